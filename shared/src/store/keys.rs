@@ -181,6 +181,12 @@ impl GenerationKeys {
         self.single(Kind::Run, format!("WATERMARK#{object}"))
     }
 
+    /// The org's pipeline stages.
+    #[must_use]
+    pub fn pipeline(&self) -> Key {
+        self.single(Kind::Run, "PIPELINE".to_owned())
+    }
+
     /// An import run.
     #[must_use]
     pub fn run(&self, run: ImportRunId) -> Key {
