@@ -1,1 +1,3 @@
 //! The common crate.
+
+pub mod salesforce;
