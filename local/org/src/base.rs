@@ -105,6 +105,8 @@ pub(crate) struct Truth<'a> {
     companies: BTreeMap<&'a str, &'a Company>,
     /// How many records of an object are the same entity.
     links: BTreeMap<(&'a str, &'a str), usize>,
+    /// How many people of the directory bear a name, in lower case.
+    namesakes: BTreeMap<String, usize>,
 }
 
 impl<'a> Truth<'a> {
@@ -113,7 +115,12 @@ impl<'a> Truth<'a> {
         for row in &base.truth {
             *links.entry((row.object.as_str(), row.profile_id.as_str())).or_insert(0) += 1;
         }
+        let mut namesakes = BTreeMap::new();
+        for person in &base.people {
+            *namesakes.entry(full_name(person)).or_insert(0) += 1;
+        }
         Self {
+            namesakes,
             by_record: base.truth.iter().map(|row| (row.crm_id.as_str(), row)).collect(),
             people: base.people.iter().map(|person| (person.id.as_str(), person)).collect(),
             companies: base
@@ -150,10 +157,19 @@ impl<'a> Truth<'a> {
         })
     }
 
+    /// Whether nobody else in the directory bears this person's name.
+    pub(crate) fn is_only_bearer(&self, person: &Person) -> bool {
+        self.namesakes.get(&full_name(person)) == Some(&1)
+    }
+
     /// Whether any record of `object` is this entity.
     pub(crate) fn is_linked(&self, object: &str, entity: &str) -> bool {
         self.links.contains_key(&(object, entity))
     }
+}
+
+fn full_name(person: &Person) -> String {
+    format!("{} {}", person.first_name, person.last_name).to_lowercase()
 }
 
 fn open(path: &Path) -> Result<BufReader<MultiGzDecoder<File>>, Error> {

@@ -216,7 +216,10 @@ pub(crate) fn champions(scene: &Scene, deals: &Deals) -> Vec<Champion> {
         .base
         .contacts
         .iter()
-        .filter(|contact| scene.truth.case(&contact.id) == "match_stale_employer")
+        .filter(|contact| {
+            scene.truth.case(&contact.id) == "match_stale_employer"
+                && scene.truth.is_only_link(&contact.id)
+        })
         .filter_map(|contact| {
             let deal = deals.find(&contact.id, |deal| {
                 deal.account_id == contact.account_id && is_recent_win(scene, deal)

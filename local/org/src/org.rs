@@ -22,7 +22,7 @@ use crate::rows::{
 use crate::scene::{Scene, Size};
 use crate::staff::Seat;
 use crate::time::Calendar;
-use crate::{pipeline, records, slice};
+use crate::{pipeline, records, slice, staff};
 
 /// What to generate.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +58,8 @@ struct Organization {
     my_domain: &'static str,
     edition: &'static str,
     is_sandbox: bool,
+    /// What the profiles allow; one that is not described allows everything.
+    profiles: [serde_json::Value; 1],
 }
 
 /// The rows of every object.
@@ -101,6 +103,7 @@ impl Org {
                 my_domain: "acme",
                 edition: "Enterprise Edition",
                 is_sandbox: false,
+                profiles: [staff::view_only_profile()],
             },
             expectations: Expectations::of(&scene, &tables, delta.expected),
             tables,

@@ -120,7 +120,7 @@ pub(crate) fn opportunities(
             2 | 5 | 9 => LOST,
             _ => {
                 opened += 1;
-                if opened <= OPEN_STAGES { opened - 1 } else { random.below(OPEN_STAGES - 1) }
+                open_stage(opened, &mut random)
             }
         };
         let owner = match index % 60 {
@@ -136,6 +136,16 @@ pub(crate) fn opportunities(
         opportunities.push(opportunity);
     }
     opportunities
+}
+
+/// Every open stage once; after that the retired one, the last, only now and then.
+fn open_stage(opened: usize, random: &mut Random) -> usize {
+    let retired = OPEN_STAGES - 1;
+    match opened {
+        0..=OPEN_STAGES => opened.saturating_sub(1),
+        _ if random.chance(2) => retired,
+        _ => random.below(retired),
+    }
 }
 
 /// Lost two months ago, at the reserved account, by a seller with a seat.

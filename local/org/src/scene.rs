@@ -58,8 +58,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) plain: Vec<PlainContact<'a>>,
 }
 
-/// A contact whose names, employer and account agree with the directory, and which no other record shares
-/// its person or company with: the demo's script must show the product, not the limits of a matcher.
+/// A contact whose names, employer and account agree with the directory, whose person has no namesake in it,
+/// and with which no other record shares person or company: the demo's script must show the product, not the limits of a matcher.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlainContact<'a> {
     pub(crate) contact: &'a Contact,
@@ -122,12 +122,16 @@ fn plain_contact<'a>(
     let agrees = truth.case(&contact.id) == "match"
         && truth.is_only_link(&contact.id)
         && truth.is_only_link(&account.id)
+        && truth.is_only_bearer(person)
         && person.company.company_id.as_deref() == Some(company.id.as_str())
         && person.first_name.eq_ignore_ascii_case(&contact.first_name)
         && person.last_name.eq_ignore_ascii_case(&contact.last_name);
     let same_email = person.emails.iter().any(|email| email.eq_ignore_ascii_case(&contact.email));
     let same_company = company.name.eq_ignore_ascii_case(&account.name);
+    let same_site = account.website.contains(&company.domain);
     let same_title = person.title.eq_ignore_ascii_case(&contact.title);
-    let score = 4 * u8::from(same_email) + 2 * u8::from(same_company) + u8::from(same_title);
+    let score = 3 * u8::from(same_email)
+        + 2 * (u8::from(same_company) + u8::from(same_site))
+        + u8::from(same_title);
     agrees.then_some(PlainContact { contact, account, person, company, score })
 }

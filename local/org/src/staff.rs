@@ -1,6 +1,7 @@
 //! The org's own people: users, their roles, and the product's seats.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::id::{IdMint, prefix};
 use crate::random::Random;
@@ -127,6 +128,15 @@ pub(crate) struct Seat {
     pub(crate) name: String,
     pub(crate) time_zone: String,
     pub(crate) roles: Vec<&'static str>,
+}
+
+/// The import must pass with a user who may see everything and change nothing.
+pub(crate) fn view_only_profile() -> Value {
+    json!({
+        "name": VIEW_ONLY,
+        "modify_all_data": false,
+        "other_objects": {"read": true, "create": false, "edit": false, "delete": false},
+    })
 }
 
 /// The users, and which of them own records.

@@ -119,6 +119,20 @@ fn seats_join_by_email_but_for_one_stranger_and_one_in_other_case() {
 }
 
 #[test]
+fn the_integration_user_s_profile_may_see_and_not_change() {
+    for folder in both() {
+        let id = folder.json("expectations.json")["integration_user"].as_str().unwrap().to_owned();
+        let user = folder.row("User", &id);
+        let profile = folder.row("Profile", &user["ProfileId"]);
+        assert_eq!(user["IsActive"], "true");
+        let described = folder.json("org.json")["profiles"][0].clone();
+        assert_eq!(described["name"], profile["Name"]);
+        assert_eq!(described["other_objects"]["read"], true);
+        assert_eq!(described["other_objects"]["edit"], false);
+    }
+}
+
+#[test]
 fn opportunities_are_in_every_stage_and_agree_with_it() {
     for folder in both() {
         let stages: BTreeMap<&str, &Row> = folder
