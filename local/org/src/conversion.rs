@@ -16,6 +16,8 @@ pub(crate) fn convert(
     opportunities: &[Opportunity],
 ) {
     let mut random = Random::new(scene.seed, "conversion");
+    // Most leads stay open, in the smallest org too: activities need them.
+    let most = scene.size.converted_leads.min(leads.len() / 3);
     let contact_of: BTreeMap<&str, &Contact> = contacts
         .iter()
         .rev()
@@ -33,7 +35,7 @@ pub(crate) fn convert(
         })
         .collect();
     random.shuffle(&mut candidates);
-    candidates.truncate(scene.size.converted_leads);
+    candidates.truncate(most);
     for (index, (lead, contact)) in candidates.into_iter().enumerate() {
         let deal = deals.get(contact.account_id.as_str()).filter(|_| index % 3 != 2);
         convert_one(scene, lead, contact, deal.copied(), &mut random);

@@ -131,7 +131,7 @@ impl Delta {
                 let (mover, deal) = script.mover(role_on, deals)?;
                 let employer = match job_changes.len() {
                     0 => employer(&new_company),
-                    index => new_employer(scene, mover, index % 2 == 1, &mut random),
+                    index => new_employer(scene, mover, index % 2 == 1, &mut random)?,
                 };
                 let (person, change) =
                     change_job(scene, mover, deal, role_on, employer, &mut random);
@@ -278,7 +278,12 @@ fn employer(company: &Company) -> Employer {
 }
 
 /// Another company of the directory; every other time one that is an account of the org.
-fn new_employer(scene: &Scene, mover: PlainContact, in_crm: bool, random: &mut Random) -> Employer {
+fn new_employer(
+    scene: &Scene,
+    mover: PlainContact,
+    in_crm: bool,
+    random: &mut Random,
+) -> Result<Employer, Error> {
     let companies: Vec<&Company> = scene
         .base
         .companies
@@ -286,7 +291,10 @@ fn new_employer(scene: &Scene, mover: PlainContact, in_crm: bool, random: &mut R
         .filter(|company| company.id != mover.company.id)
         .filter(|company| scene.truth.is_linked("Account", &company.id) == in_crm)
         .collect();
-    employer(companies[random.below(companies.len())])
+    if companies.is_empty() {
+        return Err(Error::Incomplete { what: "other company to work for" });
+    }
+    Ok(employer(companies[random.below(companies.len())]))
 }
 
 /// A company that the first version does not know.

@@ -19,13 +19,13 @@ struct Arguments {
     #[arg(long)]
     out: PathBuf,
     /// Another seed tells another story over the same records
-    #[arg(long, default_value_t = 20_261_120)]
+    #[arg(long, default_value_t = Options::default().seed)]
     seed: u64,
     /// A slice of some 60 accounts that imports in seconds
     #[arg(long)]
     small: bool,
     /// The moment at which the org is as it is
-    #[arg(long, default_value = "2026-11-20T00:00:00Z")]
+    #[arg(long, default_value_t = Options::default().as_of)]
     as_of: Timestamp,
 }
 

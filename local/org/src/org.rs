@@ -24,6 +24,9 @@ use crate::staff::Seat;
 use crate::time::Calendar;
 use crate::{pipeline, records, slice, staff};
 
+/// 2026-11-20T00:00:00Z.
+const AS_OF: Timestamp = Timestamp::constant(1_795_132_800, 0);
+
 /// What to generate.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -79,6 +82,13 @@ pub(crate) struct Tables {
     pub(crate) tasks: Vec<Task>,
     pub(crate) events: Vec<Event>,
     pub(crate) notes: Vec<Note>,
+}
+
+impl Default for Options {
+    /// The org that the demo shows.
+    fn default() -> Self {
+        Self { seed: 20_261_120, as_of: AS_OF, small: false }
+    }
 }
 
 impl Org {

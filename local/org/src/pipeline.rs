@@ -238,9 +238,9 @@ pub(crate) fn contact_roles(
         // The reopened deal is the first, and its known contact must be in it.
         cast.sort_by_key(|contact| index > 0 || contact.id != scene.reopened().contact.id);
         cast.truncate(wanted);
-        while cast.len() < wanted && index > 0 {
+        for _ in cast.len()..wanted {
             let guest = *random.pick(&outside);
-            if cast.iter().all(|contact| contact.id != guest.id) {
+            if index > 0 && cast.iter().all(|contact| contact.id != guest.id) {
                 cast.push(guest);
             }
         }
@@ -275,7 +275,11 @@ pub(crate) fn team_members(scene: &Scene, accounts: &[Account]) -> Vec<AccountTe
     candidates.extend(scene.staff.inactive());
     let mut taken = BTreeSet::new();
     let mut members = Vec::with_capacity(scene.size.team_members);
-    while members.len() < scene.size.team_members {
+    // A bound for base data with too few accounts for so many members.
+    for _ in 0..scene.size.team_members * 4 {
+        if members.len() == scene.size.team_members {
+            break;
+        }
         let account = random.pick(accounts);
         let user = random.pick(&candidates).to_owned();
         if scene.is_reserved(&account.id)

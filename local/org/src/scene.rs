@@ -78,8 +78,14 @@ impl<'a> Scene<'a> {
     ) -> Result<Self, Error> {
         let truth = Truth::of(base);
         let plain = plain_contacts(base, &truth);
-        if plain.is_empty() {
+        let Some(first) = plain.first() else {
             return Err(Error::Incomplete { what: "contact that plainly is a directory's person" });
+        };
+        if plain.iter().all(|other| other.account.id == first.account.id) {
+            return Err(Error::Incomplete { what: "second account with such a contact" });
+        }
+        if base.leads.is_empty() {
+            return Err(Error::Incomplete { what: "lead" });
         }
         let staff = Staff::generate(calendar, seed);
         Ok(Self { base, truth, staff, calendar, seed, size, plain })

@@ -26,11 +26,12 @@ pub(crate) const IMPORTED: [&str; 11] = [
 ];
 /// What else an org folder holds.
 pub(crate) const OTHER: [&str; 3] = ["Group", "OpportunityStage", "Profile"];
-pub(crate) const SEED: u64 = 20_261_120;
 
 pub(crate) static BASE: LazyLock<Base> = LazyLock::new(|| Base::read(&data()).unwrap());
-pub(crate) static FULL: LazyLock<Folder> = LazyLock::new(|| Folder::generate(SEED, false));
-pub(crate) static SMALL: LazyLock<Folder> = LazyLock::new(|| Folder::generate(SEED, true));
+pub(crate) static FULL: LazyLock<Folder> =
+    LazyLock::new(|| Folder::generate(Options::default().seed, false));
+pub(crate) static SMALL: LazyLock<Folder> =
+    LazyLock::new(|| Folder::generate(Options::default().seed, true));
 
 pub(crate) fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/dev")
@@ -48,7 +49,7 @@ pub(crate) struct Folder {
 impl Folder {
     pub(crate) fn generate(seed: u64, small: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { seed, as_of: "2026-11-20T00:00:00Z".parse().unwrap(), small };
+        let options = Options { seed, small, ..Options::default() };
         Org::generate(&BASE, options).unwrap().write(folder.path()).unwrap();
         let files: BTreeMap<String, Vec<u8>> = fs::read_dir(folder.path())
             .unwrap()
