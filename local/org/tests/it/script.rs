@@ -79,6 +79,7 @@ fn the_delta_has_upserts_one_merge_and_one_retirement_and_names_only_known_ids()
                 Some("merge") => {
                     merges += 1;
                     assert!(people.contains_key(id) && upserted.contains(text(&line, "into")));
+                    assert!(!people.contains_key(text(&line, "into")), "the id is new");
                     assert_eq!(truth[text(&expected["merge"], "contact_id")], id);
                     assert_eq!(expected["merge"]["into"], line["into"]);
                 }
