@@ -1,6 +1,7 @@
 //! The command line's grammar.
 
 use clap::{Args, Parser, Subcommand};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -24,6 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Score a predictions file against a truth file.
     Evaluate(EvaluateArgs),
+    /// Make a speed set: a directory, a CRM and the truth, of any size.
+    Generate(GenerateArgs),
 }
 
 /// How a command speaks.
@@ -56,4 +59,23 @@ pub struct EvaluateArgs {
     /// How the result is printed.
     #[command(flatten)]
     pub voice: Voice,
+}
+
+/// `crm-sync generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// The folder to write into; made when missing.
+    pub out: PathBuf,
+    /// People in the directory; as many CRM records, half leads and half contacts.
+    #[arg(long, default_value_t = 10_000)]
+    pub scale: u64,
+    /// The same seed and scale make the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads to work on; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+    /// Print the summary as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
 }

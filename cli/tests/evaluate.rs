@@ -9,13 +9,12 @@ fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/evaluate").join(name)
 }
 
-fn evaluate(predictions: &str, options: &[&str]) -> Output {
+fn evaluate(predictions: &str, options: &[&str]) -> std::io::Result<Output> {
     Command::new(env!("CARGO_BIN_EXE_crm-sync"))
         .arg("evaluate")
         .args([fixture("truth.csv"), fixture(&format!("{predictions}.csv"))])
         .args(options)
         .output()
-        .unwrap()
 }
 
 #[test]
@@ -30,7 +29,7 @@ fn the_output_is_the_reference_scripts() {
     for predictions in ["probabilities", "weights", "none", "tiny", "sure"] {
         for (way, options) in ways {
             let name = format!("{predictions}.{way}");
-            let output = evaluate(predictions, options);
+            let output = evaluate(predictions, options).unwrap();
             let expected = std::fs::read_to_string(fixture(&name)).unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{name}");
             assert_eq!(output.status.code(), Some(0), "{name}");

@@ -1,6 +1,7 @@
 //! One module a command: arguments in, an outcome out.
 
 pub mod evaluate;
+pub mod generate;
 
 use crate::args::Command;
 use crate::input::FileProblems;
@@ -29,5 +30,6 @@ impl Outcome {
 pub fn run(command: &Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Generate(args) => generate::run(args),
     }
 }
