@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use matching::{Bid, MatchModel, Scored, assign, posterior};
+use matching::{AssignedBy, Bid, MatchModel, Ruling, Scored, assign, posterior};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -167,13 +167,13 @@ impl Settle {
 
     fn rank(&self, object: SObject, candidates: Vec<matching::Candidate>) -> Vec<RankedCandidate> {
         let Some(kind) = entity_kind_of(object) else { return Vec::new() };
-        posterior(&self.model, kind, candidates)
+        posterior(&self.model, kind, &candidates)
             .into_iter()
             .take(KEPT_CANDIDATES)
             .map(|Scored { candidate, probability }| RankedCandidate {
                 entity: candidate.entity_id,
                 weight: candidate.weight.bits(),
-                probability: probability.value(),
+                probability,
                 employer: candidate.employer,
             })
             .collect()
@@ -222,7 +222,7 @@ impl Settle {
         &'a self,
         list: &'a CandidateList,
     ) -> impl Iterator<Item = (String, f64, bool)> + 'a {
-        let threshold = self.model.thresholds_for(list.object_kind()).r#match.value();
+        let threshold = self.model.thresholds.match_at;
         let manual = list.always.clone().map(|entity| (entity, 1.0, true));
         let only_manual = manual.is_some();
         let own = list
@@ -238,28 +238,31 @@ impl Settle {
     fn assign(&self, near: &mut Neighbourhood) {
         let mut asked: BTreeMap<String, Vec<EntityBid>> = BTreeMap::new();
         let mut bids = Vec::new();
+        let mut rulings = BTreeMap::new();
         for (record, list) in &near.lists {
             for (entity, probability, always) in self.bids(list) {
-                bids.push(Bid {
-                    record: record.clone(),
-                    entity: entity.clone(),
-                    probability,
-                    always,
-                });
                 let bid = EntityBid { record: record.clone(), probability, always };
-                asked.entry(entity).or_default().push(bid);
+                asked.entry(entity.clone()).or_default().push(bid);
+                bids.push(Bid { record: record.clone(), entity, probability });
             }
+            rulings.insert(record.clone(), ruling(list));
         }
-        let assignment = assign(bids);
+        let assignment = assign(bids, &rulings, 0.0);
+        let holders: BTreeMap<&str, &str> = assignment
+            .matched
+            .iter()
+            .map(|(record, assigned)| (assigned.entity.as_str(), record.as_str()))
+            .collect();
         for (entity, matches) in &mut near.entities {
             matches.bids = asked.remove(entity).unwrap_or_default();
-            matches.matched = assignment.record_of(entity).map(str::to_owned);
+            matches.matched = holders.get(entity.as_str()).map(|&record| record.to_owned());
         }
         for (record, list) in &mut near.lists {
-            list.matched = assignment.entity_of(record).map(str::to_owned);
-            list.source = list.matched.as_ref().map(|entity| {
-                let manual = list.always.as_ref() == Some(entity);
-                if manual { MatchSource::Manual } else { MatchSource::Auto }
+            let assigned = assignment.matched.get(record);
+            list.matched = assigned.map(|a| a.entity.clone());
+            list.source = assigned.map(|a| match a.by {
+                AssignedBy::Ruling => MatchSource::Manual,
+                AssignedBy::Bid => MatchSource::Auto,
             });
             list.decision = self.decide(list);
         }
@@ -272,7 +275,7 @@ impl Settle {
         if self.bids(list).next().is_some() {
             return RecordDecision::Duplicate;
         }
-        let review = self.model.thresholds_for(list.object_kind()).review.value();
+        let review = self.model.thresholds.review_at;
         let best = list
             .candidates
             .iter()
@@ -458,6 +461,11 @@ impl Settle {
         let entities: Vec<EntityMatches> = store::get_many(&*self.ports.table, &keys).await?;
         Ok(entities.into_iter().map(|e| (e.entity.clone(), e)).collect())
     }
+}
+
+/// What a person decided about a record, in the engine's words.
+fn ruling(list: &CandidateList) -> Ruling {
+    Ruling { matched: list.always.clone(), unmatched: list.never.iter().cloned().collect() }
 }
 
 /// Whether a stored list was found for a newer state of the record, or for the same state in a
