@@ -1,4 +1,5 @@
 use super::*;
+use crate::salesforce::api_error::MAX_MESSAGE_CHARS;
 
 fn answer(status: u16, body: &str) -> SalesforceError {
     SalesforceError::from_answer(status, None, body.as_bytes())

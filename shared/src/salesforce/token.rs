@@ -1,7 +1,5 @@
 //! A token response, checked.
 
-use std::collections::BTreeSet;
-
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,47 +13,7 @@ use super::datetime::parse_epoch_millis;
 use super::hosts::{HostPolicy, IdentityUrl, InstanceUrl, LoginHost};
 use super::id::SalesforceId;
 use super::oauth_error::UntrustedToken;
-
-/// The scopes of a grant, by Salesforce's names.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Scopes(BTreeSet<String>);
-
-impl Scopes {
-    /// Reads Salesforce's space-separated list.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        text.split_whitespace().map(canonical).collect()
-    }
-
-    /// True when every scope of these is among the others.
-    #[must_use]
-    pub fn is_within(&self, others: &Self) -> bool {
-        self.0.is_subset(&others.0)
-    }
-
-    /// True when this scope is granted.
-    #[must_use]
-    pub fn contains(&self, scope: &str) -> bool {
-        self.0.contains(canonical(scope))
-    }
-
-    /// The names, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-}
-
-/// `offline_access` is Salesforce's other name for `refresh_token`.
-fn canonical(scope: &str) -> &str {
-    if scope == "offline_access" { "refresh_token" } else { scope }
-}
-
-impl<'a> FromIterator<&'a str> for Scopes {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(scopes: I) -> Self {
-        Self(scopes.into_iter().map(|scope| canonical(scope).to_owned()).collect())
-    }
-}
+use super::scope::Scopes;
 
 /// A token response whose hosts, issuer, signature and scope were checked.
 ///
