@@ -228,6 +228,23 @@ impl SalesforceError {
         self.errors().iter().find_map(|error| error.duplicates.as_ref())
     }
 
+    /// True when the query was too much for Salesforce at once: ask for fewer rows, a shorter span of time or fewer columns.
+    #[must_use]
+    pub fn wants_smaller_query(&self) -> bool {
+        match self {
+            Self::JobFailed { message, .. } => {
+                message.contains("QUERY_TIMEOUT") || message.contains("retried more than")
+            }
+            Self::Refused { status: 414 | 431, .. } => true,
+            _ => self.errors().iter().any(|error| {
+                matches!(
+                    error.code.as_str(),
+                    "QUERY_TIMEOUT" | "OPERATION_TOO_LARGE" | "QUERY_TOO_COMPLICATED"
+                )
+            }),
+        }
+    }
+
     /// True when Bulk cannot run this query and REST may: compound or unsupported objects.
     #[must_use]
     pub fn is_bulk_unsupported(&self) -> bool {

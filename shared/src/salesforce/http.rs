@@ -24,6 +24,10 @@ const MAX_JSON_BYTES: usize = 64 << 20;
 /// An error page is read no further than this.
 const MAX_ERROR_BYTES: usize = 1 << 20;
 
+/// A connection that idled longer is not used again: a frozen Lambda sandbox wakes up with connections that the other side closed long
+/// ago, and a write that dies on one has an unknown outcome.
+const POOL_IDLE: Duration = Duration::from_secs(20);
+
 /// How the client is made. A proxy is taken from `HTTPS_PROXY` and `NO_PROXY`.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
@@ -119,6 +123,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .gzip(true)
+            .pool_idle_timeout(POOL_IDLE)
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.read_timeout)
             .timeout(options.total_timeout)

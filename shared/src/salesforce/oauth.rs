@@ -1,14 +1,16 @@
 //! OAuth 2.0 with Salesforce: the web server flow with PKCE, refresh with rotation, revocation and identity.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
 };
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken, RequestTokenError,
-    StandardRevocableToken, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken,
+    RequestTokenError, StandardRevocableToken, TokenUrl,
 };
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -123,14 +125,14 @@ impl OAuthClient {
         pkce: &Pkce,
         scopes: &[Scope],
     ) -> Result<TokenResponse, OAuthError> {
-        let send = |request| self.post(host, request);
+        let endpoint = TokenEndpoint { http: &self.http, host };
         let redirect = std::borrow::Cow::Owned(RedirectUrl::from_url(redirect_uri.clone()));
         let outcome = self
             .oauth2(host)
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_redirect_uri(redirect)
             .set_pkce_verifier(pkce.oauth2_verifier())
-            .request_async(&send)
+            .request_async(&endpoint)
             .await;
         let scopes = scopes.iter().map(|scope| scope.as_str()).collect();
         self.checked(host, GrantStep::Exchange, &scopes, outcome)
@@ -146,9 +148,10 @@ impl OAuthClient {
         refresh_token: &SecretString,
         scopes: &Scopes,
     ) -> Result<TokenResponse, OAuthError> {
-        let send = |request| self.post(host, request);
+        let endpoint = TokenEndpoint { http: &self.http, host };
         let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
-        let outcome = self.oauth2(host).exchange_refresh_token(&token).request_async(&send).await;
+        let outcome =
+            self.oauth2(host).exchange_refresh_token(&token).request_async(&endpoint).await;
         self.checked(host, GrantStep::Refresh, scopes, outcome)
     }
 
@@ -216,34 +219,6 @@ impl OAuthClient {
             .set_token_uri(TokenUrl::from_url(endpoint("token")))
     }
 
-    /// Carries a request of the `oauth2` crate: its path and body, to the host we checked.
-    async fn post(
-        &self,
-        host: &LoginHost,
-        request: HttpRequest,
-    ) -> Result<HttpResponse, OAuthError> {
-        let path: Vec<String> =
-            request.uri().path().split('/').skip(1).map(str::to_owned).collect();
-        let request = Request::new(Method::POST, path)
-            .body(FORM, request.into_body())
-            .timeout(self.http.options().token_timeout);
-        let answer = self.http.send(host, request).await.map_err(OAuthError::transport)?;
-        let (status, retry_after) = (answer.status(), answer.retry_after());
-        let body = answer.bytes().await.map_err(|error| match error {
-            SalesforceError::Transport(error) => OAuthError::transport(error),
-            _ => OAuthError::unreadable(status, retry_after),
-        })?;
-        // Only 200 and the 4xx of RFC 6749 speak OAuth; the rest is somebody else's page.
-        let speaks_oauth = matches!(status, 200 | 400 | 401 | 403) && !looks_like_html(&body);
-        let is_error = || serde_json::from_slice::<BasicErrorResponse>(&body).is_ok();
-        if !speaks_oauth || body.is_empty() || (status != 200 && !is_error()) {
-            return Err(OAuthError::unreadable(status, retry_after));
-        }
-        let mut response = HttpResponse::new(body.to_vec());
-        *response.status_mut() = reqwest::StatusCode::from_u16(status).unwrap_or_default();
-        Ok(response)
-    }
-
     fn checked(
         &self,
         issuer: &LoginHost,
@@ -269,6 +244,49 @@ impl OAuthClient {
             scopes,
         };
         TokenResponse::check(&wire, &expected).map_err(OAuthError::Untrusted)
+    }
+}
+
+/// The `oauth2` crate's way out: its requests' paths and bodies, to the host we checked.
+struct TokenEndpoint<'a> {
+    http: &'a Http,
+    host: &'a LoginHost,
+}
+
+impl<'c> AsyncHttpClient<'c> for TokenEndpoint<'_> {
+    type Error = OAuthError;
+    type Future = BoxFuture<'c, Result<HttpResponse, OAuthError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        self.post(request).boxed()
+    }
+}
+
+impl TokenEndpoint<'_> {
+    async fn post(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
+        let path: Vec<String> =
+            request.uri().path().split('/').skip(1).map(str::to_owned).collect();
+        let request = Request::new(Method::POST, path)
+            .body(FORM, request.into_body())
+            .timeout(self.http.options().token_timeout);
+        let answer = self.http.send(self.host, request).await.map_err(OAuthError::transport)?;
+        let (status, retry_after) = (answer.status(), answer.retry_after());
+        let body = answer.bytes().await.map_err(|error| match error {
+            SalesforceError::Transport(error) => OAuthError::transport(error),
+            _ => OAuthError::unreadable(status, retry_after),
+        })?;
+        // Only 200 and the 4xx of RFC 6749 speak OAuth; the rest is somebody else's page.
+        let speaks_oauth = match status {
+            200 => !body.is_empty() && !looks_like_html(&body),
+            400 | 401 | 403 => serde_json::from_slice::<BasicErrorResponse>(&body).is_ok(),
+            _ => false,
+        };
+        if !speaks_oauth {
+            return Err(OAuthError::unreadable(status, retry_after));
+        }
+        let mut response = HttpResponse::new(body.to_vec());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        Ok(response)
     }
 }
 

@@ -207,7 +207,9 @@ impl OAuthError {
                 GrantStep::Refresh => misconfigured(),
                 GrantStep::Exchange => Self::CodeRejected { description: description() },
             },
-            "invalid_grant" if says("code verifier") => misconfigured(),
+            "invalid_grant" if says("code verifier") || says("authentication failure") => {
+                misconfigured()
+            }
             "invalid_grant" => match step {
                 GrantStep::Refresh => {
                     Self::GrantDead { code: code.to_owned(), description: description() }
@@ -248,7 +250,7 @@ mod tests {
             ("invalid_grant", "invalid authorization code", "code", "config"),
             ("invalid_grant", "inactive user", "user", "user"),
             ("invalid_grant", "user is inactive", "user", "user"),
-            ("invalid_grant", "authentication failure", "code", "dead"),
+            ("invalid_grant", "authentication failure", "config", "config"),
             ("invalid_grant", "ip restricted", "ip", "ip"),
             ("invalid_grant", "ip restricted or invalid login hours", "ip", "ip"),
             ("invalid_grant", "user hasn't approved this consumer", "approval", "approval"),

@@ -77,13 +77,40 @@ async fn a_dead_address() -> SocketAddr {
 /// All that an error says, to a person or to a debugger.
 fn everything_said(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.map(|error| format!("{error} {error:?} ")).collect()
+    chain.map(|error| format!("{error} {error:?} ")).collect::<Vec<_>>().concat()
 }
 
 #[track_caller]
 fn assert_tells_no_secret(error: &(dyn Error + 'static)) {
     let said = everything_said(error);
     assert!(!said.contains("canary"), "{said}");
+}
+
+/// Use cases run on a multi-threaded runtime.
+#[test]
+fn every_call_can_move_between_threads() {
+    fn is_send<T: Send>(_: T) {}
+    let client = client_to(SocketAddr::from(([127, 0, 0, 1], 1)));
+    let oauth = OAuthClient::new(
+        client.http.clone(),
+        AppCredentials {
+            client_id: "3MVG9key".to_owned(),
+            client_secret: SecretString::from("canary"),
+        },
+    );
+    let (session, soql) = (a_session(), Select::count("Account").build().unwrap());
+    let (host, token) = (LoginHost::production(), SecretString::from("canary"));
+    is_send(oauth.refresh(&host, &token, &Scopes::default()));
+    is_send(oauth.revoke(&host, &token));
+    is_send(client.query_pages(&session, QueryScope::All, &soql));
+    is_send(client.create_query_job(&session, BulkOperation::Query, &soql));
+    let job = JobId("750000000000001".parse().unwrap());
+    is_send(async {
+        let page = client.query_results(&session, job, None, 1).await?;
+        let mut rows = page.into_rows();
+        while rows.next().await?.is_some() {}
+        Ok::<_, SalesforceError>(())
+    });
 }
 
 fn gzip(text: &str) -> Vec<u8> {
