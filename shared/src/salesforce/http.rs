@@ -1,5 +1,6 @@
 //! The one way out: an HTTPS client that reaches Salesforce's hosts and follows no redirect.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -79,7 +80,7 @@ pub enum HttpError {
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
-    options: HttpOptions,
+    options: Arc<HttpOptions>,
     #[cfg(any(test, feature = "testing"))]
     loopback: Option<std::net::SocketAddr>,
 }
@@ -98,7 +99,7 @@ impl Http {
         }
         Ok(Self {
             client: builder.build().map_err(HttpError::Setup)?,
-            options,
+            options: Arc::new(options),
             #[cfg(any(test, feature = "testing"))]
             loopback: None,
         })
@@ -114,7 +115,7 @@ impl Http {
     ) -> Result<Self, HttpError> {
         let client = Self::builder(&options).no_proxy().build().map_err(HttpError::Setup)?;
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], address.port()));
-        Ok(Self { client, options, loopback: Some(address) })
+        Ok(Self { client, options: Arc::new(options), loopback: Some(address) })
     }
 
     fn builder(options: &HttpOptions) -> reqwest::ClientBuilder {

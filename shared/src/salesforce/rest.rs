@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::Deserialize;
@@ -74,6 +75,20 @@ impl Client {
             request = request.query("fields", fields.join(","));
         }
         self.send_json(session, request).await
+    }
+
+    /// Reads the content of a field that REST serves as a file, such as `ContentNote`'s `Content`.
+    pub async fn read_content(
+        &self,
+        session: &Session,
+        object: &str,
+        id: SalesforceId,
+        field: &str,
+    ) -> Result<Reply<Bytes>, SalesforceError> {
+        let path = ["sobjects", object_name(object)?, id.as_str(), object_name(field)?];
+        let answer = self.send(session, self.request(Method::GET, &path)).await?;
+        let observed = answer.observed();
+        Ok(Reply { value: answer.bytes().await?, observed })
     }
 
     /// Lists rows deleted between two moments, at most 15 days back and more than a minute apart.

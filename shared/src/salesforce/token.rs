@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::datetime::parse_epoch_millis;
-use super::hosts::{HostPolicy, IdentityUrl, InstanceUrl, LoginHost};
+use super::hosts::{HostPolicy, IdentityUrl, InstanceUrl, LoginHost, belong_together};
 use super::id::SalesforceId;
 use super::oauth_error::UntrustedToken;
 use super::scope::Scopes;
@@ -69,7 +69,9 @@ impl TokenResponse {
             .map_err(|_| UntrustedToken::InstanceUrl)?;
         let id_url = IdentityUrl::parse(&fields.id, expected.policy)
             .map_err(|_| UntrustedToken::IdentityUrl)?;
-        check_issuer(expected.issuer, &instance_url, &id_url)?;
+        if !belong_together(expected.issuer, &instance_url, &id_url) {
+            return Err(UntrustedToken::Issuer);
+        }
         check_signature(fields, expected.client_secret)?;
         let scope: Scopes =
             wire.scopes().into_iter().flatten().map(|scope| scope.as_str()).collect();
@@ -89,24 +91,6 @@ impl TokenResponse {
                 .map_err(|_| UntrustedToken::Malformed)?,
         })
     }
-}
-
-/// The identity must be the issuer's: at its own host, at the generic host of its realm, or at the org it speaks for (RFC 9700 4.4).
-fn check_issuer(
-    issuer: &LoginHost,
-    instance: &InstanceUrl,
-    identity: &IdentityUrl,
-) -> Result<(), UntrustedToken> {
-    let generic = match issuer.realm() {
-        super::Realm::Production => "login",
-        super::Realm::Sandbox => "test",
-    };
-    let identity_host = identity.host();
-    let is_generic =
-        identity_host.split('.').next() == Some(generic) && !identity_host.contains(".my.");
-    let sound = instance.realm() == issuer.realm()
-        && (is_generic || identity_host == issuer.as_str() || identity_host == instance.host());
-    if sound { Ok(()) } else { Err(UntrustedToken::Issuer) }
 }
 
 /// `signature` is base64 of HMAC-SHA256 over `id` and `issued_at` with the app's secret.

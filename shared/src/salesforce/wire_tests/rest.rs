@@ -378,6 +378,14 @@ async fn describe_limits_and_counts_are_read() {
     let record =
         client.read(&session, "Account", an_id("001000000000001"), &["Name"]).await.unwrap().value;
     assert_eq!(record.text("Name").as_deref(), Some("Acme"));
+    let html = ResponseTemplate::new(200).set_body_raw("<p>note</p>", "text/html");
+    Mock::given(path("/services/data/v62.0/sobjects/ContentNote/069000000000001AAA/Content"))
+        .respond_with(html)
+        .mount(&server)
+        .await;
+    let id = an_id("069000000000001");
+    let content = client.read_content(&session, "ContentNote", id, "Content").await.unwrap();
+    assert_eq!(content.value, "<p>note</p>");
     let sent = server.received_requests().await.unwrap().len();
     for bad in ["../x", "Account/describe", "", "Account?x"] {
         assert!(matches!(
