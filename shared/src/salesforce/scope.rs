@@ -19,7 +19,9 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub(super) fn as_str(self) -> &'static str {
+    /// Salesforce's name for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::RefreshToken => "refresh_token",
