@@ -239,8 +239,13 @@ async fn a_download_that_stalls_is_given_up() {
         socket.write_all(head.as_bytes()).await.unwrap();
         std::future::pending::<()>().await;
     });
-    let page = client_to(address).query_results(&a_session(), a_job(), None, 500).await.unwrap();
-    let error = rows_of(page).await.unwrap_err();
+    // Long enough that only the silence can end the wait.
+    let patient = Duration::from_mins(10);
+    let options = HttpOptions { total_timeout: patient, download_timeout: patient, ..quick() };
+    let client = Client::new(Http::to_loopback(options, address).unwrap(), ApiVersion::default());
+    let page = client.query_results(&a_session(), a_job(), None, 500).await.unwrap();
+    let outcome = tokio::time::timeout(Duration::from_secs(20), rows_of(page)).await;
+    let error = outcome.expect("the silence ends the wait").unwrap_err();
     assert!(matches!(&error, SalesforceError::Transport(e) if e.is_timeout()), "{error:?}");
 }
 
