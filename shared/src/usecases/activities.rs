@@ -288,8 +288,8 @@ fn seal_text(
     key: &Key,
     text: &ActivityText,
 ) -> Result<Vec<u8>, WorkError> {
-    let plain = serde_json::to_vec(text)
-        .map_err(|error| WorkError::reject("write an activity", error))?;
+    let plain =
+        serde_json::to_vec(text).map_err(|error| WorkError::reject("write an activity", error))?;
     opened
         .sealer
         .seal(&place(key), &plain, &*ports.entropy)
@@ -306,7 +306,8 @@ pub(super) fn open_text(
         .sealer
         .open(&place(key), body)
         .map_err(|error| WorkError::reject("open an activity", error))?;
-    serde_json::from_slice(&plain).map_err(|_| WorkError::reject("read an activity", "unknown form"))
+    serde_json::from_slice(&plain)
+        .map_err(|_| WorkError::reject("read an activity", "unknown form"))
 }
 
 fn place(key: &Key) -> String {

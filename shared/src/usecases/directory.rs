@@ -147,10 +147,7 @@ impl Directory {
     }
 
     /// A version.
-    pub async fn get(
-        &self,
-        id: DirectoryVersionId,
-    ) -> Result<Option<DirectoryVersion>, WorkError> {
+    pub async fn get(&self, id: DirectoryVersionId) -> Result<Option<DirectoryVersion>, WorkError> {
         Ok(store::get(&*self.ports.table, &keys::directory_version(id)).await?)
     }
 
@@ -209,11 +206,11 @@ impl Directory {
         let mut skipped = BTreeMap::new();
         let mut note = |reason: &'static str| *skipped.entry(reason.to_owned()).or_insert(0) += 1;
         self.each::<Person>(&version, EntityKind::Person, &mut note, |person| {
-            builder.add_person(&PersonForm::of(&person));
+            builder.add_person(&PersonForm::from(&person));
         })
         .await?;
         self.each::<Company>(&version, EntityKind::Company, &mut note, |company| {
-            builder.add_company(&CompanyForm::of(&company));
+            builder.add_company(&CompanyForm::from(&company));
         })
         .await?;
         let statistics = builder.finish();
@@ -259,7 +256,7 @@ impl Directory {
             EntityKind::Person => {
                 self.each::<Person>(&version, kind, &mut ignore, |person| {
                     if shard_of(&person.id, count) == shard {
-                        builder.add_person(&PersonForm::of(&person));
+                        builder.add_person(&PersonForm::from(&person));
                     }
                 })
                 .await?;
@@ -267,7 +264,7 @@ impl Directory {
             EntityKind::Company => {
                 self.each::<Company>(&version, kind, &mut ignore, |company| {
                     if shard_of(&company.id, count) == shard {
-                        builder.add_company(&CompanyForm::of(&company));
+                        builder.add_company(&CompanyForm::from(&company));
                     }
                 })
                 .await?;

@@ -14,8 +14,8 @@ use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
 use super::salesforce_app::SalesforceApp;
 use crate::domain::{
-    ConnectionState, Grantee, Message, Purge, PurgePhase, REVOKE_TRIES, Revocation, Scope,
-    SeatId, TenantEnvironment,
+    ConnectionState, Grantee, Message, Purge, PurgePhase, REVOKE_TRIES, Revocation, Scope, SeatId,
+    TenantEnvironment,
 };
 use crate::ports::{Change, Condition, Key, PortError, Ports, Range, Write};
 use crate::salesforce::{HostPolicy, LoginHost, OAuthError};

@@ -194,8 +194,8 @@ impl Settle {
             for entity in entities {
                 let stored = loaded.get(&entity).cloned();
                 near.stored_entities.extend(stored.clone().map(|s| (entity.clone(), s)));
-                let now = stored
-                    .unwrap_or_else(|| EntityMatches::empty(near.object, entity.clone()));
+                let now =
+                    stored.unwrap_or_else(|| EntityMatches::empty(near.object, entity.clone()));
                 near.entities.insert(entity, now);
             }
             let bidders: BTreeSet<String> = near
@@ -318,8 +318,7 @@ impl Settle {
         }
         let changed = lists.iter().filter(|(_, relinked, _)| *relinked).count() as u64;
         for chunk in lists.chunks(WRITES) {
-            let records: Vec<String> =
-                chunk.iter().filter(|c| c.1).map(|c| c.0.clone()).collect();
+            let records: Vec<String> = chunk.iter().filter(|c| c.1).map(|c| c.0.clone()).collect();
             let (scope, object) = (keys.scope(), near.object);
             // Leads are not in any auto-save rule so far; accounts and contacts are.
             let next = (object != SObject::Lead && !records.is_empty())
@@ -376,11 +375,7 @@ impl Settle {
 
     /// A complete run that matched to a version which is not current any more is followed by a
     /// re-match: what changed while the new version came must meet it, too.
-    async fn superseded(
-        &self,
-        opened: &Opened,
-        run: &MatchRun,
-    ) -> Result<Vec<Next>, WorkError> {
+    async fn superseded(&self, opened: &Opened, run: &MatchRun) -> Result<Vec<Next>, WorkError> {
         if run.finished_at.is_none() || run.trigger != MatchTrigger::Import {
             return Ok(Vec::new());
         }
@@ -424,10 +419,8 @@ impl Settle {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let lease = LeaseToken::new(millis, self.ports.entropy.bits());
         let until = (now + LEASE).as_second();
-        let free = Condition::Any(vec![
-            Condition::Absent,
-            Condition::Lt("until", json!(now.as_second())),
-        ]);
+        let free =
+            Condition::Any(vec![Condition::Absent, Condition::Lt("until", json!(now.as_second()))]);
         let doc = json!({ "lease": lease, "until": until });
         let write = store::put(opened.keys.settle_lease(), &doc, free)?;
         Ok(self.ports.table.write(write).await?.is_done().then_some(lease))

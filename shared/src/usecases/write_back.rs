@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::activities::{open_text, unmoved};
@@ -154,9 +154,10 @@ impl WriteBack {
                 target.record = contact.into_owned();
             }
         }
-        let server_time = reply.observed.server_date.ok_or_else(|| {
-            WorkError::retry("read a record", "Salesforce's answer has no date")
-        })?;
+        let server_time = reply
+            .observed
+            .server_date
+            .ok_or_else(|| WorkError::retry("read a record", "Salesforce's answer has no date"))?;
         Ok(Seen { target, server_time })
     }
 
@@ -171,9 +172,8 @@ impl WriteBack {
         let text = open_text(opened, &taken.item.key, body)?;
         let key = keys::seat(opened.keys.scope().tenant, taken.activity.seat);
         let seat: Option<Seat> = store::get(&*self.ports.table, &key).await?;
-        let zone = seat
-            .and_then(|seat| TimeZone::get(&seat.time_zone).ok())
-            .unwrap_or(TimeZone::UTC);
+        let zone =
+            seat.and_then(|seat| TimeZone::get(&seat.time_zone).ok()).unwrap_or(TimeZone::UTC);
         Ok(crm_row(&taken.activity, &text, target, &self.product, owner, &zone))
     }
 
@@ -248,10 +248,9 @@ impl WriteBack {
         let note = taken.activity.kind == crate::domain::ActivityKind::Note;
         let (object, parent_field, text_field) =
             if note { ("Note", "ParentId", "Body") } else { ("Task", "WhoId", "Description") };
-        let select = Select::from(object).fields(["Id", text_field]).filter(Soql::all([
-            Soql::eq(parent_field, parent),
-            Soql::at_least("CreatedDate", since),
-        ]));
+        let select = Select::from(object)
+            .fields(["Id", text_field])
+            .filter(Soql::all([Soql::eq(parent_field, parent), Soql::ge("CreatedDate", since)]));
         let soql = &select.build().map_err(|e| WorkError::reject("look an activity up", e))?;
         let client = self.grants.app().client();
         let marker = taken.activity.marker();
@@ -263,21 +262,22 @@ impl WriteBack {
             .await?
             .value;
         loop {
-            let found = page.records.iter().find(|row| {
-                row.text(text_field).is_some_and(|text| text.contains(&marker))
-            });
+            let found = page
+                .records
+                .iter()
+                .find(|row| row.text(text_field).is_some_and(|text| text.contains(&marker)));
             if let Some(id) = found.and_then(FieldValues::id) {
                 return Ok(Some(id));
             }
             let Some(next) = page.next.take() else { return Ok(None) };
             let next = &next;
-            page = self
-                .grants
-                .call(opened, grantee, |session| async move {
-                    client.query_next(&session, next).await
-                })
-                .await?
-                .value;
+            page =
+                self.grants
+                    .call(opened, grantee, |session| async move {
+                        client.query_next(&session, next).await
+                    })
+                    .await?
+                    .value;
         }
     }
 
