@@ -59,8 +59,8 @@ impl SqsQueues {
             .ok_or_else(|| PortError::reject(ACTION, SendError::UnknownQueue(queue)))?;
         let mut refused: Vec<BatchResultErrorEntry> = Vec::new();
         for attempt in 0..ATTEMPTS {
-            let send = self.client.send_message_batch().queue_url(url);
-            let sent = send
+            let batch = self.client.send_message_batch().queue_url(url);
+            let sent = batch
                 .set_entries(Some(left.clone()))
                 .send()
                 .await

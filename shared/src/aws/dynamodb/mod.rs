@@ -136,16 +136,26 @@ fn repeatable(changes: &[Change], when: &Condition) -> bool {
         && matches!(when, Condition::Always | Condition::Exists)
 }
 
-/// Where a query begins; none when nothing can follow `after` within the range. A start outside
-/// the range is an error for DynamoDB, but simply all or nothing for the port.
-fn start<'a>(range: &Range, after: Option<&'a str>) -> Option<Option<&'a str>> {
-    let Some(after) = after else { return Some(None) };
-    match range {
-        Range::Prefix(prefix) if !after.starts_with(prefix.as_str()) => {
-            (after < prefix.as_str()).then_some(None)
+/// Where a query begins. A start outside the range is an error for `DynamoDB`, but simply all or
+/// nothing for the port.
+#[derive(Debug, PartialEq, Eq)]
+enum Start<'a> {
+    AtTheFirst,
+    After(&'a str),
+    /// Nothing of the range follows.
+    Past,
+}
+
+impl<'a> Start<'a> {
+    fn of(range: &Range, after: Option<&'a str>) -> Self {
+        match (range, after) {
+            (_, None) => Self::AtTheFirst,
+            (Range::Prefix(prefix), Some(after)) if !after.starts_with(prefix.as_str()) => {
+                if after < prefix.as_str() { Self::AtTheFirst } else { Self::Past }
+            }
+            (Range::UpTo(last), Some(after)) if after >= last.as_str() => Self::Past,
+            (_, Some(after)) => Self::After(after),
         }
-        Range::UpTo(last) if after >= last.as_str() => None,
-        _ => Some(Some(after)),
     }
 }
 
@@ -175,12 +185,15 @@ impl Table for DynamoTable {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page, PortError> {
-        let nothing = Page { items: Vec::new(), next: None };
-        let Some(start) = start(range, after).filter(|_| limit > 0) else { return Ok(nothing) };
+        let start = match Start::of(range, after) {
+            Start::AtTheFirst => None,
+            Start::After(sk) => {
+                Some(item::key_attributes(&Key::stored(pk.to_owned(), sk.to_owned())))
+            }
+            Start::Past => return Ok(Page { items: Vec::new(), next: None }),
+        };
         let mut placeholders = Placeholders::default();
         let condition = placeholders.sort_keys(pk, range);
-        let start =
-            start.map(|sk| item::key_attributes(&Key::stored(pk.to_owned(), sk.to_owned())));
         let got = self
             .client
             .query()
@@ -188,7 +201,7 @@ impl Table for DynamoTable {
             .key_condition_expression(condition)
             .set_expression_attribute_values(placeholders.values())
             .set_exclusive_start_key(start)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX).max(1))
             .consistent_read(true)
             .send()
             .await
@@ -247,12 +260,12 @@ mod tests {
     #[test]
     fn a_start_outside_the_range_reads_all_or_nothing() {
         let prefix = Range::Prefix("b#".to_owned());
-        assert_eq!(start(&prefix, Some("a")), Some(None));
-        assert_eq!(start(&prefix, Some("b#1")), Some(Some("b#1")));
-        assert_eq!(start(&prefix, Some("c")), None);
+        assert_eq!(Start::of(&prefix, Some("a")), Start::AtTheFirst);
+        assert_eq!(Start::of(&prefix, Some("b#1")), Start::After("b#1"));
+        assert_eq!(Start::of(&prefix, Some("c")), Start::Past);
         let up_to = Range::UpTo("b".to_owned());
-        assert_eq!(start(&up_to, Some("a")), Some(Some("a")));
-        assert_eq!(start(&up_to, Some("b")), None);
-        assert_eq!(start(&Range::All, None), Some(None));
+        assert_eq!(Start::of(&up_to, Some("a")), Start::After("a"));
+        assert_eq!(Start::of(&up_to, Some("b")), Start::Past);
+        assert_eq!(Start::of(&Range::All, None), Start::AtTheFirst);
     }
 }
