@@ -1,0 +1,5 @@
+//! The integration tests: one binary, linked once.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps in vain")]
+
+mod flows;
