@@ -172,7 +172,8 @@ impl World {
 
     async fn provision(&self) {
         let ports = self.memory.ports();
-        let app = json!({ "client_id": "crm-sync-local", "client_secret": "crm-sync-local-secret" });
+        let app =
+            json!({ "client_id": "crm-sync-local", "client_secret": "crm-sync-local-secret" });
         let app = SecretString::from(app.to_string());
         ports.secrets.put("app", &app, "1").await.expect("a secret");
         let now = ports.clock.now();
@@ -249,6 +250,21 @@ impl World {
         version.id
     }
 
+    /// Publishes the folder's delta upon the current version.
+    pub async fn publish_current(&self, folder: &Path) -> shared::domain::DirectoryVersionId {
+        let ports = self.memory.ports();
+        let current = ports.table.get(&keys::directory_current()).await.expect("a read");
+        let current = current.expect("a published version").doc["version"].clone();
+        let base = serde_json::from_value(current).expect("an id");
+        // Versions are ordered by the time of their making.
+        self.memory.clock.advance(SignedDuration::from_secs(1));
+        let files = [
+            (EntityKind::Person, folder.join("delta-people.jsonl")),
+            (EntityKind::Company, folder.join("delta-companies.jsonl")),
+        ];
+        self.publish(Some(base), &files).await
+    }
+
     /// Delivers messages, and lets time pass where everything waits, until nothing is left to do.
     /// What was killed or failed comes again, as from a queue.
     pub async fn run(&self) {
@@ -277,9 +293,7 @@ impl World {
         let done = self.functions.handle(envelope.message.clone()).await;
         let handled = match done {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
-            Ok(Done::Later(delay)) => {
-                self.functions.outbox.put_off(envelope.clone(), delay).await
-            }
+            Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
             Err(error) => {
                 let again = self.fuse.is_dead() || error.is_retryable();
                 assert!(again, "{envelope:?}: {error}: {}", error.source);
