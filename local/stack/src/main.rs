@@ -1,0 +1,156 @@
+//! `stack`: everything on one machine, from the command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use rustix::process::{Pid, Signal, kill_process};
+use stack::{Caller, Issuer, Stack, StackOptions, StackRecord};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The pause between two forced ticks, so that nobody waits for the minute.
+const TICK: Duration = Duration::from_secs(2);
+
+/// Runs all of crm-sync on this machine.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The repository.
+    #[arg(long, default_value = ".")]
+    root: PathBuf,
+    /// The folder of the built binaries.
+    #[arg(long, default_value = "target/debug")]
+    binaries: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Brings everything up, prints the addresses and waits for ctrl-c.
+    Up {
+        /// The org to load into the simulated Salesforce: a folder of CSV exports.
+        #[arg(long)]
+        org: Option<PathBuf>,
+        /// The port of the API; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
+    /// Prints a token for the API of the running stack.
+    Token {
+        /// What the caller may do: admin, seat, reporting, vendor-rep, service.
+        #[arg(long, value_delimiter = ',', required = true)]
+        roles: Vec<String>,
+        /// The caller's tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// The caller's seat.
+        #[arg(long)]
+        seat: Option<String>,
+    },
+    /// Ends the running stack.
+    Down,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            // A closed standard error leaves nobody to tell.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let root = arguments.root.canonicalize().context("find the repository (--root)")?;
+    let mut options = StackOptions::new(&root);
+    options.binaries = root.join(&arguments.binaries);
+    match arguments.command {
+        Command::Up { org, port } => {
+            options.org = org;
+            options.port = port;
+            up(options).await?;
+        }
+        Command::Token { roles, tenant, seat } => {
+            let record = StackRecord::read(&options.state)?;
+            let issuer = Issuer::open(&record.issuer, &record.issuer_key_file)?;
+            let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+            let caller = Caller { roles: &roles, tenant: tenant.as_deref(), seat: seat.as_deref() };
+            print(&issuer.token(caller, Duration::from_hours(1))?)?;
+        }
+        Command::Down => down(&options)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn up(options: StackOptions) -> anyhow::Result<()> {
+    let mut ended = Ended::watch()?;
+    let state = options.state.clone();
+    let stack = tokio::select! {
+        stack = Stack::start(options) => stack?,
+        () = ended.wait() => return Ok(()),
+    };
+    print(&addresses(&StackRecord::read(&state)?))?;
+    loop {
+        tokio::select! {
+            () = ended.wait() => return Ok(()),
+            () = tokio::time::sleep(TICK) => {
+                // The next tick does what this one could not; the emulator's log says why.
+                let _ = stack.tick().await;
+            }
+        }
+    }
+}
+
+fn addresses(record: &StackRecord) -> String {
+    let mut lines = vec![format!("API              {}", record.api_base)];
+    if let Some(url) = &record.salesforce_url {
+        lines.push(format!("Salesforce       {url}"));
+    }
+    if let Some(url) = &record.control_url {
+        lines.push(format!("its control API  {url}"));
+    }
+    lines.push(format!("AWS              {}", record.aws_endpoint));
+    lines.push("a token          stack token --roles service".to_owned());
+    lines.push("ctrl-c ends it".to_owned());
+    lines.join("\n")
+}
+
+fn down(options: &StackOptions) -> anyhow::Result<()> {
+    let record = StackRecord::read(&options.state)?;
+    let pid = i32::try_from(record.process_id).ok().and_then(Pid::from_raw);
+    let pid = pid.context("stack.json names no process")?;
+    kill_process(pid, Signal::TERM).context("the stack is not running any more")?;
+    print("the stack ends")
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("write to standard output")
+}
+
+/// The signals that end a stack.
+struct Ended {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Ended {
+    fn watch() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+        }
+    }
+}
