@@ -1,1 +1,10 @@
-//! The common crate.
+#![doc = include_str!("../README.md")]
+
+pub mod domain;
+pub mod ports;
+pub mod seal;
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use matching;
