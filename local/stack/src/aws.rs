@@ -4,7 +4,7 @@
 use anyhow::{Context, bail};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::net;
 
@@ -22,7 +22,11 @@ impl Aws {
     pub const ACCOUNT: &str = "000000000000";
 
     pub(crate) fn at(port: u16) -> anyhow::Result<Self> {
-        Ok(Self { endpoint: format!("http://127.0.0.1:{port}"), client: net::client()? })
+        Self::at_address(&format!("http://127.0.0.1:{port}"))
+    }
+
+    pub(crate) fn at_address(endpoint: &str) -> anyhow::Result<Self> {
+        Ok(Self { endpoint: endpoint.to_owned(), client: net::client()? })
     }
 
     /// The address that an SDK is pointed at (`AWS_ENDPOINT_URL`).
@@ -105,6 +109,22 @@ impl Aws {
         let document = roxmltree::Document::parse(&text)?;
         let keys = document.descendants().filter(|n| n.has_tag_name_anywhere("Key"));
         Ok(keys.filter_map(|n| n.text().map(str::to_owned)).collect())
+    }
+
+    /// How many messages a queue holds: waiting, delayed and in work.
+    pub async fn queue_depth(&self, queue: &str) -> anyhow::Result<u64> {
+        let input = json!({
+            "QueueUrl": format!("{}/{}/{queue}", self.endpoint, Self::ACCOUNT),
+            "AttributeNames": ["All"],
+        });
+        let answer = self.json("sqs", "AmazonSQS.GetQueueAttributes", &input).await?;
+        let count = |name: &str| {
+            let value = answer["Attributes"][name].as_str().unwrap_or_default();
+            value.parse::<u64>().with_context(|| format!("{queue} has no {name}"))
+        };
+        Ok(count("ApproximateNumberOfMessages")?
+            + count("ApproximateNumberOfMessagesDelayed")?
+            + count("ApproximateNumberOfMessagesNotVisible")?)
     }
 
     /// Invokes a function with `event` and returns its answer.

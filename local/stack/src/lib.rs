@@ -8,6 +8,7 @@
 //! `docs/emulator.md` says where the emulator differs from AWS.
 
 mod aws;
+mod demo;
 mod deploy;
 mod emulator;
 mod front;
@@ -18,10 +19,13 @@ mod process;
 mod record;
 mod simulator;
 mod stack;
+mod ticker;
 
 pub use aws::Aws;
+pub use demo::{DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say};
 pub use issuer::{Caller, Issuer};
 pub use options::StackOptions;
 pub use record::StackRecord;
 pub use simulator::Simulator;
 pub use stack::Stack;
+pub use ticker::Ticker;

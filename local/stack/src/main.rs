@@ -1,14 +1,16 @@
 //! `stack`: everything on one machine, from the command line.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
-use stack::{Caller, Issuer, Stack, StackOptions, StackRecord};
+use stack::{
+    Caller, DemoOptions, Issuer, OwnData, Stack, StackOptions, StackRecord, run_demo, say,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The pause between two forced ticks, so that nobody waits for the minute.
@@ -50,6 +52,26 @@ enum Command {
         #[arg(long)]
         seat: Option<String>,
     },
+    /// Runs the main job, end to end, and reports what was found.
+    Demo {
+        /// End with the report; 0 when all is right.
+        #[arg(long)]
+        exit: bool,
+        /// An org of your own: a folder of CSV exports.
+        #[arg(long, requires_all = ["people", "companies"])]
+        org: Option<PathBuf>,
+        /// The directory's people, JSON lines, plain or gzipped.
+        #[arg(long, requires = "org")]
+        people: Option<PathBuf>,
+        /// The directory's companies, JSON lines, plain or gzipped.
+        #[arg(long, requires = "org")]
+        companies: Option<PathBuf>,
+    },
+    /// Invokes a function of the running stack with an event of `events/`, named FUNCTION.WHAT.json.
+    Invoke {
+        /// The event's file.
+        event: PathBuf,
+    },
     /// Ends the running stack.
     Down,
 }
@@ -81,8 +103,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let issuer = Issuer::open(&record.issuer, &record.issuer_key_file)?;
             let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
             let caller = Caller { roles: &roles, tenant: tenant.as_deref(), seat: seat.as_deref() };
-            print(&issuer.token(caller, Duration::from_hours(1))?)?;
+            say(&issuer.token(caller, Duration::from_hours(1))?);
         }
+        Command::Demo { exit, org, people, companies } => {
+            let own = match (org, people, companies) {
+                (Some(org), Some(people), Some(companies)) => {
+                    Some(OwnData { org, people, companies })
+                }
+                _ => None,
+            };
+            return demo(DemoOptions { stack: options, own }, exit).await;
+        }
+        Command::Invoke { event } => invoke(&options, &event).await?,
         Command::Down => down(&options)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -95,16 +127,43 @@ async fn up(options: StackOptions) -> anyhow::Result<()> {
         stack = Stack::start(options) => stack?,
         () = ended.wait() => return Ok(()),
     };
-    print(&addresses(&StackRecord::read(&state)?))?;
-    loop {
-        tokio::select! {
-            () = ended.wait() => return Ok(()),
-            () = tokio::time::sleep(TICK) => {
-                // The next tick does what this one could not; the emulator's log says why.
-                let _ = stack.tick().await;
-            }
+    say(&addresses(&StackRecord::read(&state)?));
+    let _ticker = stack.ticker(TICK)?;
+    ended.wait().await;
+    Ok(())
+}
+
+async fn demo(options: DemoOptions, exit: bool) -> anyhow::Result<ExitCode> {
+    let mut ended = Ended::watch()?;
+    let state = options.stack.state.clone();
+    let finished = tokio::select! {
+        finished = run_demo(options) => finished?,
+        () = ended.wait() => return Ok(ExitCode::FAILURE),
+    };
+    say(&finished.report.to_string());
+    if !exit {
+        say(&addresses(&StackRecord::read(&state)?));
+        if let Some(address) = &finished.authorize_url {
+            say(&format!("connect the org again in a browser (10 minutes):\n{address}"));
         }
+        let _ticker = finished.stack.ticker(TICK)?;
+        ended.wait().await;
     }
+    Ok(if finished.report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn invoke(options: &StackOptions, event: &Path) -> anyhow::Result<()> {
+    let name = event.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let (function, _) =
+        name.split_once('.').context("the event's file is to be named FUNCTION.WHAT.json")?;
+    let text =
+        std::fs::read_to_string(event).with_context(|| format!("read {}", event.display()))?;
+    let aws = StackRecord::read(&options.state)?.aws()?;
+    let answer = aws
+        .invoke(&format!("{}-{function}", StackOptions::NAME), &serde_json::from_str(&text)?)
+        .await?;
+    say(&format!("{answer:#}"));
+    Ok(())
 }
 
 fn addresses(record: &StackRecord) -> String {
@@ -126,11 +185,8 @@ fn down(options: &StackOptions) -> anyhow::Result<()> {
     let pid = i32::try_from(record.process_id).ok().and_then(Pid::from_raw);
     let pid = pid.context("stack.json names no process")?;
     kill_process(pid, Signal::TERM).context("the stack is not running any more")?;
-    print("the stack ends")
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{text}").context("write to standard output")
+    say("the stack ends");
+    Ok(())
 }
 
 /// The signals that end a stack.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::Aws;
+
 /// The addresses and processes of a running stack, in `stack.json` of its folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StackRecord {
@@ -38,6 +40,11 @@ impl StackRecord {
             format!("no stack is running (no {}); `make local` starts one", path.display())
         })?;
         serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
+    }
+
+    /// A client of the stack's emulated AWS.
+    pub fn aws(&self) -> anyhow::Result<Aws> {
+        Aws::at_address(&self.aws_endpoint)
     }
 
     pub(crate) fn write(&self, state: &Path) -> anyhow::Result<()> {

@@ -16,12 +16,16 @@ use crate::net::{self, Server};
 use crate::options::StackOptions;
 use crate::record::StackRecord;
 use crate::simulator::Simulator;
+use crate::ticker::{Tick, Ticker};
 
 /// The app that the simulator knows, as a real org would know ours.
 const CLIENT_ID: &str = "crm-sync-local";
 const CLIENT_SECRET: &str = "local-client-secret";
 /// How long a token of [`Stack::token`] is valid: longer than any demo or test.
 const TOKEN_VALID: Duration = Duration::from_hours(12);
+
+/// The queues of the template.
+const QUEUES: [&str; 6] = ["import", "match", "auto-save", "writeback", "purge", "directory"];
 
 /// Everything, running. Dropping it stops everything and removes its temporary files; the logs
 /// stay until the next start.
@@ -131,11 +135,38 @@ impl Stack {
 
     /// Does now what the schedule does each minute, with the schedule's own event.
     pub async fn tick(&self) -> anyhow::Result<()> {
-        let path = self.root.join("events/bulk-import.tick.json");
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        self.invoke("bulk-import", &serde_json::from_str(&text)?).await?;
-        Ok(())
+        self.ticker_of()?.tick().await
+    }
+
+    /// Ticks again and again, so that nobody waits for the minute, until the ticker is dropped.
+    pub fn ticker(&self, pause: Duration) -> anyhow::Result<Ticker> {
+        Ok(self.ticker_of()?.every(pause))
+    }
+
+    fn ticker_of(&self) -> anyhow::Result<Tick> {
+        Tick::new(self.aws(), &self.root)
+    }
+
+    /// How many messages wait or are worked on, in all queues.
+    pub async fn messages_under_way(&self) -> anyhow::Result<u64> {
+        let mut all = 0;
+        for queue in QUEUES {
+            all += self.aws().queue_depth(&format!("{}-{queue}", StackOptions::NAME)).await?;
+        }
+        Ok(all)
+    }
+
+    /// The queues whose dead-letter queue holds messages, with how many.
+    pub async fn parked_messages(&self) -> anyhow::Result<Vec<(&'static str, u64)>> {
+        let mut parked = Vec::new();
+        for queue in QUEUES {
+            let depth =
+                self.aws().queue_depth(&format!("{}-{queue}-dead", StackOptions::NAME)).await?;
+            if depth > 0 {
+                parked.push((queue, depth));
+            }
+        }
+        Ok(parked)
     }
 
     fn leave_record(&self, options: &StackOptions) -> anyhow::Result<()> {
