@@ -20,7 +20,7 @@ use crate::ticker::{Tick, Ticker};
 
 /// The app that the simulator knows, as a real org would know ours.
 const CLIENT_ID: &str = "crm-sync-local";
-const CLIENT_SECRET: &str = "local-client-secret";
+const CLIENT_SECRET: &str = "crm-sync-local-secret";
 /// How long a token of [`Stack::token`] is valid: longer than any demo or test.
 const TOKEN_VALID: Duration = Duration::from_hours(12);
 
