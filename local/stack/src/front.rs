@@ -91,3 +91,55 @@ fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Json;
+    use axum::http::Uri;
+    use axum::routing::any;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    async fn echo(uri: Uri, headers: HeaderMap, body: String) -> Response {
+        let host = headers.get("host").and_then(|h| h.to_str().ok()).unwrap_or_default();
+        let reply = json!({"uri": uri.to_string(), "body": body, "host": host, "token": headers.contains_key("authorization")});
+        let cookies = [("set-cookie", "a=1"), ("set-cookie", "b=2")]
+            .map(|(k, v)| (HeaderName::from_static(k), axum::http::HeaderValue::from_static(v)));
+        let mut answer = (StatusCode::CREATED, Json(reply)).into_response();
+        for (name, value) in cookies {
+            answer.headers_mut().append(name, value);
+        }
+        answer
+    }
+
+    async fn started() -> Front {
+        let (listener, _) = net::listen(0).await.unwrap();
+        Front::start(listener).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_arrives_whole_under_the_address_that_the_caller_used() {
+        let (listener, upstream) = net::listen(0).await.unwrap();
+        let _upstream = Server::spawn(listener, Router::new().fallback(any(echo)));
+        let front = started().await;
+        front.point_to(format!("http://{upstream}/api/$default"));
+        let address = format!("{}/v1/x%20y?code=a%2Bb", front.address());
+        let request = net::client().unwrap().post(address).bearer_auth("t").body("hello");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let cookies: Vec<_> = answer.headers().get_all("set-cookie").iter().cloned().collect();
+        assert_eq!(cookies, ["a=1", "b=2"]);
+        let seen: Value = answer.json().await.unwrap();
+        assert_eq!(seen["uri"], "/api/$default/v1/x%20y?code=a%2Bb");
+        assert_eq!((&seen["body"], &seen["token"]), (&json!("hello"), &json!(true)));
+        assert_eq!(seen["host"], front.address().strip_prefix("http://").unwrap());
+    }
+
+    #[tokio::test]
+    async fn before_the_deployment_it_says_that_the_stack_is_starting() {
+        let front = started().await;
+        let answer = net::client().unwrap().get(front.address()).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

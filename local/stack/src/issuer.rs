@@ -149,3 +149,52 @@ fn pem(der: &[u8]) -> String {
         text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{DecodingKey, Validation, decode};
+
+    use super::*;
+    use crate::net;
+
+    async fn started() -> (Issuer, Server) {
+        let (listener, _) = net::listen(0).await.unwrap();
+        Issuer::start(listener).unwrap()
+    }
+
+    async fn get(address: &str) -> Value {
+        net::client().unwrap().get(address).send().await.unwrap().json().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_is_verified_with_the_key_that_the_issuer_describes() {
+        let (issuer, _server) = started().await;
+        let caller = Caller { roles: &["seat"], tenant: Some("ten_1"), seat: Some("seat_1") };
+        let token = issuer.token(caller, Duration::from_mins(1)).unwrap();
+        let description =
+            get(&format!("{}/.well-known/openid-configuration", issuer.address())).await;
+        assert_eq!(description["issuer"], issuer.address());
+        let keys = get(description["jwks_uri"].as_str().unwrap()).await;
+        let key = &keys["keys"][0];
+        let (n, e) = (key["n"].as_str().unwrap(), key["e"].as_str().unwrap());
+        let key = DecodingKey::from_rsa_components(n, e).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[issuer.address()]);
+        let claims: Value = decode(token, &key, &validation).unwrap().claims;
+        assert_eq!(claims["roles"], json!(["seat"]));
+        assert_eq!((&claims["tenant"], &claims["seat"]), (&json!("ten_1"), &json!("seat_1")));
+    }
+
+    #[tokio::test]
+    async fn the_key_is_left_to_its_owner_alone_and_signs_for_another_process() {
+        let (issuer, _server) = started().await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("issuer.pem");
+        issuer.save(&file).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        let opened = Issuer::open(issuer.address(), &file).unwrap();
+        assert_eq!(opened.private_key_pem, issuer.private_key_pem);
+    }
+}

@@ -181,10 +181,9 @@ fn addresses(record: &StackRecord) -> String {
 }
 
 fn down(options: &StackOptions) -> anyhow::Result<()> {
-    let record = StackRecord::read(&options.state)?;
+    let record = StackRecord::running(&options.state).context("no stack is running")?;
     let pid = i32::try_from(record.process_id).ok().and_then(Pid::from_raw);
-    let pid = pid.context("stack.json names no process")?;
-    kill_process(pid, Signal::TERM).context("the stack is not running any more")?;
+    kill_process(pid.context("stack.json names no process")?, Signal::TERM)?;
     say("the stack ends");
     Ok(())
 }

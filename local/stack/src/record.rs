@@ -42,6 +42,20 @@ impl StackRecord {
         serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
     }
 
+    /// The record of the stack that runs in `state`, if one does: a process that died without
+    /// removing its record does not count.
+    pub fn running(state: &Path) -> Option<Self> {
+        Self::read(state).ok().filter(Self::is_running)
+    }
+
+    /// Whether the process is there and is still a stack: its number may be another's by now.
+    fn is_running(&self) -> bool {
+        let program =
+            std::fs::read_link(format!("/proc/{}/exe", self.process_id)).unwrap_or_default();
+        let ours = std::env::current_exe().unwrap_or_default();
+        program.file_name().is_some() && program.file_name() == ours.file_name()
+    }
+
     /// A client of the stack's emulated AWS.
     pub fn aws(&self) -> anyhow::Result<Aws> {
         Aws::at_address(&self.aws_endpoint)

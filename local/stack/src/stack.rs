@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
 use crate::aws::Aws;
@@ -190,6 +190,9 @@ impl Stack {
 
 fn prepare(options: &StackOptions) -> anyhow::Result<Files> {
     let state = &options.state;
+    if let Some(record) = StackRecord::running(state) {
+        bail!("a stack is running already (process {}); `stack down` ends it", record.process_id);
+    }
     if state.exists() {
         std::fs::remove_dir_all(state).with_context(|| format!("empty {}", state.display()))?;
     }
