@@ -1,0 +1,58 @@
+//! The Salesforce client: OAuth, REST and Bulk API 2.0.
+//!
+//! It knows HTTP and Salesforce's wire forms, and nothing of AWS, of clocks or of random sources: time and entropy are passed in.
+//!
+//! Invariants:
+//!
+//! - A request can be built only for a [`LoginHost`], an [`InstanceUrl`] or an [`IdentityUrl`], and those can be made only from a host
+//!   on Salesforce's own domains. Redirects are never followed.
+//! - A query can be sent only as [`Soql`], and only [`Select`] makes one.
+//! - Tokens are [`secrecy::SecretString`]s. No error, `Debug` or log text of this module holds one, nor the query or the body sent.
+
+mod bulk;
+mod client;
+mod csv;
+mod datetime;
+mod describe;
+mod duplicates;
+mod error;
+mod hosts;
+mod http;
+mod id;
+mod limits;
+mod oauth;
+mod oauth_error;
+mod record;
+mod resolver;
+mod rest;
+mod soql;
+mod token;
+
+pub use bulk::{
+    BulkOperation, JobId, JobState, Locator, QueryJob, ResultPage, ResultPages, ResultRows,
+};
+pub use client::{ApiVersion, Client, Observed, Reply, Session};
+pub use csv::{CsvError, CsvReader, Row, RowReader};
+pub use datetime::{
+    DateTimeError, format_datetime, parse_date, parse_datetime, parse_epoch_millis, parse_http_date,
+};
+pub use describe::{
+    ChildRelationship, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistValue,
+};
+pub use duplicates::{DuplicateMatch, DuplicateRuleHit};
+pub use error::{ApiError, Disposition, LimitKind, SalesforceError, TransportError};
+pub use hosts::{HostError, HostPolicy, IdentityUrl, InstanceUrl, LoginHost, Realm};
+pub use http::{Http, HttpError, HttpOptions};
+pub use id::{ParseIdError, SalesforceId};
+pub use limits::{ApiUsage, Budget, OrgLimit, OrgLimits};
+pub use oauth::{
+    AppCredentials, AuthorizationRequest, Identity, OAuthClient, Pkce, PkceError, Prompt, Scope,
+};
+pub use oauth_error::{GrantStep, OAuthError, UntrustedToken};
+pub use record::{FieldValues, Record};
+pub use rest::{
+    DeletedRecord, DeletedRecords, DuplicateRuleHandling, NewRecord, QueryLocator,
+    QueryLocatorError, QueryPage, QueryScope, WriteOptions, WriteRow,
+};
+pub use soql::{Condition, Direction, Select, Soql, SoqlError, Value};
+pub use token::{Scopes, TokenResponse};
