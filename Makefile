@@ -11,6 +11,8 @@ RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
+# The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
+export CARGO_LAMBDA_COMPILER := cargo
 
 .PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local demo local clean-local \
 	deploy ci
@@ -79,10 +81,10 @@ validate: .venv-lint/.done .venv-sam/.done ## checks template.yaml
 # ---- Building
 
 build: .venv-lambda/.done ## release packages of the functions, under target/lambda
-	.venv-lambda/bin/cargo-lambda lambda build --release --compiler cargo $(addprefix --package ,$(FUNCTIONS))
+	.venv-lambda/bin/cargo-lambda lambda build --release $(addprefix --package ,$(FUNCTIONS))
 
 build-%: .venv-lambda/.done ## one function's release package
-	.venv-lambda/bin/cargo-lambda lambda build --release --compiler cargo --package $*
+	.venv-lambda/bin/cargo-lambda lambda build --release --package $*
 
 build-local: ## the binaries that the local stack runs; RELEASE=1 for optimised ones
 	@local/tools/require.sh
