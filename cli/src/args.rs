@@ -1,7 +1,7 @@
 //! The command line's grammar.
 
 use clap::{Args, Parser, Subcommand};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -23,6 +23,8 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Link leads and contacts to people, and accounts to companies.
+    Match(Box<MatchArgs>),
     /// Score a predictions file against a truth file.
     Evaluate(EvaluateArgs),
     /// Make a speed set: a directory, a CRM and the truth, of any size.
@@ -78,4 +80,64 @@ pub struct GenerateArgs {
     /// Print the summary as JSON on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where the directory is: files, or an index made of them.
+#[derive(Debug, Clone, Args)]
+pub struct DirectoryArgs {
+    /// The directory's people: JSON lines or CSV, plain or gzip.
+    #[arg(long)]
+    pub people: Option<PathBuf>,
+    /// The directory's companies: JSON lines or CSV, plain or gzip.
+    #[arg(long)]
+    pub companies: Option<PathBuf>,
+    /// Index files a kind. The results are the same for any number; 1 GiB holds some millions of people.
+    #[arg(long, default_value = "1")]
+    pub shards: NonZeroU32,
+    /// Threads to work on; all cores when not given. The results are the same for any number.
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// The CRM's files.
+#[derive(Debug, Clone, Args)]
+pub struct CrmArgs {
+    /// Leads: a Salesforce export in CSV, plain or gzip.
+    #[arg(long)]
+    pub lead: Option<PathBuf>,
+    /// Contacts; their company comes from their account.
+    #[arg(long)]
+    pub contact: Option<PathBuf>,
+    /// Accounts.
+    #[arg(long)]
+    pub account: Option<PathBuf>,
+}
+
+/// `crm-sync match`.
+#[derive(Debug, Args)]
+pub struct MatchArgs {
+    /// The directory.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// An index folder made by `crm-sync index build`, in place of the directory's files.
+    #[arg(long, conflicts_with_all = ["people", "companies", "shards"])]
+    pub index: Option<PathBuf>,
+    /// The CRM's files.
+    #[command(flatten)]
+    pub crm: CrmArgs,
+    /// Where to write `crm_id,profile_id,score`, one row for each matched record.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Where to write every record's candidates and decision.
+    #[arg(long)]
+    pub candidates: Option<PathBuf>,
+    /// Where to write why, as JSON lines, for each match, review and duplicate.
+    #[arg(long)]
+    pub explain: Option<PathBuf>,
+    /// A model in place of the shipped one.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
 }

@@ -8,9 +8,12 @@ pub mod commands;
 pub mod evaluate;
 pub mod generate;
 pub mod input;
+pub mod linkage;
+pub mod mapping;
 pub mod pipeline;
 pub mod progress;
 pub mod report;
+mod salesforce_id;
 
 /// The threads to work on: as many as asked for, else one a core.
 #[must_use]

@@ -8,6 +8,9 @@ use std::thread;
 /// `collect` on the calling thread, in the order of the pieces. So the outcome is the same for any
 /// number of threads. At most a few pieces a thread are held at a time.
 ///
+/// Each thread has a state of its own, made by `start`; the states are returned at the end. What a
+/// state has seen depends on the threads' luck: only what is the same in any order may be kept there.
+///
 /// The first error of `collect` ends the run; what is under way is dropped.
 pub fn in_order<P, R, S, E>(
     pieces: impl Iterator<Item = P> + Send,
@@ -15,10 +18,11 @@ pub fn in_order<P, R, S, E>(
     start: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, P) -> R + Sync,
     mut collect: impl FnMut(R) -> Result<(), E>,
-) -> Result<(), E>
+) -> Result<Vec<S>, E>
 where
     P: Send,
     R: Send,
+    S: Send,
 {
     let threads = threads.max(1);
     thread::scope(|scope| {
@@ -31,16 +35,18 @@ where
                 }
             }
         });
+        let mut workers = Vec::with_capacity(threads);
         for _ in 0..threads {
             let (take, finish, start, work) = (take.clone(), finish.clone(), &start, &work);
-            scope.spawn(move || {
+            workers.push(scope.spawn(move || {
                 let mut state = start();
                 for (number, piece) in take {
                     if finish.send((number, work(&mut state, piece))).is_err() {
                         break;
                     }
                 }
-            });
+                state
+            }));
         }
         drop((take, finish));
 
@@ -53,7 +59,8 @@ where
                 next += 1;
             }
         }
-        Ok(())
+        let resume = |panic| std::panic::resume_unwind(panic);
+        Ok(workers.into_iter().map(|worker| worker.join().unwrap_or_else(resume)).collect())
     })
 }
 
@@ -73,7 +80,7 @@ mod tests {
                 Ok::<_, ()>(())
             };
             let done = in_order(0..300, threads, || (), |(), n| (n, work(n)), collect);
-            assert_eq!(done, Ok(()));
+            assert_eq!(done.map(|states| states.len()), Ok(threads));
             assert_eq!(seen, (0..300).collect::<Vec<_>>());
         }
     }
@@ -82,6 +89,6 @@ mod tests {
     fn an_error_of_the_collector_ends_an_endless_run() {
         let stopped =
             in_order(0.., 2, || (), |(), n: u64| n, |n| if n < 1000 { Ok(()) } else { Err(n) });
-        assert_eq!(stopped, Err(1000));
+        assert_eq!(stopped.err(), Some(1000));
     }
 }

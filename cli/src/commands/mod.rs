@@ -2,6 +2,7 @@
 
 pub mod evaluate;
 pub mod generate;
+pub mod match_records;
 
 use crate::args::Command;
 use crate::input::FileProblems;
@@ -21,7 +22,7 @@ impl Outcome {
     /// The process's exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let faulty = self.problems.iter().any(|file| !file.is_empty());
+        let faulty = self.problems.iter().any(FileProblems::has_faults);
         if self.strict && faulty { 3 } else { 0 }
     }
 }
@@ -29,6 +30,7 @@ impl Outcome {
 /// Runs one command to its end.
 pub fn run(command: &Command) -> anyhow::Result<Outcome> {
     match command {
+        Command::Match(args) => match_records::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Generate(args) => generate::run(args),
     }

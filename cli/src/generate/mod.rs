@@ -7,7 +7,6 @@ mod noise;
 mod output;
 mod random;
 mod records;
-mod salesforce_id;
 mod vocabulary;
 mod world;
 

@@ -2,8 +2,8 @@
 
 use super::noise;
 use super::random::Random;
-use super::salesforce_id::salesforce_id;
 use super::world::{Company, Kind, Person, World, phone, street, title_text, work_mail};
+use crate::salesforce_id;
 
 /// One row of a CRM file, with its row of the truth file.
 #[derive(Debug, Clone)]
@@ -188,7 +188,7 @@ impl World {
         let [city, state, country] = noise::place(&meant.person.place, random);
         let site =
             if random.percent(12) { format!("www.{}", employer.domain) } else { String::new() };
-        let id = salesforce_id("00Q", number);
+        let id = salesforce_id::make("00Q", number);
         let fields = vec![
             id.clone(),
             given,
@@ -218,7 +218,7 @@ impl World {
         let [given, surname, title, mail, phone] = Self::person_fields(&meant, &employer, random);
         let account = self.account_id(meant.employer).unwrap_or_default();
         let [city, state, country] = noise::place(&meant.person.place, random);
-        let id = salesforce_id("003", number);
+        let id = salesforce_id::make("003", number);
         let fields = vec![
             id.clone(),
             account,
@@ -243,7 +243,9 @@ impl World {
     /// The account of a firm, when the CRM has one: of most listed firms and of some others.
     fn account_id(&self, company: u64) -> Option<String> {
         let share = if company < self.companies { 70 } else { 45 };
-        self.random(Kind::Account, company).percent(share).then(|| salesforce_id("001", company))
+        self.random(Kind::Account, company)
+            .percent(share)
+            .then(|| salesforce_id::make("001", company))
     }
 
     /// The account of firm `number`, if the CRM has one.

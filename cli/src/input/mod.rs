@@ -7,6 +7,7 @@
 mod chunks;
 mod csv_rows;
 mod problems;
+pub mod salesforce;
 mod source;
 mod table;
 

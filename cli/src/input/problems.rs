@@ -10,6 +10,18 @@ pub enum Fate {
     Skipped,
     /// The row takes part, without the faulty piece.
     Repaired,
+    /// The row takes part, and cannot be of much use: a person named `.`, a role, a placeholder.
+    Kept,
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Skipped => "skipped",
+            Self::Repaired => "repaired",
+            Self::Kept => "kept",
+        })
+    }
 }
 
 /// A fault's name, as the reports count it.
@@ -31,6 +43,12 @@ impl Problem {
     #[must_use]
     pub fn skipped(line: u64, reason: Reason) -> Self {
         Self { line, reason, fate: Fate::Skipped }
+    }
+
+    /// A row that takes part and cannot be of much use.
+    #[must_use]
+    pub fn kept(line: u64, reason: Reason) -> Self {
+        Self { line, reason, fate: Fate::Kept }
     }
 
     /// A row kept without its faulty piece.
@@ -89,6 +107,12 @@ impl FileProblems {
         self.tallies.is_empty()
     }
 
+    /// True when a row was left out or changed, which `--strict` does not forgive.
+    #[must_use]
+    pub fn has_faults(&self) -> bool {
+        self.tallies.values().any(|tally| tally.fate != Fate::Kept)
+    }
+
     /// Rows left out, of every reason.
     #[must_use]
     pub fn skipped(&self) -> u64 {
@@ -107,10 +131,6 @@ impl fmt::Display for FileProblems {
             if at > 0 {
                 writeln!(f)?;
             }
-            let fate = match fate {
-                Fate::Skipped => "skipped",
-                Fate::Repaired => "repaired",
-            };
             let lines_named: Vec<String> = lines.iter().map(u64::to_string).collect();
             let more = if rows > lines.len() as u64 { ", …" } else { "" };
             write!(

@@ -18,6 +18,7 @@ mod shard;
 mod similarity;
 mod statistics;
 pub mod text;
+mod train;
 
 pub use assign::{
     Ask, Assigned, AssignedBy, Assignment, Bid, ComponentWalk, Duplicate, Ruling, assign,
@@ -34,5 +35,6 @@ pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel
 pub use score::{Candidate, EmployerEvidence, MatchWeight, RawCandidate, Scorer};
 pub use shard::{Shard, ShardBuilder, ShardError, shard_of};
 pub use statistics::{Statistics, StatisticsBuilder, StatisticsError, block_keys};
+pub use train::{Refinement, ShadowDifference, TrainingSet, shadow};
 
 pub(crate) use normalize::{acronym as normalize_acronym, slug_key as normalize_slug};

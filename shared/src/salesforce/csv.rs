@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use csv_core::ReadRecordResult;
 use futures::{Stream, StreamExt};
 
@@ -343,7 +343,7 @@ where
                 }
             }
             let (step, taken) = self.assembler.step(&self.chunk)?;
-            drop(self.chunk.split_to(taken));
+            self.chunk.advance(taken);
             match step {
                 Step::MoreInput => {}
                 Step::Row => break,

@@ -3,15 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::api_error::{ApiError, LimitKind, parse_errors};
 use super::bulk::JobId;
 use super::csv::CsvError;
-use super::duplicates::{DuplicateResultWire, DuplicateRuleHit};
+use super::duplicates::DuplicateRuleHit;
 use super::soql::SoqlError;
-
-/// Longer messages of Salesforce's are cut here: some repeat a whole query.
-const MAX_MESSAGE_CHARS: usize = 2_000;
 
 /// What the caller should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,113 +26,6 @@ pub enum Disposition {
     },
     /// The same call will fail again.
     Reject,
-}
-
-/// Which of the org's limits is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LimitKind {
-    /// API requests in 24 hours, of the whole org.
-    DailyRequests,
-    /// Long-running requests at the same time: over in seconds.
-    ConcurrentRequests,
-    /// HTTP 429 of Salesforce's edge: over in seconds.
-    RequestRate,
-    /// Bulk query jobs in 24 hours.
-    BulkJobs,
-    /// Bulk query results in 24 hours.
-    BulkResults,
-    /// Data storage: no write succeeds before an admin makes room.
-    Storage,
-}
-
-/// One error of Salesforce's, in its own words.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ApiError {
-    /// Salesforce's code, such as `REQUIRED_FIELD_MISSING`.
-    pub code: String,
-    /// Salesforce's text, or the org admin's for validation rules and triggers.
-    pub message: String,
-    /// The fields it is about, where it says so.
-    pub fields: Vec<String>,
-    /// The duplicate rule's finding, for `DUPLICATES_DETECTED`.
-    pub duplicates: Option<DuplicateRuleHit>,
-}
-
-impl ApiError {
-    /// The column that `INVALID_FIELD` complains of: deleted, or hidden from this user.
-    #[must_use]
-    pub fn missing_column(&self) -> Option<&str> {
-        let (_, rest) = self.message.split_once("No such column '")?;
-        rest.split_once('\'').map(|(column, _)| column)
-    }
-
-    /// What the caller should do about this one error.
-    #[must_use]
-    pub fn disposition(&self) -> Disposition {
-        match self.code.as_str() {
-            // The last two are rows of a collection whose neighbour failed: innocent, and to be sent again without it.
-            "UNABLE_TO_LOCK_ROW"
-            | "SERVER_UNAVAILABLE"
-            | "QUERY_TIMEOUT"
-            | "UNKNOWN_EXCEPTION"
-            | "ALL_OR_NONE_OPERATION_ROLLED_BACK"
-            | "PROCESSING_HALTED" => Disposition::Retry { after: None },
-            _ if self.is_session_error() => Disposition::Reauthorize,
-            _ => match self.limit() {
-                Some(kind) => kind.disposition(None),
-                None => Disposition::Reject,
-            },
-        }
-    }
-
-    fn is_session_error(&self) -> bool {
-        matches!(
-            self.code.as_str(),
-            "INVALID_SESSION_ID"
-                | "InvalidSessionId"
-                | "INVALID_AUTH_HEADER"
-                | "INVALID_JWT_FORMAT"
-        ) && !self.denies_the_app()
-    }
-
-    /// Sessions that are alive but barred from the API: refreshing would loop.
-    fn denies_the_app(&self) -> bool {
-        self.message.contains("not valid for use with the REST API")
-            || self.message.contains("Connected app is not attached to Agent")
-    }
-
-    fn limit(&self) -> Option<LimitKind> {
-        match self.code.as_str() {
-            "REQUEST_LIMIT_EXCEEDED" if self.message.contains("Concurrent") => {
-                Some(LimitKind::ConcurrentRequests)
-            }
-            "REQUEST_LIMIT_EXCEEDED" => Some(LimitKind::DailyRequests),
-            "LIMIT_EXCEEDED" if self.message.contains("bulk") => {
-                let results = self.message.contains("result size");
-                Some(if results { LimitKind::BulkResults } else { LimitKind::BulkJobs })
-            }
-            "STORAGE_LIMIT_EXCEEDED" => Some(LimitKind::Storage),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
-    }
-}
-
-impl LimitKind {
-    fn disposition(self, after: Option<Duration>) -> Disposition {
-        match self {
-            Self::ConcurrentRequests | Self::RequestRate => Disposition::Retry { after },
-            Self::DailyRequests | Self::BulkJobs | Self::BulkResults | Self::Storage => {
-                Disposition::StandBack { after }
-            }
-        }
-    }
 }
 
 /// The network failed us: no whole answer came.
@@ -339,6 +228,23 @@ impl SalesforceError {
         self.errors().iter().find_map(|error| error.duplicates.as_ref())
     }
 
+    /// True when the query was too much for Salesforce at once: ask for fewer rows, a shorter span of time or fewer columns.
+    #[must_use]
+    pub fn wants_smaller_query(&self) -> bool {
+        match self {
+            Self::JobFailed { message, .. } => {
+                message.contains("QUERY_TIMEOUT") || message.contains("retried more than")
+            }
+            Self::Refused { status: 414 | 431, .. } => true,
+            _ => self.errors().iter().any(|error| {
+                matches!(
+                    error.code.as_str(),
+                    "QUERY_TIMEOUT" | "OPERATION_TOO_LARGE" | "QUERY_TOO_COMPLICATED"
+                )
+            }),
+        }
+    }
+
     /// True when Bulk cannot run this query and REST may: compound or unsupported objects.
     #[must_use]
     pub fn is_bulk_unsupported(&self) -> bool {
@@ -384,47 +290,6 @@ impl SalesforceError {
             },
         }
     }
-}
-
-/// One error in any of the spellings: REST (`errorCode`), collections (`statusCode`), Bulk (`exceptionCode`).
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ApiErrorWire {
-    #[serde(alias = "statusCode", alias = "exceptionCode", alias = "error")]
-    error_code: String,
-    #[serde(default, alias = "exceptionMessage", alias = "error_description")]
-    message: Option<String>,
-    #[serde(default)]
-    fields: Option<Vec<String>>,
-    // The first is the spelling that Salesforce really sends.
-    #[serde(default, alias = "duplicateResult")]
-    duplicate_resut: Option<DuplicateResultWire>,
-}
-
-impl From<ApiErrorWire> for ApiError {
-    fn from(wire: ApiErrorWire) -> Self {
-        let message = wire.message.unwrap_or_default();
-        Self {
-            code: wire.error_code,
-            message: message.chars().take(MAX_MESSAGE_CHARS).collect(),
-            fields: wire.fields.unwrap_or_default(),
-            duplicates: wire.duplicate_resut.map(Into::into),
-        }
-    }
-}
-
-/// Reads an array of errors or a bare one.
-fn parse_errors(body: &[u8]) -> Option<Vec<ApiError>> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Body {
-        Many(Vec<ApiErrorWire>),
-        One(ApiErrorWire),
-    }
-    Some(match serde_json::from_slice(body).ok()? {
-        Body::Many(errors) => errors.into_iter().map(Into::into).collect(),
-        Body::One(error) => vec![error.into()],
-    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::salesforce::api_error::MAX_MESSAGE_CHARS;
 
 fn answer(status: u16, body: &str) -> SalesforceError {
     SalesforceError::from_answer(status, None, body.as_bytes())
@@ -205,4 +206,20 @@ fn what_bulk_cannot_run_is_known_by_its_text() {
 fn a_long_message_is_cut() {
     let error = coded(400, "X", &"y".repeat(10_000));
     assert_eq!(error.errors()[0].message.chars().count(), MAX_MESSAGE_CHARS);
+}
+
+#[test]
+fn a_query_that_was_too_much_is_known() {
+    let failed = |message: &str| SalesforceError::JobFailed {
+        job: JobId("750000000000001".parse().unwrap()),
+        message: message.to_owned(),
+    };
+    assert!(failed("QUERY_TIMEOUT: running too long").wants_smaller_query());
+    assert!(
+        failed("Retried more than 15 times: retried more than fifteen times").wants_smaller_query()
+    );
+    assert!(!failed("InternalServerError").wants_smaller_query());
+    assert!(coded(400, "OPERATION_TOO_LARGE", "x").wants_smaller_query());
+    assert!(answer(414, "").wants_smaller_query());
+    assert!(!coded(400, "MALFORMED_QUERY", "x").wants_smaller_query());
 }

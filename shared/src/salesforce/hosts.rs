@@ -353,10 +353,37 @@ fn is_instance(host: &str) -> bool {
         && tail.bytes().all(|b| b.is_ascii_lowercase())
 }
 
+/// `cs8` of old, `usa652s` on Hyperforce.
+fn is_sandbox_instance(host: &str) -> bool {
+    host.starts_with("cs") || host.split('.').next().is_some_and(|name| name.ends_with('s'))
+}
+
+/// True when the identity and the instance of a token can be this issuer's: the org's kind and cloud are the issuer's, and the identity
+/// is at the issuer, at the generic login host of that kind, or at the org itself.
+///
+/// An answer that mixes issuers is how one login server is made to speak for another (RFC 9700 4.4).
+pub(super) fn belong_together(
+    issuer: &LoginHost,
+    instance: &InstanceUrl,
+    identity: &IdentityUrl,
+) -> bool {
+    let generic = match issuer.realm() {
+        Realm::Production => "login",
+        Realm::Sandbox => "test",
+    };
+    let cloud = |host: &str| HostPolicy::ALL.iter().position(|domain| host.ends_with(domain));
+    instance.realm() == issuer.realm()
+        && cloud(&instance.0) == cloud(&issuer.0)
+        && cloud(&identity.host) == cloud(&issuer.0)
+        && (identity.host == issuer.0
+            || identity.host == instance.0
+            || name_before(&identity.host, ".") == Some(generic))
+}
+
 fn realm_of(host: &str) -> Realm {
     let sandbox = host.split('.').any(|label| matches!(label, "test" | "sandbox" | "scratch"))
         || (is_my_domain(host) && host.split('.').next().is_some_and(|name| name.contains("--")))
-        || (is_instance(host) && host.starts_with("cs"));
+        || (is_instance(host) && is_sandbox_instance(host));
     if sandbox { Realm::Sandbox } else { Realm::Production }
 }
 

@@ -157,3 +157,42 @@ fn stored_hosts_are_checked_when_they_are_read_back() {
     assert!(serde_json::from_str::<InstanceUrl>(r#""https://evil.com""#).is_err());
     assert!(serde_json::from_str::<LoginHost>(r#""evil.com""#).is_err());
 }
+
+#[test]
+fn a_token_belongs_to_the_issuer_that_was_asked() {
+    let together = |issuer: &str, instance: &str, identity: &str| {
+        let instance: InstanceUrl = format!("https://{instance}").parse().unwrap();
+        let identity = format!("https://{identity}/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS");
+        belong_together(&issuer.parse().unwrap(), &instance, &identity.parse().unwrap())
+    };
+    let (acme, uat) = ("acme.my.salesforce.com", "acme--uat.sandbox.my.salesforce.com");
+    for (issuer, instance, identity) in [
+        ("login.salesforce.com", acme, "login.salesforce.com"),
+        ("login.salesforce.com", acme, acme),
+        ("login.salesforce.com", "na139.salesforce.com", "login.salesforce.com"),
+        ("test.salesforce.com", uat, "test.salesforce.com"),
+        ("test.salesforce.com", "usa652s.salesforce.com", "test.salesforce.com"),
+        (acme, acme, "login.salesforce.com"),
+        (acme, acme, acme),
+        // After the org was renamed, its old My Domain still issues for a while.
+        ("old.my.salesforce.com", acme, "old.my.salesforce.com"),
+        (uat, uat, "test.salesforce.com"),
+        ("acme.my.salesforce.mil", "acme.my.salesforce.mil", "login.salesforce.mil"),
+    ] {
+        assert!(together(issuer, instance, identity), "{issuer} {instance} {identity}");
+    }
+    for (issuer, instance, identity) in [
+        ("login.salesforce.com", uat, "login.salesforce.com"),
+        ("login.salesforce.com", acme, "test.salesforce.com"),
+        ("login.salesforce.com", acme, "other.my.salesforce.com"),
+        ("login.salesforce.com", acme, "login.my.salesforce.com"),
+        ("login.salesforce.com", "cs8.salesforce.com", "login.salesforce.com"),
+        ("test.salesforce.com", acme, "test.salesforce.com"),
+        (acme, acme, "test.salesforce.com"),
+        (uat, uat, "login.salesforce.com"),
+        ("login.salesforce.com", "acme.my.salesforce.mil", "login.salesforce.com"),
+        ("login.salesforce.com", acme, "login.salesforce.mil"),
+    ] {
+        assert!(!together(issuer, instance, identity), "{issuer} {instance} {identity}");
+    }
+}

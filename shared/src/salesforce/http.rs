@@ -1,5 +1,6 @@
 //! The one way out: an HTTPS client that reaches Salesforce's hosts and follows no redirect.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -23,6 +24,10 @@ const MAX_JSON_BYTES: usize = 64 << 20;
 
 /// An error page is read no further than this.
 const MAX_ERROR_BYTES: usize = 1 << 20;
+
+/// A connection that idled longer is not used again: a frozen Lambda sandbox wakes up with connections that the other side closed long
+/// ago, and a write that dies on one has an unknown outcome.
+const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// How the client is made. A proxy is taken from `HTTPS_PROXY` and `NO_PROXY`.
 #[derive(Debug, Clone)]
@@ -75,7 +80,7 @@ pub enum HttpError {
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
-    options: HttpOptions,
+    options: Arc<HttpOptions>,
     #[cfg(any(test, feature = "testing"))]
     loopback: Option<std::net::SocketAddr>,
 }
@@ -94,7 +99,7 @@ impl Http {
         }
         Ok(Self {
             client: builder.build().map_err(HttpError::Setup)?,
-            options,
+            options: Arc::new(options),
             #[cfg(any(test, feature = "testing"))]
             loopback: None,
         })
@@ -110,7 +115,7 @@ impl Http {
     ) -> Result<Self, HttpError> {
         let client = Self::builder(&options).no_proxy().build().map_err(HttpError::Setup)?;
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], address.port()));
-        Ok(Self { client, options, loopback: Some(address) })
+        Ok(Self { client, options: Arc::new(options), loopback: Some(address) })
     }
 
     fn builder(options: &HttpOptions) -> reqwest::ClientBuilder {
@@ -119,6 +124,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .gzip(true)
+            .pool_idle_timeout(POOL_IDLE)
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.read_timeout)
             .timeout(options.total_timeout)

@@ -9,6 +9,7 @@
 //! - A query can be sent only as [`Soql`], and only [`Select`] makes one.
 //! - Tokens are [`secrecy::SecretString`]s. No error, `Debug` or log text of this module holds one, nor the query or the body sent.
 
+mod api_error;
 mod bulk;
 mod client;
 mod csv;
@@ -19,15 +20,24 @@ mod error;
 mod hosts;
 mod http;
 mod id;
+mod identity;
 mod limits;
+mod literal;
 mod oauth;
 mod oauth_error;
+mod pkce;
+mod query;
 mod record;
 mod resolver;
 mod rest;
+mod scope;
 mod soql;
 mod token;
+#[cfg(test)]
+mod wire_tests;
+mod write;
 
+pub use api_error::{ApiError, LimitKind};
 pub use bulk::{
     BulkOperation, JobId, JobState, Locator, QueryJob, ResultPage, ResultPages, ResultRows,
 };
@@ -40,19 +50,20 @@ pub use describe::{
     ChildRelationship, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistValue,
 };
 pub use duplicates::{DuplicateMatch, DuplicateRuleHit};
-pub use error::{ApiError, Disposition, LimitKind, SalesforceError, TransportError};
+pub use error::{Disposition, SalesforceError, TransportError};
 pub use hosts::{HostError, HostPolicy, IdentityUrl, InstanceUrl, LoginHost, Realm};
 pub use http::{Http, HttpError, HttpOptions};
 pub use id::{ParseIdError, SalesforceId};
+pub use identity::Identity;
 pub use limits::{ApiUsage, Budget, OrgLimit, OrgLimits};
-pub use oauth::{
-    AppCredentials, AuthorizationRequest, Identity, OAuthClient, Pkce, PkceError, Prompt, Scope,
-};
+pub use literal::Value;
+pub use oauth::{AppCredentials, AuthorizationRequest, OAuthClient, Prompt};
 pub use oauth_error::{GrantStep, OAuthError, UntrustedToken};
+pub use pkce::{Pkce, PkceError};
+pub use query::{QueryLocator, QueryLocatorError, QueryPage, QueryScope};
 pub use record::{FieldValues, Record};
-pub use rest::{
-    DeletedRecord, DeletedRecords, DuplicateRuleHandling, NewRecord, QueryLocator,
-    QueryLocatorError, QueryPage, QueryScope, WriteOptions, WriteRow,
-};
-pub use soql::{Condition, Direction, Select, Soql, SoqlError, Value};
-pub use token::{Scopes, TokenResponse};
+pub use rest::{DeletedRecord, DeletedRecords};
+pub use scope::{Scope, Scopes};
+pub use soql::{Condition, Direction, Select, Soql, SoqlError};
+pub use token::TokenResponse;
+pub use write::{DuplicateRuleHandling, NewRecord, WriteOptions, WriteRow};

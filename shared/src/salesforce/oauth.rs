@@ -1,60 +1,30 @@
 //! OAuth 2.0 with Salesforce: the web server flow with PKCE, refresh with rotation, revocation and identity.
 
-use std::fmt;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
 };
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RefreshToken, RequestTokenError, StandardRevocableToken, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken,
+    RequestTokenError, StandardRevocableToken, TokenUrl,
 };
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::client::{Reply, Session, looks_like_html, parse_json};
+use super::client::{Reply, Session, looks_like_html};
 use super::error::SalesforceError;
 use super::hosts::{IdentityUrl, LoginHost};
-use super::http::{Answer, Http, Request, https_url};
-use super::id::SalesforceId;
+use super::http::{Http, Request, https_url};
+use super::identity::{Identity, read_identity};
 use super::oauth_error::{GrantStep, OAuthError, UntrustedToken};
-use super::token::{Expected, Scopes, TokenResponse, WireTokenResponse};
+use super::pkce::Pkce;
+use super::scope::{Scope, Scopes};
+use super::token::{Expected, TokenResponse, WireTokenResponse};
 
 const FORM: &str = "application/x-www-form-urlencoded";
-
-/// A scope this project asks for; there is no way to ask for `full` or `web`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// The REST and Bulk APIs, within the user's own permissions.
-    Api,
-    /// A refresh token.
-    RefreshToken,
-    /// The identity URL.
-    Id,
-    /// `OpenID` Connect's identity.
-    Openid,
-}
-
-impl Scope {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::RefreshToken => "refresh_token",
-            Self::Id => "id",
-            Self::Openid => "openid",
-        }
-    }
-
-    /// What a connection needs: data, a refresh token, and who it is.
-    pub const NEEDED: [Self; 3] = [Self::Api, Self::RefreshToken, Self::Id];
-}
 
 /// The app's own credentials.
 #[derive(Debug, Clone)]
@@ -63,60 +33,6 @@ pub struct AppCredentials {
     pub client_id: String,
     /// The consumer secret.
     pub client_secret: SecretString,
-}
-
-/// The text is not a PKCE verifier: 43 to 128 unreserved characters (RFC 7636 4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a PKCE verifier")]
-pub struct PkceError;
-
-/// A PKCE verifier. Its challenge is always S256.
-#[derive(Clone)]
-pub struct Pkce(SecretString);
-
-impl Pkce {
-    /// Makes a verifier of 256 random bits.
-    #[must_use]
-    pub fn from_entropy(entropy: [u8; 32]) -> Self {
-        Self(SecretString::from(URL_SAFE_NO_PAD.encode(entropy)))
-    }
-
-    /// Takes up a stored verifier.
-    pub fn from_verifier(verifier: SecretString) -> Result<Self, PkceError> {
-        let text = verifier.expose_secret();
-        let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-        if (43..=128).contains(&text.len()) && text.bytes().all(unreserved) {
-            Ok(Self(verifier))
-        } else {
-            Err(PkceError)
-        }
-    }
-
-    /// The verifier, to be stored beside the state until the callback.
-    #[must_use]
-    pub fn verifier(&self) -> &SecretString {
-        &self.0
-    }
-
-    /// The S256 challenge; not secret.
-    #[must_use]
-    pub fn challenge(&self) -> String {
-        self.oauth2_challenge().as_str().to_owned()
-    }
-
-    fn oauth2_verifier(&self) -> PkceCodeVerifier {
-        PkceCodeVerifier::new(self.0.expose_secret().to_owned())
-    }
-
-    fn oauth2_challenge(&self) -> PkceCodeChallenge {
-        PkceCodeChallenge::from_code_verifier_sha256(&self.oauth2_verifier())
-    }
-}
-
-impl fmt::Debug for Pkce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pkce([redacted])")
-    }
 }
 
 /// What Salesforce's login page should ask, whatever session the browser has.
@@ -145,42 +61,6 @@ pub struct AuthorizationRequest<'a> {
     pub login_hint: Option<&'a str>,
     /// What to ask anew.
     pub prompt: Option<Prompt>,
-}
-
-/// Who a token belongs to, as the identity URL answers.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Identity {
-    /// The user.
-    pub user_id: SalesforceId,
-    /// The org.
-    pub organization_id: SalesforceId,
-    /// The login name, unique over all of Salesforce.
-    pub username: String,
-    /// The address a seat is joined by.
-    pub email: Option<String>,
-    /// False until the user has confirmed the address.
-    #[serde(default)]
-    pub email_verified: Option<bool>,
-    /// The name as the org shows it.
-    #[serde(default)]
-    pub display_name: Option<String>,
-    /// False for a deactivated user.
-    #[serde(default)]
-    pub active: Option<bool>,
-    /// `STANDARD` for employees.
-    #[serde(default)]
-    pub user_type: Option<String>,
-    /// Salesforce's locale of the user, such as `en_US`.
-    #[serde(default)]
-    pub locale: Option<String>,
-    /// When the user was last changed.
-    #[serde(default, rename = "last_modified_date", deserialize_with = "lenient_datetime")]
-    pub last_modified_at: Option<Timestamp>,
-}
-
-fn lenient_datetime<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Timestamp>, D::Error> {
-    let text = Option::<String>::deserialize(d)?;
-    Ok(text.and_then(|text| super::datetime::parse_datetime(&text).ok()))
 }
 
 type OAuth2Client = oauth2::Client<
@@ -245,14 +125,14 @@ impl OAuthClient {
         pkce: &Pkce,
         scopes: &[Scope],
     ) -> Result<TokenResponse, OAuthError> {
-        let send = |request| self.post(host, request);
+        let endpoint = TokenEndpoint { http: &self.http, host };
         let redirect = std::borrow::Cow::Owned(RedirectUrl::from_url(redirect_uri.clone()));
         let outcome = self
             .oauth2(host)
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_redirect_uri(redirect)
             .set_pkce_verifier(pkce.oauth2_verifier())
-            .request_async(&send)
+            .request_async(&endpoint)
             .await;
         let scopes = scopes.iter().map(|scope| scope.as_str()).collect();
         self.checked(host, GrantStep::Exchange, &scopes, outcome)
@@ -268,9 +148,10 @@ impl OAuthClient {
         refresh_token: &SecretString,
         scopes: &Scopes,
     ) -> Result<TokenResponse, OAuthError> {
-        let send = |request| self.post(host, request);
+        let endpoint = TokenEndpoint { http: &self.http, host };
         let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
-        let outcome = self.oauth2(host).exchange_refresh_token(&token).request_async(&send).await;
+        let outcome =
+            self.oauth2(host).exchange_refresh_token(&token).request_async(&endpoint).await;
         self.checked(host, GrantStep::Refresh, scopes, outcome)
     }
 
@@ -338,34 +219,6 @@ impl OAuthClient {
             .set_token_uri(TokenUrl::from_url(endpoint("token")))
     }
 
-    /// Carries a request of the `oauth2` crate: its path and body, to the host we checked.
-    async fn post(
-        &self,
-        host: &LoginHost,
-        request: HttpRequest,
-    ) -> Result<HttpResponse, OAuthError> {
-        let path: Vec<String> =
-            request.uri().path().split('/').skip(1).map(str::to_owned).collect();
-        let request = Request::new(Method::POST, path)
-            .body(FORM, request.into_body())
-            .timeout(self.http.options().token_timeout);
-        let answer = self.http.send(host, request).await.map_err(OAuthError::transport)?;
-        let (status, retry_after) = (answer.status(), answer.retry_after());
-        let body = answer.bytes().await.map_err(|error| match error {
-            SalesforceError::Transport(error) => OAuthError::transport(error),
-            _ => OAuthError::unreadable(status, retry_after),
-        })?;
-        // Only 200 and the 4xx of RFC 6749 speak OAuth; the rest is somebody else's page.
-        let speaks_oauth = matches!(status, 200 | 400 | 401 | 403) && !looks_like_html(&body);
-        let is_error = || serde_json::from_slice::<BasicErrorResponse>(&body).is_ok();
-        if !speaks_oauth || body.is_empty() || (status != 200 && !is_error()) {
-            return Err(OAuthError::unreadable(status, retry_after));
-        }
-        let mut response = HttpResponse::new(body.to_vec());
-        *response.status_mut() = reqwest::StatusCode::from_u16(status).unwrap_or_default();
-        Ok(response)
-    }
-
     fn checked(
         &self,
         issuer: &LoginHost,
@@ -394,20 +247,47 @@ impl OAuthClient {
     }
 }
 
-async fn read_identity(answer: Answer) -> Result<Reply<Identity>, SalesforceError> {
-    let (status, observed) = (answer.status(), answer.observed());
-    // The identity service tells of a bad token with 403 and plain text, where the data services use 401.
-    if status == 403 {
-        let body = answer.bytes().await.unwrap_or_default();
-        return Err(match String::from_utf8_lossy(&body).trim() {
-            code @ ("Bad_OAuth_Token" | "Missing_OAuth_Token") => {
-                SalesforceError::Unauthorized { code: code.to_owned() }
-            }
-            _ => SalesforceError::from_answer(status, None, &body),
-        });
+/// The `oauth2` crate's way out: its requests' paths and bodies, to the host we checked.
+struct TokenEndpoint<'a> {
+    http: &'a Http,
+    host: &'a LoginHost,
+}
+
+impl<'c> AsyncHttpClient<'c> for TokenEndpoint<'_> {
+    type Error = OAuthError;
+    type Future = BoxFuture<'c, Result<HttpResponse, OAuthError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        self.post(request).boxed()
     }
-    let body = answer.into_success().await?.bytes().await?;
-    Ok(Reply { value: parse_json(status, &body)?, observed })
+}
+
+impl TokenEndpoint<'_> {
+    async fn post(&self, request: HttpRequest) -> Result<HttpResponse, OAuthError> {
+        let path: Vec<String> =
+            request.uri().path().split('/').skip(1).map(str::to_owned).collect();
+        let request = Request::new(Method::POST, path)
+            .body(FORM, request.into_body())
+            .timeout(self.http.options().token_timeout);
+        let answer = self.http.send(self.host, request).await.map_err(OAuthError::transport)?;
+        let (status, retry_after) = (answer.status(), answer.retry_after());
+        let body = answer.bytes().await.map_err(|error| match error {
+            SalesforceError::Transport(error) => OAuthError::transport(error),
+            _ => OAuthError::unreadable(status, retry_after),
+        })?;
+        // Only 200 and the 4xx of RFC 6749 speak OAuth; the rest is somebody else's page.
+        let speaks_oauth = match status {
+            200 => !body.is_empty() && !looks_like_html(&body),
+            400 | 401 | 403 => serde_json::from_slice::<BasicErrorResponse>(&body).is_ok(),
+            _ => false,
+        };
+        if !speaks_oauth {
+            return Err(OAuthError::unreadable(status, retry_after));
+        }
+        let mut response = HttpResponse::new(body.to_vec());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        Ok(response)
+    }
 }
 
 /// The meaning of a refusal to revoke.

@@ -7,9 +7,11 @@ use super::error::{Disposition, TransportError};
 /// Longer descriptions are cut here.
 const MAX_DESCRIPTION_CHARS: usize = 300;
 
-/// Which call to the token endpoint failed: the same words mean different things.
+/// At which step of a grant the error came: the same words mean different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantStep {
+    /// The browser came back to the callback with `error` in place of `code`.
+    Authorize,
     /// A code was exchanged for tokens.
     Exchange,
     /// A refresh token was used.
@@ -52,6 +54,12 @@ pub enum OAuthError {
     GrantDead {
         /// Salesforce's code.
         code: String,
+        /// Salesforce's text.
+        description: String,
+    },
+    /// The person said no at the approval page.
+    #[error("access was denied at Salesforce ({description})")]
+    Denied {
         /// Salesforce's text.
         description: String,
     },
@@ -126,9 +134,10 @@ impl OAuthError {
         match self {
             Self::ConcurrentRefresh => Disposition::Retry { after: Some(Duration::from_secs(1)) },
             Self::Unavailable { retry_after, .. } => Disposition::Retry { after: *retry_after },
-            Self::GrantDead { .. } | Self::CodeRejected { .. } | Self::InactiveUser { .. } => {
-                Disposition::Reauthorize
-            }
+            Self::GrantDead { .. }
+            | Self::Denied { .. }
+            | Self::CodeRejected { .. }
+            | Self::InactiveUser { .. } => Disposition::Reauthorize,
             Self::RateLimited { retry_after } => Disposition::StandBack { after: *retry_after },
             Self::InactiveOrg => Disposition::StandBack { after: None },
             Self::AppNotInstalled { .. }
@@ -175,8 +184,9 @@ impl OAuthError {
         Self::Unavailable { status: Some(status), outcome_unknown, retry_after, source: None }
     }
 
-    /// Reads an OAuth error by the table of Salesforce's token endpoint.
-    pub(super) fn from_code(step: GrantStep, code: &str, description: &str) -> Self {
+    /// Reads an OAuth error: the table of Salesforce's token endpoint, and the `error` and `error_description` of a callback.
+    #[must_use]
+    pub fn from_code(step: GrantStep, code: &str, description: &str) -> Self {
         let lower = description.to_ascii_lowercase();
         let says = |words: &str| lower.contains(words);
         let description = || description.chars().take(MAX_DESCRIPTION_CHARS).collect::<String>();
@@ -186,9 +196,11 @@ impl OAuthError {
             _ if code.contains("rate_limit") || says("login rate exceeded") => {
                 Self::RateLimited { retry_after: None }
             }
+            "access_denied" => Self::Denied { description: description() },
             "inactive_user" => Self::InactiveUser { description: description() },
             "inactive_org" => Self::InactiveOrg,
             _ if says("app must be installed")
+                || code == "OAUTH_APPROVAL_ERROR_GENERIC"
                 || says("cross-org oauth flows are not supported") =>
             {
                 Self::AppNotInstalled { description: description() }
@@ -205,14 +217,20 @@ impl OAuthError {
             "invalid_grant" if says("authorization code") => match step {
                 GrantStep::Refresh if says("expired") => Self::ConcurrentRefresh,
                 GrantStep::Refresh => misconfigured(),
-                GrantStep::Exchange => Self::CodeRejected { description: description() },
+                GrantStep::Authorize | GrantStep::Exchange => {
+                    Self::CodeRejected { description: description() }
+                }
             },
-            "invalid_grant" if says("code verifier") => misconfigured(),
+            "invalid_grant" if says("code verifier") || says("authentication failure") => {
+                misconfigured()
+            }
             "invalid_grant" => match step {
                 GrantStep::Refresh => {
                     Self::GrantDead { code: code.to_owned(), description: description() }
                 }
-                GrantStep::Exchange => Self::CodeRejected { description: description() },
+                GrantStep::Authorize | GrantStep::Exchange => {
+                    Self::CodeRejected { description: description() }
+                }
             },
             _ => misconfigured(),
         }
@@ -228,6 +246,7 @@ mod tests {
             OAuthError::ConcurrentRefresh => "concurrent",
             OAuthError::GrantDead { .. } => "dead",
             OAuthError::CodeRejected { .. } => "code",
+            OAuthError::Denied { .. } => "denied",
             OAuthError::AppNotInstalled { .. } => "app",
             OAuthError::NotApproved { .. } => "approval",
             OAuthError::InactiveUser { .. } => "user",
@@ -248,7 +267,7 @@ mod tests {
             ("invalid_grant", "invalid authorization code", "code", "config"),
             ("invalid_grant", "inactive user", "user", "user"),
             ("invalid_grant", "user is inactive", "user", "user"),
-            ("invalid_grant", "authentication failure", "code", "dead"),
+            ("invalid_grant", "authentication failure", "config", "config"),
             ("invalid_grant", "ip restricted", "ip", "ip"),
             ("invalid_grant", "ip restricted or invalid login hours", "ip", "ip"),
             ("invalid_grant", "user hasn't approved this consumer", "approval", "approval"),
@@ -280,6 +299,23 @@ mod tests {
             assert_eq!(variant(&exchange), at_exchange, "{code}: {description}");
             let refresh = OAuthError::from_code(GrantStep::Refresh, code, description);
             assert_eq!(variant(&refresh), at_refresh, "{code}: {description}");
+        }
+    }
+
+    #[test]
+    fn a_callback_that_brings_an_error_has_its_meaning() {
+        for (code, description, expected) in [
+            ("access_denied", "end-user denied authorization", "denied"),
+            ("invalid_client", "app must be installed into org", "app"),
+            (
+                "OAUTH_APPROVAL_ERROR_GENERIC",
+                "An unexpected error has occurred during authentication",
+                "app",
+            ),
+            ("invalid_scope", "the requested scope is not allowed", "config"),
+        ] {
+            let error = OAuthError::from_code(GrantStep::Authorize, code, description);
+            assert_eq!(variant(&error), expected, "{code}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::salesforce::{HostPolicy, HttpOptions};
+use serde::Serialize;
 use static_assertions::assert_not_impl_any;
 
 assert_not_impl_any!(TokenResponse: std::fmt::Display, Serialize, PartialEq);

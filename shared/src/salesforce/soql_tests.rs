@@ -1,4 +1,7 @@
 use super::*;
+use crate::salesforce::SalesforceId;
+use jiff::Timestamp;
+use jiff::civil::Date;
 use proptest::prelude::*;
 
 fn a_moment() -> Timestamp {

@@ -1,7 +1,5 @@
 //! A token response, checked.
 
-use std::collections::BTreeSet;
-
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,50 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::datetime::parse_epoch_millis;
-use super::hosts::{HostPolicy, IdentityUrl, InstanceUrl, LoginHost};
+use super::hosts::{HostPolicy, IdentityUrl, InstanceUrl, LoginHost, belong_together};
 use super::id::SalesforceId;
 use super::oauth_error::UntrustedToken;
-
-/// The scopes of a grant, by Salesforce's names.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Scopes(BTreeSet<String>);
-
-impl Scopes {
-    /// Reads Salesforce's space-separated list.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        text.split_whitespace().map(canonical).collect()
-    }
-
-    /// True when every scope of these is among the others.
-    #[must_use]
-    pub fn is_within(&self, others: &Self) -> bool {
-        self.0.is_subset(&others.0)
-    }
-
-    /// True when this scope is granted.
-    #[must_use]
-    pub fn contains(&self, scope: &str) -> bool {
-        self.0.contains(canonical(scope))
-    }
-
-    /// The names, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-}
-
-/// `offline_access` is Salesforce's other name for `refresh_token`.
-fn canonical(scope: &str) -> &str {
-    if scope == "offline_access" { "refresh_token" } else { scope }
-}
-
-impl<'a> FromIterator<&'a str> for Scopes {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(scopes: I) -> Self {
-        Self(scopes.into_iter().map(|scope| canonical(scope).to_owned()).collect())
-    }
-}
+use super::scope::Scopes;
 
 /// A token response whose hosts, issuer, signature and scope were checked.
 ///
@@ -111,7 +69,9 @@ impl TokenResponse {
             .map_err(|_| UntrustedToken::InstanceUrl)?;
         let id_url = IdentityUrl::parse(&fields.id, expected.policy)
             .map_err(|_| UntrustedToken::IdentityUrl)?;
-        check_issuer(expected.issuer, &instance_url, &id_url)?;
+        if !belong_together(expected.issuer, &instance_url, &id_url) {
+            return Err(UntrustedToken::Issuer);
+        }
         check_signature(fields, expected.client_secret)?;
         let scope: Scopes =
             wire.scopes().into_iter().flatten().map(|scope| scope.as_str()).collect();
@@ -131,24 +91,6 @@ impl TokenResponse {
                 .map_err(|_| UntrustedToken::Malformed)?,
         })
     }
-}
-
-/// The identity must be the issuer's: at its own host, at the generic host of its realm, or at the org it speaks for (RFC 9700 4.4).
-fn check_issuer(
-    issuer: &LoginHost,
-    instance: &InstanceUrl,
-    identity: &IdentityUrl,
-) -> Result<(), UntrustedToken> {
-    let generic = match issuer.realm() {
-        super::Realm::Production => "login",
-        super::Realm::Sandbox => "test",
-    };
-    let identity_host = identity.host();
-    let is_generic =
-        identity_host.split('.').next() == Some(generic) && !identity_host.contains(".my.");
-    let sound = instance.realm() == issuer.realm()
-        && (is_generic || identity_host == issuer.as_str() || identity_host == instance.host());
-    if sound { Ok(()) } else { Err(UntrustedToken::Issuer) }
 }
 
 /// `signature` is base64 of HMAC-SHA256 over `id` and `issued_at` with the app's secret.

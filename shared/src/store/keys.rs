@@ -454,12 +454,6 @@ pub fn directory_version(version: DirectoryVersionId) -> Key {
     Key::new(DIRECTORY.to_owned(), format!("VERSION#{version}"))
 }
 
-/// The marker that a slice of a version was counted.
-#[must_use]
-pub fn directory_counted(version: DirectoryVersionId, kind: EntityKind, shard: u32) -> Key {
-    Key::new(DIRECTORY.to_owned(), format!("COUNTED#{version}#{}#{shard:05}", entity_kind(kind)))
-}
-
 /// The marker that a shard of a version was built.
 #[must_use]
 pub fn directory_built(version: DirectoryVersionId, kind: EntityKind, shard: u32) -> Key {

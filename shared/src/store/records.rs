@@ -186,7 +186,11 @@ impl Records {
     }
 
     /// What is known of those of `ids` that were ever stored, deleted ones included.
-    pub async fn heads(&self, object: SObject, ids: &[String]) -> Result<Vec<RecordHead>, PortError> {
+    pub async fn heads(
+        &self,
+        object: SObject,
+        ids: &[String],
+    ) -> Result<Vec<RecordHead>, PortError> {
         let mut heads = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
             let items = self.items(chunk.iter().map(|id| (object, id.as_str()))).await?;

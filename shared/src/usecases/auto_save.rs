@@ -116,8 +116,9 @@ impl AutoSave {
     async fn context(&self, scope: Scope) -> Result<Option<Context>, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(None) };
         let table = &*self.ports.table;
-        let settings: Settings =
-            store::get(table, &keys::settings(scope.tenant_environment())).await?.unwrap_or_default();
+        let settings: Settings = store::get(table, &keys::settings(scope.tenant_environment()))
+            .await?
+            .unwrap_or_default();
         if !settings.auto_save {
             return Ok(None);
         }
@@ -263,11 +264,13 @@ async fn accounts_of(
                 roles.extend(records.children(id, Relation::ContactRole).await?);
             }
             let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
-            Box::pin(accounts_of(opened, SObject::Opportunity, &named(&roles, "OpportunityId"))).await
+            Box::pin(accounts_of(opened, SObject::Opportunity, &named(&roles, "OpportunityId")))
+                .await
         }
         SObject::OpportunityContactRole => {
             let roles = records.get(object, ids).await?;
-            Box::pin(accounts_of(opened, SObject::Opportunity, &named(&roles, "OpportunityId"))).await
+            Box::pin(accounts_of(opened, SObject::Opportunity, &named(&roles, "OpportunityId")))
+                .await
         }
         SObject::Opportunity | SObject::AccountTeamMember => {
             let rows = records.get(object, ids).await?;

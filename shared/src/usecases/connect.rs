@@ -43,7 +43,9 @@ pub enum ConnectError {
     #[error("the login host must be empty or a My Domain such as acme.my.salesforce.com")]
     LoginHost,
     /// The state is unknown, used, or expired.
-    #[error("this authorization was not begun here, was used before, or took over ten minutes; start again")]
+    #[error(
+        "this authorization was not begun here, was used before, or took over ten minutes; start again"
+    )]
     State,
     /// The person declined, or Salesforce refused before a login.
     #[error("Salesforce did not authorize: {0}")]
@@ -142,14 +144,14 @@ impl Connect {
             Grantee::Seat(seat) => {
                 let seat: Option<Seat> = store::get(table, &keys::seat(at.tenant, seat)).await?;
                 seat.ok_or(ConnectError::NotFound("seat"))?;
-                let connection = self.live(at).await?.ok_or(ConnectError::NotFound("connection"))?;
+                let connection =
+                    self.live(at).await?.ok_or(ConnectError::NotFound("connection"))?;
                 parse_host(&connection.login_host)?
             }
         };
         let state = self.random_text();
         let pkce = Pkce::from_entropy(self.random_bytes());
-        let expires_at =
-            self.ports.clock.now() + SignedDuration::from_mins(AUTHORIZATION_MINUTES);
+        let expires_at = self.ports.clock.now() + SignedDuration::from_mins(AUTHORIZATION_MINUTES);
         let pending = PendingAuthorization {
             at,
             grantee,
@@ -203,8 +205,7 @@ impl Connect {
         state: &str,
     ) -> Result<PendingAuthorization, ConnectError> {
         let key = keys::authorization(&state_hash(state));
-        let pending: Option<PendingAuthorization> =
-            store::get(&*self.ports.table, &key).await?;
+        let pending: Option<PendingAuthorization> = store::get(&*self.ports.table, &key).await?;
         let pending = pending.ok_or(ConnectError::State)?;
         let delete = Write::Delete { key, when: Condition::Exists };
         if !self.ports.table.write(delete).await?.is_done() {

@@ -99,10 +99,7 @@ impl Custody {
     }
 
     /// A tenant's connection in an environment, whatever its state.
-    pub async fn connection(
-        &self,
-        at: TenantEnvironment,
-    ) -> Result<Option<Connection>, WorkError> {
+    pub async fn connection(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
         Ok(store::get(&*self.ports.table, &keys::connection(at)).await?)
     }
 

@@ -16,8 +16,8 @@ use super::grants::{GrantError, Grants};
 use super::match_runs::MatchRuns;
 use super::salesforce_app::SalesforceApp;
 use crate::domain::{
-    ActiveRun, Counts, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport, ObjectPhase,
-    Pipeline, RunState, SObject, Scope, Stage, VISIBILITY_OVERLAP, Watermark,
+    ActiveRun, Counts, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
+    ObjectPhase, Pipeline, RunState, SObject, Scope, Stage, VISIBILITY_OVERLAP, Watermark,
 };
 use crate::ports::{Condition, Ports, Write};
 use crate::salesforce::{
@@ -249,7 +249,7 @@ impl Import {
             store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
         let mut select = Select::from(object.name()).fields(&fields);
         if let Some(watermark) = watermark {
-            select = select.filter(Soql::at_least("SystemModstamp", watermark.stamp));
+            select = select.filter(Soql::ge("SystemModstamp", watermark.stamp));
         }
         let soql = &build(&select)?;
         let reply = self
@@ -274,12 +274,12 @@ impl Import {
     ) -> Result<Step, GrantError> {
         let id = job_id(&job)?;
         let client = self.grants.app().client();
-        let reply = self
-            .grants
-            .call(opened, Grantee::Admin, |session| async move {
-                client.query_job(&session, id).await
-            })
-            .await?;
+        let reply =
+            self.grants
+                .call(opened, Grantee::Admin, |session| async move {
+                    client.query_job(&session, id).await
+                })
+                .await?;
         if reply.value.is_complete().map_err(GrantError::Call)? {
             progress.rows_expected = reply.value.number_records_processed.unwrap_or(0);
             let phase = ObjectPhase::Fetching { job, locator: None, page: 0 };
@@ -309,7 +309,7 @@ impl Import {
         // Tasks and events are archived after a year: hidden from `query`, still in the org.
         let archived = matches!(object, SObject::Task | SObject::Event);
         let (rows, count) = if archived {
-            let live = Soql::equals("IsDeleted", false);
+            let live = Soql::eq("IsDeleted", false);
             (QueryScope::All, Select::count(object.name()).filter(live))
         } else {
             (QueryScope::Live, Select::count(object.name()))
@@ -419,7 +419,9 @@ impl Import {
 
 fn missing(object: SObject) -> ObjectPhase {
     if object.optional() {
-        ObjectPhase::Skipped { reason: format!("the org has no {object}, or the user cannot see it") }
+        ObjectPhase::Skipped {
+            reason: format!("the org has no {object}, or the user cannot see it"),
+        }
     } else {
         ObjectPhase::Failed {
             code: "NOT_READABLE".to_owned(),

@@ -371,7 +371,7 @@ fn crm_account(fields: &Fields) -> CrmAccount {
         postal_code: text(fields, "BillingPostalCode"),
         country: text(fields, "BillingCountry"),
         industry: text(fields, "Industry"),
-        employees: text(fields, "NumberOfEmployees"),
+        employees: fields.get("NumberOfEmployees").and_then(|n| n.trim().parse().ok()),
     }
 }
 

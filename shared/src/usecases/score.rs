@@ -97,9 +97,8 @@ impl Score {
     ) -> Result<Vec<ScoredEntry>, WorkError> {
         let statistics = Statistics::from_bytes(statistics)
             .map_err(|error| WorkError::reject("read a version's statistics", error))?;
-        let shard =
-            Shard::open(file).map_err(|error| WorkError::reject("open a shard", error))?;
-        let mut scorer = Scorer::new(&self.model, &statistics);
+        let shard = Shard::open(file).map_err(|error| WorkError::reject("open a shard", error))?;
+        let scorer = Scorer::new(&self.model, &statistics);
         Ok(probes
             .into_iter()
             .map(|entry| ScoredEntry {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use matching::{Bid, MatchModel, Scored, assign, posterior};
+use matching::{AssignedBy, Bid, MatchModel, Ruling, Scored, assign, posterior};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -167,13 +167,13 @@ impl Settle {
 
     fn rank(&self, object: SObject, candidates: Vec<matching::Candidate>) -> Vec<RankedCandidate> {
         let Some(kind) = entity_kind_of(object) else { return Vec::new() };
-        posterior(&self.model, kind, candidates)
+        posterior(&self.model, kind, &candidates)
             .into_iter()
             .take(KEPT_CANDIDATES)
             .map(|Scored { candidate, probability }| RankedCandidate {
                 entity: candidate.entity_id,
                 weight: candidate.weight.bits(),
-                probability: probability.value(),
+                probability,
                 employer: candidate.employer,
             })
             .collect()
@@ -194,8 +194,8 @@ impl Settle {
             for entity in entities {
                 let stored = loaded.get(&entity).cloned();
                 near.stored_entities.extend(stored.clone().map(|s| (entity.clone(), s)));
-                let now = stored
-                    .unwrap_or_else(|| EntityMatches::empty(near.object, entity.clone()));
+                let now =
+                    stored.unwrap_or_else(|| EntityMatches::empty(near.object, entity.clone()));
                 near.entities.insert(entity, now);
             }
             let bidders: BTreeSet<String> = near
@@ -222,7 +222,7 @@ impl Settle {
         &'a self,
         list: &'a CandidateList,
     ) -> impl Iterator<Item = (String, f64, bool)> + 'a {
-        let threshold = self.model.thresholds_for(list.object_kind()).r#match.value();
+        let threshold = self.model.thresholds.match_at;
         let manual = list.always.clone().map(|entity| (entity, 1.0, true));
         let only_manual = manual.is_some();
         let own = list
@@ -238,28 +238,31 @@ impl Settle {
     fn assign(&self, near: &mut Neighbourhood) {
         let mut asked: BTreeMap<String, Vec<EntityBid>> = BTreeMap::new();
         let mut bids = Vec::new();
+        let mut rulings = BTreeMap::new();
         for (record, list) in &near.lists {
             for (entity, probability, always) in self.bids(list) {
-                bids.push(Bid {
-                    record: record.clone(),
-                    entity: entity.clone(),
-                    probability,
-                    always,
-                });
                 let bid = EntityBid { record: record.clone(), probability, always };
-                asked.entry(entity).or_default().push(bid);
+                asked.entry(entity.clone()).or_default().push(bid);
+                bids.push(Bid { record: record.clone(), entity, probability });
             }
+            rulings.insert(record.clone(), ruling(list));
         }
-        let assignment = assign(bids);
+        let assignment = assign(bids, &rulings, 0.0);
+        let holders: BTreeMap<&str, &str> = assignment
+            .matched
+            .iter()
+            .map(|(record, assigned)| (assigned.entity.as_str(), record.as_str()))
+            .collect();
         for (entity, matches) in &mut near.entities {
             matches.bids = asked.remove(entity).unwrap_or_default();
-            matches.matched = assignment.record_of(entity).map(str::to_owned);
+            matches.matched = holders.get(entity.as_str()).map(|&record| record.to_owned());
         }
         for (record, list) in &mut near.lists {
-            list.matched = assignment.entity_of(record).map(str::to_owned);
-            list.source = list.matched.as_ref().map(|entity| {
-                let manual = list.always.as_ref() == Some(entity);
-                if manual { MatchSource::Manual } else { MatchSource::Auto }
+            let assigned = assignment.matched.get(record);
+            list.matched = assigned.map(|a| a.entity.clone());
+            list.source = assigned.map(|a| match a.by {
+                AssignedBy::Ruling => MatchSource::Manual,
+                AssignedBy::Bid => MatchSource::Auto,
             });
             list.decision = self.decide(list);
         }
@@ -272,7 +275,7 @@ impl Settle {
         if self.bids(list).next().is_some() {
             return RecordDecision::Duplicate;
         }
-        let review = self.model.thresholds_for(list.object_kind()).review.value();
+        let review = self.model.thresholds.review_at;
         let best = list
             .candidates
             .iter()
@@ -315,8 +318,7 @@ impl Settle {
         }
         let changed = lists.iter().filter(|(_, relinked, _)| *relinked).count() as u64;
         for chunk in lists.chunks(WRITES) {
-            let records: Vec<String> =
-                chunk.iter().filter(|c| c.1).map(|c| c.0.clone()).collect();
+            let records: Vec<String> = chunk.iter().filter(|c| c.1).map(|c| c.0.clone()).collect();
             let (scope, object) = (keys.scope(), near.object);
             // Leads are not in any auto-save rule so far; accounts and contacts are.
             let next = (object != SObject::Lead && !records.is_empty())
@@ -373,11 +375,7 @@ impl Settle {
 
     /// A complete run that matched to a version which is not current any more is followed by a
     /// re-match: what changed while the new version came must meet it, too.
-    async fn superseded(
-        &self,
-        opened: &Opened,
-        run: &MatchRun,
-    ) -> Result<Vec<Next>, WorkError> {
+    async fn superseded(&self, opened: &Opened, run: &MatchRun) -> Result<Vec<Next>, WorkError> {
         if run.finished_at.is_none() || run.trigger != MatchTrigger::Import {
             return Ok(Vec::new());
         }
@@ -421,10 +419,8 @@ impl Settle {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let lease = LeaseToken::new(millis, self.ports.entropy.bits());
         let until = (now + LEASE).as_second();
-        let free = Condition::Any(vec![
-            Condition::Absent,
-            Condition::Lt("until", json!(now.as_second())),
-        ]);
+        let free =
+            Condition::Any(vec![Condition::Absent, Condition::Lt("until", json!(now.as_second()))]);
         let doc = json!({ "lease": lease, "until": until });
         let write = store::put(opened.keys.settle_lease(), &doc, free)?;
         Ok(self.ports.table.write(write).await?.is_done().then_some(lease))
@@ -458,6 +454,11 @@ impl Settle {
         let entities: Vec<EntityMatches> = store::get_many(&*self.ports.table, &keys).await?;
         Ok(entities.into_iter().map(|e| (e.entity.clone(), e)).collect())
     }
+}
+
+/// What a person decided about a record, in the engine's words.
+fn ruling(list: &CandidateList) -> Ruling {
+    Ruling { matched: list.always.clone(), unmatched: list.never.iter().cloned().collect() }
 }
 
 /// Whether a stored list was found for a newer state of the record, or for the same state in a

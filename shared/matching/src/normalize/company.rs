@@ -37,28 +37,16 @@ impl CompanyName {
                 domain: Some(domain),
             });
         }
-        let main = without_aside(text);
-        let folded = fold(&main);
-        let mut words: Vec<&str> = folded
-            .split(' ')
-            .filter(|word| !matches!(*word, "and" | "und" | "et" | "y" | ""))
-            .collect();
-        if words.len() > 1 && words[0] == "the" {
-            words.remove(0);
+        let mut words = fold(&without_aside(text));
+        // Each step may bring another into play (`and Acme GmbH` behind a legal form), so they run until nothing changes.
+        for _ in 0..4 {
+            let next = distinguishing_words(&words);
+            if next == words {
+                break;
+            }
+            words = next;
         }
-        if words.len() > 2 && LEADING_FORMS.contains(&words[0]) {
-            words.remove(0);
-        }
-        strip_legal_forms(&mut words);
-        let mut words: Vec<String> =
-            join_letters(&words).iter().map(|word| collapse_umlauts(abbreviation(word))).collect();
-        while words.len() > 1
-            && words.last().is_some_and(|last| WEAK_ENDINGS.contains(&last.as_str()))
-        {
-            words.pop();
-        }
-        words.truncate(12);
-        (!words.is_empty()).then(|| Self { words: words.join(" "), domain: None })
+        (!words.is_empty()).then_some(Self { words, domain: None })
     }
 
     /// The words in one, as an id: spacing and hyphens do not tell companies apart.
@@ -72,6 +60,28 @@ impl CompanyName {
     pub fn acronym(&self) -> Option<String> {
         acronym(&self.words)
     }
+}
+
+fn distinguishing_words(folded: &str) -> String {
+    let mut words: Vec<&str> = folded
+        .split(' ')
+        .filter(|word| !matches!(*word, "and" | "und" | "et" | "y" | ""))
+        .collect();
+    if words.len() > 1 && words[0] == "the" {
+        words.remove(0);
+    }
+    if words.len() > 2 && LEADING_FORMS.contains(&words[0]) {
+        words.remove(0);
+    }
+    strip_legal_forms(&mut words);
+    let mut words: Vec<String> =
+        join_letters(&words).iter().map(|word| collapse_umlauts(abbreviation(word))).collect();
+    while words.len() > 1 && words.last().is_some_and(|last| WEAK_ENDINGS.contains(&last.as_str()))
+    {
+        words.pop();
+    }
+    words.truncate(12);
+    words.join(" ")
 }
 
 pub(crate) fn slug_key(words: &str) -> u32 {

@@ -173,11 +173,19 @@ impl Domain {
         hash32(self.name.as_bytes())
     }
 
+    /// Whether the domain is a host of others' pages, or one of those pages (`acme.wixsite.com`).
+    fn is_shared_host(&self) -> bool {
+        SHARED_HOSTS.iter().any(|host| {
+            let before = self.name.strip_suffix(host);
+            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        })
+    }
+
     /// Whether the domain may be a company's own.
     #[must_use]
     pub fn is_company(&self) -> bool {
         !is_free_mail(&self.name)
-            && !SHARED_HOSTS.contains(&self.name.as_str())
+            && !self.is_shared_host()
             && !PLACEHOLDER_DOMAINS.contains(&self.name.as_str())
     }
 }

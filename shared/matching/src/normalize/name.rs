@@ -304,6 +304,9 @@ fn kind_of(given: &[String], family: &[String]) -> NameKind {
     }
     let whole = all.join(" ");
     let long: Vec<&str> = all.iter().copied().filter(|token| token.len() > 1).collect();
+    if long.is_empty() {
+        return NameKind::Absent;
+    }
     if PLACEHOLDER_NAMES.contains(&whole.as_str())
         || long.iter().all(|token| PLACEHOLDER_WORDS.contains(token))
     {

@@ -172,9 +172,7 @@ impl Import {
         let Some(directory) = self.runs.version(match_run.directory).await? else {
             return Err(WorkError::reject("hand over", "the run's directory version is gone"));
         };
-        self.runs
-            .batches(opened, &mut match_run, &directory, object, probes, writes, next)
-            .await?;
+        self.runs.batches(opened, &mut match_run, &directory, object, probes, writes, next).await?;
         let same = unmoved(batches, settled);
         writes.push(store::put(key, &match_run, same)?);
         Ok(())
@@ -201,10 +199,7 @@ impl Import {
         }
         let key = opened.keys.active_run();
         // A stale run that others have overtaken does not end theirs.
-        let own = Condition::Any(vec![
-            Condition::Eq("run", json!(run.id)),
-            Condition::Absent,
-        ]);
+        let own = Condition::Any(vec![Condition::Eq("run", json!(run.id)), Condition::Absent]);
         if let Some(active) =
             store::get::<crate::domain::ActiveRun>(&*self.ports.table, &key).await?
         {

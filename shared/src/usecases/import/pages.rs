@@ -6,7 +6,9 @@ use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Import, Step, job_id};
-use crate::domain::{Fields, Grantee, ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Scope};
+use crate::domain::{
+    Fields, Grantee, ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Scope,
+};
 use crate::salesforce::{
     CsvError, CsvReader, FieldValues, Locator, Row, SalesforceError, SalesforceId, parse_datetime,
 };
@@ -78,8 +80,8 @@ impl Import {
         let Some(csv) = opened.get_object(&self.ports, &key).await? else {
             return Err(WorkError::reject("land a page", "the fetched page is gone").into());
         };
-        let (rows, skipped) = read_rows(object, &csv)
-            .map_err(|error| WorkError::reject("read a page", error))?;
+        let (rows, skipped) =
+            read_rows(object, &csv).map_err(|error| WorkError::reject("read a page", error))?;
         let landed = opened.records.land(run, rows).await?;
         self.note_changed(opened, run, object, &format!("{page:06}"), &landed.changed).await?;
         progress.counts.add(landed.counts);
