@@ -1,59 +1,70 @@
 //! The simulator's control API: what only somebody inside Salesforce could do or see.
 
 use anyhow::{Context, bail};
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::text;
 use crate::net;
 use crate::simulator::Simulator;
 
-/// Seconds by which Salesforce's clock is put forward before the second import: past the time that
-/// a row may take to become visible.
-const VISIBILITY_SECONDS: u64 = 15 * 60;
-
-/// A client of the control API.
+/// The control API of the one org that is loaded.
 #[derive(Debug)]
 pub(super) struct Control {
-    base: String,
+    org: String,
     client: reqwest::Client,
 }
 
 impl Control {
-    pub(super) fn new(simulator: &Simulator) -> anyhow::Result<Self> {
-        Ok(Self { base: simulator.control_url().to_owned(), client: net::client()? })
+    pub(super) async fn new(simulator: &Simulator) -> anyhow::Result<Self> {
+        let (base, client) = (simulator.control_url(), net::client()?);
+        let orgs: Value = client.get(format!("{base}/orgs")).send().await?.json().await?;
+        let label = text(&orgs[0], "my_domain").context("the simulator has no org")?;
+        Ok(Self { org: format!("{base}/orgs/{label}"), client })
+    }
+
+    /// Live rows of each object, as the org itself counts them.
+    pub(super) async fn counts(&self) -> anyhow::Result<Value> {
+        self.call(Method::GET, "counts", &Value::Null).await
     }
 
     /// Changes a row as somebody in the CRM would: `{op, object, id, fields}`.
     pub(super) async fn change(&self, change: &Value) -> anyhow::Result<()> {
-        self.post("/changes", &json!({"changes": [change]})).await.map(|_| ())
-    }
-
-    /// Puts the simulator's clock forward.
-    pub(super) async fn advance_past_visibility(&self) -> anyhow::Result<()> {
-        self.post("/clock/advance", &json!({"seconds": VISIBILITY_SECONDS})).await.map(|_| ())
+        let rows = format!("records/{}", text(change, "object")?);
+        let row = change["id"].as_str().map(|id| format!("{rows}/{id}"));
+        let (method, path) = match (change["op"].as_str(), row) {
+            (Some("create"), _) => (Method::POST, rows),
+            (Some("update"), Some(row)) => (Method::PATCH, row),
+            (Some("delete"), Some(row)) => (Method::DELETE, row),
+            _ => bail!("changes.json has an unknown change: {change}"),
+        };
+        self.call(method, &path, &change["fields"]).await.map(|_| ())
     }
 
     /// A row as it is stored.
     pub(super) async fn row(&self, object: &str, id: &str) -> anyhow::Result<Value> {
-        self.get(&format!("/rows/{object}/{id}")).await
+        self.call(Method::GET, &format!("records/{object}/{id}"), &Value::Null).await
     }
 
-    /// How many grants of our app the org still honours.
+    /// Rows that were created through the API, of one object.
+    pub(super) async fn created(&self, object: &str) -> anyhow::Result<u64> {
+        let writes = self.call(Method::GET, "writes", &Value::Null).await?;
+        let ours = |w: &&Value| w["object"] == object && w["operation"] == "create";
+        Ok(writes.as_array().into_iter().flatten().filter(ours).count() as u64)
+    }
+
+    /// How many grants the org still honours.
     pub(super) async fn live_grants(&self) -> anyhow::Result<u64> {
-        let grants = self.get("/grants").await?;
-        grants["live"].as_u64().context("the simulator does not count grants")
+        let grants = self.call(Method::GET, "grants", &json!(null)).await?;
+        Ok(grants.as_array().into_iter().flatten().filter(|g| g["state"] == "active").count()
+            as u64)
     }
 
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self.client.get(format!("{}{path}", self.base));
-        Self::read(request, path).await
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let request = self.client.post(format!("{}{path}", self.base)).json(body);
-        Self::read(request, path).await
-    }
-
-    async fn read(request: reqwest::RequestBuilder, path: &str) -> anyhow::Result<Value> {
+    async fn call(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let mut request = self.client.request(method, format!("{}/{path}", self.org));
+        if !body.is_null() {
+            request = request.json(body);
+        }
         let answer = request.send().await.with_context(|| format!("the simulator's {path}"))?;
         let status = answer.status();
         let text = answer.text().await?;

@@ -106,7 +106,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
     step.done(&format!("API at {}", stack.api_base()));
     let _ticker = stack.ticker(TICK)?;
     let Some(simulator) = stack.simulator() else { bail!("the demo needs the simulator") };
-    let control = Control::new(simulator)?;
+    let control = Control::new(simulator).await?;
     let token = stack.token(Caller { roles: &["service"], ..Caller::default() })?;
     let service = Api::new(stack.api_base(), token)?;
     let mut demo = Demo {

@@ -9,10 +9,6 @@ use crate::issuer::Caller;
 
 /// Sellers who log something.
 const WRITERS: usize = 2;
-/// Tasks that each of them logs: a message and an `InMail`.
-pub(super) const TASKS_PER_SEAT: u64 = 2;
-/// Notes that each of them logs.
-pub(super) const NOTES_PER_SEAT: u64 = 1;
 /// The activities, and the subject that Salesforce must show.
 const ACTIVITIES: [(&str, &str); 3] = [
     ("message", "Message sent from Sales Navigator"),
