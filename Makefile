@@ -92,8 +92,8 @@ build-local: ## the binaries that the local stack runs; RELEASE=1 for optimised 
 
 # ---- Running
 
-demo: setup build-local ## the main job, end to end, with a report (DEMO_EXIT=1 ends it; ORG= PEOPLE= COMPANIES= for your own data)
-	@target/$(PROFILE)/stack --binaries target/$(PROFILE) demo $(if $(DEMO_EXIT),--exit) \
+demo: setup build-local ## the main job, end to end, with a report (DEMO_EXIT=1 ends it, SMALL=1 takes a slice; ORG= PEOPLE= COMPANIES= for your own data)
+	@target/$(PROFILE)/stack --binaries target/$(PROFILE) demo $(if $(DEMO_EXIT),--exit) $(if $(SMALL),--small) \
 		$(if $(ORG),--org '$(ORG)') $(if $(PEOPLE),--people '$(PEOPLE)') $(if $(COMPANIES),--companies '$(COMPANIES)')
 
 local: setup build-local ## everything on this machine, until ctrl-c (ORG=folder of CSV exports)

@@ -22,7 +22,7 @@ mod stack;
 mod ticker;
 
 pub use aws::Aws;
-pub use demo::{DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say};
+pub use demo::{Data, DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say};
 pub use issuer::{Caller, Issuer};
 pub use options::StackOptions;
 pub use record::StackRecord;

@@ -57,6 +57,9 @@ enum Command {
         /// End with the report; 0 when all is right.
         #[arg(long)]
         exit: bool,
+        /// Take a slice of the demo's org that holds every case.
+        #[arg(long, conflicts_with = "org")]
+        small: bool,
         /// An org of your own: a folder of CSV exports.
         #[arg(long, requires_all = ["people", "companies"])]
         org: Option<PathBuf>,
@@ -105,14 +108,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let caller = Caller { roles: &roles, tenant: tenant.as_deref(), seat: seat.as_deref() };
             say(&issuer.token(caller, Duration::from_hours(1))?);
         }
-        Command::Demo { exit, org, people, companies } => {
-            let own = match (org, people, companies) {
+        Command::Demo { exit, small, org, people, companies } => {
+            let data = match (org, people, companies) {
                 (Some(org), Some(people), Some(companies)) => {
-                    Some(OwnData { org, people, companies })
+                    Data::Own(OwnData { org, people, companies })
                 }
-                _ => None,
+                _ if small => Data::Small,
+                _ => Data::Demo,
             };
-            return demo(DemoOptions { stack: options, own }, exit).await;
+            return demo(DemoOptions { stack: options, data }, exit).await;
         }
         Command::Invoke { event } => invoke(&options, &event).await?,
         Command::Down => down(&options)?,

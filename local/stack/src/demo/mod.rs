@@ -45,8 +45,19 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct DemoOptions {
     /// The stack to start; its org is set by the demo.
     pub stack: StackOptions,
-    /// An org of the caller's own, with the directory's two files; none for the demo's.
-    pub own: Option<OwnData>,
+    /// The data that it runs on.
+    pub data: Data,
+}
+
+/// The org and the directory of a demo.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// The demo's own, generated.
+    Demo,
+    /// A slice of the demo's own that holds every case and takes seconds.
+    Small,
+    /// The caller's own.
+    Own(OwnData),
 }
 
 /// Data of the caller's own.
@@ -135,11 +146,16 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
 
 fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {
     let step = progress.step("org");
-    let org = if let Some(own) = &options.own {
-        Org::read(&own.org, own.people.clone(), own.companies.clone())?
-    } else {
-        let folder = options.stack.root.join(".local/org");
-        Org::generate(&options.stack.root, &options.stack.binaries.join("org-generator"), &folder)?
+    let (root, binaries) = (&options.stack.root, &options.stack.binaries);
+    let generate = |small| {
+        // Beside the stack's own folder, which is emptied when it starts.
+        let folder = options.stack.state.with_extension("org");
+        Org::generate(root, &binaries.join("org-generator"), &folder, small)
+    };
+    let org = match &options.data {
+        Data::Demo => generate(false)?,
+        Data::Small => generate(true)?,
+        Data::Own(own) => Org::read(&own.org, own.people.clone(), own.companies.clone())?,
     };
     let rows: u64 = org.rows.values().sum();
     step.done(&format!("{rows} rows of {} objects in {}", org.rows.len(), org.folder.display()));

@@ -66,8 +66,13 @@ pub(super) struct Org {
 }
 
 impl Org {
-    /// Makes the demo's own org with the generator.
-    pub(super) fn generate(root: &Path, generator: &Path, folder: &Path) -> anyhow::Result<Self> {
+    /// Makes the demo's own org with the generator, whole or a small slice of it.
+    pub(super) fn generate(
+        root: &Path,
+        generator: &Path,
+        folder: &Path,
+        small: bool,
+    ) -> anyhow::Result<Self> {
         ensure!(
             generator.exists(),
             "{} is missing; `make build-local` builds it",
@@ -78,6 +83,7 @@ impl Org {
             .arg(root.join("data/dev"))
             .arg("--out")
             .arg(folder)
+            .args(small.then_some("--small"))
             .output()
             .with_context(|| format!("run {}", generator.display()))?;
         ensure!(

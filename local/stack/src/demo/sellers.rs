@@ -81,6 +81,15 @@ impl Demo {
             self.report.line(format!("{id} {}", text(&row, field)?));
         }
         self.report.check("activities logged", &(writers.len() * ACTIVITIES.len()), &logged.len());
+        for (object, per_seller) in [("Task", 2), ("Note", 1)] {
+            let created = self.control.created(object).await?;
+            let expected = per_seller * writers.len() as u64;
+            self.report.check(
+                format!("{object}s that Salesforce was asked to create"),
+                &expected,
+                &created,
+            );
+        }
         step.done(&format!("{} activities of {} sellers", logged.len(), writers.len()));
         Ok(())
     }
