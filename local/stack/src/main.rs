@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
 use stack::{
-    Caller, DemoOptions, Issuer, OwnData, Stack, StackOptions, StackRecord, run_demo, say,
+    Caller, Data, DemoOptions, Issuer, OwnData, Stack, StackOptions, StackRecord, run_demo, say,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
