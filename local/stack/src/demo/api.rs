@@ -1,7 +1,7 @@
 //! A client of our own API, for one caller.
 
 use anyhow::{Context, bail};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::net;
@@ -21,6 +21,15 @@ impl Api {
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.call(Method::GET, path, None, None).await
+    }
+
+    /// The resource, or none while there is none.
+    pub(super) async fn find(&self, path: &str) -> anyhow::Result<Option<Value>> {
+        let answer = self.request(Method::GET, path).send().await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        read(answer).await.map(Some).with_context(|| format!("GET {path}"))
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {

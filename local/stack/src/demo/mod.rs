@@ -91,6 +91,8 @@ struct Demo {
     progress: Progress,
     report: Report,
     tenant: String,
+    /// The first directory version.
+    directory: String,
     seats: Vec<Seat>,
 }
 
@@ -128,6 +130,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
         progress,
         report: Report::default(),
         tenant: String::new(),
+        directory: String::new(),
         seats: Vec::new(),
     };
     demo.create_tenant().await?;

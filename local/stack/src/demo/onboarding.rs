@@ -41,6 +41,7 @@ impl Demo {
     pub(super) async fn publish_directory(&mut self) -> anyhow::Result<()> {
         let (people, companies) = (self.org.people.clone(), self.org.companies.clone());
         let version = self.publish("directory", None, &people, &companies).await?;
+        self.directory = text(&version, "version")?;
         self.report.section("Directory");
         self.report.line(format!(
             "{} people, {} companies in {} shards",
@@ -68,12 +69,7 @@ impl Demo {
         let version = text(&reply, "version")?;
         let uploads = reply["uploads"].as_array().map_or(&[][..], Vec::as_slice);
         ensure!(uploads.len() == 2, "two uploads were asked for: {reply}");
-        for upload in uploads {
-            let file = match upload["kind"].as_str() {
-                Some("people") => people,
-                Some("companies") => companies,
-                _ => bail!("the API asks for an unknown part: {upload}"),
-            };
+        for (upload, file) in uploads.iter().zip([people, companies]) {
             step.at(format!("uploading {}", file.display()));
             self.service.upload(&text(upload, "url")?, zipped(file)?).await?;
         }

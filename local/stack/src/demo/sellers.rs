@@ -52,7 +52,7 @@ impl Demo {
         kind: &str,
         entity: &str,
     ) -> anyhow::Result<bool> {
-        Ok(self.saved_of(seat, kind).await?.iter().any(|item| item["entity_id"] == entity))
+        Ok(self.saved_of(seat, kind).await?.iter().any(|item| item["entity"] == entity))
     }
 
     /// The seats that log activities: sellers with a user of the org.
@@ -143,10 +143,9 @@ impl Demo {
     /// A person whom the seat has saved, else any who is matched.
     async fn person_of(&self, seat: &Seat) -> anyhow::Result<String> {
         if let Some(saved) = self.saved_of(seat, "leads").await?.first() {
-            return text(saved, "entity_id");
+            return text(saved, "entity");
         }
-        let path = format!("{}/matches?object=Contact", self.connection());
-        let matches = self.service.get(&path).await?;
-        text(&matches["items"][0], "entity_id")
+        let matches = self.matches_of("Contact").await?;
+        text(matches.first().context("no contact is matched")?, "entity_id")
     }
 }
