@@ -1,14 +1,11 @@
 //! What `template.yaml` must keep to, which neither AWS nor the emulator would tell us.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
+use crate::repository::root;
 
 /// The template, its short forms (`!Ref X`) written out (`{"Ref": "X"}`).
 fn template() -> Value {
