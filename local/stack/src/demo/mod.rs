@@ -133,16 +133,10 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
         directory: String::new(),
         seats: Vec::new(),
     };
-    demo.create_tenant().await?;
-    demo.publish_directory().await?;
-    demo.connect().await?;
-    demo.first_import().await?;
-    demo.matches().await?;
-    demo.saved().await?;
-    demo.write_back().await?;
-    demo.second_import().await?;
-    demo.second_directory().await?;
-    demo.disconnect().await?;
+    if let Err(error) = demo.all_steps().await {
+        say(&demo.report.to_string());
+        return Err(error);
+    }
     let authorize_url = demo.authorize_url().await.ok();
     Ok(Finished { stack: demo.stack, report: demo.report, authorize_url })
 }
@@ -166,6 +160,19 @@ fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {
 }
 
 impl Demo {
+    async fn all_steps(&mut self) -> anyhow::Result<()> {
+        self.create_tenant().await?;
+        self.publish_directory().await?;
+        self.connect().await?;
+        self.first_import().await?;
+        self.matches().await?;
+        self.saved().await?;
+        self.write_back().await?;
+        self.second_import().await?;
+        self.second_directory().await?;
+        self.disconnect().await
+    }
+
     /// The path of the tenant's connection.
     fn connection(&self) -> String {
         format!("/v1/tenants/{}/connections/{ENVIRONMENT}", self.tenant)
