@@ -1,10 +1,9 @@
-//! Tests of the whole repository: its template, its rules, and everything running together.
+//! The integration tests: one binary, linked once.
 
-#[cfg(test)]
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps in vain")]
+
 mod demo;
-#[cfg(test)]
+mod flows;
 mod local_stack;
-#[cfg(test)]
 mod repository;
-#[cfg(test)]
 mod template;
