@@ -2,4 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps in vain")]
 
+mod demo;
 mod flows;
+mod local_stack;
+mod repository;
+mod template;
