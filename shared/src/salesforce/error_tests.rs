@@ -223,3 +223,11 @@ fn a_query_that_was_too_much_is_known() {
     assert!(answer(414, "").wants_smaller_query());
     assert!(!coded(400, "MALFORMED_QUERY", "x").wants_smaller_query());
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_answer_makes_the_reader_panic(status in 300..600_u16, body: Vec<u8>) {
+        let error = SalesforceError::from_answer(status, None, &body);
+        let _ = (error.disposition(), error.is_outcome_unknown(), error.to_string());
+    }
+}
