@@ -82,6 +82,7 @@ fn pages_for_people_are_transient() {
         (400, false),
         (403, false),
         (420, false),
+        (404, false),
         (406, false),
         (500, true),
         (502, true),
@@ -94,8 +95,8 @@ fn pages_for_people_are_transient() {
     }
     for (status, disposition) in [
         (401, Disposition::Reauthorize),
-        (404, Disposition::Reject),
-        (302, Disposition::Reject),
+        (303, Disposition::Reject),
+        (302, Disposition::Reauthorize),
         (431, Disposition::Reject),
     ] {
         assert_eq!(answer(status, html).disposition(), disposition, "{status}");
