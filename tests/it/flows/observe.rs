@@ -59,7 +59,8 @@ pub(super) async fn see(world: &World) -> Seen {
                 }
                 Kind::Candidates => {
                     let list: CandidateList = store::typed(item).unwrap();
-                    let text = format!("{:?} {:?} {:?}", list.matched, list.decision, list.candidates);
+                    let text =
+                        format!("{:?} {:?} {:?}", list.matched, list.decision, list.candidates);
                     seen.matches.insert(sk, text);
                 }
                 Kind::Entity => {
@@ -97,7 +98,7 @@ fn written(world: &World) -> BTreeMap<String, usize> {
     let mut markers = BTreeMap::new();
     for object in ["Task", "Note"] {
         let rows = world.control().records(&world.org, object, 100_000, 0).unwrap();
-        for row in rows.as_array().into_iter().flatten() {
+        for row in rows {
             let text = row["Description"].as_str().or(row["Body"].as_str()).unwrap_or_default();
             if let Some(at) = text.rfind("[ref ") {
                 *markers.entry(text[at..].to_owned()).or_insert(0) += 1;

@@ -44,10 +44,8 @@ pub(super) fn tiny() -> TempDir {
         let first: BTreeSet<String> = ids(at, name).into_iter().take(most).collect();
         keep(at, name, |row| first.contains(&row["Id"]));
     }
-    let kept: BTreeSet<String> = ["Account.csv", "Contact.csv", "Lead.csv"]
-        .iter()
-        .flat_map(|name| ids(at, name))
-        .collect();
+    let kept: BTreeSet<String> =
+        ["Account.csv", "Contact.csv", "Lead.csv"].iter().flat_map(|name| ids(at, name)).collect();
     let entities: BTreeSet<String> = rows(at, "truth.csv")
         .into_iter()
         .filter(|row| kept.contains(&row["crm_id"]))
