@@ -1,27 +1,26 @@
-//! What a use case answers to the queue that handed it a message.
+//! How a piece of work ends.
 
 use std::error::Error;
 use std::time::Duration;
 
 use crate::ports::{Disposition, PortError};
 
-/// What became of a message's work.
+/// Work that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "a message that is neither finished nor put off comes back"]
 pub enum Done {
-    /// It is done, or was done before: the message and the due item behind it can go.
+    /// It is done, or was done before, or need not be done any more.
     Finished,
-    /// Not yet: the same message is to come again after this long.
+    /// It cannot be done yet; the same message is to come again after this long.
     Later(Duration),
 }
 
-/// A message's work failed.
+/// Work that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} failed")]
 pub struct WorkError {
-    /// What was being done, as in "score a batch". Never holds data.
+    /// What was being done. Never holds data.
     pub action: &'static str,
-    /// Whether the same message may succeed later.
+    /// Whether to try again.
     pub disposition: Disposition,
     /// The cause.
     pub source: Box<dyn Error + Send + Sync>,
@@ -37,17 +36,10 @@ impl WorkError {
     pub fn reject(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { action, disposition: Disposition::Reject, source: source.into() }
     }
-
-    /// Whether the same message may succeed later.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        self.disposition == Disposition::Retry
-    }
 }
 
 impl From<PortError> for WorkError {
     fn from(error: PortError) -> Self {
-        let PortError { action, disposition, source } = error;
-        Self { action, disposition, source }
+        Self { action: error.action, disposition: error.disposition, source: error.source }
     }
 }

@@ -1,0 +1,4 @@
+//! Tests of the whole repository: its rules, its adapters on the emulator, everything together.
+
+#[cfg(test)]
+mod adapters;
