@@ -12,7 +12,7 @@ use super::ids::DirectoryVersionId;
 pub enum DirectoryState {
     /// Its parts are being uploaded.
     Draft,
-    /// Its slices are being counted.
+    /// Its terms are being counted.
     Counting,
     /// Its shards are being built.
     Building,
@@ -56,12 +56,9 @@ pub struct DirectoryVersion {
     /// Lines passed over, by reason.
     #[serde(default)]
     pub skipped: std::collections::BTreeMap<String, u64>,
-    /// Counts the steps of the build.
+    /// Shards that are not built yet, while it is being built.
     #[serde(default)]
-    pub step: u64,
-    /// Slices counted, then shards built, in this phase.
-    #[serde(default)]
-    pub finished: u32,
+    pub shards_left: u32,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -92,12 +89,6 @@ impl DirectoryVersion {
     #[must_use]
     pub fn shard_key(&self, kind: EntityKind, shard: u32) -> String {
         format!("{}shards/{}-{shard:05}", self.prefix(), crate::store::keys::entity_kind(kind))
-    }
-
-    /// Where the statistics of a slice lie.
-    #[must_use]
-    pub fn counts_key(&self, kind: EntityKind, shard: u32) -> String {
-        format!("{}counts/{}-{shard:05}", self.prefix(), crate::store::keys::entity_kind(kind))
     }
 
     /// Where the statistics of the whole version lie.

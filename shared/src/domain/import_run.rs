@@ -49,9 +49,9 @@ pub struct ImportRun {
     /// The step of the hand-over.
     #[serde(default)]
     pub step: u64,
-    /// The page that the hand-over takes next: index in [`SObject::ALL`], page number.
+    /// The last list of changed records that was handed over: index in [`SObject::ALL`], name.
     #[serde(default)]
-    pub cursor: (usize, u32),
+    pub cursor: (usize, String),
     /// The match run that this run feeds, when there is a directory to match to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub match_run: Option<MatchRunId>,

@@ -2,7 +2,7 @@
 //! settled.
 
 use jiff::Timestamp;
-use matching::EntityKind;
+use matching::{Candidate, EntityKind, Probe};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{DirectoryVersionId, MatchRunId};
@@ -32,12 +32,13 @@ pub struct MatchRun {
     pub state: MatchRunState,
     /// The directory version matched to.
     pub directory: DirectoryVersionId,
-    /// The step of the planning, and its place: index in [`MATCHED_OBJECTS`], probe bucket.
+    /// Counts the steps of the planning; a message for an earlier step is stale.
     #[serde(default)]
     pub step: u64,
-    /// The place of the planning.
+    /// The place of the planning: index in [`MATCHED_OBJECTS`], probe bucket, probes of that bucket
+    /// that were dealt with.
     #[serde(default)]
-    pub cursor: (usize, u32),
+    pub cursor: (usize, u32, usize),
     /// Batches made so far.
     #[serde(default)]
     pub batches: u32,
@@ -84,4 +85,27 @@ pub struct Batch {
     /// Whether it is settled.
     #[serde(default)]
     pub settled: bool,
+}
+
+/// A probe as it waits in the object store, or the word that there is none any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProbeEntry {
+    /// The record's id.
+    pub record: String,
+    /// The latest `SystemModstamp` of what the probe was made of, in milliseconds: results for an
+    /// older state of the record never replace those for a newer one.
+    pub stamp: i64,
+    /// The probe; none when the record is gone or is not to be matched.
+    pub probe: Option<Probe>,
+}
+
+/// What one shard had to say about one record of a batch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScoredEntry {
+    /// The record's id.
+    pub record: String,
+    /// As in the probe.
+    pub stamp: i64,
+    /// The best candidates of the shard.
+    pub candidates: Vec<Candidate>,
 }

@@ -68,6 +68,9 @@ pub struct CandidateList {
     /// Entities that a person unlinked it from: never.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<String>,
+    /// The latest `SystemModstamp` of what the candidates were found for, in milliseconds.
+    #[serde(default)]
+    pub stamp: i64,
     /// The run that ranked the candidates; none before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<MatchRunId>,
@@ -89,6 +92,7 @@ impl CandidateList {
             decision: RecordDecision::NonMatch,
             always: None,
             never: Vec::new(),
+            stamp: 0,
             run: None,
             directory: None,
         }

@@ -181,21 +181,10 @@ pub enum Message {
         /// The step that this message is for.
         step: u64,
     },
-    /// Take the next step of a directory version's build.
-    DirectoryStep {
-        /// The version.
-        version: DirectoryVersionId,
-        /// The step that this message is for.
-        step: u64,
-    },
-    /// Count the terms of one slice of a directory version.
+    /// Count the terms of a directory version.
     DirectoryCount {
         /// The version.
         version: DirectoryVersionId,
-        /// People or companies.
-        entity_kind: EntityKind,
-        /// The slice, which becomes the shard of that number.
-        shard: u32,
     },
     /// Build one shard of a directory version.
     DirectoryShard {
@@ -205,6 +194,13 @@ pub enum Message {
         entity_kind: EntityKind,
         /// The shard.
         shard: u32,
+    },
+    /// Have every connection matched to a version that was published.
+    DirectoryFanOut {
+        /// The version.
+        version: DirectoryVersionId,
+        /// The last connection that was reached, by its place in the list of live ones.
+        after: Option<String>,
     },
 }
 
@@ -223,9 +219,9 @@ impl Message {
             | Self::AutoSaveSeat { .. } => Queue::AutoSave,
             Self::Writeback { .. } => Queue::Writeback,
             Self::Purge { .. } => Queue::Purge,
-            Self::DirectoryStep { .. }
-            | Self::DirectoryCount { .. }
-            | Self::DirectoryShard { .. } => Queue::Directory,
+            Self::DirectoryCount { .. }
+            | Self::DirectoryShard { .. }
+            | Self::DirectoryFanOut { .. } => Queue::Directory,
         }
     }
 
@@ -245,9 +241,9 @@ impl Message {
             | Self::AutoSaveSeat { scope, .. }
             | Self::Writeback { scope, .. }
             | Self::Purge { scope, .. } => Some(*scope),
-            Self::DirectoryStep { .. }
-            | Self::DirectoryCount { .. }
-            | Self::DirectoryShard { .. } => None,
+            Self::DirectoryCount { .. }
+            | Self::DirectoryShard { .. }
+            | Self::DirectoryFanOut { .. } => None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::connection::Connection;
 use super::scope::Scope;
 
 /// Where a purge stands.
@@ -13,6 +14,8 @@ use super::scope::Scope;
 pub enum PurgePhase {
     /// The grants are to be revoked at Salesforce.
     Revoke,
+    /// What there is is to be counted.
+    Count,
     /// Items, objects and due items are to be deleted, and the data key destroyed.
     Sweep,
     /// What was in flight when the fence went up is to run out; then everything is swept and
@@ -39,8 +42,8 @@ pub enum Revocation {
 pub struct Purge {
     /// What is forgotten.
     pub scope: Scope,
-    /// The org that it came from.
-    pub org_id: String,
+    /// The connection as it was: where to revoke, and how the items were dealt to buckets.
+    pub connection: Connection,
     /// Where it stands.
     pub phase: PurgePhase,
     /// Counts the steps; a message for an earlier step is stale.
@@ -51,10 +54,10 @@ pub struct Purge {
     /// What became of the grants: `admin`, and seats by id.
     #[serde(default)]
     pub grants: BTreeMap<String, Revocation>,
-    /// How many things were deleted, by store and kind.
+    /// How many things there were, by store and kind.
     #[serde(default)]
-    pub deleted: BTreeMap<String, u64>,
-    /// How many things were found in the last count, by store and kind; a certificate says 0 for all.
+    pub found: BTreeMap<String, u64>,
+    /// How many things were left in the last count, by store and kind; a certificate says 0 for all.
     #[serde(default)]
     pub remaining: BTreeMap<String, u64>,
     /// Whether the data key is destroyed: from then on every copy, backups too, is unreadable.

@@ -6,7 +6,7 @@
 //! | tenant | `TEN#t` | `TENANT` |
 //! | seat | `TEN#t` | `SEAT#seat` |
 //! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
-//! | connection, settings | `ENV#t#env` | `CONNECTION`, `SETTINGS` |
+//! | connection, settings, generations given out | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `GENERATIONS` |
 //! | live connections | `LIVE` | `t#env` |
 //! | pending authorization | `STATE#hash` | `STATE` |
 //! | due item | `DUE#nn` | `time#owner#hash` |
@@ -175,10 +175,22 @@ impl GenerationKeys {
         self.single(Kind::Run, "ACTIVE".to_owned())
     }
 
+    /// The marker that a scheduled slot's run was started once, and the next slot planned.
+    #[must_use]
+    pub fn slot(&self, run: ImportRunId) -> Key {
+        self.single(Kind::Run, format!("SLOT#{run}"))
+    }
+
     /// An object's watermark.
     #[must_use]
     pub fn watermark(&self, object: SObject) -> Key {
         self.single(Kind::Run, format!("WATERMARK#{object}"))
+    }
+
+    /// The org's pipeline stages.
+    #[must_use]
+    pub fn pipeline(&self) -> Key {
+        self.single(Kind::Run, "PIPELINE".to_owned())
     }
 
     /// An import run.
@@ -360,6 +372,12 @@ pub fn connection(at: TenantEnvironment) -> Key {
     Key::new(environment_partition(at), "CONNECTION".to_owned())
 }
 
+/// Which generations were given out.
+#[must_use]
+pub fn generations(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "GENERATIONS".to_owned())
+}
+
 /// The settings of an environment.
 #[must_use]
 pub fn settings(at: TenantEnvironment) -> Key {
@@ -434,12 +452,6 @@ pub fn directory_current() -> Key {
 #[must_use]
 pub fn directory_version(version: DirectoryVersionId) -> Key {
     Key::new(DIRECTORY.to_owned(), format!("VERSION#{version}"))
-}
-
-/// The marker that a slice of a version was counted.
-#[must_use]
-pub fn directory_counted(version: DirectoryVersionId, kind: EntityKind, shard: u32) -> Key {
-    Key::new(DIRECTORY.to_owned(), format!("COUNTED#{version}#{}#{shard:05}", entity_kind(kind)))
 }
 
 /// The marker that a shard of a version was built.

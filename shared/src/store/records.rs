@@ -185,6 +185,22 @@ impl Records {
         Ok(found)
     }
 
+    /// What is known of those of `ids` that were ever stored, deleted ones included.
+    pub async fn heads(
+        &self,
+        object: SObject,
+        ids: &[String],
+    ) -> Result<Vec<RecordHead>, PortError> {
+        let mut heads = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let items = self.items(chunk.iter().map(|id| (object, id.as_str()))).await?;
+            for item in items.into_values() {
+                heads.push(documents::typed(item)?);
+            }
+        }
+        Ok(heads)
+    }
+
     /// One record, unless it is unknown or deleted.
     pub async fn one(&self, object: SObject, id: &str) -> Result<Option<Record>, PortError> {
         Ok(self.get(object, &[id.to_owned()]).await?.pop())
