@@ -44,12 +44,11 @@ mod tests {
     #[tokio::test]
     async fn the_queues_in_memory_keep_the_contract() {
         let memory = memory();
-        let receiver = memory.clone();
         queues(&memory, "q", |_| {
-            receiver.clock.advance(SignedDuration::from_secs(5));
-            let received = receiver.receive().into_iter();
-            let received = received.map(|m| Received { body: m.body, group: m.group }).collect();
-            std::future::ready(received)
+            memory.clock.advance(SignedDuration::from_secs(5));
+            let messages = memory.receive().into_iter();
+            let messages = messages.map(|m| Received { body: m.body, group: m.group }).collect();
+            std::future::ready(messages)
         })
         .await;
     }
