@@ -8,3 +8,4 @@ mod flows;
 mod local_stack;
 mod repository;
 mod template;
+mod tidy;
