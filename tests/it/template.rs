@@ -314,10 +314,19 @@ fn data_is_encrypted_kept_private_and_recoverable() {
 fn all_that_calls_salesforce_can_do_so_from_a_fixed_address() {
     let template = template();
     for (name, function) in functions(&template) {
-        let calls = variables(function).contains_key("SALESFORCE_CA_FILE");
+        // The API makes addresses of Salesforce for browsers, and calls none itself.
+        let calls = variables(function).contains_key("SALESFORCE_CA_FILE") && name != "api";
         let network = &function["VpcConfig"]["Fn::If"][0];
         assert_eq!(calls, network == "HasFixedEgress", "{name}");
     }
+}
+
+#[test]
+fn a_purge_waits_for_the_longest_of_all_functions() {
+    let template = template();
+    let grace = template["Parameters"]["PurgeGraceSeconds"]["Default"].as_u64();
+    let longest = functions(&template).values().filter_map(|f| f["Timeout"].as_u64()).max();
+    assert_eq!(grace, longest);
 }
 
 #[test]
