@@ -250,6 +250,21 @@ impl World {
         version.id
     }
 
+    /// Publishes the folder's delta upon the current version.
+    pub async fn publish_current(&self, folder: &Path) -> shared::domain::DirectoryVersionId {
+        let ports = self.memory.ports();
+        let current = ports.table.get(&keys::directory_current()).await.expect("a read");
+        let current = current.expect("a published version").doc["version"].clone();
+        let base = serde_json::from_value(current).expect("an id");
+        // Versions are ordered by the time of their making.
+        self.memory.clock.advance(SignedDuration::from_secs(1));
+        let files = [
+            (EntityKind::Person, folder.join("delta-people.jsonl")),
+            (EntityKind::Company, folder.join("delta-companies.jsonl")),
+        ];
+        self.publish(Some(base), &files).await
+    }
+
     /// Delivers messages, and lets time pass where everything waits, until nothing is left to do.
     /// What was killed or failed comes again, as from a queue.
     pub async fn run(&self) {

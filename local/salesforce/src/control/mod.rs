@@ -264,6 +264,7 @@ impl Control {
     }
 
     /// Plans a fault; gives its id.
+    #[expect(clippy::must_use_candidate, reason = "most callers never name the fault again")]
     pub fn add_fault(&self, fault: Fault) -> u64 {
         lock(&self.world.faults).add(fault)
     }
@@ -392,15 +393,12 @@ impl Control {
         let app = oauth
             .app(client_id)
             .ok_or_else(|| ControlError::new(format!("no app `{client_id}`")))?;
-        match org {
-            Some(label) => {
-                let policy = patched(&oauth.policy(label, &app), changes)?;
-                oauth.org_policies.insert((label.to_owned(), client_id.to_owned()), policy);
-            }
-            None => {
-                let policy = patched(&app.policy, changes)?;
-                oauth.put_app(App { policy, ..(*app).clone() });
-            }
+        if let Some(label) = org {
+            let policy = patched(&oauth.policy(label, &app), changes)?;
+            oauth.org_policies.insert((label.to_owned(), client_id.to_owned()), policy);
+        } else {
+            let policy = patched(&app.policy, changes)?;
+            oauth.put_app(App { policy, ..(*app).clone() });
         }
         Ok(())
     }

@@ -219,13 +219,12 @@ pub(crate) fn convert_lead(
         Some(account) => account,
         None => create(data, writer, "Account", &copied(data, lead, &ACCOUNT_FIELDS))?,
     };
-    let contact = match contact {
-        Some(contact) => contact,
-        None => {
-            let mut fields = copied(data, lead, &CONTACT_FIELDS);
-            fields.insert("AccountId".to_owned(), account.to_string().into());
-            create(data, writer, "Contact", &fields)?
-        }
+    let contact = if let Some(contact) = contact {
+        contact
+    } else {
+        let mut fields = copied(data, lead, &CONTACT_FIELDS);
+        fields.insert("AccountId".to_owned(), account.to_string().into());
+        create(data, writer, "Contact", &fields)?
     };
     let opportunity = match opportunity {
         None => None,

@@ -114,7 +114,10 @@ fn duplicates(
         "errorMessage": message,
         "matchResults": results,
     }});
-    Err(ApiError { duplicates: Some(body), ..ApiError::bad("DUPLICATES_DETECTED", message) })
+    Err(ApiError {
+        duplicates: Some(Box::new(body)),
+        ..ApiError::bad("DUPLICATES_DETECTED", message)
+    })
 }
 
 fn match_record(object: &str, id: RecordId) -> Json {

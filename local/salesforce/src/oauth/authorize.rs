@@ -98,11 +98,11 @@ pub(super) fn login(call: &Call) -> Response<Body> {
     }
     let ticket = call.world.random.token(40);
     let now = call.world.clock.now();
-    let (user_name, org_name) = {
+    let (person, org_name) = {
         let data = read(&org.data);
         (data.text(user, "Name"), data.name.clone())
     };
-    let page = pages::consent(&app.name, &user_name, &org_name, &request.scope, &ticket);
+    let page = pages::consent(&app.name, &person, &org_name, &request.scope, &ticket);
     let waiting = Ticket { request, org: org.id, user, expires: now + TICKET_LIFE_MS };
     lock(&call.world.oauth).tickets.insert(ticket, waiting);
     html(StatusCode::OK, page)
@@ -283,7 +283,7 @@ fn admit(call: &Call, org: &Org, user: RecordId, app: &App) -> Result<(), (Strin
         return Err(("app must be installed into org".to_owned(), false));
     }
     let username = data.text(user, "Username");
-    if policy.admin_approval_only && !policy.approved_usernames.iter().any(|own| *own == username) {
+    if policy.admin_approval_only && !policy.approved_usernames.contains(&username) {
         return Err(("user is not admin approved to access this app".to_owned(), false));
     }
     if !AppPolicy::admits(policy.ip_ranges.as_deref(), &call.ip.to_string()) {

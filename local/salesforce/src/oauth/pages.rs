@@ -1,5 +1,7 @@
 //! The pages that a person sees: plain forms, which a script can post too.
 
+use std::fmt::Write as _;
+
 /// The text with HTML's special characters escaped.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -40,17 +42,12 @@ pub(super) fn login(
     username: Option<&str>,
     problem: Option<&str>,
 ) -> String {
-    let hidden: String = asked
-        .iter()
-        .filter(|(name, _)| name != "username" && name != "password")
-        .map(|(name, value)| {
-            format!(
-                "<input type=\"hidden\" name=\"{}\" value=\"{}\">\n",
-                escape(name),
-                escape(value)
-            )
-        })
-        .collect();
+    let mut hidden = String::new();
+    for (name, value) in asked.iter().filter(|(n, _)| n != "username" && n != "password") {
+        let (name, value) = (escape(name), escape(value));
+        // Writing to a String cannot fail.
+        let _ = writeln!(hidden, "<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+    }
     let problem = problem.map_or_else(String::new, |problem| {
         format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem))
     });
@@ -73,25 +70,21 @@ pub(super) fn login(
 
 /// The consent page.
 pub(super) fn consent(app: &str, user: &str, org: &str, scope: &str, ticket: &str) -> String {
-    let scopes: String = scope
-        .split_whitespace()
-        .map(|scope| {
-            let text = match scope {
-                "api" => "Manage user data via APIs (api)",
-                "refresh_token" | "offline_access" => {
-                    "Perform requests at any time (refresh_token, offline_access)"
-                }
-                "id" | "profile" | "email" => {
-                    "Access the identity URL service (id, profile, email)"
-                }
-                "openid" => "Access unique user identifiers (openid)",
-                "web" => "Manage user data via Web browsers (web)",
-                "full" => "Full access (full)",
-                other => other,
-            };
-            format!("<li>{}</li>", escape(text))
-        })
-        .collect();
+    let mut scopes = String::new();
+    for scope in scope.split_whitespace() {
+        let text = match scope {
+            "api" => "Manage user data via APIs (api)",
+            "refresh_token" | "offline_access" => {
+                "Perform requests at any time (refresh_token, offline_access)"
+            }
+            "id" | "profile" | "email" => "Access the identity URL service (id, profile, email)",
+            "openid" => "Access unique user identifiers (openid)",
+            "web" => "Manage user data via Web browsers (web)",
+            "full" => "Full access (full)",
+            other => other,
+        };
+        let _ = write!(scopes, "<li>{}</li>", escape(text));
+    }
     let body = format!(
         "<h1>Allow access?</h1><p>{app} is asking to:</p><ul>{scopes}</ul>\
          <p>You are {user} of {org}.</p>\

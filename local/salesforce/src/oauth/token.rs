@@ -26,8 +26,7 @@ pub(super) fn token(call: &Call) -> Response<Body> {
         Some("authorization_code") => exchange(call, &form),
         Some("refresh_token") => refresh(call, &form),
         Some("client_credentials") => client_credentials(call, &form),
-        Some(_) => Err(("unsupported_grant_type", "grant type not supported")),
-        None => Err(("unsupported_grant_type", "grant type not supported")),
+        _ => Err(("unsupported_grant_type", "grant type not supported")),
     };
     match answered {
         Ok(body) => json(StatusCode::OK, &body),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
@@ -82,7 +82,7 @@ pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
     let method = &caller.call.method;
     match rest {
         [] if *method == Method::POST => create(caller),
-        [] if *method == Method::GET => list(caller),
+        [] if *method == Method::GET => Ok(list(caller)),
         [id] => {
             let job = find(caller, id)?;
             match *method {
@@ -112,7 +112,7 @@ fn find(caller: &Caller<'_>, id: &str) -> Result<Arc<QueryJob>, ApiError> {
         .ok_or_else(ApiError::not_found)
 }
 
-fn list(caller: &Caller<'_>) -> Reply {
+fn list(caller: &Caller<'_>) -> Response<Body> {
     let now = caller.call.world.clock.now();
     let wanted = caller.call.param("jobType").is_none_or(|kind| kind == "V2Query");
     let mut records: Vec<Json> = Vec::new();
@@ -128,7 +128,7 @@ fn list(caller: &Caller<'_>) -> Reply {
             records.push(job.info());
         }
     }
-    Ok(json(StatusCode::OK, &json!({ "done": true, "records": records, "nextRecordsUrl": null })))
+    json(StatusCode::OK, &json!({ "done": true, "records": records, "nextRecordsUrl": null }))
 }
 
 fn create(caller: &Caller<'_>) -> Reply {
@@ -180,20 +180,24 @@ fn create(caller: &Caller<'_>) -> Reply {
             found: Arc::default(),
         }),
     });
+    let info = job.short();
     let mut jobs = lock(&world.query_jobs);
     jobs.retain(|_, job| now - job.created < JOB_LIFE_MS);
     jobs.insert(job.id, Arc::clone(&job));
     drop(jobs);
-    let info = job.short();
-    let running = Arc::clone(&job);
+    spawn(job, latency);
+    Ok(json(StatusCode::OK, &info))
+}
+
+/// Runs a job in real time.
+fn spawn(job: Arc<QueryJob>, latency: u64) {
     tokio::spawn(async move {
         tokio::time::sleep(Clock::latency(latency / 2)).await;
-        running.begin();
+        job.begin();
         tokio::time::sleep(Clock::latency(latency - latency / 2)).await;
         // A panic would be the simulator's own; the job would then stay in progress.
-        let _ = tokio::task::spawn_blocking(move || running.finish()).await;
+        let _ = tokio::task::spawn_blocking(move || job.finish()).await;
     });
-    Ok(json(StatusCode::OK, &info))
 }
 
 fn delimiter(name: &str) -> Result<(&'static str, char), ApiError> {

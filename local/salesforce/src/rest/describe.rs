@@ -1,6 +1,7 @@
 //! Describe, filtered by what the caller may see and do.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
 use super::{ApiError, Caller, Reply};
@@ -11,7 +12,7 @@ use crate::storage::Value;
 use crate::sync::read;
 
 /// `GET /sobjects`.
-pub(super) fn global(caller: &Caller<'_>) -> Reply {
+pub(super) fn global(caller: &Caller<'_>) -> Response<Body> {
     let data = read(&caller.org.data);
     let objects: Vec<Json> = data
         .tables
@@ -19,10 +20,7 @@ pub(super) fn global(caller: &Caller<'_>) -> Reply {
         .filter(|table| caller.access.sees_object(&data, &table.schema))
         .map(|table| Json::Object(object_keys(caller, &table.schema)))
         .collect();
-    Ok(json(
-        StatusCode::OK,
-        &json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects }),
-    ))
+    json(StatusCode::OK, &json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects }))
 }
 
 /// `GET /sobjects/{X}`.
@@ -121,16 +119,7 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
     let createable = schema.flags.create && caller.access.creates_field(schema, field);
     let updateable = schema.flags.update && caller.access.updates_field(schema, field);
     let sortable = !field.nofilter && !matches!(kind, FieldType::Address | FieldType::Base64);
-    let (digits, precision, scale) = match kind {
-        FieldType::Int => (8, 0, 0),
-        FieldType::Double => (0, 18, 2),
-        FieldType::Currency => (0, 18, 2),
-        FieldType::Percent => (0, 3, 0),
-        _ => (0, 0, 0),
-    };
-    let nillable =
-        !(field.required || field.nonnull) && kind != FieldType::Boolean && kind != FieldType::Id;
-    json!({
+    let mut keys = json!({
         "aggregatable": sortable && kind != FieldType::Boolean,
         "aiPredictionField": false,
         "autoNumber": false,
@@ -148,7 +137,7 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "defaultedOnCreate": field.defaulted(),
         "dependentPicklist": false,
         "deprecatedAndHidden": false,
-        "digits": digits,
+        "digits": if kind == FieldType::Int { 8 } else { 0 },
         "displayLocationInDecimal": false,
         "encrypted": false,
         "externalId": field.external_id,
@@ -157,6 +146,30 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false,
         "groupable": sortable && !kind.is_decimal() && kind != FieldType::DateTime,
+    });
+    let rest = type_keys(data, schema, field, (updateable, sortable));
+    if let (Some(keys), Json::Object(rest)) = (keys.as_object_mut(), rest) {
+        keys.extend(rest);
+    }
+    keys
+}
+
+/// The second half of a field's keys.
+fn type_keys(
+    data: &OrgData,
+    schema: &ObjectSchema,
+    field: &Field,
+    (updateable, sortable): (bool, bool),
+) -> Json {
+    let kind = field.kind;
+    let (precision, scale) = match kind {
+        FieldType::Double | FieldType::Currency => (18, 2),
+        FieldType::Percent => (3, 0),
+        _ => (0, 0),
+    };
+    let nillable =
+        !(field.required || field.nonnull) && kind != FieldType::Boolean && kind != FieldType::Id;
+    json!({
         "highScaleNumber": false,
         "htmlFormatted": false,
         "idLookup": kind == FieldType::Id || field.unique || field.external_id,
@@ -166,7 +179,7 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "mask": null,
         "maskType": null,
         "name": field.name,
-        "nameField": field.name_field,
+        "nameField": field.is_name,
         "namePointing": field.is_polymorphic(),
         "nillable": nillable,
         "permissionable": !field.required && !field.readonly && kind != FieldType::Id,

@@ -16,7 +16,7 @@ pub(crate) struct ApiError {
     /// Fields at fault; `None` leaves the key out, as Salesforce does where no record is involved.
     pub(crate) fields: Option<Vec<String>>,
     /// The body of a duplicate rule's refusal.
-    pub(crate) duplicates: Option<Json>,
+    pub(crate) duplicates: Option<Box<Json>>,
 }
 
 impl ApiError {

@@ -152,7 +152,7 @@ fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
         }
         ["query" | "queryAll" | "queryall", locator] if get => query::more(caller, locator),
         ["limits"] if get => limits::limits(caller),
-        ["limits", "recordCount"] if get => limits::record_count(caller),
+        ["limits", "recordCount"] if get => Ok(limits::record_count(caller)),
         ["sobjects", rest @ ..] => sobjects::route(caller, rest),
         ["composite", rest @ ..] => composite::route(caller, rest),
         ["jobs", kind, rest @ ..] if kind.eq_ignore_ascii_case("query") => {

@@ -16,7 +16,7 @@ use crate::sync::{read, write};
 pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
     let method = &caller.call.method;
     match rest {
-        [] if *method == Method::GET => describe::global(caller),
+        [] if *method == Method::GET => Ok(describe::global(caller)),
         [object] if *method == Method::GET => describe::basic(caller, object),
         [object] if *method == Method::POST => create(caller, object),
         [object, "describe"] if *method == Method::GET => describe::full(caller, object),

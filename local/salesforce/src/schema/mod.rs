@@ -133,7 +133,7 @@ pub(crate) struct Field {
     pub(crate) external_id: bool,
     pub(crate) restricted: bool,
     pub(crate) calculated: bool,
-    pub(crate) name_field: bool,
+    pub(crate) is_name: bool,
     pub(crate) nofilter: bool,
     /// Deleting the referenced record deletes this one.
     pub(crate) cascade: bool,

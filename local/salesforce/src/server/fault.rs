@@ -229,12 +229,12 @@ mod tests {
         let mut plan = FaultPlan::default();
         plan.add(Fault::at("/jobs/query/*/results", FaultKind::DropAfter).skip(1).method("GET"));
         plan.add(Fault::at("*/jobs/query/*/results", FaultKind::DropBefore).skip(1).method("GET"));
-        let mut play =
+        let mut meets =
             |method| plan.play(method, "h", "/services/data/v62.0/jobs/query/750/results", b"");
-        assert!(play("GET").is_none());
-        assert!(play("POST").is_none());
-        assert!(matches!(play("GET"), Some(Played { kind: FaultKind::DropBefore, .. })));
-        assert!(play("GET").is_none());
+        assert!(meets("GET").is_none());
+        assert!(meets("POST").is_none());
+        assert!(matches!(meets("GET"), Some(Played { kind: FaultKind::DropBefore, .. })));
+        assert!(meets("GET").is_none());
     }
 
     #[test]

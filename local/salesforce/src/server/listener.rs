@@ -63,10 +63,9 @@ where
     F: Future<Output = Answer> + Send + 'static,
 {
     stream.set_nodelay(true)?;
-    if first_bytes(&stream).await?.starts_with(b"CONNECT") {
-        if !tunnel(&mut stream).await? {
-            return Ok(());
-        }
+    let proxied = first_bytes(&stream).await?.starts_with(b"CONNECT");
+    if proxied && !tunnel(&mut stream).await? {
+        return Ok(());
     }
     let tls = first_bytes(&stream).await?.first() == Some(&0x16);
     let peer = Peer { tls, ip: peer.ip() };

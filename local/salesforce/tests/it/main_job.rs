@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::support::{API, CHALLENGE, REDIRECT, VERIFIER, world};
+use crate::support::{API, CHALLENGE, REDIRECT, VERIFIER, World, world};
 
 #[tokio::test]
 async fn a_person_logs_in_by_the_forms_and_the_code_is_exchanged() {
     let world = world().await;
-    let page = world.client.get(world.authorize_url()).send().await.unwrap();
+    let page = world.client.get(World::authorize_url()).send().await.unwrap();
     assert_eq!(page.status(), 200);
     assert!(page.text().await.unwrap().contains("any password at all"));
     let url = "https://login.salesforce.com/services/oauth2/authorize";

@@ -42,6 +42,7 @@ pub(crate) fn small_org() -> Value {
 }
 
 pub(crate) struct World {
+    /// Ends when the world does.
     pub(crate) simulator: Simulator,
     pub(crate) control: Control,
     pub(crate) client: Client,
@@ -73,7 +74,7 @@ pub(crate) struct Tokens {
 }
 
 impl World {
-    pub(crate) fn authorize_url(&self) -> String {
+    pub(crate) fn authorize_url() -> String {
         format!(
             "https://login.salesforce.com/services/oauth2/authorize?response_type=code&client_id=crm-sync-local\
              &redirect_uri={REDIRECT}&scope=api%20refresh_token%20id&state=s1&code_challenge={CHALLENGE}\
@@ -83,7 +84,7 @@ impl World {
 
     /// A code for a user, without pages.
     pub(crate) fn code(&self, username: &str) -> String {
-        let to = self.control.approve(&self.authorize_url(), username).unwrap();
+        let to = self.control.approve(&Self::authorize_url(), username).unwrap();
         let url = reqwest::Url::parse(&to).unwrap();
         url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
     }
