@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps in vain")]
 
+mod adapters;
 mod demo;
 mod flows;
 mod local_stack;

@@ -25,7 +25,7 @@ impl Entropy for OsEntropy {
     /// # Panics
     /// When the operating system has no random source: nothing that follows would be safe.
     fn fill(&self, bytes: &mut [u8]) {
-        if let Err(error) = getrandom::fill(bytes) {
+        if let Err(error) = aws_lc_rs::rand::fill(bytes) {
             panic!("the operating system gives no random bytes: {error}");
         }
     }

@@ -35,13 +35,6 @@ enum SecretError {
     NoText,
 }
 
-/// What one attempt to put came to.
-enum Put {
-    Stored,
-    /// The other call is the right one by now: the secret appeared or disappeared.
-    Again,
-}
-
 impl SecretsManagerSecrets {
     /// The secrets of this account; new ones are encrypted with this KMS key.
     #[must_use]
@@ -49,42 +42,34 @@ impl SecretsManagerSecrets {
         Self { client: Client::new(sdk), key_id }
     }
 
-    async fn put_version(
+    /// Adds a version; none when there is no such secret.
+    async fn add(
         &self,
         name: &str,
         value: &SecretString,
         token: &str,
-    ) -> Result<Put, PortError> {
+    ) -> Result<Option<VersionId>, PortError> {
         let put = self.client.put_secret_value().secret_id(name).client_request_token(token);
         match put.secret_string(value.expose_secret()).send().await {
-            Ok(_) => Ok(Put::Stored),
+            Ok(put) => Ok(Some(VersionId(put.version_id.unwrap_or_else(|| token.to_owned())))),
             Err(error) => match error.as_service_error() {
-                Some(PutSecretValueError::ResourceNotFoundException(_)) => Ok(Put::Again),
+                Some(PutSecretValueError::ResourceNotFoundException(_)) => Ok(None),
                 _ => Err(failed(PUT, &error)),
             },
         }
     }
 
-    async fn create(
-        &self,
-        name: &str,
-        value: &SecretString,
-        token: &str,
-    ) -> Result<Put, PortError> {
-        let create = self
-            .client
-            .create_secret()
-            .name(name)
-            .client_request_token(token)
-            .set_kms_key_id(self.key_id.clone());
-        match create.secret_string(value.expose_secret()).send().await {
-            Ok(_) => Ok(Put::Stored),
+    /// Makes a secret without a value, so that every value is added, and repeated, in one way.
+    async fn create(&self, name: &str) -> Result<(), PortError> {
+        let create = self.client.create_secret().name(name);
+        match create.set_kms_key_id(self.key_id.clone()).send().await {
+            Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 // Made by another meanwhile, or deleted a moment ago and not yet gone.
                 Some(
                     CreateSecretError::ResourceExistsException(_)
                     | CreateSecretError::InvalidRequestException(_),
-                ) => Ok(Put::Again),
+                ) => Ok(()),
                 _ => Err(failed(PUT, &error)),
             },
         }
@@ -138,13 +123,13 @@ impl Secrets for SecretsManagerSecrets {
     ) -> Result<VersionId, PortError> {
         let token = request_token(token);
         for attempt in 0..ATTEMPTS {
-            if let Put::Stored = self.put_version(name, value, &token).await? {
-                return Ok(VersionId(token));
+            if let Some(version) = self.add(name, value, &token).await? {
+                return Ok(version);
             }
-            if let Put::Stored = self.create(name, value, &token).await? {
-                return Ok(VersionId(token));
+            if attempt > 0 {
+                pause(attempt).await;
             }
-            pause(attempt).await;
+            self.create(name).await?;
         }
         Err(PortError::retry(PUT, SecretError::Unsettled))
     }

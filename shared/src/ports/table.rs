@@ -190,7 +190,7 @@ pub trait Table: Send + Sync {
     /// The item as of now (a consistent read).
     async fn get(&self, key: &Key) -> Result<Option<Item>, PortError>;
 
-    /// The items that exist among `keys`, in no particular order (consistent reads).
+    /// The items that exist among `keys`, each once, in no particular order (consistent reads).
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, PortError>;
 
     /// Items of one partition, by ascending sort key, after `after`, at most `limit`.

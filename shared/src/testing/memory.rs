@@ -1,7 +1,7 @@
 //! The ports in memory, with the promises of the real ones: consistent reads, conditional writes,
 //! all-or-nothing transactions, queues that hold messages until the test takes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -225,7 +225,8 @@ impl Table for Memory {
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, PortError> {
         let items = lock(&self.items);
-        Ok(keys.iter().filter_map(|key| items.get(key).cloned()).collect())
+        let keys: BTreeSet<&Key> = keys.iter().collect();
+        Ok(keys.into_iter().filter_map(|key| items.get(key).cloned()).collect())
     }
 
     async fn query(

@@ -1,5 +1,6 @@
 //! The ports in memory, a clock and a source of randomness that repeat, and a fuse that kills.
 
+pub mod contracts;
 mod fuse;
 mod memory;
 

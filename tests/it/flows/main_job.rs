@@ -3,40 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use org_generator::{Base, Options, Org};
 use serde_json::{Value, json};
 use shared::domain::{
-    ActivityId, ActivityKind, ActivityState, ActivityText, CandidateList, ConnectionState, Grantee,
-    ImportRun, ImportRunId, ImportTrigger, MATCHED_OBJECTS, MatchRun, MatchRunState, MatchTrigger,
-    Message, ObjectImport, Purge, PurgePhase, Revocation, RunState, SObject, Saved, SeatId,
+    ActivityId, ActivityKind, ActivityState, ActivityText, ConnectionState, Grantee, ImportRunId,
+    ImportTrigger, MATCHED_OBJECTS, MatchRun, MatchRunState, MatchTrigger, Message, Purge,
+    PurgePhase, Revocation, RunState, SObject, SeatId,
 };
 use shared::matching::EntityKind;
-use shared::store::{self, Next, keys};
+use shared::store::{self, Next};
 use shared::usecases::NewActivity;
-use tempfile::TempDir;
 use tests::world::{Delivery, World};
 
+use super::observe::{is_one_to_one, lists, matched, objects, runs, saved, saved_anywhere};
+use super::org::{directory, json_of, rows, small};
+
 const ADMIN: &str = "crm.integration@acme.example";
-
-/// The small org in a folder of its own.
-fn small_org() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let base = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/dev"));
-    let options = Options { small: true, ..Options::default() };
-    Org::generate(&Base::read(base).unwrap(), options).unwrap().write(folder.path()).unwrap();
-    folder
-}
-
-fn json_of(folder: &Path, name: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
-}
-
-fn directory(folder: &Path) -> [(EntityKind, std::path::PathBuf); 2] {
-    [
-        (EntityKind::Person, folder.join("people.jsonl")),
-        (EntityKind::Company, folder.join("companies.jsonl")),
-    ]
-}
 
 /// A world with seats and a directory, connected, and at rest after its first import.
 pub(crate) async fn imported(folder: &Path, delivery: Delivery) -> World {
@@ -50,39 +31,6 @@ pub(crate) async fn imported(folder: &Path, delivery: Delivery) -> World {
     world.authorize(Grantee::Admin, ADMIN).await.unwrap();
     world.run().await;
     world
-}
-
-async fn runs(world: &World) -> Vec<ImportRun> {
-    let keys = world.keys().await;
-    let mut runs: Vec<ImportRun> =
-        store::query_all(&*world.memory.ports().table, &keys.runs()).await.unwrap();
-    runs.sort_by_key(|run| run.started_at);
-    runs
-}
-
-async fn objects(world: &World, run: ImportRunId) -> BTreeMap<SObject, ObjectImport> {
-    let place = world.keys().await.object_imports(run);
-    let objects: Vec<ObjectImport> =
-        store::query_all(&*world.memory.ports().table, &place).await.unwrap();
-    objects.into_iter().map(|o| (o.object, o)).collect()
-}
-
-async fn lists(world: &World, object: SObject) -> Vec<CandidateList> {
-    let keys = world.keys().await;
-    let mut all = Vec::new();
-    for bucket in 0..keys.buckets() {
-        let place = keys.all_candidates(object, bucket);
-        let found: Vec<CandidateList> =
-            store::query_all(&*world.memory.ports().table, &place).await.unwrap();
-        all.extend(found);
-    }
-    all
-}
-
-async fn saved(world: &World, seat: SeatId, list: &str) -> BTreeSet<String> {
-    let place = world.keys().await.saved_list(seat, list);
-    let saved: Vec<Saved> = store::query_all(&*world.memory.ports().table, &place).await.unwrap();
-    saved.into_iter().map(|s| s.record).collect()
 }
 
 async fn import_again(world: &World, name: &str) -> ImportRunId {
@@ -117,7 +65,7 @@ async fn state(world: &World, id: ActivityId) -> ActivityState {
 
 #[tokio::test]
 async fn the_first_import_brings_every_row_of_all_eleven_objects() {
-    let folder = small_org();
+    let folder = small();
     let world = imported(folder.path(), Delivery::Plain).await;
     let runs = runs(&world).await;
     assert_eq!(runs.len(), 1);
@@ -136,7 +84,7 @@ async fn the_first_import_brings_every_row_of_all_eleven_objects() {
 
 #[tokio::test]
 async fn most_records_with_a_true_match_are_matched_to_it() {
-    let folder = small_org();
+    let folder = small();
     let world = imported(folder.path(), Delivery::Plain).await;
     let truth = std::fs::read_to_string(folder.path().join("truth.csv")).unwrap();
     let truth: BTreeMap<&str, &str> = truth
@@ -147,16 +95,15 @@ async fn most_records_with_a_true_match_are_matched_to_it() {
         .collect();
     let (mut right, mut wrong) = (0, 0);
     for object in MATCHED_OBJECTS {
-        let mut entities = BTreeSet::new();
         for list in lists(&world, object).await {
             let Some(entity) = list.matched else { continue };
-            assert!(entities.insert(entity.clone()), "{object}: {entity} is linked twice");
             match truth.get(list.id.as_str()) {
                 Some(&true_entity) if true_entity == entity => right += 1,
                 _ => wrong += 1,
             }
         }
     }
+    assert!(is_one_to_one(&world).await);
     let linkable = truth.values().filter(|entity| !entity.is_empty()).count();
     assert!(right * 10 >= linkable * 8, "{right} of {linkable}");
     assert!(wrong * 20 <= right, "{wrong} wrong, {right} right");
@@ -164,7 +111,7 @@ async fn most_records_with_a_true_match_are_matched_to_it() {
 
 #[tokio::test]
 async fn what_belongs_to_open_opportunities_is_saved_for_their_owners() {
-    let folder = small_org();
+    let folder = small();
     let world = imported(folder.path(), Delivery::Plain).await;
     let accounts = matched(&world, SObject::Account).await;
     let contacts = matched(&world, SObject::Contact).await;
@@ -180,11 +127,6 @@ async fn what_belongs_to_open_opportunities_is_saved_for_their_owners() {
         assert_eq!(saved(&world, id, "accounts").await, of_accounts, "{email}");
         assert_eq!(saved(&world, id, "leads").await, of_contacts, "{email}");
     }
-}
-
-fn rows(folder: &Path, name: &str) -> Vec<BTreeMap<String, String>> {
-    let mut reader = csv::Reader::from_path(folder.join(name)).unwrap();
-    reader.deserialize().map(Result::unwrap).collect()
 }
 
 /// Read from the org's files alone: the accounts and contacts of the open opportunities of each
@@ -210,14 +152,9 @@ fn open_deals_by_owner(folder: &Path) -> BTreeMap<String, (BTreeSet<String>, BTr
     deals
 }
 
-async fn matched(world: &World, object: SObject) -> BTreeSet<String> {
-    let lists = lists(world, object).await;
-    lists.into_iter().filter(|l| l.matched.is_some()).map(|l| l.id).collect()
-}
-
 #[tokio::test]
 async fn a_second_import_writes_only_what_changed_and_saves_a_reopened_deal() {
-    let folder = small_org();
+    let folder = small();
     let world = imported(folder.path(), Delivery::Plain).await;
     let script = json_of(folder.path(), "changes.json");
     let reopened = &script["changes"][0];
@@ -248,17 +185,6 @@ async fn a_second_import_writes_only_what_changed_and_saves_a_reopened_deal() {
     assert!(saved_anywhere(&world, "accounts").await.contains(&account));
 }
 
-async fn saved_anywhere(world: &World, list: &str) -> BTreeSet<String> {
-    let ports = world.memory.ports();
-    let seats: Vec<shared::domain::Seat> =
-        store::query_all(&*ports.table, &keys::seats(world.tenant)).await.unwrap();
-    let mut all = BTreeSet::new();
-    for seat in seats {
-        all.extend(saved(world, seat.id, list).await);
-    }
-    all
-}
-
 fn apply(world: &World, change: &Value) {
     let control = world.control();
     let id = change["id"].as_str().unwrap_or_default();
@@ -275,7 +201,7 @@ fn apply(world: &World, change: &Value) {
 
 #[tokio::test]
 async fn an_unchanged_org_costs_no_write_of_a_record() {
-    let folder = small_org();
+    let folder = small();
     let world = imported(folder.path(), Delivery::Plain).await;
     world.control().advance(3600);
     let run = import_again(&world, "second").await;
@@ -286,7 +212,7 @@ async fn an_unchanged_org_costs_no_write_of_a_record() {
 
 #[tokio::test]
 async fn a_new_directory_version_alone_changes_a_match() {
-    let folder = small_org();
+    let folder = small();
     let world = imported(folder.path(), Delivery::Plain).await;
     let expected = json_of(folder.path(), "expectations.json");
     let merge = &expected["merge"];
@@ -312,7 +238,7 @@ async fn a_new_directory_version_alone_changes_a_match() {
 
 #[tokio::test]
 async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
-    let folder = small_org();
+    let folder = small();
     let world = imported(folder.path(), Delivery::Plain).await;
     let email = "noor.castellan@acme.example";
     let seat = SeatId::derived(email);
@@ -354,7 +280,7 @@ async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
 
 #[tokio::test]
 async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next() {
-    let folder = small_org();
+    let folder = small();
     let world = imported(folder.path(), Delivery::Plain).await;
     let email = "noor.castellan@acme.example";
     let seat = SeatId::derived(email);
@@ -394,7 +320,7 @@ async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next() {
 
 #[tokio::test]
 async fn a_denied_consent_a_used_state_and_another_org_are_refused() {
-    let folder = small_org();
+    let folder = small();
     let world = World::new(folder.path()).await;
     let url = world.functions.connect.begin(world.at(), Grantee::Admin, None).await.unwrap();
     let state = url.query_pairs().find(|(k, _)| k == "state").unwrap().1.into_owned();
