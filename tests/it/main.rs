@@ -6,5 +6,4 @@ mod adapters;
 mod demo;
 mod flows;
 mod local_stack;
-mod repository;
 mod template;
