@@ -6,6 +6,5 @@ mod adapters;
 mod demo;
 mod flows;
 mod local_stack;
-mod repository;
 mod template;
 mod tidy;
