@@ -188,10 +188,9 @@ fn person_entity(shard: &Shard<'_>, ordinal: u32, levels: &Levels, at: usize) ->
             .join(", "),
         MAIL_NAME => format!("{} {}", words_of(names.given()), words_of(names.family())),
         EMPLOYER => {
-            let employments = shard.employments(ordinal);
-            let held = employments
-                .get(usize::from(levels.position))
-                .or_else(|| employments.first());
+            let employments = &view.employments;
+            let held =
+                employments.get(usize::from(levels.position)).or_else(|| employments.first());
             held.and_then(|(employer, _)| employer.checked_sub(1))
                 .map(|employer| shard.employer(employer).words().to_owned())
                 .unwrap_or_default()

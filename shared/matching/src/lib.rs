@@ -34,7 +34,7 @@ pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
 pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
 pub use score::{Candidate, EmployerEvidence, MatchWeight, RawCandidate, Scorer};
 pub use shard::{Shard, ShardBuilder, ShardError, shard_of};
-pub use statistics::{Statistics, StatisticsBuilder, StatisticsError, block_keys};
+pub use statistics::{BlockKey, Statistics, StatisticsBuilder, StatisticsError, block_keys};
 pub use train::{Refinement, ShadowDifference, TrainingSet, shadow};
 
 pub(crate) use normalize::{acronym as normalize_acronym, slug_key as normalize_slug};

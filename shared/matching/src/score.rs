@@ -1,5 +1,9 @@
 //! Scoring: a probe's candidates in a shard with their match weights.
-#![allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "entity counts become weights"
+)]
 
 use serde::{Deserialize, Serialize};
 
@@ -147,15 +151,19 @@ impl<'a> Scorer<'a> {
         scored
     }
 
-    /// The entities that share a block with the probe, by place, ascending.
+    /// The entities that share a strong block or two weak ones with the probe, by place, ascending.
     #[must_use]
     pub fn block(&self, shard: &Shard<'_>, probe: &Probe) -> Vec<u32> {
-        let mut ordinals = Vec::with_capacity(64);
-        for key in block_keys(probe, self.statistics) {
-            shard.block(key, &mut ordinals);
+        let mut found: Vec<u64> = Vec::with_capacity(128);
+        shard.blocks(&block_keys(probe, self.statistics), &mut found);
+        found.sort_unstable();
+        // Each is an entity with the strength of one shared block behind it: 1 weak, 2 strong.
+        let mut ordinals: Vec<u32> = Vec::with_capacity(found.len() / 2);
+        for shared in found.chunk_by(|left, right| left >> 2 == right >> 2) {
+            if shared.iter().map(|posting| posting & 3).sum::<u64>() >= 2 {
+                ordinals.push((shared[0] >> 2) as u32);
+            }
         }
-        ordinals.sort_unstable();
-        ordinals.dedup();
         ordinals.truncate(COMPARED);
         ordinals
     }
@@ -178,6 +186,7 @@ impl<'a> Scorer<'a> {
         };
         match probe {
             Probe::Person(form) => {
+                shard.touch(ordinals);
                 let context = PersonContext::new(form, self.statistics);
                 for &ordinal in ordinals {
                     if let Some(levels) = context.compare(shard, ordinal) {

@@ -105,9 +105,14 @@ impl Statistics {
         self.terms.get(&term(of, value)).map_or(1.0, |count| *count as f32)
     }
 
-    pub(crate) fn is_stopped(&self, key: u64, size: BlockSize) -> bool {
+    /// The smallest [`BlockSize`] a key's block fits, 3 for none.
+    pub(crate) fn fitting(&self, key: u64) -> u64 {
         let cell = key as usize & (CELLS - 1);
-        self.sizes.get(cell / 32).is_some_and(|bits| bits >> (cell % 32 * 2) & 3 > size as u64)
+        self.sizes.get(cell / 32).map_or(0, |bits| bits >> (cell % 32 * 2) & 3)
+    }
+
+    pub(crate) fn is_stopped(&self, key: u64, size: BlockSize) -> bool {
+        self.fitting(key) > size as u64
     }
 
     /// What is known of an employment's company beyond its name.
@@ -459,27 +464,39 @@ pub(crate) fn company_keys(form: &CompanyForm) -> CompanyKeys<'_> {
     }
 }
 
-struct KeptKeys<'a>(&'a Statistics, Vec<u64>);
+struct KeptKeys<'a>(&'a Statistics, Vec<BlockKey>);
 
 impl KeySink for KeptKeys<'_> {
     fn push(&mut self, key: u64, size: BlockSize) -> bool {
-        let stopped = self.0.is_stopped(key, size);
+        let fitting = self.0.fitting(key);
+        let stopped = fitting > size as u64;
         if !stopped {
-            self.1.push(key);
+            let strong = size == BlockSize::Large || fitting == BlockSize::Tiny as u64;
+            self.1.push(BlockKey { key, strong });
         }
         stopped
     }
 }
 
+/// The key of a block a form is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlockKey {
+    /// The key.
+    pub key: u64,
+    /// Whether sharing this block alone makes a candidate pair: its rule says much, or its block is tiny. Two weak ones do too.
+    pub strong: bool,
+}
+
 /// The keys of the blocks a form is in, sorted: of a directory entity or of a probe, which is the same to them.
 #[must_use]
-pub fn block_keys(form: &Probe, statistics: &Statistics) -> Vec<u64> {
+pub fn block_keys(form: &Probe, statistics: &Statistics) -> Vec<BlockKey> {
     let mut kept = KeptKeys(statistics, Vec::with_capacity(48));
     match form {
         Probe::Person(form) => person_keys(form, Some(statistics)).emit(&mut kept),
         Probe::Company(form) => company_keys(form).emit(&mut kept),
     }
-    kept.1.sort_unstable();
-    kept.1.dedup();
+    // The strong one of equal keys stays.
+    kept.1.sort_unstable_by_key(|key| (key.key, !key.strong));
+    kept.1.dedup_by_key(|key| key.key);
     kept.1
 }

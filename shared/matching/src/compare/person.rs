@@ -12,7 +12,7 @@ use super::person_name::{Family, Given, compare_family, compare_given};
 use super::{Comparison, Levels, NameAgreement, compare_company_names};
 use crate::form::PersonForm;
 use crate::normalize::Mailbox;
-use crate::shard::{EmployerView, EmploymentsView, MailView, NamesView, PersonView, Shard, Tokens};
+use crate::shard::{EmployerView, MailView, NamesView, PersonView, Shard, Tokens};
 use crate::similarity::is_slip;
 use crate::statistics::{Statistics, Term, country_key, full_name_key};
 use crate::text::{bigram_signature, collapse_umlauts, hash32};
@@ -144,7 +144,6 @@ struct Entity<'s, 'a> {
     shard: &'s Shard<'a>,
     names: NamesView<'a>,
     person: PersonView<'a>,
-    employments: EmploymentsView,
 }
 
 impl<'a> PersonContext<'a> {
@@ -206,7 +205,7 @@ impl<'a> PersonContext<'a> {
                 return None;
             }
         }
-        self.compare_rest(shard, ordinal, names, agreement, &mut levels);
+        self.compare_rest(shard, names, agreement, &mut levels);
         Some(levels)
     }
 
@@ -215,24 +214,18 @@ impl<'a> PersonContext<'a> {
         let mut levels = Levels::default();
         let names = shard.names(ordinal);
         let agreement = self.compare_names(&names, &mut levels);
-        self.compare_rest(shard, ordinal, names, agreement, &mut levels);
+        self.compare_rest(shard, names, agreement, &mut levels);
         levels
     }
 
     fn compare_rest<'s>(
         &self,
         shard: &Shard<'s>,
-        ordinal: u32,
         names: NamesView<'s>,
         agreement: NamesAgreement,
         levels: &mut Levels,
     ) {
-        let entity = Entity {
-            shard,
-            person: names.person(),
-            employments: shard.employments(ordinal),
-            names,
-        };
+        let entity = Entity { shard, person: names.person(), names };
         self.compare_mail(&entity.person, levels);
         self.compare_mail_name(&entity.names, agreement, levels);
         self.compare_employer(&entity, levels);
@@ -328,7 +321,7 @@ impl<'a> PersonContext<'a> {
     fn compare_employer(&self, entity: &Entity<'_, '_>, levels: &mut Levels) {
         let record_knows = self.company.is_some() || !self.domains.is_empty();
         let employers: SmallVec<[(usize, EmployerView<'_>); 6]> =
-            (entity.employments.iter().enumerate())
+            (entity.person.employments.iter().enumerate())
                 .filter_map(|(position, (employer, _))| {
                     Some((position, entity.shard.employer(employer.checked_sub(1)?)))
                 })
@@ -428,7 +421,7 @@ impl<'a> PersonContext<'a> {
                 u8::from(common > 0)
             })
         };
-        let held = &entity.employments;
+        let held = &entity.person.employments;
         let best = if base == 9 {
             held.iter().filter_map(|(_, title)| compare(*title)).max()
         } else {
