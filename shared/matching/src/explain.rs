@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Levels;
+use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, PersonForm, Probe};
 use crate::model::{MatchModel, comparisons};
@@ -147,7 +148,6 @@ fn phrase(name: &str, level: &str) -> String {
 }
 
 fn person_record(form: &PersonForm, at: usize) -> String {
-    use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
     match at {
         GIVEN => form.name.given.join(" "),
         FAMILY => form.name.family.join(" "),
@@ -176,7 +176,6 @@ fn person_record(form: &PersonForm, at: usize) -> String {
 fn person_entity(shard: &Shard<'_>, ordinal: u32, levels: &Levels, at: usize) -> String {
     let names = shard.names(ordinal);
     let view = names.person();
-    use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
     match at {
         GIVEN => words_of(names.given()),
         FAMILY => words_of(names.family()),

@@ -71,7 +71,7 @@ pub struct RawCandidate {
 }
 
 /// Candidates weaker than this, in bits below the best or below "none", can change no probability in its sixth digit.
-const NEGLIGIBLE: f64 = 24.0;
+const NEGLIGIBLE: f64 = 20.0;
 
 /// Most entities that are compared with one record in one shard: a guard, far above what capped blocks give.
 const COMPARED: usize = 4096;
@@ -105,9 +105,14 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// Log2 of one over the version's entities: the prior of any one of them.
+    /// Log2 of the version's entities.
+    pub(crate) fn doublings(&self, kind: EntityKind) -> f64 {
+        (self.statistics.entities(kind).max(1) as f64).log2()
+    }
+
+    /// The prior of any one entity, in bits.
     pub(crate) fn prior(&self, kind: EntityKind) -> f64 {
-        -(self.statistics.entities(kind).max(1) as f64).log2()
+        -self.doublings(kind) * self.weights(kind).size
     }
 
     /// The probe's best candidates in the shard, at most `limit`, best first; ties by entity id.
