@@ -148,6 +148,10 @@ fn candidates_and_explanations_are_of_the_same_records() {
     let candidates = rows(&text);
     let best: BTreeMap<&str, &Vec<String>> =
         candidates.iter().filter(|row| row[3] == "1").map(|row| (row[1].as_str(), row)).collect();
+    let told = done(folder, &["calibration", "truth.csv.gz", "candidates.csv.gz", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert!(told["Lead"]["expected_calibration_error"].as_f64() < Some(0.1), "{told}");
+
     let why = std::fs::read_to_string(folder.join("why.jsonl")).expect("the explanations");
     let why: Vec<serde_json::Value> =
         why.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
