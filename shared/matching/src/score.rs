@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::compare::{CompanyContext, Levels, PersonContext};
 use crate::entity::EntityKind;
 use crate::form::Probe;
+use crate::keys::block_keys;
 use crate::model::{MatchModel, Weights};
 use crate::shard::Shard;
-use crate::statistics::{Statistics, block_keys};
+use crate::statistics::Statistics;
 
 /// Evidence in bits (log2 of a likelihood ratio): 1 doubles the odds.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]

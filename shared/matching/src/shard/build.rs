@@ -15,8 +15,9 @@ use crate::blocking::{BlockSize, CompanyKeys, EmployerKeys, KeySink, PersonKeys,
 use crate::codec::{Put, Take};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, Employment, PersonForm};
+use crate::keys::{employer_keys, mail_name_of};
 use crate::normalize::{CompanyName, Title};
-use crate::statistics::{Statistics, country_key, employer_keys, mail_name_of};
+use crate::statistics::{Statistics, country_key};
 use crate::text::hash32;
 
 /// Distinct values in the order they came, plus one; 0 stands for none.

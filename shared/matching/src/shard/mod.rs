@@ -11,7 +11,7 @@ pub(crate) use view::{CompanyView, EmployerView, MailView, NamesView, PersonView
 
 use crate::codec::{Put, Take, u32_at};
 use crate::entity::EntityKind;
-use crate::statistics::BlockKey;
+use crate::keys::BlockKey;
 use crate::text::hash64;
 
 /// The first bytes of a shard; the last one is the format's version.
