@@ -1,10 +1,11 @@
 //! Counting a directory version.
 //!
 //! Invariant: counts add up, so that parts may be counted apart, in any order, and merged.
+#![allow(clippy::cast_possible_truncation, reason = "cells are the low bits of keys")]
 
 use rustc_hash::FxHashMap;
 
-use super::{CELLS, EmployerFacts, Statistics, Term, country_key, full_name_key, term};
+use super::{EmployerFacts, Statistics, Term, country_key, full_name_key, term};
 use crate::blocking::{BlockSize, KeySink};
 use crate::form::{CompanyForm, PersonForm};
 use crate::keys::{company_keys, person_keys};
@@ -23,8 +24,25 @@ pub struct StatisticsBuilder {
     cells: Vec<u8>,
 }
 
+/// Cells of the block-size sketch for a version of about so many entities: a power of two, with several cells to a key. Two keys may share a cell; a stopped
+/// cell stops both, alike on both sides.
+fn cells_for(entities: u64) -> usize {
+    let cells = entities.saturating_mul(16).clamp(1 << 12, 1 << 30);
+    usize::try_from(cells).unwrap_or(1 << 30).next_power_of_two()
+}
+
 impl Default for StatisticsBuilder {
+    /// Sized for a million entities.
     fn default() -> Self {
+        Self::sized_for(1_000_000)
+    }
+}
+
+impl StatisticsBuilder {
+    /// A builder for a version of about so many entities: it takes 16 bytes for each. The guess changes speed and recall a little, never correctness;
+    /// builders that are merged may be sized differently.
+    #[must_use]
+    pub fn sized_for(entities: u64) -> Self {
         Self {
             persons: 0,
             companies: 0,
@@ -32,7 +50,7 @@ impl Default for StatisticsBuilder {
             by_id: FxHashMap::default(),
             by_slug: FxHashMap::default(),
             mail: FxHashMap::default(),
-            cells: vec![0; CELLS],
+            cells: vec![0; cells_for(entities)],
         }
     }
 }
@@ -42,7 +60,8 @@ struct CountedCells<'a>(&'a mut [u8]);
 impl KeySink for CountedCells<'_> {
     /// A block that is over the cap already will be stopped, so its rarer keys are counted from there on.
     fn push(&mut self, key: u64, size: BlockSize) -> bool {
-        let cell = &mut self.0[key as usize & (CELLS - 1)];
+        let at = key as usize & (self.0.len() - 1);
+        let cell = &mut self.0[at];
         *cell = cell.saturating_add(1);
         *cell > size.cap()
     }
@@ -152,7 +171,14 @@ impl StatisticsBuilder {
                 .and_modify(|known| *known = (*known).min(facts))
                 .or_insert(facts);
         }
-        for (cell, count) in self.cells.iter_mut().zip(other.cells) {
+        // A larger sketch folds onto a smaller one, since cells are the low bits of keys.
+        let mut others = other.cells;
+        if others.len() < self.cells.len() {
+            std::mem::swap(&mut others, &mut self.cells);
+        }
+        let mask = self.cells.len() - 1;
+        for (at, count) in others.into_iter().enumerate() {
+            let cell = &mut self.cells[at & mask];
             *cell = cell.saturating_add(count);
         }
         self
@@ -174,7 +200,7 @@ impl StatisticsBuilder {
             self.by_slug.entry(slug).or_insert(EmployerFacts { slug, domain, stem });
         }
         self.terms.retain(|_, count| *count > 1);
-        let mut sizes = vec![0_u64; CELLS / 32];
+        let mut sizes = vec![0_u64; self.cells.len() / 32];
         for (cell, count) in self.cells.iter().enumerate() {
             sizes[cell / 32] |= BlockSize::fitting(*count) << (cell % 32 * 2);
         }

@@ -21,9 +21,6 @@ use crate::text::hash64;
 
 pub use build::StatisticsBuilder;
 
-/// Cells of the block-size sketch. Two keys may share a cell; a stopped cell stops both, alike on both sides.
-const CELLS: usize = 1 << 23;
-
 /// What a term is a value of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Term {
@@ -109,7 +106,7 @@ impl Statistics {
 
     /// The smallest [`BlockSize`] a key's block fits, 3 for none.
     pub(crate) fn fitting(&self, key: u64) -> u64 {
-        let cell = key as usize & (CELLS - 1);
+        let cell = key as usize & (self.sizes.len() * 32).wrapping_sub(1);
         self.sizes.get(cell / 32).map_or(0, |bits| bits >> (cell % 32 * 2) & 3)
     }
 
