@@ -1,5 +1,6 @@
 //! What a test or a demo does to the simulator from behind: load orgs, change records, move time, plan faults.
 
+mod pages;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -196,6 +197,23 @@ impl Control {
             .take(limit)
             .map(|(id, row)| record_json(table, id, row))
             .collect())
+    }
+
+    /// Archives closed tasks and events that were over before a day (`YYYY-MM-DD`); gives how many.
+    pub fn archive(&self, org: &str, before: &str) -> Result<usize> {
+        self.change(org, |data, _| Ok(dml::archive(data, before)))
+    }
+
+    /// Removes what lies in the recycle bin; gives how many records.
+    pub fn empty_bin(&self, org: &str) -> Result<usize> {
+        self.change(org, |data, writer| Ok(dml::empty_bin(data, writer)))
+    }
+
+    /// Bytes that an org's rows take, without their index: for measuring.
+    pub fn row_bytes(&self, org: &str) -> Result<usize> {
+        let org = self.org(org)?;
+        let data = read(&org.data);
+        Ok(data.tables.iter().map(Table::payload_bytes).sum())
     }
 
     fn change<T>(

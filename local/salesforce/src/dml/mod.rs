@@ -4,11 +4,13 @@ mod checks;
 pub(crate) mod derive;
 mod lifecycle;
 mod rules;
+mod transaction;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json};
 
-pub(crate) use lifecycle::{convert_lead, hard_delete, merge, undelete};
+pub(crate) use lifecycle::{archive, convert_lead, empty_bin, hard_delete, merge, undelete};
+pub(crate) use transaction::Transaction;
 
 use crate::ids::RecordId;
 use crate::org::{Access, OrgData, WriteEntry};
@@ -163,6 +165,27 @@ pub(crate) fn delete(
 
 fn first_user(data: &OrgData) -> Option<RecordId> {
     data.table("User").and_then(|table| table.iter().next().map(|(id, _)| id))
+}
+
+/// Live records whose text field equals a value, without case.
+pub(crate) fn find_by(data: &OrgData, object: &str, field: &str, value: &str) -> Vec<RecordId> {
+    let Some(table) = data.table(object) else { return Vec::new() };
+    if field.eq_ignore_ascii_case("Id") {
+        return RecordId::parse(value).filter(|id| data.is_live(*id)).into_iter().collect();
+    }
+    let Some(at) = table.schema.position(field) else { return Vec::new() };
+    let kind = table.schema.fields[at].kind;
+    let mut slots = crate::storage::Slots::default();
+    table
+        .iter()
+        .filter(|(_, row)| {
+            slots.read(row);
+            let own = slots.value(row, at, kind);
+            own.as_text().is_some_and(|own| own.eq_ignore_ascii_case(value))
+                && !table.is_deleted(row)
+        })
+        .map(|(id, _)| id)
+        .collect()
 }
 
 /// The table of an object that the caller may write in this way.

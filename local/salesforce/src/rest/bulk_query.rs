@@ -200,7 +200,7 @@ fn spawn(job: Arc<QueryJob>, latency: u64) {
     });
 }
 
-fn delimiter(name: &str) -> Result<(&'static str, char), ApiError> {
+pub(super) fn delimiter(name: &str) -> Result<(&'static str, char), ApiError> {
     const ALL: [(&str, char); 6] = [
         ("BACKQUOTE", '`'),
         ("CARET", '^'),
@@ -214,7 +214,7 @@ fn delimiter(name: &str) -> Result<(&'static str, char), ApiError> {
     })
 }
 
-fn line_end(name: &str) -> Result<(&'static str, &'static str), ApiError> {
+pub(super) fn line_end(name: &str) -> Result<(&'static str, &'static str), ApiError> {
     match name {
         "LF" => Ok(("LF", "\n")),
         "CRLF" => Ok(("CRLF", "\r\n")),
