@@ -191,20 +191,20 @@ fn edge_page(status: u16) -> Response<Body> {
 fn truncated(response: Response<Body>, bytes: usize) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    let mut left = bytes;
-    let stream = body.into_data_stream().map(move |chunk| {
-        let chunk = chunk.map_err(std::io::Error::other)?;
-        if left == 0 {
-            return Err(std::io::Error::other("truncated by a planned fault"));
-        }
-        let part = chunk.slice(..left.min(chunk.len()));
-        left -= part.len();
-        Ok(part)
+    let data = body.into_data_stream().scan(bytes, |left, chunk| {
+        let part = chunk.ok().filter(|_| *left > 0).map(|chunk| {
+            let part = chunk.slice(..chunk.len().min(*left));
+            *left -= part.len();
+            Ok::<_, std::io::Error>(part)
+        });
+        futures::future::ready(part)
     });
-    // A body that ends within the limit is cut at its end all the same.
-    let cut =
-        futures::stream::once(async { Err(std::io::Error::other("truncated by a planned fault")) });
-    Response::from_parts(parts, Body::from_stream(stream.chain(cut)))
+    let cut = futures::stream::once(async {
+        // What was written before must leave the server first: hyper drops it with the connection.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(std::io::Error::other("truncated by a planned fault"))
+    });
+    Response::from_parts(parts, Body::from_stream(data.chain(cut)))
 }
 
 /// The body in small pieces with pauses between them.

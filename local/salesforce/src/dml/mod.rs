@@ -3,6 +3,7 @@
 mod checks;
 pub(crate) mod derive;
 mod lifecycle;
+mod person;
 mod rules;
 mod transaction;
 
@@ -68,6 +69,7 @@ pub(crate) fn create(
         writer.access.user.or_else(|| first_user(data)),
         writer.now,
     );
+    person::recognise(data, &schema, &mut draft);
     checks::required(&schema, &draft, writer)?;
     checks::integrity(data, &schema, &mut draft, None, writer)?;
     derive::derive(data, &schema, &mut draft, derive::Presence::Write, writer.now);
@@ -81,6 +83,7 @@ pub(crate) fn create(
         ));
     }
     commit(data, position, id, &draft, writer);
+    person::follow(data, writer, id, &draft);
     note(data, writer, "create", position, id, fields);
     Ok(id)
 }
@@ -98,6 +101,7 @@ pub(crate) fn update(
     let row = writable(data, writer, position, id)?;
     let schema = std::sync::Arc::clone(&data.tables[position].schema);
     checks::converted_lead(data, id, writer)?;
+    person::guard(data, writer, id)?;
     let mut draft = Draft::of(&schema, &row);
     for (name, json) in fields {
         if name == "attributes" {
@@ -120,6 +124,7 @@ pub(crate) fn update(
     {
         draft.set(schema.at("EndDateTime"), Value::Null);
     }
+    person::recognise(data, &schema, &mut draft);
     checks::required(&schema, &draft, writer)?;
     checks::integrity(data, &schema, &mut draft, Some(id), writer)?;
     if schema.name == "Opportunity" && given("StageName") && !given("Probability") {
@@ -144,6 +149,7 @@ pub(crate) fn update(
     }
     rules::check(data, position, id, &draft, writer, false)?;
     commit(data, position, id, &draft, writer);
+    person::follow(data, writer, id, &draft);
     note(data, writer, "update", position, id, fields);
     Ok(())
 }
