@@ -300,6 +300,25 @@ pub(crate) fn empty_bin(data: &mut OrgData, writer: &Writer<'_>) -> usize {
     binned.iter().filter(|id| hard_delete(data, writer, **id)).count()
 }
 
+/// How long a deleted record stays in the recycle bin.
+const BIN_MS: i64 = 15 * 86_400_000;
+
+/// Removes what has been in the recycle bin for 15 days. Rows that a file loaded as deleted stay.
+pub(crate) fn expire_bin(data: &mut OrgData, now: i64) {
+    for table in &mut data.tables {
+        let due: Vec<RecordId> = table
+            .deletions
+            .iter()
+            .filter(|(_, at)| now - at > BIN_MS)
+            .map(|(id, _)| *id)
+            .filter(|id| table.get(*id).is_some_and(|row| table.is_deleted(row)))
+            .collect();
+        for id in due {
+            table.remove(id);
+        }
+    }
+}
+
 /// Archives closed tasks and events that were over before a day; gives how many. Archiving moves no stamp.
 pub(crate) fn archive(data: &mut OrgData, before: &str) -> usize {
     let mut count = 0;

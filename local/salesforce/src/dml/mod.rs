@@ -6,18 +6,22 @@ mod lifecycle;
 mod person;
 mod rules;
 mod transaction;
+mod values;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json};
 
-pub(crate) use lifecycle::{archive, convert_lead, empty_bin, hard_delete, merge, undelete};
+pub(crate) use lifecycle::{
+    archive, convert_lead, empty_bin, expire_bin, hard_delete, merge, undelete,
+};
 pub(crate) use transaction::Transaction;
+pub(crate) use values::find_by;
+use values::value_of;
 
 use crate::ids::RecordId;
 use crate::org::{Access, OrgData, WriteEntry};
 use crate::rest::ApiError;
-use crate::schema::{Field, FieldType};
-use crate::storage::{Draft, Late, Row, Value, ValueError, format_date_time};
+use crate::storage::{Draft, Late, Row, Value, format_date_time};
 
 /// Who writes, when, and by what headers.
 pub(crate) struct Writer<'a> {
@@ -173,27 +177,6 @@ fn first_user(data: &OrgData) -> Option<RecordId> {
     data.table("User").and_then(|table| table.iter().next().map(|(id, _)| id))
 }
 
-/// Live records whose text field equals a value, without case.
-pub(crate) fn find_by(data: &OrgData, object: &str, field: &str, value: &str) -> Vec<RecordId> {
-    let Some(table) = data.table(object) else { return Vec::new() };
-    if field.eq_ignore_ascii_case("Id") {
-        return RecordId::parse(value).filter(|id| data.is_live(*id)).into_iter().collect();
-    }
-    let Some(at) = table.schema.position(field) else { return Vec::new() };
-    let kind = table.schema.fields[at].kind;
-    let mut slots = crate::storage::Slots::default();
-    table
-        .iter()
-        .filter(|(_, row)| {
-            slots.read(row);
-            let own = slots.value(row, at, kind);
-            own.as_text().is_some_and(|own| own.eq_ignore_ascii_case(value))
-                && !table.is_deleted(row)
-        })
-        .map(|(id, _)| id)
-        .collect()
-}
-
 /// The table of an object that the caller may write in this way.
 fn object_position(
     data: &OrgData,
@@ -295,35 +278,6 @@ fn settable(
         return Err(ApiError::fields("INVALID_FIELD_FOR_INSERT_UPDATE", message, &[&field.name]));
     }
     Ok(at)
-}
-
-/// Reads a value for a field.
-pub(crate) fn value_of(field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
-    let name = field.name.as_str();
-    field.parse_json(json).map_err(|error| match error {
-        ValueError::MalformedId { value } => ApiError::fields(
-            "MALFORMED_ID",
-            format!("{}: id value of incorrect type: {value}", field.label),
-            &[name],
-        ),
-        ValueError::TooLong { value, max } => {
-            let shown: String = value.chars().take(255).collect();
-            let message =
-                format!("{}: data value too large: {shown} (max length={max})", field.label);
-            ApiError::fields("STRING_TOO_LONG", message, &[name])
-        }
-        ValueError::WrongType { value } => {
-            let kind = match field.kind {
-                FieldType::DateTime => "xsd:dateTime",
-                other => other.soap(),
-            };
-            let message = format!(
-                "Cannot deserialize instance of {} from value {value}",
-                kind.trim_start_matches("xsd:")
-            );
-            ApiError::bad("JSON_PARSER_ERROR", message)
-        }
-    })
 }
 
 fn stamp(

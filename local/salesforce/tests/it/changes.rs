@@ -202,3 +202,16 @@ async fn many_rows_may_share_a_stamp_and_a_test_may_set_it() {
         seen["sObjects"].as_array().unwrap().iter().find(|row| row["name"] == "Lead").unwrap();
     assert_eq!(leads["count"], 11);
 }
+
+#[tokio::test]
+async fn the_recycle_bin_forgets_after_fifteen_days() {
+    let world = world().await;
+    world.control.delete("acme", "003000000000002").unwrap();
+    world.control.advance(14 * 86_400);
+    let token = world.log_in("ada@acme.example").await.access;
+    assert_eq!(all(&world, &token, "SELECT Id FROM Contact").await.len(), 2);
+    world.control.advance(2 * 86_400);
+    let token = world.log_in("ada@acme.example").await.access;
+    assert_eq!(all(&world, &token, "SELECT Id FROM Contact").await.len(), 1);
+    assert!(world.control.undelete("acme", "003000000000002").is_err());
+}

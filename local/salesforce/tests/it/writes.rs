@@ -222,3 +222,45 @@ async fn a_trigger_changes_what_was_saved() {
         world.get_json(&token, &format!("/sobjects/Task/{}", made["id"].as_str().unwrap())).await;
     assert_eq!(task["Priority"], "High");
 }
+
+#[tokio::test]
+async fn an_ingest_job_tells_each_rows_fate() {
+    let world = world().await;
+    let token = world.log_in("ada@acme.example").await.access;
+    let job = json!({ "object": "Contact", "operation": "update" });
+    let (status, job) = world.send("POST", &token, "/jobs/ingest", &job).await;
+    assert_eq!((status.as_u16(), &job["state"]), (200, &json!("Open")));
+    let path = format!("/jobs/ingest/{}", job["id"].as_str().unwrap());
+    let csv =
+        "Id,Title,Email\n003000000000001,Chief,#N/A\n003000000000009,Nobody,\n003000000000002,,\n";
+    let put = world
+        .client
+        .put(format!("{API}{path}/batches"))
+        .bearer_auth(&token)
+        .header("Content-Type", "text/csv");
+    assert_eq!(put.body(csv).send().await.unwrap().status(), 201);
+    let done = json!({ "state": "UploadComplete" });
+    assert_eq!(world.send("PATCH", &token, &path, &done).await.1["state"], "UploadComplete");
+    let mut job = json!({});
+    for _ in 0..200 {
+        job = world.get_json(&token, &path).await.1;
+        if job["state"] == "JobComplete" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(
+        (&job["numberRecordsProcessed"], &job["numberRecordsFailed"]),
+        (&json!(3), &json!(1))
+    );
+    let failed = world.get(&token, &format!("{path}/failedResults")).await.text().await.unwrap();
+    assert!(
+        failed.starts_with("\"sf__Id\",\"sf__Error\",\"Id\",\"Title\",\"Email\"\n"),
+        "{failed}"
+    );
+    assert!(failed.contains("NOT_FOUND"));
+    let contact = world.control.record("acme", "003000000000001").unwrap();
+    assert_eq!((&contact["Title"], contact.get("Email")), (&json!("Chief"), None));
+    let bad = json!({ "object": "Contact", "operation": "explode" });
+    assert_eq!(world.send("POST", &token, "/jobs/ingest", &bad).await.0, 400);
+}
