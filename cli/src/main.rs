@@ -1,2 +1,27 @@
-//! The command line.
-fn main() {}
+//! The `crm-sync` command: parses the command line, runs it, and turns the outcome into output and
+//! an exit code.
+
+use clap::Parser;
+use crm_sync::args::Cli;
+use crm_sync::commands::{Outcome, run};
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(outcome) => tell(&outcome),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tell(outcome: &Outcome) -> ExitCode {
+    for file in outcome.problems.iter().filter(|file| !file.is_empty()) {
+        eprintln!("warning: {}", file.to_string().replace('\n', "\nwarning: "));
+    }
+    // A reader that closes the pipe early (`head`) has what it wanted.
+    let _ = std::io::stdout().lock().write_all(outcome.output.as_bytes());
+    ExitCode::from(outcome.exit_code())
+}

@@ -1,1 +1,17 @@
-//! The common crate.
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod domain;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+pub mod ports;
+pub mod salesforce;
+pub mod seal;
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod usecases;
+pub mod work;
+
+pub use matching;

@@ -1,2 +1,22 @@
-//! A Lambda function.
-fn main() {}
+//! Erases what a disconnected generation brought in, and proves it.
+
+mod handler;
+
+use shared::lambda::config::DataPurgeConfig;
+use shared::lambda::{Error, bootstrap, run_queue};
+use shared::store::Outbox;
+use shared::usecases::{Custody, Disconnect};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let (config, sdk) = bootstrap::<DataPurgeConfig>().await?;
+    let ports = shared::aws::ports(&sdk, &config.aws);
+    let custody = Custody::new(ports.clone(), config.secret_prefix);
+    let app = config.salesforce.app(&ports, None)?;
+    let grace = config.purge_grace;
+    let disconnect = Disconnect::new(ports.clone(), custody, app, grace);
+    let outbox = Outbox::new(ports.clone());
+
+    run_queue("data-purge", &*ports.clock, |event| handler::handle(event, &outbox, &disconnect))
+        .await
+}

@@ -1,2 +1,32 @@
-//! A Lambda function.
-fn main() {}
+//! Plans match runs, scores batches against directory shards, and settles them.
+
+mod handler;
+
+use std::sync::Arc;
+
+use shared::lambda::config::MatchShardConfig;
+use shared::lambda::{Error, MappedFiles, bootstrap, run_queue};
+use shared::matching::MatchModel;
+use shared::store::Outbox;
+use shared::usecases::{Custody, MatchRuns, Score, Settle};
+
+/// How much of the sandbox's disk (4 GiB in `template.yaml`) shard files may take.
+const ROOM: u64 = 3 << 30;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let (config, sdk) = bootstrap::<MatchShardConfig>().await?;
+    let ports = shared::aws::ports(&sdk, &config.aws);
+    let custody = Custody::new(ports.clone(), config.secret_prefix);
+    let model = Arc::new(MatchModel::shipped().clone());
+    let files = MappedFiles::new(ports.objects.clone(), std::env::temp_dir(), ROOM);
+    let matching = handler::Matching {
+        runs: MatchRuns::new(ports.clone(), custody.clone()),
+        score: Score::new(ports.clone(), custody.clone(), Arc::new(files), model.clone()),
+        settle: Settle::new(ports.clone(), custody, model),
+    };
+    let outbox = Outbox::new(ports.clone());
+
+    run_queue("match-shard", &*ports.clock, |event| handler::handle(event, &outbox, &matching))
+        .await
+}

@@ -1,1 +1,40 @@
-//! The matching engine.
+#![doc = include_str!("../README.md")]
+
+mod assign;
+mod blocking;
+mod codec;
+mod compare;
+mod decide;
+mod entity;
+mod explain;
+mod form;
+mod lists;
+mod model;
+pub mod normalize;
+mod parallel;
+pub mod read;
+mod score;
+mod shard;
+mod similarity;
+mod statistics;
+pub mod text;
+mod train;
+
+pub use assign::{
+    Ask, Assigned, AssignedBy, Assignment, Bid, ComponentWalk, Duplicate, Ruling, assign,
+};
+pub use blocking::BLOCK_CAP;
+pub use compare::Levels;
+pub use decide::{MatchDecision, Scored, Thresholds, posterior};
+pub use entity::{
+    Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position,
+};
+pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
+pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
+pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
+pub use score::{Candidate, EmployerEvidence, MatchWeight, RawCandidate, Scorer};
+pub use shard::{Shard, ShardBuilder, ShardError, shard_of};
+pub use statistics::{Statistics, StatisticsBuilder, StatisticsError, block_keys};
+pub use train::{Refinement, ShadowDifference, TrainingSet, shadow};
+
+pub(crate) use normalize::{acronym as normalize_acronym, slug_key as normalize_slug};

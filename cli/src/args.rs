@@ -1,0 +1,261 @@
+//! The command line's grammar.
+
+use clap::{Args, Parser, Subcommand};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done (rows may have been skipped: the table says how many and why)
+  1  failed: a file is missing, is of another format, or cannot be written; no output is left half written
+  2  the command line is wrong
+  3  done, but --strict was given and rows were skipped or repaired";
+
+/// Match CRM exports against a directory of people and companies.
+#[derive(Debug, Parser)]
+#[command(name = "crm-sync", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Link leads and contacts to people, and accounts to companies.
+    Match(Box<MatchArgs>),
+    /// Make or look at an index of a directory, which `match` opens in milliseconds.
+    #[command(subcommand)]
+    Index(IndexCommand),
+    /// Say why records are or are not directory entities.
+    Explain(ExplainArgs),
+    /// Train a model on records, with or without the truth.
+    Train(TrainArgs),
+    /// Measure blocking: candidates a record, and how many true pairs share a block.
+    Blocking(BlockingArgs),
+    /// Score a predictions file against a truth file.
+    Evaluate(EvaluateArgs),
+    /// Make a speed set: a directory, a CRM and the truth, of any size.
+    Generate(GenerateArgs),
+}
+
+/// How a command speaks.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Voice {
+    /// Print the summary as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with code 3 when any row was skipped or repaired.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `crm-sync evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// CSV with the columns `crm_id`, `profile_id` (empty: no match), `object`, `case`.
+    pub truth: PathBuf,
+    /// CSV with the columns `crm_id`, `profile_id`, `score`.
+    pub predictions: PathBuf,
+    /// Lead, Contact, Account, person (Lead and Contact), all, or each of them in turn.
+    #[arg(long, default_value = "each")]
+    pub object: String,
+    /// Accept links of at least this score; all when not given.
+    #[arg(long, allow_negative_numbers = true)]
+    pub threshold: Option<f64>,
+    /// Count by case too.
+    #[arg(long)]
+    pub cases: bool,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// The folder to write into; made when missing.
+    pub out: PathBuf,
+    /// People in the directory; as many CRM records, half leads and half contacts.
+    #[arg(long, default_value_t = 10_000)]
+    pub scale: u64,
+    /// The same seed and scale make the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads to work on; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+    /// Print the summary as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the directory is: files, or an index made of them.
+#[derive(Debug, Clone, Args)]
+pub struct DirectoryArgs {
+    /// The directory's people: JSON lines or CSV, plain or gzip.
+    #[arg(long)]
+    pub people: Option<PathBuf>,
+    /// The directory's companies: JSON lines or CSV, plain or gzip.
+    #[arg(long)]
+    pub companies: Option<PathBuf>,
+    /// Index files a kind. The results are the same for any number; 1 GiB holds some millions of people.
+    #[arg(long, default_value = "1")]
+    pub shards: NonZeroU32,
+    /// An index folder made by `crm-sync index build`, in place of the directory's files.
+    #[arg(long, conflicts_with_all = ["people", "companies", "shards"])]
+    pub index: Option<PathBuf>,
+    /// Threads to work on; all cores when not given. The results are the same for any number.
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// The CRM's files.
+#[derive(Debug, Clone, Args)]
+pub struct CrmArgs {
+    /// Leads: a Salesforce export in CSV, plain or gzip.
+    #[arg(long)]
+    pub lead: Option<PathBuf>,
+    /// Contacts; their company comes from their account.
+    #[arg(long)]
+    pub contact: Option<PathBuf>,
+    /// Accounts.
+    #[arg(long)]
+    pub account: Option<PathBuf>,
+}
+
+/// `crm-sync match`.
+#[derive(Debug, Args)]
+pub struct MatchArgs {
+    /// The directory.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The CRM's files.
+    #[command(flatten)]
+    pub crm: CrmArgs,
+    /// Where to write `crm_id,profile_id,score`, one row for each matched record.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Where to write every record's candidates and decision.
+    #[arg(long)]
+    pub candidates: Option<PathBuf>,
+    /// Where to write why, as JSON lines, for each match, review and duplicate.
+    #[arg(long)]
+    pub explain: Option<PathBuf>,
+    /// A model in place of the shipped one.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync index`.
+#[derive(Debug, Subcommand)]
+pub enum IndexCommand {
+    /// Read a directory's files and write an index.
+    Build(IndexBuildArgs),
+    /// Check an index and say what it holds.
+    Inspect(IndexInspectArgs),
+}
+
+/// `crm-sync index build`.
+#[derive(Debug, Args)]
+pub struct IndexBuildArgs {
+    /// The folder to write into; made when missing.
+    pub out: PathBuf,
+    /// The directory's files.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync index inspect`.
+#[derive(Debug, Args)]
+pub struct IndexInspectArgs {
+    /// The index folder.
+    pub index: PathBuf,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `crm-sync explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The CRM record's id.
+    pub crm_id: String,
+    /// The directory id to compare it with; the record's candidates when none is given.
+    pub profile_ids: Vec<String>,
+    /// The directory.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The CRM's files: the one with the record, and for a contact its accounts too.
+    #[command(flatten)]
+    pub crm: CrmArgs,
+    /// A model in place of the shipped one.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `crm-sync train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Where to write the model.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The new model's version, of your choosing.
+    #[arg(long)]
+    pub version: String,
+    /// The directory.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The CRM's files.
+    #[command(flatten)]
+    pub crm: CrmArgs,
+    /// CSV with the columns `crm_id`, `profile_id` (empty: no match): the weights are refined and
+    /// calibrated by it. Without it they come from expectation maximisation alone.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+    /// The model to begin with, in place of the shipped one.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    /// Rounds of expectation maximisation before the labels; 0 keeps the model begun with.
+    #[arg(long)]
+    pub rounds: Option<u32>,
+    /// Random pairs a record, for the chance that values agree by chance.
+    #[arg(long, default_value_t = 4)]
+    pub random_pairs: u32,
+    /// Seed of the random pairs.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// What the model was trained on, with its licence: written into it.
+    #[arg(long, default_value = "")]
+    pub trained_on: String,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync blocking`.
+#[derive(Debug, Args)]
+pub struct BlockingArgs {
+    /// The directory.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The CRM's files.
+    #[command(flatten)]
+    pub crm: CrmArgs,
+    /// CSV with the columns `crm_id`, `profile_id`: the true pairs.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
+}

@@ -1,0 +1,48 @@
+//! One module a command: arguments in, an outcome out.
+
+pub mod blocking;
+pub mod evaluate;
+pub mod explain;
+pub mod generate;
+pub mod index;
+pub mod match_records;
+pub mod train;
+
+mod sources;
+
+use crate::args::{Command, IndexCommand};
+use crate::input::FileProblems;
+
+/// What a command leaves for its edge to tell.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The result, for stdout.
+    pub output: String,
+    /// The faults met in each file read.
+    pub problems: Vec<FileProblems>,
+    /// Rows at fault make the exit code 3.
+    pub strict: bool,
+}
+
+impl Outcome {
+    /// The process's exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let faulty = self.problems.iter().any(FileProblems::has_faults);
+        if self.strict && faulty { 3 } else { 0 }
+    }
+}
+
+/// Runs one command to its end.
+pub fn run(command: &Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Match(args) => match_records::run(args),
+        Command::Index(IndexCommand::Build(args)) => index::build(args),
+        Command::Index(IndexCommand::Inspect(args)) => index::inspect(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Blocking(args) => blocking::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Generate(args) => generate::run(args),
+    }
+}

@@ -1,0 +1,271 @@
+//! Cutting a file into chunks of whole rows, so that rows can be parsed in parallel.
+
+use super::{InputError, Layout, Problem};
+use std::io::{ErrorKind, Read};
+
+/// Whole rows of one file, in its order.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// The line of the file on which `bytes` begins, from 1.
+    pub first_line: u64,
+    /// The rows, with their line ends.
+    pub bytes: Vec<u8>,
+    /// Faults met while cutting, at or after the rows of this chunk.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads a file as chunks. After an error or a damaged end it yields nothing more.
+pub struct ChunkReader {
+    name: String,
+    source: Box<dyn Read + Send>,
+    /// None: a quote means nothing (JSON lines).
+    delimiter: Option<u8>,
+    /// Bytes read and not yet given out; always begins at a row's start.
+    pending: Vec<u8>,
+    line: u64,
+    state: State,
+    /// The start of the file, and with it a byte order mark, has been seen.
+    started: bool,
+    /// Inside a row too long to hold: all up to the next line end is dropped.
+    dropping: bool,
+    /// Faults not yet given out.
+    problems: Vec<Problem>,
+    unbalanced: u32,
+    /// [`GIVE_UP_BYTES`], less in tests.
+    give_up: usize,
+}
+
+impl std::fmt::Debug for ChunkReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChunkReader").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    /// The source has no more bytes.
+    Ended,
+    /// All has been given out.
+    Done,
+}
+
+/// Large enough that handing a chunk over costs nothing, small enough that all cores have one.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// A row that has not ended by here will not be held: it has no line end, or a quote never closed.
+const GIVE_UP_BYTES: usize = 16 << 20;
+
+/// Each unbalanced quote costs a scan of up to [`GIVE_UP_BYTES`]; this bounds what a file can cost.
+const MAX_UNBALANCED: u32 = 64;
+
+/// Where the whole rows of a buffer end.
+#[derive(Debug, PartialEq, Eq)]
+struct Cut {
+    /// One past the last whole row's line end; 0 when no row ends here.
+    end: usize,
+    /// A quote stands open at the end of the buffer.
+    open_quote: bool,
+}
+
+impl ChunkReader {
+    pub(super) fn new(name: String, source: Box<dyn Read + Send>, layout: Layout) -> Self {
+        let delimiter = match layout {
+            Layout::JsonLines => None,
+            Layout::Csv { delimiter } => Some(delimiter),
+        };
+        Self {
+            name,
+            source,
+            delimiter,
+            pending: Vec::new(),
+            line: 1,
+            state: State::Reading,
+            started: false,
+            dropping: false,
+            problems: Vec::new(),
+            unbalanced: 0,
+            give_up: GIVE_UP_BYTES,
+        }
+    }
+
+    /// The first record's bytes; empty in an empty file. Call before the first chunk.
+    pub fn header(&mut self) -> Vec<u8> {
+        self.fill(CHUNK_BYTES);
+        let blank = self.pending.iter().take_while(|b| matches!(b, b'\n' | b'\r' | b' ')).count();
+        self.take(blank);
+        let end = match row_ends(&self.pending, Some(self.delimiter.unwrap_or(b',')), true) {
+            Cut { end: 0, .. } => first_line(&self.pending),
+            Cut { end, .. } => end,
+        };
+        self.take(end)
+    }
+
+    /// Reads until `target` bytes are pending or the source ends.
+    fn fill(&mut self, target: usize) {
+        let wanted = target.saturating_sub(self.pending.len());
+        if wanted == 0 || self.state != State::Reading {
+            return;
+        }
+        self.pending.reserve(wanted);
+        let read = self.source.by_ref().take(wanted as u64).read_to_end(&mut self.pending);
+        if !self.started {
+            self.started = true;
+            // A byte order mark is no part of the first column's name.
+            if self.pending.starts_with(b"\xef\xbb\xbf") {
+                self.pending.drain(..3);
+            }
+        }
+        match read {
+            Ok(read) if read < wanted => self.state = State::Ended,
+            Ok(_) => {}
+            Err(error) => self.cut_damaged_end(&error),
+        }
+    }
+
+    /// Keeps the whole rows before the damage and drops the row that it cuts.
+    fn cut_damaged_end(&mut self, error: &std::io::Error) {
+        let keep = row_ends(&self.pending, self.delimiter, false).end;
+        let reason = match error.kind() {
+            ErrorKind::UnexpectedEof => "truncated-gzip",
+            ErrorKind::InvalidInput | ErrorKind::InvalidData => "corrupt-gzip",
+            _ => "read-error",
+        };
+        let line = self.line + count_lines(&self.pending[..keep]);
+        self.problems.push(Problem::skipped(line, reason));
+        self.pending.truncate(keep);
+        self.state = State::Ended;
+    }
+
+    fn take(&mut self, end: usize) -> Vec<u8> {
+        let mut rest = Vec::with_capacity(2 * CHUNK_BYTES);
+        rest.extend_from_slice(&self.pending[end..]);
+        self.pending.truncate(end);
+        self.line += count_lines(&self.pending);
+        std::mem::replace(&mut self.pending, rest)
+    }
+
+    /// Drops the first physical line of what is pending: it opens a quote that never closes.
+    fn drop_unbalanced(&mut self) -> Result<(), InputError> {
+        self.unbalanced += 1;
+        if self.unbalanced > MAX_UNBALANCED {
+            self.state = State::Done;
+            return Err(InputError::Unbalanced { path: self.name.clone(), line: self.line });
+        }
+        self.problems.push(Problem::skipped(self.line, "unbalanced-quote"));
+        self.take(first_line(&self.pending));
+        Ok(())
+    }
+
+    /// Drops bytes up to the next line end, holding none of them.
+    fn drop_long_row(&mut self) {
+        if let Some(at) = memchr::memchr(b'\n', &self.pending) {
+            self.take(at + 1);
+            self.dropping = false;
+        } else {
+            self.pending.clear();
+            self.dropping = self.state == State::Reading;
+        }
+    }
+
+    fn next_chunk(&mut self) -> Result<Option<Chunk>, InputError> {
+        let mut target = CHUNK_BYTES;
+        loop {
+            self.fill(target);
+            if self.dropping {
+                self.drop_long_row();
+                continue;
+            }
+            let ended = self.state == State::Ended;
+            let mut found = row_ends(&self.pending, self.delimiter, false);
+            if ended && !found.open_quote {
+                found.end = self.pending.len();
+            }
+            let stuck = self.pending.len() >= self.give_up;
+            if found.end > 0 {
+                return Ok(Some(self.chunk(found.end)));
+            } else if found.open_quote && (ended || stuck) {
+                self.drop_unbalanced()?;
+                target = CHUNK_BYTES;
+            } else if stuck {
+                self.problems.push(Problem::skipped(self.line, "row-too-long"));
+                self.dropping = true;
+            } else if ended {
+                self.state = State::Done;
+                return Ok((!self.problems.is_empty()).then(|| self.chunk(0)));
+            } else {
+                target = (self.pending.len() * 2).clamp(CHUNK_BYTES, GIVE_UP_BYTES);
+            }
+        }
+    }
+
+    fn chunk(&mut self, end: usize) -> Chunk {
+        let first_line = self.line;
+        let bytes = self.take(end);
+        Chunk { first_line, bytes, problems: std::mem::take(&mut self.problems) }
+    }
+}
+
+impl Iterator for ChunkReader {
+    type Item = Result<Chunk, InputError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.state == State::Done {
+            return None;
+        }
+        self.next_chunk().transpose()
+    }
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+fn first_line(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
+}
+
+/// Finds the end of the last whole row that has a line end, or of the first one.
+fn row_ends(bytes: &[u8], delimiter: Option<u8>, first: bool) -> Cut {
+    let Some(delimiter) = delimiter else {
+        let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+        return Cut { end, open_quote: false };
+    };
+    let (mut at, mut end) = (0, 0);
+    while let Some(found) = memchr::memchr2(b'"', b'\n', &bytes[at..]) {
+        at += found + 1;
+        if bytes[at - 1] == b'\n' {
+            end = at;
+            if first {
+                break;
+            }
+        } else if opens_field(&bytes[..at - 1], delimiter) {
+            match closing_quote(&bytes[at..]) {
+                Some(length) => at += length,
+                None => return Cut { end, open_quote: true },
+            }
+        }
+    }
+    Cut { end, open_quote: false }
+}
+
+/// A quote opens a field only at its start; elsewhere it is a character like any other.
+fn opens_field(before: &[u8], delimiter: u8) -> bool {
+    before.last().is_none_or(|&b| b == delimiter || b == b'\n' || b == b'\r')
+}
+
+/// One past the quote that closes a field whose opening quote lies before `bytes`.
+fn closing_quote(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr(b'"', &bytes[at..])? + 1;
+        if bytes.get(at) != Some(&b'"') {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
+#[cfg(test)]
+#[path = "chunks_tests.rs"]
+mod tests;

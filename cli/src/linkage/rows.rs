@@ -1,0 +1,394 @@
+//! Rows of directory and CRM files as normalised forms.
+
+use crate::input::salesforce::{ACCOUNT, COMPANY, CONTACT, Columns, LEAD, PERSON};
+use crate::input::{
+    Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, Problem, open,
+};
+use crate::salesforce_id::canonical;
+use matching::{
+    Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, Employer, Person, PersonForm,
+    Position, Probe,
+};
+use rustc_hash::FxHashMap;
+use std::path::Path;
+
+/// What the rows of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// The directory's people.
+    People,
+    /// The directory's companies.
+    Companies,
+    /// The CRM's leads.
+    Leads,
+    /// The CRM's contacts.
+    Contacts,
+    /// The CRM's accounts.
+    Accounts,
+}
+
+/// What a contact takes from its account.
+#[derive(Debug, Clone, Default)]
+pub struct AccountFacts {
+    name: String,
+    website: String,
+}
+
+/// The accounts by id, for the contacts.
+pub type AccountsById = FxHashMap<String, AccountFacts>;
+
+/// A row's form, with what else is wanted of it.
+#[derive(Debug)]
+pub struct Row {
+    /// The line it begins on.
+    pub line: u64,
+    /// Its normalised form; its id is never empty.
+    pub probe: Probe,
+    /// Of an account: what its contacts take from it.
+    pub facts: Option<AccountFacts>,
+}
+
+enum Reader {
+    Json,
+    Person(Header, Columns<13>),
+    Company(Header, Columns<12>),
+    Lead(Header, Columns<15>),
+    Contact(Header, Columns<16>),
+    Account(Header, Columns<11>),
+}
+
+/// An opened file whose rows are known to be what they should be.
+pub struct Rows {
+    /// The file's name, for messages.
+    pub name: String,
+    content: Content,
+    reader: Reader,
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    /// Opens a file and reads its header. An empty file is one without rows.
+    pub fn open(path: &Path, content: Content) -> Result<(Self, ChunkReader), InputError> {
+        let mut file = open(path)?;
+        let directory = matches!(content, Content::People | Content::Companies);
+        let delimiter = match file.layout {
+            Layout::Csv { delimiter } => delimiter,
+            Layout::JsonLines if directory => {
+                return Ok((Self { name: file.name, content, reader: Reader::Json }, file.chunks));
+            }
+            Layout::JsonLines => {
+                let format = "JSON, and CRM files are CSV exports";
+                return Err(InputError::Format { path: file.name, format });
+            }
+        };
+        let header = file.chunks.header();
+        if header.is_empty() {
+            return Ok((Self { name: file.name, content, reader: Reader::Json }, file.chunks));
+        }
+        let header = Header::parse(&file.name, &header, delimiter)?;
+        let reader = Reader::of(content, header, &file.name)?;
+        Ok((Self { name: file.name, content, reader }, file.chunks))
+    }
+
+    /// Hands the usable rows of a chunk to `each`, in order; faults go to `problems`.
+    pub fn read(
+        &self,
+        chunk: &Chunk,
+        accounts: &AccountsById,
+        problems: &mut Vec<Problem>,
+        mut each: impl FnMut(Row),
+    ) {
+        match &self.reader {
+            Reader::Json => self.read_lines(chunk, problems, each),
+            Reader::Person(header, columns) => {
+                each_record(chunk, header, columns, problems, |line, values| {
+                    let form = PersonForm::from(&person(values));
+                    each(Row { line, probe: Probe::Person(form), facts: None });
+                });
+            }
+            Reader::Company(header, columns) => {
+                each_record(chunk, header, columns, problems, |line, values| {
+                    let form = CompanyForm::from(&company(values));
+                    each(Row { line, probe: Probe::Company(form), facts: None });
+                });
+            }
+            Reader::Lead(header, columns) => {
+                each_record(chunk, header, columns, problems, |line, values| {
+                    each(Row { line, probe: Probe::person(values[0], &lead(values)), facts: None });
+                });
+            }
+            Reader::Contact(header, columns) => {
+                each_record(chunk, header, columns, problems, |line, values| {
+                    let record = contact(values, accounts);
+                    each(Row { line, probe: Probe::person(values[0], &record), facts: None });
+                });
+            }
+            Reader::Account(header, columns) => {
+                each_record(chunk, header, columns, problems, |line, values| {
+                    let record = account(values);
+                    let facts =
+                        AccountFacts { name: values[1].to_owned(), website: values[2].to_owned() };
+                    let probe = Probe::account(values[0], &record);
+                    each(Row { line, probe, facts: Some(facts) });
+                });
+            }
+        }
+    }
+
+    fn read_lines(&self, chunk: &Chunk, problems: &mut Vec<Problem>, mut each: impl FnMut(Row)) {
+        let lines = chunk.bytes.split(|&b| b == b'\n');
+        for (line, bytes) in (chunk.first_line..).zip(lines) {
+            let bytes = bytes.trim_ascii();
+            if bytes.is_empty() {
+                continue;
+            }
+            if bytes.len() > MAX_ROW_BYTES {
+                problems.push(Problem::skipped(line, "row-too-long"));
+                continue;
+            }
+            let repaired;
+            let bytes = if let Err(error) = std::str::from_utf8(bytes) {
+                let _ = error;
+                problems.push(Problem::repaired(line, "invalid-utf8"));
+                repaired = String::from_utf8_lossy(bytes).into_owned();
+                repaired.as_bytes()
+            } else {
+                bytes
+            };
+            match self.form_of_line(bytes) {
+                Ok(probe) if probe.record_id().trim().is_empty() => {
+                    problems.push(Problem::skipped(line, "no-id"));
+                }
+                Ok(probe) => each(Row { line, probe, facts: None }),
+                Err(reason) => problems.push(Problem::skipped(line, reason)),
+            }
+        }
+    }
+
+    fn form_of_line(&self, line: &[u8]) -> Result<Probe, &'static str> {
+        if self.content == Content::People {
+            let person: Person = upsert(line)?;
+            Ok(Probe::Person(PersonForm::from(&person)))
+        } else {
+            let company: Company = upsert(line)?;
+            Ok(Probe::Company(CompanyForm::from(&company)))
+        }
+    }
+}
+
+/// An entity of a full directory; deletions and merges belong to deltas.
+fn upsert<T: for<'de> serde::Deserialize<'de>>(line: &[u8]) -> Result<T, &'static str> {
+    match DirectoryLine::parse(line) {
+        Ok(DirectoryLine::Upsert(entity)) => Ok(entity),
+        Ok(_) => Err("deletion-or-merge"),
+        // Told apart from bad JSON, since the remedy is another.
+        Err(error) if error.is_data() && error.to_string().contains("missing field `id`") => {
+            Err("no-id")
+        }
+        Err(_) => Err("bad-json"),
+    }
+}
+
+impl Reader {
+    fn of(content: Content, header: Header, path: &str) -> Result<Self, InputError> {
+        Ok(match content {
+            Content::People => {
+                let columns = Columns::find(&header, path, &PERSON, &[2, 1, 3])?;
+                Self::Person(header, columns)
+            }
+            Content::Companies => {
+                let columns = Columns::find(&header, path, &COMPANY, &[1])?;
+                Self::Company(header, columns)
+            }
+            Content::Leads => {
+                let columns = Columns::find(&header, path, &LEAD, &[2, 1, 3])?;
+                Self::Lead(header, columns)
+            }
+            Content::Contacts => {
+                let columns = Columns::find(&header, path, &CONTACT, &[2, 1, 3])?;
+                Self::Contact(header, columns)
+            }
+            Content::Accounts => {
+                let columns = Columns::find(&header, path, &ACCOUNT, &[1])?;
+                Self::Account(header, columns)
+            }
+        })
+    }
+}
+
+fn each_record<const N: usize>(
+    chunk: &Chunk,
+    header: &Header,
+    columns: &Columns<N>,
+    problems: &mut Vec<Problem>,
+    mut each: impl FnMut(u64, [&str; N]),
+) {
+    let mut records = CsvRows::new(chunk, header);
+    while let Some((line, record)) = records.next(problems) {
+        let values = columns.values(record);
+        if values[0].is_empty() {
+            problems.push(Problem::skipped(line, "no-id"));
+        } else if columns.is_deleted(record) {
+            problems.push(Problem::skipped(line, "deleted"));
+        } else {
+            each(line, values);
+        }
+    }
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn person(values: [&str; 13]) -> Person {
+    let [
+        id,
+        first,
+        last,
+        name,
+        title,
+        headline,
+        company,
+        company_id,
+        emails,
+        phones,
+        city,
+        state,
+        country,
+    ] = values.map(str::to_owned);
+    let whole_name = first.is_empty() && last.is_empty();
+    Person {
+        id,
+        first_name: if whole_name { name } else { first },
+        last_name: last,
+        title,
+        headline,
+        company: (!company.is_empty() || !company_id.is_empty())
+            .then(|| Employer { name: company, company_id: some(&company_id) }),
+        past_positions: Vec::<Position>::new(),
+        emails: list(&emails),
+        phones: list(&phones),
+        city,
+        state,
+        country,
+    }
+}
+
+fn company(values: [&str; 12]) -> Company {
+    let [
+        id,
+        name,
+        domain,
+        website,
+        phone,
+        street,
+        city,
+        state,
+        postal_code,
+        country,
+        industry,
+        employees,
+    ] = values.map(str::to_owned);
+    let employees = count(&employees);
+    let (former_names, brands) = (Vec::new(), Vec::new());
+    Company {
+        id,
+        name,
+        domain,
+        website,
+        phone,
+        street,
+        city,
+        state,
+        postal_code,
+        country,
+        industry,
+        employees,
+        former_names,
+        brands,
+    }
+}
+
+/// `1,200` people are 1200; what is no number is unknown.
+fn count(text: &str) -> Option<f64> {
+    text.replace([',', ' ', '\u{a0}'], "").parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0)
+}
+
+fn lead(values: [&str; 15]) -> CrmPerson {
+    let [
+        _,
+        first_name,
+        last_name,
+        name,
+        company,
+        title,
+        email,
+        phone,
+        mobile_phone,
+        website,
+        street,
+        city,
+        state,
+        postal_code,
+        country,
+    ] = values.map(some);
+    CrmPerson {
+        first_name,
+        last_name,
+        name,
+        title,
+        company,
+        email,
+        phone,
+        mobile_phone,
+        website,
+        street,
+        city,
+        state,
+        postal_code,
+        country,
+    }
+}
+
+/// A contact's company is its account's; the export's own account columns fill what is missing.
+fn contact(values: [&str; 16], accounts: &AccountsById) -> CrmPerson {
+    let [lead_values @ .., account_id] = values;
+    let mut record = lead(lead_values);
+    if let Some(account) = accounts.get(canonical(account_id)) {
+        record.company = some(&account.name).or(record.company);
+        record.website = some(&account.website).or(record.website);
+    }
+    record
+}
+
+fn account(values: [&str; 11]) -> CrmAccount {
+    let employees = count(values[10]);
+    let [_, name, website, phone, street, city, state, postal_code, country, industry, _] =
+        values.map(some);
+    CrmAccount {
+        name,
+        website,
+        phone,
+        street,
+        city,
+        state,
+        postal_code,
+        country,
+        industry,
+        employees,
+    }
+}
+
+/// Keeps what the contacts need of an account.
+pub fn keep_account(accounts: &mut AccountsById, id: &str, facts: AccountFacts) {
+    accounts.entry(canonical(id).to_owned()).or_insert(facts);
+}

@@ -1,0 +1,75 @@
+//! From the schedule to what is due, and from messages to steps of an import.
+
+use shared::lambda::{Error, SqsBatchResponse, Trigger, each_message, tick};
+use shared::store::Outbox;
+use shared::usecases::Import;
+
+pub(crate) async fn handle(
+    trigger: Trigger,
+    outbox: &Outbox,
+    import: &Import,
+) -> Result<SqsBatchResponse, Error> {
+    match trigger {
+        Trigger::Tick(_) => tick(outbox).await.map(|_| SqsBatchResponse::default()),
+        Trigger::Messages(event) => {
+            Ok(each_message(event, outbox, |message| import.handle(message)).await)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use shared::domain::{DirectoryVersionId, Message, Queue};
+    use shared::salesforce::{ApiVersion, Http, HttpOptions};
+    use shared::store::Next;
+    use shared::testing::Memory;
+    use shared::usecases::{Custody, SalesforceApp};
+
+    use super::*;
+
+    fn memory() -> Memory {
+        Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1)
+    }
+
+    fn import(memory: &Memory) -> Import {
+        let ports = memory.ports();
+        let custody = Custody::new(ports.clone(), "test/".to_owned());
+        let app = SalesforceApp::new(
+            ports.clone(),
+            Http::new(HttpOptions::default()).unwrap(),
+            ApiVersion::default(),
+            "app".to_owned(),
+            "https://crm-sync.example.com".parse().unwrap(),
+            None,
+        );
+        Import::new(ports, custody, app)
+    }
+
+    #[tokio::test]
+    async fn the_tick_sends_what_was_lost() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let message = Message::DirectoryCount { version: DirectoryVersionId::new(1, 1) };
+        assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
+        memory.lose_messages();
+        memory.clock.advance(SignedDuration::from_mins(5));
+        let event = include_str!("../../../events/bulk-import.tick.json");
+        let trigger = serde_json::from_str(event).unwrap();
+        let response = handle(trigger, &outbox, &import(&memory)).await.unwrap();
+        assert!(response.batch_item_failures.is_empty());
+        let queues: Vec<Queue> = memory.receive().into_iter().map(|sent| sent.queue).collect();
+        assert_eq!(queues, [Queue::Directory]);
+    }
+
+    #[tokio::test]
+    async fn a_message_of_a_connection_that_is_gone_is_finished() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let event = include_str!("../../../events/bulk-import.import.json");
+        let trigger = serde_json::from_str(event).unwrap();
+        let response = handle(trigger, &outbox, &import(&memory)).await.unwrap();
+        assert!(response.batch_item_failures.is_empty());
+        assert!(memory.receive().is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+//! Company names against company names.
+
+use smallvec::SmallVec;
+
+use crate::similarity::{edits, is_slip, jaro_winkler};
+use crate::text::hash32;
+
+/// How far two company names agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum NameAgreement {
+    Different,
+    /// Much alike, or rare words in common.
+    Partial,
+    /// All words of one are in the other.
+    Contained,
+    /// One is the other's first letters.
+    Acronym,
+    /// A slip of the finger, or the words in another order.
+    Near,
+    /// The same words.
+    Exact,
+}
+
+/// A name as it is compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ComparedName<'a> {
+    pub(crate) words: &'a str,
+    pub(crate) slug: u32,
+    pub(crate) acronym: u32,
+    pub(crate) signature: u64,
+}
+
+/// Compares two names; symmetric. The second value is the hash of the rarest word both have by `frequency`, 0 for none.
+pub(crate) fn compare_company_names(
+    left: &ComparedName<'_>,
+    right: &ComparedName<'_>,
+    frequency: impl Fn(u32) -> f32,
+) -> (NameAgreement, u32) {
+    if left.words.is_empty() || right.words.is_empty() {
+        return (NameAgreement::Different, 0);
+    }
+    if left.slug == right.slug {
+        return (NameAgreement::Exact, left.slug);
+    }
+    if (left.acronym != 0 && left.acronym == right.slug)
+        || (right.acronym != 0 && right.acronym == left.slug)
+    {
+        return (NameAgreement::Acronym, 0);
+    }
+    // No bigrams in common: nothing below can hold.
+    if (left.signature & right.signature).count_ones() < 2 {
+        return (NameAgreement::Different, 0);
+    }
+    let (slug_left, slug_right) = (squeezed(left.words), squeezed(right.words));
+    let shorter = slug_left.len().min(slug_right.len());
+    let limit = match shorter {
+        0..=3 => 0,
+        4..=8 => 1,
+        9..=15 => 2,
+        _ => 3,
+    };
+    if limit > 0 && edits(&slug_left, &slug_right, limit).is_some() {
+        return (NameAgreement::Near, 0);
+    }
+    by_words(left.words, right.words, &slug_left, &slug_right, frequency)
+}
+
+fn squeezed(words: &str) -> SmallVec<[u8; 64]> {
+    words.bytes().filter(|byte| *byte != b' ').collect()
+}
+
+fn by_words(
+    left: &str,
+    right: &str,
+    slug_left: &[u8],
+    slug_right: &[u8],
+    frequency: impl Fn(u32) -> f32,
+) -> (NameAgreement, u32) {
+    let (words_left, words_right): (SmallVec<[&str; 8]>, SmallVec<[&str; 8]>) =
+        (left.split(' ').collect(), right.split(' ').collect());
+    let (few, many) = if words_left.len() <= words_right.len() {
+        (&words_left, &words_right)
+    } else {
+        (&words_right, &words_left)
+    };
+    let mut rarest = (f32::MAX, 0_u32);
+    let mut shared = 0;
+    for word in few {
+        if many.iter().any(|other| other == word || is_slip(word.as_bytes(), other.as_bytes())) {
+            shared += 1;
+            let hash = hash32(word.as_bytes());
+            let count = frequency(hash);
+            if count < rarest.0 || (count <= rarest.0 && hash < rarest.1) {
+                rarest = (count, hash);
+            }
+        }
+    }
+    if shared == few.len() {
+        let same_length = few.len() == many.len();
+        return (
+            if same_length && few.len() > 1 {
+                NameAgreement::Near
+            } else {
+                NameAgreement::Contained
+            },
+            rarest.1,
+        );
+    }
+    let prefix = slug_left.len().min(slug_right.len()) >= 5
+        && (slug_left.starts_with(slug_right) || slug_right.starts_with(slug_left));
+    if prefix {
+        return (NameAgreement::Contained, rarest.1);
+    }
+    if shared * 2 > many.len()
+        || (slug_left[0] == slug_right[0] && jaro_winkler(slug_left, slug_right) >= 0.93)
+    {
+        return (NameAgreement::Partial, rarest.1);
+    }
+    (NameAgreement::Different, 0)
+}

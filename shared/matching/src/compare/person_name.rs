@@ -1,0 +1,159 @@
+//! Given names and family names.
+
+use smallvec::SmallVec;
+
+use crate::lists::are_nicknames;
+use crate::similarity::{is_slip, jaro_winkler};
+
+/// Given names, worst to best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Given {
+    Different,
+    Initial,
+    Fuzzy,
+    Nickname,
+    Subset,
+    Exact,
+}
+
+/// Family names, worst to best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Family {
+    Different,
+    Initial,
+    Fuzzy,
+    Subset,
+    Exact,
+}
+
+type Words<'a> = [&'a [u8]];
+
+fn concat(words: &Words<'_>) -> SmallVec<[u8; 32]> {
+    words.iter().flat_map(|word| word.iter().copied()).collect()
+}
+
+fn first_full<'a>(words: &Words<'a>) -> Option<&'a [u8]> {
+    words.iter().copied().find(|word| word.len() > 1)
+}
+
+/// Compares given names; symmetric; `None` when either is missing.
+pub(crate) fn compare_given(left: &Words<'_>, right: &Words<'_>) -> Option<Given> {
+    let (head_left, head_right) = (left.first()?, right.first()?);
+    let (full_left, full_right) = (first_full(left), first_full(right));
+    if let (Some(one), Some(other)) = (full_left, full_right) {
+        if one == other {
+            return Some(Given::Exact);
+        }
+        let (all_left, all_right) = (concat(left), concat(right));
+        if all_left == all_right {
+            return Some(Given::Exact);
+        }
+        if left.iter().any(|word| word.len() > 1 && right.contains(word)) {
+            return Some(Given::Subset);
+        }
+        return Some(compare_full(left, right, one, other, &all_left, &all_right));
+    }
+    // One side has initials only; any given name may be the one that is spelled out.
+    let (initials, names) = if full_left.is_none() { (left, right) } else { (right, left) };
+    let initial =
+        head_left[0] == head_right[0] || names.iter().any(|name| name[0] == initials[0][0]);
+    Some(if initial { Given::Initial } else { Given::Different })
+}
+
+fn compare_full(
+    left: &Words<'_>,
+    right: &Words<'_>,
+    one: &[u8],
+    other: &[u8],
+    all_left: &[u8],
+    all_right: &[u8],
+) -> Given {
+    let short_form = |one: &[u8], other: &[u8]| {
+        one.len().min(other.len()) >= 3 && (one.starts_with(other) || other.starts_with(one))
+    };
+    let related = left.iter().any(|word| {
+        right.iter().any(|other| word.len() > 1 && other.len() > 1 && are_nicknames(word, other))
+    });
+    if related || short_form(one, other) || short_form(all_left, all_right) {
+        return Given::Nickname;
+    }
+    let alike = |one: &[u8], other: &[u8]| {
+        is_slip(one, other)
+            || (one.len().min(other.len()) >= 4
+                && one[0] == other[0]
+                && jaro_winkler(one, other) >= 0.92)
+    };
+    if alike(one, other) || alike(all_left, all_right) { Given::Fuzzy } else { Given::Different }
+}
+
+/// Compares family names; symmetric; `None` when either is missing.
+pub(crate) fn compare_family(left: &Words<'_>, right: &Words<'_>) -> Option<Family> {
+    if left.is_empty() || right.is_empty() {
+        return None;
+    }
+    let (all_left, all_right) = (concat(left), concat(right));
+    if all_left == all_right {
+        return Some(Family::Exact);
+    }
+    if left.iter().any(|word| word.len() > 2 && right.contains(word)) {
+        return Some(Family::Subset);
+    }
+    if all_left.len() == 1 || all_right.len() == 1 {
+        return Some(if all_left.first() == all_right.first() {
+            Family::Initial
+        } else {
+            Family::Different
+        });
+    }
+    let alike = |one: &[u8], other: &[u8]| {
+        is_slip(one, other)
+            || (one.len().min(other.len()) >= 5
+                && one[0] == other[0]
+                && jaro_winkler(one, other) >= 0.94)
+    };
+    let part_alike = left.len() + right.len() > 2
+        && left.iter().any(|one| {
+            right.iter().any(|other| one.len() >= 5 && other.len() >= 5 && is_slip(one, other))
+        });
+    Some(if alike(&all_left, &all_right) || part_alike { Family::Fuzzy } else { Family::Different })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(text: &str) -> Vec<&[u8]> {
+        text.split(' ').filter(|word| !word.is_empty()).map(str::as_bytes).collect()
+    }
+
+    fn given(left: &str, right: &str) -> Option<Given> {
+        compare_given(&words(left), &words(right))
+    }
+
+    #[test]
+    fn given_names_have_their_level() {
+        assert_eq!(given("jose eduardo", "jose"), Some(Given::Exact));
+        assert_eq!(given("xiao dan", "xiaodan"), Some(Given::Exact));
+        assert_eq!(given("bob", "robert"), Some(Given::Nickname));
+        assert_eq!(given("r", "rajeshri"), Some(Given::Initial));
+        assert_eq!(given("kirsten", "kirstne"), Some(Given::Fuzzy));
+        assert_eq!(given("anna", "otto"), Some(Given::Different));
+        assert_eq!(given("", "otto"), None);
+        assert_eq!(compare_family(&words("bahena"), &words("bahena rivera")), Some(Family::Subset));
+        assert_eq!(
+            compare_family(&words("van der berg"), &words("vanderberg")),
+            Some(Family::Exact)
+        );
+        assert_eq!(compare_family(&words("b"), &words("berg")), Some(Family::Initial));
+    }
+
+    proptest! {
+        #[test]
+        fn comparing_is_symmetric(left in "[a-e]{0,6}( [a-e]{1,5})?", right in "[a-e]{0,6}( [a-e]{1,5})?") {
+            let (left, right) = (words(&left), words(&right));
+            prop_assert_eq!(compare_given(&left, &right), compare_given(&right, &left));
+            prop_assert_eq!(compare_family(&left, &right), compare_family(&right, &left));
+        }
+    }
+}

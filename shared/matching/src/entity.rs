@@ -1,0 +1,248 @@
+//! What is matched: people and companies of the directory, and records of a CRM.
+//!
+//! The serde forms of [`Person`], [`Company`] and [`DirectoryLine`] are the directory's JSON lines.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Which kind of directory entity a record is matched to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntityKind {
+    /// A person: the match of a Lead or Contact.
+    Person,
+    /// A company: the match of an Account.
+    Company,
+}
+
+impl EntityKind {
+    /// The kind as it is written in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Company => "company",
+        }
+    }
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A person's current employer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Employer {
+    /// The name as the person wrote it.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub name: String,
+    /// The company's id in the directory, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_id: Option<String>,
+}
+
+/// A position a person held before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The job title.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub title: String,
+    /// The employer's name.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub company: String,
+}
+
+/// A person of the directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The stable id.
+    pub id: String,
+    /// Given names.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub first_name: String,
+    /// Family name.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub last_name: String,
+    /// The current job title.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub title: String,
+    /// The line under the name, often "title at company".
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub headline: String,
+    /// The current employer.
+    #[serde(default)]
+    pub company: Option<Employer>,
+    /// Earlier positions, latest first.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub past_positions: Vec<Position>,
+    /// Known mail addresses.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub emails: Vec<String>,
+    /// Known phones.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub phones: Vec<String>,
+    /// City.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub city: String,
+    /// State or province.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub state: String,
+    /// Country.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub country: String,
+}
+
+/// A company of the directory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Company {
+    /// The stable id.
+    pub id: String,
+    /// The name.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub name: String,
+    /// The domain of its mail and site.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub domain: String,
+    /// The web site.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub website: String,
+    /// The main phone.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub phone: String,
+    /// Street and number.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub street: String,
+    /// City.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub city: String,
+    /// State or province.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub state: String,
+    /// Postal code.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub postal_code: String,
+    /// Country.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub country: String,
+    /// Industry.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub industry: String,
+    /// Number of employees.
+    #[serde(default)]
+    pub employees: Option<f64>,
+    /// Names it had before.
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
+    pub former_names: Vec<String>,
+    /// Names it trades under.
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
+    pub brands: Vec<String>,
+}
+
+/// One line of a directory part or delta.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DirectoryLine<T> {
+    /// The entity as it is now: `{"id": .., ...}`.
+    Upsert(T),
+    /// The entity is retired: `{"id": .., "op": "delete"}`.
+    Delete {
+        /// The retired id.
+        id: String,
+    },
+    /// The entity is another one: `{"id": .., "op": "merge", "into": ..}`; matches follow.
+    Merge {
+        /// The old id.
+        id: String,
+        /// The surviving id.
+        into: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Tombstone {
+    id: String,
+    op: String,
+    into: Option<String>,
+}
+
+impl<T: for<'de> Deserialize<'de>> DirectoryLine<T> {
+    /// Reads one JSON line.
+    ///
+    /// # Errors
+    /// The reason the line is neither an entity, a deletion nor a merge.
+    pub fn parse(line: &[u8]) -> Result<Self, serde_json::Error> {
+        use serde::de::Error as _;
+        // Entities have no `op`; looking for the word first spares almost every line a second parse.
+        if memchr::memmem::find(line, b"\"op\"").is_some()
+            && let Ok(tombstone) = serde_json::from_slice::<Tombstone>(line)
+        {
+            return match (tombstone.op.as_str(), tombstone.into) {
+                ("delete", _) => Ok(Self::Delete { id: tombstone.id }),
+                ("merge", Some(into)) => Ok(Self::Merge { id: tombstone.id, into }),
+                ("upsert", _) => serde_json::from_slice(line).map(Self::Upsert),
+                _ => Err(serde_json::Error::custom("op is not delete, upsert, or merge with into")),
+            };
+        }
+        serde_json::from_slice(line).map(Self::Upsert)
+    }
+}
+
+/// A Lead, or a Contact joined with its Account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CrmPerson {
+    /// Given names.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// The whole name, read only where both others are missing.
+    pub name: Option<String>,
+    /// Job title.
+    pub title: Option<String>,
+    /// The employer's name: the Lead's Company, or the Contact's Account's Name.
+    pub company: Option<String>,
+    /// Mail addresses, as typed.
+    pub email: Option<String>,
+    /// Phone.
+    pub phone: Option<String>,
+    /// A second phone, as a mobile.
+    pub mobile_phone: Option<String>,
+    /// The employer's web site: the Lead's, or the Contact's Account's.
+    pub website: Option<String>,
+    /// Street.
+    pub street: Option<String>,
+    /// City.
+    pub city: Option<String>,
+    /// State or province.
+    pub state: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
+    /// Country.
+    pub country: Option<String>,
+}
+
+/// An Account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CrmAccount {
+    /// The name.
+    pub name: Option<String>,
+    /// The web site.
+    pub website: Option<String>,
+    /// The phone.
+    pub phone: Option<String>,
+    /// Street and number.
+    pub street: Option<String>,
+    /// City.
+    pub city: Option<String>,
+    /// State or province.
+    pub state: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
+    /// Country.
+    pub country: Option<String>,
+    /// Industry.
+    pub industry: Option<String>,
+    /// Number of employees.
+    pub employees: Option<f64>,
+}

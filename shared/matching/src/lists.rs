@@ -1,0 +1,143 @@
+//! The embedded lists (`data/`, with their licences) as look-up tables, built once on first use.
+
+use std::sync::LazyLock;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::text::{collapse_umlauts, fold};
+
+static NICKNAMES: LazyLock<FxHashMap<Vec<u8>, Vec<Vec<u8>>>> = LazyLock::new(|| {
+    let mut canonical: FxHashMap<Vec<u8>, Vec<Vec<u8>>> = FxHashMap::default();
+    for line in include_str!("../data/nicknames.txt").lines() {
+        let mut words = line.split(' ').map(|word| collapse_umlauts(word).into_bytes());
+        let Some(formal) = words.next() else { continue };
+        for short in words {
+            let of = canonical.entry(short).or_default();
+            if !of.contains(&formal) {
+                of.push(formal.clone());
+            }
+        }
+    }
+    canonical
+});
+
+/// The formal names a short form stands for: `bob` gives `robert`.
+#[must_use]
+pub(crate) fn formal_names(short: &[u8]) -> &'static [Vec<u8>] {
+    NICKNAMES.get(short).map_or(&[], Vec::as_slice)
+}
+
+/// Whether one given name is a short form of the other, or both of a third.
+#[must_use]
+pub(crate) fn are_nicknames(left: &[u8], right: &[u8]) -> bool {
+    let (of_left, of_right) = (formal_names(left), formal_names(right));
+    of_left.iter().any(|formal| formal == right)
+        || of_right.iter().any(|formal| formal == left)
+        || of_left.iter().any(|formal| of_right.contains(formal))
+}
+
+static FREE_MAIL: LazyLock<FxHashSet<&'static str>> =
+    LazyLock::new(|| include_str!("../data/free_mail_domains.txt").lines().collect());
+
+/// Whether anyone may get a mailbox at this domain.
+#[must_use]
+pub(crate) fn is_free_mail(domain: &str) -> bool {
+    FREE_MAIL.contains(domain)
+}
+
+static COUNTRIES: LazyLock<FxHashMap<&'static str, [u8; 2]>> = LazyLock::new(|| {
+    include_str!("../data/countries.txt")
+        .lines()
+        .filter_map(|line| {
+            let (name, code) = line.rsplit_once(' ')?;
+            Some((name, code.as_bytes().try_into().ok()?))
+        })
+        .collect()
+});
+
+/// The ISO 3166-1 code of a country's folded name without spaces.
+#[must_use]
+pub(crate) fn country_code(name: &str) -> Option<[u8; 2]> {
+    COUNTRIES.get(name).copied()
+}
+
+/// A state's code and its country's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// The postal code, as `TX`.
+    pub(crate) code: &'static str,
+    /// The country's ISO code.
+    pub(crate) country: [u8; 2],
+}
+
+static STATES: LazyLock<FxHashMap<String, Vec<State>>> = LazyLock::new(|| {
+    let mut states: FxHashMap<String, Vec<State>> = FxHashMap::default();
+    for line in include_str!("../data/states.txt").lines() {
+        let mut parts = line.splitn(3, ' ');
+        let (Some(code), Some(country), Some(name)) = (parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
+        let Ok(country) = country.as_bytes().try_into() else { continue };
+        let state = State { code, country };
+        states.entry(name.to_owned()).or_default().push(state);
+        let by_code = states.entry(code.to_lowercase()).or_default();
+        if !by_code.contains(&state) {
+            by_code.push(state);
+        }
+    }
+    states
+});
+
+/// The states a folded name or code may mean, of all countries.
+#[must_use]
+pub(crate) fn states(name: &str) -> &'static [State] {
+    STATES.get(name).map_or(&[], Vec::as_slice)
+}
+
+static CITIES: LazyLock<FxHashMap<String, &'static str>> = LazyLock::new(|| {
+    let mut cities = FxHashMap::default();
+    for line in include_str!("../data/cities.txt").lines() {
+        let Some((name, others)) = line.split_once(" = ") else { continue };
+        for other in others.split(", ") {
+            cities.insert(fold(other), name);
+        }
+    }
+    cities
+});
+
+/// The usual name of a city by another of its names.
+#[must_use]
+pub(crate) fn city_name(folded: &str) -> Option<&'static str> {
+    CITIES.get(folded).copied()
+}
+
+static LEGAL_FORMS: LazyLock<FxHashSet<&'static str>> =
+    LazyLock::new(|| include_str!("../data/legal_forms.txt").lines().collect());
+
+/// Most words a legal form has (`s a b de c v`).
+pub(crate) const LEGAL_FORM_WORDS: usize = 6;
+
+/// Whether folded words are a legal form of a company.
+#[must_use]
+pub(crate) fn is_legal_form(words: &str) -> bool {
+    LEGAL_FORMS.contains(words)
+}
+
+static ABBREVIATIONS: LazyLock<FxHashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let mut short = FxHashMap::default();
+    for line in include_str!("../data/abbreviations.txt").lines() {
+        let mut words = line.split(' ');
+        let Some(first) = words.next() else { continue };
+        for word in words {
+            short.entry(word).or_insert(first);
+        }
+    }
+    short
+});
+
+/// The short form that stands for a word and all its forms: `technologies` gives `tech`.
+#[must_use]
+pub(crate) fn abbreviation(word: &str) -> &str {
+    ABBREVIATIONS.get(word).copied().unwrap_or(word)
+}

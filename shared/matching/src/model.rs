@@ -1,0 +1,331 @@
+//! The model: what every comparison level is worth, readable JSON with its provenance.
+//!
+//! A level's match weight is `weight + rarity × r` bits, where `r` is the term frequency evidence of the value agreed on: log2 of (entities / entities with it).
+//! For levels without term frequencies that is Fellegi–Sunter's log2(m / u).
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compare::{COMPANY_COMPARISONS, Comparison, Levels, PERSON_COMPARISONS, WIDTH};
+use crate::decide::Thresholds;
+use crate::entity::EntityKind;
+
+/// What the model was made from, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The data it was trained on, with its licence.
+    pub trained_on: String,
+    /// How.
+    pub method: String,
+    /// Figures measured when it was made.
+    #[serde(default)]
+    pub measured: String,
+}
+
+/// One comparison level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LevelModel {
+    /// The level's name.
+    pub name: String,
+    /// How often true pairs are at this level, where it was estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub m: Option<f64>,
+    /// How often random pairs are at this level, where it was estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub u: Option<f64>,
+    /// The match weight in bits.
+    pub weight: f64,
+    /// How much of the term frequency evidence counts, 0 for none.
+    #[serde(default)]
+    pub rarity: f64,
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonModel {
+    /// The comparison's name.
+    pub name: String,
+    /// Its levels, the null level first.
+    pub levels: Vec<LevelModel>,
+}
+
+/// The model of one kind of entity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KindModel {
+    /// The weight in bits of "the directory has nobody like that", against which candidates are weighed.
+    pub none_weight: f64,
+    /// The comparisons.
+    pub comparisons: Vec<ComparisonModel>,
+}
+
+/// A match model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MatchModel {
+    /// The model's own version, chosen by who trains it.
+    pub version: String,
+    /// What it was made from.
+    pub provenance: Provenance,
+    /// Where matches and reviews begin.
+    pub thresholds: Thresholds,
+    /// Leads and Contacts against people.
+    pub person: KindModel,
+    /// Accounts against companies.
+    pub company: KindModel,
+}
+
+/// A model that does not fit this engine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidModel {
+    /// Not a model's JSON.
+    #[error("the model is not readable: {0}")]
+    Unreadable(String),
+    /// A comparison or level is missing, or not one of this engine's.
+    #[error("the model's {kind} comparisons do not fit this engine: expected {expected}")]
+    OtherComparisons {
+        /// Which kind.
+        kind: &'static str,
+        /// The first comparison or level that is not as expected.
+        expected: String,
+    },
+    /// A weight that is not a finite number.
+    #[error("the model has a weight that is not a finite number in {0}")]
+    NotFinite(String),
+}
+
+pub(crate) fn comparisons(kind: EntityKind) -> &'static [Comparison] {
+    match kind {
+        EntityKind::Person => &PERSON_COMPARISONS,
+        EntityKind::Company => &COMPANY_COMPARISONS,
+    }
+}
+
+/// Most levels a comparison has.
+pub(crate) const DEPTH: usize = 16;
+
+/// A kind's weights as they are summed.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights {
+    pub(crate) table: [[(f64, f64); DEPTH]; WIDTH],
+    pub(crate) width: usize,
+}
+
+impl Weights {
+    /// The weight one comparison adds.
+    pub(crate) fn part(&self, levels: &Levels, comparison: usize) -> f64 {
+        let (weight, rarity) =
+            self.table[comparison][usize::from(levels.level[comparison]) % DEPTH];
+        weight + rarity * f64::from(levels.rarity[comparison])
+    }
+
+    pub(crate) fn sum(&self, levels: &Levels) -> f64 {
+        (0..self.width).map(|comparison| self.part(levels, comparison)).sum()
+    }
+}
+
+impl KindModel {
+    /// The model as a table; unknown parts were refused by [`MatchModel::from_json`].
+    pub(crate) fn weights(&self) -> Weights {
+        let mut table = [[(0.0, 0.0); DEPTH]; WIDTH];
+        for (row, comparison) in table.iter_mut().zip(&self.comparisons) {
+            for (cell, level) in row.iter_mut().zip(&comparison.levels) {
+                *cell = (level.weight, level.rarity);
+            }
+        }
+        Weights { table, width: self.comparisons.len().min(WIDTH) }
+    }
+
+    fn check(&self, kind: EntityKind) -> Result<(), InvalidModel> {
+        let expected = comparisons(kind);
+        let other = |expected: &str| InvalidModel::OtherComparisons {
+            kind: kind.as_str(),
+            expected: expected.to_owned(),
+        };
+        if self.comparisons.len() != expected.len() {
+            return Err(other(&format!("{} comparisons", expected.len())));
+        }
+        for (comparison, expected) in self.comparisons.iter().zip(expected) {
+            if comparison.name != expected.name {
+                return Err(other(expected.name));
+            }
+            if !comparison
+                .levels
+                .iter()
+                .map(|level| level.name.as_str())
+                .eq(expected.levels.iter().copied())
+            {
+                return Err(other(&format!(
+                    "{} with levels {}",
+                    expected.name,
+                    expected.levels.join(", ")
+                )));
+            }
+            if comparison
+                .levels
+                .iter()
+                .any(|level| !level.weight.is_finite() || !level.rarity.is_finite())
+            {
+                return Err(InvalidModel::NotFinite(comparison.name.clone()));
+            }
+        }
+        if self.none_weight.is_finite() {
+            Ok(())
+        } else {
+            Err(InvalidModel::NotFinite("none_weight".to_owned()))
+        }
+    }
+}
+
+static SHIPPED: LazyLock<MatchModel> = LazyLock::new(|| {
+    MatchModel::from_json(include_str!("../data/model.json"))
+        .unwrap_or_else(|_| MatchModel::untrained())
+});
+
+impl MatchModel {
+    /// The model that ships with the engine.
+    #[must_use]
+    pub fn shipped() -> &'static Self {
+        &SHIPPED
+    }
+
+    /// The model of a kind.
+    #[must_use]
+    pub fn kind(&self, kind: EntityKind) -> &KindModel {
+        match kind {
+            EntityKind::Person => &self.person,
+            EntityKind::Company => &self.company,
+        }
+    }
+
+    /// Reads a model and checks that it fits this engine.
+    ///
+    /// # Errors
+    /// [`InvalidModel`] says what does not fit.
+    pub fn from_json(text: &str) -> Result<Self, InvalidModel> {
+        let model: Self = serde_json::from_str(text)
+            .map_err(|error| InvalidModel::Unreadable(error.to_string()))?;
+        model.person.check(EntityKind::Person)?;
+        model.company.check(EntityKind::Company)?;
+        Ok(model)
+    }
+
+    /// The model as readable JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// The model training begins from: weights from common knowledge of CRM data, no data seen.
+    #[must_use]
+    pub fn untrained() -> Self {
+        Self {
+            version: "untrained".to_owned(),
+            provenance: Provenance {
+                trained_on: "nothing".to_owned(),
+                method: "weights by hand, where training begins".to_owned(),
+                measured: String::new(),
+            },
+            thresholds: Thresholds::default(),
+            person: kind_model(EntityKind::Person, -1.0, PERSON_PRIOR),
+            company: kind_model(EntityKind::Company, -1.0, COMPANY_PRIOR),
+        }
+    }
+}
+
+/// Weight and rarity of each level behind the null level.
+type Prior = &'static [&'static [(f64, f64)]];
+
+const PERSON_PRIOR: Prior = &[
+    &[(-5.0, 0.0), (2.0, 0.0), (5.0, 0.0), (-0.5, 0.7), (0.0, 0.8), (0.0, 0.9)],
+    &[(-5.0, 0.0), (2.0, 0.0), (5.0, 0.0), (-0.5, 0.9), (0.0, 0.9), (0.0, 0.95)],
+    &[(-2.0, 0.0)],
+    &[(-1.0, 0.0), (-3.0, 0.0), (4.0, 0.0), (12.0, 0.0)],
+    &[(0.0, 0.0), (-1.0, 0.0), (5.0, 0.0), (4.0, 0.0), (8.0, 0.0), (-0.5, 0.0), (-1.5, 0.0)],
+    &[
+        (-4.0, 0.0),
+        (0.0, 0.4),
+        (0.0, 0.7),
+        (0.0, 0.8),
+        (0.0, 0.9),
+        (0.0, 0.9),
+        (-0.5, 0.4),
+        (-0.5, 0.7),
+        (-0.5, 0.8),
+        (-0.5, 0.9),
+        (-0.5, 0.9),
+    ],
+    &[
+        (-1.5, 0.0),
+        (0.0, 0.0),
+        (1.5, 0.1),
+        (2.0, 0.2),
+        (-1.5, 0.0),
+        (0.0, 0.0),
+        (1.5, 0.1),
+        (2.0, 0.2),
+        (-1.0, 0.0),
+        (0.0, 0.0),
+        (1.0, 0.1),
+        (2.0, 0.3),
+    ],
+    &[(-3.0, 0.0), (-1.0, 0.2), (0.0, 0.5), (0.5, 0.6), (0.0, 0.8), (0.0, 0.9), (-2.0, 0.8)],
+    &[(-0.5, 0.0), (12.0, 0.0)],
+];
+
+const COMPANY_PRIOR: Prior = &[
+    &[(-5.0, 0.0), (-2.0, 0.5), (-2.0, 0.7), (3.0, 0.0), (-0.5, 0.9), (0.0, 0.95), (5.0, 0.0)],
+    &[(-3.0, 0.0), (4.0, 0.0), (10.0, 0.0)],
+    &[(-0.5, 0.0), (0.0, 0.95)],
+    &[(-0.5, 0.0), (1.0, 0.0), (8.0, 0.0)],
+    &[(-1.0, 0.0), (3.0, 0.0), (8.0, 0.0)],
+    &[(-3.5, 0.0), (-1.5, 0.2), (0.0, 0.5), (0.5, 0.6), (0.0, 0.8), (0.0, 0.9), (-1.0, 0.8)],
+    &[(-1.0, 0.0), (1.0, 0.0), (2.5, 0.0)],
+    &[(-2.0, 0.0), (0.0, 0.0), (1.5, 0.0)],
+];
+
+fn kind_model(kind: EntityKind, none_weight: f64, prior: Prior) -> KindModel {
+    let comparisons = comparisons(kind)
+        .iter()
+        .zip(prior)
+        .map(|(comparison, prior)| ComparisonModel {
+            name: comparison.name.to_owned(),
+            levels: comparison
+                .levels
+                .iter()
+                .zip(std::iter::once(&(0.0, 0.0)).chain(*prior))
+                .map(|(name, (weight, rarity))| LevelModel {
+                    name: (*name).to_owned(),
+                    m: None,
+                    u: None,
+                    weight: *weight,
+                    rarity: *rarity,
+                })
+                .collect(),
+        })
+        .collect();
+    KindModel { none_weight, comparisons }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_model_fits_the_engine() {
+        let shipped = MatchModel::from_json(include_str!("../data/model.json")).unwrap();
+        assert_eq!(&shipped, MatchModel::shipped());
+        assert!(!shipped.provenance.trained_on.is_empty());
+    }
+
+    #[test]
+    fn a_model_of_other_comparisons_is_refused() {
+        let mut model = MatchModel::untrained();
+        assert_eq!(MatchModel::from_json(&model.to_json()).as_ref(), Ok(&model));
+        model.person.comparisons.pop();
+        assert!(matches!(
+            MatchModel::from_json(&model.to_json()),
+            Err(InvalidModel::OtherComparisons { kind: "person", .. })
+        ));
+        assert!(matches!(MatchModel::from_json("{"), Err(InvalidModel::Unreadable(_))));
+    }
+}

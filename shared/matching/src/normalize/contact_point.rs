@@ -1,0 +1,380 @@
+//! Mail addresses, phones and web sites.
+
+use serde::{Deserialize, Serialize};
+
+use crate::lists::is_free_mail;
+use crate::text::{clip, hash32, hash64};
+
+/// Mailboxes of a function, not of a person.
+const ROLE_MAILBOXES: [&str; 41] = [
+    "info",
+    "sales",
+    "contact",
+    "contacts",
+    "support",
+    "admin",
+    "office",
+    "hello",
+    "hr",
+    "jobs",
+    "career",
+    "careers",
+    "billing",
+    "accounts",
+    "accounting",
+    "team",
+    "help",
+    "helpdesk",
+    "service",
+    "services",
+    "marketing",
+    "press",
+    "media",
+    "noreply",
+    "no-reply",
+    "donotreply",
+    "webmaster",
+    "postmaster",
+    "enquiries",
+    "enquiry",
+    "inquiries",
+    "mail",
+    "email",
+    "reception",
+    "invoices",
+    "orders",
+    "general",
+    "kontakt",
+    "privacy",
+    "legal",
+    "customerservice",
+];
+
+/// Mailboxes and domains people type when they have none.
+const PLACEHOLDER_LOCALS: [&str; 14] = [
+    "none",
+    "test",
+    "noemail",
+    "na",
+    "n/a",
+    "unknown",
+    "null",
+    "nobody",
+    "asdf",
+    "no",
+    "x",
+    "xxx",
+    "noone",
+    "notprovided",
+];
+const PLACEHOLDER_DOMAINS: [&str; 14] = [
+    "none.com",
+    "test.com",
+    "example.com",
+    "example.org",
+    "example.net",
+    "noemail.com",
+    "na.com",
+    "email.com.invalid",
+    "unknown.com",
+    "null.com",
+    "nowhere.com",
+    "invalid.com",
+    "asdf.com",
+    "none.net",
+];
+
+/// Sites that host others' pages: their domain is nobody's company.
+const SHARED_HOSTS: [&str; 44] = [
+    "facebook.com",
+    "linkedin.com",
+    "twitter.com",
+    "x.com",
+    "instagram.com",
+    "youtube.com",
+    "google.com",
+    "wixsite.com",
+    "wix.com",
+    "wordpress.com",
+    "blogspot.com",
+    "weebly.com",
+    "squarespace.com",
+    "godaddysites.com",
+    "github.io",
+    "github.com",
+    "medium.com",
+    "tumblr.com",
+    "crunchbase.com",
+    "bloomberg.com",
+    "yelp.com",
+    "wikipedia.org",
+    "pinterest.com",
+    "tiktok.com",
+    "vimeo.com",
+    "xing.com",
+    "myshopify.com",
+    "shopify.com",
+    "etsy.com",
+    "amazon.com",
+    "linktr.ee",
+    "bit.ly",
+    "goo.gl",
+    "t.co",
+    "webflow.io",
+    "herokuapp.com",
+    "netlify.app",
+    "vercel.app",
+    "notion.site",
+    "business.site",
+    "sharepoint.com",
+    "zoominfo.com",
+    "glassdoor.com",
+    "indeed.com",
+];
+
+/// A registrable domain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Domain {
+    /// The registrable domain in its ASCII form, `acme.co.uk`.
+    pub name: String,
+    /// Its label before the public suffix with hyphens dropped, `acme`.
+    pub stem: String,
+}
+
+impl Domain {
+    /// The registrable domain of a host name; `None` when it has none or is an address.
+    #[must_use]
+    pub fn of_host(host: &str) -> Option<Self> {
+        let host = host.trim().trim_end_matches('.');
+        // Homographs stay apart: a Cyrillic letter makes another punycode, never a Latin one.
+        let ascii = if host.is_ascii() {
+            host.to_ascii_lowercase()
+        } else {
+            idna::domain_to_ascii(host).ok()?
+        };
+        let valid = ascii
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        if !valid || ascii.len() > 253 || !ascii.contains('.') {
+            return None;
+        }
+        let name = psl::domain_str(&ascii)?;
+        let known = psl::domain(name.as_bytes())?.suffix().is_known();
+        let label = name.split('.').next()?;
+        if !known || label.is_empty() {
+            return None;
+        }
+        Some(Self { name: name.to_owned(), stem: label.replace('-', "") })
+    }
+
+    /// The domain as an id.
+    #[must_use]
+    pub fn key(&self) -> u32 {
+        hash32(self.name.as_bytes())
+    }
+
+    /// Whether the domain is a host of others' pages, or one of those pages (`acme.wixsite.com`).
+    fn is_shared_host(&self) -> bool {
+        SHARED_HOSTS.iter().any(|host| {
+            let before = self.name.strip_suffix(host);
+            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        })
+    }
+
+    /// Whether the domain may be a company's own.
+    #[must_use]
+    pub fn is_company(&self) -> bool {
+        !is_free_mail(&self.name)
+            && !self.is_shared_host()
+            && !PLACEHOLDER_DOMAINS.contains(&self.name.as_str())
+    }
+}
+
+/// One mail address, normalised.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// The part before `@` without its plus-tag, lower case.
+    pub local: String,
+    /// The domain.
+    pub domain: Domain,
+    /// Whether the mailbox is a function's (`info@`), which identifies nobody.
+    pub role: bool,
+}
+
+impl Mailbox {
+    /// The address as an id, `None` for a role mailbox.
+    #[must_use]
+    pub fn key(&self) -> Option<u64> {
+        (!self.role).then(|| hash64(format!("{}@{}", self.local, self.domain.name).as_bytes()))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let text =
+            text.trim_matches(|character: char| !character.is_alphanumeric() && character != '_');
+        if text.len() > 254 || text.contains('\0') {
+            return None;
+        }
+        let (local, host) = text.rsplit_once('@')?;
+        let local = local.to_lowercase();
+        let local = local.split('+').next().filter(|local| !local.is_empty())?;
+        let domain = Domain::of_host(host)?;
+        if PLACEHOLDER_DOMAINS.contains(&domain.name.as_str())
+            || PLACEHOLDER_LOCALS.contains(&local)
+            || local.contains(char::is_whitespace)
+        {
+            return None;
+        }
+        let first = local.split(['.', '_', '-']).next().unwrap_or(local);
+        let role = ROLE_MAILBOXES.contains(&local) || ROLE_MAILBOXES.contains(&first);
+        Some(Self { local: local.to_owned(), domain, role })
+    }
+}
+
+/// The usable addresses of a mail field, which may hold several; placeholders, masks and over-long ones are left out.
+#[must_use]
+pub fn mail_addresses(text: &str) -> Vec<Mailbox> {
+    let mut found: Vec<Mailbox> = Vec::new();
+    for part in clip(text)
+        .split([';', ',', ' ', '|', '/', '\t', '\n', '<', '>'])
+        .filter(|part| part.contains('@'))
+    {
+        if let Some(mailbox) = Mailbox::parse(part)
+            && !found.contains(&mailbox)
+            && found.len() < 4
+        {
+            found.push(mailbox);
+        }
+    }
+    found
+}
+
+/// The registrable domain of a web site field, `None` when it is no company's own (social, shared host, script, free mail).
+#[must_use]
+pub fn web_domain(text: &str) -> Option<Domain> {
+    let text = clip(text).trim();
+    let lower = text.to_ascii_lowercase();
+    let rest = match lower.split_once("://") {
+        Some(("http" | "https", rest)) => rest,
+        Some(_) => return None,
+        None => lower.as_str(),
+    };
+    // Cut by the original text: lower-casing ASCII keeps every byte's place.
+    let host = text[text.len() - rest.len()..].split(['/', '?', '#', ' ', ',', ';']).next()?;
+    let host = host.rsplit('@').next()?;
+    let host = host.split(':').next()?;
+    Domain::of_host(host).filter(Domain::is_company)
+}
+
+/// The digits of a phone, its extension apart; `None` for placeholders and what is no phone.
+#[must_use]
+pub fn phone_parts(text: &str) -> Option<(String, Option<String>)> {
+    let lower = clip(text).to_lowercase();
+    let cut = ["ext", "x", "#", "durchwahl", "poste"]
+        .iter()
+        .filter_map(|mark| lower.find(mark))
+        .min()
+        .unwrap_or(lower.len());
+    let digits = |text: &str| {
+        text.chars()
+            .filter_map(|character| character.to_digit(10))
+            .filter_map(|digit| char::from_digit(digit, 10))
+            .collect::<String>()
+    };
+    let main = digits(&lower[..cut].replace("(0)", ""));
+    let extension = Some(digits(&lower[cut..])).filter(|extension| !extension.is_empty());
+    let significant = main.trim_start_matches('0');
+    if significant.len() < 7 || main.len() > 17 || is_placeholder_number(significant) {
+        return None;
+    }
+    Some((main, extension))
+}
+
+fn is_placeholder_number(digits: &str) -> bool {
+    let bytes = digits.as_bytes();
+    let tail = &bytes[bytes.len().saturating_sub(7)..];
+    let runs =
+        |step: i16| tail.windows(2).all(|pair| i16::from(pair[1]) - i16::from(pair[0]) == step);
+    let up = runs(1) || digits.contains("1234567");
+    runs(0) || up || runs(-1)
+}
+
+/// The last eight digits of a phone as an id: they are the same with or without country and trunk prefixes.
+#[must_use]
+pub fn phone_key(text: &str) -> Option<u32> {
+    let (digits, _) = phone_parts(text)?;
+    Some(hash32(&digits.as_bytes()[digits.len().saturating_sub(8)..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_cleaned_split_and_refused() {
+        let one = mail_addresses(" Jane.DOE+x@Example-Firm.COM ");
+        assert_eq!(
+            (one[0].local.as_str(), one[0].domain.name.as_str()),
+            ("jane.doe", "example-firm.com")
+        );
+        assert_eq!(mail_addresses("a1@acme.com; b2@acme.com").len(), 2);
+        for refused in [
+            "none@none.com",
+            "test@test.com",
+            "n/a",
+            "****",
+            "a@b",
+            &format!("{}@acme.com", "a".repeat(320)),
+            "a\0b@acme.com",
+        ] {
+            assert!(mail_addresses(refused).is_empty(), "{refused}");
+        }
+        assert_eq!(mail_addresses("info@acme.com")[0].key(), None);
+    }
+
+    #[test]
+    fn sites_give_a_registrable_domain_or_nothing() {
+        for same in
+            ["HTTP://www.acme.com:80/path?x#y", "acme.com", "https://shop.acme.com/", "ACME.COM"]
+        {
+            assert_eq!(
+                web_domain(same).map(|domain| domain.name).as_deref(),
+                Some("acme.com"),
+                "{same}"
+            );
+        }
+        assert_eq!(
+            web_domain("www.john-lewis.co.uk").map(|domain| domain.stem).as_deref(),
+            Some("johnlewis")
+        );
+        assert_eq!(web_domain("https://m\u{fc}nchen.de/"), web_domain("xn--mnchen-3ya.de"));
+        assert_ne!(web_domain("\u{430}cme.com"), web_domain("acme.com"));
+        for nothing in [
+            "acme",
+            "javascript:alert(1)",
+            "facebook.com/acme",
+            "gmail.com",
+            "http://10.0.0.1/",
+            "zendesk.wixsite.com/home",
+            "",
+        ] {
+            assert_eq!(web_domain(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn phones_agree_on_their_last_digits() {
+        let same = ["+1 (415) 555-0199 x12", "001 415 555 0199", "415.555.0199", "4155550199"];
+        assert!(
+            same.iter()
+                .all(|text| phone_key(text) == phone_key(same[0]) && phone_key(text).is_some())
+        );
+        assert_eq!(
+            phone_parts(same[0]).and_then(|(_, extension)| extension).as_deref(),
+            Some("12")
+        );
+        assert_eq!(phone_key("+44 (0)20 7946 0958"), phone_key("0044 20 7946 0958"));
+        for placeholder in ["0000000000", "1234567890", "999-999-9999", "123", "n/a"] {
+            assert_eq!(phone_key(placeholder), None, "{placeholder}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Work in ranges, in parallel with the feature `parallel`; the result never depends on it.
+
+use std::ops::Range;
+
+/// Applies a function to consecutive ranges and gives the results in order.
+#[cfg(feature = "parallel")]
+pub(crate) fn map_ranges<R: Send>(
+    length: usize,
+    size: usize,
+    apply: impl Fn(Range<usize>) -> R + Sync,
+) -> Vec<R> {
+    use rayon::prelude::*;
+    (0..length.div_ceil(size))
+        .into_par_iter()
+        .map(|chunk| apply(chunk * size..((chunk + 1) * size).min(length)))
+        .collect()
+}
+
+/// Applies a function to consecutive ranges and gives the results in order.
+#[cfg(not(feature = "parallel"))]
+pub(crate) fn map_ranges<R>(
+    length: usize,
+    size: usize,
+    apply: impl Fn(Range<usize>) -> R,
+) -> Vec<R> {
+    (0..length.div_ceil(size))
+        .map(|chunk| apply(chunk * size..((chunk + 1) * size).min(length)))
+        .collect()
+}

@@ -1,0 +1,218 @@
+//! Scoring: a probe's candidates in a shard with their match weights.
+#![allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
+
+use serde::{Deserialize, Serialize};
+
+use crate::compare::{CompanyContext, Levels, PersonContext};
+use crate::entity::EntityKind;
+use crate::form::Probe;
+use crate::model::{MatchModel, Weights};
+use crate::shard::Shard;
+use crate::statistics::{Statistics, block_keys};
+
+/// Evidence in bits (log2 of a likelihood ratio): 1 doubles the odds.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct MatchWeight(f64);
+
+impl MatchWeight {
+    /// A weight; what is not a finite number counts as impossible.
+    #[must_use]
+    pub fn new(bits: f64) -> Self {
+        Self(if bits.is_finite() { bits } else { -1000.0 })
+    }
+
+    /// The bits.
+    #[must_use]
+    pub fn bits(self) -> f64 {
+        self.0
+    }
+}
+
+/// What the record's employer says of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmployerEvidence {
+    /// It is the person's current employer.
+    Current,
+    /// It is one of the person's past employers: the CRM is out of date.
+    Past,
+    /// It is none of the person's known employers.
+    Conflict,
+    /// One side names no employer; always so for companies.
+    Unknown,
+}
+
+/// A directory entity that may be a record's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The entity's id.
+    pub entity_id: String,
+    /// The match weight, with the prior of picking one entity of the version.
+    pub weight: MatchWeight,
+    /// What the employer says.
+    pub employer: EmployerEvidence,
+}
+
+/// A candidate by its place in the shard, before its id is read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RawCandidate {
+    /// The entity's place in the shard.
+    pub ordinal: u32,
+    /// The match weight.
+    pub weight: MatchWeight,
+    /// What the employer says.
+    pub employer: EmployerEvidence,
+    /// The levels of its comparisons.
+    pub levels: Levels,
+}
+
+/// Candidates weaker than this, in bits below the best or below "none", can change no probability in its sixth digit.
+const NEGLIGIBLE: f64 = 24.0;
+
+/// Most entities that are compared with one record in one shard: a guard, far above what capped blocks give.
+const COMPARED: usize = 4096;
+
+/// Scores probes against shards with one model and one version's statistics. Shared freely by threads.
+#[derive(Clone, Debug)]
+pub struct Scorer<'a> {
+    statistics: &'a Statistics,
+    person: Weights,
+    company: Weights,
+    none: [f64; 2],
+}
+
+impl<'a> Scorer<'a> {
+    /// A scorer. The shards it is used with must be built with the same statistics.
+    #[must_use]
+    pub fn new(model: &MatchModel, statistics: &'a Statistics) -> Self {
+        Self {
+            statistics,
+            person: model.person.weights(),
+            company: model.company.weights(),
+            none: [model.person.none_weight, model.company.none_weight],
+        }
+    }
+
+    /// The weights of a kind.
+    pub(crate) fn weights(&self, kind: EntityKind) -> &Weights {
+        match kind {
+            EntityKind::Person => &self.person,
+            EntityKind::Company => &self.company,
+        }
+    }
+
+    /// Log2 of one over the version's entities: the prior of any one of them.
+    pub(crate) fn prior(&self, kind: EntityKind) -> f64 {
+        -(self.statistics.entities(kind).max(1) as f64).log2()
+    }
+
+    /// The probe's best candidates in the shard, at most `limit`, best first; ties by entity id.
+    ///
+    /// A probe of the other kind than the shard's has none.
+    #[must_use]
+    pub fn candidates(&self, shard: &Shard<'_>, probe: &Probe, limit: usize) -> Vec<Candidate> {
+        self.raw_candidates(shard, probe, limit)
+            .into_iter()
+            .map(|raw| Candidate {
+                entity_id: shard.entity_id(raw.ordinal).to_owned(),
+                weight: raw.weight,
+                employer: raw.employer,
+            })
+            .collect()
+    }
+
+    /// As [`Self::candidates`], by place in the shard: for callers that score millions and read few ids.
+    #[must_use]
+    pub fn raw_candidates(
+        &self,
+        shard: &Shard<'_>,
+        probe: &Probe,
+        limit: usize,
+    ) -> Vec<RawCandidate> {
+        let kind = probe.kind();
+        if kind != shard.kind() || limit == 0 {
+            return Vec::new();
+        }
+        let ordinals = self.block(shard, probe);
+        let mut scored = self.score(shard, probe, &ordinals);
+        let order = |left: &RawCandidate, right: &RawCandidate| {
+            right
+                .weight
+                .bits()
+                .total_cmp(&left.weight.bits())
+                .then_with(|| shard.entity_id(left.ordinal).cmp(shard.entity_id(right.ordinal)))
+        };
+        scored.sort_unstable_by(order);
+        scored.truncate(limit);
+        scored
+    }
+
+    /// The entities that share a block with the probe, by place, ascending.
+    #[must_use]
+    pub fn block(&self, shard: &Shard<'_>, probe: &Probe) -> Vec<u32> {
+        let mut ordinals = Vec::with_capacity(64);
+        for key in block_keys(probe, self.statistics) {
+            shard.block(key, &mut ordinals);
+        }
+        ordinals.sort_unstable();
+        ordinals.dedup();
+        ordinals.truncate(COMPARED);
+        ordinals
+    }
+
+    fn score(&self, shard: &Shard<'_>, probe: &Probe, ordinals: &[u32]) -> Vec<RawCandidate> {
+        let kind = probe.kind();
+        let (weights, prior) = (self.weights(kind), self.prior(kind));
+        let floor = self.none[usize::from(kind == EntityKind::Company)] - NEGLIGIBLE;
+        let mut scored = Vec::with_capacity(ordinals.len().min(16));
+        let mut keep = |ordinal, levels: Levels| {
+            let bits = weights.sum(&levels) + prior;
+            if bits > floor {
+                scored.push(RawCandidate {
+                    ordinal,
+                    weight: MatchWeight::new(bits),
+                    employer: employer_evidence(kind, &levels),
+                    levels,
+                });
+            }
+        };
+        match probe {
+            Probe::Person(form) => {
+                let context = PersonContext::new(form, self.statistics);
+                for &ordinal in ordinals {
+                    if let Some(levels) = context.compare(shard, ordinal) {
+                        keep(ordinal, levels);
+                    }
+                }
+            }
+            Probe::Company(form) => {
+                let context = CompanyContext::new(form, self.statistics);
+                for &ordinal in ordinals {
+                    keep(ordinal, context.compare(&shard.company(ordinal)));
+                }
+            }
+        }
+        scored
+    }
+
+    /// The levels of one pair, blocked or not.
+    pub(crate) fn levels(&self, shard: &Shard<'_>, probe: &Probe, ordinal: u32) -> Levels {
+        match probe {
+            Probe::Person(form) => {
+                PersonContext::new(form, self.statistics).compare_fully(shard, ordinal)
+            }
+            Probe::Company(form) => {
+                CompanyContext::new(form, self.statistics).compare(&shard.company(ordinal))
+            }
+        }
+    }
+}
+
+pub(crate) fn employer_evidence(kind: EntityKind, levels: &Levels) -> EmployerEvidence {
+    match (kind, levels.level[crate::compare::EMPLOYER]) {
+        (EntityKind::Company, _) | (EntityKind::Person, 0) => EmployerEvidence::Unknown,
+        (EntityKind::Person, 1) => EmployerEvidence::Conflict,
+        (EntityKind::Person, 2..=6) => EmployerEvidence::Current,
+        (EntityKind::Person, _) => EmployerEvidence::Past,
+    }
+}

@@ -1,0 +1,364 @@
+//! Building a shard: rows and dictionaries as entities stream by, blocking postings at the end.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "a shard holds under 2^32 entities and bytes; over that it is refused"
+)]
+
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::view::{CompanyView, NamesView, put_company, put_employer, put_person};
+use super::{assemble, bucket_of, fingerprint_of};
+use crate::blocking::{BlockSize, CompanyKeys, EmployerKeys, KeySink, PersonKeys, identity_key};
+use crate::codec::{Put, Take};
+use crate::entity::EntityKind;
+use crate::form::{CompanyForm, Employment, PersonForm};
+use crate::normalize::{CompanyName, Title};
+use crate::statistics::{Statistics, country_key, employer_keys, mail_name_of};
+use crate::text::hash32;
+
+/// Distinct values in the order they came, plus one; 0 stands for none.
+#[derive(Clone, Debug)]
+struct Dictionary<T> {
+    ids: FxHashMap<T, u32>,
+    values: Vec<T>,
+}
+
+impl<T> Default for Dictionary<T> {
+    fn default() -> Self {
+        Self { ids: FxHashMap::default(), values: Vec::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Dictionary<T> {
+    fn intern(&mut self, value: &T) -> u32 {
+        if let Some(id) = self.ids.get(value) {
+            return *id;
+        }
+        self.values.push(value.clone());
+        let id = self.values.len() as u32;
+        self.ids.insert(value.clone(), id);
+        id
+    }
+}
+
+/// Builds one shard of people or companies.
+///
+/// Builders of one shard may be filled apart, in parallel, and appended in a fixed order: the bytes depend on the order of entities only.
+#[derive(Clone, Debug)]
+pub struct ShardBuilder {
+    kind: EntityKind,
+    number: u32,
+    count: u32,
+    rows: Vec<u8>,
+    row_offsets: Vec<u32>,
+    employments: Vec<(u32, u32)>,
+    employment_offsets: Vec<u32>,
+    employers: Dictionary<(Option<CompanyName>, u64)>,
+    titles: Dictionary<Title>,
+}
+
+impl ShardBuilder {
+    /// An empty builder of shard `number` of `count`.
+    #[must_use]
+    pub fn new(kind: EntityKind, number: u32, count: u32) -> Self {
+        Self {
+            kind,
+            number,
+            count,
+            rows: Vec::new(),
+            row_offsets: vec![0],
+            employments: Vec::new(),
+            employment_offsets: vec![0],
+            employers: Dictionary::default(),
+            titles: Dictionary::default(),
+        }
+    }
+
+    /// Entities added.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.row_offsets.len() - 1
+    }
+
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of the rows so far, to stop a shard before it is too large.
+    #[must_use]
+    pub fn row_bytes(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Adds a person. The caller chooses the shard by [`super::shard_of`].
+    pub fn add_person(&mut self, form: &PersonForm) {
+        put_person(&mut self.rows, form);
+        for Employment { company, company_id, title } in &form.employments {
+            let employer = if company.is_none() && *company_id == 0 {
+                0
+            } else {
+                self.employers.intern(&(company.clone(), *company_id))
+            };
+            let title = if title.words.is_empty() { 0 } else { self.titles.intern(title) };
+            self.employments.push((employer, title));
+        }
+        self.end_row();
+    }
+
+    /// Adds a company.
+    pub fn add_company(&mut self, form: &CompanyForm) {
+        put_company(&mut self.rows, form);
+        self.end_row();
+    }
+
+    fn end_row(&mut self) {
+        self.row_offsets.push(self.rows.len() as u32);
+        self.employment_offsets.push(self.employments.len() as u32);
+    }
+
+    /// Adds what another builder of the same shard was given, behind this one's.
+    pub fn append(&mut self, other: &Self) {
+        let (rows, employments) = (self.rows.len() as u32, self.employments.len() as u32);
+        self.rows.extend_from_slice(&other.rows);
+        self.row_offsets.extend(other.row_offsets[1..].iter().map(|offset| offset + rows));
+        self.employment_offsets
+            .extend(other.employment_offsets[1..].iter().map(|offset| offset + employments));
+        let employers: Vec<u32> =
+            other.employers.values.iter().map(|value| self.employers.intern(value)).collect();
+        let titles: Vec<u32> =
+            other.titles.values.iter().map(|value| self.titles.intern(value)).collect();
+        let renumber = |id: u32, new: &[u32]| if id == 0 { 0 } else { new[id as usize - 1] };
+        self.employments.extend(
+            other.employments.iter().map(|&(employer, title)| {
+                (renumber(employer, &employers), renumber(title, &titles))
+            }),
+        );
+    }
+
+    /// The shard file.
+    #[must_use]
+    pub fn finish(self, statistics: &Statistics) -> Vec<u8> {
+        let resolved: Vec<EmployerKeys> = self
+            .employers
+            .values
+            .iter()
+            .map(|(company, id)| {
+                employer_keys(
+                    &Employment {
+                        company: company.clone(),
+                        company_id: *id,
+                        title: Title::default(),
+                    },
+                    Some(statistics),
+                )
+            })
+            .collect();
+        let (employer_offsets, employers) = self.employer_section(&resolved, statistics);
+        let (title_offsets, titles) = self.title_section();
+        let entities = self.len() as u32;
+        let (bucket_bits, buckets, postings) = self.index(&resolved, statistics);
+        let mut employments = Vec::with_capacity(self.employments.len() * 8);
+        for (employer, title) in &self.employments {
+            employments.put_u32(*employer);
+            employments.put_u32(*title);
+        }
+        let sections = [
+            column(&self.row_offsets),
+            self.rows,
+            column(&self.employment_offsets),
+            employments,
+            employer_offsets,
+            employers,
+            title_offsets,
+            titles,
+            buckets,
+            postings,
+        ];
+        assemble(
+            self.kind,
+            self.number,
+            self.count,
+            entities,
+            bucket_bits,
+            statistics.fingerprint(),
+            &sections,
+        )
+    }
+
+    fn employer_section(
+        &self,
+        resolved: &[EmployerKeys],
+        statistics: &Statistics,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let (mut offsets, mut bytes) = (vec![0], Vec::new());
+        for ((company, id), keys) in self.employers.values.iter().zip(resolved) {
+            let acronym = company
+                .as_ref()
+                .and_then(CompanyName::acronym)
+                .map_or(0, |acronym| hash32(acronym.as_bytes()));
+            let slugs: SmallVec<[u32; 6]> =
+                keys.slugs.iter().copied().filter(|slug| *slug != acronym).collect();
+            let domain =
+                statistics.employer_facts(company.as_ref(), *id).map_or(0, |facts| facts.domain);
+            put_employer(
+                &mut bytes,
+                &slugs,
+                domain,
+                acronym,
+                company.as_ref().map_or("", |company| &company.words),
+            );
+            offsets.push(bytes.len() as u32);
+        }
+        (column(&offsets), bytes)
+    }
+
+    fn title_section(&self) -> (Vec<u8>, Vec<u8>) {
+        let (mut offsets, mut bytes) = (vec![0], Vec::new());
+        for title in &self.titles.values {
+            title.words.iter().for_each(|word| bytes.put_u32(*word));
+            offsets.push(bytes.len() as u32);
+        }
+        (column(&offsets), bytes)
+    }
+
+    /// Blocks as postings of (fingerprint, ordinal), sorted within buckets of the key's top bits.
+    fn index(&self, resolved: &[EmployerKeys], statistics: &Statistics) -> (u32, Vec<u8>, Vec<u8>) {
+        let (keys, counts) = self.keys(resolved, statistics);
+        let bits = (keys.len() as u64 / 4).max(1).ilog2().min(28);
+        let mut starts = vec![0_u32; (1 << bits) + 1];
+        for &key in &keys {
+            starts[bucket_of(key, bits) + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut next = starts.clone();
+        let mut postings = vec![0_u64; keys.len()];
+        let mut at = 0;
+        for (ordinal, &count) in counts.iter().enumerate() {
+            for &key in &keys[at..at + count as usize] {
+                let slot = &mut next[bucket_of(key, bits)];
+                postings[*slot as usize] = u64::from(fingerprint_of(key)) | (ordinal as u64) << 32;
+                *slot += 1;
+            }
+            at += count as usize;
+        }
+        drop((keys, counts, next));
+        let bytes = postings.iter().flat_map(|posting| posting.to_le_bytes()).collect();
+        (bits, column(&starts), bytes)
+    }
+
+    /// All keys entity by entity, with how many each has.
+    fn keys(&self, resolved: &[EmployerKeys], statistics: &Statistics) -> (Vec<u64>, Vec<u16>) {
+        let chunk = |range: std::ops::Range<usize>| {
+            let (mut keys, mut counts) =
+                (Vec::with_capacity(range.len() * 24), Vec::with_capacity(range.len()));
+            let mut own = Vec::with_capacity(64);
+            for ordinal in range {
+                own.clear();
+                self.entity_keys(ordinal, resolved, statistics, &mut own);
+                own.sort_unstable();
+                own.dedup();
+                own.truncate(u16::MAX as usize);
+                keys.extend_from_slice(&own);
+                counts.push(own.len() as u16);
+            }
+            (keys, counts)
+        };
+        let chunks = crate::parallel::map_ranges(self.len(), 16_384, chunk);
+        let mut all = (
+            Vec::with_capacity(chunks.iter().map(|(keys, _)| keys.len()).sum()),
+            Vec::with_capacity(self.len()),
+        );
+        for (keys, counts) in chunks {
+            all.0.extend(keys);
+            all.1.extend(counts);
+        }
+        all
+    }
+
+    fn entity_keys(
+        &self,
+        ordinal: usize,
+        resolved: &[EmployerKeys],
+        statistics: &Statistics,
+        own: &mut Vec<u64>,
+    ) {
+        let row =
+            &self.rows[self.row_offsets[ordinal] as usize..self.row_offsets[ordinal + 1] as usize];
+        own.push(identity_key(Take(row).text()));
+        let mut kept = Kept { statistics, keys: own };
+        if self.kind == EntityKind::Company {
+            company_row_keys(&CompanyView::take(row)).emit(&mut kept);
+            return;
+        }
+        let names = NamesView::take(row);
+        let view = names.person();
+        let held = &self.employments[self.employment_offsets[ordinal] as usize
+            ..self.employment_offsets[ordinal + 1] as usize];
+        let mut keys = PersonKeys {
+            given: names.given.iter().copied().collect(),
+            family: names.family.iter().copied().collect(),
+            city: if view.city.is_empty() { 0 } else { hash32(view.city) },
+            country: country_key(view.country),
+            phones: view.phones.iter().copied().collect(),
+            ..PersonKeys::default()
+        };
+        keys.employers.extend(
+            held.iter()
+                .filter(|(employer, _)| *employer != 0)
+                .map(|(employer, _)| resolved[*employer as usize - 1].clone()),
+        );
+        for mail in &view.mail {
+            if mail.stem != 0 {
+                keys.employers
+                    .push(EmployerKeys { slugs: SmallVec::from_slice(&[mail.stem]), prefix: 0 });
+            }
+            if mail.key != 0 {
+                keys.mail_keys.push(mail.key);
+                keys.mail_names.extend(std::str::from_utf8(mail.local).ok().and_then(mail_name_of));
+            }
+        }
+        keys.emit(&mut kept);
+    }
+}
+
+fn company_row_keys<'a>(view: &CompanyView<'a>) -> CompanyKeys<'a> {
+    CompanyKeys {
+        names: view.names.iter().copied().collect(),
+        domains: view.domains.iter().map(|(domain, stem)| (*domain, hash32(stem))).collect(),
+        phone: view.phone,
+        street: if view.street.number == 0 {
+            0
+        } else {
+            view.street.number ^ view.street.name.rotate_left(5)
+        },
+        city: if view.city.is_empty() { 0 } else { hash32(view.city) },
+        country: country_key(view.country),
+        postal: if view.postal_code.is_empty() { 0 } else { hash32(view.postal_code) },
+    }
+}
+
+struct Kept<'a> {
+    statistics: &'a Statistics,
+    keys: &'a mut Vec<u64>,
+}
+
+impl KeySink for Kept<'_> {
+    fn push(&mut self, key: u64, size: BlockSize) -> bool {
+        let stopped = self.statistics.is_stopped(key, size);
+        if !stopped {
+            self.keys.push(key);
+        }
+        stopped
+    }
+}
+
+fn column(values: &[u32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}

@@ -1,0 +1,280 @@
+//! Directory shards: immutable index files over a slice of a directory version.
+//!
+//! Invariant: a shard is read where it lies (a memory map, a buffer), every access is bounds-checked, and a file that is cut short, changed or of another
+//! format version is refused when it is opened.
+
+mod build;
+mod view;
+
+pub use build::ShardBuilder;
+pub(crate) use view::{
+    CompanyView, EmployerView, EmploymentsView, MailView, NamesView, PersonView, Tokens,
+};
+
+use crate::codec::{Put, Take, u32_at};
+use crate::entity::EntityKind;
+use crate::text::hash64;
+
+/// The first bytes of a shard; the last one is the format's version.
+const MAGIC: [u8; 8] = *b"CRMSHRD\x01";
+/// Magic, checksum of the header, and the header's fields up to the section table.
+const HEADER: usize = 8 + 8 + 3 * 4 + 3 * 8 + SECTIONS * 16;
+const SECTIONS: usize = 10;
+
+/// The columns of a shard, in file order.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub(crate) enum Section {
+    RowOffsets = 0,
+    Rows,
+    EmploymentOffsets,
+    Employments,
+    EmployerOffsets,
+    Employers,
+    TitleOffsets,
+    Titles,
+    Buckets,
+    Postings,
+}
+
+/// Why a file is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShardError {
+    /// Not a shard, or of another format version.
+    #[error("not a directory shard of this format version: build the directory version again")]
+    OtherFormat,
+    /// Shorter or longer than its header says.
+    #[error("the shard has {found} bytes and should have {expected}: fetch it again")]
+    Truncated {
+        /// Bytes the header promises.
+        expected: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// Changed since it was built.
+    #[error("the shard's checksum is wrong: fetch or build it again")]
+    Corrupt,
+}
+
+/// An opened shard. It borrows the file's bytes and is shared freely by threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Shard<'a> {
+    kind: EntityKind,
+    number: u32,
+    count: u32,
+    entities: u32,
+    bucket_bits: u32,
+    statistics: u64,
+    sections: [&'a [u8]; SECTIONS],
+}
+
+/// The shard an entity belongs to, of `shard_count`.
+#[must_use]
+pub fn shard_of(entity_id: &str, shard_count: u32) -> u32 {
+    let hash = hash64(entity_id.as_bytes()) >> 32;
+    u32::try_from((hash * u64::from(shard_count.max(1))) >> 32).unwrap_or_default()
+}
+
+impl<'a> Shard<'a> {
+    /// Opens a shard after checking header, length and the checksum of every byte.
+    ///
+    /// # Errors
+    /// [`ShardError`] for a file that is not a whole, unchanged shard of this format version.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, ShardError> {
+        let shard = Self::open_verified(bytes)?;
+        let mut head = Take(&bytes[HEADER - SECTIONS * 16 - 8..]);
+        if head.u64() == hash64(&bytes[HEADER..]) { Ok(shard) } else { Err(ShardError::Corrupt) }
+    }
+
+    /// Opens a shard whose bytes were checked by [`Self::open`] before: reads the header only.
+    ///
+    /// # Errors
+    /// As [`Self::open`], except that a change behind the header goes unseen (and still cannot cause a panic).
+    pub fn open_verified(bytes: &'a [u8]) -> Result<Self, ShardError> {
+        let header = bytes.get(..HEADER).ok_or(ShardError::OtherFormat)?;
+        let mut take = Take(header.strip_prefix(&MAGIC).ok_or(ShardError::OtherFormat)?);
+        if take.u64() != hash64(take.0) {
+            return Err(ShardError::Corrupt);
+        }
+        let kind = if take.u32() & 1 == 0 { EntityKind::Person } else { EntityKind::Company };
+        let (number, count, shape) = (take.u32(), take.u32(), take.u64());
+        let (entities, bucket_bits) = ((shape & 0xffff_ffff) as u32, (shape >> 32) as u32 & 31);
+        let statistics = take.u64();
+        let _body = take.u64();
+        let mut sections: [&[u8]; SECTIONS] = [&[]; SECTIONS];
+        let mut at = HEADER as u64;
+        for section in &mut sections {
+            let (start, length) = (take.u64(), take.u64());
+            let end = start.saturating_add(length);
+            if start != at || end > bytes.len() as u64 {
+                return Err(ShardError::Truncated { expected: end, found: bytes.len() as u64 });
+            }
+            *section = usize::try_from(start)
+                .ok()
+                .zip(usize::try_from(end).ok())
+                .and_then(|(start, end)| bytes.get(start..end))
+                .ok_or(ShardError::Corrupt)?;
+            at = end;
+        }
+        if at != bytes.len() as u64 {
+            return Err(ShardError::Truncated { expected: at, found: bytes.len() as u64 });
+        }
+        Ok(Self { kind, number, count, entities, bucket_bits, statistics, sections })
+    }
+
+    /// What the shard holds.
+    #[must_use]
+    pub fn kind(&self) -> EntityKind {
+        self.kind
+    }
+
+    /// The shard's number, from 0.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Shards of the version.
+    #[must_use]
+    pub fn shard_count(&self) -> u32 {
+        self.count
+    }
+
+    /// Entities in the shard.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.entities
+    }
+
+    /// Whether the shard holds no entity.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entities == 0
+    }
+
+    /// The fingerprint of the statistics it was built with: a scorer's must be the same.
+    #[must_use]
+    pub fn statistics(&self) -> u64 {
+        self.statistics
+    }
+
+    /// Bytes of each column by name, for inspection.
+    #[must_use]
+    pub fn columns(&self) -> [(&'static str, usize); SECTIONS] {
+        const NAMES: [&str; SECTIONS] = [
+            "row offsets",
+            "rows",
+            "employment offsets",
+            "employments",
+            "employer offsets",
+            "employers",
+            "title offsets",
+            "titles",
+            "block buckets",
+            "block postings",
+        ];
+        std::array::from_fn(|at| (NAMES[at], self.sections[at].len()))
+    }
+
+    /// The id of an entity by its place in the shard.
+    #[must_use]
+    pub fn entity_id(&self, ordinal: u32) -> &'a str {
+        Take(self.row(ordinal)).text()
+    }
+
+    /// The place of an entity in the shard.
+    #[must_use]
+    pub fn ordinal_of(&self, entity_id: &str) -> Option<u32> {
+        let mut found = Vec::new();
+        self.block(crate::blocking::identity_key(entity_id), &mut found);
+        found.into_iter().find(|&ordinal| self.entity_id(ordinal) == entity_id)
+    }
+
+    pub(crate) fn section(&self, section: Section) -> &'a [u8] {
+        self.sections[section as usize]
+    }
+
+    fn slice(&self, offsets: Section, values: Section, index: usize) -> &'a [u8] {
+        let offsets = self.section(offsets);
+        let range = u32_at(offsets, index).zip(u32_at(offsets, index + 1));
+        range
+            .and_then(|(start, end)| self.section(values).get(start as usize..end as usize))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn row(&self, ordinal: u32) -> &'a [u8] {
+        self.slice(Section::RowOffsets, Section::Rows, ordinal as usize)
+    }
+
+    /// Appends the entities of a block.
+    pub(crate) fn block(&self, key: u64, found: &mut Vec<u32>) {
+        let bucket = bucket_of(key, self.bucket_bits);
+        let buckets = self.section(Section::Buckets);
+        let Some((start, end)) = u32_at(buckets, bucket).zip(u32_at(buckets, bucket + 1)) else {
+            return;
+        };
+        let Some(postings) = self
+            .section(Section::Postings)
+            .get((start as usize).saturating_mul(8)..(end as usize).saturating_mul(8))
+        else {
+            return;
+        };
+        let wanted = fingerprint_of(key);
+        for posting in postings.chunks_exact(8) {
+            let mut take = Take(posting);
+            if take.u32() == wanted {
+                let ordinal = take.u32();
+                if ordinal < self.entities {
+                    found.push(ordinal);
+                }
+            }
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "at most 28 bits are left")]
+pub(crate) fn bucket_of(key: u64, bits: u32) -> usize {
+    if bits == 0 { 0 } else { (key >> (64 - bits)) as usize }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the low half of the key is its fingerprint")]
+pub(crate) fn fingerprint_of(key: u64) -> u32 {
+    key as u32
+}
+
+/// Puts header and sections together.
+pub(crate) fn assemble(
+    kind: EntityKind,
+    number: u32,
+    count: u32,
+    entities: u32,
+    bucket_bits: u32,
+    statistics: u64,
+    sections: &[Vec<u8>; SECTIONS],
+) -> Vec<u8> {
+    let mut body_hash = xxhash_rust::xxh3::Xxh3::new();
+    for section in sections {
+        body_hash.update(section);
+    }
+    let mut fields = Vec::with_capacity(HEADER - 16);
+    fields.put_u32(u32::from(kind == EntityKind::Company));
+    fields.put_u32(number);
+    fields.put_u32(count);
+    fields.put_u64(u64::from(entities) | u64::from(bucket_bits) << 32);
+    fields.put_u64(statistics);
+    fields.put_u64(body_hash.digest());
+    let mut at = HEADER as u64;
+    for section in sections {
+        fields.put_u64(at);
+        fields.put_u64(section.len() as u64);
+        at += section.len() as u64;
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(at).unwrap_or_default());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.put_u64(hash64(&fields));
+    bytes.extend_from_slice(&fields);
+    for section in sections {
+        bytes.extend_from_slice(section);
+    }
+    bytes
+}

@@ -1,0 +1,274 @@
+//! An entity as it lies in a shard, and how it is written there.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "what is read back was written from the same width"
+)]
+
+use smallvec::SmallVec;
+
+use super::{Section, Shard};
+use crate::codec::{Put, Take, u32_at};
+use crate::form::{CompanyForm, PersonForm, Street};
+use crate::normalize::NameKind;
+use crate::text::{bigram_signature, hash32};
+
+/// Folded words, borrowed.
+pub(crate) type Tokens<'a> = SmallVec<[&'a [u8]; 4]>;
+
+fn put_tokens(row: &mut Vec<u8>, tokens: &[String]) {
+    row.put_varint(tokens.len() as u64);
+    for token in tokens {
+        row.put_bytes(token.as_bytes());
+    }
+}
+
+fn take_tokens<'a>(take: &mut Take<'a>, tokens: &mut Tokens<'a>) {
+    for _ in 0..take.count().min(12) {
+        tokens.push(take.bytes());
+    }
+}
+
+/// A mailbox of a directory person.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MailView<'a> {
+    /// 0 for a role mailbox.
+    pub(crate) key: u64,
+    /// The domain's key, and that of its stem where the domain may be a company's, else 0.
+    pub(crate) domain: u32,
+    pub(crate) stem: u32,
+    pub(crate) local: &'a [u8],
+}
+
+/// A directory person's names: all that most candidates are looked at for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NamesView<'a> {
+    /// Given names, then those in quotes.
+    pub(crate) given: Tokens<'a>,
+    /// How many of them are given names proper.
+    pub(crate) given_count: usize,
+    /// Family names, then those in brackets.
+    pub(crate) family: Tokens<'a>,
+    /// How many of them are family names proper.
+    pub(crate) family_count: usize,
+    rest: Take<'a>,
+}
+
+/// What else is known of a directory person.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PersonView<'a> {
+    pub(crate) mail: SmallVec<[MailView<'a>; 3]>,
+    pub(crate) phones: SmallVec<[u32; 3]>,
+    pub(crate) city: &'a [u8],
+    pub(crate) state: u32,
+    pub(crate) country: [u8; 2],
+}
+
+/// Employer and title by their place in the dictionaries plus one, 0 for none; the current position first.
+pub(crate) type EmploymentsView = SmallVec<[(u32, u32); 6]>;
+
+pub(crate) fn put_person(row: &mut Vec<u8>, form: &PersonForm) {
+    row.put_bytes(form.id.as_bytes());
+    let named = form.name.kind == NameKind::Person;
+    for tokens in [&form.name.given, &form.name.nick, &form.name.family, &form.name.former] {
+        put_tokens(row, if named { tokens } else { &[] });
+    }
+    row.put_varint(form.mailboxes.len() as u64);
+    for mailbox in &form.mailboxes {
+        row.put_u64(mailbox.key().unwrap_or_default());
+        row.put_u32(mailbox.domain.key());
+        row.put_u32(if mailbox.domain.is_company() {
+            hash32(mailbox.domain.stem.as_bytes())
+        } else {
+            0
+        });
+        row.put_bytes(mailbox.local.as_bytes());
+    }
+    row.put_varint(form.phones.len() as u64);
+    form.phones.iter().for_each(|phone| row.put_u32(*phone));
+    row.put_bytes(form.place.city.as_bytes());
+    row.put_u32(form.place.state);
+    row.extend_from_slice(&form.place.country);
+}
+
+impl<'a> Shard<'a> {
+    pub(crate) fn names(&self, ordinal: u32) -> NamesView<'a> {
+        NamesView::take(self.row(ordinal))
+    }
+
+    pub(crate) fn employments(&self, ordinal: u32) -> EmploymentsView {
+        let offsets = self.section(Section::EmploymentOffsets);
+        let range = u32_at(offsets, ordinal as usize).zip(u32_at(offsets, ordinal as usize + 1));
+        let held = range.and_then(|(start, end)| {
+            self.section(Section::Employments)
+                .get((start as usize).saturating_mul(8)..(end as usize).saturating_mul(8))
+        });
+        let pair = |pair: &[u8]| {
+            let mut take = Take(pair);
+            (take.u32(), take.u32())
+        };
+        held.unwrap_or_default().chunks_exact(8).take(12).map(pair).collect()
+    }
+
+    /// An employer by its place in the dictionary.
+    pub(crate) fn employer(&self, index: u32) -> EmployerView<'a> {
+        EmployerView::take(self.slice(Section::EmployerOffsets, Section::Employers, index as usize))
+    }
+
+    /// The word hashes of a title by its place in the dictionary.
+    pub(crate) fn title(&self, index: u32) -> SmallVec<[u32; 12]> {
+        let bytes = self.slice(Section::TitleOffsets, Section::Titles, index as usize);
+        bytes.chunks_exact(4).take(12).map(|word| Take(word).u32()).collect()
+    }
+
+    pub(crate) fn company(&self, ordinal: u32) -> CompanyView<'a> {
+        CompanyView::take(self.row(ordinal))
+    }
+}
+
+impl<'a> NamesView<'a> {
+    pub(crate) fn take(row: &'a [u8]) -> Self {
+        let mut take = Take(row);
+        let _id = take.bytes();
+        let mut names = Self::default();
+        take_tokens(&mut take, &mut names.given);
+        names.given_count = names.given.len();
+        take_tokens(&mut take, &mut names.given);
+        take_tokens(&mut take, &mut names.family);
+        names.family_count = names.family.len();
+        take_tokens(&mut take, &mut names.family);
+        names.rest = take;
+        names
+    }
+
+    /// The given names proper.
+    pub(crate) fn given(&self) -> &[&'a [u8]] {
+        &self.given[..self.given_count]
+    }
+
+    /// The family names proper.
+    pub(crate) fn family(&self) -> &[&'a [u8]] {
+        &self.family[..self.family_count]
+    }
+
+    /// The rest of the row.
+    pub(crate) fn person(&self) -> PersonView<'a> {
+        let mut take = self.rest;
+        PersonView {
+            mail: (0..take.count().min(32))
+                .map(|_| MailView {
+                    key: take.u64(),
+                    domain: take.u32(),
+                    stem: take.u32(),
+                    local: take.bytes(),
+                })
+                .collect(),
+            phones: (0..take.count().min(32)).map(|_| take.u32()).collect(),
+            city: take.bytes(),
+            state: take.u32(),
+            country: take.0.first_chunk::<2>().copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// An employer of the shard's dictionary.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EmployerView<'a> {
+    /// Slugs it goes by: its name's, its directory name's, its domain's stem.
+    pub(crate) slugs: SmallVec<[u32; 4]>,
+    pub(crate) domain: u32,
+    pub(crate) acronym: u32,
+    pub(crate) signature: u64,
+    bytes: &'a [u8],
+}
+
+impl<'a> EmployerView<'a> {
+    fn take(bytes: &'a [u8]) -> Self {
+        let mut take = Take(bytes);
+        let slugs = (0..take.count().min(6)).map(|_| take.u32()).collect();
+        Self {
+            slugs,
+            domain: take.u32(),
+            acronym: take.u32(),
+            signature: take.u64(),
+            bytes: take.bytes(),
+        }
+    }
+
+    /// The name's words.
+    pub(crate) fn words(&self) -> &'a str {
+        std::str::from_utf8(self.bytes).unwrap_or_default()
+    }
+}
+
+pub(crate) fn put_employer(
+    out: &mut Vec<u8>,
+    slugs: &[u32],
+    domain: u32,
+    acronym: u32,
+    words: &str,
+) {
+    out.put_varint(slugs.len() as u64);
+    for slug in slugs {
+        out.put_u32(*slug);
+    }
+    out.put_u32(domain);
+    out.put_u32(acronym);
+    out.put_u64(bigram_signature(words.as_bytes()));
+    out.put_bytes(words.as_bytes());
+}
+
+/// A directory company.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CompanyView<'a> {
+    pub(crate) names: SmallVec<[&'a str; 3]>,
+    /// Domain and stem keys with the stem itself.
+    pub(crate) domains: SmallVec<[(u32, &'a [u8]); 2]>,
+    pub(crate) phone: u32,
+    pub(crate) street: Street,
+    pub(crate) postal_code: &'a [u8],
+    pub(crate) city: &'a [u8],
+    pub(crate) state: u32,
+    pub(crate) country: [u8; 2],
+    pub(crate) industry: SmallVec<[u32; 8]>,
+    pub(crate) employees: u32,
+}
+
+impl<'a> CompanyView<'a> {
+    pub(crate) fn take(row: &'a [u8]) -> Self {
+        let mut take = Take(row);
+        let _id = take.bytes();
+        Self {
+            names: (0..take.count().min(12)).map(|_| take.text()).collect(),
+            domains: (0..take.count().min(12)).map(|_| (take.u32(), take.bytes())).collect(),
+            phone: take.u32(),
+            street: Street { number: take.u32(), name: take.u32() },
+            postal_code: take.bytes(),
+            city: take.bytes(),
+            state: take.u32(),
+            employees: take.u32(),
+            industry: (0..take.count().min(8)).map(|_| take.u32()).collect(),
+            country: take.0.first_chunk::<2>().copied().unwrap_or_default(),
+        }
+    }
+}
+
+pub(crate) fn put_company(row: &mut Vec<u8>, form: &CompanyForm) {
+    row.put_bytes(form.id.as_bytes());
+    row.put_varint(form.names.len() as u64);
+    form.names.iter().for_each(|name| row.put_bytes(name.words.as_bytes()));
+    row.put_varint(form.domains.len() as u64);
+    for domain in &form.domains {
+        row.put_u32(domain.key());
+        row.put_bytes(domain.stem.as_bytes());
+    }
+    row.put_u32(form.phone);
+    row.put_u32(form.street.number);
+    row.put_u32(form.street.name);
+    row.put_bytes(form.postal_code.as_bytes());
+    row.put_bytes(form.place.city.as_bytes());
+    row.put_u32(form.place.state);
+    row.put_u32(form.employees);
+    row.put_varint(form.industry.len() as u64);
+    form.industry.iter().for_each(|word| row.put_u32(*word));
+    row.extend_from_slice(&form.place.country);
+}

@@ -1,0 +1,364 @@
+//! Training: EM without labels, refinement with them.
+//!
+//! Invariant: training is deterministic. The only random source is a seeded generator that picks random pairs, so the same data gives the same model.
+#![allow(clippy::cast_precision_loss, reason = "counts become shares")]
+
+use crate::compare::{Levels, WIDTH};
+use crate::entity::EntityKind;
+use crate::form::Probe;
+use crate::model::{DEPTH, KindModel, MatchModel, Weights, comparisons};
+use crate::score::Scorer;
+use crate::shard::Shard;
+use crate::text::hash64;
+
+/// Candidates kept of one record: the strongest by the model that trains.
+const KEPT: usize = 16;
+
+/// One record with its candidates.
+#[derive(Clone, Debug)]
+struct Case {
+    /// The prior of one entity of the version the record was scored against.
+    prior: f64,
+    candidates: Vec<Levels>,
+    /// Which candidate is true; `None` for none of them, or unlabelled.
+    truth: Option<usize>,
+}
+
+/// Records with their candidates, of one kind, to train on.
+#[derive(Clone, Debug)]
+pub struct TrainingSet {
+    kind: EntityKind,
+    prior: f64,
+    cases: Vec<Case>,
+    random: Vec<Levels>,
+}
+
+/// How labels refine a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Refinement {
+    /// How strongly a weight is held to the model it began as: records' worth of evidence per squared bit. A tenant's few corrections want a high one.
+    pub hold: f64,
+    /// Steps of gradient descent.
+    pub steps: u32,
+}
+
+impl Default for Refinement {
+    /// Chosen by cross-validation: from 0.3 to 3 the result hardly differs.
+    fn default() -> Self {
+        Self { hold: 1.0, steps: 400 }
+    }
+}
+
+impl TrainingSet {
+    /// An empty set for records of a kind, scored against a version with this scorer's statistics.
+    #[must_use]
+    pub fn new(scorer: &Scorer<'_>, kind: EntityKind) -> Self {
+        Self { kind, prior: scorer.prior(kind), cases: Vec::new(), random: Vec::new() }
+    }
+
+    /// Records in the set.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    /// Whether no record was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cases.is_empty()
+    }
+
+    /// Adds a record with its true entity's id, `None` when the directory does not have it (or for training without labels).
+    ///
+    /// With several shards, add the record with the shard of its true entity, or with any for a record without one.
+    pub fn add(
+        &mut self,
+        scorer: &Scorer<'_>,
+        shard: &Shard<'_>,
+        probe: &Probe,
+        truth: Option<&str>,
+    ) {
+        if probe.kind() != self.kind {
+            return;
+        }
+        let raw = scorer.raw_candidates(shard, probe, KEPT);
+        let truth = truth.and_then(|id| {
+            raw.iter().position(|candidate| shard.entity_id(candidate.ordinal) == id)
+        });
+        self.cases.push(Case {
+            prior: self.prior,
+            candidates: raw.into_iter().map(|candidate| candidate.levels).collect(),
+            truth,
+        });
+    }
+
+    /// Adds random pairs of a record with entities of the shard: what chance agreement is worth (u).
+    pub fn add_random(
+        &mut self,
+        scorer: &Scorer<'_>,
+        shard: &Shard<'_>,
+        probe: &Probe,
+        pairs: u32,
+        seed: u64,
+    ) {
+        if probe.kind() != self.kind || shard.is_empty() {
+            return;
+        }
+        for pair in 0..pairs {
+            let drawn = hash64(
+                &[seed, u64::from(pair), hash64(probe.record_id().as_bytes())]
+                    .map(u64::to_le_bytes)
+                    .concat(),
+            );
+            let ordinal = u32::try_from(drawn % u64::from(shard.len())).unwrap_or_default();
+            self.random.push(scorer.levels(shard, probe, ordinal));
+        }
+    }
+
+    /// Adds what another set of the same kind was given, of the same directory version or another.
+    pub fn append(&mut self, other: Self) {
+        self.cases.extend(other.cases);
+        self.random.extend(other.random);
+    }
+
+    /// Estimates m and the prior by EM, u from the random pairs, and weights from both. Labels are not looked at.
+    #[must_use]
+    pub fn expectation_maximization(&self, start: &KindModel, rounds: u32) -> KindModel {
+        let mut model = start.clone();
+        let chance = Shares::of(self.random.iter().map(|levels| (levels, 1.0)), self.kind);
+        for _ in 0..rounds {
+            let weights = model.weights();
+            let mut matched = Shares::new(self.kind);
+            let mut nobody = 0.0;
+            for case in &self.cases {
+                let (posterior, none) = Self::posterior(&weights, model.none_weight, case);
+                nobody += none;
+                for (levels, share) in case.candidates.iter().zip(posterior) {
+                    matched.add(levels, share);
+                }
+            }
+            let found = (self.cases.len() as f64 - nobody).max(1.0);
+            model.none_weight = (nobody.max(1.0) / found).log2();
+            for (at, comparison) in model.comparisons.iter_mut().enumerate() {
+                for (level, cell) in comparison.levels.iter_mut().enumerate().skip(1) {
+                    let (m, u) = (matched.share(at, level), chance.share(at, level));
+                    (cell.m, cell.u) = (Some(m), Some(u));
+                    // A level with term frequencies has its u in the rarity of the value: only the part that rarity does not carry is added.
+                    cell.weight = (m.log2() - (1.0 - cell.rarity) * u.log2()).clamp(-12.0, 16.0);
+                }
+            }
+        }
+        model
+    }
+
+    fn posterior(weights: &Weights, none: f64, case: &Case) -> (Vec<f64>, f64) {
+        let bits: Vec<f64> =
+            case.candidates.iter().map(|levels| weights.sum(levels) + case.prior).collect();
+        let top = bits.iter().copied().fold(none, f64::max);
+        let odds: Vec<f64> = bits.iter().map(|bits| (bits - top).exp2()).collect();
+        let total: f64 = odds.iter().sum::<f64>() + (none - top).exp2();
+        (odds.iter().map(|odds| odds / total).collect(), (none - top).exp2() / total)
+    }
+
+    /// Refines weights so that the labelled records' posteriors become as likely as they can, held to the model they began as.
+    ///
+    /// The posterior is trained as it is used, against the runner-up and "none", which is what calibrates it.
+    #[must_use]
+    pub fn refine(&self, start: &KindModel, how: Refinement) -> KindModel {
+        let mut descent = Descent::new(start);
+        for step in 1..=how.steps {
+            let weights = descent.weights();
+            let mut gradient = vec![0.0; descent.values.len()];
+            for case in &self.cases {
+                Self::add_gradient(&weights, descent.none(), case, &mut gradient);
+            }
+            descent.step(&gradient, how.hold, step);
+        }
+        descent.model(start)
+    }
+
+    fn add_gradient(weights: &Weights, none: f64, case: &Case, gradient: &mut [f64]) {
+        let (posterior, nobody) = Self::posterior(weights, none, case);
+        let last = gradient.len() - 1;
+        gradient[last] += nobody - f64::from(u8::from(case.truth.is_none()));
+        for (at, (levels, share)) in case.candidates.iter().zip(posterior).enumerate() {
+            let error = share - f64::from(u8::from(case.truth == Some(at)));
+            if error.abs() < 1e-9 {
+                continue;
+            }
+            for comparison in 0..weights.width {
+                let cell = cell(comparison, usize::from(levels.level[comparison]));
+                gradient[cell] += error;
+                gradient[cell + 1] += error * f64::from(levels.rarity[comparison]);
+            }
+        }
+    }
+}
+
+fn cell(comparison: usize, level: usize) -> usize {
+    (comparison * DEPTH + level % DEPTH) * 2
+}
+
+/// Gradient descent (Adam) over a table of weights and rarities and the weight of "none".
+struct Descent {
+    width: usize,
+    start: Vec<f64>,
+    values: Vec<f64>,
+    free: Vec<bool>,
+    first: Vec<f64>,
+    second: Vec<f64>,
+}
+
+impl Descent {
+    fn new(start: &KindModel) -> Self {
+        let mut values = vec![0.0; WIDTH * DEPTH * 2 + 1];
+        let mut free = vec![false; values.len()];
+        for (at, comparison) in start.comparisons.iter().enumerate() {
+            for (level, model) in comparison.levels.iter().enumerate() {
+                let cell = cell(at, level);
+                (values[cell], values[cell + 1]) = (model.weight, model.rarity);
+                // The null level is no evidence, by definition; rarity is trained where a level has any.
+                (free[cell], free[cell + 1]) = (level > 0, model.rarity > 0.0);
+            }
+        }
+        let last = values.len() - 1;
+        values[last] = start.none_weight;
+        free[last] = true;
+        let zeros = vec![0.0; values.len()];
+        Self {
+            width: start.comparisons.len().min(WIDTH),
+            start: values.clone(),
+            values,
+            free,
+            first: zeros.clone(),
+            second: zeros,
+        }
+    }
+
+    fn none(&self) -> f64 {
+        self.values[self.values.len() - 1]
+    }
+
+    fn weights(&self) -> Weights {
+        let mut table = [[(0.0, 0.0); DEPTH]; WIDTH];
+        for (at, row) in table.iter_mut().enumerate() {
+            for (level, value) in row.iter_mut().enumerate() {
+                let cell = cell(at, level);
+                *value = (self.values[cell], self.values[cell + 1]);
+            }
+        }
+        Weights { table, width: self.width }
+    }
+
+    /// One step of Adam (Kingma and Ba 2015) with its usual constants and a rate that falls.
+    fn step(&mut self, gradient: &[f64], hold: f64, step: u32) {
+        let rate = 0.15 / (1.0 + f64::from(step) / 60.0);
+        let last = gradient.len() - 1;
+        for (at, &uphill) in gradient.iter().enumerate() {
+            if !self.free[at] {
+                continue;
+            }
+            // Rarity coefficients move in tenths where weights move in bits.
+            let rarity = at != last && at % 2 == 1;
+            let pull = if rarity { hold * 30.0 } else { hold };
+            let slope = uphill * std::f64::consts::LN_2 + pull * (self.values[at] - self.start[at]);
+            self.first[at] = 0.9 * self.first[at] + 0.1 * slope;
+            self.second[at] = 0.999 * self.second[at] + 0.001 * slope * slope;
+            let first = self.first[at] / (1.0 - 0.9_f64.powf(f64::from(step)));
+            let second = self.second[at] / (1.0 - 0.999_f64.powf(f64::from(step)));
+            let scale = if rarity { 0.1 } else { 1.0 };
+            self.values[at] -= scale * rate * first / (second.sqrt() + 1e-8);
+            if rarity {
+                self.values[at] = self.values[at].clamp(0.0, 1.2);
+            }
+        }
+    }
+
+    fn model(&self, start: &KindModel) -> KindModel {
+        let round = |value: f64| (value * 1000.0).round() / 1000.0;
+        let mut model = start.clone();
+        model.none_weight = round(self.none());
+        for (at, comparison) in model.comparisons.iter_mut().enumerate() {
+            for (level, model) in comparison.levels.iter_mut().enumerate() {
+                let cell = cell(at, level);
+                (model.weight, model.rarity) =
+                    (round(self.values[cell]), round(self.values[cell + 1]));
+            }
+        }
+        model
+    }
+}
+
+/// How often pairs are at each level of each comparison, weighted; the null level is left out.
+struct Shares {
+    sums: [[f64; DEPTH]; WIDTH],
+    levels: [usize; WIDTH],
+}
+
+impl Shares {
+    fn new(kind: EntityKind) -> Self {
+        let mut levels = [0; WIDTH];
+        for (count, comparison) in levels.iter_mut().zip(comparisons(kind)) {
+            *count = comparison.levels.len();
+        }
+        Self { sums: [[0.0; DEPTH]; WIDTH], levels }
+    }
+
+    fn of<'a>(pairs: impl Iterator<Item = (&'a Levels, f64)>, kind: EntityKind) -> Self {
+        let mut shares = Self::new(kind);
+        for (levels, weight) in pairs {
+            shares.add(levels, weight);
+        }
+        shares
+    }
+
+    fn add(&mut self, levels: &Levels, weight: f64) {
+        for (row, level) in self.sums.iter_mut().zip(levels.level) {
+            row[usize::from(level) % DEPTH] += weight;
+        }
+    }
+
+    /// A level's share of the pairs that are not at the null level, smoothed by half a pair.
+    fn share(&self, comparison: usize, level: usize) -> f64 {
+        let known: f64 = self.sums[comparison][1..].iter().sum();
+        (self.sums[comparison][level] + 0.5) / (known + 0.5 * self.levels[comparison] as f64)
+    }
+}
+
+/// What would change if a new model were taken: the pairs of (record, entity) that only one of two models matches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShadowDifference {
+    /// Records matched alike by both.
+    pub same: u64,
+    /// Records only the old model matches.
+    pub only_old: Vec<String>,
+    /// Records only the new model matches.
+    pub only_new: Vec<String>,
+    /// Records matched to different entities.
+    pub other_entity: Vec<String>,
+}
+
+/// Scores a record with two models and notes where they part; the new one runs in the old one's shadow.
+pub fn shadow(
+    difference: &mut ShadowDifference,
+    probe: &Probe,
+    shards: &[Shard<'_>],
+    old: (&MatchModel, &Scorer<'_>),
+    new: (&MatchModel, &Scorer<'_>),
+) {
+    let best = |(model, scorer): (&MatchModel, &Scorer<'_>)| {
+        let candidates: Vec<_> =
+            shards.iter().flat_map(|shard| scorer.candidates(shard, probe, KEPT)).collect();
+        let best = crate::decide::posterior(model, probe.kind(), &candidates).into_iter().next();
+        best.filter(|best| best.probability >= model.thresholds.match_at)
+            .map(|best| best.candidate.entity_id)
+    };
+    let record = || probe.record_id().to_owned();
+    match (best(old), best(new)) {
+        (None, None) => difference.same += 1,
+        (Some(old), Some(new)) if old == new => difference.same += 1,
+        (Some(_), Some(_)) => difference.other_entity.push(record()),
+        (Some(_), None) => difference.only_old.push(record()),
+        (None, Some(_)) => difference.only_new.push(record()),
+    }
+}

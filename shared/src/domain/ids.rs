@@ -1,0 +1,151 @@
+//! Typed identifiers. An id names its kind by a prefix, sorts by time of creation and never
+//! holds a character that has a meaning in a key or a path.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// Why a text is not an identifier of the kind asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an id of the form {prefix}_ and 26 characters")]
+pub struct ParseIdError {
+    /// The prefix that was expected.
+    pub prefix: &'static str,
+}
+
+macro_rules! typed_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// The prefix that every id of this kind begins with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// An id made at `millis` (Unix time, milliseconds) from 80 random bits.
+            #[must_use]
+            pub fn new(millis: u64, random: u128) -> Self {
+                Self(Ulid::from_parts(millis, random))
+            }
+
+            /// The id that belongs to a business identity: the same text gives the same id.
+            #[must_use]
+            pub fn derived(identity: &str) -> Self {
+                let mut bytes = [0_u8; 16];
+                blake3::Hasher::new_derive_key(concat!("crm-sync id ", $prefix))
+                    .update(identity.as_bytes())
+                    .finalize_xof()
+                    .fill(&mut bytes);
+                Self(Ulid::from_bytes(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "_{}"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                let wrong = ParseIdError { prefix: $prefix };
+                let body = text.strip_prefix(concat!($prefix, "_")).ok_or(wrong.clone())?;
+                // One spelling only: a second one would be a second key.
+                if body.len() != 26 || body.bytes().any(|b| b.is_ascii_lowercase()) {
+                    return Err(wrong);
+                }
+                Ulid::from_string(body).map(Self).map_err(|_| wrong)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+typed_id!(
+    /// A customer contract.
+    TenantId,
+    "ten"
+);
+typed_id!(
+    /// A licensed user of the product within a tenant.
+    SeatId,
+    "seat"
+);
+typed_id!(
+    /// One import of an org.
+    ImportRunId,
+    "run"
+);
+typed_id!(
+    /// One matching of records against a directory version.
+    MatchRunId,
+    "mrun"
+);
+typed_id!(
+    /// Something a seller did that is to be logged in the CRM.
+    ActivityId,
+    "act"
+);
+typed_id!(
+    /// A published state of the directory.
+    DirectoryVersionId,
+    "dir"
+);
+typed_id!(
+    /// The holder of a lease: one attempt at one piece of work.
+    LeaseToken,
+    "lease"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_it_was_written() {
+        let id = TenantId::new(1_795_288_123_604, 42);
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn an_id_of_another_kind_is_refused() {
+        let seat = SeatId::new(1, 1).to_string();
+        assert_eq!(seat.parse::<TenantId>(), Err(ParseIdError { prefix: "ten" }));
+    }
+
+    #[test]
+    fn a_second_spelling_of_an_id_is_refused() {
+        let id = TenantId::new(1_795_288_123_604, 42).to_string();
+        let lower = format!("ten_{}", id[4..].to_lowercase());
+        assert!(lower.parse::<TenantId>().is_err());
+        assert!("ten_".parse::<TenantId>().is_err());
+        assert!(format!("{id}#x").parse::<TenantId>().is_err());
+    }
+
+    #[test]
+    fn a_derived_id_depends_on_its_identity_and_kind() {
+        assert_eq!(ActivityId::derived("a"), ActivityId::derived("a"));
+        assert_ne!(ActivityId::derived("a"), ActivityId::derived("b"));
+        assert_ne!(
+            ActivityId::derived("a").to_string()[4..],
+            SeatId::derived("a").to_string()[5..]
+        );
+    }
+}

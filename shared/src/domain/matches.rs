@@ -1,0 +1,144 @@
+//! What matching decided: a record's candidates, an entity's bidders, the match between them.
+
+use matching::EmployerEvidence;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{DirectoryVersionId, MatchRunId};
+use super::sobject::SObject;
+
+/// How a match came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchSource {
+    /// The engine was sure.
+    Auto,
+    /// A person said so.
+    Manual,
+    /// The record was created from the entity.
+    Created,
+}
+
+/// What was decided about a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordDecision {
+    /// It is linked to an entity.
+    Match,
+    /// It surely is an entity that another record is linked to: a duplicate within the CRM.
+    Duplicate,
+    /// It may be an entity; a person should look.
+    Review,
+    /// It is none that the directory knows, as far as the evidence goes.
+    NonMatch,
+}
+
+/// An entity that a record may be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RankedCandidate {
+    /// The entity.
+    pub entity: String,
+    /// The evidence in bits.
+    pub weight: f64,
+    /// How likely it is, given all candidates and "none".
+    pub probability: f64,
+    /// How the record's employer stands to the entity's positions.
+    pub employer: EmployerEvidence,
+}
+
+/// A record's best candidates and what was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateList {
+    /// The record's object.
+    pub object: SObject,
+    /// The record's id.
+    pub id: String,
+    /// The best candidates, most likely first; at most [`KEPT_CANDIDATES`].
+    pub candidates: Vec<RankedCandidate>,
+    /// The entity it is linked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<String>,
+    /// How that came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<MatchSource>,
+    /// What was decided.
+    pub decision: RecordDecision,
+    /// An entity that a person linked it to: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always: Option<String>,
+    /// Entities that a person unlinked it from: never.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never: Vec<String>,
+    /// The latest `SystemModstamp` of what the candidates were found for, in milliseconds.
+    #[serde(default)]
+    pub stamp: i64,
+    /// The run that ranked the candidates; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<MatchRunId>,
+    /// The directory version they come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<DirectoryVersionId>,
+}
+
+impl CandidateList {
+    /// A record about which nothing is known.
+    #[must_use]
+    pub fn empty(object: SObject, id: String) -> Self {
+        Self {
+            object,
+            id,
+            candidates: Vec::new(),
+            matched: None,
+            source: None,
+            decision: RecordDecision::NonMatch,
+            always: None,
+            never: Vec::new(),
+            stamp: 0,
+            run: None,
+            directory: None,
+        }
+    }
+
+    /// The candidate that the record is linked to.
+    #[must_use]
+    pub fn matched_candidate(&self) -> Option<&RankedCandidate> {
+        let entity = self.matched.as_ref()?;
+        self.candidates.iter().find(|c| &c.entity == entity)
+    }
+}
+
+/// How many candidates a record keeps, for the correction dialog (design 15).
+pub const KEPT_CANDIDATES: usize = 8;
+
+/// A record that asks for an entity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntityBid {
+    /// The record's id.
+    pub record: String,
+    /// How likely the record is the entity.
+    pub probability: f64,
+    /// Whether a person linked the two.
+    #[serde(default)]
+    pub always: bool,
+}
+
+/// The records of one object that ask for an entity, and the one that it is linked to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntityMatches {
+    /// The object of the records.
+    pub object: SObject,
+    /// The entity.
+    pub entity: String,
+    /// Who asks, by record id.
+    pub bids: Vec<EntityBid>,
+    /// Who is linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<String>,
+}
+
+impl EntityMatches {
+    /// An entity that nobody asks for.
+    #[must_use]
+    pub fn empty(object: SObject, entity: String) -> Self {
+        Self { object, entity, bids: Vec::new(), matched: None }
+    }
+}

@@ -1,0 +1,307 @@
+//! What each function reads. `template.yaml` sets exactly these variables: a test compares them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::{Config, Variables};
+use crate::aws::AwsConfig;
+use crate::domain::Queue;
+use crate::salesforce::ApiVersion;
+
+/// Which services a function uses.
+struct Needs {
+    bucket: bool,
+    keys: bool,
+    queues: &'static [Queue],
+}
+
+/// `TABLE_NAME`; where they are needed `BUCKET_NAME`, `KMS_KEY_ID`, and the addresses of the queues:
+/// `IMPORT_QUEUE_URL`, `MATCH_QUEUE_URL`, `AUTO_SAVE_QUEUE_URL`, `WRITEBACK_QUEUE_URL`,
+/// `PURGE_QUEUE_URL`, `DIRECTORY_QUEUE_URL`.
+fn aws(variables: &mut Variables, needs: &Needs) -> Option<AwsConfig> {
+    let table_name = variables.required("TABLE_NAME");
+    let bucket_name = needs.bucket.then(|| variables.required("BUCKET_NAME"));
+    let kms_key_id = needs.keys.then(|| variables.required("KMS_KEY_ID"));
+    let queue_urls: Vec<_> = needs
+        .queues
+        .iter()
+        .map(|queue| Some((*queue, variables.required(queue_variable(*queue))?)))
+        .collect();
+    Some(AwsConfig {
+        table_name: table_name?,
+        bucket_name: bucket_name.flatten(),
+        kms_key_id: kms_key_id.flatten(),
+        queue_urls: queue_urls.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn queue_variable(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Import => "IMPORT_QUEUE_URL",
+        Queue::Match => "MATCH_QUEUE_URL",
+        Queue::AutoSave => "AUTO_SAVE_QUEUE_URL",
+        Queue::Writeback => "WRITEBACK_QUEUE_URL",
+        Queue::Purge => "PURGE_QUEUE_URL",
+        Queue::Directory => "DIRECTORY_QUEUE_URL",
+    }
+}
+
+fn url(variables: &mut Variables, name: &'static str) -> Option<Url> {
+    let text = variables.required(name);
+    variables.parsed(name, text, "an http or https address", |text| {
+        Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()))
+    })
+}
+
+/// An address on this machine. Anything else would send people's logins elsewhere.
+fn loopback(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let on_loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    (on_loopback && url.scheme() == "http" && url.username().is_empty()).then_some(url)
+}
+
+/// How our app at Salesforce is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SalesforceConfig {
+    /// `APP_SECRET_ID`: the secret with the app's consumer key and secret.
+    pub app_secret_id: String,
+    /// `SALESFORCE_API_VERSION`, as in `v62.0`, which it is when it is not set.
+    pub api_version: ApiVersion,
+    /// `SALESFORCE_CA_FILE`: certificate authorities trusted beside the system's, in PEM; for the
+    /// simulator on one machine.
+    pub ca_file: Option<PathBuf>,
+    /// `PUBLIC_BASE_URL`: the address of the API as browsers see it.
+    pub public_base: Url,
+}
+
+fn salesforce(variables: &mut Variables) -> Option<SalesforceConfig> {
+    let app_secret_id = variables.required("APP_SECRET_ID");
+    let name = "SALESFORCE_API_VERSION";
+    let version = variables.optional(name);
+    let version = variables.parsed(name, version, "of the form v62.0", |text| {
+        text.strip_prefix('v')?.strip_suffix(".0")?.parse().ok().map(ApiVersion::new)
+    });
+    let ca_file = variables.optional("SALESFORCE_CA_FILE").map(PathBuf::from);
+    let public_base = url(variables, "PUBLIC_BASE_URL");
+    Some(SalesforceConfig {
+        app_secret_id: app_secret_id?,
+        api_version: version.unwrap_or_default(),
+        ca_file,
+        public_base: public_base?,
+    })
+}
+
+/// How long a purge waits for those who still work on the generation.
+const PURGE_GRACE: Duration = Duration::from_mins(15);
+
+/// `PURGE_GRACE_SECONDS`; 900 when it is not set.
+fn purge_grace(variables: &mut Variables) -> Duration {
+    let name = "PURGE_GRACE_SECONDS";
+    let text = variables.optional(name);
+    let seconds = variables.parsed(name, text, "a number of seconds", |text| text.parse().ok());
+    seconds.map_or(PURGE_GRACE, Duration::from_secs)
+}
+
+/// Whose tokens the API takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallersConfig {
+    /// `JWT_ISSUER`: who must have issued a token.
+    pub issuer: String,
+    /// `JWT_AUDIENCE`: for whom it must be.
+    pub audience: String,
+    /// `JWKS_URL`: the issuer's key set.
+    pub jwks_url: Url,
+}
+
+/// The configuration of `api`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// Everything of AWS.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+    /// Our app at Salesforce.
+    pub salesforce: SalesforceConfig,
+    /// `BROWSER_AUTHORIZE_BASE`: replaces the login host in the address that a browser is sent to.
+    /// Empty in AWS; only an http address on loopback is taken.
+    pub browser_base: Option<Url>,
+    /// Whose tokens are taken.
+    pub callers: CallersConfig,
+    /// How long a purge waits for those who still work.
+    pub purge_grace: Duration,
+}
+
+impl Config for ApiConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let aws = aws(variables, &Needs { bucket: true, keys: true, queues: &Queue::ALL });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        let salesforce = salesforce(variables);
+        let name = "BROWSER_AUTHORIZE_BASE";
+        let base = variables.optional(name);
+        let browser_base = variables.parsed(name, base, "an http address on loopback", loopback);
+        let issuer = variables.required("JWT_ISSUER");
+        let audience = variables.required("JWT_AUDIENCE");
+        let jwks_url = url(variables, "JWKS_URL");
+        let purge_grace = purge_grace(variables);
+        let callers = CallersConfig { issuer: issuer?, audience: audience?, jwks_url: jwks_url? };
+        Some(Self {
+            aws: aws?,
+            secret_prefix: secret_prefix?,
+            salesforce: salesforce?,
+            browser_base,
+            callers,
+            purge_grace,
+        })
+    }
+}
+
+/// The configuration of `oauth-callback`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthCallbackConfig {
+    /// The table, the key and the import queue.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+    /// Our app at Salesforce.
+    pub salesforce: SalesforceConfig,
+}
+
+impl Config for OauthCallbackConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let aws = aws(variables, &Needs { bucket: false, keys: true, queues: &[Queue::Import] });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        let salesforce = salesforce(variables);
+        Some(Self { aws: aws?, secret_prefix: secret_prefix?, salesforce: salesforce? })
+    }
+}
+
+/// The configuration of `bulk-import`, whose tick sends to every queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkImportConfig {
+    /// Everything of AWS.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+    /// Our app at Salesforce.
+    pub salesforce: SalesforceConfig,
+}
+
+impl Config for BulkImportConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let aws = aws(variables, &Needs { bucket: true, keys: true, queues: &Queue::ALL });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        let salesforce = salesforce(variables);
+        Some(Self { aws: aws?, secret_prefix: secret_prefix?, salesforce: salesforce? })
+    }
+}
+
+/// The configuration of `match-shard`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchShardConfig {
+    /// The table, the bucket, the key, and the match and auto-save queues.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+}
+
+impl Config for MatchShardConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let queues = &[Queue::Match, Queue::AutoSave];
+        let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        Some(Self { aws: aws?, secret_prefix: secret_prefix? })
+    }
+}
+
+/// The configuration of `auto-save`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutoSaveConfig {
+    /// The table, the bucket, the key and the auto-save queue.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+}
+
+impl Config for AutoSaveConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let queues = &[Queue::AutoSave];
+        let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        Some(Self { aws: aws?, secret_prefix: secret_prefix? })
+    }
+}
+
+/// The configuration of `writeback`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WritebackConfig {
+    /// The table, the key and the writeback queue.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+    /// Our app at Salesforce.
+    pub salesforce: SalesforceConfig,
+    /// `PRODUCT_NAME`: the product's name in the subjects of tasks and notes; `Sales Navigator` when
+    /// it is not set.
+    pub product: String,
+}
+
+impl Config for WritebackConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let queues = &[Queue::Writeback];
+        let aws = aws(variables, &Needs { bucket: false, keys: true, queues });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        let salesforce = salesforce(variables);
+        let product = variables.optional("PRODUCT_NAME");
+        let product = product.unwrap_or_else(|| "Sales Navigator".to_owned());
+        Some(Self { aws: aws?, secret_prefix: secret_prefix?, salesforce: salesforce?, product })
+    }
+}
+
+/// The configuration of `data-purge`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataPurgeConfig {
+    /// The table, the bucket, the key and the purge queue.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+    /// Our app at Salesforce.
+    pub salesforce: SalesforceConfig,
+    /// How long a purge waits for those who still work.
+    pub purge_grace: Duration,
+}
+
+impl Config for DataPurgeConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let queues = &[Queue::Purge];
+        let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        let salesforce = salesforce(variables);
+        let purge_grace = purge_grace(variables);
+        Some(Self {
+            aws: aws?,
+            secret_prefix: secret_prefix?,
+            salesforce: salesforce?,
+            purge_grace,
+        })
+    }
+}
+
+/// The configuration of `directory-index`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryIndexConfig {
+    /// The table, the bucket, and the directory and match queues.
+    pub aws: AwsConfig,
+}
+
+impl Config for DirectoryIndexConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let queues = &[Queue::Directory, Queue::Match];
+        Some(Self { aws: aws(variables, &Needs { bucket: true, keys: false, queues })? })
+    }
+}

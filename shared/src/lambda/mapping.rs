@@ -1,0 +1,204 @@
+//! The files of directory versions in a sandbox: fetched once, memory-mapped, the least recently
+//! used ones given up when space runs out.
+//!
+//! A file has no name: nothing else can open or change it, and its space is free again as soon as
+//! its last reader is done or the process ends, however it ends.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::lock::Mutex;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use memmap2::Mmap;
+
+use crate::ports::ObjectStore;
+use crate::usecases::ShardFiles;
+use crate::work::WorkError;
+
+/// The size of one ranged read: large enough that the request itself costs little.
+const CHUNK: u64 = 16 << 20;
+
+/// How many ranged reads are under way at once: a sandbox's network is saturated by fewer than
+/// these, and their bytes fit into its memory.
+const CONCURRENT_READS: usize = 8;
+
+const ACTION: &str = "fetch a directory file";
+
+type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// A file that is not what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum FileError {
+    #[error("there is no such object")]
+    Missing,
+    #[error("the file has {size} bytes, and there is room for {room}")]
+    TooLarge { size: u64, room: u64 },
+}
+
+/// The files of a sandbox. Files never change: one that was fetched stays as it is.
+pub struct MappedFiles {
+    objects: Arc<dyn ObjectStore>,
+    folder: PathBuf,
+    room: u64,
+    chunk: u64,
+    /// Least recently used first. Also keeps two messages from fetching the same file.
+    held: Mutex<Vec<Held>>,
+}
+
+struct Held {
+    key: String,
+    size: u64,
+    bytes: Bytes,
+}
+
+impl MappedFiles {
+    /// Files on the disk of `folder`, of at most `room` bytes together.
+    #[must_use]
+    pub fn new(objects: Arc<dyn ObjectStore>, folder: PathBuf, room: u64) -> Self {
+        Self { objects, folder, room, chunk: CHUNK, held: Mutex::default() }
+    }
+
+    async fn size(&self, key: &str) -> Result<u64, WorkError> {
+        let listed = self.objects.list(key).await?;
+        let object = listed.into_iter().find(|object| object.key == key);
+        object
+            .map(|object| object.size)
+            .ok_or_else(|| WorkError::reject(ACTION, FileError::Missing))
+    }
+
+    async fn fetch(&self, key: &str, size: u64) -> Result<Bytes, WorkError> {
+        if size == 0 {
+            // Nothing can be mapped of an empty file.
+            return Ok(Arc::new([]));
+        }
+        let disk = |error: std::io::Error| WorkError::retry("write a directory file", error);
+        let file = tempfile::tempfile_in(&self.folder).map_err(disk)?;
+        file.set_len(size).map_err(disk)?;
+        let starts = (0..size).step_by(usize::try_from(self.chunk).unwrap_or(usize::MAX));
+        stream::iter(starts)
+            .map(|start| {
+                let file = &file;
+                async move {
+                    let end = size.min(start + self.chunk);
+                    let bytes = self.objects.get_range(key, start..end).await?;
+                    file.write_all_at(&bytes, start).map_err(disk)
+                }
+            })
+            .buffer_unordered(CONCURRENT_READS)
+            .try_collect::<()>()
+            .await?;
+        Ok(Arc::new(map(&file).map_err(disk)?))
+    }
+}
+
+#[expect(unsafe_code, reason = "mapping is unsafe only because others could change the file")]
+fn map(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: the file was made without a name by this process, its one handle is not written to
+    // any more, and it is closed by the caller: nobody can change or shorten it.
+    unsafe { Mmap::map(file) }
+}
+
+/// Gives up the least recently used files until `size` bytes fit.
+fn make_room(held: &mut Vec<Held>, size: u64, room: u64) -> Result<(), FileError> {
+    if size > room {
+        return Err(FileError::TooLarge { size, room });
+    }
+    while held.iter().map(|file| file.size).sum::<u64>() + size > room {
+        held.remove(0);
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl ShardFiles for MappedFiles {
+    async fn file(&self, key: &str) -> Result<Bytes, WorkError> {
+        let mut held = self.held.lock().await;
+        if let Some(found) = held.iter().position(|file| file.key == key) {
+            let file = held.remove(found);
+            let bytes = file.bytes.clone();
+            held.push(file);
+            return Ok(bytes);
+        }
+        let size = self.size(key).await?;
+        make_room(&mut held, size, self.room).map_err(|error| WorkError::reject(ACTION, error))?;
+        let bytes = self.fetch(key, size).await?;
+        held.push(Held { key: key.to_owned(), size, bytes: bytes.clone() });
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::ports::Ports;
+    use crate::testing::{Fuse, Memory};
+
+    fn files(ports: &Ports, room: u64) -> MappedFiles {
+        let mut files = MappedFiles::new(ports.objects.clone(), std::env::temp_dir(), room);
+        files.chunk = 10;
+        files
+    }
+
+    async fn stored(sizes: &[usize]) -> (Memory, Fuse, Ports) {
+        let memory = Memory::new(Timestamp::UNIX_EPOCH, 1);
+        for (i, size) in sizes.iter().enumerate() {
+            let body: Vec<u8> = (0..*size).map(|at| (at * 7 + i).to_le_bytes()[0]).collect();
+            memory.ports().objects.put(&format!("shards/{i}"), body.into()).await.unwrap();
+        }
+        let fuse = Fuse::default();
+        let ports = fuse.guard(&memory.ports());
+        (memory, fuse, ports)
+    }
+
+    #[tokio::test]
+    async fn a_file_is_the_object_whatever_its_size() {
+        let sizes = [0, 1, 9, 10, 11, 123];
+        let (memory, _, ports) = stored(&sizes).await;
+        let files = files(&ports, 1_000);
+        for i in 0..sizes.len() {
+            let key = format!("shards/{i}");
+            let expected = memory.ports().objects.get(&key).await.unwrap().unwrap();
+            let file = files.file(&key).await.unwrap();
+            assert_eq!((*file).as_ref(), &expected[..], "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_fetched_once_while_there_is_room() {
+        let (_, fuse, ports) = stored(&[30, 30, 30]).await;
+        let files = files(&ports, 60);
+        let calls_of = async |key: &str| {
+            let before = fuse.calls();
+            files.file(key).await.unwrap();
+            fuse.calls() - before
+        };
+        assert_eq!(calls_of("shards/0").await, 4, "a listing and three parts");
+        assert_eq!(calls_of("shards/1").await, 4);
+        assert_eq!(calls_of("shards/0").await, 0, "held");
+        assert_eq!(calls_of("shards/2").await, 4);
+        assert_eq!(calls_of("shards/0").await, 0, "used more recently than the one given up");
+        assert_eq!(calls_of("shards/1").await, 4, "given up");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_given_up_can_still_be_read() {
+        let (_, _, ports) = stored(&[30, 30]).await;
+        let files = files(&ports, 30);
+        let first = files.file("shards/0").await.unwrap();
+        files.file("shards/1").await.unwrap();
+        assert_eq!((*first).as_ref()[29], (29 * 7_usize).to_le_bytes()[0]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_missing_or_too_large_is_refused() {
+        let (_, _, ports) = stored(&[30]).await;
+        assert!(files(&ports, 60).file("shards/").await.is_err());
+        assert!(files(&ports, 60).file("shards/9").await.is_err());
+        assert!(files(&ports, 29).file("shards/0").await.is_err());
+    }
+}

@@ -1,0 +1,235 @@
+//! A batch of queue messages: each is worked on by itself, and only those that failed come back.
+
+use std::error::Error;
+use std::future::Future;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::stream::{self, StreamExt};
+use tracing::Instrument;
+
+use crate::domain::{Envelope, Message};
+use crate::ports::Disposition;
+use crate::store::Outbox;
+use crate::work::{Done, WorkError};
+
+/// How many messages of a batch are worked on at once.
+const CONCURRENT_MESSAGES: usize = 4;
+
+/// How often a message may be put off by sending it again. What waits longer is left to the due
+/// item behind it: a loop over a queue always ends, whatever a handler answers.
+const MAX_HOPS: u32 = 200;
+
+/// Hands each message to `handler` and says which ones failed. The queue gives those again, and in
+/// the end keeps them in its dead-letter queue: what cannot be read or done is seen by a person.
+pub async fn each_message<F, Fut>(event: SqsEvent, outbox: &Outbox, handler: F) -> SqsBatchResponse
+where
+    F: Fn(Message) -> Fut,
+    Fut: Future<Output = Result<Done, WorkError>>,
+{
+    let mut failed: Vec<String> = stream::iter(event.records)
+        .map(|record| async {
+            // Without an id Lambda takes the whole batch as failed, as it must.
+            let id = record.message_id.clone().unwrap_or_default();
+            let span = tracing::info_span!(
+                "message",
+                message.id = %id,
+                message.kind = tracing::field::Empty,
+                connection.id = tracing::field::Empty,
+            );
+            let done = one(record, outbox, &handler).instrument(span).await;
+            done.is_err().then_some(id)
+        })
+        .buffer_unordered(CONCURRENT_MESSAGES)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    failed.sort_unstable();
+    let mut response = SqsBatchResponse::default();
+    for id in failed {
+        response.add_failure(id);
+    }
+    response
+}
+
+/// Told already.
+struct Failed;
+
+async fn one<F, Fut>(record: SqsMessage, outbox: &Outbox, handler: &F) -> Result<(), Failed>
+where
+    F: Fn(Message) -> Fut,
+    Fut: Future<Output = Result<Done, WorkError>>,
+{
+    let envelope = match Envelope::parse(record.body.as_deref().unwrap_or_default()) {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            // serde's error may quote a part of the body; a body holds ids only.
+            tracing::error!(retry = false, error = chain(&error), "the message is not understood");
+            return Err(Failed);
+        }
+    };
+    let span = tracing::Span::current();
+    span.record("message.kind", kind(&envelope.message));
+    if let Some(scope) = envelope.message.scope() {
+        span.record("connection.id", scope.to_string());
+    }
+    match work(envelope, outbox, handler).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.disposition == Disposition::Retry => {
+            tracing::warn!(retry = true, error = chain(&error), "the message failed");
+            Err(Failed)
+        }
+        Err(error) => {
+            tracing::error!(retry = false, error = chain(&error), "the message failed");
+            Err(Failed)
+        }
+    }
+}
+
+async fn work<F, Fut>(envelope: Envelope, outbox: &Outbox, handler: &F) -> Result<(), WorkError>
+where
+    F: Fn(Message) -> Fut,
+    Fut: Future<Output = Result<Done, WorkError>>,
+{
+    match handler(envelope.message.clone()).await? {
+        Done::Finished => outbox.finish(&envelope).await?,
+        Done::Later(_) if envelope.hops >= MAX_HOPS => {
+            if envelope.due.is_none() {
+                let error = "put off too often, and no due item would bring it back";
+                return Err(WorkError::reject("put a message off", error));
+            }
+            tracing::warn!(hops = envelope.hops, "put off too often, left to the due item");
+        }
+        Done::Later(delay) => outbox.put_off(envelope, delay).await?,
+    }
+    Ok(())
+}
+
+/// The name of a message's kind, as in its body.
+fn kind(message: &Message) -> String {
+    let value = serde_json::to_value(message).ok();
+    let kind = value.as_ref().and_then(|value| value.get("kind")?.as_str());
+    kind.unwrap_or("unknown").to_owned()
+}
+
+/// An error and all its causes.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{DirectoryVersionId, Queue};
+    use crate::ports::PortError;
+    use crate::store::Next;
+    use crate::testing::Memory;
+
+    fn message(n: u128) -> Message {
+        Message::DirectoryCount { version: DirectoryVersionId::new(1, n) }
+    }
+
+    fn event(bodies: &[String]) -> SqsEvent {
+        let records: Vec<_> = bodies
+            .iter()
+            .enumerate()
+            .map(|(i, body)| json!({"messageId": i.to_string(), "body": body}))
+            .collect();
+        serde_json::from_value(json!({"Records": records})).unwrap()
+    }
+
+    fn body(envelope: &Envelope) -> String {
+        serde_json::to_string(envelope).unwrap()
+    }
+
+    fn failures(response: &SqsBatchResponse) -> Vec<&str> {
+        response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect()
+    }
+
+    fn memory() -> Memory {
+        Memory::new(Timestamp::from_second(1_795_288_123).unwrap(), 1)
+    }
+
+    #[tokio::test]
+    async fn one_bad_message_does_not_fail_the_batch() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let bodies = [
+            body(&Envelope::of(message(0))),
+            "not a message".to_owned(),
+            body(&Envelope::of(message(2))),
+            body(&Envelope::of(message(3))),
+            r#"{"v":2,"message":{"kind":"directory_count","version":"dir_1"}}"#.to_owned(),
+        ];
+        let response = each_message(event(&bodies), &outbox, async |m| {
+            if m == message(2) {
+                return Err(PortError::retry("get an item", "throttled").into());
+            }
+            Ok(Done::Finished)
+        })
+        .await;
+        assert_eq!(failures(&response), ["1", "2", "4"]);
+    }
+
+    #[tokio::test]
+    async fn a_finished_message_takes_its_due_item_along() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let _ = outbox.commit(vec![], vec![Next::now(message(0))]).await.unwrap();
+        assert_eq!(memory.items().len(), 1, "the due item");
+        let sent: Vec<String> = memory.receive().into_iter().map(|m| m.body).collect();
+        let response = each_message(event(&sent), &outbox, async |_| Ok(Done::Finished)).await;
+        assert!(response.batch_item_failures.is_empty());
+        assert!(memory.items().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_put_off_comes_again_one_hop_further() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let first = body(&Envelope::of(message(0)));
+        let later = async |_| Ok(Done::Later(Duration::from_secs(30)));
+        let response = each_message(event(&[first]), &outbox, later).await;
+        assert!(response.batch_item_failures.is_empty());
+        assert!(memory.receive().is_empty(), "not yet");
+        memory.clock.advance(SignedDuration::from_secs(30));
+        let again = memory.receive();
+        assert_eq!(again.len(), 1);
+        assert_eq!(again[0].queue, Queue::Directory);
+        assert_eq!(Envelope::parse(&again[0].body).unwrap().hops, 1);
+    }
+
+    #[tokio::test]
+    async fn after_many_hops_the_due_item_takes_over() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let later = async |_| Ok(Done::Later(Duration::ZERO));
+        let tired = |due: Option<&str>| {
+            let due = due.map(ToOwned::to_owned);
+            body(&Envelope { v: 1, due, hops: MAX_HOPS, message: message(0) })
+        };
+        let response = each_message(event(&[tired(Some("t"))]), &outbox, later).await;
+        assert!(response.batch_item_failures.is_empty());
+        assert!(memory.receive().is_empty(), "not sent again");
+        let response = each_message(event(&[tired(None)]), &outbox, later).await;
+        assert_eq!(failures(&response), ["0"], "nothing would bring it back");
+    }
+
+    #[test]
+    fn every_cause_of_an_error_is_told() {
+        let cause = PortError::retry("get an item", "throttled");
+        let error = WorkError::retry("score a batch", cause);
+        assert_eq!(chain(&error), "score a batch failed: get an item failed: throttled");
+    }
+}

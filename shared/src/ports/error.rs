@@ -1,0 +1,36 @@
+//! One error for all ports: what was being done, and whether trying again can help.
+
+use std::error::Error;
+
+/// Whether the same call may succeed later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// A passing fault or load: try again.
+    Retry,
+    /// It will fail the same way each time: someone has to act.
+    Reject,
+}
+
+/// A port's call failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} failed")]
+pub struct PortError {
+    /// What was being done, as in "write items". Never holds data.
+    pub action: &'static str,
+    /// Whether to try again.
+    pub disposition: Disposition,
+    /// The cause.
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl PortError {
+    /// A failure that may pass.
+    pub fn retry(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { action, disposition: Disposition::Retry, source: source.into() }
+    }
+
+    /// A failure that will not pass by itself.
+    pub fn reject(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { action, disposition: Disposition::Reject, source: source.into() }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the use cases need of the world outside, in words that name no provider.
+//!
+//! Seven ports: the table, the queues, the object store, the secrets, the data keys, the clock and
+//! the source of randomness. The adapters for AWS are in [`crate::aws`] (feature `aws`), the ones in memory in
+//! [`crate::testing`] (feature `testing`); one contract suite holds both to the same promises.
+
+mod clock;
+mod data_keys;
+mod error;
+mod objects;
+mod queues;
+mod secrets;
+mod table;
+
+use std::sync::Arc;
+
+pub use clock::{Clock, Entropy};
+pub use data_keys::{DataKeys, WrappedKey};
+pub use error::{Disposition, PortError};
+pub use objects::{ObjectStore, StoredObject};
+pub use queues::{QueueMessage, Queues};
+pub use secrets::{Secrets, VersionId};
+pub use table::{Change, Condition, Item, Key, Outcome, Page, Range, Table, Write};
+
+/// All ports, as a use case takes them.
+#[derive(Clone)]
+pub struct Ports {
+    /// Tenants, connections, runs, records, matches: everything with a key.
+    pub table: Arc<dyn Table>,
+    /// The queues between the functions.
+    pub queues: Arc<dyn Queues>,
+    /// Pages, batches, directory parts and shards.
+    pub objects: Arc<dyn ObjectStore>,
+    /// The app's credentials and each connection's grant and data key.
+    pub secrets: Arc<dyn Secrets>,
+    /// The key service that wraps data keys.
+    pub data_keys: Arc<dyn DataKeys>,
+    /// Our own time. Salesforce's time comes with its answers and is never compared with this one.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes for ids, nonces, states and verifiers.
+    pub entropy: Arc<dyn Entropy>,
+}

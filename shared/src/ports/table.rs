@@ -1,0 +1,216 @@
+//! The one table: items under a partition key and a sort key, conditional writes, transactions.
+//!
+//! The port is a key-value store with conditions, not a set of repositories: the repositories of
+//! [`crate::store`] are written once, above it, and the tests inject a crash at any call (ADR 0002).
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::PortError;
+
+/// An item's key. Only [`crate::store::keys`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pk: String,
+    sk: String,
+}
+
+impl Key {
+    pub(crate) fn new(pk: String, sk: String) -> Self {
+        Self { pk, sk }
+    }
+
+    /// A key as the table gave it.
+    #[must_use]
+    pub fn stored(pk: String, sk: String) -> Self {
+        Self { pk, sk }
+    }
+
+    /// The partition.
+    #[must_use]
+    pub fn pk(&self) -> &str {
+        &self.pk
+    }
+
+    /// The place within the partition.
+    #[must_use]
+    pub fn sk(&self) -> &str {
+        &self.sk
+    }
+}
+
+/// One item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Where it is.
+    pub key: Key,
+    /// Its attributes. Conditions and changes name top-level ones.
+    pub doc: Map<String, Value>,
+    /// A sealed body.
+    pub body: Option<Vec<u8>>,
+    /// When the table may drop it (Unix seconds). Late deletion is usual: readers check the time.
+    pub expires_at: Option<i64>,
+}
+
+/// What must hold for a write to be done. Comparisons are between strings or between integers; an
+/// absent attribute satisfies none of them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Nothing need hold.
+    Always,
+    /// There is no such item.
+    Absent,
+    /// There is such an item.
+    Exists,
+    /// The attribute has this value.
+    Eq(&'static str, Value),
+    /// The attribute is there and has another value.
+    Ne(&'static str, Value),
+    /// The attribute is less than this value.
+    Lt(&'static str, Value),
+    /// The attribute is absent, or the item is.
+    Missing(&'static str),
+    /// All of these hold.
+    All(Vec<Condition>),
+    /// At least one of these holds.
+    Any(Vec<Condition>),
+}
+
+/// A change of one attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Sets it.
+    Set(&'static str, Value),
+    /// Adds to it; an absent attribute counts as 0.
+    Add(&'static str, i64),
+    /// Removes it.
+    Remove(&'static str),
+    /// Sets the sealed body.
+    Body(Vec<u8>),
+}
+
+/// One write, or one check within a transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Replaces the whole item.
+    Put {
+        /// The new item.
+        item: Item,
+        /// What must hold.
+        when: Condition,
+    },
+    /// Changes some attributes, creating the item when the condition allows that.
+    Update {
+        /// Which item.
+        key: Key,
+        /// What changes.
+        changes: Vec<Change>,
+        /// What must hold.
+        when: Condition,
+    },
+    /// Deletes the item; no error when there is none, unless the condition says so.
+    Delete {
+        /// Which item.
+        key: Key,
+        /// What must hold.
+        when: Condition,
+    },
+    /// Only checks (in a transaction).
+    Check {
+        /// Which item.
+        key: Key,
+        /// What must hold.
+        when: Condition,
+    },
+}
+
+impl Write {
+    /// The key of the item that is written or checked.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Put { item, .. } => &item.key,
+            Self::Update { key, .. } | Self::Delete { key, .. } | Self::Check { key, .. } => key,
+        }
+    }
+
+    /// What must hold.
+    #[must_use]
+    pub fn when(&self) -> &Condition {
+        match self {
+            Self::Put { when, .. }
+            | Self::Update { when, .. }
+            | Self::Delete { when, .. }
+            | Self::Check { when, .. } => when,
+        }
+    }
+}
+
+/// What became of a write or a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a refused write did not happen"]
+pub enum Outcome {
+    /// It was done, all of it.
+    Done,
+    /// Nothing was done: the conditions of the writes at these positions did not hold.
+    Refused(Vec<usize>),
+}
+
+impl Outcome {
+    /// Whether it was done.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+}
+
+/// Which sort keys of a partition a query reads, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Range {
+    /// All.
+    All,
+    /// Those that begin with this.
+    Prefix(String),
+    /// Those up to and including this.
+    UpTo(String),
+}
+
+/// Part of a query's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The items, by ascending sort key.
+    pub items: Vec<Item>,
+    /// The sort key to go on after, when there may be more.
+    pub next: Option<String>,
+}
+
+/// The table.
+#[async_trait]
+pub trait Table: Send + Sync {
+    /// The item as of now (a consistent read).
+    async fn get(&self, key: &Key) -> Result<Option<Item>, PortError>;
+
+    /// The items that exist among `keys`, each once, in no particular order (consistent reads).
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, PortError>;
+
+    /// Items of one partition, by ascending sort key, after `after`, at most `limit`.
+    async fn query(
+        &self,
+        pk: &str,
+        range: &Range,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, PortError>;
+
+    /// Does one write if its condition holds.
+    async fn write(&self, write: Write) -> Result<Outcome, PortError>;
+
+    /// Does all of `writes` (at most 100, each of another item) if all conditions hold, else none.
+    async fn transact(&self, writes: Vec<Write>) -> Result<Outcome, PortError>;
+
+    /// Puts items on which no other writer can be at work, without conditions.
+    async fn put_many(&self, items: Vec<Item>) -> Result<(), PortError>;
+
+    /// Deletes items without conditions.
+    async fn delete_many(&self, keys: &[Key]) -> Result<(), PortError>;
+}

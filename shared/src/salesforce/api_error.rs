@@ -1,0 +1,160 @@
+//! Salesforce's own errors, in all the forms its APIs give them.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::duplicates::{DuplicateResultWire, DuplicateRuleHit};
+use super::error::Disposition;
+
+/// Longer messages of Salesforce's are cut here: some repeat a whole query.
+pub(super) const MAX_MESSAGE_CHARS: usize = 2_000;
+
+/// Which of the org's limits is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitKind {
+    /// API requests in 24 hours, of the whole org.
+    DailyRequests,
+    /// Long-running requests at the same time: over in seconds.
+    ConcurrentRequests,
+    /// HTTP 429 of Salesforce's edge: over in seconds.
+    RequestRate,
+    /// Bulk query jobs in 24 hours.
+    BulkJobs,
+    /// Bulk query results in 24 hours.
+    BulkResults,
+    /// Data storage: no write succeeds before an admin makes room.
+    Storage,
+}
+
+/// One error of Salesforce's, in its own words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiError {
+    /// Salesforce's code, such as `REQUIRED_FIELD_MISSING`.
+    pub code: String,
+    /// Salesforce's text, or the org admin's for validation rules and triggers.
+    pub message: String,
+    /// The fields it is about, where it says so.
+    pub fields: Vec<String>,
+    /// The duplicate rule's finding, for `DUPLICATES_DETECTED`.
+    pub duplicates: Option<DuplicateRuleHit>,
+}
+
+impl ApiError {
+    /// The column that `INVALID_FIELD` complains of: deleted, or hidden from this user.
+    #[must_use]
+    pub fn missing_column(&self) -> Option<&str> {
+        let (_, rest) = self.message.split_once("No such column '")?;
+        rest.split_once('\'').map(|(column, _)| column)
+    }
+
+    /// What the caller should do about this one error.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self.code.as_str() {
+            // The last two are rows of a collection whose neighbour failed: innocent, and to be sent again without it.
+            "UNABLE_TO_LOCK_ROW"
+            | "SERVER_UNAVAILABLE"
+            | "QUERY_TIMEOUT"
+            | "UNKNOWN_EXCEPTION"
+            | "ALL_OR_NONE_OPERATION_ROLLED_BACK"
+            | "PROCESSING_HALTED" => Disposition::Retry { after: None },
+            _ if self.is_session_error() => Disposition::Reauthorize,
+            _ => match self.limit() {
+                Some(kind) => kind.disposition(None),
+                None => Disposition::Reject,
+            },
+        }
+    }
+
+    pub(super) fn is_session_error(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "INVALID_SESSION_ID"
+                | "InvalidSessionId"
+                | "INVALID_AUTH_HEADER"
+                | "INVALID_JWT_FORMAT"
+        ) && !self.denies_the_app()
+    }
+
+    /// Sessions that are alive but barred from the API: refreshing would loop.
+    pub(super) fn denies_the_app(&self) -> bool {
+        self.message.contains("not valid for use with the REST API")
+            || self.message.contains("Connected app is not attached to Agent")
+    }
+
+    pub(super) fn limit(&self) -> Option<LimitKind> {
+        match self.code.as_str() {
+            "REQUEST_LIMIT_EXCEEDED" if self.message.contains("Concurrent") => {
+                Some(LimitKind::ConcurrentRequests)
+            }
+            "REQUEST_LIMIT_EXCEEDED" => Some(LimitKind::DailyRequests),
+            "LIMIT_EXCEEDED" if self.message.contains("bulk") => {
+                let results = self.message.contains("result size");
+                Some(if results { LimitKind::BulkResults } else { LimitKind::BulkJobs })
+            }
+            "STORAGE_LIMIT_EXCEEDED" => Some(LimitKind::Storage),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl LimitKind {
+    pub(super) fn disposition(self, after: Option<Duration>) -> Disposition {
+        match self {
+            Self::ConcurrentRequests | Self::RequestRate => Disposition::Retry { after },
+            Self::DailyRequests | Self::BulkJobs | Self::BulkResults | Self::Storage => {
+                Disposition::StandBack { after }
+            }
+        }
+    }
+}
+
+/// One error in any of the spellings: REST (`errorCode`), collections (`statusCode`), Bulk (`exceptionCode`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ApiErrorWire {
+    #[serde(alias = "statusCode", alias = "exceptionCode", alias = "error")]
+    error_code: String,
+    #[serde(default, alias = "exceptionMessage", alias = "error_description")]
+    message: Option<String>,
+    #[serde(default)]
+    fields: Option<Vec<String>>,
+    // The first is the spelling that Salesforce really sends.
+    #[serde(default, alias = "duplicateResult")]
+    duplicate_resut: Option<DuplicateResultWire>,
+}
+
+impl From<ApiErrorWire> for ApiError {
+    fn from(wire: ApiErrorWire) -> Self {
+        let message = wire.message.unwrap_or_default();
+        Self {
+            code: wire.error_code,
+            message: message.chars().take(MAX_MESSAGE_CHARS).collect(),
+            fields: wire.fields.unwrap_or_default(),
+            duplicates: wire.duplicate_resut.map(Into::into),
+        }
+    }
+}
+
+/// Reads an array of errors or a bare one.
+pub(super) fn parse_errors(body: &[u8]) -> Option<Vec<ApiError>> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Body {
+        Many(Vec<ApiErrorWire>),
+        One(ApiErrorWire),
+    }
+    Some(match serde_json::from_slice(body).ok()? {
+        Body::Many(errors) => errors.into_iter().map(Into::into).collect(),
+        Body::One(error) => vec![error.into()],
+    })
+}

@@ -1,0 +1,344 @@
+//! What the token endpoint says, and what it means for the grant.
+
+use std::time::Duration;
+
+use super::error::{Disposition, TransportError};
+
+/// Longer descriptions are cut here.
+const MAX_DESCRIPTION_CHARS: usize = 300;
+
+/// At which step of a grant the error came: the same words mean different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantStep {
+    /// The browser came back to the callback with `error` in place of `code`.
+    Authorize,
+    /// A code was exchanged for tokens.
+    Exchange,
+    /// A refresh token was used.
+    Refresh,
+}
+
+/// Why a token response was not taken although it was a success.
+///
+/// The tokens in it are dropped. After a refresh the old ones may be dead as well: see [`OAuthError::is_outcome_unknown`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UntrustedToken {
+    /// Not a token response.
+    #[error("it is not a token response")]
+    Malformed,
+    /// `instance_url` is not a Salesforce host.
+    #[error("its instance_url is not a Salesforce address")]
+    InstanceUrl,
+    /// `id` is not an identity URL on a Salesforce host.
+    #[error("its id is not a Salesforce identity address")]
+    IdentityUrl,
+    /// The identity or the instance belongs to another issuer than the one that was asked.
+    #[error("it comes from another issuer than the one that was asked")]
+    Issuer,
+    /// The signature does not fit the identity and the time.
+    #[error("its signature is wrong")]
+    Signature,
+    /// It grants more than was asked for.
+    #[error("its scope is wider than was asked for")]
+    Scope,
+}
+
+/// Why a call to the token endpoint failed.
+#[derive(Debug, thiserror::Error)]
+pub enum OAuthError {
+    /// Another refresh of the same grant is under way or just ended: read the stored grant again, wait shortly, retry once.
+    #[error("another refresh of this grant is under way")]
+    ConcurrentRefresh,
+    /// The grant is gone: revoked, expired, idle too long, evicted, or its token was used twice. A person must reconnect.
+    #[error("the grant is no longer valid ({code}: {description})")]
+    GrantDead {
+        /// Salesforce's code.
+        code: String,
+        /// Salesforce's text.
+        description: String,
+    },
+    /// The person said no at the approval page.
+    #[error("access was denied at Salesforce ({description})")]
+    Denied {
+        /// Salesforce's text.
+        description: String,
+    },
+    /// The authorization code is wrong, used or expired: start again from the login page.
+    #[error("the authorization code was not accepted ({description})")]
+    CodeRejected {
+        /// Salesforce's text.
+        description: String,
+    },
+    /// The app is not installed in this org; its admin must install it.
+    #[error("the app is not installed in this org ({description})")]
+    AppNotInstalled {
+        /// Salesforce's text.
+        description: String,
+    },
+    /// The org's policy lets only users in whom its admin approved.
+    #[error("the org's admin has not approved this user for the app ({description})")]
+    NotApproved {
+        /// Salesforce's text.
+        description: String,
+    },
+    /// The user is deactivated or frozen.
+    #[error("the user is not active ({description})")]
+    InactiveUser {
+        /// Salesforce's text.
+        description: String,
+    },
+    /// The org is suspended or locked.
+    #[error("the org is not active")]
+    InactiveOrg,
+    /// Our address or the hour is not allowed by the org.
+    #[error("the org does not allow logins from this address or at this hour ({description})")]
+    IpRestricted {
+        /// Salesforce's text.
+        description: String,
+    },
+    /// Our app's credentials, redirect address or request are wrong.
+    #[error("the token endpoint refused the app's request ({code}: {description})")]
+    Misconfigured {
+        /// Salesforce's code.
+        code: String,
+        /// Salesforce's text.
+        description: String,
+    },
+    /// Too many logins of this user.
+    #[error("Salesforce limits the logins of this user")]
+    RateLimited {
+        /// The server's own wish, when it stated one.
+        retry_after: Option<Duration>,
+    },
+    /// No answer, or a page of HTML.
+    #[error("the token endpoint cannot be reached or cannot answer now")]
+    Unavailable {
+        /// The HTTP status, when one came.
+        status: Option<u16>,
+        /// True when the refresh token may have been replaced by one we never saw.
+        outcome_unknown: bool,
+        /// The server's own wish, when it stated one.
+        retry_after: Option<Duration>,
+        /// What the network said.
+        source: Option<TransportError>,
+    },
+    /// A success that must not be trusted.
+    #[error("the token response cannot be trusted: {0}")]
+    Untrusted(UntrustedToken),
+}
+
+impl OAuthError {
+    /// What the caller should do.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::ConcurrentRefresh => Disposition::Retry { after: Some(Duration::from_secs(1)) },
+            Self::Unavailable { retry_after, .. } => Disposition::Retry { after: *retry_after },
+            Self::GrantDead { .. }
+            | Self::Denied { .. }
+            | Self::CodeRejected { .. }
+            | Self::InactiveUser { .. } => Disposition::Reauthorize,
+            Self::RateLimited { retry_after } => Disposition::StandBack { after: *retry_after },
+            Self::InactiveOrg => Disposition::StandBack { after: None },
+            Self::AppNotInstalled { .. }
+            | Self::NotApproved { .. }
+            | Self::IpRestricted { .. }
+            | Self::Misconfigured { .. }
+            | Self::Untrusted(_) => Disposition::Reject,
+        }
+    }
+
+    /// True when a refresh may have been carried out without our seeing its tokens: try once more with the old token after a pause,
+    /// and take `GrantDead` as the end of the grant.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::Unavailable { outcome_unknown, .. } => *outcome_unknown,
+            Self::Untrusted(_) => true,
+            _ => false,
+        }
+    }
+
+    /// True when only a person can help, and trying again by machine would only be counted against us.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.disposition(), Disposition::Reauthorize | Disposition::Reject)
+    }
+
+    pub(super) fn transport(error: TransportError) -> Self {
+        Self::Unavailable {
+            status: None,
+            outcome_unknown: error.was_sent(),
+            retry_after: None,
+            source: Some(error),
+        }
+    }
+
+    /// An answer that is no token and no OAuth error.
+    pub(super) fn unreadable(status: u16, retry_after: Option<Duration>) -> Self {
+        if status == 429 {
+            return Self::RateLimited { retry_after };
+        }
+        // An edge that refuses (4xx) did not reach the token service; anything else may have.
+        let outcome_unknown = !(400..500).contains(&status);
+        Self::Unavailable { status: Some(status), outcome_unknown, retry_after, source: None }
+    }
+
+    /// Reads an OAuth error: the table of Salesforce's token endpoint, and the `error` and `error_description` of a callback.
+    #[must_use]
+    pub fn from_code(step: GrantStep, code: &str, description: &str) -> Self {
+        let lower = description.to_ascii_lowercase();
+        let says = |words: &str| lower.contains(words);
+        let description = || description.chars().take(MAX_DESCRIPTION_CHARS).collect::<String>();
+        let misconfigured =
+            || Self::Misconfigured { code: code.to_owned(), description: description() };
+        match code {
+            _ if code.contains("rate_limit") || says("login rate exceeded") => {
+                Self::RateLimited { retry_after: None }
+            }
+            "access_denied" => Self::Denied { description: description() },
+            "inactive_user" => Self::InactiveUser { description: description() },
+            "inactive_org" => Self::InactiveOrg,
+            _ if says("app must be installed")
+                || code == "OAUTH_APPROVAL_ERROR_GENERIC"
+                || says("cross-org oauth flows are not supported") =>
+            {
+                Self::AppNotInstalled { description: description() }
+            }
+            _ if says("approved this consumer") || says("not admin approved") => {
+                Self::NotApproved { description: description() }
+            }
+            _ if says("ip restricted") || says("invalid login hours") => {
+                Self::IpRestricted { description: description() }
+            }
+            "invalid_grant" if says("inactive user") || says("user is inactive") => {
+                Self::InactiveUser { description: description() }
+            }
+            "invalid_grant" if says("authorization code") => match step {
+                GrantStep::Refresh if says("expired") => Self::ConcurrentRefresh,
+                GrantStep::Refresh => misconfigured(),
+                GrantStep::Authorize | GrantStep::Exchange => {
+                    Self::CodeRejected { description: description() }
+                }
+            },
+            "invalid_grant" if says("code verifier") || says("authentication failure") => {
+                misconfigured()
+            }
+            "invalid_grant" => match step {
+                GrantStep::Refresh => {
+                    Self::GrantDead { code: code.to_owned(), description: description() }
+                }
+                GrantStep::Authorize | GrantStep::Exchange => {
+                    Self::CodeRejected { description: description() }
+                }
+            },
+            _ => misconfigured(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variant(error: &OAuthError) -> &'static str {
+        match error {
+            OAuthError::ConcurrentRefresh => "concurrent",
+            OAuthError::GrantDead { .. } => "dead",
+            OAuthError::CodeRejected { .. } => "code",
+            OAuthError::Denied { .. } => "denied",
+            OAuthError::AppNotInstalled { .. } => "app",
+            OAuthError::NotApproved { .. } => "approval",
+            OAuthError::InactiveUser { .. } => "user",
+            OAuthError::InactiveOrg => "org",
+            OAuthError::IpRestricted { .. } => "ip",
+            OAuthError::Misconfigured { .. } => "config",
+            OAuthError::RateLimited { .. } => "rate",
+            OAuthError::Unavailable { .. } => "unavailable",
+            OAuthError::Untrusted(_) => "untrusted",
+        }
+    }
+
+    #[test]
+    fn every_answer_of_the_token_endpoint_has_its_meaning() {
+        for (code, description, at_exchange, at_refresh) in [
+            ("invalid_grant", "expired access/refresh token", "code", "dead"),
+            ("invalid_grant", "expired authorization code", "code", "concurrent"),
+            ("invalid_grant", "invalid authorization code", "code", "config"),
+            ("invalid_grant", "inactive user", "user", "user"),
+            ("invalid_grant", "user is inactive", "user", "user"),
+            ("invalid_grant", "authentication failure", "config", "config"),
+            ("invalid_grant", "ip restricted", "ip", "ip"),
+            ("invalid_grant", "ip restricted or invalid login hours", "ip", "ip"),
+            ("invalid_grant", "user hasn't approved this consumer", "approval", "approval"),
+            ("invalid_grant", "invalid code verifier", "config", "config"),
+            (
+                "invalid_app_access",
+                "user is not admin approved to access this app",
+                "approval",
+                "approval",
+            ),
+            ("inactive_user", "user is inactive", "user", "user"),
+            ("inactive_org", "organization is inactive", "org", "org"),
+            ("invalid_client_id", "client identifier invalid", "config", "config"),
+            ("invalid_client", "invalid client credentials", "config", "config"),
+            ("invalid_client", "app must be installed into org", "app", "app"),
+            (
+                "invalid_client",
+                "Cross-org OAuth flows are not supported for this external client app",
+                "app",
+                "app",
+            ),
+            ("invalid_request", "missing parameter", "config", "config"),
+            ("unsupported_grant_type", "grant type not supported", "config", "config"),
+            ("redirect_uri_mismatch", "redirect_uri must match configuration", "config", "config"),
+            ("rate_limit_exceeded", "login rate exceeded", "rate", "rate"),
+            ("invalid_grant", "login rate exceeded", "rate", "rate"),
+        ] {
+            let exchange = OAuthError::from_code(GrantStep::Exchange, code, description);
+            assert_eq!(variant(&exchange), at_exchange, "{code}: {description}");
+            let refresh = OAuthError::from_code(GrantStep::Refresh, code, description);
+            assert_eq!(variant(&refresh), at_refresh, "{code}: {description}");
+        }
+    }
+
+    #[test]
+    fn a_callback_that_brings_an_error_has_its_meaning() {
+        for (code, description, expected) in [
+            ("access_denied", "end-user denied authorization", "denied"),
+            ("invalid_client", "app must be installed into org", "app"),
+            (
+                "OAUTH_APPROVAL_ERROR_GENERIC",
+                "An unexpected error has occurred during authentication",
+                "app",
+            ),
+            ("invalid_scope", "the requested scope is not allowed", "config"),
+        ] {
+            let error = OAuthError::from_code(GrantStep::Authorize, code, description);
+            assert_eq!(variant(&error), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn only_an_answer_from_beyond_the_edge_leaves_the_outcome_open() {
+        for (status, unknown) in
+            [(200, true), (302, true), (500, true), (503, true), (420, false), (400, false)]
+        {
+            assert_eq!(
+                OAuthError::unreadable(status, None).is_outcome_unknown(),
+                unknown,
+                "{status}"
+            );
+        }
+        assert!(matches!(OAuthError::unreadable(429, None), OAuthError::RateLimited { .. }));
+    }
+
+    #[test]
+    fn a_dead_grant_is_terminal_and_a_concurrent_refresh_is_not() {
+        let of =
+            |description| OAuthError::from_code(GrantStep::Refresh, "invalid_grant", description);
+        assert!(of("expired access/refresh token").is_terminal());
+        assert!(!of("expired authorization code").is_terminal());
+        assert_eq!(of("expired access/refresh token").disposition(), Disposition::Reauthorize);
+    }
+}

@@ -1,0 +1,146 @@
+//! Sealing: AES-256-GCM under a generation's data key, with the item's place as associated data.
+//!
+//! A sealed text opens only where it was sealed for, and never again once the data key is gone.
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Key, Nonce};
+use flate2::Compression;
+use flate2::read::{DeflateDecoder, DeflateEncoder};
+use std::fmt;
+use std::io::Read;
+use zeroize::Zeroizing;
+
+use crate::ports::Entropy;
+
+/// The form of sealed texts: version, nonce, ciphertext with its tag.
+const VERSION: u8 = 1;
+const NONCE_LEN: usize = 12;
+
+/// No body grows beyond this when opened; a page of records stays far below.
+const MAX_OPENED: u64 = 512 << 20;
+
+/// Why a sealed text did not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// Altered, sealed under another key, or sealed for another place.
+    #[error("the sealed text does not open here: it was altered, moved, or its key is gone")]
+    Unopenable,
+    /// Not a sealed text of a form that this code knows.
+    #[error("not a sealed text of a known version")]
+    UnknownVersion,
+    /// What was sealed does not decompress.
+    #[error("the sealed text holds no valid compressed data")]
+    Corrupt,
+}
+
+/// Seals and opens under one data key.
+#[derive(Clone)]
+pub struct Sealer {
+    cipher: Aes256Gcm,
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer([redacted])")
+    }
+}
+
+impl Sealer {
+    /// A sealer under this data key.
+    #[must_use]
+    pub fn new(key: &Zeroizing<[u8; 32]>) -> Self {
+        Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(**key)) }
+    }
+
+    /// Compresses and seals `plain` for `place`, the key of the item or object that will hold it.
+    pub fn seal(
+        &self,
+        place: &str,
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, SealError> {
+        let mut packed = Vec::with_capacity(plain.len() / 2);
+        DeflateEncoder::new(plain, Compression::fast())
+            .read_to_end(&mut packed)
+            .map_err(|_| SealError::Corrupt)?;
+        let mut nonce = [0; NONCE_LEN];
+        entropy.fill(&mut nonce);
+        let sealed = self
+            .cipher
+            .encrypt(&Nonce::from(nonce), Payload { msg: &packed, aad: place.as_bytes() })
+            .map_err(|_| SealError::Unopenable)?;
+        let mut out = Vec::with_capacity(1 + NONCE_LEN + sealed.len());
+        out.push(VERSION);
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(&sealed);
+        Ok(out)
+    }
+
+    /// Opens what was sealed for `place`.
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (&VERSION, rest) = sealed.split_first().ok_or(SealError::UnknownVersion)? else {
+            return Err(SealError::UnknownVersion);
+        };
+        let (nonce, text) =
+            rest.split_first_chunk::<NONCE_LEN>().ok_or(SealError::UnknownVersion)?;
+        let packed = self
+            .cipher
+            .decrypt(&Nonce::from(*nonce), Payload { msg: text, aad: place.as_bytes() })
+            .map_err(|_| SealError::Unopenable)?;
+        let mut plain = Vec::with_capacity(packed.len() * 3);
+        DeflateDecoder::new(packed.as_slice())
+            .take(MAX_OPENED)
+            .read_to_end(&mut plain)
+            .map_err(|_| SealError::Corrupt)?;
+        Ok(plain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(std::sync::atomic::AtomicU8);
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        }
+    }
+
+    fn sealer(byte: u8) -> Sealer {
+        Sealer::new(&Zeroizing::new([byte; 32]))
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place() {
+        let entropy = Counting(0.into());
+        let sealed = sealer(1).seal("a#1", b"hello", &entropy).unwrap();
+        assert_eq!(sealer(1).open("a#1", &sealed).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_sealed_text_moved_to_another_place_does_not_open() {
+        let sealed = sealer(1).seal("a#1", b"hello", &Counting(0.into())).unwrap();
+        assert_eq!(sealer(1).open("a#2", &sealed), Err(SealError::Unopenable));
+        assert_eq!(sealer(2).open("a#1", &sealed), Err(SealError::Unopenable));
+    }
+
+    #[test]
+    fn an_altered_text_does_not_open_whatever_byte_is_altered() {
+        let sealed = sealer(1).seal("a#1", b"hello", &Counting(0.into())).unwrap();
+        for i in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[i] ^= 1;
+            assert!(sealer(1).open("a#1", &altered).is_err(), "byte {i}");
+            assert!(sealer(1).open("a#1", &sealed[..i]).is_err(), "cut at {i}");
+        }
+    }
+
+    #[test]
+    fn the_same_text_is_sealed_differently_each_time() {
+        let entropy = Counting(0.into());
+        let one = sealer(1).seal("a#1", b"hello", &entropy).unwrap();
+        let two = sealer(1).seal("a#1", b"hello", &entropy).unwrap();
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,477 @@
+//! The key design, whole. Stored keys outlive the code: a change here is a data migration, and a
+//! snapshot test pins every form.
+//!
+//! | item | pk | sk |
+//! |---|---|---|
+//! | tenant | `TEN#t` | `TENANT` |
+//! | seat | `TEN#t` | `SEAT#seat` |
+//! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
+//! | connection, settings, generations given out | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `GENERATIONS` |
+//! | live connections | `LIVE` | `t#env` |
+//! | pending authorization | `STATE#hash` | `STATE` |
+//! | due item | `DUE#nn` | `time#owner#hash` |
+//! | directory | `DIRECTORY` | `CURRENT`, `VERSION#v`, `VERSION#v#…` |
+//! | everything of a generation | `GEN#t#env#g#kind#bucket` | by kind, see [`Kind`] |
+//!
+//! Every kind is dealt to the buckets that the connection item fixes, so that no tenant makes a hot
+//! partition, and a purge is a set of queries over [`Kind::ALL`], never a scan.
+
+use jiff::Timestamp;
+use matching::EntityKind;
+
+use crate::domain::{
+    ActivityId, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId, SObject,
+    Scope, SeatId, TenantEnvironment, TenantId,
+};
+use crate::ports::Key;
+
+/// How many partitions hold the due items of all tenants. A tenant's are all in one of them.
+pub const DUE_PARTITIONS: u32 = 16;
+
+/// What a partition of a generation holds. A new kind is purged because it is in [`Kind::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Runs, each object's progress, its pages, the leases: bucket 0 only.
+    Run,
+    /// CRM records, by record id: `object#id`.
+    Record,
+    /// From a parent record to its children, by parent id: `parent#relation#child`.
+    Edge,
+    /// A record's candidates and its match, by record id: `object#id`.
+    Candidates,
+    /// An entity's bidders and its match, by entity id: `object#entity`.
+    Entity,
+    /// Match runs and their batches: bucket 0 only.
+    MatchRun,
+    /// What was saved for a seat, by seat: `seat#list#entity`.
+    Saved,
+    /// Activities, by activity id; lanes, by record id.
+    Activity,
+    /// Grants: `admin`, and one per seat, sealed.
+    Grant,
+}
+
+impl Kind {
+    /// Every kind; purge walks them all.
+    pub const ALL: [Self; 9] = [
+        Self::Run,
+        Self::Record,
+        Self::Edge,
+        Self::Candidates,
+        Self::Entity,
+        Self::MatchRun,
+        Self::Saved,
+        Self::Activity,
+        Self::Grant,
+    ];
+
+    /// The name in keys and in a purge certificate.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "RUN",
+            Self::Record => "REC",
+            Self::Edge => "EDGE",
+            Self::Candidates => "CAND",
+            Self::Entity => "ENT",
+            Self::MatchRun => "MRUN",
+            Self::Saved => "SAVE",
+            Self::Activity => "ACT",
+            Self::Grant => "GRANT",
+        }
+    }
+}
+
+/// A relation that edges follow from parent to child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Relation {
+    /// Account → its contacts.
+    AccountContact,
+    /// Account → its opportunities.
+    AccountOpportunity,
+    /// Account → its team members.
+    AccountTeamMember,
+    /// Opportunity → its contact roles.
+    OpportunityRole,
+    /// Contact → its contact roles.
+    ContactRole,
+    /// CRM user → the opportunities they own.
+    OwnerOpportunity,
+    /// CRM user → the accounts they own.
+    OwnerAccount,
+}
+
+impl Relation {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountContact => "contact",
+            Self::AccountOpportunity => "opportunity",
+            Self::AccountTeamMember => "team",
+            Self::OpportunityRole => "role",
+            Self::ContactRole => "contact-role",
+            Self::OwnerOpportunity => "owned-opportunity",
+            Self::OwnerAccount => "owned-account",
+        }
+    }
+}
+
+/// The keys of one generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GenerationKeys {
+    scope: Scope,
+    buckets: u32,
+}
+
+impl GenerationKeys {
+    /// Keys for a generation whose connection item fixed `buckets`.
+    #[must_use]
+    pub fn new(scope: Scope, buckets: u32) -> Self {
+        Self { scope, buckets: buckets.max(1) }
+    }
+
+    /// Whose keys these are.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// How many buckets each kind has.
+    #[must_use]
+    pub fn buckets(&self) -> u32 {
+        self.buckets
+    }
+
+    /// The bucket of an id: a hash, since ids of one kind are close to each other.
+    #[must_use]
+    pub fn bucket(&self, id: &str) -> u32 {
+        spread(id, self.buckets)
+    }
+
+    /// The partition of a kind's bucket.
+    #[must_use]
+    pub fn partition(&self, kind: Kind, bucket: u32) -> String {
+        let Scope { tenant, environment, generation } = self.scope;
+        format!("GEN#{tenant}#{environment}#{generation}#{}#{bucket}", kind.as_str())
+    }
+
+    /// Every partition of the generation.
+    pub fn partitions(self) -> impl Iterator<Item = (Kind, String)> {
+        Kind::ALL
+            .into_iter()
+            .flat_map(move |kind| (0..self.buckets).map(move |b| (kind, self.partition(kind, b))))
+    }
+
+    fn by(&self, kind: Kind, id: &str, sk: String) -> Key {
+        Key::new(self.partition(kind, self.bucket(id)), sk)
+    }
+
+    fn single(&self, kind: Kind, sk: String) -> Key {
+        Key::new(self.partition(kind, 0), sk)
+    }
+
+    /// The run under way, and the lease on it.
+    #[must_use]
+    pub fn active_run(&self) -> Key {
+        self.single(Kind::Run, "ACTIVE".to_owned())
+    }
+
+    /// The marker that a scheduled slot's run was started once, and the next slot planned.
+    #[must_use]
+    pub fn slot(&self, run: ImportRunId) -> Key {
+        self.single(Kind::Run, format!("SLOT#{run}"))
+    }
+
+    /// An object's watermark.
+    #[must_use]
+    pub fn watermark(&self, object: SObject) -> Key {
+        self.single(Kind::Run, format!("WATERMARK#{object}"))
+    }
+
+    /// The org's pipeline stages.
+    #[must_use]
+    pub fn pipeline(&self) -> Key {
+        self.single(Kind::Run, "PIPELINE".to_owned())
+    }
+
+    /// An import run.
+    #[must_use]
+    pub fn run(&self, run: ImportRunId) -> Key {
+        self.single(Kind::Run, format!("RUN#{run}"))
+    }
+
+    /// The import runs, newest last: partition and prefix.
+    #[must_use]
+    pub fn runs(&self) -> (String, String) {
+        (self.partition(Kind::Run, 0), "RUN#".to_owned())
+    }
+
+    /// One object's progress in a run.
+    #[must_use]
+    pub fn object_import(&self, run: ImportRunId, object: SObject) -> Key {
+        self.single(Kind::Run, format!("OBJECT#{run}#{object}"))
+    }
+
+    /// The progress of every object of a run: partition and prefix.
+    #[must_use]
+    pub fn object_imports(&self, run: ImportRunId) -> (String, String) {
+        (self.partition(Kind::Run, 0), format!("OBJECT#{run}#"))
+    }
+
+    /// The lease that lets one settlement at a time work on a generation's matches.
+    #[must_use]
+    pub fn settle_lease(&self) -> Key {
+        self.single(Kind::MatchRun, "LEASE".to_owned())
+    }
+
+    /// A CRM record.
+    #[must_use]
+    pub fn record(&self, object: SObject, id: &str) -> Key {
+        self.by(Kind::Record, id, format!("{object}#{id}"))
+    }
+
+    /// A bucket's records of one object: partition and prefix.
+    #[must_use]
+    pub fn records(&self, object: SObject, bucket: u32) -> (String, String) {
+        (self.partition(Kind::Record, bucket), format!("{object}#"))
+    }
+
+    /// An edge.
+    #[must_use]
+    pub fn edge(&self, parent: &str, relation: Relation, child: &str) -> Key {
+        self.by(Kind::Edge, parent, format!("{parent}#{}#{child}", relation.as_str()))
+    }
+
+    /// A parent's edges of one relation: partition and prefix.
+    #[must_use]
+    pub fn edges(&self, parent: &str, relation: Relation) -> (String, String) {
+        (
+            self.partition(Kind::Edge, self.bucket(parent)),
+            format!("{parent}#{}#", relation.as_str()),
+        )
+    }
+
+    /// A record's candidates and match.
+    #[must_use]
+    pub fn candidates(&self, object: SObject, id: &str) -> Key {
+        self.by(Kind::Candidates, id, format!("{object}#{id}"))
+    }
+
+    /// A bucket's candidates of one object: partition and prefix.
+    #[must_use]
+    pub fn all_candidates(&self, object: SObject, bucket: u32) -> (String, String) {
+        (self.partition(Kind::Candidates, bucket), format!("{object}#"))
+    }
+
+    /// An entity's bidders and match among the records of one object.
+    #[must_use]
+    pub fn entity(&self, object: SObject, entity: &str) -> Key {
+        self.by(Kind::Entity, entity, format!("{object}#{entity}"))
+    }
+
+    /// A match run.
+    #[must_use]
+    pub fn match_run(&self, run: MatchRunId) -> Key {
+        self.single(Kind::MatchRun, format!("RUN#{run}"))
+    }
+
+    /// The match runs: partition and prefix.
+    #[must_use]
+    pub fn match_runs(&self) -> (String, String) {
+        (self.partition(Kind::MatchRun, 0), "RUN#".to_owned())
+    }
+
+    /// A batch of a match run.
+    #[must_use]
+    pub fn batch(&self, run: MatchRunId, batch: u32) -> Key {
+        self.single(Kind::MatchRun, format!("BATCH#{run}#{batch:08}"))
+    }
+
+    /// The marker that a batch was scored against a shard.
+    #[must_use]
+    pub fn scored(&self, run: MatchRunId, batch: u32, shard: u32) -> Key {
+        self.single(Kind::MatchRun, format!("SCORED#{run}#{batch:08}#{shard:05}"))
+    }
+
+    /// What was saved for a seat.
+    #[must_use]
+    pub fn saved(&self, seat: SeatId, list: &str, entity: &str) -> Key {
+        self.by(Kind::Saved, &seat.to_string(), format!("{seat}#{list}#{entity}"))
+    }
+
+    /// A seat's list: partition and prefix.
+    #[must_use]
+    pub fn saved_list(&self, seat: SeatId, list: &str) -> (String, String) {
+        let id = seat.to_string();
+        (self.partition(Kind::Saved, self.bucket(&id)), format!("{seat}#{list}#"))
+    }
+
+    /// An activity.
+    #[must_use]
+    pub fn activity(&self, activity: ActivityId) -> Key {
+        self.by(Kind::Activity, &activity.to_string(), format!("ACT#{activity}"))
+    }
+
+    /// The lane that keeps the order of the activities about one record.
+    #[must_use]
+    pub fn lane(&self, record: &str) -> Key {
+        self.by(Kind::Activity, record, format!("LANE#{record}"))
+    }
+
+    /// The state of the connection's own grant.
+    #[must_use]
+    pub fn admin_grant(&self) -> Key {
+        self.single(Kind::Grant, "ADMIN".to_owned())
+    }
+
+    /// A seat's grant.
+    #[must_use]
+    pub fn seat_grant(&self, seat: SeatId) -> Key {
+        self.single(Kind::Grant, format!("SEAT#{seat}"))
+    }
+
+    /// All seats' grants: partition and prefix.
+    #[must_use]
+    pub fn seat_grants(&self) -> (String, String) {
+        (self.partition(Kind::Grant, 0), "SEAT#".to_owned())
+    }
+}
+
+/// A tenant.
+#[must_use]
+pub fn tenant(tenant: TenantId) -> Key {
+    Key::new(format!("TEN#{tenant}"), "TENANT".to_owned())
+}
+
+/// A seat.
+#[must_use]
+pub fn seat(tenant: TenantId, seat: SeatId) -> Key {
+    Key::new(format!("TEN#{tenant}"), format!("SEAT#{seat}"))
+}
+
+/// A tenant's seats: partition and prefix.
+#[must_use]
+pub fn seats(tenant: TenantId) -> (String, String) {
+    (format!("TEN#{tenant}"), "SEAT#".to_owned())
+}
+
+/// A generation's purge; it outlives the generation.
+#[must_use]
+pub fn purge(scope: Scope) -> Key {
+    let Scope { tenant, environment, generation } = scope;
+    Key::new(format!("TEN#{tenant}"), format!("PURGE#{environment}#{}", padded(generation)))
+}
+
+/// Generations sort as numbers.
+fn padded(generation: Generation) -> String {
+    format!("{:08}", generation.0)
+}
+
+/// A connection.
+#[must_use]
+pub fn connection(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "CONNECTION".to_owned())
+}
+
+/// Which generations were given out.
+#[must_use]
+pub fn generations(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "GENERATIONS".to_owned())
+}
+
+/// The settings of an environment.
+#[must_use]
+pub fn settings(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "SETTINGS".to_owned())
+}
+
+fn environment_partition(at: TenantEnvironment) -> String {
+    let TenantEnvironment { tenant, environment } = at;
+    format!("ENV#{tenant}#{environment}")
+}
+
+/// The entry of a connection in the list of live ones, which a new directory version walks.
+#[must_use]
+pub fn live(tenant: TenantId, environment: Environment) -> Key {
+    Key::new(LIVE.to_owned(), format!("{tenant}#{environment}"))
+}
+
+/// The partition of the list of live connections.
+pub const LIVE: &str = "LIVE";
+
+/// A pending authorization, by the hash of its state.
+#[must_use]
+pub fn authorization(state_hash: &str) -> Key {
+    Key::new(format!("STATE#{state_hash}"), "STATE".to_owned())
+}
+
+/// The partition of the due items whose owner (a tenant, or `directory`) is `owner`.
+#[must_use]
+pub fn due_partition(owner: &str) -> String {
+    due_partition_at(spread(owner, DUE_PARTITIONS))
+}
+
+/// The due partition of a number below [`DUE_PARTITIONS`].
+#[must_use]
+pub fn due_partition_at(partition: u32) -> String {
+    format!("DUE#{partition:02}")
+}
+
+/// A due item: they sort by time.
+#[must_use]
+pub fn due(owner: &str, at: Timestamp, path: &str, identity: &str) -> Key {
+    Key::new(due_partition(owner), format!("{}#{path}#{identity}", time(at)))
+}
+
+/// A due item by the sort key that a message carries.
+#[must_use]
+pub fn due_by_sort_key(owner: &str, sk: String) -> Key {
+    Key::new(due_partition(owner), sk)
+}
+
+/// The sort key up to which due items are due at `at`.
+#[must_use]
+pub fn due_until(at: Timestamp) -> String {
+    format!("{}$", time(at)) // '$' follows '#': every key of that second is included
+}
+
+/// Whole seconds, of one width, so that text order is time order.
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The partition of the directory's versions.
+pub const DIRECTORY: &str = "DIRECTORY";
+
+/// Which directory version is current.
+#[must_use]
+pub fn directory_current() -> Key {
+    Key::new(DIRECTORY.to_owned(), "CURRENT".to_owned())
+}
+
+/// A directory version.
+#[must_use]
+pub fn directory_version(version: DirectoryVersionId) -> Key {
+    Key::new(DIRECTORY.to_owned(), format!("VERSION#{version}"))
+}
+
+/// The marker that a shard of a version was built.
+#[must_use]
+pub fn directory_built(version: DirectoryVersionId, kind: EntityKind, shard: u32) -> Key {
+    Key::new(DIRECTORY.to_owned(), format!("BUILT#{version}#{}#{shard:05}", entity_kind(kind)))
+}
+
+/// The name of an entity kind in keys and paths.
+#[must_use]
+pub fn entity_kind(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Person => "people",
+        EntityKind::Company => "companies",
+    }
+}
+
+/// Deals an id to one of `n` places, evenly and for good.
+fn spread(id: &str, n: u32) -> u32 {
+    let hash = blake3::hash(id.as_bytes());
+    let head = hash.as_bytes().first_chunk().copied().unwrap_or_default();
+    u32::from_le_bytes(head) % n
+}

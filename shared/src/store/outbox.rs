@@ -1,0 +1,181 @@
+//! Work that must happen: a durable next step is written in the same transaction as the state that
+//! calls for it, and sent at once; whatever was not sent, or was lost, the minute tick sends again.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{documents, keys};
+use crate::domain::{Envelope, Message};
+use crate::ports::{Change, Condition, Key, Outcome, PortError, Ports, QueueMessage, Range, Write};
+
+/// How long after its time a due item is left to the fast path before the tick sends it again.
+/// Longer than any function's timeout would be safest and slowest; a second delivery is harmless,
+/// so this only bounds wasted work.
+const GRACE: SignedDuration = SignedDuration::from_secs(120);
+
+/// The longest delay that a queue can hold a message for; later work waits as a due item alone.
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// How many due items one tick takes from each partition.
+const TICK_LIMIT: usize = 500;
+
+/// A step that follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// The work.
+    pub message: Message,
+    /// How long it waits.
+    pub delay: Duration,
+}
+
+impl Next {
+    /// A step to take at once.
+    #[must_use]
+    pub fn now(message: Message) -> Self {
+        Self { message, delay: Duration::ZERO }
+    }
+
+    /// A step to take after `delay`.
+    #[must_use]
+    pub fn after(delay: Duration, message: Message) -> Self {
+        Self { message, delay }
+    }
+}
+
+/// A due item as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Due {
+    message: Message,
+    /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
+    sent_at: i64,
+}
+
+/// Commits states together with the steps that follow from them.
+#[derive(Clone)]
+pub struct Outbox {
+    ports: Ports,
+}
+
+impl Outbox {
+    /// An outbox over these ports.
+    #[must_use]
+    pub fn new(ports: Ports) -> Self {
+        Self { ports }
+    }
+
+    /// Does `writes` and records `next` in one transaction, then sends `next`. When a condition
+    /// does not hold nothing is done and nothing is sent. A failure to send is no failure: the tick
+    /// will send.
+    pub async fn commit(
+        &self,
+        mut writes: Vec<Write>,
+        next: Vec<Next>,
+    ) -> Result<Outcome, PortError> {
+        let mut messages = Vec::with_capacity(next.len());
+        for step in next {
+            let (write, message) = self.due(step)?;
+            writes.push(write);
+            messages.extend(message);
+        }
+        let outcome = match <[Write; 1]>::try_from(writes) {
+            Ok([single]) => self.ports.table.write(single).await?,
+            Err(many) => self.ports.table.transact(many).await?,
+        };
+        if outcome.is_done() && !messages.is_empty() {
+            if let Err(error) = self.ports.queues.send(messages).await {
+                tracing::warn!(error = %error, "sending failed, the tick will send");
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn due(&self, next: Next) -> Result<(Write, Option<QueueMessage>), PortError> {
+        let Next { message, delay } = next;
+        let owner = message.group();
+        let path = message.scope().map_or_else(|| owner.clone(), |scope| scope.to_string());
+        let delay_signed = SignedDuration::try_from(delay)
+            .map_err(|error| PortError::reject("plan a step", error))?;
+        // Beyond the queue's longest delay, only the due item waits: it must not wait a grace too.
+        let held_by_queue = delay <= LONGEST_DELAY;
+        let at = self.ports.clock.now()
+            + if held_by_queue { delay_signed + GRACE } else { delay_signed };
+        let identity = format!("{:032x}", self.ports.entropy.bits());
+        let key = keys::due(&owner, at, &path, &identity);
+        let sk = key.sk().to_owned();
+        let due = Due { message, sent_at: 0 };
+        let write = documents::put(key, &due, Condition::Always)?;
+        let message =
+            held_by_queue.then(|| queue_message(due.message, Some(sk), 0, delay)).transpose()?;
+        Ok((write, message))
+    }
+
+    /// Sends an envelope again after `delay`, one hop further; its due item stays behind it.
+    pub async fn put_off(&self, envelope: Envelope, delay: Duration) -> Result<(), PortError> {
+        let message =
+            queue_message(envelope.message, envelope.due, envelope.hops.saturating_add(1), delay)?;
+        self.ports.queues.send(vec![message]).await
+    }
+
+    /// Forgets the due item behind a message whose work is done.
+    pub async fn finish(&self, envelope: &Envelope) -> Result<(), PortError> {
+        let Some(sk) = &envelope.due else { return Ok(()) };
+        let key = keys::due_by_sort_key(&envelope.message.group(), sk.clone());
+        let _ = self.ports.table.write(documents::delete(key)).await?;
+        Ok(())
+    }
+
+    /// Sends what is due and was not sent within the grace; says how many messages that were.
+    pub async fn tick(&self) -> Result<u64, PortError> {
+        let now = self.ports.clock.now();
+        let mut sent = 0;
+        for partition in 0..keys::DUE_PARTITIONS {
+            sent += self.tick_partition(&keys::due_partition_at(partition), now).await?;
+        }
+        Ok(sent)
+    }
+
+    async fn tick_partition(&self, pk: &str, now: Timestamp) -> Result<u64, PortError> {
+        let until = Range::UpTo(keys::due_until(now));
+        let page = self.ports.table.query(pk, &until, None, TICK_LIMIT).await?;
+        let mut sent = 0;
+        for item in page.items {
+            let key = item.key.clone();
+            let due: Due = documents::typed(item)?;
+            if due.sent_at + GRACE.as_secs() > now.as_second() {
+                continue;
+            }
+            let message = queue_message(due.message, Some(key.sk().to_owned()), 0, Duration::ZERO)?;
+            self.ports.queues.send(vec![message]).await?;
+            self.note_sent(key, now).await?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+
+    async fn note_sent(&self, key: Key, now: Timestamp) -> Result<(), PortError> {
+        // The work may be done by now; its item must not come back.
+        let write = Write::Update {
+            key,
+            changes: vec![Change::Set("sent_at", json!(now.as_second()))],
+            when: Condition::Exists,
+        };
+        let _ = self.ports.table.write(write).await?;
+        Ok(())
+    }
+}
+
+fn queue_message(
+    message: Message,
+    due: Option<String>,
+    hops: u32,
+    delay: Duration,
+) -> Result<QueueMessage, PortError> {
+    let queue = message.queue();
+    let group = message.group();
+    let body = serde_json::to_string(&Envelope { v: 1, due, hops, message })
+        .map_err(|error| PortError::reject("write a message", error))?;
+    Ok(QueueMessage { queue, body, group, delay: delay.min(LONGEST_DELAY) })
+}

@@ -1,0 +1,341 @@
+//! CRM records: sealed bodies, conditional puts, and the edges that lead to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::documents;
+use super::keys::{GenerationKeys, Relation};
+use crate::domain::{
+    Counts, Fields, ImportRunId, Record, RecordChange, RecordHead, SObject, supersedes,
+};
+use crate::ports::{Condition, Item, Key, PortError, Ports, Write};
+use crate::seal::Sealer;
+
+/// How many records are read and compared at once.
+const CHUNK: usize = 100;
+
+/// How many conditional puts are under way at once.
+const CONCURRENT_PUTS: usize = 16;
+
+/// A body larger than this is refused and counted: an item holds 400 KB, and keys, digest and
+/// sealing need room (design 8).
+const MAX_BODY: usize = 300 * 1024;
+
+/// The records of one generation.
+#[derive(Clone)]
+pub struct Records {
+    ports: Ports,
+    keys: GenerationKeys,
+    sealer: Sealer,
+}
+
+/// What landing some rows did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordWrite {
+    /// How many rows of each outcome.
+    pub counts: Counts,
+    /// The records that this run changed.
+    pub changed: Vec<String>,
+}
+
+/// What is to be done about one row.
+enum Plan {
+    /// Nothing: it is stored so already.
+    Keep,
+    /// Nothing now: this very run has stored it so before it was interrupted.
+    KeptByThisRun(RecordChange),
+    Store(RecordChange),
+}
+
+impl Records {
+    /// The records under these keys, sealed with this key.
+    #[must_use]
+    pub fn new(ports: Ports, keys: GenerationKeys, sealer: Sealer) -> Self {
+        Self { ports, keys, sealer }
+    }
+
+    /// Stores what `run` read, row by row, skipping what is stored so already. Landing the same
+    /// rows again changes nothing and counts the same.
+    pub async fn land(
+        &self,
+        run: ImportRunId,
+        rows: Vec<Record>,
+    ) -> Result<RecordWrite, PortError> {
+        let mut done = RecordWrite::default();
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let chunk: Vec<Record> = rows.by_ref().take(CHUNK).collect();
+            self.land_chunk(run, chunk, &mut done).await?;
+        }
+        Ok(done)
+    }
+
+    async fn land_chunk(
+        &self,
+        run: ImportRunId,
+        chunk: Vec<Record>,
+        done: &mut RecordWrite,
+    ) -> Result<(), PortError> {
+        let stored = self.items(chunk.iter().map(|r| (r.object, r.id.as_str()))).await?;
+        let mut edges = Vec::new();
+        let mut stale = Vec::new();
+        let mut puts = Vec::new();
+        for record in chunk {
+            let key = self.keys.record(record.object, &record.id);
+            let old = stored.get(&key);
+            let head = old.map(|item| documents::typed::<RecordHead>(item.clone())).transpose()?;
+            match plan(run, &record, head.as_ref()) {
+                Plan::Keep => done.counts.unchanged += u64::from(!record.is_deleted()),
+                Plan::KeptByThisRun(change) => note(done, change, record.id),
+                Plan::Store(change) => {
+                    let before = self.edges_before(old)?;
+                    let after = edges_of(&record);
+                    edges.extend(after.difference(&before).map(|e| self.edge(e, &record.id)));
+                    stale.extend(before.difference(&after).map(|e| self.edge(e, &record.id)));
+                    match self.put(run, &record, change)? {
+                        Some(write) => puts.push((change, record.id, write)),
+                        None => done.counts.failed += 1,
+                    }
+                }
+            }
+        }
+        // Edges first: a reader checks an edge against its record, so one too many is harmless and
+        // one too few is a loss.
+        let edges = edges.into_iter().map(|key| documents::item(key, &json!({})));
+        self.ports.table.put_many(edges.collect::<Result<_, _>>()?).await?;
+        for (change, id, written) in self.put_all(puts).await? {
+            if written {
+                note(done, change, id);
+            } else {
+                // A newer state arrived between our read and our write.
+                done.counts.unchanged += 1;
+            }
+        }
+        self.ports.table.delete_many(&stale).await
+    }
+
+    async fn put_all(
+        &self,
+        puts: Vec<(RecordChange, String, Write)>,
+    ) -> Result<Vec<(RecordChange, String, bool)>, PortError> {
+        stream::iter(puts)
+            .map(|(change, id, write)| async move {
+                let outcome = self.ports.table.write(write).await?;
+                Ok((change, id, outcome.is_done()))
+            })
+            .buffered(CONCURRENT_PUTS)
+            .try_collect()
+            .await
+    }
+
+    /// The conditional put of a record; none when its body is too large to keep.
+    fn put(
+        &self,
+        run: ImportRunId,
+        record: &Record,
+        change: RecordChange,
+    ) -> Result<Option<Write>, PortError> {
+        let key = self.keys.record(record.object, &record.id);
+        let stamp = record.stamp.as_millisecond();
+        let digest = record.fields.digest();
+        let head = RecordHead {
+            object: record.object,
+            id: record.id.clone(),
+            stamp,
+            digest: digest.clone(),
+            run,
+            change,
+        };
+        let mut item = documents::item(key.clone(), &head)?;
+        if change != RecordChange::Deleted {
+            let plain = serde_json::to_vec(&record.fields)
+                .map_err(|error| PortError::reject("write a record", error))?;
+            let body = self
+                .sealer
+                .seal(&place(&key), &plain, &*self.ports.entropy)
+                .map_err(|error| PortError::reject("seal a record", error))?;
+            if body.len() > MAX_BODY {
+                return Ok(None);
+            }
+            item.body = Some(body);
+        }
+        let when = Condition::Any(vec![
+            Condition::Absent,
+            Condition::Lt("stamp", json!(stamp)),
+            Condition::All(vec![
+                Condition::Eq("stamp", json!(stamp)),
+                Condition::Ne("digest", json!(digest)),
+            ]),
+        ]);
+        Ok(Some(Write::Put { item, when }))
+    }
+
+    /// The records of one object that exist among `ids` and are not deleted.
+    pub async fn get(&self, object: SObject, ids: &[String]) -> Result<Vec<Record>, PortError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let items = self.items(chunk.iter().map(|id| (object, id.as_str()))).await?;
+            for item in items.into_values() {
+                found.extend(self.open(item)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is known of those of `ids` that were ever stored, deleted ones included.
+    pub async fn heads(
+        &self,
+        object: SObject,
+        ids: &[String],
+    ) -> Result<Vec<RecordHead>, PortError> {
+        let mut heads = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let items = self.items(chunk.iter().map(|id| (object, id.as_str()))).await?;
+            for item in items.into_values() {
+                heads.push(documents::typed(item)?);
+            }
+        }
+        Ok(heads)
+    }
+
+    /// One record, unless it is unknown or deleted.
+    pub async fn one(&self, object: SObject, id: &str) -> Result<Option<Record>, PortError> {
+        Ok(self.get(object, &[id.to_owned()]).await?.pop())
+    }
+
+    /// One page of a bucket's live records of an object, with the place to go on.
+    pub async fn page(
+        &self,
+        object: SObject,
+        bucket: u32,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Record>, Option<String>), PortError> {
+        let (pk, prefix) = self.keys.records(object, bucket);
+        let range = crate::ports::Range::Prefix(prefix);
+        let page = self.ports.table.query(&pk, &range, after, limit).await?;
+        let mut records = Vec::with_capacity(page.items.len());
+        for item in page.items {
+            records.extend(self.open(item)?);
+        }
+        Ok((records, page.next))
+    }
+
+    /// The ids at the far end of a parent's edges. The edge may be stale: the caller checks the
+    /// child.
+    pub async fn children(
+        &self,
+        parent: &str,
+        relation: Relation,
+    ) -> Result<Vec<String>, PortError> {
+        let (pk, prefix) = self.keys.edges(parent, relation);
+        let range = crate::ports::Range::Prefix(prefix.clone());
+        let mut ids = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.ports.table.query(&pk, &range, after.as_deref(), 1_000).await?;
+            ids.extend(
+                page.items
+                    .iter()
+                    .map(|item| documents::item_key_suffix(item.key.sk(), &prefix).to_owned()),
+            );
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(ids),
+            }
+        }
+    }
+
+    async fn items<'a>(
+        &self,
+        ids: impl Iterator<Item = (SObject, &'a str)>,
+    ) -> Result<BTreeMap<Key, Item>, PortError> {
+        // A page may hold a row twice; a batch read may not name a key twice.
+        let keys: BTreeSet<Key> = ids.map(|(object, id)| self.keys.record(object, id)).collect();
+        let keys: Vec<Key> = keys.into_iter().collect();
+        let items = self.ports.table.get_many(&keys).await?;
+        Ok(items.into_iter().map(|item| (item.key.clone(), item)).collect())
+    }
+
+    fn open(&self, item: Item) -> Result<Option<Record>, PortError> {
+        let Some(body) = item.body.clone() else { return Ok(None) };
+        let place = place(&item.key);
+        let head: RecordHead = documents::typed(item)?;
+        let plain = self
+            .sealer
+            .open(&place, &body)
+            .map_err(|error| PortError::reject("open a record", error))?;
+        let fields: Fields = serde_json::from_slice(&plain)
+            .map_err(|error| PortError::reject("read a record", error))?;
+        let stamp = Timestamp::from_millisecond(head.stamp)
+            .map_err(|error| PortError::reject("read a record", error))?;
+        Ok(Some(Record { object: head.object, id: head.id, stamp, fields }))
+    }
+
+    fn edges_before(&self, old: Option<&Item>) -> Result<BTreeSet<(String, Relation)>, PortError> {
+        Ok(match old {
+            Some(item) => self.open(item.clone())?.map(|r| edges_of(&r)).unwrap_or_default(),
+            None => BTreeSet::new(),
+        })
+    }
+
+    fn edge(&self, (parent, relation): &(String, Relation), child: &str) -> Key {
+        self.keys.edge(parent, *relation, child)
+    }
+}
+
+fn plan(run: ImportRunId, record: &Record, head: Option<&RecordHead>) -> Plan {
+    let deleted = record.is_deleted();
+    let Some(head) = head else {
+        // A row that was deleted before we ever saw it is nothing to us.
+        return if deleted { Plan::Keep } else { Plan::Store(RecordChange::New) };
+    };
+    if supersedes(head, record.stamp, &record.fields.digest()) {
+        return Plan::Store(match (deleted, head.change) {
+            (true, _) => RecordChange::Deleted,
+            // Undeleted: to us it comes anew.
+            (false, RecordChange::Deleted) => RecordChange::New,
+            (false, _) => RecordChange::Updated,
+        });
+    }
+    if head.run == run { Plan::KeptByThisRun(head.change) } else { Plan::Keep }
+}
+
+fn note(done: &mut RecordWrite, change: RecordChange, id: String) {
+    match change {
+        RecordChange::New => done.counts.new += 1,
+        RecordChange::Updated => done.counts.updated += 1,
+        RecordChange::Deleted => done.counts.deleted += 1,
+    }
+    done.changed.push(id);
+}
+
+/// The place that a body is sealed for.
+fn place(key: &Key) -> String {
+    format!("{}|{}", key.pk(), key.sk())
+}
+
+/// The edges that lead to a record.
+fn edges_of(record: &Record) -> BTreeSet<(String, Relation)> {
+    if record.is_deleted() {
+        return BTreeSet::new();
+    }
+    let by: &[(&str, Relation)] = match record.object {
+        SObject::Contact => &[("AccountId", Relation::AccountContact)],
+        SObject::Account => &[("OwnerId", Relation::OwnerAccount)],
+        SObject::Opportunity => {
+            &[("AccountId", Relation::AccountOpportunity), ("OwnerId", Relation::OwnerOpportunity)]
+        }
+        SObject::OpportunityContactRole => {
+            &[("OpportunityId", Relation::OpportunityRole), ("ContactId", Relation::ContactRole)]
+        }
+        SObject::AccountTeamMember => &[("AccountId", Relation::AccountTeamMember)],
+        _ => &[],
+    };
+    by.iter()
+        .filter_map(|(field, relation)| Some((record.fields.get(field)?.to_owned(), *relation)))
+        .collect()
+}

@@ -1,0 +1,436 @@
+//! The ports in memory, with the promises of the real ones: consistent reads, conditional writes,
+//! all-or-nothing transactions, queues that hold messages until the test takes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::ports::{
+    Change, Clock, Condition, DataKeys, Entropy, Item, Key, ObjectStore, Outcome, Page, PortError,
+    Ports, QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId,
+    WrappedKey, Write,
+};
+
+/// A clock that moves only when it is told to.
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<Mutex<Timestamp>>);
+
+impl ManualClock {
+    /// A clock that stands at `now`.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(now)))
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, by: SignedDuration) {
+        *lock(&self.0) += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *lock(&self.0)
+    }
+}
+
+/// Randomness that is the same in every run: a hash of a seed and a counter.
+#[derive(Debug)]
+pub struct SeededEntropy(Mutex<(u64, u64)>);
+
+impl SeededEntropy {
+    /// The sequence of this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new((seed, 0)))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut state = lock(&self.0);
+        state.1 += 1;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&state.0.to_le_bytes()).update(&state.1.to_le_bytes());
+        hasher.finalize_xof().fill(bytes);
+    }
+}
+
+/// A message in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentMessage {
+    /// The message.
+    pub message: QueueMessage,
+    /// When it can be received first.
+    pub visible_at: Timestamp,
+}
+
+/// Secrets by name: version and value, oldest first.
+type SecretVersions = BTreeMap<String, Vec<(String, String)>>;
+
+/// All ports in memory.
+#[derive(Clone)]
+pub struct Memory {
+    items: Arc<Mutex<BTreeMap<Key, Item>>>,
+    objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
+    queues: Arc<Mutex<Vec<SentMessage>>>,
+    secrets: Arc<Mutex<SecretVersions>>,
+    /// The clock of these ports.
+    pub clock: ManualClock,
+    entropy: Arc<SeededEntropy>,
+}
+
+impl Memory {
+    /// Empty ports, at `now`, with the randomness of `seed`.
+    #[must_use]
+    pub fn new(now: Timestamp, seed: u64) -> Self {
+        Self {
+            items: Arc::default(),
+            objects: Arc::default(),
+            queues: Arc::default(),
+            secrets: Arc::default(),
+            clock: ManualClock::at(now),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+        }
+    }
+
+    /// These ports as use cases take them.
+    #[must_use]
+    pub fn ports(&self) -> Ports {
+        Ports {
+            table: Arc::new(self.clone()),
+            queues: Arc::new(self.clone()),
+            objects: Arc::new(self.clone()),
+            secrets: Arc::new(self.clone()),
+            data_keys: Arc::new(self.clone()),
+            clock: Arc::new(self.clock.clone()),
+            entropy: self.entropy.clone(),
+        }
+    }
+
+    /// Every item, in key order.
+    #[must_use]
+    pub fn items(&self) -> Vec<Item> {
+        lock(&self.items).values().cloned().collect()
+    }
+
+    /// The keys of all objects.
+    #[must_use]
+    pub fn object_keys(&self) -> Vec<String> {
+        lock(&self.objects).keys().cloned().collect()
+    }
+
+    /// The names of all secrets.
+    #[must_use]
+    pub fn secret_names(&self) -> Vec<String> {
+        lock(&self.secrets).keys().cloned().collect()
+    }
+
+    /// Takes the messages that can be received now, oldest first.
+    #[must_use]
+    pub fn receive(&self) -> Vec<QueueMessage> {
+        let now = self.clock.now();
+        let mut queues = lock(&self.queues);
+        let (ready, rest) = queues.drain(..).partition(|m: &SentMessage| m.visible_at <= now);
+        *queues = rest;
+        ready.into_iter().map(|m: SentMessage| m.message).collect()
+    }
+
+    /// When the next message can be received; none when the queues are empty.
+    #[must_use]
+    pub fn next_visible(&self) -> Option<Timestamp> {
+        lock(&self.queues).iter().map(|m| m.visible_at).min()
+    }
+
+    /// Loses every message that waits: what the due items must make good.
+    pub fn lose_messages(&self) {
+        lock(&self.queues).clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn holds(condition: &Condition, item: Option<&Item>) -> bool {
+    let attribute = |name: &str| item.and_then(|i| i.doc.get(name));
+    match condition {
+        Condition::Always => true,
+        Condition::Absent => item.is_none(),
+        Condition::Exists => item.is_some(),
+        Condition::Eq(name, value) => attribute(name) == Some(value),
+        Condition::Ne(name, value) => attribute(name).is_some_and(|v| v != value),
+        Condition::Lt(name, value) => attribute(name).is_some_and(|v| less(v, value)),
+        Condition::Missing(name) => attribute(name).is_none(),
+        Condition::All(all) => all.iter().all(|c| holds(c, item)),
+        Condition::Any(any) => any.iter().any(|c| holds(c, item)),
+    }
+}
+
+fn less(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a < b,
+        _ => a.as_i64().zip(b.as_i64()).is_some_and(|(a, b)| a < b),
+    }
+}
+
+fn apply(items: &mut BTreeMap<Key, Item>, write: Write) {
+    match write {
+        Write::Put { item, .. } => {
+            items.insert(item.key.clone(), item);
+        }
+        Write::Delete { key, .. } => {
+            items.remove(&key);
+        }
+        Write::Check { .. } => {}
+        Write::Update { key, changes, .. } => {
+            let item = items.entry(key.clone()).or_insert_with(|| Item {
+                key,
+                doc: serde_json::Map::new(),
+                body: None,
+                expires_at: None,
+            });
+            for change in changes {
+                match change {
+                    Change::Set(name, value) => {
+                        item.doc.insert(name.to_owned(), value);
+                    }
+                    Change::Add(name, by) => {
+                        let old = item.doc.get(name).and_then(Value::as_i64).unwrap_or(0);
+                        item.doc.insert(name.to_owned(), (old + by).into());
+                    }
+                    Change::Remove(name) => {
+                        item.doc.remove(name);
+                    }
+                    Change::Body(body) => item.body = Some(body),
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Table for Memory {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, PortError> {
+        Ok(lock(&self.items).get(key).cloned())
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, PortError> {
+        let items = lock(&self.items);
+        let keys: BTreeSet<&Key> = keys.iter().collect();
+        Ok(keys.into_iter().filter_map(|key| items.get(key).cloned()).collect())
+    }
+
+    async fn query(
+        &self,
+        pk: &str,
+        range: &SortKeys,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, PortError> {
+        let within = |sk: &str| match range {
+            SortKeys::All => true,
+            SortKeys::Prefix(prefix) => sk.starts_with(prefix.as_str()),
+            SortKeys::UpTo(last) => sk <= last.as_str(),
+        };
+        let items = lock(&self.items);
+        let mut found: Vec<Item> = items
+            .values()
+            .filter(|i| i.key.pk() == pk && within(i.key.sk()))
+            .filter(|i| after.is_none_or(|after| i.key.sk() > after))
+            .take(limit + 1)
+            .cloned()
+            .collect();
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = more.then(|| found.last().map(|i| i.key.sk().to_owned())).flatten();
+        Ok(Page { items: found, next })
+    }
+
+    async fn write(&self, write: Write) -> Result<Outcome, PortError> {
+        self.transact(vec![write]).await
+    }
+
+    async fn transact(&self, writes: Vec<Write>) -> Result<Outcome, PortError> {
+        if writes.len() > 100 {
+            return Err(PortError::reject("write a transaction", "more than 100 writes"));
+        }
+        let mut keys: Vec<&Key> = writes.iter().map(Write::key).collect();
+        keys.sort();
+        keys.dedup();
+        if keys.len() != writes.len() {
+            return Err(PortError::reject("write a transaction", "an item is written twice"));
+        }
+        let mut items = lock(&self.items);
+        let refused: Vec<usize> = writes
+            .iter()
+            .enumerate()
+            .filter(|(_, write)| !holds(write.when(), items.get(write.key())))
+            .map(|(place, _)| place)
+            .collect();
+        if !refused.is_empty() {
+            return Ok(Outcome::Refused(refused));
+        }
+        for write in writes {
+            apply(&mut items, write);
+        }
+        Ok(Outcome::Done)
+    }
+
+    async fn put_many(&self, new: Vec<Item>) -> Result<(), PortError> {
+        let mut items = lock(&self.items);
+        items.extend(new.into_iter().map(|item| (item.key.clone(), item)));
+        Ok(())
+    }
+
+    async fn delete_many(&self, keys: &[Key]) -> Result<(), PortError> {
+        let mut items = lock(&self.items);
+        for key in keys {
+            items.remove(key);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Queues for Memory {
+    async fn send(&self, messages: Vec<QueueMessage>) -> Result<(), PortError> {
+        let now = self.clock.now();
+        let mut queues = lock(&self.queues);
+        for message in messages {
+            let delay = SignedDuration::try_from(message.delay)
+                .map_err(|error| PortError::reject("send a message", error))?;
+            queues.push(SentMessage { visible_at: now + delay, message });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Memory {
+    async fn put(&self, key: &str, body: Bytes) -> Result<(), PortError> {
+        lock(&self.objects).insert(key.to_owned(), body);
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
+        Ok(lock(&self.objects).get(key).cloned())
+    }
+
+    async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, PortError> {
+        let objects = lock(&self.objects);
+        let body = objects.get(key);
+        let start = usize::try_from(range.start).ok();
+        let end = usize::try_from(range.end).ok();
+        body.zip(start.zip(end))
+            .filter(|(body, (start, end))| start <= end && *end <= body.len())
+            .map(|(body, (start, end))| body.slice(start..end))
+            .ok_or_else(|| PortError::reject("get part of an object", "no such object or range"))
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<StoredObject>, PortError> {
+        let objects = lock(&self.objects);
+        Ok(objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix))
+            .map(|(key, body)| StoredObject { key: key.clone(), size: body.len() as u64 })
+            .collect())
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), PortError> {
+        let mut objects = lock(&self.objects);
+        for key in keys {
+            objects.remove(key);
+        }
+        Ok(())
+    }
+
+    async fn presign_put(&self, key: &str, _valid: Duration) -> Result<String, PortError> {
+        Ok(format!("memory:{key}"))
+    }
+}
+
+#[async_trait]
+impl Secrets for Memory {
+    async fn put(
+        &self,
+        name: &str,
+        value: &SecretString,
+        token: &str,
+    ) -> Result<VersionId, PortError> {
+        let mut secrets = lock(&self.secrets);
+        let versions = secrets.entry(name.to_owned()).or_default();
+        if !versions.iter().any(|(version, _)| version == token) {
+            versions.push((token.to_owned(), value.expose_secret().to_owned()));
+            // Only the current and the previous version can be read.
+            let old = versions.len().saturating_sub(2);
+            versions.drain(..old);
+        }
+        Ok(VersionId(token.to_owned()))
+    }
+
+    async fn get(
+        &self,
+        name: &str,
+        version: &VersionId,
+    ) -> Result<Option<SecretString>, PortError> {
+        let secrets = lock(&self.secrets);
+        let versions = secrets.get(name).map(Vec::as_slice).unwrap_or_default();
+        Ok(versions.iter().find(|(v, _)| *v == version.0).map(|(_, value)| value.clone().into()))
+    }
+
+    async fn newest(&self, name: &str) -> Result<Option<(VersionId, SecretString)>, PortError> {
+        let secrets = lock(&self.secrets);
+        let newest = secrets.get(name).and_then(|versions| versions.last());
+        Ok(newest.map(|(version, value)| (VersionId(version.clone()), value.clone().into())))
+    }
+
+    async fn destroy(&self, name: &str) -> Result<(), PortError> {
+        lock(&self.secrets).remove(name);
+        Ok(())
+    }
+}
+
+/// What the key in memory does to a data key: enough to tell contexts apart.
+fn mask(context: &str) -> [u8; 32] {
+    *blake3::keyed_hash(&[7; 32], context.as_bytes()).as_bytes()
+}
+
+#[async_trait]
+impl DataKeys for Memory {
+    async fn generate(
+        &self,
+        context: &str,
+    ) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.entropy.fill(&mut *key);
+        let mut wrapped: Vec<u8> = key.iter().zip(mask(context)).map(|(k, m)| k ^ m).collect();
+        wrapped.extend_from_slice(blake3::hash(context.as_bytes()).as_bytes());
+        Ok((key, WrappedKey(wrapped)))
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        context: &str,
+    ) -> Result<Zeroizing<[u8; 32]>, PortError> {
+        let refused = || PortError::reject("unwrap a data key", "wrong context or wrapped key");
+        let (key, tag) = wrapped.0.split_at_checked(32).ok_or_else(refused)?;
+        if tag != blake3::hash(context.as_bytes()).as_bytes() {
+            return Err(refused());
+        }
+        let mut plain = Zeroizing::new([0; 32]);
+        for ((plain, k), m) in plain.iter_mut().zip(key).zip(mask(context)) {
+            *plain = k ^ m;
+        }
+        Ok(plain)
+    }
+}

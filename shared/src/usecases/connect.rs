@@ -1,0 +1,540 @@
+//! Connecting an org, and authorizing a seat: the two ends of the OAuth web server flow.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use url::Url;
+
+use super::custody::{ConnectionSecret, Custody};
+use super::grants::{self, GrantError, Grants};
+use super::salesforce_app::SalesforceApp;
+use crate::domain::{
+    AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
+    Grantee, ImportRunId, ImportTrigger, Message, PendingAuthorization, Scope as DataScope, Seat,
+    Tenant, TenantEnvironment, next_slot,
+};
+use crate::ports::{Condition, Ports, VersionId, Write};
+use crate::salesforce::{
+    AuthorizationRequest, HostPolicy, LoginHost, OAuthError, Pkce, QueryScope, SalesforceError,
+    Scope, Select, Session, TokenResponse,
+};
+use crate::store::{self, Next, Outbox, keys};
+use crate::work::WorkError;
+
+/// How many buckets a new generation's items are dealt to.
+const BUCKETS: u32 = 16;
+
+/// Why an authorization did not begin or did not end in a connection. The texts are for the person
+/// in front of the browser.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The contract does not include CRM sync.
+    #[error("the contract does not include CRM sync")]
+    NotEntitled,
+    /// There is no such tenant, seat or connection.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The login host is not one of Salesforce's.
+    #[error("the login host must be empty or a My Domain such as acme.my.salesforce.com")]
+    LoginHost,
+    /// The state is unknown, used, or expired.
+    #[error(
+        "this authorization was not begun here, was used before, or took over ten minutes; start again"
+    )]
+    State,
+    /// The person declined, or Salesforce refused before a login.
+    #[error("Salesforce did not authorize: {0}")]
+    Declined(String),
+    /// The code could not be exchanged.
+    #[error("Salesforce did not accept the authorization")]
+    OAuth(#[source] OAuthError),
+    /// The org cannot be used with what was authorized.
+    #[error("{0}")]
+    Org(&'static str),
+    /// The org belongs to the other environment.
+    #[error("this is a {found} org, but the {asked} connection was being made")]
+    Environment {
+        /// What was asked for.
+        asked: Environment,
+        /// What the org is.
+        found: Environment,
+    },
+    /// Another org is connected.
+    #[error("another org is connected; disconnect it first")]
+    OtherOrg,
+    /// A call to Salesforce failed.
+    #[error("Salesforce could not be asked about the org")]
+    Salesforce(#[source] SalesforceError),
+    /// A port failed.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+impl From<crate::ports::PortError> for ConnectError {
+    fn from(error: crate::ports::PortError) -> Self {
+        Self::Work(error.into())
+    }
+}
+
+/// What an authorization ended in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Connected {
+    /// An org was connected, and its first import begins.
+    Org {
+        /// The connection.
+        connection: Box<Connection>,
+    },
+    /// The connection's grant was replaced; nothing is imported anew.
+    Regranted,
+    /// A seat was authorized.
+    Seat,
+}
+
+/// Connects orgs and authorizes seats.
+#[derive(Clone)]
+pub struct Connect {
+    ports: Ports,
+    custody: Custody,
+    app: SalesforceApp,
+    grants: Grants,
+    outbox: Outbox,
+}
+
+/// The last generation that a callback claimed.
+#[derive(Serialize, Deserialize)]
+struct Claimed {
+    last: u64,
+}
+
+/// What the org says about itself.
+struct Org {
+    name: String,
+    edition: String,
+    is_sandbox: bool,
+}
+
+impl Connect {
+    /// Connecting through `app`.
+    #[must_use]
+    pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
+        let grants = Grants::new(ports.clone(), custody.clone(), app.clone());
+        let outbox = Outbox::new(ports.clone());
+        Self { ports, custody, app, grants, outbox }
+    }
+
+    /// Begins an authorization: the address to send the person's browser to.
+    pub async fn begin(
+        &self,
+        at: TenantEnvironment,
+        grantee: Grantee,
+        my_domain: Option<&str>,
+    ) -> Result<Url, ConnectError> {
+        let table = &*self.ports.table;
+        let tenant: Option<Tenant> = store::get(table, &keys::tenant(at.tenant)).await?;
+        if !tenant.ok_or(ConnectError::NotFound("tenant"))?.entitled {
+            return Err(ConnectError::NotEntitled);
+        }
+        let host = match grantee {
+            Grantee::Admin => login_host(at.environment, my_domain)?,
+            Grantee::Seat(seat) => {
+                let seat: Option<Seat> = store::get(table, &keys::seat(at.tenant, seat)).await?;
+                seat.ok_or(ConnectError::NotFound("seat"))?;
+                let connection =
+                    self.live(at).await?.ok_or(ConnectError::NotFound("connection"))?;
+                parse_host(&connection.login_host)?
+            }
+        };
+        let state = self.random_text();
+        let pkce = Pkce::from_entropy(self.random_bytes());
+        let expires_at = self.ports.clock.now() + SignedDuration::from_mins(AUTHORIZATION_MINUTES);
+        let pending = PendingAuthorization {
+            at,
+            grantee,
+            login_host: host.as_str().to_owned(),
+            verifier: pkce.verifier().expose_secret().to_owned(),
+            expires_at,
+        };
+        let mut item = store::item(keys::authorization(&state_hash(&state)), &pending)?;
+        item.expires_at = Some(expires_at.as_second());
+        let _ = self.ports.table.write(Write::Put { item, when: Condition::Absent }).await?;
+        let redirect_uri = self.app.redirect_uri(at.environment)?;
+        let request = AuthorizationRequest {
+            redirect_uri: &redirect_uri,
+            state: &state,
+            pkce: &pkce,
+            scopes: &Scope::NEEDED,
+            login_hint: None,
+            prompt: None,
+        };
+        Ok(self.app.for_browser(self.app.oauth().await?.authorize_url(&host, &request)))
+    }
+
+    /// Ends an authorization: what Salesforce sent the browser back with.
+    pub async fn finish(
+        &self,
+        environment: Environment,
+        state: &str,
+        code: Result<SecretString, String>,
+    ) -> Result<Connected, ConnectError> {
+        let pending = self.consume(environment, state).await?;
+        let code = code.map_err(ConnectError::Declined)?;
+        let host = parse_host(&pending.login_host)?;
+        let pkce = Pkce::from_verifier(pending.verifier.as_str().into())
+            .map_err(|error| WorkError::reject("finish an authorization", error))?;
+        let redirect_uri = self.app.redirect_uri(environment)?;
+        let oauth = self.app.oauth().await?;
+        let token = oauth
+            .exchange(&host, &redirect_uri, &code, &pkce, &Scope::NEEDED)
+            .await
+            .map_err(ConnectError::OAuth)?;
+        match pending.grantee {
+            Grantee::Admin => self.connect(pending, token).await,
+            Grantee::Seat(_) => self.authorize_seat(pending, token).await,
+        }
+    }
+
+    /// Takes the pending authorization of a state, once.
+    async fn consume(
+        &self,
+        environment: Environment,
+        state: &str,
+    ) -> Result<PendingAuthorization, ConnectError> {
+        let key = keys::authorization(&state_hash(state));
+        let pending: Option<PendingAuthorization> = store::get(&*self.ports.table, &key).await?;
+        let pending = pending.ok_or(ConnectError::State)?;
+        let delete = Write::Delete { key, when: Condition::Exists };
+        if !self.ports.table.write(delete).await?.is_done() {
+            return Err(ConnectError::State); // another callback was faster
+        }
+        let late = pending.expires_at <= self.ports.clock.now();
+        if late || pending.at.environment != environment {
+            return Err(ConnectError::State);
+        }
+        Ok(pending)
+    }
+
+    async fn connect(
+        &self,
+        pending: PendingAuthorization,
+        token: TokenResponse,
+    ) -> Result<Connected, ConnectError> {
+        let at = pending.at;
+        let org = self.ask_org(&token).await?;
+        let found = if org.is_sandbox { Environment::Sandbox } else { Environment::Production };
+        if found != at.environment {
+            return Err(ConnectError::Environment { asked: at.environment, found });
+        }
+        let before = self.custody.connection(at).await?;
+        if let Some(live) = before.as_ref().filter(|c| c.state != ConnectionState::Disconnected) {
+            return self.regrant(live.clone(), token).await;
+        }
+        let generation = self.claim_generation(at).await?;
+        let connection = self.connection(&pending, generation, &org, &token);
+        let version = self.first_secret(connection.scope(), &token).await?;
+        let when = match &before {
+            None => Condition::Absent,
+            Some(old) => Condition::Eq("generation", json!(old.generation)),
+        };
+        self.begin_generation(&connection, version, when, &token).await?;
+        // Generations that callbacks claimed and died over can never go live now.
+        for dead in before.map_or(1, |c| c.generation.0 + 1)..generation.0 {
+            self.custody.destroy(at.generation(Generation(dead))).await?;
+        }
+        Ok(Connected::Org { connection: Box::new(connection) })
+    }
+
+    /// A generation number that no other callback has, nor ever had.
+    async fn claim_generation(&self, at: TenantEnvironment) -> Result<Generation, ConnectError> {
+        let key = keys::generations(at);
+        for _ in 0..10 {
+            let last: Option<Claimed> = store::get(&*self.ports.table, &key).await?;
+            let (last, when) = match last {
+                None => (0, Condition::Absent),
+                Some(Claimed { last }) => (last, Condition::Eq("last", json!(last))),
+            };
+            let claim = store::put(key.clone(), &Claimed { last: last + 1 }, when)?;
+            if self.ports.table.write(claim).await?.is_done() {
+                return Ok(Generation(last + 1));
+            }
+        }
+        Err(WorkError::retry("claim a generation", "too many callbacks at once").into())
+    }
+
+    fn connection(
+        &self,
+        pending: &PendingAuthorization,
+        generation: Generation,
+        org: &Org,
+        token: &TokenResponse,
+    ) -> Connection {
+        let spread = blake3::hash(pending.at.tenant.to_string().as_bytes());
+        let head = spread.as_bytes().first_chunk().copied().unwrap_or_default();
+        Connection {
+            at: pending.at,
+            generation,
+            state: ConnectionState::Connected,
+            org_id: token.org_id.to_string(),
+            org_name: org.name.clone(),
+            edition: org.edition.clone(),
+            instance_url: token.instance_url.to_string(),
+            login_host: pending.login_host.clone(),
+            buckets: BUCKETS,
+            integration_user: token.user_id.to_string(),
+            connected_at: self.ports.clock.now(),
+            slot_offset: u32::from_le_bytes(head)
+                % u32::try_from(crate::domain::IMPORT_WINDOW_SECONDS).unwrap_or(1),
+        }
+    }
+
+    /// Writes the connection and everything that makes it live, with its first import, at once.
+    async fn begin_generation(
+        &self,
+        connection: &Connection,
+        version: VersionId,
+        when: Condition,
+        token: &TokenResponse,
+    ) -> Result<(), ConnectError> {
+        let scope = connection.scope();
+        let generation_keys = keys::GenerationKeys::new(scope, connection.buckets);
+        let now = self.ports.clock.now();
+        let grant = GrantState {
+            number: 1,
+            version: Some(version),
+            alive: true,
+            user_id: token.user_id.to_string(),
+            renewed_at: now,
+            lease: None,
+            lease_until: 0,
+        };
+        let at = connection.at;
+        let live = json!({ "tenant": at.tenant, "environment": at.environment });
+        let writes = vec![
+            store::put(keys::connection(at), connection, when)?,
+            store::put(keys::live(at.tenant, at.environment), &live, Condition::Always)?,
+            store::put(generation_keys.admin_grant(), &grant, Condition::Always)?,
+        ];
+        let first = Message::ImportStart {
+            scope,
+            run: ImportRunId::derived(&format!("{scope}|connected")),
+            trigger: ImportTrigger::Connected,
+        };
+        let next = vec![Next::now(first), scheduled_import(connection, now)];
+        if self.outbox.commit(writes, next).await?.is_done() {
+            Ok(())
+        } else {
+            self.custody.destroy(scope).await?;
+            Err(ConnectError::OtherOrg) // two callbacks at once: the other one won
+        }
+    }
+
+    /// A new data key and the first grant, in the generation's secret.
+    async fn first_secret(
+        &self,
+        scope: DataScope,
+        token: &TokenResponse,
+    ) -> Result<VersionId, ConnectError> {
+        let (_, wrapped) = self.ports.data_keys.generate(&scope.to_string()).await?;
+        let secret = ConnectionSecret {
+            data_key: ConnectionSecret::encode(&wrapped),
+            number: 1,
+            grant: grants::stored(token, None)?,
+        };
+        let name = self.custody.secret_name(scope);
+        let random = self.random_text();
+        Ok(self.ports.secrets.put(&name, &secret.to_text()?, &random).await?)
+    }
+
+    /// The same org authorized again: its new grant replaces the old one, nothing else changes.
+    async fn regrant(
+        &self,
+        live: Connection,
+        token: TokenResponse,
+    ) -> Result<Connected, ConnectError> {
+        if live.org_id != token.org_id.to_string() {
+            return Err(ConnectError::OtherOrg);
+        }
+        let scope = live.scope();
+        let Some((_, old)) = self.custody.secret(scope).await? else {
+            return Err(ConnectError::NotFound("connection"));
+        };
+        let opened = self.custody.open(scope).await?.ok_or(ConnectError::NotFound("connection"))?;
+        let state = self.grants.state(&opened, Grantee::Admin).await?;
+        let number = old.number.max(state.map_or(0, |s| s.number)) + 1;
+        let secret = ConnectionSecret {
+            data_key: old.data_key,
+            number,
+            grant: grants::stored(&token, None)?,
+        };
+        let name = self.custody.secret_name(scope);
+        let random = self.random_text();
+        let version = self.ports.secrets.put(&name, &secret.to_text()?, &random).await?;
+        let now = self.ports.clock.now();
+        let grant = GrantState {
+            number,
+            version: Some(version),
+            alive: true,
+            user_id: token.user_id.to_string(),
+            renewed_at: now,
+            lease: None,
+            lease_until: 0,
+        };
+        let connection = Connection {
+            state: ConnectionState::Connected,
+            integration_user: token.user_id.to_string(),
+            instance_url: token.instance_url.to_string(),
+            ..live
+        };
+        let same = Condition::All(vec![
+            Condition::Eq("generation", json!(connection.generation)),
+            Condition::Ne("state", json!(ConnectionState::Disconnected)),
+        ]);
+        let writes = vec![
+            store::put(keys::connection(connection.at), &connection, same)?,
+            store::put(opened.keys.admin_grant(), &grant, Condition::Always)?,
+        ];
+        if self.outbox.commit(writes, vec![]).await?.is_done() {
+            Ok(Connected::Regranted)
+        } else {
+            Err(ConnectError::NotFound("connection"))
+        }
+    }
+
+    async fn authorize_seat(
+        &self,
+        pending: PendingAuthorization,
+        token: TokenResponse,
+    ) -> Result<Connected, ConnectError> {
+        let live = self.live(pending.at).await?.ok_or(ConnectError::NotFound("connection"))?;
+        if live.org_id != token.org_id.to_string() {
+            return Err(ConnectError::OtherOrg);
+        }
+        let scope = live.scope();
+        let opened = self.custody.open(scope).await?.ok_or(ConnectError::NotFound("connection"))?;
+        let write = self.grants.new_seat_grant(&opened, pending.grantee, &token)?;
+        let _ = self.outbox.commit(vec![write], vec![]).await?;
+        self.release_held(&opened, pending.grantee).await?;
+        Ok(Connected::Seat)
+    }
+
+    /// What the seller did while a login was required is logged now.
+    async fn release_held(
+        &self,
+        opened: &super::custody::Opened,
+        grantee: Grantee,
+    ) -> Result<(), ConnectError> {
+        let Grantee::Seat(seat) = grantee else { return Ok(()) };
+        for activity in super::activities::held_for_login(&self.ports, opened, seat).await? {
+            let message = Message::Writeback { scope: opened.keys.scope(), activity };
+            let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the org who it is, which also proves that the user may use the API.
+    async fn ask_org(&self, token: &TokenResponse) -> Result<Org, ConnectError> {
+        let session = Session {
+            instance: token.instance_url.clone(),
+            access_token: token.access_token.clone(),
+        };
+        let soql = Select::from("Organization")
+            .fields(["Id", "Name", "OrganizationType", "IsSandbox"])
+            .build()
+            .map_err(|error| WorkError::reject("ask about the org", error))?;
+        let reply = self.app.client().query(&session, QueryScope::Live, &soql).await;
+        let page = reply.map_err(refusal)?.value;
+        let row = page.records.into_iter().next().ok_or(ConnectError::Org(
+            "the org's own record cannot be read; the user needs the permission API Enabled",
+        ))?;
+        use crate::salesforce::FieldValues;
+        let text = |field: &str| row.text(field).map(std::borrow::Cow::into_owned);
+        Ok(Org {
+            name: text("Name").unwrap_or_default(),
+            edition: text("OrganizationType").unwrap_or_default(),
+            is_sandbox: row.flag("IsSandbox").unwrap_or(false),
+        })
+    }
+
+    async fn live(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
+        let connection = self.custody.connection(at).await?;
+        Ok(connection.filter(|c| c.state != ConnectionState::Disconnected))
+    }
+
+    fn random_bytes(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        self.ports.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    fn random_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.random_bytes())
+    }
+}
+
+/// The import of the connection's next slot.
+pub(super) fn scheduled_import(connection: &Connection, now: jiff::Timestamp) -> Next {
+    let slot = next_slot(connection.slot_offset, now);
+    let scope = connection.scope();
+    let message = Message::ImportStart {
+        scope,
+        run: ImportRunId::derived(&format!("{scope}|slot|{slot}")),
+        trigger: ImportTrigger::Scheduled,
+    };
+    let wait = slot.duration_since(now).as_secs();
+    Next::after(Duration::from_secs(u64::try_from(wait).unwrap_or(0)), message)
+}
+
+/// Why an org does not answer its first question, in words for its admin.
+fn refusal(error: SalesforceError) -> ConnectError {
+    match error.code() {
+        Some("API_DISABLED_FOR_ORG" | "FUNCTIONALITY_NOT_ENABLED") => ConnectError::Org(
+            "this Salesforce edition has no API access; Enterprise, Performance, Unlimited and \
+             Developer editions have it, Professional Edition as an add-on",
+        ),
+        Some("API_CURRENTLY_DISABLED") => ConnectError::Org(
+            "the user who logged in lacks the permission API Enabled; an admin grants it in the \
+             user's profile or by a permission set",
+        ),
+        _ => ConnectError::Salesforce(error),
+    }
+}
+
+fn login_host(
+    environment: Environment,
+    my_domain: Option<&str>,
+) -> Result<LoginHost, ConnectError> {
+    match (my_domain.map(str::trim).filter(|d| !d.is_empty()), environment) {
+        (Some(domain), _) => {
+            let host = parse_host(domain)?;
+            if host.is_my_domain() { Ok(host) } else { Err(ConnectError::LoginHost) }
+        }
+        (None, Environment::Production) => Ok(LoginHost::production()),
+        (None, Environment::Sandbox) => Ok(LoginHost::sandbox()),
+    }
+}
+
+fn parse_host(text: &str) -> Result<LoginHost, ConnectError> {
+    LoginHost::parse(text, HostPolicy::Commercial).map_err(|_| ConnectError::LoginHost)
+}
+
+/// Only the state's hash is stored: who reads the table cannot finish an authorization.
+fn state_hash(state: &str) -> String {
+    blake3::hash(state.as_bytes()).to_hex().to_string()
+}
+
+impl From<GrantError> for ConnectError {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::Work(error) => Self::Work(error),
+            GrantError::Call(error) => Self::Salesforce(error),
+            GrantError::Renewal(error) => Self::OAuth(error),
+            GrantError::Missing | GrantError::Dead | GrantError::Busy => {
+                Self::NotFound("connection")
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Opening a generation: the fence, the keys, the data key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Connection, ConnectionState, Scope, TenantEnvironment};
+use crate::ports::{PortError, Ports, VersionId, WrappedKey};
+use crate::seal::Sealer;
+use crate::store::keys::{self, GenerationKeys};
+use crate::store::{self, Records};
+use crate::work::WorkError;
+
+/// How long a data key may be used after it was unwrapped.
+const DATA_KEY_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
+/// A generation that may be read and written.
+#[derive(Clone)]
+pub struct Opened {
+    /// Its connection.
+    pub connection: Connection,
+    /// Its keys.
+    pub keys: GenerationKeys,
+    /// Its data key.
+    pub sealer: Sealer,
+    /// Its records.
+    pub records: Records,
+}
+
+/// What the secret of a connection holds: the wrapped data key, and the connection's own grant.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ConnectionSecret {
+    /// The wrapped data key, base64.
+    pub data_key: String,
+    /// The number of the grant's token, as in [`crate::domain::GrantState`].
+    pub number: u64,
+    /// The grant.
+    pub grant: StoredGrant,
+}
+
+/// A grant's tokens as they are stored, in a secret or sealed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredGrant {
+    pub access_token: String,
+    pub refresh_token: String,
+    pub instance_url: String,
+}
+
+impl ConnectionSecret {
+    pub(super) fn parse(text: &SecretString) -> Result<Self, PortError> {
+        // serde_json's error could quote the value.
+        serde_json::from_str(text.expose_secret())
+            .map_err(|_| PortError::reject("read a connection's secret", "unknown form"))
+    }
+
+    pub(super) fn to_text(&self) -> Result<SecretString, PortError> {
+        serde_json::to_string(self)
+            .map(SecretString::from)
+            .map_err(|_| PortError::reject("write a connection's secret", "unknown form"))
+    }
+
+    pub(super) fn wrapped(&self) -> Result<WrappedKey, PortError> {
+        BASE64
+            .decode(&self.data_key)
+            .map(WrappedKey)
+            .map_err(|error| PortError::reject("read a connection's secret", error))
+    }
+
+    pub(super) fn encode(wrapped: &WrappedKey) -> String {
+        BASE64.encode(&wrapped.0)
+    }
+}
+
+type KeyCache = Arc<Mutex<HashMap<Scope, (Sealer, Timestamp)>>>;
+
+/// Opens generations. The data keys it holds are dropped after five minutes.
+#[derive(Clone)]
+pub struct Custody {
+    ports: Ports,
+    secret_prefix: String,
+    unwrapped: KeyCache,
+}
+
+impl Custody {
+    /// Custody of the secrets under this prefix.
+    #[must_use]
+    pub fn new(ports: Ports, secret_prefix: String) -> Self {
+        Self { ports, secret_prefix, unwrapped: Arc::default() }
+    }
+
+    /// The name of a generation's secret.
+    pub(super) fn secret_name(&self, scope: Scope) -> String {
+        format!("{}{scope}", self.secret_prefix)
+    }
+
+    /// A tenant's connection in an environment, whatever its state.
+    pub async fn connection(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
+        Ok(store::get(&*self.ports.table, &keys::connection(at)).await?)
+    }
+
+    /// Opens a generation; none when the fence is up: it was disconnected, or is not the current
+    /// one. What finds none is to stop without an effect.
+    pub async fn open(&self, scope: Scope) -> Result<Option<Opened>, WorkError> {
+        let Some(connection) = self.connection(scope.tenant_environment()).await? else {
+            return Ok(None);
+        };
+        let fenced = connection.state == ConnectionState::Disconnected;
+        if fenced || connection.generation != scope.generation {
+            return Ok(None);
+        }
+        let Some(sealer) = self.sealer(scope).await? else { return Ok(None) };
+        let keys = GenerationKeys::new(scope, connection.buckets);
+        let records = Records::new(self.ports.clone(), keys, sealer.clone());
+        Ok(Some(Opened { connection, keys, sealer, records }))
+    }
+
+    /// The generation's data key; none when it is destroyed.
+    pub(super) async fn sealer(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
+        let now = self.ports.clock.now();
+        if let Some((sealer, until)) = self.cache().get(&scope) {
+            if *until > now {
+                return Ok(Some(sealer.clone()));
+            }
+        }
+        let Some((_, secret)) = self.secret(scope).await? else { return Ok(None) };
+        let key = self.ports.data_keys.unwrap(&secret.wrapped()?, &scope.to_string()).await?;
+        let sealer = Sealer::new(&key);
+        let mut cache = self.cache();
+        cache.retain(|_, (_, until)| *until > now);
+        cache.insert(scope, (sealer.clone(), now + DATA_KEY_LIFE));
+        Ok(Some(sealer))
+    }
+
+    /// The newest value of a generation's secret.
+    pub(super) async fn secret(
+        &self,
+        scope: Scope,
+    ) -> Result<Option<(VersionId, ConnectionSecret)>, WorkError> {
+        let newest = self.ports.secrets.newest(&self.secret_name(scope)).await?;
+        Ok(newest
+            .map(|(version, text)| ConnectionSecret::parse(&text).map(|secret| (version, secret)))
+            .transpose()?)
+    }
+
+    /// Destroys a generation's secret, and with it its data key and its grant.
+    pub(super) async fn destroy(&self, scope: Scope) -> Result<(), WorkError> {
+        self.cache().remove(&scope);
+        self.ports.secrets.destroy(&self.secret_name(scope)).await?;
+        Ok(())
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, (Sealer, Timestamp)>> {
+        self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Opened {
+    /// Seals an object for its key and stores it.
+    pub(super) async fn put_object(
+        &self,
+        ports: &Ports,
+        key: &str,
+        plain: &[u8],
+    ) -> Result<(), PortError> {
+        let sealed = self
+            .sealer
+            .seal(key, plain, &*ports.entropy)
+            .map_err(|error| PortError::reject("seal an object", error))?;
+        ports.objects.put(key, sealed.into()).await
+    }
+
+    /// Fetches an object and opens it; none when there is no such object.
+    pub(super) async fn get_object(
+        &self,
+        ports: &Ports,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, PortError> {
+        let Some(sealed) = ports.objects.get(key).await? else { return Ok(None) };
+        self.sealer
+            .open(key, &sealed)
+            .map(Some)
+            .map_err(|error| PortError::reject("open an object", error))
+    }
+}

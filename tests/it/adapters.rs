@@ -1,0 +1,103 @@
+//! The adapters keep the ports' contracts, on the AWS emulator.
+
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+use shared::aws::{DynamoTable, KmsDataKeys, S3Objects, SecretsManagerSecrets, SqsQueues, ports};
+use shared::ports::Disposition;
+use shared::testing::contracts::{self, Received};
+use tests::{Cloud, Emulator};
+
+/// Each test has an account of its own: one emulator serves them all at once.
+async fn cloud(account: &str) -> Cloud {
+    Emulator::shared().unwrap().cloud(account).await
+}
+
+#[tokio::test]
+async fn the_table_keeps_its_contract() {
+    let cloud = cloud("100000000001").await;
+    cloud.table("contract").await.unwrap();
+    let table = DynamoTable::new(&cloud.sdk, "contract");
+    contracts::table(&table, "t").await;
+    contracts::conditions(&table, "t").await;
+    contracts::transactions(&table, "t").await;
+    contracts::queries(&table, "t").await;
+    contracts::many_items(&table, "t").await;
+}
+
+#[tokio::test]
+async fn the_queues_keep_their_contract() {
+    let cloud = cloud("100000000002").await;
+    let urls = cloud.queues().await.unwrap();
+    let queues = SqsQueues::new(&cloud.sdk, urls.clone());
+    let client = aws_sdk_sqs::Client::new(&cloud.sdk);
+    contracts::queues(&queues, "q", async |queue| {
+        let got = client
+            .receive_message()
+            .queue_url(&urls[&queue])
+            .max_number_of_messages(10)
+            .wait_time_seconds(3)
+            .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
+            .send()
+            .await
+            .unwrap();
+        let mut received = Vec::new();
+        for message in got.messages.unwrap_or_default() {
+            let group = &message.attributes.unwrap()[&MessageSystemAttributeName::MessageGroupId];
+            received.push(Received { body: message.body.unwrap(), group: group.clone() });
+            client
+                .delete_message()
+                .queue_url(&urls[&queue])
+                .receipt_handle(message.receipt_handle.unwrap())
+                .send()
+                .await
+                .unwrap();
+        }
+        received
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_objects_keep_their_contract() {
+    let cloud = cloud("100000000003").await;
+    cloud.bucket("contract").await.unwrap();
+    contracts::objects(&S3Objects::new(&cloud.sdk, "contract"), "o/").await;
+}
+
+#[tokio::test]
+async fn the_secrets_keep_their_contract() {
+    let cloud = cloud("100000000004").await;
+    let key = cloud.key().await.unwrap();
+    contracts::secrets(&SecretsManagerSecrets::new(&cloud.sdk, Some(key)), "s").await;
+}
+
+#[tokio::test]
+async fn the_data_keys_keep_their_contract() {
+    let cloud = cloud("100000000005").await;
+    let key = cloud.key().await.unwrap();
+    contracts::data_keys(&KmsDataKeys::new(&cloud.sdk, key), "k").await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_refused_without_its_data() {
+    let cloud = cloud("100000000006").await;
+    let table = DynamoTable::new(&cloud.sdk, "nowhere");
+    let key = shared::ports::Key::stored("secret-pk".to_owned(), "secret-sk".to_owned());
+    let error = shared::ports::Table::get(&table, &key).await.unwrap_err();
+    assert_eq!(error.disposition, Disposition::Reject);
+    let text = format!("{error} {} {error:?}", error.source);
+    assert!(text.contains("ResourceNotFoundException (HTTP 400"), "{text}");
+    assert!(!text.contains("secret-"), "{text}");
+}
+
+#[tokio::test]
+async fn a_presigned_put_takes_an_object_without_credentials() {
+    let cloud = cloud("100000000007").await;
+    cloud.bucket("contract").await.unwrap();
+    let objects = ports(&cloud.sdk, &cloud_config()).objects;
+    let address = objects.presign_put("parts/1", std::time::Duration::from_mins(5)).await.unwrap();
+    assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+}
+
+fn cloud_config() -> shared::aws::AwsConfig {
+    shared::aws::AwsConfig { bucket_name: Some("contract".to_owned()), ..Default::default() }
+}

@@ -1,0 +1,10 @@
+//! The integration tests: one binary, linked once.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps in vain")]
+
+mod adapters;
+mod demo;
+mod flows;
+mod local_stack;
+mod repository;
+mod template;
