@@ -10,12 +10,13 @@ use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
-use crate::call::{Call, html, reply};
+use crate::call::{Call, html, redirect, reply};
+use crate::ids::RecordId;
 use crate::oauth;
 use crate::rest::{self, ApiError};
 use crate::server::{FaultKind, Host, Peer, Played};
 use crate::storage::format_date_time;
-use crate::sync::lock;
+use crate::sync::{lock, read};
 use crate::world::{RequestEntry, World};
 
 /// The largest body taken: an ingest upload of 100 MB and some.
@@ -139,7 +140,26 @@ fn dispatch(call: &Call) -> Response<Body> {
         ["services", "data", rest @ ..] => rest::dispatch(call, rest),
         ["services", "oauth2", ..] => oauth::dispatch(call, &segments[1..]),
         ["id", org, user] => oauth::identity(call, org, user),
+        [id] if RecordId::parse(id).is_some() => record_page(call, id),
+        ["lightning", "r", .., id, "view"] => record_page(call, id),
         [] => html(StatusCode::OK, "<!DOCTYPE html><title>Salesforce simulator</title><p>This is the Salesforce simulator.</p>\n".to_owned()),
+        _ => rest::not_found(),
+    }
+}
+
+/// A record's address in a person's browser leads to the simulator's own page of it.
+fn record_page(call: &Call, id: &str) -> Response<Body> {
+    let known = RecordId::parse(id);
+    let org = known.and_then(|id| {
+        call.host.orgs(&call.world).into_iter().find(|org| {
+            let data = read(&org.data);
+            data.table_of(id).is_some_and(|table| table.get(id).is_some())
+        })
+    });
+    match (org, call.world.addresses.get()) {
+        (Some(org), Some(addresses)) => {
+            redirect(&format!("{}/simulator/{}/record/{id}", addresses.control, org.label))
+        }
         _ => rest::not_found(),
     }
 }
@@ -191,20 +211,20 @@ fn edge_page(status: u16) -> Response<Body> {
 fn truncated(response: Response<Body>, bytes: usize) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    let mut left = bytes;
-    let stream = body.into_data_stream().map(move |chunk| {
-        let chunk = chunk.map_err(std::io::Error::other)?;
-        if left == 0 {
-            return Err(std::io::Error::other("truncated by a planned fault"));
-        }
-        let part = chunk.slice(..left.min(chunk.len()));
-        left -= part.len();
-        Ok(part)
+    let data = body.into_data_stream().scan(bytes, |left, chunk| {
+        let part = chunk.ok().filter(|_| *left > 0).map(|chunk| {
+            let part = chunk.slice(..chunk.len().min(*left));
+            *left -= part.len();
+            Ok::<_, std::io::Error>(part)
+        });
+        futures::future::ready(part)
     });
-    // A body that ends within the limit is cut at its end all the same.
-    let cut =
-        futures::stream::once(async { Err(std::io::Error::other("truncated by a planned fault")) });
-    Response::from_parts(parts, Body::from_stream(stream.chain(cut)))
+    let cut = futures::stream::once(async {
+        // What was written before must leave the server first: hyper drops it with the connection.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(std::io::Error::other("truncated by a planned fault"))
+    });
+    Response::from_parts(parts, Body::from_stream(data.chain(cut)))
 }
 
 /// The body in small pieces with pauses between them.

@@ -1,5 +1,7 @@
 //! What a test or a demo does to the simulator from behind: load orgs, change records, move time, plan faults.
 
+mod access;
+mod pages;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,6 @@ pub(crate) use routes::router;
 
 use crate::dml::{self, Writer};
 use crate::ids::RecordId;
-use crate::oauth::{App, GrantView, approve_directly};
 use crate::org::{Access, Org, OrgData, OrgSettings, OrgSource, Profile, WriteEntry};
 use crate::rest::ApiError;
 use crate::server::Fault;
@@ -198,6 +199,23 @@ impl Control {
             .collect())
     }
 
+    /// Archives closed tasks and events that were over before a day (`YYYY-MM-DD`); gives how many.
+    pub fn archive(&self, org: &str, before: &str) -> Result<usize> {
+        self.change(org, |data, _| Ok(dml::archive(data, before)))
+    }
+
+    /// Removes what lies in the recycle bin; gives how many records.
+    pub fn empty_bin(&self, org: &str) -> Result<usize> {
+        self.change(org, |data, writer| Ok(dml::empty_bin(data, writer)))
+    }
+
+    /// Bytes that an org's rows take, without their index: for measuring.
+    pub fn row_bytes(&self, org: &str) -> Result<usize> {
+        let org = self.org(org)?;
+        let data = read(&org.data);
+        Ok(data.tables.iter().map(Table::payload_bytes).sum())
+    }
+
     fn change<T>(
         &self,
         org: &str,
@@ -242,6 +260,7 @@ impl Control {
     /// Moves simulated time on.
     pub fn advance(&self, seconds: i64) {
         self.world.clock.advance(seconds.saturating_mul(1000));
+        self.expire_bins();
     }
 
     /// Sets simulated time, in any form that Salesforce reads.
@@ -249,7 +268,16 @@ impl Control {
         let ms = parse_date_time(time)
             .ok_or_else(|| ControlError::new(format!("`{time}` is not a time")))?;
         self.world.clock.set(ms);
+        self.expire_bins();
         Ok(())
+    }
+
+    /// What was deleted 15 days ago leaves the recycle bin.
+    fn expire_bins(&self) {
+        let now = self.world.clock.now();
+        for org in self.world.orgs() {
+            dml::expire_bin(&mut write(&org.data), now);
+        }
     }
 
     /// Stops simulated time, or lets it run on.
@@ -278,51 +306,6 @@ impl Control {
     /// Removes one planned fault, or all.
     pub fn remove_faults(&self, id: Option<u64>) {
         lock(&self.world.faults).remove(id);
-    }
-
-    /// The grants of an org.
-    pub fn grants(&self, org: &str) -> Result<Vec<GrantView>> {
-        let org = self.org(org)?;
-        Ok(lock(&self.world.oauth).views(&org, self.world.clock.now()))
-    }
-
-    /// Revokes every grant of an org, as an administrator does in Setup.
-    pub fn revoke_grants(&self, org: &str) -> Result<()> {
-        let org = self.org(org)?;
-        let mut oauth = lock(&self.world.oauth);
-        let own: Vec<usize> =
-            (0..oauth.grants.len()).filter(|at| oauth.grants[*at].org == org.id).collect();
-        for at in own {
-            oauth.end(at, "revoked by the administrator");
-        }
-        Ok(())
-    }
-
-    /// Ends every session of an org; its refresh tokens stay good.
-    pub fn end_sessions(&self, org: &str) -> Result<()> {
-        let org = self.org(org)?;
-        let mut oauth = lock(&self.world.oauth);
-        let of_org: Vec<bool> = oauth.grants.iter().map(|grant| grant.org == org.id).collect();
-        oauth.sessions.retain(|_, session| !of_org[session.grant]);
-        Ok(())
-    }
-
-    /// An access token for a user (by Username or Email), without pages. It can do what the default app can.
-    pub fn access_token(&self, org: &str, username: &str) -> Result<String> {
-        let org = self.org(org)?;
-        let user = read(&org.data)
-            .user_named(username)
-            .ok_or_else(|| ControlError::new(format!("no user `{username}`")))?;
-        let mut oauth = lock(&self.world.oauth);
-        let app = oauth.apps.first().cloned().ok_or_else(|| ControlError::new("no app"))?;
-        let policy = oauth.policy(&org.label, &app);
-        let to = crate::oauth::Grantee { org: &org, user, app: &app, scope: "api id web" };
-        Ok(oauth.grant(&to, &policy, &self.world.random, self.world.clock.now()).access_token)
-    }
-
-    /// Logs in and consents at an authorize URL without pages; gives the address to which the browser would be sent.
-    pub fn approve(&self, authorize_url: &str, username: &str) -> Result<String> {
-        approve_directly(&self.world, authorize_url, username).map_err(ControlError::new)
     }
 
     /// Counts calls of other integrations against the org's daily limit.
@@ -374,33 +357,6 @@ impl Control {
         let user = read(&self.org(org)?.data).user_named(username);
         let user = user.ok_or_else(|| ControlError::new(format!("no user `{username}`")))?;
         self.update(org, &user.to_string(), &json!({ "IsFrozen__sim": frozen }))
-    }
-
-    /// Adds an app, or replaces the one with its client id.
-    pub fn put_app(&self, app: App) {
-        lock(&self.world.oauth).put_app(app);
-    }
-
-    /// All apps.
-    #[must_use]
-    pub fn apps(&self) -> Vec<App> {
-        lock(&self.world.oauth).apps.iter().map(|app| (**app).clone()).collect()
-    }
-
-    /// Changes switches of an app's policy, everywhere or in one org only.
-    pub fn set_policy(&self, client_id: &str, org: Option<&str>, changes: &Json) -> Result<()> {
-        let mut oauth = lock(&self.world.oauth);
-        let app = oauth
-            .app(client_id)
-            .ok_or_else(|| ControlError::new(format!("no app `{client_id}`")))?;
-        if let Some(label) = org {
-            let policy = patched(&oauth.policy(label, &app), changes)?;
-            oauth.org_policies.insert((label.to_owned(), client_id.to_owned()), policy);
-        } else {
-            let policy = patched(&app.policy, changes)?;
-            oauth.put_app(App { policy, ..(*app).clone() });
-        }
-        Ok(())
     }
 }
 

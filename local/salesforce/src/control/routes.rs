@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Control, ControlError};
+use super::{Control, ControlError, pages};
 use crate::oauth::App;
 use crate::org::Profile;
 use crate::server::Fault;
@@ -39,6 +39,8 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/orgs/{org}/records/{object}/{id}/undelete", post(undelete))
         .route("/orgs/{org}/records/{object}/{id}/merge", post(merge))
         .route("/orgs/{org}/records/{object}/{id}/convert", post(convert))
+        .route("/orgs/{org}/archive", post(archive))
+        .route("/orgs/{org}/empty-bin", post(empty_bin))
         .route("/orgs/{org}/writes", get(writes))
         .route("/orgs/{org}/grants", get(grants).delete(revoke_grants))
         .route("/orgs/{org}/sessions", delete(end_sessions))
@@ -49,6 +51,10 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/orgs/{org}/apps/{client_id}/policy", patch(org_policy))
         .route("/apps", get(apps).post(put_app))
         .route("/apps/{client_id}/policy", patch(policy))
+        .route("/simulator", get(pages::orgs))
+        .route("/simulator/{org}", get(pages::org))
+        .route("/simulator/{org}/{object}", get(pages::object))
+        .route("/simulator/{org}/{object}/{id}", get(pages::record))
         .route("/authorize", post(approve))
         .route("/clock", get(clock).post(set_clock))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
@@ -179,6 +185,23 @@ async fn convert(
     Json(options): Json<Value>,
 ) -> Answer<Value> {
     control.convert_lead(&org, &id, &options).map(Json)
+}
+
+#[derive(Deserialize)]
+struct Before {
+    before: String,
+}
+
+async fn archive(
+    State(control): State<Control>,
+    Path(org): Path<String>,
+    Json(day): Json<Before>,
+) -> Answer<Value> {
+    Ok(Json(json!({ "archived": control.archive(&org, &day.before)? })))
+}
+
+async fn empty_bin(State(control): State<Control>, Path(org): Path<String>) -> Answer<Value> {
+    Ok(Json(json!({ "removed": control.empty_bin(&org)? })))
 }
 
 async fn writes(

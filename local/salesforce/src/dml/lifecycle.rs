@@ -289,3 +289,57 @@ fn copied(data: &OrgData, from: RecordId, fields: &[(&str, &str)]) -> Map<String
         .filter(|(_, value)| !value.is_null())
         .collect()
 }
+
+/// Removes everything that lies in the recycle bin; gives how many records that were.
+pub(crate) fn empty_bin(data: &mut OrgData, writer: &Writer<'_>) -> usize {
+    let binned: Vec<RecordId> = data
+        .tables
+        .iter()
+        .flat_map(|table| table.iter().filter(|(_, row)| table.is_deleted(row)).map(|(id, _)| id))
+        .collect();
+    binned.iter().filter(|id| hard_delete(data, writer, **id)).count()
+}
+
+/// How long a deleted record stays in the recycle bin.
+const BIN_MS: i64 = 15 * 86_400_000;
+
+/// Removes what has been in the recycle bin for 15 days. Rows that a file loaded as deleted stay.
+pub(crate) fn expire_bin(data: &mut OrgData, now: i64) {
+    for table in &mut data.tables {
+        let due: Vec<RecordId> = table
+            .deletions
+            .iter()
+            .filter(|(_, at)| now - at > BIN_MS)
+            .map(|(id, _)| *id)
+            .filter(|id| table.get(*id).is_some_and(|row| table.is_deleted(row)))
+            .collect();
+        for id in due {
+            table.remove(id);
+        }
+    }
+}
+
+/// Archives closed tasks and events that were over before a day; gives how many. Archiving moves no stamp.
+pub(crate) fn archive(data: &mut OrgData, before: &str) -> usize {
+    let mut count = 0;
+    for object in ["Task", "Event"] {
+        let Some(position) = data.position(object) else { continue };
+        let schema = Arc::clone(&data.tables[position].schema);
+        let ended = if object == "Task" { "ActivityDate" } else { "EndDate" };
+        let due: Vec<(RecordId, Draft)> = data.tables[position]
+            .iter()
+            .map(|(id, row)| (id, Draft::of(&schema, row)))
+            .filter(|(_, draft)| {
+                let is_over = object == "Event" || draft.get(schema.at("IsClosed")).is_true();
+                let day = draft.get(schema.at(ended)).as_text();
+                is_over && day.is_some_and(|day| day < before)
+            })
+            .collect();
+        for (id, mut draft) in due {
+            draft.set(schema.at("IsArchived"), Value::Bool(true));
+            data.tables[position].put(id, draft.encode());
+            count += 1;
+        }
+    }
+    count
+}

@@ -3,18 +3,25 @@
 mod checks;
 pub(crate) mod derive;
 mod lifecycle;
+mod person;
 mod rules;
+mod transaction;
+mod values;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json};
 
-pub(crate) use lifecycle::{convert_lead, hard_delete, merge, undelete};
+pub(crate) use lifecycle::{
+    archive, convert_lead, empty_bin, expire_bin, hard_delete, merge, undelete,
+};
+pub(crate) use transaction::Transaction;
+pub(crate) use values::find_by;
+use values::value_of;
 
 use crate::ids::RecordId;
 use crate::org::{Access, OrgData, WriteEntry};
 use crate::rest::ApiError;
-use crate::schema::{Field, FieldType};
-use crate::storage::{Draft, Late, Row, Value, ValueError, format_date_time};
+use crate::storage::{Draft, Late, Row, Value, format_date_time};
 
 /// Who writes, when, and by what headers.
 pub(crate) struct Writer<'a> {
@@ -66,6 +73,7 @@ pub(crate) fn create(
         writer.access.user.or_else(|| first_user(data)),
         writer.now,
     );
+    person::recognise(data, &schema, &mut draft);
     checks::required(&schema, &draft, writer)?;
     checks::integrity(data, &schema, &mut draft, None, writer)?;
     derive::derive(data, &schema, &mut draft, derive::Presence::Write, writer.now);
@@ -79,6 +87,7 @@ pub(crate) fn create(
         ));
     }
     commit(data, position, id, &draft, writer);
+    person::follow(data, writer, id, &draft);
     note(data, writer, "create", position, id, fields);
     Ok(id)
 }
@@ -96,6 +105,7 @@ pub(crate) fn update(
     let row = writable(data, writer, position, id)?;
     let schema = std::sync::Arc::clone(&data.tables[position].schema);
     checks::converted_lead(data, id, writer)?;
+    person::guard(data, writer, id)?;
     let mut draft = Draft::of(&schema, &row);
     for (name, json) in fields {
         if name == "attributes" {
@@ -118,6 +128,7 @@ pub(crate) fn update(
     {
         draft.set(schema.at("EndDateTime"), Value::Null);
     }
+    person::recognise(data, &schema, &mut draft);
     checks::required(&schema, &draft, writer)?;
     checks::integrity(data, &schema, &mut draft, Some(id), writer)?;
     if schema.name == "Opportunity" && given("StageName") && !given("Probability") {
@@ -142,6 +153,7 @@ pub(crate) fn update(
     }
     rules::check(data, position, id, &draft, writer, false)?;
     commit(data, position, id, &draft, writer);
+    person::follow(data, writer, id, &draft);
     note(data, writer, "update", position, id, fields);
     Ok(())
 }
@@ -266,35 +278,6 @@ fn settable(
         return Err(ApiError::fields("INVALID_FIELD_FOR_INSERT_UPDATE", message, &[&field.name]));
     }
     Ok(at)
-}
-
-/// Reads a value for a field.
-pub(crate) fn value_of(field: &Field, json: &Json) -> Result<Value<'static>, ApiError> {
-    let name = field.name.as_str();
-    field.parse_json(json).map_err(|error| match error {
-        ValueError::MalformedId { value } => ApiError::fields(
-            "MALFORMED_ID",
-            format!("{}: id value of incorrect type: {value}", field.label),
-            &[name],
-        ),
-        ValueError::TooLong { value, max } => {
-            let shown: String = value.chars().take(255).collect();
-            let message =
-                format!("{}: data value too large: {shown} (max length={max})", field.label);
-            ApiError::fields("STRING_TOO_LONG", message, &[name])
-        }
-        ValueError::WrongType { value } => {
-            let kind = match field.kind {
-                FieldType::DateTime => "xsd:dateTime",
-                other => other.soap(),
-            };
-            let message = format!(
-                "Cannot deserialize instance of {} from value {value}",
-                kind.trim_start_matches("xsd:")
-            );
-            ApiError::bad("JSON_PARSER_ERROR", message)
-        }
-    })
 }
 
 fn stamp(

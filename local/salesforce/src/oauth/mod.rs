@@ -16,6 +16,7 @@ use axum::http::{Method, Response, StatusCode};
 pub(crate) use authorize::{AuthorizeRequest, Ticket};
 pub use grants::GrantView;
 pub(crate) use grants::{Grant, Grantee, Session};
+pub(crate) use pages::escape;
 pub use policy::{App, AppPolicy, RefreshTokenPolicy};
 
 use crate::call::{Call, empty};

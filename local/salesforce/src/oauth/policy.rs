@@ -93,8 +93,6 @@ pub struct AppPolicy {
     pub cross_org_blocked: bool,
     /// Scopes that the app may ask for.
     pub scopes: Vec<String>,
-    /// Real milliseconds that the token endpoint takes.
-    pub token_delay_ms: u64,
 }
 
 impl Default for AppPolicy {
@@ -128,7 +126,6 @@ impl Default for AppPolicy {
             session_timeout_minutes: 120,
             cross_org_blocked: false,
             scopes: scopes.map(str::to_owned).to_vec(),
-            token_delay_ms: 0,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod load;
+mod load_error;
 mod profile;
 mod settings;
 mod usage;
@@ -12,8 +13,8 @@ use std::sync::{Arc, RwLock};
 use serde::Serialize;
 
 pub(crate) use access::Access;
-pub use load::LoadError;
 pub(crate) use load::OrgSource;
+pub use load_error::LoadError;
 pub use profile::{FieldPermission, ObjectPermission, Profile};
 pub use settings::{DuplicateRule, OrgSettings, ValidationRule};
 pub(crate) use usage::Usage;

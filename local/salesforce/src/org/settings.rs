@@ -27,6 +27,8 @@ pub struct OrgSettings {
     pub block_uninstalled_apps: bool,
     /// Client ids of the apps that are installed.
     pub installed_apps: BTreeSet<String>,
+    /// Stands behind `api-usage=…` in `Sforce-Limit-Info`, such as `; api-bursts=1/750`.
+    pub limit_info_suffix: String,
     /// Calls allowed in 24 hours.
     pub daily_api_limit: u64,
     /// Bulk query jobs allowed in 24 hours.
@@ -83,6 +85,7 @@ impl Default for OrgSettings {
             my_domain_login_only: false,
             block_uninstalled_apps: false,
             installed_apps: BTreeSet::new(),
+            limit_info_suffix: String::new(),
             daily_api_limit: 1_000_000,
             daily_bulk_query_jobs: 10_000,
             visibility_lag_ms: 0,

@@ -9,7 +9,6 @@ use crate::call::json;
 use crate::dml;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::storage::Row;
 use crate::sync::write;
 
 /// The most records in a call.
@@ -44,10 +43,16 @@ fn each(caller: &Caller<'_>, operation: Operation<'_>) -> Reply {
         .ok_or_else(|| ApiError::bad("JSON_PARSER_ERROR", "records is required"))?;
     bounded(records.len())?;
     let mut data = write(&caller.org.data);
-    let mut undo = Undo::default();
+    let transaction = dml::Transaction::begin(&data);
     let results: Vec<Result<(RecordId, bool), ApiError>> =
-        records.iter().map(|record| one(caller, &mut data, record, operation, &mut undo)).collect();
-    Ok(finish(&mut data, results, all_or_none, &undo, matches!(operation, Operation::Upsert(_))))
+        records.iter().map(|record| one(caller, &mut data, record, operation)).collect();
+    Ok(finish(
+        &mut data,
+        results,
+        all_or_none,
+        transaction,
+        matches!(operation, Operation::Upsert(_)),
+    ))
 }
 
 fn bounded(count: usize) -> Result<(), ApiError> {
@@ -64,7 +69,6 @@ fn one(
     data: &mut OrgData,
     record: &Json,
     operation: Operation<'_>,
-    undo: &mut Undo,
 ) -> Result<(RecordId, bool), ApiError> {
     let mut fields: Map<String, Json> = record.as_object().cloned().unwrap_or_default();
     let object = fields
@@ -84,7 +88,6 @@ fn one(
     match operation {
         Operation::Create => {
             let id = dml::create(data, &writer, &object, &fields)?;
-            undo.created.push(id);
             Ok((id, true))
         }
         Operation::Update => {
@@ -93,62 +96,19 @@ fn one(
                 id.as_ref().and_then(Json::as_str).and_then(RecordId::parse).ok_or_else(|| {
                     ApiError::fields("MISSING_ARGUMENT", "Id not specified in an update call", &[])
                 })?;
-            undo.keep(data, id);
             dml::update(data, &writer, &object, id, &fields)?;
             Ok((id, false))
         }
         Operation::Upsert(field) => {
             let value = fields.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
-            let found = data.table(&object).and_then(|table| {
-                table.iter().map(|(id, _)| id).find(|id| {
-                    let same = if field.eq_ignore_ascii_case("id") {
-                        RecordId::parse(&value) == Some(*id)
-                    } else {
-                        data.value(*id, field)
-                            .as_text()
-                            .is_some_and(|own| own.eq_ignore_ascii_case(&value))
-                    };
-                    same && data.is_live(*id)
-                })
-            });
+            let found = dml::find_by(data, &object, field, &value).first().copied();
             if let Some(id) = found {
-                undo.keep(data, id);
                 fields.retain(|name, _| !name.eq_ignore_ascii_case(field));
                 dml::update(data, &writer, &object, id, &fields)?;
                 return Ok((id, false));
             }
             let id = dml::create(data, &writer, &object, &fields)?;
-            undo.created.push(id);
             Ok((id, true))
-        }
-    }
-}
-
-/// What a call has done, for `allOrNone`.
-#[derive(Default)]
-struct Undo {
-    created: Vec<RecordId>,
-    before: Vec<(RecordId, Row)>,
-}
-
-impl Undo {
-    fn keep(&mut self, data: &OrgData, id: RecordId) {
-        if let Some(row) = data.table_of(id).and_then(|table| table.get(id)) {
-            self.before.push((id, row.clone()));
-        }
-    }
-
-    fn roll_back(&self, data: &mut OrgData) {
-        for id in &self.created {
-            if let Some(position) = data.position_of(*id) {
-                data.tables[position].remove(*id);
-            }
-        }
-        for (id, row) in self.before.iter().rev() {
-            if let Some(position) = data.position_of(*id) {
-                data.tables[position].put(*id, row.clone());
-                data.tables[position].deletions.retain(|(own, _)| own != id);
-            }
         }
     }
 }
@@ -157,16 +117,15 @@ fn finish(
     data: &mut OrgData,
     results: Vec<Result<(RecordId, bool), ApiError>>,
     all_or_none: bool,
-    undo: &Undo,
+    transaction: dml::Transaction,
     upsert: bool,
 ) -> axum::http::Response<axum::body::Body> {
     let failed = results.iter().any(Result::is_err);
     let rolled_back = all_or_none && failed;
     if rolled_back {
-        let written = results.iter().filter(|result| result.is_ok()).count();
-        let kept = data.writes.len().saturating_sub(written);
-        data.writes.truncate(kept);
-        undo.roll_back(data);
+        transaction.roll_back(data);
+    } else {
+        transaction.commit();
     }
     let rows: Vec<Json> = results
         .into_iter()
@@ -207,7 +166,7 @@ fn delete(caller: &Caller<'_>) -> Reply {
     bounded(ids.len())?;
     let all_or_none = caller.call.param("allOrNone") == Some("true");
     let mut data = write(&caller.org.data);
-    let mut undo = Undo::default();
+    let transaction = dml::Transaction::begin(&data);
     let results: Vec<Result<(RecordId, bool), ApiError>> = ids
         .iter()
         .map(|text| {
@@ -216,12 +175,11 @@ fn delete(caller: &Caller<'_>) -> Reply {
             let id = RecordId::parse(text).ok_or_else(malformed)?;
             let object =
                 data.table_of(id).map(|table| table.schema.name.clone()).ok_or_else(malformed)?;
-            undo.keep(&data, id);
             dml::delete(&mut data, &writer(caller), &object, id)?;
             Ok((id, false))
         })
         .collect();
-    Ok(finish(&mut data, results, all_or_none, &undo, false))
+    Ok(finish(&mut data, results, all_or_none, transaction, false))
 }
 
 /// Several records of an object by id.

@@ -1,11 +1,296 @@
-//! Bulk API 2.0 ingest jobs.
+//! Bulk API 2.0 ingest jobs: records written from an uploaded CSV.
 
-use super::{ApiError, Caller, Reply};
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::http::{Method, Response, StatusCode};
+use serde_json::{Value as Json, json};
+
+use super::{ApiError, Caller, Reply, json_body, method_not_allowed};
+use crate::call::{empty, json, reply};
+use crate::clock::Clock;
+use crate::ids::RecordId;
+use crate::org::{Access, Org};
+use crate::storage::format_date_time;
+use crate::sync::{lock, read};
 
 /// An ingest job.
-pub(crate) struct IngestJob {}
+pub(crate) struct IngestJob {
+    id: RecordId,
+    pub(super) org: Arc<Org>,
+    user: RecordId,
+    pub(super) access: Access,
+    pub(super) client_id: String,
+    version: String,
+    pub(super) object: String,
+    pub(super) operation: String,
+    pub(super) external_id: Option<String>,
+    pub(super) delimiter: (&'static str, char),
+    line_end: (&'static str, &'static str),
+    created: i64,
+    latency: u64,
+    pub(super) progress: Mutex<Progress>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    UploadComplete,
+    InProgress,
+    JobComplete,
+    Failed,
+    Aborted,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "Open",
+            Self::UploadComplete => "UploadComplete",
+            Self::InProgress => "InProgress",
+            Self::JobComplete => "JobComplete",
+            Self::Failed => "Failed",
+            Self::Aborted => "Aborted",
+        }
+    }
+}
+
+pub(super) struct Progress {
+    state: State,
+    upload: Option<Vec<u8>>,
+    pub(super) header: Vec<String>,
+    pub(super) done: Vec<(RecordId, bool, csv::StringRecord)>,
+    pub(super) failed: Vec<(String, String, csv::StringRecord)>,
+    error: Option<String>,
+}
 
 /// Answers `/jobs/ingest…`.
-pub(super) fn route(_caller: &Caller<'_>, _rest: &[&str]) -> Reply {
-    Err(ApiError::not_found())
+pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
+    let method = caller.call.method.clone();
+    let jobs = &caller.call.world.ingest_jobs;
+    match rest {
+        [] if method == Method::POST => create(caller),
+        [] if method == Method::GET => {
+            let own: Vec<Json> = lock(jobs)
+                .values()
+                .filter(|job| job.org.id == caller.org.id)
+                .map(|job| job.info())
+                .collect();
+            Ok(json(
+                StatusCode::OK,
+                &json!({ "done": true, "records": own, "nextRecordsUrl": null }),
+            ))
+        }
+        [id, rest @ ..] => {
+            let job = RecordId::parse(id)
+                .and_then(|id| lock(jobs).get(&id).cloned())
+                .filter(|job| job.org.id == caller.org.id && job.user == caller.user)
+                .ok_or_else(ApiError::not_found)?;
+            job.answer(caller, rest)
+        }
+        _ => Err(method_not_allowed(caller)),
+    }
+}
+
+fn create(caller: &Caller<'_>) -> Reply {
+    let body = json_body(caller)?;
+    let text = |key: &str| body.get(key).and_then(Json::as_str);
+    let operation = text("operation").unwrap_or_default();
+    if !["insert", "update", "upsert", "delete", "hardDelete"].contains(&operation) {
+        return Err(ApiError::bad("INVALIDJOB", format!("Unknown operation: {operation}")));
+    }
+    let data = read(&caller.org.data);
+    let object = text("object").unwrap_or_default();
+    let table = data
+        .table(object)
+        .filter(|table| caller.access.sees_object(&data, &table.schema))
+        .ok_or_else(|| {
+            ApiError::bad("INVALIDJOB", format!("InvalidJob : Unable to find object: {object}"))
+        })?;
+    let external_id = text("externalIdFieldName").map(str::to_owned);
+    if operation == "upsert" && external_id.is_none() {
+        return Err(ApiError::bad(
+            "INVALIDJOB",
+            "InvalidJob : externalIdFieldName is required for upsert",
+        ));
+    }
+    let job = Arc::new(IngestJob {
+        id: caller.call.world.job_id(),
+        org: Arc::clone(&caller.org),
+        user: caller.user,
+        access: caller.access.clone(),
+        client_id: caller.client_id.clone(),
+        version: caller.version.clone(),
+        object: table.schema.name.clone(),
+        operation: operation.to_owned(),
+        external_id,
+        delimiter: super::bulk_query::delimiter(text("columnDelimiter").unwrap_or("COMMA"))?,
+        line_end: super::bulk_query::line_end(text("lineEnding").unwrap_or("LF"))?,
+        created: caller.call.world.clock.now(),
+        latency: data.settings.bulk_latency_ms,
+        progress: Mutex::new(Progress {
+            state: State::Open,
+            upload: None,
+            header: Vec::new(),
+            done: Vec::new(),
+            failed: Vec::new(),
+            error: None,
+        }),
+    });
+    drop(data);
+    let info = job.info();
+    lock(&caller.call.world.ingest_jobs).insert(job.id, job);
+    Ok(json(StatusCode::OK, &info))
+}
+
+impl IngestJob {
+    fn info(&self) -> Json {
+        let progress = lock(&self.progress);
+        let root = format!("services/data/v{}/jobs/ingest/{}", self.version, self.id);
+        let created = format_date_time(self.created / 1000 * 1000, "+0000");
+        let mut info = json!({
+            "id": self.id.to_string(),
+            "operation": self.operation,
+            "object": self.object,
+            "createdById": self.user.to_string(),
+            "createdDate": created,
+            "systemModstamp": created,
+            "state": progress.state.name(),
+            "concurrencyMode": "Parallel",
+            "contentType": "CSV",
+            "apiVersion": self.version.parse::<f64>().unwrap_or_default(),
+            "contentUrl": format!("{root}/batches"),
+            "lineEnding": self.line_end.0,
+            "columnDelimiter": self.delimiter.0,
+            "jobType": "V2Ingest",
+            "numberRecordsProcessed": progress.done.len() + progress.failed.len(),
+            "numberRecordsFailed": progress.failed.len(),
+            "retries": 0,
+            "totalProcessingTime": 0,
+            "apiActiveProcessingTime": 0,
+            "apexProcessingTime": 0,
+        });
+        if let Some(field) = &self.external_id {
+            info["externalIdFieldName"] = field.as_str().into();
+        }
+        if let Some(error) = &progress.error {
+            info["errorMessage"] = error.as_str().into();
+        }
+        info
+    }
+
+    fn answer(self: &Arc<Self>, caller: &Caller<'_>, rest: &[&str]) -> Reply {
+        match (&caller.call.method, rest) {
+            (&Method::GET, []) => Ok(json(StatusCode::OK, &self.info())),
+            (&Method::PATCH, []) => self.close(caller),
+            (&Method::DELETE, []) => {
+                let state = lock(&self.progress).state;
+                if matches!(state, State::Open | State::UploadComplete | State::InProgress) {
+                    let message =
+                        "Error encountered when deleting the job because the job is not terminated";
+                    return Err(ApiError::bad("API_ERROR", message));
+                }
+                lock(&caller.call.world.ingest_jobs).remove(&self.id);
+                Ok(empty(StatusCode::NO_CONTENT))
+            }
+            (&Method::PUT, ["batches"]) => {
+                let mut progress = lock(&self.progress);
+                if progress.state != State::Open || progress.upload.is_some() {
+                    return Err(ApiError::bad(
+                        "INVALIDJOBSTATE",
+                        "Data can be uploaded once, to an open job",
+                    ));
+                }
+                progress.upload = Some(caller.call.body.to_vec());
+                Ok(empty(StatusCode::CREATED))
+            }
+            (&Method::GET, [part]) => self.results(&part.to_ascii_lowercase()),
+            _ => Err(method_not_allowed(caller)),
+        }
+    }
+
+    fn close(self: &Arc<Self>, caller: &Caller<'_>) -> Reply {
+        let body = json_body(caller)?;
+        let mut progress = lock(&self.progress);
+        let wanted = body.get("state").and_then(Json::as_str);
+        match (wanted, progress.state) {
+            (Some("UploadComplete"), State::Open) => progress.state = State::UploadComplete,
+            (Some("Aborted"), State::Open | State::UploadComplete | State::InProgress) => {
+                progress.state = State::Aborted;
+            }
+            _ => {
+                let message =
+                    format!("Job state {} does not allow this change", progress.state.name());
+                return Err(ApiError::bad("INVALIDJOBSTATE", message));
+            }
+        }
+        let starts = progress.state == State::UploadComplete;
+        drop(progress);
+        if starts {
+            let job = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(Clock::latency(job.latency)).await;
+                // A panic would be the simulator's own; the job would then stay in progress.
+                let _ = tokio::task::spawn_blocking(move || job.run()).await;
+            });
+        }
+        Ok(json(StatusCode::OK, &self.info()))
+    }
+
+    fn run(&self) {
+        let upload = {
+            let mut progress = lock(&self.progress);
+            if progress.state != State::UploadComplete {
+                return;
+            }
+            progress.state = State::InProgress;
+            progress.upload.clone().unwrap_or_default()
+        };
+        let outcome = self.write_rows(&upload);
+        let mut progress = lock(&self.progress);
+        match outcome {
+            Ok(()) => progress.state = State::JobComplete,
+            Err(error) => {
+                progress.state = State::Failed;
+                progress.error = Some(format!("InvalidBatch : {error}"));
+            }
+        }
+    }
+
+    fn results(&self, part: &str) -> Reply {
+        let progress = lock(&self.progress);
+        let mut out = csv::WriterBuilder::new()
+            .delimiter(u8::try_from(self.delimiter.1).unwrap_or(b','))
+            .quote_style(csv::QuoteStyle::Always)
+            .from_writer(Vec::new());
+        let first: &[&str] = match part {
+            "successfulresults" => &["sf__Id", "sf__Created"],
+            "failedresults" => &["sf__Id", "sf__Error"],
+            "unprocessedrecords" => &[],
+            _ => return Err(ApiError::not_found()),
+        };
+        // Writing to memory cannot fail.
+        let mut row = |cells: Vec<&str>| drop(out.write_record(cells));
+        row(first.iter().copied().chain(progress.header.iter().map(String::as_str)).collect());
+        match part {
+            "successfulresults" => {
+                for (id, created, record) in &progress.done {
+                    let id = id.to_string();
+                    let own = [id.as_str(), if *created { "true" } else { "false" }];
+                    row(own.into_iter().chain(record).collect());
+                }
+            }
+            "failedresults" => {
+                for (id, error, record) in &progress.failed {
+                    row([id.as_str(), error.as_str()].into_iter().chain(record).collect());
+                }
+            }
+            _ => {}
+        }
+        Ok(csv_reply(out.into_inner().unwrap_or_default()))
+    }
+}
+
+fn csv_reply(bytes: Vec<u8>) -> Response<Body> {
+    reply(StatusCode::OK, "text/csv", bytes)
 }

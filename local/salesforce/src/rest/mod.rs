@@ -1,11 +1,13 @@
 //! The REST API and Bulk API 2.0.
 
 mod bulk_query;
+mod bulk_results;
 mod collections;
 mod composite;
 mod describe;
 mod error;
 mod ingest;
+mod ingest_rows;
 mod limits;
 mod query;
 mod replication;
@@ -78,7 +80,10 @@ pub(crate) fn dispatch(call: &Call, rest: &[&str]) -> Response<Body> {
         Err(error) => return error.into_response(),
     };
     let now = call.world.clock.now();
-    let limit = read(&caller.org.data).settings.daily_api_limit;
+    let (limit, suffix) = {
+        let data = read(&caller.org.data);
+        (data.settings.daily_api_limit, data.settings.limit_info_suffix.clone())
+    };
     let (used, allowed) = caller.org.usage.call(now, limit);
     let mut response = if allowed {
         route(&caller, rest).unwrap_or_else(ApiError::into_response)
@@ -86,7 +91,7 @@ pub(crate) fn dispatch(call: &Call, rest: &[&str]) -> Response<Body> {
         let message = "TotalRequests Limit exceeded.";
         ApiError::new(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", message).into_response()
     };
-    if let Ok(value) = format!("api-usage={used}/{limit}").parse() {
+    if let Ok(value) = format!("api-usage={used}/{limit}{suffix}").parse() {
         response.headers_mut().insert("Sforce-Limit-Info", value);
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(

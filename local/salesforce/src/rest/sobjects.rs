@@ -190,18 +190,7 @@ fn by_external_id(caller: &Caller<'_>, object: &str, field: &str, value: &str) -
     if !(schema.fields[at].external_id || schema.fields[at].unique) {
         return Err(unknown());
     }
-    let table = &data.tables[position];
-    let found: Vec<RecordId> = table
-        .iter()
-        .filter(|(id, row)| {
-            !table.is_deleted(row)
-                && data
-                    .value(*id, &schema.fields[at].name)
-                    .as_text()
-                    .is_some_and(|own| own.eq_ignore_ascii_case(value))
-        })
-        .map(|(id, _)| id)
-        .collect();
+    let found = dml::find_by(&data, object, &schema.fields[at].name, value);
     if let [_, _, ..] = found.as_slice() {
         let urls: Vec<String> = found
             .iter()

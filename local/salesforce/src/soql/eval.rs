@@ -305,8 +305,7 @@ fn computed(data: &OrgData, table: &Table, plan: &Plan) -> Vec<Found> {
         for record in &plan.asked_records {
             let (read, edit) = rights(data, &access, *record);
             let mut draft = Draft::new(schema);
-            draft.set(schema.at("RecordId"), Value::text(record.to_string()));
-            draft.set(schema.at("UserId"), Value::text(user.to_string()));
+            draft.set(schema.at("UserId"), Value::Id(user));
             draft.set(schema.at("HasReadAccess"), Value::Bool(read));
             for right in ["HasEditAccess", "HasDeleteAccess", "HasTransferAccess", "HasAllAccess"] {
                 draft.set(schema.at(right), Value::Bool(edit));

@@ -6,9 +6,11 @@ mod error;
 mod eval;
 mod filter;
 mod lexer;
+mod narrow;
 mod parser;
 mod plan;
 mod project;
+mod words;
 
 pub(crate) use error::SoqlError;
 pub(crate) use eval::{Found, run};

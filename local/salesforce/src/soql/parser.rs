@@ -4,7 +4,7 @@ use super::SoqlError;
 use super::ast::{Condition, Literal, Name, Operator, OrderKey, Query, SelectItem};
 use super::dates::is_relative;
 use super::lexer::{Kind, Token, tokens};
-use crate::storage::{parse_date, parse_date_time};
+use super::words::{is_reserved, number};
 
 /// Salesforce's own limit on the text of a query.
 const MAX_LENGTH: usize = 100_000;
@@ -390,26 +390,6 @@ impl Parser<'_> {
         let n = i64::try_from(n).ok().filter(|n| *n <= 100_000);
         n.map(|n| Literal::Relative(word.to_owned(), n)).ok_or_else(|| self.unexpected())
     }
-}
-
-fn number(text: &str) -> Option<Literal> {
-    let dated = text.len() >= 10 && text.as_bytes().get(4) == Some(&b'-');
-    if dated && text.len() == 10 {
-        return parse_date(text).map(Literal::Date);
-    }
-    if dated {
-        let zone = text.ends_with('Z') || text.get(11..).is_some_and(|t| t.contains(['+', '-']));
-        return if zone { parse_date_time(text).map(Literal::DateTime) } else { None };
-    }
-    text.parse().ok().filter(|n: &f64| n.is_finite()).map(Literal::Number)
-}
-
-fn is_reserved(word: &str) -> bool {
-    const RESERVED: [&str; 14] = [
-        "SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "LIKE", "LIMIT", "NULL", "ORDER",
-        "HAVING", "USING", "WITH",
-    ];
-    RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

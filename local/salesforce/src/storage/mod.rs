@@ -1,5 +1,6 @@
 //! Rows in memory: values, their compact form, and tables ordered by id.
 
+pub(crate) mod journal;
 mod row;
 mod table;
 mod value;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Row, Slots};
+use super::{Row, Slots, journal};
 use crate::ids::RecordId;
 use crate::schema::ObjectSchema;
 
@@ -71,6 +71,7 @@ impl Table {
     pub(crate) fn put(&mut self, id: RecordId, row: Row) -> Option<Row> {
         let alive = !self.is_deleted(&row);
         let before = self.rows.insert(id, row);
+        journal::record(id, before.as_ref());
         let was_alive = before.as_ref().is_some_and(|row| !self.is_deleted(row));
         self.live = self.live + usize::from(alive) - usize::from(was_alive);
         before
@@ -79,6 +80,7 @@ impl Table {
     /// Removes a row for good.
     pub(crate) fn remove(&mut self, id: RecordId) -> Option<Row> {
         let before = self.rows.remove(&id)?;
+        journal::record(id, Some(&before));
         self.live -= usize::from(!self.is_deleted(&before));
         self.late.remove(&id);
         Some(before)

@@ -4,4 +4,16 @@
 mod support;
 
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod main_job;
+#[cfg(test)]
+mod oauth;
+#[cfg(test)]
+mod permissions;
+#[cfg(test)]
+mod reads;
+#[cfg(test)]
+mod writes;
