@@ -5,6 +5,7 @@
 //! the folder into one file. A re-match therefore reads neither Salesforce nor the table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use matching::{CrmAccount, CrmPerson, Probe};
@@ -25,6 +26,9 @@ pub(super) const BATCH: usize = 500;
 
 /// How many batches one planning step makes: their items and messages share one transaction.
 const BATCHES_PER_STEP: usize = 8;
+
+/// When a planning step comes again that met a settlement on its way.
+pub(super) const MOVED: Duration = Duration::from_secs(1);
 
 /// Which directory version is current.
 #[derive(Deserialize)]
@@ -116,9 +120,12 @@ impl MatchRuns {
             next.push(Next::now(Message::Rematch { scope, run: id, trigger, step: run.step }));
         }
         let when = if is_new { Condition::Absent } else { Condition::Eq("step", json!(step)) };
-        self.guard_settled(&opened, &run, is_new, when, &mut writes).await?;
-        let _ = self.outbox.commit(writes, next).await?;
-        Ok(Done::Finished)
+        Self::guard_settled(&opened, &run, is_new, when, &mut writes)?;
+        if self.outbox.commit(writes, next).await?.is_done() {
+            return Ok(Done::Finished);
+        }
+        // A batch was settled meanwhile, or another delivery was faster: the next one sees which.
+        Ok(Done::Later(MOVED))
     }
 
     /// Notes that all batches of a run are made. Settling may have overtaken the planning.
@@ -137,8 +144,7 @@ impl MatchRuns {
 
     /// The write of a run's new state, on the condition that neither planning nor settling moved
     /// it since it was read.
-    async fn guard_settled(
-        &self,
+    fn guard_settled(
         opened: &Opened,
         run: &MatchRun,
         is_new: bool,

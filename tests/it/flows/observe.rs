@@ -28,7 +28,9 @@ impl Seen {
     /// What differs, a line each: `-` only here, `+` only there.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
         let lines = |seen: &Self| -> BTreeSet<String> {
-            let text = format!("{seen:#?}").replace("(\n            ", "(").replace(",\n            \"", ", \"");
+            let text = format!("{seen:#?}")
+                .replace("(\n            ", "(")
+                .replace(",\n            \"", ", \"");
             text.lines().map(|line| line.trim().to_owned()).collect()
         };
         let (here, there) = (lines(self), lines(other));

@@ -14,7 +14,7 @@ use crate::ports::{Condition, Write};
 use crate::store::keys::Relation;
 use crate::store::{self, Next};
 use crate::usecases::custody::Opened;
-use crate::usecases::match_runs::MatchRuns;
+use crate::usecases::match_runs::{MOVED, MatchRuns};
 use crate::work::{Done, WorkError};
 
 /// How many records one auto-save message names.
@@ -63,7 +63,7 @@ impl Import {
         }
         // Settling moved the match run between our read and our write, or another delivery of this
         // message was faster; the next delivery sees which.
-        Err(WorkError::retry("hand over", "the match run moved meanwhile"))
+        Ok(Done::Later(MOVED))
     }
 
     /// The match run that this run feeds, if there is a directory to match to.
