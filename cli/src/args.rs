@@ -25,6 +25,15 @@ pub struct Cli {
 pub enum Command {
     /// Link leads and contacts to people, and accounts to companies.
     Match(Box<MatchArgs>),
+    /// Make or look at an index of a directory, which `match` opens in milliseconds.
+    #[command(subcommand)]
+    Index(IndexCommand),
+    /// Say why records are or are not directory entities.
+    Explain(ExplainArgs),
+    /// Train a model on records, with or without the truth.
+    Train(TrainArgs),
+    /// Measure blocking: candidates a record, and how many true pairs share a block.
+    Blocking(BlockingArgs),
     /// Score a predictions file against a truth file.
     Evaluate(EvaluateArgs),
     /// Make a speed set: a directory, a CRM and the truth, of any size.
@@ -94,6 +103,9 @@ pub struct DirectoryArgs {
     /// Index files a kind. The results are the same for any number; 1 GiB holds some millions of people.
     #[arg(long, default_value = "1")]
     pub shards: NonZeroU32,
+    /// An index folder made by `crm-sync index build`, in place of the directory's files.
+    #[arg(long, conflicts_with_all = ["people", "companies", "shards"])]
+    pub index: Option<PathBuf>,
     /// Threads to work on; all cores when not given. The results are the same for any number.
     #[arg(long)]
     pub threads: Option<NonZeroUsize>,
@@ -119,9 +131,6 @@ pub struct MatchArgs {
     /// The directory.
     #[command(flatten)]
     pub directory: DirectoryArgs,
-    /// An index folder made by `crm-sync index build`, in place of the directory's files.
-    #[arg(long, conflicts_with_all = ["people", "companies", "shards"])]
-    pub index: Option<PathBuf>,
     /// The CRM's files.
     #[command(flatten)]
     pub crm: CrmArgs,
@@ -137,6 +146,115 @@ pub struct MatchArgs {
     /// A model in place of the shipped one.
     #[arg(long)]
     pub model: Option<PathBuf>,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync index`.
+#[derive(Debug, Subcommand)]
+pub enum IndexCommand {
+    /// Read a directory's files and write an index.
+    Build(IndexBuildArgs),
+    /// Check an index and say what it holds.
+    Inspect(IndexInspectArgs),
+}
+
+/// `crm-sync index build`.
+#[derive(Debug, Args)]
+pub struct IndexBuildArgs {
+    /// The folder to write into; made when missing.
+    pub out: PathBuf,
+    /// The directory's files.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync index inspect`.
+#[derive(Debug, Args)]
+pub struct IndexInspectArgs {
+    /// The index folder.
+    pub index: PathBuf,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `crm-sync explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The CRM record's id.
+    pub crm_id: String,
+    /// The directory id to compare it with; the record's candidates when none is given.
+    pub profile_ids: Vec<String>,
+    /// The directory.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The CRM's files: the one with the record, and for a contact its accounts too.
+    #[command(flatten)]
+    pub crm: CrmArgs,
+    /// A model in place of the shipped one.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `crm-sync train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Where to write the model.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The new model's version, of your choosing.
+    #[arg(long)]
+    pub version: String,
+    /// The directory.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The CRM's files.
+    #[command(flatten)]
+    pub crm: CrmArgs,
+    /// CSV with the columns `crm_id`, `profile_id` (empty: no match): the weights are refined and
+    /// calibrated by it. Without it they come from expectation maximisation alone.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
+    /// The model to begin with, in place of the shipped one.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    /// Rounds of expectation maximisation before the labels; 0 keeps the model begun with.
+    #[arg(long)]
+    pub rounds: Option<u32>,
+    /// Random pairs a record, for the chance that values agree by chance.
+    #[arg(long, default_value_t = 4)]
+    pub random_pairs: u32,
+    /// Seed of the random pairs.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// What the model was trained on, with its licence: written into it.
+    #[arg(long, default_value = "")]
+    pub trained_on: String,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync blocking`.
+#[derive(Debug, Args)]
+pub struct BlockingArgs {
+    /// The directory.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The CRM's files.
+    #[command(flatten)]
+    pub crm: CrmArgs,
+    /// CSV with the columns `crm_id`, `profile_id`: the true pairs.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
     /// How the result is told.
     #[command(flatten)]
     pub voice: Voice,

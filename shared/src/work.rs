@@ -1,26 +1,27 @@
-//! How a piece of work ends.
+//! What a use case answers to the queue that handed it a message.
 
 use std::error::Error;
 use std::time::Duration;
 
 use crate::ports::{Disposition, PortError};
 
-/// Work that did not fail.
+/// What became of a message's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a message that is neither finished nor put off comes back"]
 pub enum Done {
-    /// It is done, or was done before, or need not be done any more.
+    /// It is done, or was done before: the message and the due item behind it can go.
     Finished,
-    /// It cannot be done yet; the same message is to come again after this long.
+    /// Not yet: the same message is to come again after this long.
     Later(Duration),
 }
 
-/// Work that failed.
+/// A message's work failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} failed")]
 pub struct WorkError {
-    /// What was being done. Never holds data.
+    /// What was being done, as in "score a batch". Never holds data.
     pub action: &'static str,
-    /// Whether to try again.
+    /// Whether the same message may succeed later.
     pub disposition: Disposition,
     /// The cause.
     pub source: Box<dyn Error + Send + Sync>,
@@ -36,10 +37,17 @@ impl WorkError {
     pub fn reject(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { action, disposition: Disposition::Reject, source: source.into() }
     }
+
+    /// Whether the same message may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.disposition == Disposition::Retry
+    }
 }
 
 impl From<PortError> for WorkError {
     fn from(error: PortError) -> Self {
-        Self { action: error.action, disposition: error.disposition, source: error.source }
+        let PortError { action, disposition, source } = error;
+        Self { action, disposition, source }
     }
 }

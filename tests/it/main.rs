@@ -1,6 +1,12 @@
-//! Tests of the whole repository: its rules, its adapters on the emulator, everything together.
+//! The integration tests: one binary, linked once.
 
-#[cfg(test)]
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps in vain")]
+
 mod adapters;
-#[cfg(test)]
+mod demo;
+mod faults;
+mod flows;
+mod local_stack;
+mod repository;
+mod template;
 mod tidy;

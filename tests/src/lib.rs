@@ -1,7 +1,12 @@
-//! What the tests of the whole need: the AWS emulator, and the repository as files.
+//! What the integration tests share: the whole product in one process, the AWS emulator, and the
+//! repository as files.
+
+#![expect(clippy::missing_panics_doc, reason = "a test's harness panics where a test fails")]
+#![expect(clippy::expect_used, reason = "a test's harness panics where a test fails")]
 
 mod emulator;
 mod repository;
+pub mod world;
 
 pub use emulator::{Cloud, Emulator};
 pub use repository::{SourceFile, read, root, rust_files};

@@ -1,17 +1,18 @@
 //! `crm-sync match`: files in, predictions out.
 
 use super::Outcome;
-use crate::args::{CrmArgs, MatchArgs};
+use super::sources::{check_sides, directory, each_record, model, open_crm};
+use crate::args::MatchArgs;
 use crate::input::FileProblems;
 use crate::linkage::{
-    AccountsById, Content, Decided, Directory, Linked, ObjectFile, Rows, Settings, Sources, Totals,
-    candidates_file, link, predictions_file,
+    AccountsById, Decided, Linked, OutputFile, Settings, Totals, candidates_file, link,
+    predictions_file,
 };
 use crate::report::{self, Table, thousands};
 use crate::{progress, threads};
-use anyhow::{Context, ensure};
-use matching::{MatchModel, Scorer};
-use std::borrow::Cow;
+use matching::{Scorer, Statistics, explain};
+use rustc_hash::FxHashMap;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,11 +20,11 @@ use std::time::{Duration, Instant};
 pub fn run(args: &MatchArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let files = open_crm(&args.crm)?;
-    check_sides(args)?;
+    check_sides(&args.crm, &args.directory)?;
     let model = model(args.model.as_deref())?;
 
     let bar = progress::open_ended("directory");
-    let (directory, mut totals) = directory(args, &bar)?;
+    let (directory, mut totals) = directory(&args.directory, &bar)?;
     bar.finish_and_clear();
     let read = started.elapsed();
 
@@ -45,71 +46,58 @@ pub fn run(args: &MatchArgs) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.candidates {
         candidates_file(path, &linked)?;
     }
+    if let Some(path) = &args.explain {
+        explain_file(path, args, &settings, &directory.statistics, &linked)?;
+    }
     let summary = Summary { linked: &linked, totals: &totals, read, all: started.elapsed() };
     let output = if args.voice.json { summary.as_json() } else { summary.as_text() };
     totals.problems.extend(linked.into_iter().map(|object| object.problems));
     Ok(Outcome { output, problems: totals.problems, strict: args.voice.strict })
 }
 
-/// Opens the CRM's files, accounts first: contacts need them.
-fn open_crm(args: &CrmArgs) -> anyhow::Result<Vec<ObjectFile>> {
-    let given = [
-        ("Account", Content::Accounts, &args.account),
-        ("Lead", Content::Leads, &args.lead),
-        ("Contact", Content::Contacts, &args.contact),
-    ];
-    let mut files = Vec::new();
-    for (object, content, path) in given {
-        if let Some(path) = path {
-            let (rows, chunks) = Rows::open(path, content)?;
-            files.push(ObjectFile { object, content, rows, chunks });
+/// Reads the records again and writes why each was matched, set to review or called a duplicate:
+/// so that a run without explanations keeps no record's values.
+fn explain_file(
+    path: &Path,
+    args: &MatchArgs,
+    settings: &Settings<'_>,
+    statistics: &Statistics,
+    linked: &[Linked<'_>],
+) -> anyhow::Result<()> {
+    let mut decided: FxHashMap<(&str, &str), (&str, &str, f64)> = FxHashMap::default();
+    for object in linked {
+        for (id, _, outcome) in object.records() {
+            let (name, placed) = match outcome {
+                Decided::Match(placed) => ("match", placed),
+                Decided::Review(placed) => ("review", placed),
+                Decided::Duplicate(placed) => ("duplicate", placed),
+                Decided::Unmatched => continue,
+            };
+            let value = (name, object.entity_id(placed.entity), placed.probability);
+            decided.insert((object.object, id), value);
         }
     }
-    ensure!(!files.is_empty(), "nothing to match: give --lead, --contact or --account");
-    Ok(files)
-}
-
-/// Each object needs the kind of directory it is matched to.
-fn check_sides(args: &MatchArgs) -> anyhow::Result<()> {
-    if args.index.is_some() {
-        return Ok(());
-    }
-    let people = args.crm.lead.is_some() || args.crm.contact.is_some();
-    ensure!(
-        !people || args.directory.people.is_some(),
-        "leads and contacts are matched to people: give --people or --index"
-    );
-    // Accounts without companies are welcome beside contacts, whose employers they name.
-    ensure!(
-        args.crm.account.is_none()
-            || args.directory.companies.is_some()
-            || args.crm.contact.is_some(),
-        "accounts are matched to companies: give --companies or --index"
-    );
-    Ok(())
-}
-
-/// The model of a file, or the shipped one.
-pub(super) fn model(path: Option<&Path>) -> anyhow::Result<Cow<'static, MatchModel>> {
-    let Some(path) = path else { return Ok(Cow::Borrowed(MatchModel::shipped())) };
-    let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    let model =
-        MatchModel::from_json(&text).with_context(|| format!("{name} is no usable model"))?;
-    Ok(Cow::Owned(model))
-}
-
-fn directory(
-    args: &MatchArgs,
-    bar: &indicatif::ProgressBar,
-) -> anyhow::Result<(Directory, Totals)> {
-    let sources = Sources {
-        people: args.directory.people.as_deref(),
-        companies: args.directory.companies.as_deref(),
-        shards: args.directory.shards,
-        threads: threads(args.directory.threads),
-    };
-    Directory::build(&sources, bar)
+    let mut file = OutputFile::create(path)?;
+    let mut failed = Ok(());
+    each_record(open_crm(&args.crm)?, settings.threads, |object, probe| {
+        let Some((decision, entity, probability)) = decided.get(&(object, probe.record_id()))
+        else {
+            return;
+        };
+        let why = |shard| explain(settings.model, statistics, shard, &probe, entity);
+        let explanation = settings.shards.iter().find_map(why);
+        let value = serde_json::json!({
+            "object": object,
+            "decision": decision,
+            "probability": probability,
+            "explanation": explanation,
+        });
+        if failed.is_ok() {
+            failed = writeln!(file, "{value}");
+        }
+    })?;
+    failed?;
+    file.keep()
 }
 
 struct Summary<'a> {

@@ -1,10 +1,16 @@
 //! One module a command: arguments in, an outcome out.
 
+pub mod blocking;
 pub mod evaluate;
+pub mod explain;
 pub mod generate;
+pub mod index;
 pub mod match_records;
+pub mod train;
 
-use crate::args::Command;
+mod sources;
+
+use crate::args::{Command, IndexCommand};
 use crate::input::FileProblems;
 
 /// What a command leaves for its edge to tell.
@@ -31,6 +37,11 @@ impl Outcome {
 pub fn run(command: &Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Match(args) => match_records::run(args),
+        Command::Index(IndexCommand::Build(args)) => index::build(args),
+        Command::Index(IndexCommand::Inspect(args)) => index::inspect(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Blocking(args) => blocking::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Generate(args) => generate::run(args),
     }

@@ -92,6 +92,8 @@ impl ChunkReader {
     /// The first record's bytes; empty in an empty file. Call before the first chunk.
     pub fn header(&mut self) -> Vec<u8> {
         self.fill(CHUNK_BYTES);
+        let blank = self.pending.iter().take_while(|b| matches!(b, b'\n' | b'\r' | b' ')).count();
+        self.take(blank);
         let end = match row_ends(&self.pending, Some(self.delimiter.unwrap_or(b',')), true) {
             Cut { end: 0, .. } => first_line(&self.pending),
             Cut { end, .. } => end,

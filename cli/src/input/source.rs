@@ -82,10 +82,12 @@ fn peek(mut bytes: Box<dyn Read + Send>) -> (Vec<u8>, Box<dyn Read + Send>) {
 }
 
 fn layout(head: &[u8]) -> Layout {
-    if head.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{') {
+    // Any line that begins an object tells: the first one may be the one at fault.
+    let mut lines = head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    if lines.clone().any(|line| line.starts_with(b"{")) {
         return Layout::JsonLines;
     }
-    let header = head.split(|&b| b == b'\n').next().unwrap_or_default();
+    let header = lines.find(|line| !line.is_empty()).unwrap_or_default();
     let count = |delimiter: &u8| memchr::memchr_iter(*delimiter, header).count();
     // Of equal counts the first named wins: a comma, when the header has one column only.
     let delimiter = b"\t|;,".iter().copied().max_by_key(count).unwrap_or(b',');
@@ -99,6 +101,7 @@ mod tests {
     #[test]
     fn the_layout_is_told_by_the_first_bytes() {
         assert_eq!(layout(b" \n{\"id\": 1}"), Layout::JsonLines);
+        assert_eq!(layout(b"not json\n{\"id\": 1}"), Layout::JsonLines);
         for (head, delimiter) in
             [("Id,Name\n", b','), ("Id;Name;a,b\n", b';'), ("Id\tName", b'\t'), ("Id|Name", b'|')]
         {

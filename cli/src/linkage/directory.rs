@@ -69,14 +69,8 @@ pub struct Directory {
 impl Directory {
     /// Opens the shards for reading.
     pub fn open_shards(&self) -> Result<Vec<Shard<'_>>, ShardError> {
-        self.shards
-            .iter()
-            .map(|bytes| match bytes {
-                // What this process has just built needs no checksum.
-                ShardBytes::Built(bytes) => Shard::open_verified(bytes),
-                ShardBytes::Mapped(file) => Shard::open(file),
-            })
-            .collect()
+        // Built by this process, or checked when they were mapped.
+        self.shards.iter().map(|bytes| Shard::open_verified(bytes)).collect()
     }
 
     /// Reads the sources and builds the shards. `bar` hears of the rows.

@@ -3,11 +3,13 @@
 
 mod assign;
 mod directory;
+mod index;
 mod output;
 mod records;
 mod rows;
 
 pub use directory::{Directory, Sources, Totals};
-pub use output::{candidates_file, predictions_file};
+pub use index::{Manifest, ShardFile, open_index, read_manifest, write_index};
+pub use output::{OutputFile, candidates_file, predictions_file};
 pub use records::{Decided, Linked, ObjectFile, Settings, link};
-pub use rows::{AccountsById, Content, Row, Rows};
+pub use rows::{AccountsById, Content, Row, Rows, keep_account};

@@ -10,7 +10,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// A file in the making; dropping it before [`Self::keep`] leaves no trace.
-pub(super) struct OutputFile {
+pub struct OutputFile {
     path: PathBuf,
     aside: PathBuf,
     writer: Option<Writer>,
@@ -29,7 +29,7 @@ impl std::fmt::Debug for OutputFile {
 
 impl OutputFile {
     /// Begins a file; one whose name ends in `.gz` is compressed.
-    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+    pub fn create(path: &Path) -> anyhow::Result<Self> {
         let mut aside = path.as_os_str().to_owned();
         aside.push(format!(".{}.part", std::process::id()));
         let aside = PathBuf::from(aside);
@@ -45,7 +45,7 @@ impl OutputFile {
     }
 
     /// Puts the whole file in its place.
-    pub(super) fn keep(mut self) -> anyhow::Result<()> {
+    pub fn keep(mut self) -> anyhow::Result<()> {
         let done = match self.writer.take() {
             Some(Writer::Plain(mut file)) => file.flush(),
             Some(Writer::Gzip(file)) => file.finish().and_then(|mut file| file.flush()),

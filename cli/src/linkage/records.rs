@@ -236,14 +236,16 @@ impl Linked<'_> {
             self.ends.push(u32::try_from(self.candidates.len()).unwrap_or(u32::MAX));
         }
         problems.sort_by_key(|problem| problem.line);
-        problems.into_iter().for_each(|problem| self.problems.add(problem));
+        for problem in problems {
+            self.problems.add(problem);
+        }
     }
 
     /// Assigns one to one, then decides by the model's thresholds.
     fn decide(&mut self, model: &MatchModel) {
         let thresholds = model.thresholds;
         let mut bids = Vec::new();
-        for (record, (_, candidates, _)) in (0..).zip(self.undecided()) {
+        for (record, (_, candidates)) in (0..).zip(self.undecided()) {
             let bidding = candidates.iter().filter(|c| c.probability >= thresholds.review_at);
             bids.extend(bidding.map(|c| PlacedBid {
                 record,
@@ -259,7 +261,7 @@ impl Linked<'_> {
             |record| self.ids.get(record as usize),
             |entity| self.entity_id(entity),
         );
-        let decided = self.undecided().zip(assigned).map(|((_, candidates, ()), bid)| {
+        let decided = self.undecided().zip(assigned).map(|((_, candidates), bid)| {
             let won = bid.and_then(|bid| candidates.iter().find(|c| c.entity == bid.entity));
             match (won, candidates.first()) {
                 (Some(won), _) => match thresholds.decide(won.probability) {
@@ -278,12 +280,12 @@ impl Linked<'_> {
         self.decided = decided.collect();
     }
 
-    fn undecided(&self) -> impl Iterator<Item = (&str, &[Placed], ())> {
+    fn undecided(&self) -> impl Iterator<Item = (&str, &[Placed])> {
         let mut start = 0;
         self.ends.iter().enumerate().map(move |(at, &end)| {
             let candidates = &self.candidates[start..end as usize];
             start = end as usize;
-            (self.ids.get(at), candidates, ())
+            (self.ids.get(at), candidates)
         })
     }
 }

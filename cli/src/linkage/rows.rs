@@ -389,6 +389,6 @@ fn account(values: [&str; 11]) -> CrmAccount {
 }
 
 /// Keeps what the contacts need of an account.
-pub(super) fn keep_account(accounts: &mut AccountsById, id: &str, facts: AccountFacts) {
+pub fn keep_account(accounts: &mut AccountsById, id: &str, facts: AccountFacts) {
     accounts.entry(canonical(id).to_owned()).or_insert(facts);
 }

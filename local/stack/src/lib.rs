@@ -1,1 +1,31 @@
-//! The local stack.
+//! The whole of crm-sync on one machine.
+//!
+//! [`Stack::start`] brings up an AWS emulator, deploys `template.yaml` to it with the real function
+//! binaries, starts the Salesforce simulator and a token issuer, and puts an address in front of
+//! the API. Everything listens on loopback and ends with the [`Stack`], or with the process that
+//! holds it.
+//!
+//! `docs/emulator.md` says where the emulator differs from AWS.
+
+mod aws;
+mod demo;
+mod deploy;
+mod emulator;
+mod front;
+mod issuer;
+mod net;
+mod options;
+mod process;
+mod record;
+mod simulator;
+mod stack;
+mod ticker;
+
+pub use aws::Aws;
+pub use demo::{Data, DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say};
+pub use issuer::{Caller, Issuer};
+pub use options::StackOptions;
+pub use record::StackRecord;
+pub use simulator::Simulator;
+pub use stack::Stack;
+pub use ticker::Ticker;

@@ -9,14 +9,44 @@ use smallvec::SmallVec;
 use crate::lists::formal_names;
 use crate::text::{hash32, hash64};
 
-/// Most entities a block may have in a version: larger ones are stopped. Chosen on generated sets of a million; pair recall falls below it and
-/// candidates per record rise above it.
-pub const BLOCK_CAP: u16 = 96;
+/// How large a block of a rule may be in a version; larger ones are stopped.
+///
+/// Rules that say much about a pair may have large blocks, rules that say little only tiny ones. Chosen on generated sets of a million: pair recall falls
+/// with smaller caps, candidates per record rise with larger ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum BlockSize {
+    /// Up to 8 entities.
+    Tiny,
+    /// Up to 32.
+    Small,
+    /// Up to 96.
+    Large,
+}
+
+/// Most entities any block may have in a version.
+pub const BLOCK_CAP: u8 = 96;
+
+impl BlockSize {
+    /// Most entities of a block of this size.
+    pub(crate) fn cap(self) -> u8 {
+        match self {
+            Self::Tiny => 8,
+            Self::Small => 32,
+            Self::Large => BLOCK_CAP,
+        }
+    }
+
+    /// The smallest size a block of so many entities fits, as two bits; 3 for none.
+    pub(crate) fn fitting(entities: u8) -> u64 {
+        [Self::Tiny, Self::Small, Self::Large].iter().filter(|size| entities > size.cap()).count()
+            as u64
+    }
+}
 
 /// Takes keys as they are made.
 pub(crate) trait KeySink {
     /// Takes a key; `true` when its block is stopped, so that rarer keys are wanted.
-    fn push(&mut self, key: u64) -> bool;
+    fn push(&mut self, key: u64, size: BlockSize) -> bool;
 }
 
 #[derive(Clone, Copy)]
@@ -100,33 +130,38 @@ impl PersonKeys<'_> {
         let family = self.family_forms();
         let joined = joined(&self.family);
         for &name in &family {
-            sink.push(key(Rule::Family, name, 0));
+            sink.push(key(Rule::Family, name, 0), BlockSize::Tiny);
         }
         for &name in given.iter().take(3) {
-            sink.push(key(Rule::Given, name, 0));
+            sink.push(key(Rule::Given, name, 0), BlockSize::Tiny);
         }
         for &first in &given {
             for &last in &family {
-                self.push_refined(unordered(Rule::NamePair, first, last), sink);
+                self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
             }
             if joined.len() >= 5 {
-                self.push_refined(key(Rule::NamePrefix, first, hash32(&joined[..4])), sink);
+                self.push_refined(
+                    key(Rule::NamePrefix, first, hash32(&joined[..4])),
+                    BlockSize::Small,
+                    sink,
+                );
                 self.push_refined(
                     key(Rule::NameSuffix, first, hash32(&joined[joined.len() - 4..])),
+                    BlockSize::Small,
                     sink,
                 );
             }
         }
         for &(first, last) in &self.mail_names {
-            self.push_refined(unordered(Rule::NamePair, first, last), sink);
+            self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
         }
         self.emit_initials(&given, &family, sink);
         self.emit_employers(&given, &joined, sink);
         for &mail in &self.mail_keys {
-            sink.push(wide_key(Rule::Mail, mail));
+            sink.push(wide_key(Rule::Mail, mail), BlockSize::Small);
         }
         for &phone in &self.phones {
-            sink.push(key(Rule::Phone, phone, 0));
+            sink.push(key(Rule::Phone, phone, 0), BlockSize::Small);
         }
     }
 
@@ -147,8 +182,8 @@ impl PersonKeys<'_> {
             push(&long.concat());
         }
         for token in &long {
-            for formal in std::str::from_utf8(token).map_or(&[][..], formal_names).iter().take(4) {
-                push(formal.as_bytes());
+            for formal in formal_names(token).iter().take(4) {
+                push(formal);
             }
         }
         forms
@@ -179,12 +214,12 @@ impl PersonKeys<'_> {
         };
         if let Some(first) = initial(&self.given) {
             for &name in family {
-                self.push_refined(key(Rule::NameInitial, name, first), sink);
+                self.push_refined(key(Rule::NameInitial, name, first), BlockSize::Small, sink);
             }
         }
         if let Some(last) = initial(&self.family) {
             for &name in given.iter().take(2) {
-                self.push_refined(key(Rule::NameInitial, name, last), sink);
+                self.push_refined(key(Rule::NameInitial, name, last), BlockSize::Small, sink);
             }
         }
     }
@@ -202,34 +237,34 @@ impl PersonKeys<'_> {
             }
             seen.push(slug);
             if let Some(start) = family_start {
-                sink.push(key(Rule::EmployerFamily, slug, start));
+                sink.push(key(Rule::EmployerFamily, slug, start), BlockSize::Small);
             }
             for &first in given.iter().take(4) {
-                sink.push(key(Rule::EmployerGiven, slug, first));
+                sink.push(key(Rule::EmployerGiven, slug, first), BlockSize::Small);
             }
             if let Some(initials) = initials {
-                sink.push(key(Rule::EmployerInitials, slug, initials));
+                sink.push(key(Rule::EmployerInitials, slug, initials), BlockSize::Tiny);
             }
         }
     }
 
     /// Pushes a key and, when its block is stopped, the rarer keys below it: with the city, with each employer's first letters, with the country.
-    fn push_refined(&self, coarse: u64, sink: &mut impl KeySink) {
-        if !sink.push(coarse) {
+    fn push_refined(&self, coarse: u64, size: BlockSize, sink: &mut impl KeySink) {
+        if !sink.push(coarse, size) {
             return;
         }
         let coarse = hash32(&coarse.to_le_bytes());
         if self.city != 0 {
-            sink.push(key(Rule::Refined, coarse, self.city));
+            sink.push(key(Rule::Refined, coarse, self.city), BlockSize::Small);
         }
         if self.country != 0 {
-            sink.push(key(Rule::Refined, coarse, self.country));
+            sink.push(key(Rule::Refined, coarse, self.country), BlockSize::Small);
         }
         let mut seen: SmallVec<[u32; 8]> = SmallVec::new();
         for employer in self.employers.iter().filter(|employer| employer.prefix != 0) {
             if !seen.contains(&employer.prefix) {
                 seen.push(employer.prefix);
-                sink.push(key(Rule::Refined, coarse, employer.prefix));
+                sink.push(key(Rule::Refined, coarse, employer.prefix), BlockSize::Small);
             }
         }
     }
@@ -258,11 +293,11 @@ impl CompanyKeys<'_> {
             self.emit_name(name, sink);
         }
         for &(domain, stem) in &self.domains {
-            sink.push(key(Rule::Domain, domain, 0));
-            sink.push(key(Rule::Slug, stem, 0));
+            sink.push(key(Rule::Domain, domain, 0), BlockSize::Large);
+            sink.push(key(Rule::Slug, stem, 0), BlockSize::Large);
         }
         if self.phone != 0 {
-            sink.push(key(Rule::Phone, self.phone, 0));
+            sink.push(key(Rule::Phone, self.phone, 0), BlockSize::Small);
         }
         if self.street != 0 {
             self.push_placed(key(Rule::Street, self.street, 0), sink);
@@ -303,22 +338,25 @@ impl CompanyKeys<'_> {
         if hashes.len() > 2 {
             let mut sorted = hashes.clone();
             sorted.sort_unstable();
-            sink.push(key(
-                Rule::SortedWords,
-                sorted.iter().fold(0, |all, word| all ^ word),
-                sorted.len() as u32,
-            ));
+            sink.push(
+                key(
+                    Rule::SortedWords,
+                    sorted.iter().fold(0, |all, word| all ^ word),
+                    sorted.len() as u32,
+                ),
+                BlockSize::Large,
+            );
         }
     }
 
     fn push_placed(&self, coarse: u64, sink: &mut impl KeySink) {
-        if !sink.push(coarse) {
+        if !sink.push(coarse, BlockSize::Large) {
             return;
         }
         let coarse = hash32(&coarse.to_le_bytes());
         for place in [self.city, self.postal, self.country] {
             if place != 0 {
-                sink.push(key(Rule::Refined, coarse, place));
+                sink.push(key(Rule::Refined, coarse, place), BlockSize::Small);
             }
         }
     }

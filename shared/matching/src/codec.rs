@@ -33,7 +33,7 @@ impl Put for Vec<u8> {
 }
 
 /// Reads what [`Put`] wrote; past the end or malformed it gives zeros and empties, never a panic.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Take<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Take<'a> {

@@ -7,7 +7,7 @@ use crate::entity::EntityKind;
 use crate::form::{CompanyForm, PersonForm, Probe};
 use crate::model::{MatchModel, comparisons};
 use crate::score::{EmployerEvidence, MatchWeight, Scorer, employer_evidence};
-use crate::shard::{CompanyView, PersonView, Shard};
+use crate::shard::{CompanyView, Shard};
 use crate::statistics::Statistics;
 
 /// One comparison of an explained pair.
@@ -64,7 +64,7 @@ pub fn explain(
     let weights = scorer.weights(kind);
     let values = |at: usize| match probe {
         Probe::Person(form) => {
-            (person_record(form, at), person_entity(shard, &shard.person(ordinal), &levels, at))
+            (person_record(form, at), person_entity(shard, ordinal, &levels, at))
         }
         Probe::Company(form) => {
             (company_record(form, at), company_entity(&shard.company(ordinal), at))
@@ -173,25 +173,27 @@ fn person_record(form: &PersonForm, at: usize) -> String {
     }
 }
 
-fn person_entity(shard: &Shard<'_>, view: &PersonView<'_>, levels: &Levels, at: usize) -> String {
+fn person_entity(shard: &Shard<'_>, ordinal: u32, levels: &Levels, at: usize) -> String {
+    let names = shard.names(ordinal);
+    let view = names.person();
     use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
     match at {
-        GIVEN => words_of(&view.given),
-        FAMILY => words_of(&view.family),
+        GIVEN => words_of(names.given()),
+        FAMILY => words_of(names.family()),
         MAIL => view
             .mail
             .iter()
             .map(|mail| String::from_utf8_lossy(mail.local).into_owned())
             .collect::<Vec<_>>()
             .join(", "),
-        MAIL_NAME => format!("{} {}", words_of(&view.given), words_of(&view.family)),
+        MAIL_NAME => format!("{} {}", words_of(names.given()), words_of(names.family())),
         EMPLOYER => {
-            let held = view
-                .employments
+            let employments = shard.employments(ordinal);
+            let held = employments
                 .get(usize::from(levels.position))
-                .or_else(|| view.employments.first());
+                .or_else(|| employments.first());
             held.and_then(|(employer, _)| employer.checked_sub(1))
-                .map(|employer| shard.employer(employer).words.to_owned())
+                .map(|employer| shard.employer(employer).words().to_owned())
                 .unwrap_or_default()
         }
         PLACE => place_words(view.city, view.country),

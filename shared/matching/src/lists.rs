@@ -6,10 +6,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::text::{collapse_umlauts, fold};
 
-static NICKNAMES: LazyLock<FxHashMap<String, Vec<String>>> = LazyLock::new(|| {
-    let mut canonical: FxHashMap<String, Vec<String>> = FxHashMap::default();
+static NICKNAMES: LazyLock<FxHashMap<Vec<u8>, Vec<Vec<u8>>>> = LazyLock::new(|| {
+    let mut canonical: FxHashMap<Vec<u8>, Vec<Vec<u8>>> = FxHashMap::default();
     for line in include_str!("../data/nicknames.txt").lines() {
-        let mut words = line.split(' ').map(collapse_umlauts);
+        let mut words = line.split(' ').map(|word| collapse_umlauts(word).into_bytes());
         let Some(formal) = words.next() else { continue };
         for short in words {
             let of = canonical.entry(short).or_default();
@@ -23,13 +23,13 @@ static NICKNAMES: LazyLock<FxHashMap<String, Vec<String>>> = LazyLock::new(|| {
 
 /// The formal names a short form stands for: `bob` gives `robert`.
 #[must_use]
-pub(crate) fn formal_names(short: &str) -> &'static [String] {
+pub(crate) fn formal_names(short: &[u8]) -> &'static [Vec<u8>] {
     NICKNAMES.get(short).map_or(&[], Vec::as_slice)
 }
 
 /// Whether one given name is a short form of the other, or both of a third.
 #[must_use]
-pub(crate) fn are_nicknames(left: &str, right: &str) -> bool {
+pub(crate) fn are_nicknames(left: &[u8], right: &[u8]) -> bool {
     let (of_left, of_right) = (formal_names(left), formal_names(right));
     of_left.iter().any(|formal| formal == right)
         || of_right.iter().any(|formal| formal == left)

@@ -180,7 +180,9 @@ impl<'a> Scorer<'a> {
             Probe::Person(form) => {
                 let context = PersonContext::new(form, self.statistics);
                 for &ordinal in ordinals {
-                    keep(ordinal, context.compare(shard, &shard.person(ordinal)));
+                    if let Some(levels) = context.compare(shard, ordinal) {
+                        keep(ordinal, levels);
+                    }
                 }
             }
             Probe::Company(form) => {
@@ -197,7 +199,7 @@ impl<'a> Scorer<'a> {
     pub(crate) fn levels(&self, shard: &Shard<'_>, probe: &Probe, ordinal: u32) -> Levels {
         match probe {
             Probe::Person(form) => {
-                PersonContext::new(form, self.statistics).compare(shard, &shard.person(ordinal))
+                PersonContext::new(form, self.statistics).compare_fully(shard, ordinal)
             }
             Probe::Company(form) => {
                 CompanyContext::new(form, self.statistics).compare(&shard.company(ordinal))

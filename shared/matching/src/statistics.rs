@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::blocking::{BLOCK_CAP, CompanyKeys, EmployerKeys, KeySink, PersonKeys};
+use crate::blocking::{BlockSize, CompanyKeys, EmployerKeys, KeySink, PersonKeys};
 use crate::codec::{Put, Take};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, Employment, PersonForm, Probe};
@@ -62,8 +62,8 @@ pub struct Statistics {
     by_id: FxHashMap<u64, EmployerFacts>,
     /// Employers by the slug of their name.
     by_slug: FxHashMap<u32, EmployerFacts>,
-    /// One bit per cell of stopped blocks.
-    stopped: Vec<u64>,
+    /// Two bits per cell: the smallest [`BlockSize`] its block fits.
+    sizes: Vec<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,7 +73,7 @@ struct Stored {
     terms: Vec<(u64, u32)>,
     by_id: Vec<(u64, EmployerFacts)>,
     by_slug: Vec<(u32, EmployerFacts)>,
-    stopped: Vec<u64>,
+    sizes: Vec<u64>,
 }
 
 /// The first bytes of a statistics file; the last is the format's version.
@@ -105,9 +105,9 @@ impl Statistics {
         self.terms.get(&term(of, value)).map_or(1.0, |count| *count as f32)
     }
 
-    pub(crate) fn is_stopped(&self, key: u64) -> bool {
+    pub(crate) fn is_stopped(&self, key: u64, size: BlockSize) -> bool {
         let cell = key as usize & (CELLS - 1);
-        self.stopped.get(cell / 64).is_some_and(|bits| bits >> (cell % 64) & 1 == 1)
+        self.sizes.get(cell / 32).is_some_and(|bits| bits >> (cell % 32 * 2) & 3 > size as u64)
     }
 
     /// What is known of an employment's company beyond its name.
@@ -126,7 +126,7 @@ impl Statistics {
             all.wrapping_add(hash64(&(term ^ u64::from(*count) << 40).to_le_bytes()))
         });
         let cells = self
-            .stopped
+            .sizes
             .iter()
             .enumerate()
             .filter(|(_, bits)| **bits != 0)
@@ -153,7 +153,7 @@ impl Statistics {
             terms: sorted(&self.terms),
             by_id: sorted(&self.by_id),
             by_slug: sorted(&self.by_slug),
-            stopped: self.stopped.clone(),
+            sizes: self.sizes.clone(),
         };
         let body = postcard::to_allocvec(&stored).unwrap_or_default();
         let mut bytes = MAGIC.to_vec();
@@ -179,7 +179,7 @@ impl Statistics {
             terms: stored.terms.into_iter().collect(),
             by_id: stored.by_id.into_iter().collect(),
             by_slug: stored.by_slug.into_iter().collect(),
-            stopped: stored.stopped,
+            sizes: stored.sizes,
         })
     }
 }
@@ -194,7 +194,7 @@ pub struct StatisticsBuilder {
     by_slug: FxHashMap<u32, EmployerFacts>,
     /// How often people of an employer use a mail domain.
     mail: FxHashMap<(u32, u32, u32), u32>,
-    cells: Vec<u16>,
+    cells: Vec<u8>,
 }
 
 impl Default for StatisticsBuilder {
@@ -211,14 +211,14 @@ impl Default for StatisticsBuilder {
     }
 }
 
-struct CountedCells<'a>(&'a mut [u16]);
+struct CountedCells<'a>(&'a mut [u8]);
 
 impl KeySink for CountedCells<'_> {
     /// A block that is over the cap already will be stopped, so its rarer keys are counted from there on.
-    fn push(&mut self, key: u64) -> bool {
+    fn push(&mut self, key: u64, size: BlockSize) -> bool {
         let cell = &mut self.0[key as usize & (CELLS - 1)];
         *cell = cell.saturating_add(1);
-        *cell > BLOCK_CAP
+        *cell > size.cap()
     }
 }
 
@@ -348,9 +348,9 @@ impl StatisticsBuilder {
             self.by_slug.entry(slug).or_insert(EmployerFacts { slug, domain, stem });
         }
         self.terms.retain(|_, count| *count > 1);
-        let mut stopped = vec![0_u64; CELLS / 64];
-        for (cell, _) in self.cells.iter().enumerate().filter(|(_, count)| **count > BLOCK_CAP) {
-            stopped[cell / 64] |= 1 << (cell % 64);
+        let mut sizes = vec![0_u64; CELLS / 32];
+        for (cell, count) in self.cells.iter().enumerate() {
+            sizes[cell / 32] |= BlockSize::fitting(*count) << (cell % 32 * 2);
         }
         Statistics {
             persons: self.persons,
@@ -358,7 +358,7 @@ impl StatisticsBuilder {
             terms: self.terms,
             by_id: self.by_id,
             by_slug: self.by_slug,
-            stopped,
+            sizes,
         }
     }
 }
@@ -462,8 +462,8 @@ pub(crate) fn company_keys(form: &CompanyForm) -> CompanyKeys<'_> {
 struct KeptKeys<'a>(&'a Statistics, Vec<u64>);
 
 impl KeySink for KeptKeys<'_> {
-    fn push(&mut self, key: u64) -> bool {
-        let stopped = self.0.is_stopped(key);
+    fn push(&mut self, key: u64, size: BlockSize) -> bool {
+        let stopped = self.0.is_stopped(key, size);
         if !stopped {
             self.1.push(key);
         }

@@ -159,14 +159,15 @@ proptest! {
 
     #[test]
     fn a_page_cut_anywhere_is_an_error((width, rows) in any_rows(), cut: proptest::sample::Index) {
-        prop_assume!(!rows.is_empty());
+        if rows.is_empty() {
+            return Ok(());
+        }
         let page = write(&rows, width, "\n");
         // Without its last line end the page is still whole. A cut between the halves of a doubled quote in the very last value reads
         // as a shorter value: only the transport (gzip's checksum, the last chunk) can tell.
         let cut = cut.index(page.len() - 1);
         let doubled = cut > 0 && page.as_bytes()[cut - 1] == b'"' && page.as_bytes()[cut] == b'"';
-        prop_assume!(!doubled);
-        prop_assert!(read(&page.as_bytes()[..cut], Some(rows.len() as u64)).is_err());
+        prop_assert!(doubled || read(&page.as_bytes()[..cut], Some(rows.len() as u64)).is_err());
     }
 
     #[test]

@@ -85,10 +85,10 @@ impl From<reqwest::Error> for TransportError {
 /// Why a call to Salesforce failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SalesforceError {
-    /// The access token is expired or revoked.
+    /// The access token is expired or revoked, or the org moved to another address, which a new token response names.
     #[error("Salesforce did not accept the access token ({code})")]
     Unauthorized {
-        /// Salesforce's code.
+        /// Salesforce's code, or `INSTANCE_MOVED` for a redirect.
         code: String,
     },
     /// A limit of the org is reached.
@@ -280,8 +280,11 @@ impl SalesforceError {
             406 | 408 | 420 | 500.. => {
                 Self::Unavailable { status, errors: parsed.unwrap_or_default(), retry_after }
             }
-            // Statuses that mean the request itself, whoever answers; elsewhere a body that is not JSON comes from a machine in between.
-            300..=399 | 401 | 404 | 405 | 409..=415 | 428 | 431 => {
+            // A renamed or migrated org redirects for a while. Nobody is followed; the next refresh names the new address.
+            301 | 302 | 307 | 308 => Self::Unauthorized { code: "INSTANCE_MOVED".to_owned() },
+            // Statuses that mean the request itself, whoever answers. Elsewhere a body that is not JSON comes from a machine in between:
+            // its 404 does not say that an object is gone.
+            300..=399 | 401 | 405 | 409..=415 | 428 | 431 => {
                 Self::Refused { status, errors: parsed.unwrap_or_default() }
             }
             _ => match parsed {

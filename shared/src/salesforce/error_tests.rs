@@ -82,6 +82,7 @@ fn pages_for_people_are_transient() {
         (400, false),
         (403, false),
         (420, false),
+        (404, false),
         (406, false),
         (500, true),
         (502, true),
@@ -94,8 +95,8 @@ fn pages_for_people_are_transient() {
     }
     for (status, disposition) in [
         (401, Disposition::Reauthorize),
-        (404, Disposition::Reject),
-        (302, Disposition::Reject),
+        (303, Disposition::Reject),
+        (302, Disposition::Reauthorize),
         (431, Disposition::Reject),
     ] {
         assert_eq!(answer(status, html).disposition(), disposition, "{status}");
@@ -222,4 +223,12 @@ fn a_query_that_was_too_much_is_known() {
     assert!(coded(400, "OPERATION_TOO_LARGE", "x").wants_smaller_query());
     assert!(answer(414, "").wants_smaller_query());
     assert!(!coded(400, "MALFORMED_QUERY", "x").wants_smaller_query());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_answer_makes_the_reader_panic(status in 300..600_u16, body: Vec<u8>) {
+        let error = SalesforceError::from_answer(status, None, &body);
+        let _ = (error.disposition(), error.is_outcome_unknown(), error.to_string());
+    }
 }

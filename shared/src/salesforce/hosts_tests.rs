@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 /// reliability.md I72, and what its neighbours would try.
 const REFUSED: &[(&str, HostError)] = &[
@@ -194,5 +195,46 @@ fn a_token_belongs_to_the_issuer_that_was_asked() {
         ("login.salesforce.com", acme, "login.salesforce.mil"),
     ] {
         assert!(!together(issuer, instance, identity), "{issuer} {instance} {identity}");
+    }
+}
+
+/// Sound addresses, whole or with something put in that allow-lists have been got around with.
+fn nearly_an_address() -> impl Strategy<Value = String> {
+    let sound =
+        "https://[a-z0-9-]{1,6}(--[a-z]{1,3})?(\\.[a-z]{1,7})?\\.(my\\.)?salesforce\\.(com|mil)/?";
+    let odd = prop_oneof![
+        3 => Just(String::new()),
+        2 => prop::sample::select(vec![
+            "https://", "http://", "//", "/", "\\", "@", ":", ":443", ".", "..", "-", "--", "%2e", "%00", "\t", "\n", " ", "#", "?",
+            "[", "]", "[::1]", "127.0.0.1", "0x7f.1", "xn--", ".xn--", "\u{ff0e}", "\u{3002}", "\u{200b}", "\u{ad}", "evil.com", "A",
+        ])
+        .prop_map(str::to_owned),
+        1 => "\\PC{1,3}",
+    ];
+    (sound, odd, any::<prop::sample::Index>()).prop_map(|(mut text, odd, at)| {
+        text.insert_str(at.index(text.len() + 1), &odd);
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn what_is_accepted_is_what_a_url_parser_reads(text in nearly_an_address()) {
+        for policy in [HostPolicy::Commercial, HostPolicy::WithGovernment] {
+            let Ok(instance) = InstanceUrl::parse(&text, policy) else { continue };
+            let url = url::Url::parse(&text).unwrap();
+            prop_assert_eq!((url.scheme(), url.host_str(), url.port()), ("https", Some(instance.host()), None));
+            prop_assert_eq!((url.username(), url.password(), url.path()), ("", None, "/"));
+            prop_assert_eq!((url.query(), url.fragment()), (None, None));
+            let commercial = instance.host().ends_with(".salesforce.com");
+            prop_assert!(commercial || (policy == HostPolicy::WithGovernment && instance.host().ends_with(".salesforce.mil")));
+            prop_assert_eq!(InstanceUrl::parse(&instance.to_string(), policy), Ok(instance));
+        }
+        if let Ok(login) = LoginHost::parse(&text, HostPolicy::Commercial) {
+            prop_assert!(login.as_str().ends_with(".salesforce.com"));
+            prop_assert_eq!(login.to_string().parse::<LoginHost>(), Ok(login));
+        }
     }
 }

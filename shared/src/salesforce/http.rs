@@ -166,8 +166,7 @@ fn on_loopback(mut url: Url, address: std::net::SocketAddr) -> Url {
     url
 }
 
-/// A request without its host.
-#[derive(Debug)]
+/// A request without its host. It has no `Debug`: bodies hold secrets and personal data.
 pub(super) struct Request {
     method: Method,
     path: Vec<String>,

@@ -176,7 +176,9 @@ mod tests {
         #[test]
         fn changing_the_case_of_a_letter_is_noticed(short in "[0-9A-Za-z]{15}", at in 0..15_usize) {
             let mut long = short.parse::<SalesforceId>().unwrap().as_str().as_bytes().to_vec();
-            prop_assume!(long[at].is_ascii_alphabetic());
+            if !long[at].is_ascii_alphabetic() {
+                return Ok(());
+            }
             long[at] ^= 0x20;
             let long = String::from_utf8(long).unwrap();
             prop_assert_eq!(long.parse::<SalesforceId>(), Err(ParseIdError::Checksum));

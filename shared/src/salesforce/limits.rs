@@ -55,7 +55,7 @@ impl Budget {
     /// The reserve is bounded to a tenth of the allowance, so that a small org is not shut out by it.
     #[must_use]
     pub fn background_remaining(&self, usage: ApiUsage) -> u64 {
-        let share = usage.max / 100 * u64::from(self.background_percent.min(100));
+        let share = usage.max.saturating_mul(self.background_percent.min(100).into()) / 100;
         let reserve = self.reserve.min(usage.max / 10);
         share.min(usage.max - reserve).saturating_sub(usage.used)
     }
@@ -147,6 +147,7 @@ mod tests {
         let greedy = Budget { background_percent: 100, reserve: 1_000 };
         assert_eq!(greedy.background_remaining(ApiUsage { used: 0, max: 15_000 }), 14_000);
         assert_eq!(greedy.background_remaining(ApiUsage { used: 0, max: 500 }), 450);
+        assert_eq!(at(0, 50), 35);
     }
 
     #[test]

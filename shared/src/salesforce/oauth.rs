@@ -47,7 +47,6 @@ pub enum Prompt {
 }
 
 /// An authorization to begin.
-#[derive(Debug)]
 pub struct AuthorizationRequest<'a> {
     /// Where Salesforce sends the browser back to: one of the app's callback addresses, exactly.
     pub redirect_uri: &'a Url,

@@ -165,3 +165,27 @@ impl Client {
         Ok(page.map(|page| page.total_size))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_locator_never_leads_off_the_host_or_out_of_the_query_service(
+            locator in "[0-9A-Za-z_=.-]{1,20}",
+            odd in "([./\\\\@:?#%]{1,2}|\\PC)?",
+            at: prop::sample::Index,
+        ) {
+            let mut text = format!("/services/data/v62.0/query/{locator}");
+            text.insert_str(at.index(text.len() + 1), &odd);
+            let Ok(locator) = QueryLocator::try_from(text.clone()) else { return Ok(()) };
+            let base = url::Url::parse("https://acme.my.salesforce.com/").unwrap();
+            let url = base.join(&locator.0).unwrap();
+            prop_assert_eq!(url.host_str(), base.host_str());
+            prop_assert_eq!(url.path(), text);
+            prop_assert_eq!((url.query(), url.fragment()), (None, None));
+        }
+    }
+}

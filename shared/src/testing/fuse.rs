@@ -27,6 +27,7 @@ struct State {
     /// Dies at this call; `true`: after its effect.
     dies_at: Option<(u64, bool)>,
     dead: bool,
+    paused: bool,
 }
 
 /// Counts calls and kills at one of them.
@@ -41,11 +42,23 @@ impl Fuse {
         state.dies_at = Some((state.calls + n, after_effect));
     }
 
-    /// Starts the process again.
+    /// Starts the process again, if it is dead; a death that is still to come comes.
     pub fn restart(&self) {
         let mut state = self.state();
-        state.dead = false;
-        state.dies_at = None;
+        if state.dead {
+            state.dead = false;
+            state.dies_at = None;
+        }
+    }
+
+    /// Lets calls pass without counting them: what is done now is not the process's.
+    pub fn pause(&self) {
+        self.state().paused = true;
+    }
+
+    /// Counts again.
+    pub fn resume(&self) {
+        self.state().paused = false;
     }
 
     /// Calls counted so far.
@@ -86,16 +99,19 @@ impl Fuse {
         let killed = || PortError::retry(action, Killed);
         let dies = {
             let mut state = self.state();
-            if state.dead {
+            if state.paused {
+                None
+            } else if state.dead {
                 return Err(killed());
-            }
-            state.calls += 1;
-            match state.dies_at {
-                Some((n, after)) if n == state.calls => {
-                    state.dead = true;
-                    Some(after)
+            } else {
+                state.calls += 1;
+                match state.dies_at {
+                    Some((n, after)) if n == state.calls => {
+                        state.dead = true;
+                        Some(after)
+                    }
+                    _ => None,
                 }
-                _ => None,
             }
         };
         match dies {

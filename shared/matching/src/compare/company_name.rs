@@ -111,7 +111,9 @@ fn by_words(
     if prefix {
         return (NameAgreement::Contained, rarest.1);
     }
-    if shared * 2 > many.len() || jaro_winkler(slug_left, slug_right) >= 0.93 {
+    if shared * 2 > many.len()
+        || (slug_left[0] == slug_right[0] && jaro_winkler(slug_left, slug_right) >= 0.93)
+    {
         return (NameAgreement::Partial, rarest.1);
     }
     (NameAgreement::Different, 0)

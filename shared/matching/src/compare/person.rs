@@ -11,8 +11,8 @@ use super::company_name::ComparedName;
 use super::person_name::{Family, Given, compare_family, compare_given};
 use super::{Comparison, Levels, NameAgreement, compare_company_names};
 use crate::form::PersonForm;
-use crate::lists::is_free_mail;
-use crate::shard::{EmployerView, PersonView, Shard, Tokens};
+use crate::normalize::Mailbox;
+use crate::shard::{EmployerView, EmploymentsView, MailView, NamesView, PersonView, Shard, Tokens};
 use crate::similarity::is_slip;
 use crate::statistics::{Statistics, Term, country_key, full_name_key};
 use crate::text::{bigram_signature, collapse_umlauts, hash32};
@@ -26,6 +26,9 @@ pub(crate) const EMPLOYER: usize = 5;
 pub(crate) const TITLE: usize = 6;
 pub(crate) const PLACE: usize = 7;
 pub(crate) const PHONE: usize = 8;
+
+/// How far given and family names agree, `None` where one is missing.
+type NamesAgreement = (Option<Given>, Option<Family>);
 
 /// The comparisons of people.
 pub(crate) const PERSON_COMPARISONS: [Comparison; 9] = [
@@ -116,62 +119,74 @@ pub(crate) const PERSON_COMPARISONS: [Comparison; 9] = [
 pub(crate) struct PersonContext<'a> {
     form: &'a PersonForm,
     statistics: &'a Statistics,
+    /// Given names and those in quotes; family names and those in brackets; the latter alone.
     given: Tokens<'a>,
     family: Tokens<'a>,
+    family_proper: Tokens<'a>,
     /// The first given name's count, the family name's, and that of both together.
     counts: [f32; 3],
     company: Option<ComparedName<'a>>,
     /// Domain and stem keys.
     domains: SmallVec<[(u32, u32); 4]>,
-    /// Letters of non-role mailboxes, umlauts as in names.
+    /// Keys of the mailboxes that are not a role's.
+    mail_keys: SmallVec<[u64; 2]>,
+    /// Letters of those mailboxes, umlauts as in names.
     locals: SmallVec<[String; 2]>,
-    country_count: f32,
-    city: u32,
+    /// Log2 of the version's people over those of the record's city, country and title.
+    city_rarity: f32,
+    country_rarity: f32,
+    title_rarity: f32,
     persons: f32,
+}
+
+/// The entity's side of a pair.
+struct Entity<'s, 'a> {
+    shard: &'s Shard<'a>,
+    names: NamesView<'a>,
+    person: PersonView<'a>,
+    employments: EmploymentsView,
 }
 
 impl<'a> PersonContext<'a> {
     pub(crate) fn new(form: &'a PersonForm, statistics: &'a Statistics) -> Self {
         let tokens = |one: &'a [String], more: &'a [String]| -> Tokens<'a> {
-            one.iter().chain(more).map(std::string::String::as_bytes).collect()
+            one.iter().chain(more).map(String::as_bytes).collect()
         };
         let given_hash = form.name.first_given().map_or(0, |given| hash32(given.as_bytes()));
         let family_hash = hash32(form.name.family_joined().as_bytes());
-        let counts = [
-            statistics.count(Term::Given, given_hash),
-            statistics.count(Term::Family, family_hash),
-            statistics.count(Term::FullName, full_name_key(given_hash, family_hash)),
-        ];
-        let company =
-            form.employments.first().and_then(|employment| employment.company.as_ref()).map(
-                |company| ComparedName {
-                    words: &company.words,
-                    slug: company.slug_key(),
-                    acronym: company.acronym().map_or(0, |acronym| hash32(acronym.as_bytes())),
-                    signature: bigram_signature(company.words.as_bytes()),
-                },
-            );
+        let persons = statistics.entities(crate::EntityKind::Person).max(1) as f32;
+        let rarity = |of: Term, value: u32| (persons / statistics.count(of, value)).log2().max(0.0);
+        let company = form.employments.first().and_then(|employment| employment.company.as_ref());
+        let title = form.employments.first().map_or(0, |employment| employment.title.key());
+        let mailboxes = || form.mailboxes.iter().filter(|mailbox| !mailbox.role);
         Self {
             form,
             statistics,
             given: tokens(&form.name.given, &form.name.nick),
             family: tokens(&form.name.family, &form.name.former),
-            counts,
-            company,
+            family_proper: tokens(&form.name.family, &[]),
+            counts: [
+                statistics.count(Term::Given, given_hash),
+                statistics.count(Term::Family, family_hash),
+                statistics.count(Term::FullName, full_name_key(given_hash, family_hash)),
+            ],
+            company: company.map(|company| ComparedName {
+                words: &company.words,
+                slug: company.slug_key(),
+                acronym: company.acronym().map_or(0, |acronym| hash32(acronym.as_bytes())),
+                signature: bigram_signature(company.words.as_bytes()),
+            }),
             domains: form
                 .employer_domains()
                 .iter()
                 .map(|domain| (domain.key(), hash32(domain.stem.as_bytes())))
                 .collect(),
-            locals: form
-                .mailboxes
-                .iter()
-                .filter(|mailbox| !mailbox.role)
-                .map(|mailbox| letters(&mailbox.local))
-                .collect(),
-            country_count: statistics.count(Term::Country, country_key(form.place.country)),
-            city: form.place.city_key(),
-            persons: statistics.entities(crate::EntityKind::Person).max(1) as f32,
+            mail_keys: mailboxes().filter_map(Mailbox::key).collect(),
+            locals: mailboxes().map(|mailbox| letters(&mailbox.local)).collect(),
+            city_rarity: rarity(Term::City, form.place.city_key()),
+            country_rarity: rarity(Term::Country, country_key(form.place.country)),
+            title_rarity: rarity(Term::Title, title),
+            persons,
         }
     }
 
@@ -179,75 +194,93 @@ impl<'a> PersonContext<'a> {
         (self.persons / count.max(1.0)).log2().max(0.0)
     }
 
-    /// Compares the record with an entity.
-    pub(crate) fn compare(&self, shard: &Shard<'_>, view: &PersonView<'_>) -> Levels {
+    /// Compares the record with an entity; `None` when neither name agrees nor a mail address or phone, which no other evidence makes up for.
+    pub(crate) fn compare(&self, shard: &Shard<'_>, ordinal: u32) -> Option<Levels> {
         let mut levels = Levels::default();
-        let names = self.compare_names(view, &mut levels);
-        self.compare_mail(view, &mut levels);
-        self.compare_mail_name(view, names, &mut levels);
-        self.compare_employer(shard, view, &mut levels);
-        self.compare_title(shard, view, &mut levels);
-        self.compare_place(view, &mut levels);
-        if !self.form.phones.is_empty() && !view.phones.is_empty() {
-            levels.level[PHONE] =
-                if self.form.phones.iter().any(|phone| view.phones.contains(phone)) {
-                    2
-                } else {
-                    1
-                };
+        let names = shard.names(ordinal);
+        let agreement = self.compare_names(&names, &mut levels);
+        if agreement == (Some(Given::Different), Some(Family::Different)) {
+            let person = names.person();
+            let mail = person.mail.iter().any(|mail| self.mail_keys.contains(&mail.key));
+            if !mail && !person.phones.iter().any(|phone| self.form.phones.contains(phone)) {
+                return None;
+            }
         }
+        self.compare_rest(shard, ordinal, names, agreement, &mut levels);
+        Some(levels)
+    }
+
+    /// Compares the record with an entity in full.
+    pub(crate) fn compare_fully(&self, shard: &Shard<'_>, ordinal: u32) -> Levels {
+        let mut levels = Levels::default();
+        let names = shard.names(ordinal);
+        let agreement = self.compare_names(&names, &mut levels);
+        self.compare_rest(shard, ordinal, names, agreement, &mut levels);
         levels
     }
 
-    fn compare_names(
+    fn compare_rest<'s>(
         &self,
-        view: &PersonView<'_>,
+        shard: &Shard<'s>,
+        ordinal: u32,
+        names: NamesView<'s>,
+        agreement: NamesAgreement,
         levels: &mut Levels,
-    ) -> (Option<Given>, Option<Family>) {
-        let given: Tokens<'_> = view.given.iter().chain(&view.nick).copied().collect();
-        let family: Tokens<'_> = view.family.iter().chain(&view.former).copied().collect();
-        // A former name is an alternative, not a part: the joined comparison is of the family name alone.
-        let mut best = (
-            compare_given(&self.given, &given),
-            best_family(&self.form.name.family, &self.family, &view.family, &family),
-        );
-        let weak = |names: (Option<Given>, Option<Family>)| {
-            names.0 <= Some(Given::Different) || names.1 <= Some(Family::Different)
+    ) {
+        let entity = Entity {
+            shard,
+            person: names.person(),
+            employments: shard.employments(ordinal),
+            names,
         };
-        if weak(best) {
-            let swapped =
-                (compare_given(&self.family, &given), compare_family(&self.given, &view.family));
+        self.compare_mail(&entity.person, levels);
+        self.compare_mail_name(&entity.names, agreement, levels);
+        self.compare_employer(&entity, levels);
+        self.compare_title(&entity, levels);
+        self.compare_place(&entity.person, levels);
+        if !self.form.phones.is_empty() && !entity.person.phones.is_empty() {
+            let same = self.form.phones.iter().any(|phone| entity.person.phones.contains(phone));
+            levels.level[PHONE] = 1 + u8::from(same);
+        }
+    }
+
+    fn compare_names(&self, view: &NamesView<'_>, levels: &mut Levels) -> NamesAgreement {
+        // A former name is an alternative, not a part: the joined comparison is of the family name alone.
+        let mut family = compare_family(&self.family_proper, view.family());
+        if self.family.len() > self.family_proper.len() || view.family.len() > view.family_count {
+            family = family.max(compare_family(&self.family, &view.family));
+        }
+        let mut best = (compare_given(&self.given, &view.given), family);
+        if best.0 <= Some(Given::Different) || best.1 <= Some(Family::Different) {
+            let swapped = (
+                compare_given(&self.family, &view.given),
+                compare_family(&self.given, view.family()),
+            );
             if swapped.0 >= Some(Given::Fuzzy) && swapped.1 >= Some(Family::Fuzzy) {
                 levels.level[ORDER] = 1;
                 best = swapped;
             }
         }
-        let (Some(given), Some(family)) = best else {
-            levels.level[GIVEN] = best.0.map_or(0, |given| given as u8 + 1);
-            levels.level[FAMILY] = best.1.map_or(0, |family| family as u8 + 1);
-            return best;
-        };
-        levels.level[GIVEN] = given as u8 + 1;
-        levels.level[FAMILY] = family as u8 + 1;
-        let swap = levels.level[ORDER] == 1;
+        levels.level[GIVEN] = best.0.map_or(0, |given| given as u8 + 1);
+        levels.level[FAMILY] = best.1.map_or(0, |family| family as u8 + 1);
         let [given_count, family_count, both_count] = self.counts;
-        if family == Family::Exact && given >= Given::Nickname {
+        let (given_agrees, family_agrees) =
+            (best.0 >= Some(Given::Nickname), best.1 >= Some(Family::Subset));
+        if best.1 == Some(Family::Exact) && given_agrees {
             levels.level[FAMILY] = 6;
             // Namesakes to expect outside the directory are as many as independent names make, and one for every further namesake in it.
-            let expected = given_count * family_count / self.persons
-                + if swap { 0.0 } else { both_count - 1.0 };
-            levels.rarity[FAMILY] = (self.persons / expected.max(0.05)).log2();
+            let namesakes = if levels.level[ORDER] == 1 { 0.0 } else { both_count - 1.0 };
+            levels.rarity[FAMILY] = (self.persons
+                / (given_count * family_count / self.persons + namesakes).max(0.05))
+            .log2();
         } else {
-            levels.rarity[FAMILY] =
-                if family >= Family::Subset { self.rarity(family_count) } else { 0.0 };
-            levels.rarity[GIVEN] =
-                if given >= Given::Nickname { self.rarity(given_count) } else { 0.0 };
+            levels.rarity[FAMILY] = if family_agrees { self.rarity(family_count) } else { 0.0 };
+            levels.rarity[GIVEN] = if given_agrees { self.rarity(given_count) } else { 0.0 };
         }
         best
     }
 
     fn compare_mail(&self, view: &PersonView<'_>, levels: &mut Levels) {
-        let mut best = 0;
         for mailbox in self.form.mailboxes.iter().filter(|mailbox| !mailbox.role) {
             let (key, domain) = (mailbox.key(), mailbox.domain.key());
             for other in view.mail.iter().filter(|other| other.key != 0) {
@@ -255,45 +288,30 @@ impl<'a> PersonContext<'a> {
                     4
                 } else if other.local == mailbox.local.as_bytes() {
                     3
-                } else if other.domain == domain && !is_free_mail(&mailbox.domain.name) {
+                } else if other.domain == domain && other.stem != 0 {
                     2
                 } else {
                     1
                 };
-                best = best.max(level);
+                levels.level[MAIL] = levels.level[MAIL].max(level);
             }
         }
-        levels.level[MAIL] = best;
     }
 
     /// The record's mailbox against the entity's name: news only where the record's own name leaves doubt.
-    fn compare_mail_name(
-        &self,
-        view: &PersonView<'_>,
-        names: (Option<Given>, Option<Family>),
-        levels: &mut Levels,
-    ) {
-        if self.locals.is_empty() || view.family.is_empty() {
+    fn compare_mail_name(&self, view: &NamesView<'_>, names: NamesAgreement, levels: &mut Levels) {
+        if self.locals.is_empty() || view.family_count == 0 {
             return;
         }
-        let (mut has_given, mut has_family) = (false, false);
-        for local in &self.locals {
-            let family = view
-                .family
-                .iter()
-                .chain(&view.former)
-                .filter(|word| word.len() > 2)
-                .any(|word| contains(local.as_bytes(), word));
-            let given = view
-                .given
-                .iter()
-                .chain(&view.nick)
-                .filter(|word| word.len() > 2)
-                .any(|word| contains(local.as_bytes(), word))
-                || (view.given.len() > 1 && contains(local.as_bytes(), &view.given.concat()));
-            has_family |= family;
-            has_given |= given;
-        }
+        let names_in = |local: &str, words: &[&[u8]]| {
+            words.iter().any(|word| word.len() > 2 && contains(local.as_bytes(), word))
+        };
+        let has_family = self.locals.iter().any(|local| names_in(local, &view.family));
+        let whole_given = if view.given_count > 1 { view.given().concat() } else { Vec::new() };
+        let has_given = self.locals.iter().any(|local| {
+            names_in(local, &view.given)
+                || (!whole_given.is_empty() && contains(local.as_bytes(), &whole_given))
+        });
         let sure_given = names.0 >= Some(Given::Subset);
         let sure_family = names.1 >= Some(Family::Subset);
         levels.level[MAIL_NAME] = match (sure_given, sure_family, has_given, has_family) {
@@ -307,20 +325,20 @@ impl<'a> PersonContext<'a> {
         };
     }
 
-    fn compare_employer(&self, shard: &Shard<'_>, view: &PersonView<'_>, levels: &mut Levels) {
+    fn compare_employer(&self, entity: &Entity<'_, '_>, levels: &mut Levels) {
         let record_knows = self.company.is_some() || !self.domains.is_empty();
-        let entity_knows = view.employments.iter().any(|(employer, _)| *employer != 0);
-        if !record_knows || !entity_knows {
+        let employers: SmallVec<[(usize, EmployerView<'_>); 6]> =
+            (entity.employments.iter().enumerate())
+                .filter_map(|(position, (employer, _))| {
+                    Some((position, entity.shard.employer(employer.checked_sub(1)?)))
+                })
+                .collect();
+        if !record_knows || employers.is_empty() {
             return;
         }
         levels.level[EMPLOYER] = 1;
         let mut best = 0;
-        for (position, &(employer, _)) in
-            view.employments.iter().enumerate().filter(|(_, (employer, _))| *employer != 0)
-        {
-            let employer = shard.employer(employer - 1);
-            let (strength, rarity) =
-                self.employer_strength(&employer, if position == 0 { &view.mail } else { &[] });
+        let mut take = |position: usize, (strength, rarity): (u8, f32)| {
             // The current position wins a tie; a past one must agree better.
             if strength > best {
                 best = strength;
@@ -328,71 +346,78 @@ impl<'a> PersonContext<'a> {
                 levels.rarity[EMPLOYER] = rarity;
                 levels.position = position as u8;
             }
+            best
+        };
+        let mut found = 0;
+        for (position, employer) in &employers {
+            let mail = if *position == 0 { &entity.person.mail[..] } else { &[] };
+            found = take(*position, self.same_employer(employer, mail));
+        }
+        // Only where no employer is the same is it worth asking whether one is much alike.
+        if found == 0 {
+            for (position, employer) in &employers {
+                take(*position, self.alike_employer(employer));
+            }
         }
     }
 
-    /// 1 partial, 2 contained or acronym, 3 near, 4 domain, 5 exact; and how rare the employer is.
-    fn employer_strength(
-        &self,
-        employer: &EmployerView<'_>,
-        mail: &[crate::shard::MailView<'_>],
-    ) -> (u8, f32) {
-        let own = employer.slugs.first().copied().unwrap_or_default();
-        let frequency =
-            |employer: u32| self.rarity(self.statistics.count(Term::Employer, employer));
-        if let Some(company) = &self.company
-            && employer.slugs.contains(&company.slug)
-        {
-            return (5, frequency(own));
+    fn employer_rarity(&self, employer: &EmployerView<'_>) -> f32 {
+        self.rarity(
+            self.statistics
+                .count(Term::Employer, employer.slugs.first().copied().unwrap_or_default()),
+        )
+    }
+
+    /// 5 by name, 4 by domain, 0 not the same; and how rare the employer is.
+    fn same_employer(&self, employer: &EmployerView<'_>, mail: &[MailView<'_>]) -> (u8, f32) {
+        if self.company.is_some_and(|company| employer.slugs.contains(&company.slug)) {
+            return (5, self.employer_rarity(employer));
         }
-        for &(domain, stem) in &self.domains {
-            if domain == employer.domain
+        let same = |&(domain, stem): &(u32, u32)| {
+            domain == employer.domain
                 || employer.slugs.contains(&stem)
                 || mail.iter().any(|mail| mail.stem != 0 && mail.domain == domain)
-            {
-                return (4, frequency(own));
-            }
-        }
+        };
+        if self.domains.iter().any(same) { (4, self.employer_rarity(employer)) } else { (0, 0.0) }
+    }
+
+    /// 3 near, 2 contained or acronym, 1 partial, 0 different; and how rare what they share is.
+    fn alike_employer(&self, employer: &EmployerView<'_>) -> (u8, f32) {
         let Some(company) = &self.company else { return (0, 0.0) };
+        let slug = employer.slugs.first().copied().unwrap_or_default();
         let other = ComparedName {
-            words: employer.words,
-            slug: own,
+            words: employer.words(),
+            slug,
             acronym: employer.acronym,
             signature: employer.signature,
         };
         let (agreement, word) =
             compare_company_names(company, &other, |word| self.statistics.count(Term::Word, word));
-        let word_rarity = if word == 0 {
-            frequency(own)
-        } else {
-            self.rarity(self.statistics.count(Term::Word, word))
+        let shared = || {
+            if word == 0 {
+                self.employer_rarity(employer)
+            } else {
+                self.rarity(self.statistics.count(Term::Word, word))
+            }
         };
         match agreement {
-            NameAgreement::Exact => (5, frequency(own)),
-            NameAgreement::Near => (3, frequency(own)),
-            NameAgreement::Acronym | NameAgreement::Contained => (2, word_rarity),
-            NameAgreement::Partial => (1, word_rarity),
+            NameAgreement::Exact | NameAgreement::Near => (3, self.employer_rarity(employer)),
+            NameAgreement::Acronym | NameAgreement::Contained => (2, shared()),
+            NameAgreement::Partial => (1, shared()),
             NameAgreement::Different => (0, 0.0),
         }
     }
 
-    fn compare_title(&self, shard: &Shard<'_>, view: &PersonView<'_>, levels: &mut Levels) {
-        let Some(title) = self
-            .form
-            .employments
-            .first()
-            .map(|employment| &employment.title)
-            .filter(|title| !title.words.is_empty())
-        else {
-            return;
-        };
+    fn compare_title(&self, entity: &Entity<'_, '_>, levels: &mut Levels) {
+        let title = self.form.employments.first().map(|employment| &employment.title);
+        let Some(title) = title.filter(|title| !title.words.is_empty()) else { return };
         let base = match levels.level[EMPLOYER] {
             0 | 1 => 9,
             2..=6 => 1,
             _ => 5,
         };
         let compare = |index: u32| -> Option<u8> {
-            let words = shard.title(index.checked_sub(1)?);
+            let words = entity.shard.title(index.checked_sub(1)?);
             let common = words.iter().filter(|word| title.words.contains(word)).count();
             let all = words.len() + title.words.len() - common;
             Some(if common == all {
@@ -403,18 +428,15 @@ impl<'a> PersonContext<'a> {
                 u8::from(common > 0)
             })
         };
+        let held = &entity.employments;
         let best = if base == 9 {
-            view.employments.iter().filter_map(|(_, title)| compare(*title)).max()
+            held.iter().filter_map(|(_, title)| compare(*title)).max()
         } else {
-            view.employments
-                .get(usize::from(levels.position))
-                .and_then(|(_, title)| compare(*title))
+            held.get(usize::from(levels.position)).and_then(|(_, title)| compare(*title))
         };
         let Some(best) = best else { return };
         levels.level[TITLE] = base + best;
-        if best >= 2 {
-            levels.rarity[TITLE] = self.rarity(self.statistics.count(Term::Title, title.key()));
-        }
+        levels.rarity[TITLE] = if best >= 2 { self.title_rarity } else { 0.0 };
     }
 
     fn compare_place(&self, view: &PersonView<'_>, levels: &mut Levels) {
@@ -442,25 +464,11 @@ impl<'a> PersonContext<'a> {
         };
         levels.level[PLACE] = level;
         levels.rarity[PLACE] = match level {
-            5..=7 => self.rarity(self.statistics.count(Term::City, self.city)),
-            2..=4 if same_country => self.rarity(self.country_count),
+            5..=7 => self.city_rarity,
+            2..=4 if same_country => self.country_rarity,
             _ => 0.0,
         };
     }
-}
-
-fn best_family(
-    own: &[String],
-    own_all: &[&[u8]],
-    other: &[&[u8]],
-    other_all: &[&[u8]],
-) -> Option<Family> {
-    let own: Tokens<'_> = own.iter().map(std::string::String::as_bytes).collect();
-    compare_family(&own, other).max(if own.len() < own_all.len() || other.len() < other_all.len() {
-        compare_family(own_all, other_all)
-    } else {
-        None
-    })
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {

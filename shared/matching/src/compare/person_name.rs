@@ -68,20 +68,20 @@ fn compare_full(
     all_left: &[u8],
     all_right: &[u8],
 ) -> Given {
-    let text = |word: &[u8]| std::str::from_utf8(word).unwrap_or_default().to_owned();
     let short_form = |one: &[u8], other: &[u8]| {
         one.len().min(other.len()) >= 3 && (one.starts_with(other) || other.starts_with(one))
     };
     let related = left.iter().any(|word| {
-        right.iter().any(|other| {
-            word.len() > 1 && other.len() > 1 && are_nicknames(&text(word), &text(other))
-        })
+        right.iter().any(|other| word.len() > 1 && other.len() > 1 && are_nicknames(word, other))
     });
     if related || short_form(one, other) || short_form(all_left, all_right) {
         return Given::Nickname;
     }
     let alike = |one: &[u8], other: &[u8]| {
-        is_slip(one, other) || (one.len().min(other.len()) >= 4 && jaro_winkler(one, other) >= 0.92)
+        is_slip(one, other)
+            || (one.len().min(other.len()) >= 4
+                && one[0] == other[0]
+                && jaro_winkler(one, other) >= 0.92)
     };
     if alike(one, other) || alike(all_left, all_right) { Given::Fuzzy } else { Given::Different }
 }
@@ -106,7 +106,10 @@ pub(crate) fn compare_family(left: &Words<'_>, right: &Words<'_>) -> Option<Fami
         });
     }
     let alike = |one: &[u8], other: &[u8]| {
-        is_slip(one, other) || (one.len().min(other.len()) >= 5 && jaro_winkler(one, other) >= 0.94)
+        is_slip(one, other)
+            || (one.len().min(other.len()) >= 5
+                && one[0] == other[0]
+                && jaro_winkler(one, other) >= 0.94)
     };
     let part_alike = left.len() + right.len() > 2
         && left.iter().any(|one| {

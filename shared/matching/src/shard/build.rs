@@ -9,9 +9,9 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::view::{CompanyView, put_company, put_employer, put_person, take_person};
+use super::view::{CompanyView, NamesView, put_company, put_employer, put_person};
 use super::{assemble, bucket_of, fingerprint_of};
-use crate::blocking::{CompanyKeys, EmployerKeys, KeySink, PersonKeys, identity_key};
+use crate::blocking::{BlockSize, CompanyKeys, EmployerKeys, KeySink, PersonKeys, identity_key};
 use crate::codec::{Put, Take};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, Employment, PersonForm};
@@ -297,12 +297,13 @@ impl ShardBuilder {
             company_row_keys(&CompanyView::take(row)).emit(&mut kept);
             return;
         }
-        let view = take_person(row);
+        let names = NamesView::take(row);
+        let view = names.person();
         let held = &self.employments[self.employment_offsets[ordinal] as usize
             ..self.employment_offsets[ordinal + 1] as usize];
         let mut keys = PersonKeys {
-            given: view.given.iter().chain(&view.nick).copied().collect(),
-            family: view.family.iter().chain(&view.former).copied().collect(),
+            given: names.given.iter().copied().collect(),
+            family: names.family.iter().copied().collect(),
             city: if view.city.is_empty() { 0 } else { hash32(view.city) },
             country: country_key(view.country),
             phones: view.phones.iter().copied().collect(),
@@ -349,8 +350,8 @@ struct Kept<'a> {
 }
 
 impl KeySink for Kept<'_> {
-    fn push(&mut self, key: u64) -> bool {
-        let stopped = self.statistics.is_stopped(key);
+    fn push(&mut self, key: u64, size: BlockSize) -> bool {
+        let stopped = self.statistics.is_stopped(key, size);
         if !stopped {
             self.keys.push(key);
         }

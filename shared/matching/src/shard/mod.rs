@@ -7,7 +7,9 @@ mod build;
 mod view;
 
 pub use build::ShardBuilder;
-pub(crate) use view::{CompanyView, EmployerView, MailView, PersonView, Tokens};
+pub(crate) use view::{
+    CompanyView, EmployerView, EmploymentsView, MailView, NamesView, PersonView, Tokens,
+};
 
 use crate::codec::{Put, Take, u32_at};
 use crate::entity::EntityKind;

@@ -22,8 +22,10 @@ fn put_tokens(row: &mut Vec<u8>, tokens: &[String]) {
     }
 }
 
-fn take_tokens<'a>(take: &mut Take<'a>) -> Tokens<'a> {
-    (0..take.count().min(12)).map(|_| take.bytes()).collect()
+fn take_tokens<'a>(take: &mut Take<'a>, tokens: &mut Tokens<'a>) {
+    for _ in 0..take.count().min(12) {
+        tokens.push(take.bytes());
+    }
 }
 
 /// A mailbox of a directory person.
@@ -37,26 +39,37 @@ pub(crate) struct MailView<'a> {
     pub(crate) local: &'a [u8],
 }
 
-/// A directory person.
+/// A directory person's names: all that most candidates are looked at for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NamesView<'a> {
+    /// Given names, then those in quotes.
+    pub(crate) given: Tokens<'a>,
+    /// How many of them are given names proper.
+    pub(crate) given_count: usize,
+    /// Family names, then those in brackets.
+    pub(crate) family: Tokens<'a>,
+    /// How many of them are family names proper.
+    pub(crate) family_count: usize,
+    rest: Take<'a>,
+}
+
+/// What else is known of a directory person.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PersonView<'a> {
-    pub(crate) given: Tokens<'a>,
-    pub(crate) family: Tokens<'a>,
-    pub(crate) nick: Tokens<'a>,
-    pub(crate) former: Tokens<'a>,
     pub(crate) mail: SmallVec<[MailView<'a>; 3]>,
     pub(crate) phones: SmallVec<[u32; 3]>,
     pub(crate) city: &'a [u8],
     pub(crate) state: u32,
     pub(crate) country: [u8; 2],
-    /// Employer and title by their place in the dictionaries plus one, 0 for none; the current position first.
-    pub(crate) employments: SmallVec<[(u32, u32); 6]>,
 }
+
+/// Employer and title by their place in the dictionaries plus one, 0 for none; the current position first.
+pub(crate) type EmploymentsView = SmallVec<[(u32, u32); 6]>;
 
 pub(crate) fn put_person(row: &mut Vec<u8>, form: &PersonForm) {
     row.put_bytes(form.id.as_bytes());
     let named = form.name.kind == NameKind::Person;
-    for tokens in [&form.name.given, &form.name.family, &form.name.nick, &form.name.former] {
+    for tokens in [&form.name.given, &form.name.nick, &form.name.family, &form.name.former] {
         put_tokens(row, if named { tokens } else { &[] });
     }
     row.put_varint(form.mailboxes.len() as u64);
@@ -78,24 +91,22 @@ pub(crate) fn put_person(row: &mut Vec<u8>, form: &PersonForm) {
 }
 
 impl<'a> Shard<'a> {
-    pub(crate) fn person(&self, ordinal: u32) -> PersonView<'a> {
-        let mut view = take_person(self.row(ordinal));
+    pub(crate) fn names(&self, ordinal: u32) -> NamesView<'a> {
+        NamesView::take(self.row(ordinal))
+    }
+
+    pub(crate) fn employments(&self, ordinal: u32) -> EmploymentsView {
         let offsets = self.section(Section::EmploymentOffsets);
         let range = u32_at(offsets, ordinal as usize).zip(u32_at(offsets, ordinal as usize + 1));
-        let employments = range.and_then(|(start, end)| {
+        let held = range.and_then(|(start, end)| {
             self.section(Section::Employments)
                 .get((start as usize).saturating_mul(8)..(end as usize).saturating_mul(8))
         });
-        view.employments = employments
-            .unwrap_or_default()
-            .chunks_exact(8)
-            .take(12)
-            .map(|pair| {
-                let mut take = Take(pair);
-                (take.u32(), take.u32())
-            })
-            .collect();
-        view
+        let pair = |pair: &[u8]| {
+            let mut take = Take(pair);
+            (take.u32(), take.u32())
+        };
+        held.unwrap_or_default().chunks_exact(8).take(12).map(pair).collect()
     }
 
     /// An employer by its place in the dictionary.
@@ -114,38 +125,48 @@ impl<'a> Shard<'a> {
     }
 }
 
-pub(crate) fn take_person(row: &[u8]) -> PersonView<'_> {
-    let mut take = Take(row);
-    let _id = take.bytes();
-    let (given, family, nick, former) = (
-        take_tokens(&mut take),
-        take_tokens(&mut take),
-        take_tokens(&mut take),
-        take_tokens(&mut take),
-    );
-    let mail = (0..take.count().min(32))
-        .map(|_| MailView {
-            key: take.u64(),
-            domain: take.u32(),
-            stem: take.u32(),
-            local: take.bytes(),
-        })
-        .collect();
-    let phones = (0..take.count().min(32)).map(|_| take.u32()).collect();
-    let city = take.bytes();
-    let state = take.u32();
-    let country = take.0.first_chunk::<2>().copied().unwrap_or_default();
-    PersonView {
-        given,
-        family,
-        nick,
-        former,
-        mail,
-        phones,
-        city,
-        state,
-        country,
-        employments: SmallVec::new(),
+impl<'a> NamesView<'a> {
+    pub(crate) fn take(row: &'a [u8]) -> Self {
+        let mut take = Take(row);
+        let _id = take.bytes();
+        let mut names = Self::default();
+        take_tokens(&mut take, &mut names.given);
+        names.given_count = names.given.len();
+        take_tokens(&mut take, &mut names.given);
+        take_tokens(&mut take, &mut names.family);
+        names.family_count = names.family.len();
+        take_tokens(&mut take, &mut names.family);
+        names.rest = take;
+        names
+    }
+
+    /// The given names proper.
+    pub(crate) fn given(&self) -> &[&'a [u8]] {
+        &self.given[..self.given_count]
+    }
+
+    /// The family names proper.
+    pub(crate) fn family(&self) -> &[&'a [u8]] {
+        &self.family[..self.family_count]
+    }
+
+    /// The rest of the row.
+    pub(crate) fn person(&self) -> PersonView<'a> {
+        let mut take = self.rest;
+        PersonView {
+            mail: (0..take.count().min(32))
+                .map(|_| MailView {
+                    key: take.u64(),
+                    domain: take.u32(),
+                    stem: take.u32(),
+                    local: take.bytes(),
+                })
+                .collect(),
+            phones: (0..take.count().min(32)).map(|_| take.u32()).collect(),
+            city: take.bytes(),
+            state: take.u32(),
+            country: take.0.first_chunk::<2>().copied().unwrap_or_default(),
+        }
     }
 }
 
@@ -157,7 +178,7 @@ pub(crate) struct EmployerView<'a> {
     pub(crate) domain: u32,
     pub(crate) acronym: u32,
     pub(crate) signature: u64,
-    pub(crate) words: &'a str,
+    bytes: &'a [u8],
 }
 
 impl<'a> EmployerView<'a> {
@@ -169,8 +190,13 @@ impl<'a> EmployerView<'a> {
             domain: take.u32(),
             acronym: take.u32(),
             signature: take.u64(),
-            words: take.text(),
+            bytes: take.bytes(),
         }
+    }
+
+    /// The name's words.
+    pub(crate) fn words(&self) -> &'a str {
+        std::str::from_utf8(self.bytes).unwrap_or_default()
     }
 }
 

@@ -1,0 +1,114 @@
+# The only command surface. Each target installs what it needs, pinned, inside the repository: .venv-*, .tools.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+NEXTEST_VERSION := 0.9.143
+DENY_VERSION := 0.20.2
+FUNCTIONS := $(notdir $(wildcard functions/*))
+RELEASE ?=
+PROFILE := $(if $(RELEASE),release,debug)
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+# The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
+export CARGO_LAMBDA_COMPILER := cargo
+
+.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local demo local clean-local \
+	deploy ci
+
+help: ## this list
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 14
+
+# ---- What is needed
+
+# An environment is made anew whenever its list of packages changes.
+.venv-%/.done: local/tools/%-requirements.txt
+	@local/tools/require.sh
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check $(if $(findstring lambda,$@),--no-deps) -r $<
+	@touch $@
+
+.tools/nextest.done:
+	@local/tools/require.sh
+	@mkdir -p .tools
+	cargo nextest --version >/dev/null 2>&1 || cargo install --locked --root .tools cargo-nextest@$(NEXTEST_VERSION)
+	@touch $@
+
+# Built with little optimisation: it runs for a second, and building it is what takes time.
+.tools/deny.done:
+	@local/tools/require.sh
+	@mkdir -p .tools
+	cargo deny --version >/dev/null 2>&1 || CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --locked --root .tools cargo-deny@$(DENY_VERSION)
+	@touch $@
+
+setup: .venv-aws/.done .tools/nextest.done ## installs what the demo and the tests need, into this folder
+
+# ---- The code
+
+fmt: ## formats the code
+	cargo fmt --all
+
+lint: ## formatting, clippy and documentation without a warning
+	@local/tools/require.sh
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+check-pure: ## the common crate and the engine build without AWS
+	@local/tools/check-pure.sh
+
+test-unit: .tools/nextest.done ## tests that need no service
+	cargo nextest run --workspace --exclude tests
+
+test-it: .tools/nextest.done .venv-aws/.done build-local ## tests on the local stack, with the real function binaries
+	cargo nextest run --package tests
+
+test: .tools/nextest.done .venv-aws/.done build-local ## all tests
+	cargo nextest run --workspace
+
+bench: ## the benchmarks
+	cargo bench --workspace
+
+deny: .tools/deny.done ## licences, sources and banned crates
+	cargo deny --all-features check --hide-inclusion-graph bans licenses sources
+
+validate: .venv-lint/.done .venv-sam/.done ## checks template.yaml
+	.venv-lint/bin/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=eu-west-1 .venv-sam/bin/sam validate --lint
+
+# ---- Building
+
+build: .venv-lambda/.done ## release packages of the functions, under target/lambda
+	.venv-lambda/bin/cargo-lambda lambda build --release $(addprefix --package ,$(FUNCTIONS))
+
+build-%: .venv-lambda/.done ## one function's release package
+	.venv-lambda/bin/cargo-lambda lambda build --release --package $*
+
+build-local: ## the binaries that the local stack runs; RELEASE=1 for optimised ones
+	@local/tools/require.sh
+	cargo build --workspace --bins $(if $(RELEASE),--release)
+
+# ---- Running
+
+demo: setup build-local ## the main job, end to end, with a report (DEMO_EXIT=1 ends it, SMALL=1 takes a slice; ORG= PEOPLE= COMPANIES= for your own data)
+	@target/$(PROFILE)/stack --binaries target/$(PROFILE) demo $(if $(DEMO_EXIT),--exit) $(if $(SMALL),--small) \
+		$(if $(ORG),--org '$(ORG)') $(if $(PEOPLE),--people '$(PEOPLE)') $(if $(COMPANIES),--companies '$(COMPANIES)')
+
+local: setup build-local ## everything on this machine, until ctrl-c (ORG=folder of CSV exports)
+	@target/$(PROFILE)/stack --binaries target/$(PROFILE) up $(if $(ORG),--org '$(ORG)')
+
+clean-local: ## removes what local runs left
+	rm -rf .local
+
+invoke-%: ## invokes a function of the running stack with a sample event, such as invoke-bulk-import.tick
+	@target/$(PROFILE)/stack invoke events/$*.json
+
+deploy: .venv-sam/.done .venv-lambda/.done ## builds and deploys to AWS
+	PATH="$(CURDIR)/.venv-lambda/bin:$$PATH" .venv-sam/bin/sam build
+	.venv-sam/bin/sam deploy --guided
+
+# ---- Everything
+
+ci: lint check-pure test deny validate ## everything that a change must pass

@@ -1,0 +1,156 @@
+//! `crm-sync train`: a model from records, refined by labels where there are any.
+
+use super::Outcome;
+use super::evaluate::read_truth;
+use super::sources::{check_sides, directory, each_record, model, open_crm};
+use crate::args::TrainArgs;
+use crate::report::{Table, thousands};
+use crate::{progress, threads};
+use anyhow::Context;
+use matching::{
+    EntityKind, KindModel, MatchModel, Probe, Provenance, Refinement, Scorer, ShadowDifference,
+    Shard, TrainingSet, shadow, shard_of,
+};
+use rustc_hash::FxHashMap;
+
+/// Rounds of expectation maximisation without labels; far fewer are needed.
+const ROUNDS: u32 = 25;
+
+/// Trains, writes the model, and says what it would change.
+pub fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
+    let files = open_crm(&args.crm)?;
+    check_sides(&args.crm, &args.directory)?;
+    let start = model(args.model.as_deref())?;
+    let mut truth: Option<FxHashMap<String, String>> = None;
+    let mut problems = Vec::new();
+    if let Some(path) = &args.truth {
+        let (rows, faults) = read_truth(path)?;
+        problems.push(faults);
+        truth = Some(rows.into_iter().map(|row| (row.crm_id, row.profile_id)).collect());
+    }
+    let bar = progress::open_ended("directory");
+    let (directory, totals) = directory(&args.directory, &bar)?;
+    bar.finish_and_clear();
+    problems.extend(totals.problems);
+    let shards = directory.open_shards()?;
+    let scorer = Scorer::new(&start, &directory.statistics);
+
+    let mut probes = Vec::new();
+    problems.extend(each_record(files, threads(args.directory.threads), |_, probe| {
+        probes.push(probe);
+    })?);
+    let mut trained = start.clone().into_owned();
+    let mut used = Vec::new();
+    let school = School { args, scorer: &scorer, shards: &shards, truth: truth.as_ref() };
+    for kind in [EntityKind::Person, EntityKind::Company] {
+        let set = school.training_set(kind, &probes)?;
+        used.push((kind, set.len()));
+        if !set.is_empty() {
+            *kind_model(&mut trained, kind) =
+                fit(&set, start.kind(kind), truth.is_some(), args.rounds);
+        }
+    }
+    trained.version.clone_from(&args.version);
+    trained.provenance = Provenance {
+        trained_on: args.trained_on.clone(),
+        method: method(truth.is_some()).to_owned(),
+        measured: String::new(),
+    };
+    std::fs::write(&args.out, trained.to_json() + "\n")
+        .with_context(|| format!("cannot write {}", args.out.display()))?;
+
+    let mut difference = ShadowDifference::default();
+    let new = Scorer::new(&trained, &directory.statistics);
+    for probe in &probes {
+        shadow(&mut difference, probe, &shards, (&start, &scorer), (&trained, &new));
+    }
+    let output = told(&used, &difference, args.voice.json);
+    Ok(Outcome { output, problems, strict: args.voice.strict })
+}
+
+struct School<'a> {
+    args: &'a TrainArgs,
+    scorer: &'a Scorer<'a>,
+    shards: &'a [Shard<'a>],
+    truth: Option<&'a FxHashMap<String, String>>,
+}
+
+impl School<'_> {
+    /// The records of one kind with their candidates. With labels, a record that the truth file
+    /// does not name teaches nothing.
+    fn training_set(&self, kind: EntityKind, probes: &[Probe]) -> anyhow::Result<TrainingSet> {
+        let shards: Vec<&Shard<'_>> = self.shards.iter().filter(|s| s.kind() == kind).collect();
+        let mut set = TrainingSet::new(self.scorer, kind);
+        let bar = progress::open_ended(kind.as_str());
+        for probe in probes.iter().filter(|probe| probe.kind() == kind) {
+            let target = self.truth.map(|truth| truth.get(probe.record_id()));
+            if target == Some(None) {
+                continue;
+            }
+            let target = target.flatten().filter(|id| !id.is_empty()).map(String::as_str);
+            let number =
+                shard_of(target.unwrap_or(probe.record_id()), u32::try_from(shards.len())?);
+            let Some(shard) = shards.iter().find(|shard| shard.number() == number) else {
+                continue;
+            };
+            set.add(self.scorer, shard, probe, target);
+            set.add_random(self.scorer, shard, probe, self.args.random_pairs, self.args.seed);
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(set)
+    }
+}
+
+fn kind_model(model: &mut MatchModel, kind: EntityKind) -> &mut KindModel {
+    match kind {
+        EntityKind::Person => &mut model.person,
+        EntityKind::Company => &mut model.company,
+    }
+}
+
+fn fit(set: &TrainingSet, start: &KindModel, labelled: bool, rounds: Option<u32>) -> KindModel {
+    // Labels are better than expectation maximisation on the same records, and begin with the model given.
+    let rounds = rounds.unwrap_or(if labelled { 0 } else { ROUNDS });
+    let begun =
+        if rounds == 0 { start.clone() } else { set.expectation_maximization(start, rounds) };
+    if labelled { set.refine(&begun, Refinement::default()) } else { begun }
+}
+
+fn method(labelled: bool) -> &'static str {
+    if labelled {
+        "weights refined and calibrated by labels"
+    } else {
+        "m and prior by expectation maximisation, u from random pairs; no labels"
+    }
+}
+
+fn told(used: &[(EntityKind, usize)], difference: &ShadowDifference, json: bool) -> String {
+    if json {
+        let records: serde_json::Map<String, serde_json::Value> = used
+            .iter()
+            .map(|(kind, records)| (kind.as_str().to_owned(), (*records).into()))
+            .collect();
+        let value = serde_json::json!({
+            "records": records,
+            "against_the_model_begun_with": {
+                "same": difference.same,
+                "no_longer_matched": difference.only_old,
+                "newly_matched": difference.only_new,
+                "matched_to_another": difference.other_entity,
+            },
+        });
+        return format!("{value:#}\n");
+    }
+    let mut table = Table::new(["trained on", "records"]);
+    for (kind, records) in used {
+        table.row([kind.as_str(), &thousands(*records as u64)]);
+    }
+    let mut changes = Table::new(["against the model begun with", "records"]);
+    let count = |records: usize| thousands(records as u64);
+    changes.row(["decided alike".to_owned(), thousands(difference.same)]);
+    changes.row(["no longer matched".to_owned(), count(difference.only_old.len())]);
+    changes.row(["newly matched".to_owned(), count(difference.only_new.len())]);
+    changes.row(["matched to another".to_owned(), count(difference.other_entity.len())]);
+    format!("{table}\n{changes}")
+}

@@ -1,0 +1,185 @@
+//! What a caller is told when something is wrong: RFC 9457 problem details, and nothing of what
+//! went on inside.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use shared::ports::Disposition;
+use shared::usecases::{ActivityError, ConnectError, DirectoryError, PurgeError};
+use shared::work::WorkError;
+
+/// A problem.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    /// A stable name that programs can tell apart.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
+        Self { kind, title, status: status.as_u16(), detail: None }
+    }
+
+    fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// No token, or one that does not verify.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid bearer token is required")
+    }
+
+    /// A token without the role that this needs.
+    pub(crate) fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The token's roles do not allow this")
+    }
+
+    /// A seller's action by somebody without a seat (product decisions 7).
+    pub(crate) fn seat_required() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "seat_required", "Only a seat can do this")
+    }
+
+    /// Nothing there, or nothing that this caller may know of.
+    pub(crate) fn not_found(what: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found")
+            .because(format!("there is no such {what}"))
+    }
+
+    /// The request says something that cannot be.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request cannot be carried out")
+            .because(detail)
+    }
+
+    /// The request cannot be read.
+    fn unreadable(status: StatusCode, detail: String) -> Self {
+        Self::new(status, "unreadable", "The request cannot be read").because(detail)
+    }
+
+    /// Something that exists stands against it.
+    fn conflict(kind: &'static str, detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, kind, "The state does not allow this").because(detail)
+    }
+
+    /// A service behind this one does not answer now.
+    pub(crate) fn unavailable() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again shortly")
+    }
+
+    fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        let problem = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<WorkError> for Problem {
+    fn from(error: WorkError) -> Self {
+        // The whole chain, once, here; the caller is told only whether to try again.
+        let cause = error.source.to_string();
+        tracing::error!(error = %error, cause, "a request failed");
+        match error.disposition {
+            Disposition::Retry => Self::unavailable(),
+            Disposition::Reject => Self::internal(),
+        }
+    }
+}
+
+impl From<shared::ports::PortError> for Problem {
+    fn from(error: shared::ports::PortError) -> Self {
+        WorkError::from(error).into()
+    }
+}
+
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Work(error) => error.into(),
+            ConnectError::NotFound(what) => Self::not_found(what),
+            ConnectError::NotEntitled => {
+                Self::new(StatusCode::FORBIDDEN, "not_entitled", "Not part of the contract")
+                    .because(error.to_string())
+            }
+            ConnectError::LoginHost => Self::invalid(error.to_string()),
+            ConnectError::OtherOrg | ConnectError::Environment { .. } => {
+                Self::conflict("other_org", error.to_string())
+            }
+            _ => Self::invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<DirectoryError> for Problem {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Work(error) => error.into(),
+            DirectoryError::NotFound => Self::not_found("directory version"),
+            DirectoryError::NotADraft => Self::conflict("not_a_draft", error.to_string()),
+            _ => Self::invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<ActivityError> for Problem {
+    fn from(error: ActivityError) -> Self {
+        match error {
+            ActivityError::Work(error) => error.into(),
+            ActivityError::NotConnected => Self::conflict("not_connected", error.to_string()),
+            ActivityError::TurnedOff => Self::conflict("turned_off", error.to_string()),
+            ActivityError::KeyReused => Self::conflict("key_reused", error.to_string()),
+            ActivityError::Invalid(why) => Self::invalid(why),
+        }
+    }
+}
+
+impl From<PurgeError> for Problem {
+    fn from(error: PurgeError) -> Self {
+        match error {
+            PurgeError::Work(error) => error.into(),
+            PurgeError::NotConnected => Self::not_found("connection"),
+        }
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::unreadable(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(_: PathRejection) -> Self {
+        // An id of the wrong form is an id of nothing.
+        Self::not_found("thing")
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::unreadable(StatusCode::BAD_REQUEST, rejection.body_text())
+    }
+}

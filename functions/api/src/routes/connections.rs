@@ -1,0 +1,180 @@
+//! Connecting, looking, disconnecting.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::domain::{
+    Connection, Environment, Generation, Grantee, Purge, PurgePhase, SeatId, Settings,
+    TenantEnvironment, TenantId,
+};
+use shared::ports::Condition;
+use shared::store::{self, keys};
+
+use super::At;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::state::{Api, Body, Path};
+
+/// Where the person logs in.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    /// A My Domain such as `acme.my.salesforce.com`; empty for the usual login page.
+    #[serde(default)]
+    login_host: Option<String>,
+}
+
+/// `POST …/connections/{environment}/authorize`
+pub(crate) async fn authorize(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(at): Path<At>,
+    Body(login): Body<Login>,
+) -> Result<Json<Value>, Problem> {
+    caller.admin(at.tenant)?;
+    let host = login.login_host.as_deref();
+    let url = api.connect.begin(at.environment(), Grantee::Admin, host).await?;
+    Ok(Json(json!({ "authorize_url": url.as_str() })))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct AtSeat {
+    tenant: TenantId,
+    environment: Environment,
+    seat: SeatId,
+}
+
+/// `POST …/connections/{environment}/seats/{seat}/authorize`
+pub(crate) async fn authorize_seat(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(AtSeat { tenant, environment, seat }): Path<AtSeat>,
+) -> Result<Json<Value>, Problem> {
+    // A seller's grant is the seller's to give; an admin cannot take it out on their behalf.
+    if caller.service().is_err() && caller.seat(tenant)? != seat {
+        return Err(Problem::forbidden());
+    }
+    let at = TenantEnvironment { tenant, environment };
+    let url = api.connect.begin(at, Grantee::Seat(seat), None).await?;
+    Ok(Json(json!({ "authorize_url": url.as_str() })))
+}
+
+/// `GET …/connections/{environment}`
+pub(crate) async fn show(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(at): Path<At>,
+) -> Result<Json<Value>, Problem> {
+    caller.admin(at.tenant)?;
+    Ok(Json(view(&find(&api, at).await?)))
+}
+
+/// The connection of an environment.
+pub(crate) async fn find(api: &Api, at: At) -> Result<Connection, Problem> {
+    let connection = api.custody.connection(at.environment()).await?;
+    connection.ok_or_else(|| Problem::not_found("connection"))
+}
+
+fn view(connection: &Connection) -> Value {
+    json!({
+        "environment": connection.at.environment,
+        "state": connection.state,
+        "generation": connection.generation,
+        "org": {
+            "id": connection.org_id,
+            "name": connection.org_name,
+            "edition": connection.edition,
+            "instance_url": connection.instance_url,
+        },
+        "integration_user": connection.integration_user,
+        "connected_at": connection.connected_at,
+    })
+}
+
+/// `GET …/settings`
+pub(crate) async fn settings(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(at): Path<At>,
+) -> Result<Json<Settings>, Problem> {
+    caller.admin(at.tenant)?;
+    let key = keys::settings(at.environment());
+    Ok(Json(store::get(&*api.ports.table, &key).await?.unwrap_or_default()))
+}
+
+/// `PUT …/settings`
+pub(crate) async fn change_settings(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(at): Path<At>,
+    Body(settings): Body<Settings>,
+) -> Result<Json<Settings>, Problem> {
+    caller.admin(at.tenant)?;
+    let write = store::put(keys::settings(at.environment()), &settings, Condition::Always)?;
+    let _ = api.ports.table.write(write).await?;
+    Ok(Json(settings))
+}
+
+/// `DELETE …/connections/{environment}`
+pub(crate) async fn disconnect(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(at): Path<At>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.admin(at.tenant)?;
+    let purge = api.disconnect.disconnect(at.environment()).await?;
+    let id = purge_id(&purge);
+    let generation = purge.scope.generation;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "purge_id": id, "generation": generation }))))
+}
+
+/// A purge is named by what it purges.
+fn purge_id(purge: &Purge) -> String {
+    format!("{}-{}", purge.scope.environment, purge.scope.generation)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct AtPurge {
+    tenant: TenantId,
+    purge: String,
+}
+
+/// `GET /v1/tenants/{tenant}/purges/{purge}`
+pub(crate) async fn purge(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(AtPurge { tenant, purge }): Path<AtPurge>,
+) -> Result<Json<Value>, Problem> {
+    caller.admin(tenant)?;
+    let missing = || Problem::not_found("purge");
+    let (environment, generation) = purge.rsplit_once('-').ok_or_else(missing)?;
+    let environment: Environment = environment.parse().map_err(|_| missing())?;
+    let generation = Generation(generation.parse().map_err(|_| missing())?);
+    let scope = TenantEnvironment { tenant, environment }.generation(generation);
+    let purge = api.disconnect.get(scope).await?.ok_or_else(missing)?;
+    let complete = purge.phase == PurgePhase::Complete;
+    let certificate = complete.then(|| certificate(&purge));
+    Ok(Json(json!({
+        "purge_id": purge_id(&purge),
+        "state": purge.phase,
+        "requested_at": purge.requested_at,
+        "certificate": certificate,
+    })))
+}
+
+fn certificate(purge: &Purge) -> Value {
+    json!({
+        "tenant": purge.scope.tenant,
+        "environment": purge.scope.environment,
+        "generation": purge.scope.generation,
+        "org_id": purge.connection.org_id,
+        "requested_at": purge.requested_at,
+        "completed_at": purge.completed_at,
+        "found": purge.found,
+        "remaining": purge.remaining,
+        "data_key_destroyed": purge.data_key_destroyed,
+        "grants": purge.grants,
+    })
+}

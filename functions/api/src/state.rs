@@ -1,0 +1,35 @@
+//! What the routes share.
+
+use axum::extract::{FromRequest, FromRequestParts};
+use shared::ports::Ports;
+use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect};
+
+use crate::caller::Issuer;
+use crate::problem::Problem;
+
+/// The use cases behind the routes.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) ports: Ports,
+    pub(crate) issuer: Issuer,
+    pub(crate) custody: Custody,
+    pub(crate) connect: Connect,
+    pub(crate) directory: Directory,
+    pub(crate) activities: Activities,
+    pub(crate) disconnect: Disconnect,
+}
+
+/// A JSON body whose refusal is a problem.
+#[derive(FromRequest)]
+#[from_request(via(axum::Json), rejection(Problem))]
+pub(crate) struct Body<T>(pub(crate) T);
+
+/// Path parameters whose refusal is a problem.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+pub(crate) struct Path<T>(pub(crate) T);
+
+/// Query parameters whose refusal is a problem.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+pub(crate) struct Query<T>(pub(crate) T);

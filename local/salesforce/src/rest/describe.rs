@@ -1,0 +1,333 @@
+//! Describe, filtered by what the caller may see and do.
+
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use serde_json::{Map, Value as Json, json};
+
+use super::{ApiError, Caller, Reply};
+use crate::call::json;
+use crate::org::OrgData;
+use crate::schema::{Field, FieldType, ObjectSchema};
+use crate::storage::Value;
+use crate::sync::read;
+
+/// `GET /sobjects`.
+pub(super) fn global(caller: &Caller<'_>) -> Response<Body> {
+    let data = read(&caller.org.data);
+    let objects: Vec<Json> = data
+        .tables
+        .iter()
+        .filter(|table| caller.access.sees_object(&data, &table.schema))
+        .map(|table| Json::Object(object_keys(caller, &table.schema)))
+        .collect();
+    json(StatusCode::OK, &json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects }))
+}
+
+/// `GET /sobjects/{X}`.
+pub(super) fn basic(caller: &Caller<'_>, object: &str) -> Reply {
+    let data = read(&caller.org.data);
+    let schema = visible(caller, &data, object)?;
+    let body = json!({ "objectDescribe": object_keys(caller, schema), "recentItems": [] });
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// `GET /sobjects/{X}/describe`.
+pub(super) fn full(caller: &Caller<'_>, object: &str) -> Reply {
+    let data = read(&caller.org.data);
+    let schema = visible(caller, &data, object)?;
+    Ok(json(StatusCode::OK, &description(caller, &data, schema)))
+}
+
+fn visible<'d>(
+    caller: &Caller<'_>,
+    data: &'d OrgData,
+    object: &str,
+) -> Result<&'d ObjectSchema, ApiError> {
+    data.table(object)
+        .map(|table| &*table.schema)
+        .filter(|schema| caller.access.sees_object(data, schema))
+        .ok_or_else(ApiError::not_found)
+}
+
+fn description(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema) -> Json {
+    let mut keys = object_keys(caller, schema);
+    let seen = schema.fields.iter().filter(|field| caller.access.sees_field(data, schema, field));
+    let fields: Vec<Json> = seen.map(|field| field_keys(caller, data, schema, field)).collect();
+    keys.insert("fields".to_owned(), fields.into());
+    keys.insert("childRelationships".to_owned(), children(caller, data, schema).into());
+    keys.insert("recordTypeInfos".to_owned(), record_types(data, schema).into());
+    keys.insert(
+        "supportedScopes".to_owned(),
+        json!([{ "label": format!("All {}", schema.plural), "name": "everything" }]),
+    );
+    keys.insert("actionOverrides".to_owned(), json!([]));
+    keys.insert("namedLayoutInfos".to_owned(), json!([]));
+    keys.insert("networkScopeFieldName".to_owned(), Json::Null);
+    keys.insert("listviewable".to_owned(), Json::Null);
+    keys.insert("lookupLayoutable".to_owned(), Json::Null);
+    keys.insert("searchLayoutable".to_owned(), true.into());
+    keys.insert("compactLayoutable".to_owned(), true.into());
+    Json::Object(keys)
+}
+
+fn object_keys(caller: &Caller<'_>, schema: &ObjectSchema) -> Map<String, Json> {
+    let allowed = caller.access.profile.object(&schema.name);
+    let flags = schema.flags;
+    let url = format!("{}/sobjects/{}", caller.root(), schema.name);
+    let value = json!({
+        "activateable": false,
+        "associateEntityType": null,
+        "associateParentEntity": null,
+        "createable": flags.create && allowed.create,
+        "custom": schema.name.ends_with("__c"),
+        "customSetting": false,
+        "deepCloneable": false,
+        "deletable": flags.delete && allowed.delete,
+        "deprecatedAndHidden": false,
+        "feedEnabled": false,
+        "hasSubtypes": false,
+        "isInterface": false,
+        "isSubtype": false,
+        "keyPrefix": schema.prefix,
+        "label": schema.label,
+        "labelPlural": schema.plural,
+        "layoutable": flags.search,
+        "mergeable": flags.merge && allowed.edit,
+        "mruEnabled": flags.search,
+        "name": schema.name,
+        "queryable": true,
+        "replicateable": flags.replicate,
+        "retrieveable": true,
+        "searchable": flags.search,
+        "triggerable": flags.create,
+        "undeletable": flags.undelete && allowed.delete,
+        "updateable": flags.update && allowed.edit,
+        "urls": {
+            "rowTemplate": format!("{url}/{{ID}}"),
+            "describe": format!("{url}/describe"),
+            "sobject": url,
+        },
+    });
+    match value {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field: &Field) -> Json {
+    let kind = field.kind;
+    let createable = schema.flags.create && caller.access.creates_field(schema, field);
+    let updateable = schema.flags.update && caller.access.updates_field(schema, field);
+    let sortable = !field.nofilter && !matches!(kind, FieldType::Address | FieldType::Base64);
+    let mut keys = json!({
+        "aggregatable": sortable && kind != FieldType::Boolean,
+        "aiPredictionField": false,
+        "autoNumber": false,
+        "byteLength": if kind.is_text() || kind.is_id() { field.length * if kind.is_id() { 1 } else { 3 } } else { 0 },
+        "calculated": field.calculated,
+        "calculatedFormula": null,
+        "cascadeDelete": field.cascade,
+        "caseSensitive": false,
+        "compoundFieldName": compound(schema, field),
+        "controllerName": null,
+        "createable": createable,
+        "custom": field.custom,
+        "defaultValue": default_value(field),
+        "defaultValueFormula": null,
+        "defaultedOnCreate": field.defaulted(),
+        "dependentPicklist": false,
+        "deprecatedAndHidden": false,
+        "digits": if kind == FieldType::Int { 8 } else { 0 },
+        "displayLocationInDecimal": false,
+        "encrypted": false,
+        "externalId": field.external_id,
+        "extraTypeInfo": if kind == FieldType::TextArea { Json::from("plaintextarea") } else { Json::Null },
+        "filterable": sortable,
+        "filteredLookupInfo": null,
+        "formulaTreatNullNumberAsZero": false,
+        "groupable": sortable && !kind.is_decimal() && kind != FieldType::DateTime,
+    });
+    let rest = type_keys(data, schema, field, (updateable, sortable));
+    if let (Some(keys), Json::Object(rest)) = (keys.as_object_mut(), rest) {
+        keys.extend(rest);
+    }
+    keys
+}
+
+/// The second half of a field's keys.
+fn type_keys(
+    data: &OrgData,
+    schema: &ObjectSchema,
+    field: &Field,
+    (updateable, sortable): (bool, bool),
+) -> Json {
+    let kind = field.kind;
+    let (precision, scale) = match kind {
+        FieldType::Double | FieldType::Currency => (18, 2),
+        FieldType::Percent => (3, 0),
+        _ => (0, 0),
+    };
+    let nillable =
+        !(field.required || field.nonnull) && kind != FieldType::Boolean && kind != FieldType::Id;
+    json!({
+        "highScaleNumber": false,
+        "htmlFormatted": false,
+        "idLookup": kind == FieldType::Id || field.unique || field.external_id,
+        "inlineHelpText": null,
+        "label": field.label,
+        "length": if kind == FieldType::Boolean { 0 } else { field.length },
+        "mask": null,
+        "maskType": null,
+        "name": field.name,
+        "nameField": field.is_name,
+        "namePointing": field.is_polymorphic(),
+        "nillable": nillable,
+        "permissionable": !field.required && !field.readonly && kind != FieldType::Id,
+        "picklistValues": picklist(data, schema, field),
+        "polymorphicForeignKey": field.is_polymorphic(),
+        "precision": precision,
+        "queryByDistance": false,
+        "referenceTargetField": null,
+        "referenceTo": field.references,
+        "relationshipName": field.relationship,
+        "relationshipOrder": null,
+        "restrictedDelete": false,
+        "restrictedPicklist": field.restricted,
+        "scale": scale,
+        "searchPrefilterable": false,
+        "soapType": kind.soap(),
+        "sortable": sortable,
+        "type": kind.name(),
+        "unique": field.unique && field.custom,
+        "updateable": updateable,
+        "writeRequiresMasterRead": false,
+    })
+}
+
+/// A part of an address or of a person's name says what it is a part of.
+fn compound(schema: &ObjectSchema, field: &Field) -> Json {
+    if let Some(compound) = &field.compound {
+        return compound.as_str().into();
+    }
+    let person = matches!(schema.name.as_str(), "Contact" | "Lead" | "User");
+    match field.name.as_str() {
+        "FirstName" | "LastName" | "Salutation" if person => "Name".into(),
+        _ => Json::Null,
+    }
+}
+
+fn default_value(field: &Field) -> Json {
+    match (&field.default, field.kind) {
+        (Some(default), _) => default.as_str().into(),
+        (None, FieldType::Boolean) => false.into(),
+        (None, _) => Json::Null,
+    }
+}
+
+fn picklist(data: &OrgData, schema: &ObjectSchema, field: &Field) -> Vec<Json> {
+    let entry = |value: &str, active: bool| {
+        json!({
+            "active": active,
+            "defaultValue": field.default.as_deref() == Some(value),
+            "label": value,
+            "validFor": null,
+            "value": value,
+        })
+    };
+    if schema.name == "Opportunity" && field.name == "StageName" {
+        return stages(data).into_iter().map(|(label, active)| entry(&label, active)).collect();
+    }
+    field.picklist.iter().map(|value| entry(value, true)).collect()
+}
+
+/// The opportunity stages in their order.
+fn stages(data: &OrgData) -> Vec<(String, bool)> {
+    let Some(table) = data.table("OpportunityStage") else { return Vec::new() };
+    let mut stages: Vec<(i64, String, bool)> = table
+        .iter()
+        .map(|(id, _)| {
+            let order = match data.value(id, "SortOrder") {
+                Value::Int(order) => order,
+                _ => 0,
+            };
+            (order, data.text(id, "MasterLabel"), data.value(id, "IsActive").is_true())
+        })
+        .collect();
+    stages.sort();
+    stages.into_iter().map(|(_, label, active)| (label, active)).collect()
+}
+
+fn children(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema) -> Vec<Json> {
+    let mut all = Vec::new();
+    for table in &data.tables {
+        let child = &table.schema;
+        if !caller.access.sees_object(data, child) {
+            continue;
+        }
+        let pointing = child.fields.iter().filter(|field| {
+            field.references.contains(&schema.name) && caller.access.sees_field(data, child, field)
+        });
+        all.extend(pointing.map(|field| {
+            json!({
+                "cascadeDelete": field.cascade,
+                "childSObject": child.name,
+                "deprecatedAndHidden": false,
+                "field": field.name,
+                "junctionIdListNames": [],
+                "junctionReferenceTo": [],
+                "relationshipName": field.children,
+                "restrictedDelete": false,
+            })
+        }));
+    }
+    all
+}
+
+fn record_types(data: &OrgData, schema: &ObjectSchema) -> Vec<Json> {
+    let master = RecordTypeInfo {
+        id: "012000000000000AAA".to_owned(),
+        name: "Master".to_owned(),
+        developer: "Master".to_owned(),
+        active: true,
+        master: true,
+    };
+    let mut all = vec![master];
+    if let Some(table) = data.table("RecordType") {
+        let own = table
+            .iter()
+            .map(|(id, _)| id)
+            .filter(|id| data.text(*id, "SobjectType") == schema.name);
+        all.extend(own.map(|id| RecordTypeInfo {
+            id: id.to_string(),
+            name: data.text(id, "Name"),
+            developer: data.text(id, "DeveloperName"),
+            active: data.value(id, "IsActive").is_true(),
+            master: false,
+        }));
+    }
+    let has_own = all.len() > 1;
+    all.into_iter().map(|info| info.keys(has_own)).collect()
+}
+
+struct RecordTypeInfo {
+    id: String,
+    name: String,
+    developer: String,
+    active: bool,
+    master: bool,
+}
+
+impl RecordTypeInfo {
+    fn keys(self, has_own: bool) -> Json {
+        json!({
+            "active": self.active,
+            "available": self.active,
+            "defaultRecordTypeMapping": self.master != has_own,
+            "developerName": self.developer,
+            "master": self.master,
+            "name": self.name,
+            "recordTypeId": self.id,
+            "urls": {},
+        })
+    }
+}

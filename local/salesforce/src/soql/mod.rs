@@ -1,0 +1,18 @@
+//! SOQL: lexer, parser, checks against the org's schema, and the evaluation of queries.
+
+mod ast;
+mod dates;
+mod error;
+mod eval;
+mod filter;
+mod lexer;
+mod parser;
+mod plan;
+mod project;
+
+pub(crate) use error::SoqlError;
+pub(crate) use eval::{Found, run};
+pub(crate) use filter::Scope;
+pub(crate) use parser::{parse, parse_condition};
+pub(crate) use plan::{Plan, Purpose, compile, compile_condition};
+pub(crate) use project::{CsvForm, json_record, write_csv_header, write_csv_row};

@@ -1,0 +1,226 @@
+//! The main job, end to end: connect, import, match, auto-save, write back, import again, a new
+//! directory version, disconnect and purge, with a report of what was found.
+
+mod api;
+mod browser;
+mod control;
+mod farewell;
+mod onboarding;
+mod org;
+mod progress;
+mod quality;
+mod report;
+mod runs;
+mod sellers;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use serde_json::Value;
+
+use self::api::Api;
+use self::control::Control;
+use self::org::Org;
+use self::progress::{Progress, Step};
+use crate::issuer::Caller;
+use crate::options::StackOptions;
+use crate::stack::Stack;
+
+pub use self::progress::say;
+pub use self::quality::Quality;
+pub use self::report::Report;
+
+/// The environment that the demo connects.
+const ENVIRONMENT: &str = "production";
+/// The pause between two looks at something that is under way.
+const PAUSE: Duration = Duration::from_millis(400);
+/// How long one step may take on a slow machine before the demo gives up.
+const PATIENCE: Duration = Duration::from_mins(20);
+/// The pause between two forced ticks, so that nobody waits for the minute.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What the demo runs on.
+#[derive(Debug, Clone)]
+pub struct DemoOptions {
+    /// The stack to start; its org is set by the demo.
+    pub stack: StackOptions,
+    /// The data that it runs on.
+    pub data: Data,
+}
+
+/// The org and the directory of a demo.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// The demo's own, generated.
+    Demo,
+    /// A slice of the demo's own that holds every case and takes seconds.
+    Small,
+    /// The caller's own.
+    Own(OwnData),
+}
+
+/// Data of the caller's own.
+#[derive(Debug, Clone)]
+pub struct OwnData {
+    /// A folder of Salesforce CSV exports.
+    pub org: PathBuf,
+    /// The directory's people, JSON lines.
+    pub people: PathBuf,
+    /// The directory's companies, JSON lines.
+    pub companies: PathBuf,
+}
+
+/// A finished demo, its stack still running.
+#[derive(Debug)]
+pub struct Finished {
+    /// The stack.
+    pub stack: Stack,
+    /// What was found.
+    pub report: Report,
+    /// An address at which a person can connect the demo's tenant again, in a browser.
+    pub authorize_url: Option<String>,
+}
+
+/// Everything that the steps share.
+struct Demo {
+    stack: Stack,
+    org: Org,
+    service: Api,
+    control: Control,
+    progress: Progress,
+    report: Report,
+    tenant: String,
+    /// The first directory version.
+    directory: String,
+    seats: Vec<Seat>,
+}
+
+/// A seat that was made.
+#[derive(Debug, Clone)]
+struct Seat {
+    id: String,
+    email: String,
+    /// The Username of the CRM user whose e-mail it has.
+    username: Option<String>,
+}
+
+/// Runs the whole job.
+///
+/// # Errors
+/// When a step cannot be done at all. What was done and is wrong is in the report.
+pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
+    let progress = Progress::new();
+    let org = read_org(&options, &progress)?;
+    let step = progress.step("stack");
+    step.at("emulator, template, simulator");
+    let stack =
+        Stack::start(StackOptions { org: Some(org.folder.clone()), ..options.stack }).await?;
+    step.done(&format!("API at {}", stack.api_base()));
+    let _ticker = stack.ticker(TICK)?;
+    let Some(simulator) = stack.simulator() else { bail!("the demo needs the simulator") };
+    let control = Control::new(simulator).await?;
+    let token = stack.token(Caller { roles: &["service"], ..Caller::default() })?;
+    let service = Api::new(stack.api_base(), token)?;
+    let mut demo = Demo {
+        stack,
+        org,
+        service,
+        control,
+        progress,
+        report: Report::default(),
+        tenant: String::new(),
+        directory: String::new(),
+        seats: Vec::new(),
+    };
+    if let Err(error) = demo.all_steps().await {
+        say(&demo.report.to_string());
+        return Err(error);
+    }
+    let authorize_url = demo.authorize_url().await.ok();
+    Ok(Finished { stack: demo.stack, report: demo.report, authorize_url })
+}
+
+fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {
+    let step = progress.step("org");
+    let (root, binaries) = (&options.stack.root, &options.stack.binaries);
+    let generate = |small| {
+        // Beside the stack's own folder, which is emptied when it starts.
+        let folder = options.stack.state.with_extension("org");
+        Org::generate(root, &binaries.join("org-generator"), &folder, small)
+    };
+    let org = match &options.data {
+        Data::Demo => generate(false)?,
+        Data::Small => generate(true)?,
+        Data::Own(own) => Org::read(&own.org, own.people.clone(), own.companies.clone())?,
+    };
+    let rows: u64 = org.rows.values().sum();
+    step.done(&format!("{rows} rows of {} objects in {}", org.rows.len(), org.folder.display()));
+    Ok(org)
+}
+
+impl Demo {
+    async fn all_steps(&mut self) -> anyhow::Result<()> {
+        self.create_tenant().await?;
+        self.publish_directory().await?;
+        self.connect().await?;
+        self.first_import().await?;
+        self.matches().await?;
+        self.saved().await?;
+        self.write_back().await?;
+        self.second_import().await?;
+        self.second_directory().await?;
+        self.disconnect().await
+    }
+
+    /// The path of the tenant's connection.
+    fn connection(&self) -> String {
+        format!("/v1/tenants/{}/connections/{ENVIRONMENT}", self.tenant)
+    }
+
+    /// Looks again and again until there is something, or a message was given up on.
+    async fn until<T>(
+        &self,
+        what: &str,
+        mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+    ) -> anyhow::Result<T> {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(found) = look().await? {
+                return Ok(found);
+            }
+            if let Some((queue, messages)) = self.stack.parked_messages().await?.first() {
+                bail!(
+                    "{messages} message(s) of the queue {queue} failed five times; the emulator's log says why"
+                );
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        bail!("{what}: not done in {} minutes", PATIENCE.as_secs() / 60)
+    }
+
+    /// Waits until no queue has a message, in two looks in a row.
+    async fn until_quiet(&self, step: &Step) -> anyhow::Result<()> {
+        let mut quiet = 0;
+        self.until("the queues", async || {
+            let messages = self.stack.messages_under_way().await?;
+            step.at(format!("{messages} messages under way"));
+            quiet = if messages == 0 { quiet + 1 } else { 0 };
+            Ok((quiet == 2).then_some(()))
+        })
+        .await
+    }
+}
+
+/// A text of a reply that must have it.
+fn text(reply: &Value, name: &str) -> anyhow::Result<String> {
+    match reply[name].as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => bail!("the API's reply has no {name}: {reply}"),
+    }
+}
+
+/// A number of a reply; 0 when it has none.
+fn number(reply: &Value, name: &str) -> u64 {
+    reply[name].as_u64().unwrap_or(0)
+}

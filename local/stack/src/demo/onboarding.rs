@@ -1,0 +1,138 @@
+//! A customer arrives: tenant, seats, directory, connection.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+use super::{Demo, ENVIRONMENT, Seat, number, quality, text};
+
+impl Demo {
+    pub(super) async fn create_tenant(&mut self) -> anyhow::Result<()> {
+        let step = self.progress.step("tenant");
+        let reply = self.service.post("/v1/tenants", &json!({"name": "Demo customer"})).await?;
+        self.tenant = text(&reply, "tenant_id")?;
+        let plans = self.org.seats.clone();
+        for (done, plan) in plans.iter().enumerate() {
+            step.of(done as u64, plans.len() as u64, "seats");
+            let body = json!({
+                "email": plan.email,
+                "name": plan.name,
+                "time_zone": plan.time_zone,
+                "roles": plan.roles,
+            });
+            let reply =
+                self.service.post(&format!("/v1/tenants/{}/seats", self.tenant), &body).await?;
+            let username = self.org.user_of(plan).map(|user| user.username.clone());
+            self.seats.push(Seat {
+                id: text(&reply, "seat_id")?,
+                email: plan.email.clone(),
+                username,
+            });
+        }
+        step.done(&format!("{} with {} seats", self.tenant, self.seats.len()));
+        Ok(())
+    }
+
+    pub(super) async fn publish_directory(&mut self) -> anyhow::Result<()> {
+        let (people, companies) = (self.org.people.clone(), self.org.companies.clone());
+        let version = self.publish("directory", None, &people, &companies).await?;
+        self.directory = text(&version, "version")?;
+        self.report.section("Directory");
+        self.report.line(format!(
+            "{} people, {} companies in {} shards",
+            number(&version, "people"),
+            number(&version, "companies"),
+            number(&version, "shards")
+        ));
+        Ok(())
+    }
+
+    /// Publishes a version from two files, on top of `base` if given, and waits for its shards.
+    pub(super) async fn publish(
+        &self,
+        name: &'static str,
+        base: Option<&str>,
+        people: &Path,
+        companies: &Path,
+    ) -> anyhow::Result<Value> {
+        let step = self.progress.step(name);
+        let mut body = json!({"parts": [{"kind": "people"}, {"kind": "companies"}]});
+        if let Some(base) = base {
+            body["base"] = json!(base);
+        }
+        let reply = self.service.post("/v1/directory/versions", &body).await?;
+        let version = text(&reply, "version")?;
+        let uploads = reply["uploads"].as_array().map_or(&[][..], Vec::as_slice);
+        ensure!(uploads.len() == 2, "two uploads were asked for: {reply}");
+        for (upload, file) in uploads.iter().zip([people, companies]) {
+            step.at(format!("uploading {}", file.display()));
+            self.service.upload(&text(upload, "url")?, zipped(file)?).await?;
+        }
+        let path = format!("/v1/directory/versions/{version}");
+        self.service.post(&format!("{path}/publish"), &json!({})).await?;
+        let published = self
+            .until("the directory version", async || {
+                let version = self.service.get(&path).await?;
+                let state = text(&version, "state")?;
+                step.at(state.clone());
+                match state.as_str() {
+                    "published" => Ok(Some(version)),
+                    "failed" => bail!("the directory version failed: {version}"),
+                    _ => Ok(None),
+                }
+            })
+            .await?;
+        step.done(&format!(
+            "{} people, {} companies",
+            number(&published, "people"),
+            number(&published, "companies")
+        ));
+        Ok(published)
+    }
+
+    pub(super) async fn connect(&mut self) -> anyhow::Result<()> {
+        let step = self.progress.step("connect");
+        let user = self.org.integration_user()?.clone();
+        step.at(format!("logging in as {}", user.username));
+        let address = self.authorize_url().await?;
+        self.log_in(&address, &user.username).await?;
+        let connection = self.service.get(&self.connection()).await?;
+        self.report.section("Connection");
+        self.report.check(
+            "state of the connection",
+            "connected",
+            text(&connection, "state")?.as_str(),
+        );
+        self.report
+            .line(format!("generation {} of {}", connection["generation"], connection["org"]));
+        step.done(&format!("as {}", user.username));
+        Ok(())
+    }
+
+    /// A new address for the admin to log in at.
+    pub(super) async fn authorize_url(&self) -> anyhow::Result<String> {
+        let reply =
+            self.service.post(&format!("{}/authorize", self.connection()), &json!({})).await?;
+        text(&reply, "authorize_url")
+    }
+
+    /// Does what a person does at an authorization's address.
+    pub(super) async fn log_in(&self, address: &str, username: &str) -> anyhow::Result<()> {
+        let callback = format!("{}/oauth/callback/{ENVIRONMENT}", self.stack.api_base());
+        Browser::new()?
+            .authorize(address, username, &callback)
+            .await
+            .with_context(|| format!("log in as {username}"))
+    }
+}
+
+fn zipped(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(quality::text(file)?.as_bytes())?;
+    Ok(encoder.finish()?)
+}

@@ -1,0 +1,90 @@
+//! The Salesforce simulator, as a child process.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+
+use crate::options::StackOptions;
+use crate::process::Process;
+
+const READY_STEPS: usize = 1200;
+const STEP: Duration = Duration::from_millis(50);
+
+/// What the simulator writes when it listens.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    http_url: String,
+    proxy_url: String,
+    control_url: String,
+    ca_file: PathBuf,
+}
+
+/// The running simulator.
+#[derive(Debug)]
+pub struct Simulator {
+    process: Process,
+    ready: Ready,
+}
+
+impl Simulator {
+    pub(crate) async fn start(options: &StackOptions, org: &Path) -> anyhow::Result<Self> {
+        let program = options.binaries.join("salesforce-simulator");
+        ensure!(program.exists(), "{} is missing; `make build-local` builds it", program.display());
+        ensure!(org.is_dir(), "there is no folder {}", org.display());
+        let (ready_file, ca_file) =
+            (options.file("simulator.json"), options.file("simulator-ca.pem"));
+        let arguments: [&OsStr; 6] = [
+            "--org".as_ref(),
+            org.as_os_str(),
+            "--ca-out".as_ref(),
+            ca_file.as_os_str(),
+            "--ready-file".as_ref(),
+            ready_file.as_os_str(),
+        ];
+        let log = options.file("simulator.log");
+        let mut process =
+            Process::start("the Salesforce simulator", &program, &arguments, &[], log)?;
+        for _ in 0..READY_STEPS {
+            process.check()?;
+            // It may be there and not yet whole: an unreadable file is looked at again.
+            if let Ok(text) = std::fs::read_to_string(&ready_file)
+                && let Ok(ready) = serde_json::from_str(&text)
+            {
+                return Ok(Self { process, ready });
+            }
+            tokio::time::sleep(STEP).await;
+        }
+        bail!("the Salesforce simulator was not ready in a minute")
+    }
+
+    /// Where browsers reach it.
+    #[must_use]
+    pub fn http_url(&self) -> &str {
+        &self.ready.http_url
+    }
+
+    /// The CONNECT proxy that leads every Salesforce host to it.
+    #[must_use]
+    pub fn proxy_url(&self) -> &str {
+        &self.ready.proxy_url
+    }
+
+    /// Where tests load, change and read its org.
+    #[must_use]
+    pub fn control_url(&self) -> &str {
+        &self.ready.control_url
+    }
+
+    /// The certificate authority of its hosts.
+    pub(crate) fn ca_file(&self) -> anyhow::Result<String> {
+        let path = self.ready.ca_file.canonicalize().context("find the simulator's authority")?;
+        Ok(path.display().to_string())
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+}

@@ -1,0 +1,134 @@
+//! Killed between any two steps, also between commit and send; delivered twice, and backwards; with
+//! every message lost: the end is always the same.
+
+use std::path::Path;
+
+use serde_json::Value;
+use shared::domain::{
+    ActivityKind, ActivityText, Grantee, ImportRunId, ImportTrigger, Message, SObject, SeatId,
+};
+use shared::matching::EntityKind;
+use shared::store::Next;
+use shared::usecases::NewActivity;
+use tests::world::{Delivery, World};
+
+use super::observe::{Seen, lists, see};
+use super::org::{directory, json_of, tiny};
+
+const ADMIN: &str = "crm.integration@acme.example";
+const SELLER: &str = "noor.castellan@acme.example";
+
+/// Where the process dies, counted in calls to ports from the start of the job; whether after the
+/// call's effect.
+type Death = Option<(u64, bool)>;
+
+/// The whole job up to the second import: what is there in the end, and how many calls it took.
+async fn job(folder: &Path, delivery: Delivery, death: Death) -> (Seen, u64) {
+    let mut world = World::new(folder).await;
+    world.delivery = delivery;
+    for seat in json_of(folder, "seats.json").as_array().unwrap() {
+        world.seat(seat["email"].as_str().unwrap()).await;
+    }
+    world.publish(None, &directory(folder)).await;
+    world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    let before = world.fuse.calls();
+    if let Some((n, after)) = death {
+        world.fuse.light(n, after);
+    }
+    world.run().await;
+    world.fuse.pause();
+    post_activities(&world).await;
+    start_second_import(folder, &world).await;
+    world.fuse.resume();
+    world.run().await;
+    let calls = world.fuse.calls() - before;
+    world.fuse.pause();
+    (see(&world).await, calls)
+}
+
+async fn post_activities(world: &World) {
+    let seat = SeatId::derived(SELLER);
+    world.authorize(Grantee::Seat(seat), SELLER).await.unwrap();
+    let contacts = lists(world, SObject::Contact).await;
+    let matched = contacts.iter().filter_map(|l| l.matched.clone());
+    for (n, entity) in matched.take(2).enumerate() {
+        for kind in [ActivityKind::Message, ActivityKind::Inmail, ActivityKind::Note] {
+            let new = NewActivity {
+                seat,
+                idempotency_key: format!("{n} {kind:?}"),
+                kind,
+                entity_kind: EntityKind::Person,
+                entity: entity.clone(),
+                occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
+                text: ActivityText { subject: Some("Hello".into()), body: "Hello there".into() },
+            };
+            world.functions.activities.post(world.at(), new).await.unwrap();
+        }
+    }
+}
+
+async fn start_second_import(folder: &Path, world: &World) {
+    world.control().advance(3600);
+    for change in json_of(folder, "changes.json")["changes"].as_array().unwrap() {
+        apply(world, change);
+    }
+    world.control().advance(60);
+    let scope = world.connection().await.scope();
+    let run = ImportRunId::derived("second");
+    let message = Message::ImportStart { scope, run, trigger: ImportTrigger::Requested };
+    let begun = world.functions.outbox.commit(vec![], vec![Next::now(message)]).await.unwrap();
+    assert!(begun.is_done());
+}
+
+/// The changes that concern rows of this small part of the org.
+fn apply(world: &World, change: &Value) {
+    let control = world.control();
+    let id = change["id"].as_str().unwrap_or_default();
+    if control.record(&world.org, id).is_ok() && change["op"] == "update" {
+        control.update(&world.org, id, &change["fields"]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn delivered_twice_and_backwards_the_end_is_the_same() {
+    let folder = tiny();
+    let (plain, _) = job(folder.path(), Delivery::Plain, None).await;
+    let (doubled, _) = job(folder.path(), Delivery::TwiceAndBackwards, None).await;
+    assert_eq!(plain, doubled);
+    assert_eq!(plain.written().len(), 6, "two contacts, three activities each");
+    assert!(doubled.written().values().all(|rows| *rows == 1), "{:?}", doubled.written());
+}
+
+#[tokio::test]
+async fn when_every_other_message_is_lost_the_due_items_make_it_good() {
+    let folder = tiny();
+    let (plain, _) = job(folder.path(), Delivery::Plain, None).await;
+    let (lossy, _) = job(folder.path(), Delivery::Lossy, None).await;
+    assert_eq!(plain, lossy);
+}
+
+/// Dies at every `stride`th call, now before and now after its effect.
+async fn dies_everywhere(stride: u64, offset: u64) {
+    let folder = tiny();
+    let (plain, calls) = job(folder.path(), Delivery::Plain, None).await;
+    assert!(plain.written().values().all(|rows| *rows == 1));
+    let mut deaths = 0;
+    for n in (1 + offset..calls).step_by(usize::try_from(stride).unwrap()) {
+        let after = (n / stride) % 2 == 0;
+        let (killed, _) = job(folder.path(), Delivery::Plain, Some((n, after))).await;
+        assert_eq!(plain, killed, "killed at call {n}, after its effect: {after}");
+        deaths += 1;
+    }
+    println!("died {deaths} times in a job of {calls} calls");
+    assert!(deaths > 20, "{calls} calls");
+}
+
+#[tokio::test]
+async fn killed_at_any_call_the_end_is_the_same() {
+    dies_everywhere(23, 0).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_other_call_the_end_is_the_same() {
+    dies_everywhere(29, 11).await;
+}

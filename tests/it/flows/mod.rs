@@ -1,0 +1,6 @@
+//! The main job in one process, the whole way and with every kind of trouble on it.
+
+mod killed;
+mod main_job;
+mod observe;
+mod org;

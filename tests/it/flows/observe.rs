@@ -1,0 +1,177 @@
+//! What can be seen of a world from outside, to compare one with another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::domain::{
+    Activity, ActivityState, CandidateList, EntityMatches, ImportRun, ImportRunId, MATCHED_OBJECTS,
+    ObjectImport, RecordHead, SObject, Saved, Seat, SeatId,
+};
+use shared::ports::Range;
+use shared::store::keys::Kind;
+use shared::store::{self, keys};
+use tests::world::World;
+
+/// Everything that a second, killed, or doubled delivery must not change.
+#[derive(Debug, PartialEq)]
+pub(super) struct Seen {
+    records: BTreeMap<String, (String, String)>,
+    edges: BTreeSet<String>,
+    matches: BTreeMap<String, String>,
+    entities: BTreeMap<String, String>,
+    saved: BTreeSet<String>,
+    imports: BTreeMap<String, String>,
+    activities: BTreeSet<String>,
+    written: BTreeMap<String, usize>,
+}
+
+impl Seen {
+    /// How many rows were written to the CRM for each activity marker; every one must be one.
+    pub(super) fn written(&self) -> &BTreeMap<String, usize> {
+        &self.written
+    }
+}
+
+/// Looks at a world that has come to rest.
+pub(super) async fn see(world: &World) -> Seen {
+    let keys = world.keys().await;
+    let mut seen = Seen {
+        records: BTreeMap::new(),
+        edges: BTreeSet::new(),
+        matches: BTreeMap::new(),
+        entities: BTreeMap::new(),
+        saved: BTreeSet::new(),
+        imports: BTreeMap::new(),
+        activities: BTreeSet::new(),
+        written: written(world),
+    };
+    for (kind, pk) in keys.partitions() {
+        let ports = world.memory.ports();
+        let page = ports.table.query(&pk, &Range::All, None, 100_000).await.unwrap();
+        for item in page.items {
+            let sk = item.key.sk().to_owned();
+            match kind {
+                Kind::Record => {
+                    let head: RecordHead = store::typed(item).unwrap();
+                    seen.records.insert(sk, (head.digest, format!("{:?}", head.change)));
+                }
+                Kind::Edge => {
+                    seen.edges.insert(sk);
+                }
+                Kind::Candidates => {
+                    let list: CandidateList = store::typed(item).unwrap();
+                    let text =
+                        format!("{:?} {:?} {:?}", list.matched, list.decision, list.candidates);
+                    seen.matches.insert(sk, text);
+                }
+                Kind::Entity => {
+                    let entity: EntityMatches = store::typed(item).unwrap();
+                    seen.entities.insert(sk, format!("{:?} {:?}", entity.matched, entity.bids));
+                }
+                Kind::Saved => {
+                    let saved: Saved = store::typed(item).unwrap();
+                    seen.saved.insert(format!("{sk} {}", saved.record));
+                }
+                Kind::Activity if sk.starts_with("ACT#") => {
+                    let activity: Activity = store::typed(item).unwrap();
+                    let logged = matches!(activity.state, ActivityState::Logged { .. });
+                    seen.activities.insert(format!("{sk} {logged}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    for run in runs(world).await {
+        let name = format!("{:?}", run.trigger);
+        seen.imports.insert(name, format!("{:?}", run.state));
+        for (object, import) in objects(world, run.id).await {
+            let name = format!("{:?} {object}", run.trigger);
+            let text =
+                format!("{:?} {:?} {:?}", import.counts, import.live, import.salesforce_count);
+            seen.imports.insert(name, text);
+        }
+    }
+    seen
+}
+
+/// Rows of the CRM by the marker of the activity that they log.
+fn written(world: &World) -> BTreeMap<String, usize> {
+    let mut markers = BTreeMap::new();
+    for object in ["Task", "Note"] {
+        let rows = world.control().records(&world.org, object, 100_000, 0).unwrap();
+        for row in rows {
+            let text = row["Description"].as_str().or(row["Body"].as_str()).unwrap_or_default();
+            if let Some(at) = text.rfind("[ref ") {
+                *markers.entry(text[at..].to_owned()).or_insert(0) += 1;
+            }
+        }
+    }
+    markers
+}
+
+/// The import runs, oldest first.
+pub(super) async fn runs(world: &World) -> Vec<ImportRun> {
+    let keys = world.keys().await;
+    let mut runs: Vec<ImportRun> =
+        store::query_all(&*world.memory.ports().table, &keys.runs()).await.unwrap();
+    runs.sort_by_key(|run| run.started_at);
+    runs
+}
+
+/// A run's objects.
+pub(super) async fn objects(world: &World, run: ImportRunId) -> BTreeMap<SObject, ObjectImport> {
+    let place = world.keys().await.object_imports(run);
+    let objects: Vec<ObjectImport> =
+        store::query_all(&*world.memory.ports().table, &place).await.unwrap();
+    objects.into_iter().map(|o| (o.object, o)).collect()
+}
+
+/// What matching decided about every record of an object.
+pub(super) async fn lists(world: &World, object: SObject) -> Vec<CandidateList> {
+    let keys = world.keys().await;
+    let mut all = Vec::new();
+    for bucket in 0..keys.buckets() {
+        let place = keys.all_candidates(object, bucket);
+        let found: Vec<CandidateList> =
+            store::query_all(&*world.memory.ports().table, &place).await.unwrap();
+        all.extend(found);
+    }
+    all
+}
+
+/// The records of an object that are matched.
+pub(super) async fn matched(world: &World, object: SObject) -> BTreeSet<String> {
+    let lists = lists(world, object).await;
+    lists.into_iter().filter(|l| l.matched.is_some()).map(|l| l.id).collect()
+}
+
+/// The records saved for a seat.
+pub(super) async fn saved(world: &World, seat: SeatId, list: &str) -> BTreeSet<String> {
+    let place = world.keys().await.saved_list(seat, list);
+    let saved: Vec<Saved> = store::query_all(&*world.memory.ports().table, &place).await.unwrap();
+    saved.into_iter().map(|s| s.record).collect()
+}
+
+/// The records saved for any seat.
+pub(super) async fn saved_anywhere(world: &World, list: &str) -> BTreeSet<String> {
+    let ports = world.memory.ports();
+    let seats: Vec<Seat> =
+        store::query_all(&*ports.table, &keys::seats(world.tenant)).await.unwrap();
+    let mut all = BTreeSet::new();
+    for seat in seats {
+        all.extend(saved(world, seat.id, list).await);
+    }
+    all
+}
+
+/// Every matched object has at most one record per entity.
+pub(super) async fn is_one_to_one(world: &World) -> bool {
+    for object in MATCHED_OBJECTS {
+        let mut entities = BTreeSet::new();
+        for entity in lists(world, object).await.into_iter().filter_map(|l| l.matched) {
+            if !entities.insert(entity) {
+                return false;
+            }
+        }
+    }
+    true
+}

@@ -1,0 +1,333 @@
+//! What `template.yaml` must keep to, which neither AWS nor the emulator would tell us.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+
+use crate::repository::root;
+
+/// The template, its short forms (`!Ref X`) written out (`{"Ref": "X"}`).
+fn template() -> Value {
+    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+    let documents = Yaml::load_from_str(&text).unwrap();
+    json_of(&documents[0])
+}
+
+fn json_of(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Boolean(b)) => json!(b),
+        Yaml::Value(Scalar::Integer(i)) => json!(i),
+        Yaml::Value(Scalar::String(s)) => json!(s),
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Sequence(items) => items.iter().map(json_of).collect(),
+        Yaml::Mapping(pairs) => {
+            let name = |key: &Yaml<'_>| key.as_str().unwrap().to_owned();
+            Value::Object(pairs.iter().map(|(k, v)| (name(k), json_of(v))).collect())
+        }
+        Yaml::Tagged(tag, node) => {
+            let name = match tag.suffix.as_str() {
+                "Ref" | "Condition" => tag.suffix.clone(),
+                function => format!("Fn::{function}"),
+            };
+            json!({ name: json_of(node) })
+        }
+        other => panic!("a template does not hold {other:?}"),
+    }
+}
+
+/// The resources of a type, by logical id.
+fn resources<'a>(template: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> {
+    let all = template["Resources"].as_object().unwrap();
+    let found = all.iter().filter(|(_, r)| r["Type"] == kind);
+    found.map(|(id, r)| (id.as_str(), &r["Properties"])).collect()
+}
+
+/// The functions by their folder's name.
+fn functions(template: &Value) -> BTreeMap<&str, &Value> {
+    let functions = resources(template, "AWS::Serverless::Function");
+    functions
+        .into_values()
+        .map(|f| (f["CodeUri"].as_str().unwrap().strip_prefix("functions/").unwrap(), f))
+        .collect()
+}
+
+fn folders(path: &str) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root().join(path)).unwrap().map(Result::unwrap);
+    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+/// A value that may stand alone or in a list.
+fn list(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
+}
+
+/// The logical id of a role, queue or other resource in `{"Fn::GetAtt": "X.Arn"}` or `{"Ref": "X"}`.
+fn target(reference: &Value) -> Option<&str> {
+    let name = reference["Fn::GetAtt"].as_str().or_else(|| reference["Ref"].as_str())?;
+    Some(name.split('.').next().unwrap_or(name))
+}
+
+/// The statements of a function's role.
+fn statements<'a>(template: &'a Value, function: &Value) -> Vec<&'a Value> {
+    let role = target(&function["Role"]).unwrap();
+    let policies = &template["Resources"][role]["Properties"]["Policies"];
+    list(policies).into_iter().flat_map(|p| list(&p["PolicyDocument"]["Statement"])).collect()
+}
+
+/// The resources on which a function may take an action.
+fn allowed<'a>(template: &'a Value, function: &Value, action: &str) -> Vec<&'a Value> {
+    let statements = statements(template, function);
+    let matching =
+        statements.into_iter().filter(|s| list(&s["Action"]).iter().any(|a| *a == action));
+    matching.flat_map(|s| list(&s["Resource"])).collect()
+}
+
+fn variables(function: &Value) -> &Map<String, Value> {
+    function["Environment"]["Variables"].as_object().unwrap()
+}
+
+/// The function that a queue feeds, and how.
+fn consumers(template: &Value) -> BTreeMap<String, (&Value, &Value)> {
+    let mut consumers = BTreeMap::new();
+    for function in functions(template).into_values() {
+        for event in function["Events"].as_object().into_iter().flat_map(Map::values) {
+            if event["Type"] == "SQS" {
+                let queue = target(&event["Properties"]["Queue"]).unwrap().to_owned();
+                let second = consumers.insert(queue.clone(), (function, &event["Properties"]));
+                assert!(second.is_none(), "{queue} feeds two functions");
+            }
+        }
+    }
+    consumers
+}
+
+#[test]
+fn no_role_may_do_everything_or_touch_everything() {
+    let template = template();
+    for (id, role) in resources(&template, "AWS::IAM::Role") {
+        for policy in list(&role["Policies"]) {
+            for statement in list(&policy["PolicyDocument"]["Statement"]) {
+                assert_eq!(statement["Effect"], "Allow", "{id}");
+                for action in list(&statement["Action"]) {
+                    assert!(!action.as_str().unwrap().contains('*'), "{id}: {action}");
+                }
+                for resource in list(&statement["Resource"]) {
+                    assert_ne!(resource, "*", "{id}: {statement}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_key_is_used_only_with_its_context_or_by_the_secret_store() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        for statement in statements(&template, function) {
+            let uses_key =
+                list(&statement["Action"]).iter().any(|a| a.as_str().unwrap().starts_with("kms:"));
+            let condition = &statement["Condition"];
+            let is_bound = condition["Null"]["kms:EncryptionContext:scope"] == "false"
+                || !condition["StringEquals"]["kms:ViaService"].is_null();
+            assert!(!uses_key || is_bound, "{name}: {statement}");
+        }
+    }
+}
+
+#[test]
+fn every_function_has_a_role_of_its_own() {
+    let template = template();
+    let roles: BTreeSet<_> =
+        functions(&template).values().map(|f| target(&f["Role"]).unwrap().to_owned()).collect();
+    assert_eq!(roles.len(), functions(&template).len());
+    assert_eq!(roles.len(), resources(&template, "AWS::IAM::Role").len());
+}
+
+#[test]
+fn every_function_of_the_repository_is_deployed_under_its_name_and_has_an_event() {
+    let template = template();
+    let deployed: BTreeSet<String> = functions(&template).into_keys().map(str::to_owned).collect();
+    assert_eq!(deployed, folders("functions"));
+    let events = folders("events");
+    for (id, resource) in template["Resources"].as_object().unwrap() {
+        if resource["Type"] != "AWS::Serverless::Function" {
+            continue;
+        }
+        let properties = &resource["Properties"];
+        let name = properties["CodeUri"].as_str().unwrap().strip_prefix("functions/").unwrap();
+        assert_eq!(resource["Metadata"]["BuildProperties"]["Binary"], name, "{id}");
+        assert_eq!(
+            properties["FunctionName"]["Fn::Sub"],
+            format!("${{AWS::StackName}}-{name}"),
+            "{id}"
+        );
+        assert!(
+            events.iter().any(|e| e.starts_with(&format!("{name}."))),
+            "{name} has no sample event"
+        );
+    }
+}
+
+#[test]
+fn every_queue_has_a_dead_letter_queue_and_a_consumer() {
+    let template = template();
+    let queues = resources(&template, "AWS::SQS::Queue");
+    let consumers = consumers(&template);
+    let mut dead = BTreeSet::new();
+    for (id, queue) in &queues {
+        let redrive = &queue["RedrivePolicy"];
+        if redrive.is_null() {
+            continue;
+        }
+        let receives = redrive["maxReceiveCount"].as_u64().unwrap();
+        assert!((3..=5).contains(&receives), "{id}: {receives}");
+        let letters = target(&redrive["deadLetterTargetArn"]).unwrap();
+        let kept = |queue: &Value| queue["MessageRetentionPeriod"].as_u64().unwrap();
+        assert!(
+            kept(queues[letters]) > kept(queue),
+            "{id}: parked messages must outlive the waiting ones"
+        );
+        assert!(dead.insert(letters), "{letters} is the dead-letter queue of two queues");
+        assert!(consumers.contains_key(*id), "nothing consumes {id}");
+    }
+    assert_eq!(queues.len(), 2 * dead.len(), "a queue has no dead-letter queue");
+}
+
+#[test]
+fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
+    let template = template();
+    for (queue, (function, _)) in consumers(&template) {
+        let visibility =
+            &template["Resources"][&queue]["Properties"]["VisibilityTimeout"]["Fn::If"];
+        assert_eq!(visibility[0], "HasQueueVisibility", "{queue}");
+        assert_eq!(
+            visibility[2].as_u64(),
+            Some(6 * function["Timeout"].as_u64().unwrap()),
+            "{queue}"
+        );
+    }
+}
+
+#[test]
+fn one_bad_message_fails_alone() {
+    let template = template();
+    for (queue, (_, mapping)) in consumers(&template) {
+        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{queue}");
+    }
+}
+
+#[test]
+fn a_function_may_send_exactly_to_the_queues_that_it_knows() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        let known = variables(function).iter().filter(|(key, _)| key.ends_with("_QUEUE_URL"));
+        let known: BTreeSet<&str> = known.map(|(_, value)| target(value).unwrap()).collect();
+        let sends: BTreeSet<&str> = allowed(&template, function, "sqs:SendMessage")
+            .into_iter()
+            .map(|r| target(r).unwrap())
+            .collect();
+        assert_eq!(known, sends, "{name}");
+    }
+}
+
+#[test]
+fn a_function_that_feeds_its_own_queue_says_so() {
+    let template = template();
+    for (queue, (function, _)) in consumers(&template) {
+        let sends = allowed(&template, function, "sqs:SendMessage");
+        let feeds_itself = sends.into_iter().any(|r| target(r) == Some(queue.as_str()));
+        assert_eq!(feeds_itself, function["RecursiveLoop"] == "Allow", "{queue}");
+    }
+}
+
+#[test]
+fn a_function_may_read_what_its_variables_name() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        for (variable, action) in [
+            ("TABLE_NAME", "dynamodb:GetItem"),
+            ("BUCKET_NAME", "s3:GetObject"),
+            ("KMS_KEY_ID", "kms:Decrypt"),
+        ] {
+            let may = !allowed(&template, function, action).is_empty();
+            assert_eq!(
+                variables(function).contains_key(variable),
+                may,
+                "{name}: {variable} and {action}"
+            );
+        }
+        let secrets = allowed(&template, function, "secretsmanager:GetSecretValue");
+        let app = secrets.iter().any(|s| target(s) == Some("AppSecret"));
+        assert_eq!(variables(function).contains_key("APP_SECRET_ID"), app, "{name}: APP_SECRET_ID");
+        assert_eq!(
+            variables(function).contains_key("SECRET_PREFIX"),
+            secrets.len() > usize::from(app),
+            "{name}: SECRET_PREFIX"
+        );
+    }
+}
+
+#[test]
+fn no_function_may_scan_the_table() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        assert!(allowed(&template, function, "dynamodb:Scan").is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn data_is_encrypted_kept_private_and_recoverable() {
+    let template = template();
+    let (tables, buckets) =
+        (resources(&template, "AWS::DynamoDB::Table"), resources(&template, "AWS::S3::Bucket"));
+    assert_eq!((tables.len(), buckets.len()), (1, 1));
+    for table in tables.values() {
+        assert_eq!(table["BillingMode"], "PAY_PER_REQUEST");
+        assert_eq!(table["SSESpecification"]["SSEEnabled"], true);
+        let recovery = &table["PointInTimeRecoverySpecification"];
+        assert_eq!(
+            *recovery,
+            json!({"PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": 7})
+        );
+    }
+    for bucket in buckets.values() {
+        let blocks = bucket["PublicAccessBlockConfiguration"].as_object().unwrap();
+        assert!(blocks.len() == 4 && blocks.values().all(|b| *b == true), "{blocks:?}");
+        assert!(
+            bucket["VersioningConfiguration"].is_null(),
+            "an old version would outlive a purge"
+        );
+    }
+    let policies = resources(&template, "AWS::S3::BucketPolicy");
+    let statements: Vec<&Value> =
+        policies.values().flat_map(|p| list(&p["PolicyDocument"]["Statement"])).collect();
+    let tls_only = |s: &&&Value| {
+        s["Effect"] == "Deny"
+            && s["Condition"]["Bool"]["aws:SecureTransport"] == "false"
+            && s["Action"] == "s3:*"
+    };
+    assert!(statements.iter().any(|s| tls_only(&s)));
+}
+
+#[test]
+fn all_that_calls_salesforce_can_do_so_from_a_fixed_address() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        let calls = variables(function).contains_key("SALESFORCE_CA_FILE");
+        let network = &function["VpcConfig"]["Fn::If"][0];
+        assert_eq!(calls, network == "HasFixedEgress", "{name}");
+    }
+}
+
+#[test]
+fn what_serves_one_machine_alone_is_empty_in_aws() {
+    let template = template();
+    for parameter in ["BrowserAuthorizeBase", "SalesforceCaFile"] {
+        assert_eq!(template["Parameters"][parameter]["Default"], "", "{parameter}");
+    }
+    let pattern =
+        template["Parameters"]["BrowserAuthorizeBase"]["AllowedPattern"].as_str().unwrap();
+    assert_eq!(pattern, r"^$|^http://127\.0\.0\.1:[0-9]+$");
+    assert_eq!(template["Parameters"]["QueueVisibilitySeconds"]["Default"], 0);
+}

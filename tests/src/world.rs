@@ -1,0 +1,356 @@
+//! The whole product in one process: the real use cases over the ports in memory, against the real
+//! simulator, with a fuse that kills the "function" at any call.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use salesforce_simulator::{Control, Simulator, SimulatorOptions};
+use secrecy::SecretString;
+use serde_json::json;
+use shared::domain::{
+    Connection, Envelope, Environment, Grantee, Message, Role, Seat, SeatId, Tenant,
+    TenantEnvironment, TenantId,
+};
+use shared::matching::{EntityKind, MatchModel};
+use shared::ports::{Condition, Ports};
+use shared::salesforce::{ApiVersion, Http, HttpOptions};
+use shared::store::keys::GenerationKeys;
+use shared::store::{self, Outbox, keys};
+use shared::testing::{Fuse, Memory};
+use shared::usecases::{
+    Activities, AutoSave, Connect, Connected, Custody, Directory, Disconnect, Import, MatchRuns,
+    SalesforceApp, Score, Settle, ShardFiles, WriteBack,
+};
+use shared::work::{Done, WorkError};
+use url::Url;
+
+/// Rounds after which a world that does not come to rest is taken for one that never will.
+const MOST_ROUNDS: usize = 20_000;
+
+/// What the purge of a world waits for.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Shard files straight from the object store.
+struct Files(Ports);
+
+#[async_trait]
+impl ShardFiles for Files {
+    async fn file(&self, key: &str) -> Result<Arc<dyn AsRef<[u8]> + Send + Sync>, WorkError> {
+        let bytes: Option<Bytes> = self.0.objects.get(key).await?;
+        match bytes {
+            Some(bytes) => Ok(Arc::new(bytes)),
+            None => Err(WorkError::reject("read a shard", "no such object")),
+        }
+    }
+}
+
+/// All functions over one set of ports.
+pub struct Functions {
+    /// The outbox behind the queues' edges.
+    pub outbox: Outbox,
+    /// `oauth-callback`, and what the API begins.
+    pub connect: Connect,
+    /// The API's activities.
+    pub activities: Activities,
+    /// `directory-index`, and what the API begins.
+    pub directory: Directory,
+    /// `data-purge`, and what the API begins.
+    pub disconnect: Disconnect,
+    import: Import,
+    match_runs: MatchRuns,
+    score: Score,
+    settle: Settle,
+    auto_save: AutoSave,
+    write_back: WriteBack,
+}
+
+impl Functions {
+    fn new(ports: &Ports, http: &Http) -> Self {
+        let custody = Custody::new(ports.clone(), "crm-sync/".to_owned());
+        let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
+        let version = ApiVersion::default();
+        let app =
+            SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
+        let model = Arc::new(MatchModel::shipped().clone());
+        let files = Arc::new(Files(ports.clone()));
+        let product = "Sales Navigator".to_owned();
+        Self {
+            outbox: Outbox::new(ports.clone()),
+            connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
+            activities: Activities::new(ports.clone(), custody.clone()),
+            directory: Directory::new(ports.clone()),
+            disconnect: Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE),
+            import: Import::new(ports.clone(), custody.clone(), app.clone()),
+            match_runs: MatchRuns::new(ports.clone(), custody.clone()),
+            score: Score::new(ports.clone(), custody.clone(), files, model.clone()),
+            settle: Settle::new(ports.clone(), custody.clone(), model),
+            auto_save: AutoSave::new(ports.clone(), custody.clone()),
+            write_back: WriteBack::new(ports.clone(), custody, app, product),
+        }
+    }
+
+    /// Does one message's work, as the function of its queue would.
+    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+        match message {
+            Message::ImportStart { .. }
+            | Message::ImportObject { .. }
+            | Message::ImportHandOver { .. } => self.import.handle(message).await,
+            Message::Rematch { scope, run, trigger, step } => {
+                self.match_runs.rematch(scope, run, trigger, step).await
+            }
+            Message::MatchBatch { scope, run, batch, entity_kind, shard } => {
+                self.score.batch(scope, run, batch, entity_kind, shard).await
+            }
+            Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
+            Message::AutoSave { .. }
+            | Message::AutoSaveRecords { .. }
+            | Message::AutoSaveOwner { .. }
+            | Message::AutoSaveSeat { .. } => self.auto_save.handle(message).await,
+            Message::Writeback { .. } => self.write_back.handle(message).await,
+            Message::Purge { .. } => self.disconnect.handle(message).await,
+            Message::DirectoryCount { .. }
+            | Message::DirectoryShard { .. }
+            | Message::DirectoryFanOut { .. } => self.directory.handle(message).await,
+        }
+    }
+}
+
+/// How a world delivers messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Each once, in order.
+    #[default]
+    Plain,
+    /// Each twice, the second time after everything that was waiting, and the youngest first.
+    TwiceAndBackwards,
+    /// Every other one is lost.
+    Lossy,
+}
+
+/// One process with everything in it.
+pub struct World {
+    /// The simulator.
+    pub simulator: Simulator,
+    /// The org's My Domain.
+    pub org: String,
+    /// The ports.
+    pub memory: Memory,
+    /// Kills the functions.
+    pub fuse: Fuse,
+    /// The functions.
+    pub functions: Functions,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// How messages are delivered.
+    pub delivery: Delivery,
+}
+
+impl World {
+    /// A world around the org in `folder`.
+    pub async fn new(folder: &Path) -> Self {
+        let options = SimulatorOptions { orgs: vec![folder.to_owned()], ..Default::default() };
+        let simulator = Simulator::start(options).await.expect("the simulator starts");
+        let org = simulator.control().orgs().pop().expect("an org");
+        let settings = json!({ "bulk_latency_ms": 0 });
+        simulator.control().set(&org, &settings).expect("a known setting");
+        let now: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
+        let memory = Memory::new(now, 7);
+        let fuse = Fuse::default();
+        let ports = fuse.guard(&memory.ports());
+        let address = simulator.http_url().trim_start_matches("http://");
+        let address = address.trim_end_matches('/').parse().expect("an address");
+        let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
+        let functions = Functions::new(&ports, &http);
+        let tenant = TenantId::derived("acme");
+        let world =
+            Self { simulator, org, memory, fuse, functions, tenant, delivery: Delivery::Plain };
+        world.provision().await;
+        world
+    }
+
+    async fn provision(&self) {
+        let ports = self.memory.ports();
+        let app =
+            json!({ "client_id": "crm-sync-local", "client_secret": "crm-sync-local-secret" });
+        let app = SecretString::from(app.to_string());
+        ports.secrets.put("app", &app, "1").await.expect("a secret");
+        let now = ports.clock.now();
+        let tenant =
+            Tenant { id: self.tenant, name: "Acme".into(), entitled: true, created_at: now };
+        self.put(keys::tenant(self.tenant), &tenant).await;
+    }
+
+    async fn put<T: serde::Serialize>(&self, key: shared::ports::Key, document: &T) {
+        let write = store::put(key, document, Condition::Always).expect("an item");
+        assert!(self.memory.ports().table.write(write).await.expect("a write").is_done());
+    }
+
+    /// Adds a seat.
+    pub async fn seat(&self, email: &str) -> SeatId {
+        let id = SeatId::derived(email);
+        let seat = Seat {
+            id,
+            tenant: self.tenant,
+            email: email.to_owned(),
+            name: "A seller".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            roles: [Role::Seat].into(),
+        };
+        self.put(keys::seat(self.tenant, id), &seat).await;
+        id
+    }
+
+    /// The tenant's production environment.
+    #[must_use]
+    pub fn at(&self) -> TenantEnvironment {
+        TenantEnvironment { tenant: self.tenant, environment: Environment::Production }
+    }
+
+    /// Full power over the simulator.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.simulator.control()
+    }
+
+    /// Authorizes `grantee`, logging in at the simulator as `username`.
+    pub async fn authorize(
+        &self,
+        grantee: Grantee,
+        username: &str,
+    ) -> Result<Connected, shared::usecases::ConnectError> {
+        let url = self.functions.connect.begin(self.at(), grantee, None).await?;
+        let back = self.control().approve(url.as_str(), username).expect("a login");
+        let back: Url = back.parse().expect("a URL");
+        let parameter = |name: &str| {
+            let pair = back.query_pairs().find(|(key, _)| key == name);
+            pair.map(|(_, value)| value.into_owned())
+        };
+        let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
+        let state = parameter("state").expect("a state");
+        let environment = Environment::Production;
+        self.functions.connect.finish(environment, &state, code.map(SecretString::from)).await
+    }
+
+    /// Uploads and publishes a directory version of these files (JSON lines).
+    pub async fn publish(
+        &self,
+        base: Option<shared::domain::DirectoryVersionId>,
+        files: &[(EntityKind, PathBuf)],
+    ) -> shared::domain::DirectoryVersionId {
+        let kinds: Vec<EntityKind> = files.iter().map(|(kind, _)| *kind).collect();
+        let (version, _) = self.functions.directory.begin(base, &kinds).await.expect("a draft");
+        let own = version.parts.iter().rev().take(files.len()).rev();
+        for (part, (_, file)) in own.zip(files) {
+            let bytes = std::fs::read(file).expect("a file");
+            self.memory.ports().objects.put(&part.key, bytes.into()).await.expect("an upload");
+        }
+        self.functions.directory.publish(version.id).await.expect("a version");
+        version.id
+    }
+
+    /// Publishes the folder's delta upon the current version.
+    pub async fn publish_current(&self, folder: &Path) -> shared::domain::DirectoryVersionId {
+        let ports = self.memory.ports();
+        let current = ports.table.get(&keys::directory_current()).await.expect("a read");
+        let current = current.expect("a published version").doc["version"].clone();
+        let base = serde_json::from_value(current).expect("an id");
+        // Versions are ordered by the time of their making.
+        self.memory.clock.advance(SignedDuration::from_secs(1));
+        let files = [
+            (EntityKind::Person, folder.join("delta-people.jsonl")),
+            (EntityKind::Company, folder.join("delta-companies.jsonl")),
+        ];
+        self.publish(Some(base), &files).await
+    }
+
+    /// Delivers messages, and lets time pass where everything waits, until nothing is left to do.
+    /// What was killed or failed comes again, as from a queue.
+    pub async fn run(&self) {
+        for _ in 0..MOST_ROUNDS {
+            let mut batch = self.memory.receive();
+            if batch.is_empty() {
+                if !self.wait().await {
+                    return;
+                }
+                continue;
+            }
+            if self.delivery == Delivery::TwiceAndBackwards {
+                batch.reverse();
+                batch.extend(batch.clone());
+            }
+            for (n, message) in batch.into_iter().enumerate() {
+                if self.delivery != Delivery::Lossy || n % 2 == 1 {
+                    self.deliver(&message.body).await;
+                }
+            }
+        }
+        panic!("the world does not come to rest");
+    }
+
+    /// Delivers one message. A dead process is started again, and its message comes again.
+    pub async fn deliver(&self, body: &str) {
+        let envelope = Envelope::parse(body).expect("a message");
+        let done = self.functions.handle(envelope.message.clone()).await;
+        let handled = match done {
+            Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
+            Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
+            Err(error) => {
+                let again = self.fuse.is_dead() || error.is_retryable();
+                assert!(again, "{envelope:?}: {error}: {}", error.source);
+                self.fuse.restart();
+                self.redeliver(body).await;
+                Ok(())
+            }
+        };
+        if handled.is_err() {
+            self.fuse.restart();
+            self.redeliver(body).await;
+        }
+    }
+
+    /// A message that was not deleted becomes visible again.
+    async fn redeliver(&self, body: &str) {
+        let envelope = Envelope::parse(body).expect("a message");
+        let message = shared::ports::QueueMessage {
+            queue: envelope.message.queue(),
+            body: body.to_owned(),
+            group: envelope.message.group(),
+            delay: Duration::from_secs(30),
+        };
+        self.memory.ports().queues.send(vec![message]).await.expect("a queue");
+    }
+
+    /// Lets time pass until something is due; false when nothing will be within the next hours.
+    async fn wait(&self) -> bool {
+        if let Some(at) = self.memory.next_visible() {
+            let by = at.duration_since(self.memory.ports().clock.now());
+            self.memory.clock.advance(by.max(SignedDuration::ZERO));
+            return true;
+        }
+        for _ in 0..6 {
+            self.memory.clock.advance(SignedDuration::from_secs(121));
+            self.fuse.restart();
+            if self.functions.outbox.tick().await.expect("a tick") > 0 {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The connection.
+    pub async fn connection(&self) -> Connection {
+        let key = keys::connection(self.at());
+        let found = store::get(&*self.memory.ports().table, &key).await.expect("a read");
+        found.expect("a connection")
+    }
+
+    /// The keys of the current generation.
+    pub async fn keys(&self) -> GenerationKeys {
+        let connection = self.connection().await;
+        GenerationKeys::new(connection.scope(), connection.buckets)
+    }
+}
