@@ -4,6 +4,7 @@
 
 mod adapters;
 mod demo;
+mod faults;
 mod flows;
 mod local_stack;
 mod template;
