@@ -102,6 +102,7 @@ impl MatchRuns {
         if run.step != step || run.state != MatchRunState::Planning {
             return Ok(Done::Finished);
         }
+        let when = if is_new { Condition::Absent } else { unmoved(&run) };
         let Some(directory) = self.version(run.directory).await? else {
             return Err(WorkError::reject("re-match", "the run's directory version is gone"));
         };
@@ -119,8 +120,7 @@ impl MatchRuns {
         } else {
             next.push(Next::now(Message::Rematch { scope, run: id, trigger, step: run.step }));
         }
-        let when = if is_new { Condition::Absent } else { Condition::Eq("step", json!(step)) };
-        Self::guard_settled(&opened, &run, is_new, when, &mut writes)?;
+        writes.push(store::put(key, &run, when)?);
         if self.outbox.commit(writes, next).await?.is_done() {
             return Ok(Done::Finished);
         }
@@ -140,24 +140,6 @@ impl MatchRuns {
             run.state = MatchRunState::Complete;
             run.finished_at = Some(now);
         }
-    }
-
-    /// The write of a run's new state, on the condition that neither planning nor settling moved
-    /// it since it was read.
-    fn guard_settled(
-        opened: &Opened,
-        run: &MatchRun,
-        is_new: bool,
-        when: Condition,
-        writes: &mut Vec<Write>,
-    ) -> Result<(), PortError> {
-        let when = if is_new {
-            when
-        } else {
-            Condition::All(vec![when, Condition::Eq("settled", json!(run.settled))])
-        };
-        writes.push(store::put(opened.keys.match_run(run.id), run, when)?);
-        Ok(())
     }
 
     pub(super) async fn version(
@@ -325,6 +307,16 @@ impl MatchRuns {
 
 fn probe_folder(scope: Scope, object: SObject, bucket: u32) -> String {
     format!("{}probes/{object}/{bucket:05}/", scope.object_prefix())
+}
+
+/// Neither planning nor settling moved a run since it was read: both replace the whole item.
+pub(super) fn unmoved(run: &MatchRun) -> Condition {
+    Condition::All(vec![
+        Condition::Eq("state", json!(run.state)),
+        Condition::Eq("step", json!(run.step)),
+        Condition::Eq("batches", json!(run.batches)),
+        Condition::Eq("settled", json!(run.settled)),
+    ])
 }
 
 /// Where a batch lies.
