@@ -1,6 +1,7 @@
 //! The whole product in one process: the real use cases over the ports in memory, against the real
 //! simulator, with a fuse that kills the "function" at any call.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,7 +128,7 @@ pub enum Delivery {
     Plain,
     /// Each twice, the second time after everything that was waiting, and the youngest first.
     TwiceAndBackwards,
-    /// Every other one is lost.
+    /// Each is lost when it is sent first.
     Lossy,
 }
 
@@ -270,6 +271,7 @@ impl World {
     /// Delivers messages, and lets time pass where everything waits, until nothing is left to do.
     /// What was killed or failed comes again, as from a queue.
     pub async fn run(&self) {
+        let mut lost = HashSet::new();
         for _ in 0..MOST_ROUNDS {
             let mut batch = self.memory.receive();
             if batch.is_empty() {
@@ -282,8 +284,8 @@ impl World {
                 batch.reverse();
                 batch.extend(batch.clone());
             }
-            for (n, message) in batch.into_iter().enumerate() {
-                if self.delivery != Delivery::Lossy || n % 2 == 1 {
+            for message in batch {
+                if self.delivery != Delivery::Lossy || !lost.insert(message.body.clone()) {
                     self.deliver(&message.body).await;
                 }
             }

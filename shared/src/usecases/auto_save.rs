@@ -17,7 +17,7 @@ use crate::store::{self, Next, Outbox};
 use crate::work::{Done, WorkError};
 
 /// How many accounts one message names.
-const ACCOUNTS_PER_MESSAGE: usize = 50;
+const ACCOUNTS_PER_MESSAGE: usize = 20;
 
 /// The auto-save rules at work.
 #[derive(Clone)]
@@ -135,12 +135,9 @@ impl AutoSave {
 
     /// Applies the rules to one account.
     async fn evaluate(&self, context: &Context, account: &str) -> Result<(), WorkError> {
-        let records = &context.opened.records;
-        if records.one(SObject::Account, account).await?.is_none() {
-            return Ok(());
-        }
         let open = self.counting_opportunities(context, account).await?;
-        if open.is_empty() {
+        let records = &context.opened.records;
+        if open.is_empty() || records.one(SObject::Account, account).await?.is_none() {
             return Ok(());
         }
         let seats = self.owners_seats(context, &open).await?;

@@ -17,7 +17,7 @@ use crate::domain::{
     Batch, DirectoryVersion, DirectoryVersionId, Fields, MATCHED_OBJECTS, MatchRun, MatchRunId,
     MatchRunState, MatchTrigger, Message, ProbeEntry, Record, SObject, Scope, entity_kind_of,
 };
-use crate::ports::{Condition, PortError, Ports, Write};
+use crate::ports::{Condition, Ports, Write};
 use crate::store::{self, Next, Outbox, keys};
 use crate::work::{Done, WorkError};
 
@@ -106,11 +106,12 @@ impl MatchRuns {
         let Some(directory) = self.version(run.directory).await? else {
             return Err(WorkError::reject("re-match", "the run's directory version is gone"));
         };
+        // The cursor moves with the probes, at the last bucket on to the next object.
+        let object = MATCHED_OBJECTS.get(run.cursor.0).copied();
         let probes = self.next_probes(&opened, &mut run).await?;
         let mut writes = Vec::new();
         let mut next = Vec::new();
-        let object = run.cursor.0;
-        if let (Some(probes), Some(&object)) = (probes, MATCHED_OBJECTS.get(object)) {
+        if let (Some(probes), Some(object)) = (probes, object) {
             self.batches(&opened, &mut run, &directory, object, probes, &mut writes, &mut next)
                 .await?;
         }

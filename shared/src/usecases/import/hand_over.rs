@@ -7,8 +7,8 @@ use serde_json::json;
 use super::Import;
 use super::pages::{LIST, changed_folder};
 use crate::domain::{
-    ImportRun, ImportRunId, MATCHED_OBJECTS, MatchRun, MatchRunId, MatchTrigger, Message, RunState,
-    SObject, Scope,
+    ImportRun, ImportRunId, ImportTrigger, MATCHED_OBJECTS, MatchRun, MatchRunId, MatchTrigger,
+    Message, RecordChange, RecordHead, RunState, SObject, Scope,
 };
 use crate::ports::{Condition, Write};
 use crate::store::keys::Relation;
@@ -117,7 +117,8 @@ impl Import {
         next: &mut Vec<Next>,
     ) -> Result<(), WorkError> {
         let scope = opened.keys.scope();
-        if AUTO_SAVE_OBJECTS.contains(&object) {
+        // After a first import, matching alone finds everything that is to be saved.
+        if AUTO_SAVE_OBJECTS.contains(&object) && run.trigger != ImportTrigger::Connected {
             next.extend(ids.chunks(AUTO_SAVE_RECORDS).map(|records| {
                 let records = records.to_vec();
                 Next::now(Message::AutoSaveRecords { scope, object, records })
@@ -133,7 +134,8 @@ impl Import {
     }
 
     /// A contact is matched with its account's name and site: when those change, so does its probe.
-    /// Contacts come after accounts, so lists added for them here are met later.
+    /// Contacts come after accounts, so lists added for them here are met later. The contacts of a
+    /// new account changed themselves when they were given to it.
     async fn changed_with_their_account(
         &self,
         opened: &Opened,
@@ -141,7 +143,9 @@ impl Import {
         accounts: &[String],
     ) -> Result<(), WorkError> {
         let mut contacts = BTreeSet::new();
-        for account in accounts {
+        let heads = opened.records.heads(SObject::Account, accounts).await?;
+        let known = heads.iter().filter(|head| head.change != RecordChange::New);
+        for RecordHead { id: account, .. } in known {
             contacts.extend(opened.records.children(account, Relation::AccountContact).await?);
         }
         let contacts: Vec<String> = contacts.into_iter().collect();
