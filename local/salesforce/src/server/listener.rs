@@ -130,6 +130,8 @@ where
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .max_buf_size(64 * 1024)
+        // As Salesforce writes them; airbyte's connector looks for `content-type` and must not find it.
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
     // An error here is a dropped connection, planned or the client's.
     let _: Result<(), hyper::Error> = connection.await;
