@@ -72,7 +72,7 @@ bench: ## the benchmarks
 	cargo bench --workspace
 
 deny: .tools/deny.done ## licences, sources and banned crates
-	cargo deny --all-features check --hide-inclusion-graph bans licenses sources
+	cargo deny --log-level error --all-features check --hide-inclusion-graph bans licenses sources
 
 validate: .venv-lint/.done .venv-sam/.done ## checks template.yaml
 	.venv-lint/bin/cfn-lint template.yaml

@@ -36,6 +36,8 @@ pub enum Command {
     Blocking(BlockingArgs),
     /// Score a predictions file against a truth file.
     Evaluate(EvaluateArgs),
+    /// Say how far probabilities are from what they promise.
+    Calibration(CalibrationArgs),
     /// Make a speed set: a directory, a CRM and the truth, of any size.
     Generate(GenerateArgs),
 }
@@ -226,6 +228,10 @@ pub struct TrainArgs {
     /// The model to begin with, in place of the shipped one.
     #[arg(long)]
     pub model: Option<PathBuf>,
+    /// Begin with the untrained model: what cross-validation must do, since the shipped model has
+    /// seen the labels of its own training set.
+    #[arg(long, conflicts_with = "model")]
+    pub untrained: bool,
     /// Rounds of expectation maximisation before the labels; 0 keeps the model begun with.
     #[arg(long)]
     pub rounds: Option<u32>,
@@ -255,6 +261,18 @@ pub struct BlockingArgs {
     /// CSV with the columns `crm_id`, `profile_id`: the true pairs.
     #[arg(long)]
     pub truth: Option<PathBuf>,
+    /// How the result is told.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync calibration`.
+#[derive(Debug, Args)]
+pub struct CalibrationArgs {
+    /// CSV with the columns `crm_id`, `profile_id` (empty: no match), `object`.
+    pub truth: PathBuf,
+    /// The file that `crm-sync match --candidates` writes.
+    pub candidates: PathBuf,
     /// How the result is told.
     #[command(flatten)]
     pub voice: Voice,

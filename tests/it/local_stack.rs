@@ -2,9 +2,18 @@
 
 use std::path::Path;
 
-use stack::{Caller, Stack, StackRecord};
+use stack::{Caller, Stack, StackOptions, StackRecord};
 
-use crate::repository;
+/// A stack in a folder of its own, with the binaries that were built beside this test's.
+pub(crate) fn options(name: &str) -> StackOptions {
+    let root = tests::root().canonicalize().unwrap();
+    let mut options = StackOptions::new(&root);
+    options.state = root.join(".local").join(format!("test-{name}"));
+    let test = std::env::current_exe().unwrap();
+    // The test is target/debug/deps/it-…
+    options.binaries = test.ancestors().nth(2).unwrap().to_owned();
+    options
+}
 
 /// The addresses on which this machine listens at a port, as the kernel lists them (hexadecimal,
 /// the bytes of IPv4 reversed).
@@ -25,7 +34,7 @@ fn port(address: &str) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_listens_on_loopback_alone_checks_callers_and_ends_with_its_owner() {
-    let options = repository::stack("local-stack");
+    let options = options("local-stack");
     let state = options.state.clone();
     let stack = Stack::start(options).await.unwrap();
     let record = StackRecord::read(&state).unwrap();

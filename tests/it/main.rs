@@ -4,7 +4,8 @@
 
 mod adapters;
 mod demo;
+mod faults;
 mod flows;
 mod local_stack;
-mod repository;
 mod template;
+mod tidy;

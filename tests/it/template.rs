@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
-
-use crate::repository::root;
+use shared::lambda::config::{
+    ApiConfig, AutoSaveConfig, BulkImportConfig, DataPurgeConfig, DirectoryIndexConfig,
+    MatchShardConfig, OauthCallbackConfig, WritebackConfig, variables_of,
+};
+use tests::root;
 
 /// The template, its short forms (`!Ref X`) written out (`{"Ref": "X"}`).
 fn template() -> Value {
-    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+    let text = tests::read("template.yaml").unwrap();
     let documents = Yaml::load_from_str(&text).unwrap();
     json_of(&documents[0])
 }
@@ -269,6 +272,29 @@ fn a_function_may_read_what_its_variables_name() {
 }
 
 #[test]
+fn every_function_is_given_exactly_what_it_reads() {
+    let template = template();
+    let functions = functions(&template);
+    let read = BTreeMap::from([
+        ("api", variables_of::<ApiConfig>()),
+        ("auto-save", variables_of::<AutoSaveConfig>()),
+        ("bulk-import", variables_of::<BulkImportConfig>()),
+        ("data-purge", variables_of::<DataPurgeConfig>()),
+        ("directory-index", variables_of::<DirectoryIndexConfig>()),
+        ("match-shard", variables_of::<MatchShardConfig>()),
+        ("oauth-callback", variables_of::<OauthCallbackConfig>()),
+        ("writeback", variables_of::<WritebackConfig>()),
+    ]);
+    for (name, function) in functions {
+        // The filter of the log lines is read by the subscriber, not by the configuration.
+        let mut expected: BTreeSet<&str> = read[name].iter().copied().collect();
+        expected.insert("RUST_LOG");
+        let given: BTreeSet<&str> = variables(function).keys().map(String::as_str).collect();
+        assert_eq!(given, expected, "{name}");
+    }
+}
+
+#[test]
 fn no_function_may_scan_the_table() {
     let template = template();
     for (name, function) in functions(&template) {
@@ -314,10 +340,19 @@ fn data_is_encrypted_kept_private_and_recoverable() {
 fn all_that_calls_salesforce_can_do_so_from_a_fixed_address() {
     let template = template();
     for (name, function) in functions(&template) {
-        let calls = variables(function).contains_key("SALESFORCE_CA_FILE");
+        // The API makes addresses of Salesforce for browsers, and calls none itself.
+        let calls = variables(function).contains_key("SALESFORCE_CA_FILE") && name != "api";
         let network = &function["VpcConfig"]["Fn::If"][0];
         assert_eq!(calls, network == "HasFixedEgress", "{name}");
     }
+}
+
+#[test]
+fn a_purge_waits_for_the_longest_of_all_functions() {
+    let template = template();
+    let grace = template["Parameters"]["PurgeGraceSeconds"]["Default"].as_u64();
+    let longest = functions(&template).values().filter_map(|f| f["Timeout"].as_u64()).max();
+    assert_eq!(grace, longest);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One module a command: arguments in, an outcome out.
 
 pub mod blocking;
+pub mod calibration;
 pub mod evaluate;
 pub mod explain;
 pub mod generate;
@@ -42,6 +43,7 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Explain(args) => explain::run(args),
         Command::Train(args) => train::run(args),
         Command::Blocking(args) => blocking::run(args),
+        Command::Calibration(args) => calibration::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Generate(args) => generate::run(args),
     }

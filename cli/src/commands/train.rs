@@ -12,6 +12,7 @@ use matching::{
     Shard, TrainingSet, shadow, shard_of,
 };
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 
 /// Rounds of expectation maximisation without labels; far fewer are needed.
 const ROUNDS: u32 = 25;
@@ -20,7 +21,11 @@ const ROUNDS: u32 = 25;
 pub fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let files = open_crm(&args.crm)?;
     check_sides(&args.crm, &args.directory)?;
-    let start = model(args.model.as_deref())?;
+    let start = if args.untrained {
+        Cow::Owned(MatchModel::untrained())
+    } else {
+        model(args.model.as_deref())?
+    };
     let mut truth: Option<FxHashMap<String, String>> = None;
     let mut problems = Vec::new();
     if let Some(path) = &args.truth {

@@ -2,7 +2,7 @@
 
 use crate::input::salesforce::{ACCOUNT, COMPANY, CONTACT, Columns, LEAD, PERSON};
 use crate::input::{
-    Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, Problem, open,
+    Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, Problem, RowFile, open,
 };
 use crate::salesforce_id::canonical;
 use matching::{
@@ -74,7 +74,11 @@ impl std::fmt::Debug for Rows {
 impl Rows {
     /// Opens a file and reads its header. An empty file is one without rows.
     pub fn open(path: &Path, content: Content) -> Result<(Self, ChunkReader), InputError> {
-        let mut file = open(path)?;
+        Self::of(open(path)?, content)
+    }
+
+    /// The same for a file that is already open.
+    pub fn of(mut file: RowFile, content: Content) -> Result<(Self, ChunkReader), InputError> {
         let directory = matches!(content, Content::People | Content::Companies);
         let delimiter = match file.layout {
             Layout::Csv { delimiter } => delimiter,

@@ -59,9 +59,7 @@ impl Caller {
     /// The seat that acts, of this tenant.
     pub(crate) fn seat(&self, tenant: TenantId) -> Result<SeatId, Problem> {
         self.own(tenant)?;
-        self.seat
-            .filter(|_| self.roles.contains(&Role::Seat))
-            .ok_or_else(Problem::seat_required)
+        self.seat.filter(|_| self.roles.contains(&Role::Seat)).ok_or_else(Problem::seat_required)
     }
 
     /// The caller may see what belongs to this seat: its own seller, the admin, the back end.

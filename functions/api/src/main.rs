@@ -1,2 +1,40 @@
-//! A Lambda function.
-fn main() {}
+//! The HTTP API: what the product's back end, its front end and the customer's admin ask for.
+
+mod caller;
+mod problem;
+mod router;
+mod routes;
+mod state;
+
+use std::time::Duration;
+
+use lambda_http::Error;
+use shared::lambda::bootstrap;
+use shared::lambda::config::ApiConfig;
+use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect};
+
+use crate::caller::Issuer;
+use crate::state::Api;
+
+/// The issuer answers at once or is down.
+const ISSUER_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let (config, sdk) = bootstrap::<ApiConfig>().await?;
+    let ports = shared::aws::ports(&sdk, &config.aws);
+    let custody = Custody::new(ports.clone(), config.secret_prefix);
+    let app = config.salesforce.app(&ports, config.browser_base)?;
+    let http = reqwest::Client::builder().timeout(ISSUER_TIMEOUT).build()?;
+    let callers = config.callers;
+    let api = Api {
+        issuer: Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http),
+        connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
+        directory: Directory::new(ports.clone()),
+        activities: Activities::new(ports.clone(), custody.clone()),
+        disconnect: Disconnect::new(ports.clone(), custody.clone(), app, config.purge_grace),
+        custody,
+        ports,
+    };
+    lambda_http::run(router::router(api)).await
+}

@@ -18,6 +18,8 @@ pub struct StackOptions {
     /// How long a message that was not finished stays hidden, in seconds. Short, so that a
     /// redelivery is not waited for.
     pub queue_visibility_seconds: u32,
+    /// How long a purge waits for whoever was at work when it began, in seconds.
+    pub purge_grace_seconds: u32,
     /// How many batches of one queue are worked on at a time.
     pub worker_concurrency: u16,
     /// Which lines the functions log.
@@ -40,6 +42,7 @@ impl StackOptions {
             org: None,
             port: 0,
             queue_visibility_seconds: 30,
+            purge_grace_seconds: 5,
             worker_concurrency: 3,
             log_filter: "info".to_owned(),
         }

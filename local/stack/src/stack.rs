@@ -216,6 +216,7 @@ fn parameters(
         ("WorkerConcurrency", options.worker_concurrency.to_string()),
         ("DeletionProtection", "false".to_owned()),
         ("LogFilter", options.log_filter.clone()),
+        ("PurgeGraceSeconds", options.purge_grace_seconds.to_string()),
         ("QueueVisibilitySeconds", options.queue_visibility_seconds.to_string()),
     ];
     if let Some(simulator) = simulator {

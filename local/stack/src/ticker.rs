@@ -11,10 +11,7 @@ use crate::aws::Aws;
 use crate::options::StackOptions;
 
 /// The functions on a schedule, and the schedule's event for each.
-const SCHEDULED: [(&str, &str); 2] = [
-    ("bulk-import", "events/bulk-import.tick.json"),
-    ("data-purge", "events/data-purge.tick.json"),
-];
+const SCHEDULED: [(&str, &str); 1] = [("bulk-import", "events/bulk-import.tick.json")];
 
 /// One tick of every schedule.
 #[derive(Debug)]

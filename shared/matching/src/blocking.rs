@@ -46,6 +46,8 @@ impl BlockSize {
 /// Takes keys as they are made.
 pub(crate) trait KeySink {
     /// Takes a key; `true` when its block is stopped, so that rarer keys are wanted.
+    ///
+    /// `size` is how large its block may be; a [`BlockSize::Large`] rule says enough about a pair by itself.
     fn push(&mut self, key: u64, size: BlockSize) -> bool;
 }
 
@@ -158,10 +160,10 @@ impl PersonKeys<'_> {
         self.emit_initials(&given, &family, sink);
         self.emit_employers(&given, &joined, sink);
         for &mail in &self.mail_keys {
-            sink.push(wide_key(Rule::Mail, mail), BlockSize::Small);
+            sink.push(wide_key(Rule::Mail, mail), BlockSize::Large);
         }
         for &phone in &self.phones {
-            sink.push(key(Rule::Phone, phone, 0), BlockSize::Small);
+            sink.push(key(Rule::Phone, phone, 0), BlockSize::Large);
         }
     }
 
@@ -255,16 +257,16 @@ impl PersonKeys<'_> {
         }
         let coarse = hash32(&coarse.to_le_bytes());
         if self.city != 0 {
-            sink.push(key(Rule::Refined, coarse, self.city), BlockSize::Small);
+            sink.push(key(Rule::Refined, coarse, self.city), size);
         }
         if self.country != 0 {
-            sink.push(key(Rule::Refined, coarse, self.country), BlockSize::Small);
+            sink.push(key(Rule::Refined, coarse, self.country), size);
         }
         let mut seen: SmallVec<[u32; 8]> = SmallVec::new();
         for employer in self.employers.iter().filter(|employer| employer.prefix != 0) {
             if !seen.contains(&employer.prefix) {
                 seen.push(employer.prefix);
-                sink.push(key(Rule::Refined, coarse, employer.prefix), BlockSize::Small);
+                sink.push(key(Rule::Refined, coarse, employer.prefix), size);
             }
         }
     }
@@ -356,7 +358,7 @@ impl CompanyKeys<'_> {
         let coarse = hash32(&coarse.to_le_bytes());
         for place in [self.city, self.postal, self.country] {
             if place != 0 {
-                sink.push(key(Rule::Refined, coarse, place), BlockSize::Small);
+                sink.push(key(Rule::Refined, coarse, place), BlockSize::Large);
             }
         }
     }

@@ -69,6 +69,18 @@ impl<'a> Take<'a> {
         })
     }
 
+    /// A dictionary id.
+    pub(crate) fn id(&mut self) -> u32 {
+        u32::try_from(self.varint()).unwrap_or_default()
+    }
+
+    pub(crate) fn country(&mut self) -> [u8; 2] {
+        self.0.split_first_chunk::<2>().map_or([0, 0], |(code, rest)| {
+            self.0 = rest;
+            *code
+        })
+    }
+
     pub(crate) fn bytes(&mut self) -> &'a [u8] {
         let length = self.count();
         let (bytes, rest) = self.0.split_at(length);

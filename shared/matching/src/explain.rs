@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Levels;
+use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, PersonForm, Probe};
 use crate::model::{MatchModel, comparisons};
@@ -147,7 +148,6 @@ fn phrase(name: &str, level: &str) -> String {
 }
 
 fn person_record(form: &PersonForm, at: usize) -> String {
-    use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
     match at {
         GIVEN => form.name.given.join(" "),
         FAMILY => form.name.family.join(" "),
@@ -176,7 +176,6 @@ fn person_record(form: &PersonForm, at: usize) -> String {
 fn person_entity(shard: &Shard<'_>, ordinal: u32, levels: &Levels, at: usize) -> String {
     let names = shard.names(ordinal);
     let view = names.person();
-    use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
     match at {
         GIVEN => words_of(names.given()),
         FAMILY => words_of(names.family()),
@@ -188,10 +187,9 @@ fn person_entity(shard: &Shard<'_>, ordinal: u32, levels: &Levels, at: usize) ->
             .join(", "),
         MAIL_NAME => format!("{} {}", words_of(names.given()), words_of(names.family())),
         EMPLOYER => {
-            let employments = shard.employments(ordinal);
-            let held = employments
-                .get(usize::from(levels.position))
-                .or_else(|| employments.first());
+            let employments = &view.employments;
+            let held =
+                employments.get(usize::from(levels.position)).or_else(|| employments.first());
             held.and_then(|(employer, _)| employer.checked_sub(1))
                 .map(|employer| shard.employer(employer).words().to_owned())
                 .unwrap_or_default()

@@ -8,6 +8,7 @@ mod decide;
 mod entity;
 mod explain;
 mod form;
+mod keys;
 mod lists;
 mod model;
 pub mod normalize;
@@ -31,10 +32,11 @@ pub use entity::{
 };
 pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
 pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
+pub use keys::{BlockKey, block_keys};
 pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
 pub use score::{Candidate, EmployerEvidence, MatchWeight, RawCandidate, Scorer};
 pub use shard::{Shard, ShardBuilder, ShardError, shard_of};
-pub use statistics::{Statistics, StatisticsBuilder, StatisticsError, block_keys};
+pub use statistics::{Statistics, StatisticsBuilder, StatisticsError};
 pub use train::{Refinement, ShadowDifference, TrainingSet, shadow};
 
 pub(crate) use normalize::{acronym as normalize_acronym, slug_key as normalize_slug};

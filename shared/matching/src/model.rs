@@ -55,6 +55,9 @@ pub struct ComparisonModel {
 pub struct KindModel {
     /// The weight in bits of "the directory has nobody like that", against which candidates are weighed.
     pub none_weight: f64,
+    /// Bits that every doubling of the directory takes from a candidate. It would be 1 if false candidates were chance agreements alone, which grow with the
+    /// directory; namesakes, relatives and colleagues of the record's person come with the person and do not.
+    pub size_weight: f64,
     /// The comparisons.
     pub comparisons: Vec<ComparisonModel>,
 }
@@ -108,6 +111,8 @@ pub(crate) const DEPTH: usize = 16;
 pub(crate) struct Weights {
     pub(crate) table: [[(f64, f64); DEPTH]; WIDTH],
     pub(crate) width: usize,
+    /// Bits per doubling of the directory.
+    pub(crate) size: f64,
 }
 
 impl Weights {
@@ -132,7 +137,7 @@ impl KindModel {
                 *cell = (level.weight, level.rarity);
             }
         }
-        Weights { table, width: self.comparisons.len().min(WIDTH) }
+        Weights { table, width: self.comparisons.len().min(WIDTH), size: self.size_weight }
     }
 
     fn check(&self, kind: EntityKind) -> Result<(), InvalidModel> {
@@ -168,10 +173,10 @@ impl KindModel {
                 return Err(InvalidModel::NotFinite(comparison.name.clone()));
             }
         }
-        if self.none_weight.is_finite() {
+        if self.none_weight.is_finite() && self.size_weight.is_finite() {
             Ok(())
         } else {
-            Err(InvalidModel::NotFinite("none_weight".to_owned()))
+            Err(InvalidModel::NotFinite("none_weight or size_weight".to_owned()))
         }
     }
 }
@@ -303,7 +308,7 @@ fn kind_model(kind: EntityKind, none_weight: f64, prior: Prior) -> KindModel {
                 .collect(),
         })
         .collect();
-    KindModel { none_weight, comparisons }
+    KindModel { none_weight, size_weight: 1.0, comparisons }
 }
 
 #[cfg(test)]

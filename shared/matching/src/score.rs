@@ -1,14 +1,19 @@
 //! Scoring: a probe's candidates in a shard with their match weights.
-#![allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "entity counts become weights"
+)]
 
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{CompanyContext, Levels, PersonContext};
 use crate::entity::EntityKind;
 use crate::form::Probe;
+use crate::keys::block_keys;
 use crate::model::{MatchModel, Weights};
 use crate::shard::Shard;
-use crate::statistics::{Statistics, block_keys};
+use crate::statistics::Statistics;
 
 /// Evidence in bits (log2 of a likelihood ratio): 1 doubles the odds.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -67,7 +72,7 @@ pub struct RawCandidate {
 }
 
 /// Candidates weaker than this, in bits below the best or below "none", can change no probability in its sixth digit.
-const NEGLIGIBLE: f64 = 24.0;
+const NEGLIGIBLE: f64 = 20.0;
 
 /// Most entities that are compared with one record in one shard: a guard, far above what capped blocks give.
 const COMPARED: usize = 4096;
@@ -101,9 +106,14 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// Log2 of one over the version's entities: the prior of any one of them.
+    /// Log2 of the version's entities.
+    pub(crate) fn doublings(&self, kind: EntityKind) -> f64 {
+        (self.statistics.entities(kind).max(1) as f64).log2()
+    }
+
+    /// The prior of any one entity, in bits.
     pub(crate) fn prior(&self, kind: EntityKind) -> f64 {
-        -(self.statistics.entities(kind).max(1) as f64).log2()
+        -self.doublings(kind) * self.weights(kind).size
     }
 
     /// The probe's best candidates in the shard, at most `limit`, best first; ties by entity id.
@@ -147,15 +157,19 @@ impl<'a> Scorer<'a> {
         scored
     }
 
-    /// The entities that share a block with the probe, by place, ascending.
+    /// The entities that share a strong block or two weak ones with the probe, by place, ascending.
     #[must_use]
     pub fn block(&self, shard: &Shard<'_>, probe: &Probe) -> Vec<u32> {
-        let mut ordinals = Vec::with_capacity(64);
-        for key in block_keys(probe, self.statistics) {
-            shard.block(key, &mut ordinals);
+        let mut found: Vec<u64> = Vec::with_capacity(128);
+        shard.blocks(&block_keys(probe, self.statistics), &mut found);
+        found.sort_unstable();
+        // Each is an entity with the strength of one shared block behind it: 1 weak, 2 strong.
+        let mut ordinals: Vec<u32> = Vec::with_capacity(found.len() / 2);
+        for shared in found.chunk_by(|left, right| left >> 2 == right >> 2) {
+            if shared.iter().map(|posting| posting & 3).sum::<u64>() >= 2 {
+                ordinals.push((shared[0] >> 2) as u32);
+            }
         }
-        ordinals.sort_unstable();
-        ordinals.dedup();
         ordinals.truncate(COMPARED);
         ordinals
     }
@@ -178,6 +192,7 @@ impl<'a> Scorer<'a> {
         };
         match probe {
             Probe::Person(form) => {
+                shard.touch(ordinals);
                 let context = PersonContext::new(form, self.statistics);
                 for &ordinal in ordinals {
                     if let Some(levels) = context.compare(shard, ordinal) {

@@ -17,8 +17,8 @@ const KEPT: usize = 16;
 /// One record with its candidates.
 #[derive(Clone, Debug)]
 struct Case {
-    /// The prior of one entity of the version the record was scored against.
-    prior: f64,
+    /// Log2 of the entities of the version the record was scored against.
+    doublings: f64,
     candidates: Vec<Levels>,
     /// Which candidate is true; `None` for none of them, or unlabelled.
     truth: Option<usize>,
@@ -28,7 +28,7 @@ struct Case {
 #[derive(Clone, Debug)]
 pub struct TrainingSet {
     kind: EntityKind,
-    prior: f64,
+    doublings: f64,
     cases: Vec<Case>,
     random: Vec<Levels>,
 }
@@ -53,7 +53,7 @@ impl TrainingSet {
     /// An empty set for records of a kind, scored against a version with this scorer's statistics.
     #[must_use]
     pub fn new(scorer: &Scorer<'_>, kind: EntityKind) -> Self {
-        Self { kind, prior: scorer.prior(kind), cases: Vec::new(), random: Vec::new() }
+        Self { kind, doublings: scorer.doublings(kind), cases: Vec::new(), random: Vec::new() }
     }
 
     /// Records in the set.
@@ -86,7 +86,7 @@ impl TrainingSet {
             raw.iter().position(|candidate| shard.entity_id(candidate.ordinal) == id)
         });
         self.cases.push(Case {
-            prior: self.prior,
+            doublings: self.doublings,
             candidates: raw.into_iter().map(|candidate| candidate.levels).collect(),
             truth,
         });
@@ -152,8 +152,11 @@ impl TrainingSet {
     }
 
     fn posterior(weights: &Weights, none: f64, case: &Case) -> (Vec<f64>, f64) {
-        let bits: Vec<f64> =
-            case.candidates.iter().map(|levels| weights.sum(levels) + case.prior).collect();
+        let bits: Vec<f64> = case
+            .candidates
+            .iter()
+            .map(|levels| weights.sum(levels) - weights.size * case.doublings)
+            .collect();
         let top = bits.iter().copied().fold(none, f64::max);
         let odds: Vec<f64> = bits.iter().map(|bits| (bits - top).exp2()).collect();
         let total: f64 = odds.iter().sum::<f64>() + (none - top).exp2();
@@ -165,10 +168,13 @@ impl TrainingSet {
     /// The posterior is trained as it is used, against the runner-up and "none", which is what calibrates it.
     #[must_use]
     pub fn refine(&self, start: &KindModel, how: Refinement) -> KindModel {
-        let mut descent = Descent::new(start);
+        // Directories of one size cannot tell the size's weight from that of "none".
+        let first = self.cases.first().map_or(0.0, |case| case.doublings);
+        let several_sizes = self.cases.iter().any(|case| (case.doublings - first).abs() > 0.5);
+        let mut descent = Descent::new(start, several_sizes);
         for step in 1..=how.steps {
             let weights = descent.weights();
-            let mut gradient = vec![0.0; descent.values.len()];
+            let mut gradient = vec![0.0; SIZE + 1];
             for case in &self.cases {
                 Self::add_gradient(&weights, descent.none(), case, &mut gradient);
             }
@@ -179,13 +185,13 @@ impl TrainingSet {
 
     fn add_gradient(weights: &Weights, none: f64, case: &Case, gradient: &mut [f64]) {
         let (posterior, nobody) = Self::posterior(weights, none, case);
-        let last = gradient.len() - 1;
-        gradient[last] += nobody - f64::from(u8::from(case.truth.is_none()));
+        gradient[NONE] += nobody - f64::from(u8::from(case.truth.is_none()));
         for (at, (levels, share)) in case.candidates.iter().zip(posterior).enumerate() {
             let error = share - f64::from(u8::from(case.truth == Some(at)));
             if error.abs() < 1e-9 {
                 continue;
             }
+            gradient[SIZE] -= error * case.doublings;
             for comparison in 0..weights.width {
                 let cell = cell(comparison, usize::from(levels.level[comparison]));
                 gradient[cell] += error;
@@ -194,6 +200,10 @@ impl TrainingSet {
         }
     }
 }
+
+/// Where the weight of "none" and, behind it like a coefficient, the size weight are among the values.
+const NONE: usize = WIDTH * DEPTH * 2;
+const SIZE: usize = NONE + 1;
 
 fn cell(comparison: usize, level: usize) -> usize {
     (comparison * DEPTH + level % DEPTH) * 2
@@ -210,8 +220,8 @@ struct Descent {
 }
 
 impl Descent {
-    fn new(start: &KindModel) -> Self {
-        let mut values = vec![0.0; WIDTH * DEPTH * 2 + 1];
+    fn new(start: &KindModel, several_sizes: bool) -> Self {
+        let mut values = vec![0.0; SIZE + 1];
         let mut free = vec![false; values.len()];
         for (at, comparison) in start.comparisons.iter().enumerate() {
             for (level, model) in comparison.levels.iter().enumerate() {
@@ -221,9 +231,8 @@ impl Descent {
                 (free[cell], free[cell + 1]) = (level > 0, model.rarity > 0.0);
             }
         }
-        let last = values.len() - 1;
-        values[last] = start.none_weight;
-        free[last] = true;
+        (values[NONE], values[SIZE]) = (start.none_weight, start.size_weight);
+        (free[NONE], free[SIZE]) = (true, several_sizes);
         let zeros = vec![0.0; values.len()];
         Self {
             width: start.comparisons.len().min(WIDTH),
@@ -236,7 +245,7 @@ impl Descent {
     }
 
     fn none(&self) -> f64 {
-        self.values[self.values.len() - 1]
+        self.values[NONE]
     }
 
     fn weights(&self) -> Weights {
@@ -247,19 +256,18 @@ impl Descent {
                 *value = (self.values[cell], self.values[cell + 1]);
             }
         }
-        Weights { table, width: self.width }
+        Weights { table, width: self.width, size: self.values[SIZE] }
     }
 
     /// One step of Adam (Kingma and Ba 2015) with its usual constants and a rate that falls.
     fn step(&mut self, gradient: &[f64], hold: f64, step: u32) {
         let rate = 0.15 / (1.0 + f64::from(step) / 60.0);
-        let last = gradient.len() - 1;
         for (at, &uphill) in gradient.iter().enumerate() {
             if !self.free[at] {
                 continue;
             }
             // Rarity coefficients move in tenths where weights move in bits.
-            let rarity = at != last && at % 2 == 1;
+            let rarity = at % 2 == 1;
             let pull = if rarity { hold * 30.0 } else { hold };
             let slope = uphill * std::f64::consts::LN_2 + pull * (self.values[at] - self.start[at]);
             self.first[at] = 0.9 * self.first[at] + 0.1 * slope;
@@ -277,7 +285,7 @@ impl Descent {
     fn model(&self, start: &KindModel) -> KindModel {
         let round = |value: f64| (value * 1000.0).round() / 1000.0;
         let mut model = start.clone();
-        model.none_weight = round(self.none());
+        (model.none_weight, model.size_weight) = (round(self.none()), round(self.values[SIZE]));
         for (at, comparison) in model.comparisons.iter_mut().enumerate() {
             for (level, model) in comparison.levels.iter_mut().enumerate() {
                 let cell = cell(at, level);

@@ -53,7 +53,11 @@ impl SecretsManagerSecrets {
         match put.secret_string(value.expose_secret()).send().await {
             Ok(put) => Ok(Some(VersionId(put.version_id.unwrap_or_else(|| token.to_owned())))),
             Err(error) => match error.as_service_error() {
-                Some(PutSecretValueError::ResourceNotFoundException(_)) => Ok(None),
+                // The second: deleted a moment ago and not yet gone.
+                Some(
+                    PutSecretValueError::ResourceNotFoundException(_)
+                    | PutSecretValueError::InvalidRequestException(_),
+                ) => Ok(None),
                 _ => Err(failed(PUT, &error)),
             },
         }

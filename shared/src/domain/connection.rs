@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{LeaseToken, SeatId};
 use super::scope::{Generation, Scope, TenantEnvironment};
-use crate::ports::VersionId;
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +107,11 @@ impl fmt::Debug for PendingAuthorization {
 
 /// How long a person has to log in (security checklist 1).
 pub const AUTHORIZATION_MINUTES: i64 = 10;
+
+/// Names one stored value of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VersionId(pub String);
 
 /// What is known of a grant without opening it. The grant itself is in the connection's secret, or
 /// sealed in the seat's item.

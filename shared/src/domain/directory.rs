@@ -88,13 +88,22 @@ impl DirectoryVersion {
     /// Where a shard lies.
     #[must_use]
     pub fn shard_key(&self, kind: EntityKind, shard: u32) -> String {
-        format!("{}shards/{}-{shard:05}", self.prefix(), crate::store::keys::entity_kind(kind))
+        format!("{}shards/{}-{shard:05}", self.prefix(), entity_kind_name(kind))
     }
 
     /// Where the statistics of the whole version lie.
     #[must_use]
     pub fn statistics_key(&self) -> String {
         format!("{}statistics", self.prefix())
+    }
+}
+
+/// The name of an entity kind in keys and paths.
+#[must_use]
+pub fn entity_kind_name(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Person => "people",
+        EntityKind::Company => "companies",
     }
 }
 

@@ -112,7 +112,8 @@ fn kind(message: &Message) -> String {
 }
 
 /// An error and all its causes.
-pub(super) fn chain(error: &dyn Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

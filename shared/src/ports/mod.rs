@@ -14,12 +14,13 @@ mod table;
 
 use std::sync::Arc;
 
+pub use crate::domain::VersionId;
 pub use clock::{Clock, Entropy};
 pub use data_keys::{DataKeys, WrappedKey};
 pub use error::{Disposition, PortError};
 pub use objects::{ObjectStore, StoredObject};
 pub use queues::{QueueMessage, Queues};
-pub use secrets::{Secrets, VersionId};
+pub use secrets::Secrets;
 pub use table::{Change, Condition, Item, Key, Outcome, Page, Range, Table, Write};
 
 /// All ports, as a use case takes them.

@@ -3,14 +3,9 @@
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
 use super::PortError;
-
-/// Names one stored value of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct VersionId(pub String);
+use crate::domain::VersionId;
 
 /// Named secrets.
 #[async_trait]

@@ -21,7 +21,7 @@ use matching::EntityKind;
 
 use crate::domain::{
     ActivityId, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId, SObject,
-    Scope, SeatId, TenantEnvironment, TenantId,
+    Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
 };
 use crate::ports::Key;
 
@@ -457,16 +457,7 @@ pub fn directory_version(version: DirectoryVersionId) -> Key {
 /// The marker that a shard of a version was built.
 #[must_use]
 pub fn directory_built(version: DirectoryVersionId, kind: EntityKind, shard: u32) -> Key {
-    Key::new(DIRECTORY.to_owned(), format!("BUILT#{version}#{}#{shard:05}", entity_kind(kind)))
-}
-
-/// The name of an entity kind in keys and paths.
-#[must_use]
-pub fn entity_kind(kind: EntityKind) -> &'static str {
-    match kind {
-        EntityKind::Person => "people",
-        EntityKind::Company => "companies",
-    }
+    Key::new(DIRECTORY.to_owned(), format!("BUILT#{version}#{}#{shard:05}", entity_kind_name(kind)))
 }
 
 /// Deals an id to one of `n` places, evenly and for good.

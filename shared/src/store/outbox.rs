@@ -112,8 +112,15 @@ impl Outbox {
         Ok((write, message))
     }
 
-    /// Sends an envelope again after `delay`, one hop further; its due item stays behind it.
+    /// Sends an envelope again after `delay`, one hop further; its due item stays behind it, and the
+    /// tick leaves it alone until then.
     pub async fn put_off(&self, envelope: Envelope, delay: Duration) -> Result<(), PortError> {
+        if let Some(sk) = &envelope.due {
+            let key = keys::due_by_sort_key(&envelope.message.group(), sk.clone());
+            let waits = i64::try_from(delay.as_secs()).unwrap_or(i64::MAX);
+            let until = self.ports.clock.now().as_second().saturating_add(waits);
+            self.note_sent(key, until).await?;
+        }
         let message =
             queue_message(envelope.message, envelope.due, envelope.hops.saturating_add(1), delay)?;
         self.ports.queues.send(vec![message]).await
@@ -149,17 +156,17 @@ impl Outbox {
             }
             let message = queue_message(due.message, Some(key.sk().to_owned()), 0, Duration::ZERO)?;
             self.ports.queues.send(vec![message]).await?;
-            self.note_sent(key, now).await?;
+            self.note_sent(key, now.as_second()).await?;
             sent += 1;
         }
         Ok(sent)
     }
 
-    async fn note_sent(&self, key: Key, now: Timestamp) -> Result<(), PortError> {
+    async fn note_sent(&self, key: Key, at: i64) -> Result<(), PortError> {
         // The work may be done by now; its item must not come back.
         let write = Write::Update {
             key,
-            changes: vec![Change::Set("sent_at", json!(now.as_second()))],
+            changes: vec![Change::Set("sent_at", json!(at))],
             when: Condition::Exists,
         };
         let _ = self.ports.table.write(write).await?;

@@ -5,6 +5,7 @@
 //! the folder into one file. A re-match therefore reads neither Salesforce nor the table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use matching::{CrmAccount, CrmPerson, Probe};
@@ -25,6 +26,9 @@ pub(super) const BATCH: usize = 500;
 
 /// How many batches one planning step makes: their items and messages share one transaction.
 const BATCHES_PER_STEP: usize = 8;
+
+/// When a planning step comes again that met a settlement on its way.
+pub(super) const MOVED: Duration = Duration::from_secs(1);
 
 /// Which directory version is current.
 #[derive(Deserialize)]
@@ -98,6 +102,7 @@ impl MatchRuns {
         if run.step != step || run.state != MatchRunState::Planning {
             return Ok(Done::Finished);
         }
+        let when = if is_new { Condition::Absent } else { unmoved(&run) };
         let Some(directory) = self.version(run.directory).await? else {
             return Err(WorkError::reject("re-match", "the run's directory version is gone"));
         };
@@ -115,10 +120,12 @@ impl MatchRuns {
         } else {
             next.push(Next::now(Message::Rematch { scope, run: id, trigger, step: run.step }));
         }
-        let when = if is_new { Condition::Absent } else { Condition::Eq("step", json!(step)) };
-        self.guard_settled(&opened, &run, is_new, when, &mut writes).await?;
-        let _ = self.outbox.commit(writes, next).await?;
-        Ok(Done::Finished)
+        writes.push(store::put(key, &run, when)?);
+        if self.outbox.commit(writes, next).await?.is_done() {
+            return Ok(Done::Finished);
+        }
+        // A batch was settled meanwhile, or another delivery was faster: the next one sees which.
+        Ok(Done::Later(MOVED))
     }
 
     /// Notes that all batches of a run are made. Settling may have overtaken the planning.
@@ -133,25 +140,6 @@ impl MatchRuns {
             run.state = MatchRunState::Complete;
             run.finished_at = Some(now);
         }
-    }
-
-    /// The write of a run's new state, on the condition that neither planning nor settling moved
-    /// it since it was read.
-    async fn guard_settled(
-        &self,
-        opened: &Opened,
-        run: &MatchRun,
-        is_new: bool,
-        when: Condition,
-        writes: &mut Vec<Write>,
-    ) -> Result<(), PortError> {
-        let when = if is_new {
-            when
-        } else {
-            Condition::All(vec![when, Condition::Eq("settled", json!(run.settled))])
-        };
-        writes.push(store::put(opened.keys.match_run(run.id), run, when)?);
-        Ok(())
     }
 
     pub(super) async fn version(
@@ -319,6 +307,16 @@ impl MatchRuns {
 
 fn probe_folder(scope: Scope, object: SObject, bucket: u32) -> String {
     format!("{}probes/{object}/{bucket:05}/", scope.object_prefix())
+}
+
+/// Neither planning nor settling moved a run since it was read: both replace the whole item.
+pub(super) fn unmoved(run: &MatchRun) -> Condition {
+    Condition::All(vec![
+        Condition::Eq("state", json!(run.state)),
+        Condition::Eq("step", json!(run.step)),
+        Condition::Eq("batches", json!(run.batches)),
+        Condition::Eq("settled", json!(run.settled)),
+    ])
 }
 
 /// Where a batch lies.

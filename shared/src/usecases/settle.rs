@@ -17,7 +17,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 use super::custody::{Custody, Opened};
-use super::match_runs::{MatchRuns, scored_object};
+use super::match_runs::{MatchRuns, scored_object, unmoved};
 use crate::domain::{
     Batch, CandidateList, DirectoryVersionId, EntityBid, EntityMatches, KEPT_CANDIDATES,
     LeaseToken, MatchRun, MatchRunId, MatchSource, MatchTrigger, Message, RankedCandidate,
@@ -345,7 +345,7 @@ impl Settle {
             let Some(mut run) = store::get::<MatchRun>(&*self.ports.table, &key).await? else {
                 return Ok(());
             };
-            let (step, settled) = (run.step, run.settled);
+            let same = unmoved(&run);
             run.settled += 1;
             run.changed += changed;
             MatchRuns::complete_if_settled(&mut run, self.ports.clock.now());
@@ -357,14 +357,7 @@ impl Settle {
                     &batch,
                     Condition::Eq("settled", json!(false)),
                 )?,
-                store::put(
-                    key.clone(),
-                    &run,
-                    Condition::All(vec![
-                        Condition::Eq("step", json!(step)),
-                        Condition::Eq("settled", json!(settled)),
-                    ]),
-                )?,
+                store::put(key.clone(), &run, same)?,
             ];
             if self.outbox.commit(writes, next).await?.is_done() {
                 return Ok(());

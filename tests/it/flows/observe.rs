@@ -25,6 +25,20 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// What differs, a line each: `-` only here, `+` only there.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let lines = |seen: &Self| -> BTreeSet<String> {
+            let text = format!("{seen:#?}")
+                .replace("(\n            ", "(")
+                .replace(",\n            \"", ", \"");
+            text.lines().map(|line| line.trim().to_owned()).collect()
+        };
+        let (here, there) = (lines(self), lines(other));
+        let minus = here.difference(&there).map(|line| format!("- {line}"));
+        let plus = there.difference(&here).map(|line| format!("+ {line}"));
+        minus.chain(plus).collect()
+    }
+
     /// How many rows were written to the CRM for each activity marker; every one must be one.
     pub(super) fn written(&self) -> &BTreeMap<String, usize> {
         &self.written

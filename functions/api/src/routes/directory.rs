@@ -61,7 +61,7 @@ pub(crate) async fn begin(
     let uploads: Vec<Value> = kinds
         .iter()
         .zip(urls)
-        .map(|(kind, url)| json!({ "kind": shared::store::keys::entity_kind(*kind), "url": url }))
+        .map(|(kind, url)| json!({ "kind": shared::domain::entity_kind_name(*kind), "url": url }))
         .collect();
     Ok((StatusCode::CREATED, Json(json!({ "version": version.id, "uploads": uploads }))))
 }

@@ -8,8 +8,8 @@ use shared::domain::{
     CandidateList, Environment, MATCHED_OBJECTS, RecordDecision, SObject, Saved, SavedList, SeatId,
     TenantId,
 };
-use shared::store::keys::GenerationKeys;
 use shared::store;
+use shared::store::keys::GenerationKeys;
 
 use super::{At, connections};
 use crate::caller::Caller;
@@ -50,11 +50,8 @@ pub(crate) async fn list(
         PAGE,
     )
     .await?;
-    let items: Vec<Value> = lists
-        .iter()
-        .filter(|list| list.decision != RecordDecision::NonMatch)
-        .map(view)
-        .collect();
+    let items: Vec<Value> =
+        lists.iter().filter(|list| list.decision != RecordDecision::NonMatch).map(view).collect();
     let next = match (next, lists.last()) {
         (Some(_), Some(last)) => Some(format!("{bucket}.{}", last.id)),
         _ if bucket + 1 < keys.buckets() => Some(format!("{}.", bucket + 1)),
@@ -135,9 +132,13 @@ pub(crate) async fn summary(
             let place = keys.all_candidates(object, bucket);
             let mut after = None;
             loop {
-                let (lists, next) =
-                    store::query::<CandidateList>(&*api.ports.table, &place, after.as_deref(), PAGE)
-                        .await?;
+                let (lists, next) = store::query::<CandidateList>(
+                    &*api.ports.table,
+                    &place,
+                    after.as_deref(),
+                    PAGE,
+                )
+                .await?;
                 for list in lists {
                     match list.decision {
                         RecordDecision::Match => matched += 1,

@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::domain::{Environment, Message, Role, Seat, SeatId, Tenant, TenantEnvironment, TenantId};
+use shared::domain::{
+    Environment, Message, Role, Seat, SeatId, Tenant, TenantEnvironment, TenantId,
+};
 use shared::ports::Condition;
 use shared::store::{self, Next, Outbox, keys};
 

@@ -31,6 +31,7 @@ impl Demo {
             ("secrets", before.secrets, after.secrets),
         ] {
             self.report.line(format!("{what:<8} {had:>7} before, {has} after"));
+            self.report.require(format!("{what} were there before the purge"), had > 0);
             self.report.check(format!("{what} left after the purge"), &0, &has);
         }
         let alive = self.control.live_grants().await?;
@@ -62,10 +63,10 @@ impl Demo {
         })
     }
 
-    /// Items whose partition is one of the connection's generations: `tenant#environment#number#…`.
+    /// Items whose partition is one of the connection's generations: `GEN#tenant#environment#number#…`.
     async fn items_of_generations(&self) -> anyhow::Result<usize> {
         let table = self.stack.output("TableName")?;
-        let prefix = format!("{}#{ENVIRONMENT}#", self.tenant);
+        let prefix = format!("GEN#{}#{ENVIRONMENT}#", self.tenant);
         let mut items = 0;
         let mut start = Value::Null;
         loop {

@@ -5,6 +5,7 @@
 mod company;
 mod company_name;
 pub(crate) mod person;
+mod person_employment;
 mod person_name;
 
 pub(crate) use company::{COMPANY_COMPARISONS, CompanyContext};

@@ -9,10 +9,10 @@ use smallvec::SmallVec;
 
 use super::company_name::ComparedName;
 use super::person_name::{Family, Given, compare_family, compare_given};
-use super::{Comparison, Levels, NameAgreement, compare_company_names};
+use super::{Comparison, Levels};
 use crate::form::PersonForm;
 use crate::normalize::Mailbox;
-use crate::shard::{EmployerView, EmploymentsView, MailView, NamesView, PersonView, Shard, Tokens};
+use crate::shard::{NamesView, PersonView, Shard, Tokens};
 use crate::similarity::is_slip;
 use crate::statistics::{Statistics, Term, country_key, full_name_key};
 use crate::text::{bigram_signature, collapse_umlauts, hash32};
@@ -117,17 +117,17 @@ pub(crate) const PERSON_COMPARISONS: [Comparison; 9] = [
 
 /// What is known of the record, once for all its candidates.
 pub(crate) struct PersonContext<'a> {
-    form: &'a PersonForm,
-    statistics: &'a Statistics,
+    pub(super) form: &'a PersonForm,
+    pub(super) statistics: &'a Statistics,
     /// Given names and those in quotes; family names and those in brackets; the latter alone.
     given: Tokens<'a>,
     family: Tokens<'a>,
     family_proper: Tokens<'a>,
     /// The first given name's count, the family name's, and that of both together.
     counts: [f32; 3],
-    company: Option<ComparedName<'a>>,
+    pub(super) company: Option<ComparedName<'a>>,
     /// Domain and stem keys.
-    domains: SmallVec<[(u32, u32); 4]>,
+    pub(super) domains: SmallVec<[(u32, u32); 4]>,
     /// Keys of the mailboxes that are not a role's.
     mail_keys: SmallVec<[u64; 2]>,
     /// Letters of those mailboxes, umlauts as in names.
@@ -135,16 +135,15 @@ pub(crate) struct PersonContext<'a> {
     /// Log2 of the version's people over those of the record's city, country and title.
     city_rarity: f32,
     country_rarity: f32,
-    title_rarity: f32,
+    pub(super) title_rarity: f32,
     persons: f32,
 }
 
 /// The entity's side of a pair.
-struct Entity<'s, 'a> {
-    shard: &'s Shard<'a>,
+pub(super) struct Entity<'s, 'a> {
+    pub(super) shard: &'s Shard<'a>,
     names: NamesView<'a>,
-    person: PersonView<'a>,
-    employments: EmploymentsView,
+    pub(super) person: PersonView<'a>,
 }
 
 impl<'a> PersonContext<'a> {
@@ -190,7 +189,7 @@ impl<'a> PersonContext<'a> {
         }
     }
 
-    fn rarity(&self, count: f32) -> f32 {
+    pub(super) fn rarity(&self, count: f32) -> f32 {
         (self.persons / count.max(1.0)).log2().max(0.0)
     }
 
@@ -206,7 +205,7 @@ impl<'a> PersonContext<'a> {
                 return None;
             }
         }
-        self.compare_rest(shard, ordinal, names, agreement, &mut levels);
+        self.compare_rest(shard, names, agreement, &mut levels);
         Some(levels)
     }
 
@@ -215,24 +214,18 @@ impl<'a> PersonContext<'a> {
         let mut levels = Levels::default();
         let names = shard.names(ordinal);
         let agreement = self.compare_names(&names, &mut levels);
-        self.compare_rest(shard, ordinal, names, agreement, &mut levels);
+        self.compare_rest(shard, names, agreement, &mut levels);
         levels
     }
 
     fn compare_rest<'s>(
         &self,
         shard: &Shard<'s>,
-        ordinal: u32,
         names: NamesView<'s>,
         agreement: NamesAgreement,
         levels: &mut Levels,
     ) {
-        let entity = Entity {
-            shard,
-            person: names.person(),
-            employments: shard.employments(ordinal),
-            names,
-        };
+        let entity = Entity { shard, person: names.person(), names };
         self.compare_mail(&entity.person, levels);
         self.compare_mail_name(&entity.names, agreement, levels);
         self.compare_employer(&entity, levels);
@@ -323,120 +316,6 @@ impl<'a> PersonContext<'a> {
             (false, _, false, true) | (_, false, true, false) => 6,
             (_, _, false, false) => 7,
         };
-    }
-
-    fn compare_employer(&self, entity: &Entity<'_, '_>, levels: &mut Levels) {
-        let record_knows = self.company.is_some() || !self.domains.is_empty();
-        let employers: SmallVec<[(usize, EmployerView<'_>); 6]> =
-            (entity.employments.iter().enumerate())
-                .filter_map(|(position, (employer, _))| {
-                    Some((position, entity.shard.employer(employer.checked_sub(1)?)))
-                })
-                .collect();
-        if !record_knows || employers.is_empty() {
-            return;
-        }
-        levels.level[EMPLOYER] = 1;
-        let mut best = 0;
-        let mut take = |position: usize, (strength, rarity): (u8, f32)| {
-            // The current position wins a tie; a past one must agree better.
-            if strength > best {
-                best = strength;
-                levels.level[EMPLOYER] = strength + if position == 0 { 1 } else { 6 };
-                levels.rarity[EMPLOYER] = rarity;
-                levels.position = position as u8;
-            }
-            best
-        };
-        let mut found = 0;
-        for (position, employer) in &employers {
-            let mail = if *position == 0 { &entity.person.mail[..] } else { &[] };
-            found = take(*position, self.same_employer(employer, mail));
-        }
-        // Only where no employer is the same is it worth asking whether one is much alike.
-        if found == 0 {
-            for (position, employer) in &employers {
-                take(*position, self.alike_employer(employer));
-            }
-        }
-    }
-
-    fn employer_rarity(&self, employer: &EmployerView<'_>) -> f32 {
-        self.rarity(
-            self.statistics
-                .count(Term::Employer, employer.slugs.first().copied().unwrap_or_default()),
-        )
-    }
-
-    /// 5 by name, 4 by domain, 0 not the same; and how rare the employer is.
-    fn same_employer(&self, employer: &EmployerView<'_>, mail: &[MailView<'_>]) -> (u8, f32) {
-        if self.company.is_some_and(|company| employer.slugs.contains(&company.slug)) {
-            return (5, self.employer_rarity(employer));
-        }
-        let same = |&(domain, stem): &(u32, u32)| {
-            domain == employer.domain
-                || employer.slugs.contains(&stem)
-                || mail.iter().any(|mail| mail.stem != 0 && mail.domain == domain)
-        };
-        if self.domains.iter().any(same) { (4, self.employer_rarity(employer)) } else { (0, 0.0) }
-    }
-
-    /// 3 near, 2 contained or acronym, 1 partial, 0 different; and how rare what they share is.
-    fn alike_employer(&self, employer: &EmployerView<'_>) -> (u8, f32) {
-        let Some(company) = &self.company else { return (0, 0.0) };
-        let slug = employer.slugs.first().copied().unwrap_or_default();
-        let other = ComparedName {
-            words: employer.words(),
-            slug,
-            acronym: employer.acronym,
-            signature: employer.signature,
-        };
-        let (agreement, word) =
-            compare_company_names(company, &other, |word| self.statistics.count(Term::Word, word));
-        let shared = || {
-            if word == 0 {
-                self.employer_rarity(employer)
-            } else {
-                self.rarity(self.statistics.count(Term::Word, word))
-            }
-        };
-        match agreement {
-            NameAgreement::Exact | NameAgreement::Near => (3, self.employer_rarity(employer)),
-            NameAgreement::Acronym | NameAgreement::Contained => (2, shared()),
-            NameAgreement::Partial => (1, shared()),
-            NameAgreement::Different => (0, 0.0),
-        }
-    }
-
-    fn compare_title(&self, entity: &Entity<'_, '_>, levels: &mut Levels) {
-        let title = self.form.employments.first().map(|employment| &employment.title);
-        let Some(title) = title.filter(|title| !title.words.is_empty()) else { return };
-        let base = match levels.level[EMPLOYER] {
-            0 | 1 => 9,
-            2..=6 => 1,
-            _ => 5,
-        };
-        let compare = |index: u32| -> Option<u8> {
-            let words = entity.shard.title(index.checked_sub(1)?);
-            let common = words.iter().filter(|word| title.words.contains(word)).count();
-            let all = words.len() + title.words.len() - common;
-            Some(if common == all {
-                3
-            } else if common * 2 >= all {
-                2
-            } else {
-                u8::from(common > 0)
-            })
-        };
-        let held = &entity.employments;
-        let best = if base == 9 {
-            held.iter().filter_map(|(_, title)| compare(*title)).max()
-        } else {
-            held.get(usize::from(levels.position)).and_then(|(_, title)| compare(*title))
-        };
-        let Some(best) = best else { return };
-        levels.level[TITLE] = base + best;
-        levels.rarity[TITLE] = if best >= 2 { self.title_rarity } else { 0.0 };
     }
 
     fn compare_place(&self, view: &PersonView<'_>, levels: &mut Levels) {

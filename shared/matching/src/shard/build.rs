@@ -9,14 +9,15 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::view::{CompanyView, NamesView, put_company, put_employer, put_person};
+use super::view::{CompanyView, NamesView, put_company, put_employer, put_employments, put_person};
 use super::{assemble, bucket_of, fingerprint_of};
 use crate::blocking::{BlockSize, CompanyKeys, EmployerKeys, KeySink, PersonKeys, identity_key};
 use crate::codec::{Put, Take};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, Employment, PersonForm};
+use crate::keys::{employer_keys, mail_name_of};
 use crate::normalize::{CompanyName, Title};
-use crate::statistics::{Statistics, country_key, employer_keys, mail_name_of};
+use crate::statistics::{Statistics, country_key};
 use crate::text::hash32;
 
 /// Distinct values in the order they came, plus one; 0 stands for none.
@@ -162,16 +163,10 @@ impl ShardBuilder {
         let (title_offsets, titles) = self.title_section();
         let entities = self.len() as u32;
         let (bucket_bits, buckets, postings) = self.index(&resolved, statistics);
-        let mut employments = Vec::with_capacity(self.employments.len() * 8);
-        for (employer, title) in &self.employments {
-            employments.put_u32(*employer);
-            employments.put_u32(*title);
-        }
+        let (row_offsets, rows) = self.row_sections();
         let sections = [
-            column(&self.row_offsets),
-            self.rows,
-            column(&self.employment_offsets),
-            employments,
+            row_offsets,
+            rows,
             employer_offsets,
             employers,
             title_offsets,
@@ -188,6 +183,31 @@ impl ShardBuilder {
             statistics.fingerprint(),
             &sections,
         )
+    }
+
+    /// Rows with their employments behind them, so that a candidate is read from one place.
+    fn row_sections(&self) -> (Vec<u8>, Vec<u8>) {
+        let (mut offsets, mut bytes) = (
+            Vec::with_capacity(self.row_offsets.len()),
+            Vec::with_capacity(self.rows.len() + self.employments.len() * 4),
+        );
+        offsets.push(0);
+        for ordinal in 0..self.len() {
+            bytes.extend_from_slice(
+                &self.rows
+                    [self.row_offsets[ordinal] as usize..self.row_offsets[ordinal + 1] as usize],
+            );
+            if self.kind == EntityKind::Person {
+                put_employments(&mut bytes, self.held(ordinal));
+            }
+            offsets.push(bytes.len() as u32);
+        }
+        (column(&offsets), bytes)
+    }
+
+    fn held(&self, ordinal: usize) -> &[(u32, u32)] {
+        &self.employments[self.employment_offsets[ordinal] as usize
+            ..self.employment_offsets[ordinal + 1] as usize]
     }
 
     fn employer_section(
@@ -299,8 +319,7 @@ impl ShardBuilder {
         }
         let names = NamesView::take(row);
         let view = names.person();
-        let held = &self.employments[self.employment_offsets[ordinal] as usize
-            ..self.employment_offsets[ordinal + 1] as usize];
+        let held = self.held(ordinal);
         let mut keys = PersonKeys {
             given: names.given.iter().copied().collect(),
             family: names.family.iter().copied().collect(),

@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::{Section, Shard};
-use crate::codec::{Put, Take, u32_at};
+use crate::codec::{Put, Take};
 use crate::form::{CompanyForm, PersonForm, Street};
 use crate::normalize::NameKind;
 use crate::text::{bigram_signature, hash32};
@@ -39,6 +39,15 @@ pub(crate) struct MailView<'a> {
     pub(crate) local: &'a [u8],
 }
 
+/// Writes employments behind a row: only when the shard is finished are dictionary ids final.
+pub(crate) fn put_employments(row: &mut Vec<u8>, employments: &[(u32, u32)]) {
+    row.put_varint(employments.len() as u64);
+    for (employer, title) in employments {
+        row.put_varint(u64::from(*employer));
+        row.put_varint(u64::from(*title));
+    }
+}
+
 /// A directory person's names: all that most candidates are looked at for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NamesView<'a> {
@@ -61,6 +70,7 @@ pub(crate) struct PersonView<'a> {
     pub(crate) city: &'a [u8],
     pub(crate) state: u32,
     pub(crate) country: [u8; 2],
+    pub(crate) employments: EmploymentsView,
 }
 
 /// Employer and title by their place in the dictionaries plus one, 0 for none; the current position first.
@@ -93,20 +103,6 @@ pub(crate) fn put_person(row: &mut Vec<u8>, form: &PersonForm) {
 impl<'a> Shard<'a> {
     pub(crate) fn names(&self, ordinal: u32) -> NamesView<'a> {
         NamesView::take(self.row(ordinal))
-    }
-
-    pub(crate) fn employments(&self, ordinal: u32) -> EmploymentsView {
-        let offsets = self.section(Section::EmploymentOffsets);
-        let range = u32_at(offsets, ordinal as usize).zip(u32_at(offsets, ordinal as usize + 1));
-        let held = range.and_then(|(start, end)| {
-            self.section(Section::Employments)
-                .get((start as usize).saturating_mul(8)..(end as usize).saturating_mul(8))
-        });
-        let pair = |pair: &[u8]| {
-            let mut take = Take(pair);
-            (take.u32(), take.u32())
-        };
-        held.unwrap_or_default().chunks_exact(8).take(12).map(pair).collect()
     }
 
     /// An employer by its place in the dictionary.
@@ -165,7 +161,8 @@ impl<'a> NamesView<'a> {
             phones: (0..take.count().min(32)).map(|_| take.u32()).collect(),
             city: take.bytes(),
             state: take.u32(),
-            country: take.0.first_chunk::<2>().copied().unwrap_or_default(),
+            country: take.country(),
+            employments: (0..take.count().min(12)).map(|_| (take.id(), take.id())).collect(),
         }
     }
 }

@@ -164,7 +164,7 @@ impl Config for ApiConfig {
 /// The configuration of `oauth-callback`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OauthCallbackConfig {
-    /// The table, the key and the import queue.
+    /// The table, the key, and the queues of the first import and of what waited for a login.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -174,7 +174,10 @@ pub struct OauthCallbackConfig {
 
 impl Config for OauthCallbackConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let aws = aws(variables, &Needs { bucket: false, keys: true, queues: &[Queue::Import] });
+        let aws = aws(
+            variables,
+            &Needs { bucket: false, keys: true, queues: &[Queue::Import, Queue::Writeback] },
+        );
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce(variables);
         Some(Self { aws: aws?, secret_prefix: secret_prefix?, salesforce: salesforce? })

@@ -14,7 +14,7 @@ use crate::ports::{Condition, Write};
 use crate::store::keys::Relation;
 use crate::store::{self, Next};
 use crate::usecases::custody::Opened;
-use crate::usecases::match_runs::MatchRuns;
+use crate::usecases::match_runs::{MOVED, MatchRuns, unmoved};
 use crate::work::{Done, WorkError};
 
 /// How many records one auto-save message names.
@@ -63,7 +63,7 @@ impl Import {
         }
         // Settling moved the match run between our read and our write, or another delivery of this
         // message was faster; the next delivery sees which.
-        Err(WorkError::retry("hand over", "the match run moved meanwhile"))
+        Ok(Done::Later(MOVED))
     }
 
     /// The match run that this run feeds, if there is a directory to match to.
@@ -168,12 +168,11 @@ impl Import {
         let Some(mut match_run) = store::get::<MatchRun>(&*self.ports.table, &key).await? else {
             return Err(WorkError::retry("hand over", "the match run is gone"));
         };
-        let (batches, settled) = (match_run.batches, match_run.settled);
+        let same = unmoved(&match_run);
         let Some(directory) = self.runs.version(match_run.directory).await? else {
             return Err(WorkError::reject("hand over", "the run's directory version is gone"));
         };
         self.runs.batches(opened, &mut match_run, &directory, object, probes, writes, next).await?;
-        let same = unmoved(batches, settled);
         writes.push(store::put(key, &match_run, same)?);
         Ok(())
     }
@@ -191,10 +190,10 @@ impl Import {
         if let Some(id) = run.match_run {
             let key = opened.keys.match_run(id);
             if let Some(mut match_run) = store::get::<MatchRun>(&*self.ports.table, &key).await? {
-                let (batches, settled) = (match_run.batches, match_run.settled);
+                let same = unmoved(&match_run);
                 MatchRuns::planned(&mut match_run, now);
                 match_run.step += 1;
-                writes.push(store::put(key, &match_run, unmoved(batches, settled))?);
+                writes.push(store::put(key, &match_run, same)?);
             }
         }
         let key = opened.keys.active_run();
@@ -209,12 +208,4 @@ impl Import {
         }
         Ok(())
     }
-}
-
-/// Neither another planning step nor a settled batch moved the match run since it was read.
-fn unmoved(batches: u32, settled: u32) -> Condition {
-    Condition::All(vec![
-        Condition::Eq("batches", json!(batches)),
-        Condition::Eq("settled", json!(settled)),
-    ])
 }

@@ -1,0 +1,141 @@
+//! From the browser's request to the end of an authorization, and to a page that says what it was.
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Request, RequestExt, Response};
+use secrecy::SecretString;
+use shared::domain::Environment;
+use shared::lambda::{Error, chain};
+use shared::usecases::{Connect, ConnectError, Connected};
+
+use crate::page;
+
+/// The longest reason of a refusal that is shown: it comes from outside.
+const LONGEST_REASON: usize = 300;
+
+/// What Salesforce sent along.
+struct Callback {
+    environment: Environment,
+    state: String,
+    code: Result<SecretString, String>,
+}
+
+pub(crate) async fn handle(request: Request, connect: &Connect) -> Result<Response<String>, Error> {
+    let Some(Callback { environment, state, code }) = callback(&request) else {
+        return page::refused(StatusCode::BAD_REQUEST, &ConnectError::State.to_string());
+    };
+    match connect.finish(environment, &state, code).await {
+        Ok(Connected::Org { connection }) => {
+            tracing::info!(connection.id = %connection.scope(), "an org was connected");
+            page::done("Your org is connected", "The first import has begun.")
+        }
+        Ok(Connected::Regranted) => {
+            page::done("The authorization was renewed", "Nothing is imported anew.")
+        }
+        Ok(Connected::Seat) => {
+            page::done("You are authorized", "What you do is logged in your CRM from now on.")
+        }
+        Err(error) => refusal(&error),
+    }
+}
+
+/// Each parameter once, and either a code or an error: anything else did not come from Salesforce.
+fn callback(request: &Request) -> Option<Callback> {
+    let environment = request.path_parameters_ref()?.first("environment")?.parse().ok()?;
+    let query = request.query_string_parameters_ref()?;
+    let once = |name: &str| match query.all(name) {
+        None => Some(None),
+        Some(values) if values.len() == 1 => Some(Some(values[0].to_owned())),
+        Some(_) => None,
+    };
+    let (state, code) = (once("state")??, once("code")?);
+    let (error, description) = (once("error")?, once("error_description")?);
+    let code = match (code, error) {
+        (Some(code), None) => Ok(SecretString::from(code)),
+        (None, Some(error)) => {
+            Err(description.unwrap_or(error).chars().take(LONGEST_REASON).collect())
+        }
+        _ => return None,
+    };
+    Some(Callback { environment, state, code })
+}
+
+fn refusal(error: &ConnectError) -> Result<Response<String>, Error> {
+    let status = match error {
+        ConnectError::Work(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        ConnectError::Salesforce(_) | ConnectError::OAuth(_) => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let told = chain(error);
+    if status.is_server_error() {
+        tracing::error!(error = told, "an authorization could not be ended");
+    } else {
+        tracing::warn!(error = told, "an authorization was refused");
+    }
+    match error {
+        ConnectError::Work(_) => page::refused(status, "Something failed here; start again."),
+        told => page::refused(status, &told.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use lambda_http::request::from_str;
+    use shared::salesforce::{ApiVersion, Http, HttpOptions};
+    use shared::testing::Memory;
+    use shared::usecases::{Custody, SalesforceApp};
+
+    use super::*;
+
+    const EVENT: &str = include_str!("../../../events/oauth-callback.callback.json");
+
+    fn connect() -> Connect {
+        let ports = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1).ports();
+        let custody = Custody::new(ports.clone(), "test/".to_owned());
+        let app = SalesforceApp::new(
+            ports.clone(),
+            Http::new(HttpOptions::default()).unwrap(),
+            ApiVersion::default(),
+            "app".to_owned(),
+            "https://crm-sync.example.com".parse().unwrap(),
+            None,
+        );
+        Connect::new(ports, custody, app)
+    }
+
+    fn request(query: &[(&str, &str)]) -> Request {
+        let mut event: serde_json::Value = serde_json::from_str(EVENT).unwrap();
+        let encoded: String =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        event["rawQueryString"] = encoded.into();
+        // API Gateway joins repeated parameters; the raw text is what counts.
+        event["queryStringParameters"] = serde_json::Value::Null;
+        from_str(&event.to_string()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_state_that_was_not_given_out_is_refused() {
+        let response = handle(from_str(EVENT).unwrap(), &connect()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert!(response.body().contains("this authorization was not begun here"));
+    }
+
+    #[test]
+    fn a_callback_has_either_a_code_or_an_error_and_each_parameter_once() {
+        let given = |query: &[(&str, &str)]| callback(&request(query)).map(|c| c.code.is_ok());
+        assert_eq!(given(&[("state", "s"), ("code", "c")]), Some(true));
+        assert_eq!(given(&[("state", "s"), ("error", "access_denied")]), Some(false));
+        assert_eq!(given(&[("state", "s"), ("code", "c"), ("error", "e")]), None);
+        assert_eq!(given(&[("state", "s")]), None);
+        assert_eq!(given(&[("code", "c")]), None);
+        assert_eq!(given(&[("state", "s"), ("state", "t"), ("code", "c")]), None);
+    }
+
+    #[test]
+    fn a_reason_from_outside_is_cut() {
+        let reason = "x".repeat(5_000);
+        let query = [("state", "s"), ("error", "e"), ("error_description", reason.as_str())];
+        let callback = callback(&request(&query)).unwrap();
+        assert_eq!(callback.code.unwrap_err().len(), LONGEST_REASON);
+    }
+}

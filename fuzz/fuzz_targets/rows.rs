@@ -1,0 +1,32 @@
+//! Any bytes as any file: rows are read or counted, never a panic.
+#![no_main]
+
+use crm_sync::input::from_reader;
+use crm_sync::linkage::{AccountsById, Content, Rows};
+use libfuzzer_sys::fuzz_target;
+use matching::Probe;
+
+const CONTENTS: [Content; 5] = [
+    Content::People,
+    Content::Companies,
+    Content::Leads,
+    Content::Contacts,
+    Content::Accounts,
+];
+
+fuzz_target!(|input: (u8, Vec<u8>)| {
+    let (choice, bytes) = input;
+    let content = CONTENTS[usize::from(choice) % CONTENTS.len()];
+    let Ok(file) = from_reader("fuzz".into(), Box::new(std::io::Cursor::new(bytes))) else { return };
+    let Ok((rows, chunks)) = Rows::of(file, content) else { return };
+    for chunk in chunks {
+        let Ok(chunk) = chunk else { return };
+        let mut problems = Vec::new();
+        rows.read(&chunk, &AccountsById::default(), &mut problems, |row| {
+            assert!(!row.probe.record_id().is_empty());
+            // What a queue would carry comes back as it was.
+            let bytes = row.probe.to_bytes();
+            assert_eq!(Probe::from_bytes(&bytes).as_ref(), Ok(&row.probe));
+        });
+    }
+});

@@ -1,0 +1,104 @@
+//! Any bytes as a shard file, and a good shard with bytes changed: refused, or read without a panic.
+//!
+//! Changed shards are opened without the checksum, which would refuse nearly all of them: behind it
+//! every access must be bounds-checked all the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use matching::{
+    Company, CompanyForm, CrmAccount, CrmPerson, Employer, EntityKind, MatchModel, Person,
+    PersonForm, Probe, Scorer, Shard, ShardBuilder, Statistics, StatisticsBuilder, explain,
+};
+use std::sync::LazyLock;
+
+struct Good {
+    statistics: Statistics,
+    people: Vec<u8>,
+    companies: Vec<u8>,
+    probes: [Probe; 2],
+}
+
+static GOOD: LazyLock<Good> = LazyLock::new(|| {
+    let names = ["Katherine Wolcott", "Bogdan Milewski", "Inês Carvalho", "Kate Wolcott", "."];
+    let people: Vec<PersonForm> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let (first, last) = name.split_once(' ').unwrap_or(("", name));
+            PersonForm::from(&Person {
+                id: format!("pe_{at}"),
+                first_name: first.into(),
+                last_name: last.into(),
+                title: "Head of Sales".into(),
+                company: Some(Employer { name: "Velotrax Systems Inc".into(), company_id: None }),
+                emails: vec!["k.wolcott@velotrax.com".into()],
+                phones: vec!["+1 512 555 0134".into()],
+                city: "Austin".into(),
+                country: "US".into(),
+                ..Person::default()
+            })
+        })
+        .collect();
+    let company = CompanyForm::from(&Company {
+        id: "fi_1".into(),
+        name: "Velotrax Systems Inc.".into(),
+        domain: "velotrax.com".into(),
+        city: "Austin".into(),
+        ..Company::default()
+    });
+    let mut statistics = StatisticsBuilder::default();
+    let mut shard = ShardBuilder::new(EntityKind::Person, 0, 1);
+    for form in &people {
+        statistics.add_person(form);
+        shard.add_person(form);
+    }
+    statistics.add_company(&company);
+    let mut companies = ShardBuilder::new(EntityKind::Company, 0, 1);
+    companies.add_company(&company);
+    let statistics = statistics.finish();
+    let lead = CrmPerson {
+        first_name: Some("Kate".into()),
+        last_name: Some("Wolcott".into()),
+        company: Some("Velotrax".into()),
+        email: Some("kwolcott@velotrax.com".into()),
+        ..CrmPerson::default()
+    };
+    let account = CrmAccount { name: Some("Velotrax".into()), ..CrmAccount::default() };
+    Good {
+        people: shard.finish(&statistics),
+        companies: companies.finish(&statistics),
+        statistics,
+        probes: [Probe::person("l1", &lead), Probe::account("a1", &account)],
+    }
+});
+
+fn read(bytes: &[u8]) {
+    let good = &*GOOD;
+    let model = MatchModel::shipped();
+    let Ok(shard) = Shard::open_verified(bytes) else { return };
+    let scorer = Scorer::new(model, &good.statistics);
+    for probe in &good.probes {
+        for candidate in scorer.raw_candidates(&shard, probe, 8) {
+            let id = shard.entity_id(candidate.ordinal).to_owned();
+            let _ = explain(model, &good.statistics, &shard, probe, &id);
+        }
+    }
+    let _ = shard.columns();
+    for ordinal in 0..shard.len().min(64) {
+        let _ = shard.entity_id(ordinal);
+    }
+}
+
+fuzz_target!(|input: (bool, Vec<(u16, u8)>, Vec<u8>)| {
+    let (people, edits, bytes) = input;
+    let _ = Shard::open(&bytes);
+    read(&bytes);
+    let _ = Statistics::from_bytes(&bytes);
+    let _ = Probe::from_bytes(&bytes);
+    let mut changed = if people { GOOD.people.clone() } else { GOOD.companies.clone() };
+    for (at, value) in edits {
+        let length = changed.len();
+        changed[usize::from(at) % length] = value;
+    }
+    read(&changed);
+});

@@ -1,0 +1,129 @@
+//! Small synthetic directories.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use matching::{
+    CrmPerson, Employer, EntityKind, Person, PersonForm, Position, ShardBuilder, Statistics,
+    StatisticsBuilder, shard_of,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const GIVEN: [&str; 10] =
+    ["Robert", "Bob", "Jane", "Wei", "Jürgen", "Ana Maria", "J.", "Katherine", "Kate", ""];
+const FAMILY: [&str; 10] = [
+    "Quillfeather",
+    "Doering",
+    "Wang",
+    "Müller",
+    "Mueller",
+    "van der Berg",
+    "O'Brien",
+    "Li",
+    "García López",
+    "",
+];
+const FIRMS: [&str; 8] = [
+    "Acme, Inc.",
+    "Acme GmbH",
+    "Old Mill Bakery",
+    "International Widget Works",
+    "IWW",
+    "acme.com",
+    "",
+    "Unknown",
+];
+const CITIES: [(&str, &str); 5] =
+    [("Munich", "Germany"), ("München", "DE"), ("Boston", "United States"), ("", "UK"), ("", "")];
+const MAILS: [&str; 6] = [
+    "robert.quillfeather@acme.com",
+    "jdoering@gmail.com",
+    "info@acme.com",
+    "wei.wang@iww.example.com",
+    "not a mail",
+    "",
+];
+
+pub(crate) fn a_person(number: usize) -> impl Strategy<Value = Person> {
+    let parts = (
+        select(&GIVEN[..]),
+        select(&FAMILY[..]),
+        select(&FIRMS[..]),
+        select(&FIRMS[..]),
+        select(&CITIES[..]),
+        select(&MAILS[..]),
+    );
+    parts.prop_map(move |(first, last, firm, before, (city, country), mail)| Person {
+        id: format!("p{number}"),
+        first_name: first.into(),
+        last_name: last.into(),
+        title: "Head of Sales".into(),
+        company: Some(Employer { name: firm.into(), company_id: None }),
+        past_positions: vec![Position { title: "VP Marketing".into(), company: before.into() }],
+        emails: vec![mail.into()],
+        city: city.into(),
+        country: country.into(),
+        ..Person::default()
+    })
+}
+
+pub(crate) fn a_directory(most: usize) -> impl Strategy<Value = Vec<Person>> {
+    (0..=most).prop_flat_map(|count| (0..count).map(a_person).collect::<Vec<_>>())
+}
+
+pub(crate) fn a_record() -> impl Strategy<Value = CrmPerson> {
+    a_person(0).prop_map(|person| CrmPerson {
+        first_name: Some(person.first_name),
+        last_name: Some(person.last_name),
+        title: Some("SVP, Sales".into()),
+        company: person.company.map(|company| company.name),
+        email: person.emails.into_iter().next(),
+        city: Some(person.city),
+        country: Some(person.country),
+        ..CrmPerson::default()
+    })
+}
+
+pub(crate) fn forms(people: &[Person]) -> Vec<PersonForm> {
+    people.iter().map(PersonForm::from).collect()
+}
+
+pub(crate) fn build(people: &[Person], shards: u32) -> (Statistics, Vec<Vec<u8>>) {
+    let forms = forms(people);
+    let mut counts = StatisticsBuilder::sized_for(1000);
+    for form in &forms {
+        counts.add_person(form);
+    }
+    let statistics = counts.finish();
+    let files = (0..shards)
+        .map(|number| {
+            let mut builder = ShardBuilder::new(EntityKind::Person, number, shards);
+            forms
+                .iter()
+                .filter(|form| shard_of(&form.id, shards) == number)
+                .for_each(|form| builder.add_person(form));
+            builder.finish(&statistics)
+        })
+        .collect();
+    (statistics, files)
+}
+
+/// Three people: Robert Quillfeather of Acme, before of the Old Mill Bakery, in Boston; Jane Doering of Acme; Wei Wang of nowhere.
+pub(crate) fn some_people() -> Vec<Person> {
+    let person = |id: &str, first: &str, last: &str, firm: &str| Person {
+        id: id.into(),
+        first_name: first.into(),
+        last_name: last.into(),
+        company: Some(Employer { name: firm.into(), company_id: None }),
+        ..Person::default()
+    };
+    let mut people = vec![
+        person("p1", "Robert", "Quillfeather", "Acme, Inc."),
+        person("p2", "Jane", "Doering", "Acme"),
+        person("p3", "Wei", "Wang", ""),
+    ];
+    people[0].past_positions =
+        vec![Position { title: "Baker".into(), company: "Old Mill Bakery".into() }];
+    people[0].city = "Boston".into();
+    people[0].country = "United States".into();
+    people
+}

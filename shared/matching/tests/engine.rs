@@ -1,0 +1,222 @@
+//! The engine as a whole: what must hold for any directory and any records.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{a_directory, a_record, build, forms};
+use matching::{
+    Bid, Candidate, CrmPerson, EntityKind, MatchModel, PersonForm, Probe, Scored, Scorer, Shard,
+    ShardBuilder, ShardError, Statistics, StatisticsBuilder, StatisticsError, assign, block_keys,
+    explain, posterior, shard_of,
+};
+use proptest::prelude::*;
+
+fn score(statistics: &Statistics, shards: &[Vec<u8>], probe: &Probe) -> Vec<Scored> {
+    let model = MatchModel::shipped();
+    let engine = Scorer::new(model, statistics);
+    let candidates: Vec<Candidate> = shards
+        .iter()
+        .flat_map(|bytes| engine.candidates(&Shard::open(bytes).unwrap(), probe, 8))
+        .collect();
+    let mut scored = posterior(model, EntityKind::Person, &candidates);
+    scored.truncate(8);
+    scored
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn one_two_or_five_shards_give_the_same_result(people in a_directory(60), records in proptest::collection::vec(a_record(), 1..12)) {
+        let (statistics, one) = build(&people, 1);
+        let (_, two) = build(&people, 2);
+        let (_, five) = build(&people, 5);
+        for (number, record) in records.iter().enumerate() {
+            let probe = Probe::person(&format!("r{number}"), record);
+            let alone = score(&statistics, &one, &probe);
+            let best = |scored: &[Scored]| scored.iter().map(|scored| (scored.candidate.entity_id.clone(), scored.candidate.weight)).collect::<Vec<_>>();
+            prop_assert_eq!(best(&alone), best(&score(&statistics, &two, &probe)));
+            prop_assert_eq!(best(&alone), best(&score(&statistics, &five, &probe)));
+        }
+    }
+
+    #[test]
+    fn every_candidate_pair_shares_a_strong_block_or_two_weak_ones(people in a_directory(60), record in a_record()) {
+        let (statistics, shards) = build(&people, 1);
+        let probe = Probe::person("r", &record);
+        let keys = block_keys(&probe, &statistics);
+        let shard = Shard::open(&shards[0]).unwrap();
+        for ordinal in Scorer::new(MatchModel::shipped(), &statistics).block(&shard, &probe) {
+            let form = forms(&people).into_iter().find(|form| form.id == shard.entity_id(ordinal)).unwrap();
+            let entity_keys: BTreeSet<u64> = block_keys(&Probe::Person(form), &statistics).iter().map(|key| key.key).collect();
+            let shared: Vec<_> = keys.iter().filter(|key| entity_keys.contains(&key.key)).collect();
+            prop_assert!(shared.len() > 1 || shared.iter().any(|key| key.strong));
+        }
+    }
+
+    #[test]
+    fn builders_filled_apart_give_the_same_bytes(people in a_directory(40), cut in 0..40_usize) {
+        let forms = forms(&people);
+        let cut = cut.min(forms.len());
+        let count = |forms: &[PersonForm]| forms.iter().fold(StatisticsBuilder::sized_for(1000), |mut counts, form| { counts.add_person(form); counts });
+        let together = count(&forms).finish();
+        let apart = count(&forms[cut..]).merge(count(&forms[..cut])).finish();
+        prop_assert!(together == apart);
+        prop_assert_eq!(together.to_bytes(), apart.to_bytes());
+        let add = |forms: &[PersonForm]| forms.iter().fold(ShardBuilder::new(EntityKind::Person, 0, 1), |mut builder, form| { builder.add_person(form); builder });
+        let mut appended = add(&forms[..cut]);
+        appended.append(&add(&forms[cut..]));
+        prop_assert_eq!(appended.finish(&apart), add(&forms).finish(&together));
+    }
+
+    #[test]
+    fn every_entity_has_one_shard(ids in proptest::collection::vec(".{0,20}", 1..50), count in 1..9_u32) {
+        for id in &ids {
+            prop_assert!(shard_of(id, count) < count);
+            prop_assert_eq!(shard_of(id, count), shard_of(id, count));
+        }
+    }
+
+    #[test]
+    fn probes_and_statistics_survive_their_bytes(people in a_directory(20), record in a_record()) {
+        let probe = Probe::person("r", &record);
+        prop_assert_eq!(Probe::from_bytes(&probe.to_bytes()), Ok(probe));
+        let (statistics, _) = build(&people, 1);
+        let read = Statistics::from_bytes(&statistics.to_bytes()).unwrap();
+        prop_assert!(read == statistics);
+        prop_assert_eq!(read.fingerprint(), statistics.fingerprint());
+    }
+
+    #[test]
+    fn any_bytes_are_no_shard_no_statistics_and_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Shard::open(&bytes).is_err());
+        prop_assert!(Statistics::from_bytes(&bytes).is_err());
+        let _ = Probe::from_bytes(&bytes);
+    }
+}
+
+#[test]
+fn a_shard_changed_at_any_byte_is_refused_and_never_panics() {
+    let people = common::some_people();
+    let (statistics, shards) = build(&people, 1);
+    let mut bytes = shards[0].clone();
+    let probe = Probe::person(
+        "r",
+        &CrmPerson {
+            first_name: Some("Jane".into()),
+            last_name: Some("Doering".into()),
+            company: Some("Acme".into()),
+            ..CrmPerson::default()
+        },
+    );
+    let engine = Scorer::new(MatchModel::shipped(), &statistics);
+    for at in 0..bytes.len() {
+        for flipped in [bytes[at] ^ 1, bytes[at] ^ 0x80, 0xff] {
+            let was = std::mem::replace(&mut bytes[at], flipped);
+            if was != flipped {
+                assert!(Shard::open(&bytes).is_err(), "byte {at}");
+                // Behind a header that was checked before, a change goes unseen; it must still do no harm.
+                if let Ok(shard) = Shard::open_verified(&bytes) {
+                    let _ = engine.candidates(&shard, &probe, 8);
+                    let _ = explain(MatchModel::shipped(), &statistics, &shard, &probe, "p1");
+                }
+            }
+            bytes[at] = was;
+        }
+    }
+    for length in 0..bytes.len() {
+        assert!(Shard::open(&bytes[..length]).is_err(), "length {length}");
+    }
+    assert!(Shard::open(&bytes).is_ok());
+    bytes.push(0);
+    assert!(matches!(Shard::open(&bytes), Err(ShardError::Truncated { .. })));
+}
+
+#[test]
+fn other_versions_are_named_as_such() {
+    let (statistics, shards) = build(&common::some_people(), 1);
+    let mut bytes = shards[0].clone();
+    bytes[7] += 1;
+    assert_eq!(Shard::open(&bytes).unwrap_err(), ShardError::OtherFormat);
+    let mut bytes = statistics.to_bytes();
+    bytes[7] += 1;
+    assert_eq!(Statistics::from_bytes(&bytes), Err(StatisticsError::OtherFormat));
+    bytes[7] -= 1;
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    assert_eq!(Statistics::from_bytes(&bytes), Err(StatisticsError::Corrupt));
+}
+
+#[test]
+fn an_empty_directory_matches_nobody() {
+    let (statistics, shards) = build(&[], 1);
+    let shard = Shard::open(&shards[0]).unwrap();
+    assert!(shard.is_empty());
+    let probe =
+        Probe::person("r", &CrmPerson { last_name: Some("Doe".into()), ..CrmPerson::default() });
+    assert!(
+        Scorer::new(MatchModel::shipped(), &statistics).candidates(&shard, &probe, 8).is_empty()
+    );
+}
+
+#[test]
+fn a_stale_employer_speaks_for_a_match_and_is_explained() {
+    let people = common::some_people();
+    let (statistics, shards) = build(&people, 1);
+    let record = CrmPerson {
+        first_name: Some("Bob".into()),
+        last_name: Some("Quillfeather".into()),
+        company: Some("Old Mill Bakery Ltd".into()),
+        country: Some("Deutschland".into()),
+        ..CrmPerson::default()
+    };
+    let probe = Probe::person("r", &record);
+    let scored = score(&statistics, &shards, &probe);
+    assert_eq!(scored[0].candidate.entity_id, "p1");
+    let why = explain(
+        MatchModel::shipped(),
+        &statistics,
+        &Shard::open(&shards[0]).unwrap(),
+        &probe,
+        "p1",
+    )
+    .unwrap();
+    assert!(why.blocked);
+    assert!((why.weight.bits() - scored[0].candidate.weight.bits()).abs() < 1e-9);
+    for part in ["same surname", "short form", "employer is a past position", "another country"] {
+        assert!(why.words.contains(part), "{part} in {}", why.words);
+    }
+    let sum: f64 = why.comparisons.iter().map(|comparison| comparison.weight).sum();
+    assert!((sum + why.prior - why.weight.bits()).abs() < 1e-9);
+}
+
+#[test]
+fn equal_duplicates_are_settled_alike_every_time() {
+    let people = common::some_people();
+    let (statistics, shards) = build(&people, 1);
+    let record = CrmPerson {
+        first_name: Some("Robert".into()),
+        last_name: Some("Quillfeather".into()),
+        company: Some("Acme".into()),
+        ..CrmPerson::default()
+    };
+    let bids = |order: &[&str]| -> Vec<Bid> {
+        let bid = |id: &str| {
+            let scored = score(&statistics, &shards, &Probe::person(id, &record));
+            Bid {
+                record: id.to_owned(),
+                entity: scored[0].candidate.entity_id.clone(),
+                probability: scored[0].probability,
+            }
+        };
+        order.iter().map(|id| bid(id)).collect()
+    };
+    let rulings = std::collections::BTreeMap::new();
+    let first = assign(bids(&["b", "c", "a"]), &rulings, 0.2);
+    assert_eq!(first, assign(bids(&["c", "a", "b"]), &rulings, 0.2));
+    assert_eq!(first.matched.keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(first.duplicates.len(), 2);
+}
