@@ -21,18 +21,23 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 
 
-def install(tools: Path) -> tuple[Path, Path]:
-    """Installs the clients; gives the Python of the venv and the folder with node_modules."""
-    python = tools / "venv" / "bin" / "python"
+def venv(folder: Path, requirements: str) -> Path:
+    """A venv with pinned packages; gives its Python."""
+    python = folder / "bin" / "python"
     if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", tools / "venv"], check=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", HERE / requirements], check=True)
+    return python
+
+
+def install_node(tools: Path) -> Path:
+    """Installs the JavaScript clients; gives the folder with node_modules."""
     node = tools / "node"
     node.mkdir(parents=True, exist_ok=True)
     for name in ["package.json", "jsforce_client.mjs"]:
         shutil.copy(HERE / name, node / name)
     subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund"], cwd=node, check=True)
-    return python, node
+    return node
 
 
 def write_org(folder: Path) -> None:
@@ -60,16 +65,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tools", type=Path, default=ROOT / ".tools" / "conformance")
     parser.add_argument("--simulator", type=Path, default=ROOT / "target" / "debug" / "salesforce-simulator")
+    parser.add_argument("--airbyte", action="store_true", help="also airbyte-source-salesforce, which takes minutes to install")
     arguments = parser.parse_args()
     if not arguments.simulator.exists():
         subprocess.run(["cargo", "build", "-p", "salesforce-simulator"], cwd=ROOT, check=True)
     arguments.tools.mkdir(parents=True, exist_ok=True)
-    python, node = install(arguments.tools)
+    commands = [
+        ([venv(arguments.tools / "venv", "requirements.txt"), HERE / "simple_salesforce_client.py"], None),
+        (["node", "jsforce_client.mjs"], install_node(arguments.tools)),
+    ]
+    if arguments.airbyte:
+        python = venv(arguments.tools / "venv-airbyte", "requirements-airbyte.txt")
+        commands.append(([python, HERE / "airbyte_client.py"], None))
     with tempfile.TemporaryDirectory() as scratch:
-        return run(Path(scratch), arguments.simulator, python, node)
+        return run(Path(scratch), arguments.simulator, commands)
 
 
-def run(scratch: Path, binary: Path, python: Path, node: Path) -> int:
+def run(scratch: Path, binary: Path, commands: list) -> int:
     org, ca, ready = scratch / "org", scratch / "ca.pem", scratch / "ready.json"
     org.mkdir()
     write_org(org)
@@ -95,6 +107,7 @@ def run(scratch: Path, binary: Path, python: Path, node: Path) -> int:
             "HTTP_URL": urls["http_url"],
             "HTTPS_URL": urls["http_url"].replace("http://", "https://"),
             "CONTROL_URL": urls["control_url"],
+            "HTTPS_PROXY": urls["proxy_url"],
             "REQUESTS_CA_BUNDLE": str(ca),
             "NODE_EXTRA_CA_CERTS": str(ca),
             "CLIENT_ID": "crm-sync-local",
@@ -103,11 +116,8 @@ def run(scratch: Path, binary: Path, python: Path, node: Path) -> int:
             "NO_PROXY": "127.0.0.1,localhost",
         }
         results = []
-        for command, folder in [
-            ([python, HERE / "simple_salesforce_client.py"], scratch),
-            (["node", "jsforce_client.mjs"], node),
-        ]:
-            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
+        for command, folder in commands:
+            done = subprocess.run(command, cwd=folder or scratch, env=env, capture_output=True, text=True, timeout=900)
             results += [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
             if done.returncode and not any(not r["ok"] for r in results):
                 results.append({"client": str(command[-1]), "capability": "run", "ok": False, "detail": done.stderr})

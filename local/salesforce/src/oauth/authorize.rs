@@ -62,9 +62,12 @@ fn error_page(error: &str, description: &str) -> Response<Body> {
 /// `GET /services/oauth2/authorize`: the login page.
 pub(super) fn start(call: &Call) -> Response<Body> {
     let form = call.form();
-    match check(&lock(&call.world.oauth), &form) {
+    let checked = check(&lock(&call.world.oauth), &form);
+    match checked {
         Ok((app, _)) => {
-            html(StatusCode::OK, pages::login(&app.name, &call.query, form.get("login_hint"), None))
+            let hint = form.get("login_hint");
+            let page = pages::login(&app.name, &call.query, hint, None, &usernames(call));
+            html(StatusCode::OK, page)
         }
         Err(refused) => refused.into_response(),
     }
@@ -80,7 +83,8 @@ pub(super) fn login(call: &Call) -> Response<Body> {
     };
     let asked = parameters(&form);
     let retry = |problem: &str| {
-        let page = pages::login(&app.name, &asked, form.get("username"), Some(problem));
+        let username = form.get("username");
+        let page = pages::login(&app.name, &asked, username, Some(problem), &usernames(call));
         html(StatusCode::OK, page)
     };
     let (Some(username), Some(_)) = (form.get("username"), form.get("password")) else {
@@ -253,6 +257,20 @@ fn back(request: &AuthorizeRequest, parameters: &[(&str, &str)]) -> String {
     }
     drop(query);
     url.into()
+}
+
+/// Some users that the page offers, so that a person need not look for one.
+fn usernames(call: &Call) -> Vec<String> {
+    const OFFERED: usize = 50;
+    let mut all = Vec::new();
+    for org in call.host.orgs(&call.world) {
+        let data = read(&org.data);
+        let Some(table) = data.table("User") else { continue };
+        let active =
+            table.iter().map(|(id, _)| id).filter(|id| data.value(*id, "IsActive").is_true());
+        all.extend(active.take(OFFERED - all.len()).map(|id| data.text(id, "Username")));
+    }
+    all
 }
 
 fn find_user(call: &Call, username: &str) -> Option<(Arc<Org>, RecordId)> {

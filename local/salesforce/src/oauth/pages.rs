@@ -35,17 +35,22 @@ fn page(title: &str, body: &str) -> String {
     )
 }
 
-/// The login page. `asked` is carried along in hidden fields.
+/// The login page. `asked` is carried along in hidden fields, `offered` are usernames to choose from.
 pub(super) fn login(
     app: &str,
     asked: &[(String, String)],
     username: Option<&str>,
     problem: Option<&str>,
+    offered: &[String],
 ) -> String {
+    let mut options = String::new();
+    for name in offered {
+        // Writing to a String cannot fail.
+        let _ = write!(options, "<option value=\"{}\">", escape(name));
+    }
     let mut hidden = String::new();
     for (name, value) in asked.iter().filter(|(n, _)| n != "username" && n != "password") {
         let (name, value) = (escape(name), escape(value));
-        // Writing to a String cannot fail.
         let _ = writeln!(hidden, "<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
     }
     let problem = problem.map_or_else(String::new, |problem| {
@@ -56,7 +61,8 @@ pub(super) fn login(
          <p>{app} asks for access to an org.</p>\
          <form method=\"post\" action=\"/services/oauth2/authorize\">{hidden}\
          <label for=\"username\">Username</label>\
-         <input id=\"username\" name=\"username\" autocomplete=\"username\" autofocus value=\"{username}\">\
+         <input id=\"username\" name=\"username\" autocomplete=\"username\" list=\"users\" autofocus value=\"{username}\">\
+         <datalist id=\"users\">{options}</datalist>\
          <label for=\"password\">Password</label>\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"off\">\
          <p class=\"note\">This is a simulator: the username or e-mail address of any user of the org, and any \

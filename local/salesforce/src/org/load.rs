@@ -93,9 +93,8 @@ impl OrgSource {
         let name = self.name.clone().unwrap_or_else(|| label.clone());
         let now = clock.stamp();
         let mut loader = Loader { data: OrgData::empty(&name, settings), now };
-        loader.data.put_profile(Profile::default(), now);
-        for profile in self.profiles.clone() {
-            loader.data.put_profile(profile, now);
+        for profile in [Profile::default()].into_iter().chain(self.profiles.clone()) {
+            loader.data.profiles.insert(profile.name.clone(), Arc::new(profile));
         }
         for line in &self.custom_fields {
             loader.custom_field(line)?;
@@ -148,7 +147,7 @@ impl Loader {
             }
             match object {
                 "OpportunityStage" => self.default_stages(),
-                "UserRole" => self.ensure_profiles_have_rows(),
+                "Profile" => self.ensure_profiles_have_rows(),
                 _ => {}
             }
         }
@@ -294,7 +293,8 @@ impl Loader {
         }
     }
 
-    /// A `Profile.csv` names profiles; those not described elsewhere allow everything.
+    /// A `Profile.csv` names profiles; those not described elsewhere allow everything. Those described elsewhere get
+    /// rows.
     fn ensure_profiles_have_rows(&mut self) {
         let names: Vec<String> = match self.data.table("Profile") {
             Some(table) => table.iter().map(|(id, _)| self.data.text(id, "Name")).collect(),
@@ -305,6 +305,10 @@ impl Loader {
                 .profiles
                 .entry(name.clone())
                 .or_insert_with(|| Arc::new(Profile { name, ..Profile::default() }));
+        }
+        let all: Vec<Arc<Profile>> = self.data.profiles.values().cloned().collect();
+        for profile in all {
+            self.data.put_profile((*profile).clone(), self.now);
         }
     }
 

@@ -37,6 +37,8 @@ pub struct OrgSettings {
     pub visibility_lag_ms: i64,
     /// How long a bulk job takes, in milliseconds of real or of simulated time, whichever is over first.
     pub bulk_latency_ms: u64,
+    /// Each of the next bulk query jobs takes one of these and fails with it as its `errorMessage`.
+    pub bulk_failures: Vec<String>,
     /// Rows in a bulk result page when the caller names no `maxRecords`.
     pub bulk_page_rows: usize,
     /// Rows in a page of a REST query (2,000 in Salesforce, fewer for wide rows).
@@ -90,6 +92,7 @@ impl Default for OrgSettings {
             daily_bulk_query_jobs: 10_000,
             visibility_lag_ms: 0,
             bulk_latency_ms: 40,
+            bulk_failures: Vec::new(),
             bulk_page_rows: 50_000,
             query_page_rows: 2000,
             csv_time_zone: "Z".to_owned(),

@@ -13,7 +13,7 @@ use crate::ids::RecordId;
 use crate::org::{Access, Org};
 use crate::soql::{Found, Plan, Purpose, compile, parse, run};
 use crate::storage::format_date_time;
-use crate::sync::{lock, read};
+use crate::sync::{lock, read, write};
 
 /// Jobs and their results are kept for so long.
 const JOB_LIFE_MS: i64 = 7 * 24 * 3_600_000;
@@ -24,6 +24,7 @@ pub(super) enum State {
     UploadComplete,
     InProgress,
     JobComplete,
+    Failed,
     Aborted,
 }
 
@@ -33,12 +34,13 @@ impl State {
             Self::UploadComplete => "UploadComplete",
             Self::InProgress => "InProgress",
             Self::JobComplete => "JobComplete",
+            Self::Failed => "Failed",
             Self::Aborted => "Aborted",
         }
     }
 
     fn is_terminal(self) -> bool {
-        matches!(self, Self::JobComplete | Self::Aborted)
+        matches!(self, Self::JobComplete | Self::Failed | Self::Aborted)
     }
 }
 
@@ -54,6 +56,8 @@ pub(crate) struct QueryJob {
     pub(super) plan: Plan,
     pub(super) delimiter: (&'static str, char),
     pub(super) line_end: (&'static str, &'static str),
+    /// Why the job is going to fail.
+    failure: Option<String>,
     created: i64,
     due: i64,
     latency: i64,
@@ -150,6 +154,7 @@ fn create(caller: &Caller<'_>) -> Reply {
     let object = data.tables[plan.table].schema.name.clone();
     let latency = data.settings.bulk_latency_ms;
     drop(data);
+    let failure = planned_failure(&caller.org);
     let latency_ms = i64::try_from(latency).unwrap_or(i64::MAX / 2);
     let job = Arc::new(QueryJob {
         id: world.job_id(),
@@ -162,6 +167,7 @@ fn create(caller: &Caller<'_>) -> Reply {
         plan,
         delimiter,
         line_end,
+        failure,
         created: now,
         due: now + latency_ms,
         latency: latency_ms,
@@ -178,6 +184,16 @@ fn create(caller: &Caller<'_>) -> Reply {
     drop(jobs);
     spawn(job, latency);
     Ok(json(StatusCode::OK, &info))
+}
+
+/// What the org is set to let the next job fail with.
+fn planned_failure(org: &Org) -> Option<String> {
+    if read(&org.data).settings.bulk_failures.is_empty() {
+        return None;
+    }
+    let mut data = write(&org.data);
+    let failures = &mut data.settings.bulk_failures;
+    if failures.is_empty() { None } else { Some(failures.remove(0)) }
 }
 
 /// Runs a job in real time.
@@ -232,7 +248,13 @@ impl QueryJob {
             run(&data, &self.access, &self.plan, self.operation == "queryAll", now)
         };
         let mut progress = lock(&self.progress);
-        if !progress.state.is_terminal() {
+        if progress.state.is_terminal() {
+            return;
+        }
+        if self.failure.is_some() {
+            progress.state = State::Failed;
+            progress.finished = now;
+        } else {
             progress.state = State::JobComplete;
             progress.finished = now;
             progress.found = Arc::new(found);
@@ -271,6 +293,9 @@ impl QueryJob {
         let mut info = self.short();
         let progress = lock(&self.progress);
         info["jobType"] = "V2Query".into();
+        if let Some(failure) = self.failure.as_ref().filter(|_| progress.state == State::Failed) {
+            info["errorMessage"] = failure.as_str().into();
+        }
         info["numberRecordsProcessed"] = progress.found.len().into();
         info["retries"] = 0.into();
         info["totalProcessingTime"] = (progress.finished - self.created).max(0).into();
@@ -289,7 +314,10 @@ impl QueryJob {
         }
         let mut progress = lock(&self.progress);
         if progress.state.is_terminal() {
-            let done = if progress.state == State::Aborted { "Aborted" } else { "Completed" };
+            let done = match progress.state {
+                State::JobComplete => "Completed",
+                state => state.name(),
+            };
             return Err(ApiError::bad(
                 "INVALIDJOBSTATE",
                 format!("Aborting already {done} Job not allowed"),

@@ -15,6 +15,9 @@ use crate::sync::{lock, read};
 /// How long a cursor lives.
 const CURSOR_LIFE_MS: i64 = 2 * 24 * 3_600_000;
 
+/// Open queries kept at most, so that memory stays bounded; Salesforce itself has had no limit since version 56.
+const MOST_CURSORS: usize = 500;
+
 /// An open query: the rows as they were when it ran.
 pub(crate) struct Cursor {
     org: RecordId,
@@ -61,6 +64,11 @@ pub(super) fn query(caller: &Caller<'_>, all: bool) -> Reply {
     };
     let mut cursors = lock(&caller.call.world.cursors);
     cursors.retain(|_, cursor| cursor.expires > now);
+    if cursors.len() >= MOST_CURSORS
+        && let Some(oldest) = cursors.iter().min_by_key(|(_, c)| c.expires).map(|(k, _)| k.clone())
+    {
+        cursors.remove(&oldest);
+    }
     cursors.insert(key, Arc::new(cursor));
     Ok(json(StatusCode::OK, &body))
 }

@@ -129,7 +129,11 @@ where
     // 16,384 bytes for the URI and headers are Salesforce's own limit; hyper answers 431 above it.
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
+        // An idle connection lives as long as its client likes, so that none dies just as a test uses it.
+        .header_read_timeout(None)
         .max_buf_size(64 * 1024)
+        // As Salesforce writes them; airbyte's connector looks for `content-type` and must not find it.
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
     // An error here is a dropped connection, planned or the client's.
     let _: Result<(), hyper::Error> = connection.await;

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use super::ast::Operator;
 use super::filter::{Filter, Scope, Test, like};
-use super::plan::{Path, Plan, SortKey};
+use super::path::{Path, SortKey};
+use super::plan::Plan;
 use crate::ids::RecordId;
 use crate::org::{Access, OrgData};
 use crate::schema::FieldType;

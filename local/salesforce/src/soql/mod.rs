@@ -8,6 +8,7 @@ mod filter;
 mod lexer;
 mod narrow;
 mod parser;
+mod path;
 mod plan;
 mod project;
 mod words;

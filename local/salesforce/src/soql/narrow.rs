@@ -1,7 +1,8 @@
 //! What a condition says before any row is read, and what an address is made of.
 
 use super::ast::{Condition, Literal, Name, Operator};
-use super::plan::{Path, Plan};
+use super::path::Path;
+use super::plan::Plan;
 use crate::ids::RecordId;
 use crate::schema::{FieldType, ObjectSchema};
 

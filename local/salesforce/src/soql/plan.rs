@@ -4,6 +4,7 @@ use super::SoqlError;
 use super::ast::{Condition, Name, OrderKey, Query, SelectItem};
 use super::filter::{Filter, compile_filter};
 use super::narrow::{address, narrow, pins};
+use super::path::{Column, Path, SortKey};
 use crate::ids::RecordId;
 use crate::org::{Access, OrgData};
 use crate::schema::{FieldType, ObjectSchema};
@@ -13,47 +14,6 @@ use crate::schema::{FieldType, ObjectSchema};
 pub(crate) enum Purpose {
     Rest,
     Bulk,
-}
-
-/// How to get from a row to a value.
-#[derive(Clone, Debug)]
-pub(crate) enum Path {
-    /// The row's own id.
-    Id,
-    Field {
-        at: usize,
-        kind: FieldType,
-    },
-    /// The object that a polymorphic reference points to.
-    TypeName {
-        at: usize,
-    },
-    /// A compound address, from its parts.
-    Address {
-        parts: Vec<(&'static str, usize, FieldType)>,
-    },
-    /// A field of the record that a reference points to.
-    Parent {
-        at: usize,
-        /// For each object that may be pointed to, the path from there.
-        targets: Vec<(usize, Path)>,
-    },
-}
-
-/// A column of the result.
-#[derive(Clone, Debug)]
-pub(crate) struct Column {
-    /// Canonical names, one for each hop and the field's.
-    pub(crate) names: Vec<String>,
-    pub(crate) path: Path,
-}
-
-/// A sort key.
-#[derive(Clone, Debug)]
-pub(crate) struct SortKey {
-    pub(crate) path: Path,
-    pub(crate) descending: bool,
-    pub(crate) nulls_last: bool,
 }
 
 /// A query that is ready to run.

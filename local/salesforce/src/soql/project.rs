@@ -4,7 +4,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::eval::{Found, reference};
 use super::filter::Scope;
-use super::plan::{Column, Path, Plan};
+use super::path::{Column, Path};
+use super::plan::Plan;
 use crate::ids::RecordId;
 use crate::org::OrgData;
 use crate::schema::FieldType;

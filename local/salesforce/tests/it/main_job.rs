@@ -9,7 +9,9 @@ async fn a_person_logs_in_by_the_forms_and_the_code_is_exchanged() {
     let world = world().await;
     let page = world.client.get(World::authorize_url()).send().await.unwrap();
     assert_eq!(page.status(), 200);
-    assert!(page.text().await.unwrap().contains("any password at all"));
+    let page = page.text().await.unwrap();
+    assert!(page.contains("password at all") && page.contains("sam@acme.example"));
+    assert!(!page.contains("gone@acme.example"), "only active users are offered");
     let url = "https://login.salesforce.com/services/oauth2/authorize";
     let form = [
         ("response_type", "code"),

@@ -197,6 +197,25 @@ async fn bulk_refuses_what_it_cannot_do_and_aborts() {
 }
 
 #[tokio::test]
+async fn a_bulk_job_fails_when_it_is_told_to() {
+    let world = world().await;
+    let token = world.log_in("ada@acme.example").await.access;
+    world.control.set("acme", &json!({ "bulk_failures": ["QUERY_TIMEOUT: too slow"] })).unwrap();
+    let body = json!({ "operation": "query", "query": "SELECT Id FROM Account" });
+    let (_, made) = world.send("POST", &token, "/jobs/query", &body).await;
+    let path = format!("/jobs/query/{}", made["id"].as_str().unwrap());
+    world.control.advance(60);
+    let (_, job) = world.get_json(&token, &path).await;
+    assert_eq!(
+        (&job["state"], &job["errorMessage"]),
+        (&json!("Failed"), &json!("QUERY_TIMEOUT: too slow"))
+    );
+    assert_eq!(world.get(&token, &format!("{path}/results")).await.status(), 400);
+    let again = world.bulk_job(&token, "SELECT Id FROM Account", "query").await;
+    assert_eq!(again["numberRecordsProcessed"], 2);
+}
+
+#[tokio::test]
 async fn result_pages_are_named_for_parallel_readers() {
     let world = world().await;
     many_leads(&world, 70);
