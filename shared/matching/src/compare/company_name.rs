@@ -112,7 +112,7 @@ fn by_words(
         return (NameAgreement::Contained, rarest.1);
     }
     if shared * 2 > many.len()
-        || (slug_left[0] == slug_right[0] && jaro_winkler(slug_left, slug_right) >= 0.93)
+        || (slug_left.first() == slug_right.first() && jaro_winkler(slug_left, slug_right) >= 0.93)
     {
         return (NameAgreement::Partial, rarest.1);
     }
