@@ -141,7 +141,10 @@ impl PersonKeys<'_> {
             for &last in &family {
                 self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
             }
-            if joined.len() >= 5 {
+        }
+        // A slip in a family name is looked for under the given names as written: formal names with slips on top would double the index for few pairs.
+        if joined.len() >= 5 {
+            for &first in given.iter().take(2) {
                 self.push_refined(
                     key(Rule::NamePrefix, first, hash32(&joined[..4])),
                     BlockSize::Small,
@@ -241,7 +244,7 @@ impl PersonKeys<'_> {
             if let Some(start) = family_start {
                 sink.push(key(Rule::EmployerFamily, slug, start), BlockSize::Small);
             }
-            for &first in given.iter().take(4) {
+            for &first in given.iter().take(3) {
                 sink.push(key(Rule::EmployerGiven, slug, first), BlockSize::Small);
             }
             if let Some(initials) = initials {
