@@ -73,6 +73,40 @@ fn matches(
         .collect()
 }
 
+/// Records, right and wrong matches of each case, and precision and recall by entity.
+fn judge<'a>(
+    records: &[&'a Labelled],
+    found: &BTreeMap<String, (String, f64)>,
+) -> (BTreeMap<&'a str, [u32; 3]>, f64, f64) {
+    let mut cases: BTreeMap<&str, [u32; 3]> = BTreeMap::new();
+    let (mut right, mut wrong) = (BTreeSet::new(), 0);
+    for record in records {
+        let case = cases.entry(&record.case).or_default();
+        case[0] += 1;
+        let decided = found.get(&record.id).filter(|(_, probability)| {
+            MatchModel::shipped().thresholds.decide(*probability) == MatchDecision::Match
+        });
+        match decided {
+            Some((entity, _)) if Some(entity) == record.entity.as_ref() => {
+                right.insert(entity.clone());
+                case[1] += 1;
+            }
+            Some(_) => {
+                wrong += 1;
+                case[2] += 1;
+            }
+            None => {}
+        }
+    }
+    let linkable: BTreeSet<&String> =
+        records.iter().filter_map(|record| record.entity.as_ref()).collect();
+    (
+        cases,
+        right.len() as f64 / (right.len() + wrong) as f64,
+        right.len() as f64 / linkable.len() as f64,
+    )
+}
+
 #[test]
 fn five_hundred_labelled_records_are_matched_as_well_as_ever() {
     let people: Vec<Person> = entities(include_str!("fixtures/golden/people.jsonl"));
@@ -105,32 +139,7 @@ fn five_hundred_labelled_records_are_matched_as_well_as_ever() {
         let of_object: Vec<&Labelled> =
             records.iter().filter(|record| record.object == object).collect();
         let found = matches(&of_object, &engine, &Shard::open(bytes).unwrap());
-        let is_match = |id: &str| {
-            found.get(id).filter(|(_, probability)| {
-                MatchModel::shipped().thresholds.decide(*probability) == MatchDecision::Match
-            })
-        };
-        let mut cases: BTreeMap<&str, [u32; 3]> = BTreeMap::new();
-        let (mut right, mut wrong) = (BTreeSet::new(), 0);
-        for record in &of_object {
-            let case = cases.entry(&record.case).or_default();
-            case[0] += 1;
-            match is_match(&record.id) {
-                Some((entity, _)) if Some(entity) == record.entity.as_ref() => {
-                    right.insert(entity.clone());
-                    case[1] += 1;
-                }
-                Some(_) => {
-                    wrong += 1;
-                    case[2] += 1;
-                }
-                None => {}
-            }
-        }
-        let linkable: BTreeSet<&String> =
-            of_object.iter().filter_map(|record| record.entity.as_ref()).collect();
-        let precision = right.len() as f64 / (right.len() + wrong) as f64;
-        let recall = right.len() as f64 / linkable.len() as f64;
+        let (cases, precision, recall) = judge(&of_object, &found);
         assert!(
             precision >= precision_floor && recall >= recall_floor,
             "{object}: precision {precision:.3}, recall {recall:.3}"
