@@ -17,21 +17,21 @@ use crate::text::{hash32, hash64};
 pub(crate) enum BlockSize {
     /// Up to 8 entities.
     Tiny,
-    /// Up to 32.
+    /// Up to 24.
     Small,
-    /// Up to 96.
+    /// Up to [`BLOCK_CAP`].
     Large,
 }
 
 /// Most entities any block may have in a version.
-pub const BLOCK_CAP: u8 = 96;
+pub const BLOCK_CAP: u8 = 48;
 
 impl BlockSize {
     /// Most entities of a block of this size.
     pub(crate) fn cap(self) -> u8 {
         match self {
             Self::Tiny => 8,
-            Self::Small => 32,
+            Self::Small => 24,
             Self::Large => BLOCK_CAP,
         }
     }

@@ -1,9 +1,12 @@
 //! Company names: the words that distinguish a company, without its legal form.
 
+use std::cell::RefCell;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Domain, is_filler};
 use crate::lists::{LEGAL_FORM_WORDS, abbreviation, is_legal_form};
+use crate::memo::{Memo, remembered};
 use crate::text::{clip, collapse_umlauts, fold, hash32};
 
 /// Legal forms that stand before the name.
@@ -25,7 +28,14 @@ impl CompanyName {
     /// Reads a company name; fillers and empty text give `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = clip(text).trim();
+        thread_local! {
+            static MEMO: Memo<Option<CompanyName>> = RefCell::default();
+        }
+        remembered(&MEMO, clip(text), Self::parse_afresh)
+    }
+
+    fn parse_afresh(text: &str) -> Option<Self> {
+        let text = text.trim();
         if is_filler(&fold(text)) {
             return None;
         }
