@@ -15,6 +15,10 @@ const LEADING_FORMS: [&str; 9] = ["pt", "pjsc", "ojsc", "oao", "ooo", "zao", "pa
 /// Words behind a name that a CRM leaves out or adds at will.
 const WEAK_ENDINGS: [&str; 6] = ["grp", "hldg", "hq", "headquarters", "worldwide", "the"];
 
+thread_local! {
+    static MEMO: Memo<Option<CompanyName>> = RefCell::default();
+}
+
 /// A company's name, normalised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CompanyName {
@@ -28,9 +32,6 @@ impl CompanyName {
     /// Reads a company name; fillers and empty text give `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        thread_local! {
-            static MEMO: Memo<Option<CompanyName>> = RefCell::default();
-        }
         remembered(&MEMO, clip(text), Self::parse_afresh)
     }
 

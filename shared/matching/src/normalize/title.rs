@@ -79,6 +79,10 @@ const SHORT: [(&str, &str); 34] = [
     ("mng", "managing"),
 ];
 
+thread_local! {
+    static MEMO: Memo<Title> = RefCell::default();
+}
+
 /// A job title, normalised: the hashes of its word classes in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Title {
@@ -90,9 +94,6 @@ impl Title {
     /// Reads a title; fillers give an empty one.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        thread_local! {
-            static MEMO: Memo<Title> = RefCell::default();
-        }
         remembered(&MEMO, clip(text), Self::parse_afresh)
     }
 
