@@ -152,6 +152,14 @@ mod tests {
         assert_eq!(compare_family(&words("b"), &words("berg")), Some(Family::Initial));
     }
 
+    #[test]
+    fn empty_words_of_a_damaged_row_do_no_harm() {
+        let (empty, word): ([&[u8]; 1], [&[u8]; 1]) = ([b""], [b"anna"]);
+        for (left, right) in [(&empty, &word), (&word, &empty), (&empty, &empty)] {
+            let _ = (compare_given(left, right), compare_family(left, right));
+        }
+    }
+
     proptest! {
         #[test]
         fn comparing_is_symmetric(left in "[a-e]{0,6}( [a-e]{1,5})?", right in "[a-e]{0,6}( [a-e]{1,5})?") {
