@@ -14,10 +14,12 @@ const CONTENTS: [Content; 5] = [
     Content::Accounts,
 ];
 
-fuzz_target!(|input: (u8, Vec<u8>)| {
-    let (choice, bytes) = input;
-    let content = CONTENTS[usize::from(choice) % CONTENTS.len()];
-    let Ok(file) = from_reader("fuzz".into(), Box::new(std::io::Cursor::new(bytes))) else { return };
+// The first byte says what the file should be, the rest is the file.
+fuzz_target!(|input: &[u8]| {
+    let Some((choice, bytes)) = input.split_first() else { return };
+    let content = CONTENTS[usize::from(*choice) % CONTENTS.len()];
+    let bytes = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    let Ok(file) = from_reader("fuzz".into(), bytes) else { return };
     let Ok((rows, chunks)) = Rows::of(file, content) else { return };
     for chunk in chunks {
         let Ok(chunk) = chunk else { return };

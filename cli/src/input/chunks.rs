@@ -138,9 +138,7 @@ impl ChunkReader {
     }
 
     fn take(&mut self, end: usize) -> Vec<u8> {
-        let mut rest = Vec::with_capacity(2 * CHUNK_BYTES);
-        rest.extend_from_slice(&self.pending[end..]);
-        self.pending.truncate(end);
+        let rest = self.pending.split_off(end);
         self.line += count_lines(&self.pending);
         std::mem::replace(&mut self.pending, rest)
     }

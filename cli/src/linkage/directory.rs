@@ -90,8 +90,7 @@ impl Directory {
         let mut builders = Vec::new();
         let mut totals = Totals::default();
         for (kind, (rows, chunks)) in opened {
-            let slice = Slice::read(kind, &rows, chunks, sources, bar)?;
-            statistics = slice.statistics.into_iter().fold(statistics, StatisticsBuilder::merge);
+            let slice = Slice::read(kind, &rows, chunks, sources, &mut statistics, bar)?;
             totals.entities +=
                 slice.builders.iter().map(|builder| builder.len() as u64).sum::<u64>();
             totals.problems.push(slice.problems);
@@ -106,7 +105,6 @@ impl Directory {
 
 /// What the pass over one file left.
 struct Slice {
-    statistics: Vec<StatisticsBuilder>,
     builders: Vec<ShardBuilder>,
     problems: FileProblems,
 }
@@ -114,10 +112,9 @@ struct Slice {
 /// What a worker makes of one chunk.
 struct Parsed {
     builders: Vec<ShardBuilder>,
-    /// Line and hashed id of every row laid down.
-    ids: Vec<(u64, u64)>,
+    /// Every row laid down, with its line and hashed id.
+    rows: Vec<(u64, u64, Probe)>,
     problems: Vec<Problem>,
-    chunk: Chunk,
 }
 
 /// Two ids of one 64-bit hash would lose an entity: one chance in 37 million for a million ids.
@@ -133,6 +130,7 @@ impl Slice {
         rows: &Rows,
         chunks: ChunkReader,
         sources: &Sources<'_>,
+        statistics: &mut StatisticsBuilder,
         bar: &ProgressBar,
     ) -> Result<Self, InputError> {
         let count = sources.shards.get();
@@ -141,39 +139,41 @@ impl Slice {
         let mut builders = new();
         let mut problems = FileProblems::new(&rows.name);
         let mut seen: FxHashSet<u64> = FxHashSet::default();
-        let statistics = in_order(
+        in_order(
             chunks,
             sources.threads,
-            StatisticsBuilder::default,
-            |statistics, chunk| {
-                chunk.map(|chunk| parse(rows, chunk, new(), |probe| count_terms(statistics, probe)))
-            },
+            || (),
+            |(), chunk| chunk.map(|chunk| parse(rows, chunk, new())),
             |parsed| {
                 let mut parsed = parsed?;
-                let again: FxHashSet<u64> = parsed
-                    .ids
-                    .iter()
-                    .filter(|(_, id)| !seen.insert(*id))
-                    .map(|(line, _)| *line)
-                    .collect();
+                let mut again: FxHashSet<u64> = FxHashSet::default();
+                for (line, id, probe) in &parsed.rows {
+                    if seen.insert(*id) {
+                        // In the file's order, in one place: what is counted of large blocks
+                        // depends on the order, and must not depend on the threads.
+                        count_terms(statistics, probe);
+                    } else {
+                        again.insert(*line);
+                    }
+                }
                 if !again.is_empty() {
                     // Rare, so the chunk is simply laid down again without them.
-                    parsed.builders = lay_down_without(rows, &parsed.chunk, new(), &again);
-                    parsed
-                        .problems
-                        .extend(again.iter().map(|&line| Problem::skipped(line, "duplicate-id")));
+                    parsed.builders = lay_down_without(&parsed.rows, new(), &again);
+                    let faults = again.iter().map(|&line| Problem::skipped(line, "duplicate-id"));
+                    parsed.problems.extend(faults);
                     parsed.problems.sort_by_key(|problem| problem.line);
                 }
                 for (builder, piece) in builders.iter_mut().zip(&parsed.builders) {
                     builder.append(piece);
                 }
-                parsed.problems.into_iter().for_each(|problem| problems.add(problem));
-                parsed.chunk.problems.into_iter().for_each(|problem| problems.add(problem));
-                bar.inc(parsed.ids.len() as u64);
+                for problem in parsed.problems {
+                    problems.add(problem);
+                }
+                bar.inc(parsed.rows.len() as u64);
                 Ok(())
             },
         )?;
-        Ok(Self { statistics, builders, problems })
+        Ok(Self { builders, problems })
     }
 }
 
@@ -193,31 +193,25 @@ fn lay_down(builders: &mut [ShardBuilder], probe: &Probe) {
     }
 }
 
-fn parse(
-    rows: &Rows,
-    chunk: Chunk,
-    mut builders: Vec<ShardBuilder>,
-    mut count: impl FnMut(&Probe),
-) -> Parsed {
-    let (mut problems, mut ids) = (Vec::new(), Vec::new());
+fn parse(rows: &Rows, chunk: Chunk, mut builders: Vec<ShardBuilder>) -> Parsed {
+    let (mut problems, mut read) = (Vec::new(), Vec::new());
     rows.read(&chunk, &AccountsById::default(), &mut problems, |row| {
-        count(&row.probe);
-        ids.push((row.line, hash_id(row.probe.record_id())));
         lay_down(&mut builders, &row.probe);
+        read.push((row.line, hash_id(row.probe.record_id()), row.probe));
     });
-    Parsed { builders, ids, problems, chunk }
+    problems.extend(chunk.problems);
+    Parsed { builders, rows: read, problems }
 }
 
 fn lay_down_without(
-    rows: &Rows,
-    chunk: &Chunk,
+    rows: &[(u64, u64, Probe)],
     mut builders: Vec<ShardBuilder>,
     lines: &FxHashSet<u64>,
 ) -> Vec<ShardBuilder> {
-    rows.read(chunk, &AccountsById::default(), &mut Vec::new(), |row| {
-        if !lines.contains(&row.line) {
-            lay_down(&mut builders, &row.probe);
+    for (line, _, probe) in rows {
+        if !lines.contains(line) {
+            lay_down(&mut builders, probe);
         }
-    });
+    }
     builders
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 /// A record's wish to be matched to an entity.
@@ -89,36 +90,43 @@ pub fn assign(
 ) -> Assignment {
     let mut bids: Vec<Bid> = bids.into_iter().filter(|bid| bid.probability >= floor).collect();
     bids.sort_unstable_by(total_order);
-    let mut outcome = Assignment::default();
-    let mut holder: BTreeMap<String, String> = BTreeMap::new();
+    let mut holder: FxHashMap<&str, &str> = FxHashMap::default();
+    let mut matched: FxHashMap<&str, Assigned> = FxHashMap::default();
+    let mut duplicates: FxHashMap<&str, Duplicate> = FxHashMap::default();
+    let ruled: FxHashMap<(&str, &str), f64> = if rulings.is_empty() {
+        FxHashMap::default()
+    } else {
+        bids.iter()
+            .map(|bid| ((bid.record.as_str(), bid.entity.as_str()), bid.probability))
+            .collect()
+    };
     for (record, ruling) in rulings {
         let Some(entity) = &ruling.matched else { continue };
-        let bid = bids.iter().find(|bid| bid.record == *record && bid.entity == *entity);
-        let probability = bid.map_or(1.0, |bid| bid.probability);
-        outcome.matched.insert(
-            record.clone(),
+        let probability = ruled.get(&(record.as_str(), entity.as_str())).copied().unwrap_or(1.0);
+        matched.insert(
+            record,
             Assigned { entity: entity.clone(), probability, by: AssignedBy::Ruling },
         );
-        holder.entry(entity.clone()).or_insert_with(|| record.clone());
+        holder.entry(entity).or_insert(record);
     }
     for bid in &bids {
         let refused =
             rulings.get(&bid.record).is_some_and(|ruling| ruling.unmatched.contains(&bid.entity));
-        if refused || outcome.matched.contains_key(&bid.record) {
+        if refused || matched.contains_key(bid.record.as_str()) {
             continue;
         }
-        if let Some(of_record) = holder.get(&bid.entity) {
+        if let Some(of_record) = holder.get(bid.entity.as_str()) {
             let duplicate = || Duplicate {
                 entity: bid.entity.clone(),
-                of_record: of_record.clone(),
+                of_record: (*of_record).to_owned(),
                 probability: bid.probability,
             };
-            outcome.duplicates.entry(bid.record.clone()).or_insert_with(duplicate);
+            duplicates.entry(&bid.record).or_insert_with(duplicate);
             continue;
         }
-        holder.insert(bid.entity.clone(), bid.record.clone());
-        outcome.matched.insert(
-            bid.record.clone(),
+        holder.insert(&bid.entity, &bid.record);
+        matched.insert(
+            &bid.record,
             Assigned {
                 entity: bid.entity.clone(),
                 probability: bid.probability,
@@ -126,9 +134,17 @@ pub fn assign(
             },
         );
     }
-    let matched = &outcome.matched;
-    outcome.duplicates.retain(|record, _| !matched.contains_key(record));
-    outcome
+    duplicates.retain(|record, _| !matched.contains_key(record));
+    Assignment {
+        matched: matched
+            .into_iter()
+            .map(|(record, assigned)| (record.to_owned(), assigned))
+            .collect(),
+        duplicates: duplicates
+            .into_iter()
+            .map(|(record, duplicate)| (record.to_owned(), duplicate))
+            .collect(),
+    }
 }
 
 /// What a [`ComponentWalk`] needs to go on.

@@ -17,21 +17,21 @@ use crate::text::{hash32, hash64};
 pub(crate) enum BlockSize {
     /// Up to 8 entities.
     Tiny,
-    /// Up to 32.
+    /// Up to 24.
     Small,
-    /// Up to 96.
+    /// Up to [`BLOCK_CAP`].
     Large,
 }
 
 /// Most entities any block may have in a version.
-pub const BLOCK_CAP: u8 = 96;
+pub const BLOCK_CAP: u8 = 48;
 
 impl BlockSize {
     /// Most entities of a block of this size.
     pub(crate) fn cap(self) -> u8 {
         match self {
             Self::Tiny => 8,
-            Self::Small => 32,
+            Self::Small => 24,
             Self::Large => BLOCK_CAP,
         }
     }
@@ -141,7 +141,10 @@ impl PersonKeys<'_> {
             for &last in &family {
                 self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
             }
-            if joined.len() >= 5 {
+        }
+        // A slip in a family name is looked for under the given names as written: formal names with slips on top would double the index for few pairs.
+        if joined.len() >= 5 {
+            for &first in given.iter().take(2) {
                 self.push_refined(
                     key(Rule::NamePrefix, first, hash32(&joined[..4])),
                     BlockSize::Small,
@@ -241,7 +244,7 @@ impl PersonKeys<'_> {
             if let Some(start) = family_start {
                 sink.push(key(Rule::EmployerFamily, slug, start), BlockSize::Small);
             }
-            for &first in given.iter().take(4) {
+            for &first in given.iter().take(3) {
                 sink.push(key(Rule::EmployerGiven, slug, first), BlockSize::Small);
             }
             if let Some(initials) = initials {

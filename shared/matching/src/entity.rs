@@ -31,6 +31,55 @@ fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// A text, or a number or truth value that another maker wrote where a text belongs.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Text;
+    impl serde::de::Visitor<'_> for Text {
+        type Value = String;
+
+        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            out.write_str("a text or a number")
+        }
+
+        fn visit_str<E>(self, value: &str) -> Result<String, E> {
+            Ok(value.to_owned())
+        }
+
+        fn visit_string<E>(self, value: String) -> Result<String, E> {
+            Ok(value)
+        }
+
+        fn visit_u64<E>(self, value: u64) -> Result<String, E> {
+            Ok(value.to_string())
+        }
+
+        fn visit_i64<E>(self, value: i64) -> Result<String, E> {
+            Ok(value.to_string())
+        }
+
+        fn visit_f64<E>(self, value: f64) -> Result<String, E> {
+            Ok(value.to_string())
+        }
+    }
+    deserializer.deserialize_any(Text)
+}
+
+/// A number, or a text that holds one (`"1,200"`); anything else is no number.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(f64),
+        Text(String),
+        Other(serde::de::IgnoredAny),
+    }
+    Ok(match Option::<Either>::deserialize(deserializer)? {
+        Some(Either::Number(number)) => Some(number),
+        Some(Either::Text(text)) => text.replace([',', ' '], "").parse().ok(),
+        Some(Either::Other(_)) | None => None,
+    })
+}
+
 /// A person's current employer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Employer {
@@ -57,6 +106,7 @@ pub struct Position {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// The stable id.
+    #[serde(deserialize_with = "text")]
     pub id: String,
     /// Given names.
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -97,6 +147,7 @@ pub struct Person {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Company {
     /// The stable id.
+    #[serde(deserialize_with = "text")]
     pub id: String,
     /// The name.
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -129,7 +180,7 @@ pub struct Company {
     #[serde(default, deserialize_with = "null_is_empty")]
     pub industry: String,
     /// Number of employees.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub employees: Option<f64>,
     /// Names it had before.
     #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]

@@ -191,7 +191,8 @@ fn person_entity(shard: &Shard<'_>, ordinal: u32, levels: &Levels, at: usize) ->
             let held =
                 employments.get(usize::from(levels.position)).or_else(|| employments.first());
             held.and_then(|(employer, _)| employer.checked_sub(1))
-                .map(|employer| shard.employer(employer).words().to_owned())
+                .and_then(|employer| shard.employer(employer))
+                .map(|employer| String::from_utf8_lossy(employer.words()).into_owned())
                 .unwrap_or_default()
         }
         PLACE => place_words(view.city, view.country),

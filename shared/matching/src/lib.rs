@@ -10,6 +10,7 @@ mod explain;
 mod form;
 mod keys;
 mod lists;
+mod memo;
 mod model;
 pub mod normalize;
 mod parallel;

@@ -151,6 +151,24 @@ impl TrainingSet {
         model
     }
 
+    /// Writes into a model how often the labelled true pairs (m) and the random pairs (u) are at each level: its weights stay as they are.
+    #[must_use]
+    pub fn annotate(&self, model: &KindModel) -> KindModel {
+        let labelled =
+            self.cases.iter().filter_map(|case| Some((case.candidates.get(case.truth?)?, 1.0)));
+        let matched = Shares::of(labelled, self.kind);
+        let chance = Shares::of(self.random.iter().map(|levels| (levels, 1.0)), self.kind);
+        let round = |share: f64| (share * 1e6).round() / 1e6;
+        let mut model = model.clone();
+        for (at, comparison) in model.comparisons.iter_mut().enumerate() {
+            for (level, cell) in comparison.levels.iter_mut().enumerate().skip(1) {
+                (cell.m, cell.u) =
+                    (Some(round(matched.share(at, level))), Some(round(chance.share(at, level))));
+            }
+        }
+        model
+    }
+
     fn posterior(weights: &Weights, none: f64, case: &Case) -> (Vec<f64>, f64) {
         let bits: Vec<f64> = case
             .candidates

@@ -76,7 +76,7 @@ pub(crate) struct CompanyContext<'a> {
 
 fn compared(words: &str) -> ComparedName<'_> {
     ComparedName {
-        words,
+        words: words.as_bytes(),
         slug: crate::normalize_slug(words),
         acronym: crate::normalize_acronym(words).map_or(0, |acronym| hash32(acronym.as_bytes())),
         signature: bigram_signature(words.as_bytes()),

@@ -24,7 +24,7 @@ pub(crate) enum NameAgreement {
 /// A name as it is compared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ComparedName<'a> {
-    pub(crate) words: &'a str,
+    pub(crate) words: &'a [u8],
     pub(crate) slug: u32,
     pub(crate) acronym: u32,
     pub(crate) signature: u64,
@@ -65,19 +65,22 @@ pub(crate) fn compare_company_names(
     by_words(left.words, right.words, &slug_left, &slug_right, frequency)
 }
 
-fn squeezed(words: &str) -> SmallVec<[u8; 64]> {
-    words.bytes().filter(|byte| *byte != b' ').collect()
+fn squeezed(words: &[u8]) -> SmallVec<[u8; 64]> {
+    words.iter().copied().filter(|byte| *byte != b' ').collect()
+}
+
+fn split(words: &[u8]) -> SmallVec<[&[u8]; 8]> {
+    words.split(|byte| *byte == b' ').collect()
 }
 
 fn by_words(
-    left: &str,
-    right: &str,
+    left: &[u8],
+    right: &[u8],
     slug_left: &[u8],
     slug_right: &[u8],
     frequency: impl Fn(u32) -> f32,
 ) -> (NameAgreement, u32) {
-    let (words_left, words_right): (SmallVec<[&str; 8]>, SmallVec<[&str; 8]>) =
-        (left.split(' ').collect(), right.split(' ').collect());
+    let (words_left, words_right) = (split(left), split(right));
     let (few, many) = if words_left.len() <= words_right.len() {
         (&words_left, &words_right)
     } else {
@@ -86,9 +89,9 @@ fn by_words(
     let mut rarest = (f32::MAX, 0_u32);
     let mut shared = 0;
     for word in few {
-        if many.iter().any(|other| other == word || is_slip(word.as_bytes(), other.as_bytes())) {
+        if many.iter().any(|other| other == word || is_slip(word, other)) {
             shared += 1;
-            let hash = hash32(word.as_bytes());
+            let hash = hash32(word);
             let count = frequency(hash);
             if count < rarest.0 || (count <= rarest.0 && hash < rarest.1) {
                 rarest = (count, hash);
@@ -112,7 +115,7 @@ fn by_words(
         return (NameAgreement::Contained, rarest.1);
     }
     if shared * 2 > many.len()
-        || (slug_left[0] == slug_right[0] && jaro_winkler(slug_left, slug_right) >= 0.93)
+        || (slug_left.first() == slug_right.first() && jaro_winkler(slug_left, slug_right) >= 0.93)
     {
         return (NameAgreement::Partial, rarest.1);
     }

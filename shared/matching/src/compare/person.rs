@@ -170,7 +170,7 @@ impl<'a> PersonContext<'a> {
                 statistics.count(Term::FullName, full_name_key(given_hash, family_hash)),
             ],
             company: company.map(|company| ComparedName {
-                words: &company.words,
+                words: company.words.as_bytes(),
                 slug: company.slug_key(),
                 acronym: company.acronym().map_or(0, |acronym| hash32(acronym.as_bytes())),
                 signature: bigram_signature(company.words.as_bytes()),

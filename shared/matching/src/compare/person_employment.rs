@@ -1,8 +1,6 @@
 //! A CRM person's employer and title against a directory person's positions.
 #![allow(clippy::cast_possible_truncation, reason = "levels are small")]
 
-use smallvec::SmallVec;
-
 use super::company_name::ComparedName;
 use super::person::{EMPLOYER, Entity, PersonContext, TITLE};
 use super::{Levels, NameAgreement, compare_company_names};
@@ -12,13 +10,13 @@ use crate::statistics::Term;
 impl PersonContext<'_> {
     pub(super) fn compare_employer(&self, entity: &Entity<'_, '_>, levels: &mut Levels) {
         let record_knows = self.company.is_some() || !self.domains.is_empty();
-        let employers: SmallVec<[(usize, EmployerView<'_>); 6]> =
-            (entity.person.employments.iter().enumerate())
-                .filter_map(|(position, (employer, _))| {
-                    Some((position, entity.shard.employer(employer.checked_sub(1)?)))
-                })
-                .collect();
-        if !record_knows || employers.is_empty() {
+        let held = &entity.person.employments;
+        let employers = || {
+            held.iter().enumerate().filter_map(|(position, (employer, _))| {
+                Some((position, entity.shard.employer(employer.checked_sub(1)?)?))
+            })
+        };
+        if !record_knows || employers().next().is_none() {
             return;
         }
         levels.level[EMPLOYER] = 1;
@@ -34,33 +32,30 @@ impl PersonContext<'_> {
             best
         };
         let mut found = 0;
-        for (position, employer) in &employers {
-            let mail = if *position == 0 { &entity.person.mail[..] } else { &[] };
-            found = take(*position, self.same_employer(employer, mail));
+        for (position, employer) in employers() {
+            let mail = if position == 0 { &entity.person.mail[..] } else { &[] };
+            found = take(position, self.same_employer(&employer, mail));
         }
         // Only where no employer is the same is it worth asking whether one is much alike.
         if found == 0 {
-            for (position, employer) in &employers {
-                take(*position, self.alike_employer(employer));
+            for (position, employer) in employers() {
+                take(position, self.alike_employer(&employer));
             }
         }
     }
 
     fn employer_rarity(&self, employer: &EmployerView<'_>) -> f32 {
-        self.rarity(
-            self.statistics
-                .count(Term::Employer, employer.slugs.first().copied().unwrap_or_default()),
-        )
+        self.rarity(self.statistics.count(Term::Employer, employer.slug()))
     }
 
     /// 5 by name, 4 by domain, 0 not the same; and how rare the employer is.
     fn same_employer(&self, employer: &EmployerView<'_>, mail: &[MailView<'_>]) -> (u8, f32) {
-        if self.company.is_some_and(|company| employer.slugs.contains(&company.slug)) {
+        if self.company.is_some_and(|company| employer.has_slug(company.slug)) {
             return (5, self.employer_rarity(employer));
         }
         let same = |&(domain, stem): &(u32, u32)| {
-            domain == employer.domain
-                || employer.slugs.contains(&stem)
+            domain == employer.domain()
+                || employer.has_slug(stem)
                 || mail.iter().any(|mail| mail.stem != 0 && mail.domain == domain)
         };
         if self.domains.iter().any(same) { (4, self.employer_rarity(employer)) } else { (0, 0.0) }
@@ -69,12 +64,12 @@ impl PersonContext<'_> {
     /// 3 near, 2 contained or acronym, 1 partial, 0 different; and how rare what they share is.
     fn alike_employer(&self, employer: &EmployerView<'_>) -> (u8, f32) {
         let Some(company) = &self.company else { return (0, 0.0) };
-        let slug = employer.slugs.first().copied().unwrap_or_default();
+        let slug = employer.slug();
         let other = ComparedName {
             words: employer.words(),
             slug,
-            acronym: employer.acronym,
-            signature: employer.signature,
+            acronym: employer.acronym(),
+            signature: employer.signature(),
         };
         let (agreement, word) =
             compare_company_names(company, &other, |word| self.statistics.count(Term::Word, word));

@@ -38,7 +38,9 @@ fn first_full<'a>(words: &Words<'a>) -> Option<&'a [u8]> {
 
 /// Compares given names; symmetric; `None` when either is missing.
 pub(crate) fn compare_given(left: &Words<'_>, right: &Words<'_>) -> Option<Given> {
-    let (head_left, head_right) = (left.first()?, right.first()?);
+    if left.is_empty() || right.is_empty() {
+        return None;
+    }
     let (full_left, full_right) = (first_full(left), first_full(right));
     if let (Some(one), Some(other)) = (full_left, full_right) {
         if one == other {
@@ -53,10 +55,12 @@ pub(crate) fn compare_given(left: &Words<'_>, right: &Words<'_>) -> Option<Given
         }
         return Some(compare_full(left, right, one, other, &all_left, &all_right));
     }
-    // One side has initials only; any given name may be the one that is spelled out.
-    let (initials, names) = if full_left.is_none() { (left, right) } else { (right, left) };
-    let initial =
-        head_left[0] == head_right[0] || names.iter().any(|name| name[0] == initials[0][0]);
+    // Initials only, on one side or both: any given name may be the one that is spelled out.
+    let initial = left.iter().any(|one| {
+        right
+            .iter()
+            .any(|other| one.first() == other.first() && (one.len() == 1 || other.len() == 1))
+    });
     Some(if initial { Given::Initial } else { Given::Different })
 }
 
@@ -146,6 +150,14 @@ mod tests {
             Some(Family::Exact)
         );
         assert_eq!(compare_family(&words("b"), &words("berg")), Some(Family::Initial));
+    }
+
+    #[test]
+    fn empty_words_of_a_damaged_row_do_no_harm() {
+        let (empty, word): ([&[u8]; 1], [&[u8]; 1]) = ([b""], [b"anna"]);
+        for (left, right) in [(&empty, &word), (&word, &empty), (&empty, &empty)] {
+            let _ = (compare_given(left, right), compare_family(left, right));
+        }
     }
 
     proptest! {

@@ -1,9 +1,12 @@
 //! Company names: the words that distinguish a company, without its legal form.
 
+use std::cell::RefCell;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Domain, is_filler};
 use crate::lists::{LEGAL_FORM_WORDS, abbreviation, is_legal_form};
+use crate::memo::{Memo, remembered};
 use crate::text::{clip, collapse_umlauts, fold, hash32};
 
 /// Legal forms that stand before the name.
@@ -11,6 +14,10 @@ const LEADING_FORMS: [&str; 9] = ["pt", "pjsc", "ojsc", "oao", "ooo", "zao", "pa
 
 /// Words behind a name that a CRM leaves out or adds at will.
 const WEAK_ENDINGS: [&str; 6] = ["grp", "hldg", "hq", "headquarters", "worldwide", "the"];
+
+thread_local! {
+    static MEMO: Memo<Option<CompanyName>> = RefCell::default();
+}
 
 /// A company's name, normalised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,7 +32,11 @@ impl CompanyName {
     /// Reads a company name; fillers and empty text give `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = clip(text).trim();
+        remembered(&MEMO, clip(text), Self::parse_afresh)
+    }
+
+    fn parse_afresh(text: &str) -> Option<Self> {
+        let text = text.trim();
         if is_filler(&fold(text)) {
             return None;
         }

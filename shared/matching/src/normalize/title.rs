@@ -1,10 +1,13 @@
 //! Job titles as bags of word classes.
 #![allow(clippy::cast_possible_truncation, reason = "a title has at most 12 words")]
 
+use std::cell::RefCell;
+
 use serde::{Deserialize, Serialize};
 
 use crate::lists::abbreviation;
-use crate::text::hash32;
+use crate::memo::{Memo, remembered};
+use crate::text::{clip, hash32};
 
 /// Short forms that stand for more than one word.
 const SPELLED: [(&str, &str); 28] = [
@@ -76,6 +79,10 @@ const SHORT: [(&str, &str); 34] = [
     ("mng", "managing"),
 ];
 
+thread_local! {
+    static MEMO: Memo<Title> = RefCell::default();
+}
+
 /// A job title, normalised: the hashes of its word classes in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Title {
@@ -87,6 +94,10 @@ impl Title {
     /// Reads a title; fillers give an empty one.
     #[must_use]
     pub fn parse(text: &str) -> Self {
+        remembered(&MEMO, clip(text), Self::parse_afresh)
+    }
+
+    fn parse_afresh(text: &str) -> Self {
         let Some(folded) = super::fold_value(Some(text)) else { return Self::default() };
         let folded =
             folded.replace("co founder", "cofounder").replace("r d", "rd").replace("b d ", "bd ");

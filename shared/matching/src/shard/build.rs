@@ -159,7 +159,7 @@ impl ShardBuilder {
                 )
             })
             .collect();
-        let (employer_offsets, employers) = self.employer_section(&resolved, statistics);
+        let (employers, employer_words) = self.employer_sections(&resolved, statistics);
         let (title_offsets, titles) = self.title_section();
         let entities = self.len() as u32;
         let (bucket_bits, buckets, postings) = self.index(&resolved, statistics);
@@ -167,8 +167,8 @@ impl ShardBuilder {
         let sections = [
             row_offsets,
             rows,
-            employer_offsets,
             employers,
+            employer_words,
             title_offsets,
             titles,
             buckets,
@@ -210,12 +210,12 @@ impl ShardBuilder {
             ..self.employment_offsets[ordinal + 1] as usize]
     }
 
-    fn employer_section(
+    fn employer_sections(
         &self,
         resolved: &[EmployerKeys],
         statistics: &Statistics,
     ) -> (Vec<u8>, Vec<u8>) {
-        let (mut offsets, mut bytes) = (vec![0], Vec::new());
+        let (mut fields, mut words) = (Vec::new(), Vec::new());
         for ((company, id), keys) in self.employers.values.iter().zip(resolved) {
             let acronym = company
                 .as_ref()
@@ -226,15 +226,15 @@ impl ShardBuilder {
             let domain =
                 statistics.employer_facts(company.as_ref(), *id).map_or(0, |facts| facts.domain);
             put_employer(
-                &mut bytes,
+                &mut fields,
+                &mut words,
                 &slugs,
                 domain,
                 acronym,
                 company.as_ref().map_or("", |company| &company.words),
             );
-            offsets.push(bytes.len() as u32);
         }
-        (column(&offsets), bytes)
+        (fields, words)
     }
 
     fn title_section(&self) -> (Vec<u8>, Vec<u8>) {

@@ -26,8 +26,8 @@ const SECTIONS: usize = 8;
 pub(crate) enum Section {
     RowOffsets = 0,
     Rows,
-    EmployerOffsets,
     Employers,
+    EmployerWords,
     TitleOffsets,
     Titles,
     Buckets,
@@ -161,8 +161,8 @@ impl<'a> Shard<'a> {
         const NAMES: [&str; SECTIONS] = [
             "row offsets",
             "rows",
-            "employer offsets",
             "employers",
+            "employer words",
             "title offsets",
             "titles",
             "block buckets",

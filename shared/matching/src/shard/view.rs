@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::{Section, Shard};
-use crate::codec::{Put, Take};
+use crate::codec::{Put, Take, u32_at};
 use crate::form::{CompanyForm, PersonForm, Street};
 use crate::normalize::NameKind;
 use crate::text::{bigram_signature, hash32};
@@ -106,8 +106,10 @@ impl<'a> Shard<'a> {
     }
 
     /// An employer by its place in the dictionary.
-    pub(crate) fn employer(&self, index: u32) -> EmployerView<'a> {
-        EmployerView::take(self.slice(Section::EmployerOffsets, Section::Employers, index as usize))
+    pub(crate) fn employer(&self, index: u32) -> Option<EmployerView<'a>> {
+        let at = (index as usize).checked_mul(EMPLOYER)?;
+        let fields = self.section(Section::Employers).get(at..)?.first_chunk()?;
+        Some(EmployerView { fields, words: self.section(Section::EmployerWords) })
     }
 
     /// The word hashes of a title by its place in the dictionary.
@@ -167,51 +169,66 @@ impl<'a> NamesView<'a> {
     }
 }
 
-/// An employer of the shard's dictionary.
-#[derive(Clone, Debug, Default)]
+/// Bytes of an employer in the dictionary: four slugs, domain, acronym, signature, and where its words are.
+const EMPLOYER: usize = 40;
+
+/// An employer of the shard's dictionary, read field by field where it lies.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct EmployerView<'a> {
-    /// Slugs it goes by: its name's, its directory name's, its domain's stem.
-    pub(crate) slugs: SmallVec<[u32; 4]>,
-    pub(crate) domain: u32,
-    pub(crate) acronym: u32,
-    pub(crate) signature: u64,
-    bytes: &'a [u8],
+    fields: &'a [u8; EMPLOYER],
+    words: &'a [u8],
 }
 
 impl<'a> EmployerView<'a> {
-    fn take(bytes: &'a [u8]) -> Self {
-        let mut take = Take(bytes);
-        let slugs = (0..take.count().min(6)).map(|_| take.u32()).collect();
-        Self {
-            slugs,
-            domain: take.u32(),
-            acronym: take.u32(),
-            signature: take.u64(),
-            bytes: take.bytes(),
-        }
+    fn field(&self, index: usize) -> u32 {
+        u32_at(self.fields, index).unwrap_or_default()
+    }
+
+    /// The slug of its name, 0 for none.
+    pub(crate) fn slug(&self) -> u32 {
+        self.field(0)
+    }
+
+    /// Whether it goes by a slug: its name's, its directory name's, its domain's stem.
+    pub(crate) fn has_slug(&self, slug: u32) -> bool {
+        slug != 0 && (0..4).any(|at| self.field(at) == slug)
+    }
+
+    pub(crate) fn domain(&self) -> u32 {
+        self.field(4)
+    }
+
+    pub(crate) fn acronym(&self) -> u32 {
+        self.field(5)
+    }
+
+    pub(crate) fn signature(&self) -> u64 {
+        u64::from(self.field(6)) | u64::from(self.field(7)) << 32
     }
 
     /// The name's words.
-    pub(crate) fn words(&self) -> &'a str {
-        std::str::from_utf8(self.bytes).unwrap_or_default()
+    pub(crate) fn words(&self) -> &'a [u8] {
+        let (start, length) = (self.field(8) as usize, self.field(9) as usize);
+        self.words.get(start..start.saturating_add(length)).unwrap_or_default()
     }
 }
 
+/// Writes an employer's fields and appends its words.
 pub(crate) fn put_employer(
-    out: &mut Vec<u8>,
+    fields: &mut Vec<u8>,
+    all_words: &mut Vec<u8>,
     slugs: &[u32],
     domain: u32,
     acronym: u32,
     words: &str,
 ) {
-    out.put_varint(slugs.len() as u64);
-    for slug in slugs {
-        out.put_u32(*slug);
-    }
-    out.put_u32(domain);
-    out.put_u32(acronym);
-    out.put_u64(bigram_signature(words.as_bytes()));
-    out.put_bytes(words.as_bytes());
+    (0..4).for_each(|at| fields.put_u32(slugs.get(at).copied().unwrap_or_default()));
+    fields.put_u32(domain);
+    fields.put_u32(acronym);
+    fields.put_u64(bigram_signature(words.as_bytes()));
+    fields.put_u32(all_words.len() as u32);
+    fields.put_u32(words.len() as u32);
+    all_words.extend_from_slice(words.as_bytes());
 }
 
 /// A directory company.

@@ -27,7 +27,7 @@ pub struct StatisticsBuilder {
 /// Cells of the block-size sketch for a version of about so many entities: a power of two, with several cells to a key. Two keys may share a cell; a stopped
 /// cell stops both, alike on both sides.
 fn cells_for(entities: u64) -> usize {
-    let cells = entities.saturating_mul(16).clamp(1 << 12, 1 << 30);
+    let cells = entities.saturating_mul(8).clamp(1 << 12, 1 << 30);
     usize::try_from(cells).unwrap_or(1 << 30).next_power_of_two()
 }
 
@@ -39,7 +39,7 @@ impl Default for StatisticsBuilder {
 }
 
 impl StatisticsBuilder {
-    /// A builder for a version of about so many entities: it takes 16 bytes for each. The guess changes speed and recall a little, never correctness;
+    /// A builder for a version of about so many entities: it takes 8 bytes for each. The guess changes speed and recall a little, never correctness;
     /// builders that are merged may be sized differently.
     #[must_use]
     pub fn sized_for(entities: u64) -> Self {

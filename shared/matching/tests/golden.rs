@@ -1,0 +1,153 @@
+//! Five hundred labelled records: floors for precision and recall, and the confusion table pinned, so that a change of behaviour shows itself.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::cast_precision_loss, reason = "a few hundred records")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use matching::read::DirectoryReader;
+use matching::{
+    Bid, Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, EntityKind, MatchDecision,
+    MatchModel, Person, PersonForm, Probe, Scorer, Shard, ShardBuilder, StatisticsBuilder, assign,
+    posterior,
+};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Labelled {
+    id: String,
+    object: String,
+    case: String,
+    entity: Option<String>,
+    record: serde_json::Value,
+}
+
+impl Labelled {
+    fn probe(&self) -> Probe {
+        if self.object == "Account" {
+            Probe::account(
+                &self.id,
+                &serde_json::from_value::<CrmAccount>(self.record.clone()).unwrap(),
+            )
+        } else {
+            Probe::person(
+                &self.id,
+                &serde_json::from_value::<CrmPerson>(self.record.clone()).unwrap(),
+            )
+        }
+    }
+}
+
+fn entities<T: matching::read::Identified + for<'de> Deserialize<'de>>(text: &str) -> Vec<T> {
+    let rows = DirectoryReader::<_, T>::new(text.as_bytes());
+    rows.map(|row| match row.unwrap() {
+        DirectoryLine::Upsert(entity) => entity,
+        DirectoryLine::Delete { .. } | DirectoryLine::Merge { .. } => {
+            panic!("the golden set has entities only")
+        }
+    })
+    .collect()
+}
+
+/// Record, entity, probability of every match of one object type.
+fn matches(
+    records: &[&Labelled],
+    engine: &Scorer<'_>,
+    shard: &Shard<'_>,
+) -> BTreeMap<String, (String, f64)> {
+    let model = MatchModel::shipped();
+    let bids = records.iter().flat_map(|record| {
+        let probe = record.probe();
+        let scored = posterior(model, probe.kind(), &engine.candidates(shard, &probe, 8));
+        scored.into_iter().map(|scored| Bid {
+            record: record.id.clone(),
+            entity: scored.candidate.entity_id,
+            probability: scored.probability,
+        })
+    });
+    let outcome = assign(bids.collect::<Vec<_>>(), &BTreeMap::new(), model.thresholds.review_at);
+    outcome
+        .matched
+        .into_iter()
+        .map(|(record, assigned)| (record, (assigned.entity, assigned.probability)))
+        .collect()
+}
+
+/// Records, right and wrong matches of each case, and precision and recall by entity.
+fn judge<'a>(
+    records: &[&'a Labelled],
+    found: &BTreeMap<String, (String, f64)>,
+) -> (BTreeMap<&'a str, [u32; 3]>, f64, f64) {
+    let mut cases: BTreeMap<&str, [u32; 3]> = BTreeMap::new();
+    let (mut right, mut wrong) = (BTreeSet::new(), 0);
+    for record in records {
+        let case = cases.entry(&record.case).or_default();
+        case[0] += 1;
+        let decided = found.get(&record.id).filter(|(_, probability)| {
+            MatchModel::shipped().thresholds.decide(*probability) == MatchDecision::Match
+        });
+        match decided {
+            Some((entity, _)) if Some(entity) == record.entity.as_ref() => {
+                right.insert(entity.clone());
+                case[1] += 1;
+            }
+            Some(_) => {
+                wrong += 1;
+                case[2] += 1;
+            }
+            None => {}
+        }
+    }
+    let linkable: BTreeSet<&String> =
+        records.iter().filter_map(|record| record.entity.as_ref()).collect();
+    (
+        cases,
+        right.len() as f64 / (right.len() + wrong) as f64,
+        right.len() as f64 / linkable.len() as f64,
+    )
+}
+
+#[test]
+fn five_hundred_labelled_records_are_matched_as_well_as_ever() {
+    let people: Vec<Person> = entities(include_str!("fixtures/golden/people.jsonl"));
+    let companies: Vec<Company> = entities(include_str!("fixtures/golden/companies.jsonl"));
+    let mut counts = StatisticsBuilder::sized_for(2000);
+    let (mut person_shard, mut company_shard) =
+        (ShardBuilder::new(EntityKind::Person, 0, 1), ShardBuilder::new(EntityKind::Company, 0, 1));
+    for form in companies.iter().map(CompanyForm::from) {
+        counts.add_company(&form);
+        company_shard.add_company(&form);
+    }
+    for form in people.iter().map(PersonForm::from) {
+        counts.add_person(&form);
+        person_shard.add_person(&form);
+    }
+    let statistics = counts.finish();
+    let (person_shard, company_shard) =
+        (person_shard.finish(&statistics), company_shard.finish(&statistics));
+    let engine = Scorer::new(MatchModel::shipped(), &statistics);
+    let records: Vec<Labelled> = include_str!("fixtures/golden/records.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let mut table = String::new();
+    for (object, bytes, precision_floor, recall_floor) in [
+        ("Lead", &person_shard, 0.96, 0.94),
+        ("Contact", &person_shard, 0.96, 0.94),
+        ("Account", &company_shard, 0.98, 0.96),
+    ] {
+        let of_object: Vec<&Labelled> =
+            records.iter().filter(|record| record.object == object).collect();
+        let found = matches(&of_object, &engine, &Shard::open(bytes).unwrap());
+        let (cases, precision, recall) = judge(&of_object, &found);
+        assert!(
+            precision >= precision_floor && recall >= recall_floor,
+            "{object}: precision {precision:.3}, recall {recall:.3}"
+        );
+        for (case, [records, right, wrong]) in cases {
+            writeln!(table, "{object} {case}: {records} records, {right} right, {wrong} wrong")
+                .unwrap();
+        }
+    }
+    insta::assert_snapshot!(table);
+}
