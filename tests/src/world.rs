@@ -336,7 +336,8 @@ impl World {
         for _ in 0..6 {
             self.memory.clock.advance(SignedDuration::from_secs(121));
             self.fuse.restart();
-            if self.functions.outbox.tick().await.expect("a tick") > 0 {
+            // A tick that is killed comes again a minute later.
+            if self.functions.outbox.tick().await.map_or(true, |sent| sent > 0) {
                 return true;
             }
         }

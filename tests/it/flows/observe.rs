@@ -111,7 +111,7 @@ pub(super) async fn see(world: &World) -> Seen {
 fn written(world: &World) -> BTreeMap<String, usize> {
     let mut markers = BTreeMap::new();
     for object in ["Task", "Note"] {
-        let rows = world.control().records(&world.org, object, 100_000, 0).unwrap();
+        let rows = world.control().records(&world.org, object, 0, 100_000).unwrap();
         for row in rows {
             let text = row["Description"].as_str().or(row["Body"].as_str()).unwrap_or_default();
             if let Some(at) = text.rfind("[ref ") {
