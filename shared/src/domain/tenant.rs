@@ -69,13 +69,12 @@ pub fn folded_email(email: &str) -> String {
 /// is on (product decisions 5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the admin's switches")]
 pub struct Settings {
     /// Save accounts and contacts of open opportunities for their owners.
     pub auto_save: bool,
     /// Only opportunities at or after this stage count; none means every open one ("Not Sure").
     pub stage: Option<String>,
-    /// Log messages and InMails (one switch, as in the original).
+    /// Log messages and `InMails` (one switch, as in the original).
     pub log_messages: bool,
     /// Log notes.
     pub log_notes: bool,

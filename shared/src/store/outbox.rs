@@ -17,7 +17,7 @@ use crate::ports::{Change, Condition, Key, Outcome, PortError, Ports, QueueMessa
 const GRACE: SignedDuration = SignedDuration::from_secs(120);
 
 /// The longest delay that a queue can hold a message for; later work waits as a due item alone.
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
+const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
 /// How many due items one tick takes from each partition.
 const TICK_LIMIT: usize = 500;
@@ -84,10 +84,11 @@ impl Outbox {
             Ok([single]) => self.ports.table.write(single).await?,
             Err(many) => self.ports.table.transact(many).await?,
         };
-        if outcome.is_done() && !messages.is_empty() {
-            if let Err(error) = self.ports.queues.send(messages).await {
-                tracing::warn!(error = %error, "sending failed, the tick will send");
-            }
+        if outcome.is_done()
+            && !messages.is_empty()
+            && let Err(error) = self.ports.queues.send(messages).await
+        {
+            tracing::warn!(error = %error, "sending failed, the tick will send");
         }
         Ok(outcome)
     }

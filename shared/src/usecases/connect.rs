@@ -1,5 +1,8 @@
 //! Connecting an org, and authorizing a seat: the two ends of the OAuth web server flow.
 
+mod error;
+mod org;
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
 
+pub use self::error::ConnectError;
+use self::org::Org;
 use super::custody::{ConnectionSecret, Custody};
-use super::grants::{self, GrantError, Grants};
+use super::grants::{self, Grants};
 use super::salesforce_app::SalesforceApp;
 use crate::domain::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
@@ -19,67 +24,12 @@ use crate::domain::{
     Tenant, TenantEnvironment, next_slot,
 };
 use crate::ports::{Condition, Ports, VersionId, Write};
-use crate::salesforce::{
-    AuthorizationRequest, HostPolicy, LoginHost, OAuthError, Pkce, QueryScope, SalesforceError,
-    Scope, Select, Session, TokenResponse,
-};
+use crate::salesforce::{AuthorizationRequest, HostPolicy, LoginHost, Pkce, Scope, TokenResponse};
 use crate::store::{self, Next, Outbox, keys};
 use crate::work::WorkError;
 
 /// How many buckets a new generation's items are dealt to.
 const BUCKETS: u32 = 16;
-
-/// Why an authorization did not begin or did not end in a connection. The texts are for the person
-/// in front of the browser.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The contract does not include CRM sync.
-    #[error("the contract does not include CRM sync")]
-    NotEntitled,
-    /// There is no such tenant, seat or connection.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
-    /// The login host is not one of Salesforce's.
-    #[error("the login host must be empty or a My Domain such as acme.my.salesforce.com")]
-    LoginHost,
-    /// The state is unknown, used, or expired.
-    #[error(
-        "this authorization was not begun here, was used before, or took over ten minutes; start again"
-    )]
-    State,
-    /// The person declined, or Salesforce refused before a login.
-    #[error("Salesforce did not authorize: {0}")]
-    Declined(String),
-    /// The code could not be exchanged.
-    #[error("Salesforce did not accept the authorization")]
-    OAuth(#[source] OAuthError),
-    /// The org cannot be used with what was authorized.
-    #[error("{0}")]
-    Org(&'static str),
-    /// The org belongs to the other environment.
-    #[error("this is a {found} org, but the {asked} connection was being made")]
-    Environment {
-        /// What was asked for.
-        asked: Environment,
-        /// What the org is.
-        found: Environment,
-    },
-    /// Another org is connected.
-    #[error("another org is connected; disconnect it first")]
-    OtherOrg,
-    /// A call to Salesforce failed.
-    #[error("Salesforce could not be asked about the org")]
-    Salesforce(#[source] SalesforceError),
-    /// A port failed.
-    #[error(transparent)]
-    Work(#[from] WorkError),
-}
-
-impl From<crate::ports::PortError> for ConnectError {
-    fn from(error: crate::ports::PortError) -> Self {
-        Self::Work(error.into())
-    }
-}
 
 /// What an authorization ended in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,13 +59,6 @@ pub struct Connect {
 #[derive(Serialize, Deserialize)]
 struct Claimed {
     last: u64,
-}
-
-/// What the org says about itself.
-struct Org {
-    name: String,
-    edition: String,
-    is_sandbox: bool,
 }
 
 impl Connect {
@@ -435,30 +378,6 @@ impl Connect {
         Ok(())
     }
 
-    /// Asks the org who it is, which also proves that the user may use the API.
-    async fn ask_org(&self, token: &TokenResponse) -> Result<Org, ConnectError> {
-        let session = Session {
-            instance: token.instance_url.clone(),
-            access_token: token.access_token.clone(),
-        };
-        let soql = Select::from("Organization")
-            .fields(["Id", "Name", "OrganizationType", "IsSandbox"])
-            .build()
-            .map_err(|error| WorkError::reject("ask about the org", error))?;
-        let reply = self.app.client().query(&session, QueryScope::Live, &soql).await;
-        let page = reply.map_err(refusal)?.value;
-        let row = page.records.into_iter().next().ok_or(ConnectError::Org(
-            "the org's own record cannot be read; the user needs the permission API Enabled",
-        ))?;
-        use crate::salesforce::FieldValues;
-        let text = |field: &str| row.text(field).map(std::borrow::Cow::into_owned);
-        Ok(Org {
-            name: text("Name").unwrap_or_default(),
-            edition: text("OrganizationType").unwrap_or_default(),
-            is_sandbox: row.flag("IsSandbox").unwrap_or(false),
-        })
-    }
-
     async fn live(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
         let connection = self.custody.connection(at).await?;
         Ok(connection.filter(|c| c.state != ConnectionState::Disconnected))
@@ -488,21 +407,6 @@ pub(super) fn scheduled_import(connection: &Connection, now: jiff::Timestamp) ->
     Next::after(Duration::from_secs(u64::try_from(wait).unwrap_or(0)), message)
 }
 
-/// Why an org does not answer its first question, in words for its admin.
-fn refusal(error: SalesforceError) -> ConnectError {
-    match error.code() {
-        Some("API_DISABLED_FOR_ORG" | "FUNCTIONALITY_NOT_ENABLED") => ConnectError::Org(
-            "this Salesforce edition has no API access; Enterprise, Performance, Unlimited and \
-             Developer editions have it, Professional Edition as an add-on",
-        ),
-        Some("API_CURRENTLY_DISABLED") => ConnectError::Org(
-            "the user who logged in lacks the permission API Enabled; an admin grants it in the \
-             user's profile or by a permission set",
-        ),
-        _ => ConnectError::Salesforce(error),
-    }
-}
-
 fn login_host(
     environment: Environment,
     my_domain: Option<&str>,
@@ -524,17 +428,4 @@ fn parse_host(text: &str) -> Result<LoginHost, ConnectError> {
 /// Only the state's hash is stored: who reads the table cannot finish an authorization.
 fn state_hash(state: &str) -> String {
     blake3::hash(state.as_bytes()).to_hex().to_string()
-}
-
-impl From<GrantError> for ConnectError {
-    fn from(error: GrantError) -> Self {
-        match error {
-            GrantError::Work(error) => Self::Work(error),
-            GrantError::Call(error) => Self::Salesforce(error),
-            GrantError::Renewal(error) => Self::OAuth(error),
-            GrantError::Missing | GrantError::Dead | GrantError::Busy => {
-                Self::NotFound("connection")
-            }
-        }
-    }
 }

@@ -122,10 +122,10 @@ impl Custody {
     /// The generation's data key; none when it is destroyed.
     pub(super) async fn sealer(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
         let now = self.ports.clock.now();
-        if let Some((sealer, until)) = self.cache().get(&scope) {
-            if *until > now {
-                return Ok(Some(sealer.clone()));
-            }
+        if let Some((sealer, until)) = self.cache().get(&scope)
+            && *until > now
+        {
+            return Ok(Some(sealer.clone()));
         }
         let Some((_, secret)) = self.secret(scope).await? else { return Ok(None) };
         let key = self.ports.data_keys.unwrap(&secret.wrapped()?, &scope.to_string()).await?;

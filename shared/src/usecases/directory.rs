@@ -31,7 +31,7 @@ const SHARD_OF_PARTS: u64 = 96 << 20;
 const LARGEST_PART: u64 = 128 << 20;
 
 /// How long an upload address is good for.
-const UPLOAD_VALID: Duration = Duration::from_secs(3600);
+const UPLOAD_VALID: Duration = Duration::from_hours(1);
 
 /// How many connections one step of the fan-out reaches.
 const FAN_OUT: usize = 25;
@@ -365,7 +365,7 @@ impl Directory {
             let last = last_lines::<T>(&bytes)?;
             let mut reader = DirectoryReader::<_, T>::new(lines(&bytes));
             let mut line = 0_u64;
-            while let Some(read) = reader.next() {
+            for read in reader.by_ref() {
                 line += 1;
                 let entry = match read {
                     Ok(entry) => entry,
@@ -375,10 +375,11 @@ impl Directory {
                     }
                 };
                 let id = identity(entity_id(&entry));
-                if last.get(&id) == Some(&line) && met.insert(id) {
-                    if let DirectoryLine::Upsert(entity) = entry {
-                        take(entity);
-                    }
+                if last.get(&id) == Some(&line)
+                    && met.insert(id)
+                    && let DirectoryLine::Upsert(entity) = entry
+                {
+                    take(entity);
                 }
             }
             if let Some((line, error)) = reader.failure() {
@@ -398,7 +399,7 @@ where
     let mut last = std::collections::HashMap::new();
     let mut reader = DirectoryReader::<_, T>::new(lines(bytes));
     let mut line = 0_u64;
-    while let Some(read) = reader.next() {
+    for read in reader.by_ref() {
         line += 1;
         if let Ok(entry) = read {
             last.insert(identity(entity_id(&entry)), line);

@@ -71,9 +71,7 @@ impl GrantError {
         }
         match advice {
             Advice::Retry { after } => Ok(Done::Later(after.unwrap_or(Duration::from_secs(5)))),
-            Advice::StandBack { after } => {
-                Ok(Done::Later(after.unwrap_or(Duration::from_secs(300))))
-            }
+            Advice::StandBack { after } => Ok(Done::Later(after.unwrap_or(Duration::from_mins(5)))),
             Advice::Reauthorize | Advice::Reject => Err(WorkError::reject(action, self)),
         }
     }
@@ -182,7 +180,7 @@ impl Grants {
         }
         let grant = match grantee {
             Grantee::Admin => self.admin_grant(opened, &state).await?,
-            Grantee::Seat(_) => self.opened_grant(opened, &key, body.as_deref())?,
+            Grantee::Seat(_) => Self::opened_grant(opened, &key, body.as_deref())?,
         };
         Ok(Held { state, grant })
     }
@@ -202,7 +200,6 @@ impl Grants {
     }
 
     fn opened_grant(
-        &self,
         opened: &Opened,
         key: &Key,
         body: Option<&[u8]>,

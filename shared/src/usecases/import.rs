@@ -5,12 +5,14 @@
 //! of a message finds a later step and does nothing; a killed step is done again.
 
 mod hand_over;
+mod outcome;
 mod pages;
 
 use std::time::Duration;
 
 use serde_json::json;
 
+use self::outcome::{build, failure, is_missing, job_id, missing};
 use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
 use super::match_runs::MatchRuns;
@@ -20,10 +22,7 @@ use crate::domain::{
     ObjectPhase, Pipeline, RunState, SObject, Scope, Stage, VISIBILITY_OVERLAP, Watermark,
 };
 use crate::ports::{Condition, Ports, Write};
-use crate::salesforce::{
-    BulkOperation, Condition as Soql, FieldValues, JobId, QueryScope, SalesforceError, Select,
-    Soql as Query,
-};
+use crate::salesforce::{BulkOperation, Condition as Soql, FieldValues, QueryScope, Select};
 use crate::store::{self, Next, Outbox};
 use crate::work::{Done, WorkError};
 
@@ -415,48 +414,4 @@ impl Import {
         let stamp = before.map_or(stamp, |w| w.stamp.max(stamp));
         Ok(Some(store::put(key, &Watermark { stamp, live }, Condition::Always)?))
     }
-}
-
-fn missing(object: SObject) -> ObjectPhase {
-    if object.optional() {
-        ObjectPhase::Skipped {
-            reason: format!("the org has no {object}, or the user cannot see it"),
-        }
-    } else {
-        ObjectPhase::Failed {
-            code: "NOT_READABLE".to_owned(),
-            message: format!("the integration user cannot read {object}; grant read access to it"),
-        }
-    }
-}
-
-/// Whether a describe or a query says that the object is not there for this user.
-fn is_missing(error: &SalesforceError) -> bool {
-    matches!(error.code(), Some("NOT_FOUND" | "INVALID_TYPE"))
-}
-
-/// What ends an object's import for this run; none for what may pass, or is not Salesforce's.
-fn failure(error: &GrantError) -> Option<ObjectPhase> {
-    use crate::salesforce::Disposition;
-    let (code, message) = match error {
-        GrantError::Dead | GrantError::Missing => {
-            ("GRANT_DEAD".to_owned(), "the connection must be authorized again".to_owned())
-        }
-        GrantError::Call(error) => match error.disposition() {
-            Disposition::Retry { .. } | Disposition::StandBack { .. } => return None,
-            Disposition::Reauthorize | Disposition::Reject => {
-                (error.code().unwrap_or("REFUSED").to_owned(), error.to_string())
-            }
-        },
-        _ => return None,
-    };
-    Some(ObjectPhase::Failed { code, message })
-}
-
-fn build(select: &Select) -> Result<Query, WorkError> {
-    select.build().map_err(|error| WorkError::reject("build a query", error))
-}
-
-fn job_id(text: &str) -> Result<JobId, WorkError> {
-    text.parse().map(JobId).map_err(|error| WorkError::reject("read a job's id", error))
 }

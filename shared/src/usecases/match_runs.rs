@@ -291,18 +291,18 @@ impl MatchRuns {
                 }
             }
         }
-        let folded: Vec<ProbeEntry> = latest.into_values().collect();
+        let entries: Vec<ProbeEntry> = latest.into_values().collect();
         // Each run folds into a file of its own: two of them at once lose nothing to each other.
         let base = format!("{folder}0-{run}");
         let others: Vec<String> =
             files.into_iter().map(|f| f.key).filter(|key| *key != base).collect();
         if !others.is_empty() {
-            let plain = serde_json::to_vec(&folded)
+            let plain = serde_json::to_vec(&entries)
                 .map_err(|error| WorkError::reject("write probes", error))?;
             opened.put_object(&self.ports, &base, &plain).await?;
             self.ports.objects.delete(&others).await?;
         }
-        Ok(folded)
+        Ok(entries)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::work::{Done, WorkError};
 const CHUNK: usize = 500;
 
 /// The wait before revoking is tried again.
-const REVOKE_AGAIN: Duration = Duration::from_secs(60);
+const REVOKE_AGAIN: Duration = Duration::from_mins(1);
 
 /// Why there is nothing to disconnect.
 #[derive(Debug, thiserror::Error)]

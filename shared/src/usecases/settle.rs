@@ -8,14 +8,16 @@
 //! are written before records, and a record's list of candidates last, because the old list is
 //! what leads a repeated settlement to the entities that lost a bidder.
 
+mod lease;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use matching::{AssignedBy, Bid, MatchModel, Ruling, Scored, assign, posterior};
 use serde_json::json;
 use std::sync::Arc;
 
+use self::lease::lease_check;
 use super::custody::{Custody, Opened};
 use super::match_runs::{MatchRuns, scored_object, unmoved};
 use crate::domain::{
@@ -23,12 +25,9 @@ use crate::domain::{
     LeaseToken, MatchRun, MatchRunId, MatchSource, MatchTrigger, Message, RankedCandidate,
     RecordDecision, SObject, Scope, ScoredEntry, entity_kind_of,
 };
-use crate::ports::{Condition, Key, Ports, Write};
+use crate::ports::{Condition, Key, Ports};
 use crate::store::{self, Next, Outbox};
 use crate::work::{Done, WorkError};
-
-/// How long a settlement may take: the function's timeout is shorter.
-const LEASE: SignedDuration = SignedDuration::from_secs(120);
 
 /// When a settlement that finds another one at work comes again.
 const BUSY: Duration = Duration::from_secs(1);
@@ -109,13 +108,13 @@ impl Settle {
     ) -> Result<Neighbourhood, WorkError> {
         let scored = self.merged(opened, run, batch).await?;
         let ids: BTreeSet<String> = scored.keys().cloned().collect();
-        let stored = self.load_lists(opened, batch.object, &ids).await?;
+        let before = self.load_lists(opened, batch.object, &ids).await?;
         let mut lists = BTreeMap::new();
         for (id, entry) in scored {
-            let old = stored.get(&id).cloned();
+            let old = before.get(&id).cloned();
             let mut list = old.unwrap_or_else(|| CandidateList::empty(batch.object, id.clone()));
             if !is_outdated(&list, entry.stamp, run.directory) {
-                list.candidates = self.rank(batch.object, entry.candidates);
+                list.candidates = self.rank(batch.object, &entry.candidates);
                 list.stamp = entry.stamp;
                 list.run = Some(run.id);
                 list.directory = Some(run.directory);
@@ -125,7 +124,7 @@ impl Settle {
         Ok(Neighbourhood {
             object: batch.object,
             lists,
-            stored_lists: stored,
+            stored_lists: before,
             entities: BTreeMap::new(),
             stored_entities: BTreeMap::new(),
         })
@@ -165,9 +164,9 @@ impl Settle {
         Ok(merged)
     }
 
-    fn rank(&self, object: SObject, candidates: Vec<matching::Candidate>) -> Vec<RankedCandidate> {
+    fn rank(&self, object: SObject, candidates: &[matching::Candidate]) -> Vec<RankedCandidate> {
         let Some(kind) = entity_kind_of(object) else { return Vec::new() };
-        posterior(&self.model, kind, &candidates)
+        posterior(&self.model, kind, candidates)
             .into_iter()
             .take(KEPT_CANDIDATES)
             .map(|Scored { candidate, probability }| RankedCandidate {
@@ -351,7 +350,7 @@ impl Settle {
             MatchRuns::complete_if_settled(&mut run, self.ports.clock.now());
             let next = self.superseded(opened, &run).await?;
             let writes = vec![
-                self.lease_check(opened, lease),
+                lease_check(opened, lease),
                 store::put(
                     opened.keys.batch(id, batch.number),
                     &batch,
@@ -383,47 +382,6 @@ impl Settle {
             })
             .into_iter()
             .collect())
-    }
-
-    async fn commit(
-        &self,
-        opened: &Opened,
-        lease: LeaseToken,
-        mut writes: Vec<Write>,
-        next: Vec<Next>,
-    ) -> Result<(), WorkError> {
-        writes.push(self.lease_check(opened, lease));
-        if self.outbox.commit(writes, next).await?.is_done() {
-            Ok(())
-        } else {
-            Err(WorkError::retry("settle a batch", "the lease was lost"))
-        }
-    }
-
-    fn lease_check(&self, opened: &Opened, lease: LeaseToken) -> Write {
-        Write::Check {
-            key: opened.keys.settle_lease(),
-            when: Condition::Eq("lease", json!(lease.to_string())),
-        }
-    }
-
-    async fn acquire(&self, opened: &Opened) -> Result<Option<LeaseToken>, WorkError> {
-        let now = self.ports.clock.now();
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        let lease = LeaseToken::new(millis, self.ports.entropy.bits());
-        let until = (now + LEASE).as_second();
-        let free =
-            Condition::Any(vec![Condition::Absent, Condition::Lt("until", json!(now.as_second()))]);
-        let doc = json!({ "lease": lease, "until": until });
-        let write = store::put(opened.keys.settle_lease(), &doc, free)?;
-        Ok(self.ports.table.write(write).await?.is_done().then_some(lease))
-    }
-
-    async fn release(&self, opened: &Opened, lease: LeaseToken) -> Result<(), WorkError> {
-        let when = Condition::Eq("lease", json!(lease.to_string()));
-        let key = opened.keys.settle_lease();
-        let _ = self.ports.table.write(Write::Delete { key, when }).await?;
-        Ok(())
     }
 
     async fn load_lists(

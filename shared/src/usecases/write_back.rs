@@ -148,11 +148,11 @@ impl WriteBack {
             })
             .await?;
         let mut target = target.clone();
-        if reply.value.flag("IsConverted") == Some(true) {
-            if let Some(contact) = reply.value.text("ConvertedContactId") {
-                target.object = SObject::Contact;
-                target.record = contact.into_owned();
-            }
+        if reply.value.flag("IsConverted") == Some(true)
+            && let Some(contact) = reply.value.text("ConvertedContactId")
+        {
+            target.object = SObject::Contact;
+            target.record = contact.into_owned();
         }
         let server_time = reply
             .observed
@@ -207,10 +207,10 @@ impl WriteBack {
             return self.claim_again(taken).await;
         };
         let left = (at + SignedDuration::from_secs(wait)).duration_since(self.ports.clock.now());
-        if let Ok(left) = Duration::try_from(left) {
-            if !left.is_zero() {
-                return Ok(Done::Later(left));
-            }
+        if let Ok(left) = Duration::try_from(left)
+            && !left.is_zero()
+        {
+            return Ok(Done::Later(left));
         }
         let grantee = Grantee::Seat(taken.activity.seat);
         match self.find(opened, grantee, &taken, server_time).await {
@@ -223,7 +223,7 @@ impl WriteBack {
             Err(error @ (GrantError::Dead | GrantError::Missing)) => {
                 // It stays claimed: after a new login it is looked up before anything is made.
                 tracing::warn!(error = %error, "a claimed activity waits for a login");
-                Ok(Done::Later(Duration::from_secs(900)))
+                Ok(Done::Later(Duration::from_mins(15)))
             }
             Err(error) => error.into_done("look an activity up"),
         }
@@ -323,7 +323,7 @@ impl WriteBack {
             }
             Disposition::StandBack { after } => {
                 let _ = self.requeue(taken).await?;
-                Ok(Done::Later(after.unwrap_or(Duration::from_secs(300))))
+                Ok(Done::Later(after.unwrap_or(Duration::from_mins(5))))
             }
             Disposition::Reauthorize => self.hold(opened, taken).await,
             Disposition::Reject => {

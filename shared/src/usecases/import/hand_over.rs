@@ -205,10 +205,9 @@ impl Import {
         let own = Condition::Any(vec![Condition::Eq("run", json!(run.id)), Condition::Absent]);
         if let Some(active) =
             store::get::<crate::domain::ActiveRun>(&*self.ports.table, &key).await?
+            && active.run == run.id
         {
-            if active.run == run.id {
-                writes.push(Write::Delete { key, when: own });
-            }
+            writes.push(Write::Delete { key, when: own });
         }
         Ok(())
     }
