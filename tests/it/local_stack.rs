@@ -11,7 +11,7 @@ pub(crate) fn options(name: &str) -> StackOptions {
     options.state = root.join(".local").join(format!("test-{name}"));
     let test = std::env::current_exe().unwrap();
     // The test is target/debug/deps/it-…
-    options.binaries = test.ancestors().nth(2).unwrap().to_owned();
+    test.ancestors().nth(2).unwrap().clone_into(&mut options.binaries);
     options
 }
 

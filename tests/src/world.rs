@@ -33,7 +33,7 @@ use url::Url;
 const MOST_ROUNDS: usize = 20_000;
 
 /// What the purge of a world waits for.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// Shard files straight from the object store.
 struct Files(Ports);

@@ -78,7 +78,7 @@ impl Caller {
 /// The issuer's keys, fetched when a token names one that is not known.
 #[derive(Clone)]
 pub(crate) struct Issuer {
-    issuer: String,
+    name: String,
     audience: String,
     jwks_url: reqwest::Url,
     http: reqwest::Client,
@@ -88,13 +88,13 @@ pub(crate) struct Issuer {
 impl Issuer {
     /// An issuer whose keys are at `jwks_url`.
     pub(crate) fn new(
-        issuer: String,
+        name: String,
         audience: String,
         jwks_url: reqwest::Url,
         http: reqwest::Client,
     ) -> Self {
         let keys = Arc::new(RwLock::new(JwkSet { keys: Vec::new() }));
-        Self { issuer, audience, jwks_url, http, keys }
+        Self { name, audience, jwks_url, http, keys }
     }
 
     /// Verifies a token; every way of being wrong gives the same answer.
@@ -107,7 +107,7 @@ impl Issuer {
         let kid = header.kid.ok_or_else(Problem::unauthorized)?;
         let key = self.key(&kid).await?;
         let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[&self.issuer]);
+        validation.set_issuer(&[&self.name]);
         validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         validation.validate_nbf = true;

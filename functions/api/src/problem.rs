@@ -123,7 +123,6 @@ impl From<ConnectError> for Problem {
                 Self::new(StatusCode::FORBIDDEN, "not_entitled", "Not part of the contract")
                     .because(error.to_string())
             }
-            ConnectError::LoginHost => Self::invalid(error.to_string()),
             ConnectError::OtherOrg | ConnectError::Environment { .. } => {
                 Self::conflict("other_org", error.to_string())
             }

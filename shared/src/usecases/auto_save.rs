@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::stream::{self, TryStreamExt};
+
 use super::custody::{Custody, Opened};
 use crate::domain::{
     CandidateList, Message, Pipeline, Record, SObject, Saved, SavedList, Scope, Seat, SeatId,
@@ -18,6 +20,9 @@ use crate::work::{Done, WorkError};
 
 /// How many accounts one message names.
 const ACCOUNTS_PER_MESSAGE: usize = 20;
+
+/// How many accounts are looked at at once.
+const CONCURRENT_ACCOUNTS: usize = 8;
 
 /// The auto-save rules at work.
 #[derive(Clone)]
@@ -50,9 +55,12 @@ impl AutoSave {
         match message {
             Message::AutoSave { scope, accounts } => {
                 let Some(context) = self.context(scope).await? else { return Ok(Done::Finished) };
-                for account in accounts {
-                    self.evaluate(&context, &account).await?;
-                }
+                stream::iter(accounts.into_iter().map(Ok))
+                    .try_for_each_concurrent(CONCURRENT_ACCOUNTS, |account| {
+                        let context = &context;
+                        async move { self.evaluate(context, &account).await }
+                    })
+                    .await?;
             }
             Message::AutoSaveRecords { scope, object, records } => {
                 let Some(opened) = self.custody.open(scope).await? else {
