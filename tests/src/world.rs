@@ -333,7 +333,7 @@ impl World {
             self.memory.clock.advance(by.max(SignedDuration::ZERO));
             return true;
         }
-        for _ in 0..6 {
+        for _ in 0..12 {
             self.memory.clock.advance(SignedDuration::from_secs(121));
             self.fuse.restart();
             // A tick that is killed comes again a minute later.

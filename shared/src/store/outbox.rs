@@ -11,10 +11,13 @@ use super::{documents, keys};
 use crate::domain::{Envelope, Message};
 use crate::ports::{Change, Condition, Key, Outcome, PortError, Ports, QueueMessage, Range, Write};
 
-/// How long after its time a due item is left to the fast path before the tick sends it again.
-/// Longer than any function's timeout would be safest and slowest; a second delivery is harmless,
-/// so this only bounds wasted work.
-const GRACE: SignedDuration = SignedDuration::from_secs(120);
+/// How long after its time a due item is left to the fast path before the tick sends it again. A
+/// message that only waits its turn in a backlog is not lost: sending it again helps nobody, so the
+/// pause doubles each time.
+const GRACE: SignedDuration = SignedDuration::from_secs(300);
+
+/// The doubling stops here: about 21 hours.
+const MOST_DOUBLINGS: u32 = 8;
 
 /// The longest delay that a queue can hold a message for; later work waits as a due item alone.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
@@ -51,6 +54,17 @@ struct Due {
     message: Message,
     /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
     sent_at: i64,
+    /// How often the tick sent it.
+    #[serde(default)]
+    sends: u32,
+}
+
+impl Due {
+    /// Whether the tick leaves it alone at `now`.
+    fn rests(&self, now: Timestamp) -> bool {
+        let pause = GRACE.as_secs() << self.sends.min(MOST_DOUBLINGS);
+        self.sent_at + pause > now.as_second()
+    }
 }
 
 /// Commits states together with the steps that follow from them.
@@ -106,7 +120,7 @@ impl Outbox {
         let identity = format!("{:032x}", self.ports.entropy.bits());
         let key = keys::due(&owner, at, &path, &identity);
         let sk = key.sk().to_owned();
-        let due = Due { message, sent_at: 0 };
+        let due = Due { message, sent_at: 0, sends: 0 };
         let write = documents::put(key, &due, Condition::Always)?;
         let message =
             held_by_queue.then(|| queue_message(due.message, Some(sk), 0, delay)).transpose()?;
@@ -120,7 +134,7 @@ impl Outbox {
             let key = keys::due_by_sort_key(&envelope.message.group(), sk.clone());
             let waits = i64::try_from(delay.as_secs()).unwrap_or(i64::MAX);
             let until = self.ports.clock.now().as_second().saturating_add(waits);
-            self.note_sent(key, until).await?;
+            self.note_sent(key, until, 0).await?;
         }
         let message =
             queue_message(envelope.message, envelope.due, envelope.hops.saturating_add(1), delay)?;
@@ -152,22 +166,22 @@ impl Outbox {
         for item in page.items {
             let key = item.key.clone();
             let due: Due = documents::typed(item)?;
-            if due.sent_at + GRACE.as_secs() > now.as_second() {
+            if due.rests(now) {
                 continue;
             }
             let message = queue_message(due.message, Some(key.sk().to_owned()), 0, Duration::ZERO)?;
             self.ports.queues.send(vec![message]).await?;
-            self.note_sent(key, now.as_second()).await?;
+            self.note_sent(key, now.as_second(), 1).await?;
             sent += 1;
         }
         Ok(sent)
     }
 
-    async fn note_sent(&self, key: Key, at: i64) -> Result<(), PortError> {
+    async fn note_sent(&self, key: Key, at: i64, sends: i64) -> Result<(), PortError> {
         // The work may be done by now; its item must not come back.
         let write = Write::Update {
             key,
-            changes: vec![Change::Set("sent_at", json!(at))],
+            changes: vec![Change::Set("sent_at", json!(at)), Change::Add("sends", sends)],
             when: Condition::Exists,
         };
         let _ = self.ports.table.write(write).await?;

@@ -13,7 +13,7 @@ use crate::domain::{
     CandidateList, Message, Pipeline, Record, SObject, Saved, SavedList, Scope, Seat, SeatId,
     Settings, folded_email,
 };
-use crate::ports::{Condition, Ports};
+use crate::ports::{Condition, Key, Ports};
 use crate::store::keys::{self, Relation};
 use crate::store::{self, Next, Outbox};
 use crate::work::{Done, WorkError};
@@ -149,31 +149,32 @@ impl AutoSave {
             return Ok(());
         }
         let seats = self.owners_seats(context, &open).await?;
-        let account_entity = self.matched(context, SObject::Account, account).await?;
-        for opportunity in open {
-            let owner = opportunity.fields.get("OwnerId").unwrap_or_default();
-            let Some(&seat) = seats.get(owner) else { continue };
-            let saved = |list, object, record: &str, entity: String| Saved {
+        let owned = |o: &Record| seats.get(o.fields.get("OwnerId").unwrap_or_default()).copied();
+        let mut wanted = Vec::new();
+        for (opportunity, seat) in open.iter().filter_map(|o| Some((o, owned(o)?))) {
+            wanted.push((seat, opportunity, SObject::Account, account.to_owned()));
+            let contacts = contacts_of(context, opportunity).await?;
+            wanted.extend(contacts.into_iter().map(|c| (seat, opportunity, SObject::Contact, c)));
+        }
+        let matched = self.matched(context, wanted.iter().map(|w| (w.2, w.3.as_str()))).await?;
+        let mut entries = BTreeMap::new();
+        for (seat, opportunity, object, record) in wanted {
+            let Some(entity) = matched.get(&(object, record.clone())) else { continue };
+            let list =
+                if object == SObject::Account { SavedList::Accounts } else { SavedList::Leads };
+            let saved = Saved {
                 seat,
                 list,
-                entity,
-                record: record.to_owned(),
+                entity: entity.clone(),
+                record,
                 object,
                 opportunity: opportunity.id.clone(),
                 saved_at: self.ports.clock.now(),
             };
-            if let Some(entity) = account_entity.clone() {
-                let entry = saved(SavedList::Accounts, SObject::Account, account, entity);
-                self.save(context, entry).await?;
-            }
-            for contact in contacts_of(context, &opportunity).await? {
-                if let Some(entity) = self.matched(context, SObject::Contact, &contact).await? {
-                    let entry = saved(SavedList::Leads, SObject::Contact, &contact, entity);
-                    self.save(context, entry).await?;
-                }
-            }
+            let key = context.opened.keys.saved(seat, list.as_str(), entity);
+            entries.entry(key).or_insert(saved);
         }
-        Ok(())
+        self.save(entries).await
     }
 
     /// The account's opportunities that count by the stage rule.
@@ -220,21 +221,30 @@ impl AutoSave {
             .collect())
     }
 
-    async fn matched(
+    /// The entities that these records are matched to.
+    async fn matched<'a>(
         &self,
         context: &Context,
-        object: SObject,
-        id: &str,
-    ) -> Result<Option<String>, WorkError> {
-        let key = context.opened.keys.candidates(object, id);
-        let list: Option<CandidateList> = store::get(&*self.ports.table, &key).await?;
-        Ok(list.and_then(|list| list.matched))
+        records: impl Iterator<Item = (SObject, &'a str)>,
+    ) -> Result<BTreeMap<(SObject, String), String>, WorkError> {
+        let keys: BTreeSet<Key> =
+            records.map(|(object, id)| context.opened.keys.candidates(object, id)).collect();
+        let keys: Vec<Key> = keys.into_iter().collect();
+        let lists: Vec<CandidateList> = store::get_many(&*self.ports.table, &keys).await?;
+        Ok(lists.into_iter().filter_map(|l| Some(((l.object, l.id), l.matched?))).collect())
     }
 
-    async fn save(&self, context: &Context, saved: Saved) -> Result<(), WorkError> {
-        let key = context.opened.keys.saved(saved.seat, saved.list.as_str(), &saved.entity);
-        // Refused: it was saved before, for an earlier reason, which stays.
-        let _ = self.ports.table.write(store::put(key, &saved, Condition::Absent)?).await?;
+    /// Saves what is not saved yet. What is keeps its earlier reason.
+    async fn save(&self, mut entries: BTreeMap<Key, Saved>) -> Result<(), WorkError> {
+        let keys: Vec<Key> = entries.keys().cloned().collect();
+        for known in self.ports.table.get_many(&keys).await? {
+            entries.remove(&known.key);
+        }
+        for (key, saved) in entries {
+            // Refused: another delivery saved it meanwhile.
+            let write = store::put(key, &saved, Condition::Absent)?;
+            let _ = self.ports.table.write(write).await?;
+        }
         Ok(())
     }
 }
