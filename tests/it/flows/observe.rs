@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::domain::{
-    Activity, ActivityState, CandidateList, EntityMatches, ImportRun, ImportRunId, MATCHED_OBJECTS,
-    ObjectImport, RecordHead, SObject, Saved, Seat, SeatId,
+    Activity, ActivityState, CandidateList, EntityMatches, ImportRun, ImportRunId, ImportTrigger,
+    MATCHED_OBJECTS, ObjectImport, RecordHead, SObject, Saved, Seat, SeatId,
 };
 use shared::ports::Range;
 use shared::store::keys::Kind;
@@ -94,7 +94,9 @@ pub(super) async fn see(world: &World) -> Seen {
             }
         }
     }
-    for run in runs(world).await {
+    // Where much time passed, a slot of the schedule may have come by.
+    let asked = runs(world).await.into_iter().filter(|r| r.trigger != ImportTrigger::Scheduled);
+    for run in asked {
         let name = format!("{:?}", run.trigger);
         seen.imports.insert(name, format!("{:?}", run.state));
         for (object, import) in objects(world, run.id).await {
