@@ -94,19 +94,26 @@ pub(super) async fn see(world: &World) -> Seen {
             }
         }
     }
+    seen.imports = imports(world).await;
+    seen
+}
+
+/// How the imports that were asked for ended, by object.
+async fn imports(world: &World) -> BTreeMap<String, String> {
+    let mut imports = BTreeMap::new();
     // Where much time passed, a slot of the schedule may have come by.
     let asked = runs(world).await.into_iter().filter(|r| r.trigger != ImportTrigger::Scheduled);
     for run in asked {
         let name = format!("{:?}", run.trigger);
-        seen.imports.insert(name, format!("{:?}", run.state));
+        imports.insert(name, format!("{:?}", run.state));
         for (object, import) in objects(world, run.id).await {
             let name = format!("{:?} {object}", run.trigger);
             let text =
                 format!("{:?} {:?} {:?}", import.counts, import.live, import.salesforce_count);
-            seen.imports.insert(name, text);
+            imports.insert(name, text);
         }
     }
-    seen
+    imports
 }
 
 /// Rows of the CRM by the marker of the activity that they log.
