@@ -255,3 +255,49 @@ fn an_index_is_inspected() {
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["shards"][0]["entities"], 1500);
 }
+
+#[test]
+fn blocks_over_the_cap_are_the_same_at_any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut people, mut leads) =
+        (String::new(), "Id,FirstName,LastName,Company,City\n".to_owned());
+    for n in 0..6_000 {
+        let given = ["Ann", "Bela", "Carla", "Dunja"][n % 4];
+        let family = ["Wolcott", "Milewski", "Carvalho"][n / 4 % 3];
+        let (company, city) = (format!("Orbitone {}", n % 997), format!("Town{}", n % 31));
+        let person = serde_json::json!({
+            "id": format!("pe_{n}"), "first_name": given, "last_name": family, "city": city,
+            "company": { "name": company }, "headline": "x".repeat(700),
+        });
+        people.extend([person.to_string(), "\n".to_owned()]);
+        if n % 20 == 0 {
+            leads.extend([
+                n.to_string().as_str(),
+                ",",
+                given,
+                ",",
+                family,
+                ",",
+                &company,
+                ",",
+                &city,
+                "\n",
+            ]);
+        }
+    }
+    std::fs::write(folder.path().join("people.jsonl"), people).expect("a file");
+    std::fs::write(folder.path().join("Lead.csv"), leads).expect("a file");
+    let candidates = |threads: &str| {
+        let files = ["--people", "people.jsonl", "--lead", "Lead.csv", "--candidates", "c.csv"];
+        done(
+            folder.path(),
+            &[&["match", "--out", "p.csv", "--threads", threads][..], &files].concat(),
+        );
+        std::fs::read_to_string(folder.path().join("c.csv")).expect("the candidates")
+    };
+    let one = candidates("1");
+    assert!(one.lines().count() > 100, "{}", one.lines().count());
+    for _ in 0..3 {
+        assert!(candidates("3") == one);
+    }
+}
