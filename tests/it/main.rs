@@ -10,3 +10,4 @@ mod flows;
 mod local_stack;
 mod template;
 mod tidy;
+mod wire_faults;

@@ -76,10 +76,9 @@ impl Mark {
 }
 
 /// The characters of the Base64 of a longer text that depend on `bytes` alone, where `bytes` stands
-/// at this offset from a multiple of three. Letters and digits give no `+` or `/` worth telling apart.
+/// at this offset from a multiple of three.
 fn base64_within(bytes: &[u8], offset: usize) -> String {
-    const ALPHABET: &[u8; 64] =
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let skipped = (3 - offset) % 3;
     bytes[skipped..]
         .chunks_exact(3)
