@@ -85,10 +85,9 @@ async fn killed_at_any_call_of_a_purge_and_a_reconnect_the_end_is_the_same() {
     let folder = tiny();
     let (plain, _, _, calls) = left_and_back(folder.path(), Delivery::Plain, None).await;
     let plain: Seen = see(&plain).await;
-    let stride = 37;
     let mut deaths = 0;
-    for n in (1..calls).step_by(stride) {
-        let death = Some((n, (n as usize / stride).is_multiple_of(2)));
+    for (turn, n) in (1..calls).step_by(37).enumerate() {
+        let death = Some((n, turn.is_multiple_of(2)));
         let (world, first, purge, _) = left_and_back(folder.path(), Delivery::Plain, death).await;
         let told = format!("killed at {death:?} of {calls} calls");
         assert_purged(&world, first, &purge, &told);
