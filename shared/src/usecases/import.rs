@@ -56,6 +56,7 @@ pub struct Import {
     grants: Grants,
     runs: MatchRuns,
     outbox: Outbox,
+    page_rows: u32,
 }
 
 /// What a step leads to.
@@ -73,7 +74,13 @@ impl Import {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
         let runs = MatchRuns::new(ports.clone(), custody.clone());
         let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, grants, runs, outbox }
+        Self { ports, custody, grants, runs, outbox, page_rows: PAGE_ROWS }
+    }
+
+    /// The same, with so many rows on a result page.
+    #[must_use]
+    pub fn with_page_rows(self, page_rows: u32) -> Self {
+        Self { page_rows, ..self }
     }
 
     /// Does one message's work.

@@ -16,7 +16,7 @@ use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
 use crate::work::WorkError;
 
-use super::{Counts, PAGE_ROWS};
+use super::Counts;
 
 /// How many changed records one list for the hand-over names.
 pub(super) const LIST: usize = 1_000;
@@ -41,10 +41,11 @@ impl Import {
         let id = job_id(&job)?;
         let client = self.grants.app().client();
         let at = &locator.map(Locator);
+        let most = self.page_rows;
         let (csv, expected, next) = self
             .grants
             .call(opened, Grantee::Admin, |session| async move {
-                let results = client.query_results(&session, id, at.as_ref(), PAGE_ROWS).await?;
+                let results = client.query_results(&session, id, at.as_ref(), most).await?;
                 let (expected, next) = (results.record_count, results.next.clone());
                 let csv: Vec<u8> = results
                     .into_stream()
