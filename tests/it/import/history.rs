@@ -4,8 +4,11 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
-use shared::domain::{ActiveRun, Grantee, ImportRunId, ImportTrigger, Message};
-use shared::store::{self, Next};
+use shared::domain::{
+    ConnectionState, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
+    RunState,
+};
+use shared::store::{self, Next, Outbox};
 use tests::world::{World, WorldOptions};
 
 use super::compare::differences;
@@ -34,6 +37,8 @@ pub(super) struct History {
     pub(super) world: World,
     random: Rng,
     runs: u32,
+    /// The run that was asked for last.
+    run: ImportRunId,
     /// What may still go wrong in this run.
     trouble: Trouble,
     log: Vec<String>,
@@ -55,13 +60,16 @@ impl History {
         let page_rows = Some(random.u32(1..8));
         let world = World::with(folder, WorldOptions { seed, page_rows }).await;
         world.control().freeze(true);
-        let mut history =
-            Self { world, random, runs: 0, trouble: Trouble::default(), log: Vec::new() };
+        let run = ImportRunId::derived("none");
+        let trouble = Trouble::default();
+        let mut history = Self { world, random, runs: 0, run, trouble, log: Vec::new() };
         for _ in 0..history.random.u32(5..40) {
             history.change();
         }
         let admin = format!("admin@{}.example", history.world.org);
         history.world.authorize(Grantee::Admin, &admin).await.unwrap();
+        let scope = history.world.connection().await.scope();
+        history.run = ImportRunId::derived(&format!("{scope}|connected"));
         history
     }
 
@@ -78,8 +86,9 @@ impl History {
             self.start().await;
             self.rest().await;
         }
-        self.calm().await;
-        differences(&self.world).await
+        let mut wrong = self.calm().await;
+        wrong.extend(self.idle().await);
+        wrong
     }
 
     /// What happened, a line each.
@@ -87,15 +96,60 @@ impl History {
         self.log.join("\n")
     }
 
-    /// All trouble over, everything visible, and one more run.
-    async fn calm(&mut self) {
+    /// All trouble over, everything visible, and a day later one more run that goes through.
+    async fn calm(&mut self) -> Vec<String> {
         self.trouble = Trouble::default();
         self.world.control().remove_faults(None);
         self.world.fuse.restart();
+        self.world.fuse.pause();
         self.set(&json!({ "visibility_lag_ms": 0 }));
-        self.advance(11 * 60);
+        // Ids are compared once a day at most.
+        self.advance(25 * 3600);
+        for _ in 0..5 {
+            if self.world.connection().await.state != ConnectionState::Connected {
+                // It died between a rotation and its storing: the admin logs in again.
+                let admin = format!("admin@{}.example", self.world.org);
+                self.world.authorize(Grantee::Admin, &admin).await.unwrap();
+            }
+            self.start().await;
+            self.rest().await;
+            if self.state().await == Some(RunState::Complete) {
+                break;
+            }
+        }
+        let mut wrong = differences(&self.world).await;
+        let state = self.state().await;
+        if state != Some(RunState::Complete) {
+            wrong.push(format!("the last run ended as {state:?}"));
+        }
+        for object in self.objects().await {
+            if object.live != object.salesforce_count {
+                let (live, count) = (object.live, object.salesforce_count);
+                wrong.push(format!("{}: {live:?} live, {count:?} counted", object.object));
+            }
+        }
+        wrong
+    }
+
+    /// One more run over the unchanged org; what it wrote.
+    async fn idle(&mut self) -> Vec<String> {
+        self.advance(60);
         self.start().await;
         self.rest().await;
+        let written = self.objects().await.into_iter().filter(|o| o.counts.written() > 0);
+        written.map(|o| format!("{} written again: {:?}", o.object, o.counts)).collect()
+    }
+
+    async fn state(&self) -> Option<RunState> {
+        let key = self.world.keys().await.run(self.run);
+        let run: Option<ImportRun> =
+            store::get(&*self.world.memory.ports().table, &key).await.unwrap();
+        run.map(|run| run.state)
+    }
+
+    async fn objects(&self) -> Vec<ObjectImport> {
+        let place = self.world.keys().await.object_imports(self.run);
+        store::query_all(&*self.world.memory.ports().table, &place).await.unwrap()
     }
 
     fn trouble(&mut self) {
@@ -115,10 +169,13 @@ impl History {
         self.runs += 1;
         self.log.push(format!("run {}", self.runs));
         let scope = self.world.connection().await.scope();
-        let run = ImportRunId::derived(&format!("run {}", self.runs));
-        let message = Message::ImportStart { scope, run, trigger: ImportTrigger::Requested };
-        let next = vec![Next::now(message)];
-        assert!(self.world.functions.outbox.commit(vec![], next).await.unwrap().is_done());
+        self.run = ImportRunId::derived(&format!("run {}", self.runs));
+        let trigger =
+            if self.random.u8(..6) == 0 { ImportTrigger::Full } else { ImportTrigger::Requested };
+        let message = Message::ImportStart { scope, run: self.run, trigger };
+        // Whoever asks is another process.
+        let outbox = Outbox::new(self.world.memory.ports());
+        assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
     }
 
     /// Delivers messages in any order, some twice, while the org lives on, until the run is over.
@@ -127,7 +184,8 @@ impl History {
         for _ in 0..MOST_STEPS {
             pool.extend(self.world.memory.receive().into_iter().map(|m| m.body));
             if pool.is_empty() {
-                if self.world.memory.next_visible().is_none() && !self.is_active().await {
+                let over = self.state().await.is_some_and(RunState::is_terminal);
+                if over && self.world.memory.next_visible().is_none() {
                     return;
                 }
                 self.wait().await;
@@ -139,7 +197,10 @@ impl History {
             let body = if double { pool[at].clone() } else { pool.swap_remove(at) };
             self.world.deliver(&body).await;
         }
-        panic!("the run does not end");
+        let left = self.objects().await.into_iter().filter(|o| !o.phase.is_terminal());
+        let left: Vec<_> = left.map(|o| (o.object, o.step, o.phase)).collect();
+        let (state, log) = (self.state().await, self.log());
+        panic!("the run does not end: {state:?}, {left:?}, {pool:?}\n{log}");
     }
 
     fn make_trouble(&mut self) {
@@ -157,13 +218,6 @@ impl History {
             self.log.push(format!("dies in {calls} calls"));
             self.world.fuse.light(calls, after);
         }
-    }
-
-    async fn is_active(&self) -> bool {
-        let key = self.world.keys().await.active_run();
-        let active: Option<ActiveRun> =
-            store::get(&*self.world.memory.ports().table, &key).await.unwrap();
-        active.is_some()
     }
 
     /// Time passes until a message is visible, or a tick comes.
@@ -212,7 +266,7 @@ impl History {
     /// Something happens in the org.
     fn change(&mut self) {
         let object = OBJECTS[self.random.usize(..OBJECTS.len())];
-        let line = match self.random.u8(..20) {
+        let line = match self.random.u8(..21) {
             0..8 => self.create(object),
             8..13 => self.update(object),
             13..15 => self.delete(object),
@@ -220,6 +274,7 @@ impl History {
             16 => self.merge(),
             17 => self.convert(),
             18 => self.hard_delete(object),
+            19 => self.share(object),
             _ => self.archive(),
         };
         if let Some(line) = line {
@@ -314,9 +369,21 @@ impl History {
     }
 
     fn hard_delete(&mut self, object: &str) -> Option<String> {
-        let id = self.pick(object).filter(|_| object.ends_with("Role") || object.ends_with("Member"))?;
+        let id = self.pick(object).filter(|_| object != "User")?;
         self.world.control().hard_delete(&self.world.org, &id).ok()?;
         Some(format!("hard delete {object} {id}"))
+    }
+
+    /// Hides a record from the integration user, or shows what is hidden.
+    fn share(&mut self, object: &str) -> Option<String> {
+        let admin = format!("admin@{}.example", self.world.org);
+        let users = self.world.control().records(&self.world.org, "User", 0, 100_000).ok()?;
+        let user = users.iter().find(|user| user["Username"] == admin.as_str())?["Id"].as_str()?;
+        let hide = self.random.bool();
+        let ids: Vec<String> =
+            if hide { vec![self.pick(object).filter(|_| object != "User")?] } else { Vec::new() };
+        self.set(&json!({ "hidden_records": { user: ids } }));
+        Some(format!("hide {ids:?}"))
     }
 
     fn archive(&mut self) -> Option<String> {
@@ -330,4 +397,3 @@ fn take(left: &mut u32) -> bool {
     *left = left.saturating_sub(1);
     some
 }
-

@@ -2,5 +2,5 @@
 //! the faults of the catalogue one by one.
 
 mod compare;
-mod history;
 mod histories;
+mod history;
