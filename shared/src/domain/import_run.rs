@@ -357,6 +357,24 @@ impl ObjectImport {
         self.live.unwrap_or_else(|| (before + self.counts.new).saturating_sub(self.counts.deleted))
     }
 
+    /// Rows read in a second of its time so far; none before a second has passed.
+    #[must_use]
+    pub fn rows_per_second(&self, now: Timestamp) -> Option<f64> {
+        let took = self.finished_at.unwrap_or(now).duration_since(self.started_at?);
+        #[expect(clippy::cast_precision_loss, reason = "no import has 2^52 rows")]
+        let rows = self.rows_fetched as f64;
+        (took.as_secs() > 0).then(|| rows / took.as_secs_f64())
+    }
+
+    /// Seconds until all rows are read, if it goes on as it has; none when that is not known.
+    #[must_use]
+    pub fn seconds_left(&self, now: Timestamp) -> Option<u64> {
+        let took = u64::try_from(now.duration_since(self.started_at?).as_secs()).ok()?;
+        let left = self.rows_expected.checked_sub(self.rows_fetched)?;
+        let under_way = !self.phase.is_terminal() && self.rows_fetched > 0;
+        under_way.then(|| took * left / self.rows_fetched)
+    }
+
     /// Begins it anew: what landed stays landed and counted, what was read again is not counted
     /// twice.
     pub fn restart(&mut self) {
@@ -406,4 +424,41 @@ pub struct ActiveRun {
     /// Until when it leaves the org's API to others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_back_until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_follows_from_the_time_taken() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let job = "j".to_owned();
+        let progress = ObjectImport {
+            phase: ObjectPhase::Fetching { job, locator: None, page: 3 },
+            rows_expected: 4_000,
+            rows_fetched: 1_000,
+            started_at: Some(at(100)),
+            ..ObjectImport::waiting(SObject::Lead)
+        };
+        assert_eq!(progress.seconds_left(at(110)), Some(30));
+        assert_eq!(progress.rows_per_second(at(110)), Some(100.0));
+        assert_eq!(progress.rows_per_second(at(100)), None);
+        assert_eq!(ObjectImport::waiting(SObject::Lead).seconds_left(at(110)), None);
+        let done = ObjectImport { phase: ObjectPhase::Done, ..progress };
+        assert_eq!(done.seconds_left(at(110)), None);
+    }
+
+    #[test]
+    fn an_object_begun_anew_keeps_what_landed_and_counts_no_row_twice() {
+        let counts = Counts { new: 3, updated: 2, unchanged: 5, deleted: 1, skipped: 1, failed: 1 };
+        let mut progress = ObjectImport { counts, ..ObjectImport::waiting(SObject::Lead) };
+        progress.note_error("JOB_FAILED", "once");
+        progress.note_error("JOB_FAILED", "twice");
+        progress.restart();
+        assert_eq!(progress.counts, Counts { new: 3, updated: 2, deleted: 1, ..Counts::default() });
+        assert_eq!((progress.restarts, progress.errors[0].count), (1, 2));
+        assert_eq!(progress.errors[0].message, "twice");
+        assert_eq!(progress.live_after(10), 12);
+    }
 }
