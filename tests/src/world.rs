@@ -98,6 +98,12 @@ impl Functions {
         }
     }
 
+    /// `bulk-import`, and what the API does to its runs.
+    #[must_use]
+    pub fn import(&self) -> &Import {
+        &self.import
+    }
+
     /// Does one message's work, as the function of its queue would.
     pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
         match message {
