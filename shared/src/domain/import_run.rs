@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{ImportRunId, MatchRunId};
 use super::message::ImportTrigger;
+use super::record::RecordChange;
 use super::sobject::SObject;
 
 /// Where a run stands.
@@ -133,6 +134,15 @@ impl Counts {
         self.failed += other.failed;
     }
 
+    /// Counts what was done to a row.
+    pub fn note(&mut self, change: RecordChange) {
+        match change {
+            RecordChange::New => self.new += 1,
+            RecordChange::Updated => self.updated += 1,
+            RecordChange::Deleted => self.deleted += 1,
+        }
+    }
+
     /// Rows that were written.
     #[must_use]
     pub fn written(self) -> u64 {
@@ -171,13 +181,32 @@ pub enum ObjectPhase {
         /// Where to go on after it; none when it is the last.
         next: Option<String>,
     },
-    /// The rest of a small change is to be read over REST.
+    /// The next page of a small change is to be read over REST.
     Reading {
         /// Salesforce's place in the query's pages.
         locator: String,
+        /// Our number of the page, from 0.
+        page: u32,
     },
-    /// Rows deleted without a trace in the results are to be found.
+    /// A page that was read over REST is to be landed.
+    LandingRead {
+        /// The page in the object store.
+        page: u32,
+        /// Where to go on after it; none when it is the last.
+        next: Option<String>,
+    },
+    /// Rows deleted without a trace in the results are to be asked for.
     Deletions,
+    /// What Salesforce told of them is to be landed.
+    LandingDeletions {
+        /// Whether that is all of them since the last run.
+        complete: bool,
+    },
+    /// The counts are to be compared.
+    Counting {
+        /// Whether Salesforce told of all deletions since the last run.
+        complete: bool,
+    },
     /// All ids are being compared with the org's.
     Sweeping {
         /// How far that is.
@@ -378,6 +407,7 @@ impl ObjectImport {
     /// Begins it anew: what landed stays landed and counted, what was read again is not counted
     /// twice.
     pub fn restart(&mut self) {
+        (self.live, self.swept) = (None, false);
         self.phase = ObjectPhase::Waiting;
         self.restarts += 1;
         (self.rows_expected, self.rows_fetched) = (0, 0);

@@ -213,27 +213,20 @@ impl Records {
         Ok(heads)
     }
 
-    /// The ids and stamps of a bucket's live records of an object, with the place to go on.
-    pub async fn live_stamps(
+    /// What is known of a bucket's records of an object, deleted ones included, with the place to
+    /// go on.
+    pub async fn all_heads(
         &self,
         object: SObject,
         bucket: u32,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<(Vec<(String, Timestamp)>, Option<String>), PortError> {
+    ) -> Result<(Vec<RecordHead>, Option<String>), PortError> {
         let (pk, prefix) = self.keys.records(object, bucket);
         let range = crate::ports::Range::Prefix(prefix);
         let page = self.ports.table.query(&pk, &range, after, limit).await?;
-        let mut live = Vec::with_capacity(page.items.len());
-        for item in page.items {
-            let head: RecordHead = documents::typed(item)?;
-            if head.change != RecordChange::Deleted {
-                let stamp = Timestamp::from_millisecond(head.stamp)
-                    .map_err(|error| PortError::reject("read a record", error))?;
-                live.push((head.id, stamp));
-            }
-        }
-        Ok((live, page.next))
+        let heads = page.items.into_iter().map(documents::typed).collect::<Result<_, _>>()?;
+        Ok((heads, page.next))
     }
 
     /// One record, unless it is unknown or deleted.
@@ -361,11 +354,7 @@ fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
 }
 
 fn note(done: &mut RecordWrite, change: RecordChange, id: String) {
-    match change {
-        RecordChange::New => done.counts.new += 1,
-        RecordChange::Updated => done.counts.updated += 1,
-        RecordChange::Deleted => done.counts.deleted += 1,
-    }
+    done.counts.note(change);
     done.changed.push(id);
 }
 

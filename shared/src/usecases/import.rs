@@ -2,8 +2,9 @@
 //!
 //! A step reads the object's progress, does one thing, and replaces the progress under the
 //! condition that nobody else has, together with the due item of the next step. A second delivery
-//! of a message finds a later step and does nothing; a killed step is done again. A run without its
-//! lease does nothing either.
+//! of a message finds a later step and does nothing; a killed step is done again. What is read is
+//! kept before it is landed, so that a step that lands again lands the same. A run without its lease
+//! does nothing.
 
 mod begin;
 mod calls;
@@ -169,7 +170,12 @@ impl Import {
     ) -> Result<Step, GrantError> {
         match progress.phase.clone() {
             ObjectPhase::Waiting => self.query(opened, run, progress).await,
-            ObjectPhase::Reading { locator } => self.read_on(opened, run, progress, locator).await,
+            ObjectPhase::Reading { locator, page } => {
+                self.read_on(opened, run, progress, locator, page).await
+            }
+            ObjectPhase::LandingRead { page, next } => {
+                self.land_read(opened, run, progress, page, next).await
+            }
             ObjectPhase::Submitted { job, polls } => {
                 self.poll(opened, run, progress, job, polls).await
             }
@@ -180,6 +186,10 @@ impl Import {
                 self.land(opened, run, progress, job, page, next).await
             }
             ObjectPhase::Deletions => self.deletions(opened, run, progress).await,
+            ObjectPhase::LandingDeletions { complete } => {
+                self.land_deletions(opened, run, progress, complete).await
+            }
+            ObjectPhase::Counting { complete } => self.count(opened, run, progress, complete).await,
             ObjectPhase::Sweeping { sweep } => self.sweep(opened, run, progress, sweep).await,
             end => Ok(Step::End(end)),
         }
@@ -211,6 +221,7 @@ impl Import {
                         delay
                     }
                     None => {
+                        progress.live = None;
                         progress.phase = ended.into_phase();
                         return self.end(opened, run_id, progress, same_step).await;
                     }

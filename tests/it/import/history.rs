@@ -186,7 +186,7 @@ impl History {
             if pool.is_empty() {
                 let over = self.state().await.is_some_and(RunState::is_terminal);
                 if over && self.world.memory.next_visible().is_none() {
-                    return;
+                    return self.note_objects().await;
                 }
                 self.wait().await;
                 continue;
@@ -201,6 +201,19 @@ impl History {
         let left: Vec<_> = left.map(|o| (o.object, o.step, o.phase)).collect();
         let (state, log) = (self.state().await, self.log());
         panic!("the run does not end: {state:?}, {left:?}, {pool:?}\n{log}");
+    }
+
+    /// What the run did, for whoever looks for the reason of a difference.
+    async fn note_objects(&mut self) {
+        for o in self.objects().await {
+            let (live, counted) = (o.live, o.salesforce_count);
+            let (counts, errors) = (o.counts, o.errors);
+            let line = format!(
+                "{}: {live:?} of {counted:?}, swept {}, {counts:?} {errors:?}",
+                o.object, o.swept
+            );
+            self.log.push(line);
+        }
     }
 
     fn make_trouble(&mut self) {

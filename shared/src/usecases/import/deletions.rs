@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::outcome::build;
 use super::{Import, Step};
 use crate::domain::{
-    Gone, ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Sweep, Watermark,
+    Gone, ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Scope, Sweep, Watermark,
 };
 use crate::salesforce::{
     BulkOperation, Condition as Soql, DeletedRecords, QueryScope, Select, Session,
@@ -30,7 +30,7 @@ const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
 const SWEEP_AT_MOST_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 impl Import {
-    /// Finds what was deleted without a trace, and counts.
+    /// Asks for the deletions of rows that bypass the recycle bin.
     pub(super) async fn deletions(
         &self,
         opened: &Opened,
@@ -38,10 +38,57 @@ impl Import {
         progress: &mut ObjectImport,
     ) -> Result<Step, GrantError> {
         let object = progress.object;
-        let complete = match progress.since {
-            Some(since) => self.land_deletions(opened, run, progress, since).await?,
-            None => true,
+        let end = self.asked_at(progress);
+        let Some(since) = progress.since.filter(|_| object.has_is_deleted()) else {
+            return Ok(Step::Next(ObjectPhase::Counting { complete: true }, Duration::ZERO));
         };
+        let complete = since >= end - DELETIONS_KEPT;
+        if object.deletions_show() {
+            return Ok(Step::Next(ObjectPhase::Counting { complete }, Duration::ZERO));
+        }
+        let start = since.max(end - DELETIONS_KEPT).min(end - SHORTEST_WINDOW);
+        let client = self.grants.app().client();
+        let reply = self
+            .call(opened, run, progress, |session: Session| async move {
+                client.deleted(&session, object.name(), start, end).await
+            })
+            .await?;
+        let DeletedRecords { records, earliest_available, .. } = reply.value;
+        let told: Vec<Told> =
+            records.iter().map(|deleted| (deleted.id.to_string(), deleted.deleted_at)).collect();
+        self.keep(opened, &deleted_object(opened.keys.scope(), run, object), &told).await?;
+        let complete = complete && earliest_available <= start;
+        Ok(Step::Next(ObjectPhase::LandingDeletions { complete }, Duration::ZERO))
+    }
+
+    /// Lands them.
+    pub(super) async fn land_deletions(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        complete: bool,
+    ) -> Result<Step, GrantError> {
+        let object = progress.object;
+        let key = deleted_object(opened.keys.scope(), run, object);
+        let told: Vec<Told> = self.kept(opened, &key).await?;
+        let gone = told
+            .into_iter()
+            .map(|(id, at)| Record::tombstone(object, id, at, Gone::Deleted))
+            .collect();
+        self.land_records(opened, run, progress, gone).await?;
+        Ok(Step::Next(ObjectPhase::Counting { complete }, Duration::ZERO))
+    }
+
+    /// Compares our count with Salesforce's own, and all ids where that is called for.
+    pub(super) async fn count(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        complete: bool,
+    ) -> Result<Step, GrantError> {
+        let object = progress.object;
         let (_, scope, live) = live_rows(object);
         let soql = &build(&live(Select::count(object.name())))?;
         let client = self.grants.app().client();
@@ -80,36 +127,13 @@ impl Import {
         let sweep = Sweep::Submitted { job, polls: 0 };
         Ok(Step::Next(ObjectPhase::Sweeping { sweep }, Duration::from_secs(1)))
     }
+}
 
-    /// Lands the deletions of rows that bypass the recycle bin. False when Salesforce no longer
-    /// knows all deletions since the last run.
-    async fn land_deletions(
-        &self,
-        opened: &Opened,
-        run: ImportRunId,
-        progress: &mut ObjectImport,
-        since: Timestamp,
-    ) -> Result<bool, GrantError> {
-        let object = progress.object;
-        let end = self.asked_at(progress);
-        let known = !object.has_is_deleted() || since >= end - DELETIONS_KEPT;
-        if object.deletions_show() || !object.has_is_deleted() {
-            return Ok(known);
-        }
-        let start = since.max(end - DELETIONS_KEPT).min(end - SHORTEST_WINDOW);
-        let client = self.grants.app().client();
-        let reply = self
-            .call(opened, run, progress, |session: Session| async move {
-                client.deleted(&session, object.name(), start, end).await
-            })
-            .await?;
-        let DeletedRecords { records, earliest_available, .. } = reply.value;
-        let gone = records.into_iter().map(|deleted| {
-            Record::tombstone(object, deleted.id.to_string(), deleted.deleted_at, Gone::Deleted)
-        });
-        self.land_records(opened, run, progress, gone.collect()).await?;
-        Ok(known && earliest_available <= start)
-    }
+/// A deleted row's id, and when it was deleted.
+type Told = (String, Timestamp);
+
+fn deleted_object(scope: Scope, run: ImportRunId, object: SObject) -> String {
+    format!("{}pages/{run}/{object}/deleted", scope.object_prefix())
 }
 
 /// How the live rows of an object are asked for: by a bulk job, by a query, and with which

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures::TryStreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::outcome::job_id;
 use super::query::row_count;
@@ -161,6 +163,30 @@ impl Import {
         }
     }
 
+    /// Keeps what was read, to be landed by the next step.
+    pub(super) async fn keep<T: Serialize>(
+        &self,
+        opened: &Opened,
+        key: &str,
+        read: &T,
+    ) -> Result<(), WorkError> {
+        let plain =
+            serde_json::to_vec(read).map_err(|error| WorkError::reject("keep a page", error))?;
+        Ok(opened.put_object(&self.ports, key, &plain).await?)
+    }
+
+    /// What was kept.
+    pub(super) async fn kept<T: DeserializeOwned>(
+        &self,
+        opened: &Opened,
+        key: &str,
+    ) -> Result<T, WorkError> {
+        let Some(plain) = opened.get_object(&self.ports, key).await? else {
+            return Err(WorkError::reject("land a page", "the fetched page is gone"));
+        };
+        serde_json::from_slice(&plain).map_err(|error| WorkError::reject("read a page", error))
+    }
+
     /// Keeps the list of records that a step changed for the hand-over.
     pub(super) async fn note_changed(
         &self,
@@ -173,9 +199,7 @@ impl Import {
         for (part, ids) in changed.chunks(LIST).enumerate() {
             let folder = changed_folder(opened.keys.scope(), run, object);
             let key = format!("{folder}{name}-{part:04}");
-            let plain = serde_json::to_vec(ids)
-                .map_err(|error| WorkError::reject("write a list of changes", error))?;
-            opened.put_object(&self.ports, &key, &plain).await?;
+            self.keep(opened, &key, &ids).await?;
         }
         Ok(())
     }
@@ -186,7 +210,7 @@ pub(super) fn changed_folder(scope: Scope, run: ImportRunId, object: SObject) ->
     format!("{}changed/{run}/{object}/", scope.object_prefix())
 }
 
-fn page_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+pub(super) fn page_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
     format!("{}pages/{run}/{object}/{page:06}", scope.object_prefix())
 }
 

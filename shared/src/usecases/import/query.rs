@@ -5,11 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::outcome::{Ended, build, is_missing, job_id, missing};
+use super::pages::page_object;
 use super::rows::record;
 use super::{Import, Step};
 use crate::domain::{ImportRunId, ObjectImport, ObjectPhase, Watermark};
 use crate::salesforce::{
-    BulkOperation, Condition as Soql, QueryLocator, QueryPage, QueryScope, Reply, Select, Session,
+    BulkOperation, Condition as Soql, QueryLocator, QueryPage, QueryScope, Record as RestRecord,
+    Select, Session,
 };
 use crate::store;
 use crate::usecases::custody::Opened;
@@ -94,7 +96,7 @@ impl Import {
             return self.submit(opened, run, progress, &select).await;
         }
         progress.rows_expected = first.value.total_size;
-        self.land_rest(opened, run, progress, first).await
+        self.keep_read(opened, run, progress, first.value, 0).await
     }
 
     /// Reads the next page of a small change.
@@ -104,37 +106,57 @@ impl Import {
         run: ImportRunId,
         progress: &mut ObjectImport,
         locator: String,
+        page: u32,
     ) -> Result<Step, GrantError> {
         let locator = &QueryLocator::try_from(locator)
             .map_err(|error| WorkError::reject("read a query's next page", error))?;
         let client = self.grants.app().client();
-        let page = self
+        let reply = self
             .call(opened, run, progress, |session: Session| async move {
                 client.query_next(&session, locator).await
             })
             .await?;
-        self.land_rest(opened, run, progress, page).await
+        self.keep_read(opened, run, progress, reply.value, page).await
     }
 
-    async fn land_rest(
+    async fn keep_read(
         &self,
         opened: &Opened,
         run: ImportRunId,
         progress: &mut ObjectImport,
-        page: Reply<QueryPage>,
+        read: QueryPage,
+        page: u32,
     ) -> Result<Step, GrantError> {
-        let page = page.value;
-        let count = u64::try_from(page.records.len()).unwrap_or(u64::MAX);
-        let records: Vec<_> =
-            page.records.iter().filter_map(|row| record(progress.object, row)).collect();
-        let kept = u64::try_from(records.len()).unwrap_or(u64::MAX);
-        progress.counts.skipped += count.saturating_sub(kept);
+        progress.rows_fetched += u64::try_from(read.records.len()).unwrap_or(u64::MAX);
+        self.keep(
+            opened,
+            &page_object(opened.keys.scope(), run, progress.object, page),
+            &read.records,
+        )
+        .await?;
+        let next = read.next.map(String::from);
+        Ok(Step::Next(ObjectPhase::LandingRead { page, next }, Duration::ZERO))
+    }
+
+    /// Lands a page that was read over REST.
+    pub(super) async fn land_read(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        page: u32,
+        next: Option<String>,
+    ) -> Result<Step, GrantError> {
+        let key = page_object(opened.keys.scope(), run, progress.object, page);
+        let rows: Vec<RestRecord> = self.kept(opened, &key).await?;
+        let records: Vec<_> = rows.iter().filter_map(|row| record(progress.object, row)).collect();
+        let skipped = rows.len() - records.len();
+        progress.counts.skipped += u64::try_from(skipped).unwrap_or(u64::MAX);
         self.land_records(opened, run, progress, records).await?;
-        progress.rows_fetched += count;
         progress.pages += 1;
-        Ok(match page.next {
+        Ok(match next {
             Some(locator) => {
-                Step::Next(ObjectPhase::Reading { locator: locator.into() }, Duration::ZERO)
+                Step::Next(ObjectPhase::Reading { locator, page: page + 1 }, Duration::ZERO)
             }
             None if progress.rows_fetched == progress.rows_expected => {
                 Step::Next(ObjectPhase::Deletions, Duration::ZERO)

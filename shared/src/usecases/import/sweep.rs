@@ -4,12 +4,16 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::outcome::build;
 use super::pages::Page;
 use super::query::{Job, stuck};
 use super::rows::record;
-use super::{Import, Step};
-use crate::domain::{Gone, ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Scope, Sweep};
+use super::{Import, Step, reading};
+use crate::domain::{
+    Gone, ImportRunId, ObjectImport, ObjectPhase, Record, RecordChange, SObject, Scope, Sweep,
+};
 use crate::salesforce::{
     Condition as Soql, CsvReader, FieldValues, QueryScope, SalesforceId, Select, Session,
 };
@@ -98,35 +102,60 @@ impl Import {
     ) -> Result<bool, GrantError> {
         let object = progress.object;
         let mut missing = self.ids(opened, run, object, pages, bucket).await?;
-        let mut unseen = Vec::new();
-        let mut live = 0_u64;
+        let held = self.held(opened, run, progress, bucket, &mut missing).await?;
+        if missing.len() > MOST_MISSING {
+            return Ok(false);
+        }
+        let mut found = self.by_ids(opened, run, progress, missing).await?;
+        found.extend(held.unseen);
+        let at = self.asked_at(progress);
+        let landed = opened.records.land(reading(run, progress, at), found).await?;
+        progress.counts.add(landed.counts);
+        let live = (held.live + landed.counts.new).saturating_sub(landed.counts.deleted);
+        let counted = if bucket == 0 { 0 } else { progress.live.unwrap_or(0) };
+        progress.live = Some(counted + live);
+        let changed = [held.changed, landed.changed].concat();
+        let name = format!("{:06}", progress.step);
+        self.note_changed(opened, run, object, &name, &changed).await?;
+        Ok(true)
+    }
+
+    /// What we hold of a bucket; takes it out of the ids that are missing. What this very step did
+    /// before it was interrupted is counted and listed again.
+    async fn held(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        bucket: u32,
+        missing: &mut HashSet<String>,
+    ) -> Result<Held, WorkError> {
+        let object = progress.object;
+        let mut held = Held::default();
         let mut after = None;
         loop {
-            let (held, next) =
-                opened.records.live_stamps(object, bucket, after.as_deref(), 1_000).await?;
-            for (id, stamp) in held {
-                live += 1;
-                if !missing.remove(&id) {
-                    unseen.push(Record::tombstone(object, id, stamp, Gone::Unseen));
+            let (heads, next) =
+                opened.records.all_heads(object, bucket, after.as_deref(), 1_000).await?;
+            for head in heads {
+                if (head.run, head.step) == (run, progress.step) {
+                    progress.counts.note(head.change);
+                    held.changed.push(head.id.clone());
+                }
+                if head.change == RecordChange::Deleted {
+                    continue;
+                }
+                held.live += 1;
+                if !missing.remove(&head.id) {
+                    let stamp = Timestamp::from_millisecond(head.stamp)
+                        .map_err(|error| WorkError::reject("compare ids", error))?;
+                    held.unseen.push(Record::tombstone(object, head.id, stamp, Gone::Unseen));
                 }
             }
             after = next;
             if after.is_none() {
-                break;
+                return Ok(held);
             }
         }
-        if missing.len() > MOST_MISSING {
-            return Ok(false);
-        }
-        let before = progress.counts;
-        let mut found = self.by_ids(opened, run, progress, missing).await?;
-        found.extend(unseen);
-        self.land_records(opened, run, progress, found).await?;
-        let counts = progress.counts;
-        live = (live + counts.new - before.new).saturating_sub(counts.deleted - before.deleted);
-        let counted = if bucket == 0 { 0 } else { progress.live.unwrap_or(0) };
-        progress.live = Some(counted + live);
-        Ok(true)
     }
 
     /// The org's ids that belong to a bucket of ours.
@@ -182,6 +211,16 @@ impl Import {
         }
         Ok(records)
     }
+}
+
+/// What we hold of a bucket.
+#[derive(Default)]
+struct Held {
+    live: u64,
+    /// Not among the org's ids.
+    unseen: Vec<Record>,
+    /// Changed by this very step before.
+    changed: Vec<String>,
 }
 
 fn ids_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
