@@ -11,7 +11,7 @@ use std::time::Duration;
 use lambda_http::Error;
 use shared::lambda::bootstrap;
 use shared::lambda::config::ApiConfig;
-use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect};
+use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect, Import};
 
 use crate::caller::Issuer;
 use crate::state::Api;
@@ -32,6 +32,7 @@ async fn main() -> Result<(), Error> {
         connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
         directory: Directory::new(ports.clone()),
         activities: Activities::new(ports.clone(), custody.clone()),
+        import: Import::new(ports.clone(), custody.clone(), app.clone()),
         disconnect: Disconnect::new(ports.clone(), custody.clone(), app, config.purge_grace),
         custody,
         ports,

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::ports::Disposition;
-use shared::usecases::{ActivityError, ConnectError, DirectoryError, PurgeError};
+use shared::usecases::{ActivityError, ConnectError, DirectoryError, PurgeError, SteerError};
 use shared::work::WorkError;
 
 /// A problem.
@@ -104,6 +104,17 @@ impl From<WorkError> for Problem {
         match error.disposition {
             Disposition::Retry => Self::unavailable(),
             Disposition::Reject => Self::internal(),
+        }
+    }
+}
+
+impl From<SteerError> for Problem {
+    fn from(error: SteerError) -> Self {
+        match error {
+            SteerError::NotFound(what) => Self::not_found(what),
+            SteerError::Conflict(why) => Self::conflict("run_state", why.to_owned()),
+            SteerError::Invalid(why) => Self::invalid(why),
+            SteerError::Work(error) => error.into(),
         }
     }
 }

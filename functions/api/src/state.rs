@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequest, FromRequestParts};
 use shared::ports::Ports;
-use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect};
+use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect, Import};
 
 use crate::caller::Issuer;
 use crate::problem::Problem;
@@ -17,6 +17,7 @@ pub(crate) struct Api {
     pub(crate) directory: Directory,
     pub(crate) activities: Activities,
     pub(crate) disconnect: Disconnect,
+    pub(crate) import: Import,
 }
 
 /// A JSON body whose refusal is a problem.

@@ -22,7 +22,7 @@ pub use connect::{Connect, ConnectError, Connected};
 pub use custody::{Custody, Opened};
 pub use directory::{Directory, DirectoryError};
 pub use grants::{GrantError, Grants};
-pub use import::Import;
+pub use import::{Import, SteerError};
 pub use match_runs::MatchRuns;
 pub use purge::{Disconnect, PurgeError};
 pub use salesforce_app::SalesforceApp;
