@@ -16,6 +16,7 @@ use shared::domain::{
     Connection, Envelope, Environment, Grantee, Message, Role, Seat, SeatId, Tenant,
     TenantEnvironment, TenantId,
 };
+use shared::lambda::chain;
 use shared::matching::{EntityKind, MatchModel};
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
@@ -331,6 +332,8 @@ impl World {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
             Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
             Err(error) => {
+                // As the queue's edge does.
+                tracing::warn!(error = chain(&error), "the message failed");
                 let again = self.fuse.is_dead() || error.is_retryable();
                 assert!(again, "{envelope:?}: {error}: {}", error.source);
                 self.fuse.restart();

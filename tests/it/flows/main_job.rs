@@ -32,7 +32,7 @@ pub(crate) async fn imported(folder: &Path, delivery: Delivery) -> World {
     world
 }
 
-async fn import_again(world: &World, name: &str) -> ImportRunId {
+pub(super) async fn import_again(world: &World, name: &str) -> ImportRunId {
     let scope = world.connection().await.scope();
     let run = ImportRunId::derived(name);
     let message = Message::ImportStart { scope, run, trigger: ImportTrigger::Requested };
