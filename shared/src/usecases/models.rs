@@ -1,0 +1,198 @@
+//! The models that generations match with: the shipped one, or one tuned by the tenant's own
+//! corrections.
+//!
+//! A tuned model is made of its tenant's corrections alone, held to the shipped one; it runs in the
+//! shadow of the model in use before it can be taken; it is sealed, and gone with its generation.
+
+mod tuning;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use matching::{MatchModel, Thresholds};
+use serde_json::json;
+
+use super::custody::{Custody, Opened};
+use super::match_runs::MatchRuns;
+use crate::domain::{
+    MatchRunId, MatchTrigger, Message, ModelChoice, ModelId, ModelState, Scope, TunedModel,
+};
+use crate::ports::{Condition, Ports};
+use crate::store::{self, Next, Outbox};
+use crate::work::WorkError;
+
+/// How many tuned models a sandbox holds opened.
+const HELD: usize = 16;
+
+/// How often a lost race for the choice is run again.
+const RACES: usize = 5;
+
+/// Why a model cannot be made or taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The generation is gone.
+    #[error("there is no connection")]
+    NotConnected,
+    /// There is no directory version to match to.
+    #[error("no directory version is published yet")]
+    NoDirectory,
+    /// There is no such model.
+    #[error("there is no such model")]
+    NotFound,
+    /// Its shadow run is not over, or there were too few corrections.
+    #[error("the model cannot be taken before it has run in the shadow of the one in use")]
+    NotReady,
+    /// A port failed.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+impl From<crate::ports::PortError> for ModelError {
+    fn from(error: crate::ports::PortError) -> Self {
+        Self::Work(error.into())
+    }
+}
+
+/// Makes, tries and takes models.
+#[derive(Clone)]
+pub struct Models {
+    ports: Ports,
+    custody: Custody,
+    runs: MatchRuns,
+    outbox: Outbox,
+    shipped: Arc<MatchModel>,
+    /// The tuned models that were used last, the latest last.
+    held: Arc<Mutex<Vec<(ModelId, Arc<MatchModel>)>>>,
+}
+
+impl Models {
+    /// Models beside the one that ships.
+    #[must_use]
+    pub fn new(ports: Ports, custody: Custody, shipped: Arc<MatchModel>) -> Self {
+        let runs = MatchRuns::new(ports.clone(), custody.clone());
+        let outbox = Outbox::new(ports.clone());
+        Self { ports, custody, runs, outbox, shipped, held: Arc::default() }
+    }
+
+    /// Where matches and reviews begin: by the shipped model, whatever the weights.
+    pub(super) fn thresholds(&self) -> Thresholds {
+        self.shipped.thresholds
+    }
+
+    /// The model of a choice.
+    pub(super) async fn chosen(
+        &self,
+        opened: &Opened,
+        choice: ModelChoice,
+    ) -> Result<Arc<MatchModel>, WorkError> {
+        let Some(id) = choice.model else { return Ok(self.shipped.clone()) };
+        if let Some((_, model)) = self.held().iter().find(|(held, _)| *held == id) {
+            return Ok(model.clone());
+        }
+        let key = model_object(opened.keys.scope(), id);
+        let Some(plain) = opened.get_object(&self.ports, &key).await? else {
+            return Err(WorkError::reject("open a model", "the model is gone"));
+        };
+        let text = String::from_utf8_lossy(&plain);
+        let model = MatchModel::from_json(&text).map_or_else(
+            |error| {
+                // Made for an engine with other comparisons: matching goes on without it.
+                tracing::warn!(model.id = %id, error = %error, "matching by the shipped model");
+                self.shipped.clone()
+            },
+            Arc::new,
+        );
+        let mut held = self.held();
+        let surplus = (held.len() + 1).saturating_sub(HELD);
+        held.drain(..surplus);
+        held.push((id, model.clone()));
+        Ok(model)
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Vec<(ModelId, Arc<MatchModel>)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a model made of the corrections there are, and run in the shadow of the one in use.
+    pub async fn tune(&self, scope: Scope) -> Result<TunedModel, ModelError> {
+        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        let pins = self.runs.pins(&opened).await?.ok_or(ModelError::NoDirectory)?;
+        let now = self.ports.clock.now();
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let id = ModelId::new(millis, self.ports.entropy.bits());
+        let model = TunedModel {
+            id,
+            state: ModelState::Training,
+            beside: pins.model,
+            step: 0,
+            labels: Default::default(),
+            cursor: (0, 0, None),
+            shadow: Default::default(),
+            created_at: now,
+            finished_at: None,
+        };
+        let write = store::put(opened.keys.model(id), &model, Condition::Absent)?;
+        let next = Next::now(Message::TuneModel { scope, model: id, step: 0 });
+        let _ = self.outbox.commit(vec![write], vec![next]).await?;
+        Ok(model)
+    }
+
+    /// The generation's own models, the oldest first.
+    pub async fn list(&self, scope: Scope) -> Result<Vec<TunedModel>, ModelError> {
+        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        Ok(store::query_all(&*self.ports.table, &opened.keys.models()).await?)
+    }
+
+    /// One of them.
+    pub async fn get(&self, scope: Scope, id: ModelId) -> Result<TunedModel, ModelError> {
+        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        let found = store::get(&*self.ports.table, &opened.keys.model(id)).await?;
+        found.ok_or(ModelError::NotFound)
+    }
+
+    /// The model that the generation matches with.
+    pub async fn choice(&self, scope: Scope) -> Result<ModelChoice, ModelError> {
+        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        Ok(self.runs.model_choice(&opened).await?)
+    }
+
+    /// Takes a model of the tenant's own, or with none the shipped one again, and has everything
+    /// matched by it.
+    pub async fn choose(
+        &self,
+        scope: Scope,
+        model: Option<ModelId>,
+    ) -> Result<ModelChoice, ModelError> {
+        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        if let Some(id) = model {
+            let found: Option<TunedModel> =
+                store::get(&*self.ports.table, &opened.keys.model(id)).await?;
+            if found.ok_or(ModelError::NotFound)?.state != ModelState::Ready {
+                return Err(ModelError::NotReady);
+            }
+        }
+        for _ in 0..RACES {
+            let before = self.runs.model_choice(&opened).await?;
+            if before.model == model {
+                return Ok(before);
+            }
+            let choice = ModelChoice { number: before.number + 1, model };
+            let unmoved = match before.number {
+                0 => Condition::Absent,
+                number => Condition::Eq("number", json!(number)),
+            };
+            let write = store::put(opened.keys.model_choice(), &choice, unmoved)?;
+            let run = MatchRunId::derived(&format!("{scope}|model|{}", choice.number));
+            let trigger = MatchTrigger::Model;
+            let next = Next::now(Message::Rematch { scope, run, trigger, step: 0 });
+            if self.outbox.commit(vec![write], vec![next]).await?.is_done() {
+                return Ok(choice);
+            }
+        }
+        Err(WorkError::retry("choose a model", "too many others choose at once").into())
+    }
+}
+
+/// Where a tuned model lies, sealed.
+fn model_object(scope: Scope, model: ModelId) -> String {
+    format!("{}models/{model}", scope.object_prefix())
+}
