@@ -30,7 +30,7 @@ pub use directory_files::{DirectoryFile, HeldFile, ShardFiles};
 pub use grants::{GrantError, Grants};
 pub use import::Import;
 pub use match_runs::MatchRuns;
-pub use models::{ModelError, Models};
+pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};
 pub use purge::{Disconnect, PurgeError};
 pub use salesforce_app::SalesforceApp;
 pub use score::Score;

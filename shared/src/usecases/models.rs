@@ -8,13 +8,15 @@ mod tuning;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use matching::{MatchModel, Thresholds};
+use matching::{EmployerEvidence, Evidence, ExplainedComparison, MatchModel, Thresholds};
+use serde::Serialize;
 use serde_json::json;
 
 use super::custody::{Custody, Opened};
 use super::match_runs::MatchRuns;
 use crate::domain::{
-    MatchRunId, MatchTrigger, Message, ModelChoice, ModelId, ModelState, Scope, TunedModel,
+    CandidateList, MatchRunId, MatchTrigger, Message, ModelChoice, ModelId, ModelState, Scope,
+    TunedModel,
 };
 use crate::ports::{Condition, Ports};
 use crate::store::{self, Next, Outbox};
@@ -49,6 +51,43 @@ pub enum ModelError {
 impl From<crate::ports::PortError> for ModelError {
     fn from(error: crate::ports::PortError) -> Self {
         Self::Work(error.into())
+    }
+}
+
+/// A record's candidate, and what speaks for and against it.
+#[derive(Debug, Serialize)]
+pub struct ExplainedCandidate {
+    /// The entity.
+    pub entity_id: String,
+    /// The evidence in bits.
+    pub weight: f64,
+    /// How likely it is, given all candidates and "none".
+    pub probability: f64,
+    /// How the record's employer stands to the entity's positions.
+    pub employer: EmployerEvidence,
+    /// What speaks for and against it in words, the strongest first.
+    pub words: String,
+    /// Every comparison at its level.
+    pub comparisons: Vec<WeighedComparison>,
+}
+
+/// What one comparison of a candidate came to.
+#[derive(Debug, Serialize)]
+pub struct WeighedComparison {
+    /// The comparison.
+    pub name: String,
+    /// The level it is at; `null` where a value is missing.
+    pub level: String,
+    /// Whether the values agree exactly: what the product shows in bold.
+    pub exact: bool,
+    /// What it adds, in bits.
+    pub weight: f64,
+}
+
+impl From<ExplainedComparison> for WeighedComparison {
+    fn from(explained: ExplainedComparison) -> Self {
+        let ExplainedComparison { name, level, exact, weight, .. } = explained;
+        Self { name, level, exact, weight }
     }
 }
 
@@ -110,6 +149,30 @@ impl Models {
 
     fn held(&self) -> std::sync::MutexGuard<'_, Vec<(ModelId, Arc<MatchModel>)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A record's candidates, explained by the model that weighed them. Of a candidate that was kept
+    /// by an older engine there is nothing to tell but its weight.
+    pub async fn explain(
+        &self,
+        scope: Scope,
+        list: &CandidateList,
+    ) -> Result<Vec<ExplainedCandidate>, ModelError> {
+        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        let model = self.chosen(&opened, list.model).await?;
+        let explained = list.candidates.iter().map(|kept| {
+            let evidence: Option<Evidence> = kept.evidence.parse().ok();
+            let comparisons = evidence.map(|e| e.explain(&model)).unwrap_or_default();
+            ExplainedCandidate {
+                entity_id: kept.entity.clone(),
+                weight: kept.weight,
+                probability: kept.probability,
+                employer: kept.employer,
+                words: evidence.map(|e| e.words(&model)).unwrap_or_default(),
+                comparisons: comparisons.into_iter().map(WeighedComparison::from).collect(),
+            }
+        });
+        Ok(explained.collect())
     }
 
     /// Has a model made of the corrections there are, and run in the shadow of the one in use.

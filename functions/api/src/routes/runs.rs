@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::domain::{
     ConnectionState, Environment, ImportRun, ImportRunId, ImportTrigger, MatchRun, MatchRunId,
-    Message, ObjectImport, TenantId,
+    MatchTrigger, Message, ObjectImport, TenantId,
 };
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Next, Outbox};
@@ -136,6 +136,22 @@ pub(crate) async fn list_match_runs(
     Ok(Json(json!({ "items": items })))
 }
 
+/// `POST …/match-runs`: has everything matched again.
+pub(crate) async fn rematch(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(at): Path<At>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.admin(at.tenant)?;
+    let scope = connections::find(&api, at).await?.scope();
+    let millis = u64::try_from(api.ports.clock.now().as_millisecond()).unwrap_or(0);
+    let run = MatchRunId::new(millis, api.ports.entropy.bits());
+    let message = Message::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 };
+    let outbox = Outbox::new(api.ports.clone());
+    let _ = outbox.commit(vec![], vec![Next::now(message)]).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "match_run_id": run }))))
+}
+
 #[derive(Deserialize)]
 pub(crate) struct AtMatchRun {
     tenant: TenantId,
@@ -162,6 +178,7 @@ fn match_run(run: &MatchRun) -> Value {
         "state": run.state,
         "trigger": run.trigger,
         "directory_version": run.directory,
+        "model": run.model.model,
         "batches_total": run.batches,
         "batches_done": run.settled,
         "records": run.records,

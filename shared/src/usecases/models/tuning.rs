@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::{Models, model_object};
 use crate::domain::{
-    CandidateList, Correction, DirectoryVersion, MATCHED_OBJECTS, Message, ModelId, ModelState,
-    Ruling, SHADOW_EXAMPLES, SObject, Scope, ShadowCounts, TunedModel, entity_kind_of,
+    CandidateList, Correction, DirectoryVersion, MATCHED_OBJECTS, Message, ModelChoice, ModelId,
+    ModelState, Ruling, SHADOW_EXAMPLES, SObject, Scope, ShadowCounts, TunedModel, entity_kind_of,
 };
 use crate::ports::{Condition, Key};
 use crate::store::{self, Next};
@@ -159,7 +159,7 @@ impl Models {
         tuned: &mut TunedModel,
     ) -> Result<(), WorkError> {
         let old = self.chosen(opened, tuned.beside).await?;
-        let choice = crate::domain::ModelChoice { model: Some(tuned.id), ..tuned.beside };
+        let choice = ModelChoice { model: Some(tuned.id), ..tuned.beside };
         let new = self.chosen(opened, choice).await?;
         let shadow = Shadow { old: &old, new: &new, directory };
         for _ in 0..PAGES_PER_STEP {
