@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::domain::{
     Connection, Envelope, Environment, Grantee, Message, Role, Seat, SeatId, Tenant,
@@ -23,8 +23,8 @@ use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::usecases::{
-    Activities, AutoSave, Connect, Connected, Custody, Directory, Disconnect, Import, MatchRuns,
-    SalesforceApp, Score, Settle, ShardFiles, WriteBack,
+    Activities, AutoSave, Begun, Connect, Connected, Custody, Directory, Disconnect, Import,
+    MatchRuns, SalesforceApp, Score, Settle, ShardFiles, Upkeep, WriteBack,
 };
 use shared::work::{Done, WorkError};
 use url::Url;
@@ -61,6 +61,7 @@ pub struct Functions {
     pub directory: Directory,
     /// `data-purge`, and what the API begins.
     pub disconnect: Disconnect,
+    upkeep: Upkeep,
     import: Import,
     match_runs: MatchRuns,
     score: Score,
@@ -79,12 +80,14 @@ impl Functions {
         let model = Arc::new(MatchModel::shipped().clone());
         let files = Arc::new(Files(ports.clone()));
         let product = "Sales Navigator".to_owned();
+        let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE);
         Self {
             outbox: Outbox::new(ports.clone()),
             connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
             directory: Directory::new(ports.clone()),
-            disconnect: Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE),
+            upkeep: Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone()),
+            disconnect,
             import: Import::new(ports.clone(), custody.clone(), app.clone()),
             match_runs: MatchRuns::new(ports.clone(), custody.clone()),
             score: Score::new(ports.clone(), custody.clone(), files, model.clone()),
@@ -111,8 +114,11 @@ impl Functions {
             | Message::AutoSaveRecords { .. }
             | Message::AutoSaveOwner { .. }
             | Message::AutoSaveSeat { .. } => self.auto_save.handle(message).await,
-            Message::Writeback { .. } => self.write_back.handle(message).await,
+            Message::Writeback { .. } | Message::Release { .. } => {
+                self.write_back.handle(message).await
+            }
             Message::Purge { .. } => self.disconnect.handle(message).await,
+            Message::Upkeep { .. } | Message::Inspect { .. } => self.upkeep.handle(message).await,
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
             | Message::DirectoryFanOut { .. } => self.directory.handle(message).await,
@@ -223,7 +229,7 @@ impl World {
         grantee: Grantee,
         username: &str,
     ) -> Result<Connected, shared::usecases::ConnectError> {
-        let url = self.functions.connect.begin(self.at(), grantee, None).await?;
+        let Begun { url, cookie } = self.functions.connect.begin(self.at(), grantee, None).await?;
         let back = self.control().approve(url.as_str(), username).expect("a login");
         let back: Url = back.parse().expect("a URL");
         let parameter = |name: &str| {
@@ -233,7 +239,8 @@ impl World {
         let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
         let state = parameter("state").expect("a state");
         let environment = Environment::Production;
-        self.functions.connect.finish(environment, &state, code.map(SecretString::from)).await
+        let (connect, browser) = (&self.functions.connect, cookie.1.expose_secret());
+        connect.finish(environment, &state, Some(browser), code.map(SecretString::from)).await
     }
 
     /// Uploads and publishes a directory version of these files (JSON lines).

@@ -166,13 +166,13 @@ async fn the_routes_and_the_description_are_the_same() {
         let allowed = allowed.split(',').filter(|method| *method != "head");
         registered.insert(path, allowed.map(str::to_owned).collect());
     }
-    let mut described: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut documented: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for operation in served.description.operations() {
-        described.entry(operation.path).or_default().insert(operation.method);
+        documented.entry(operation.path).or_default().insert(operation.method);
     }
     // The callback is a function of its own; the template's test holds it to the document.
-    assert!(described.remove("/oauth/callback/{environment}").is_some());
-    assert_eq!(registered, described);
+    assert!(documented.remove("/oauth/callback/{environment}").is_some());
+    assert_eq!(registered, documented);
 }
 
 fn placeholders(path: &str) -> Vec<String> {
