@@ -7,6 +7,7 @@ mod adapters;
 mod demo;
 mod faults;
 mod flows;
+mod import;
 mod local_stack;
 mod template;
 mod tidy;

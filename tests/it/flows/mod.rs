@@ -2,6 +2,8 @@
 
 mod canary;
 mod killed;
+mod leaving;
 mod main_job;
 mod observe;
 mod org;
+mod troubled;
