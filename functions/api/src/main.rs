@@ -8,6 +8,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::Error;
@@ -36,6 +37,7 @@ async fn main() -> Result<(), Error> {
         activities: Activities::new(ports.clone(), custody.clone()),
         disconnect: Disconnect::new(ports.clone(), custody.clone(), app, config.purge_grace),
         custody,
+        network_access: Arc::new(config.network_access),
         ports,
     };
     lambda_http::run(router::router(api)).await

@@ -19,7 +19,7 @@ mod write_back;
 
 pub use activities::{Activities, ActivityError, NewActivity};
 pub use auto_save::AutoSave;
-pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name};
+pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name, login_host};
 pub use custody::{Custody, Opened};
 pub use directory::{Directory, DirectoryError};
 pub use grants::{GrantError, Grants};

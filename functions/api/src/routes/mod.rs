@@ -5,7 +5,9 @@ pub(crate) mod connections;
 pub(crate) mod directory;
 pub(crate) mod matches;
 pub(crate) mod runs;
+pub(crate) mod setup;
 pub(crate) mod tenants;
+pub(crate) mod votes;
 
 use serde::Deserialize;
 use shared::domain::{Environment, TenantEnvironment, TenantId};

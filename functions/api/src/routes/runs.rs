@@ -47,7 +47,7 @@ pub(crate) async fn start(
     caller.admin(at.tenant)?;
     let connection = connections::find(&api, at).await?;
     if connection.state != ConnectionState::Connected {
-        return Err(Problem::invalid("the connection does not work; authorize it again"));
+        return Err(Problem::not_working());
     }
     let millis = u64::try_from(api.ports.clock.now().as_millisecond()).unwrap_or(0);
     let run = ImportRunId::new(millis, api.ports.entropy.bits());

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::{SeatId, Tenant, TenantId};
+use shared::lambda::config::NetworkAccess;
 use shared::ports::Condition;
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::{self, keys};
@@ -74,6 +75,7 @@ impl Served {
             activities: Activities::new(ports.clone(), custody.clone()),
             disconnect: Disconnect::new(ports.clone(), custody.clone(), app, Duration::ZERO),
             custody,
+            network_access: NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]).into(),
             ports,
         };
         Self {
