@@ -6,7 +6,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::problem::Problem;
-use crate::routes::{activities, connections, directory, matches, runs, setup, tenants, votes};
+use crate::routes::{
+    activities, connections, corrections, directory, matches, models, runs, setup, tenants, votes,
+};
 use crate::state::Api;
 
 /// No request body is larger; directory parts go to the object store.
@@ -54,11 +56,22 @@ fn routes() -> Routes {
         .route("/settings", get(connections::settings).put(connections::change_settings))
         .route("/runs", get(runs::list).post(runs::start))
         .route("/runs/{run}", get(runs::show))
-        .route("/match-runs", get(runs::list_match_runs))
+        .route("/runs/{run}/{steer}", post(runs::steer))
+        .route("/import-settings", get(runs::settings).put(runs::change_settings))
+        .route("/match-runs", get(runs::list_match_runs).post(runs::rematch))
         .route("/match-runs/{run}", get(runs::show_match_run))
         .route("/matches", get(matches::list))
         .route("/matches/summary", get(matches::summary))
         .route("/matches/{object}/{record}", get(matches::show))
+        .route(
+            "/matches/{object}/{record}/corrections",
+            get(corrections::show).post(corrections::say),
+        )
+        .route("/entities/{object}/{entity}", get(corrections::bidders))
+        .route("/corrections", post(corrections::import))
+        .route("/models", get(models::list).post(models::tune))
+        .route("/models/{model}", get(models::show))
+        .route("/model", get(models::chosen).put(models::choose))
         .route("/seats/{seat}/saved", get(matches::saved))
         .route("/activities", post(activities::post))
         .route("/activities/{activity}", get(activities::show));
