@@ -68,11 +68,11 @@ pub struct Functions {
     pub directory: Directory,
     /// `data-purge`, and what the API begins.
     pub disconnect: Disconnect,
-    upkeep: Upkeep,
     /// The API's corrections.
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
+    upkeep: Upkeep,
     import: Import,
     match_runs: MatchRuns,
     score: Score,
@@ -92,8 +92,8 @@ impl Functions {
         let models = Models::new(ports.clone(), custody.clone(), shipped);
         let files = Arc::new(Files(ports.clone()));
         let product = "Sales Navigator".to_owned();
-        let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE);
         let import = Import::new(ports.clone(), custody.clone(), app.clone());
+        let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE);
         Self {
             outbox: Outbox::new(ports.clone()),
             connect: Connect::new(ports.clone(), custody.clone(), app.clone()),

@@ -7,7 +7,7 @@
 //! | seat | `TEN#t` | `SEAT#seat` |
 //! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
 //! | a vote for another CRM | `TEN#t` | `VOTE#crm` |
-//! | connection, settings, wizard, generations given out | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT` |
+//! | connection, settings, wizard, generations given out, imports | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT` |
 //! | live connections | `LIVE` | `t#env` |
 //! | pending authorization | `STATE#hash` | `STATE` |
 //! | due item | `DUE#nn` | `time#owner#hash` |
@@ -441,16 +441,16 @@ pub fn generations(at: TenantEnvironment) -> Key {
     Key::new(environment_partition(at), "GENERATIONS".to_owned())
 }
 
-/// How far the wizard of an environment is.
-#[must_use]
-pub fn wizard(at: TenantEnvironment) -> Key {
-    Key::new(environment_partition(at), "WIZARD".to_owned())
-}
-
 /// How an environment's imports are set up.
 #[must_use]
 pub fn import_settings(at: TenantEnvironment) -> Key {
     Key::new(environment_partition(at), "IMPORT".to_owned())
+}
+
+/// How far the wizard of an environment is.
+#[must_use]
+pub fn wizard(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "WIZARD".to_owned())
 }
 
 /// The settings of an environment.

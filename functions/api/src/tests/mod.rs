@@ -4,6 +4,7 @@
 mod callers;
 mod openapi;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,11 +15,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::{SeatId, Tenant, TenantId};
 use shared::lambda::config::NetworkAccess;
+use shared::matching::MatchModel;
 use shared::ports::Condition;
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::{self, keys};
 use shared::testing::Memory;
-use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect, SalesforceApp};
+use shared::usecases::{
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models, SalesforceApp,
+};
 use stack::{AUDIENCE, Caller, Issuer, Server};
 use tower::ServiceExt;
 
@@ -73,6 +77,13 @@ impl Served {
             connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
             directory: Directory::new(ports.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
+            import: Import::new(ports.clone(), custody.clone(), app.clone()),
+            corrections: Corrections::new(ports.clone(), custody.clone()),
+            models: Models::new(
+                ports.clone(),
+                custody.clone(),
+                Arc::new(MatchModel::shipped().clone()),
+            ),
             disconnect: Disconnect::new(ports.clone(), custody.clone(), app, Duration::ZERO),
             custody,
             network_access: NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]).into(),
