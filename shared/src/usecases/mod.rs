@@ -23,7 +23,7 @@ mod write_back;
 
 pub use activities::{Activities, ActivityError, NewActivity};
 pub use auto_save::AutoSave;
-pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name};
+pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name, login_host};
 pub use corrections::{CorrectionError, Corrections};
 pub use custody::{Custody, Opened};
 pub use directory::{Directory, DirectoryError};
