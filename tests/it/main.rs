@@ -11,3 +11,4 @@ mod import;
 mod local_stack;
 mod template;
 mod tidy;
+mod wire_faults;

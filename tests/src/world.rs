@@ -16,6 +16,7 @@ use shared::domain::{
     Connection, Envelope, Environment, Grantee, Message, Role, Seat, SeatId, Tenant,
     TenantEnvironment, TenantId,
 };
+use shared::lambda::chain;
 use shared::matching::{EntityKind, MatchModel};
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
@@ -23,8 +24,9 @@ use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::usecases::{
-    Activities, AutoSave, Connect, Connected, Custody, Directory, Disconnect, Import, MatchRuns,
-    SalesforceApp, Score, Settle, ShardFiles, WriteBack,
+    Activities, AutoSave, Connect, Connected, Corrections, Custody, Directory, DirectoryFile,
+    Disconnect, HeldFile, Import, MatchRuns, Models, SalesforceApp, Score, Settle, ShardFiles,
+    WriteBack,
 };
 use shared::work::{Done, WorkError};
 use url::Url;
@@ -40,13 +42,18 @@ struct Files(Ports);
 
 #[async_trait]
 impl ShardFiles for Files {
-    async fn file(&self, key: &str) -> Result<Arc<dyn AsRef<[u8]> + Send + Sync>, WorkError> {
+    async fn file(&self, key: &str) -> Result<HeldFile, WorkError> {
         let bytes: Option<Bytes> = self.0.objects.get(key).await?;
         match bytes {
-            Some(bytes) => Ok(Arc::new(bytes)),
+            Some(bytes) => {
+                let fetched = bytes.len() as u64;
+                Ok(HeldFile { file: Arc::new(DirectoryFile::new(bytes)), fetched })
+            }
             None => Err(WorkError::reject("read a shard", "no such object")),
         }
     }
+
+    async fn forget(&self, _: &str) {}
 }
 
 /// All functions over one set of ports.
@@ -61,6 +68,10 @@ pub struct Functions {
     pub directory: Directory,
     /// `data-purge`, and what the API begins.
     pub disconnect: Disconnect,
+    /// The API's corrections.
+    pub corrections: Corrections,
+    /// The models that the API begins and takes, and their making.
+    pub models: Models,
     import: Import,
     match_runs: MatchRuns,
     score: Score,
@@ -76,7 +87,8 @@ impl Functions {
         let version = ApiVersion::default();
         let app =
             SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
-        let model = Arc::new(MatchModel::shipped().clone());
+        let shipped = Arc::new(MatchModel::shipped().clone());
+        let models = Models::new(ports.clone(), custody.clone(), shipped);
         let files = Arc::new(Files(ports.clone()));
         let product = "Sales Navigator".to_owned();
         let import = Import::new(ports.clone(), custody.clone(), app.clone());
@@ -91,8 +103,10 @@ impl Functions {
                 None => import,
             },
             match_runs: MatchRuns::new(ports.clone(), custody.clone()),
-            score: Score::new(ports.clone(), custody.clone(), files, model.clone()),
-            settle: Settle::new(ports.clone(), custody.clone(), model),
+            score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
+            settle: Settle::new(ports.clone(), custody.clone(), models.clone()),
+            corrections: Corrections::new(ports.clone(), custody.clone()),
+            models,
             auto_save: AutoSave::new(ports.clone(), custody.clone()),
             write_back: WriteBack::new(ports.clone(), custody, app, product),
         }
@@ -117,6 +131,10 @@ impl Functions {
                 self.score.batch(scope, run, batch, entity_kind, shard).await
             }
             Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
+            Message::Correct { scope, object, record } => {
+                self.settle.correct(scope, object, &record).await
+            }
+            Message::TuneModel { scope, model, step } => self.models.step(scope, model, step).await,
             Message::AutoSave { .. }
             | Message::AutoSaveRecords { .. }
             | Message::AutoSaveOwner { .. }
@@ -331,6 +349,8 @@ impl World {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
             Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
             Err(error) => {
+                // As the queue's edge does.
+                tracing::warn!(error = chain(&error), "the message failed");
                 let again = self.fuse.is_dead() || error.is_retryable();
                 assert!(again, "{envelope:?}: {error}: {}", error.source);
                 self.fuse.restart();

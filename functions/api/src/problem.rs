@@ -7,7 +7,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::ports::Disposition;
-use shared::usecases::{ActivityError, ConnectError, DirectoryError, PurgeError, SteerError};
+use shared::usecases::{
+    ActivityError, ConnectError, CorrectionError, DirectoryError, ModelError, PurgeError,
+    SteerError,
+};
 use shared::work::WorkError;
 
 /// A problem.
@@ -161,6 +164,29 @@ impl From<ActivityError> for Problem {
             ActivityError::TurnedOff => Self::conflict("turned_off", error.to_string()),
             ActivityError::KeyReused => Self::conflict("key_reused", error.to_string()),
             ActivityError::Invalid(why) => Self::invalid(why),
+        }
+    }
+}
+
+impl From<CorrectionError> for Problem {
+    fn from(error: CorrectionError) -> Self {
+        match error {
+            CorrectionError::Work(error) => error.into(),
+            CorrectionError::NotConnected => Self::not_found("connection"),
+            CorrectionError::NoRecord => Self::not_found("record"),
+            _ => Self::invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<ModelError> for Problem {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Work(error) => error.into(),
+            ModelError::NotConnected => Self::not_found("connection"),
+            ModelError::NotFound => Self::not_found("model"),
+            ModelError::NoDirectory => Self::invalid(error.to_string()),
+            ModelError::NotReady => Self::conflict("not_ready", error.to_string()),
         }
     }
 }

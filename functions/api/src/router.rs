@@ -5,7 +5,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::problem::Problem;
-use crate::routes::{activities, connections, directory, matches, runs, tenants};
+use crate::routes::{
+    activities, connections, corrections, directory, matches, models, runs, tenants,
+};
 use crate::state::Api;
 
 /// No request body is larger; directory parts go to the object store.
@@ -22,11 +24,20 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/runs/{run}", get(runs::show))
         .route("/runs/{run}/{steer}", post(runs::steer))
         .route("/import-settings", get(runs::settings).put(runs::change_settings))
-        .route("/match-runs", get(runs::list_match_runs))
+        .route("/match-runs", get(runs::list_match_runs).post(runs::rematch))
         .route("/match-runs/{run}", get(runs::show_match_run))
         .route("/matches", get(matches::list))
         .route("/matches/summary", get(matches::summary))
         .route("/matches/{object}/{record}", get(matches::show))
+        .route(
+            "/matches/{object}/{record}/corrections",
+            get(corrections::show).post(corrections::say),
+        )
+        .route("/entities/{object}/{entity}", get(corrections::bidders))
+        .route("/corrections", post(corrections::import))
+        .route("/models", get(models::list).post(models::tune))
+        .route("/models/{model}", get(models::show))
+        .route("/model", get(models::chosen).put(models::choose))
         .route("/seats/{seat}/saved", get(matches::saved))
         .route("/activities", post(activities::post))
         .route("/activities/{activity}", get(activities::show));

@@ -2,7 +2,9 @@
 
 use axum::extract::{FromRequest, FromRequestParts};
 use shared::ports::Ports;
-use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect, Import};
+use shared::usecases::{
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
+};
 
 use crate::caller::Issuer;
 use crate::problem::Problem;
@@ -16,6 +18,8 @@ pub(crate) struct Api {
     pub(crate) connect: Connect,
     pub(crate) directory: Directory,
     pub(crate) activities: Activities,
+    pub(crate) corrections: Corrections,
+    pub(crate) models: Models,
     pub(crate) disconnect: Disconnect,
     pub(crate) import: Import,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ActivityId, DirectoryVersionId, ImportRunId, MatchRunId, SeatId};
+use super::ids::{ActivityId, DirectoryVersionId, ImportRunId, MatchRunId, ModelId, SeatId};
 use super::scope::Scope;
 use super::sobject::SObject;
 use matching::EntityKind;
@@ -69,8 +69,10 @@ pub enum MatchTrigger {
     Import,
     /// A new directory version.
     Directory,
-    /// A person's correction or changed settings.
+    /// A person asked for it, or settings changed.
     Settings,
+    /// Another model was taken.
+    Model,
 }
 
 /// A piece of work for one function.
@@ -138,6 +140,24 @@ pub enum Message {
         run: MatchRunId,
         /// Which batch.
         batch: u32,
+    },
+    /// Settle a record anew by what a person said about it.
+    Correct {
+        /// Of which connection.
+        scope: Scope,
+        /// The record's object.
+        object: SObject,
+        /// The record's id.
+        record: String,
+    },
+    /// Take the next step of making a model of a tenant's corrections.
+    TuneModel {
+        /// Of which connection.
+        scope: Scope,
+        /// The model.
+        model: ModelId,
+        /// The step that this message is for.
+        step: u64,
     },
     /// Apply the auto-save rules to some accounts.
     AutoSave {
@@ -214,7 +234,11 @@ impl Message {
             Self::ImportStart { .. } | Self::ImportObject { .. } | Self::ImportHandOver { .. } => {
                 Queue::Import
             }
-            Self::Rematch { .. } | Self::MatchBatch { .. } | Self::Settle { .. } => Queue::Match,
+            Self::Rematch { .. }
+            | Self::MatchBatch { .. }
+            | Self::Settle { .. }
+            | Self::Correct { .. }
+            | Self::TuneModel { .. } => Queue::Match,
             Self::AutoSave { .. }
             | Self::AutoSaveRecords { .. }
             | Self::AutoSaveOwner { .. }
@@ -237,6 +261,8 @@ impl Message {
             | Self::Rematch { scope, .. }
             | Self::MatchBatch { scope, .. }
             | Self::Settle { scope, .. }
+            | Self::Correct { scope, .. }
+            | Self::TuneModel { scope, .. }
             | Self::AutoSave { scope, .. }
             | Self::AutoSaveRecords { scope, .. }
             | Self::AutoSaveOwner { scope, .. }

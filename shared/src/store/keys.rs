@@ -20,8 +20,8 @@ use jiff::Timestamp;
 use matching::EntityKind;
 
 use crate::domain::{
-    ActivityId, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId, SObject,
-    Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
+    ActivityId, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId, ModelId,
+    SObject, Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
 };
 use crate::ports::Key;
 
@@ -49,11 +49,15 @@ pub enum Kind {
     Activity,
     /// Grants: `admin`, and one per seat, sealed.
     Grant,
+    /// What people said about a record's match, by record id: `object#id`.
+    Correction,
+    /// Models of the tenant's own, and which one is taken: bucket 0 only.
+    Model,
 }
 
 impl Kind {
     /// Every kind; purge walks them all.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Run,
         Self::Record,
         Self::Edge,
@@ -63,6 +67,8 @@ impl Kind {
         Self::Saved,
         Self::Activity,
         Self::Grant,
+        Self::Correction,
+        Self::Model,
     ];
 
     /// The name in keys and in a purge certificate.
@@ -78,6 +84,8 @@ impl Kind {
             Self::Saved => "SAVE",
             Self::Activity => "ACT",
             Self::Grant => "GRANT",
+            Self::Correction => "CORR",
+            Self::Model => "MODEL",
         }
     }
 }
@@ -266,6 +274,36 @@ impl GenerationKeys {
     #[must_use]
     pub fn entity(&self, object: SObject, entity: &str) -> Key {
         self.by(Kind::Entity, entity, format!("{object}#{entity}"))
+    }
+
+    /// What people said about a record's match.
+    #[must_use]
+    pub fn correction(&self, object: SObject, id: &str) -> Key {
+        self.by(Kind::Correction, id, format!("{object}#{id}"))
+    }
+
+    /// A bucket's corrections of one object: partition and prefix.
+    #[must_use]
+    pub fn corrections(&self, object: SObject, bucket: u32) -> (String, String) {
+        (self.partition(Kind::Correction, bucket), format!("{object}#"))
+    }
+
+    /// A model of the tenant's own.
+    #[must_use]
+    pub fn model(&self, model: ModelId) -> Key {
+        self.single(Kind::Model, format!("MODEL#{model}"))
+    }
+
+    /// The models: partition and prefix.
+    #[must_use]
+    pub fn models(&self) -> (String, String) {
+        (self.partition(Kind::Model, 0), "MODEL#".to_owned())
+    }
+
+    /// Which model is taken.
+    #[must_use]
+    pub fn model_choice(&self) -> Key {
+        self.single(Kind::Model, "CHOICE".to_owned())
     }
 
     /// A match run.

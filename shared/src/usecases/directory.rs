@@ -15,6 +15,7 @@ use matching::{
 use serde::Deserialize;
 use serde_json::json;
 
+use super::entities::{Entities, Merges, identity};
 use crate::domain::{
     DirectoryPart, DirectoryState, DirectoryVersion, DirectoryVersionId, Environment, MatchRunId,
     MatchTrigger, Message, TenantEnvironment, TenantId,
@@ -72,7 +73,9 @@ impl From<crate::ports::PortError> for DirectoryError {
 #[derive(Clone)]
 pub struct Directory {
     ports: Ports,
+    entities: Entities,
     outbox: Outbox,
+    shard_of_parts: u64,
 }
 
 /// An entry of the list of live connections.
@@ -92,8 +95,15 @@ impl Directory {
     /// The directory over these ports.
     #[must_use]
     pub fn new(ports: Ports) -> Self {
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, outbox }
+        let (entities, outbox) = (Entities::new(ports.clone()), Outbox::new(ports.clone()));
+        Self { ports, entities, outbox, shard_of_parts: SHARD_OF_PARTS }
+    }
+
+    /// As it is, but with a shard for each `bytes` of parts. Results are the same for any number.
+    #[must_use]
+    pub fn with_shards_of(mut self, bytes: u64) -> Self {
+        self.shard_of_parts = bytes;
+        self
     }
 
     /// Begins a version of these parts, as a delta when `base` is given; with the address to upload
@@ -169,7 +179,7 @@ impl Directory {
         }
         let shards = |kind| -> u32 {
             let size: u64 = sizes.get(&kind).copied().unwrap_or(0);
-            u32::try_from(size.div_ceil(SHARD_OF_PARTS)).unwrap_or(u32::MAX)
+            u32::try_from(size.div_ceil(self.shard_of_parts)).unwrap_or(u32::MAX)
         };
         version.people_shards = shards(EntityKind::Person);
         version.company_shards = shards(EntityKind::Company);
@@ -205,14 +215,20 @@ impl Directory {
         let mut builder = StatisticsBuilder::default();
         let mut skipped = BTreeMap::new();
         let mut note = |reason: &'static str| *skipped.entry(reason.to_owned()).or_insert(0) += 1;
-        self.each::<Person>(&version, EntityKind::Person, &mut note, |person| {
-            builder.add_person(&PersonForm::from(&person));
+        let mut merges = Merges::new();
+        self.each::<Person>(&version, EntityKind::Person, &mut note, |line| match line {
+            DirectoryLine::Upsert(person) => builder.add_person(&PersonForm::from(&person)),
+            DirectoryLine::Merge { id, into } => drop(merges.insert(id, into)),
+            DirectoryLine::Delete { .. } => {}
         })
         .await?;
-        self.each::<Company>(&version, EntityKind::Company, &mut note, |company| {
-            builder.add_company(&CompanyForm::from(&company));
+        self.each::<Company>(&version, EntityKind::Company, &mut note, |line| match line {
+            DirectoryLine::Upsert(company) => builder.add_company(&CompanyForm::from(&company)),
+            DirectoryLine::Merge { id, into } => drop(merges.insert(id, into)),
+            DirectoryLine::Delete { .. } => {}
         })
         .await?;
+        self.entities.keep_merges(&version, &merges).await?;
         let statistics = builder.finish();
         version.people = statistics.entities(EntityKind::Person);
         version.companies = statistics.entities(EntityKind::Company);
@@ -251,25 +267,36 @@ impl Directory {
             .map_err(|error| WorkError::reject("read a version's statistics", error))?;
         let count = version.shards(kind);
         let mut builder = ShardBuilder::new(kind, shard, count);
+        let mut ids = Vec::new();
+        let mut is_here = |id: &str| {
+            let here = shard_of(id, count) == shard;
+            ids.extend(here.then(|| identity(id)));
+            here
+        };
         let mut ignore = |_| ();
         match kind {
             EntityKind::Person => {
-                self.each::<Person>(&version, kind, &mut ignore, |person| {
-                    if shard_of(&person.id, count) == shard {
+                self.each::<Person>(&version, kind, &mut ignore, |line| {
+                    if let DirectoryLine::Upsert(person) = line
+                        && is_here(&person.id)
+                    {
                         builder.add_person(&PersonForm::from(&person));
                     }
                 })
                 .await?;
             }
             EntityKind::Company => {
-                self.each::<Company>(&version, kind, &mut ignore, |company| {
-                    if shard_of(&company.id, count) == shard {
+                self.each::<Company>(&version, kind, &mut ignore, |line| {
+                    if let DirectoryLine::Upsert(company) = line
+                        && is_here(&company.id)
+                    {
                         builder.add_company(&CompanyForm::from(&company));
                     }
                 })
                 .await?;
             }
         }
+        self.entities.keep_ids(&version, kind, shard, ids).await?;
         let file = Bytes::from(builder.finish(&statistics));
         self.ports.objects.put(&version.shard_key(kind, shard), file).await?;
         self.note_built(id, kind, shard).await
@@ -344,15 +371,15 @@ impl Directory {
         Ok(())
     }
 
-    /// Every entity of a kind as the version has it: of all lines about an entity, the last one
-    /// counts, and it may retire the entity or merge it into another. Parts are read from the last
+    /// The last line about every entity of a kind: what the version has of it, or that it is retired
+    /// or merged into another. Parts are read from the last
     /// to the first, so that no more than the ids met so far is remembered.
     async fn each<T>(
         &self,
         version: &DirectoryVersion,
         kind: EntityKind,
         note: &mut impl FnMut(&'static str),
-        mut take: impl FnMut(T),
+        mut take: impl FnMut(DirectoryLine<T>),
     ) -> Result<(), WorkError>
     where
         T: matching::read::Identified + for<'de> Deserialize<'de>,
@@ -375,11 +402,8 @@ impl Directory {
                     }
                 };
                 let id = identity(entity_id(&entry));
-                if last.get(&id) == Some(&line)
-                    && met.insert(id)
-                    && let DirectoryLine::Upsert(entity) = entry
-                {
-                    take(entity);
+                if last.get(&id) == Some(&line) && met.insert(id) {
+                    take(entry);
                 }
             }
             if let Some((line, error)) = reader.failure() {
@@ -418,12 +442,6 @@ fn entity_id<T: matching::read::Identified>(line: &DirectoryLine<T>) -> &str {
         DirectoryLine::Upsert(entity) => entity.id(),
         DirectoryLine::Delete { id } | DirectoryLine::Merge { id, .. } => id,
     }
-}
-
-/// 64 bits of an id's hash: among a hundred million ids a clash has a chance of 1 in 4,000.
-fn identity(id: &str) -> u64 {
-    let hash = blake3::hash(id.as_bytes());
-    u64::from_le_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default())
 }
 
 /// A part's lines, unpacked when it is gzip.

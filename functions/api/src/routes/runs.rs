@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::domain::{
     ActiveRun, Environment, ImportRun, ImportRunId, ImportSettings, MatchRun, MatchRunId,
-    ObjectImport, RunState, TenantId,
+    MatchTrigger, Message, ObjectImport, RunState, TenantId,
 };
-use shared::store;
 use shared::store::keys::{self, GenerationKeys};
+use shared::store::{self, Next, Outbox};
 
 use super::{At, connections};
 use crate::caller::Caller;
@@ -223,6 +223,22 @@ pub(crate) async fn list_match_runs(
     Ok(Json(json!({ "items": items })))
 }
 
+/// `POST …/match-runs`: has everything matched again.
+pub(crate) async fn rematch(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(at): Path<At>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.admin(at.tenant)?;
+    let scope = connections::find(&api, at).await?.scope();
+    let millis = u64::try_from(api.ports.clock.now().as_millisecond()).unwrap_or(0);
+    let run = MatchRunId::new(millis, api.ports.entropy.bits());
+    let message = Message::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 };
+    let outbox = Outbox::new(api.ports.clone());
+    let _ = outbox.commit(vec![], vec![Next::now(message)]).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "match_run_id": run }))))
+}
+
 #[derive(Deserialize)]
 pub(crate) struct AtMatchRun {
     tenant: TenantId,
@@ -249,6 +265,7 @@ fn match_run(run: &MatchRun) -> Value {
         "state": run.state,
         "trigger": run.trigger,
         "directory_version": run.directory,
+        "model": run.model.model,
         "batches_total": run.batches,
         "batches_done": run.settled,
         "records": run.records,

@@ -76,10 +76,10 @@ impl Import {
         run: &mut ImportRun,
         writes: &mut Vec<Write>,
     ) -> Result<(), WorkError> {
-        let Some(directory) = self.runs.current_directory().await? else { return Ok(()) };
+        let Some(pins) = self.runs.pins(opened).await? else { return Ok(()) };
         let id = MatchRunId::derived(&run.id.to_string());
         let now = self.ports.clock.now();
-        let match_run = MatchRuns::begin(id, MatchTrigger::Import, directory.id, now);
+        let match_run = MatchRuns::begin(id, MatchTrigger::Import, &pins, now);
         writes.push(store::put(opened.keys.match_run(id), &match_run, Condition::Absent)?);
         run.match_run = Some(id);
         Ok(())
