@@ -24,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use self::outcome::Ended;
+pub use self::rows::record as imported_record;
 pub use self::steer::SteerError;
 use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
