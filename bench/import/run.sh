@@ -4,7 +4,7 @@
 #   bench/import/run.sh [ROWS] [RUNS]
 #
 # Prints a line of JSON for each run: the pipeline on one core in this process, then each reader of the org, in turn. The
-# others are installed, pinned, where the conformance suite has them; nothing here is part of CI.
+# others are installed, pinned, where the conformance suite has them (or in TOOLS); nothing here is part of CI.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -12,7 +12,7 @@ rows=${1:-1000000}
 runs=${2:-1}
 folder=target/bench/org-$rows
 scratch=$(mktemp -d)
-tools=$PWD/.tools/conformance
+tools=${TOOLS:-$PWD/.tools/conformance}
 venv() {
     python3 -c "import sys; from pathlib import Path; sys.path.insert(0, 'local/salesforce/conformance'); import run
 run.venv(Path('$tools/$1'), '$2')"
