@@ -71,7 +71,8 @@ test: .tools/nextest.done .venv-aws/.done build-local ## all tests
 bench: ## the benchmarks
 	cargo bench --workspace
 
-conformance: build-local ## clients that others wrote, unmodified, against the simulator (installs them; not part of ci)
+conformance: ## clients that others wrote, unmodified, against the simulator (installs them; not part of ci)
+	@local/tools/require.sh
 	python3 local/salesforce/conformance/run.py
 
 bench-splink: ## our engine beside Splink on the same files (installs it; not part of ci)
