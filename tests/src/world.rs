@@ -132,7 +132,8 @@ impl Functions {
             Message::Purge { .. } => self.disconnect.handle(message).await,
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
-            | Message::DirectoryFanOut { .. } => self.directory.handle(message).await,
+            | Message::DirectoryFanOut { .. }
+            | Message::DirectoryRetire { .. } => self.directory.handle(message).await,
         }
     }
 }

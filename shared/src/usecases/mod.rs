@@ -20,6 +20,9 @@ mod score;
 mod settle;
 mod write_back;
 
+#[cfg(test)]
+mod histories_tests;
+
 pub use activities::{Activities, ActivityError, NewActivity};
 pub use auto_save::AutoSave;
 pub use connect::{Connect, ConnectError, Connected};
