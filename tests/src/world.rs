@@ -16,6 +16,7 @@ use shared::domain::{
     Connection, Envelope, Environment, Grantee, Message, Role, Seat, SeatId, Tenant,
     TenantEnvironment, TenantId,
 };
+use shared::lambda::chain;
 use shared::matching::{EntityKind, MatchModel};
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
@@ -80,7 +81,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    fn new(ports: &Ports, http: &Http) -> Self {
+    fn new(ports: &Ports, http: &Http, page_rows: Option<u32>) -> Self {
         let custody = Custody::new(ports.clone(), "crm-sync/".to_owned());
         let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
         let version = ApiVersion::default();
@@ -90,13 +91,17 @@ impl Functions {
         let models = Models::new(ports.clone(), custody.clone(), shipped);
         let files = Arc::new(Files(ports.clone()));
         let product = "Sales Navigator".to_owned();
+        let import = Import::new(ports.clone(), custody.clone(), app.clone());
         Self {
             outbox: Outbox::new(ports.clone()),
             connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
             directory: Directory::new(ports.clone()),
             disconnect: Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE),
-            import: Import::new(ports.clone(), custody.clone(), app.clone()),
+            import: match page_rows {
+                Some(rows) => import.with_page_rows(rows),
+                None => import,
+            },
             match_runs: MatchRuns::new(ports.clone(), custody.clone()),
             score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
             settle: Settle::new(ports.clone(), custody.clone(), models.clone()),
@@ -105,6 +110,12 @@ impl Functions {
             auto_save: AutoSave::new(ports.clone(), custody.clone()),
             write_back: WriteBack::new(ports.clone(), custody, app, product),
         }
+    }
+
+    /// `bulk-import`, and what the API does to its runs.
+    #[must_use]
+    pub fn import(&self) -> &Import {
+        &self.import
     }
 
     /// Does one message's work, as the function of its queue would.
@@ -135,6 +146,21 @@ impl Functions {
             | Message::DirectoryFanOut { .. }
             | Message::DirectoryRetire { .. } => self.directory.handle(message).await,
         }
+    }
+}
+
+/// What makes one world differ from another.
+#[derive(Debug, Clone, Copy)]
+pub struct WorldOptions {
+    /// Makes its ids and tokens differ from those of other worlds.
+    pub seed: u64,
+    /// Rows on a result page of an import; none for as many as in production.
+    pub page_rows: Option<u32>,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self { seed: 7, page_rows: None }
     }
 }
 
@@ -171,19 +197,24 @@ pub struct World {
 impl World {
     /// A world around the org in `folder`.
     pub async fn new(folder: &Path) -> Self {
+        Self::with(folder, WorldOptions::default()).await
+    }
+
+    /// A world around the org in `folder`, of one's own making.
+    pub async fn with(folder: &Path, own: WorldOptions) -> Self {
         let options = SimulatorOptions { orgs: vec![folder.to_owned()], ..Default::default() };
         let simulator = Simulator::start(options).await.expect("the simulator starts");
         let org = simulator.control().orgs().pop().expect("an org");
         let settings = json!({ "bulk_latency_ms": 0 });
         simulator.control().set(&org, &settings).expect("a known setting");
         let now: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
-        let memory = Memory::new(now, 7);
+        let memory = Memory::new(now, own.seed);
         let fuse = Fuse::default();
         let ports = fuse.guard(&memory.ports());
         let address = simulator.http_url().trim_start_matches("http://");
         let address = address.trim_end_matches('/').parse().expect("an address");
         let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
-        let functions = Functions::new(&ports, &http);
+        let functions = Functions::new(&ports, &http, own.page_rows);
         let tenant = TenantId::derived("acme");
         let world =
             Self { simulator, org, memory, fuse, functions, tenant, delivery: Delivery::Plain };
@@ -319,6 +350,8 @@ impl World {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
             Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
             Err(error) => {
+                // As the queue's edge does.
+                tracing::warn!(error = chain(&error), "the message failed");
                 let again = self.fuse.is_dead() || error.is_retryable();
                 assert!(again, "{envelope:?}: {error}: {}", error.source);
                 self.fuse.restart();

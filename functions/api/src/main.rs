@@ -13,7 +13,9 @@ use lambda_http::Error;
 use shared::lambda::bootstrap;
 use shared::lambda::config::ApiConfig;
 use shared::matching::MatchModel;
-use shared::usecases::{Activities, Connect, Corrections, Custody, Directory, Disconnect, Models};
+use shared::usecases::{
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
+};
 
 use crate::caller::Issuer;
 use crate::state::Api;
@@ -35,6 +37,7 @@ async fn main() -> Result<(), Error> {
         connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
         directory: Directory::new(ports.clone()),
         activities: Activities::new(ports.clone(), custody.clone()),
+        import: Import::new(ports.clone(), custody.clone(), app.clone()),
         corrections: Corrections::new(ports.clone(), custody.clone()),
         models: Models::new(ports.clone(), custody.clone(), shipped),
         disconnect: Disconnect::new(ports.clone(), custody.clone(), app, config.purge_grace),

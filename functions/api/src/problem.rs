@@ -9,6 +9,7 @@ use serde::Serialize;
 use shared::ports::Disposition;
 use shared::usecases::{
     ActivityError, ConnectError, CorrectionError, DirectoryError, ModelError, PurgeError,
+    SteerError,
 };
 use shared::work::WorkError;
 
@@ -106,6 +107,17 @@ impl From<WorkError> for Problem {
         match error.disposition {
             Disposition::Retry => Self::unavailable(),
             Disposition::Reject => Self::internal(),
+        }
+    }
+}
+
+impl From<SteerError> for Problem {
+    fn from(error: SteerError) -> Self {
+        match error {
+            SteerError::NotFound(what) => Self::not_found(what),
+            SteerError::Conflict(why) => Self::conflict("run_state", why.to_owned()),
+            SteerError::Invalid(why) => Self::invalid(why),
+            SteerError::Work(error) => error.into(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/settings", get(connections::settings).put(connections::change_settings))
         .route("/runs", get(runs::list).post(runs::start))
         .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}/{steer}", post(runs::steer))
+        .route("/import-settings", get(runs::settings).put(runs::change_settings))
         .route("/match-runs", get(runs::list_match_runs).post(runs::rematch))
         .route("/match-runs/{run}", get(runs::show_match_run))
         .route("/matches", get(matches::list))

@@ -2,7 +2,9 @@
 
 use axum::extract::{FromRequest, FromRequestParts};
 use shared::ports::Ports;
-use shared::usecases::{Activities, Connect, Corrections, Custody, Directory, Disconnect, Models};
+use shared::usecases::{
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
+};
 
 use crate::caller::Issuer;
 use crate::problem::Problem;
@@ -19,6 +21,7 @@ pub(crate) struct Api {
     pub(crate) corrections: Corrections,
     pub(crate) models: Models,
     pub(crate) disconnect: Disconnect,
+    pub(crate) import: Import,
 }
 
 /// A JSON body whose refusal is a problem.

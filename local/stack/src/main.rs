@@ -176,10 +176,12 @@ fn addresses(record: &StackRecord) -> String {
         lines.push(format!("Salesforce       {url}"));
     }
     if let Some(url) = &record.control_url {
+        lines.push(format!("its records      {url}/simulator"));
         lines.push(format!("its control API  {url}"));
     }
     lines.push(format!("AWS              {}", record.aws_endpoint));
-    lines.push("a token          stack token --roles service".to_owned());
+    let stack = std::env::current_exe().unwrap_or_else(|_| "stack".into());
+    lines.push(format!("a token          {} token --roles service", stack.display()));
     lines.push("ctrl-c ends it".to_owned());
     lines.join("\n")
 }

@@ -57,6 +57,8 @@ pub enum ImportTrigger {
     Scheduled,
     /// A person or the operator asked.
     Requested,
+    /// A person or the operator asked for every row to be read.
+    Full,
 }
 
 /// What called for a match run.

@@ -6,7 +6,7 @@
 //! | tenant | `TEN#t` | `TENANT` |
 //! | seat | `TEN#t` | `SEAT#seat` |
 //! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
-//! | connection, settings, generations given out | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `GENERATIONS` |
+//! | connection, settings, generations given out | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `GENERATIONS`, `IMPORT` |
 //! | live connections | `LIVE` | `t#env` |
 //! | pending authorization | `STATE#hash` | `STATE` |
 //! | due item | `DUE#nn` | `time#owner#hash` |
@@ -414,6 +414,12 @@ pub fn connection(at: TenantEnvironment) -> Key {
 #[must_use]
 pub fn generations(at: TenantEnvironment) -> Key {
     Key::new(environment_partition(at), "GENERATIONS".to_owned())
+}
+
+/// How an environment's imports are set up.
+#[must_use]
+pub fn import_settings(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "IMPORT".to_owned())
 }
 
 /// The settings of an environment.

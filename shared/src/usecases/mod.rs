@@ -31,7 +31,7 @@ pub use custody::{Custody, Opened};
 pub use directory::{Directory, DirectoryError};
 pub use directory_files::{DirectoryFile, HeldFile, ShardFiles};
 pub use grants::{GrantError, Grants};
-pub use import::Import;
+pub use import::{Import, SteerError};
 pub use match_runs::MatchRuns;
 pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};
 pub use purge::{Disconnect, PurgeError};

@@ -108,8 +108,14 @@ impl Demo {
             "connected",
             text(&connection, "state")?.as_str(),
         );
-        self.report
-            .line(format!("generation {} of {}", connection["generation"], connection["org"]));
+        let org = &connection["org"];
+        self.report.line(format!(
+            "{}, {}, {} ({})",
+            text(org, "name")?,
+            text(org, "edition")?,
+            text(org, "instance_url")?,
+            text(org, "id")?
+        ));
         step.done(&format!("as {}", user.username));
         Ok(())
     }
