@@ -160,12 +160,12 @@ mod tests {
         let sizes = [0, 1, 9, 10, 11, 123];
         let (memory, _, ports) = stored(&sizes).await;
         let files = files(&ports, 1_000);
-        for i in 0..sizes.len() {
+        for (i, size) in sizes.into_iter().enumerate() {
             let key = format!("shards/{i}");
             let expected = memory.ports().objects.get(&key).await.unwrap().unwrap();
             let held = files.file(&key).await.unwrap();
             assert_eq!(held.file.bytes(), &expected[..], "{key}");
-            assert_eq!(held.fetched, sizes[i] as u64);
+            assert_eq!(held.fetched, size as u64);
         }
     }
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::domain::{
     CandidateList, Connection, ConnectionState, Correcting, Correction, DirectoryState,
     DirectoryVersion, DirectoryVersionId, EntityMatches, Envelope, Environment, Fields, Generation,
-    ImportRunId, MATCHED_OBJECTS, MatchRunId, MatchTrigger, Message, ModelId, ModelState, Record,
-    Ruling, SObject, Scope, TenantEnvironment, TenantId, TunedModel,
+    ImportRunId, MATCHED_OBJECTS, MatchRunId, MatchTrigger, Message, ModelId, ModelState, Reading,
+    Record, Ruling, SObject, Scope, TenantEnvironment, TenantId, TunedModel,
 };
 use crate::ports::{Condition, Ports, Range};
 use crate::store::keys::{self, Kind, Relation};
@@ -171,7 +171,7 @@ impl World {
         let (version, _) = directory.begin(base, &kinds).await.unwrap();
         let own = &version.parts[version.parts.len() - kinds.len()..];
         for (part, lines) in own.iter().zip(parts.values()) {
-            let body = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+            let body = lines.join("\n") + "\n";
             self.ports.objects.put(&part.key, body.into()).await.unwrap();
         }
         directory.publish(version.id).await.unwrap();
@@ -217,7 +217,11 @@ impl World {
         for row in &rows {
             changed.entry(row.object).or_default().insert(row.id.clone());
         }
-        opened.records.land(run, rows).await.unwrap();
+        opened
+            .records
+            .land(Reading { run, step: 1, at: self.ports.clock.now() }, rows)
+            .await
+            .unwrap();
         for account in changed.get(&SObject::Account).cloned().unwrap_or_default() {
             let with_it =
                 opened.records.children(&account, Relation::AccountContact).await.unwrap();
@@ -382,7 +386,7 @@ impl World {
 
     /// A world that comes to the same end at once: the records as they are, the directory as one
     /// full version, what people said, and the model taken; then one run.
-    pub(super) async fn from_scratch(&self, random: &mut Random) -> Self {
+    pub(super) async fn made_at_once(&self, random: &mut Random) -> Self {
         let mut fresh = Self::new(1).await;
         let (old, new) = (self.opened().await, fresh.opened().await);
         let mut rows = Vec::new();
@@ -468,7 +472,7 @@ pub(super) fn record(
 ) -> Record {
     let fields: Fields =
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Record { object, id: id(object, n), stamp, fields }
+    Record::read(object, id(object, n), stamp, fields)
 }
 
 /// The id of the nth record of an object.
