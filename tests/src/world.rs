@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::domain::{
     Connection, Envelope, Environment, Grantee, Message, Role, Seat, SeatId, Tenant,
@@ -24,9 +24,9 @@ use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::usecases::{
-    Activities, AutoSave, Connect, Connected, Corrections, Custody, Directory, DirectoryFile,
-    Disconnect, HeldFile, Import, MatchRuns, Models, SalesforceApp, Score, Settle, ShardFiles,
-    WriteBack,
+    Activities, AutoSave, Begun, Connect, Connected, Corrections, Custody, Directory,
+    DirectoryFile, Disconnect, HeldFile, Import, MatchRuns, Models, SalesforceApp, Score, Settle,
+    ShardFiles, Upkeep, WriteBack,
 };
 use shared::work::{Done, WorkError};
 use url::Url;
@@ -72,6 +72,7 @@ pub struct Functions {
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
+    upkeep: Upkeep,
     import: Import,
     match_runs: MatchRuns,
     score: Score,
@@ -92,12 +93,14 @@ impl Functions {
         let files = Arc::new(Files(ports.clone()));
         let product = "Sales Navigator".to_owned();
         let import = Import::new(ports.clone(), custody.clone(), app.clone());
+        let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE);
         Self {
             outbox: Outbox::new(ports.clone()),
             connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
             directory: Directory::new(ports.clone()),
-            disconnect: Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE),
+            upkeep: Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone()),
+            disconnect,
             import: match page_rows {
                 Some(rows) => import.with_page_rows(rows),
                 None => import,
@@ -139,8 +142,11 @@ impl Functions {
             | Message::AutoSaveRecords { .. }
             | Message::AutoSaveOwner { .. }
             | Message::AutoSaveSeat { .. } => self.auto_save.handle(message).await,
-            Message::Writeback { .. } => self.write_back.handle(message).await,
+            Message::Writeback { .. } | Message::Release { .. } => {
+                self.write_back.handle(message).await
+            }
             Message::Purge { .. } => self.disconnect.handle(message).await,
+            Message::Upkeep { .. } | Message::Inspect { .. } => self.upkeep.handle(message).await,
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
             | Message::DirectoryFanOut { .. }
@@ -272,7 +278,7 @@ impl World {
         grantee: Grantee,
         username: &str,
     ) -> Result<Connected, shared::usecases::ConnectError> {
-        let url = self.functions.connect.begin(self.at(), grantee, None).await?;
+        let Begun { url, cookie } = self.functions.connect.begin(self.at(), grantee, None).await?;
         let back = self.control().approve(url.as_str(), username).expect("a login");
         let back: Url = back.parse().expect("a URL");
         let parameter = |name: &str| {
@@ -282,7 +288,8 @@ impl World {
         let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
         let state = parameter("state").expect("a state");
         let environment = Environment::Production;
-        self.functions.connect.finish(environment, &state, code.map(SecretString::from)).await
+        let (connect, browser) = (&self.functions.connect, cookie.1.expose_secret());
+        connect.finish(environment, &state, Some(browser), code.map(SecretString::from)).await
     }
 
     /// Uploads and publishes a directory version of these files (JSON lines).

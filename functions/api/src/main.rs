@@ -5,6 +5,8 @@ mod problem;
 mod router;
 mod routes;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -56,6 +56,13 @@ impl Problem {
             .because(format!("there is no such {what}"))
     }
 
+    /// The resource is there, but not for this method.
+    pub(crate) fn method_not_allowed() -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::new(status, "method_not_allowed", "The resource does not have this method")
+            .because("the header Allow names those that it has")
+    }
+
     /// The request says something that cannot be.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request cannot be carried out")

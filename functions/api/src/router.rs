@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::{MethodRouter, get, post};
 
 use crate::problem::Problem;
 use crate::routes::{
@@ -13,9 +14,36 @@ use crate::state::Api;
 /// No request body is larger; directory parts go to the object store.
 const LARGEST_BODY: usize = 256 * 1024;
 
-/// All routes over these use cases.
-pub(crate) fn router(api: Api) -> Router {
-    let connection = Router::new()
+/// The description of the API, for its callers. A test holds it to the routes.
+pub(crate) const OPENAPI: &str = include_str!("../../../docs/openapi.yaml");
+
+/// Routes that know their own paths, so that the description can be held to them.
+struct Routes {
+    router: Router<Api>,
+    paths: Vec<String>,
+}
+
+impl Routes {
+    fn new() -> Self {
+        Self { router: Router::new(), paths: Vec::new() }
+    }
+
+    fn route(mut self, path: &str, methods: MethodRouter<Api>) -> Self {
+        self.paths.push(path.to_owned());
+        self.router = self.router.route(path, methods);
+        self
+    }
+
+    fn nest(mut self, prefix: &str, inner: Self) -> Self {
+        let path = |path: &String| format!("{prefix}{}", path.trim_end_matches('/'));
+        self.paths.extend(inner.paths.iter().map(path));
+        self.router = self.router.nest(prefix, inner.router);
+        self
+    }
+}
+
+fn routes() -> Routes {
+    let connection = Routes::new()
         .route("/", get(connections::show).delete(connections::disconnect))
         .route("/authorize", post(connections::authorize))
         .route("/seats/{seat}/authorize", post(connections::authorize_seat))
@@ -41,18 +69,32 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/seats/{seat}/saved", get(matches::saved))
         .route("/activities", post(activities::post))
         .route("/activities/{activity}", get(activities::show));
-    let tenant = Router::new()
+    let tenant = Routes::new()
         .route("/", get(tenants::show))
         .route("/seats", get(tenants::seats).post(tenants::add_seat))
         .route("/purges/{purge}", get(connections::purge))
         .nest("/connections/{environment}", connection);
-    Router::new()
+    Routes::new()
         .route("/v1/tenants", post(tenants::create))
         .nest("/v1/tenants/{tenant}", tenant)
         .route("/v1/directory/versions", post(directory::begin))
         .route("/v1/directory/versions/{version}", get(directory::show))
         .route("/v1/directory/versions/{version}/publish", post(directory::publish))
+        .route("/openapi.yaml", get(async || ([(CONTENT_TYPE, "application/yaml")], OPENAPI)))
+}
+
+/// All routes over these use cases.
+pub(crate) fn router(api: Api) -> Router {
+    routes()
+        .router
         .fallback(async || Problem::not_found("resource"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(api)
+}
+
+/// The path of every route.
+#[cfg(test)]
+pub(crate) fn paths() -> Vec<String> {
+    routes().paths
 }

@@ -23,7 +23,8 @@ mod ticker;
 
 pub use aws::Aws;
 pub use demo::{Data, DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say};
-pub use issuer::{Caller, Issuer};
+pub use issuer::{AUDIENCE, Caller, Issuer};
+pub use net::Server;
 pub use options::StackOptions;
 pub use record::StackRecord;
 pub use simulator::Simulator;

@@ -147,9 +147,6 @@ async fn demo(options: DemoOptions, exit: bool) -> anyhow::Result<ExitCode> {
     say(&finished.report.to_string());
     if !exit {
         say(&addresses(&StackRecord::read(&state)?));
-        if let Some(address) = &finished.authorize_url {
-            say(&format!("connect the org again in a browser (10 minutes):\n{address}"));
-        }
         let _ticker = finished.stack.ticker(TICK)?;
         ended.wait().await;
     }

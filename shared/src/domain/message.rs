@@ -196,6 +196,25 @@ pub enum Message {
         /// The activity.
         activity: ActivityId,
     },
+    /// Log what was held for a login, or for the connection, now that there is a grant again.
+    Release {
+        /// Of which connection.
+        scope: Scope,
+        /// Of one seat, or of all.
+        seat: Option<SeatId>,
+    },
+    /// Keep a connection's grants alive, and see to one that does not work.
+    Upkeep {
+        /// Of which connection.
+        scope: Scope,
+        /// The step that this message is for.
+        step: u64,
+    },
+    /// Ask the org what its integration user may see and do.
+    Inspect {
+        /// Of which connection.
+        scope: Scope,
+    },
     /// Take the next step of a purge.
     Purge {
         /// What is purged.
@@ -250,8 +269,8 @@ impl Message {
             | Self::AutoSaveRecords { .. }
             | Self::AutoSaveOwner { .. }
             | Self::AutoSaveSeat { .. } => Queue::AutoSave,
-            Self::Writeback { .. } => Queue::Writeback,
-            Self::Purge { .. } => Queue::Purge,
+            Self::Writeback { .. } | Self::Release { .. } => Queue::Writeback,
+            Self::Upkeep { .. } | Self::Inspect { .. } | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
             | Self::DirectoryFanOut { .. }
@@ -276,6 +295,9 @@ impl Message {
             | Self::AutoSaveOwner { scope, .. }
             | Self::AutoSaveSeat { scope, .. }
             | Self::Writeback { scope, .. }
+            | Self::Release { scope, .. }
+            | Self::Upkeep { scope, .. }
+            | Self::Inspect { scope }
             | Self::Purge { scope, .. } => Some(*scope),
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }

@@ -6,7 +6,8 @@
 //! | tenant | `TEN#t` | `TENANT` |
 //! | seat | `TEN#t` | `SEAT#seat` |
 //! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
-//! | connection, settings, generations given out | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `GENERATIONS`, `IMPORT` |
+//! | a vote for another CRM | `TEN#t` | `VOTE#crm` |
+//! | connection, settings, wizard, generations given out, imports | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT` |
 //! | live connections | `LIVE` | `t#env` |
 //! | pending authorization | `STATE#hash` | `STATE` |
 //! | due item | `DUE#nn` | `time#owner#hash` |
@@ -361,6 +362,18 @@ impl GenerationKeys {
         self.single(Kind::Grant, "ADMIN".to_owned())
     }
 
+    /// How far the upkeep of the connection is.
+    #[must_use]
+    pub fn upkeep(&self) -> Key {
+        self.single(Kind::Grant, "UPKEEP".to_owned())
+    }
+
+    /// What the org said of its integration user and their permissions.
+    #[must_use]
+    pub fn inspection(&self) -> Key {
+        self.single(Kind::Grant, "INSPECTION".to_owned())
+    }
+
     /// A seat's grant.
     #[must_use]
     pub fn seat_grant(&self, seat: SeatId) -> Key {
@@ -404,6 +417,18 @@ fn padded(generation: Generation) -> String {
     format!("{:08}", generation.0)
 }
 
+/// A tenant's vote for another CRM.
+#[must_use]
+pub fn crm_vote(tenant: TenantId, crm: &str) -> Key {
+    Key::new(format!("TEN#{tenant}"), format!("VOTE#{crm}"))
+}
+
+/// A tenant's votes: partition and prefix.
+#[must_use]
+pub fn crm_votes(tenant: TenantId) -> (String, String) {
+    (format!("TEN#{tenant}"), "VOTE#".to_owned())
+}
+
 /// A connection.
 #[must_use]
 pub fn connection(at: TenantEnvironment) -> Key {
@@ -420,6 +445,12 @@ pub fn generations(at: TenantEnvironment) -> Key {
 #[must_use]
 pub fn import_settings(at: TenantEnvironment) -> Key {
     Key::new(environment_partition(at), "IMPORT".to_owned())
+}
+
+/// How far the wizard of an environment is.
+#[must_use]
+pub fn wizard(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "WIZARD".to_owned())
 }
 
 /// The settings of an environment.

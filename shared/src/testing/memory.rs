@@ -180,6 +180,14 @@ impl Memory {
         lock(&self.secrets).keys().cloned().collect()
     }
 
+    /// The versions of the secrets whose names begin with `prefix`.
+    #[must_use]
+    pub fn secret_versions(&self, prefix: &str) -> Vec<String> {
+        let secrets = lock(&self.secrets);
+        let of = secrets.iter().filter(|(name, _)| name.starts_with(prefix));
+        of.flat_map(|(_, versions)| versions.iter().map(|(id, _)| id.clone())).collect()
+    }
+
     /// Takes the messages that can be received now, oldest first.
     #[must_use]
     pub fn receive(&self) -> Vec<QueueMessage> {

@@ -18,6 +18,7 @@ mod purge;
 mod salesforce_app;
 mod score;
 mod settle;
+mod upkeep;
 mod write_back;
 
 #[cfg(test)]
@@ -25,7 +26,7 @@ mod histories_tests;
 
 pub use activities::{Activities, ActivityError, NewActivity};
 pub use auto_save::AutoSave;
-pub use connect::{Connect, ConnectError, Connected};
+pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name};
 pub use corrections::{CorrectionError, Corrections};
 pub use custody::{Custody, Opened};
 pub use directory::{Directory, DirectoryError};
@@ -38,4 +39,5 @@ pub use purge::{Disconnect, PurgeError};
 pub use salesforce_app::SalesforceApp;
 pub use score::Score;
 pub use settle::Settle;
+pub use upkeep::Upkeep;
 pub use write_back::WriteBack;

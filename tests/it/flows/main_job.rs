@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::domain::{
     ActivityId, ActivityKind, ActivityState, ActivityText, Grantee, ImportRunId, ImportTrigger,
@@ -281,14 +282,20 @@ async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
 async fn a_denied_consent_a_used_state_and_another_org_are_refused() {
     let folder = small();
     let world = World::new(folder.path()).await;
-    let url = world.functions.connect.begin(world.at(), Grantee::Admin, None).await.unwrap();
-    let state = url.query_pairs().find(|(k, _)| k == "state").unwrap().1.into_owned();
+    let connect = &world.functions.connect;
+    let begun = connect.begin(world.at(), Grantee::Admin, None).await.unwrap();
+    let state = begun.url.query_pairs().find(|(k, _)| k == "state").unwrap().1.into_owned();
     let environment = world.at().environment;
+    let code = || Ok("code".to_owned().into());
+    for stranger in [None, Some("another browser's")] {
+        let error = connect.finish(environment, &state, stranger, code()).await.unwrap_err();
+        assert!(error.to_string().contains("another browser"), "{error}");
+    }
+    let browser = Some(begun.cookie.1.expose_secret());
     let denied = Err("end-user denied authorization".to_owned());
-    let error = world.functions.connect.finish(environment, &state, denied).await.unwrap_err();
+    let error = connect.finish(environment, &state, browser, denied).await.unwrap_err();
     assert!(error.to_string().contains("denied"), "{error}");
-    let again = Ok("code".to_owned().into());
-    let error = world.functions.connect.finish(environment, &state, again).await.unwrap_err();
+    let error = connect.finish(environment, &state, browser, code()).await.unwrap_err();
     assert!(error.to_string().contains("used before"), "{error}");
     let hosts = ["evil.com", "acme.my.salesforce.com.evil.com", "127.0.0.1", "na1.salesforce.com"];
     for host in hosts {

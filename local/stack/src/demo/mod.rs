@@ -78,8 +78,6 @@ pub struct Finished {
     pub stack: Stack,
     /// What was found.
     pub report: Report,
-    /// An address at which a person can connect the demo's tenant again, in a browser.
-    pub authorize_url: Option<String>,
 }
 
 /// Everything that the steps share.
@@ -137,8 +135,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
         say(&demo.report.to_string());
         return Err(error);
     }
-    let authorize_url = demo.authorize_url().await.ok();
-    Ok(Finished { stack: demo.stack, report: demo.report, authorize_url })
+    Ok(Finished { stack: demo.stack, report: demo.report })
 }
 
 fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {
