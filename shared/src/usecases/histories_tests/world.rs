@@ -129,6 +129,7 @@ impl World {
             integration_user: "005000000000001AAA".to_owned(),
             connected_at: self.ports.clock.now(),
             slot_offset: 0,
+            trouble: None,
         };
         let (_, wrapped) = self.ports.data_keys.generate(&self.scope.to_string()).await.unwrap();
         let text = || "none".to_owned();
