@@ -21,6 +21,9 @@ mod settle;
 mod upkeep;
 mod write_back;
 
+#[cfg(test)]
+mod histories_tests;
+
 pub use activities::{Activities, ActivityError, NewActivity};
 pub use auto_save::AutoSave;
 pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name, login_host};
