@@ -6,9 +6,7 @@ use crate::input::{Chunk, ChunkReader, FileProblems, InputError, Problem};
 use crate::mapping::MappedFile;
 use crate::pipeline::in_order;
 use indicatif::ProgressBar;
-use matching::{
-    EntityKind, Probe, Shard, ShardBuilder, ShardError, Statistics, StatisticsBuilder, shard_of,
-};
+use matching::{EntityKind, Probe, Shard, ShardBuilder, ShardError, Statistics, shard_of};
 use rustc_hash::FxHashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::num::NonZeroU32;
@@ -86,19 +84,22 @@ impl Directory {
                 opened.push((kind, Rows::open(path, content)?));
             }
         }
-        let mut statistics = StatisticsBuilder::default();
         let mut builders = Vec::new();
         let mut totals = Totals::default();
         for (kind, (rows, chunks)) in opened {
-            let slice = Slice::read(kind, &rows, chunks, sources, &mut statistics, bar)?;
+            let slice = Slice::read(kind, &rows, chunks, sources, bar)?;
             totals.entities +=
                 slice.builders.iter().map(|builder| builder.len() as u64).sum::<u64>();
             totals.problems.push(slice.problems);
             builders.extend(slice.builders);
         }
-        let statistics = statistics.finish();
-        let finish = |builder: ShardBuilder| ShardBytes::Built(builder.finish(&statistics));
-        let shards = builders.into_iter().map(finish).collect();
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(sources.threads).build()?;
+        let (statistics, shards) = threads.install(|| {
+            let statistics = Statistics::of(&builders);
+            let finish = |builder: ShardBuilder| ShardBytes::Built(builder.finish(&statistics));
+            let shards = builders.into_iter().map(finish).collect();
+            (statistics, shards)
+        });
         Ok((Self { statistics, shards }, totals))
     }
 }
@@ -112,9 +113,10 @@ struct Slice {
 /// What a worker makes of one chunk.
 struct Parsed {
     builders: Vec<ShardBuilder>,
-    /// Every row laid down, with its line and hashed id.
-    rows: Vec<(u64, u64, Probe)>,
+    /// The line and the hashed id of every row laid down.
+    rows: Vec<(u64, u64)>,
     problems: Vec<Problem>,
+    chunk: Chunk,
 }
 
 /// Two ids of one 64-bit hash would lose an entity: one chance in 37 million for a million ids.
@@ -130,7 +132,6 @@ impl Slice {
         rows: &Rows,
         chunks: ChunkReader,
         sources: &Sources<'_>,
-        statistics: &mut StatisticsBuilder,
         bar: &ProgressBar,
     ) -> Result<Self, InputError> {
         let count = sources.shards.get();
@@ -143,22 +144,16 @@ impl Slice {
             chunks,
             sources.threads,
             || (),
-            |(), chunk| chunk.map(|chunk| parse(rows, chunk, new())),
+            |(), chunk| chunk.map(|chunk| parse(rows, chunk, new(), |_| true)),
             |parsed| {
                 let mut parsed = parsed?;
-                let mut again: FxHashSet<u64> = FxHashSet::default();
-                for (line, id, probe) in &parsed.rows {
-                    if seen.insert(*id) {
-                        // In the file's order, in one place: what is counted of large blocks
-                        // depends on the order, and must not depend on the threads.
-                        count_terms(statistics, probe);
-                    } else {
-                        again.insert(*line);
-                    }
-                }
+                // In the file's order, in one place: of two rows with one id the first counts.
+                let repeated = parsed.rows.iter().filter(|(_, id)| !seen.insert(*id));
+                let again: FxHashSet<u64> = repeated.map(|(line, _)| *line).collect();
                 if !again.is_empty() {
-                    // Rare, so the chunk is simply laid down again without them.
-                    parsed.builders = lay_down_without(&parsed.rows, new(), &again);
+                    // Rare, so the chunk is simply read again without them.
+                    let wanted = |line| !again.contains(&line);
+                    parsed.builders = parse(rows, parsed.chunk, new(), wanted).builders;
                     let faults = again.iter().map(|&line| Problem::skipped(line, "duplicate-id"));
                     parsed.problems.extend(faults);
                     parsed.problems.sort_by_key(|problem| problem.line);
@@ -177,13 +172,6 @@ impl Slice {
     }
 }
 
-fn count_terms(statistics: &mut StatisticsBuilder, probe: &Probe) {
-    match probe {
-        Probe::Person(form) => statistics.add_person(form),
-        Probe::Company(form) => statistics.add_company(form),
-    }
-}
-
 fn lay_down(builders: &mut [ShardBuilder], probe: &Probe) {
     let number = shard_of(probe.record_id(), u32::try_from(builders.len()).unwrap_or(1));
     let Some(builder) = builders.get_mut(usize::try_from(number).unwrap_or(0)) else { return };
@@ -193,25 +181,20 @@ fn lay_down(builders: &mut [ShardBuilder], probe: &Probe) {
     }
 }
 
-fn parse(rows: &Rows, chunk: Chunk, mut builders: Vec<ShardBuilder>) -> Parsed {
+/// Lays down the rows of a chunk that are on wanted lines.
+fn parse(
+    rows: &Rows,
+    mut chunk: Chunk,
+    mut builders: Vec<ShardBuilder>,
+    wanted: impl Fn(u64) -> bool,
+) -> Parsed {
     let (mut problems, mut read) = (Vec::new(), Vec::new());
     rows.read(&chunk, &AccountsById::default(), &mut problems, |row| {
-        lay_down(&mut builders, &row.probe);
-        read.push((row.line, hash_id(row.probe.record_id()), row.probe));
-    });
-    problems.extend(chunk.problems);
-    Parsed { builders, rows: read, problems }
-}
-
-fn lay_down_without(
-    rows: &[(u64, u64, Probe)],
-    mut builders: Vec<ShardBuilder>,
-    lines: &FxHashSet<u64>,
-) -> Vec<ShardBuilder> {
-    for (line, _, probe) in rows {
-        if !lines.contains(line) {
-            lay_down(&mut builders, probe);
+        if wanted(row.line) {
+            lay_down(&mut builders, &row.probe);
+            read.push((row.line, hash_id(row.probe.record_id())));
         }
-    }
-    builders
+    });
+    problems.append(&mut chunk.problems);
+    Parsed { builders, rows: read, problems, chunk }
 }

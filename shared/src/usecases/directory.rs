@@ -2,11 +2,9 @@
 //! once, matched to by every connection.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{BufRead, BufReader, Cursor, Read};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use matching::read::DirectoryReader;
 use matching::{
     Company, CompanyForm, DirectoryLine, EntityKind, Person, PersonForm, ShardBuilder, Statistics,
@@ -23,9 +21,20 @@ use crate::ports::{Condition, Ports, Range};
 use crate::store::{self, Next, Outbox, keys};
 use crate::work::{Done, WorkError};
 
+mod parts;
+
+use parts::{entity_id, identity, last_lines, lines};
+
 /// How much of the parts, as they are stored, becomes one shard: well below the 1 GiB that a shard
 /// file may have (design 13), since an index is larger than what it is built from.
 const SHARD_OF_PARTS: u64 = 96 << 20;
+
+/// What an entity takes of a compressed part, about: a guess on the low side only makes the sketch of
+/// block sizes finer.
+const ENTITY_IN_PARTS: u64 = 90;
+
+/// Entities that are counted at once.
+const COUNTED_AT_ONCE: usize = 1 << 14;
 
 /// A part's largest size.
 const LARGEST_PART: u64 = 128 << 20;
@@ -202,18 +211,13 @@ impl Directory {
     async fn count(&self, id: DirectoryVersionId) -> Result<(), WorkError> {
         let counting = |v: &DirectoryVersion| v.state == DirectoryState::Counting;
         let Some(mut version) = self.get(id).await?.filter(counting) else { return Ok(()) };
-        let mut builder = StatisticsBuilder::default();
         let mut skipped = BTreeMap::new();
         let mut note = |reason: &'static str| *skipped.entry(reason.to_owned()).or_insert(0) += 1;
-        self.each::<Person>(&version, EntityKind::Person, &mut note, |person| {
-            builder.add_person(&PersonForm::from(&person));
-        })
-        .await?;
-        self.each::<Company>(&version, EntityKind::Company, &mut note, |company| {
-            builder.add_company(&CompanyForm::from(&company));
-        })
-        .await?;
-        let statistics = builder.finish();
+        let mut counts = StatisticsBuilder::sized_for(self.expected(&version).await?);
+        self.each_some(&version, &mut note, |some| counts.add(some)).await?;
+        let mut refinements = counts.refine();
+        self.each_some(&version, &mut |_| (), |some| refinements.add(some)).await?;
+        let statistics = refinements.finish();
         version.people = statistics.entities(EntityKind::Person);
         version.companies = statistics.entities(EntityKind::Company);
         version.skipped = skipped;
@@ -232,6 +236,39 @@ impl Directory {
         let same = Condition::Eq("state", json!(DirectoryState::Counting));
         let write = store::put(keys::directory_version(id), &version, same)?;
         let _ = self.outbox.commit(vec![write], next).await?;
+        Ok(())
+    }
+
+    /// About how many entities a version has, by the size of its parts.
+    async fn expected(&self, version: &DirectoryVersion) -> Result<u64, WorkError> {
+        let mut bytes = 0;
+        for part in &version.parts {
+            bytes += self.ports.objects.list(&part.key).await?.iter().map(|o| o.size).sum::<u64>();
+        }
+        Ok(bytes / ENTITY_IN_PARTS)
+    }
+
+    /// Hands a version's entities, normalised, to `take`, so many at a time that memory stays flat.
+    async fn each_some(
+        &self,
+        version: &DirectoryVersion,
+        note: &mut impl FnMut(&'static str),
+        mut take: impl FnMut(&ShardBuilder),
+    ) -> Result<(), WorkError> {
+        let mut some = ShardBuilder::new(EntityKind::Person, 0, 1);
+        self.each::<Person>(version, some.kind(), note, |person| {
+            some.add_person(&PersonForm::from(&person));
+            hand_over(&mut some, COUNTED_AT_ONCE, &mut take);
+        })
+        .await?;
+        hand_over(&mut some, 1, &mut take);
+        some = ShardBuilder::new(EntityKind::Company, 0, 1);
+        self.each::<Company>(version, some.kind(), note, |company| {
+            some.add_company(&CompanyForm::from(&company));
+            hand_over(&mut some, COUNTED_AT_ONCE, &mut take);
+        })
+        .await?;
+        hand_over(&mut some, 1, &mut take);
         Ok(())
     }
 
@@ -391,48 +428,10 @@ impl Directory {
     }
 }
 
-/// The last entry about each entity of a part, by position among the entries.
-fn last_lines<T>(bytes: &Bytes) -> Result<std::collections::HashMap<u64, u64>, WorkError>
-where
-    T: matching::read::Identified + for<'de> Deserialize<'de>,
-{
-    let mut last = std::collections::HashMap::new();
-    let mut reader = DirectoryReader::<_, T>::new(lines(bytes));
-    let mut line = 0_u64;
-    for read in reader.by_ref() {
-        line += 1;
-        if let Ok(entry) = read {
-            last.insert(identity(entity_id(&entry)), line);
-        }
-    }
-    match reader.failure() {
-        Some((line, error)) => {
-            Err(WorkError::reject("read a directory part", format!("line {line}: {error}")))
-        }
-        None => Ok(last),
-    }
-}
-
-fn entity_id<T: matching::read::Identified>(line: &DirectoryLine<T>) -> &str {
-    match line {
-        DirectoryLine::Upsert(entity) => entity.id(),
-        DirectoryLine::Delete { id } | DirectoryLine::Merge { id, .. } => id,
-    }
-}
-
-/// 64 bits of an id's hash: among a hundred million ids a clash has a chance of 1 in 4,000.
-fn identity(id: &str) -> u64 {
-    let hash = blake3::hash(id.as_bytes());
-    u64::from_le_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default())
-}
-
-/// A part's lines, unpacked when it is gzip.
-fn lines(bytes: &Bytes) -> Box<dyn BufRead + Send> {
-    let source = Cursor::new(bytes.clone());
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let unpacked: Box<dyn Read + Send> = Box::new(MultiGzDecoder::new(source));
-        Box::new(BufReader::with_capacity(1 << 16, unpacked))
-    } else {
-        Box::new(source)
+/// Hands over what a builder holds, when that is `enough`, and empties it.
+fn hand_over(builder: &mut ShardBuilder, enough: usize, take: &mut impl FnMut(&ShardBuilder)) {
+    if builder.len() >= enough {
+        take(builder);
+        *builder = ShardBuilder::new(builder.kind(), 0, 1);
     }
 }
