@@ -50,7 +50,9 @@ fn forms() -> Vec<PersonForm> {
 static BUILT: LazyLock<(Statistics, Vec<u8>)> = LazyLock::new(|| {
     let forms = forms();
     let mut builder = ShardBuilder::new(EntityKind::Person, 0, 1);
-    forms.iter().for_each(|form| builder.add_person(form));
+    for form in &forms {
+        builder.add_person(form);
+    }
     let statistics = Statistics::of(std::slice::from_ref(&builder));
     let bytes = builder.finish(&statistics);
     (statistics, bytes)
@@ -82,7 +84,9 @@ fn count_and_build(bencher: Bencher<'_, '_>) {
     let forms = forms();
     bencher.counter(ItemsCount::new(forms.len())).bench(|| {
         let mut builder = ShardBuilder::new(EntityKind::Person, 0, 1);
-        forms.iter().for_each(|form| builder.add_person(form));
+        for form in &forms {
+            builder.add_person(form);
+        }
         let statistics = Statistics::of(std::slice::from_ref(&builder));
         builder.finish(&statistics)
     });

@@ -194,10 +194,10 @@ impl<'a> Scorer<'a> {
             Probe::Person(form) => {
                 shard.touch(ordinals);
                 let context = PersonContext::new(form, self.statistics);
-                let meet = |ordinal: &u32| context.meet(shard, *ordinal);
-                let met: Vec<Met<'_>> = ordinals.iter().filter_map(meet).collect();
-                shard.touch_employers(met.iter().flat_map(|met| &met.person.employments));
-                for met in met {
+                let named: Vec<Met<'_>> =
+                    ordinals.iter().filter_map(|&ordinal| context.meet(shard, ordinal)).collect();
+                shard.touch_employers(named.iter().flat_map(|met| &met.person.employments));
+                for met in named {
                     keep(met.ordinal, context.compare(shard, met));
                 }
             }

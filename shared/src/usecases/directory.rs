@@ -1,6 +1,8 @@
 //! Directory versions: uploaded in parts, counted as a whole, built shard by shard, published at
 //! once, matched to by every connection.
 
+mod parts;
+
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use matching::{
 use serde::Deserialize;
 use serde_json::json;
 
+use self::parts::{entity_id, identity, last_lines, lines};
 use crate::domain::{
     DirectoryPart, DirectoryState, DirectoryVersion, DirectoryVersionId, Environment, MatchRunId,
     MatchTrigger, Message, TenantEnvironment, TenantId,
@@ -20,10 +23,6 @@ use crate::domain::{
 use crate::ports::{Condition, Ports, Range};
 use crate::store::{self, Next, Outbox, keys};
 use crate::work::{Done, WorkError};
-
-mod parts;
-
-use parts::{entity_id, identity, last_lines, lines};
 
 /// How much of the parts, as they are stored, becomes one shard: well below the 1 GiB that a shard
 /// file may have (design 13), since an index is larger than what it is built from.

@@ -305,20 +305,26 @@ impl ShardBuilder {
         self.employers.values.get((*employer as usize).checked_sub(1)?)?.0.as_ref()
     }
 
-    /// Employers and titles with how many employments have them.
-    pub(crate) fn employments_counted(&self) -> (Vec<(&CompanyName, u32)>, Vec<(&Title, u32)>) {
-        let mut employers = vec![0; self.employers.values.len() + 1];
-        let mut titles = vec![0; self.titles.values.len() + 1];
-        for &(employer, title) in &self.employments {
-            employers[employer as usize] += 1;
-            titles[title as usize] += 1;
-        }
-        let named = self.employers.values.iter().zip(&employers[1..]);
-        (
-            named.filter_map(|((company, _), times)| Some((company.as_ref()?, *times))).collect(),
-            self.titles.values.iter().zip(titles[1..].iter().copied()).collect(),
-        )
+    /// How many employments have each employer that has a name.
+    pub(crate) fn employers_counted(&self) -> impl Iterator<Item = (&CompanyName, u32)> {
+        let times =
+            counted(self.employers.values.len(), self.employments.iter().map(|held| held.0));
+        let employers = self.employers.values.iter().map(|(company, _)| company.as_ref());
+        employers.zip(times).filter_map(|(company, times)| Some((company?, times)))
     }
+
+    /// How many employments have each title.
+    pub(crate) fn titles_counted(&self) -> impl Iterator<Item = (&Title, u32)> {
+        let times = counted(self.titles.values.len(), self.employments.iter().map(|held| held.1));
+        self.titles.values.iter().zip(times)
+    }
+}
+
+/// How often each of the numbers from 1 on comes.
+fn counted(values: usize, numbers: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
+    let mut times = vec![0; values + 1];
+    numbers.for_each(|number| times[number as usize] += 1);
+    times.into_iter().skip(1)
 }
 
 fn company_row_keys<'a>(view: &CompanyView<'a>) -> CompanyKeys<'a> {

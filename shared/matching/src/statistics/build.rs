@@ -163,7 +163,9 @@ impl StatisticsBuilder {
             entities.emit(range, &keys, &mut CountedBlocks(Counter::new(&mut part.cells)));
             part
         });
-        parts.into_iter().for_each(|part| self.absorb(part));
+        for part in parts {
+            self.absorb(part);
+        }
         self.add_employments(entities);
     }
 
@@ -205,12 +207,11 @@ impl StatisticsBuilder {
 
     /// Counts employers and titles, each but once: people share them.
     fn add_employments(&mut self, entities: &ShardBuilder) {
-        let (employers, titles) = entities.employments_counted();
-        for (company, times) in employers {
+        for (company, times) in entities.employers_counted() {
             self.add_term(Term::Employer, company.slug_key(), times);
             self.add_words(&company.words, times);
         }
-        for (title, times) in titles {
+        for (title, times) in entities.titles_counted() {
             self.add_term(Term::Title, title.key(), times);
         }
     }
@@ -315,7 +316,9 @@ impl RefinementBuilder {
             entities.emit(range, &keys, &mut CountedRefinements { blocks, counter });
             cells
         });
-        parts.into_iter().for_each(|part| add_cells(&mut self.cells, part));
+        for part in parts {
+            add_cells(&mut self.cells, part);
+        }
     }
 
     /// Adds another part's counts.
@@ -338,9 +341,13 @@ impl Statistics {
     pub fn of(version: &[ShardBuilder]) -> Self {
         let entities = version.iter().map(|entities| entities.len() as u64).sum();
         let mut counts = StatisticsBuilder::sized_for(entities);
-        version.iter().for_each(|entities| counts.add(entities));
+        for entities in version {
+            counts.add(entities);
+        }
         let mut refinements = counts.refine();
-        version.iter().for_each(|entities| refinements.add(entities));
+        for entities in version {
+            refinements.add(entities);
+        }
         refinements.finish()
     }
 }
