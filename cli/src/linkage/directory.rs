@@ -1,6 +1,7 @@
 //! A directory as shards in memory or mapped: built from files in one pass each, or opened from an
 //! index folder.
 
+use super::delta::Changes;
 use super::rows::{AccountsById, Content, Rows};
 use crate::input::{Chunk, ChunkReader, FileProblems, InputError, Problem};
 use crate::mapping::MappedFile;
@@ -11,7 +12,7 @@ use rustc_hash::FxHashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::num::NonZeroU32;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where a directory is read from.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,10 @@ pub struct Sources<'a> {
     pub people: Option<&'a Path>,
     /// Companies, JSON lines or CSV.
     pub companies: Option<&'a Path>,
+    /// What changed among the people since, the oldest delta first.
+    pub people_deltas: &'a [PathBuf],
+    /// The same of companies.
+    pub company_deltas: &'a [PathBuf],
     /// Shards a kind.
     pub shards: NonZeroU32,
     /// Threads to parse on.
@@ -74,23 +79,25 @@ impl Directory {
     /// Reads the sources and builds the shards. `bar` hears of the rows.
     pub fn build(sources: &Sources<'_>, bar: &ProgressBar) -> anyhow::Result<(Self, Totals)> {
         let kinds = [
-            (EntityKind::Person, Content::People, sources.people),
-            (EntityKind::Company, Content::Companies, sources.companies),
+            (EntityKind::Person, Content::People, sources.people, sources.people_deltas),
+            (EntityKind::Company, Content::Companies, sources.companies, sources.company_deltas),
         ];
         // Every file is opened before any is read: a missing one is told at once.
         let mut opened = Vec::new();
-        for (kind, content, path) in kinds {
+        for (kind, content, path, deltas) in kinds {
             if let Some(path) = path {
-                opened.push((kind, Rows::open(path, content)?));
+                let file = Rows::open(path, content)?;
+                opened.push((kind, file, Changes::read(deltas, content)?));
             }
         }
         let mut builders = Vec::new();
         let mut totals = Totals::default();
-        for (kind, (rows, chunks)) in opened {
-            let slice = Slice::read(kind, &rows, chunks, sources, bar)?;
+        for (kind, file, mut changes) in opened {
+            let slice = Slice::read(kind, file, &mut changes, sources, bar)?;
             totals.entities +=
                 slice.builders.iter().map(|builder| builder.len() as u64).sum::<u64>();
             totals.problems.push(slice.problems);
+            totals.problems.extend(changes.problems);
             builders.extend(slice.builders);
         }
         let threads = rayon::ThreadPoolBuilder::new().num_threads(sources.threads).build()?;
@@ -120,7 +127,7 @@ struct Parsed {
 }
 
 /// Two ids of one 64-bit hash would lose an entity: one chance in 37 million for a million ids.
-fn hash_id(id: &str) -> u64 {
+pub(super) fn hash_id(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(id.as_bytes());
     hasher.finish()
@@ -129,8 +136,8 @@ fn hash_id(id: &str) -> u64 {
 impl Slice {
     fn read(
         kind: EntityKind,
-        rows: &Rows,
-        chunks: ChunkReader,
+        (rows, chunks): (Rows, ChunkReader),
+        changes: &mut Changes,
         sources: &Sources<'_>,
         bar: &ProgressBar,
     ) -> Result<Self, InputError> {
@@ -140,11 +147,12 @@ impl Slice {
         let mut builders = new();
         let mut problems = FileProblems::new(&rows.name);
         let mut seen: FxHashSet<u64> = FxHashSet::default();
+        let current = |id| !changes.replace(id);
         in_order(
             chunks,
             sources.threads,
             || (),
-            |(), chunk| chunk.map(|chunk| parse(rows, chunk, new(), |_| true)),
+            |(), chunk| chunk.map(|chunk| parse(&rows, chunk, new(), |_, id| current(id))),
             |parsed| {
                 let mut parsed = parsed?;
                 // In the file's order, in one place: of two rows with one id the first counts.
@@ -152,8 +160,8 @@ impl Slice {
                 let again: FxHashSet<u64> = repeated.map(|(line, _)| *line).collect();
                 if !again.is_empty() {
                     // Rare, so the chunk is simply read again without them.
-                    let wanted = |line| !again.contains(&line);
-                    parsed.builders = parse(rows, parsed.chunk, new(), wanted).builders;
+                    let wanted = |line, id| !again.contains(&line) && current(id);
+                    parsed.builders = parse(&rows, parsed.chunk, new(), wanted).builders;
                     let faults = again.iter().map(|&line| Problem::skipped(line, "duplicate-id"));
                     parsed.problems.extend(faults);
                     parsed.problems.sort_by_key(|problem| problem.line);
@@ -168,6 +176,8 @@ impl Slice {
                 Ok(())
             },
         )?;
+        changes.upserts().into_iter().for_each(|probe| lay_down(&mut builders, probe));
+        changes.check_survivors(|id| seen.contains(&id));
         Ok(Self { builders, problems })
     }
 }
@@ -181,18 +191,19 @@ fn lay_down(builders: &mut [ShardBuilder], probe: &Probe) {
     }
 }
 
-/// Lays down the rows of a chunk that are on wanted lines.
+/// Lays down the rows of a chunk that are wanted by their line and hashed id.
 fn parse(
     rows: &Rows,
     mut chunk: Chunk,
     mut builders: Vec<ShardBuilder>,
-    wanted: impl Fn(u64) -> bool,
+    wanted: impl Fn(u64, u64) -> bool,
 ) -> Parsed {
     let (mut problems, mut read) = (Vec::new(), Vec::new());
     rows.read(&chunk, &AccountsById::default(), &mut problems, |row| {
-        if wanted(row.line) {
+        let id = hash_id(row.probe.record_id());
+        if wanted(row.line, id) {
             lay_down(&mut builders, &row.probe);
-            read.push((row.line, hash_id(row.probe.record_id())));
+            read.push((row.line, id));
         }
     });
     problems.append(&mut chunk.problems);

@@ -111,7 +111,11 @@ pub(crate) fn compare_company_names(
 }
 
 fn squeezed(words: &[u8]) -> SmallVec<[u8; 64]> {
-    words.iter().copied().filter(|byte| *byte != b' ').collect()
+    let mut slug = SmallVec::new();
+    for word in words.split(|byte| *byte == b' ') {
+        slug.extend_from_slice(word);
+    }
+    slug
 }
 
 fn split(words: &[u8]) -> SmallVec<[&[u8]; 8]> {
