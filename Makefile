@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local demo local clean-local conformance bench-splink \
+.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-splink \
 	deploy ci
 
 help: ## this list
@@ -95,6 +95,9 @@ build-%: .venv-lambda/.done ## one function's release package
 build-local: ## the binaries that the local stack runs; RELEASE=1 for optimised ones
 	@local/tools/require.sh
 	cargo build --workspace --bins $(if $(RELEASE),--release)
+
+start-times: build ## size of each release binary, and its time from start to first poll
+	python3 local/tools/start_times.py target/lambda
 
 # ---- Running
 

@@ -9,7 +9,6 @@ pub mod evaluate;
 pub mod generate;
 pub mod input;
 pub mod linkage;
-pub mod mapping;
 pub mod pipeline;
 pub mod progress;
 pub mod report;

@@ -7,6 +7,8 @@ mod adapters;
 mod demo;
 mod faults;
 mod flows;
+mod import;
 mod local_stack;
 mod template;
 mod tidy;
+mod wire_faults;

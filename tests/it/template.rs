@@ -366,3 +366,17 @@ fn what_serves_one_machine_alone_is_empty_in_aws() {
     assert_eq!(pattern, r"^$|^http://127\.0\.0\.1:[0-9]+$");
     assert_eq!(template["Parameters"]["QueueVisibilitySeconds"]["Default"], 0);
 }
+
+#[test]
+fn every_route_of_the_template_is_described_and_the_other_way_round() {
+    let text = tests::read("docs/openapi.yaml").unwrap();
+    let described = json_of(&Yaml::load_from_str(&text).unwrap()[0]);
+    let outside = described["paths"].as_object().unwrap().keys().filter(|p| !p.starts_with("/v1/"));
+    let outside: BTreeSet<String> = outside.map(|path| format!("GET {path}")).collect();
+    let template = template();
+    let routes = resources(&template, "AWS::ApiGatewayV2::Route");
+    let routes = routes.values().map(|route| route["RouteKey"].as_str().unwrap().to_owned());
+    let mut routes: BTreeSet<String> = routes.collect();
+    assert!(routes.remove("ANY /v1/{proxy+}"));
+    assert_eq!(routes, outside);
+}

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::domain::{
     Connection, Envelope, Environment, Grantee, Message, Role, Seat, SeatId, Tenant,
     TenantEnvironment, TenantId,
 };
+use shared::lambda::chain;
 use shared::matching::{EntityKind, MatchModel};
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
@@ -23,8 +24,9 @@ use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::usecases::{
-    Activities, AutoSave, Connect, Connected, Custody, Directory, Disconnect, Import, MatchRuns,
-    SalesforceApp, Score, Settle, ShardFiles, WriteBack,
+    Activities, AutoSave, Begun, Connect, Connected, Corrections, Custody, Directory,
+    DirectoryFile, Disconnect, HeldFile, Import, MatchRuns, Models, SalesforceApp, Score, Settle,
+    ShardFiles, Upkeep, WriteBack,
 };
 use shared::work::{Done, WorkError};
 use url::Url;
@@ -40,13 +42,18 @@ struct Files(Ports);
 
 #[async_trait]
 impl ShardFiles for Files {
-    async fn file(&self, key: &str) -> Result<Arc<dyn AsRef<[u8]> + Send + Sync>, WorkError> {
+    async fn file(&self, key: &str) -> Result<HeldFile, WorkError> {
         let bytes: Option<Bytes> = self.0.objects.get(key).await?;
         match bytes {
-            Some(bytes) => Ok(Arc::new(bytes)),
+            Some(bytes) => {
+                let fetched = bytes.len() as u64;
+                Ok(HeldFile { file: Arc::new(DirectoryFile::new(bytes)), fetched })
+            }
             None => Err(WorkError::reject("read a shard", "no such object")),
         }
     }
+
+    async fn forget(&self, _: &str) {}
 }
 
 /// All functions over one set of ports.
@@ -61,6 +68,11 @@ pub struct Functions {
     pub directory: Directory,
     /// `data-purge`, and what the API begins.
     pub disconnect: Disconnect,
+    /// The API's corrections.
+    pub corrections: Corrections,
+    /// The models that the API begins and takes, and their making.
+    pub models: Models,
+    upkeep: Upkeep,
     import: Import,
     match_runs: MatchRuns,
     score: Score,
@@ -70,28 +82,43 @@ pub struct Functions {
 }
 
 impl Functions {
-    fn new(ports: &Ports, http: &Http) -> Self {
+    fn new(ports: &Ports, http: &Http, page_rows: Option<u32>) -> Self {
         let custody = Custody::new(ports.clone(), "crm-sync/".to_owned());
         let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
         let version = ApiVersion::default();
         let app =
             SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
-        let model = Arc::new(MatchModel::shipped().clone());
+        let shipped = Arc::new(MatchModel::shipped().clone());
+        let models = Models::new(ports.clone(), custody.clone(), shipped);
         let files = Arc::new(Files(ports.clone()));
         let product = "Sales Navigator".to_owned();
+        let import = Import::new(ports.clone(), custody.clone(), app.clone());
+        let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE);
         Self {
             outbox: Outbox::new(ports.clone()),
             connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
             directory: Directory::new(ports.clone()),
-            disconnect: Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE),
-            import: Import::new(ports.clone(), custody.clone(), app.clone()),
+            upkeep: Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone()),
+            disconnect,
+            import: match page_rows {
+                Some(rows) => import.with_page_rows(rows),
+                None => import,
+            },
             match_runs: MatchRuns::new(ports.clone(), custody.clone()),
-            score: Score::new(ports.clone(), custody.clone(), files, model.clone()),
-            settle: Settle::new(ports.clone(), custody.clone(), model),
+            score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
+            settle: Settle::new(ports.clone(), custody.clone(), models.clone()),
+            corrections: Corrections::new(ports.clone(), custody.clone()),
+            models,
             auto_save: AutoSave::new(ports.clone(), custody.clone()),
             write_back: WriteBack::new(ports.clone(), custody, app, product),
         }
+    }
+
+    /// `bulk-import`, and what the API does to its runs.
+    #[must_use]
+    pub fn import(&self) -> &Import {
+        &self.import
     }
 
     /// Does one message's work, as the function of its queue would.
@@ -107,16 +134,38 @@ impl Functions {
                 self.score.batch(scope, run, batch, entity_kind, shard).await
             }
             Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
+            Message::Correct { scope, object, record } => {
+                self.settle.correct(scope, object, &record).await
+            }
+            Message::TuneModel { scope, model, step } => self.models.step(scope, model, step).await,
             Message::AutoSave { .. }
             | Message::AutoSaveRecords { .. }
             | Message::AutoSaveOwner { .. }
             | Message::AutoSaveSeat { .. } => self.auto_save.handle(message).await,
-            Message::Writeback { .. } => self.write_back.handle(message).await,
+            Message::Writeback { .. } | Message::Release { .. } => {
+                self.write_back.handle(message).await
+            }
             Message::Purge { .. } => self.disconnect.handle(message).await,
+            Message::Upkeep { .. } | Message::Inspect { .. } => self.upkeep.handle(message).await,
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
             | Message::DirectoryFanOut { .. } => self.directory.handle(message).await,
         }
+    }
+}
+
+/// What makes one world differ from another.
+#[derive(Debug, Clone, Copy)]
+pub struct WorldOptions {
+    /// Makes its ids and tokens differ from those of other worlds.
+    pub seed: u64,
+    /// Rows on a result page of an import; none for as many as in production.
+    pub page_rows: Option<u32>,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self { seed: 7, page_rows: None }
     }
 }
 
@@ -153,19 +202,24 @@ pub struct World {
 impl World {
     /// A world around the org in `folder`.
     pub async fn new(folder: &Path) -> Self {
+        Self::with(folder, WorldOptions::default()).await
+    }
+
+    /// A world around the org in `folder`, of one's own making.
+    pub async fn with(folder: &Path, own: WorldOptions) -> Self {
         let options = SimulatorOptions { orgs: vec![folder.to_owned()], ..Default::default() };
         let simulator = Simulator::start(options).await.expect("the simulator starts");
         let org = simulator.control().orgs().pop().expect("an org");
         let settings = json!({ "bulk_latency_ms": 0 });
         simulator.control().set(&org, &settings).expect("a known setting");
         let now: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
-        let memory = Memory::new(now, 7);
+        let memory = Memory::new(now, own.seed);
         let fuse = Fuse::default();
         let ports = fuse.guard(&memory.ports());
         let address = simulator.http_url().trim_start_matches("http://");
         let address = address.trim_end_matches('/').parse().expect("an address");
         let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
-        let functions = Functions::new(&ports, &http);
+        let functions = Functions::new(&ports, &http, own.page_rows);
         let tenant = TenantId::derived("acme");
         let world =
             Self { simulator, org, memory, fuse, functions, tenant, delivery: Delivery::Plain };
@@ -223,7 +277,7 @@ impl World {
         grantee: Grantee,
         username: &str,
     ) -> Result<Connected, shared::usecases::ConnectError> {
-        let url = self.functions.connect.begin(self.at(), grantee, None).await?;
+        let Begun { url, cookie } = self.functions.connect.begin(self.at(), grantee, None).await?;
         let back = self.control().approve(url.as_str(), username).expect("a login");
         let back: Url = back.parse().expect("a URL");
         let parameter = |name: &str| {
@@ -233,7 +287,8 @@ impl World {
         let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
         let state = parameter("state").expect("a state");
         let environment = Environment::Production;
-        self.functions.connect.finish(environment, &state, code.map(SecretString::from)).await
+        let (connect, browser) = (&self.functions.connect, cookie.1.expose_secret());
+        connect.finish(environment, &state, Some(browser), code.map(SecretString::from)).await
     }
 
     /// Uploads and publishes a directory version of these files (JSON lines).
@@ -301,6 +356,8 @@ impl World {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
             Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
             Err(error) => {
+                // As the queue's edge does.
+                tracing::warn!(error = chain(&error), "the message failed");
                 let again = self.fuse.is_dead() || error.is_retryable();
                 assert!(again, "{envelope:?}: {error}: {}", error.source);
                 self.fuse.restart();

@@ -4,9 +4,9 @@
 use super::delta::Changes;
 use super::rows::{AccountsById, Content, Rows};
 use crate::input::{Chunk, ChunkReader, FileProblems, InputError, Problem};
-use crate::mapping::MappedFile;
 use crate::pipeline::in_order;
 use indicatif::ProgressBar;
+use mapped_file::MappedFile;
 use matching::{EntityKind, Probe, Shard, ShardBuilder, ShardError, Statistics, shard_of};
 use rustc_hash::FxHashSet;
 use std::hash::{DefaultHasher, Hasher};

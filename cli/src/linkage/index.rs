@@ -2,8 +2,8 @@
 
 use super::directory::{Directory, ShardBytes};
 use super::output::OutputFile;
-use crate::mapping::MappedFile;
 use anyhow::{Context, ensure};
+use mapped_file::MappedFile;
 use matching::{EntityKind, Shard, Statistics};
 use serde::{Deserialize, Serialize};
 use std::io::Write;

@@ -5,13 +5,19 @@ mod problem;
 mod router;
 mod routes;
 mod state;
+#[cfg(test)]
+mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::Error;
 use shared::lambda::bootstrap;
 use shared::lambda::config::ApiConfig;
-use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect};
+use shared::matching::MatchModel;
+use shared::usecases::{
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
+};
 
 use crate::caller::Issuer;
 use crate::state::Api;
@@ -27,11 +33,15 @@ async fn main() -> Result<(), Error> {
     let app = config.salesforce.app(&ports, config.browser_base)?;
     let http = reqwest::Client::builder().timeout(ISSUER_TIMEOUT).build()?;
     let callers = config.callers;
+    let shipped = Arc::new(MatchModel::shipped().clone());
     let api = Api {
         issuer: Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http),
         connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
         directory: Directory::new(ports.clone()),
         activities: Activities::new(ports.clone(), custody.clone()),
+        import: Import::new(ports.clone(), custody.clone(), app.clone()),
+        corrections: Corrections::new(ports.clone(), custody.clone()),
+        models: Models::new(ports.clone(), custody.clone(), shipped),
         disconnect: Disconnect::new(ports.clone(), custody.clone(), app, config.purge_grace),
         custody,
         ports,

@@ -7,7 +7,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::ports::Disposition;
-use shared::usecases::{ActivityError, ConnectError, DirectoryError, PurgeError};
+use shared::usecases::{
+    ActivityError, ConnectError, CorrectionError, DirectoryError, ModelError, PurgeError,
+    SteerError,
+};
 use shared::work::WorkError;
 
 /// A problem.
@@ -51,6 +54,13 @@ impl Problem {
     pub(crate) fn not_found(what: &'static str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found")
             .because(format!("there is no such {what}"))
+    }
+
+    /// The resource is there, but not for this method.
+    pub(crate) fn method_not_allowed() -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::new(status, "method_not_allowed", "The resource does not have this method")
+            .because("the header Allow names those that it has")
     }
 
     /// The request says something that cannot be.
@@ -108,6 +118,17 @@ impl From<WorkError> for Problem {
     }
 }
 
+impl From<SteerError> for Problem {
+    fn from(error: SteerError) -> Self {
+        match error {
+            SteerError::NotFound(what) => Self::not_found(what),
+            SteerError::Conflict(why) => Self::conflict("run_state", why.to_owned()),
+            SteerError::Invalid(why) => Self::invalid(why),
+            SteerError::Work(error) => error.into(),
+        }
+    }
+}
+
 impl From<shared::ports::PortError> for Problem {
     fn from(error: shared::ports::PortError) -> Self {
         WorkError::from(error).into()
@@ -150,6 +171,29 @@ impl From<ActivityError> for Problem {
             ActivityError::TurnedOff => Self::conflict("turned_off", error.to_string()),
             ActivityError::KeyReused => Self::conflict("key_reused", error.to_string()),
             ActivityError::Invalid(why) => Self::invalid(why),
+        }
+    }
+}
+
+impl From<CorrectionError> for Problem {
+    fn from(error: CorrectionError) -> Self {
+        match error {
+            CorrectionError::Work(error) => error.into(),
+            CorrectionError::NotConnected => Self::not_found("connection"),
+            CorrectionError::NoRecord => Self::not_found("record"),
+            _ => Self::invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<ModelError> for Problem {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Work(error) => error.into(),
+            ModelError::NotConnected => Self::not_found("connection"),
+            ModelError::NotFound => Self::not_found("model"),
+            ModelError::NoDirectory => Self::invalid(error.to_string()),
+            ModelError::NotReady => Self::conflict("not_ready", error.to_string()),
         }
     }
 }

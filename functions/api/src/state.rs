@@ -2,7 +2,9 @@
 
 use axum::extract::{FromRequest, FromRequestParts};
 use shared::ports::Ports;
-use shared::usecases::{Activities, Connect, Custody, Directory, Disconnect};
+use shared::usecases::{
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
+};
 
 use crate::caller::Issuer;
 use crate::problem::Problem;
@@ -16,7 +18,10 @@ pub(crate) struct Api {
     pub(crate) connect: Connect,
     pub(crate) directory: Directory,
     pub(crate) activities: Activities,
+    pub(crate) corrections: Corrections,
+    pub(crate) models: Models,
     pub(crate) disconnect: Disconnect,
+    pub(crate) import: Import,
 }
 
 /// A JSON body whose refusal is a problem.

@@ -1,15 +1,21 @@
-//! From messages to steps of a purge.
+//! From messages to steps of a purge, and to the upkeep of connections.
 
+use shared::domain::Message;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
-use shared::usecases::Disconnect;
+use shared::usecases::{Disconnect, Upkeep};
 
 pub(crate) async fn handle(
     event: SqsEvent,
     outbox: &Outbox,
     disconnect: &Disconnect,
+    upkeep: &Upkeep,
 ) -> Result<SqsBatchResponse, Error> {
-    Ok(each_message(event, outbox, |message| disconnect.handle(message)).await)
+    let handle = async |message| match message {
+        Message::Purge { .. } => disconnect.handle(message).await,
+        other => upkeep.handle(other).await,
+    };
+    Ok(each_message(event, outbox, handle).await)
 }
 
 #[cfg(test)]
@@ -36,10 +42,11 @@ mod tests {
             None,
         );
         let grace = std::time::Duration::ZERO;
-        let disconnect = Disconnect::new(ports, custody, app, grace);
+        let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), grace);
+        let upkeep = Upkeep::new(ports, custody, app, disconnect.clone());
         let event = include_str!("../../../events/data-purge.purge.json");
         let event = serde_json::from_str(event).unwrap();
-        let response = handle(event, &outbox, &disconnect).await.unwrap();
+        let response = handle(event, &outbox, &disconnect, &upkeep).await.unwrap();
         assert!(response.batch_item_failures.is_empty());
         assert!(memory.receive().is_empty());
     }

@@ -1,11 +1,11 @@
-//! Erases what a disconnected generation brought in, and proves it.
+//! Erases what a disconnected generation brought in, and proves it; keeps the others' grants alive.
 
 mod handler;
 
 use shared::lambda::config::DataPurgeConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
 use shared::store::Outbox;
-use shared::usecases::{Custody, Disconnect};
+use shared::usecases::{Custody, Disconnect, Upkeep};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -14,9 +14,12 @@ async fn main() -> Result<(), Error> {
     let custody = Custody::new(ports.clone(), config.secret_prefix);
     let app = config.salesforce.app(&ports, None)?;
     let grace = config.purge_grace;
-    let disconnect = Disconnect::new(ports.clone(), custody, app, grace);
+    let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), grace);
+    let upkeep = Upkeep::new(ports.clone(), custody, app, disconnect.clone());
     let outbox = Outbox::new(ports.clone());
 
-    run_queue("data-purge", &*ports.clock, |event| handler::handle(event, &outbox, &disconnect))
-        .await
+    run_queue("data-purge", &*ports.clock, |event| {
+        handler::handle(event, &outbox, &disconnect, &upkeep)
+    })
+    .await
 }

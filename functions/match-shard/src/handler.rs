@@ -3,14 +3,15 @@
 use shared::domain::Message;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
-use shared::usecases::{MatchRuns, Score, Settle};
+use shared::usecases::{MatchRuns, Models, Score, Settle};
 use shared::work::{Done, WorkError};
 
-/// The three steps.
+/// The steps of a match run, corrections, and the making of models.
 pub(crate) struct Matching {
     pub(crate) runs: MatchRuns,
     pub(crate) score: Score,
     pub(crate) settle: Settle,
+    pub(crate) models: Models,
 }
 
 impl Matching {
@@ -23,6 +24,10 @@ impl Matching {
                 self.score.batch(scope, run, batch, entity_kind, shard).await
             }
             Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
+            Message::Correct { scope, object, record } => {
+                self.settle.correct(scope, object, &record).await
+            }
+            Message::TuneModel { scope, model, step } => self.models.step(scope, model, step).await,
             _ => Err(WorkError::reject("match", "a message of another function")),
         }
     }
@@ -51,12 +56,14 @@ mod tests {
     fn matching(memory: &Memory) -> Matching {
         let ports = memory.ports();
         let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let model = Arc::new(MatchModel::shipped().clone());
-        let files = Arc::new(MappedFiles::new(ports.objects.clone(), std::env::temp_dir(), 1));
+        let shipped = Arc::new(MatchModel::shipped().clone());
+        let models = Models::new(ports.clone(), custody.clone(), shipped);
+        let files = Arc::new(MappedFiles::new(&ports, std::env::temp_dir(), 1));
         Matching {
             runs: MatchRuns::new(ports.clone(), custody.clone()),
-            score: Score::new(ports.clone(), custody.clone(), files, model.clone()),
-            settle: Settle::new(ports, custody, model),
+            score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
+            settle: Settle::new(ports, custody, models.clone()),
+            models,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Plans match runs, scores batches against directory shards, and settles them.
+//! Plans match runs, scores batches against directory shards, settles them, and makes models.
 
 mod handler;
 
@@ -8,7 +8,7 @@ use shared::lambda::config::MatchShardConfig;
 use shared::lambda::{Error, MappedFiles, bootstrap, run_queue};
 use shared::matching::MatchModel;
 use shared::store::Outbox;
-use shared::usecases::{Custody, MatchRuns, Score, Settle};
+use shared::usecases::{Custody, MatchRuns, Models, Score, Settle};
 
 /// How much of the sandbox's disk (4 GiB in `template.yaml`) shard files may take.
 const ROOM: u64 = 3 << 30;
@@ -18,12 +18,14 @@ async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<MatchShardConfig>().await?;
     let ports = shared::aws::ports(&sdk, &config.aws);
     let custody = Custody::new(ports.clone(), config.secret_prefix);
-    let model = Arc::new(MatchModel::shipped().clone());
-    let files = MappedFiles::new(ports.objects.clone(), std::env::temp_dir(), ROOM);
+    let shipped = Arc::new(MatchModel::shipped().clone());
+    let models = Models::new(ports.clone(), custody.clone(), shipped);
+    let files = MappedFiles::new(&ports, std::env::temp_dir(), ROOM);
     let matching = handler::Matching {
         runs: MatchRuns::new(ports.clone(), custody.clone()),
-        score: Score::new(ports.clone(), custody.clone(), Arc::new(files), model.clone()),
-        settle: Settle::new(ports.clone(), custody, model),
+        score: Score::new(ports.clone(), custody.clone(), Arc::new(files), models.clone()),
+        settle: Settle::new(ports.clone(), custody, models.clone()),
+        models,
     };
     let outbox = Outbox::new(ports.clone());
 

@@ -1,11 +1,12 @@
 //! From the browser's request to the end of an authorization, and to a page that says what it was.
 
 use lambda_http::http::StatusCode;
+use lambda_http::http::header::COOKIE;
 use lambda_http::{Request, RequestExt, Response};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use shared::domain::Environment;
 use shared::lambda::{Error, chain};
-use shared::usecases::{Connect, ConnectError, Connected};
+use shared::usecases::{Connect, ConnectError, Connected, cookie_name};
 
 use crate::page;
 
@@ -16,14 +17,16 @@ const LONGEST_REASON: usize = 300;
 struct Callback {
     environment: Environment,
     state: String,
+    browser: Option<SecretString>,
     code: Result<SecretString, String>,
 }
 
 pub(crate) async fn handle(request: Request, connect: &Connect) -> Result<Response<String>, Error> {
-    let Some(Callback { environment, state, code }) = callback(&request) else {
+    let Some(Callback { environment, state, browser, code }) = callback(&request) else {
         return page::refused(StatusCode::BAD_REQUEST, &ConnectError::State.to_string());
     };
-    match connect.finish(environment, &state, code).await {
+    let browser = browser.as_ref().map(ExposeSecret::expose_secret);
+    match connect.finish(environment, &state, browser, code).await {
         Ok(Connected::Org { connection }) => {
             tracing::info!(connection.id = %connection.scope(), "an org was connected");
             page::done("Your org is connected", "The first import has begun.")
@@ -56,7 +59,17 @@ fn callback(request: &Request) -> Option<Callback> {
         }
         _ => return None,
     };
-    Some(Callback { environment, state, code })
+    let browser = cookie(request, &cookie_name(&state));
+    Some(Callback { environment, state, browser, code })
+}
+
+/// The value of a cookie that came once.
+fn cookie(request: &Request, name: &str) -> Option<SecretString> {
+    let headers = request.headers().get_all(COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let pairs = headers.flat_map(|header| header.split(';')).filter_map(|p| p.split_once('='));
+    let mut values = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
+    let value = values.next()?;
+    values.next().is_none().then(|| SecretString::from(value))
 }
 
 fn refusal(error: &ConnectError) -> Result<Response<String>, Error> {
@@ -129,6 +142,20 @@ mod tests {
         assert_eq!(given(&[("state", "s")]), None);
         assert_eq!(given(&[("code", "c")]), None);
         assert_eq!(given(&[("state", "s"), ("state", "t"), ("code", "c")]), None);
+    }
+
+    #[test]
+    fn the_browser_brings_its_cookie_once() {
+        let with = |cookies: &str| {
+            let mut request = request(&[("state", "s"), ("code", "c")]);
+            request.headers_mut().insert(COOKIE, cookies.parse().unwrap());
+            let browser = callback(&request).unwrap().browser?;
+            Some(browser.expose_secret().to_owned())
+        };
+        let name = cookie_name("s");
+        assert_eq!(with(&format!("a=b; {name}=kept; c=d")), Some("kept".to_owned()));
+        assert_eq!(with(&format!("{name}=one; {name}=two")), None, "a second one was slipped in");
+        assert_eq!(with("a=b"), None);
     }
 
     #[test]

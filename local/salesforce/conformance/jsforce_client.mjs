@@ -1,8 +1,9 @@
 // What an unmodified jsforce can do with the simulator. Prints one line of JSON per capability.
 import crypto from "node:crypto";
-import jsforce from "jsforce";
 
-const { HTTP_URL, CONTROL_URL, CLIENT_ID, CLIENT_SECRET, LOGIN } = process.env;
+const { HTTP_URL, CONTROL_URL, CLIENT_ID, CLIENT_SECRET, LOGIN, JSFORCE } = process.env;
+const { default: jsforce } = await import(JSFORCE);
+const client = JSFORCE === "jsforce" ? "jsforce 3.10" : "jsforce 3.6";
 const redirectUri = "http://127.0.0.1:9/callback";
 let failed = false;
 
@@ -16,7 +17,7 @@ async function capability(name, check) {
     failed = true;
     detail = error.stack ?? String(error);
   }
-  console.log(JSON.stringify({ client: "jsforce", capability: name, ok, detail }));
+  console.log(JSON.stringify({ client, capability: name, ok, detail }));
 }
 
 function assert(condition, text) {
@@ -28,7 +29,7 @@ const oauth2 = new jsforce.OAuth2({
 });
 const conn = new jsforce.Connection({ oauth2, version: "62.0" });
 
-await capability("login (code, PKCE)", async () => {
+await capability("login", async () => {
   const authorize_url = oauth2.getAuthorizationUrl({ scope: "api refresh_token id", state: "s" });
   const answer = await fetch(`${CONTROL_URL}/authorize`, {
     method: "POST",
@@ -65,7 +66,7 @@ await capability("query builder", async () => {
   assert(rows.length === 5);
   return rows[0].Name;
 });
-await capability("create, read, update, delete", async () => {
+await capability("create, update", async () => {
   const made = await conn.sobject("Task").create({ Subject: "Call" });
   assert(made.success);
   await conn.sobject("Task").update({ Id: made.id, Status: "Completed" });
@@ -79,13 +80,14 @@ await capability("collections", async () => {
   assert(made[1].errors[0].statusCode === "REQUIRED_FIELD_MISSING");
   return made[1].errors[0].message;
 });
-await capability("bulk query, one page", async () => {
+await capability("bulk query", async () => {
+  // One page: with more, jsforce 3.10 writes to its own stream after ending it (its issues 1546 and 1693).
   const stream = await conn.bulk2.query("SELECT Id, Name FROM Account LIMIT 100");
   const rows = await stream.toArray();
   assert(rows.length === 100, `${rows.length} rows`);
-  return `${rows.length} rows`;
+  return `${rows.length} rows in one page: with more it ends its own stream too early (its issues 1546, 1693)`;
 });
-await capability("bulk insert", async () => {
+await capability("bulk write", async () => {
   const result = await conn.bulk2.loadAndWaitForResults({
     object: "Lead", operation: "insert", input: [{ LastName: "A", Company: "B" }, { LastName: "C", Company: "" }],
   });

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
 use serde_json::Value as Json;
 
@@ -104,9 +104,20 @@ pub(crate) fn html(status: StatusCode, body: String) -> Response<Body> {
     response
 }
 
-/// A redirect.
+/// A time in milliseconds since 1970 as HTTP writes it.
+pub(crate) fn http_date(ms: i64) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_second(ms.div_euclid(1000)).ok()?;
+    HeaderValue::from_str(&time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+}
+
+/// A redirect of a person's browser.
 pub(crate) fn redirect(to: &str) -> Response<Body> {
-    let mut response = empty(StatusCode::FOUND);
+    redirect_with(StatusCode::FOUND, to)
+}
+
+/// A redirect with a status of one's own.
+pub(crate) fn redirect_with(status: StatusCode, to: &str) -> Response<Body> {
+    let mut response = empty(status);
     if let Ok(value) = to.parse() {
         response.headers_mut().insert(header::LOCATION, value);
     }

@@ -1,16 +1,20 @@
 //! Answers requests: finds the handler, plays faults, keeps the log.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::response::Parts;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use serde_json::Value as Json;
 
-use crate::call::{Call, html, redirect, reply};
+use crate::call::{Call, html, http_date, redirect, redirect_with, reply};
 use crate::ids::RecordId;
 use crate::oauth;
 use crate::rest::{self, ApiError};
@@ -111,6 +115,10 @@ async fn with_fault(
         Some(FaultKind::Html { status }) => {
             return Some(dated(world, edge_page(*status), 0));
         }
+        Some(FaultKind::Redirect { status, location }) => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::FOUND);
+            return Some(dated(world, redirect_with(status, location), 0));
+        }
         Some(FaultKind::InvalidSession) => {
             return Some(dated(world, ApiError::invalid_session().into_response(), 0));
         }
@@ -128,6 +136,8 @@ async fn with_fault(
     let response = match kind {
         Some(FaultKind::DropAfter) => return None,
         Some(FaultKind::Truncate { bytes }) => truncated(response, bytes),
+        Some(FaultKind::CutRows { rows }) => with_rows(response, rows).await,
+        Some(FaultKind::SetJson { pointer, value }) => with_json(response, &pointer, value).await,
         Some(FaultKind::SlowDrip { bytes, pause_ms }) => dripping(response, bytes, pause_ms).await,
         _ => response,
     };
@@ -166,12 +176,7 @@ fn record_page(call: &Call, id: &str) -> Response<Body> {
 
 /// The simulated time in the `Date` header.
 fn dated(world: &World, mut response: Response<Body>, skew: i64) -> Response<Body> {
-    let now = world.clock.now().div_euclid(1000) + skew;
-    let date = jiff::Timestamp::from_second(now)
-        .map(|time| time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
-        .ok()
-        .and_then(|text| HeaderValue::from_str(&text).ok());
-    if let Some(date) = date {
+    if let Some(date) = http_date(world.clock.now() + skew * 1000) {
         response.headers_mut().insert(header::DATE, date);
     }
     response
@@ -227,14 +232,44 @@ fn truncated(response: Response<Body>, bytes: usize) -> Response<Body> {
     Response::from_parts(parts, Body::from_stream(data.chain(cut)))
 }
 
-/// The body in small pieces with pauses between them.
-async fn dripping(response: Response<Body>, bytes: usize, pause_ms: u64) -> Response<Body> {
+/// A CSV body with its header and so many rows, whole in every other way.
+async fn with_rows(response: Response<Body>, rows: usize) -> Response<Body> {
+    let (mut parts, body) = whole(response).await;
+    let mut text = body.to_vec();
+    if parts.headers.remove(header::CONTENT_ENCODING).is_some() {
+        text.clear();
+        // A body that the simulator itself compressed can be read.
+        let _: std::io::Result<usize> = GzDecoder::new(body.as_ref()).read_to_end(&mut text);
+    }
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_slice());
+    let end = reader.records().nth(rows).and_then(Result::ok).map(|_| reader.position().byte());
+    text.truncate(end.and_then(|end| usize::try_from(end).ok()).unwrap_or(text.len()));
+    Response::from_parts(parts, text.into())
+}
+
+/// A JSON body with one value set.
+async fn with_json(response: Response<Body>, pointer: &str, value: Json) -> Response<Body> {
+    let (parts, body) = whole(response).await;
+    let mut json: Json = serde_json::from_slice(&body).unwrap_or_default();
+    if let Some(place) = json.pointer_mut(pointer) {
+        *place = value;
+    }
+    Response::from_parts(parts, json.to_string().into())
+}
+
+/// A response with its body in memory, to be changed.
+async fn whole(response: Response<Body>) -> (Parts, Bytes) {
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    let whole: Bytes =
-        body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+    (parts, body.unwrap_or_default())
+}
+
+/// The body in small pieces with pauses between them.
+async fn dripping(response: Response<Body>, bytes: usize, pause_ms: u64) -> Response<Body> {
+    let (parts, body) = whole(response).await;
     let size = bytes.max(1);
-    let stream = futures::stream::unfold(whole, move |mut rest| async move {
+    let stream = futures::stream::unfold(body, move |mut rest| async move {
         if rest.is_empty() {
             return None;
         }

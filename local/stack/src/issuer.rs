@@ -18,10 +18,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::net::Server;
+use crate::net::{Server, listen};
 
 /// The audience of the stack's tokens.
-pub(crate) const AUDIENCE: &str = "crm-sync";
+pub const AUDIENCE: &str = "crm-sync";
 const KEY_ID: &str = "local";
 
 /// Whom a token speaks for.
@@ -43,6 +43,12 @@ pub struct Issuer {
 }
 
 impl Issuer {
+    /// An issuer on a free port of this machine, served until the second value is dropped.
+    pub async fn serve() -> anyhow::Result<(Self, Server)> {
+        let (listener, _) = listen(0).await?;
+        Self::start(listener)
+    }
+
     /// Makes a key, and serves its public half and the issuer's description from `listener`.
     pub(crate) fn start(listener: TcpListener) -> anyhow::Result<(Self, Server)> {
         let address = format!("http://{}", listener.local_addr()?);

@@ -22,8 +22,11 @@ mod stack;
 mod ticker;
 
 pub use aws::Aws;
-pub use demo::{Data, DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say};
-pub use issuer::{Caller, Issuer};
+pub use demo::{
+    ConnectPage, Data, DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say,
+};
+pub use issuer::{AUDIENCE, Caller, Issuer};
+pub use net::Server;
 pub use options::StackOptions;
 pub use record::StackRecord;
 pub use simulator::Simulator;

@@ -147,9 +147,7 @@ async fn demo(options: DemoOptions, exit: bool) -> anyhow::Result<ExitCode> {
     say(&finished.report.to_string());
     if !exit {
         say(&addresses(&StackRecord::read(&state)?));
-        if let Some(address) = &finished.authorize_url {
-            say(&format!("connect the org again in a browser (10 minutes):\n{address}"));
-        }
+        say(&format!("connect the org again in a browser: {}", finished.connect_page.address()));
         let _ticker = finished.stack.ticker(TICK)?;
         ended.wait().await;
     }
@@ -176,10 +174,12 @@ fn addresses(record: &StackRecord) -> String {
         lines.push(format!("Salesforce       {url}"));
     }
     if let Some(url) = &record.control_url {
+        lines.push(format!("its records      {url}/simulator"));
         lines.push(format!("its control API  {url}"));
     }
     lines.push(format!("AWS              {}", record.aws_endpoint));
-    lines.push("a token          stack token --roles service".to_owned());
+    let stack = std::env::current_exe().unwrap_or_else(|_| "stack".into());
+    lines.push(format!("a token          {} token --roles service", stack.display()));
     lines.push("ctrl-c ends it".to_owned());
     lines.join("\n")
 }

@@ -37,7 +37,7 @@ pub(crate) fn free_port() -> anyhow::Result<u16> {
 
 /// A server that ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Server(JoinHandle<()>);
+pub struct Server(JoinHandle<()>);
 
 impl Server {
     pub(crate) fn spawn(listener: TcpListener, router: Router) -> Self {

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Levels;
 use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
+use crate::compare::{Comparison, Levels};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, PersonForm, Probe};
-use crate::model::{MatchModel, comparisons};
+use crate::model::{MatchModel, Weights, comparisons};
 use crate::score::{EmployerEvidence, MatchWeight, Scorer, employer_evidence};
 use crate::shard::{CompanyView, Shard};
 use crate::statistics::Statistics;
@@ -63,31 +63,14 @@ pub fn explain(
     let scorer = Scorer::new(model, statistics);
     let levels = scorer.levels(shard, probe, ordinal);
     let weights = scorer.weights(kind);
-    let values = |at: usize| match probe {
+    let explained = explained(kind, weights, &levels, |at| match probe {
         Probe::Person(form) => {
             (person_record(form, at), person_entity(shard, ordinal, &levels, at))
         }
         Probe::Company(form) => {
             (company_record(form, at), company_entity(&shard.company(ordinal), at))
         }
-    };
-    let explained: Vec<ExplainedComparison> = comparisons(kind)
-        .iter()
-        .enumerate()
-        .map(|(at, comparison)| {
-            let level =
-                comparison.levels.get(usize::from(levels.level[at])).copied().unwrap_or("null");
-            let (record_value, entity_value) = values(at);
-            ExplainedComparison {
-                name: comparison.name.to_owned(),
-                level: level.to_owned(),
-                exact: level.contains("exact"),
-                record_value,
-                entity_value,
-                weight: weights.part(&levels, at),
-            }
-        })
-        .collect();
+    });
     let words = in_words(&explained, &levels);
     Some(Explanation {
         record_id: probe.record_id().to_owned(),
@@ -101,10 +84,32 @@ pub fn explain(
     })
 }
 
+/// Every comparison of a kind at its level, with both values.
+pub(crate) fn explained(
+    kind: EntityKind,
+    weights: &Weights,
+    levels: &Levels,
+    values: impl Fn(usize) -> (String, String),
+) -> Vec<ExplainedComparison> {
+    let comparison = |(at, comparison): (usize, &Comparison)| {
+        let level = comparison.levels.get(usize::from(levels.level[at])).copied().unwrap_or("null");
+        let (record_value, entity_value) = values(at);
+        ExplainedComparison {
+            name: comparison.name.to_owned(),
+            level: level.to_owned(),
+            exact: level.contains("exact"),
+            record_value,
+            entity_value,
+            weight: weights.part(levels, at),
+        }
+    };
+    comparisons(kind).iter().enumerate().map(comparison).collect()
+}
+
 /// Bits of term frequency evidence above which a value is called rare: under one in a thousand.
 const RARE: f32 = 10.0;
 
-fn in_words(explained: &[ExplainedComparison], levels: &Levels) -> String {
+pub(crate) fn in_words(explained: &[ExplainedComparison], levels: &Levels) -> String {
     let mut parts: Vec<(f64, String)> = explained
         .iter()
         .enumerate()

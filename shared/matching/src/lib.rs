@@ -6,6 +6,7 @@ mod codec;
 mod compare;
 mod decide;
 mod entity;
+mod evidence;
 mod explain;
 mod form;
 mod keys;
@@ -31,6 +32,7 @@ pub use decide::{MatchDecision, Scored, Thresholds, posterior, probabilities};
 pub use entity::{
     Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position,
 };
+pub use evidence::{Evidence, ParseEvidenceError};
 pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
 pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
 pub use keys::{BlockKey, block_keys};

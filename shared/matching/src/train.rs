@@ -5,6 +5,7 @@
 
 use crate::compare::{Levels, WIDTH};
 use crate::entity::EntityKind;
+use crate::evidence::Evidence;
 use crate::form::Probe;
 use crate::model::{DEPTH, KindModel, MatchModel, Weights, comparisons};
 use crate::score::Scorer;
@@ -54,6 +55,20 @@ impl TrainingSet {
     #[must_use]
     pub fn new(scorer: &Scorer<'_>, kind: EntityKind) -> Self {
         Self { kind, doublings: scorer.doublings(kind), cases: Vec::new(), random: Vec::new() }
+    }
+
+    /// An empty set for records of a kind whose evidence was kept, found in a version of this many entities.
+    #[must_use]
+    pub fn of_evidence(kind: EntityKind, entities: u64) -> Self {
+        let doublings = (entities.max(1) as f64).log2();
+        Self { kind, doublings, cases: Vec::new(), random: Vec::new() }
+    }
+
+    /// Adds a record by the evidence of its candidates, and which of them is true.
+    pub fn add_evidence(&mut self, candidates: &[Evidence], truth: Option<usize>) {
+        let candidates = candidates.iter().filter(|evidence| evidence.kind() == self.kind);
+        let candidates = candidates.map(|evidence| *evidence.levels()).collect();
+        self.cases.push(Case { doublings: self.doublings, candidates, truth });
     }
 
     /// Records in the set.

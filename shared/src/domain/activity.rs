@@ -32,6 +32,8 @@ pub enum HoldReason {
     NoCrmRecord,
     /// The seat has not authorized the product in the CRM, or must do it again.
     CrmLoginRequired,
+    /// The connection does not work until an admin acts.
+    ReconnectRequired,
 }
 
 /// Where an activity's logging stands. The activity itself was delivered long before.

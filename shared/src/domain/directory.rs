@@ -91,6 +91,18 @@ impl DirectoryVersion {
         format!("{}shards/{}-{shard:05}", self.prefix(), entity_kind_name(kind))
     }
 
+    /// Where the sorted ids of a shard's entities lie, each as 64 bits of its hash.
+    #[must_use]
+    pub fn ids_key(&self, kind: EntityKind, shard: u32) -> String {
+        format!("{}ids/{}-{shard:05}", self.prefix(), entity_kind_name(kind))
+    }
+
+    /// Where the version's merges lie: old id to new id.
+    #[must_use]
+    pub fn merges_key(&self) -> String {
+        format!("{}merges", self.prefix())
+    }
+
     /// Where the statistics of the whole version lie.
     #[must_use]
     pub fn statistics_key(&self) -> String {

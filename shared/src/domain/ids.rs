@@ -109,6 +109,11 @@ typed_id!(
     "dir"
 );
 typed_id!(
+    /// A model tuned by a tenant's corrections.
+    ModelId,
+    "mod"
+);
+typed_id!(
     /// The holder of a lease: one attempt at one piece of work.
     LeaseToken,
     "lease"

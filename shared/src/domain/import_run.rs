@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{ImportRunId, MatchRunId};
 use super::message::ImportTrigger;
+use super::record::RecordChange;
 use super::sobject::SObject;
 
 /// Where a run stands.
@@ -17,14 +18,26 @@ use super::sobject::SObject;
 pub enum RunState {
     /// Objects are being imported.
     Importing,
-    /// What changed is being handed to matching and auto-save.
+    /// What changed is being handed to matching and auto-save; activities are being imported.
     HandingOver,
+    /// All is handed over; activities are still being imported.
+    Activities,
+    /// Not begun: another run was under way.
+    SteppedAside,
     /// All is done.
     Complete,
     /// At least one object failed; what landed was handed over.
     Failed,
-    /// The connection was disconnected or lost its grant.
+    /// The connection was disconnected, or somebody called it off.
     Cancelled,
+}
+
+impl RunState {
+    /// Whether nothing more happens.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Complete | Self::Failed | Self::Cancelled | Self::SteppedAside)
+    }
 }
 
 /// One import of an org.
@@ -41,8 +54,17 @@ pub struct ImportRun {
     /// When it ended, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
-    /// How many objects have not come to an end.
+    /// How many objects have not come to an end, of those that matching and auto-save need.
     pub objects_left: u32,
+    /// How many kinds of activities have not.
+    #[serde(default)]
+    pub activities_left: u32,
+    /// Counts the writes of this item: each replaces the one before.
+    #[serde(default)]
+    pub revision: u64,
+    /// Whether every row is read, not only what changed.
+    #[serde(default)]
+    pub full: bool,
     /// Whether an object failed.
     #[serde(default)]
     pub any_failed: bool,
@@ -55,6 +77,33 @@ pub struct ImportRun {
     /// The match run that this run feeds, when there is a directory to match to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub match_run: Option<MatchRunId>,
+    /// The run that this one stepped aside for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside_of: Option<ImportRunId>,
+}
+
+impl ImportRun {
+    /// A run of which nothing was done.
+    #[must_use]
+    pub fn begin(id: ImportRunId, trigger: ImportTrigger, full: bool, now: Timestamp) -> Self {
+        let count = |wave: &[SObject]| u32::try_from(wave.len()).unwrap_or(u32::MAX);
+        Self {
+            id,
+            trigger,
+            state: RunState::Importing,
+            started_at: now,
+            finished_at: None,
+            objects_left: count(&SObject::MATCHED_FIRST),
+            activities_left: count(&SObject::ACTIVITIES),
+            revision: 0,
+            full,
+            any_failed: false,
+            step: 0,
+            cursor: (0, String::new()),
+            match_run: None,
+            aside_of: None,
+        }
+    }
 }
 
 /// What a run did to the rows of one object.
@@ -83,6 +132,15 @@ impl Counts {
         self.deleted += other.deleted;
         self.skipped += other.skipped;
         self.failed += other.failed;
+    }
+
+    /// Counts what was done to a row.
+    pub fn note(&mut self, change: RecordChange) {
+        match change {
+            RecordChange::New => self.new += 1,
+            RecordChange::Updated => self.updated += 1,
+            RecordChange::Deleted => self.deleted += 1,
+        }
     }
 
     /// Rows that were written.
@@ -123,8 +181,37 @@ pub enum ObjectPhase {
         /// Where to go on after it; none when it is the last.
         next: Option<String>,
     },
-    /// Rows deleted without a trace in the results are to be found.
+    /// The next page of a small change is to be read over REST.
+    Reading {
+        /// Salesforce's place in the query's pages.
+        locator: String,
+        /// Our number of the page, from 0.
+        page: u32,
+    },
+    /// A page that was read over REST is to be landed.
+    LandingRead {
+        /// The page in the object store.
+        page: u32,
+        /// Where to go on after it; none when it is the last.
+        next: Option<String>,
+    },
+    /// Rows deleted without a trace in the results are to be asked for.
     Deletions,
+    /// What Salesforce told of them is to be landed.
+    LandingDeletions {
+        /// Whether that is all of them since the last run.
+        complete: bool,
+    },
+    /// The counts are to be compared.
+    Counting {
+        /// Whether Salesforce told of all deletions since the last run.
+        complete: bool,
+    },
+    /// All ids are being compared with the org's.
+    Sweeping {
+        /// How far that is.
+        sweep: Sweep,
+    },
     /// Everything landed, and the row count agrees with Salesforce's own.
     Done,
     /// The org does not have the object, or the integration user may not read it.
@@ -147,6 +234,47 @@ impl ObjectPhase {
     pub fn is_terminal(&self) -> bool {
         matches!(self, Self::Done | Self::Skipped { .. } | Self::Failed { .. })
     }
+}
+
+/// How far a comparison of all ids is. It finds what no query of changes shows: rows deleted for
+/// good, hidden by sharing, or given to the integration user without a change of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Sweep {
+    /// Salesforce works on the bulk job of ids.
+    Submitted {
+        /// The bulk job's id.
+        job: String,
+        /// How often it was polled.
+        polls: u32,
+    },
+    /// A page of ids is to be fetched.
+    Fetching {
+        /// The bulk job's id.
+        job: String,
+        /// Salesforce's place in the results; none for the first page.
+        locator: Option<String>,
+        /// Our number of the page, from 0.
+        page: u32,
+    },
+    /// A bucket of our records is to be compared with the ids.
+    Comparing {
+        /// How many pages of ids there are.
+        pages: u32,
+        /// The bucket.
+        bucket: u32,
+    },
+}
+
+/// One of Salesforce's errors, and how often it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorGroup {
+    /// Salesforce's code, or ours.
+    pub code: String,
+    /// What was said the last time.
+    pub message: String,
+    /// How often.
+    pub count: u64,
 }
 
 /// One object's progress in a run.
@@ -186,6 +314,27 @@ pub struct ObjectImport {
     /// Live rows that we hold, after this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<u64>,
+    /// Whether all ids were compared.
+    #[serde(default)]
+    pub swept: bool,
+    /// Whether every row is read, not only what changed.
+    #[serde(default)]
+    pub full: bool,
+    /// How often the object was begun anew in this run.
+    #[serde(default)]
+    pub restarts: u32,
+    /// Calls of the org's API.
+    #[serde(default)]
+    pub api_calls: u64,
+    /// What went wrong on the way, by code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorGroup>,
+    /// When its first step was taken, by our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it came to an end, by our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
 }
 
 impl ObjectImport {
@@ -205,17 +354,83 @@ impl ObjectImport {
             counts: Counts::default(),
             salesforce_count: None,
             live: None,
+            swept: false,
+            full: false,
+            restarts: 0,
+            api_calls: 0,
+            errors: Vec::new(),
+            started_at: None,
+            finished_at: None,
         }
+    }
+
+    /// Notes an error of Salesforce's.
+    pub fn note_error(&mut self, code: &str, message: &str) {
+        match self.errors.iter_mut().find(|group| group.code == code) {
+            Some(group) => {
+                group.count += 1;
+                message.clone_into(&mut group.message);
+            }
+            None => self.errors.push(ErrorGroup {
+                code: code.to_owned(),
+                message: message.to_owned(),
+                count: 1,
+            }),
+        }
+    }
+
+    /// Live rows after what this run has done, when there were `before` at its begin. A comparison
+    /// of all ids counts them.
+    #[must_use]
+    pub fn live_after(&self, before: u64) -> u64 {
+        self.live.unwrap_or_else(|| (before + self.counts.new).saturating_sub(self.counts.deleted))
+    }
+
+    /// Rows read in a second of its time so far; none before a second has passed.
+    #[must_use]
+    pub fn rows_per_second(&self, now: Timestamp) -> Option<f64> {
+        let took = self.finished_at.unwrap_or(now).duration_since(self.started_at?);
+        #[expect(clippy::cast_precision_loss, reason = "no import has 2^52 rows")]
+        let rows = self.rows_fetched as f64;
+        (took.as_secs() > 0).then(|| rows / took.as_secs_f64())
+    }
+
+    /// Seconds until all rows are read, if it goes on as it has; none when that is not known.
+    #[must_use]
+    pub fn seconds_left(&self, now: Timestamp) -> Option<u64> {
+        let took = u64::try_from(now.duration_since(self.started_at?).as_secs()).ok()?;
+        let left = self.rows_expected.checked_sub(self.rows_fetched)?;
+        let under_way = !self.phase.is_terminal() && self.rows_fetched > 0;
+        under_way.then(|| took * left / self.rows_fetched)
+    }
+
+    /// Begins it anew: what landed stays landed and counted, what was read again is not counted
+    /// twice.
+    pub fn restart(&mut self) {
+        (self.live, self.swept) = (None, false);
+        self.phase = ObjectPhase::Waiting;
+        self.restarts += 1;
+        (self.rows_expected, self.rows_fetched) = (0, 0);
+        let Counts { new, updated, deleted, .. } = self.counts;
+        self.counts = Counts { new, updated, deleted, ..Counts::default() };
     }
 }
 
 /// How far an object has been imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
-    /// Every row stamped before this, by Salesforce's clock, has landed.
-    pub stamp: Timestamp,
+    /// Every row stamped before this, by Salesforce's clock, has landed; none before the first run
+    /// that ended well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Timestamp>,
     /// Live rows held.
     pub live: u64,
+    /// When all ids were last compared, by Salesforce's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept_at: Option<Timestamp>,
+    /// Counts the writes of this item: each replaces the one before.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 /// How far behind Salesforce's clock a watermark stays: rows become visible late (seconds as
@@ -223,11 +438,57 @@ pub struct Watermark {
 /// Airbyte's default look-back is the same 10 minutes.
 pub const VISIBILITY_OVERLAP: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
-/// Which run is under way.
+/// The run under way, and the lease on it. Its steps look here first: a run that lost its lease, was
+/// called off or is paused does nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveRun {
     /// The run.
     pub run: ImportRunId,
     /// When it began.
     pub since: Timestamp,
+    /// When it last gave a sign of life.
+    pub beat_at: Timestamp,
+    /// Whether somebody paused it.
+    #[serde(default)]
+    pub paused: bool,
+    /// Until when it leaves the org's API to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_back_until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_follows_from_the_time_taken() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let job = "j".to_owned();
+        let progress = ObjectImport {
+            phase: ObjectPhase::Fetching { job, locator: None, page: 3 },
+            rows_expected: 4_000,
+            rows_fetched: 1_000,
+            started_at: Some(at(100)),
+            ..ObjectImport::waiting(SObject::Lead)
+        };
+        assert_eq!(progress.seconds_left(at(110)), Some(30));
+        assert_eq!(progress.rows_per_second(at(110)), Some(100.0));
+        assert_eq!(progress.rows_per_second(at(100)), None);
+        assert_eq!(ObjectImport::waiting(SObject::Lead).seconds_left(at(110)), None);
+        let done = ObjectImport { phase: ObjectPhase::Done, ..progress };
+        assert_eq!(done.seconds_left(at(110)), None);
+    }
+
+    #[test]
+    fn an_object_begun_anew_keeps_what_landed_and_counts_no_row_twice() {
+        let counts = Counts { new: 3, updated: 2, unchanged: 5, deleted: 1, skipped: 1, failed: 1 };
+        let mut progress = ObjectImport { counts, ..ObjectImport::waiting(SObject::Lead) };
+        progress.note_error("JOB_FAILED", "once");
+        progress.note_error("JOB_FAILED", "twice");
+        progress.restart();
+        assert_eq!(progress.counts, Counts { new: 3, updated: 2, deleted: 1, ..Counts::default() });
+        assert_eq!((progress.restarts, progress.errors[0].count), (1, 2));
+        assert_eq!(progress.errors[0].message, "twice");
+        assert_eq!(progress.live_after(10), 12);
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{DirectoryVersionId, MatchRunId};
 use super::message::MatchTrigger;
+use super::model::ModelChoice;
 use super::sobject::SObject;
 
 /// Where a match run stands.
@@ -32,6 +33,9 @@ pub struct MatchRun {
     pub state: MatchRunState,
     /// The directory version matched to.
     pub directory: DirectoryVersionId,
+    /// The model weighed with.
+    #[serde(default)]
+    pub model: ModelChoice,
     /// Counts the steps of the planning; a message for an earlier step is stale.
     #[serde(default)]
     pub step: u64,
@@ -106,6 +110,20 @@ pub struct ScoredEntry {
     pub record: String,
     /// As in the probe.
     pub stamp: i64,
+    /// Whether there is no probe: the record is gone, or is not to be matched any more.
+    #[serde(default)]
+    pub gone: bool,
     /// The best candidates of the shard.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<ScoredCandidate>,
+}
+
+/// A candidate with what comparing it found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScoredCandidate {
+    /// The candidate.
+    #[serde(flatten)]
+    pub candidate: Candidate,
+    /// The levels of its comparisons, as [`matching::Evidence`] is written.
+    #[serde(default)]
+    pub evidence: String,
 }

@@ -3,7 +3,9 @@
 use matching::EmployerEvidence;
 use serde::{Deserialize, Serialize};
 
+use super::correction::Ruling;
 use super::ids::{DirectoryVersionId, MatchRunId};
+use super::model::ModelChoice;
 use super::sobject::SObject;
 
 /// How a match came about.
@@ -43,6 +45,10 @@ pub struct RankedCandidate {
     pub probability: f64,
     /// How the record's employer stands to the entity's positions.
     pub employer: EmployerEvidence,
+    /// What comparing the two found, as [`matching::Evidence`] is written; empty when it was not
+    /// kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub evidence: String,
 }
 
 /// A record's best candidates and what was decided.
@@ -62,10 +68,18 @@ pub struct CandidateList {
     pub source: Option<MatchSource>,
     /// What was decided.
     pub decision: RecordDecision,
-    /// An entity that a person linked it to: always.
+    /// Whether the record is gone, or is not to be matched any more. Its item stays, so that late
+    /// results for an older state cannot bring it back; what a person said sleeps meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// What people said about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ruling: Option<Ruling>,
+    /// The entity that it is always linked to: the ruling's, by the name that it goes by in
+    /// `directory`; none while the directory does not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub always: Option<String>,
-    /// Entities that a person unlinked it from: never.
+    /// The entities that it is never linked to: the ruling's, by the names that they go by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<String>,
     /// The latest `SystemModstamp` of what the candidates were found for, in milliseconds.
@@ -77,6 +91,9 @@ pub struct CandidateList {
     /// The directory version they come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<DirectoryVersionId>,
+    /// The model that weighed them.
+    #[serde(default)]
+    pub model: ModelChoice,
 }
 
 impl CandidateList {
@@ -90,11 +107,14 @@ impl CandidateList {
             matched: None,
             source: None,
             decision: RecordDecision::NonMatch,
+            gone: false,
+            ruling: None,
             always: None,
             never: Vec::new(),
             stamp: 0,
             run: None,
             directory: None,
+            model: ModelChoice::default(),
         }
     }
 

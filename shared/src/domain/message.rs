@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ActivityId, DirectoryVersionId, ImportRunId, MatchRunId, SeatId};
+use super::ids::{ActivityId, DirectoryVersionId, ImportRunId, MatchRunId, ModelId, SeatId};
 use super::scope::Scope;
 use super::sobject::SObject;
 use matching::EntityKind;
@@ -57,6 +57,8 @@ pub enum ImportTrigger {
     Scheduled,
     /// A person or the operator asked.
     Requested,
+    /// A person or the operator asked for every row to be read.
+    Full,
 }
 
 /// What called for a match run.
@@ -67,8 +69,10 @@ pub enum MatchTrigger {
     Import,
     /// A new directory version.
     Directory,
-    /// A person's correction or changed settings.
+    /// A person asked for it, or settings changed.
     Settings,
+    /// Another model was taken.
+    Model,
 }
 
 /// A piece of work for one function.
@@ -137,6 +141,24 @@ pub enum Message {
         /// Which batch.
         batch: u32,
     },
+    /// Settle a record anew by what a person said about it.
+    Correct {
+        /// Of which connection.
+        scope: Scope,
+        /// The record's object.
+        object: SObject,
+        /// The record's id.
+        record: String,
+    },
+    /// Take the next step of making a model of a tenant's corrections.
+    TuneModel {
+        /// Of which connection.
+        scope: Scope,
+        /// The model.
+        model: ModelId,
+        /// The step that this message is for.
+        step: u64,
+    },
     /// Apply the auto-save rules to some accounts.
     AutoSave {
         /// Of which connection.
@@ -173,6 +195,25 @@ pub enum Message {
         scope: Scope,
         /// The activity.
         activity: ActivityId,
+    },
+    /// Log what was held for a login, or for the connection, now that there is a grant again.
+    Release {
+        /// Of which connection.
+        scope: Scope,
+        /// Of one seat, or of all.
+        seat: Option<SeatId>,
+    },
+    /// Keep a connection's grants alive, and see to one that does not work.
+    Upkeep {
+        /// Of which connection.
+        scope: Scope,
+        /// The step that this message is for.
+        step: u64,
+    },
+    /// Ask the org what its integration user may see and do.
+    Inspect {
+        /// Of which connection.
+        scope: Scope,
     },
     /// Take the next step of a purge.
     Purge {
@@ -212,13 +253,17 @@ impl Message {
             Self::ImportStart { .. } | Self::ImportObject { .. } | Self::ImportHandOver { .. } => {
                 Queue::Import
             }
-            Self::Rematch { .. } | Self::MatchBatch { .. } | Self::Settle { .. } => Queue::Match,
+            Self::Rematch { .. }
+            | Self::MatchBatch { .. }
+            | Self::Settle { .. }
+            | Self::Correct { .. }
+            | Self::TuneModel { .. } => Queue::Match,
             Self::AutoSave { .. }
             | Self::AutoSaveRecords { .. }
             | Self::AutoSaveOwner { .. }
             | Self::AutoSaveSeat { .. } => Queue::AutoSave,
-            Self::Writeback { .. } => Queue::Writeback,
-            Self::Purge { .. } => Queue::Purge,
+            Self::Writeback { .. } | Self::Release { .. } => Queue::Writeback,
+            Self::Upkeep { .. } | Self::Inspect { .. } | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
             | Self::DirectoryFanOut { .. } => Queue::Directory,
@@ -235,11 +280,16 @@ impl Message {
             | Self::Rematch { scope, .. }
             | Self::MatchBatch { scope, .. }
             | Self::Settle { scope, .. }
+            | Self::Correct { scope, .. }
+            | Self::TuneModel { scope, .. }
             | Self::AutoSave { scope, .. }
             | Self::AutoSaveRecords { scope, .. }
             | Self::AutoSaveOwner { scope, .. }
             | Self::AutoSaveSeat { scope, .. }
             | Self::Writeback { scope, .. }
+            | Self::Release { scope, .. }
+            | Self::Upkeep { scope, .. }
+            | Self::Inspect { scope }
             | Self::Purge { scope, .. } => Some(*scope),
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }

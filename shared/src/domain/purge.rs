@@ -70,6 +70,6 @@ pub struct Purge {
     pub completed_at: Option<Timestamp>,
 }
 
-/// How often revoking is tried before the purge goes on without Salesforce's word: the customer's
-/// data must not wait for an outage of days.
-pub const REVOKE_TRIES: u32 = 8;
+/// How often revoking is tried, over about three days, before the purge goes on without Salesforce's
+/// word: without the tokens nothing can be revoked, and the customer's data must not wait for ever.
+pub const REVOKE_TRIES: u32 = 20;

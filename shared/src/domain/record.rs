@@ -65,6 +65,33 @@ pub enum RecordChange {
     Deleted,
 }
 
+/// Why a record is no longer held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Gone {
+    /// It was deleted.
+    Deleted,
+    /// It was merged into another.
+    Merged {
+        /// The survivor's 18-character id.
+        into: String,
+    },
+    /// It is not among the ids that the integration user sees: deleted for good, or hidden from
+    /// that user by sharing. Salesforce does not tell which.
+    Unseen,
+}
+
+/// One reading of Salesforce: a step of a run, which may be taken again when it is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The run.
+    pub run: ImportRunId,
+    /// The step of the object's import.
+    pub step: u64,
+    /// When Salesforce was asked, by its own clock: rows that it stamped alike are told apart by it.
+    pub at: Timestamp,
+}
+
 /// What is known of a record without opening it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordHead {
@@ -78,8 +105,17 @@ pub struct RecordHead {
     pub digest: String,
     /// The run that stored this state.
     pub run: ImportRunId,
+    /// The step of that run.
+    #[serde(default)]
+    pub step: u64,
+    /// When that step's reading was asked for, by Salesforce's clock, in milliseconds.
+    #[serde(default)]
+    pub read_at: i64,
     /// What that run did.
     pub change: RecordChange,
+    /// Why it is gone, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Gone>,
 }
 
 /// A record as an import read it.
@@ -91,25 +127,47 @@ pub struct Record {
     pub id: String,
     /// Salesforce's `SystemModstamp`.
     pub stamp: Timestamp,
-    /// The mapped fields.
+    /// The mapped fields; none when the record is gone.
     pub fields: Fields,
+    /// Why it is gone, when it is.
+    pub gone: Option<Gone>,
 }
 
 impl Record {
-    /// Whether the org says that the record is gone, by deletion or by a merge.
+    /// A record as Salesforce gives it: gone when it says so itself.
+    #[must_use]
+    pub fn read(object: SObject, id: String, stamp: Timestamp, fields: Fields) -> Self {
+        if !fields.is_true("IsDeleted") {
+            return Self { object, id, stamp, fields, gone: None };
+        }
+        let gone = fields
+            .get("MasterRecordId")
+            .map_or(Gone::Deleted, |master| Gone::Merged { into: master.to_owned() });
+        Self::tombstone(object, id, stamp, gone)
+    }
+
+    /// What remains of a record that is gone.
+    #[must_use]
+    pub fn tombstone(object: SObject, id: String, stamp: Timestamp, gone: Gone) -> Self {
+        Self { object, id, stamp, fields: Fields::default(), gone: Some(gone) }
+    }
+
+    /// Whether it is gone from the org, as far as the integration user sees.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
-        self.fields.is_true("IsDeleted")
+        self.gone.is_some()
     }
 }
 
-/// Whether a read state replaces a stored one: a later stamp always does, the same stamp only with
-/// other contents, an earlier one never.
+/// Whether a read state replaces a stored one: a later stamp always does, an earlier one never, and
+/// the same stamp only with other contents that were not asked for earlier. (Stamps count seconds.)
 #[must_use]
-pub fn supersedes(stored: &RecordHead, stamp: Timestamp, digest: &str) -> bool {
+pub fn supersedes(stored: &RecordHead, stamp: Timestamp, digest: &str, read_at: Timestamp) -> bool {
     match stamp.as_millisecond().cmp(&stored.stamp) {
         std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => stored.digest != digest,
+        std::cmp::Ordering::Equal => {
+            stored.digest != digest && stored.read_at <= read_at.as_millisecond()
+        }
         std::cmp::Ordering::Less => false,
     }
 }
@@ -144,12 +202,28 @@ mod tests {
             stamp: 1000,
             digest: "d".into(),
             run: ImportRunId::derived("x"),
+            step: 0,
+            read_at: 5000,
             change: RecordChange::New,
+            gone: None,
         };
         let at = |ms| Timestamp::from_millisecond(ms).unwrap();
-        assert!(supersedes(&head, at(1001), "d"));
-        assert!(supersedes(&head, at(1000), "e"));
-        assert!(!supersedes(&head, at(1000), "d"));
-        assert!(!supersedes(&head, at(999), "e"));
+        assert!(supersedes(&head, at(1001), "d", at(0)));
+        assert!(supersedes(&head, at(1000), "e", at(5000)));
+        assert!(!supersedes(&head, at(1000), "e", at(4999)), "an older reading of the same second");
+        assert!(!supersedes(&head, at(1000), "d", at(6000)));
+        assert!(!supersedes(&head, at(999), "e", at(6000)));
+    }
+
+    #[test]
+    fn a_row_that_says_it_is_deleted_keeps_only_why() {
+        let read = |pairs: &[(&str, &str)]| {
+            Record::read(SObject::Account, "001".into(), Timestamp::UNIX_EPOCH, fields(pairs))
+        };
+        assert_eq!(read(&[("IsDeleted", "false")]).gone, None);
+        assert_eq!(read(&[("IsDeleted", "true"), ("Name", "x")]).gone, Some(Gone::Deleted));
+        assert_eq!(read(&[("IsDeleted", "true"), ("Name", "x")]).fields, Fields::default());
+        let merged = read(&[("IsDeleted", "true"), ("MasterRecordId", "002")]);
+        assert_eq!(merged.gone, Some(Gone::Merged { into: "002".into() }));
     }
 }

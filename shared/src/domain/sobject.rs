@@ -43,6 +43,21 @@ impl SObject {
         Self::Note,
     ];
 
+    /// What matching and auto-save need; imported first and handed over as soon as it is there.
+    pub const MATCHED_FIRST: [Self; 8] = [
+        Self::User,
+        Self::UserRole,
+        Self::Account,
+        Self::Contact,
+        Self::Lead,
+        Self::Opportunity,
+        Self::OpportunityContactRole,
+        Self::AccountTeamMember,
+    ];
+
+    /// Activities; imported while the rest is being matched. They are the most rows of many orgs.
+    pub const ACTIVITIES: [Self; 3] = [Self::Task, Self::Event, Self::Note];
+
     /// The API name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -79,6 +94,30 @@ impl SObject {
         }
     }
 
+    /// Whether rows can be deleted at all: users are deactivated, and roles have no such field.
+    #[must_use]
+    pub fn has_is_deleted(self) -> bool {
+        !matches!(self, Self::User | Self::UserRole)
+    }
+
+    /// Whether `query` hides rows that are still in the org: activities are archived after a year.
+    #[must_use]
+    pub fn is_archived(self) -> bool {
+        matches!(self, Self::Task | Self::Event)
+    }
+
+    /// How a field's value is written in the one form that we keep, whichever of Salesforce's ways
+    /// it came by: REST and Bulk write moments and numbers differently.
+    #[must_use]
+    pub fn field_form(name: &str) -> FieldForm {
+        match name {
+            "SystemModstamp" | "CreatedDate" | "LastModifiedDate" | "LastReferencedDate"
+            | "LastViewedDate" => FieldForm::Moment,
+            "AnnualRevenue" | "NumberOfEmployees" | "Amount" => FieldForm::Number,
+            _ => FieldForm::Text,
+        }
+    }
+
     /// Whether deletions made directly on a row show in `IsDeleted`. Team members and contact roles
     /// bypass the recycle bin; users and roles have no such field.
     #[must_use]
@@ -95,6 +134,17 @@ impl SObject {
     pub fn optional(self) -> bool {
         matches!(self, Self::AccountTeamMember | Self::UserRole)
     }
+}
+
+/// The form of a field's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldForm {
+    /// As it came.
+    Text,
+    /// A moment, in milliseconds and UTC.
+    Moment,
+    /// A decimal number without needless zeros or exponents.
+    Number,
 }
 
 impl fmt::Display for SObject {
@@ -319,6 +369,8 @@ mod tests {
             assert_eq!(object.fields()[..2], ["Id", "SystemModstamp"], "{object}");
             assert_eq!(object.name().parse(), Ok(object));
         }
+        let waves = [&SObject::MATCHED_FIRST[..], &SObject::ACTIVITIES].concat();
+        assert_eq!(waves, SObject::ALL, "every object is in a wave, in import order");
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! A file has no name: nothing else can open or change it, and its space is free again as soon as
 //! its last reader is done or the process ends, however it ends.
 
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,10 +11,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::lock::Mutex;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use memmap2::Mmap;
+use mapped_file::MappedFile;
 
-use crate::ports::ObjectStore;
-use crate::usecases::ShardFiles;
+use super::metrics::{MetricLine, Unit};
+use crate::ports::{Clock, ObjectStore, Ports};
+use crate::usecases::{DirectoryFile, HeldFile, ShardFiles};
 use crate::work::WorkError;
 
 /// The size of one ranged read: large enough that the request itself costs little.
@@ -26,8 +26,6 @@ const CHUNK: u64 = 16 << 20;
 const CONCURRENT_READS: usize = 8;
 
 const ACTION: &str = "fetch a directory file";
-
-type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// A file that is not what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +39,7 @@ enum FileError {
 /// The files of a sandbox. Files never change: one that was fetched stays as it is.
 pub struct MappedFiles {
     objects: Arc<dyn ObjectStore>,
+    clock: Arc<dyn Clock>,
     folder: PathBuf,
     room: u64,
     chunk: u64,
@@ -51,14 +50,15 @@ pub struct MappedFiles {
 struct Held {
     key: String,
     size: u64,
-    bytes: Bytes,
+    file: Arc<DirectoryFile>,
 }
 
 impl MappedFiles {
     /// Files on the disk of `folder`, of at most `room` bytes together.
     #[must_use]
-    pub fn new(objects: Arc<dyn ObjectStore>, folder: PathBuf, room: u64) -> Self {
-        Self { objects, folder, room, chunk: CHUNK, held: Mutex::default() }
+    pub fn new(ports: &Ports, folder: PathBuf, room: u64) -> Self {
+        let (objects, clock) = (ports.objects.clone(), ports.clock.clone());
+        Self { objects, clock, folder, room, chunk: CHUNK, held: Mutex::default() }
     }
 
     async fn size(&self, key: &str) -> Result<u64, WorkError> {
@@ -69,12 +69,9 @@ impl MappedFiles {
             .ok_or_else(|| WorkError::reject(ACTION, FileError::Missing))
     }
 
-    async fn fetch(&self, key: &str, size: u64) -> Result<Bytes, WorkError> {
-        if size == 0 {
-            // Nothing can be mapped of an empty file.
-            return Ok(Arc::new([]));
-        }
+    async fn fetch(&self, key: &str, size: u64) -> Result<DirectoryFile, WorkError> {
         let disk = |error: std::io::Error| WorkError::retry("write a directory file", error);
+        let begun = self.clock.now();
         let file = tempfile::tempfile_in(&self.folder).map_err(disk)?;
         file.set_len(size).map_err(disk)?;
         let starts = (0..size).step_by(usize::try_from(self.chunk).unwrap_or(usize::MAX));
@@ -90,15 +87,14 @@ impl MappedFiles {
             .buffer_unordered(CONCURRENT_READS)
             .try_collect::<()>()
             .await?;
-        Ok(Arc::new(map(&file).map_err(disk)?))
+        let ended = self.clock.now();
+        let taken = (ended.as_millisecond() - begun.as_millisecond()).try_into().unwrap_or(0);
+        MetricLine::of("match-shard")
+            .metric("DirectoryBytesFetched", Unit::Bytes, size)
+            .metric("DirectoryFetchDuration", Unit::Milliseconds, taken)
+            .emit(ended);
+        Ok(DirectoryFile::new(MappedFile::of(&file).map_err(disk)?))
     }
-}
-
-#[expect(unsafe_code, reason = "mapping is unsafe only because others could change the file")]
-fn map(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: the file was made without a name by this process, its one handle is not written to
-    // any more, and it is closed by the caller: nobody can change or shorten it.
-    unsafe { Mmap::map(file) }
 }
 
 /// Gives up the least recently used files until `size` bytes fit.
@@ -114,19 +110,23 @@ fn make_room(held: &mut Vec<Held>, size: u64, room: u64) -> Result<(), FileError
 
 #[async_trait]
 impl ShardFiles for MappedFiles {
-    async fn file(&self, key: &str) -> Result<Bytes, WorkError> {
+    async fn file(&self, key: &str) -> Result<HeldFile, WorkError> {
         let mut held = self.held.lock().await;
-        if let Some(found) = held.iter().position(|file| file.key == key) {
-            let file = held.remove(found);
-            let bytes = file.bytes.clone();
-            held.push(file);
-            return Ok(bytes);
+        if let Some(found) = held.iter().position(|held| held.key == key) {
+            let used = held.remove(found);
+            let file = used.file.clone();
+            held.push(used);
+            return Ok(HeldFile { file, fetched: 0 });
         }
         let size = self.size(key).await?;
         make_room(&mut held, size, self.room).map_err(|error| WorkError::reject(ACTION, error))?;
-        let bytes = self.fetch(key, size).await?;
-        held.push(Held { key: key.to_owned(), size, bytes: bytes.clone() });
-        Ok(bytes)
+        let file = Arc::new(self.fetch(key, size).await?);
+        held.push(Held { key: key.to_owned(), size, file: file.clone() });
+        Ok(HeldFile { file, fetched: size })
+    }
+
+    async fn forget(&self, key: &str) {
+        self.held.lock().await.retain(|held| held.key != key);
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
     use crate::testing::{Fuse, Memory};
 
     fn files(ports: &Ports, room: u64) -> MappedFiles {
-        let mut files = MappedFiles::new(ports.objects.clone(), std::env::temp_dir(), room);
+        let mut files = MappedFiles::new(ports, std::env::temp_dir(), room);
         files.chunk = 10;
         files
     }
@@ -163,8 +163,9 @@ mod tests {
         for i in 0..sizes.len() {
             let key = format!("shards/{i}");
             let expected = memory.ports().objects.get(&key).await.unwrap().unwrap();
-            let file = files.file(&key).await.unwrap();
-            assert_eq!((*file).as_ref(), &expected[..], "{key}");
+            let held = files.file(&key).await.unwrap();
+            assert_eq!(held.file.bytes(), &expected[..], "{key}");
+            assert_eq!(held.fetched, sizes[i] as u64);
         }
     }
 
@@ -183,6 +184,8 @@ mod tests {
         assert_eq!(calls_of("shards/2").await, 4);
         assert_eq!(calls_of("shards/0").await, 0, "used more recently than the one given up");
         assert_eq!(calls_of("shards/1").await, 4, "given up");
+        files.forget("shards/1").await;
+        assert_eq!(calls_of("shards/1").await, 4, "found damaged");
     }
 
     #[tokio::test]
@@ -191,7 +194,7 @@ mod tests {
         let files = files(&ports, 30);
         let first = files.file("shards/0").await.unwrap();
         files.file("shards/1").await.unwrap();
-        assert_eq!((*first).as_ref()[29], (29 * 7_usize).to_le_bytes()[0]);
+        assert_eq!(first.file.bytes()[29], (29 * 7_usize).to_le_bytes()[0]);
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duplicates::{DuplicateResultWire, DuplicateRuleHit};
 use super::error::Disposition;
+use super::quotation::{quoted, quoted_code};
 
 /// Longer messages of Salesforce's are cut here: some repeat a whole query.
 pub(super) const MAX_MESSAGE_CHARS: usize = 2_000;
@@ -34,7 +35,7 @@ pub enum LimitKind {
 pub struct ApiError {
     /// Salesforce's code, such as `REQUIRED_FIELD_MISSING`.
     pub code: String,
-    /// Salesforce's text, or the org admin's for validation rules and triggers.
+    /// Salesforce's text, or the org admin's for validation rules and triggers; without e-mail addresses and tokens.
     pub message: String,
     /// The fields it is about, where it says so.
     pub fields: Vec<String>,
@@ -135,10 +136,9 @@ pub(super) struct ApiErrorWire {
 
 impl From<ApiErrorWire> for ApiError {
     fn from(wire: ApiErrorWire) -> Self {
-        let message = wire.message.unwrap_or_default();
         Self {
-            code: wire.error_code,
-            message: message.chars().take(MAX_MESSAGE_CHARS).collect(),
+            code: quoted_code(&wire.error_code),
+            message: quoted(&wire.message.unwrap_or_default(), MAX_MESSAGE_CHARS),
             fields: wire.fields.unwrap_or_default(),
             duplicates: wire.duplicate_resut.map(Into::into),
         }

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
 
+use super::api_error::MAX_MESSAGE_CHARS;
 use super::client::{Client, Observed, Reply, Session};
 use super::csv::RowReader;
 use super::error::SalesforceError;
 use super::id::SalesforceId;
+use super::quotation::quoted;
 use super::soql::Soql;
 
 /// A bulk job's id.
@@ -96,8 +98,9 @@ impl QueryJob {
             JobState::JobComplete => Ok(true),
             JobState::UploadComplete | JobState::InProgress | JobState::Other => Ok(false),
             JobState::Failed | JobState::Aborted => {
-                let message = self.error_message.clone();
-                let message = message.unwrap_or_else(|| format!("{:?}", self.state));
+                let said = self.error_message.as_deref();
+                let said = said.map(|message| quoted(message, MAX_MESSAGE_CHARS));
+                let message = said.unwrap_or_else(|| format!("{:?}", self.state));
                 Err(SalesforceError::JobFailed { job: self.id, message })
             }
         }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::api_error::MAX_MESSAGE_CHARS;
 use super::id::SalesforceId;
+use super::quotation::quoted;
 
 /// A record that the org's matching rules take for the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,7 +79,7 @@ impl From<DuplicateResultWire> for DuplicateRuleHit {
         Self {
             allow_save: wire.allow_save,
             rule: wire.duplicate_rule,
-            message: wire.error_message.unwrap_or_default(),
+            message: quoted(&wire.error_message.unwrap_or_default(), MAX_MESSAGE_CHARS),
             matches: matches.collect::<Option<Vec<_>>>().map(|found| found.concat()),
         }
     }

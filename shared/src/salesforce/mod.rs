@@ -27,6 +27,7 @@ mod oauth;
 mod oauth_error;
 mod pkce;
 mod query;
+mod quotation;
 mod record;
 mod resolver;
 mod rest;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::{Disposition, TransportError};
+use super::quotation::{quoted, quoted_code};
 
 /// Longer descriptions are cut here.
 const MAX_DESCRIPTION_CHARS: usize = 300;
@@ -189,9 +190,9 @@ impl OAuthError {
     pub fn from_code(step: GrantStep, code: &str, description: &str) -> Self {
         let lower = description.to_ascii_lowercase();
         let says = |words: &str| lower.contains(words);
-        let description = || description.chars().take(MAX_DESCRIPTION_CHARS).collect::<String>();
+        let description = || quoted(description, MAX_DESCRIPTION_CHARS);
         let misconfigured =
-            || Self::Misconfigured { code: code.to_owned(), description: description() };
+            || Self::Misconfigured { code: quoted_code(code), description: description() };
         match code {
             _ if code.contains("rate_limit") || says("login rate exceeded") => {
                 Self::RateLimited { retry_after: None }
@@ -226,7 +227,7 @@ impl OAuthError {
             }
             "invalid_grant" => match step {
                 GrantStep::Refresh => {
-                    Self::GrantDead { code: code.to_owned(), description: description() }
+                    Self::GrantDead { code: quoted_code(code), description: description() }
                 }
                 GrantStep::Authorize | GrantStep::Exchange => {
                     Self::CodeRejected { description: description() }

@@ -6,7 +6,8 @@
 //! | tenant | `TEN#t` | `TENANT` |
 //! | seat | `TEN#t` | `SEAT#seat` |
 //! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
-//! | connection, settings, generations given out | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `GENERATIONS` |
+//! | a vote for another CRM | `TEN#t` | `VOTE#crm` |
+//! | connection, settings, wizard, generations given out, imports | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT` |
 //! | live connections | `LIVE` | `t#env` |
 //! | pending authorization | `STATE#hash` | `STATE` |
 //! | due item | `DUE#nn` | `time#owner#hash` |
@@ -20,8 +21,8 @@ use jiff::Timestamp;
 use matching::EntityKind;
 
 use crate::domain::{
-    ActivityId, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId, SObject,
-    Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
+    ActivityId, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId, ModelId,
+    SObject, Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
 };
 use crate::ports::Key;
 
@@ -49,11 +50,15 @@ pub enum Kind {
     Activity,
     /// Grants: `admin`, and one per seat, sealed.
     Grant,
+    /// What people said about a record's match, by record id: `object#id`.
+    Correction,
+    /// Models of the tenant's own, and which one is taken: bucket 0 only.
+    Model,
 }
 
 impl Kind {
     /// Every kind; purge walks them all.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Run,
         Self::Record,
         Self::Edge,
@@ -63,6 +68,8 @@ impl Kind {
         Self::Saved,
         Self::Activity,
         Self::Grant,
+        Self::Correction,
+        Self::Model,
     ];
 
     /// The name in keys and in a purge certificate.
@@ -78,6 +85,8 @@ impl Kind {
             Self::Saved => "SAVE",
             Self::Activity => "ACT",
             Self::Grant => "GRANT",
+            Self::Correction => "CORR",
+            Self::Model => "MODEL",
         }
     }
 }
@@ -268,6 +277,36 @@ impl GenerationKeys {
         self.by(Kind::Entity, entity, format!("{object}#{entity}"))
     }
 
+    /// What people said about a record's match.
+    #[must_use]
+    pub fn correction(&self, object: SObject, id: &str) -> Key {
+        self.by(Kind::Correction, id, format!("{object}#{id}"))
+    }
+
+    /// A bucket's corrections of one object: partition and prefix.
+    #[must_use]
+    pub fn corrections(&self, object: SObject, bucket: u32) -> (String, String) {
+        (self.partition(Kind::Correction, bucket), format!("{object}#"))
+    }
+
+    /// A model of the tenant's own.
+    #[must_use]
+    pub fn model(&self, model: ModelId) -> Key {
+        self.single(Kind::Model, format!("MODEL#{model}"))
+    }
+
+    /// The models: partition and prefix.
+    #[must_use]
+    pub fn models(&self) -> (String, String) {
+        (self.partition(Kind::Model, 0), "MODEL#".to_owned())
+    }
+
+    /// Which model is taken.
+    #[must_use]
+    pub fn model_choice(&self) -> Key {
+        self.single(Kind::Model, "CHOICE".to_owned())
+    }
+
     /// A match run.
     #[must_use]
     pub fn match_run(&self, run: MatchRunId) -> Key {
@@ -323,6 +362,18 @@ impl GenerationKeys {
         self.single(Kind::Grant, "ADMIN".to_owned())
     }
 
+    /// How far the upkeep of the connection is.
+    #[must_use]
+    pub fn upkeep(&self) -> Key {
+        self.single(Kind::Grant, "UPKEEP".to_owned())
+    }
+
+    /// What the org said of its integration user and their permissions.
+    #[must_use]
+    pub fn inspection(&self) -> Key {
+        self.single(Kind::Grant, "INSPECTION".to_owned())
+    }
+
     /// A seat's grant.
     #[must_use]
     pub fn seat_grant(&self, seat: SeatId) -> Key {
@@ -366,6 +417,18 @@ fn padded(generation: Generation) -> String {
     format!("{:08}", generation.0)
 }
 
+/// A tenant's vote for another CRM.
+#[must_use]
+pub fn crm_vote(tenant: TenantId, crm: &str) -> Key {
+    Key::new(format!("TEN#{tenant}"), format!("VOTE#{crm}"))
+}
+
+/// A tenant's votes: partition and prefix.
+#[must_use]
+pub fn crm_votes(tenant: TenantId) -> (String, String) {
+    (format!("TEN#{tenant}"), "VOTE#".to_owned())
+}
+
 /// A connection.
 #[must_use]
 pub fn connection(at: TenantEnvironment) -> Key {
@@ -376,6 +439,18 @@ pub fn connection(at: TenantEnvironment) -> Key {
 #[must_use]
 pub fn generations(at: TenantEnvironment) -> Key {
     Key::new(environment_partition(at), "GENERATIONS".to_owned())
+}
+
+/// How an environment's imports are set up.
+#[must_use]
+pub fn import_settings(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "IMPORT".to_owned())
+}
+
+/// How far the wizard of an environment is.
+#[must_use]
+pub fn wizard(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "WIZARD".to_owned())
 }
 
 /// The settings of an environment.

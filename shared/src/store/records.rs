@@ -9,7 +9,7 @@ use serde_json::json;
 use super::documents;
 use super::keys::{GenerationKeys, Relation};
 use crate::domain::{
-    Counts, Fields, ImportRunId, Record, RecordChange, RecordHead, SObject, supersedes,
+    Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, supersedes,
 };
 use crate::ports::{Condition, Item, Key, PortError, Ports, Write};
 use crate::seal::Sealer;
@@ -45,9 +45,12 @@ pub struct RecordWrite {
 enum Plan {
     /// Nothing: it is stored so already.
     Keep,
-    /// Nothing now: this very run has stored it so before it was interrupted.
-    KeptByThisRun(RecordChange),
+    /// Nothing now: this very step has stored it so before it was interrupted.
+    KeptByThisStep(RecordChange),
     Store(RecordChange),
+    /// Gone already, and said to be gone again with a later stamp: no change to anybody, and still
+    /// the deed of the step that found it gone.
+    Restamp(Reading),
 }
 
 impl Records {
@@ -57,25 +60,25 @@ impl Records {
         Self { ports, keys, sealer }
     }
 
-    /// Stores what `run` read, row by row, skipping what is stored so already. Landing the same
-    /// rows again changes nothing and counts the same.
+    /// Stores what a step read, row by row, skipping what is stored so already. Landing the same
+    /// rows again in the same step changes nothing and counts the same.
     pub async fn land(
         &self,
-        run: ImportRunId,
+        reading: Reading,
         rows: Vec<Record>,
     ) -> Result<RecordWrite, PortError> {
         let mut done = RecordWrite::default();
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let chunk: Vec<Record> = rows.by_ref().take(CHUNK).collect();
-            self.land_chunk(run, chunk, &mut done).await?;
+            self.land_chunk(reading, newest_of_each(chunk), &mut done).await?;
         }
         Ok(done)
     }
 
     async fn land_chunk(
         &self,
-        run: ImportRunId,
+        reading: Reading,
         chunk: Vec<Record>,
         done: &mut RecordWrite,
     ) -> Result<(), PortError> {
@@ -83,19 +86,21 @@ impl Records {
         let mut edges = Vec::new();
         let mut stale = Vec::new();
         let mut puts = Vec::new();
+        let mut restamps = Vec::new();
         for record in chunk {
             let key = self.keys.record(record.object, &record.id);
             let old = stored.get(&key);
             let head = old.map(|item| documents::typed::<RecordHead>(item.clone())).transpose()?;
-            match plan(run, &record, head.as_ref()) {
+            match plan(reading, &record, head.as_ref()) {
                 Plan::Keep => done.counts.unchanged += u64::from(!record.is_deleted()),
-                Plan::KeptByThisRun(change) => note(done, change, record.id),
+                Plan::KeptByThisStep(change) => note(done, change, record.id),
+                Plan::Restamp(of) => restamps.push(self.put(of, &record, RecordChange::Deleted)?),
                 Plan::Store(change) => {
                     let before = self.edges_before(old)?;
                     let after = edges_of(&record);
                     edges.extend(after.difference(&before).map(|e| self.edge(e, &record.id)));
                     stale.extend(before.difference(&after).map(|e| self.edge(e, &record.id)));
-                    match self.put(run, &record, change)? {
+                    match self.put(reading, &record, change)? {
                         Some(write) => puts.push((change, record.id, write)),
                         None => done.counts.failed += 1,
                     }
@@ -113,6 +118,9 @@ impl Records {
                 // A newer state arrived between our read and our write.
                 done.counts.unchanged += 1;
             }
+        }
+        for write in restamps.into_iter().flatten() {
+            let _ = self.ports.table.write(write).await?;
         }
         self.ports.table.delete_many(&stale).await
     }
@@ -134,7 +142,7 @@ impl Records {
     /// The conditional put of a record; none when its body is too large to keep.
     fn put(
         &self,
-        run: ImportRunId,
+        reading: Reading,
         record: &Record,
         change: RecordChange,
     ) -> Result<Option<Write>, PortError> {
@@ -146,8 +154,11 @@ impl Records {
             id: record.id.clone(),
             stamp,
             digest: digest.clone(),
-            run,
+            run: reading.run,
+            step: reading.step,
+            read_at: reading.at.as_millisecond(),
             change,
+            gone: record.gone.clone(),
         };
         let mut item = documents::item(key.clone(), &head)?;
         if change != RecordChange::Deleted {
@@ -168,6 +179,7 @@ impl Records {
             Condition::All(vec![
                 Condition::Eq("stamp", json!(stamp)),
                 Condition::Ne("digest", json!(digest)),
+                Condition::Lt("read_at", json!(reading.at.as_millisecond() + 1)),
             ]),
         ]);
         Ok(Some(Write::Put { item, when }))
@@ -199,6 +211,22 @@ impl Records {
             }
         }
         Ok(heads)
+    }
+
+    /// What is known of a bucket's records of an object, deleted ones included, with the place to
+    /// go on.
+    pub async fn all_heads(
+        &self,
+        object: SObject,
+        bucket: u32,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<RecordHead>, Option<String>), PortError> {
+        let (pk, prefix) = self.keys.records(object, bucket);
+        let range = crate::ports::Range::Prefix(prefix);
+        let page = self.ports.table.query(&pk, &range, after, limit).await?;
+        let heads = page.items.into_iter().map(documents::typed).collect::<Result<_, _>>()?;
+        Ok((heads, page.next))
     }
 
     /// One record, unless it is unknown or deleted.
@@ -272,7 +300,7 @@ impl Records {
             .map_err(|error| PortError::reject("read a record", error))?;
         let stamp = Timestamp::from_millisecond(head.stamp)
             .map_err(|error| PortError::reject("read a record", error))?;
-        Ok(Some(Record { object: head.object, id: head.id, stamp, fields }))
+        Ok(Some(Record { object: head.object, id: head.id, stamp, fields, gone: None }))
     }
 
     fn edges_before(&self, old: Option<&Item>) -> Result<BTreeSet<(String, Relation)>, PortError> {
@@ -287,29 +315,46 @@ impl Records {
     }
 }
 
-fn plan(run: ImportRunId, record: &Record, head: Option<&RecordHead>) -> Plan {
+/// A page may hold a row twice; only its newest state counts.
+fn newest_of_each(rows: Vec<Record>) -> Vec<Record> {
+    let mut newest: BTreeMap<String, Record> = BTreeMap::new();
+    for row in rows {
+        match newest.get(&row.id) {
+            Some(known) if known.stamp > row.stamp => {}
+            _ => {
+                newest.insert(row.id.clone(), row);
+            }
+        }
+    }
+    newest.into_values().collect()
+}
+
+fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
     let deleted = record.is_deleted();
     let Some(head) = head else {
         // A row that was deleted before we ever saw it is nothing to us.
         return if deleted { Plan::Keep } else { Plan::Store(RecordChange::New) };
     };
-    if supersedes(head, record.stamp, &record.fields.digest()) {
-        return Plan::Store(match (deleted, head.change) {
-            (true, _) => RecordChange::Deleted,
+    if supersedes(head, record.stamp, &record.fields.digest(), reading.at) {
+        return match (deleted, head.change) {
+            (true, RecordChange::Deleted) => {
+                Plan::Restamp(Reading { run: head.run, step: head.step, at: reading.at })
+            }
+            (true, _) => Plan::Store(RecordChange::Deleted),
             // Undeleted: to us it comes anew.
-            (false, RecordChange::Deleted) => RecordChange::New,
-            (false, _) => RecordChange::Updated,
-        });
+            (false, RecordChange::Deleted) => Plan::Store(RecordChange::New),
+            (false, _) => Plan::Store(RecordChange::Updated),
+        };
     }
-    if head.run == run { Plan::KeptByThisRun(head.change) } else { Plan::Keep }
+    if (head.run, head.step) == (reading.run, reading.step) {
+        Plan::KeptByThisStep(head.change)
+    } else {
+        Plan::Keep
+    }
 }
 
 fn note(done: &mut RecordWrite, change: RecordChange, id: String) {
-    match change {
-        RecordChange::New => done.counts.new += 1,
-        RecordChange::Updated => done.counts.updated += 1,
-        RecordChange::Deleted => done.counts.deleted += 1,
-    }
+    done.counts.note(change);
     done.changed.push(id);
 }
 

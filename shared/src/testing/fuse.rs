@@ -1,6 +1,7 @@
 //! Death at a chosen call. A fuse counts the calls to all ports; at the chosen one the process
 //! dies, just before or just after the call's effect, and every later call fails until it is
-//! started again.
+//! started again. And steps: a process that may be let through its calls one by one, so that a test
+//! decides how several interleave.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::channel::oneshot;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -28,7 +31,11 @@ struct State {
     dies_at: Option<(u64, bool)>,
     dead: bool,
     paused: bool,
+    gates: Option<UnboundedSender<Gate>>,
 }
+
+/// A call that waits to be let through, by sending to it.
+pub type Gate = oneshot::Sender<()>;
 
 /// Counts calls and kills at one of them.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +55,25 @@ impl Fuse {
         if state.dead {
             state.dead = false;
             state.dies_at = None;
+        }
+    }
+
+    /// From now on every call waits before its effect, until the gate that the receiver gets of it is
+    /// opened or dropped.
+    #[must_use]
+    pub fn gates(&self) -> UnboundedReceiver<Gate> {
+        let (sender, receiver) = unbounded();
+        self.state().gates = Some(sender);
+        receiver
+    }
+
+    /// Waits to be let through.
+    async fn gate(&self) {
+        let (gate, opened) = oneshot::channel();
+        let waits = self.state().gates.as_ref().is_some_and(|g| g.unbounded_send(gate).is_ok());
+        if waits {
+            // A dropped gate is an open one.
+            let _ = opened.await;
         }
     }
 
@@ -97,6 +123,7 @@ impl Fuse {
         effect: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
         let killed = || PortError::retry(action, Killed);
+        self.gate().await;
         let dies = {
             let mut state = self.state();
             if state.paused {

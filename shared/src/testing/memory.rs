@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -86,7 +86,11 @@ pub struct Memory {
     /// The clock of these ports.
     pub clock: ManualClock,
     entropy: Arc<SeededEntropy>,
+    watcher: Arc<OnceLock<Watcher>>,
 }
+
+/// Sees what is written: where, and the bytes.
+type Watcher = Box<dyn Fn(&str, &[u8]) + Send + Sync>;
 
 impl Memory {
     /// Empty ports, at `now`, with the randomness of `seed`.
@@ -99,7 +103,49 @@ impl Memory {
             secrets: Arc::default(),
             clock: ManualClock::at(now),
             entropy: Arc::new(SeededEntropy::new(seed)),
+            watcher: Arc::default(),
         }
+    }
+
+    /// Shows every item, object and message that is written from now on to `watcher`: where it goes and its bytes.
+    /// Secrets are for secrets and are not shown. Only the first watcher counts.
+    pub fn watch(&self, watcher: impl Fn(&str, &[u8]) + Send + Sync + 'static) {
+        let _ = self.watcher.set(Box::new(watcher));
+    }
+
+    fn show(&self, place: &str, bytes: &[u8]) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher(place, bytes);
+        }
+    }
+
+    fn show_write(&self, write: &Write) {
+        let key = write.key();
+        let place = format!("item {} {}", key.pk(), key.sk());
+        self.show(&place, place.as_bytes());
+        match write {
+            Write::Put { item, .. } => self.show_item(item),
+            Write::Update { changes, .. } => {
+                for change in changes {
+                    match change {
+                        Change::Set(name, value) => {
+                            self.show(&format!("{place} {name}"), value.to_string().as_bytes());
+                        }
+                        Change::Body(body) => self.show(&place, body),
+                        Change::Add(..) | Change::Remove(_) => {}
+                    }
+                }
+            }
+            Write::Delete { .. } | Write::Check { .. } => {}
+        }
+    }
+
+    fn show_item(&self, item: &Item) {
+        let place = format!("item {} {}", item.key.pk(), item.key.sk());
+        for (name, value) in &item.doc {
+            self.show(&format!("{place} {name}"), value.to_string().as_bytes());
+        }
+        self.show(&place, item.body.as_deref().unwrap_or_default());
     }
 
     /// These ports as use cases take them.
@@ -132,6 +178,14 @@ impl Memory {
     #[must_use]
     pub fn secret_names(&self) -> Vec<String> {
         lock(&self.secrets).keys().cloned().collect()
+    }
+
+    /// The versions of the secrets whose names begin with `prefix`.
+    #[must_use]
+    pub fn secret_versions(&self, prefix: &str) -> Vec<String> {
+        let secrets = lock(&self.secrets);
+        let of = secrets.iter().filter(|(name, _)| name.starts_with(prefix));
+        of.flat_map(|(_, versions)| versions.iter().map(|(id, _)| id.clone())).collect()
     }
 
     /// Takes the messages that can be received now, oldest first.
@@ -280,12 +334,16 @@ impl Table for Memory {
             return Ok(Outcome::Refused(refused));
         }
         for write in writes {
+            self.show_write(&write);
             apply(&mut items, write);
         }
         Ok(Outcome::Done)
     }
 
     async fn put_many(&self, new: Vec<Item>) -> Result<(), PortError> {
+        for item in &new {
+            self.show_item(item);
+        }
         let mut items = lock(&self.items);
         items.extend(new.into_iter().map(|item| (item.key.clone(), item)));
         Ok(())
@@ -306,6 +364,7 @@ impl Queues for Memory {
         let now = self.clock.now();
         let mut queues = lock(&self.queues);
         for message in messages {
+            self.show(&format!("queue {:?}", message.queue), message.body.as_bytes());
             let delay = SignedDuration::try_from(message.delay)
                 .map_err(|error| PortError::reject("send a message", error))?;
             queues.push(SentMessage { visible_at: now + delay, message });
@@ -317,6 +376,7 @@ impl Queues for Memory {
 #[async_trait]
 impl ObjectStore for Memory {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), PortError> {
+        self.show(&format!("object {key}"), &body);
         lock(&self.objects).insert(key.to_owned(), body);
         Ok(())
     }

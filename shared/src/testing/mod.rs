@@ -4,5 +4,5 @@ pub mod contracts;
 mod fuse;
 mod memory;
 
-pub use fuse::{Fuse, Killed};
+pub use fuse::{Fuse, Gate, Killed};
 pub use memory::{ManualClock, Memory, SeededEntropy, SentMessage};

@@ -240,11 +240,12 @@ pub(super) async fn find_target(
     Ok(None)
 }
 
-/// The activities of a seat that wait for its login.
-pub(super) async fn held_for_login(
+/// The activities, of one seat or of all, that wait for somebody to authorize: held ones, and
+/// claimed ones whose outcome could not be looked up.
+pub(super) async fn waiting_for_grant(
     ports: &Ports,
     opened: &Opened,
-    seat: SeatId,
+    seat: Option<SeatId>,
 ) -> Result<Vec<ActivityId>, WorkError> {
     let mut held = Vec::new();
     for bucket in 0..opened.keys.buckets() {
@@ -255,8 +256,12 @@ pub(super) async fn held_for_login(
             let page = ports.table.query(&pk, &range, after.as_deref(), 500).await?;
             for item in page.items {
                 let activity: Activity = store::typed(item)?;
-                let waits = ActivityState::Held { reason: HoldReason::CrmLoginRequired };
-                if activity.seat == seat && activity.state == waits {
+                let waits = match activity.state {
+                    ActivityState::Held { reason } => reason != HoldReason::NoCrmRecord,
+                    ActivityState::Claimed { .. } => true,
+                    _ => false,
+                };
+                if waits && seat.is_none_or(|seat| seat == activity.seat) {
                     held.push(activity.id);
                 }
             }

@@ -18,6 +18,7 @@ use self::org::Org;
 use super::custody::{ConnectionSecret, Custody};
 use super::grants::{self, Grants};
 use super::salesforce_app::SalesforceApp;
+use super::upkeep;
 use crate::domain::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
     Grantee, ImportRunId, ImportTrigger, Message, PendingAuthorization, Scope as DataScope, Seat,
@@ -30,6 +31,15 @@ use crate::work::WorkError;
 
 /// How many buckets a new generation's items are dealt to.
 const BUCKETS: u32 = 16;
+
+/// An authorization that was begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// The address to send the person's browser to.
+    pub url: Url,
+    /// What the same browser must bring back: to be kept in a cookie of this name.
+    pub cookie: (String, SecretString),
+}
 
 /// What an authorization ended in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,13 +80,13 @@ impl Connect {
         Self { ports, custody, app, grants, outbox }
     }
 
-    /// Begins an authorization: the address to send the person's browser to.
+    /// Begins an authorization, in the browser that is to end it.
     pub async fn begin(
         &self,
         at: TenantEnvironment,
         grantee: Grantee,
         my_domain: Option<&str>,
-    ) -> Result<Url, ConnectError> {
+    ) -> Result<Begun, ConnectError> {
         let table = &*self.ports.table;
         let tenant: Option<Tenant> = store::get(table, &keys::tenant(at.tenant)).await?;
         if !tenant.ok_or(ConnectError::NotFound("tenant"))?.entitled {
@@ -92,7 +102,7 @@ impl Connect {
                 parse_host(&connection.login_host)?
             }
         };
-        let state = self.random_text();
+        let (state, browser) = (self.random_text(), self.random_text());
         let pkce = Pkce::from_entropy(self.random_bytes());
         let expires_at = self.ports.clock.now() + SignedDuration::from_mins(AUTHORIZATION_MINUTES);
         let pending = PendingAuthorization {
@@ -100,9 +110,10 @@ impl Connect {
             grantee,
             login_host: host.as_str().to_owned(),
             verifier: pkce.verifier().expose_secret().to_owned(),
+            browser: hash(&browser),
             expires_at,
         };
-        let mut item = store::item(keys::authorization(&state_hash(&state)), &pending)?;
+        let mut item = store::item(keys::authorization(&hash(&state)), &pending)?;
         item.expires_at = Some(expires_at.as_second());
         let _ = self.ports.table.write(Write::Put { item, when: Condition::Absent }).await?;
         let redirect_uri = self.app.redirect_uri(at.environment)?;
@@ -114,17 +125,21 @@ impl Connect {
             login_hint: None,
             prompt: None,
         };
-        Ok(self.app.for_browser(self.app.oauth().await?.authorize_url(&host, &request)))
+        let url = self.app.oauth().await?.authorize_url(&host, &request);
+        let cookie = (cookie_name(&state), SecretString::from(browser));
+        Ok(Begun { url: self.app.for_browser(url), cookie })
     }
 
-    /// Ends an authorization: what Salesforce sent the browser back with.
+    /// Ends an authorization: what Salesforce sent the browser back with, and what the browser
+    /// kept in the cookie of [`cookie_name`].
     pub async fn finish(
         &self,
         environment: Environment,
         state: &str,
+        browser: Option<&str>,
         code: Result<SecretString, String>,
     ) -> Result<Connected, ConnectError> {
-        let pending = self.consume(environment, state).await?;
+        let pending = self.consume(environment, state, browser).await?;
         let code = code.map_err(ConnectError::Declined)?;
         let host = parse_host(&pending.login_host)?;
         let pkce = Pkce::from_verifier(pending.verifier.as_str().into())
@@ -146,10 +161,15 @@ impl Connect {
         &self,
         environment: Environment,
         state: &str,
+        browser: Option<&str>,
     ) -> Result<PendingAuthorization, ConnectError> {
-        let key = keys::authorization(&state_hash(state));
+        let key = keys::authorization(&hash(state));
         let pending: Option<PendingAuthorization> = store::get(&*self.ports.table, &key).await?;
         let pending = pending.ok_or(ConnectError::State)?;
+        // Somebody else's browser does not use the authorization up: its own may still come.
+        if browser.map(hash) != Some(pending.browser.clone()) {
+            return Err(ConnectError::Browser);
+        }
         let delete = Write::Delete { key, when: Condition::Exists };
         if !self.ports.table.write(delete).await?.is_done() {
             return Err(ConnectError::State); // another callback was faster
@@ -221,6 +241,7 @@ impl Connect {
             at: pending.at,
             generation,
             state: ConnectionState::Connected,
+            trouble: None,
             org_id: token.org_id.to_string(),
             org_name: org.name.clone(),
             edition: org.edition.clone(),
@@ -245,28 +266,26 @@ impl Connect {
         let scope = connection.scope();
         let generation_keys = keys::GenerationKeys::new(scope, connection.buckets);
         let now = self.ports.clock.now();
-        let grant = GrantState {
-            number: 1,
-            version: Some(version),
-            alive: true,
-            user_id: token.user_id.to_string(),
-            renewed_at: now,
-            lease: None,
-            lease_until: 0,
-        };
+        let grant = GrantState::new(1, Some(version), token.user_id.to_string(), now);
         let at = connection.at;
         let live = json!({ "tenant": at.tenant, "environment": at.environment });
         let writes = vec![
             store::put(keys::connection(at), connection, when)?,
             store::put(keys::live(at.tenant, at.environment), &live, Condition::Always)?,
             store::put(generation_keys.admin_grant(), &grant, Condition::Always)?,
+            store::put(generation_keys.upkeep(), &json!({ "step": 0 }), Condition::Always)?,
         ];
         let first = Message::ImportStart {
             scope,
             run: ImportRunId::derived(&format!("{scope}|connected")),
             trigger: ImportTrigger::Connected,
         };
-        let next = vec![Next::now(first), scheduled_import(connection, now)];
+        let next = vec![
+            Next::now(first),
+            scheduled_import(connection, now),
+            Next::now(Message::Inspect { scope }),
+            Next::after(upkeep::EACH, Message::Upkeep { scope, step: 0 }),
+        ];
         if self.outbox.commit(writes, next).await?.is_done() {
             Ok(())
         } else {
@@ -317,17 +336,11 @@ impl Connect {
         let random = self.random_text();
         let version = self.ports.secrets.put(&name, &secret.to_text()?, &random).await?;
         let now = self.ports.clock.now();
-        let grant = GrantState {
-            number,
-            version: Some(version),
-            alive: true,
-            user_id: token.user_id.to_string(),
-            renewed_at: now,
-            lease: None,
-            lease_until: 0,
-        };
+        let grant = GrantState::new(number, Some(version), token.user_id.to_string(), now);
+        let missed = live.state != ConnectionState::Connected;
         let connection = Connection {
             state: ConnectionState::Connected,
+            trouble: None,
             integration_user: token.user_id.to_string(),
             instance_url: token.instance_url.to_string(),
             ..live
@@ -340,7 +353,11 @@ impl Connect {
             store::put(keys::connection(connection.at), &connection, same)?,
             store::put(opened.keys.admin_grant(), &grant, Condition::Always)?,
         ];
-        if self.outbox.commit(writes, vec![]).await?.is_done() {
+        let mut next = vec![Next::now(Message::Inspect { scope })];
+        if missed {
+            next.extend(upkeep::catch_up(scope, number));
+        }
+        if self.outbox.commit(writes, next).await?.is_done() {
             Ok(Connected::Regranted)
         } else {
             Err(ConnectError::NotFound("connection"))
@@ -359,23 +376,11 @@ impl Connect {
         let scope = live.scope();
         let opened = self.custody.open(scope).await?.ok_or(ConnectError::NotFound("connection"))?;
         let write = self.grants.new_seat_grant(&opened, pending.grantee, &token)?;
-        let _ = self.outbox.commit(vec![write], vec![]).await?;
-        self.release_held(&opened, pending.grantee).await?;
+        // What the seller did while a login was required is logged now.
+        let seat = pending.grantee.seat();
+        let release = Next::now(Message::Release { scope, seat });
+        let _ = self.outbox.commit(vec![write], vec![release]).await?;
         Ok(Connected::Seat)
-    }
-
-    /// What the seller did while a login was required is logged now.
-    async fn release_held(
-        &self,
-        opened: &super::custody::Opened,
-        grantee: Grantee,
-    ) -> Result<(), ConnectError> {
-        let Grantee::Seat(seat) = grantee else { return Ok(()) };
-        for activity in super::activities::held_for_login(&self.ports, opened, seat).await? {
-            let message = Message::Writeback { scope: opened.keys.scope(), activity };
-            let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
-        }
-        Ok(())
     }
 
     async fn live(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
@@ -425,7 +430,14 @@ fn parse_host(text: &str) -> Result<LoginHost, ConnectError> {
     LoginHost::parse(text, HostPolicy::Commercial).map_err(|_| ConnectError::LoginHost)
 }
 
-/// Only the state's hash is stored: who reads the table cannot finish an authorization.
-fn state_hash(state: &str) -> String {
-    blake3::hash(state.as_bytes()).to_hex().to_string()
+/// Only hashes are stored: who reads the table cannot finish an authorization.
+fn hash(secret: &str) -> String {
+    blake3::hash(secret.as_bytes()).to_hex().to_string()
+}
+
+/// The name of the cookie that binds the authorization of `state` to its browser. One for each, so
+/// that two tabs do not take each other's; bound to this very host by its prefix.
+#[must_use]
+pub fn cookie_name(state: &str) -> String {
+    format!("__Host-crm-sync-{}", &hash(state)[..16])
 }

@@ -1,12 +1,14 @@
 //! Directory versions: uploaded in parts, counted as a whole, built shard by shard, published at
 //! once, matched to by every connection.
 
-mod parts;
+mod counting;
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use matching::read::DirectoryReader;
 use matching::{
     Company, CompanyForm, DirectoryLine, EntityKind, Person, PersonForm, ShardBuilder, Statistics,
@@ -15,7 +17,7 @@ use matching::{
 use serde::Deserialize;
 use serde_json::json;
 
-use self::parts::{entity_id, identity, last_lines, lines};
+use super::entities::{Entities, Merges, identity};
 use crate::domain::{
     DirectoryPart, DirectoryState, DirectoryVersion, DirectoryVersionId, Environment, MatchRunId,
     MatchTrigger, Message, TenantEnvironment, TenantId,
@@ -27,13 +29,6 @@ use crate::work::{Done, WorkError};
 /// How much of the parts, as they are stored, becomes one shard: well below the 1 GiB that a shard
 /// file may have (design 13), since an index is larger than what it is built from.
 const SHARD_OF_PARTS: u64 = 96 << 20;
-
-/// What an entity takes of a compressed part, about: a guess on the low side only makes the sketch of
-/// block sizes finer.
-const ENTITY_IN_PARTS: u64 = 90;
-
-/// Entities that are counted at once.
-const COUNTED_AT_ONCE: usize = 1 << 14;
 
 /// A part's largest size.
 const LARGEST_PART: u64 = 128 << 20;
@@ -80,7 +75,9 @@ impl From<crate::ports::PortError> for DirectoryError {
 #[derive(Clone)]
 pub struct Directory {
     ports: Ports,
+    entities: Entities,
     outbox: Outbox,
+    shard_of_parts: u64,
 }
 
 /// An entry of the list of live connections.
@@ -100,8 +97,15 @@ impl Directory {
     /// The directory over these ports.
     #[must_use]
     pub fn new(ports: Ports) -> Self {
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, outbox }
+        let (entities, outbox) = (Entities::new(ports.clone()), Outbox::new(ports.clone()));
+        Self { ports, entities, outbox, shard_of_parts: SHARD_OF_PARTS }
+    }
+
+    /// As it is, but with a shard for each `bytes` of parts. Results are the same for any number.
+    #[must_use]
+    pub fn with_shards_of(mut self, bytes: u64) -> Self {
+        self.shard_of_parts = bytes;
+        self
     }
 
     /// Begins a version of these parts, as a delta when `base` is given; with the address to upload
@@ -177,7 +181,7 @@ impl Directory {
         }
         let shards = |kind| -> u32 {
             let size: u64 = sizes.get(&kind).copied().unwrap_or(0);
-            u32::try_from(size.div_ceil(SHARD_OF_PARTS)).unwrap_or(u32::MAX)
+            u32::try_from(size.div_ceil(self.shard_of_parts)).unwrap_or(u32::MAX)
         };
         version.people_shards = shards(EntityKind::Person);
         version.company_shards = shards(EntityKind::Company);
@@ -212,10 +216,14 @@ impl Directory {
         let Some(mut version) = self.get(id).await?.filter(counting) else { return Ok(()) };
         let mut skipped = BTreeMap::new();
         let mut note = |reason: &'static str| *skipped.entry(reason.to_owned()).or_insert(0) += 1;
+        let mut merges = Merges::new();
+        let mut merge = |id, into| drop(merges.insert(id, into));
         let mut counts = StatisticsBuilder::sized_for(self.expected(&version).await?);
-        self.each_some(&version, &mut note, |some| counts.add(some)).await?;
+        self.each_some(&version, &mut note, &mut merge, |some| counts.add(some)).await?;
+        self.entities.keep_merges(&version, &merges).await?;
         let mut refinements = counts.refine();
-        self.each_some(&version, &mut |_| (), |some| refinements.add(some)).await?;
+        let (mut ignore, mut known) = (|_| (), |_, _| ());
+        self.each_some(&version, &mut ignore, &mut known, |some| refinements.add(some)).await?;
         let statistics = refinements.finish();
         version.people = statistics.entities(EntityKind::Person);
         version.companies = statistics.entities(EntityKind::Company);
@@ -238,39 +246,6 @@ impl Directory {
         Ok(())
     }
 
-    /// About how many entities a version has, by the size of its parts.
-    async fn expected(&self, version: &DirectoryVersion) -> Result<u64, WorkError> {
-        let mut bytes = 0;
-        for part in &version.parts {
-            bytes += self.ports.objects.list(&part.key).await?.iter().map(|o| o.size).sum::<u64>();
-        }
-        Ok(bytes / ENTITY_IN_PARTS)
-    }
-
-    /// Hands a version's entities, normalised, to `take`, so many at a time that memory stays flat.
-    async fn each_some(
-        &self,
-        version: &DirectoryVersion,
-        note: &mut impl FnMut(&'static str),
-        mut take: impl FnMut(&ShardBuilder),
-    ) -> Result<(), WorkError> {
-        let mut some = ShardBuilder::new(EntityKind::Person, 0, 1);
-        self.each::<Person>(version, some.kind(), note, |person| {
-            some.add_person(&PersonForm::from(&person));
-            hand_over(&mut some, COUNTED_AT_ONCE, &mut take);
-        })
-        .await?;
-        hand_over(&mut some, 1, &mut take);
-        some = ShardBuilder::new(EntityKind::Company, 0, 1);
-        self.each::<Company>(version, some.kind(), note, |company| {
-            some.add_company(&CompanyForm::from(&company));
-            hand_over(&mut some, COUNTED_AT_ONCE, &mut take);
-        })
-        .await?;
-        hand_over(&mut some, 1, &mut take);
-        Ok(())
-    }
-
     /// Builds one shard, and publishes the version when it was the last.
     async fn build(
         &self,
@@ -287,25 +262,36 @@ impl Directory {
             .map_err(|error| WorkError::reject("read a version's statistics", error))?;
         let count = version.shards(kind);
         let mut builder = ShardBuilder::new(kind, shard, count);
+        let mut ids = Vec::new();
+        let mut is_here = |id: &str| {
+            let here = shard_of(id, count) == shard;
+            ids.extend(here.then(|| identity(id)));
+            here
+        };
         let mut ignore = |_| ();
         match kind {
             EntityKind::Person => {
-                self.each::<Person>(&version, kind, &mut ignore, |person| {
-                    if shard_of(&person.id, count) == shard {
+                self.each::<Person>(&version, kind, &mut ignore, |line| {
+                    if let DirectoryLine::Upsert(person) = line
+                        && is_here(&person.id)
+                    {
                         builder.add_person(&PersonForm::from(&person));
                     }
                 })
                 .await?;
             }
             EntityKind::Company => {
-                self.each::<Company>(&version, kind, &mut ignore, |company| {
-                    if shard_of(&company.id, count) == shard {
+                self.each::<Company>(&version, kind, &mut ignore, |line| {
+                    if let DirectoryLine::Upsert(company) = line
+                        && is_here(&company.id)
+                    {
                         builder.add_company(&CompanyForm::from(&company));
                     }
                 })
                 .await?;
             }
         }
+        self.entities.keep_ids(&version, kind, shard, ids).await?;
         let file = Bytes::from(builder.finish(&statistics));
         self.ports.objects.put(&version.shard_key(kind, shard), file).await?;
         self.note_built(id, kind, shard).await
@@ -380,15 +366,15 @@ impl Directory {
         Ok(())
     }
 
-    /// Every entity of a kind as the version has it: of all lines about an entity, the last one
-    /// counts, and it may retire the entity or merge it into another. Parts are read from the last
+    /// The last line about every entity of a kind: what the version has of it, or that it is retired
+    /// or merged into another. Parts are read from the last
     /// to the first, so that no more than the ids met so far is remembered.
     async fn each<T>(
         &self,
         version: &DirectoryVersion,
         kind: EntityKind,
         note: &mut impl FnMut(&'static str),
-        mut take: impl FnMut(T),
+        mut take: impl FnMut(DirectoryLine<T>),
     ) -> Result<(), WorkError>
     where
         T: matching::read::Identified + for<'de> Deserialize<'de>,
@@ -411,11 +397,8 @@ impl Directory {
                     }
                 };
                 let id = identity(entity_id(&entry));
-                if last.get(&id) == Some(&line)
-                    && met.insert(id)
-                    && let DirectoryLine::Upsert(entity) = entry
-                {
-                    take(entity);
+                if last.get(&id) == Some(&line) && met.insert(id) {
+                    take(entry);
                 }
             }
             if let Some((line, error)) = reader.failure() {
@@ -427,10 +410,42 @@ impl Directory {
     }
 }
 
-/// Hands over what a builder holds, when that is `enough`, and empties it.
-fn hand_over(builder: &mut ShardBuilder, enough: usize, take: &mut impl FnMut(&ShardBuilder)) {
-    if builder.len() >= enough {
-        take(builder);
-        *builder = ShardBuilder::new(builder.kind(), 0, 1);
+/// The last entry about each entity of a part, by position among the entries.
+fn last_lines<T>(bytes: &Bytes) -> Result<std::collections::HashMap<u64, u64>, WorkError>
+where
+    T: matching::read::Identified + for<'de> Deserialize<'de>,
+{
+    let mut last = std::collections::HashMap::new();
+    let mut reader = DirectoryReader::<_, T>::new(lines(bytes));
+    let mut line = 0_u64;
+    for read in reader.by_ref() {
+        line += 1;
+        if let Ok(entry) = read {
+            last.insert(identity(entity_id(&entry)), line);
+        }
+    }
+    match reader.failure() {
+        Some((line, error)) => {
+            Err(WorkError::reject("read a directory part", format!("line {line}: {error}")))
+        }
+        None => Ok(last),
+    }
+}
+
+fn entity_id<T: matching::read::Identified>(line: &DirectoryLine<T>) -> &str {
+    match line {
+        DirectoryLine::Upsert(entity) => entity.id(),
+        DirectoryLine::Delete { id } | DirectoryLine::Merge { id, .. } => id,
+    }
+}
+
+/// A part's lines, unpacked when it is gzip.
+fn lines(bytes: &Bytes) -> Box<dyn BufRead + Send> {
+    let source = Cursor::new(bytes.clone());
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let unpacked: Box<dyn Read + Send> = Box::new(MultiGzDecoder::new(source));
+        Box::new(BufReader::with_capacity(1 << 16, unpacked))
+    } else {
+        Box::new(source)
     }
 }

@@ -1,27 +1,20 @@
-//! Access tokens: read at use, renewed by one at a time, stored before use.
-//!
-//! Under rotation a refresh token works once, and a second use kills the grant. So a renewal needs
-//! the grant's lease; the new tokens are stored, then pointed to, then used; and whoever gets the
-//! lease next adopts what a dead predecessor stored but did not point to (salesforce.md 1.7).
+//! Access tokens: read at use, and called with.
+
+mod renewal;
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
 
 use super::custody::{ConnectionSecret, Custody, Opened, StoredGrant};
 use super::salesforce_app::SalesforceApp;
-use crate::domain::{ConnectionState, GrantState, Grantee, LeaseToken};
-use crate::ports::{Change, Condition, Key, PortError, Ports, Write};
+use crate::domain::{ConnectionState, GrantState, Grantee};
+use crate::ports::{Condition, Key, PortError, Ports, Write};
 use crate::salesforce::{
-    HostPolicy, InstanceUrl, LoginHost, OAuthError, SalesforceError, Scope, Session, TokenResponse,
+    HostPolicy, InstanceUrl, OAuthError, SalesforceError, Session, TokenResponse,
 };
-use crate::store::{self, keys};
+use crate::store;
 use crate::work::{Done, WorkError};
-
-/// How long a renewal may take: longer than the token endpoint's timeout.
-const LEASE: SignedDuration = SignedDuration::from_secs(40);
 
 /// When to come again while another one renews the token.
 const BUSY: Duration = Duration::from_secs(2);
@@ -32,8 +25,9 @@ pub enum GrantError {
     /// There is no grant: the person has not authorized.
     #[error("there is no grant")]
     Missing,
-    /// The grant is dead: the person must authorize again.
-    #[error("the grant is no longer valid")]
+    /// The grant cannot be used until a person acts: authorizes again, or mends what the org's
+    /// admin has set.
+    #[error("the grant cannot be used until a person acts")]
     Dead,
     /// Another one is renewing the token.
     #[error("the token is being renewed")]
@@ -78,7 +72,7 @@ impl GrantError {
 }
 
 /// A grant as it is stored.
-struct Held {
+pub(super) struct Held {
     state: GrantState,
     grant: StoredGrant,
 }
@@ -105,7 +99,8 @@ impl Grants {
     }
 
     /// Makes a call with the grantee's token, and once more with a renewed one when Salesforce does
-    /// not know the first any more.
+    /// not know the first any more. While the connection does not work nothing is called at all:
+    /// what Salesforce refused once is not asked for again by every piece of work.
     pub async fn call<T, F>(
         &self,
         opened: &Opened,
@@ -115,7 +110,13 @@ impl Grants {
     where
         F: Future<Output = Result<T, SalesforceError>> + Send,
     {
+        if opened.connection.state != ConnectionState::Connected {
+            return Err(GrantError::Dead);
+        }
         let held = self.held(opened, grantee).await?;
+        if !held.state.is_usable(grantee, self.ports.clock.now()) {
+            return Err(GrantError::Dead);
+        }
         match call(session(&held.grant)?).await {
             Err(SalesforceError::Unauthorized { .. }) => {
                 let renewed = self.renew(opened, grantee, held.state.number).await?;
@@ -142,15 +143,8 @@ impl Grants {
         token: &TokenResponse,
     ) -> Result<Write, WorkError> {
         let key = state_key(opened, grantee);
-        let state = GrantState {
-            number: 1,
-            version: None,
-            alive: true,
-            user_id: token.user_id.to_string(),
-            renewed_at: self.ports.clock.now(),
-            lease: None,
-            lease_until: 0,
-        };
+        let now = self.ports.clock.now();
+        let state = GrantState::new(1, None, token.user_id.to_string(), now);
         let grant = stored(token, None)?;
         let mut item = store::item(key.clone(), &state)?;
         item.body = Some(self.sealed(opened, &key, &grant)?);
@@ -225,202 +219,6 @@ impl Grants {
             .sealer
             .seal(&place(key), &plain, &*self.ports.entropy)
             .map_err(|error| WorkError::reject("seal a grant", error))
-    }
-
-    /// Renews the token that carries the number `failed`, unless somebody else has.
-    async fn renew(
-        &self,
-        opened: &Opened,
-        grantee: Grantee,
-        failed: u64,
-    ) -> Result<Held, GrantError> {
-        let held = self.held(opened, grantee).await?;
-        if held.state.number > failed {
-            return Ok(held);
-        }
-        let lease = self.acquire(opened, grantee, failed).await?;
-        let renewed = self.renew_leased(opened, grantee, lease, held).await;
-        if renewed.is_err() {
-            self.release(opened, grantee, lease).await?;
-        }
-        renewed
-    }
-
-    async fn renew_leased(
-        &self,
-        opened: &Opened,
-        grantee: Grantee,
-        lease: LeaseToken,
-        held: Held,
-    ) -> Result<Held, GrantError> {
-        if let Some(adopted) = self.adopt(opened, grantee, lease, &held.state).await? {
-            return Ok(adopted);
-        }
-        let host = LoginHost::parse(&opened.connection.login_host, HostPolicy::Commercial)
-            .map_err(|error| WorkError::reject("renew a token", error))?;
-        let refresh = SecretString::from(held.grant.refresh_token.as_str());
-        let scopes = Scope::NEEDED.iter().map(|scope| scope.as_str()).collect();
-        let answer = self.app.oauth().await?.refresh(&host, &refresh, &scopes).await;
-        match answer {
-            Ok(token) => {
-                let grant = stored(&token, Some(&held.grant))?;
-                self.store(opened, grantee, lease, held.state, grant).await
-            }
-            Err(OAuthError::GrantDead { .. } | OAuthError::InactiveUser { .. }) => {
-                self.bury(opened, grantee).await?;
-                Err(GrantError::Dead)
-            }
-            Err(error) => Err(GrantError::Renewal(error)),
-        }
-    }
-
-    /// What a predecessor stored before it died is the grant now.
-    async fn adopt(
-        &self,
-        opened: &Opened,
-        grantee: Grantee,
-        lease: LeaseToken,
-        state: &GrantState,
-    ) -> Result<Option<Held>, GrantError> {
-        if grantee != Grantee::Admin {
-            return Ok(None); // a seat's tokens are stored and pointed to by one write
-        }
-        let Some((version, secret)) = self.custody.secret(opened.keys.scope()).await? else {
-            return Ok(None);
-        };
-        if secret.number <= state.number {
-            return Ok(None);
-        }
-        let state = GrantState { number: secret.number, version: Some(version), ..state.clone() };
-        self.point(opened, grantee, lease, &state, None).await?;
-        Ok(Some(Held { state, grant: secret.grant }))
-    }
-
-    async fn store(
-        &self,
-        opened: &Opened,
-        grantee: Grantee,
-        lease: LeaseToken,
-        state: GrantState,
-        grant: StoredGrant,
-    ) -> Result<Held, GrantError> {
-        let number = state.number + 1;
-        let renewed_at = self.ports.clock.now();
-        let (version, body) = match grantee {
-            Grantee::Admin => (Some(self.store_secret(opened, lease, number, &grant).await?), None),
-            Grantee::Seat(_) => {
-                let key = state_key(opened, grantee);
-                (None, Some(self.sealed(opened, &key, &grant)?))
-            }
-        };
-        let state = GrantState { number, version, renewed_at, ..state };
-        self.point(opened, grantee, lease, &state, body).await?;
-        Ok(Held { state, grant })
-    }
-
-    async fn store_secret(
-        &self,
-        opened: &Opened,
-        lease: LeaseToken,
-        number: u64,
-        grant: &StoredGrant,
-    ) -> Result<crate::ports::VersionId, GrantError> {
-        let scope = opened.keys.scope();
-        let Some((_, old)) = self.custody.secret(scope).await? else {
-            return Err(GrantError::Missing);
-        };
-        let grant = StoredGrant {
-            access_token: grant.access_token.clone(),
-            refresh_token: grant.refresh_token.clone(),
-            instance_url: grant.instance_url.clone(),
-        };
-        let text = ConnectionSecret { data_key: old.data_key, number, grant }.to_text()?;
-        let name = self.custody.secret_name(scope);
-        Ok(self.ports.secrets.put(&name, &text, &format!("{number}-{lease}")).await?)
-    }
-
-    /// Makes the stored token the one to use, and gives the lease back.
-    async fn point(
-        &self,
-        opened: &Opened,
-        grantee: Grantee,
-        lease: LeaseToken,
-        state: &GrantState,
-        body: Option<Vec<u8>>,
-    ) -> Result<(), GrantError> {
-        let mut changes = vec![
-            Change::Set("number", json!(state.number)),
-            Change::Set("renewed_at", json!(state.renewed_at)),
-            Change::Remove("lease"),
-            Change::Set("lease_until", json!(0)),
-        ];
-        changes.extend(state.version.iter().map(|v| Change::Set("version", json!(v))));
-        changes.extend(body.map(Change::Body));
-        let when = Condition::Eq("lease", json!(lease.to_string()));
-        let key = state_key(opened, grantee);
-        let outcome = self.ports.table.write(Write::Update { key, changes, when }).await?;
-        if outcome.is_done() { Ok(()) } else { Err(GrantError::Busy) }
-    }
-
-    async fn acquire(
-        &self,
-        opened: &Opened,
-        grantee: Grantee,
-        number: u64,
-    ) -> Result<LeaseToken, GrantError> {
-        let now = self.ports.clock.now();
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        let lease = LeaseToken::new(millis, self.ports.entropy.bits());
-        let write = Write::Update {
-            key: state_key(opened, grantee),
-            changes: vec![
-                Change::Set("lease", json!(lease)),
-                Change::Set("lease_until", json!((now + LEASE).as_second())),
-            ],
-            when: Condition::All(vec![
-                Condition::Eq("number", json!(number)),
-                Condition::Lt("lease_until", json!(now.as_second())),
-            ]),
-        };
-        let outcome = self.ports.table.write(write).await?;
-        if outcome.is_done() { Ok(lease) } else { Err(GrantError::Busy) }
-    }
-
-    async fn release(
-        &self,
-        opened: &Opened,
-        grantee: Grantee,
-        lease: LeaseToken,
-    ) -> Result<(), GrantError> {
-        let write = Write::Update {
-            key: state_key(opened, grantee),
-            changes: vec![Change::Remove("lease"), Change::Set("lease_until", json!(0))],
-            when: Condition::Eq("lease", json!(lease.to_string())),
-        };
-        let _ = self.ports.table.write(write).await?;
-        Ok(())
-    }
-
-    /// Notes that a grant is dead; a connection without its grant waits for its admin.
-    async fn bury(&self, opened: &Opened, grantee: Grantee) -> Result<(), GrantError> {
-        let write = Write::Update {
-            key: state_key(opened, grantee),
-            changes: vec![Change::Set("alive", json!(false))],
-            when: Condition::Exists,
-        };
-        let _ = self.ports.table.write(write).await?;
-        if grantee == Grantee::Admin {
-            let write = Write::Update {
-                key: keys::connection(opened.connection.at),
-                changes: vec![Change::Set("state", json!(ConnectionState::ReconnectRequired))],
-                when: Condition::All(vec![
-                    Condition::Eq("generation", json!(opened.connection.generation)),
-                    Condition::Eq("state", json!(ConnectionState::Connected)),
-                ]),
-            };
-            let _ = self.ports.table.write(write).await?;
-        }
-        Ok(())
     }
 }
 

@@ -15,7 +15,8 @@ use serde_json::json;
 use super::custody::{Custody, Opened};
 use crate::domain::{
     Batch, DirectoryVersion, DirectoryVersionId, Fields, MATCHED_OBJECTS, MatchRun, MatchRunId,
-    MatchRunState, MatchTrigger, Message, ProbeEntry, Record, SObject, Scope, entity_kind_of,
+    MatchRunState, MatchTrigger, Message, ModelChoice, ProbeEntry, Record, SObject, Scope,
+    entity_kind_of,
 };
 use crate::ports::{Condition, Ports, Write};
 use crate::store::{self, Next, Outbox, keys};
@@ -34,6 +35,12 @@ pub(super) const MOVED: Duration = Duration::from_secs(1);
 #[derive(Deserialize)]
 struct CurrentDirectory {
     version: DirectoryVersionId,
+}
+
+/// What a run is made with, from its beginning to its end.
+pub(super) struct Pins {
+    pub(super) directory: DirectoryVersion,
+    pub(super) model: ModelChoice,
 }
 
 /// Plans match runs.
@@ -61,18 +68,35 @@ impl MatchRuns {
         Ok(store::get(table, &keys::directory_version(current.version)).await?)
     }
 
-    /// A run that begins now, feeding on `directory`.
+    /// What a run that begins now is made with; none before the first version is published.
+    ///
+    /// The directory is read first: whichever of the two is replaced in between, the re-match that
+    /// its replacement calls for has both of them as new as any run before it.
+    pub(super) async fn pins(&self, opened: &Opened) -> Result<Option<Pins>, WorkError> {
+        let Some(directory) = self.current_directory().await? else { return Ok(None) };
+        let model = self.model_choice(opened).await?;
+        Ok(Some(Pins { directory, model }))
+    }
+
+    /// Which model the generation matches with.
+    pub(super) async fn model_choice(&self, opened: &Opened) -> Result<ModelChoice, WorkError> {
+        let chosen = store::get(&*self.ports.table, &opened.keys.model_choice()).await?;
+        Ok(chosen.unwrap_or_default())
+    }
+
+    /// A run that begins now, made with `pins`.
     pub(super) fn begin(
         id: MatchRunId,
         trigger: MatchTrigger,
-        directory: DirectoryVersionId,
+        pins: &Pins,
         now: Timestamp,
     ) -> MatchRun {
         MatchRun {
             id,
             trigger,
             state: MatchRunState::Planning,
-            directory,
+            directory: pins.directory.id,
+            model: pins.model,
             step: 0,
             cursor: (0, 0, 0),
             batches: 0,
@@ -93,12 +117,12 @@ impl MatchRuns {
         step: u64,
     ) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let Some(directory) = self.current_directory().await? else { return Ok(Done::Finished) };
+        let Some(pins) = self.pins(&opened).await? else { return Ok(Done::Finished) };
         let key = opened.keys.match_run(id);
         let stored: Option<MatchRun> = store::get(&*self.ports.table, &key).await?;
         let is_new = stored.is_none();
         let now = self.ports.clock.now();
-        let mut run = stored.unwrap_or_else(|| Self::begin(id, trigger, directory.id, now));
+        let mut run = stored.unwrap_or_else(|| Self::begin(id, trigger, &pins, now));
         if run.step != step || run.state != MatchRunState::Planning {
             return Ok(Done::Finished);
         }

@@ -26,8 +26,12 @@ use crate::work::{Done, WorkError};
 /// How many items one query and one delete take.
 const CHUNK: usize = 500;
 
-/// The wait before revoking is tried again.
-const REVOKE_AGAIN: Duration = Duration::from_mins(1);
+/// The wait before revoking is tried again: from a minute, doubled each time, to six hours. With
+/// [`REVOKE_TRIES`] that is three days; a purge may not wait for an org for ever.
+fn revoke_again(tries: u32) -> Duration {
+    let minutes = 1_u64.checked_shl(tries.saturating_sub(1)).unwrap_or(u64::MAX);
+    Duration::from_mins(minutes.min(6 * 60))
+}
 
 /// Why there is nothing to disconnect.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +171,7 @@ impl Disconnect {
             purge.phase = PurgePhase::Count;
             return Ok(Duration::ZERO);
         }
-        Ok(REVOKE_AGAIN)
+        Ok(revoke_again(purge.revoke_tries))
     }
 
     /// Revokes one grant; none when Salesforce cannot be asked now.

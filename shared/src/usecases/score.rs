@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use matching::{EntityKind, MatchModel, Scorer, Shard, Statistics};
+use matching::{Candidate, EntityKind, Evidence, MatchModel, Probe, Scorer, Shard, Statistics};
 use serde_json::json;
 
 use super::custody::{Custody, Opened};
+use super::directory_files::ShardFiles;
 use super::match_runs::{MatchRuns, batch_object, scored_object};
+use super::models::Models;
 use crate::domain::{
-    Batch, KEPT_CANDIDATES, MatchRun, MatchRunId, Message, ProbeEntry, Scope, ScoredEntry,
+    Batch, DirectoryVersion, KEPT_CANDIDATES, MatchRun, MatchRunId, Message, ProbeEntry, Scope,
+    ScoredCandidate, ScoredEntry,
 };
 use crate::ports::{Condition, Ports};
 use crate::store::{self, Next, Outbox};
@@ -18,14 +20,6 @@ use crate::work::{Done, WorkError};
 /// How often a lost race for a batch's count is run again within one invocation.
 const RACES: usize = 20;
 
-/// The files of directory versions, as the function's sandbox keeps them: memory-mapped there, in
-/// plain memory in tests.
-#[async_trait]
-pub trait ShardFiles: Send + Sync {
-    /// The bytes of an object that never changes.
-    async fn file(&self, key: &str) -> Result<Arc<dyn AsRef<[u8]> + Send + Sync>, WorkError>;
-}
-
 /// Scores batches.
 #[derive(Clone)]
 pub struct Score {
@@ -33,22 +27,17 @@ pub struct Score {
     custody: Custody,
     runs: MatchRuns,
     files: Arc<dyn ShardFiles>,
-    model: Arc<MatchModel>,
+    models: Models,
     outbox: Outbox,
 }
 
 impl Score {
-    /// Scoring with `model` against the shards in `files`.
+    /// Scoring with `models` against the shards in `files`.
     #[must_use]
-    pub fn new(
-        ports: Ports,
-        custody: Custody,
-        files: Arc<dyn ShardFiles>,
-        model: Arc<MatchModel>,
-    ) -> Self {
+    pub fn new(ports: Ports, custody: Custody, files: Arc<dyn ShardFiles>, models: Models) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
         let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, runs, files, model, outbox }
+        Self { ports, custody, runs, files, models, outbox }
     }
 
     /// Scores one batch against one shard, and has the batch settled when this was the last one.
@@ -72,15 +61,14 @@ impl Score {
         let Some(version) = self.runs.version(run.directory).await? else {
             return Err(WorkError::reject("score a batch", "the run's directory version is gone"));
         };
+        let model = self.models.chosen(&opened, run.model).await?;
         let object = batch_object(scope, run_id, batch);
         let Some(plain) = opened.get_object(&self.ports, &object).await? else {
             return Err(WorkError::reject("score a batch", "the batch's probes are gone"));
         };
         let probes: Vec<ProbeEntry> = serde_json::from_slice(&plain)
             .map_err(|error| WorkError::reject("read a batch", error))?;
-        let statistics = self.files.file(&version.statistics_key()).await?;
-        let file = self.files.file(&version.shard_key(kind, shard)).await?;
-        let scored = self.score((*statistics).as_ref(), (*file).as_ref(), probes)?;
+        let scored = self.scored(&model, &version, kind, shard, probes).await?;
         let plain = serde_json::to_vec(&scored)
             .map_err(|error| WorkError::reject("write candidates", error))?;
         let object = scored_object(scope, run_id, batch, shard);
@@ -89,26 +77,47 @@ impl Score {
         Ok(Done::Finished)
     }
 
-    fn score(
+    /// The candidates of these probes in a shard of a version. Tells how long it took, and what of
+    /// that was having the files: nothing is fetched or checked twice by a warm sandbox.
+    async fn scored(
         &self,
-        statistics: &[u8],
-        file: &[u8],
+        model: &MatchModel,
+        version: &DirectoryVersion,
+        kind: EntityKind,
+        shard: u32,
         probes: Vec<ProbeEntry>,
     ) -> Result<Vec<ScoredEntry>, WorkError> {
-        let statistics = Statistics::from_bytes(statistics)
-            .map_err(|error| WorkError::reject("read a version's statistics", error))?;
-        let shard = Shard::open(file).map_err(|error| WorkError::reject("open a shard", error))?;
-        let scorer = Scorer::new(&self.model, &statistics);
-        Ok(probes
-            .into_iter()
-            .map(|entry| ScoredEntry {
-                candidates: entry.probe.as_ref().map_or_else(Vec::new, |probe| {
-                    scorer.candidates(&shard, probe, KEPT_CANDIDATES)
-                }),
-                record: entry.record,
-                stamp: entry.stamp,
-            })
-            .collect())
+        let begun = self.ports.clock.now();
+        let keys = [version.statistics_key(), version.shard_key(kind, shard)];
+        let statistics = self.files.file(&keys[0]).await?;
+        let file = self.files.file(&keys[1]).await?;
+        let (opened_statistics, opened_shard) =
+            match (statistics.file.statistics(), file.file.shard()) {
+                (Ok(statistics), Ok(shard)) => (statistics, shard),
+                (Err(error), _) => {
+                    self.files.forget(&keys[0]).await;
+                    return Err(error);
+                }
+                (_, Err(error)) => {
+                    self.files.forget(&keys[1]).await;
+                    return Err(error);
+                }
+            };
+        let open = self.ports.clock.now();
+        let scored = score(model, opened_statistics, &opened_shard, probes);
+        let ended = self.ports.clock.now();
+        let fetched = statistics.fetched + file.fetched;
+        tracing::info!(
+            shard.id = %keys[1],
+            cold = fetched > 0,
+            bytes_fetched = fetched,
+            open_ms = open.as_millisecond() - begun.as_millisecond(),
+            score_ms = ended.as_millisecond() - open.as_millisecond(),
+            records.count = scored.len(),
+            candidates.count = scored.iter().map(|entry| entry.candidates.len()).sum::<usize>(),
+            "scored a batch"
+        );
+        Ok(scored)
     }
 
     /// Notes that the batch was scored against the shard: a marker and a decrement in one
@@ -144,4 +153,35 @@ impl Score {
         }
         Err(WorkError::retry("count a scored batch", "too many others count the same batch"))
     }
+}
+
+/// Scores probes against a shard.
+fn score(
+    model: &MatchModel,
+    statistics: &Statistics,
+    shard: &Shard<'_>,
+    probes: Vec<ProbeEntry>,
+) -> Vec<ScoredEntry> {
+    let scorer = Scorer::new(model, statistics);
+    let candidates = |probe: &Probe| {
+        let raw = scorer.raw_candidates(shard, probe, KEPT_CANDIDATES).into_iter();
+        raw.map(|raw| ScoredCandidate {
+            candidate: Candidate {
+                entity_id: shard.entity_id(raw.ordinal).to_owned(),
+                weight: raw.weight,
+                employer: raw.employer,
+            },
+            evidence: Evidence::new(probe.kind(), &raw.levels).to_string(),
+        })
+        .collect()
+    };
+    probes
+        .into_iter()
+        .map(|entry| ScoredEntry {
+            candidates: entry.probe.as_ref().map_or_else(Vec::new, candidates),
+            gone: entry.probe.is_none(),
+            record: entry.record,
+            stamp: entry.stamp,
+        })
+        .collect()
 }

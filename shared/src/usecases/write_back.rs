@@ -10,20 +10,20 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::activities::{open_text, unmoved};
+use super::activities::{open_text, unmoved, waiting_for_grant};
 use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
 use super::salesforce_app::SalesforceApp;
 use crate::domain::{
-    Activity, ActivityId, ActivityState, ActivityTarget, CrmRow, Grantee, HoldReason, Lane,
-    Message, SObject, Seat, crm_row,
+    Activity, ActivityId, ActivityState, ActivityTarget, ConnectionState, CrmRow, Grantee,
+    HoldReason, Lane, Message, SObject, Scope, Seat, SeatId, crm_row,
 };
 use crate::ports::{Condition, Item, Ports, Write};
 use crate::salesforce::{
     Condition as Soql, Disposition, FieldValues, QueryScope, SalesforceError, SalesforceId, Select,
     WriteOptions,
 };
-use crate::store::{self, Outbox, keys};
+use crate::store::{self, Next, Outbox, keys};
 use crate::work::{Done, WorkError};
 
 /// When a claim of unknown outcome is looked up: seconds after it was made (design 6).
@@ -69,8 +69,10 @@ impl WriteBack {
 
     /// Does one message's work.
     pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
-        let Message::Writeback { scope, activity } = message else {
-            return Err(WorkError::reject("write back", "a message of another function"));
+        let (scope, activity) = match message {
+            Message::Writeback { scope, activity } => (scope, activity),
+            Message::Release { scope, seat } => return self.release(scope, seat).await,
+            _ => return Err(WorkError::reject("write back", "a message of another function")),
         };
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let Some(taken) = self.take(&opened, activity).await? else { return Ok(Done::Finished) };
@@ -88,6 +90,16 @@ impl WriteBack {
         }
     }
 
+    /// Sends what waited for a grant. Sent twice it is logged once: each activity knows its state.
+    async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
+        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        for activity in waiting_for_grant(&self.ports, &opened, seat).await? {
+            let next = Next::now(Message::Writeback { scope, activity });
+            let _ = self.outbox.commit(vec![], vec![next]).await?;
+        }
+        Ok(Done::Finished)
+    }
+
     async fn take(&self, opened: &Opened, id: ActivityId) -> Result<Option<Taken>, WorkError> {
         let key = opened.keys.activity(id);
         let Some(item) = self.ports.table.get(&key).await? else { return Ok(None) };
@@ -100,7 +112,9 @@ impl WriteBack {
     async fn log(&self, opened: &Opened, taken: Taken) -> Result<Done, WorkError> {
         let grantee = Grantee::Seat(taken.activity.seat);
         let state = self.grants.state(opened, grantee).await?;
-        let Some(grant) = state.filter(|s| s.alive) else {
+        let now = self.ports.clock.now();
+        let works = opened.connection.state == ConnectionState::Connected;
+        let Some(grant) = state.filter(|s| works && s.is_usable(grantee, now)) else {
             return self.hold(opened, taken).await;
         };
         let seen = match self.look(opened, grantee, &taken.target).await {
@@ -291,9 +305,13 @@ impl WriteBack {
         self.finish(opened, taken, state).await
     }
 
-    /// Waits for the seller's login, and lets the others pass.
+    /// Waits for the seller's login, or for the connection, and lets the others pass.
     async fn hold(&self, opened: &Opened, taken: Taken) -> Result<Done, WorkError> {
-        let state = ActivityState::Held { reason: HoldReason::CrmLoginRequired };
+        let reason = match opened.connection.state {
+            ConnectionState::Connected => HoldReason::CrmLoginRequired,
+            _ => HoldReason::ReconnectRequired,
+        };
+        let state = ActivityState::Held { reason };
         if taken.activity.state == state {
             return Ok(Done::Finished);
         }

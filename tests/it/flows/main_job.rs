@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde_json::{Value, json};
+use secrecy::ExposeSecret;
+use serde_json::Value;
 use shared::domain::{
-    ActivityId, ActivityKind, ActivityState, ActivityText, ConnectionState, Grantee, ImportRunId,
-    ImportTrigger, MATCHED_OBJECTS, MatchRun, MatchRunState, MatchTrigger, Message, Purge,
-    PurgePhase, Revocation, RunState, SObject, SeatId,
+    ActivityId, ActivityKind, ActivityState, ActivityText, Grantee, ImportRunId, ImportTrigger,
+    MATCHED_OBJECTS, MatchRun, MatchRunState, MatchTrigger, Message, RunState, SObject, SeatId,
 };
 use shared::matching::EntityKind;
 use shared::store::{self, Next};
@@ -17,7 +17,7 @@ use tests::world::{Delivery, World};
 use super::observe::{is_one_to_one, lists, matched, objects, runs, saved, saved_anywhere};
 use super::org::{directory, json_of, rows, small};
 
-const ADMIN: &str = "crm.integration@acme.example";
+pub(super) const ADMIN: &str = "crm.integration@acme.example";
 
 /// A world with seats and a directory, connected, and at rest after its first import.
 pub(crate) async fn imported(folder: &Path, delivery: Delivery) -> World {
@@ -33,7 +33,7 @@ pub(crate) async fn imported(folder: &Path, delivery: Delivery) -> World {
     world
 }
 
-async fn import_again(world: &World, name: &str) -> ImportRunId {
+pub(super) async fn import_again(world: &World, name: &str) -> ImportRunId {
     let scope = world.connection().await.scope();
     let run = ImportRunId::derived(name);
     let message = Message::ImportStart { scope, run, trigger: ImportTrigger::Requested };
@@ -279,57 +279,23 @@ async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
 }
 
 #[tokio::test]
-async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next() {
-    let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
-    let email = "noor.castellan@acme.example";
-    let seat = SeatId::derived(email);
-    world.authorize(Grantee::Seat(seat), email).await.unwrap();
-    let first = world.connection().await.scope();
-    let purge = world.functions.disconnect.disconnect(world.at()).await.unwrap();
-    assert_eq!(purge.phase, PurgePhase::Revoke);
-    // The customer is back before the purge has begun.
-    world.authorize(Grantee::Admin, ADMIN).await.unwrap();
-    world.run().await;
-    let connection = world.connection().await;
-    assert_eq!(connection.state, ConnectionState::Connected);
-    assert_eq!(connection.generation.0, 2);
-    let purge: Purge = world.functions.disconnect.get(first).await.unwrap().unwrap();
-    assert_eq!(purge.phase, PurgePhase::Complete, "{purge:?}");
-    assert!(purge.data_key_destroyed);
-    assert!(purge.found["items REC"] > 500, "{:?}", purge.found);
-    assert!(purge.remaining.values().all(|n| *n == 0), "{:?}", purge.remaining);
-    assert_eq!(purge.grants["admin"], Revocation::Revoked);
-    assert_eq!(purge.grants[&seat.to_string()], Revocation::Revoked);
-    let of_first = |text: &str| {
-        text.contains(&format!("{}#production#1#", world.tenant))
-            || text.contains(&format!("{}/production/1", world.tenant))
-    };
-    let items = world.memory.items();
-    assert_eq!(items.iter().filter(|i| of_first(i.key.pk()) || of_first(i.key.sk())).count(), 0);
-    assert_eq!(world.memory.object_keys().iter().filter(|k| of_first(k)).count(), 0);
-    assert_eq!(world.memory.secret_names().iter().filter(|n| of_first(n)).count(), 0);
-    // The second generation has all its rows.
-    let runs = runs(&world).await;
-    assert_eq!(runs.len(), 1);
-    let rows = json_of(folder.path(), "expectations.json")["rows"].clone();
-    for (object, import) in objects(&world, runs[0].id).await {
-        assert_eq!(json!(import.live), rows[object.name()], "{object}");
-    }
-}
-
-#[tokio::test]
 async fn a_denied_consent_a_used_state_and_another_org_are_refused() {
     let folder = small();
     let world = World::new(folder.path()).await;
-    let url = world.functions.connect.begin(world.at(), Grantee::Admin, None).await.unwrap();
-    let state = url.query_pairs().find(|(k, _)| k == "state").unwrap().1.into_owned();
+    let connect = &world.functions.connect;
+    let begun = connect.begin(world.at(), Grantee::Admin, None).await.unwrap();
+    let state = begun.url.query_pairs().find(|(k, _)| k == "state").unwrap().1.into_owned();
     let environment = world.at().environment;
+    let code = || Ok("code".to_owned().into());
+    for stranger in [None, Some("another browser's")] {
+        let error = connect.finish(environment, &state, stranger, code()).await.unwrap_err();
+        assert!(error.to_string().contains("another browser"), "{error}");
+    }
+    let browser = Some(begun.cookie.1.expose_secret());
     let denied = Err("end-user denied authorization".to_owned());
-    let error = world.functions.connect.finish(environment, &state, denied).await.unwrap_err();
+    let error = connect.finish(environment, &state, browser, denied).await.unwrap_err();
     assert!(error.to_string().contains("denied"), "{error}");
-    let again = Ok("code".to_owned().into());
-    let error = world.functions.connect.finish(environment, &state, again).await.unwrap_err();
+    let error = connect.finish(environment, &state, browser, code()).await.unwrap_err();
     assert!(error.to_string().contains("used before"), "{error}");
     let hosts = ["evil.com", "acme.my.salesforce.com.evil.com", "127.0.0.1", "na1.salesforce.com"];
     for host in hosts {

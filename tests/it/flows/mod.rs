@@ -1,6 +1,9 @@
 //! The main job in one process, the whole way and with every kind of trouble on it.
 
+mod canary;
 mod killed;
+mod leaving;
 mod main_job;
 mod observe;
 mod org;
+mod troubled;

@@ -2,15 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderName, StatusCode};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::domain::{
-    Connection, Environment, Generation, Grantee, Purge, PurgePhase, SeatId, Settings,
-    TenantEnvironment, TenantId,
+    AUTHORIZATION_MINUTES, Connection, Environment, Generation, Grantee, Purge, PurgePhase, SeatId,
+    Settings, TenantEnvironment, TenantId,
 };
 use shared::ports::Condition;
 use shared::store::{self, keys};
+use shared::usecases::Begun;
 
 use super::At;
 use crate::caller::Caller;
@@ -32,11 +35,24 @@ pub(crate) async fn authorize(
     caller: Caller,
     Path(at): Path<At>,
     Body(login): Body<Login>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Authorize, Problem> {
     caller.admin(at.tenant)?;
     let host = login.login_host.as_deref();
-    let url = api.connect.begin(at.environment(), Grantee::Admin, host).await?;
-    Ok(Json(json!({ "authorize_url": url.as_str() })))
+    Ok(begun(api.connect.begin(at.environment(), Grantee::Admin, host).await?))
+}
+
+/// The address, and the cookie without which the callback refuses: an authorization that was begun
+/// in one browser cannot be ended in another (security checklist 1 and 7). `Lax`, since the browser
+/// comes to the callback from Salesforce.
+type Authorize = ([(HeaderName, String); 1], Json<Value>);
+
+fn begun(Begun { url, cookie: (name, secret) }: Begun) -> Authorize {
+    let seconds = AUTHORIZATION_MINUTES * 60;
+    let cookie = format!(
+        "{name}={}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax",
+        secret.expose_secret()
+    );
+    ([(SET_COOKIE, cookie)], Json(json!({ "authorize_url": url.as_str() })))
 }
 
 #[derive(Deserialize)]
@@ -51,14 +67,13 @@ pub(crate) async fn authorize_seat(
     State(api): State<Api>,
     caller: Caller,
     Path(AtSeat { tenant, environment, seat }): Path<AtSeat>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Authorize, Problem> {
     // A seller's grant is the seller's to give; an admin cannot take it out on their behalf.
     if caller.service().is_err() && caller.seat(tenant)? != seat {
         return Err(Problem::forbidden());
     }
     let at = TenantEnvironment { tenant, environment };
-    let url = api.connect.begin(at, Grantee::Seat(seat), None).await?;
-    Ok(Json(json!({ "authorize_url": url.as_str() })))
+    Ok(begun(api.connect.begin(at, Grantee::Seat(seat), None).await?))
 }
 
 /// `GET …/connections/{environment}`
@@ -90,6 +105,7 @@ fn view(connection: &Connection) -> Value {
         },
         "integration_user": connection.integration_user,
         "connected_at": connection.connected_at,
+        "trouble": connection.trouble,
     })
 }
 

@@ -50,8 +50,8 @@ pub(crate) async fn list(
         PAGE,
     )
     .await?;
-    let items: Vec<Value> =
-        lists.iter().filter(|list| list.decision != RecordDecision::NonMatch).map(view).collect();
+    let told = |list: &&CandidateList| !list.gone && list.decision != RecordDecision::NonMatch;
+    let items: Vec<Value> = lists.iter().filter(told).map(view).collect();
     let next = match (next, lists.last()) {
         (Some(_), Some(last)) => Some(format!("{bucket}.{}", last.id)),
         _ if bucket + 1 < keys.buckets() => Some(format!("{}.", bucket + 1)),
@@ -77,7 +77,7 @@ fn place(
     Ok((bucket, (!record.is_empty()).then(|| format!("{object}#{record}"))))
 }
 
-fn view(list: &CandidateList) -> Value {
+pub(super) fn view(list: &CandidateList) -> Value {
     let best = list.matched_candidate().or(list.candidates.first());
     json!({
         "object": list.object,
@@ -92,26 +92,28 @@ fn view(list: &CandidateList) -> Value {
 
 #[derive(Deserialize)]
 pub(crate) struct AtRecord {
-    tenant: TenantId,
-    environment: Environment,
-    object: SObject,
-    record: String,
+    pub(super) tenant: TenantId,
+    pub(super) environment: Environment,
+    pub(super) object: SObject,
+    pub(super) record: String,
 }
 
-/// `GET …/matches/{object}/{record}`: one record's match, with its candidates.
+/// `GET …/matches/{object}/{record}`: one record's match, with its candidates and, of each, what
+/// speaks for and against it.
 pub(crate) async fn show(
     State(api): State<Api>,
     caller: Caller,
     Path(AtRecord { tenant, environment, object, record }): Path<AtRecord>,
 ) -> Result<Json<Value>, Problem> {
-    caller.admin(tenant)?;
+    caller.corrector(tenant)?;
     let connection = connections::find(&api, At { tenant, environment }).await?;
     let keys = GenerationKeys::new(connection.scope(), connection.buckets);
     let key = keys.candidates(object, &record);
     let list: Option<CandidateList> = store::get(&*api.ports.table, &key).await?;
-    let list = list.ok_or_else(|| Problem::not_found("record"))?;
+    let list = list.filter(|list| !list.gone).ok_or_else(|| Problem::not_found("record"))?;
     let mut shown = view(&list);
-    shown["candidates"] = json!(list.candidates);
+    shown["candidates"] = json!(api.models.explain(connection.scope(), &list).await?);
+    shown["ruling"] = json!(list.ruling);
     shown["directory_version"] = json!(list.directory);
     Ok(Json(shown))
 }
@@ -139,7 +141,7 @@ pub(crate) async fn summary(
                     PAGE,
                 )
                 .await?;
-                for list in lists {
+                for list in lists.into_iter().filter(|list| !list.gone) {
                     match list.decision {
                         RecordDecision::Match => matched += 1,
                         RecordDecision::Duplicate => duplicate += 1,

@@ -2,8 +2,10 @@
 
 pub(crate) mod activities;
 pub(crate) mod connections;
+pub(crate) mod corrections;
 pub(crate) mod directory;
 pub(crate) mod matches;
+pub(crate) mod models;
 pub(crate) mod runs;
 pub(crate) mod tenants;
 

@@ -47,6 +47,11 @@ impl Control {
         Ok(oauth.grant(&to, &policy, &self.world.random, self.world.clock.now()).access_token)
     }
 
+    /// Puts `mark` into every token and code made from now on, so that a test can look for them where they must not be.
+    pub fn mark_tokens(&self, mark: &str) {
+        self.world.random.mark(mark);
+    }
+
     /// Logs in and consents at an authorize URL without pages; gives the address to which the browser would be sent.
     pub fn approve(&self, authorize_url: &str, username: &str) -> Result<String> {
         approve_directly(&self.world, authorize_url, username).map_err(ControlError::new)

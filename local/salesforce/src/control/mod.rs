@@ -327,6 +327,7 @@ impl Control {
         let org = self.org(org)?;
         let mut data = write(&org.data);
         data.settings = patched(&data.settings, changes)?;
+        data.described_at = self.world.clock.stamp();
         Ok(())
     }
 
@@ -350,6 +351,7 @@ impl Control {
             });
             (user, known.ok_or_else(|| ControlError::new(format!("no profile `{profile}`")))?)
         };
+        write(&self.org(org)?.data).described_at = self.world.clock.stamp();
         self.update(org, &user.to_string(), &json!({ "ProfileId": profile.to_string() }))
     }
 

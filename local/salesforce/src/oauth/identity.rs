@@ -15,7 +15,9 @@ pub(super) fn userinfo(call: &Call) -> Response<Body> {
     let Some((org, user, scope)) = owner(call, call.bearer()) else {
         return reply(StatusCode::FORBIDDEN, "text/plain", "Bad_OAuth_Token");
     };
-    if !scope.split(' ').any(|s| matches!(s, "openid" | "id" | "profile" | "full")) {
+    // The sf CLI asks with the scopes `refresh_token api web` alone.
+    let admitted = ["openid", "id", "profile", "full", "api", "web"];
+    if !scope.split(' ').any(|own| admitted.contains(&own)) {
         return reply(StatusCode::FORBIDDEN, "text/plain", "Missing_OAuth_Scope");
     }
     let data = read(&org.data);

@@ -93,6 +93,7 @@ impl OrgSource {
         let name = self.name.clone().unwrap_or_else(|| label.clone());
         let now = clock.stamp();
         let mut loader = Loader { data: OrgData::empty(&name, settings), now };
+        loader.data.described_at = now;
         for profile in [Profile::default()].into_iter().chain(self.profiles.clone()) {
             loader.data.profiles.insert(profile.name.clone(), Arc::new(profile));
         }

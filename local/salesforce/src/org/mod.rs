@@ -56,6 +56,8 @@ pub(crate) struct OrgData {
     pub(crate) profiles: BTreeMap<String, Arc<Profile>>,
     pub(crate) settings: OrgSettings,
     pub(crate) writes: Vec<WriteEntry>,
+    /// When what describe tells last changed.
+    pub(crate) described_at: i64,
 }
 
 /// One record written through the API, for tests and the demo to read back.
@@ -89,6 +91,7 @@ impl OrgData {
             profiles: BTreeMap::new(),
             settings,
             writes: Vec::new(),
+            described_at: 0,
         };
         for object in standard() {
             if let Some(prefix) = &object.prefix {
@@ -191,6 +194,7 @@ impl OrgData {
     /// Adds or replaces a profile, with its row.
     pub(crate) fn put_profile(&mut self, profile: Profile, now: i64) -> Option<RecordId> {
         let name = profile.name.clone();
+        self.described_at = now;
         self.profiles.insert(name.clone(), Arc::new(profile));
         let existing = self
             .table("Profile")?

@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::body::Body;
-use axum::http::{Method, Response, StatusCode};
+use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
-use super::{ApiError, Caller, Reply, json_body};
+use super::{ApiError, Caller, Reply, job_list, json_body};
 use crate::call::{empty, json};
 use crate::clock::Clock;
 use crate::ids::RecordId;
@@ -16,7 +15,7 @@ use crate::storage::format_date_time;
 use crate::sync::{lock, read, write};
 
 /// Jobs and their results are kept for so long.
-const JOB_LIFE_MS: i64 = 7 * 24 * 3_600_000;
+pub(super) const JOB_LIFE_MS: i64 = 7 * 24 * 3_600_000;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +57,7 @@ pub(crate) struct QueryJob {
     pub(super) line_end: (&'static str, &'static str),
     /// Why the job is going to fail.
     failure: Option<String>,
-    created: i64,
+    pub(super) created: i64,
     due: i64,
     latency: i64,
     pub(super) progress: Mutex<Progress>,
@@ -75,7 +74,7 @@ pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
     let method = &caller.call.method;
     match rest {
         [] if *method == Method::POST => create(caller),
-        [] if *method == Method::GET => Ok(list(caller)),
+        [] if *method == Method::GET => Ok(job_list::list(caller)),
         [id] => {
             let job = find(caller, id)?;
             match *method {
@@ -105,25 +104,6 @@ fn find(caller: &Caller<'_>, id: &str) -> Result<Arc<QueryJob>, ApiError> {
         .ok_or_else(ApiError::not_found)?;
     job.catch_up(now);
     Ok(job)
-}
-
-fn list(caller: &Caller<'_>) -> Response<Body> {
-    let now = caller.call.world.clock.now();
-    let wanted = caller.call.param("jobType").is_none_or(|kind| kind == "V2Query");
-    let mut records: Vec<Json> = Vec::new();
-    if wanted {
-        let mut own: Vec<_> = lock(&caller.call.world.query_jobs)
-            .values()
-            .filter(|job| job.org.id == caller.org.id && now - job.created < JOB_LIFE_MS)
-            .cloned()
-            .collect();
-        own.sort_by_key(|job| job.id);
-        for job in own.iter().rev().take(1000) {
-            job.catch_up(now);
-            records.push(job.info());
-        }
-    }
-    json(StatusCode::OK, &json!({ "done": true, "records": records, "nextRecordsUrl": null }))
 }
 
 fn create(caller: &Caller<'_>) -> Reply {
@@ -262,7 +242,7 @@ impl QueryJob {
     }
 
     /// When simulated time has passed the job's end before real time did.
-    fn catch_up(&self, now: i64) {
+    pub(super) fn catch_up(&self, now: i64) {
         // A clock that stands still or was only nudged leaves it to real time.
         if now >= self.due && now - self.created > self.latency {
             self.finish();
@@ -289,7 +269,7 @@ impl QueryJob {
         })
     }
 
-    fn info(&self) -> Json {
+    pub(super) fn info(&self) -> Json {
         let mut info = self.short();
         let progress = lock(&self.progress);
         info["jobType"] = "V2Query".into();

@@ -52,7 +52,7 @@ impl QueryJob {
         let from = match caller.call.param("locator") {
             None | Some("" | "null") => 0,
             Some(locator) => offset_of(locator)
-                .filter(|from| *from < found.len())
+                .filter(|from| *from < found.len() || *from == 0)
                 .ok_or_else(|| ApiError::bad("INVALID_QUERY_LOCATOR", "invalid query locator"))?,
         };
         let to = from.saturating_add(size).min(found.len());
@@ -137,11 +137,7 @@ impl QueryJob {
         let mut pages = Vec::new();
         while pages.len() < PAGES_AT_A_TIME && (from < found.len() || pages.is_empty() && from == 0)
         {
-            let url = if from == 0 {
-                format!("{root}/results")
-            } else {
-                format!("{root}/results?locator={}", locator(from))
-            };
+            let url = format!("{root}/results?locator={}", locator(from));
             pages.push(json!({ "resultUrl": url }));
             from += size;
         }

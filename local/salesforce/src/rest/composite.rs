@@ -1,4 +1,4 @@
-//! `/composite` and `/composite/batch`: several calls in one, which counts as one.
+//! `/composite` and its kin: several calls in one, which counts as one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value as Json, json};
 
-use super::{ApiError, Caller, Reply, collections, json_body, method_not_allowed};
+use super::{ApiError, Caller, Reply, collections, graph, json_body, method_not_allowed, tree};
 use crate::call::{Call, json};
 use crate::dml::Transaction;
 use crate::sync::{read, write};
@@ -24,16 +24,22 @@ pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
         ["sobjects", rest @ ..] => collections::route(caller, rest),
         [] if post => composite(caller),
         ["batch"] if post => batch(caller),
-        [] | ["batch"] => Err(method_not_allowed(caller)),
+        ["graph"] if post => graph::answer(caller),
+        ["tree", object] if post => tree::plant(caller, object),
+        [] | ["batch" | "graph"] | ["tree", _] => Err(method_not_allowed(caller)),
         _ => Err(ApiError::not_found()),
     }
 }
 
-fn parts<'b>(body: &'b Json, key: &str) -> Result<&'b Vec<Json>, ApiError> {
-    let all = body
-        .get(key)
+/// The array that a body must have.
+pub(super) fn array<'b>(body: &'b Json, key: &str) -> Result<&'b Vec<Json>, ApiError> {
+    body.get(key)
         .and_then(Json::as_array)
-        .ok_or_else(|| ApiError::bad("JSON_PARSER_ERROR", format!("{key} is required")))?;
+        .ok_or_else(|| ApiError::bad("JSON_PARSER_ERROR", format!("{key} is required")))
+}
+
+fn parts<'b>(body: &'b Json, key: &str) -> Result<&'b Vec<Json>, ApiError> {
+    let all = array(body, key)?;
     if all.len() > MOST {
         let message = format!("Maximum number of subrequests exceeded: {MOST}");
         return Err(ApiError::bad("LIMIT_EXCEEDED", message));
@@ -41,7 +47,8 @@ fn parts<'b>(body: &'b Json, key: &str) -> Result<&'b Vec<Json>, ApiError> {
     Ok(all)
 }
 
-fn text<'b>(part: &'b Json, key: &str) -> &'b str {
+/// A text of a part, empty where there is none.
+pub(super) fn text<'b>(part: &'b Json, key: &str) -> &'b str {
     part.get(key).and_then(Json::as_str).unwrap_or_default()
 }
 
@@ -99,7 +106,17 @@ fn inner(
 fn composite(caller: &Caller<'_>) -> Reply {
     let body = json_body(caller)?;
     let all_or_none = body.get("allOrNone").and_then(Json::as_bool).unwrap_or(false);
-    let requests = parts(&body, "compositeRequest")?;
+    let (answers, _) = chain(caller, parts(&body, "compositeRequest")?, all_or_none);
+    Ok(json(StatusCode::OK, &json!({ "compositeResponse": answers })))
+}
+
+/// Answers calls one after the other, each knowing what those before it answered. Gives the answers and whether all
+/// succeeded; with `all_or_none`, one that fails undoes the others.
+pub(super) fn chain(
+    caller: &Caller<'_>,
+    requests: &[Json],
+    all_or_none: bool,
+) -> (Vec<Json>, bool) {
     let transaction = Transaction::begin(&read(&caller.org.data));
     let mut known: HashMap<String, Json> = HashMap::new();
     let mut answers: Vec<Json> = Vec::new();
@@ -125,26 +142,33 @@ fn composite(caller: &Caller<'_>) -> Reply {
             break;
         }
     }
-    if let Some(at) = failed.filter(|_| all_or_none) {
-        transaction.roll_back(&mut write(&caller.org.data));
-        let halted = json!([{
+    let Some(at) = failed.filter(|_| all_or_none) else {
+        transaction.commit();
+        return (answers, failed.is_none());
+    };
+    transaction.roll_back(&mut write(&caller.org.data));
+    let answers = requests
+        .iter()
+        .enumerate()
+        .map(|(n, request)| match answers.get(n).filter(|_| n == at) {
+            Some(own) => own.clone(),
+            None => halted(text(request, "referenceId")),
+        })
+        .collect();
+    (answers, false)
+}
+
+/// The answer of a part that another part's failure undid or stopped.
+pub(super) fn halted(reference: &str) -> Json {
+    json!({
+        "body": [{
             "errorCode": "PROCESSING_HALTED",
             "message": "The transaction was rolled back since another operation in the same transaction failed.",
-        }]);
-        answers = requests
-            .iter()
-            .enumerate()
-            .map(|(n, request)| match answers.get(n).filter(|_| n == at) {
-                Some(own) => own.clone(),
-                None => json!({
-                    "body": halted, "httpHeaders": {}, "httpStatusCode": 400, "referenceId": text(request, "referenceId"),
-                }),
-            })
-            .collect();
-    } else {
-        transaction.commit();
-    }
-    Ok(json(StatusCode::OK, &json!({ "compositeResponse": answers })))
+        }],
+        "httpHeaders": {},
+        "httpStatusCode": 400,
+        "referenceId": reference,
+    })
 }
 
 /// Puts earlier answers in place of `@{reference.path}`.

@@ -1,11 +1,11 @@
 //! Describe, filtered by what the caller may see and do.
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode};
+use axum::http::{Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
 use super::{ApiError, Caller, Reply};
-use crate::call::json;
+use crate::call::{empty, http_date, json};
 use crate::org::OrgData;
 use crate::schema::{Field, FieldType, ObjectSchema};
 use crate::storage::Value;
@@ -14,13 +14,32 @@ use crate::sync::read;
 /// `GET /sobjects`.
 pub(super) fn global(caller: &Caller<'_>) -> Response<Body> {
     let data = read(&caller.org.data);
+    if let Some(unchanged) = unchanged(caller, &data) {
+        return unchanged;
+    }
     let objects: Vec<Json> = data
         .tables
         .iter()
         .filter(|table| caller.access.sees_object(&data, &table.schema))
         .map(|table| Json::Object(object_keys(caller, &table.schema)))
         .collect();
-    json(StatusCode::OK, &json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects }))
+    let body = json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects });
+    dated(json(StatusCode::OK, &body), &data)
+}
+
+/// 304 where nothing has changed since the caller's `If-Modified-Since`.
+fn unchanged(caller: &Caller<'_>, data: &OrgData) -> Option<Response<Body>> {
+    let since = jiff::fmt::rfc2822::parse(caller.call.header("if-modified-since")?).ok()?;
+    // The header knows whole seconds only.
+    let unchanged = data.described_at.div_euclid(1000) <= since.timestamp().as_second();
+    unchanged.then(|| dated(empty(StatusCode::NOT_MODIFIED), data))
+}
+
+fn dated(mut response: Response<Body>, data: &OrgData) -> Response<Body> {
+    if let Some(value) = http_date(data.described_at) {
+        response.headers_mut().insert(header::LAST_MODIFIED, value);
+    }
+    response
 }
 
 /// `GET /sobjects/{X}`.
@@ -35,7 +54,10 @@ pub(super) fn basic(caller: &Caller<'_>, object: &str) -> Reply {
 pub(super) fn full(caller: &Caller<'_>, object: &str) -> Reply {
     let data = read(&caller.org.data);
     let schema = visible(caller, &data, object)?;
-    Ok(json(StatusCode::OK, &description(caller, &data, schema)))
+    if let Some(unchanged) = unchanged(caller, &data) {
+        return Ok(unchanged);
+    }
+    Ok(dated(json(StatusCode::OK, &description(caller, &data, schema)), &data))
 }
 
 fn visible<'d>(

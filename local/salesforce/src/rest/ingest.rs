@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
 use serde_json::{Value as Json, json};
 
-use super::{ApiError, Caller, Reply, json_body, method_not_allowed};
+use super::{ApiError, Caller, Reply, job_list, json_body, method_not_allowed};
 use crate::call::{empty, json, reply};
 use crate::clock::Clock;
 use crate::ids::RecordId;
@@ -16,7 +16,7 @@ use crate::sync::{lock, read};
 
 /// An ingest job.
 pub(crate) struct IngestJob {
-    id: RecordId,
+    pub(super) id: RecordId,
     pub(super) org: Arc<Org>,
     user: RecordId,
     pub(super) access: Access,
@@ -70,17 +70,7 @@ pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
     let jobs = &caller.call.world.ingest_jobs;
     match rest {
         [] if method == Method::POST => create(caller),
-        [] if method == Method::GET => {
-            let own: Vec<Json> = lock(jobs)
-                .values()
-                .filter(|job| job.org.id == caller.org.id)
-                .map(|job| job.info())
-                .collect();
-            Ok(json(
-                StatusCode::OK,
-                &json!({ "done": true, "records": own, "nextRecordsUrl": null }),
-            ))
-        }
+        [] if method == Method::GET => Ok(job_list::list(caller)),
         [id, rest @ ..] => {
             let job = RecordId::parse(id)
                 .and_then(|id| lock(jobs).get(&id).cloned())
@@ -92,8 +82,36 @@ pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
     }
 }
 
+/// The job and the rows that came with it: as JSON alone, or in a form of two parts.
+fn posted(caller: &Caller<'_>) -> Result<(Json, Option<Vec<u8>>), ApiError> {
+    let typed = caller.call.header("content-type").unwrap_or_default();
+    let Ok(boundary) = multer::parse_boundary(typed) else {
+        return Ok((json_body(caller)?, None));
+    };
+    let malformed = |error: &dyn std::fmt::Display| ApiError::bad("INVALIDJOB", error.to_string());
+    let body = futures::stream::iter([Ok::<_, std::io::Error>(caller.call.body.clone())]);
+    let mut form = multer::Multipart::new(body, boundary);
+    let (mut job, mut rows) = (None, None);
+    // The whole body is in memory, so that this never waits.
+    futures::executor::block_on(async {
+        while let Some(part) = form.next_field().await? {
+            match part.name() {
+                Some("job") => job = Some(part.bytes().await?),
+                Some("content") => rows = Some(part.bytes().await?.to_vec()),
+                _ => {}
+            }
+        }
+        Ok::<_, multer::Error>(())
+    })
+    .map_err(|error| malformed(&error))?;
+    let job = job.ok_or_else(|| malformed(&"the part `job` is missing"))?;
+    let rows = rows.ok_or_else(|| malformed(&"the part `content` is missing"))?;
+    let job = serde_json::from_slice(&job).map_err(|error| malformed(&error))?;
+    Ok((job, Some(rows)))
+}
+
 fn create(caller: &Caller<'_>) -> Reply {
-    let body = json_body(caller)?;
+    let (body, rows) = posted(caller)?;
     let text = |key: &str| body.get(key).and_then(Json::as_str);
     let operation = text("operation").unwrap_or_default();
     if !["insert", "update", "upsert", "delete", "hardDelete"].contains(&operation) {
@@ -129,8 +147,8 @@ fn create(caller: &Caller<'_>) -> Reply {
         created: caller.call.world.clock.now(),
         latency: data.settings.bulk_latency_ms,
         progress: Mutex::new(Progress {
-            state: State::Open,
-            upload: None,
+            state: if rows.is_some() { State::UploadComplete } else { State::Open },
+            upload: rows,
             header: Vec::new(),
             done: Vec::new(),
             failed: Vec::new(),
@@ -139,12 +157,15 @@ fn create(caller: &Caller<'_>) -> Reply {
     });
     drop(data);
     let info = job.info();
+    if lock(&job.progress).state == State::UploadComplete {
+        job.start();
+    }
     lock(&caller.call.world.ingest_jobs).insert(job.id, job);
     Ok(json(StatusCode::OK, &info))
 }
 
 impl IngestJob {
-    fn info(&self) -> Json {
+    pub(super) fn info(&self) -> Json {
         let progress = lock(&self.progress);
         let root = format!("services/data/v{}/jobs/ingest/{}", self.version, self.id);
         let created = format_date_time(self.created / 1000 * 1000, "+0000");
@@ -227,14 +248,19 @@ impl IngestJob {
         let starts = progress.state == State::UploadComplete;
         drop(progress);
         if starts {
-            let job = Arc::clone(self);
-            tokio::spawn(async move {
-                tokio::time::sleep(Clock::latency(job.latency)).await;
-                // A panic would be the simulator's own; the job would then stay in progress.
-                let _ = tokio::task::spawn_blocking(move || job.run()).await;
-            });
+            self.start();
         }
         Ok(json(StatusCode::OK, &self.info()))
+    }
+
+    /// Lets the job run once its latency is over.
+    fn start(self: &Arc<Self>) {
+        let job = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(Clock::latency(job.latency)).await;
+            // A panic would be the simulator's own; the job would then stay in progress.
+            let _ = tokio::task::spawn_blocking(move || job.run()).await;
+        });
     }
 
     fn run(&self) {

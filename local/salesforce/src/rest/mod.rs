@@ -6,12 +6,15 @@ mod collections;
 mod composite;
 mod describe;
 mod error;
+mod graph;
 mod ingest;
 mod ingest_rows;
+mod job_list;
 mod limits;
 mod query;
 mod replication;
 mod sobjects;
+mod tree;
 
 use std::sync::Arc;
 

@@ -52,7 +52,7 @@ pub(super) fn query(caller: &Caller<'_>, all: bool) -> Reply {
     if found.len() <= page {
         return Ok(json(StatusCode::OK, &page_of(caller, &data, &plan, &found, 0, page, None)));
     }
-    let key = format!("0r8{}", caller.call.world.random.token(15).replace(['.', '_'], "x"));
+    let key = format!("0r8{}", caller.call.world.random.text(15).replace(['.', '_'], "x"));
     let body = page_of(caller, &data, &plan, &found, 0, page, Some(&key));
     let cursor = Cursor {
         org: caller.org.id,

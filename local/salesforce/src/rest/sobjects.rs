@@ -102,7 +102,7 @@ fn belongs(data: &OrgData, object: &str, id: RecordId) -> Result<(), ApiError> {
     }
 }
 
-/// `If-Unmodified-Since` and `If-Match` on a change.
+/// `If-Unmodified-Since` on a change.
 fn unmodified(caller: &Caller<'_>, data: &OrgData, id: RecordId) -> Result<(), ApiError> {
     let Some(since) = caller.call.header("if-unmodified-since") else { return Ok(()) };
     let since = jiff::fmt::rfc2822::parse(since).ok().map(|t| t.timestamp().as_millisecond());

@@ -1,6 +1,7 @@
 //! Faults that a test plans: which calls they meet and what they do to them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 /// A planned fault. A call meets it when all that is given fits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,6 +75,25 @@ pub enum FaultKind {
     Truncate {
         /// Bytes of the body that arrive.
         bytes: usize,
+    },
+    /// Does what was asked and ends a CSV answer, whole in every other way, after its header and so many rows.
+    CutRows {
+        /// Rows that arrive.
+        rows: usize,
+    },
+    /// Does what was asked and lies about one value of the JSON answer.
+    SetJson {
+        /// Where the value stands, as a JSON pointer such as `/instance_url`.
+        pointer: String,
+        /// What stands there instead.
+        value: Json,
+    },
+    /// Sends the caller elsewhere; nothing is done.
+    Redirect {
+        /// The HTTP status: 301, 302, 307, 308.
+        status: u16,
+        /// The `Location` header.
+        location: String,
     },
     /// Does what was asked and answers drop by drop.
     SlowDrip {

@@ -139,3 +139,23 @@ async fn the_control_api_does_the_same_over_http() {
     assert_eq!(refused.status(), 400);
     assert_eq!(refused.json::<serde_json::Value>().await.unwrap()["error"], "no org `nope`");
 }
+
+#[tokio::test]
+async fn a_server_may_lie_about_rows_values_and_places() {
+    let world = world().await;
+    let token = world.log_in("ada@acme.example").await.access;
+    let job = world.bulk_job(&token, "SELECT Id, Name FROM Account", "query").await;
+    let path = format!("/jobs/query/{}/results", job["id"].as_str().unwrap());
+    world.control.add_fault(Fault::at("*/results", FaultKind::CutRows { rows: 1 }));
+    let cut = world.get(&token, &path).await;
+    assert_eq!(cut.headers()["sforce-numberofrecords"], "2");
+    assert_eq!(cut.text().await.unwrap().lines().count(), 2, "the header and one row");
+    let kind = FaultKind::SetJson { pointer: "/DailyApiRequests/Max".into(), value: json!(1) };
+    world.control.add_fault(Fault::at("/limits", kind));
+    assert_eq!(world.get_json(&token, "/limits").await.1["DailyApiRequests"]["Max"], 1);
+    let location = "https://elsewhere.my.salesforce.com/limits".to_owned();
+    world.control.add_fault(Fault::at("/limits", FaultKind::Redirect { status: 301, location }));
+    let moved = world.get(&token, "/limits").await;
+    assert_eq!(moved.status(), 301);
+    assert_eq!(moved.headers()["location"], "https://elsewhere.my.salesforce.com/limits");
+}

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod support;
+mod together;
 
 #[cfg(test)]
 mod changes;

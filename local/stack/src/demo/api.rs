@@ -1,6 +1,7 @@
 //! A client of our own API, for one caller.
 
 use anyhow::{Context, bail};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -34,6 +35,17 @@ impl Api {
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.call(Method::POST, path, Some(body), None).await
+    }
+
+    /// A post with the headers of its answer, for the cookies that a browser takes from it.
+    pub(super) async fn post_for_cookies(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<(Value, HeaderMap)> {
+        let answer = self.request(Method::POST, path).json(body).send().await?;
+        let headers = answer.headers().clone();
+        Ok((read(answer).await.with_context(|| format!("POST {path}"))?, headers))
     }
 
     /// A post that may be sent again: the same key does the same once.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail, ensure};
 use html5gum::{DefaultEmitter, Token, Tokenizer};
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{RequestBuilder, StatusCode};
 use url::Url;
 
@@ -89,24 +89,34 @@ impl Browser {
         self.follow(address, request).await
     }
 
+    /// Takes the cookies of an answer that came from `address`.
+    pub(super) fn keep(&mut self, address: &Url, answer: &HeaderMap) -> anyhow::Result<()> {
+        for cookie in answer.get_all(SET_COOKIE) {
+            let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
+            if let Some((name, value)) = pair.split_once('=') {
+                self.jar(address).insert(name.trim().to_owned(), value.trim().to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn jar(&mut self, address: &Url) -> &mut BTreeMap<String, String> {
+        self.cookies.entry(address.authority().to_owned()).or_default()
+    }
+
     async fn follow(
         &mut self,
         mut address: Url,
         mut request: RequestBuilder,
     ) -> anyhow::Result<Page> {
         for _ in 0..MOST_PAGES {
-            let jar = self.cookies.entry(address.authority().to_owned()).or_default();
+            let jar = self.jar(&address);
             if !jar.is_empty() {
                 let cookies: Vec<String> = jar.iter().map(|(k, v)| format!("{k}={v}")).collect();
                 request = request.header(COOKIE, cookies.join("; "));
             }
             let answer = request.send().await.with_context(|| format!("open {address}"))?;
-            for cookie in answer.headers().get_all(SET_COOKIE) {
-                let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
-                if let Some((name, value)) = pair.split_once('=') {
-                    jar.insert(name.trim().to_owned(), value.trim().to_owned());
-                }
-            }
+            self.keep(&address, answer.headers())?;
             let status = answer.status();
             let Some(location) = answer.headers().get(LOCATION).filter(|_| status.is_redirection())
             else {

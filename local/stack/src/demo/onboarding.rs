@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::browser::Browser;
 use super::{Demo, ENVIRONMENT, Seat, number, quality, text};
@@ -99,8 +100,7 @@ impl Demo {
         let step = self.progress.step("connect");
         let user = self.org.integration_user()?.clone();
         step.at(format!("logging in as {}", user.username));
-        let address = self.authorize_url().await?;
-        self.log_in(&address, &user.username).await?;
+        self.log_in(&format!("{}/authorize", self.connection()), &user.username).await?;
         let connection = self.service.get(&self.connection()).await?;
         self.report.section("Connection");
         self.report.check(
@@ -108,24 +108,27 @@ impl Demo {
             "connected",
             text(&connection, "state")?.as_str(),
         );
-        self.report
-            .line(format!("generation {} of {}", connection["generation"], connection["org"]));
+        let org = &connection["org"];
+        self.report.line(format!(
+            "{}, {}, {} ({})",
+            text(org, "name")?,
+            text(org, "edition")?,
+            text(org, "instance_url")?,
+            text(org, "id")?
+        ));
         step.done(&format!("as {}", user.username));
         Ok(())
     }
 
-    /// A new address for the admin to log in at.
-    pub(super) async fn authorize_url(&self) -> anyhow::Result<String> {
-        let reply =
-            self.service.post(&format!("{}/authorize", self.connection()), &json!({})).await?;
-        text(&reply, "authorize_url")
-    }
-
-    /// Does what a person does at an authorization's address.
-    pub(super) async fn log_in(&self, address: &str, username: &str) -> anyhow::Result<()> {
-        let callback = format!("{}/oauth/callback/{ENVIRONMENT}", self.stack.api_base());
-        Browser::new()?
-            .authorize(address, username, &callback)
+    /// Begins the authorization at `path` of the API in a new browser, and does what a person does.
+    pub(super) async fn log_in(&self, path: &str, username: &str) -> anyhow::Result<()> {
+        let base = self.stack.api_base();
+        let callback = format!("{base}/oauth/callback/{ENVIRONMENT}");
+        let (reply, cookies) = self.service.post_for_cookies(path, &json!({})).await?;
+        let mut browser = Browser::new()?;
+        browser.keep(&Url::parse(base)?, &cookies)?;
+        browser
+            .authorize(&text(&reply, "authorize_url")?, username, &callback)
             .await
             .with_context(|| format!("log in as {username}"))
     }

@@ -23,6 +23,9 @@ pub enum ConnectError {
         "this authorization was not begun here, was used before, or took over ten minutes; start again"
     )]
     State,
+    /// Another browser than the one in which the authorization was begun.
+    #[error("this authorization was begun in another browser; start again in this one")]
+    Browser,
     /// The person declined, or Salesforce refused before a login.
     #[error("Salesforce did not authorize: {0}")]
     Declined(String),

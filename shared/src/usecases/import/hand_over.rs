@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::Import;
+use super::end::fence;
 use super::pages::{LIST, changed_folder};
+use super::{Import, Leave};
 use crate::domain::{
     ImportRun, ImportRunId, ImportTrigger, MATCHED_OBJECTS, MatchRun, MatchRunId, MatchTrigger,
     Message, RecordChange, RecordHead, RunState, SObject, Scope,
@@ -33,6 +34,10 @@ impl Import {
         step: u64,
     ) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        // The hand-over needs nothing of the org's API: it goes on while the run stands back.
+        if matches!(self.leave(&opened, id).await?, Leave::Stop) {
+            return Ok(Done::Finished);
+        }
         let key = opened.keys.run(id);
         let stored: Option<ImportRun> = store::get(&*self.ports.table, &key).await?;
         let handing_over = |r: &ImportRun| r.state == RunState::HandingOver && r.step == step;
@@ -46,17 +51,15 @@ impl Import {
                 Some((object, ids)) => {
                     self.hand(&opened, &run, object, &ids, &mut writes, &mut next).await?;
                 }
-                None => self.finish_run(&opened, &mut run, &mut writes).await?,
+                None => self.finish_hand_over(&opened, &mut run, &mut writes).await?,
             }
         }
         run.step += 1;
         if run.state == RunState::HandingOver {
             next.push(Next::now(Message::ImportHandOver { scope, run: id, step: run.step }));
         }
-        let same = Condition::All(vec![
-            Condition::Eq("step", json!(step)),
-            Condition::Eq("state", json!(RunState::HandingOver)),
-        ]);
+        let same = Condition::Eq("revision", json!(run.revision));
+        run.revision += 1;
         writes.push(store::put(key, &run, same)?);
         if self.outbox.commit(writes, next).await?.is_done() {
             return Ok(Done::Finished);
@@ -73,10 +76,10 @@ impl Import {
         run: &mut ImportRun,
         writes: &mut Vec<Write>,
     ) -> Result<(), WorkError> {
-        let Some(directory) = self.runs.current_directory().await? else { return Ok(()) };
+        let Some(pins) = self.runs.pins(opened).await? else { return Ok(()) };
         let id = MatchRunId::derived(&run.id.to_string());
         let now = self.ports.clock.now();
-        let match_run = MatchRuns::begin(id, MatchTrigger::Import, directory.id, now);
+        let match_run = MatchRuns::begin(id, MatchTrigger::Import, &pins, now);
         writes.push(store::put(opened.keys.match_run(id), &match_run, Condition::Absent)?);
         run.match_run = Some(id);
         Ok(())
@@ -181,33 +184,27 @@ impl Import {
         Ok(())
     }
 
-    /// Ends the run.
-    async fn finish_run(
+    /// Ends the hand-over, and the run unless activities are still being imported.
+    async fn finish_hand_over(
         &self,
         opened: &Opened,
         run: &mut ImportRun,
         writes: &mut Vec<Write>,
     ) -> Result<(), WorkError> {
-        let now = self.ports.clock.now();
-        run.state = if run.any_failed { RunState::Failed } else { RunState::Complete };
-        run.finished_at = Some(now);
         if let Some(id) = run.match_run {
             let key = opened.keys.match_run(id);
             if let Some(mut match_run) = store::get::<MatchRun>(&*self.ports.table, &key).await? {
                 let same = unmoved(&match_run);
-                MatchRuns::planned(&mut match_run, now);
+                MatchRuns::planned(&mut match_run, self.ports.clock.now());
                 match_run.step += 1;
                 writes.push(store::put(key, &match_run, same)?);
             }
         }
-        let key = opened.keys.active_run();
-        // A stale run that others have overtaken does not end theirs.
-        let own = Condition::Any(vec![Condition::Eq("run", json!(run.id)), Condition::Absent]);
-        if let Some(active) =
-            store::get::<crate::domain::ActiveRun>(&*self.ports.table, &key).await?
-            && active.run == run.id
-        {
-            writes.push(Write::Delete { key, when: own });
+        if run.activities_left == 0 {
+            writes.push(self.finish(opened, run));
+        } else {
+            run.state = RunState::Activities;
+            writes.push(fence(opened, run.id));
         }
         Ok(())
     }

@@ -1,40 +1,49 @@
 //! Files mapped into memory, read where they lie.
 //!
-//! This module is the workspace's one exception to `unsafe_code`. It knows nothing of what the bytes
-//! mean and has no other dependency, so that it can move to the common crate as it is.
+//! Invariant: this is the workspace's one exception to `unsafe_code`. It knows nothing of what the
+//! bytes mean: their reader bounds-checks every access and verifies a checksum.
 
-use memmap2::Mmap;
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
 
+use memmap2::Mmap;
+
 /// A whole file as bytes, mapped read-only.
+///
+/// The file must not be changed or cut while it is mapped. Ours are immutable by construction: an
+/// index file is written under another name, renamed into place and never opened for writing
+/// again; a fetched shard has no name at all.
 #[derive(Debug)]
 pub struct MappedFile {
     map: Option<Mmap>,
 }
 
 impl MappedFile {
-    /// Maps the file. The file must not be changed or cut while it is mapped: index files are
-    /// written under another name and renamed into place, and never written again.
+    /// Maps the file at `path`.
     ///
     /// # Errors
     /// The system's, when the file is missing, is a folder, or cannot be mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        Self::of(&File::open(path)?)
+    }
+
+    /// Maps an open file, which may be closed afterwards.
+    ///
+    /// # Errors
+    /// The system's, when the file cannot be mapped.
+    pub fn of(file: &File) -> io::Result<Self> {
         if file.metadata()?.len() == 0 {
             // An empty file cannot be mapped, and is no error here: its reader will refuse it.
             return Ok(Self { map: None });
         }
         #[expect(
             unsafe_code,
-            reason = "a mapping is sound only while nobody changes the file; index files are \
-                      immutable by construction (written aside, renamed, never opened for writing \
-                      again), and their reader bounds-checks every access and verifies a checksum"
+            reason = "mapping is unsafe only because others could change the file"
         )]
-        // SAFETY: the file is not modified while mapped, as said above.
-        let map = unsafe { Mmap::map(&file)? };
+        // SAFETY: nobody writes to the file while it is mapped, as the type asks of its callers.
+        let map = unsafe { Mmap::map(file)? };
         Ok(Self { map: Some(map) })
     }
 }
@@ -44,6 +53,12 @@ impl Deref for MappedFile {
 
     fn deref(&self) -> &[u8] {
         self.map.as_deref().unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for MappedFile {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 

@@ -1,0 +1,196 @@
+//! Who may call what, and what the others are told.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use shared::domain::TenantId;
+use stack::AUDIENCE;
+
+use super::openapi::Operation;
+use super::{Answer, Served};
+
+const ROLES: [&str; 5] = ["admin", "seat", "reporting", "vendor-rep", "service"];
+
+/// A path with a thing in every place; the tenant and the seat are the caller's own.
+fn concrete(served: &Served, operation: &Operation) -> String {
+    let path = operation
+        .path
+        .replace("{tenant}", &served.tenant.to_string())
+        .replace("{environment}", "production")
+        .replace("{seat}", &served.seat.to_string())
+        .replace("{version}", "dir_00000000000000000000000001")
+        .replace("{activity}", "act_00000000000000000000000001")
+        .replace("{purge}", "production-1")
+        .replace("{object}", "Lead")
+        .replace("{record}", "00Q000000000001AAA");
+    let run = if path.contains("match-runs") { "mrun_" } else { "run_" };
+    path.replace("{run}", &format!("{run}00000000000000000000000001"))
+}
+
+fn query(operation: &Operation) -> String {
+    let parameters = operation.value["parameters"].as_array().cloned().unwrap_or_default();
+    let required = |p: &&Value| p["in"] == "query" && p["required"] == true;
+    let values = parameters.iter().filter(required).map(|p| match p["name"].as_str().unwrap() {
+        "kind" => "kind=accounts".to_owned(),
+        name => format!("{name}=Lead"),
+    });
+    let text = values.collect::<Vec<_>>().join("&");
+    if text.is_empty() { text } else { format!("?{text}") }
+}
+
+/// Another tenant is told nothing.
+fn stranger(answer: &Answer) -> bool {
+    answer.status == StatusCode::NOT_FOUND && answer.body["detail"] == "there is no such tenant"
+}
+
+/// The authorization matrix: every operation, every role, one's own tenant and another's.
+#[tokio::test]
+async fn only_the_roles_of_the_description_may_call_and_only_within_their_tenant() {
+    let served = Served::new().await;
+    let elsewhere = TenantId::derived("another");
+    let mut checked = 0;
+    for operation in served.description.operations() {
+        let roles = operation.roles();
+        if roles.is_empty() {
+            continue; // open to everybody
+        }
+        let path = concrete(&served, &operation) + &query(&operation);
+        let of_a_tenant = operation.path.contains("{tenant}");
+        for role in ROLES {
+            for tenant in [served.tenant, elsewhere] {
+                let token = served.token_of(tenant, role);
+                let body = operation.example();
+                let method = operation.method.to_uppercase();
+                let answer = served.call(&method, &path, Some(&token), body).await;
+                let of = format!("{method} {path} as {role}: {} {}", answer.status, answer.body);
+                let own = role == "service" || tenant == served.tenant || !of_a_tenant;
+                if !own {
+                    let back_end_only = roles.iter().eq(["service"].iter());
+                    let told = answer.status == StatusCode::FORBIDDEN && back_end_only;
+                    assert!(told || stranger(&answer), "{of}");
+                } else if roles.contains(role) {
+                    assert_ne!(answer.status, StatusCode::FORBIDDEN, "{of}");
+                    assert!(!stranger(&answer), "{of}");
+                } else {
+                    assert!(answer.status == StatusCode::FORBIDDEN || stranger(&answer), "{of}");
+                }
+                checked += 1;
+            }
+        }
+        let answer = served.call(&operation.method.to_uppercase(), &path, None, None).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} without a token");
+    }
+    assert!(checked > 200, "{checked}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "tokens are checked by the wall clock")]
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_verify_is_refused_whatever_is_wrong_with_it() {
+    let served = Served::new().await;
+    let path = served.connection("/runs");
+    let good = json!({
+        "iss": served.issuer.address(), "aud": AUDIENCE, "roles": ["admin"],
+        "tenant": served.tenant, "nbf": now(), "exp": now() + 60,
+    });
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        served.issuer.sign(&claims).unwrap()
+    };
+    let minutes = Duration::from_mins(2).as_secs();
+    let mut wrong = vec![
+        with("exp", json!(now() - minutes)),
+        with("nbf", json!(now() + minutes)),
+        with("aud", json!("another")),
+        with("iss", json!("https://issuer.example.com")),
+        "not.a.token".to_owned(),
+        String::new(),
+    ];
+    let good = served.issuer.sign(&good).unwrap();
+    // Another key's signature; no signature and no algorithm.
+    let (head, rest) = good.split_once('.').unwrap();
+    let (claims, _) = rest.split_once('.').unwrap();
+    wrong.push(format!("{head}.{claims}.{}", "A".repeat(342)));
+    wrong.push(format!("eyJhbGciOiJub25lIn0.{claims}."));
+    for token in wrong {
+        let answer = served.get(&token, &path).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{token}");
+        assert_eq!(answer.body["type"], "unauthorized");
+    }
+    assert_ne!(served.get(&good, &path).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_says_what_is_wrong_with_it() {
+    let served = Served::new().await;
+    let token = served.token("service");
+    let path = "/v1/tenants";
+    for (body, status, says) in [
+        ("{", StatusCode::BAD_REQUEST, "EOF"),
+        (r#"{"name": 1}"#, StatusCode::UNPROCESSABLE_ENTITY, "expected a string"),
+        (r#"{"named": "Acme"}"#, StatusCode::UNPROCESSABLE_ENTITY, "unknown field"),
+        (r#"{"name": " "}"#, StatusCode::UNPROCESSABLE_ENTITY, "1 to 200 characters"),
+    ] {
+        let answer = served.call("POST", path, Some(&token), Some(body.to_owned())).await;
+        assert_eq!(answer.status, status, "{body}");
+        assert_eq!(answer.content_type, "application/problem+json");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains(says), "{body}: {detail}");
+    }
+    let large = json!({ "name": "x".repeat(300 * 1024) });
+    let answer = served.post(&token, path, &large).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_too() {
+    let served = Served::new().await;
+    let token = served.token("service");
+    for (method, path, status) in [
+        ("GET", "/v1/nothing".to_owned(), StatusCode::NOT_FOUND),
+        ("PATCH", "/v1/tenants".to_owned(), StatusCode::METHOD_NOT_ALLOWED),
+        ("GET", "/v1/tenants/no-id".to_owned(), StatusCode::NOT_FOUND),
+        ("GET", served.connection(""), StatusCode::NOT_FOUND),
+    ] {
+        let answer = served.call(method, &path, Some(&token), None).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_tenant_does_is_what_it_reads() {
+    let served = Served::new().await;
+    let (service, admin) = (served.token("service"), served.token("admin"));
+    let made = served.post(&service, "/v1/tenants", &json!({ "name": "Umbrella" })).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let seat = json!({ "email": "jane@acme.example", "name": "Jane", "time_zone": "Mars/Base" });
+    let path = format!("/v1/tenants/{}/seats", served.tenant);
+    let answer = served.post(&service, &path, &seat).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "no such time zone");
+    let seat = json!({ "email": "jane@acme.example", "name": "Jane", "time_zone": "Asia/Tokyo" });
+    assert_eq!(served.post(&service, &path, &seat).await.status, StatusCode::CREATED);
+    let seats = served.get(&admin, &path).await.body;
+    assert_eq!(seats["items"][0]["time_zone"], "Asia/Tokyo");
+
+    let path = served.connection("/settings");
+    let answer = served.call("PUT", &path, Some(&admin), Some(r#"{"log_notes":false}"#.into()));
+    assert_eq!(answer.await.status, StatusCode::OK);
+    let settings = served.get(&admin, &path).await.body;
+    assert_eq!((&settings["log_notes"], &settings["auto_save"]), (&json!(false), &json!(true)));
+
+    let login = json!({ "login_host": "acme.my.salesforce.com" });
+    let begun = served.post(&admin, &served.connection("/authorize"), &login).await;
+    let url = begun.body["authorize_url"].as_str().unwrap();
+    assert!(url.starts_with("https://acme.my.salesforce.com/services/oauth2/authorize?"), "{url}");
+    assert!(url.contains("code_challenge_method=S256"));
+    for host in ["login.salesforce.com.evil.example", "127.0.0.1", "acme.lightning.force.com"] {
+        let login = json!({ "login_host": host });
+        let answer = served.post(&admin, &served.connection("/authorize"), &login).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{host}");
+    }
+}

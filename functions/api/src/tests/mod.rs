@@ -1,0 +1,155 @@
+//! The router as its callers meet it: real tokens, the ports in memory, and every answer held to
+//! `docs/openapi.yaml`.
+
+mod callers;
+mod openapi;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::domain::{SeatId, Tenant, TenantId};
+use shared::matching::MatchModel;
+use shared::ports::Condition;
+use shared::salesforce::{ApiVersion, Http, HttpOptions};
+use shared::store::{self, keys};
+use shared::testing::Memory;
+use shared::usecases::{
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models, SalesforceApp,
+};
+use stack::{AUDIENCE, Caller, Issuer, Server};
+use tower::ServiceExt;
+
+use self::openapi::Description;
+use crate::{caller, router, state};
+
+/// What was answered.
+struct Answer {
+    status: StatusCode,
+    content_type: String,
+    body: Value,
+}
+
+/// The API over the ports in memory, with one tenant.
+struct Served {
+    router: Router,
+    issuer: Issuer,
+    _keys: Server,
+    tenant: TenantId,
+    seat: SeatId,
+    description: Description,
+}
+
+impl Served {
+    async fn new() -> Self {
+        let now = Timestamp::from_second(1_795_294_800).unwrap();
+        let ports = Memory::new(now, 1).ports();
+        let tenant = TenantId::derived("acme");
+        let acme = Tenant { id: tenant, name: "Acme".into(), entitled: true, created_at: now };
+        let write = store::put(keys::tenant(tenant), &acme, Condition::Always).unwrap();
+        assert!(ports.table.write(write).await.unwrap().is_done());
+        let app = json!({ "client_id": "crm-sync", "client_secret": "secret" }).to_string();
+        ports.secrets.put("app", &app.into(), "1").await.unwrap();
+
+        let (issuer, server) = Issuer::serve().await.unwrap();
+        let custody = Custody::new(ports.clone(), "test/".to_owned());
+        let app = SalesforceApp::new(
+            ports.clone(),
+            Http::new(HttpOptions::default()).unwrap(),
+            ApiVersion::default(),
+            "app".to_owned(),
+            "https://crm-sync.example.com".parse().unwrap(),
+            None,
+        );
+        let api = state::Api {
+            issuer: caller::Issuer::new(
+                issuer.address().to_owned(),
+                AUDIENCE.to_owned(),
+                issuer.key_set_url().parse().unwrap(),
+                reqwest::Client::builder().no_proxy().build().unwrap(),
+            ),
+            connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
+            directory: Directory::new(ports.clone()),
+            activities: Activities::new(ports.clone(), custody.clone()),
+            import: Import::new(ports.clone(), custody.clone(), app.clone()),
+            corrections: Corrections::new(ports.clone(), custody.clone()),
+            models: Models::new(
+                ports.clone(),
+                custody.clone(),
+                Arc::new(MatchModel::shipped().clone()),
+            ),
+            disconnect: Disconnect::new(ports.clone(), custody.clone(), app, Duration::ZERO),
+            custody,
+            ports,
+        };
+        Self {
+            router: router::router(api),
+            issuer,
+            _keys: server,
+            tenant,
+            seat: SeatId::derived("jane"),
+            description: Description::read(),
+        }
+    }
+
+    /// A token of the tenant's, with one role; the back end's belongs to no tenant.
+    fn token(&self, role: &str) -> String {
+        self.token_of(self.tenant, role)
+    }
+
+    fn token_of(&self, tenant: TenantId, role: &str) -> String {
+        let (tenant, seat) = (tenant.to_string(), self.seat.to_string());
+        let caller = match role {
+            "service" => Caller { roles: &[role], tenant: None, seat: None },
+            "seat" => Caller { roles: &[role], tenant: Some(&tenant), seat: Some(&seat) },
+            _ => Caller { roles: &[role], tenant: Some(&tenant), seat: None },
+        };
+        self.issuer.token(caller, Duration::from_mins(5)).unwrap()
+    }
+
+    async fn get(&self, token: &str, path: &str) -> Answer {
+        self.call("GET", path, Some(token), None).await
+    }
+
+    async fn post(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.call("POST", path, Some(token), Some(body.to_string())).await
+    }
+
+    /// Makes a call, and holds the answer to the description.
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<String>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        request = request.header("idempotency-key", "1");
+        let request = request.body(body.map_or_else(Body::empty, Body::from)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.map_or("", |value| value.to_str().unwrap()).to_owned();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        let answer = Answer { status, content_type, body };
+        self.description.check(method, path, &answer);
+        answer
+    }
+
+    /// A path below the tenant's production connection.
+    fn connection(&self, path: &str) -> String {
+        format!("/v1/tenants/{}/connections/production{path}", self.tenant)
+    }
+}

@@ -1,0 +1,197 @@
+//! Evidence: what comparing a pair found, without the values that were compared.
+//!
+//! Invariant: evidence holds nothing of a person, only levels and how rare what agrees is. It can be kept beside a match, explained, and weighed by another model
+//! without a shard or the record.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use crate::compare::{Levels, WIDTH};
+use crate::entity::EntityKind;
+use crate::explain::{ExplainedComparison, explained, in_words};
+use crate::model::{MatchModel, comparisons};
+use crate::score::MatchWeight;
+use crate::text::hash64;
+
+/// Rarity is kept in steps of this many to the bit: finer than any weight is known.
+const STEPS: f32 = 256.0;
+
+/// The levels of a pair's comparisons.
+///
+/// As text, a fingerprint of the engine's comparisons, then for each the number of its level and, behind a colon, the rarity of what agrees in 256ths of a bit:
+/// `p1c9a;5:3100,4:2048,0,0,…`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    kind: EntityKind,
+    levels: Levels,
+}
+
+/// A text that is no evidence of this engine: another version's comparisons, most likely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the evidence is not of this engine's comparisons: match the record again")]
+pub struct ParseEvidenceError;
+
+impl Evidence {
+    /// The evidence of a pair of this kind.
+    #[must_use]
+    pub fn new(kind: EntityKind, levels: &Levels) -> Self {
+        let mut levels = *levels;
+        for rarity in &mut levels.rarity {
+            *rarity = (*rarity * STEPS).round() / STEPS;
+        }
+        // Which position the employer was found in is told by a level, as far as it matters.
+        levels.position = 0;
+        Self { kind, levels }
+    }
+
+    /// Of which kind of entity.
+    #[must_use]
+    pub fn kind(&self) -> EntityKind {
+        self.kind
+    }
+
+    pub(crate) fn levels(&self) -> &Levels {
+        &self.levels
+    }
+
+    /// The match weight by a model, with the prior of picking one entity of a version of this many.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
+    pub fn weigh(&self, model: &MatchModel, entities: u64) -> MatchWeight {
+        let weights = model.kind(self.kind).weights();
+        let prior = -(entities.max(1) as f64).log2() * weights.size;
+        MatchWeight::new(weights.sum(&self.levels) + prior)
+    }
+
+    /// Every comparison at its level, by what a model gives for it; the values are empty.
+    #[must_use]
+    pub fn explain(&self, model: &MatchModel) -> Vec<ExplainedComparison> {
+        let weights = model.kind(self.kind).weights();
+        explained(self.kind, &weights, &self.levels, |_| Default::default())
+    }
+
+    /// The explanation in words, strongest evidence first.
+    #[must_use]
+    pub fn words(&self, model: &MatchModel) -> String {
+        in_words(&self.explain(model), &self.levels)
+    }
+}
+
+static PERSON: LazyLock<String> = LazyLock::new(|| made_of(EntityKind::Person));
+static COMPANY: LazyLock<String> = LazyLock::new(|| made_of(EntityKind::Company));
+
+/// Tells the comparisons of one kind and engine from others: levels are kept by number.
+fn fingerprint(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Person => &PERSON,
+        EntityKind::Company => &COMPANY,
+    }
+}
+
+fn made_of(kind: EntityKind) -> String {
+    let names: Vec<&str> = comparisons(kind)
+        .iter()
+        .flat_map(|comparison| {
+            std::iter::once(comparison.name).chain(comparison.levels.iter().copied())
+        })
+        .collect();
+    let initial = if kind == EntityKind::Person { 'p' } else { 'c' };
+    format!("{initial}{:04x}", hash64(names.join("|").as_bytes()) & 0xffff)
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(fingerprint(self.kind))?;
+        for at in 0..comparisons(self.kind).len().min(WIDTH) {
+            let (level, rarity) = (self.levels.level[at], self.levels.rarity[at] * STEPS);
+            let before = if at == 0 { ';' } else { ',' };
+            write!(f, "{before}{level}")?;
+            if rarity != 0.0 {
+                write!(f, ":{rarity:.0}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Evidence {
+    type Err = ParseEvidenceError;
+
+    fn from_str(text: &str) -> Result<Self, ParseEvidenceError> {
+        let (print, parts) = text.split_once(';').ok_or(ParseEvidenceError)?;
+        let kind = [EntityKind::Person, EntityKind::Company]
+            .into_iter()
+            .find(|kind| fingerprint(*kind) == print)
+            .ok_or(ParseEvidenceError)?;
+        let expected = comparisons(kind);
+        let mut levels = Levels::default();
+        let mut found = 0;
+        for (at, part) in parts.split(',').enumerate() {
+            let (level, rarity) = part.split_once(':').unwrap_or((part, "0"));
+            let level: u8 = level.parse().map_err(|_| ParseEvidenceError)?;
+            let rarity: f32 = rarity.parse().map_err(|_| ParseEvidenceError)?;
+            let comparison = expected.get(at).filter(|_| at < WIDTH).ok_or(ParseEvidenceError)?;
+            if usize::from(level) >= comparison.levels.len() || !rarity.is_finite() {
+                return Err(ParseEvidenceError);
+            }
+            (levels.level[at], levels.rarity[at]) = (level, rarity / STEPS);
+            found = at + 1;
+        }
+        if found == expected.len() { Ok(Self { kind, levels }) } else { Err(ParseEvidenceError) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn evidence() -> impl Strategy<Value = Evidence> {
+        let values = proptest::collection::vec((0..3_u8, 0.0..20.0_f32), WIDTH);
+        (any::<bool>(), values).prop_map(|(person, values)| {
+            let kind = if person { EntityKind::Person } else { EntityKind::Company };
+            let mut levels = Levels::default();
+            for (at, comparison) in comparisons(kind).iter().enumerate() {
+                let (level, rarity) = values[at];
+                levels.level[at] = level.min(u8::try_from(comparison.levels.len() - 1).unwrap());
+                levels.rarity[at] = rarity;
+            }
+            Evidence::new(kind, &levels)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn evidence_reads_back_as_it_was_written(evidence in evidence()) {
+            prop_assert_eq!(evidence.to_string().parse(), Ok(evidence));
+        }
+
+        #[test]
+        fn no_text_is_a_panic(text in "[pc][0-9a-f]{4};[0-9,:.e-]{0,40}") {
+            let _ = text.parse::<Evidence>();
+        }
+
+        #[test]
+        fn the_weight_is_the_sum_of_what_is_explained(evidence in evidence()) {
+            let model = MatchModel::shipped();
+            let parts: f64 = evidence.explain(model).iter().map(|part| part.weight).sum();
+            prop_assert!((evidence.weigh(model, 1).bits() - parts).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn evidence_of_other_comparisons_is_refused() {
+        let text = Evidence::new(EntityKind::Person, &Levels::default()).to_string();
+        assert!(text.parse::<Evidence>().is_ok());
+        for other in [
+            "",
+            "p0000;0",
+            &text[..text.len() - 2],
+            &format!("{text},0"),
+            &text.replacen(";0", ";99", 1),
+        ] {
+            assert_eq!(other.parse::<Evidence>(), Err(ParseEvidenceError), "{other}");
+        }
+    }
+}

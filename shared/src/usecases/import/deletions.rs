@@ -1,0 +1,148 @@
+//! What no query of changes shows: deletions without a trace, and the counts that tell of more.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::outcome::build;
+use super::{Import, Step};
+use crate::domain::{
+    Gone, ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Scope, Sweep, Watermark,
+};
+use crate::salesforce::{
+    BulkOperation, Condition as Soql, DeletedRecords, QueryScope, Select, Session,
+};
+use crate::store;
+use crate::usecases::custody::Opened;
+use crate::usecases::grants::GrantError;
+
+/// The furthest back that Salesforce tells of deletions, and keeps deleted rows (salesforce.md 3.7).
+const DELETIONS_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 1);
+
+/// Salesforce wants the ends of a window more than a minute apart.
+const SHORTEST_WINDOW: SignedDuration = SignedDuration::from_mins(2);
+
+/// All ids are compared at least so often: sharing changes without a trace.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// When the counts differ, all ids are compared, but not more often than this: an org that is
+/// worked in always differs a little.
+const SWEEP_AT_MOST_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
+impl Import {
+    /// Asks for the deletions of rows that bypass the recycle bin.
+    pub(super) async fn deletions(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+    ) -> Result<Step, GrantError> {
+        let object = progress.object;
+        let end = self.asked_at(progress);
+        let Some(since) = progress.since.filter(|_| object.has_is_deleted()) else {
+            return Ok(Step::Next(ObjectPhase::Counting { complete: true }, Duration::ZERO));
+        };
+        let complete = since >= end - DELETIONS_KEPT;
+        if object.deletions_show() {
+            return Ok(Step::Next(ObjectPhase::Counting { complete }, Duration::ZERO));
+        }
+        let start = since.max(end - DELETIONS_KEPT).min(end - SHORTEST_WINDOW);
+        let client = self.grants.app().client();
+        let reply = self
+            .call(opened, run, progress, |session: Session| async move {
+                client.deleted(&session, object.name(), start, end).await
+            })
+            .await?;
+        let DeletedRecords { records, earliest_available, .. } = reply.value;
+        let told: Vec<Told> =
+            records.iter().map(|deleted| (deleted.id.to_string(), deleted.deleted_at)).collect();
+        self.keep(opened, &deleted_object(opened.keys.scope(), run, object), &told).await?;
+        let complete = complete && earliest_available <= start;
+        Ok(Step::Next(ObjectPhase::LandingDeletions { complete }, Duration::ZERO))
+    }
+
+    /// Lands them.
+    pub(super) async fn land_deletions(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        complete: bool,
+    ) -> Result<Step, GrantError> {
+        let object = progress.object;
+        let key = deleted_object(opened.keys.scope(), run, object);
+        let told: Vec<Told> = self.kept(opened, &key).await?;
+        let gone = told
+            .into_iter()
+            .map(|(id, at)| Record::tombstone(object, id, at, Gone::Deleted))
+            .collect();
+        self.land_records(opened, run, progress, gone).await?;
+        Ok(Step::Next(ObjectPhase::Counting { complete }, Duration::ZERO))
+    }
+
+    /// Compares our count with Salesforce's own, and all ids where that is called for.
+    pub(super) async fn count(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        complete: bool,
+    ) -> Result<Step, GrantError> {
+        let object = progress.object;
+        let (_, scope, live) = live_rows(object);
+        let soql = &build(&live(Select::count(object.name())))?;
+        let client = self.grants.app().client();
+        let reply = self
+            .call(opened, run, progress, |session: Session| async move {
+                client.count(&session, scope, soql).await
+            })
+            .await?;
+        progress.salesforce_count = Some(reply.value);
+        let watermark: Option<Watermark> =
+            store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
+        let watermark = watermark.unwrap_or_default();
+        let differs = progress.live_after(watermark.live) != reply.value;
+        let swept = watermark.swept_at.map(|at| self.asked_at(progress).duration_since(at));
+        let due = !complete
+            || (differs && swept.is_none_or(|ago| ago >= SWEEP_AT_MOST_EVERY))
+            || (progress.since.is_some() && swept.is_some_and(|ago| ago >= SWEEP_EVERY))
+            || (progress.since.is_none() && watermark.stamp.is_some());
+        if progress.swept || !due {
+            // Everything was read and the counts agree: as good as a comparison of all ids.
+            progress.swept |= progress.since.is_none() && !differs;
+            return Ok(Step::End(ObjectPhase::Done));
+        }
+        self.begin_sweep(opened, run, progress).await
+    }
+
+    async fn begin_sweep(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+    ) -> Result<Step, GrantError> {
+        let (operation, _, live) = live_rows(progress.object);
+        let select = live(Select::from(progress.object.name()).fields(["Id"]));
+        let (job, _) = self.create_job(opened, run, progress, operation, &select).await?;
+        let sweep = Sweep::Submitted { job, polls: 0 };
+        Ok(Step::Next(ObjectPhase::Sweeping { sweep }, Duration::from_secs(1)))
+    }
+}
+
+/// A deleted row's id, and when it was deleted.
+type Told = (String, Timestamp);
+
+fn deleted_object(scope: Scope, run: ImportRunId, object: SObject) -> String {
+    format!("{}pages/{run}/{object}/deleted", scope.object_prefix())
+}
+
+/// How the live rows of an object are asked for: by a bulk job, by a query, and with which
+/// condition. Activities are archived after a year: hidden from `query`, still in the org.
+pub(super) fn live_rows(object: SObject) -> (BulkOperation, QueryScope, fn(Select) -> Select) {
+    if object.is_archived() {
+        let live = |select: Select| select.filter(Soql::eq("IsDeleted", false));
+        (BulkOperation::QueryAll, QueryScope::All, live)
+    } else {
+        (BulkOperation::Query, QueryScope::Live, |select| select)
+    }
+}

@@ -1,0 +1,121 @@
+//! How an object's import ends, and with the last one the run.
+
+use serde_json::json;
+
+use super::Import;
+use crate::domain::{
+    ImportRun, ImportRunId, Message, ObjectImport, ObjectPhase, RunState, SObject,
+    VISIBILITY_OVERLAP, Watermark,
+};
+use crate::ports::{Condition, Write};
+use crate::store::{self, Next};
+use crate::usecases::custody::Opened;
+use crate::work::WorkError;
+
+/// How often an end is tried against others that happen at the same moment.
+const TRIES: u32 = 20;
+
+impl Import {
+    /// Ends an object: its watermark moves when all is well, and the last one of its wave leads on.
+    /// Nothing of it happens to a run that lost its lease.
+    pub(super) async fn end(
+        &self,
+        opened: &Opened,
+        run_id: ImportRunId,
+        mut progress: ObjectImport,
+        same_step: Condition,
+    ) -> Result<(), WorkError> {
+        progress.finished_at = Some(self.ports.clock.now());
+        let object = opened.keys.object_import(run_id, progress.object);
+        for _ in 0..TRIES {
+            let key = opened.keys.run(run_id);
+            let Some(mut run) = store::get::<ImportRun>(&*self.ports.table, &key).await? else {
+                return Ok(());
+            };
+            let same_run = Condition::Eq("revision", json!(run.revision));
+            run.revision += 1;
+            run.any_failed |= matches!(progress.phase, ObjectPhase::Failed { .. });
+            let mut writes = vec![self.watermark(opened, &mut progress).await?];
+            writes.push(store::put(object.clone(), &progress, same_step.clone())?);
+            let next = self.lead_on(opened, &mut run, progress.object, &mut writes)?;
+            writes.push(store::put(key, &run, same_run)?);
+            if self.outbox.commit(writes, next).await?.is_done() {
+                return Ok(());
+            }
+            // Another object ended at the same moment, or this step was taken by another delivery.
+            let now: Option<ObjectImport> = store::get(&*self.ports.table, &object).await?;
+            if now.is_none_or(|now| now.step >= progress.step) {
+                return Ok(());
+            }
+        }
+        Err(WorkError::retry("end an object's import", "too many objects end at once"))
+    }
+
+    /// What follows the end of an object: the hand-over, when matching and auto-save have all they
+    /// need; the end of the run, when it was the last.
+    fn lead_on(
+        &self,
+        opened: &Opened,
+        run: &mut ImportRun,
+        object: SObject,
+        writes: &mut Vec<Write>,
+    ) -> Result<Vec<Next>, WorkError> {
+        if SObject::ACTIVITIES.contains(&object) {
+            run.activities_left = run.activities_left.saturating_sub(1);
+            if run.activities_left == 0 && run.state == RunState::Activities {
+                writes.push(self.finish(opened, run));
+            } else {
+                writes.push(fence(opened, run.id));
+            }
+            return Ok(Vec::new());
+        }
+        writes.push(fence(opened, run.id));
+        run.objects_left = run.objects_left.saturating_sub(1);
+        if run.objects_left > 0 {
+            return Ok(Vec::new());
+        }
+        run.state = RunState::HandingOver;
+        let mut next = self.first_steps(opened, run, &SObject::ACTIVITIES, writes)?;
+        let scope = opened.keys.scope();
+        next.push(Next::now(Message::ImportHandOver { scope, run: run.id, step: 0 }));
+        Ok(next)
+    }
+
+    /// Ends the run and gives its lease back.
+    pub(super) fn finish(&self, opened: &Opened, run: &mut ImportRun) -> Write {
+        run.state = if run.any_failed { RunState::Failed } else { RunState::Complete };
+        run.finished_at = Some(self.ports.clock.now());
+        let when = Condition::Eq("run", json!(run.id));
+        Write::Delete { key: opened.keys.active_run(), when }
+    }
+
+    /// The watermark's move. What landed counts even when the object failed; the stamp moves only
+    /// behind a run that ended well.
+    async fn watermark(
+        &self,
+        opened: &Opened,
+        progress: &mut ObjectImport,
+    ) -> Result<Write, WorkError> {
+        let key = opened.keys.watermark(progress.object);
+        let before: Option<Watermark> = store::get(&*self.ports.table, &key).await?;
+        let when =
+            before.map_or(Condition::Absent, |w| Condition::Eq("revision", json!(w.revision)));
+        let before = before.unwrap_or_default();
+        let live = progress.live_after(before.live);
+        progress.live = Some(live);
+        let mut after = Watermark { live, revision: before.revision + 1, ..before };
+        if let (ObjectPhase::Done, Some(asked_at)) = (&progress.phase, progress.asked_at) {
+            let stamp = asked_at - VISIBILITY_OVERLAP;
+            after.stamp = Some(before.stamp.map_or(stamp, |s| s.max(stamp)));
+            if progress.swept {
+                after.swept_at = Some(asked_at);
+            }
+        }
+        Ok(store::put(key, &after, when)?)
+    }
+}
+
+/// Refuses the transaction of a run that lost its lease.
+pub(super) fn fence(opened: &Opened, run: ImportRunId) -> Write {
+    Write::Check { key: opened.keys.active_run(), when: Condition::Eq("run", json!(run)) }
+}

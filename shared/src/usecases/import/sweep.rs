@@ -1,0 +1,228 @@
+//! The comparison of all ids: what we hold and the org does not show goes, what it shows and we do
+//! not hold is read.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::outcome::build;
+use super::pages::Page;
+use super::query::{Job, stuck};
+use super::rows::record;
+use super::{Import, Step, reading};
+use crate::domain::{
+    Gone, ImportRunId, ObjectImport, ObjectPhase, Record, RecordChange, SObject, Scope, Sweep,
+};
+use crate::salesforce::{
+    Condition as Soql, CsvReader, FieldValues, QueryScope, SalesforceId, Select, Session,
+};
+use crate::usecases::custody::Opened;
+use crate::usecases::grants::GrantError;
+use crate::work::WorkError;
+
+/// Ids per result page: a megabyte.
+const ID_PAGE_ROWS: u32 = 50_000;
+
+/// How many rows are asked for by their ids at once: what fits the address of a query.
+const IDS_AT_ONCE: usize = 200;
+
+/// More rows than this missing in one bucket are not asked for by their ids: the object is read
+/// again, whole.
+const MOST_MISSING: usize = 1_000;
+
+impl Import {
+    /// Takes one step of the comparison.
+    pub(super) async fn sweep(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        sweep: Sweep,
+    ) -> Result<Step, GrantError> {
+        let next = match sweep {
+            Sweep::Submitted { job, polls } => {
+                match self.ask_job(opened, run, progress, &job, polls).await? {
+                    Job::Complete(_) => Sweep::Fetching { job, locator: None, page: 0 },
+                    Job::Running(delay) => {
+                        let sweep = Sweep::Submitted { job, polls: polls + 1 };
+                        return Ok(Step::Next(ObjectPhase::Sweeping { sweep }, delay));
+                    }
+                    Job::Stuck => return Ok(Step::Restart(stuck())),
+                }
+            }
+            Sweep::Fetching { job, locator, page } => {
+                self.fetch_ids(opened, run, progress, job, locator, page).await?
+            }
+            Sweep::Comparing { pages, bucket } if bucket < opened.keys.buckets() => {
+                if !self.compare(opened, run, progress, pages, bucket).await? {
+                    progress.swept = false;
+                    progress.full = true;
+                    progress.live = None;
+                    return Ok(Step::Next(ObjectPhase::Waiting, Duration::ZERO));
+                }
+                Sweep::Comparing { pages, bucket: bucket + 1 }
+            }
+            Sweep::Comparing { .. } => {
+                progress.swept = true;
+                return Ok(Step::End(ObjectPhase::Done));
+            }
+        };
+        Ok(Step::Next(ObjectPhase::Sweeping { sweep: next }, Duration::ZERO))
+    }
+
+    async fn fetch_ids(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        job: String,
+        locator: Option<String>,
+        page: u32,
+    ) -> Result<Sweep, GrantError> {
+        let Page { csv, next, .. } =
+            self.download(opened, run, progress, &job, locator, ID_PAGE_ROWS).await?;
+        let key = ids_object(opened.keys.scope(), run, progress.object, page);
+        opened.put_object(&self.ports, &key, &csv).await?;
+        if next.is_some() {
+            return Ok(Sweep::Fetching { job, locator: next, page: page + 1 });
+        }
+        self.forget_job(opened, run, progress, &job).await?;
+        Ok(Sweep::Comparing { pages: page + 1, bucket: 0 })
+    }
+
+    /// Compares one bucket. False when so much is missing that the object is better read again.
+    async fn compare(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        pages: u32,
+        bucket: u32,
+    ) -> Result<bool, GrantError> {
+        let object = progress.object;
+        let mut missing = self.ids(opened, run, object, pages, bucket).await?;
+        let held = self.held(opened, run, progress, bucket, &mut missing).await?;
+        if missing.len() > MOST_MISSING {
+            return Ok(false);
+        }
+        let mut found = self.by_ids(opened, run, progress, missing).await?;
+        found.extend(held.unseen);
+        let at = self.asked_at(progress);
+        let landed = opened.records.land(reading(run, progress, at), found).await?;
+        progress.counts.add(landed.counts);
+        let live = (held.live + landed.counts.new).saturating_sub(landed.counts.deleted);
+        let counted = if bucket == 0 { 0 } else { progress.live.unwrap_or(0) };
+        progress.live = Some(counted + live);
+        let changed = [held.changed, landed.changed].concat();
+        let name = format!("{:06}", progress.step);
+        self.note_changed(opened, run, object, &name, &changed).await?;
+        Ok(true)
+    }
+
+    /// What we hold of a bucket; takes it out of the ids that are missing. What this very step did
+    /// before it was interrupted is counted and listed again.
+    async fn held(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        bucket: u32,
+        missing: &mut HashSet<String>,
+    ) -> Result<Held, WorkError> {
+        let object = progress.object;
+        let mut held = Held::default();
+        let mut after = None;
+        loop {
+            let (heads, next) =
+                opened.records.all_heads(object, bucket, after.as_deref(), 1_000).await?;
+            for head in heads {
+                if (head.run, head.step) == (run, progress.step) {
+                    progress.counts.note(head.change);
+                    held.changed.push(head.id.clone());
+                }
+                if head.change == RecordChange::Deleted {
+                    continue;
+                }
+                held.live += 1;
+                if !missing.remove(&head.id) {
+                    let stamp = Timestamp::from_millisecond(head.stamp)
+                        .map_err(|error| WorkError::reject("compare ids", error))?;
+                    held.unseen.push(Record::tombstone(object, head.id, stamp, Gone::Unseen));
+                }
+            }
+            after = next;
+            if after.is_none() {
+                return Ok(held);
+            }
+        }
+    }
+
+    /// The org's ids that belong to a bucket of ours.
+    async fn ids(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        object: SObject,
+        pages: u32,
+        bucket: u32,
+    ) -> Result<HashSet<String>, WorkError> {
+        let mut ids = HashSet::new();
+        for page in 0..pages {
+            let key = ids_object(opened.keys.scope(), run, object, page);
+            let Some(csv) = opened.get_object(&self.ports, &key).await? else {
+                return Err(WorkError::reject("compare ids", "a page of ids is gone"));
+            };
+            let mut reader = CsvReader::new(csv.as_ref(), None);
+            let broken = |error| WorkError::reject("read a page of ids", error);
+            while let Some(row) = reader.next().map_err(broken)? {
+                let id = row.id().map(|id| id.to_string());
+                ids.extend(id.filter(|id| opened.keys.bucket(id) == bucket));
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Reads rows by their ids.
+    async fn by_ids(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        ids: HashSet<String>,
+    ) -> Result<Vec<Record>, GrantError> {
+        let object = progress.object;
+        let mut ids: Vec<SalesforceId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        ids.sort_unstable();
+        let hidden = progress.hidden_fields.clone();
+        let seen = object.fields().iter().filter(|name| !hidden.iter().any(|h| h == *name));
+        let select = Select::from(object.name()).fields(seen);
+        let client = self.grants.app().client();
+        let mut records = Vec::new();
+        for chunk in ids.chunks(IDS_AT_ONCE) {
+            let soql = &build(&select.clone().filter(Soql::is_in("Id", chunk.iter().copied())))?;
+            let reply = self
+                .call(opened, run, progress, |session: Session| async move {
+                    client.query(&session, QueryScope::All, soql).await
+                })
+                .await?;
+            // A page of 200 rows is never cut in two: the smallest page that may be asked for.
+            records.extend(reply.value.records.iter().filter_map(|row| record(object, row)));
+        }
+        Ok(records)
+    }
+}
+
+/// What we hold of a bucket.
+#[derive(Default)]
+struct Held {
+    live: u64,
+    /// Not among the org's ids.
+    unseen: Vec<Record>,
+    /// Changed by this very step before.
+    changed: Vec<String>,
+}
+
+fn ids_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+    format!("{}ids/{run}/{object}/{page:06}", scope.object_prefix())
+}

@@ -1,0 +1,187 @@
+//! A small org that was just connected, and how a fault's test drives its imports.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use shared::domain::{
+    ActiveRun, Envelope, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
+    ObjectPhase, RunState, SObject, Watermark,
+};
+use shared::store::{self, Next, Outbox};
+use tempfile::TempDir;
+use tests::world::{World, WorldOptions};
+
+use super::compare::differences;
+
+pub(super) type Objects = BTreeMap<SObject, ObjectImport>;
+
+/// A connected org of some accounts, contacts, leads and opportunities.
+pub(super) struct Case {
+    pub(super) world: World,
+    pub(super) accounts: Vec<String>,
+    pub(super) contacts: Vec<String>,
+    pub(super) leads: Vec<String>,
+    _folder: TempDir,
+}
+
+impl Case {
+    /// Pages of seven rows, so that an object has several.
+    pub(super) async fn new() -> Self {
+        Self::with_page_rows(7).await
+    }
+
+    pub(super) async fn with_page_rows(rows: u32) -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("org.json"), r#"{"my_domain":"faults"}"#).unwrap();
+        let options = WorldOptions { page_rows: Some(rows), ..WorldOptions::default() };
+        let world = World::with(folder.path(), options).await;
+        let (accounts, contacts, leads) = (Vec::new(), Vec::new(), Vec::new());
+        let mut case = Self { world, accounts, contacts, leads, _folder: folder };
+        for n in 0..10 {
+            let account = case.create("Account", &json!({ "Name": format!("Account {n}") }));
+            for m in 0..3 {
+                let name = format!("Contact {n} {m}");
+                let contact = json!({ "LastName": name, "AccountId": account });
+                case.contacts.push(case.create("Contact", &contact));
+            }
+            let deal = json!({ "Name": "Deal", "AccountId": account, "StageName": "Prospecting",
+                "CloseDate": "2027-01-31", "Amount": 1000 });
+            let deal = case.create("Opportunity", &deal);
+            let role = json!({ "OpportunityId": deal, "ContactId": case.contacts[n * 3] });
+            case.create("OpportunityContactRole", &role);
+            case.accounts.push(account);
+            let lead = json!({ "LastName": format!("Lead {n}"), "Company": "Somewhere" });
+            case.leads.push(case.create("Lead", &lead));
+            case.create("Task", &json!({ "Subject": "Call", "WhoId": case.contacts[n * 3] }));
+        }
+        case.world.authorize(Grantee::Admin, "admin@faults.example").await.unwrap();
+        case
+    }
+
+    /// The same, imported once.
+    pub(super) async fn imported() -> Self {
+        let case = Self::new().await;
+        case.world.run().await;
+        assert_eq!(case.run(case.first().await).await.unwrap().state, RunState::Complete);
+        case.equals_the_org().await;
+        case
+    }
+
+    pub(super) fn create(&self, object: &str, fields: &Value) -> String {
+        self.world.control().create(&self.world.org, object, fields).unwrap()
+    }
+
+    pub(super) fn update(&self, id: &str, fields: &Value) {
+        self.world.control().update(&self.world.org, id, fields).unwrap();
+    }
+
+    pub(super) fn set(&self, settings: &Value) {
+        self.world.control().set(&self.world.org, settings).unwrap();
+    }
+
+    /// Both clocks go on.
+    pub(super) fn advance(&self, seconds: i64) {
+        self.world.control().advance(seconds);
+        self.world.memory.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// The run that the connection began with.
+    pub(super) async fn first(&self) -> ImportRunId {
+        let scope = self.world.connection().await.scope();
+        ImportRunId::derived(&format!("{scope}|connected"))
+    }
+
+    /// Asks for a run.
+    pub(super) async fn ask(&self, name: &str) -> ImportRunId {
+        self.ask_for(name, ImportTrigger::Requested).await
+    }
+
+    pub(super) async fn ask_for(&self, name: &str, trigger: ImportTrigger) -> ImportRunId {
+        let scope = self.world.connection().await.scope();
+        let run = ImportRunId::derived(name);
+        let message = Message::ImportStart { scope, run, trigger };
+        let outbox = Outbox::new(self.world.memory.ports());
+        assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
+        run
+    }
+
+    /// Asks for a run and has it go through.
+    pub(super) async fn import(&self, name: &str) -> Objects {
+        let run = self.ask(name).await;
+        self.world.run().await;
+        let state = self.run(run).await.map(|run| run.state);
+        let objects = self.objects(run).await;
+        assert_eq!(state, Some(RunState::Complete), "{objects:#?}");
+        objects
+    }
+
+    /// Delivers messages in order until an object of a run is where it should be.
+    pub(super) async fn until(
+        &self,
+        run: ImportRunId,
+        object: SObject,
+        there: impl Fn(&ObjectPhase) -> bool,
+    ) {
+        let mut left = Vec::new();
+        for _ in 0..2_000 {
+            if self.objects(run).await.get(&object).is_some_and(|o| there(&o.phase)) {
+                let messages = left.into_iter().collect();
+                self.world.memory.ports().queues.send(messages).await.unwrap();
+                return;
+            }
+            if left.is_empty() {
+                left = self.world.memory.receive();
+            }
+            if left.is_empty() {
+                self.world.memory.clock.advance(SignedDuration::from_secs(1));
+                continue;
+            }
+            self.world.deliver(&left.remove(0).body).await;
+        }
+        panic!("{object} never gets there");
+    }
+
+    pub(super) async fn run(&self, run: ImportRunId) -> Option<ImportRun> {
+        let key = self.world.keys().await.run(run);
+        store::get(&*self.world.memory.ports().table, &key).await.unwrap()
+    }
+
+    pub(super) async fn active(&self) -> Option<ActiveRun> {
+        let key = self.world.keys().await.active_run();
+        store::get(&*self.world.memory.ports().table, &key).await.unwrap()
+    }
+
+    pub(super) async fn watermark(&self, object: SObject) -> Option<Watermark> {
+        let key = self.world.keys().await.watermark(object);
+        store::get(&*self.world.memory.ports().table, &key).await.unwrap()
+    }
+
+    pub(super) async fn objects(&self, run: ImportRunId) -> Objects {
+        let place = self.world.keys().await.object_imports(run);
+        let objects: Vec<ObjectImport> =
+            store::query_all(&*self.world.memory.ports().table, &place).await.unwrap();
+        objects.into_iter().map(|o| (o.object, o)).collect()
+    }
+
+    /// The message of a step.
+    pub(super) async fn step(&self, run: ImportRunId, object: SObject, step: u64) -> Envelope {
+        let scope = self.world.connection().await.scope();
+        Envelope::of(Message::ImportObject { scope, run, object, step })
+    }
+
+    /// Hands a message to a function, once.
+    pub(super) async fn deliver(&self, envelope: &Envelope) {
+        self.world.deliver(&serde_json::to_string(envelope).unwrap()).await;
+    }
+
+    /// How often the simulator was asked for a path.
+    pub(super) fn calls(&self, part: &str) -> usize {
+        self.world.control().requests().iter().filter(|call| call.path.contains(part)).count()
+    }
+
+    /// Our records are exactly what the integration user sees.
+    pub(super) async fn equals_the_org(&self) {
+        assert_eq!(differences(&self.world).await, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,412 @@
+//! One random history: an org that lives while it is imported by functions that die.
+
+use fastrand::Rng;
+use jiff::SignedDuration;
+use salesforce_simulator::{Fault, FaultKind};
+use serde_json::{Value, json};
+use shared::domain::{
+    ConnectionState, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
+    RunState,
+};
+use shared::store::{self, Next, Outbox};
+use tests::world::{World, WorldOptions};
+
+use super::compare::differences;
+
+/// Steps after which a run that does not end is taken for one that never will.
+const MOST_STEPS: usize = 20_000;
+
+/// Rows become visible at most so late: within what the import looks back.
+const MOST_LAG_MS: u64 = 9 * 60 * 1000;
+
+const OBJECTS: [&str; 10] = [
+    "Account",
+    "Contact",
+    "Lead",
+    "Opportunity",
+    "OpportunityContactRole",
+    "AccountTeamMember",
+    "Task",
+    "Event",
+    "Note",
+    "User",
+];
+
+/// An org and a world around it, and the dice.
+pub(super) struct History {
+    pub(super) world: World,
+    random: Rng,
+    runs: u32,
+    /// The run that was asked for last.
+    run: ImportRunId,
+    /// What may still go wrong in this run.
+    trouble: Trouble,
+    log: Vec<String>,
+}
+
+/// How much more of each may happen before the run has to come to its end.
+#[derive(Default)]
+struct Trouble {
+    changes: u32,
+    faults: u32,
+    deaths: u32,
+    doubles: u32,
+}
+
+impl History {
+    /// A small org that was just connected.
+    pub(super) async fn begin(seed: u64, folder: &std::path::Path) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let page_rows = Some(random.u32(1..8));
+        let world = World::with(folder, WorldOptions { seed, page_rows }).await;
+        world.control().freeze(true);
+        let run = ImportRunId::derived("none");
+        let trouble = Trouble::default();
+        let mut history = Self { world, random, runs: 0, run, trouble, log: Vec::new() };
+        for _ in 0..history.random.u32(5..40) {
+            history.change();
+        }
+        let admin = format!("admin@{}.example", history.world.org);
+        history.world.authorize(Grantee::Admin, &admin).await.unwrap();
+        let scope = history.world.connection().await.scope();
+        history.run = ImportRunId::derived(&format!("{scope}|connected"));
+        history
+    }
+
+    /// Lives through some runs with trouble and one without; what differs from the org then.
+    pub(super) async fn live(&mut self) -> Vec<String> {
+        self.trouble();
+        self.rest().await;
+        for _ in 0..self.random.u32(1..4) {
+            for _ in 0..self.random.u32(0..12) {
+                self.change();
+                self.pass();
+            }
+            self.trouble();
+            self.start().await;
+            self.rest().await;
+        }
+        let mut wrong = self.calm().await;
+        wrong.extend(self.idle().await);
+        wrong
+    }
+
+    /// What happened, a line each.
+    pub(super) fn log(&self) -> String {
+        self.log.join("\n")
+    }
+
+    /// All trouble over, everything visible, and a day later one more run that goes through.
+    async fn calm(&mut self) -> Vec<String> {
+        self.trouble = Trouble::default();
+        self.world.control().remove_faults(None);
+        self.world.fuse.restart();
+        self.world.fuse.pause();
+        self.set(&json!({ "visibility_lag_ms": 0 }));
+        // Ids are compared once a day at most.
+        self.advance(25 * 3600);
+        for _ in 0..5 {
+            if self.world.connection().await.state != ConnectionState::Connected {
+                // It died between a rotation and its storing: the admin logs in again.
+                let admin = format!("admin@{}.example", self.world.org);
+                self.world.authorize(Grantee::Admin, &admin).await.unwrap();
+            }
+            self.start().await;
+            self.rest().await;
+            if self.state().await == Some(RunState::Complete) {
+                break;
+            }
+        }
+        let mut wrong = differences(&self.world).await;
+        let state = self.state().await;
+        if state != Some(RunState::Complete) {
+            wrong.push(format!("the last run ended as {state:?}"));
+        }
+        for object in self.objects().await {
+            if object.live != object.salesforce_count {
+                let (live, count) = (object.live, object.salesforce_count);
+                wrong.push(format!("{}: {live:?} live, {count:?} counted", object.object));
+            }
+        }
+        wrong
+    }
+
+    /// One more run over the unchanged org; what it wrote.
+    async fn idle(&mut self) -> Vec<String> {
+        self.advance(60);
+        self.start().await;
+        self.rest().await;
+        let written = self.objects().await.into_iter().filter(|o| o.counts.written() > 0);
+        written.map(|o| format!("{} written again: {:?}", o.object, o.counts)).collect()
+    }
+
+    async fn state(&self) -> Option<RunState> {
+        let key = self.world.keys().await.run(self.run);
+        let run: Option<ImportRun> =
+            store::get(&*self.world.memory.ports().table, &key).await.unwrap();
+        run.map(|run| run.state)
+    }
+
+    async fn objects(&self) -> Vec<ObjectImport> {
+        let place = self.world.keys().await.object_imports(self.run);
+        store::query_all(&*self.world.memory.ports().table, &place).await.unwrap()
+    }
+
+    fn trouble(&mut self) {
+        self.trouble = Trouble {
+            changes: self.random.u32(0..8),
+            faults: self.random.u32(0..5),
+            deaths: self.random.u32(0..4),
+            doubles: self.random.u32(0..8),
+        };
+        let lag = if self.random.bool() { self.random.u64(0..MOST_LAG_MS) } else { 0 };
+        let shuffle = self.random.bool();
+        self.set(&json!({ "visibility_lag_ms": lag, "shuffle": shuffle }));
+    }
+
+    /// Asks for a run.
+    pub(super) async fn start(&mut self) {
+        self.runs += 1;
+        self.log.push(format!("run {}", self.runs));
+        let scope = self.world.connection().await.scope();
+        self.run = ImportRunId::derived(&format!("run {}", self.runs));
+        let trigger =
+            if self.random.u8(..6) == 0 { ImportTrigger::Full } else { ImportTrigger::Requested };
+        let message = Message::ImportStart { scope, run: self.run, trigger };
+        // Whoever asks is another process.
+        let outbox = Outbox::new(self.world.memory.ports());
+        assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
+    }
+
+    /// Delivers messages in any order, some twice, while the org lives on, until the run is over.
+    async fn rest(&mut self) {
+        let mut pool = Vec::new();
+        for _ in 0..MOST_STEPS {
+            pool.extend(self.world.memory.receive().into_iter().map(|m| m.body));
+            if pool.is_empty() {
+                let over = self.state().await.is_some_and(RunState::is_terminal);
+                if over && self.world.memory.next_visible().is_none() {
+                    return self.note_objects().await;
+                }
+                self.wait().await;
+                continue;
+            }
+            self.make_trouble();
+            let at = self.random.usize(..pool.len());
+            let double = self.random.u8(..6) == 0 && take(&mut self.trouble.doubles);
+            let body = if double { pool[at].clone() } else { pool.swap_remove(at) };
+            self.world.deliver(&body).await;
+        }
+        let left = self.objects().await.into_iter().filter(|o| !o.phase.is_terminal());
+        let left: Vec<_> = left.map(|o| (o.object, o.step, o.phase)).collect();
+        let (state, log) = (self.state().await, self.log());
+        panic!("the run does not end: {state:?}, {left:?}, {pool:?}\n{log}");
+    }
+
+    /// What the run did, for whoever looks for the reason of a difference.
+    async fn note_objects(&mut self) {
+        for o in self.objects().await {
+            let (live, counted) = (o.live, o.salesforce_count);
+            let (counts, errors) = (o.counts, o.errors);
+            let line = format!(
+                "{}: {live:?} of {counted:?}, swept {}, {counts:?} {errors:?}",
+                o.object, o.swept
+            );
+            self.log.push(line);
+        }
+    }
+
+    fn make_trouble(&mut self) {
+        if self.random.u8(..4) == 0 && take(&mut self.trouble.changes) {
+            self.change();
+            self.pass();
+        }
+        if self.random.u8(..6) == 0 && take(&mut self.trouble.faults) {
+            let fault = self.fault();
+            self.log.push(format!("fault {:?}", fault.kind));
+            self.world.control().add_fault(fault);
+        }
+        if self.random.u8(..6) == 0 && take(&mut self.trouble.deaths) {
+            let (calls, after) = (self.random.u64(1..30), self.random.bool());
+            self.log.push(format!("dies in {calls} calls"));
+            self.world.fuse.light(calls, after);
+        }
+    }
+
+    /// Time passes until a message is visible, or a tick comes.
+    async fn wait(&mut self) {
+        let now = self.world.memory.ports().clock.now();
+        if let Some(at) = self.world.memory.next_visible() {
+            self.advance(at.duration_since(now).as_secs().max(0) + 1);
+        } else {
+            self.advance(121);
+            self.world.fuse.restart();
+            let _ = self.world.functions.outbox.tick().await;
+        }
+    }
+
+    fn advance(&mut self, seconds: i64) {
+        self.world.control().advance(seconds);
+        self.world.memory.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// Often no time passes between two changes: their stamps tie.
+    fn pass(&mut self) {
+        let choices = [0, 0, 0, 0, 1, 1, 40, 420, 7_200, 86_400];
+        let seconds = choices[self.random.usize(..choices.len())];
+        self.advance(seconds);
+    }
+
+    fn set(&self, settings: &Value) {
+        self.world.control().set(&self.world.org, settings).unwrap();
+    }
+
+    fn fault(&mut self) -> Fault {
+        let bytes = self.random.usize(..400);
+        let kind = match self.random.u8(..8) {
+            0 => FaultKind::InvalidSession,
+            1 => FaultKind::DropBefore,
+            2 => FaultKind::DropAfter,
+            3 | 4 => FaultKind::Truncate { bytes },
+            5 => FaultKind::Html { status: 200 },
+            6 => FaultKind::Html { status: 503 },
+            _ => FaultKind::Html { status: 420 },
+        };
+        let path = ["/jobs/query", "/results", "/services/data", "/query"];
+        Fault { skip: self.random.u64(..3), ..Fault::at(path[self.random.usize(..4)], kind) }
+    }
+
+    /// Something happens in the org.
+    fn change(&mut self) {
+        let object = OBJECTS[self.random.usize(..OBJECTS.len())];
+        let line = match self.random.u8(..21) {
+            0..8 => self.create(object),
+            8..13 => self.update(object),
+            13..15 => self.delete(object),
+            15 => self.undelete(object),
+            16 => self.merge(),
+            17 => self.convert(),
+            18 => self.hard_delete(object),
+            19 => self.share(object),
+            _ => self.archive(),
+        };
+        if let Some(line) = line {
+            self.log.push(format!("{} {line}", self.world.control().now() / 1000 % 1_000_000));
+        }
+    }
+
+    fn ids(&self, object: &str, deleted: bool) -> Vec<String> {
+        let rows = self.world.control().records(&self.world.org, object, 0, 100_000).unwrap();
+        let wanted = rows.iter().filter(|row| (row["IsDeleted"] == true) == deleted);
+        wanted.filter_map(|row| row["Id"].as_str().map(str::to_owned)).collect()
+    }
+
+    fn pick(&mut self, object: &str) -> Option<String> {
+        let ids = self.ids(object, false);
+        self.random.choice(ids)
+    }
+
+    fn text(&mut self) -> String {
+        let n = self.random.u32(..1_000_000);
+        let odd = ["", " \"quoted\", with comma", "\nsecond line", " ünï", "\r\n,", " 007"];
+        format!("{n}{}", odd[self.random.usize(..odd.len())])
+    }
+
+    fn fields(&mut self, object: &str) -> Value {
+        let text = self.text();
+        let number = f64::from(self.random.u32(..100_000_000)) / 4.0;
+        match object {
+            "Account" => json!({ "Name": text, "AnnualRevenue": number, "Description": text,
+                "NumberOfEmployees": self.random.u32(..100_000) }),
+            "Contact" => json!({ "LastName": text, "AccountId": self.pick("Account"),
+                "HasOptedOutOfEmail": self.random.bool() }),
+            "Lead" => json!({ "LastName": text, "Company": text, "City": "Köln" }),
+            "Opportunity" => json!({ "Name": text, "AccountId": self.pick("Account"),
+                "Amount": number, "StageName": "Prospecting", "CloseDate": "2026-12-31" }),
+            "OpportunityContactRole" => json!({ "OpportunityId": self.pick("Opportunity"),
+                "ContactId": self.pick("Contact"), "Role": text }),
+            "AccountTeamMember" => json!({ "AccountId": self.pick("Account"),
+                "UserId": self.pick("User"), "TeamMemberRole": text }),
+            "Task" => json!({ "Subject": text, "WhoId": self.pick("Contact"),
+                "Status": if self.random.bool() { "Completed" } else { "Not Started" },
+                "ActivityDate": "2026-01-10" }),
+            "Event" => json!({ "Subject": text, "WhoId": self.pick("Lead") }),
+            "Note" => json!({ "Title": text, "ParentId": self.pick("Account") }),
+            _ => json!({ "LastName": text, "Department": text }),
+        }
+    }
+
+    fn create(&mut self, object: &str) -> Option<String> {
+        let mut fields = self.fields(object);
+        if object == "User" {
+            let n = self.random.u64(..);
+            fields["Username"] = json!(format!("user{n}@history.example"));
+            fields["Email"] = fields["Username"].clone();
+            fields["IsActive"] = json!(true);
+        }
+        let id = self.world.control().create(&self.world.org, object, &fields).ok()?;
+        Some(format!("create {object} {id}"))
+    }
+
+    fn update(&mut self, object: &str) -> Option<String> {
+        let id = self.pick(object)?;
+        let fields = self.fields(object);
+        self.world.control().update(&self.world.org, &id, &fields).ok()?;
+        Some(format!("update {object} {id}"))
+    }
+
+    fn delete(&mut self, object: &str) -> Option<String> {
+        let id = self.pick(object).filter(|_| object != "User")?;
+        self.world.control().delete(&self.world.org, &id).ok()?;
+        Some(format!("delete {object} {id}"))
+    }
+
+    fn undelete(&mut self, object: &str) -> Option<String> {
+        let id = self.random.choice(self.ids(object, true))?;
+        self.world.control().undelete(&self.world.org, &id).ok()?;
+        Some(format!("undelete {object} {id}"))
+    }
+
+    fn merge(&mut self) -> Option<String> {
+        let object = ["Account", "Contact", "Lead"][self.random.usize(..3)];
+        let (master, loser) = (self.pick(object)?, self.pick(object)?);
+        self.world.control().merge(&self.world.org, &master, &[&loser]).ok()?;
+        Some(format!("merge {object} {loser} into {master}"))
+    }
+
+    fn convert(&mut self) -> Option<String> {
+        let lead = self.pick("Lead")?;
+        let options = if self.random.bool() { json!({ "opportunity": "New" }) } else { json!({}) };
+        self.world.control().convert_lead(&self.world.org, &lead, &options).ok()?;
+        Some(format!("convert {lead}"))
+    }
+
+    fn hard_delete(&mut self, object: &str) -> Option<String> {
+        let id = self.pick(object).filter(|_| object != "User")?;
+        self.world.control().hard_delete(&self.world.org, &id).ok()?;
+        Some(format!("hard delete {object} {id}"))
+    }
+
+    /// Hides a record from the integration user, or shows what is hidden.
+    fn share(&mut self, object: &str) -> Option<String> {
+        let admin = format!("admin@{}.example", self.world.org);
+        let users = self.world.control().records(&self.world.org, "User", 0, 100_000).ok()?;
+        let user = users.iter().find(|user| user["Username"] == admin.as_str())?["Id"].as_str()?;
+        let hide = self.random.bool();
+        let ids: Vec<String> =
+            if hide { vec![self.pick(object).filter(|_| object != "User")?] } else { Vec::new() };
+        self.set(&json!({ "hidden_records": { user: ids } }));
+        Some(format!("hide {ids:?}"))
+    }
+
+    fn archive(&mut self) -> Option<String> {
+        let count = self.world.control().archive(&self.world.org, "2026-06-01").ok()?;
+        Some(format!("archive {count}"))
+    }
+}
+
+fn take(left: &mut u32) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
+}

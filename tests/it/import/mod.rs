@@ -1,0 +1,9 @@
+//! The import alone: histories of an org with everything that can go wrong between its pages, and
+//! the faults of the catalogue one by one.
+
+mod case;
+mod compare;
+mod faults;
+mod histories;
+mod history;
+mod salesforce;

@@ -1,0 +1,323 @@
+//! The faults of Salesforce, each by the number of the catalogue.
+
+use salesforce_simulator::{Fault, FaultKind};
+use serde_json::json;
+use shared::domain::{ImportTrigger, ObjectPhase, RunState, SObject};
+
+use super::case::Case;
+
+fn fetching(phase: &ObjectPhase) -> bool {
+    matches!(phase, ObjectPhase::Fetching { page: 1, .. })
+}
+
+#[tokio::test]
+async fn f29_f30_a_session_that_ends_in_mid_job_is_renewed_once_and_the_page_read_again() {
+    for path in ["/jobs/query/*", "*/results"] {
+        let case = Case::new().await;
+        let run = case.first().await;
+        case.until(run, SObject::Contact, fetching).await;
+        let tokens = case.calls("/oauth2/token");
+        case.world.control().add_fault(Fault::at(path, FaultKind::InvalidSession));
+        case.world.run().await;
+        assert!(case.calls("/oauth2/token") <= tokens + 1, "renewed once, no loop");
+        assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+        case.equals_the_org().await;
+    }
+    // Bulk says it in its own way.
+    let case = Case::new().await;
+    let run = case.first().await;
+    case.until(run, SObject::Contact, fetching).await;
+    let body = r#"[{"errorCode":"InvalidSessionId","message":"Invalid session id"}]"#;
+    case.world.control().add_fault(respond("/results", 400, body));
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    case.equals_the_org().await;
+}
+
+fn respond(path: &str, status: u16, body: &str) -> Fault {
+    let body = body.to_owned();
+    Fault::at(path, FaultKind::Respond { status, body, content_type: None, retry_after: None })
+}
+
+#[tokio::test]
+async fn f36_imports_stand_back_at_their_share_of_the_orgs_calls_and_come_again() {
+    let case = Case::imported().await;
+    case.set(&json!({ "daily_api_limit": 10_000 }));
+    case.update(&case.leads[0], &json!({ "LastName": "Changed" }));
+    case.world.control().spend_calls(&case.world.org, 7_500).unwrap();
+    let run = case.ask("second").await;
+    let before = case.world.control().requests().len();
+    // As much as an hour of deliveries.
+    for _ in 0..30 {
+        for message in case.world.memory.receive() {
+            case.world.deliver(&message.body).await;
+        }
+        case.advance(120);
+    }
+    let asked = case.world.control().requests().len() - before;
+    assert!(asked < 40, "{asked} calls beyond the share in an hour");
+    assert!(case.active().await.unwrap().stands_back_until.is_some(), "it says until when");
+    // A day later the allowance is back.
+    case.advance(25 * 3600);
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn f36_when_the_daily_limit_is_reached_no_more_is_asked() {
+    let case = Case::imported().await;
+    let body =
+        r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#;
+    let refused = Fault { times: 0, ..respond("/services/data", 403, body) };
+    let run = case.ask("second").await;
+    for message in case.world.memory.receive() {
+        case.world.deliver(&message.body).await;
+    }
+    let fault = case.world.control().add_fault(refused);
+    let before = case.world.control().requests().len();
+    for _ in 0..14 {
+        for message in case.world.memory.receive() {
+            case.world.deliver(&message.body).await;
+        }
+        case.advance(120);
+    }
+    let asked = case.world.control().requests().len() - before;
+    assert!(asked <= 11, "{asked} calls in half an hour, though the first one was told");
+    case.world.control().remove_faults(Some(fault));
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+}
+
+#[tokio::test]
+async fn f37_too_many_long_calls_at_once_is_waited_out() {
+    let case = Case::new().await;
+    let body = r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"ConcurrentPerOrgLongTxn Limit exceeded."}]"#;
+    case.world.control().add_fault(Fault { times: 5, ..respond("/jobs/query", 403, body) });
+    case.world.run().await;
+    let run = case.run(case.first().await).await.unwrap();
+    assert_eq!(run.state, RunState::Complete);
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn f39_a_job_that_fails_is_asked_for_again_and_then_reported() {
+    let case = Case::new().await;
+    case.set(&json!({ "bulk_failures": ["QUERY_TIMEOUT"] }));
+    case.world.run().await;
+    let run = case.first().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    let objects = case.objects(run).await;
+    let failed: Vec<_> = objects.values().filter(|o| o.restarts > 0).collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!((failed[0].errors[0].code.as_str(), failed[0].errors[0].count), ("JOB_FAILED", 1));
+    assert!(failed[0].errors[0].message.contains("QUERY_TIMEOUT"));
+    case.equals_the_org().await;
+    // One that fails every time ends its object, keeps its watermark, and says why.
+    let before = case.watermark(SObject::Lead).await;
+    case.set(&json!({ "bulk_failures": vec!["QUERY_TIMEOUT"; 40] }));
+    let full = case.ask_for("full", ImportTrigger::Full).await;
+    case.world.run().await;
+    let run = case.run(full).await.unwrap();
+    assert_eq!(run.state, RunState::Failed);
+    let leads = &case.objects(full).await[&SObject::Lead];
+    assert!(matches!(&leads.phase, ObjectPhase::Failed { code, .. } if code == "JOB_FAILED"));
+    assert_eq!(case.watermark(SObject::Lead).await.unwrap().stamp, before.unwrap().stamp);
+}
+
+#[tokio::test]
+async fn f39_a_job_that_is_stuck_is_stopped_after_six_hours() {
+    let case = Case::new().await;
+    case.set(&json!({ "bulk_latency_ms": 1_000_000_000 }));
+    let begun = case.world.memory.ports().clock.now();
+    let run = case.first().await;
+    case.until(run, SObject::Lead, |phase| matches!(phase, ObjectPhase::Waiting)).await;
+    case.until(run, SObject::Lead, |phase| matches!(phase, ObjectPhase::Submitted { .. })).await;
+    let mut polls = 0;
+    while case.objects(run).await[&SObject::Lead].restarts == 0 {
+        for message in case.world.memory.receive() {
+            case.world.deliver(&message.body).await;
+        }
+        case.world.memory.clock.advance(jiff::SignedDuration::from_secs(120));
+        polls += 1;
+        assert!(polls < 400, "it is never given up");
+    }
+    let took = case.world.memory.ports().clock.now().duration_since(begun).as_hours();
+    assert!((5..9).contains(&took), "{took} hours");
+    let leads = &case.objects(run).await[&SObject::Lead];
+    assert_eq!(leads.errors[0].code, "JOB_STUCK");
+    case.set(&json!({ "bulk_latency_ms": 0 }));
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn f41_a_page_with_fewer_rows_than_its_header_is_fetched_again() {
+    let case = Case::new().await;
+    let run = case.first().await;
+    case.until(run, SObject::Contact, fetching).await;
+    // Whole rows are missing: only the count tells.
+    let contact = &case.contacts[0];
+    let csv = format!("\"Id\",\"SystemModstamp\"\n\"{contact}\",\"2026-01-01T00:00:00.000Z\"\n");
+    let fault = FaultKind::Truncate { bytes: csv.len() };
+    case.world.control().add_fault(Fault { times: 3, ..Fault::at("/results", fault) });
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    let contacts = &case.objects(run).await[&SObject::Contact];
+    assert_eq!((contacts.rows_fetched, contacts.rows_expected), (30, 30));
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn f42_a_row_that_becomes_visible_late_comes_with_the_next_run() {
+    let case = Case::imported().await;
+    case.advance(3600);
+    case.set(&json!({ "visibility_lag_ms": 9 * 60 * 1000 }));
+    let id = case.create("Lead", &json!({ "LastName": "Late", "Company": "Late" }));
+    case.import("second").await;
+    let held = async || {
+        let key = case.world.keys().await.record(SObject::Lead, &id);
+        case.world.memory.ports().table.get(&key).await.unwrap().is_some()
+    };
+    assert!(!held().await, "Salesforce does not show it yet");
+    case.advance(9 * 60);
+    let leads = case.import("third").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.new, leads.swept), (1, false), "by the overlap alone");
+    assert!(held().await);
+}
+
+#[tokio::test]
+async fn f43_rows_of_one_stamp_over_many_pages_are_all_imported_once() {
+    let case = Case::with_page_rows(500).await;
+    case.world.control().freeze(true);
+    for n in 0..5_000 {
+        case.create("Lead", &json!({ "LastName": format!("Tie {n}"), "Company": "Tie" }));
+    }
+    case.world.run().await;
+    let leads = case.objects(case.first().await).await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.new, leads.pages), (5_010, 11));
+    case.equals_the_org().await;
+    // And again as a small change over REST, where a page holds 2,000.
+    case.advance(1);
+    let ids: Vec<String> = case
+        .world
+        .control()
+        .records(&case.world.org, "Lead", 0, 5_010)
+        .unwrap()
+        .iter()
+        .map(|row| row["Id"].as_str().unwrap().to_owned())
+        .collect();
+    for id in &ids {
+        case.update(id, &json!({ "City": "Bonn" }));
+    }
+    case.advance(60);
+    let leads = case.import("second").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.updated, leads.counts.new, leads.pages), (5_010, 0, 3));
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn f44_deleted_undeleted_merged_and_converted_between_pages() {
+    let case = Case::new().await;
+    let run = case.first().await;
+    let (control, org) = (case.world.control(), case.world.org.clone());
+    control.delete(&org, &case.contacts[29]).unwrap();
+    case.until(run, SObject::Contact, fetching).await;
+    control.delete(&org, &case.contacts[0]).unwrap();
+    control.undelete(&org, &case.contacts[29]).unwrap();
+    control.merge(&org, &case.contacts[3], &[&case.contacts[4]]).unwrap();
+    let became =
+        control.convert_lead(&org, &case.leads[0], &json!({ "opportunity": "X" })).unwrap();
+    case.world.run().await;
+    case.advance(60);
+    case.import("second").await;
+    case.equals_the_org().await;
+    let contact = became["contact"].as_str().unwrap();
+    let key = case.world.keys().await.record(SObject::Contact, contact);
+    assert!(case.world.memory.ports().table.get(&key).await.unwrap().is_some(), "its contact");
+}
+
+#[tokio::test]
+async fn f45_a_field_that_is_hidden_is_left_out_and_reported_an_object_stops_with_what_to_do() {
+    let case = Case::imported().await;
+    let (control, org) = (case.world.control(), &case.world.org);
+    let profile = json!({ "name": "Narrow", "fields": { "Lead.Phone": { "read": false } } });
+    control.put_profile(org, serde_json::from_value(profile).unwrap()).unwrap();
+    control.assign_profile(org, "admin@faults.example", "Narrow").unwrap();
+    case.update(&case.leads[0], &json!({ "LastName": "Changed", "Phone": "+1 415 555 0100" }));
+    let leads = case.import("second").await.remove(&SObject::Lead).unwrap();
+    assert_eq!(leads.hidden_fields, ["Phone"]);
+    assert_eq!(leads.counts.updated, 1);
+    // Hidden between the describe and the query: described again.
+    let body =
+        r#"[{"errorCode":"INVALID_FIELD","message":"No such column 'Title' on entity 'Lead'"}]"#;
+    let hidden = Fault { body_contains: None, ..respond("*/queryAll", 400, body) };
+    control.add_fault(hidden);
+    let objects = case.import("third").await;
+    assert_eq!(objects.values().filter(|o| o.restarts == 1).count(), 1);
+    let profile = json!({ "name": "Narrow", "objects": { "Lead": { "read": false } } });
+    control.put_profile(org, serde_json::from_value(profile).unwrap()).unwrap();
+    let run = case.ask("fourth").await;
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Failed);
+    let leads = &case.objects(run).await[&SObject::Lead];
+    let ObjectPhase::Failed { code, message } = &leads.phase else { panic!("{leads:?}") };
+    assert_eq!(code, "NOT_READABLE");
+    assert!(message.contains("grant read access"), "{message}");
+    assert!(matches!(case.objects(run).await[&SObject::Contact].phase, ObjectPhase::Done));
+}
+
+#[tokio::test]
+async fn f49_a_connection_that_breaks_off_or_drips_costs_time_and_nothing_else() {
+    for kind in [
+        FaultKind::DropBefore,
+        FaultKind::DropAfter,
+        FaultKind::SlowDrip { bytes: 200, pause_ms: 1 },
+        FaultKind::Html { status: 503 },
+    ] {
+        let case = Case::new().await;
+        let fault = Fault { times: 6, skip: 9, ..Fault::at("/services/data", kind.clone()) };
+        case.world.control().add_fault(fault);
+        case.world.run().await;
+        let run = case.run(case.first().await).await.unwrap();
+        assert_eq!(run.state, RunState::Complete, "{kind:?}");
+        case.equals_the_org().await;
+    }
+}
+
+#[tokio::test]
+async fn the_whole_import_passes_with_an_integration_user_who_can_only_look() {
+    let case = Case::new().await;
+    let (control, org) = (case.world.control(), &case.world.org);
+    let look = json!({ "read": true, "create": false, "edit": false, "delete": false });
+    let profile = json!({ "name": "Viewer", "modify_all_data": false, "view_setup": false,
+        "other_objects": look });
+    control.put_profile(org, serde_json::from_value(profile).unwrap()).unwrap();
+    control.assign_profile(org, "admin@faults.example", "Viewer").unwrap();
+    case.world.run().await;
+    assert_eq!(case.run(case.first().await).await.unwrap().state, RunState::Complete);
+    case.update(&case.leads[0], &json!({ "LastName": "Changed" }));
+    control.hard_delete(org, &case.leads[1]).unwrap();
+    case.advance(25 * 3600);
+    case.import("second").await;
+    case.equals_the_org().await;
+    assert!(control.writes(org).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_record_that_sharing_hides_goes_and_comes_back_when_it_is_shared_again() {
+    let case = Case::imported().await;
+    let user = case.world.connection().await.integration_user;
+    let ids = &case.leads[..3];
+    case.set(&json!({ "hidden_records": { user.as_str(): ids } }));
+    case.advance(25 * 3600);
+    let leads = case.import("hidden").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.deleted, leads.live, leads.swept), (3, Some(7), true));
+    case.equals_the_org().await;
+    case.set(&json!({ "hidden_records": {} }));
+    case.advance(25 * 3600);
+    let leads = case.import("shown").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.new, leads.live, leads.swept), (3, Some(10), true));
+    case.equals_the_org().await;
+}
