@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::domain::{
     Envelope, Environment, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
@@ -91,8 +91,8 @@ impl Bench {
         let tenant = Tenant { id, name: "Bench".into(), entitled: true, created_at };
         let write = store::put(keys::tenant(id), &tenant, Condition::Always)?;
         let _ = self.ports.table.write(write).await?;
-        let url = self.connect.begin(self.at, Grantee::Admin, None).await?;
-        let body = json!({ "authorize_url": url.as_str(), "username": ADMIN }).to_string();
+        let begun = self.connect.begin(self.at, Grantee::Admin, None).await?;
+        let body = json!({ "authorize_url": begun.url.as_str(), "username": ADMIN }).to_string();
         let http = reqwest::Client::builder().no_proxy().build()?;
         let control = format!("{}/authorize", control.trim_end_matches('/'));
         let request = http.post(control).header("content-type", "application/json").body(body);
@@ -104,7 +104,8 @@ impl Bench {
         };
         let code = SecretString::from(parameter("code")?);
         let environment = self.at.environment;
-        self.connect.finish(environment, &parameter("state")?, Ok(code)).await?;
+        let browser = Some(begun.cookie.1.expose_secret());
+        self.connect.finish(environment, &parameter("state")?, browser, Ok(code)).await?;
         Ok(())
     }
 
