@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::{SeatId, Tenant, TenantId};
+use shared::lambda::config::NetworkAccess;
 use shared::matching::MatchModel;
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
@@ -91,6 +92,7 @@ impl Served {
             ),
             disconnect: Disconnect::new(ports.clone(), custody.clone(), app, Duration::ZERO),
             custody,
+            network_access: NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]).into(),
             ports,
         };
         Self {
