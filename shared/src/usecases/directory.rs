@@ -1,6 +1,9 @@
 //! Directory versions: uploaded in parts, counted as a whole, built shard by shard, published at
 //! once, matched to by every connection.
 
+mod counting;
+mod retire;
+
 use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::time::Duration;
@@ -18,9 +21,9 @@ use serde_json::json;
 use super::entities::{Entities, Merges, identity};
 use crate::domain::{
     DirectoryPart, DirectoryState, DirectoryVersion, DirectoryVersionId, Environment, MatchRunId,
-    MatchTrigger, Message, TenantEnvironment, TenantId,
+    MatchTrigger, Message, Scope, TenantEnvironment, TenantId,
 };
-use crate::ports::{Condition, Ports, Range};
+use crate::ports::{Condition, Item, Ports, Range};
 use crate::store::{self, Next, Outbox, keys};
 use crate::work::{Done, WorkError};
 
@@ -85,10 +88,11 @@ struct Live {
     environment: Environment,
 }
 
-/// The one attribute of a connection that the fan-out needs.
+/// The attributes of a connection that a walk over the live ones needs.
 #[derive(Deserialize)]
 struct LiveGeneration {
     generation: crate::domain::Generation,
+    buckets: u32,
 }
 
 impl Directory {
@@ -202,6 +206,9 @@ impl Directory {
                 self.build(version, entity_kind, shard).await?;
             }
             Message::DirectoryFanOut { version, after } => self.fan_out(version, after).await?,
+            Message::DirectoryRetire { version, after } => {
+                return self.retire(version, after).await;
+            }
             _ => return Err(WorkError::reject("directory", "a message of another function")),
         }
         Ok(Done::Finished)
@@ -212,24 +219,17 @@ impl Directory {
     async fn count(&self, id: DirectoryVersionId) -> Result<(), WorkError> {
         let counting = |v: &DirectoryVersion| v.state == DirectoryState::Counting;
         let Some(mut version) = self.get(id).await?.filter(counting) else { return Ok(()) };
-        let mut builder = StatisticsBuilder::default();
         let mut skipped = BTreeMap::new();
         let mut note = |reason: &'static str| *skipped.entry(reason.to_owned()).or_insert(0) += 1;
         let mut merges = Merges::new();
-        self.each::<Person>(&version, EntityKind::Person, &mut note, |line| match line {
-            DirectoryLine::Upsert(person) => builder.add_person(&PersonForm::from(&person)),
-            DirectoryLine::Merge { id, into } => drop(merges.insert(id, into)),
-            DirectoryLine::Delete { .. } => {}
-        })
-        .await?;
-        self.each::<Company>(&version, EntityKind::Company, &mut note, |line| match line {
-            DirectoryLine::Upsert(company) => builder.add_company(&CompanyForm::from(&company)),
-            DirectoryLine::Merge { id, into } => drop(merges.insert(id, into)),
-            DirectoryLine::Delete { .. } => {}
-        })
-        .await?;
+        let mut merge = |id, into| drop(merges.insert(id, into));
+        let mut counts = StatisticsBuilder::sized_for(self.expected(&version).await?);
+        self.each_some(&version, &mut note, &mut merge, |some| counts.add(some)).await?;
         self.entities.keep_merges(&version, &merges).await?;
-        let statistics = builder.finish();
+        let mut refinements = counts.refine();
+        let (mut ignore, mut known) = (|_| (), |_, _| ());
+        self.each_some(&version, &mut ignore, &mut known, |some| refinements.add(some)).await?;
+        let statistics = refinements.finish();
         version.people = statistics.entities(EntityKind::Person);
         version.companies = statistics.entities(EntityKind::Company);
         version.skipped = skipped;
@@ -329,6 +329,7 @@ impl Directory {
                 let current = json!({ "version": id });
                 writes.push(store::put(keys::directory_current(), &current, newer)?);
                 next.push(Next::now(Message::DirectoryFanOut { version: id, after: None }));
+                next.extend(self.replaced_by(id).await?);
             }
             writes.push(store::put(key, &version, same)?);
             if self.outbox.commit(writes, next).await?.is_done()
@@ -338,6 +339,15 @@ impl Directory {
             }
         }
         Err(WorkError::retry("note a built shard", "too many shards are noted at once"))
+    }
+
+    /// The generation of an entry of the list of live connections, and its number of buckets.
+    async fn live(&self, item: Item) -> Result<Option<(Scope, u32)>, WorkError> {
+        let live: Live = store::typed(item)?;
+        let at = TenantEnvironment { tenant: live.tenant, environment: live.environment };
+        let connection: Option<LiveGeneration> =
+            store::get(&*self.ports.table, &keys::connection(at)).await?;
+        Ok(connection.map(|live| (at.generation(live.generation), live.buckets)))
     }
 
     /// Has every live connection matched to the version, some a step.
@@ -350,12 +360,7 @@ impl Directory {
         let page = table.query(keys::LIVE, &Range::All, after.as_deref(), FAN_OUT).await?;
         let mut next = Vec::new();
         for item in page.items {
-            let live: Live = store::typed(item)?;
-            let at = TenantEnvironment { tenant: live.tenant, environment: live.environment };
-            let connection: Option<LiveGeneration> =
-                store::get(table, &keys::connection(at)).await?;
-            let Some(connection) = connection else { continue };
-            let scope = at.generation(connection.generation);
+            let Some((scope, _)) = self.live(item).await? else { continue };
             let run = MatchRunId::derived(&format!("{scope}|{id}"));
             let trigger = MatchTrigger::Directory;
             next.push(Next::now(Message::Rematch { scope, run, trigger, step: 0 }));
