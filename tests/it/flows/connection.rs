@@ -233,7 +233,7 @@ async fn a_disconnect_revokes_even_when_salesforce_is_down_for_hours() {
     scene.world.run().await;
     let now = scene.world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
     assert_eq!(now.phase, PurgePhase::Revoke, "it waits for Salesforce");
-    scene.pass(12).await;
+    scene.pass(20).await;
     let purge = scene.world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
     assert_eq!(purge.phase, PurgePhase::Complete);
     assert!(purge.grants.values().all(|g| *g == Revocation::Revoked), "{:?}", purge.grants);
