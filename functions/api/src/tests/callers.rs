@@ -23,6 +23,8 @@ fn concrete(served: &Served, operation: &Operation) -> String {
         .replace("{activity}", "act_00000000000000000000000001")
         .replace("{purge}", "production-1")
         .replace("{object}", "Lead")
+        .replace("{entity}", "pr_0000042")
+        .replace("{model}", "mod_00000000000000000000000001")
         .replace("{record}", "00Q000000000001AAA");
     let run = if path.contains("match-runs") { "mrun_" } else { "run_" };
     path.replace("{run}", &format!("{run}00000000000000000000000001"))
