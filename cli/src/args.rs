@@ -102,6 +102,14 @@ pub struct DirectoryArgs {
     /// The directory's companies: JSON lines or CSV, plain or gzip.
     #[arg(long)]
     pub companies: Option<PathBuf>,
+    /// What changed among the people since: JSON lines of entities as they are now, deletions
+    /// (`{"id": …, "op": "delete"}`) and merges (`{"id": …, "op": "merge", "into": …}`). May be given
+    /// several times, the oldest first.
+    #[arg(long, requires = "people")]
+    pub people_delta: Vec<PathBuf>,
+    /// The same of companies.
+    #[arg(long, requires = "companies")]
+    pub companies_delta: Vec<PathBuf>,
     /// Index files a kind. The results are the same for any number; 1 GiB holds some millions of people.
     #[arg(long, default_value = "1")]
     pub shards: NonZeroU32,

@@ -301,3 +301,66 @@ fn blocks_over_the_cap_are_the_same_at_any_number_of_threads() {
         assert!(candidates("3") == one);
     }
 }
+
+#[test]
+fn deltas_give_what_the_changed_directory_gives() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let put = |name: &str, lines: &[String]| {
+        std::fs::write(folder.path().join(name), lines.join("\n")).expect("a file")
+    };
+    let person = |id: &str, first: &str, company: &str| {
+        let company = serde_json::json!({ "name": company });
+        serde_json::json!({ "id": id, "first_name": first, "last_name": "Wolcott", "company": company }).to_string()
+    };
+    let gone = |id: &str, op: &str, into: &str| {
+        serde_json::json!({ "id": id, "op": op, "into": into }).to_string()
+    };
+    let (ann, bela, carla) = (
+        person("pe_1", "Ann", "Velotrax"),
+        person("pe_2", "Bela", "Orbitone"),
+        person("pe_3", "Carla", "Quantaport"),
+    );
+    put("people.jsonl", &[ann, bela, carla.clone(), person("pe_4", "Karla", "Quantaport")]);
+    put(
+        "first.jsonl",
+        &[
+            person("pe_1", "Ann", "Orbitone"),
+            gone("pe_2", "delete", ""),
+            person("pe_5", "Dunja", "Velotrax"),
+            gone("pe_5", "delete", ""),
+        ],
+    );
+    put(
+        "second.jsonl",
+        &[
+            gone("pe_4", "merge", "pe_3"),
+            person("pe_5", "Dunja", "Quantaport"),
+            gone("pe_9", "merge", "pe_2"),
+        ],
+    );
+    put(
+        "now.jsonl",
+        &[carla, person("pe_1", "Ann", "Orbitone"), person("pe_5", "Dunja", "Quantaport")],
+    );
+    let leads = "Id,FirstName,LastName,Company\n00Q1,Ann,Wolcott,Orbitone\n00Q2,Bela,Wolcott,Orbitone\n00Q3,Carla,Wolcott,Quantaport\n00Q5,Dunja,Wolcott,Quantaport\n";
+    put("Lead.csv", &[leads.to_owned()]);
+    let matched = |options: &[&str]| {
+        let out = ["match", "--lead", "Lead.csv", "--out", "p.csv", "--candidates", "c.csv"];
+        let (code, _, stderr) = crm_sync(folder.path(), &[&out[..], options].concat());
+        assert_eq!(code, Some(0), "{stderr}");
+        (std::fs::read_to_string(folder.path().join("c.csv")).expect("the candidates"), stderr)
+    };
+    let deltas = [
+        "--people",
+        "people.jsonl",
+        "--people-delta",
+        "first.jsonl",
+        "--people-delta",
+        "second.jsonl",
+    ];
+    let (by_deltas, told) = matched(&deltas);
+    assert_eq!(by_deltas, matched(&["--people", "now.jsonl"]).0);
+    assert!(told.contains("second.jsonl: kept 1 row: merged-into-nobody (line 3)"), "{told}");
+    done(folder.path(), &[&["index", "build", "index"][..], &deltas].concat());
+    assert_eq!(matched(&["--index", "index"]).0, by_deltas);
+}

@@ -7,7 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use matching::{
     Company, CompanyForm, CrmAccount, CrmPerson, Employer, EntityKind, MatchModel, Person,
-    PersonForm, Probe, Scorer, Shard, ShardBuilder, Statistics, StatisticsBuilder, explain,
+    PersonForm, Probe, Scorer, Shard, ShardBuilder, Statistics, explain,
 };
 use std::sync::LazyLock;
 
@@ -46,16 +46,15 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
         city: "Austin".into(),
         ..Company::default()
     });
-    let mut statistics = StatisticsBuilder::default();
     let mut shard = ShardBuilder::new(EntityKind::Person, 0, 1);
     for form in &people {
-        statistics.add_person(form);
         shard.add_person(form);
     }
-    statistics.add_company(&company);
     let mut companies = ShardBuilder::new(EntityKind::Company, 0, 1);
     companies.add_company(&company);
-    let statistics = statistics.finish();
+    let builders = [shard, companies];
+    let statistics = Statistics::of(&builders);
+    let [people, companies] = builders.map(|builder| builder.finish(&statistics));
     let lead = CrmPerson {
         first_name: Some("Kate".into()),
         last_name: Some("Wolcott".into()),
@@ -65,8 +64,8 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
     };
     let account = CrmAccount { name: Some("Velotrax".into()), ..CrmAccount::default() };
     Good {
-        people: shard.finish(&statistics),
-        companies: companies.finish(&statistics),
+        people,
+        companies,
         statistics,
         probes: [Probe::person("l1", &lead), Probe::account("a1", &account)],
     }

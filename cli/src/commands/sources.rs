@@ -74,6 +74,8 @@ pub(super) fn directory(
     let sources = Sources {
         people: args.people.as_deref(),
         companies: args.companies.as_deref(),
+        people_deltas: &args.people_delta,
+        company_deltas: &args.companies_delta,
         shards: args.shards,
         threads: threads(args.threads),
     };

@@ -1,19 +1,18 @@
 //! A directory as shards in memory or mapped: built from files in one pass each, or opened from an
 //! index folder.
 
+use super::delta::Changes;
 use super::rows::{AccountsById, Content, Rows};
 use crate::input::{Chunk, ChunkReader, FileProblems, InputError, Problem};
 use crate::pipeline::in_order;
 use indicatif::ProgressBar;
 use mapped_file::MappedFile;
-use matching::{
-    EntityKind, Probe, Shard, ShardBuilder, ShardError, Statistics, StatisticsBuilder, shard_of,
-};
+use matching::{EntityKind, Probe, Shard, ShardBuilder, ShardError, Statistics, shard_of};
 use rustc_hash::FxHashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::num::NonZeroU32;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where a directory is read from.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +21,10 @@ pub struct Sources<'a> {
     pub people: Option<&'a Path>,
     /// Companies, JSON lines or CSV.
     pub companies: Option<&'a Path>,
+    /// What changed among the people since, the oldest delta first.
+    pub people_deltas: &'a [PathBuf],
+    /// The same of companies.
+    pub company_deltas: &'a [PathBuf],
     /// Shards a kind.
     pub shards: NonZeroU32,
     /// Threads to parse on.
@@ -76,29 +79,34 @@ impl Directory {
     /// Reads the sources and builds the shards. `bar` hears of the rows.
     pub fn build(sources: &Sources<'_>, bar: &ProgressBar) -> anyhow::Result<(Self, Totals)> {
         let kinds = [
-            (EntityKind::Person, Content::People, sources.people),
-            (EntityKind::Company, Content::Companies, sources.companies),
+            (EntityKind::Person, Content::People, sources.people, sources.people_deltas),
+            (EntityKind::Company, Content::Companies, sources.companies, sources.company_deltas),
         ];
         // Every file is opened before any is read: a missing one is told at once.
         let mut opened = Vec::new();
-        for (kind, content, path) in kinds {
+        for (kind, content, path, deltas) in kinds {
             if let Some(path) = path {
-                opened.push((kind, Rows::open(path, content)?));
+                let file = Rows::open(path, content)?;
+                opened.push((kind, file, Changes::read(deltas, content)?));
             }
         }
-        let mut statistics = StatisticsBuilder::default();
         let mut builders = Vec::new();
         let mut totals = Totals::default();
-        for (kind, (rows, chunks)) in opened {
-            let slice = Slice::read(kind, &rows, chunks, sources, &mut statistics, bar)?;
+        for (kind, file, mut changes) in opened {
+            let slice = Slice::read(kind, file, &mut changes, sources, bar)?;
             totals.entities +=
                 slice.builders.iter().map(|builder| builder.len() as u64).sum::<u64>();
             totals.problems.push(slice.problems);
+            totals.problems.extend(changes.problems);
             builders.extend(slice.builders);
         }
-        let statistics = statistics.finish();
-        let finish = |builder: ShardBuilder| ShardBytes::Built(builder.finish(&statistics));
-        let shards = builders.into_iter().map(finish).collect();
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(sources.threads).build()?;
+        let (statistics, shards) = threads.install(|| {
+            let statistics = Statistics::of(&builders);
+            let finish = |builder: ShardBuilder| ShardBytes::Built(builder.finish(&statistics));
+            let shards = builders.into_iter().map(finish).collect();
+            (statistics, shards)
+        });
         Ok((Self { statistics, shards }, totals))
     }
 }
@@ -112,13 +120,14 @@ struct Slice {
 /// What a worker makes of one chunk.
 struct Parsed {
     builders: Vec<ShardBuilder>,
-    /// Every row laid down, with its line and hashed id.
-    rows: Vec<(u64, u64, Probe)>,
+    /// The line and the hashed id of every row laid down.
+    rows: Vec<(u64, u64)>,
     problems: Vec<Problem>,
+    chunk: Chunk,
 }
 
 /// Two ids of one 64-bit hash would lose an entity: one chance in 37 million for a million ids.
-fn hash_id(id: &str) -> u64 {
+pub(super) fn hash_id(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(id.as_bytes());
     hasher.finish()
@@ -127,10 +136,9 @@ fn hash_id(id: &str) -> u64 {
 impl Slice {
     fn read(
         kind: EntityKind,
-        rows: &Rows,
-        chunks: ChunkReader,
+        (rows, chunks): (Rows, ChunkReader),
+        changes: &mut Changes,
         sources: &Sources<'_>,
-        statistics: &mut StatisticsBuilder,
         bar: &ProgressBar,
     ) -> Result<Self, InputError> {
         let count = sources.shards.get();
@@ -139,26 +147,21 @@ impl Slice {
         let mut builders = new();
         let mut problems = FileProblems::new(&rows.name);
         let mut seen: FxHashSet<u64> = FxHashSet::default();
+        let current = |id| !changes.replace(id);
         in_order(
             chunks,
             sources.threads,
             || (),
-            |(), chunk| chunk.map(|chunk| parse(rows, chunk, new())),
+            |(), chunk| chunk.map(|chunk| parse(&rows, chunk, new(), |_, id| current(id))),
             |parsed| {
                 let mut parsed = parsed?;
-                let mut again: FxHashSet<u64> = FxHashSet::default();
-                for (line, id, probe) in &parsed.rows {
-                    if seen.insert(*id) {
-                        // In the file's order, in one place: what is counted of large blocks
-                        // depends on the order, and must not depend on the threads.
-                        count_terms(statistics, probe);
-                    } else {
-                        again.insert(*line);
-                    }
-                }
+                // In the file's order, in one place: of two rows with one id the first counts.
+                let repeated = parsed.rows.iter().filter(|(_, id)| !seen.insert(*id));
+                let again: FxHashSet<u64> = repeated.map(|(line, _)| *line).collect();
                 if !again.is_empty() {
-                    // Rare, so the chunk is simply laid down again without them.
-                    parsed.builders = lay_down_without(&parsed.rows, new(), &again);
+                    // Rare, so the chunk is simply read again without them.
+                    let wanted = |line, id| !again.contains(&line) && current(id);
+                    parsed.builders = parse(&rows, parsed.chunk, new(), wanted).builders;
                     let faults = again.iter().map(|&line| Problem::skipped(line, "duplicate-id"));
                     parsed.problems.extend(faults);
                     parsed.problems.sort_by_key(|problem| problem.line);
@@ -173,14 +176,9 @@ impl Slice {
                 Ok(())
             },
         )?;
+        changes.upserts().into_iter().for_each(|probe| lay_down(&mut builders, probe));
+        changes.check_survivors(|id| seen.contains(&id));
         Ok(Self { builders, problems })
-    }
-}
-
-fn count_terms(statistics: &mut StatisticsBuilder, probe: &Probe) {
-    match probe {
-        Probe::Person(form) => statistics.add_person(form),
-        Probe::Company(form) => statistics.add_company(form),
     }
 }
 
@@ -193,25 +191,21 @@ fn lay_down(builders: &mut [ShardBuilder], probe: &Probe) {
     }
 }
 
-fn parse(rows: &Rows, chunk: Chunk, mut builders: Vec<ShardBuilder>) -> Parsed {
+/// Lays down the rows of a chunk that are wanted by their line and hashed id.
+fn parse(
+    rows: &Rows,
+    mut chunk: Chunk,
+    mut builders: Vec<ShardBuilder>,
+    wanted: impl Fn(u64, u64) -> bool,
+) -> Parsed {
     let (mut problems, mut read) = (Vec::new(), Vec::new());
     rows.read(&chunk, &AccountsById::default(), &mut problems, |row| {
-        lay_down(&mut builders, &row.probe);
-        read.push((row.line, hash_id(row.probe.record_id()), row.probe));
-    });
-    problems.extend(chunk.problems);
-    Parsed { builders, rows: read, problems }
-}
-
-fn lay_down_without(
-    rows: &[(u64, u64, Probe)],
-    mut builders: Vec<ShardBuilder>,
-    lines: &FxHashSet<u64>,
-) -> Vec<ShardBuilder> {
-    for (line, _, probe) in rows {
-        if !lines.contains(line) {
-            lay_down(&mut builders, probe);
+        let id = hash_id(row.probe.record_id());
+        if wanted(row.line, id) {
+            lay_down(&mut builders, &row.probe);
+            read.push((row.line, id));
         }
-    }
-    builders
+    });
+    problems.append(&mut chunk.problems);
+    Parsed { builders, rows: read, problems, chunk }
 }

@@ -2,6 +2,7 @@
 //! and the outcome written.
 
 mod assign;
+mod delta;
 mod directory;
 mod index;
 mod output;

@@ -7,8 +7,8 @@ use crate::pipeline::in_order;
 use crate::salesforce_id::canonical;
 use indicatif::ProgressBar;
 use matching::{
-    Candidate, EmployerEvidence, EntityKind, MatchDecision, MatchModel, Probe, Scorer, Shard,
-    posterior,
+    EmployerEvidence, EntityKind, MatchDecision, MatchModel, MatchWeight, Probe, RawCandidate,
+    Scorer, Shard, probabilities,
 };
 use rustc_hash::FxHashSet;
 use std::hash::{DefaultHasher, Hasher};
@@ -321,37 +321,33 @@ fn score(
 
 /// A probe's best candidates of all shards with their probabilities, best first.
 fn candidates(settings: &Settings<'_>, shards: &[Shard<'_>], probe: &Probe) -> Vec<Placed> {
-    let mut places: Vec<(u32, Candidate)> = Vec::new();
+    let mut found: Vec<(u32, RawCandidate)> = Vec::new();
     let mut first = 0;
     for shard in shards {
-        for raw in settings.scorer.raw_candidates(shard, probe, CANDIDATES) {
-            let entity_id = shard.entity_id(raw.ordinal).to_owned();
-            let candidate = Candidate { entity_id, weight: raw.weight, employer: raw.employer };
-            places.push((first + raw.ordinal, candidate));
-        }
+        let raw = settings.scorer.raw_candidates(shard, probe, CANDIDATES);
+        found.extend(raw.into_iter().map(|raw| (first + raw.ordinal, raw)));
         first += shard.len();
     }
     if shards.len() > 1 {
         // The best of all shards are among the best of each, so the count of shards changes nothing.
-        let order = |candidate: &Candidate| (-candidate.weight.bits(), candidate.entity_id.clone());
-        places.sort_by(|(_, a), (_, b)| {
-            let ((a, a_id), (b, b_id)) = (order(a), order(b));
-            a.total_cmp(&b).then(a_id.cmp(&b_id))
+        let id = |place: u32| entity_id(shards, place);
+        found.sort_by(|(place, raw), (other_place, other)| {
+            let by_weight = other.weight.bits().total_cmp(&raw.weight.bits());
+            by_weight.then_with(|| id(*place).cmp(id(*other_place)))
         });
-        places.truncate(CANDIDATES);
+        found.truncate(CANDIDATES);
     }
-    let (places, candidates): (Vec<u32>, Vec<Candidate>) = places.into_iter().unzip();
+    let weights: Vec<MatchWeight> = found.iter().map(|(_, raw)| raw.weight).collect();
     let floor = if settings.keep_weak { 0.0 } else { settings.model.thresholds.review_at };
-    // The posterior is in the order of the candidates: by weight, then by id.
-    posterior(settings.model, probe.kind(), &candidates)
+    probabilities(settings.model, probe.kind(), &weights)
         .into_iter()
-        .zip(places)
-        .filter(|(scored, _)| scored.probability >= floor)
-        .map(|(scored, entity)| Placed {
+        .zip(found)
+        .filter(|(probability, _)| *probability >= floor)
+        .map(|(probability, (entity, raw))| Placed {
             entity,
-            employer: scored.candidate.employer,
-            weight: scored.candidate.weight.bits(),
-            probability: scored.probability,
+            employer: raw.employer,
+            weight: raw.weight.bits(),
+            probability,
         })
         .collect()
 }

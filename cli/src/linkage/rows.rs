@@ -108,7 +108,17 @@ impl Rows {
         mut each: impl FnMut(Row),
     ) {
         match &self.reader {
-            Reader::Json => self.read_lines(chunk, problems, each),
+            Reader::Json => {
+                each_line(chunk, problems, |line, bytes, problems| {
+                    match self.form_of_line(bytes) {
+                        Ok(probe) if probe.record_id().trim().is_empty() => {
+                            problems.push(Problem::skipped(line, "no-id"));
+                        }
+                        Ok(probe) => each(Row { line, probe, facts: None }),
+                        Err(reason) => problems.push(Problem::skipped(line, reason)),
+                    }
+                });
+            }
             Reader::Person(header, columns) => {
                 each_record(chunk, header, columns, problems, |line, values| {
                     let form = PersonForm::from(&person(values));
@@ -144,58 +154,112 @@ impl Rows {
         }
     }
 
-    fn read_lines(&self, chunk: &Chunk, problems: &mut Vec<Problem>, mut each: impl FnMut(Row)) {
-        let lines = chunk.bytes.split(|&b| b == b'\n');
-        for (line, bytes) in (chunk.first_line..).zip(lines) {
-            let bytes = bytes.trim_ascii();
-            if bytes.is_empty() {
-                continue;
-            }
-            if bytes.len() > MAX_ROW_BYTES {
-                problems.push(Problem::skipped(line, "row-too-long"));
-                continue;
-            }
-            let repaired;
-            let bytes = if let Err(error) = std::str::from_utf8(bytes) {
-                let _ = error;
-                problems.push(Problem::repaired(line, "invalid-utf8"));
-                repaired = String::from_utf8_lossy(bytes).into_owned();
-                repaired.as_bytes()
-            } else {
-                bytes
-            };
-            match self.form_of_line(bytes) {
-                Ok(probe) if probe.record_id().trim().is_empty() => {
+    /// Hands the changes of a delta's chunk to `each`, with their lines, in order; faults go to `problems`.
+    pub fn read_changes(
+        &self,
+        chunk: &Chunk,
+        problems: &mut Vec<Problem>,
+        mut each: impl FnMut(u64, Change),
+    ) {
+        if matches!(self.reader, Reader::Json) {
+            each_line(chunk, problems, |line, bytes, problems| match self.change_of_line(bytes) {
+                Ok(change) if change.id().trim().is_empty() => {
                     problems.push(Problem::skipped(line, "no-id"));
                 }
-                Ok(probe) => each(Row { line, probe, facts: None }),
+                Ok(change) => each(line, change),
                 Err(reason) => problems.push(Problem::skipped(line, reason)),
-            }
+            });
+        } else {
+            self.read(chunk, &AccountsById::default(), problems, |row| {
+                each(row.line, Change::Upsert(Box::new(row.probe)));
+            });
         }
     }
 
-    fn form_of_line(&self, line: &[u8]) -> Result<Probe, &'static str> {
-        if self.content == Content::People {
-            let person: Person = upsert(line)?;
-            Ok(Probe::Person(PersonForm::from(&person)))
+    fn change_of_line(&self, line: &[u8]) -> Result<Change, &'static str> {
+        Ok(if self.content == Content::People {
+            Change::of(directory_line::<Person>(line)?, |person| {
+                Probe::Person(PersonForm::from(person))
+            })
         } else {
-            let company: Company = upsert(line)?;
-            Ok(Probe::Company(CompanyForm::from(&company)))
+            Change::of(directory_line::<Company>(line)?, |company| {
+                Probe::Company(CompanyForm::from(company))
+            })
+        })
+    }
+
+    fn form_of_line(&self, line: &[u8]) -> Result<Probe, &'static str> {
+        match self.change_of_line(line)? {
+            Change::Upsert(probe) => Ok(*probe),
+            Change::Gone { .. } => Err("deletion-or-merge"),
         }
     }
 }
 
-/// An entity of a full directory; deletions and merges belong to deltas.
-fn upsert<T: for<'de> serde::Deserialize<'de>>(line: &[u8]) -> Result<T, &'static str> {
-    match DirectoryLine::parse(line) {
-        Ok(DirectoryLine::Upsert(entity)) => Ok(entity),
-        Ok(_) => Err("deletion-or-merge"),
-        // Told apart from bad JSON, since the remedy is another.
-        Err(error) if error.is_data() && error.to_string().contains("missing field `id`") => {
-            Err("no-id")
+/// What a line of a delta says of an entity.
+#[derive(Debug)]
+pub enum Change {
+    /// It is new, or other than before.
+    Upsert(Box<Probe>),
+    /// It is retired, or another entity now.
+    Gone {
+        /// The entity.
+        id: String,
+        /// Which one it is now.
+        into: Option<String>,
+    },
+}
+
+impl Change {
+    fn of<T>(line: DirectoryLine<T>, form: impl Fn(&T) -> Probe) -> Self {
+        match line {
+            DirectoryLine::Upsert(entity) => Self::Upsert(Box::new(form(&entity))),
+            DirectoryLine::Delete { id } => Self::Gone { id, into: None },
+            DirectoryLine::Merge { id, into } => Self::Gone { id, into: Some(into) },
         }
-        Err(_) => Err("bad-json"),
     }
+
+    /// The entity's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Upsert(probe) => probe.record_id(),
+            Self::Gone { id, .. } => id,
+        }
+    }
+}
+
+/// Hands the lines that may be JSON to `each`; those over-long or empty are left out, those not UTF-8 repaired.
+fn each_line(
+    chunk: &Chunk,
+    problems: &mut Vec<Problem>,
+    mut each: impl FnMut(u64, &[u8], &mut Vec<Problem>),
+) {
+    let lines = chunk.bytes.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    for (line, bytes) in (chunk.first_line..).zip(lines) {
+        if bytes.is_empty() {
+            continue;
+        }
+        if bytes.len() > MAX_ROW_BYTES {
+            problems.push(Problem::skipped(line, "row-too-long"));
+        } else if std::str::from_utf8(bytes).is_ok() {
+            each(line, bytes, problems);
+        } else {
+            problems.push(Problem::repaired(line, "invalid-utf8"));
+            each(line, String::from_utf8_lossy(bytes).as_bytes(), problems);
+        }
+    }
+}
+
+/// A line of a directory, or why it is none.
+fn directory_line<T: for<'de> serde::Deserialize<'de>>(
+    line: &[u8],
+) -> Result<DirectoryLine<T>, &'static str> {
+    DirectoryLine::parse(line).map_err(|error| {
+        // Told apart from bad JSON, since the remedy is another.
+        let no_id = error.is_data() && error.to_string().contains("missing field `id`");
+        if no_id { "no-id" } else { "bad-json" }
+    })
 }
 
 impl Reader {

@@ -22,7 +22,9 @@ mod stack;
 mod ticker;
 
 pub use aws::Aws;
-pub use demo::{Data, DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say};
+pub use demo::{
+    ConnectPage, Data, DemoOptions, Finished, OwnData, Quality, Report, run as run_demo, say,
+};
 pub use issuer::{AUDIENCE, Caller, Issuer};
 pub use net::Server;
 pub use options::StackOptions;

@@ -147,6 +147,7 @@ async fn demo(options: DemoOptions, exit: bool) -> anyhow::Result<ExitCode> {
     say(&finished.report.to_string());
     if !exit {
         say(&addresses(&StackRecord::read(&state)?));
+        say(&format!("connect the org again in a browser: {}", finished.connect_page.address()));
         let _ticker = finished.stack.ticker(TICK)?;
         ended.wait().await;
     }

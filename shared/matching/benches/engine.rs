@@ -7,7 +7,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use matching::{
     CrmPerson, EntityKind, MatchModel, Person, PersonForm, Probe, Scorer, Shard, ShardBuilder,
-    Statistics, StatisticsBuilder, block_keys, posterior,
+    Statistics, block_keys, posterior,
 };
 
 fn main() {
@@ -49,13 +49,11 @@ fn forms() -> Vec<PersonForm> {
 
 static BUILT: LazyLock<(Statistics, Vec<u8>)> = LazyLock::new(|| {
     let forms = forms();
-    let mut counts = StatisticsBuilder::sized_for(forms.len() as u64);
     let mut builder = ShardBuilder::new(EntityKind::Person, 0, 1);
     for form in &forms {
-        counts.add_person(form);
         builder.add_person(form);
     }
-    let statistics = counts.finish();
+    let statistics = Statistics::of(std::slice::from_ref(&builder));
     let bytes = builder.finish(&statistics);
     (statistics, bytes)
 });
@@ -85,13 +83,12 @@ fn normalise_records(bencher: Bencher<'_, '_>) {
 fn count_and_build(bencher: Bencher<'_, '_>) {
     let forms = forms();
     bencher.counter(ItemsCount::new(forms.len())).bench(|| {
-        let mut counts = StatisticsBuilder::sized_for(forms.len() as u64);
         let mut builder = ShardBuilder::new(EntityKind::Person, 0, 1);
         for form in &forms {
-            counts.add_person(form);
             builder.add_person(form);
         }
-        builder.finish(&counts.finish())
+        let statistics = Statistics::of(std::slice::from_ref(&builder));
+        builder.finish(&statistics)
     });
 }
 

@@ -4,6 +4,8 @@
 //! shares a block. A key whose block is over the cap of the whole version is stopped on both sides, and the rarer keys below it take its place.
 #![allow(clippy::cast_possible_truncation, reason = "a length is mixed into a hash")]
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use crate::lists::formal_names;
@@ -45,10 +47,16 @@ impl BlockSize {
 
 /// Takes keys as they are made.
 pub(crate) trait KeySink {
+    /// Wants only keys that may be refined.
+    const ONLY_REFINABLE: bool = false;
+
     /// Takes a key; `true` when its block is stopped, so that rarer keys are wanted.
     ///
     /// `size` is how large its block may be; a [`BlockSize::Large`] rule says enough about a pair by itself.
     fn push(&mut self, key: u64, size: BlockSize) -> bool;
+
+    /// Takes a rarer key below a stopped one.
+    fn refine(&mut self, key: u64, size: BlockSize);
 }
 
 #[derive(Clone, Copy)]
@@ -113,7 +121,7 @@ pub(crate) struct EmployerKeys {
 pub(crate) struct PersonKeys<'a> {
     pub(crate) given: SmallVec<[&'a [u8]; 6]>,
     pub(crate) family: SmallVec<[&'a [u8]; 6]>,
-    pub(crate) employers: SmallVec<[EmployerKeys; 6]>,
+    pub(crate) employers: SmallVec<[Cow<'a, EmployerKeys>; 6]>,
     pub(crate) mail_keys: SmallVec<[u64; 4]>,
     /// Names read from mail addresses: given and family.
     pub(crate) mail_names: SmallVec<[(u32, u32); 2]>,
@@ -127,46 +135,47 @@ const NAME_FORMS: usize = 8;
 
 impl PersonKeys<'_> {
     /// Makes all keys.
-    pub(crate) fn emit(&self, sink: &mut impl KeySink) {
+    pub(crate) fn emit<S: KeySink>(&self, sink: &mut S) {
         let given = self.given_forms();
         let family = self.family_forms();
         let joined = joined(&self.family);
+        self.emit_names(&given, &family, &joined, sink);
+        self.emit_initials(&given, &family, sink);
+        if S::ONLY_REFINABLE {
+            return;
+        }
         for &name in &family {
             sink.push(key(Rule::Family, name, 0), BlockSize::Tiny);
         }
         for &name in given.iter().take(3) {
             sink.push(key(Rule::Given, name, 0), BlockSize::Tiny);
         }
-        for &first in &given {
-            for &last in &family {
-                self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
-            }
-        }
-        // A slip in a family name is looked for under the given names as written: formal names with slips on top would double the index for few pairs.
-        if joined.len() >= 5 {
-            for &first in given.iter().take(2) {
-                self.push_refined(
-                    key(Rule::NamePrefix, first, hash32(&joined[..4])),
-                    BlockSize::Small,
-                    sink,
-                );
-                self.push_refined(
-                    key(Rule::NameSuffix, first, hash32(&joined[joined.len() - 4..])),
-                    BlockSize::Small,
-                    sink,
-                );
-            }
-        }
-        for &(first, last) in &self.mail_names {
-            self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
-        }
-        self.emit_initials(&given, &family, sink);
         self.emit_employers(&given, &joined, sink);
         for &mail in &self.mail_keys {
             sink.push(wide_key(Rule::Mail, mail), BlockSize::Large);
         }
         for &phone in &self.phones {
             sink.push(key(Rule::Phone, phone, 0), BlockSize::Large);
+        }
+    }
+
+    /// Both names, and a given name with a part of the family name.
+    fn emit_names(&self, given: &[u32], family: &[u32], joined: &[u8], sink: &mut impl KeySink) {
+        for &first in given {
+            for &last in family {
+                self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
+            }
+        }
+        for &(first, last) in &self.mail_names {
+            self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
+        }
+        // A slip in a family name is looked for under the given names as written: formal names with slips on top would double the index for few pairs.
+        if joined.len() >= 5 {
+            let (start, end) = (hash32(&joined[..4]), hash32(&joined[joined.len() - 4..]));
+            for &first in given.iter().take(2) {
+                self.push_refined(key(Rule::NamePrefix, first, start), BlockSize::Small, sink);
+                self.push_refined(key(Rule::NameSuffix, first, end), BlockSize::Small, sink);
+            }
         }
     }
 
@@ -260,16 +269,16 @@ impl PersonKeys<'_> {
         }
         let coarse = hash32(&coarse.to_le_bytes());
         if self.city != 0 {
-            sink.push(key(Rule::Refined, coarse, self.city), size);
+            sink.refine(key(Rule::Refined, coarse, self.city), size);
         }
         if self.country != 0 {
-            sink.push(key(Rule::Refined, coarse, self.country), size);
+            sink.refine(key(Rule::Refined, coarse, self.country), size);
         }
         let mut seen: SmallVec<[u32; 8]> = SmallVec::new();
         for employer in self.employers.iter().filter(|employer| employer.prefix != 0) {
             if !seen.contains(&employer.prefix) {
                 seen.push(employer.prefix);
-                sink.push(key(Rule::Refined, coarse, employer.prefix), size);
+                sink.refine(key(Rule::Refined, coarse, employer.prefix), size);
             }
         }
     }
@@ -361,7 +370,7 @@ impl CompanyKeys<'_> {
         let coarse = hash32(&coarse.to_le_bytes());
         for place in [self.city, self.postal, self.country] {
             if place != 0 {
-                sink.push(key(Rule::Refined, coarse, place), BlockSize::Large);
+                sink.refine(key(Rule::Refined, coarse, place), BlockSize::Large);
             }
         }
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entity::EntityKind;
 use crate::model::MatchModel;
-use crate::score::Candidate;
+use crate::score::{Candidate, MatchWeight};
 
 /// A candidate with the probability that it is the record's entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,18 +29,23 @@ pub fn posterior(model: &MatchModel, kind: EntityKind, candidates: &[Candidate])
             .then_with(|| left.entity_id.cmp(&right.entity_id))
     });
     candidates.dedup_by(|left, right| left.entity_id == right.entity_id);
-    let none = model.kind(kind).none_weight;
-    let top = candidates.first().map_or(none, |best| best.weight.bits().max(none));
-    let odds = |weight: f64| (weight - top).exp2();
-    let total: f64 =
-        odds(none) + candidates.iter().map(|candidate| odds(candidate.weight.bits())).sum::<f64>();
+    let weights: Vec<MatchWeight> = candidates.iter().map(|candidate| candidate.weight).collect();
     candidates
         .into_iter()
-        .map(|candidate| Scored {
-            probability: odds(candidate.weight.bits()) / total,
-            candidate: candidate.clone(),
-        })
+        .zip(probabilities(model, kind, &weights))
+        .map(|(candidate, probability)| Scored { probability, candidate: candidate.clone() })
         .collect()
+}
+
+/// The posterior probabilities of distinct candidates that are in order, best first, ties by entity id: as [`posterior`] gives them, for callers that score
+/// millions.
+#[must_use]
+pub fn probabilities(model: &MatchModel, kind: EntityKind, weights: &[MatchWeight]) -> Vec<f64> {
+    let none = model.kind(kind).none_weight;
+    let top = weights.first().map_or(none, |best| best.bits().max(none));
+    let odds = |weight: f64| (weight - top).exp2();
+    let total: f64 = odds(none) + weights.iter().map(|weight| odds(weight.bits())).sum::<f64>();
+    weights.iter().map(|weight| odds(weight.bits()) / total).collect()
 }
 
 /// What is done with a pair.
@@ -91,7 +96,7 @@ impl Thresholds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::score::{EmployerEvidence, MatchWeight};
+    use crate::score::EmployerEvidence;
     use proptest::prelude::*;
 
     fn candidate(id: usize, bits: f64) -> Candidate {

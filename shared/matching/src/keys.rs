@@ -1,17 +1,17 @@
 //! From forms to block keys.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use crate::blocking::{BlockSize, CompanyKeys, EmployerKeys, KeySink, PersonKeys};
 use crate::form::{CompanyForm, Employment, PersonForm, Probe};
+use crate::normalize::CompanyName;
 use crate::statistics::{Statistics, country_key};
 use crate::text::{collapse_umlauts, hash32};
 
-/// What a person is blocked by; with statistics, employers are known by their directory name and domain too.
-pub(crate) fn person_keys<'a>(
-    form: &'a PersonForm,
-    statistics: Option<&Statistics>,
-) -> PersonKeys<'a> {
+/// What a person is blocked by; employers are known by their directory name and domain too.
+fn person_keys<'a>(form: &'a PersonForm, statistics: &Statistics) -> PersonKeys<'a> {
     let tokens = |tokens: &'a [String]| tokens.iter().map(std::string::String::as_bytes);
     let mut keys = PersonKeys {
         given: tokens(&form.name.given).chain(tokens(&form.name.nick)).collect(),
@@ -21,18 +21,16 @@ pub(crate) fn person_keys<'a>(
         phones: form.phones.iter().copied().collect(),
         ..PersonKeys::default()
     };
-    for employment in &form.employments {
-        let employer = employer_keys(employment, statistics);
+    for Employment { company, company_id, .. } in &form.employments {
+        let employer = employer_keys(company.as_ref(), *company_id, Some(statistics));
         if !employer.slugs.is_empty() {
-            keys.employers.push(employer);
+            keys.employers.push(Cow::Owned(employer));
         }
     }
     for domain in form.employer_domains() {
         let prefix = domain.stem.get(..4).map_or(0, |start| hash32(start.as_bytes()));
-        keys.employers.push(EmployerKeys {
-            slugs: SmallVec::from_slice(&[hash32(domain.stem.as_bytes())]),
-            prefix,
-        });
+        let slugs = SmallVec::from_slice(&[hash32(domain.stem.as_bytes())]);
+        keys.employers.push(Cow::Owned(EmployerKeys { slugs, prefix }));
     }
     for mailbox in form.mailboxes.iter().filter(|mailbox| !mailbox.role) {
         keys.mail_keys.extend(mailbox.key());
@@ -51,21 +49,22 @@ pub(crate) fn mail_name_of(local: &str) -> Option<(u32, u32)> {
     (first.len() > 1 && last.len() > 1).then(|| (hash32(first.as_bytes()), hash32(last.as_bytes())))
 }
 
+/// What an employer is blocked by, known by its name and directory id.
 pub(crate) fn employer_keys(
-    employment: &Employment,
+    company: Option<&CompanyName>,
+    company_id: u64,
     statistics: Option<&Statistics>,
 ) -> EmployerKeys {
     let mut keys = EmployerKeys::default();
-    if let Some(company) = &employment.company {
+    if let Some(company) = company {
         keys.slugs.push(company.slug_key());
         keys.slugs.extend(company.acronym().map(|acronym| hash32(acronym.as_bytes())));
         let start: SmallVec<[u8; 4]> =
             company.words.bytes().filter(|byte| *byte != b' ').take(4).collect();
         keys.prefix = hash32(&start);
     }
-    if let Some(facts) = statistics.and_then(|statistics| {
-        statistics.employer_facts(employment.company.as_ref(), employment.company_id)
-    }) {
+    let facts = statistics.and_then(|statistics| statistics.employer_facts(company, company_id));
+    if let Some(facts) = facts {
         for slug in [facts.slug, facts.stem] {
             if slug != 0 && !keys.slugs.contains(&slug) {
                 keys.slugs.push(slug);
@@ -75,7 +74,7 @@ pub(crate) fn employer_keys(
     keys
 }
 
-pub(crate) fn company_keys(form: &CompanyForm) -> CompanyKeys<'_> {
+fn company_keys(form: &CompanyForm) -> CompanyKeys<'_> {
     CompanyKeys {
         names: form.names.iter().map(|name| name.words.as_str()).collect(),
         domains: form
@@ -97,15 +96,25 @@ pub(crate) fn company_keys(form: &CompanyForm) -> CompanyKeys<'_> {
 
 struct KeptKeys<'a>(&'a Statistics, Vec<BlockKey>);
 
-impl KeySink for KeptKeys<'_> {
-    fn push(&mut self, key: u64, size: BlockSize) -> bool {
-        let fitting = self.0.fitting(key);
+impl KeptKeys<'_> {
+    /// Keeps a key unless its block is stopped, which is said.
+    fn keep(&mut self, key: u64, size: BlockSize, fitting: u64) -> bool {
         let stopped = fitting > size as u64;
         if !stopped {
             let strong = size == BlockSize::Large || fitting == BlockSize::Tiny as u64;
             self.1.push(BlockKey { key, strong });
         }
         stopped
+    }
+}
+
+impl KeySink for KeptKeys<'_> {
+    fn push(&mut self, key: u64, size: BlockSize) -> bool {
+        self.keep(key, size, self.0.blocks().fitting(key))
+    }
+
+    fn refine(&mut self, key: u64, size: BlockSize) {
+        self.keep(key, size, self.0.refined_blocks().fitting(key));
     }
 }
 
@@ -123,7 +132,7 @@ pub struct BlockKey {
 pub fn block_keys(form: &Probe, statistics: &Statistics) -> Vec<BlockKey> {
     let mut kept = KeptKeys(statistics, Vec::with_capacity(48));
     match form {
-        Probe::Person(form) => person_keys(form, Some(statistics)).emit(&mut kept),
+        Probe::Person(form) => person_keys(form, statistics).emit(&mut kept),
         Probe::Company(form) => company_keys(form).emit(&mut kept),
     }
     // The strong one of equal keys stays.

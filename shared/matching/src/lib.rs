@@ -28,7 +28,7 @@ pub use assign::{
 };
 pub use blocking::BLOCK_CAP;
 pub use compare::Levels;
-pub use decide::{MatchDecision, Scored, Thresholds, posterior};
+pub use decide::{MatchDecision, Scored, Thresholds, posterior, probabilities};
 pub use entity::{
     Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position,
 };
@@ -39,7 +39,7 @@ pub use keys::{BlockKey, block_keys};
 pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
 pub use score::{Candidate, EmployerEvidence, MatchWeight, RawCandidate, Scorer};
 pub use shard::{Shard, ShardBuilder, ShardError, shard_of};
-pub use statistics::{Statistics, StatisticsBuilder, StatisticsError};
+pub use statistics::{RefinementBuilder, Statistics, StatisticsBuilder, StatisticsError};
 pub use train::{Refinement, ShadowDifference, TrainingSet, shadow};
 
 pub(crate) use normalize::{acronym as normalize_acronym, slug_key as normalize_slug};

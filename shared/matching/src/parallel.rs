@@ -16,6 +16,18 @@ pub(crate) fn map_ranges<R: Send>(
         .collect()
 }
 
+/// The size of the ranges that give each thread one.
+#[cfg(feature = "parallel")]
+pub(crate) fn share(length: usize) -> usize {
+    length.div_ceil(rayon::current_num_threads())
+}
+
+/// The size of the ranges that give each thread one.
+#[cfg(not(feature = "parallel"))]
+pub(crate) fn share(length: usize) -> usize {
+    length
+}
+
 /// Applies a function to consecutive ranges and gives the results in order.
 #[cfg(not(feature = "parallel"))]
 pub(crate) fn map_ranges<R>(

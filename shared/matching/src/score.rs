@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{CompanyContext, Levels, PersonContext};
+use crate::compare::{CompanyContext, Levels, Met, PersonContext};
 use crate::entity::EntityKind;
 use crate::form::Probe;
 use crate::keys::block_keys;
@@ -194,10 +194,11 @@ impl<'a> Scorer<'a> {
             Probe::Person(form) => {
                 shard.touch(ordinals);
                 let context = PersonContext::new(form, self.statistics);
-                for &ordinal in ordinals {
-                    if let Some(levels) = context.compare(shard, ordinal) {
-                        keep(ordinal, levels);
-                    }
+                let named: Vec<Met<'_>> =
+                    ordinals.iter().filter_map(|&ordinal| context.meet(shard, ordinal)).collect();
+                shard.touch_employers(named.iter().flat_map(|met| &met.person.employments));
+                for met in named {
+                    keep(met.ordinal, context.compare(shard, met));
                 }
             }
             Probe::Company(form) => {

@@ -7,7 +7,7 @@ mod common;
 use common::{build, some_people};
 use matching::{
     Company, CompanyForm, CrmAccount, CrmPerson, Employer, EntityKind, MatchDecision, MatchModel,
-    Person, Probe, Scorer, Shard, ShardBuilder, StatisticsBuilder, posterior,
+    Person, Probe, Scorer, Shard, ShardBuilder, Statistics, posterior,
 };
 
 /// The best probability a record reaches among some people, and how many candidates were looked at.
@@ -250,13 +250,11 @@ fn accounts_are_matched_by_name_domain_and_place_and_not_by_name_alone_abroad() 
             "United States",
         )
     }));
-    let mut counts = StatisticsBuilder::sized_for(1000);
     let mut builder = ShardBuilder::new(EntityKind::Company, 0, 1);
     for form in companies.iter().map(CompanyForm::from) {
-        counts.add_company(&form);
         builder.add_company(&form);
     }
-    let statistics = counts.finish();
+    let statistics = Statistics::of(std::slice::from_ref(&builder));
     let bytes = builder.finish(&statistics);
     let (model, shard) = (MatchModel::shipped(), Shard::open(&bytes).unwrap());
     let engine = Scorer::new(model, &statistics);

@@ -6,11 +6,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{a_directory, a_record, build, forms};
+use common::{a_directory, a_record, build, forms, laid_down};
 use matching::{
-    Bid, Candidate, CrmPerson, EntityKind, MatchModel, PersonForm, Probe, Scored, Scorer, Shard,
-    ShardBuilder, ShardError, Statistics, StatisticsBuilder, StatisticsError, assign, block_keys,
-    explain, posterior, shard_of,
+    Bid, Candidate, CrmPerson, EntityKind, MatchModel, Person, PersonForm, Probe,
+    RefinementBuilder, Scored, Scorer, Shard, ShardBuilder, ShardError, Statistics,
+    StatisticsBuilder, StatisticsError, assign, block_keys, explain, posterior, shard_of,
 };
 use proptest::prelude::*;
 
@@ -61,15 +61,47 @@ proptest! {
     fn builders_filled_apart_give_the_same_bytes(people in a_directory(40), cut in 0..40_usize) {
         let forms = forms(&people);
         let cut = cut.min(forms.len());
-        let count = |forms: &[PersonForm]| forms.iter().fold(StatisticsBuilder::sized_for(1000), |mut counts, form| { counts.add_person(form); counts });
-        let together = count(&forms).finish();
-        let apart = count(&forms[cut..]).merge(count(&forms[..cut])).finish();
-        prop_assert!(together == apart);
-        prop_assert_eq!(together.to_bytes(), apart.to_bytes());
-        let add = |forms: &[PersonForm]| forms.iter().fold(ShardBuilder::new(EntityKind::Person, 0, 1), |mut builder, form| { builder.add_person(form); builder });
-        let mut appended = add(&forms[..cut]);
-        appended.append(&add(&forms[cut..]));
-        prop_assert_eq!(appended.finish(&apart), add(&forms).finish(&together));
+        let together = laid_down(&forms, 0, 1);
+        let mut appended = laid_down(&forms[..cut], 0, 1);
+        appended.append(&laid_down(&forms[cut..], 0, 1));
+        let statistics = Statistics::of(std::slice::from_ref(&together));
+        prop_assert!(statistics == Statistics::of(std::slice::from_ref(&appended)));
+        prop_assert_eq!(appended.finish(&statistics), together.finish(&statistics));
+    }
+
+    #[test]
+    fn statistics_of_parts_merged_in_any_order_are_those_of_the_whole(
+        people in proptest::collection::vec((0..6_usize, 0..4_usize, 0..3_usize), 0..400),
+        cuts in proptest::collection::vec(0..400_usize, 1..5),
+        turn in 0..5_usize,
+    ) {
+        // Few names, so that blocks are far over their caps and the keys below them count.
+        let forms: Vec<PersonForm> = people.iter().enumerate().map(|(number, &(first, last, city))| {
+            PersonForm::from(&Person {
+                id: format!("p{number}"),
+                first_name: ["Ann", "Bela", "Carla", "Dunja", "Emil", "Fritz"][first].into(),
+                last_name: ["Wolcott", "Milewski", "Carvalho", "Orbán"][last].into(),
+                city: ["Boston", "Austin", "Lisbon"][city].into(),
+                country: "US".into(),
+                ..Person::default()
+            })
+        }).collect();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(forms.len())).chain([0, forms.len()]).collect();
+        cuts.sort_unstable();
+        let mut parts: Vec<ShardBuilder> = cuts.windows(2).map(|cut| laid_down(&forms[cut[0]..cut[1]], 0, 1)).collect();
+        let turn = turn % parts.len();
+        parts.rotate_left(turn);
+        let count = |part: &ShardBuilder| { let mut counts = StatisticsBuilder::sized_for(1000); counts.add(part); counts };
+        let whole = laid_down(&forms, 0, 1);
+        let (first, rest) = parts.split_first().unwrap();
+        let counts = rest.iter().map(count).fold(count(first), StatisticsBuilder::merge).refine();
+        let refine = |part: &ShardBuilder| { let mut refined = counts.clone(); refined.add(part); refined };
+        let merged = rest.iter().map(refine).fold(refine(first), RefinementBuilder::merge).finish();
+        let mut together = count(&whole).refine();
+        together.add(&whole);
+        let together = together.finish();
+        prop_assert!(merged == together);
+        prop_assert_eq!(merged.to_bytes(), together.to_bytes());
     }
 
     #[test]

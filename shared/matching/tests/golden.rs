@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use matching::read::DirectoryReader;
 use matching::{
     Bid, Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, EntityKind, MatchDecision,
-    MatchModel, Person, PersonForm, Probe, Scorer, Shard, ShardBuilder, StatisticsBuilder, assign,
+    MatchModel, Person, PersonForm, Probe, Scorer, Shard, ShardBuilder, Statistics, assign,
     posterior,
 };
 use serde::Deserialize;
@@ -111,20 +111,17 @@ fn judge<'a>(
 fn five_hundred_labelled_records_are_matched_as_well_as_ever() {
     let people: Vec<Person> = entities(include_str!("fixtures/golden/people.jsonl"));
     let companies: Vec<Company> = entities(include_str!("fixtures/golden/companies.jsonl"));
-    let mut counts = StatisticsBuilder::sized_for(2000);
     let (mut person_shard, mut company_shard) =
         (ShardBuilder::new(EntityKind::Person, 0, 1), ShardBuilder::new(EntityKind::Company, 0, 1));
     for form in companies.iter().map(CompanyForm::from) {
-        counts.add_company(&form);
         company_shard.add_company(&form);
     }
     for form in people.iter().map(PersonForm::from) {
-        counts.add_person(&form);
         person_shard.add_person(&form);
     }
-    let statistics = counts.finish();
-    let (person_shard, company_shard) =
-        (person_shard.finish(&statistics), company_shard.finish(&statistics));
+    let builders = [person_shard, company_shard];
+    let statistics = Statistics::of(&builders);
+    let [person_shard, company_shard] = builders.map(|builder| builder.finish(&statistics));
     let engine = Scorer::new(MatchModel::shipped(), &statistics);
     let records: Vec<Labelled> = include_str!("fixtures/golden/records.jsonl")
         .lines()

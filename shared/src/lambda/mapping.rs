@@ -202,11 +202,13 @@ mod tests {
             let person: matching::Person = serde_json::from_value(line).unwrap();
             matching::PersonForm::from(&person)
         };
-        let mut statistics = matching::StatisticsBuilder::default();
-        (0..n).for_each(|n| statistics.add_person(&form(n)));
-        let statistics = statistics.finish();
         let mut shard = matching::ShardBuilder::new(matching::EntityKind::Person, 0, 1);
         (0..n).for_each(|n| shard.add_person(&form(n)));
+        let mut counts = matching::StatisticsBuilder::sized_for(n as u64);
+        counts.add(&shard);
+        let mut refinements = counts.refine();
+        refinements.add(&shard);
+        let statistics = refinements.finish();
         [("shards/statistics", statistics.to_bytes()), ("shards/0", shard.finish(&statistics))]
     }
 

@@ -1,6 +1,7 @@
 //! Directory versions: uploaded in parts, counted as a whole, built shard by shard, published at
 //! once, matched to by every connection.
 
+mod counting;
 mod retire;
 
 use std::collections::{BTreeMap, HashSet};
@@ -218,24 +219,17 @@ impl Directory {
     async fn count(&self, id: DirectoryVersionId) -> Result<(), WorkError> {
         let counting = |v: &DirectoryVersion| v.state == DirectoryState::Counting;
         let Some(mut version) = self.get(id).await?.filter(counting) else { return Ok(()) };
-        let mut builder = StatisticsBuilder::default();
         let mut skipped = BTreeMap::new();
         let mut note = |reason: &'static str| *skipped.entry(reason.to_owned()).or_insert(0) += 1;
         let mut merges = Merges::new();
-        self.each::<Person>(&version, EntityKind::Person, &mut note, |line| match line {
-            DirectoryLine::Upsert(person) => builder.add_person(&PersonForm::from(&person)),
-            DirectoryLine::Merge { id, into } => drop(merges.insert(id, into)),
-            DirectoryLine::Delete { .. } => {}
-        })
-        .await?;
-        self.each::<Company>(&version, EntityKind::Company, &mut note, |line| match line {
-            DirectoryLine::Upsert(company) => builder.add_company(&CompanyForm::from(&company)),
-            DirectoryLine::Merge { id, into } => drop(merges.insert(id, into)),
-            DirectoryLine::Delete { .. } => {}
-        })
-        .await?;
+        let mut merge = |id, into| drop(merges.insert(id, into));
+        let mut counts = StatisticsBuilder::sized_for(self.expected(&version).await?);
+        self.each_some(&version, &mut note, &mut merge, |some| counts.add(some)).await?;
         self.entities.keep_merges(&version, &merges).await?;
-        let statistics = builder.finish();
+        let mut refinements = counts.refine();
+        let (mut ignore, mut known) = (|_| (), |_, _| ());
+        self.each_some(&version, &mut ignore, &mut known, |some| refinements.add(some)).await?;
+        let statistics = refinements.finish();
         version.people = statistics.entities(EntityKind::Person);
         version.companies = statistics.entities(EntityKind::Company);
         version.skipped = skipped;

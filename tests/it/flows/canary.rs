@@ -136,7 +136,7 @@ async fn authorize_in_vain(world: &World, canary: &Canary) {
         canary.look("debug", format!("{error:?}").as_bytes());
     }
     let code = Ok(SecretString::from(format!("aPrx{TOKEN}")));
-    let error = world.functions.connect.finish(Environment::Production, TOKEN, code).await;
+    let error = world.functions.connect.finish(Environment::Production, TOKEN, None, code).await;
     canary.look("page", error.unwrap_err().to_string().as_bytes());
 }
 

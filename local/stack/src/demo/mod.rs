@@ -3,6 +3,7 @@
 
 mod api;
 mod browser;
+mod connect_page;
 mod control;
 mod farewell;
 mod onboarding;
@@ -27,6 +28,7 @@ use crate::issuer::Caller;
 use crate::options::StackOptions;
 use crate::stack::Stack;
 
+pub use self::connect_page::ConnectPage;
 pub use self::progress::say;
 pub use self::quality::Quality;
 pub use self::report::Report;
@@ -78,6 +80,8 @@ pub struct Finished {
     pub stack: Stack,
     /// What was found.
     pub report: Report,
+    /// Where a person can connect the demo's tenant again, in a browser.
+    pub connect_page: ConnectPage,
 }
 
 /// Everything that the steps share.
@@ -135,7 +139,9 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
         say(&demo.report.to_string());
         return Err(error);
     }
-    Ok(Finished { stack: demo.stack, report: demo.report })
+    let path = format!("{}/authorize", demo.connection());
+    let connect_page = ConnectPage::serve(demo.service, path).await?;
+    Ok(Finished { stack: demo.stack, report: demo.report, connect_page })
 }
 
 fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {

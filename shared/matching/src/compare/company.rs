@@ -13,7 +13,7 @@ use crate::form::CompanyForm;
 use crate::shard::CompanyView;
 use crate::similarity::is_slip;
 use crate::statistics::{Statistics, Term, country_key};
-use crate::text::{bigram_signature, hash32};
+use crate::text::hash32;
 
 const NAME: usize = 0;
 const DOMAIN: usize = 1;
@@ -74,21 +74,12 @@ pub(crate) struct CompanyContext<'a> {
     companies: f32,
 }
 
-fn compared(words: &str) -> ComparedName<'_> {
-    ComparedName {
-        words: words.as_bytes(),
-        slug: crate::normalize_slug(words),
-        acronym: crate::normalize_acronym(words).map_or(0, |acronym| hash32(acronym.as_bytes())),
-        signature: bigram_signature(words.as_bytes()),
-    }
-}
-
 impl<'a> CompanyContext<'a> {
     pub(crate) fn new(form: &'a CompanyForm, statistics: &'a Statistics) -> Self {
         Self {
             form,
             statistics,
-            names: form.names.iter().map(|name| compared(&name.words)).collect(),
+            names: form.names.iter().map(|name| ComparedName::of(&name.words)).collect(),
             domains: form
                 .domains
                 .iter()
@@ -140,7 +131,7 @@ impl<'a> CompanyContext<'a> {
         let mut best = (NameAgreement::Different, 0.0_f32);
         for own in &self.names {
             for words in &view.names {
-                let other = compared(words);
+                let other = ComparedName::of(words);
                 let (agreement, word) = compare_company_names(own, &other, |word| {
                     self.statistics.count(Term::Word, word)
                 });

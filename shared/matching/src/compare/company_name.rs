@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use crate::similarity::{edits, is_slip, jaro_winkler};
-use crate::text::hash32;
+use crate::similarity::{Letters, edits, is_slip, jaro_winkler_reaches, may_reach, slips};
+use crate::text::{bigram_signature, hash32};
 
 /// How far two company names agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +28,54 @@ pub(crate) struct ComparedName<'a> {
     pub(crate) slug: u32,
     pub(crate) acronym: u32,
     pub(crate) signature: u64,
+    /// The letters of its words, and how many.
+    pub(crate) letters: (Letters, usize),
+}
+
+impl<'a> ComparedName<'a> {
+    /// A name by its words.
+    pub(crate) fn of(words: &'a str) -> Self {
+        Self {
+            words: words.as_bytes(),
+            slug: crate::normalize_slug(words),
+            acronym: crate::normalize_acronym(words)
+                .map_or(0, |acronym| hash32(acronym.as_bytes())),
+            signature: bigram_signature(words.as_bytes()),
+            letters: letters_of(words.as_bytes()),
+        }
+    }
+
+    /// Whether its letters leave room for anything but [`NameAgreement::Different`]: a slip, a common start, or a word in common.
+    fn may_agree(&self, other: &Self) -> bool {
+        let missing =
+            (self.letters.0.missing(other.letters.0), other.letters.0.missing(self.letters.0));
+        let limit = slips_of_name(self.letters.1.min(other.letters.1));
+        missing.0.max(missing.1) <= limit
+            || missing.0.min(missing.1) == 0
+            || may_reach(self.letters, other.letters, ALIKE)
+            || self
+                .words
+                .split(|byte| *byte == b' ')
+                .any(|word| Letters::of(word).missing(other.letters.0) <= slips(word.len()))
+    }
+}
+
+/// The letters of words and how many they are, spaces apart.
+pub(crate) fn letters_of(words: &[u8]) -> (Letters, usize) {
+    (Letters::of(words), words.iter().filter(|byte| **byte != b' ').count())
+}
+
+/// The Jaro–Winkler similarity from which names are much alike.
+const ALIKE: f64 = 0.93;
+
+/// Edits that are a slip of the finger in a name of so many letters.
+fn slips_of_name(length: usize) -> usize {
+    match length {
+        0..=3 => 0,
+        4..=8 => 1,
+        9..=15 => 2,
+        _ => 3,
+    }
 }
 
 /// Compares two names; symmetric. The second value is the hash of the rarest word both have by `frequency`, 0 for none.
@@ -51,14 +99,11 @@ pub(crate) fn compare_company_names(
     if (left.signature & right.signature).count_ones() < 2 {
         return (NameAgreement::Different, 0);
     }
+    if !left.may_agree(right) {
+        return (NameAgreement::Different, 0);
+    }
     let (slug_left, slug_right) = (squeezed(left.words), squeezed(right.words));
-    let shorter = slug_left.len().min(slug_right.len());
-    let limit = match shorter {
-        0..=3 => 0,
-        4..=8 => 1,
-        9..=15 => 2,
-        _ => 3,
-    };
+    let limit = slips_of_name(slug_left.len().min(slug_right.len()));
     if limit > 0 && edits(&slug_left, &slug_right, limit).is_some() {
         return (NameAgreement::Near, 0);
     }
@@ -66,7 +111,11 @@ pub(crate) fn compare_company_names(
 }
 
 fn squeezed(words: &[u8]) -> SmallVec<[u8; 64]> {
-    words.iter().copied().filter(|byte| *byte != b' ').collect()
+    let mut slug = SmallVec::new();
+    for word in words.split(|byte| *byte == b' ') {
+        slug.extend_from_slice(word);
+    }
+    slug
 }
 
 fn split(words: &[u8]) -> SmallVec<[&[u8]; 8]> {
@@ -115,7 +164,8 @@ fn by_words(
         return (NameAgreement::Contained, rarest.1);
     }
     if shared * 2 > many.len()
-        || (slug_left.first() == slug_right.first() && jaro_winkler(slug_left, slug_right) >= 0.93)
+        || (slug_left.first() == slug_right.first()
+            && jaro_winkler_reaches(slug_left, slug_right, ALIKE))
     {
         return (NameAgreement::Partial, rarest.1);
     }

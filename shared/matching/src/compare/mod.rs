@@ -9,8 +9,8 @@ mod person_employment;
 mod person_name;
 
 pub(crate) use company::{COMPANY_COMPARISONS, CompanyContext};
-pub(crate) use company_name::{NameAgreement, compare_company_names};
-pub(crate) use person::{EMPLOYER, PERSON_COMPARISONS, PersonContext};
+pub(crate) use company_name::{NameAgreement, compare_company_names, letters_of};
+pub(crate) use person::{EMPLOYER, Met, PERSON_COMPARISONS, PersonContext};
 
 /// Most comparisons a kind has.
 pub(crate) const WIDTH: usize = 10;

@@ -15,7 +15,7 @@ use crate::normalize::Mailbox;
 use crate::shard::{NamesView, PersonView, Shard, Tokens};
 use crate::similarity::is_slip;
 use crate::statistics::{Statistics, Term, country_key, full_name_key};
-use crate::text::{bigram_signature, collapse_umlauts, hash32};
+use crate::text::{collapse_umlauts, hash32};
 
 pub(crate) const GIVEN: usize = 0;
 pub(crate) const FAMILY: usize = 1;
@@ -139,6 +139,15 @@ pub(crate) struct PersonContext<'a> {
     persons: f32,
 }
 
+/// A pair whose names were compared.
+pub(crate) struct Met<'s> {
+    pub(crate) ordinal: u32,
+    names: NamesView<'s>,
+    pub(crate) person: PersonView<'s>,
+    agreement: NamesAgreement,
+    levels: Levels,
+}
+
 /// The entity's side of a pair.
 pub(super) struct Entity<'s, 'a> {
     pub(super) shard: &'s Shard<'a>,
@@ -169,12 +178,7 @@ impl<'a> PersonContext<'a> {
                 statistics.count(Term::Family, family_hash),
                 statistics.count(Term::FullName, full_name_key(given_hash, family_hash)),
             ],
-            company: company.map(|company| ComparedName {
-                words: company.words.as_bytes(),
-                slug: company.slug_key(),
-                acronym: company.acronym().map_or(0, |acronym| hash32(acronym.as_bytes())),
-                signature: bigram_signature(company.words.as_bytes()),
-            }),
+            company: company.map(|company| ComparedName::of(&company.words)),
             domains: form
                 .employer_domains()
                 .iter()
@@ -193,20 +197,26 @@ impl<'a> PersonContext<'a> {
         (self.persons / count.max(1.0)).log2().max(0.0)
     }
 
-    /// Compares the record with an entity; `None` when neither name agrees nor a mail address or phone, which no other evidence makes up for.
-    pub(crate) fn compare(&self, shard: &Shard<'_>, ordinal: u32) -> Option<Levels> {
+    /// Compares the names alone; `None` when neither name agrees nor a mail address or phone, which no other evidence makes up for.
+    pub(crate) fn meet<'s>(&self, shard: &Shard<'s>, ordinal: u32) -> Option<Met<'s>> {
         let mut levels = Levels::default();
         let names = shard.names(ordinal);
         let agreement = self.compare_names(&names, &mut levels);
+        let person = names.person();
         if agreement == (Some(Given::Different), Some(Family::Different)) {
-            let person = names.person();
             let mail = person.mail.iter().any(|mail| self.mail_keys.contains(&mail.key));
             if !mail && !person.phones.iter().any(|phone| self.form.phones.contains(phone)) {
                 return None;
             }
         }
-        self.compare_rest(shard, names, agreement, &mut levels);
-        Some(levels)
+        Some(Met { ordinal, names, person, agreement, levels })
+    }
+
+    /// Compares the rest.
+    pub(crate) fn compare<'s>(&self, shard: &Shard<'s>, met: Met<'s>) -> Levels {
+        let Met { names, person, agreement, mut levels, .. } = met;
+        self.compare_rest(&Entity { shard, names, person }, agreement, &mut levels);
+        levels
     }
 
     /// Compares the record with an entity in full.
@@ -214,22 +224,21 @@ impl<'a> PersonContext<'a> {
         let mut levels = Levels::default();
         let names = shard.names(ordinal);
         let agreement = self.compare_names(&names, &mut levels);
-        self.compare_rest(shard, names, agreement, &mut levels);
+        let entity = Entity { shard, person: names.person(), names };
+        self.compare_rest(&entity, agreement, &mut levels);
         levels
     }
 
-    fn compare_rest<'s>(
+    fn compare_rest(
         &self,
-        shard: &Shard<'s>,
-        names: NamesView<'s>,
+        entity: &Entity<'_, '_>,
         agreement: NamesAgreement,
         levels: &mut Levels,
     ) {
-        let entity = Entity { shard, person: names.person(), names };
         self.compare_mail(&entity.person, levels);
         self.compare_mail_name(&entity.names, agreement, levels);
-        self.compare_employer(&entity, levels);
-        self.compare_title(&entity, levels);
+        self.compare_employer(entity, levels);
+        self.compare_title(entity, levels);
         self.compare_place(&entity.person, levels);
         if !self.form.phones.is_empty() && !entity.person.phones.is_empty() {
             let same = self.form.phones.iter().any(|phone| entity.person.phones.contains(phone));

@@ -70,6 +70,7 @@ impl PersonContext<'_> {
             slug,
             acronym: employer.acronym(),
             signature: employer.signature(),
+            letters: employer.letters(),
         };
         let (agreement, word) =
             compare_company_names(company, &other, |word| self.statistics.count(Term::Word, word));

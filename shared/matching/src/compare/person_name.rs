@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::lists::are_nicknames;
-use crate::similarity::{is_slip, jaro_winkler};
+use crate::similarity::{is_slip, jaro_winkler_reaches};
 
 /// Given names, worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +85,7 @@ fn compare_full(
         is_slip(one, other)
             || (one.len().min(other.len()) >= 4
                 && one[0] == other[0]
-                && jaro_winkler(one, other) >= 0.92)
+                && jaro_winkler_reaches(one, other, 0.92))
     };
     if alike(one, other) || alike(all_left, all_right) { Given::Fuzzy } else { Given::Different }
 }
@@ -113,7 +113,7 @@ pub(crate) fn compare_family(left: &Words<'_>, right: &Words<'_>) -> Option<Fami
         is_slip(one, other)
             || (one.len().min(other.len()) >= 5
                 && one[0] == other[0]
-                && jaro_winkler(one, other) >= 0.94)
+                && jaro_winkler_reaches(one, other, 0.94))
     };
     let part_alike = left.len() + right.len() > 2
         && left.iter().any(|one| {

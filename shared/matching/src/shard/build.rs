@@ -4,15 +4,17 @@
     reason = "a shard holds under 2^32 entities and bytes; over that it is refused"
 )]
 
+use std::borrow::Cow;
 use std::hash::Hash;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::view::{CompanyView, NamesView, put_company, put_employer, put_employments, put_person};
-use super::{assemble, bucket_of, fingerprint_of};
-use crate::blocking::{BlockSize, CompanyKeys, EmployerKeys, KeySink, PersonKeys, identity_key};
-use crate::codec::{Put, Take};
+use super::{assemble, postings};
+use crate::blocking::{CompanyKeys, EmployerKeys, KeySink, PersonKeys};
+use crate::codec::Put;
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, Employment, PersonForm};
 use crate::keys::{employer_keys, mail_name_of};
@@ -144,42 +146,28 @@ impl ShardBuilder {
     /// The shard file.
     #[must_use]
     pub fn finish(self, statistics: &Statistics) -> Vec<u8> {
-        let resolved: Vec<EmployerKeys> = self
-            .employers
-            .values
-            .iter()
-            .map(|(company, id)| {
-                employer_keys(
-                    &Employment {
-                        company: company.clone(),
-                        company_id: *id,
-                        title: Title::default(),
-                    },
-                    Some(statistics),
-                )
-            })
-            .collect();
+        let resolved = self.employer_keys(Some(statistics));
         let (employers, employer_words) = self.employer_sections(&resolved, statistics);
         let (title_offsets, titles) = self.title_section();
         let entities = self.len() as u32;
-        let (bucket_bits, buckets, postings) = self.index(&resolved, statistics);
+        let blocks = postings::index(&self, &resolved, statistics);
         let (row_offsets, rows) = self.row_sections();
         let sections = [
-            row_offsets,
-            rows,
-            employers,
-            employer_words,
-            title_offsets,
-            titles,
-            buckets,
-            postings,
+            &[row_offsets][..],
+            &[rows],
+            &[employers],
+            &[employer_words],
+            &[title_offsets],
+            &[titles],
+            &[blocks.starts],
+            &blocks.postings,
         ];
         assemble(
             self.kind,
             self.number,
             self.count,
             entities,
-            bucket_bits,
+            blocks.bits,
             statistics.fingerprint(),
             &sections,
         )
@@ -193,10 +181,7 @@ impl ShardBuilder {
         );
         offsets.push(0);
         for ordinal in 0..self.len() {
-            bytes.extend_from_slice(
-                &self.rows
-                    [self.row_offsets[ordinal] as usize..self.row_offsets[ordinal + 1] as usize],
-            );
+            bytes.extend_from_slice(self.row(ordinal));
             if self.kind == EntityKind::Person {
                 put_employments(&mut bytes, self.held(ordinal));
             }
@@ -246,80 +231,20 @@ impl ShardBuilder {
         (column(&offsets), bytes)
     }
 
-    /// Blocks as postings of (fingerprint, ordinal), sorted within buckets of the key's top bits.
-    fn index(&self, resolved: &[EmployerKeys], statistics: &Statistics) -> (u32, Vec<u8>, Vec<u8>) {
-        let (keys, counts) = self.keys(resolved, statistics);
-        let bits = (keys.len() as u64 / 4).max(1).ilog2().min(28);
-        let mut starts = vec![0_u32; (1 << bits) + 1];
-        for &key in &keys {
-            starts[bucket_of(key, bits) + 1] += 1;
-        }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
-        }
-        let mut next = starts.clone();
-        let mut postings = vec![0_u64; keys.len()];
-        let mut at = 0;
-        for (ordinal, &count) in counts.iter().enumerate() {
-            for &key in &keys[at..at + count as usize] {
-                let slot = &mut next[bucket_of(key, bits)];
-                postings[*slot as usize] = u64::from(fingerprint_of(key)) | (ordinal as u64) << 32;
-                *slot += 1;
-            }
-            at += count as usize;
-        }
-        drop((keys, counts, next));
-        let bytes = postings.iter().flat_map(|posting| posting.to_le_bytes()).collect();
-        (bits, column(&starts), bytes)
-    }
-
-    /// All keys entity by entity, with how many each has.
-    fn keys(&self, resolved: &[EmployerKeys], statistics: &Statistics) -> (Vec<u64>, Vec<u16>) {
-        let chunk = |range: std::ops::Range<usize>| {
-            let (mut keys, mut counts) =
-                (Vec::with_capacity(range.len() * 24), Vec::with_capacity(range.len()));
-            let mut own = Vec::with_capacity(64);
-            for ordinal in range {
-                own.clear();
-                self.entity_keys(ordinal, resolved, statistics, &mut own);
-                own.sort_unstable();
-                own.dedup();
-                own.truncate(u16::MAX as usize);
-                keys.extend_from_slice(&own);
-                counts.push(own.len() as u16);
-            }
-            (keys, counts)
-        };
-        let chunks = crate::parallel::map_ranges(self.len(), 16_384, chunk);
-        let mut all = (
-            Vec::with_capacity(chunks.iter().map(|(keys, _)| keys.len()).sum()),
-            Vec::with_capacity(self.len()),
-        );
-        for (keys, counts) in chunks {
-            all.0.extend(keys);
-            all.1.extend(counts);
-        }
-        all
-    }
-
-    fn entity_keys(
+    /// Hands an entity's keys to a sink.
+    pub(super) fn emit_one(
         &self,
         ordinal: usize,
-        resolved: &[EmployerKeys],
-        statistics: &Statistics,
-        own: &mut Vec<u64>,
+        employers: &[EmployerKeys],
+        sink: &mut impl KeySink,
     ) {
-        let row =
-            &self.rows[self.row_offsets[ordinal] as usize..self.row_offsets[ordinal + 1] as usize];
-        own.push(identity_key(Take(row).text()));
-        let mut kept = Kept { statistics, keys: own };
+        let row = self.row(ordinal);
         if self.kind == EntityKind::Company {
-            company_row_keys(&CompanyView::take(row)).emit(&mut kept);
+            company_row_keys(&CompanyView::take(row)).emit(sink);
             return;
         }
         let names = NamesView::take(row);
         let view = names.person();
-        let held = self.held(ordinal);
         let mut keys = PersonKeys {
             given: names.given.iter().copied().collect(),
             family: names.family.iter().copied().collect(),
@@ -329,22 +254,77 @@ impl ShardBuilder {
             ..PersonKeys::default()
         };
         keys.employers.extend(
-            held.iter()
+            self.held(ordinal)
+                .iter()
                 .filter(|(employer, _)| *employer != 0)
-                .map(|(employer, _)| resolved[*employer as usize - 1].clone()),
+                .map(|(employer, _)| Cow::Borrowed(&employers[*employer as usize - 1])),
         );
         for mail in &view.mail {
             if mail.stem != 0 {
-                keys.employers
-                    .push(EmployerKeys { slugs: SmallVec::from_slice(&[mail.stem]), prefix: 0 });
+                let slugs = SmallVec::from_slice(&[mail.stem]);
+                keys.employers.push(Cow::Owned(EmployerKeys { slugs, prefix: 0 }));
             }
             if mail.key != 0 {
                 keys.mail_keys.push(mail.key);
                 keys.mail_names.extend(std::str::from_utf8(mail.local).ok().and_then(mail_name_of));
             }
         }
-        keys.emit(&mut kept);
+        keys.emit(sink);
     }
+
+    /// Hands the keys of some entities to a sink.
+    pub(crate) fn emit(
+        &self,
+        range: Range<usize>,
+        employers: &[EmployerKeys],
+        sink: &mut impl KeySink,
+    ) {
+        range.for_each(|ordinal| self.emit_one(ordinal, employers, sink));
+    }
+
+    /// What each employer is blocked by; with statistics, by its directory name and domain too.
+    pub(crate) fn employer_keys(&self, statistics: Option<&Statistics>) -> Vec<EmployerKeys> {
+        let known = self.employers.values.iter();
+        known.map(|(company, id)| employer_keys(company.as_ref(), *id, statistics)).collect()
+    }
+
+    /// Which kind of entities it holds.
+    #[must_use]
+    pub fn kind(&self) -> EntityKind {
+        self.kind
+    }
+
+    /// An entity's row, without employments.
+    pub(crate) fn row(&self, ordinal: usize) -> &[u8] {
+        &self.rows[self.row_offsets[ordinal] as usize..self.row_offsets[ordinal + 1] as usize]
+    }
+
+    /// The current employer of a person.
+    pub(crate) fn employer_of(&self, ordinal: usize) -> Option<&CompanyName> {
+        let (employer, _) = self.held(ordinal).first()?;
+        self.employers.values.get((*employer as usize).checked_sub(1)?)?.0.as_ref()
+    }
+
+    /// How many employments have each employer that has a name.
+    pub(crate) fn employers_counted(&self) -> impl Iterator<Item = (&CompanyName, u32)> {
+        let times =
+            counted(self.employers.values.len(), self.employments.iter().map(|held| held.0));
+        let employers = self.employers.values.iter().map(|(company, _)| company.as_ref());
+        employers.zip(times).filter_map(|(company, times)| Some((company?, times)))
+    }
+
+    /// How many employments have each title.
+    pub(crate) fn titles_counted(&self) -> impl Iterator<Item = (&Title, u32)> {
+        let times = counted(self.titles.values.len(), self.employments.iter().map(|held| held.1));
+        self.titles.values.iter().zip(times)
+    }
+}
+
+/// How often each of the numbers from 1 on comes.
+fn counted(values: usize, numbers: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
+    let mut times = vec![0; values + 1];
+    numbers.for_each(|number| times[number as usize] += 1);
+    times.into_iter().skip(1)
 }
 
 fn company_row_keys<'a>(view: &CompanyView<'a>) -> CompanyKeys<'a> {
@@ -363,21 +343,6 @@ fn company_row_keys<'a>(view: &CompanyView<'a>) -> CompanyKeys<'a> {
     }
 }
 
-struct Kept<'a> {
-    statistics: &'a Statistics,
-    keys: &'a mut Vec<u64>,
-}
-
-impl KeySink for Kept<'_> {
-    fn push(&mut self, key: u64, size: BlockSize) -> bool {
-        let stopped = self.statistics.is_stopped(key, size);
-        if !stopped {
-            self.keys.push(key);
-        }
-        stopped
-    }
-}
-
-fn column(values: &[u32]) -> Vec<u8> {
+pub(super) fn column(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

@@ -4,6 +4,7 @@
 //! format version is refused when it is opened.
 
 mod build;
+mod postings;
 mod view;
 
 pub use build::ShardBuilder;
@@ -15,7 +16,7 @@ use crate::keys::BlockKey;
 use crate::text::hash64;
 
 /// The first bytes of a shard; the last one is the format's version.
-const MAGIC: [u8; 8] = *b"CRMSHRD\x01";
+const MAGIC: [u8; 8] = *b"CRMSHRD\x02";
 /// Magic, checksum of the header, and the header's fields up to the section table.
 const HEADER: usize = 8 + 8 + 3 * 4 + 3 * 8 + SECTIONS * 16;
 const SECTIONS: usize = 8;
@@ -229,6 +230,7 @@ impl<'a> Shard<'a> {
         // All look-ups of one kind before the next, so that the memory's delays overlap.
         let buckets: smallvec::SmallVec<[&[u8]; 64]> =
             keys.iter().map(|key| self.bucket(key.key)).collect();
+        touch(buckets.iter().copied());
         for (key, bucket) in keys.iter().zip(buckets) {
             let strength = 1 + u64::from(key.strong);
             found.extend(
@@ -241,10 +243,19 @@ impl<'a> Shard<'a> {
     pub(crate) fn touch(&self, ordinals: &[u32]) {
         let rows: smallvec::SmallVec<[&[u8]; 64]> =
             ordinals.iter().map(|&ordinal| self.row(ordinal)).collect();
-        std::hint::black_box(
-            rows.iter().filter_map(|row| row.first()).fold(0_u8, |all, byte| all ^ byte),
-        );
+        touch(rows.iter().copied());
     }
+
+    /// The same for employers.
+    pub(crate) fn touch_employers<'e>(&self, held: impl Iterator<Item = &'e (u32, u32)>) {
+        touch(held.map(|(employer, _)| self.employer_bytes(employer.wrapping_sub(1))));
+    }
+}
+
+/// Reads the first byte of each slice, so that the memory's delays overlap.
+fn touch<'a>(slices: impl Iterator<Item = &'a [u8]>) {
+    let first = slices.filter_map(|slice| slice.first());
+    std::hint::black_box(first.fold(0_u8, |all, byte| all ^ byte));
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "at most 28 bits are left")]
@@ -257,7 +268,7 @@ pub(crate) fn fingerprint_of(key: u64) -> u32 {
     key as u32
 }
 
-/// Puts header and sections together.
+/// Puts header and sections together, each section in pieces.
 pub(crate) fn assemble(
     kind: EntityKind,
     number: u32,
@@ -265,11 +276,11 @@ pub(crate) fn assemble(
     entities: u32,
     bucket_bits: u32,
     statistics: u64,
-    sections: &[Vec<u8>; SECTIONS],
+    sections: &[&[Vec<u8>]; SECTIONS],
 ) -> Vec<u8> {
     let mut body_hash = xxhash_rust::xxh3::Xxh3::new();
-    for section in sections {
-        body_hash.update(section);
+    for piece in sections.iter().copied().flatten() {
+        body_hash.update(piece);
     }
     let mut fields = Vec::with_capacity(HEADER - 16);
     fields.put_u32(u32::from(kind == EntityKind::Company));
@@ -280,16 +291,17 @@ pub(crate) fn assemble(
     fields.put_u64(body_hash.digest());
     let mut at = HEADER as u64;
     for section in sections {
+        let length = section.iter().map(|piece| piece.len() as u64).sum();
         fields.put_u64(at);
-        fields.put_u64(section.len() as u64);
-        at += section.len() as u64;
+        fields.put_u64(length);
+        at += length;
     }
     let mut bytes = Vec::with_capacity(usize::try_from(at).unwrap_or_default());
     bytes.extend_from_slice(&MAGIC);
     bytes.put_u64(hash64(&fields));
     bytes.extend_from_slice(&fields);
-    for section in sections {
-        bytes.extend_from_slice(section);
+    for piece in sections.iter().copied().flatten() {
+        bytes.extend_from_slice(piece);
     }
     bytes
 }

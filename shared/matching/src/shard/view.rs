@@ -8,8 +8,10 @@ use smallvec::SmallVec;
 
 use super::{Section, Shard};
 use crate::codec::{Put, Take, u32_at};
+use crate::compare::letters_of;
 use crate::form::{CompanyForm, PersonForm, Street};
 use crate::normalize::NameKind;
+use crate::similarity::Letters;
 use crate::text::{bigram_signature, hash32};
 
 /// Folded words, borrowed.
@@ -107,9 +109,14 @@ impl<'a> Shard<'a> {
 
     /// An employer by its place in the dictionary.
     pub(crate) fn employer(&self, index: u32) -> Option<EmployerView<'a>> {
-        let at = (index as usize).checked_mul(EMPLOYER)?;
-        let fields = self.section(Section::Employers).get(at..)?.first_chunk()?;
+        let fields = self.employer_bytes(index).first_chunk()?;
         Some(EmployerView { fields, words: self.section(Section::EmployerWords) })
+    }
+
+    /// The bytes from an employer on.
+    pub(super) fn employer_bytes(&self, index: u32) -> &'a [u8] {
+        let at = (index as usize).saturating_mul(EMPLOYER);
+        self.section(Section::Employers).get(at..).unwrap_or_default()
     }
 
     /// The word hashes of a title by its place in the dictionary.
@@ -169,8 +176,8 @@ impl<'a> NamesView<'a> {
     }
 }
 
-/// Bytes of an employer in the dictionary: four slugs, domain, acronym, signature, and where its words are.
-const EMPLOYER: usize = 40;
+/// Bytes of an employer in the dictionary: four slugs, domain, acronym, signature, where its words are, and their letters.
+const EMPLOYER: usize = 48;
 
 /// An employer of the shard's dictionary, read field by field where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -206,6 +213,11 @@ impl<'a> EmployerView<'a> {
         u64::from(self.field(6)) | u64::from(self.field(7)) << 32
     }
 
+    /// The letters of the name's words, and how many.
+    pub(crate) fn letters(&self) -> (Letters, usize) {
+        (Letters(self.field(10)), self.field(11) as usize)
+    }
+
     /// The name's words.
     pub(crate) fn words(&self) -> &'a [u8] {
         let (start, length) = (self.field(8) as usize, self.field(9) as usize);
@@ -228,12 +240,16 @@ pub(crate) fn put_employer(
     fields.put_u64(bigram_signature(words.as_bytes()));
     fields.put_u32(all_words.len() as u32);
     fields.put_u32(words.len() as u32);
+    let (letters, count) = letters_of(words.as_bytes());
+    fields.put_u32(letters.0);
+    fields.put_u32(count as u32);
     all_words.extend_from_slice(words.as_bytes());
 }
 
 /// A directory company.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CompanyView<'a> {
+    pub(crate) id: &'a str,
     pub(crate) names: SmallVec<[&'a str; 3]>,
     /// Domain and stem keys with the stem itself.
     pub(crate) domains: SmallVec<[(u32, &'a [u8]); 2]>,
@@ -250,8 +266,8 @@ pub(crate) struct CompanyView<'a> {
 impl<'a> CompanyView<'a> {
     pub(crate) fn take(row: &'a [u8]) -> Self {
         let mut take = Take(row);
-        let _id = take.bytes();
         Self {
+            id: take.text(),
             names: (0..take.count().min(12)).map(|_| take.text()).collect(),
             domains: (0..take.count().min(12)).map(|_| (take.u32(), take.bytes())).collect(),
             phone: take.u32(),

@@ -1,17 +1,22 @@
-//! Counting a directory version.
+//! Counting a directory version, in two passes.
+//!
+//! The first counts terms and blocks; the second, which knows what blocks are too large, counts the rarer keys that take their place.
 //!
 //! Invariant: counts add up, so that parts may be counted apart, in any order, and merged.
 #![allow(clippy::cast_possible_truncation, reason = "cells are the low bits of keys")]
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
-use super::{EmployerFacts, Statistics, Term, country_key, full_name_key, term};
+use super::{BlockSizes, EmployerFacts, Statistics, Term, country_key, full_name_key, term};
 use crate::blocking::{BlockSize, KeySink};
-use crate::form::{CompanyForm, PersonForm};
-use crate::keys::{company_keys, person_keys};
+use crate::entity::EntityKind;
+use crate::parallel::{map_ranges, share};
+use crate::shard::{CompanyView, NamesView, ShardBuilder};
 use crate::text::{hash32, hash64};
 
-/// Counts a version's entities, streaming; parts are counted apart and merged.
+/// The first pass over a version: its terms, employers and blocks. Parts are counted apart and merged.
 #[derive(Clone, Debug)]
 pub struct StatisticsBuilder {
     persons: u64,
@@ -27,7 +32,7 @@ pub struct StatisticsBuilder {
 /// Cells of the block-size sketch for a version of about so many entities: a power of two, with several cells to a key. Two keys may share a cell; a stopped
 /// cell stops both, alike on both sides.
 fn cells_for(entities: u64) -> usize {
-    let cells = entities.saturating_mul(8).clamp(1 << 12, 1 << 30);
+    let cells = entities.saturating_mul(6).clamp(1 << 12, 1 << 30);
     usize::try_from(cells).unwrap_or(1 << 30).next_power_of_two()
 }
 
@@ -39,10 +44,14 @@ impl Default for StatisticsBuilder {
 }
 
 impl StatisticsBuilder {
-    /// A builder for a version of about so many entities: it takes 8 bytes for each. The guess changes speed and recall a little, never correctness;
-    /// builders that are merged may be sized differently.
+    /// A builder for a version of about so many entities: it takes 6 to 12 bytes for each. The guess changes speed and recall a little, never correctness;
+    /// builders that are merged may be sized differently, and give what the smallest would have.
     #[must_use]
     pub fn sized_for(entities: u64) -> Self {
+        Self::with_cells(cells_for(entities))
+    }
+
+    fn with_cells(cells: usize) -> Self {
         Self {
             persons: 0,
             companies: 0,
@@ -50,143 +59,219 @@ impl StatisticsBuilder {
             by_id: FxHashMap::default(),
             by_slug: FxHashMap::default(),
             mail: FxHashMap::default(),
-            cells: vec![0; cells_for(entities)],
+            cells: vec![0; cells],
         }
     }
 }
 
-struct CountedCells<'a>(&'a mut [u8]);
+/// Counts entities in cells. Cells lie all over the memory: what is counted waits until its delays can overlap.
+struct Counter<'a> {
+    cells: &'a mut [u8],
+    waiting: Vec<u32>,
+}
 
-impl KeySink for CountedCells<'_> {
-    /// A block that is over the cap already will be stopped, so its rarer keys are counted from there on.
+/// Most that waits.
+const WAITING: usize = 4096;
+
+impl<'a> Counter<'a> {
+    fn new(cells: &'a mut [u8]) -> Self {
+        Self { cells, waiting: Vec::with_capacity(WAITING) }
+    }
+
+    fn count(&mut self, key: u64) {
+        // A sketch has 2^30 cells at most.
+        self.waiting.push(key as u32);
+        if self.waiting.len() == WAITING {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        let mask = self.cells.len() - 1;
+        for key in self.waiting.drain(..) {
+            let cell = &mut self.cells[key as usize & mask];
+            *cell = cell.saturating_add(1);
+        }
+    }
+}
+
+impl Drop for Counter<'_> {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+/// Sees no block as too large yet, so that what it counts does not depend on what came before.
+struct CountedBlocks<'a>(Counter<'a>);
+
+impl KeySink for CountedBlocks<'_> {
+    fn push(&mut self, key: u64, _: BlockSize) -> bool {
+        self.0.count(key);
+        false
+    }
+
+    fn refine(&mut self, _: u64, _: BlockSize) {}
+}
+
+struct CountedRefinements<'a> {
+    blocks: &'a BlockSizes,
+    counter: Counter<'a>,
+}
+
+impl KeySink for CountedRefinements<'_> {
+    const ONLY_REFINABLE: bool = true;
+
     fn push(&mut self, key: u64, size: BlockSize) -> bool {
-        let at = key as usize & (self.0.len() - 1);
-        let cell = &mut self.0[at];
-        *cell = cell.saturating_add(1);
-        *cell > size.cap()
+        self.blocks.is_stopped(key, size)
+    }
+
+    fn refine(&mut self, key: u64, _: BlockSize) {
+        self.counter.count(key);
+    }
+}
+
+/// Adds counts up. A larger sketch folds onto a smaller one, since cells are the low bits of keys.
+fn add_cells(cells: &mut Vec<u8>, mut others: Vec<u8>) {
+    if others.len() < cells.len() {
+        std::mem::swap(&mut others, cells);
+    }
+    for others in others.chunks(cells.len()) {
+        for (cell, count) in cells.iter_mut().zip(others) {
+            *cell = cell.saturating_add(*count);
+        }
     }
 }
 
 impl StatisticsBuilder {
-    fn add_term(&mut self, of: Term, value: u32) {
+    fn add_term(&mut self, of: Term, value: u32, times: u32) {
         if value != 0 {
-            *self.terms.entry(term(of, value)).or_default() += 1;
+            *self.terms.entry(term(of, value)).or_default() += times;
         }
     }
 
-    /// Counts a person.
-    pub fn add_person(&mut self, form: &PersonForm) {
+    fn add_words(&mut self, words: &str, times: u32) {
+        words.split(' ').for_each(|word| self.add_term(Term::Word, hash32(word.as_bytes()), times));
+    }
+
+    /// Counts the entities that a shard builder holds.
+    pub fn add(&mut self, entities: &ShardBuilder) {
+        let keys = entities.employer_keys(None);
+        let cells = self.cells.len();
+        let parts = map_ranges(entities.len(), share(entities.len()).max(1), |range| {
+            let mut part = Self::with_cells(cells);
+            part.add_range(entities, range.clone());
+            entities.emit(range, &keys, &mut CountedBlocks(Counter::new(&mut part.cells)));
+            part
+        });
+        for part in parts {
+            self.absorb(part);
+        }
+        self.add_employments(entities);
+    }
+
+    fn add_range(&mut self, entities: &ShardBuilder, range: Range<usize>) {
+        for ordinal in range {
+            match entities.kind() {
+                EntityKind::Person => self.add_person(entities, ordinal),
+                EntityKind::Company => self.add_company(entities.row(ordinal)),
+            }
+        }
+    }
+
+    fn add_person(&mut self, entities: &ShardBuilder, ordinal: usize) {
         self.persons += 1;
-        for token in form.name.given.iter().filter(|token| token.len() > 1) {
-            self.add_term(Term::Given, hash32(token.as_bytes()));
+        let names = NamesView::take(entities.row(ordinal));
+        let (given, family) = (names.given(), names.family());
+        for token in given.iter().filter(|token| token.len() > 1) {
+            self.add_term(Term::Given, hash32(token), 1);
         }
-        if !form.name.family.is_empty() {
-            let family = hash32(form.name.family_joined().as_bytes());
-            self.add_term(Term::Family, family);
-            if let Some(given) = form.name.first_given() {
-                self.add_term(Term::FullName, full_name_key(hash32(given.as_bytes()), family));
+        if !family.is_empty() {
+            let family = hash32(&family.concat());
+            self.add_term(Term::Family, family, 1);
+            let first = given.iter().find(|token| token.len() > 1).or(given.first());
+            if let Some(first) = first {
+                self.add_term(Term::FullName, full_name_key(hash32(first), family), 1);
             }
         }
-        for employment in &form.employments {
-            if let Some(company) = &employment.company {
-                self.add_term(Term::Employer, company.slug_key());
-                company
-                    .words
-                    .split(' ')
-                    .for_each(|word| self.add_term(Term::Word, hash32(word.as_bytes())));
-            }
-            self.add_term(Term::Title, employment.title.key());
+        let person = names.person();
+        if !person.city.is_empty() {
+            self.add_term(Term::City, hash32(person.city), 1);
         }
-        self.add_term(Term::City, form.place.city_key());
-        self.add_term(Term::Country, country_key(form.place.country));
-        self.add_mail_domain(form);
-        person_keys(form, None).emit(&mut CountedCells(&mut self.cells));
-    }
-
-    fn add_mail_domain(&mut self, form: &PersonForm) {
-        let Some(company) =
-            form.employments.first().and_then(|employment| employment.company.as_ref())
-        else {
-            return;
-        };
-        for domain in form
-            .mailboxes
-            .iter()
-            .map(|mailbox| &mailbox.domain)
-            .filter(|domain| domain.is_company())
-        {
-            let stem = hash32(domain.stem.as_bytes());
-            *self.mail.entry((company.slug_key(), domain.key(), stem)).or_default() += 1;
+        self.add_term(Term::Country, country_key(person.country), 1);
+        if let Some(company) = entities.employer_of(ordinal) {
+            for mail in person.mail.iter().filter(|mail| mail.stem != 0) {
+                *self.mail.entry((company.slug_key(), mail.domain, mail.stem)).or_default() += 1;
+            }
         }
     }
 
-    /// Counts a company.
-    pub fn add_company(&mut self, form: &CompanyForm) {
+    /// Counts employers and titles, each but once: people share them.
+    fn add_employments(&mut self, entities: &ShardBuilder) {
+        for (company, times) in entities.employers_counted() {
+            self.add_term(Term::Employer, company.slug_key(), times);
+            self.add_words(&company.words, times);
+        }
+        for (title, times) in entities.titles_counted() {
+            self.add_term(Term::Title, title.key(), times);
+        }
+    }
+
+    fn add_company(&mut self, row: &[u8]) {
         self.companies += 1;
-        let facts = form
-            .domains
-            .first()
-            .map(|domain| EmployerFacts {
-                slug: 0,
-                domain: domain.key(),
-                stem: hash32(domain.stem.as_bytes()),
-            })
-            .unwrap_or_default();
-        for (at, name) in form.names.iter().enumerate() {
-            let facts = EmployerFacts { slug: name.slug_key(), ..facts };
+        let company = CompanyView::take(row);
+        let (domain, stem) =
+            company.domains.first().map_or((0, 0), |(domain, stem)| (*domain, hash32(stem)));
+        for (at, words) in company.names.iter().enumerate() {
+            let slug = crate::normalize_slug(words);
+            let facts = EmployerFacts { slug, domain, stem };
             if at == 0 {
-                self.by_id.insert(hash64(form.id.as_bytes()), facts);
+                self.by_id.insert(hash64(company.id.as_bytes()), facts);
             }
-            // Two companies of one name: the smaller domain key, so that the order of parts does not matter.
-            self.by_slug
-                .entry(facts.slug)
-                .and_modify(|known| *known = (*known).min(facts))
-                .or_insert(facts);
-            self.add_term(Term::CompanySlug, facts.slug);
-            name.words
-                .split(' ')
-                .for_each(|word| self.add_term(Term::Word, hash32(word.as_bytes())));
+            self.know_slug(facts);
+            self.add_term(Term::CompanySlug, slug, 1);
+            self.add_words(words, 1);
         }
-        self.add_term(Term::CompanyCity, form.place.city_key());
-        self.add_term(Term::CompanyCountry, country_key(form.place.country));
-        self.add_term(Term::CompanyPhone, form.phone);
-        company_keys(form).emit(&mut CountedCells(&mut self.cells));
+        if !company.city.is_empty() {
+            self.add_term(Term::CompanyCity, hash32(company.city), 1);
+        }
+        self.add_term(Term::CompanyCountry, country_key(company.country), 1);
+        self.add_term(Term::CompanyPhone, company.phone, 1);
     }
 
-    /// Counts what another builder counted, of other entities of the same version.
+    /// Two companies of one name: the smaller domain key, so that the order of parts does not matter.
+    fn know_slug(&mut self, facts: EmployerFacts) {
+        let known = self.by_slug.entry(facts.slug).or_insert(facts);
+        *known = (*known).min(facts);
+    }
+
+    /// Adds another part's counts.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        self.absorb(other);
+        self
+    }
+
+    fn absorb(&mut self, other: Self) {
         self.persons += other.persons;
         self.companies += other.companies;
-        for (term, count) in other.terms {
-            *self.terms.entry(term).or_default() += count;
+        if self.terms.is_empty() {
+            self.terms = other.terms;
+        } else {
+            for (term, count) in other.terms {
+                *self.terms.entry(term).or_default() += count;
+            }
         }
         for (mail, count) in other.mail {
             *self.mail.entry(mail).or_default() += count;
         }
         self.by_id.extend(other.by_id);
-        for (slug, facts) in other.by_slug {
-            self.by_slug
-                .entry(slug)
-                .and_modify(|known| *known = (*known).min(facts))
-                .or_insert(facts);
-        }
-        // A larger sketch folds onto a smaller one, since cells are the low bits of keys.
-        let mut others = other.cells;
-        if others.len() < self.cells.len() {
-            std::mem::swap(&mut others, &mut self.cells);
-        }
-        let mask = self.cells.len() - 1;
-        for (at, count) in others.into_iter().enumerate() {
-            let cell = &mut self.cells[at & mask];
-            *cell = cell.saturating_add(count);
-        }
-        self
+        other.by_slug.into_values().for_each(|facts| self.know_slug(facts));
+        add_cells(&mut self.cells, other.cells);
     }
 
-    /// The statistics of what was counted.
+    /// Ends the first pass. The second goes over the same entities.
     #[must_use]
-    pub fn finish(mut self) -> Statistics {
+    pub fn refine(mut self) -> RefinementBuilder {
         // A mail domain that two people of an employer use is the employer's; the company directory's own word goes first.
         let mut mail: Vec<_> = self
             .mail
@@ -200,17 +285,69 @@ impl StatisticsBuilder {
             self.by_slug.entry(slug).or_insert(EmployerFacts { slug, domain, stem });
         }
         self.terms.retain(|_, count| *count > 1);
-        let mut sizes = vec![0_u64; self.cells.len() / 32];
-        for (cell, count) in self.cells.iter().enumerate() {
-            sizes[cell / 32] |= BlockSize::fitting(*count) << (cell % 32 * 2);
-        }
-        Statistics {
+        let statistics = Statistics {
             persons: self.persons,
             companies: self.companies,
             terms: self.terms,
             by_id: self.by_id,
             by_slug: self.by_slug,
-            sizes,
+            blocks: BlockSizes::of(&self.cells),
+            refined: BlockSizes::default(),
+        };
+        RefinementBuilder { cells: vec![0; self.cells.len()], statistics }
+    }
+}
+
+/// The second pass over a version: how large the blocks are that take the place of those too large. Parts are counted apart, by copies, and merged.
+#[derive(Clone, Debug)]
+pub struct RefinementBuilder {
+    statistics: Statistics,
+    cells: Vec<u8>,
+}
+
+impl RefinementBuilder {
+    /// Counts the entities that a shard builder holds.
+    pub fn add(&mut self, entities: &ShardBuilder) {
+        let keys = entities.employer_keys(None);
+        let (blocks, length) = (&self.statistics.blocks, self.cells.len());
+        let parts = map_ranges(entities.len(), share(entities.len()).max(1), |range| {
+            let mut cells = vec![0; length];
+            let counter = Counter::new(&mut cells);
+            entities.emit(range, &keys, &mut CountedRefinements { blocks, counter });
+            cells
+        });
+        for part in parts {
+            add_cells(&mut self.cells, part);
         }
+    }
+
+    /// Adds another part's counts.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        add_cells(&mut self.cells, other.cells);
+        self
+    }
+
+    /// The version's statistics.
+    #[must_use]
+    pub fn finish(self) -> Statistics {
+        Statistics { refined: BlockSizes::of(&self.cells), ..self.statistics }
+    }
+}
+
+impl Statistics {
+    /// Counts a version that is at hand as a whole.
+    #[must_use]
+    pub fn of(version: &[ShardBuilder]) -> Self {
+        let entities = version.iter().map(|entities| entities.len() as u64).sum();
+        let mut counts = StatisticsBuilder::sized_for(entities);
+        for entities in version {
+            counts.add(entities);
+        }
+        let mut refinements = counts.refine();
+        for entities in version {
+            refinements.add(entities);
+        }
+        refinements.finish()
     }
 }

@@ -19,7 +19,7 @@ use crate::entity::EntityKind;
 use crate::normalize::CompanyName;
 use crate::text::hash64;
 
-pub use build::StatisticsBuilder;
+pub use build::{RefinementBuilder, StatisticsBuilder};
 
 /// What a term is a value of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,8 +61,39 @@ pub struct Statistics {
     by_id: FxHashMap<u64, EmployerFacts>,
     /// Employers by the slug of their name.
     by_slug: FxHashMap<u32, EmployerFacts>,
-    /// Two bits per cell: the smallest [`BlockSize`] its block fits.
-    sizes: Vec<u64>,
+    /// How large the version's blocks are.
+    blocks: BlockSizes,
+    /// The same for the rarer keys below the stopped ones.
+    refined: BlockSizes,
+}
+
+/// How large blocks are: two bits per cell, the smallest [`BlockSize`] its block fits. A key's cell is its low bits, so cells are a power of two.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BlockSizes(Vec<u64>);
+
+impl BlockSizes {
+    /// From the entities counted in each cell.
+    fn of(cells: &[u8]) -> Self {
+        let word = |cells: &[u8]| {
+            cells.iter().rev().fold(0, |bits, &count| bits << 2 | BlockSize::fitting(count))
+        };
+        Self(cells.chunks(32).map(word).collect())
+    }
+
+    /// The smallest [`BlockSize`] a key's block fits, 3 for none.
+    pub(crate) fn fitting(&self, key: u64) -> u64 {
+        let cell = key as usize & (self.0.len() * 32).wrapping_sub(1);
+        self.0.get(cell / 32).map_or(0, |bits| bits >> (cell % 32 * 2) & 3)
+    }
+
+    pub(crate) fn is_stopped(&self, key: u64, size: BlockSize) -> bool {
+        self.fitting(key) > size as u64
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let cells = self.0.iter().enumerate().filter(|(_, bits)| **bits != 0);
+        cells.fold(0, |all, (at, bits)| all.wrapping_add(hash64(&(bits ^ at as u64).to_le_bytes())))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,11 +103,12 @@ struct Stored {
     terms: Vec<(u64, u32)>,
     by_id: Vec<(u64, EmployerFacts)>,
     by_slug: Vec<(u32, EmployerFacts)>,
-    sizes: Vec<u64>,
+    blocks: BlockSizes,
+    refined: BlockSizes,
 }
 
 /// The first bytes of a statistics file; the last is the format's version.
-const MAGIC: [u8; 8] = *b"CRMSTAT\x01";
+const MAGIC: [u8; 8] = *b"CRMSTAT\x02";
 
 /// Bytes that are not statistics of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,14 +136,12 @@ impl Statistics {
         self.terms.get(&term(of, value)).map_or(1.0, |count| *count as f32)
     }
 
-    /// The smallest [`BlockSize`] a key's block fits, 3 for none.
-    pub(crate) fn fitting(&self, key: u64) -> u64 {
-        let cell = key as usize & (self.sizes.len() * 32).wrapping_sub(1);
-        self.sizes.get(cell / 32).map_or(0, |bits| bits >> (cell % 32 * 2) & 3)
+    pub(crate) fn blocks(&self) -> &BlockSizes {
+        &self.blocks
     }
 
-    pub(crate) fn is_stopped(&self, key: u64, size: BlockSize) -> bool {
-        self.fitting(key) > size as u64
+    pub(crate) fn refined_blocks(&self) -> &BlockSizes {
+        &self.refined
     }
 
     /// What is known of an employment's company beyond its name.
@@ -129,18 +159,12 @@ impl Statistics {
         let folded = self.terms.iter().fold(0_u64, |all, (term, count)| {
             all.wrapping_add(hash64(&(term ^ u64::from(*count) << 40).to_le_bytes()))
         });
-        let cells = self
-            .sizes
-            .iter()
-            .enumerate()
-            .filter(|(_, bits)| **bits != 0)
-            .fold(0_u64, |all, (at, bits)| {
-                all.wrapping_add(hash64(&(bits ^ at as u64).to_le_bytes()))
-            });
         let known = self.by_id.iter().fold(0_u64, |all, (id, facts)| {
             all.wrapping_add(hash64(&(id ^ u64::from(facts.slug)).to_le_bytes()))
         });
-        hash64(&[self.persons, self.companies, folded, cells, known].map(u64::to_le_bytes).concat())
+        let (blocks, refined) = (self.blocks.fingerprint(), self.refined.fingerprint());
+        let parts = [self.persons, self.companies, folded, blocks, refined, known];
+        hash64(&parts.map(u64::to_le_bytes).concat())
     }
 
     /// The statistics as bytes: equal statistics give equal bytes.
@@ -157,7 +181,8 @@ impl Statistics {
             terms: sorted(&self.terms),
             by_id: sorted(&self.by_id),
             by_slug: sorted(&self.by_slug),
-            sizes: self.sizes.clone(),
+            blocks: self.blocks.clone(),
+            refined: self.refined.clone(),
         };
         let body = postcard::to_allocvec(&stored).unwrap_or_default();
         let mut bytes = MAGIC.to_vec();
@@ -183,7 +208,8 @@ impl Statistics {
             terms: stored.terms.into_iter().collect(),
             by_id: stored.by_id.into_iter().collect(),
             by_slug: stored.by_slug.into_iter().collect(),
-            sizes: stored.sizes,
+            blocks: stored.blocks,
+            refined: stored.refined,
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use matching::{
     CrmPerson, Employer, EntityKind, Person, PersonForm, Position, ShardBuilder, Statistics,
-    StatisticsBuilder, shard_of,
+    shard_of,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -87,23 +87,25 @@ pub(crate) fn forms(people: &[Person]) -> Vec<PersonForm> {
     people.iter().map(PersonForm::from).collect()
 }
 
+pub(crate) fn laid_down<'a>(
+    forms: impl IntoIterator<Item = &'a PersonForm>,
+    number: u32,
+    shards: u32,
+) -> ShardBuilder {
+    let mut builder = ShardBuilder::new(EntityKind::Person, number, shards);
+    forms
+        .into_iter()
+        .filter(|form| shard_of(&form.id, shards) == number)
+        .for_each(|form| builder.add_person(form));
+    builder
+}
+
 pub(crate) fn build(people: &[Person], shards: u32) -> (Statistics, Vec<Vec<u8>>) {
     let forms = forms(people);
-    let mut counts = StatisticsBuilder::sized_for(1000);
-    for form in &forms {
-        counts.add_person(form);
-    }
-    let statistics = counts.finish();
-    let files = (0..shards)
-        .map(|number| {
-            let mut builder = ShardBuilder::new(EntityKind::Person, number, shards);
-            forms
-                .iter()
-                .filter(|form| shard_of(&form.id, shards) == number)
-                .for_each(|form| builder.add_person(form));
-            builder.finish(&statistics)
-        })
-        .collect();
+    let builders: Vec<ShardBuilder> =
+        (0..shards).map(|number| laid_down(&forms, number, shards)).collect();
+    let statistics = Statistics::of(&builders);
+    let files = builders.into_iter().map(|builder| builder.finish(&statistics)).collect();
     (statistics, files)
 }
 
