@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-splink \
+.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink \
 	deploy ci
 
 help: ## this list
@@ -74,8 +74,11 @@ bench: ## the benchmarks
 conformance: build-local ## clients that others wrote, unmodified, against the simulator (installs them; not part of ci)
 	python3 local/salesforce/conformance/run.py
 
-bench-splink: ## our engine beside Splink on the same files (installs it; not part of ci)
-	bench/splink/run.sh
+bench-speed: ## a million people and a million leads, timed and checked (LARGE= SMALL= for your own sets; not part of ci)
+	bench/speed/run.sh $(LARGE) $(SMALL)
+
+bench-splink: ## our engine beside Splink on the same files: the ratio, and the chart (SET= for your own; installs it; not part of ci)
+	bench/splink/run.sh $(SET)
 
 deny: .tools/deny.done ## licences, sources and banned crates
 	cargo deny --log-level error --all-features check --hide-inclusion-graph bans licenses sources
