@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink \
+.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import \
 	deploy ci
 
 help: ## this list
@@ -71,7 +71,8 @@ test: .tools/nextest.done .venv-aws/.done build-local ## all tests
 bench: ## the benchmarks
 	cargo bench --workspace
 
-conformance: build-local ## clients that others wrote, unmodified, against the simulator (installs them; not part of ci)
+conformance: ## clients that others wrote, unmodified, against the simulator (installs them; not part of ci)
+	@local/tools/require.sh
 	python3 local/salesforce/conformance/run.py
 
 bench-speed: ## a million people and a million leads, timed and checked (LARGE= SMALL= for your own sets; not part of ci)
@@ -79,6 +80,9 @@ bench-speed: ## a million people and a million leads, timed and checked (LARGE= 
 
 bench-splink: ## our engine beside Splink on the same files: the ratio, and the chart (SET= for your own; installs it; not part of ci)
 	bench/splink/run.sh $(SET)
+
+bench-import: ## the import's pipeline, and a million rows beside two public readers (installs them; not part of ci)
+	bench/import/run.sh
 
 deny: .tools/deny.done ## licences, sources and banned crates
 	cargo deny --log-level error --all-features check --hide-inclusion-graph bans licenses sources

@@ -149,7 +149,8 @@ impl Functions {
             Message::Upkeep { .. } | Message::Inspect { .. } => self.upkeep.handle(message).await,
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
-            | Message::DirectoryFanOut { .. } => self.directory.handle(message).await,
+            | Message::DirectoryFanOut { .. }
+            | Message::DirectoryRetire { .. } => self.directory.handle(message).await,
         }
     }
 }

@@ -32,7 +32,9 @@ impl Changes {
                     changes.take(delta, line, change);
                 });
                 problems.extend(chunk.problems);
-                problems.into_iter().for_each(|problem| found.add(problem));
+                for problem in problems {
+                    found.add(problem);
+                }
             }
             changes.problems.push(found);
         }
@@ -42,7 +44,7 @@ impl Changes {
     fn take(&mut self, delta: usize, line: u64, change: Change) {
         let id = hash_id(change.id());
         let now = match change {
-            Change::Upsert(probe) => Some(probe),
+            Change::Upsert(probe) => Some(*probe),
             Change::Gone { into, .. } => {
                 self.survivors.extend(into.map(|into| (delta, line, hash_id(&into))));
                 None

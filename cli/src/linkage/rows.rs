@@ -109,13 +109,15 @@ impl Rows {
     ) {
         match &self.reader {
             Reader::Json => {
-                each_line(chunk, problems, |line, bytes, problems| match self.form_of_line(bytes) {
-                    Ok(probe) if probe.record_id().trim().is_empty() => {
-                        problems.push(Problem::skipped(line, "no-id"));
+                each_line(chunk, problems, |line, bytes, problems| {
+                    match self.form_of_line(bytes) {
+                        Ok(probe) if probe.record_id().trim().is_empty() => {
+                            problems.push(Problem::skipped(line, "no-id"));
+                        }
+                        Ok(probe) => each(Row { line, probe, facts: None }),
+                        Err(reason) => problems.push(Problem::skipped(line, reason)),
                     }
-                    Ok(probe) => each(Row { line, probe, facts: None }),
-                    Err(reason) => problems.push(Problem::skipped(line, reason)),
-                })
+                });
             }
             Reader::Person(header, columns) => {
                 each_record(chunk, header, columns, problems, |line, values| {
@@ -169,7 +171,7 @@ impl Rows {
             });
         } else {
             self.read(chunk, &AccountsById::default(), problems, |row| {
-                each(row.line, Change::Upsert(row.probe));
+                each(row.line, Change::Upsert(Box::new(row.probe)));
             });
         }
     }
@@ -188,7 +190,7 @@ impl Rows {
 
     fn form_of_line(&self, line: &[u8]) -> Result<Probe, &'static str> {
         match self.change_of_line(line)? {
-            Change::Upsert(probe) => Ok(probe),
+            Change::Upsert(probe) => Ok(*probe),
             Change::Gone { .. } => Err("deletion-or-merge"),
         }
     }
@@ -198,7 +200,7 @@ impl Rows {
 #[derive(Debug)]
 pub enum Change {
     /// It is new, or other than before.
-    Upsert(Probe),
+    Upsert(Box<Probe>),
     /// It is retired, or another entity now.
     Gone {
         /// The entity.
@@ -211,7 +213,7 @@ pub enum Change {
 impl Change {
     fn of<T>(line: DirectoryLine<T>, form: impl Fn(&T) -> Probe) -> Self {
         match line {
-            DirectoryLine::Upsert(entity) => Self::Upsert(form(&entity)),
+            DirectoryLine::Upsert(entity) => Self::Upsert(Box::new(form(&entity))),
             DirectoryLine::Delete { id } => Self::Gone { id, into: None },
             DirectoryLine::Merge { id, into } => Self::Gone { id, into: Some(into) },
         }

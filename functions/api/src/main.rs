@@ -44,6 +44,7 @@ async fn main() -> Result<(), Error> {
         models: Models::new(ports.clone(), custody.clone(), shipped),
         disconnect: Disconnect::new(ports.clone(), custody.clone(), app, config.purge_grace),
         custody,
+        network_access: Arc::new(config.network_access),
         ports,
     };
     lambda_http::run(router::router(api)).await

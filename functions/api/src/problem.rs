@@ -75,8 +75,14 @@ impl Problem {
     }
 
     /// Something that exists stands against it.
-    fn conflict(kind: &'static str, detail: String) -> Self {
+    pub(crate) fn conflict(kind: &'static str, detail: String) -> Self {
         Self::new(StatusCode::CONFLICT, kind, "The state does not allow this").because(detail)
+    }
+
+    /// A connection that needs its admin.
+    pub(crate) fn not_working() -> Self {
+        let detail = "the connection does not work; the doctor says why, and authorizing it again mends most";
+        Self::conflict("reconnect_required", detail.to_owned())
     }
 
     /// A service behind this one does not answer now.

@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::problem::Problem;
 use crate::routes::{
-    activities, connections, corrections, directory, matches, models, runs, tenants,
+    activities, connections, corrections, directory, matches, models, runs, setup, tenants, votes,
 };
 use crate::state::Api;
 
@@ -47,6 +47,12 @@ fn routes() -> Routes {
         .route("/", get(connections::show).delete(connections::disconnect))
         .route("/authorize", post(connections::authorize))
         .route("/seats/{seat}/authorize", post(connections::authorize_seat))
+        .route("/seats/{seat}/authorization", get(setup::seat_authorization))
+        .route("/wizard", get(setup::wizard).put(setup::answer_wizard))
+        .route("/wizard/back", post(setup::wizard_back))
+        .route("/permissions", get(setup::permissions))
+        .route("/permissions/check", post(setup::check_permissions))
+        .route("/doctor", get(setup::doctor))
         .route("/settings", get(connections::settings).put(connections::change_settings))
         .route("/runs", get(runs::list).post(runs::start))
         .route("/runs/{run}", get(runs::show))
@@ -72,6 +78,7 @@ fn routes() -> Routes {
     let tenant = Routes::new()
         .route("/", get(tenants::show))
         .route("/seats", get(tenants::seats).post(tenants::add_seat))
+        .route("/crm-votes", get(votes::list).post(votes::vote))
         .route("/purges/{purge}", get(connections::purge))
         .nest("/connections/{environment}", connection);
     Routes::new()
@@ -80,6 +87,7 @@ fn routes() -> Routes {
         .route("/v1/directory/versions", post(directory::begin))
         .route("/v1/directory/versions/{version}", get(directory::show))
         .route("/v1/directory/versions/{version}/publish", post(directory::publish))
+        .route("/v1/network-access", get(setup::network_access))
         .route("/openapi.yaml", get(async || ([(CONTENT_TYPE, "application/yaml")], OPENAPI)))
 }
 

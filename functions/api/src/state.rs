@@ -1,6 +1,9 @@
 //! What the routes share.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, FromRequestParts};
+use shared::lambda::config::NetworkAccess;
 use shared::ports::Ports;
 use shared::usecases::{
     Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
@@ -13,6 +16,7 @@ use crate::problem::Problem;
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) ports: Ports,
+    pub(crate) network_access: Arc<NetworkAccess>,
     pub(crate) issuer: Issuer,
     pub(crate) custody: Custody,
     pub(crate) connect: Connect,

@@ -20,6 +20,8 @@ pub enum DirectoryState {
     Published,
     /// It cannot be built; the reason is beside it.
     Failed,
+    /// It was replaced, no run is made with it any more, and its files are deleted.
+    Retired,
 }
 
 /// A file of upserts, tombstones and merges: gzip or plain JSON lines, at most 128 MB.

@@ -96,8 +96,8 @@ pub struct Batch {
 pub struct ProbeEntry {
     /// The record's id.
     pub record: String,
-    /// The latest `SystemModstamp` of what the probe was made of, in milliseconds: results for an
-    /// older state of the record never replace those for a newer one.
+    /// When the import began that found the record so, in milliseconds: results for an older state
+    /// of the record never replace those for a newer one.
     pub stamp: i64,
     /// The probe; none when the record is gone or is not to be matched.
     pub probe: Option<Probe>,

@@ -82,7 +82,8 @@ pub struct CandidateList {
     /// The entities that it is never linked to: the ruling's, by the names that they go by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<String>,
-    /// The latest `SystemModstamp` of what the candidates were found for, in milliseconds.
+    /// When the import began that found the record as the candidates were found for, in
+    /// milliseconds.
     #[serde(default)]
     pub stamp: i64,
     /// The run that ranked the candidates; none before the first.

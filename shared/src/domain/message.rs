@@ -243,6 +243,13 @@ pub enum Message {
         /// The last connection that was reached, by its place in the list of live ones.
         after: Option<String>,
     },
+    /// Delete the files of a version that was replaced, once no run is made with it any more.
+    DirectoryRetire {
+        /// The version.
+        version: DirectoryVersionId,
+        /// The last connection that was looked at, by its place in the list of live ones.
+        after: Option<String>,
+    },
 }
 
 impl Message {
@@ -266,7 +273,8 @@ impl Message {
             Self::Upkeep { .. } | Self::Inspect { .. } | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
-            | Self::DirectoryFanOut { .. } => Queue::Directory,
+            | Self::DirectoryFanOut { .. }
+            | Self::DirectoryRetire { .. } => Queue::Directory,
         }
     }
 
@@ -293,7 +301,8 @@ impl Message {
             | Self::Purge { scope, .. } => Some(*scope),
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
-            | Self::DirectoryFanOut { .. } => None,
+            | Self::DirectoryFanOut { .. }
+            | Self::DirectoryRetire { .. } => None,
         }
     }
 

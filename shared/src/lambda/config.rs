@@ -7,7 +7,8 @@ use std::fmt;
 
 pub use functions::{
     ApiConfig, AutoSaveConfig, BulkImportConfig, CallersConfig, DataPurgeConfig,
-    DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, SalesforceConfig, WritebackConfig,
+    DirectoryIndexConfig, MatchShardConfig, NetworkAccess, OauthCallbackConfig, SalesforceConfig,
+    WritebackConfig,
 };
 
 /// What is wrong with a variable. The value itself is not repeated.

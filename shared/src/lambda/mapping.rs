@@ -160,12 +160,12 @@ mod tests {
         let sizes = [0, 1, 9, 10, 11, 123];
         let (memory, _, ports) = stored(&sizes).await;
         let files = files(&ports, 1_000);
-        for i in 0..sizes.len() {
+        for (i, size) in sizes.into_iter().enumerate() {
             let key = format!("shards/{i}");
             let expected = memory.ports().objects.get(&key).await.unwrap().unwrap();
             let held = files.file(&key).await.unwrap();
             assert_eq!(held.file.bytes(), &expected[..], "{key}");
-            assert_eq!(held.fetched, sizes[i] as u64);
+            assert_eq!(held.fetched, size as u64);
         }
     }
 
@@ -186,6 +186,56 @@ mod tests {
         assert_eq!(calls_of("shards/1").await, 4, "given up");
         files.forget("shards/1").await;
         assert_eq!(calls_of("shards/1").await, 4, "found damaged");
+    }
+
+    /// The shard and the statistics of a directory of `n` people.
+    fn directory(n: usize) -> [(&'static str, Vec<u8>); 2] {
+        let form = |n: usize| {
+            let line = serde_json::json!({
+                "id": format!("p{n}"),
+                "first_name": format!("Given{}", n % 977),
+                "last_name": format!("Family{}", n % 4_999),
+                "company": { "name": format!("Company {} Ltd", n % 313) },
+                "city": "Berlin",
+                "country": "Germany",
+            });
+            let person: matching::Person = serde_json::from_value(line).unwrap();
+            matching::PersonForm::from(&person)
+        };
+        let mut shard = matching::ShardBuilder::new(matching::EntityKind::Person, 0, 1);
+        (0..n).for_each(|n| shard.add_person(&form(n)));
+        let mut counts = matching::StatisticsBuilder::sized_for(n as u64);
+        counts.add(&shard);
+        let mut refinements = counts.refine();
+        refinements.add(&shard);
+        let statistics = refinements.finish();
+        [("shards/statistics", statistics.to_bytes()), ("shards/0", shard.finish(&statistics))]
+    }
+
+    #[tokio::test]
+    async fn a_warm_sandbox_fetches_and_checks_nothing() {
+        let memory = Memory::new(Timestamp::UNIX_EPOCH, 1);
+        for (key, bytes) in directory(20_000) {
+            memory.ports().objects.put(key, bytes.into()).await.unwrap();
+        }
+        let files = MappedFiles::new(&memory.ports(), std::env::temp_dir(), 1 << 30);
+        let open = async || {
+            let begun = std::time::Instant::now();
+            let statistics = files.file("shards/statistics").await.unwrap();
+            let shard = files.file("shards/0").await.unwrap();
+            assert_eq!(
+                statistics.file.statistics().unwrap().entities(matching::EntityKind::Person),
+                20_000
+            );
+            assert_eq!(shard.file.shard().unwrap().len(), 20_000);
+            (statistics.fetched + shard.fetched, begun.elapsed())
+        };
+        let ((fetched, cold), (nothing, warm)) = (open().await, open().await);
+        println!(
+            "20,000 people: cold {fetched} bytes in {cold:?}, warm {nothing} bytes in {warm:?}"
+        );
+        assert!(fetched > 1_000_000, "{fetched}");
+        assert_eq!(nothing, 0);
     }
 
     #[tokio::test]

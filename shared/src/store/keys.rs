@@ -529,6 +529,12 @@ pub fn directory_version(version: DirectoryVersionId) -> Key {
     Key::new(DIRECTORY.to_owned(), format!("VERSION#{version}"))
 }
 
+/// The directory's versions, the oldest first: partition and prefix.
+#[must_use]
+pub fn directory_versions() -> (String, String) {
+    (DIRECTORY.to_owned(), "VERSION#".to_owned())
+}
+
 /// The marker that a shard of a version was built.
 #[must_use]
 pub fn directory_built(version: DirectoryVersionId, kind: EntityKind, shard: u32) -> Key {

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::custody::{Custody, Opened};
 use crate::domain::{
-    Activity, ActivityId, ActivityKind, ActivityState, ActivityTarget, ActivityText, EntityMatches,
-    HoldReason, Lane, Message, SObject, Scope, SeatId, Settings, TenantEnvironment,
-    earliest_activity,
+    Activity, ActivityId, ActivityKind, ActivityState, ActivityTarget, ActivityText,
+    ConnectionState, EntityMatches, HoldReason, Lane, Message, SObject, Scope, SeatId, Settings,
+    TenantEnvironment, earliest_activity,
 };
 use crate::ports::{Condition, Key, PortError, Ports, Range, Write};
 use crate::store::keys::Kind;
@@ -102,6 +102,9 @@ impl Activities {
             return Err(ActivityError::TurnedOff);
         }
         let connection = self.custody.connection(at).await?.ok_or(ActivityError::NotConnected)?;
+        if connection.state == ConnectionState::Lapsed {
+            return Err(ActivityError::NotConnected);
+        }
         let opened = self.custody.open(connection.scope()).await?;
         let opened = opened.ok_or(ActivityError::NotConnected)?;
         for _ in 0..20 {

@@ -412,7 +412,8 @@ pub(super) fn scheduled_import(connection: &Connection, now: jiff::Timestamp) ->
     Next::after(Duration::from_secs(u64::try_from(wait).unwrap_or(0)), message)
 }
 
-fn login_host(
+/// The host to log in at: a My Domain, or the environment's own login page.
+pub fn login_host(
     environment: Environment,
     my_domain: Option<&str>,
 ) -> Result<LoginHost, ConnectError> {

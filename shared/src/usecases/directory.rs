@@ -2,6 +2,7 @@
 //! once, matched to by every connection.
 
 mod counting;
+mod retire;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Cursor, Read};
@@ -20,9 +21,9 @@ use serde_json::json;
 use super::entities::{Entities, Merges, identity};
 use crate::domain::{
     DirectoryPart, DirectoryState, DirectoryVersion, DirectoryVersionId, Environment, MatchRunId,
-    MatchTrigger, Message, TenantEnvironment, TenantId,
+    MatchTrigger, Message, Scope, TenantEnvironment, TenantId,
 };
-use crate::ports::{Condition, Ports, Range};
+use crate::ports::{Condition, Item, Ports, Range};
 use crate::store::{self, Next, Outbox, keys};
 use crate::work::{Done, WorkError};
 
@@ -87,10 +88,11 @@ struct Live {
     environment: Environment,
 }
 
-/// The one attribute of a connection that the fan-out needs.
+/// The attributes of a connection that a walk over the live ones needs.
 #[derive(Deserialize)]
 struct LiveGeneration {
     generation: crate::domain::Generation,
+    buckets: u32,
 }
 
 impl Directory {
@@ -204,6 +206,9 @@ impl Directory {
                 self.build(version, entity_kind, shard).await?;
             }
             Message::DirectoryFanOut { version, after } => self.fan_out(version, after).await?,
+            Message::DirectoryRetire { version, after } => {
+                return self.retire(version, after).await;
+            }
             _ => return Err(WorkError::reject("directory", "a message of another function")),
         }
         Ok(Done::Finished)
@@ -324,6 +329,7 @@ impl Directory {
                 let current = json!({ "version": id });
                 writes.push(store::put(keys::directory_current(), &current, newer)?);
                 next.push(Next::now(Message::DirectoryFanOut { version: id, after: None }));
+                next.extend(self.replaced_by(id).await?);
             }
             writes.push(store::put(key, &version, same)?);
             if self.outbox.commit(writes, next).await?.is_done()
@@ -333,6 +339,15 @@ impl Directory {
             }
         }
         Err(WorkError::retry("note a built shard", "too many shards are noted at once"))
+    }
+
+    /// The generation of an entry of the list of live connections, and its number of buckets.
+    async fn live(&self, item: Item) -> Result<Option<(Scope, u32)>, WorkError> {
+        let live: Live = store::typed(item)?;
+        let at = TenantEnvironment { tenant: live.tenant, environment: live.environment };
+        let connection: Option<LiveGeneration> =
+            store::get(&*self.ports.table, &keys::connection(at)).await?;
+        Ok(connection.map(|live| (at.generation(live.generation), live.buckets)))
     }
 
     /// Has every live connection matched to the version, some a step.
@@ -345,12 +360,7 @@ impl Directory {
         let page = table.query(keys::LIVE, &Range::All, after.as_deref(), FAN_OUT).await?;
         let mut next = Vec::new();
         for item in page.items {
-            let live: Live = store::typed(item)?;
-            let at = TenantEnvironment { tenant: live.tenant, environment: live.environment };
-            let connection: Option<LiveGeneration> =
-                store::get(table, &keys::connection(at)).await?;
-            let Some(connection) = connection else { continue };
-            let scope = at.generation(connection.generation);
+            let Some((scope, _)) = self.live(item).await? else { continue };
             let run = MatchRunId::derived(&format!("{scope}|{id}"));
             let trigger = MatchTrigger::Directory;
             next.push(Next::now(Message::Rematch { scope, run, trigger, step: 0 }));

@@ -24,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use self::outcome::Ended;
+pub use self::rows::record as imported_record;
 pub use self::steer::SteerError;
 use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
@@ -215,17 +216,13 @@ impl Import {
             }
             Step::Restart(ended) => {
                 progress.note_error(&ended.code, &ended.message);
-                match ended.delay(progress.restarts) {
-                    Some(delay) => {
-                        progress.restart();
-                        delay
-                    }
-                    None => {
-                        progress.live = None;
-                        progress.phase = ended.into_phase();
-                        return self.end(opened, run_id, progress, same_step).await;
-                    }
-                }
+                let Some(delay) = ended.delay(progress.restarts) else {
+                    progress.live = None;
+                    progress.phase = ended.into_phase();
+                    return self.end(opened, run_id, progress, same_step).await;
+                };
+                progress.restart();
+                delay
             }
             Step::End(phase) => {
                 progress.phase = phase;

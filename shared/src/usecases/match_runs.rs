@@ -212,12 +212,15 @@ impl MatchRuns {
     }
 
     /// The probes of these records as they are now; an entry without a probe for those that are
-    /// gone or not to be matched.
+    /// gone or not to be matched. `as_of` is when the import began that hands them over. Their own
+    /// stamps would not do: a contact whose account is gone from sight has an older one than it had
+    /// with it.
     pub(super) async fn probe(
         &self,
         opened: &Opened,
         object: SObject,
         ids: &[String],
+        as_of: Timestamp,
     ) -> Result<Vec<ProbeEntry>, WorkError> {
         let records = opened.records.get(object, ids).await?;
         let accounts = match object {
@@ -225,21 +228,18 @@ impl MatchRuns {
             _ => BTreeMap::new(),
         };
         let heads = opened.records.heads(object, ids).await?;
+        let stamp = as_of.as_millisecond();
         let mut probes: BTreeMap<String, ProbeEntry> = heads
             .into_iter()
             .map(|head| {
-                let entry = ProbeEntry { record: head.id, stamp: head.stamp, probe: None };
+                let entry = ProbeEntry { record: head.id, stamp, probe: None };
                 (entry.record.clone(), entry)
             })
             .collect();
         for record in &records {
             let account = record.fields.get("AccountId").and_then(|id| accounts.get(id));
-            let stamp = account.map_or(record.stamp, |a| a.stamp.max(record.stamp));
-            let entry = ProbeEntry {
-                record: record.id.clone(),
-                stamp: stamp.as_millisecond(),
-                probe: probe_of(record, account),
-            };
+            let probe = probe_of(record, account);
+            let entry = ProbeEntry { record: record.id.clone(), stamp, probe };
             probes.insert(record.id.clone(), entry);
         }
         Ok(probes.into_values().collect())

@@ -21,15 +21,18 @@ mod settle;
 mod upkeep;
 mod write_back;
 
+#[cfg(test)]
+mod histories_tests;
+
 pub use activities::{Activities, ActivityError, NewActivity};
 pub use auto_save::AutoSave;
-pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name};
+pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name, login_host};
 pub use corrections::{CorrectionError, Corrections};
 pub use custody::{Custody, Opened};
 pub use directory::{Directory, DirectoryError};
 pub use directory_files::{DirectoryFile, HeldFile, ShardFiles};
 pub use grants::{GrantError, Grants};
-pub use import::{Import, SteerError};
+pub use import::{Import, SteerError, imported_record};
 pub use match_runs::MatchRuns;
 pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};
 pub use purge::{Disconnect, PurgeError};

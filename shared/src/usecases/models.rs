@@ -6,6 +6,7 @@
 
 mod tuning;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use matching::{EmployerEvidence, Evidence, ExplainedComparison, MatchModel, Thresholds};
@@ -91,6 +92,8 @@ impl From<ExplainedComparison> for WeighedComparison {
     }
 }
 
+type Held = Arc<Mutex<Vec<(ModelId, Arc<MatchModel>)>>>;
+
 /// Makes, tries and takes models.
 #[derive(Clone)]
 pub struct Models {
@@ -100,7 +103,7 @@ pub struct Models {
     outbox: Outbox,
     shipped: Arc<MatchModel>,
     /// The tuned models that were used last, the latest last.
-    held: Arc<Mutex<Vec<(ModelId, Arc<MatchModel>)>>>,
+    held: Held,
 }
 
 impl Models {
@@ -187,9 +190,9 @@ impl Models {
             state: ModelState::Training,
             beside: pins.model,
             step: 0,
-            labels: Default::default(),
+            labels: BTreeMap::new(),
             cursor: (0, 0, None),
-            shadow: Default::default(),
+            shadow: BTreeMap::new(),
             created_at: now,
             finished_at: None,
         };

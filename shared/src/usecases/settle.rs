@@ -25,9 +25,9 @@ use super::entities::Entities;
 use super::match_runs::{MatchRuns, batch_object, scored_object, unmoved};
 use super::models::Models;
 use crate::domain::{
-    Batch, CandidateList, Correction, DirectoryVersion, KEPT_CANDIDATES, LeaseToken, MatchRun,
-    MatchRunId, MatchTrigger, Message, ProbeEntry, RankedCandidate, Ruling, SObject, Scope,
-    ScoredCandidate, ScoredEntry, entity_kind_of,
+    Batch, CandidateList, Correction, DirectoryState, DirectoryVersion, KEPT_CANDIDATES,
+    LeaseToken, MatchRun, MatchRunId, MatchTrigger, Message, ProbeEntry, RankedCandidate, Ruling,
+    SObject, Scope, ScoredCandidate, ScoredEntry, entity_kind_of,
 };
 use crate::ports::{Condition, Ports};
 use crate::store::{self, Next, Outbox};
@@ -118,19 +118,17 @@ impl Settle {
         let said: Option<Correction> =
             store::get(table, &opened.keys.correction(object, record)).await?;
         let stored = self.load_lists(opened, object, &BTreeSet::from([record.to_owned()])).await?;
-        let old = stored.get(record).cloned();
-        let mut list = old.unwrap_or_else(|| CandidateList::empty(object, record.to_owned()));
+        // What is said is said of a record that was matched, or found to be nobody.
+        let Some(mut list) = stored.get(record).cloned() else { return Ok(()) };
         let ruling = said.map(|said| said.ruling).filter(|ruling| *ruling != Ruling::default());
         list.ruling = ruling;
-        let version = match list.directory {
+        let ranked_in = match list.directory {
             Some(id) => self.runs.version(id).await?,
             None => None,
         };
-        let version = match version {
-            Some(version) => Some(version),
-            None => self.runs.current_directory().await?,
-        };
-        if let Some(version) = version {
+        let held = ranked_in.filter(|version| version.state == DirectoryState::Published);
+        let current = self.runs.current_directory().await?;
+        if let Some(version) = held.or(current) {
             list = self.resolved(&version, list).await?;
         }
         let lists = BTreeMap::from([(record.to_owned(), list)]);

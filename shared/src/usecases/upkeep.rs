@@ -5,6 +5,8 @@
 //! tokens renewed. One that does not is tried again where an admin can mend it without a login;
 //! after three days it lapses, and what it kept is purged when nobody reconnects.
 
+mod inspect;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -188,10 +190,6 @@ impl Upkeep {
         };
         let _ = self.outbox.commit(vec![write], next).await?;
         Ok(())
-    }
-
-    async fn inspect(&self, _scope: Scope) -> Result<Done, WorkError> {
-        Ok(Done::Finished)
     }
 }
 

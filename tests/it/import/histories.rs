@@ -11,9 +11,7 @@ use super::history::History;
 /// `CRM_SYNC_HISTORIES` histories (500 unless said), from the seed `CRM_SYNC_SEED` (1) on.
 #[test]
 fn after_any_history_our_records_equal_the_orgs() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let (first, count) =
-        (number("CRM_SYNC_SEED").unwrap_or(1), number("CRM_SYNC_HISTORIES").unwrap_or(500));
+    let (first, count) = (number("CRM_SYNC_SEED", 1), number("CRM_SYNC_HISTORIES", 500));
     let next = AtomicU64::new(first);
     let failures = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -38,6 +36,11 @@ fn after_any_history_our_records_equal_the_orgs() {
     println!("{count} histories, seeds {first} to {}", first + count - 1);
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "seeds {failures:?} of {count} histories");
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a person wants to search is asked here")]
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 /// Lives one history; what went wrong, if something did.

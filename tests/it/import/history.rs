@@ -206,13 +206,11 @@ impl History {
     /// What the run did, for whoever looks for the reason of a difference.
     async fn note_objects(&mut self) {
         for o in self.objects().await {
-            let (live, counted) = (o.live, o.salesforce_count);
-            let (counts, errors) = (o.counts, o.errors);
-            let line = format!(
-                "{}: {live:?} of {counted:?}, swept {}, {counts:?} {errors:?}",
-                o.object, o.swept
+            let text = format!(
+                "{}: {:?} live of {:?}, swept {}, {:?} {:?}",
+                o.object, o.live, o.salesforce_count, o.swept, o.counts, o.errors
             );
-            self.log.push(line);
+            self.log.push(text);
         }
     }
 

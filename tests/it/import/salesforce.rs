@@ -157,15 +157,31 @@ async fn f41_a_page_with_fewer_rows_than_its_header_is_fetched_again() {
     let case = Case::new().await;
     let run = case.first().await;
     case.until(run, SObject::Contact, fetching).await;
-    // Whole rows are missing: only the count tells.
+    case.world.control().add_fault(Fault::at("/results", FaultKind::Truncate { bytes: 300 }));
+    case.world.run().await;
+    let contacts = &case.objects(run).await[&SObject::Contact];
+    assert_eq!((contacts.rows_fetched, contacts.rows_expected, contacts.restarts), (30, 30, 0));
+    case.equals_the_org().await;
+    // A whole page with rows missing, and no header that would tell: only the job's count does.
+    let case = Case::new().await;
+    let run = case.first().await;
+    case.until(run, SObject::Contact, fetching).await;
     let contact = &case.contacts[0];
-    let csv = format!("\"Id\",\"SystemModstamp\"\n\"{contact}\",\"2026-01-01T00:00:00.000Z\"\n");
-    let fault = FaultKind::Truncate { bytes: csv.len() };
-    case.world.control().add_fault(Fault { times: 3, ..Fault::at("/results", fault) });
+    let body = format!("\"Id\",\"SystemModstamp\"\n\"{contact}\",\"2026-01-01T00:00:00.000Z\"\n");
+    let kind = FaultKind::Respond {
+        status: 200,
+        body,
+        content_type: Some("text/csv".to_owned()),
+        retry_after: None,
+    };
+    case.world.control().add_fault(Fault::at("/results", kind));
     case.world.run().await;
     assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
     let contacts = &case.objects(run).await[&SObject::Contact];
     assert_eq!((contacts.rows_fetched, contacts.rows_expected), (30, 30));
+    assert!(
+        case.objects(run).await.values().any(|o| o.errors.iter().any(|e| e.code == "ROW_COUNT"))
+    );
     case.equals_the_org().await;
 }
 

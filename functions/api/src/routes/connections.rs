@@ -15,7 +15,7 @@ use shared::ports::Condition;
 use shared::store::{self, keys};
 use shared::usecases::Begun;
 
-use super::At;
+use super::{At, setup};
 use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::state::{Api, Body, Path};
@@ -37,8 +37,13 @@ pub(crate) async fn authorize(
     Body(login): Body<Login>,
 ) -> Result<Authorize, Problem> {
     caller.admin(at.tenant)?;
-    let host = login.login_host.as_deref();
-    Ok(begun(api.connect.begin(at.environment(), Grantee::Admin, host).await?))
+    // What was chosen in the wizard holds unless the call says otherwise.
+    let chosen = match login.login_host {
+        Some(host) => Some(host),
+        None => setup::stored(&api, at).await?.login_host,
+    };
+    let begin = api.connect.begin(at.environment(), Grantee::Admin, chosen.as_deref());
+    Ok(begun(begin.await?))
 }
 
 /// The address, and the cookie without which the callback refuses: an authorization that was begun
@@ -57,9 +62,9 @@ fn begun(Begun { url, cookie: (name, secret) }: Begun) -> Authorize {
 
 #[derive(Deserialize)]
 pub(crate) struct AtSeat {
-    tenant: TenantId,
-    environment: Environment,
-    seat: SeatId,
+    pub(crate) tenant: TenantId,
+    pub(crate) environment: Environment,
+    pub(crate) seat: SeatId,
 }
 
 /// `POST …/connections/{environment}/seats/{seat}/authorize`

@@ -7,7 +7,9 @@ pub(crate) mod directory;
 pub(crate) mod matches;
 pub(crate) mod models;
 pub(crate) mod runs;
+pub(crate) mod setup;
 pub(crate) mod tenants;
+pub(crate) mod votes;
 
 use serde::Deserialize;
 use shared::domain::{Environment, TenantEnvironment, TenantId};

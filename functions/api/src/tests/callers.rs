@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use shared::domain::TenantId;
 use stack::AUDIENCE;
+use tower::ServiceExt;
 
 use super::openapi::Operation;
 use super::{Answer, Served};
@@ -23,6 +25,9 @@ fn concrete(served: &Served, operation: &Operation) -> String {
         .replace("{activity}", "act_00000000000000000000000001")
         .replace("{purge}", "production-1")
         .replace("{object}", "Lead")
+        .replace("{entity}", "pr_1")
+        .replace("{model}", "mod_00000000000000000000000001")
+        .replace("{steer}", "pause")
         .replace("{record}", "00Q000000000001AAA");
     let run = if path.contains("match-runs") { "mrun_" } else { "run_" };
     path.replace("{run}", &format!("{run}00000000000000000000000001"))
@@ -192,5 +197,68 @@ async fn what_a_tenant_does_is_what_it_reads() {
         let login = json!({ "login_host": host });
         let answer = served.post(&admin, &served.connection("/authorize"), &login).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn the_wizard_is_where_it_was_left() {
+    let served = Served::new().await;
+    let (admin, path) = (served.token("admin"), served.connection("/wizard"));
+    let wizard = served.get(&admin, &path).await.body;
+    assert_eq!((&wizard["at"], &wizard["finished"]), (&json!("connect"), &json!(false)));
+    let put = async |answer: Value| {
+        served.call("PUT", &path, Some(&admin), Some(answer.to_string())).await
+    };
+    let login = json!({ "step": "connect", "login_host": "acme.my.salesforce.com" });
+    assert_eq!(put(login).await.status, StatusCode::OK);
+    let evil = json!({ "step": "connect", "login_host": "evil.example" });
+    assert_eq!(put(evil).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let early = put(json!({ "step": "roi", "roi": true })).await;
+    assert_eq!(
+        (early.status, &early.body["type"]),
+        (StatusCode::CONFLICT, &json!("not_connected"))
+    );
+    let wizard = served.get(&admin, &path).await.body;
+    assert_eq!(wizard["login_host"], "acme.my.salesforce.com");
+    // The authorization begins where the wizard was told to.
+    let begun = served.post(&admin, &served.connection("/authorize"), &json!({})).await;
+    let url = begun.body["authorize_url"].as_str().unwrap();
+    assert!(url.starts_with("https://acme.my.salesforce.com/"), "{url}");
+    let back = served.call("POST", &served.connection("/wizard/back"), Some(&admin), None).await;
+    assert_eq!(back.body["at"], "connect");
+}
+
+#[tokio::test]
+async fn what_is_required_is_known_before_a_login() {
+    let served = Served::new().await;
+    let admin = served.token("admin");
+    let permissions = served.get(&admin, &served.connection("/permissions")).await.body;
+    assert_eq!(permissions["state"], "not_checked");
+    assert_eq!(permissions["required"].as_array().unwrap().len(), 11);
+    let network = served.get(&served.token("reporting"), "/v1/network-access").await.body;
+    assert_eq!(network["ranges"], json!(["203.0.113.7/32"]));
+    let votes = format!("/v1/tenants/{}/crm-votes", served.tenant);
+    let statuses = [StatusCode::CREATED, StatusCode::OK];
+    for (name, status) in ["Dynamics 365", "dynamics-365"].iter().zip(statuses) {
+        let vote = served.post(&admin, &votes, &json!({ "crm": name })).await;
+        assert_eq!((vote.status, &vote.body["crm"]), (status, &json!("dynamics_365")));
+    }
+    let refused = served.post(&admin, &votes, &json!({ "crm": "a#b" })).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(served.get(&admin, &votes).await.body["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_authorization_is_bound_to_the_browser_by_a_cookie_of_this_host() {
+    let served = Served::new().await;
+    let request = Request::post(served.connection("/authorize"))
+        .header(header::AUTHORIZATION, format!("Bearer {}", served.token("admin")))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from("{}"));
+    let response = served.router.clone().oneshot(request.unwrap()).await.unwrap();
+    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-crm-sync-"), "{cookie}");
+    for attribute in ["Path=/", "Max-Age=600", "Secure", "HttpOnly", "SameSite=Lax"] {
+        assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
     }
 }

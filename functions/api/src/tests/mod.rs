@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::{SeatId, Tenant, TenantId};
+use shared::lambda::config::NetworkAccess;
 use shared::matching::MatchModel;
 use shared::ports::Condition;
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
@@ -85,6 +86,7 @@ impl Served {
             ),
             disconnect: Disconnect::new(ports.clone(), custody.clone(), app, Duration::ZERO),
             custody,
+            network_access: NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]).into(),
             ports,
         };
         Self {

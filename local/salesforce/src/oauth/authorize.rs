@@ -300,6 +300,9 @@ fn admit(call: &Call, org: &Org, user: RecordId, app: &App) -> Result<(), (Strin
     if settings.block_uninstalled_apps && !settings.installed_apps.contains(&app.client_id) {
         return Err(("app must be installed into org".to_owned(), false));
     }
+    if settings.api_access_control && !settings.installed_apps.contains(&app.client_id) {
+        return Err(("this app is blocked by admin".to_owned(), false));
+    }
     let username = data.text(user, "Username");
     if policy.admin_approval_only && !policy.approved_usernames.contains(&username) {
         return Err(("user is not admin approved to access this app".to_owned(), false));

@@ -43,6 +43,8 @@ pub(crate) struct OAuth {
     pub(crate) sessions: HashMap<String, Session>,
     /// Every refresh token ever handed out, and the grant it belongs to.
     pub(crate) refresh_tokens: HashMap<String, usize>,
+    /// When each user of an org logged in during the last hour, by (org, user).
+    pub(crate) logins: HashMap<(RecordId, RecordId), Vec<i64>>,
 }
 
 impl OAuth {

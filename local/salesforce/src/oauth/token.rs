@@ -14,6 +14,9 @@ use crate::ids::RecordId;
 use crate::org::Org;
 use crate::sync::{lock, read};
 
+/// An hour.
+const HOUR_MS: i64 = 3_600_000;
+
 fn refused((error, description): Refusal) -> Response<Body> {
     let body = json!({ "error": error, "error_description": description });
     json(StatusCode::BAD_REQUEST, &body)
@@ -97,6 +100,7 @@ fn exchange(call: &Call, form: &Form) -> Result<serde_json::Value, Refusal> {
     entry.used = true;
     let policy = oauth.policy(&org.label, &app);
     usable(call, &org, user, &app, &policy)?;
+    within_rate(&mut oauth, &org, user, now)?;
     let to = Grantee { org: &org, user, app: &app, scope: &scope };
     let issued = oauth.grant(&to, &policy, &call.world.random, now);
     Ok(body(call, &app, &org, &issued, now))
@@ -114,6 +118,7 @@ fn refresh(call: &Call, form: &Form) -> Result<serde_json::Value, Refusal> {
     let org = call.world.org_by_id(org_id).filter(|org| call.host.serves(org)).ok_or(expired)?;
     let policy = oauth.policy(&org.label, &app);
     usable(call, &org, user, &app, &policy)?;
+    within_rate(&mut oauth, &org, user, now)?;
     let label = org.label.clone();
     let policy_of = |oauth: &OAuth, _: RecordId| oauth.policy(&label, &app);
     let ip = call.ip.to_string();
@@ -146,6 +151,18 @@ fn client_credentials(call: &Call, form: &Form) -> Result<serde_json::Value, Ref
     Ok(body(call, &app, &org, &issued, now))
 }
 
+/// Counts a login of the user, unless there were too many in the last hour.
+fn within_rate(oauth: &mut OAuth, org: &Org, user: RecordId, now: i64) -> Result<(), Refusal> {
+    let most = read(&org.data).settings.hourly_logins;
+    let logins = oauth.logins.entry((org.id, user)).or_default();
+    logins.retain(|at| *at > now - HOUR_MS);
+    if logins.len() >= most {
+        return Err(("rate_limit_exceeded", "login rate exceeded"));
+    }
+    logins.push(now);
+    Ok(())
+}
+
 /// Whether the user may use the app now.
 fn usable(
     call: &Call,
@@ -168,6 +185,9 @@ fn usable(
         && !data.settings.installed_apps.contains(&app.client_id)
     {
         return Err(("invalid_client", "app must be installed into org"));
+    }
+    if data.settings.api_access_control && !data.settings.installed_apps.contains(&app.client_id) {
+        return Err(("invalid_grant", "this app is blocked by admin"));
     }
     if !data.value(user, "IsActive").is_true() || data.value(user, "IsFrozen__sim").is_true() {
         return Err(("invalid_grant", "user is inactive"));

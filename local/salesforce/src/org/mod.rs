@@ -1,6 +1,7 @@
 //! An org: its records, users, settings and what was written to it.
 
 mod access;
+mod edition;
 mod load;
 mod load_error;
 mod profile;
@@ -142,7 +143,7 @@ impl OrgData {
     pub(crate) fn has(&self, feature: Option<Feature>) -> bool {
         match feature {
             None => true,
-            Some(Feature::AccountTeams) => self.settings.account_teams,
+            Some(Feature::AccountTeams) => self.has_account_teams(),
             Some(Feature::MultiCurrency) => self.settings.multi_currency,
             Some(Feature::EnhancedNotes) => self.settings.enhanced_notes,
             Some(Feature::PersonAccounts) => self.settings.person_accounts,

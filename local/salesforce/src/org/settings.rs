@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct OrgSettings {
-    /// `Organization.OrganizationType`.
+    /// `Organization.OrganizationType` when the org is loaded. It decides whether there are an API and account teams, and how
+    /// many calls a null `daily_api_limit` stands for.
     pub edition: String,
-    /// Whether the org's edition has the API; else 403 `API_DISABLED_FOR_ORG`.
+    /// The API is on, where the edition has one; else 403 `API_DISABLED_FOR_ORG`.
     pub api_enabled: bool,
     /// Account teams are on.
     pub account_teams: bool,
@@ -25,12 +26,16 @@ pub struct OrgSettings {
     pub my_domain_login_only: bool,
     /// The app must be installed in this org before ordinary users may authorize it.
     pub block_uninstalled_apps: bool,
+    /// API Access Control: no user may use an app that is not installed.
+    pub api_access_control: bool,
     /// Client ids of the apps that are installed.
     pub installed_apps: BTreeSet<String>,
     /// Stands behind `api-usage=…` in `Sforce-Limit-Info`, such as `; api-bursts=1/750`.
     pub limit_info_suffix: String,
-    /// Calls allowed in 24 hours.
-    pub daily_api_limit: u64,
+    /// Calls allowed in 24 hours; null for what the edition gives for its active users.
+    pub daily_api_limit: Option<u64>,
+    /// Logins and refreshes of one user allowed in an hour; more meet `rate_limit_exceeded`.
+    pub hourly_logins: usize,
     /// Bulk query jobs allowed in 24 hours.
     pub daily_bulk_query_jobs: u64,
     /// After how long queries show a committed change, in simulated milliseconds.
@@ -86,9 +91,11 @@ impl Default for OrgSettings {
             enhanced_notes: true,
             my_domain_login_only: false,
             block_uninstalled_apps: false,
+            api_access_control: false,
             installed_apps: BTreeSet::new(),
             limit_info_suffix: String::new(),
-            daily_api_limit: 1_000_000,
+            daily_api_limit: Some(1_000_000),
+            hourly_logins: 3600,
             daily_bulk_query_jobs: 10_000,
             visibility_lag_ms: 0,
             bulk_latency_ms: 40,

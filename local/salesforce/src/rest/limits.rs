@@ -17,16 +17,13 @@ pub(super) fn limits(caller: &Caller<'_>) -> Reply {
     }
     let now = caller.call.world.clock.now();
     let (calls, bulk_jobs) = caller.org.usage.totals(now);
+    let most_calls = data.daily_calls(caller.org.is_sandbox);
     let settings = &data.settings;
     let storage_left = if settings.storage_full { 0 } else { 9_000 };
     let mut all = Map::new();
     for (name, max, left) in [
         ("ConcurrentAsyncGetReportInstances", 200, 200),
-        (
-            "DailyApiRequests",
-            settings.daily_api_limit,
-            settings.daily_api_limit.saturating_sub(calls),
-        ),
+        ("DailyApiRequests", most_calls, most_calls.saturating_sub(calls)),
         ("DailyAsyncApexExecutions", 250_000, 250_000),
         ("DailyBulkApiBatches", 15_000, 15_000),
         ("DailyBulkV2QueryFileStorageMB", 976_562, 976_562),

@@ -85,7 +85,7 @@ pub(crate) fn dispatch(call: &Call, rest: &[&str]) -> Response<Body> {
     let now = call.world.clock.now();
     let (limit, suffix) = {
         let data = read(&caller.org.data);
-        (data.settings.daily_api_limit, data.settings.limit_info_suffix.clone())
+        (data.daily_calls(caller.org.is_sandbox), data.settings.limit_info_suffix.clone())
     };
     let (used, allowed) = caller.org.usage.call(now, limit);
     let mut response = if allowed {
@@ -135,7 +135,7 @@ fn authenticate(call: &Call, version: String) -> Result<Caller<'_>, ApiError> {
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", message));
     }
     let data = read(&org.data);
-    if !data.settings.api_enabled || data.settings.suspended {
+    if !data.has_api() || data.settings.suspended {
         return Err(forbidden(
             "API_DISABLED_FOR_ORG",
             "API is not enabled for this Organization or Partner",

@@ -331,3 +331,24 @@ async fn a_token_is_introspected_and_says_whose_it_is() {
         .unwrap();
     assert!(info["urls"]["rest"].as_str().unwrap().contains("v{version}"));
 }
+
+#[tokio::test]
+async fn access_control_and_the_rate_of_logins_refuse_tokens() {
+    let world = world().await;
+    let tokens = world.log_in("ada@acme.example").await;
+    world.control.set("acme", &json!({ "hourly_logins": 2 })).unwrap();
+    let (status, body) = world.refresh(&tokens.refresh).await;
+    assert_eq!(status, 200, "{body}");
+    let next = body["refresh_token"].as_str().unwrap().to_owned();
+    let (_, refused) = world.refresh(&next).await;
+    assert_eq!(refusal(&refused), ("rate_limit_exceeded", "login rate exceeded"));
+    world.control.advance(3601);
+    let (status, body) = world.refresh(&next).await;
+    assert_eq!(status, 200, "the grant lives on: {body}");
+    let next = body["refresh_token"].as_str().unwrap();
+    world.control.set("acme", &json!({ "api_access_control": true })).unwrap();
+    let (_, refused) = world.refresh(next).await;
+    assert_eq!(refusal(&refused), ("invalid_grant", "this app is blocked by admin"));
+    world.control.set("acme", &json!({ "installed_apps": ["crm-sync-local"] })).unwrap();
+    assert_eq!(world.refresh(next).await.0, 200);
+}

@@ -171,3 +171,31 @@ async fn features_come_and_go() {
         .await;
     assert_eq!(status, 400);
 }
+
+#[tokio::test]
+async fn an_edition_decides_about_the_api_teams_and_calls() {
+    let world = world().await;
+    let token = world.log_in("ada@acme.example").await.access;
+    let calls = async || {
+        world.get_json(&token, "/limits").await.1["DailyApiRequests"]["Max"].as_u64().unwrap()
+    };
+    let set = |edition: &str| {
+        let settings = json!({ "edition": edition, "daily_api_limit": null });
+        world.control.set("acme", &settings).unwrap();
+    };
+    // Two active users.
+    for (edition, expected) in [
+        ("Enterprise Edition", 102_000),
+        ("Unlimited Edition", 110_000),
+        ("Professional Edition", 102_000),
+        ("Developer Edition", 15_000),
+    ] {
+        set(edition);
+        assert_eq!(calls().await, expected, "{edition}");
+    }
+    set("Professional Edition");
+    let teams = world.query(&token, "SELECT Id FROM AccountTeamMember").await.1;
+    assert_eq!(code(&teams), "INVALID_TYPE");
+    set("Essentials Edition");
+    assert_eq!(code(&world.get_json(&token, "/limits").await.1), "API_DISABLED_FOR_ORG");
+}

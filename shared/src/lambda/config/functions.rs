@@ -1,5 +1,6 @@
 //! What each function reads. `template.yaml` sets exactly these variables: a test compares them.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -119,6 +120,52 @@ pub struct CallersConfig {
     pub jwks_url: Url,
 }
 
+/// The addresses from which this deployment calls Salesforce, for orgs that let in listed ones only.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NetworkAccess {
+    /// Changes with the list, so that an admin sees when to look again.
+    pub version: String,
+    /// The ranges, as in `203.0.113.7/32`. Empty: calls come from any address of AWS's region, and an
+    /// org that restricts addresses must relax that for the app.
+    pub ranges: Vec<String>,
+    /// The clicks in Salesforce's Setup.
+    pub steps: &'static [&'static str],
+}
+
+impl NetworkAccess {
+    /// The list of these ranges.
+    #[must_use]
+    pub fn of(mut ranges: Vec<String>) -> Self {
+        ranges.sort_unstable();
+        ranges.dedup();
+        let version = blake3::hash(ranges.join(",").as_bytes()).to_hex()[..8].to_owned();
+        Self { version, ranges, steps: crate::domain::Check::NetworkAccess.steps() }
+    }
+}
+
+/// `EGRESS_RANGES`, separated by commas.
+fn network_access(variables: &mut Variables) -> Option<NetworkAccess> {
+    let name = "EGRESS_RANGES";
+    let text = variables.optional(name).unwrap_or_default();
+    let expected = "address ranges such as 203.0.113.7/32, separated by commas";
+    let ranges = variables.parsed(name, Some(text), expected, |text| {
+        let ranges = text.split(',').map(str::trim).filter(|range| !range.is_empty());
+        ranges.map(|range| is_range(range).then(|| range.to_owned())).collect::<Option<Vec<_>>>()
+    });
+    ranges.map(NetworkAccess::of)
+}
+
+/// An address and the length of its prefix.
+fn is_range(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let longest = match address.parse() {
+        Ok(IpAddr::V4(_)) => 32,
+        Ok(IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    length.parse::<u8>().is_ok_and(|length| length <= longest)
+}
+
 /// The configuration of `api`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
@@ -133,6 +180,8 @@ pub struct ApiConfig {
     pub browser_base: Option<Url>,
     /// Whose tokens are taken.
     pub callers: CallersConfig,
+    /// Where this deployment's calls to Salesforce come from.
+    pub network_access: NetworkAccess,
     /// How long a purge waits for those who still work.
     pub purge_grace: Duration,
 }
@@ -149,6 +198,7 @@ impl Config for ApiConfig {
         let audience = variables.required("JWT_AUDIENCE");
         let jwks_url = url(variables, "JWKS_URL");
         let purge_grace = purge_grace(variables);
+        let network_access = network_access(variables);
         let callers = CallersConfig { issuer: issuer?, audience: audience?, jwks_url: jwks_url? };
         Some(Self {
             aws: aws?,
@@ -156,6 +206,7 @@ impl Config for ApiConfig {
             salesforce: salesforce?,
             browser_base,
             callers,
+            network_access: network_access?,
             purge_grace,
         })
     }
@@ -164,7 +215,8 @@ impl Config for ApiConfig {
 /// The configuration of `oauth-callback`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OauthCallbackConfig {
-    /// The table, the key, and the queues of the first import and of what waited for a login.
+    /// The table, the key, and the queues of the first import, of what waited for a login, and of the
+    /// connection's inspection.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -174,10 +226,8 @@ pub struct OauthCallbackConfig {
 
 impl Config for OauthCallbackConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let aws = aws(
-            variables,
-            &Needs { bucket: false, keys: true, queues: &[Queue::Import, Queue::Writeback] },
-        );
+        let queues = &[Queue::Import, Queue::Writeback, Queue::Purge];
+        let aws = aws(variables, &Needs { bucket: false, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce(variables);
         Some(Self { aws: aws?, secret_prefix: secret_prefix?, salesforce: salesforce? })
@@ -269,7 +319,7 @@ impl Config for WritebackConfig {
 /// The configuration of `data-purge`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataPurgeConfig {
-    /// The table, the bucket, the key and the purge queue.
+    /// The table, the bucket, the key, the purge queue, and those of what waited for a connection.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -281,7 +331,7 @@ pub struct DataPurgeConfig {
 
 impl Config for DataPurgeConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let queues = &[Queue::Purge];
+        let queues = &[Queue::Purge, Queue::Import, Queue::Writeback];
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce(variables);

@@ -102,31 +102,12 @@ impl Import {
         if let Some(dead) = held {
             writes.extend(self.given_up(opened, dead.run, now).await?);
         }
-        let next = self.first_steps(opened, &run, &SObject::MATCHED_FIRST, &mut writes)?;
+        let next = first_steps(opened, &run, &SObject::MATCHED_FIRST, &mut writes)?;
         if self.outbox.commit(writes, next).await?.is_done() {
             return Ok(Done::Finished);
         }
         // Another delivery of this message was faster, or another run: the next look tells.
         Ok(Done::Later(Duration::from_secs(1)))
-    }
-
-    /// The first steps of some objects.
-    pub(super) fn first_steps(
-        &self,
-        opened: &Opened,
-        run: &ImportRun,
-        objects: &[SObject],
-        writes: &mut Vec<Write>,
-    ) -> Result<Vec<Next>, WorkError> {
-        let scope = opened.keys.scope();
-        let mut next = Vec::with_capacity(objects.len());
-        for &object in objects {
-            let key = opened.keys.object_import(run.id, object);
-            let progress = ObjectImport { full: run.full, ..ObjectImport::waiting(object) };
-            writes.push(store::put(key, &progress, Condition::Always)?);
-            next.push(Next::now(Message::ImportObject { scope, run: run.id, object, step: 0 }));
-        }
-        Ok(next)
     }
 
     /// The end of a run whose lease another one takes.
@@ -173,6 +154,24 @@ impl Import {
         let _ = self.ports.table.write(write).await?;
         Ok(())
     }
+}
+
+/// The first steps of some objects.
+pub(super) fn first_steps(
+    opened: &Opened,
+    run: &ImportRun,
+    objects: &[SObject],
+    writes: &mut Vec<Write>,
+) -> Result<Vec<Next>, WorkError> {
+    let scope = opened.keys.scope();
+    let mut next = Vec::with_capacity(objects.len());
+    for &object in objects {
+        let key = opened.keys.object_import(run.id, object);
+        let progress = ObjectImport { full: run.full, ..ObjectImport::waiting(object) };
+        writes.push(store::put(key, &progress, Condition::Always)?);
+        next.push(Next::now(Message::ImportObject { scope, run: run.id, object, step: 0 }));
+    }
+    Ok(next)
 }
 
 /// The import of the connection's next slot.

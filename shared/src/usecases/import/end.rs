@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Import;
+use super::begin::first_steps;
 use crate::domain::{
     ImportRun, ImportRunId, Message, ObjectImport, ObjectPhase, RunState, SObject,
     VISIBILITY_OVERLAP, Watermark,
@@ -75,7 +76,7 @@ impl Import {
             return Ok(Vec::new());
         }
         run.state = RunState::HandingOver;
-        let mut next = self.first_steps(opened, run, &SObject::ACTIVITIES, writes)?;
+        let mut next = first_steps(opened, run, &SObject::ACTIVITIES, writes)?;
         let scope = opened.keys.scope();
         next.push(Next::now(Message::ImportHandOver { scope, run: run.id, step: 0 }));
         Ok(next)

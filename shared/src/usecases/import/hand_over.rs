@@ -167,7 +167,7 @@ impl Import {
         next: &mut Vec<Next>,
     ) -> Result<(), WorkError> {
         debug_assert!(ids.len() <= LIST, "the batches of a list share one transaction");
-        let probes = self.runs.probe(opened, object, ids).await?;
+        let probes = self.runs.probe(opened, object, ids, run.started_at).await?;
         let list = run.cursor.1.rsplit('/').next().unwrap_or_default();
         self.runs.keep_probes(opened, object, &format!("{}-{list}", run.id), &probes).await?;
         let Some(id) = run.match_run else { return Ok(()) };

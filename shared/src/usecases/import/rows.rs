@@ -8,7 +8,8 @@ use crate::domain::{FieldForm, Fields, Record, SObject};
 use crate::salesforce::{FieldValues, SalesforceId, format_datetime, parse_datetime};
 
 /// A row's record; none when the row does not say which record it is, or when it changed.
-pub(super) fn record(object: SObject, row: &impl FieldValues) -> Option<Record> {
+#[must_use]
+pub fn record(object: SObject, row: &impl FieldValues) -> Option<Record> {
     let id: SalesforceId = row.text("Id")?.parse().ok()?;
     let stamp = parse_datetime(&row.text("SystemModstamp")?).ok()?;
     let fields: Fields = object

@@ -173,7 +173,9 @@ impl Models {
                 store::query::<CandidateList>(&*self.ports.table, &place, after.as_deref(), PAGE)
                     .await?;
             let counts = tuned.shadow.entry(object).or_default();
-            lists.iter().for_each(|list| shadow.count(list, counts));
+            for list in &lists {
+                shadow.count(list, counts);
+            }
             tuned.cursor = match next {
                 Some(next) => (at, bucket, Some(next)),
                 None if bucket + 1 < opened.keys.buckets() => (at, bucket + 1, None),

@@ -1,0 +1,118 @@
+//! Rows through the steps of the import in this process: read the CSV, bring the values into one
+//! form, compare with what is stored, seal and put what is new, list what changed.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::domain::{
+    Environment, Generation, ImportRunId, Reading, SObject, TenantEnvironment, TenantId,
+};
+use shared::ports::Ports;
+use shared::salesforce::CsvReader;
+use shared::seal::Sealer;
+use shared::store::Records;
+use shared::store::keys::GenerationKeys;
+use shared::testing::Memory;
+use shared::usecases::imported_record;
+
+use crate::peak_megabytes;
+use crate::sink;
+
+/// Rows of a result page.
+const PAGE: u64 = 5_000;
+
+pub(crate) async fn run(rows: u64) -> anyhow::Result<Value> {
+    let memory = Memory::new(Timestamp::UNIX_EPOCH, 1);
+    let ports = sink::Records::default().sink(memory.ports());
+    let first = pass(&records(&ports), rows, 1).await?;
+    // What is stored already: a page's worth, again and again, against the table in memory.
+    let stored = records(&memory.ports());
+    pass(&stored, PAGE, 1).await?;
+    let begun = Instant::now();
+    let mut unchanged = 0;
+    while unchanged < rows {
+        let counts = land(&stored, &page(0), 2).await?;
+        anyhow::ensure!(counts.unchanged == PAGE, "{counts:?}");
+        unchanged += PAGE;
+    }
+    let again = per_second(unchanged, begun);
+    Ok(json!({
+        "rows": rows,
+        "bytes_per_row": page(0).len() as u64 / PAGE,
+        "new_rows_per_second": first,
+        "unchanged_rows_per_second": again,
+        "peak_megabytes": peak_megabytes(),
+    }))
+}
+
+fn records(ports: &Ports) -> Records {
+    let at = TenantEnvironment {
+        tenant: TenantId::derived("bench"),
+        environment: Environment::Production,
+    };
+    let keys = GenerationKeys::new(at.generation(Generation(1)), 16);
+    Records::new(ports.clone(), keys, Sealer::new(&zeroize::Zeroizing::new([7; 32])))
+}
+
+/// Lands so many new rows; gives rows per second, the making of the CSV left out.
+async fn pass(records: &Records, rows: u64, step: u64) -> anyhow::Result<u64> {
+    let mut spent = std::time::Duration::ZERO;
+    for number in 0..rows.div_ceil(PAGE) {
+        let csv = page(number);
+        let begun = Instant::now();
+        let counts = land(records, &csv, step).await?;
+        spent += begun.elapsed();
+        anyhow::ensure!(counts.new == PAGE, "{counts:?}");
+    }
+    Ok((rows as f64 / spent.as_secs_f64()) as u64)
+}
+
+async fn land(records: &Records, csv: &str, step: u64) -> anyhow::Result<shared::domain::Counts> {
+    let mut reader = CsvReader::new(csv.as_bytes(), Some(PAGE));
+    let mut rows = Vec::new();
+    while let Some(row) = reader.next()? {
+        rows.extend(imported_record(SObject::Contact, &row));
+    }
+    let reading = Reading { run: ImportRunId::derived("bench"), step, at: Timestamp::UNIX_EPOCH };
+    Ok(records.land(reading, rows).await?.counts)
+}
+
+fn per_second(rows: u64, begun: Instant) -> u64 {
+    (rows as f64 / begun.elapsed().as_secs_f64()) as u64
+}
+
+/// A page of wide contacts: every field that is imported has a value.
+fn page(number: u64) -> String {
+    let fields = SObject::Contact.fields();
+    let mut csv = format!("\"{}\"\n", fields.join("\",\""));
+    for row in 0..PAGE {
+        let n = number * PAGE + row;
+        for (at, field) in fields.iter().enumerate() {
+            csv.push_str(if at == 0 { "\"" } else { "\",\"" });
+            let _ = match *field {
+                "Id" => write!(csv, "{}", id("003", n)),
+                "AccountId" => write!(csv, "{}", id("001", n / 4)),
+                "OwnerId" => write!(csv, "{}", id("005", n % 50)),
+                "MasterRecordId" => Ok(()),
+                "IsDeleted" | "HasOptedOutOfEmail" => write!(csv, "false"),
+                "Email" => write!(csv, "ada.lovelace{n}@company{}.example", n / 4),
+                "Description" => {
+                    write!(csv, "Met at the fair, \"\"very\"\" interested in no. {n}\nsecond line")
+                }
+                name if SObject::field_form(name) == shared::domain::FieldForm::Moment => {
+                    write!(csv, "2026-01-01T10:00:00.000Z")
+                }
+                name => write!(csv, "{name} {n}"),
+            };
+        }
+        csv.push_str("\"\n");
+    }
+    csv
+}
+
+/// The 15 characters of an id.
+fn id(prefix: &str, n: u64) -> String {
+    format!("{prefix}B{n:011}")
+}

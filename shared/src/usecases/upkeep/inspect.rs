@@ -1,0 +1,94 @@
+//! Asking an org what its integration user may see and do.
+
+use super::Upkeep;
+use crate::domain::{
+    Grantee, Inspection, ObjectPermissions, SObject, Scope, Seat, VisibleObject, folded_email,
+};
+use crate::ports::Condition;
+use crate::salesforce::{FieldValues, ObjectDescribe};
+use crate::store::{self, keys};
+use crate::usecases::custody::Opened;
+use crate::usecases::grants::GrantError;
+use crate::work::{Done, WorkError};
+
+impl Upkeep {
+    /// Describes every object that is imported, and keeps what that showed.
+    pub(super) async fn inspect(&self, scope: Scope) -> Result<Done, WorkError> {
+        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let mut inspection = Inspection {
+            inspected_at: self.ports.clock.now(),
+            refused: None,
+            personal_user: None,
+            objects: Vec::new(),
+        };
+        if let Err(error) = self.look(&opened, &mut inspection).await {
+            match error {
+                // The connection itself says why.
+                GrantError::Dead | GrantError::Missing => return Ok(Done::Finished),
+                GrantError::Call(refusal) if refusal.code().is_some_and(is_no_access) => {
+                    inspection.refused = refusal.code().map(str::to_owned);
+                }
+                other => return other.into_done("inspect an org"),
+            }
+        }
+        let key = opened.keys.inspection();
+        let write = store::put(key, &inspection, Condition::Always)?;
+        let _ = self.ports.table.write(write).await?;
+        Ok(Done::Finished)
+    }
+
+    async fn look(&self, opened: &Opened, found: &mut Inspection) -> Result<(), GrantError> {
+        let client = self.grants.app().client();
+        for object in SObject::ALL {
+            let described = self
+                .grants
+                .call(opened, Grantee::Admin, |session| async move {
+                    client.describe(&session, object.name()).await
+                })
+                .await;
+            let visible = match described {
+                Ok(reply) => Some(visible(&reply.value)),
+                Err(GrantError::Call(error)) if error.code() == Some("NOT_FOUND") => None,
+                Err(error) => return Err(error),
+            };
+            found.objects.push(ObjectPermissions::of(object, visible.as_ref()));
+        }
+        found.personal_user = self.is_personal(opened).await?;
+        Ok(())
+    }
+
+    /// Whether the integration user is somebody with a seat: a personal user leaves the company one
+    /// day, and takes the grant along (product decisions 4).
+    async fn is_personal(&self, opened: &Opened) -> Result<Option<bool>, GrantError> {
+        let user = opened.connection.integration_user.parse();
+        let user = user.map_err(|error| WorkError::reject("inspect an org", error))?;
+        let client = self.grants.app().client();
+        let row = self
+            .grants
+            .call(opened, Grantee::Admin, |session| async move {
+                client.read(&session, SObject::User.name(), user, &["Email"]).await
+            })
+            .await;
+        let email = match row {
+            Ok(reply) => reply.value.text("Email").map(|email| folded_email(&email)),
+            Err(GrantError::Call(_)) => None, // the user may not read users
+            Err(error) => return Err(error),
+        };
+        let Some(email) = email else { return Ok(None) };
+        let seats = keys::seats(opened.keys.scope().tenant);
+        let seats: Vec<Seat> = store::query_all(&*self.ports.table, &seats).await?;
+        Ok(Some(seats.iter().any(|seat| folded_email(&seat.email) == email)))
+    }
+}
+
+/// Codes by which an org refuses the API as such.
+fn is_no_access(code: &str) -> bool {
+    matches!(code, "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" | "FUNCTIONALITY_NOT_ENABLED")
+}
+
+fn visible(described: &ObjectDescribe) -> VisibleObject {
+    VisibleObject {
+        createable: described.summary.createable,
+        fields: described.fields.iter().map(|f| (f.name.clone(), f.createable)).collect(),
+    }
+}
