@@ -4,7 +4,7 @@ use std::path::Path;
 
 use org_generator::{Base, Options, Org};
 use salesforce_simulator::{Fault, FaultKind};
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::domain::{ActivityKind, ActivityText, Grantee, SeatId};
 use shared::matching::EntityKind;
 use shared::usecases::NewActivity;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tests::canary::{Canary, mark_column};
 use tests::world::World;
 
-use super::{Answer, Served};
+use super::Served;
 
 const ADMIN: &str = "crm.integration@acme.example";
 const SELLER: &str = "noor.castellan@acme.example";
@@ -71,12 +71,6 @@ async fn refused(world: &World, entity: &str) -> String {
     posted.id.to_string()
 }
 
-/// The entries of a list, whatever the list is called.
-fn entries(answer: &Answer) -> &[Value] {
-    let lists = answer.body.as_object().unwrap().values();
-    lists.filter_map(Value::as_array).next().unwrap()
-}
-
 #[tokio::test]
 async fn no_answer_holds_a_token_or_an_address_of_the_crm() {
     let folder = marked();
@@ -95,12 +89,14 @@ async fn no_answer_holds_a_token_or_an_address_of_the_crm() {
         get(&at(path)).await;
     }
     get(&format!("/v1/tenants/{}/seats", served.tenant)).await;
-    for list in ["/runs", "/match-runs"] {
-        let id = entries(&get(&at(list)).await)[0]["id"].as_str().unwrap().to_owned();
+    for (list, id) in [("/runs", "run_id"), ("/match-runs", "match_run_id")] {
+        let runs = get(&at(list)).await.body;
+        let id = runs["items"][0][id].as_str().unwrap();
         get(&at(&format!("{list}/{id}"))).await;
     }
-    let matches = get(&at("/matches?object=Contact")).await;
-    let matched = entries(&matches).iter().find(|list| list["entity_id"].is_string()).unwrap();
+    let matches = get(&at("/matches?object=Contact")).await.body;
+    let mut lists = matches["items"].as_array().unwrap().iter();
+    let matched = lists.find(|list| list["entity_id"].is_string()).unwrap();
     let text = |field: &str| matched[field].as_str().unwrap();
     let (record, entity) = (text("record_id"), text("entity_id"));
     for path in [
