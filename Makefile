@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-splink bench-import \
+.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import \
 	deploy ci
 
 help: ## this list
@@ -75,8 +75,11 @@ conformance: ## clients that others wrote, unmodified, against the simulator (in
 	@local/tools/require.sh
 	python3 local/salesforce/conformance/run.py
 
-bench-splink: ## our engine beside Splink on the same files (installs it; not part of ci)
-	bench/splink/run.sh
+bench-speed: ## a million people and a million leads, timed and checked (LARGE= SMALL= for your own sets; not part of ci)
+	bench/speed/run.sh $(LARGE) $(SMALL)
+
+bench-splink: ## our engine beside Splink on the same files: the ratio, and the chart (SET= for your own; installs it; not part of ci)
+	bench/splink/run.sh $(SET)
 
 bench-import: ## the import's pipeline, and a million rows beside two public readers (installs them; not part of ci)
 	bench/import/run.sh

@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use common::{a_directory, a_record, build, forms, laid_down};
 use matching::{
@@ -165,6 +166,39 @@ fn a_shard_changed_at_any_byte_is_refused_and_never_panics() {
     assert!(Shard::open(&bytes).is_ok());
     bytes.push(0);
     assert!(matches!(Shard::open(&bytes), Err(ShardError::Truncated { .. })));
+}
+
+/// A shard and a probe that meets its people, made once.
+static GOOD: LazyLock<(Statistics, Vec<u8>, Probe)> = LazyLock::new(|| {
+    let (statistics, mut shards) = build(&common::some_people(), 1);
+    let record = CrmPerson {
+        first_name: Some("Bob".into()),
+        last_name: Some("Quillfeather".into()),
+        company: Some("Old Mill Bakery".into()),
+        ..CrmPerson::default()
+    };
+    (statistics, shards.remove(0), Probe::person("r", &record))
+});
+
+proptest! {
+    // PROPTEST_CASES makes it a long run.
+    #[test]
+    fn a_shard_with_bytes_changed_behind_its_checksum_does_no_harm(edits in proptest::collection::vec((any::<u16>(), any::<u8>()), 1..40)) {
+        let (statistics, good, probe) = &*GOOD;
+        let mut bytes = good.clone();
+        let body: usize = Shard::open(good).unwrap().columns().iter().map(|(_, length)| length).sum();
+        let header = bytes.len() - body;
+        for (at, byte) in edits {
+            bytes[header + usize::from(at) % body] = byte;
+        }
+        if let Ok(shard) = Shard::open_verified(&bytes) {
+            let model = MatchModel::shipped();
+            for candidate in Scorer::new(model, statistics).raw_candidates(&shard, probe, 8) {
+                let _ = explain(model, statistics, &shard, probe, shard.entity_id(candidate.ordinal));
+            }
+            let _ = (shard.columns(), shard.ordinal_of("p1"), (0..shard.len().min(8)).map(|at| shard.entity_id(at).len()).sum::<usize>());
+        }
+    }
 }
 
 #[test]

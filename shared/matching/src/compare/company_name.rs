@@ -171,3 +171,34 @@ fn by_words(
     }
     (NameAgreement::Different, 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn agreement(left: &str, right: &str) -> (NameAgreement, u32) {
+        compare_company_names(&ComparedName::of(left), &ComparedName::of(right), |word| {
+            (word % 7) as f32
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn comparing_is_symmetric(left in "[a-e]{1,5}( [a-h]{1,9}){0,2}", right in "[a-e]{1,5}( [a-h]{1,9}){0,2}") {
+            prop_assert_eq!(agreement(&left, &right), agreement(&right, &left));
+        }
+
+        #[test]
+        fn letters_never_rule_out_an_agreement(left in "[a-m]{1,9}( [a-z]{1,9}){0,2}", right in "[a-m]{1,9}( [a-z]{1,9}){0,2}") {
+            let (one, other) = (ComparedName::of(&left), ComparedName::of(&right));
+            if !one.may_agree(&other) {
+                let (slug, other_slug) = (squeezed(one.words), squeezed(other.words));
+                let limit = slips_of_name(slug.len().min(other_slug.len()));
+                prop_assert!(limit == 0 || edits(&slug, &other_slug, limit).is_none());
+                let by_words = by_words(one.words, other.words, &slug, &other_slug, |_| 1.0);
+                prop_assert_eq!(by_words.0, NameAgreement::Different);
+            }
+        }
+    }
+}

@@ -308,6 +308,7 @@ pub fn phone_key(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn addresses_are_cleaned_split_and_refused() {
@@ -375,6 +376,26 @@ mod tests {
         assert_eq!(phone_key("+44 (0)20 7946 0958"), phone_key("0044 20 7946 0958"));
         for placeholder in ["0000000000", "1234567890", "999-999-9999", "123", "n/a"] {
             assert_eq!(phone_key(placeholder), None, "{placeholder}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn normal_forms_are_their_own_normal_forms(
+            local in "[A-Za-z]{2,6}[._]?[A-Za-z0-9]{1,6}([+][a-z]{1,4})?",
+            host in "(www[.])?[A-Za-z][A-Za-z0-9-]{0,8}[a-z][.](com|co[.]uk|de|com[.]br)",
+            phone in "[+]?[0-9 ()./-]{5,22}",
+        ) {
+            for mailbox in mail_addresses(&format!("{local}@{host}")) {
+                let written = format!("{}@{}", mailbox.local, mailbox.domain.name);
+                prop_assert_eq!(mail_addresses(&written), vec![mailbox]);
+            }
+            if let Some(domain) = web_domain(&format!("https://{host}/path")) {
+                prop_assert_eq!(web_domain(&domain.name), Some(domain));
+            }
+            if let Some((digits, _)) = phone_parts(&phone) {
+                prop_assert_eq!(phone_key(&digits), phone_key(&phone));
+            }
         }
     }
 }

@@ -90,6 +90,7 @@ fn usual_city(folded: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_of_one_place_are_one() {
@@ -105,5 +106,14 @@ mod tests {
         assert_eq!(place("Perth", "WA", "Australia").country, *b"AU");
         assert_eq!(place("N/A", "-", "Narnia"), Place::default());
         assert_eq!(Place::parse(None, None, None).city_key(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_normal_city_is_its_own_normal_form(city in "(Greater |St |San )?[A-Za-zäöü]{2,9}( [a-z]{3,7})?( Area)?") {
+            let once = Place::parse(Some(&city), None, None).city;
+            let twice = Place::parse(Some(&once), None, None).city;
+            prop_assert_eq!(twice, once);
+        }
     }
 }

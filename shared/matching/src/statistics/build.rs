@@ -29,22 +29,16 @@ pub struct StatisticsBuilder {
     cells: Vec<u8>,
 }
 
-/// Cells of the block-size sketch for a version of about so many entities: a power of two, with several cells to a key. Two keys may share a cell; a stopped
-/// cell stops both, alike on both sides.
+/// Cells of the block-size sketch for a version of about so many entities: a power of two. Two keys may share a cell; a stopped cell stops both, alike on both
+/// sides. Where the whole fits the processor's cache, there are so many that this hardly happens.
 fn cells_for(entities: u64) -> usize {
-    let cells = entities.saturating_mul(6).clamp(1 << 12, 1 << 30);
+    let roomy = entities.saturating_mul(256).min(1 << 21);
+    let cells = entities.saturating_mul(6).max(roomy).clamp(1 << 12, 1 << 30);
     usize::try_from(cells).unwrap_or(1 << 30).next_power_of_two()
 }
 
-impl Default for StatisticsBuilder {
-    /// Sized for a million entities.
-    fn default() -> Self {
-        Self::sized_for(1_000_000)
-    }
-}
-
 impl StatisticsBuilder {
-    /// A builder for a version of about so many entities: it takes 6 to 12 bytes for each. The guess changes speed and recall a little, never correctness;
+    /// A builder for a version of about so many entities: it takes 6 to 12 bytes for each, for few of them more. The guess changes speed and recall a little, never correctness;
     /// builders that are merged may be sized differently, and give what the smallest would have.
     #[must_use]
     pub fn sized_for(entities: u64) -> Self {
