@@ -88,7 +88,8 @@ fn refusal(error: &ConnectError) -> Result<Response<String>, Error> {
         ConnectError::Work(_) => page::refused(status, "Something failed here; start again."),
         // Cause and cure, as the connection doctor would say them.
         told => {
-            page::refused(status, &[&[told.to_string().as_str()], told.steps()].concat().join(". "))
+            let told = told.steps().iter().fold(told.to_string(), |text, step| text + ". " + step);
+            page::refused(status, &told)
         }
     }
 }
