@@ -3,13 +3,20 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::config::{Credentials, Region};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use shared::aws::{DynamoTable, SdkConfig, SqsQueues, sdk_loader};
-use shared::domain::Queue;
-use shared::ports::{
-    Condition, Disposition, Item, Key, Outcome, QueueMessage, Queues, Table, Write,
+use shared::aws::{
+    DynamoTable, KmsDataKeys, S3Objects, SdkConfig, SecretsManagerSecrets, SqsQueues, sdk_loader,
 };
-use wiremock::matchers::header;
+use shared::domain::{DirectoryVersionId, Message, Queue};
+use shared::ports::{
+    Condition, DataKeys, Disposition, Item, Key, ObjectStore, Outcome, QueueMessage, Queues,
+    Secrets, Table, WrappedKey, Write,
+};
+use shared::store::{Next, Outbox};
+use shared::testing::Memory;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 type Answer = Box<dyn Fn(&Value) -> ResponseTemplate + Send + Sync>;
@@ -25,13 +32,17 @@ async fn service(target: &str, answers: Vec<Answer>) -> (MockServer, SdkConfig) 
         })
         .mount(&server)
         .await;
-    let sdk = sdk_loader()
-        .endpoint_url(server.uri())
+    let sdk = sdk_to(&server.uri()).await;
+    (server, sdk)
+}
+
+async fn sdk_to(address: &str) -> SdkConfig {
+    sdk_loader()
+        .endpoint_url(address)
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("key", "secret", None, None, "tests"))
         .load()
-        .await;
-    (server, sdk)
+        .await
 }
 
 fn answer(status: u16, body: &Value) -> ResponseTemplate {
@@ -59,7 +70,7 @@ fn put_if_absent() -> Write {
 }
 
 #[tokio::test]
-async fn items_that_were_left_unprocessed_are_sent_again() {
+async fn f13_items_that_were_left_unprocessed_are_sent_again() {
     let (server, sdk) = service(
         "DynamoDB_20120810.BatchWriteItem",
         vec![
@@ -82,7 +93,7 @@ async fn items_that_were_left_unprocessed_are_sent_again() {
 }
 
 #[tokio::test]
-async fn keys_that_were_left_unprocessed_are_asked_for_again() {
+async fn f13_keys_that_were_left_unprocessed_are_asked_for_again() {
     let (_server, sdk) = service(
         "DynamoDB_20120810.BatchGetItem",
         vec![
@@ -149,7 +160,7 @@ async fn a_first_refusal_is_a_refusal_even_of_an_equal_item() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_met_another_is_tried_again_with_a_new_token() {
+async fn f14_a_transaction_that_met_another_is_tried_again_with_a_new_token() {
     let (server, sdk) = service(
         "DynamoDB_20120810.TransactWriteItems",
         vec![
@@ -187,7 +198,7 @@ async fn a_transaction_whose_answer_was_lost_is_repeated_under_the_same_token() 
 }
 
 #[tokio::test]
-async fn a_throttle_that_does_not_end_may_pass_later() {
+async fn f11_a_throttle_that_does_not_end_may_pass_later() {
     let throttled = || error("ProvisionedThroughputExceededException", json!({"message": "p"}));
     let (_server, sdk) =
         service("DynamoDB_20120810.GetItem", vec![Box::new(move |_| throttled())]).await;
@@ -196,7 +207,7 @@ async fn a_throttle_that_does_not_end_may_pass_later() {
 }
 
 #[tokio::test]
-async fn a_message_that_the_queue_failed_to_take_is_sent_again() {
+async fn f23_a_message_that_the_queue_failed_to_take_is_sent_again() {
     let (server, sdk) = service(
         "AmazonSQS.SendMessageBatch",
         vec![
@@ -227,4 +238,115 @@ async fn a_message_that_the_queue_failed_to_take_is_sent_again() {
         .map(|entries| entries.iter().map(|e| e["MessageBody"].as_str().unwrap()).collect())
         .collect();
     assert_eq!(texts, [vec!["a", "b"], vec!["b"]]);
+}
+
+#[tokio::test]
+async fn f12_a_tenants_hot_partition_is_that_tenants_alone() {
+    let (server, sdk) = service(
+        "DynamoDB_20120810.GetItem",
+        vec![Box::new(|asked| {
+            let pk = asked["Key"]["pk"]["S"].as_str().unwrap();
+            if pk == "hot" {
+                return error("ProvisionedThroughputExceededException", json!({"message": "p"}));
+            }
+            answer(200, &json!({"Item": asked["Key"]}))
+        })],
+    )
+    .await;
+    let table = DynamoTable::new(&sdk, "t");
+    let key = |pk: &str| Key::stored(pk.to_owned(), "s".to_owned());
+    let (hot, cold) = (key("hot"), key("cold"));
+    let (hot, cold) = tokio::join!(table.get(&hot), table.get(&cold));
+    assert_eq!(hot.unwrap_err().disposition, Disposition::Retry);
+    assert!(cold.unwrap().is_some());
+    let bodies = bodies(&server).await;
+    assert_eq!(bodies.iter().filter(|b| b["Key"]["pk"]["S"] == "cold").count(), 1);
+}
+
+#[tokio::test]
+async fn f17_an_object_whose_bytes_broke_off_is_read_again() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        for body in ["01234", "0123456789"] {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let _ = socket.read(&mut [0; 16 << 10]).await;
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\n";
+            socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            socket.shutdown().await.unwrap();
+        }
+    });
+    let objects = S3Objects::new(&sdk_to(&address).await, "bucket");
+    let body = objects.get("key").await.unwrap().unwrap();
+    assert_eq!(&body[..], b"0123456789", "half a page is no page");
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn f19_a_bucket_that_asks_to_slow_down_is_asked_again() {
+    let server = MockServer::start().await;
+    let calls = AtomicUsize::new(0);
+    Mock::given(method("GET"))
+        .respond_with(move |_: &Request| match calls.fetch_add(1, Ordering::Relaxed) {
+            0 => ResponseTemplate::new(503)
+                .set_body_string("<Error><Code>SlowDown</Code><Message>m</Message></Error>"),
+            _ => ResponseTemplate::new(200).set_body_string("page"),
+        })
+        .mount(&server)
+        .await;
+    let objects = S3Objects::new(&sdk_to(&server.uri()).await, "bucket");
+    assert_eq!(&objects.get("key").await.unwrap().unwrap()[..], b"page");
+}
+
+#[tokio::test]
+async fn f20_while_kms_is_down_nothing_is_opened_and_all_may_pass_later() {
+    let down = || answer(500, &json!({"__type": "KMSInternalException"}));
+    let (_server, sdk) = service("TrentService.Decrypt", vec![Box::new(move |_| down())]).await;
+    let keys = KmsDataKeys::new(&sdk, "key");
+    let error = keys.unwrap(&WrappedKey(vec![1]), "scope").await.unwrap_err();
+    assert_eq!(error.disposition, Disposition::Retry);
+}
+
+#[tokio::test]
+async fn f21_a_disabled_key_is_for_a_person_to_see() {
+    for code in ["DisabledException", "AccessDeniedException"] {
+        let refused = move || answer(400, &json!({"__type": code, "message": "m"}));
+        let (_server, sdk) =
+            service("TrentService.Decrypt", vec![Box::new(move |_| refused())]).await;
+        let keys = KmsDataKeys::new(&sdk, "key");
+        let error = keys.unwrap(&WrappedKey(vec![1]), "scope").await.unwrap_err();
+        assert_eq!(error.disposition, Disposition::Reject, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn f22_a_secret_that_is_throttled_at_a_start_is_asked_for_again() {
+    let throttled = || answer(400, &json!({"__type": "ThrottlingException", "message": "m"}));
+    let value = json!({"SecretString": "value", "VersionId": "1", "Name": "app"});
+    let (server, sdk) = service(
+        "secretsmanager.GetSecretValue",
+        vec![Box::new(move |_| throttled()), Box::new(move |_| answer(200, &value))],
+    )
+    .await;
+    let found = SecretsManagerSecrets::new(&sdk, None).newest("app").await.unwrap();
+    assert_eq!(found.unwrap().0.0, "1");
+    assert_eq!(bodies(&server).await.len(), 2);
+}
+
+#[tokio::test]
+async fn f24_a_backlog_is_not_sent_again_and_again() {
+    let memory = Memory::new("2026-11-21T09:00:00Z".parse().unwrap(), 1);
+    let outbox = Outbox::new(memory.ports());
+    let messages: u128 = 300;
+    for n in 0..messages {
+        let message = Message::DirectoryCount { version: DirectoryVersionId::new(1, n) };
+        assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
+    }
+    let mut again = 0;
+    for _ in 0..60 {
+        memory.clock.advance(SignedDuration::from_mins(1));
+        again += u128::from(outbox.tick().await.unwrap());
+    }
+    // After 5, 15 and 35 minutes, and not each minute.
+    assert_eq!(again, messages * 3);
 }

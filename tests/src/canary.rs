@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
@@ -73,6 +74,25 @@ impl Mark {
         self.folded.iter().any(|form| folded.contains(form))
             || self.encoded.iter().any(|form| text.contains(form))
     }
+}
+
+/// Puts a mark before every value of a CSV file's column that is not empty.
+pub fn mark_column(file: &Path, column: &str, mark: &str) {
+    let mut reader = csv::Reader::from_path(file).expect("a CSV file");
+    let headers = reader.headers().expect("a header").clone();
+    let at = headers.iter().position(|own| own == column).expect("the column");
+    let records: Vec<csv::StringRecord> =
+        reader.records().collect::<Result<_, _>>().expect("whole rows");
+    let mut writer = csv::Writer::from_path(file).expect("a file");
+    writer.write_record(&headers).expect("a row");
+    for record in records {
+        let cells = record.iter().enumerate().map(|(n, cell)| {
+            let marked = n == at && !cell.is_empty();
+            if marked { format!("{mark}.{cell}") } else { cell.to_owned() }
+        });
+        writer.write_record(cells).expect("a row");
+    }
+    writer.flush().expect("a file");
 }
 
 /// The characters of the Base64 of a longer text that depend on `bytes` alone, where `bytes` stands

@@ -86,7 +86,10 @@ fn refusal(error: &ConnectError) -> Result<Response<String>, Error> {
     }
     match error {
         ConnectError::Work(_) => page::refused(status, "Something failed here; start again."),
-        told => page::refused(status, &told.to_string()),
+        // Cause and cure, as the connection doctor would say them.
+        told => {
+            page::refused(status, &[&[told.to_string().as_str()], told.steps()].concat().join(". "))
+        }
     }
 }
 
@@ -142,6 +145,13 @@ mod tests {
         assert_eq!(given(&[("state", "s")]), None);
         assert_eq!(given(&[("code", "c")]), None);
         assert_eq!(given(&[("state", "s"), ("state", "t"), ("code", "c")]), None);
+    }
+
+    #[test]
+    fn a_refusal_that_an_admin_can_mend_says_where() {
+        let declined = "app must be installed into org".to_owned();
+        let page = refusal(&ConnectError::Declined(declined)).unwrap();
+        assert!(page.body().contains("External Client App Manager"), "{}", page.body());
     }
 
     #[test]

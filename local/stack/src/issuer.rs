@@ -101,6 +101,12 @@ impl Issuer {
 
     /// A token for `caller` that is valid from now and for as long as `valid`.
     pub fn token(&self, caller: Caller<'_>, valid: Duration) -> anyhow::Result<String> {
+        self.sign(&self.claims(caller, valid))
+    }
+
+    /// What such a token says.
+    #[must_use]
+    pub fn claims(&self, caller: Caller<'_>, valid: Duration) -> Value {
         let now = now();
         let mut claims = json!({
             "iss": self.address,
@@ -116,7 +122,7 @@ impl Issuer {
                 claims[name] = json!(value);
             }
         }
-        self.sign(&claims)
+        claims
     }
 
     /// A token with any claims, so that tests can try what must be refused.

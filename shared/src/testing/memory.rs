@@ -13,56 +13,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::clock::{ManualClock, SeededEntropy};
 use crate::ports::{
     Change, Clock, Condition, DataKeys, Entropy, Item, Key, ObjectStore, Outcome, Page, PortError,
     Ports, QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId,
     WrappedKey, Write,
 };
-
-/// A clock that moves only when it is told to.
-#[derive(Debug, Clone)]
-pub struct ManualClock(Arc<Mutex<Timestamp>>);
-
-impl ManualClock {
-    /// A clock that stands at `now`.
-    #[must_use]
-    pub fn at(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(now)))
-    }
-
-    /// Moves the clock on.
-    pub fn advance(&self, by: SignedDuration) {
-        *lock(&self.0) += by;
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        *lock(&self.0)
-    }
-}
-
-/// Randomness that is the same in every run: a hash of a seed and a counter.
-#[derive(Debug)]
-pub struct SeededEntropy(Mutex<(u64, u64)>);
-
-impl SeededEntropy {
-    /// The sequence of this seed.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(Mutex::new((seed, 0)))
-    }
-}
-
-impl Entropy for SeededEntropy {
-    fn fill(&self, bytes: &mut [u8]) {
-        let mut state = lock(&self.0);
-        state.1 += 1;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&state.0.to_le_bytes()).update(&state.1.to_le_bytes());
-        hasher.finalize_xof().fill(bytes);
-    }
-}
 
 /// A message in a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]

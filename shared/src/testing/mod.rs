@@ -1,8 +1,10 @@
 //! The ports in memory, a clock and a source of randomness that repeat, and a fuse that kills.
 
+mod clock;
 pub mod contracts;
 mod fuse;
 mod memory;
 
+pub use clock::{ManualClock, SeededEntropy};
 pub use fuse::{Fuse, Gate, Killed};
-pub use memory::{ManualClock, Memory, SeededEntropy, SentMessage};
+pub use memory::{Memory, SentMessage};

@@ -4,12 +4,15 @@
 //! outcome is unknown the CRM is asked for the activity's marker, after ten seconds, a minute and
 //! eleven minutes (a request may commit for ten minutes), and only then is it made again.
 
+mod outcome;
+
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use self::outcome::{backoff, message, record_id, state_name};
 use super::activities::{open_text, unmoved, waiting_for_grant};
 use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
@@ -20,8 +23,7 @@ use crate::domain::{
 };
 use crate::ports::{Condition, Item, Ports, Write};
 use crate::salesforce::{
-    Condition as Soql, Disposition, FieldValues, QueryScope, SalesforceError, SalesforceId, Select,
-    WriteOptions,
+    Condition as Soql, Disposition, FieldValues, QueryScope, SalesforceId, Select, WriteOptions,
 };
 use crate::store::{self, Next, Outbox, keys};
 use crate::work::{Done, WorkError};
@@ -31,9 +33,6 @@ const LOOKUPS: [i64; 3] = [10, 60, 660];
 
 /// When an activity looks again whether it is its turn.
 const NOT_YET: Duration = Duration::from_secs(2);
-
-/// The waits between tries that Salesforce refused for a passing reason, a locked row most often.
-const BACKOFF: [u64; 6] = [2, 5, 20, 60, 300, 900];
 
 /// Logs activities.
 #[derive(Clone)]
@@ -438,29 +437,4 @@ impl WriteBack {
         let key = opened.keys.lane(&taken.target.lane);
         Ok(store::get(&*self.ports.table, &key).await?.unwrap_or_default())
     }
-}
-
-fn state_name(state: &ActivityState) -> &'static str {
-    match state {
-        ActivityState::Queued => "queued",
-        ActivityState::Held { .. } => "held",
-        ActivityState::Claimed { .. } => "claimed",
-        ActivityState::Logged { .. } => "logged",
-        ActivityState::Failed { .. } => "failed",
-    }
-}
-
-fn backoff(tries: u32) -> Duration {
-    let last = BACKOFF.len() - 1;
-    let step = usize::try_from(tries / 2).unwrap_or(last).min(last);
-    Duration::from_secs(BACKOFF.get(step).copied().unwrap_or(900))
-}
-
-fn record_id(text: &str) -> Result<SalesforceId, WorkError> {
-    text.parse().map_err(|error| WorkError::reject("read a record's id", error))
-}
-
-/// What Salesforce said, in its own words: an admin's validation text is for the seller.
-fn message(error: &SalesforceError) -> String {
-    error.errors().first().map_or_else(|| error.to_string(), |e| e.message.clone())
 }

@@ -10,13 +10,13 @@ use shared::domain::{ActivityKind, ActivityText, Environment, Grantee, SObject, 
 use shared::lambda::chain;
 use shared::matching::EntityKind;
 use shared::usecases::NewActivity;
-use tests::canary::Canary;
+use tests::canary::{Canary, mark_column};
 use tests::world::World;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::main_job::import_again;
 use super::observe::lists;
-use super::org::{directory, json_of, rewrite, tiny};
+use super::org::{directory, json_of, tiny};
 
 const ADMIN: &str = "crm.integration@acme.example";
 const SELLER: &str = "noor.castellan@acme.example";
@@ -49,7 +49,7 @@ fn the_canary_sees_a_mark_in_any_disguise() {
 fn marked() -> tempfile::TempDir {
     let folder = tiny();
     for file in ["Contact.csv", "Lead.csv"] {
-        rewrite(folder.path(), file, "Email", |email| format!("{EMAIL}.{email}"));
+        mark_column(&folder.path().join(file), "Email", EMAIL);
     }
     folder
 }

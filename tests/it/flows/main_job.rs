@@ -44,7 +44,7 @@ pub(super) async fn import_again(world: &World, name: &str) -> ImportRunId {
     run
 }
 
-fn activity(seat: SeatId, key: &str, kind: ActivityKind, entity: &str) -> NewActivity {
+pub(super) fn activity(seat: SeatId, key: &str, kind: ActivityKind, entity: &str) -> NewActivity {
     NewActivity {
         seat,
         idempotency_key: key.to_owned(),
@@ -59,7 +59,7 @@ fn activity(seat: SeatId, key: &str, kind: ActivityKind, entity: &str) -> NewAct
     }
 }
 
-async fn state(world: &World, id: ActivityId) -> ActivityState {
+pub(super) async fn state(world: &World, id: ActivityId) -> ActivityState {
     world.functions.activities.get(world.at(), id).await.unwrap().unwrap().state
 }
 

@@ -1,6 +1,7 @@
 //! The main job in one process, the whole way and with every kind of trouble on it.
 
 mod canary;
+mod connection;
 mod killed;
 mod leaving;
 mod main_job;

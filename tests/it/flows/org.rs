@@ -88,24 +88,6 @@ fn ids(folder: &Path, name: &str) -> BTreeSet<String> {
     rows(folder, name).into_iter().map(|row| row["Id"].clone()).collect()
 }
 
-/// Changes a column that is not empty in every row of a file.
-pub(super) fn rewrite(folder: &Path, name: &str, column: &str, change: impl Fn(&str) -> String) {
-    let path = folder.join(name);
-    let mut reader = csv::Reader::from_path(&path).unwrap();
-    let headers = reader.headers().unwrap().clone();
-    let at = headers.iter().position(|own| own == column).unwrap();
-    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    let mut writer = csv::Writer::from_path(&path).unwrap();
-    writer.write_record(&headers).unwrap();
-    for record in records {
-        let cells = record.iter().enumerate().map(|(n, cell)| {
-            if n == at && !cell.is_empty() { change(cell) } else { cell.to_owned() }
-        });
-        writer.write_record(cells).unwrap();
-    }
-    writer.flush().unwrap();
-}
-
 /// Leaves the rows of a file that `wanted` names.
 fn keep(folder: &Path, name: &str, wanted: impl Fn(&Row) -> bool) {
     let path = folder.join(name);

@@ -2,6 +2,7 @@
 //! `docs/openapi.yaml`.
 
 mod callers;
+mod canary;
 mod openapi;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use shared::domain::{SeatId, Tenant, TenantId};
 use shared::lambda::config::NetworkAccess;
 use shared::matching::MatchModel;
-use shared::ports::Condition;
+use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::{self, keys};
 use shared::testing::Memory;
@@ -49,7 +50,12 @@ struct Served {
 impl Served {
     async fn new() -> Self {
         let now = Timestamp::from_second(1_795_294_800).unwrap();
-        let ports = Memory::new(now, 1).ports();
+        Self::over(Memory::new(now, 1).ports(), "test/").await
+    }
+
+    /// The API over ports that others use too.
+    async fn over(ports: Ports, secret_prefix: &str) -> Self {
+        let now = ports.clock.now();
         let tenant = TenantId::derived("acme");
         let acme = Tenant { id: tenant, name: "Acme".into(), entitled: true, created_at: now };
         let write = store::put(keys::tenant(tenant), &acme, Condition::Always).unwrap();
@@ -58,7 +64,7 @@ impl Served {
         ports.secrets.put("app", &app.into(), "1").await.unwrap();
 
         let (issuer, server) = Issuer::serve().await.unwrap();
-        let custody = Custody::new(ports.clone(), "test/".to_owned());
+        let custody = Custody::new(ports.clone(), secret_prefix.to_owned());
         let app = SalesforceApp::new(
             ports.clone(),
             Http::new(HttpOptions::default()).unwrap(),

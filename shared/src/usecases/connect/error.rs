@@ -1,6 +1,6 @@
 //! Why an authorization does not begin, or does not end in a connection.
 
-use crate::domain::Environment;
+use crate::domain::{Check, Environment};
 use crate::salesforce::{OAuthError, SalesforceError};
 use crate::usecases::grants::GrantError;
 use crate::work::WorkError;
@@ -44,7 +44,9 @@ pub enum ConnectError {
         found: Environment,
     },
     /// Another org is connected.
-    #[error("another org is connected; disconnect it first")]
+    #[error(
+        "another org is connected; log in to that one, or disconnect it first (a sandbox that was refreshed is another org)"
+    )]
     OtherOrg,
     /// A call to Salesforce failed.
     #[error("Salesforce could not be asked about the org")]
@@ -52,6 +54,23 @@ pub enum ConnectError {
     /// A port failed.
     #[error(transparent)]
     Work(#[from] WorkError),
+}
+
+impl ConnectError {
+    /// The clicks in Salesforce's Setup that may mend it; empty when none would.
+    #[must_use]
+    pub fn steps(&self) -> &'static [&'static str] {
+        let check = match self {
+            Self::OAuth(OAuthError::AppNotInstalled { .. } | OAuthError::NotApproved { .. }) => {
+                Check::AppInstalled
+            }
+            Self::Declined(reason) if reason.contains("must be installed") => Check::AppInstalled,
+            Self::OAuth(OAuthError::IpRestricted { .. }) => Check::NetworkAccess,
+            Self::Org(_) => Check::ApiEnabled,
+            _ => return &[],
+        };
+        check.steps()
+    }
 }
 
 impl From<crate::ports::PortError> for ConnectError {

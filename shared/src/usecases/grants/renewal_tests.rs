@@ -43,6 +43,7 @@ struct Grant {
     ended: bool,
     refusal: Option<Refusal>,
     org: Option<&'static str>,
+    instance: Option<&'static str>,
 }
 
 /// A strictly rotating token endpoint.
@@ -78,8 +79,11 @@ impl Rotating {
         }
         grant.number += 1;
         grant.refreshed += 1;
-        ResponseTemplate::new(200)
-            .set_body_json(token_response(grant.number, grant.org.unwrap_or(ORG)))
+        let mut response = token_response(grant.number, grant.org.unwrap_or(ORG));
+        if let Some(instance) = grant.instance {
+            response["instance_url"] = json!(instance);
+        }
+        ResponseTemplate::new(200).set_body_json(response)
     }
 
     /// What the org's API answers to an access token; the first session is over.
@@ -338,6 +342,32 @@ async fn f31_two_refreshers_refresh_once_under_every_interleaving_with_two_switc
     }
     assert!(histories > 100, "{histories} histories");
     assert!(both > 0, "in some histories both are served at once");
+}
+
+#[tokio::test]
+async fn f15_the_loser_of_a_race_uses_the_winners_token() {
+    let model = Model::new().await;
+    let history = model.history().await;
+    let (mut winner, mut loser) = (history.process(), history.process());
+    // Both read the first token; then one goes all the way before the other goes on.
+    for _ in 0..5 {
+        loser.step().await;
+    }
+    winner.finish().await;
+    loser.finish().await;
+    assert!(matches!((winner.outcome, loser.outcome), (Some(Ok(())), Some(Ok(())))));
+    assert_eq!(model.rotating.grant().asked, 1);
+}
+
+#[tokio::test]
+async fn f46_an_org_that_moved_is_followed_to_its_new_address() {
+    let model = Model::new().await;
+    let history = model.history().await;
+    model.rotating.grant().instance = Some("https://umbrella.my.salesforce.com");
+    history.later().await.unwrap();
+    let connection = history.connection().await;
+    assert_eq!(connection.instance_url, "https://umbrella.my.salesforce.com/");
+    assert_eq!(connection.state, ConnectionState::Connected);
 }
 
 #[tokio::test]

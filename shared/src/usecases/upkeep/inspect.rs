@@ -5,7 +5,7 @@ use crate::domain::{
     Grantee, Inspection, ObjectPermissions, SObject, Scope, Seat, VisibleObject, folded_email,
 };
 use crate::ports::Condition;
-use crate::salesforce::{FieldValues, ObjectDescribe};
+use crate::salesforce::{Disposition, FieldValues, ObjectDescribe, SalesforceError};
 use crate::store::{self, keys};
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
@@ -25,8 +25,9 @@ impl Upkeep {
             match error {
                 // The connection itself says why.
                 GrantError::Dead | GrantError::Missing => return Ok(Done::Finished),
-                GrantError::Call(refusal) if refusal.code().is_some_and(is_no_access) => {
-                    inspection.refused = refusal.code().map(str::to_owned);
+                // The edition or the user has no API, or the org is locked: for the admin to see.
+                GrantError::Call(refusal) if is_final(&refusal) => {
+                    inspection.refused = Some(refusal.code().unwrap_or("REFUSED").to_owned());
                 }
                 other => return other.into_done("inspect an org"),
             }
@@ -48,7 +49,7 @@ impl Upkeep {
                 .await;
             let visible = match described {
                 Ok(reply) => Some(visible(&reply.value)),
-                Err(GrantError::Call(error)) if error.code() == Some("NOT_FOUND") => None,
+                Err(GrantError::Call(error)) if is_absent(&error) => None,
                 Err(error) => return Err(error),
             };
             found.objects.push(ObjectPermissions::of(object, visible.as_ref()));
@@ -81,9 +82,14 @@ impl Upkeep {
     }
 }
 
-/// Codes by which an org refuses the API as such.
-fn is_no_access(code: &str) -> bool {
-    matches!(code, "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" | "FUNCTIONALITY_NOT_ENABLED")
+/// Whether the same question would be refused again.
+fn is_final(error: &SalesforceError) -> bool {
+    matches!(error.disposition(), Disposition::Reject | Disposition::Reauthorize)
+}
+
+/// Whether the object is not there for the user.
+fn is_absent(error: &SalesforceError) -> bool {
+    matches!(error.code(), Some("NOT_FOUND" | "INVALID_TYPE"))
 }
 
 fn visible(described: &ObjectDescribe) -> VisibleObject {

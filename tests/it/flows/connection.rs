@@ -1,0 +1,288 @@
+//! A connection's troubles: what ends it, what mends it, and that nothing is lost meanwhile.
+
+use jiff::SignedDuration;
+use salesforce_simulator::{Fault, FaultKind};
+use serde_json::json;
+use shared::domain::{
+    Activity, ActivityKind, ActivityState, ConnectionState, Feature, GrantState, Grantee,
+    HoldReason, Inspection, PurgePhase, ReconnectReason, Revocation, RunState, SObject, SeatId,
+};
+use shared::store;
+use shared::usecases::{ActivityError, Connected};
+use tempfile::TempDir;
+use tests::world::{Delivery, World};
+
+use super::main_job::{ADMIN, activity, import_again, imported, state};
+use super::observe::{lists, runs};
+use super::org::tiny;
+
+const SELLER: &str = "noor.castellan@acme.example";
+const TOKEN: &str = "/services/oauth2/token";
+
+/// A connected org with a seller who has authorized.
+struct Scene {
+    world: World,
+    seat: SeatId,
+    person: String,
+    _folder: TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let folder = tiny();
+        let world = imported(folder.path(), Delivery::Plain).await;
+        let seat = SeatId::derived(SELLER);
+        world.authorize(Grantee::Seat(seat), SELLER).await.unwrap();
+        world.run().await;
+        let contacts = lists(&world, SObject::Contact).await;
+        let person = contacts.into_iter().find_map(|list| list.matched).unwrap();
+        world.control().set_policy("crm-sync-local", None, &json!({ "rotation": true })).unwrap();
+        Self { world, seat, person, _folder: folder }
+    }
+
+    async fn post(&self, key: &str) -> Result<Activity, ActivityError> {
+        let new = activity(self.seat, key, ActivityKind::Message, &self.person);
+        self.world.functions.activities.post(self.world.at(), new).await
+    }
+
+    /// Posts, and says where that ended.
+    async fn posted(&self, key: &str) -> ActivityState {
+        let posted = self.post(key).await.unwrap();
+        self.world.run().await;
+        state(&self.world, posted.id).await
+    }
+
+    /// Lets hours pass; a world at rest waits 24 minutes by itself.
+    async fn pass(&self, hours: i64) {
+        let end = self.world.memory.ports().clock.now() + SignedDuration::from_hours(hours);
+        while self.world.memory.ports().clock.now() < end {
+            self.world.memory.clock.advance(SignedDuration::from_mins(36));
+            self.world.run().await;
+        }
+    }
+
+    async fn trouble(&self) -> Option<ReconnectReason> {
+        self.world.connection().await.trouble.map(|trouble| trouble.reason)
+    }
+
+    async fn state(&self) -> ConnectionState {
+        self.world.connection().await.state
+    }
+
+    fn token_calls(&self) -> usize {
+        let requests = self.world.control().requests();
+        requests.iter().filter(|request| request.path == TOKEN).count()
+    }
+
+    async fn grant(&self) -> GrantState {
+        let key = self.world.keys().await.admin_grant();
+        store::get(&*self.world.memory.ports().table, &key).await.unwrap().unwrap()
+    }
+
+    async fn inspection(&self) -> Option<Inspection> {
+        let key = self.world.keys().await.inspection();
+        store::get(&*self.world.memory.ports().table, &key).await.unwrap()
+    }
+
+    /// The admin authorizes again; then everything that waited is done.
+    async fn reconnect_and_see(&self, waited: Activity) {
+        let before = runs(&self.world).await.len();
+        let connected = self.world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+        assert_eq!(connected, Connected::Regranted, "nothing is imported anew");
+        self.world.run().await;
+        assert_eq!((self.state().await, self.trouble().await), (ConnectionState::Connected, None));
+        let logged = state(&self.world, waited.id).await;
+        assert!(matches!(logged, ActivityState::Logged { .. }), "{logged:?}");
+        let runs = runs(&self.world).await;
+        assert_eq!(runs.len(), before + 1, "what was missed is imported");
+        assert!(runs.iter().any(|run| run.state == RunState::Complete));
+        assert_eq!(self.world.control().writes(&self.world.org).unwrap().len(), 1);
+    }
+}
+
+fn held() -> ActivityState {
+    ActivityState::Held { reason: HoldReason::ReconnectRequired }
+}
+
+#[tokio::test]
+async fn f29_a_session_that_ended_is_renewed_once_for_a_whole_run() {
+    let scene = Scene::new().await;
+    let control = scene.world.control();
+    control.end_sessions(&scene.world.org).unwrap();
+    control.clear_requests();
+    import_again(&scene.world, "second").await;
+    assert_eq!(scene.token_calls(), 1);
+    assert_eq!(scene.grant().await.number, 2);
+    assert_eq!(scene.state().await, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn f32_a_rotation_whose_answer_was_lost_asks_for_a_reconnect_and_keeps_the_work() {
+    let scene = Scene::new().await;
+    let control = scene.world.control();
+    control.end_sessions(&scene.world.org).unwrap();
+    control.add_fault(Fault::at(TOKEN, FaultKind::DropAfter));
+    let lost_at = scene.world.memory.ports().clock.now();
+    import_again(&scene.world, "second").await;
+    assert_eq!(scene.state().await, ConnectionState::ReconnectRequired);
+    let trouble = scene.world.connection().await.trouble.unwrap();
+    assert_eq!(trouble.reason, ReconnectReason::GrantDead);
+    let told_after = trouble.since.duration_since(lost_at);
+    assert!(told_after < SignedDuration::from_mins(5), "{told_after:?}");
+    let waiting = scene.post("1").await.unwrap();
+    scene.world.run().await;
+    assert_eq!(state(&scene.world, waiting.id).await, held());
+    scene.reconnect_and_see(waiting).await;
+}
+
+#[tokio::test]
+async fn f34_a_revoked_grant_is_asked_for_once_lapses_after_three_days_and_loses_nothing() {
+    let scene = Scene::new().await;
+    let control = scene.world.control();
+    let waiting = {
+        control.revoke_grants(&scene.world.org).unwrap();
+        control.clear_requests();
+        import_again(&scene.world, "second").await;
+        scene.post("1").await.unwrap()
+    };
+    scene.pass(66).await;
+    assert_eq!(scene.state().await, ConnectionState::ReconnectRequired);
+    assert_eq!(scene.token_calls(), 1, "no storm");
+    assert_eq!(state(&scene.world, waiting.id).await, held());
+    scene.pass(8).await;
+    assert_eq!(scene.state().await, ConnectionState::Lapsed);
+    assert!(matches!(scene.post("2").await, Err(ActivityError::NotConnected)));
+    // The seller's own grant was revoked too.
+    scene.world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
+    scene.reconnect_and_see(waiting).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_mends_is_purged_thirty_days_later() {
+    let scene = Scene::new().await;
+    scene.world.control().revoke_grants(&scene.world.org).unwrap();
+    import_again(&scene.world, "second").await;
+    let scope = scene.world.connection().await.scope();
+    scene.pass(29 * 24).await;
+    assert_eq!(scene.state().await, ConnectionState::Lapsed);
+    scene.pass(27).await;
+    assert_eq!(scene.state().await, ConnectionState::Disconnected);
+    let purge = scene.world.functions.disconnect.get(scope).await.unwrap().unwrap();
+    assert_eq!(purge.phase, PurgePhase::Complete);
+    assert!(purge.remaining.values().all(|left| *left == 0), "{:?}", purge.remaining);
+}
+
+#[tokio::test]
+async fn what_an_admin_mends_in_setup_works_again_without_a_login() {
+    let scene = Scene::new().await;
+    let control = scene.world.control();
+    let policy = |ranges| json!({ "refresh_ip_allow_list": ranges });
+    control.set_policy("crm-sync-local", None, &policy(json!(["10.0.0.1"]))).unwrap();
+    control.end_sessions(&scene.world.org).unwrap();
+    import_again(&scene.world, "second").await;
+    assert_eq!(scene.trouble().await, Some(ReconnectReason::AccessRestricted));
+    assert_eq!(scene.posted("1").await, held());
+    control.set_policy("crm-sync-local", None, &policy(json!(null))).unwrap();
+    scene.pass(2).await;
+    assert_eq!((scene.state().await, scene.trouble().await), (ConnectionState::Connected, None));
+    let runs = runs(&scene.world).await;
+    assert!(runs.iter().filter(|run| run.state == RunState::Complete).count() >= 2);
+    assert_eq!(control.writes(&scene.world.org).unwrap().len(), 1, "what was held is logged");
+}
+
+#[tokio::test]
+async fn a_grant_that_nothing_needs_is_kept_alive() {
+    let scene = Scene::new().await;
+    let before = scene.grant().await;
+    scene.pass(6 * 24).await;
+    assert_eq!(scene.grant().await.number, before.number);
+    scene.pass(26).await;
+    let after = scene.grant().await;
+    assert_eq!(after.number, before.number + 1);
+    assert!(after.renewed_at > before.renewed_at);
+    assert_eq!(after.authorized_at, before.authorized_at);
+    let key = scene.world.keys().await.seat_grant(scene.seat);
+    let seat: GrantState =
+        store::get(&*scene.world.memory.ports().table, &key).await.unwrap().unwrap();
+    assert_eq!(seat.number, 2, "the seat's too");
+}
+
+#[tokio::test]
+async fn a_seller_authorizes_again_after_ninety_days() {
+    let scene = Scene::new().await;
+    scene.world.memory.clock.advance(SignedDuration::from_hours(90 * 24));
+    let new = activity(scene.seat, "1", ActivityKind::Message, &scene.person);
+    let now = scene.world.memory.ports().clock.now();
+    let new = shared::usecases::NewActivity { occurred_at: now, ..new };
+    let posted = scene.world.functions.activities.post(scene.world.at(), new).await.unwrap();
+    scene.world.run().await;
+    let login = ActivityState::Held { reason: HoldReason::CrmLoginRequired };
+    assert_eq!(state(&scene.world, posted.id).await, login);
+    scene.world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
+    scene.world.run().await;
+    assert!(matches!(state(&scene.world, posted.id).await, ActivityState::Logged { .. }));
+}
+
+#[tokio::test]
+async fn a_disconnect_revokes_even_when_salesforce_is_down_for_hours() {
+    let scene = Scene::new().await;
+    let control = scene.world.control();
+    let down = Fault { times: 20, ..Fault::at("/services/oauth2/revoke", FaultKind::DropBefore) };
+    control.add_fault(down);
+    let purge = scene.world.functions.disconnect.disconnect(scene.world.at()).await.unwrap();
+    scene.world.run().await;
+    let now = scene.world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
+    assert_eq!(now.phase, PurgePhase::Revoke, "it waits for Salesforce");
+    scene.pass(20).await;
+    let purge = scene.world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
+    assert_eq!(purge.phase, PurgePhase::Complete);
+    assert!(purge.grants.values().all(|g| *g == Revocation::Revoked), "{:?}", purge.grants);
+    assert!(control.grants(&scene.world.org).unwrap().iter().all(|grant| grant.state == "revoked"));
+}
+
+#[tokio::test]
+async fn the_admin_grant_is_replaced_by_another_user_without_a_purge_or_an_import() {
+    let scene = Scene::new().await;
+    let before = scene.world.connection().await;
+    let runs_before = runs(&scene.world).await.len();
+    let connected = scene.world.authorize(Grantee::Admin, SELLER).await.unwrap();
+    assert_eq!(connected, Connected::Regranted);
+    scene.world.run().await;
+    let after = scene.world.connection().await;
+    assert_eq!((after.generation, after.state), (before.generation, ConnectionState::Connected));
+    assert_ne!(after.integration_user, before.integration_user);
+    assert_eq!(runs(&scene.world).await.len(), runs_before);
+    let inspection = scene.inspection().await.unwrap();
+    assert_eq!(inspection.personal_user, Some(true), "a person with a seat is warned about");
+}
+
+#[tokio::test]
+async fn what_the_org_hides_is_named_with_what_it_blocks_and_seen_again_when_it_is_mended() {
+    let scene = Scene::new().await;
+    let complete = scene.inspection().await.unwrap();
+    assert!(complete.objects.iter().all(|object| !object.is_blocked()), "{complete:?}");
+    assert_eq!(complete.personal_user, Some(false));
+    let profile = json!({
+        "name": "Narrow",
+        "objects": { "Opportunity": { "read": false }, "Task": { "create": false } },
+        "fields": { "Contact.Email": { "read": false } },
+    });
+    let control = scene.world.control();
+    control.put_profile(&scene.world.org, serde_json::from_value(profile).unwrap()).unwrap();
+    control.assign_profile(&scene.world.org, ADMIN, "Narrow").unwrap();
+    let connection = scene.world.connection().await;
+    let next = store::Next::now(shared::domain::Message::Inspect { scope: connection.scope() });
+    let commit = scene.world.functions.outbox.commit(vec![], vec![next]);
+    assert!(commit.await.unwrap().is_done());
+    scene.world.run().await;
+    let found = scene.inspection().await.unwrap();
+    let of = |object| found.objects.iter().find(|o| o.object == object).unwrap();
+    assert!(!of(SObject::Opportunity).readable);
+    assert!(of(SObject::Opportunity).blocks.contains(&Feature::AutoSave));
+    let hidden = &of(SObject::Contact).hidden;
+    assert!(hidden.iter().any(|h| h.field == "Email" && h.blocks == Feature::ContactInformation));
+    assert!(!of(SObject::Task).is_blocked() && !of(SObject::Task).not_editable.is_empty());
+    let checks = shared::domain::diagnose(&connection, Some(&found));
+    let evidence: Vec<&str> = checks.iter().map(|check| check.evidence.as_str()).collect();
+    assert!(evidence.contains(&"hidden: Contact.Email, Opportunity"), "{evidence:?}");
+}
