@@ -306,7 +306,7 @@ fn blocks_over_the_cap_are_the_same_at_any_number_of_threads() {
 fn deltas_give_what_the_changed_directory_gives() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let put = |name: &str, lines: &[String]| {
-        std::fs::write(folder.path().join(name), lines.join("\n")).expect("a file")
+        std::fs::write(folder.path().join(name), lines.join("\n")).expect("a file");
     };
     let person = |id: &str, first: &str, company: &str| {
         let company = serde_json::json!({ "name": company });

@@ -111,9 +111,6 @@ impl Rows {
             Reader::Json => {
                 each_line(chunk, problems, |line, bytes, problems| {
                     match self.form_of_line(bytes) {
-                        Ok(probe) if probe.record_id().trim().is_empty() => {
-                            problems.push(Problem::skipped(line, "no-id"));
-                        }
                         Ok(probe) => each(Row { line, probe, facts: None }),
                         Err(reason) => problems.push(Problem::skipped(line, reason)),
                     }
@@ -163,9 +160,6 @@ impl Rows {
     ) {
         if matches!(self.reader, Reader::Json) {
             each_line(chunk, problems, |line, bytes, problems| match self.change_of_line(bytes) {
-                Ok(change) if change.id().trim().is_empty() => {
-                    problems.push(Problem::skipped(line, "no-id"));
-                }
                 Ok(change) => each(line, change),
                 Err(reason) => problems.push(Problem::skipped(line, reason)),
             });
@@ -177,7 +171,7 @@ impl Rows {
     }
 
     fn change_of_line(&self, line: &[u8]) -> Result<Change, &'static str> {
-        Ok(if self.content == Content::People {
+        let change = if self.content == Content::People {
             Change::of(directory_line::<Person>(line)?, |person| {
                 Probe::Person(PersonForm::from(person))
             })
@@ -185,7 +179,8 @@ impl Rows {
             Change::of(directory_line::<Company>(line)?, |company| {
                 Probe::Company(CompanyForm::from(company))
             })
-        })
+        };
+        if change.id().trim().is_empty() { Err("no-id") } else { Ok(change) }
     }
 
     fn form_of_line(&self, line: &[u8]) -> Result<Probe, &'static str> {
