@@ -97,7 +97,7 @@ pub struct Connection {
     pub integration_user: String,
     /// When this generation began.
     pub connected_at: Timestamp,
-    /// Seconds after the start of each 12-hour window at which scheduled imports run: spread by
+    /// Seconds after the start of each window of the schedule at which imports run: spread by
     /// tenant, so that not everyone imports at once.
     pub slot_offset: u32,
 }
@@ -108,17 +108,6 @@ impl Connection {
     pub fn scope(&self) -> Scope {
         self.at.generation(self.generation)
     }
-}
-
-/// The length of the window in which each connection imports once (specification 2.2: every 12 h).
-pub const IMPORT_WINDOW_SECONDS: i64 = 12 * 3600;
-
-/// The start of the connection's next import slot strictly after `now`.
-#[must_use]
-pub fn next_slot(slot_offset: u32, now: Timestamp) -> Timestamp {
-    let offset = i64::from(slot_offset) % IMPORT_WINDOW_SECONDS;
-    let windows = (now.as_second() - offset).div_euclid(IMPORT_WINDOW_SECONDS) + 1;
-    Timestamp::from_second(windows * IMPORT_WINDOW_SECONDS + offset).unwrap_or(now)
 }
 
 /// Who is being authorized.
@@ -259,15 +248,5 @@ mod tests {
         assert!(!grant.is_usable(seat, now + day * 90));
         assert!(grant.is_usable(Grantee::Admin, now + day * 900));
         assert!(!grant.idles(now + day * 6) && grant.idles(now + day * 7));
-    }
-
-    #[test]
-    fn the_next_slot_is_after_now_and_within_the_window() {
-        for (offset, now) in [(0, 0), (0, 1), (100, 99), (100, 100), (43_199, 50_000)] {
-            let at = Timestamp::from_second(now).unwrap();
-            let slot = next_slot(offset, at).as_second();
-            assert!(slot > now && slot <= now + IMPORT_WINDOW_SECONDS, "{offset} {now} {slot}");
-            assert_eq!((slot - i64::from(offset)) % IMPORT_WINDOW_SECONDS, 0);
-        }
     }
 }

@@ -25,6 +25,9 @@ impl Default for ImportSettings {
     }
 }
 
+/// The longest time from one scheduled import to the next: connections are spread over it.
+pub const LONGEST_WINDOW_SECONDS: u32 = 24 * 3600;
+
 /// Below this percentage of the org's calls nobody stands back, whatever the settings.
 pub const LEAST_API_PERCENT: u8 = 25;
 

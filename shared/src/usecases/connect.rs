@@ -3,8 +3,6 @@
 mod error;
 mod org;
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
@@ -17,12 +15,13 @@ pub use self::error::ConnectError;
 use self::org::Org;
 use super::custody::{ConnectionSecret, Custody};
 use super::grants::{self, Grants};
+use super::import::scheduled_import;
 use super::salesforce_app::SalesforceApp;
 use super::upkeep;
 use crate::domain::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
-    Grantee, ImportRunId, ImportTrigger, Message, PendingAuthorization, Scope as DataScope, Seat,
-    Tenant, TenantEnvironment, next_slot,
+    Grantee, ImportRunId, ImportSettings, ImportTrigger, LONGEST_WINDOW_SECONDS, Message,
+    PendingAuthorization, Scope as DataScope, Seat, Tenant, TenantEnvironment,
 };
 use crate::ports::{Condition, Ports, VersionId, Write};
 use crate::salesforce::{AuthorizationRequest, HostPolicy, LoginHost, Pkce, Scope, TokenResponse};
@@ -250,8 +249,7 @@ impl Connect {
             buckets: BUCKETS,
             integration_user: token.user_id.to_string(),
             connected_at: self.ports.clock.now(),
-            slot_offset: u32::from_le_bytes(head)
-                % u32::try_from(crate::domain::IMPORT_WINDOW_SECONDS).unwrap_or(1),
+            slot_offset: u32::from_le_bytes(head) % LONGEST_WINDOW_SECONDS,
         }
     }
 
@@ -275,6 +273,8 @@ impl Connect {
             store::put(generation_keys.admin_grant(), &grant, Condition::Always)?,
             store::put(generation_keys.upkeep(), &json!({ "step": 0 }), Condition::Always)?,
         ];
+        let settings: ImportSettings =
+            store::get(&*self.ports.table, &keys::import_settings(at)).await?.unwrap_or_default();
         let first = Message::ImportStart {
             scope,
             run: ImportRunId::derived(&format!("{scope}|connected")),
@@ -282,7 +282,7 @@ impl Connect {
         };
         let next = vec![
             Next::now(first),
-            scheduled_import(connection, now),
+            scheduled_import(connection, &settings, now),
             Next::now(Message::Inspect { scope }),
             Next::after(upkeep::EACH, Message::Upkeep { scope, step: 0 }),
         ];
@@ -397,19 +397,6 @@ impl Connect {
     fn random_text(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.random_bytes())
     }
-}
-
-/// The import of the connection's next slot.
-pub(super) fn scheduled_import(connection: &Connection, now: jiff::Timestamp) -> Next {
-    let slot = next_slot(connection.slot_offset, now);
-    let scope = connection.scope();
-    let message = Message::ImportStart {
-        scope,
-        run: ImportRunId::derived(&format!("{scope}|slot|{slot}")),
-        trigger: ImportTrigger::Scheduled,
-    };
-    let wait = slot.duration_since(now).as_secs();
-    Next::after(Duration::from_secs(u64::try_from(wait).unwrap_or(0)), message)
 }
 
 /// The host to log in at: a My Domain, or the environment's own login page.

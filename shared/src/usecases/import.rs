@@ -23,6 +23,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+pub(super) use self::begin::scheduled_import;
 use self::outcome::Ended;
 pub use self::rows::record as imported_record;
 pub use self::steer::SteerError;
@@ -109,10 +110,10 @@ impl Import {
         step: u64,
     ) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        match self.leave(&opened, run).await? {
-            Leave::Go => {}
-            Leave::Wait(delay) => return Ok(Done::Later(delay)),
-            Leave::Stop => return Ok(Done::Finished),
+        match self.turn(&opened, run).await? {
+            Turn::Go => {}
+            Turn::Wait(delay) => return Ok(Done::Later(delay)),
+            Turn::Stop => return Ok(Done::Finished),
         }
         let key = opened.keys.object_import(run, object);
         let stored: Option<ObjectImport> = store::get(&*self.ports.table, &key).await?;
@@ -131,19 +132,19 @@ impl Import {
     }
 
     /// Whether a step of `run` may be taken now; gives the run's sign of life.
-    async fn leave(&self, opened: &Opened, run: ImportRunId) -> Result<Leave, WorkError> {
+    async fn turn(&self, opened: &Opened, run: ImportRunId) -> Result<Turn, WorkError> {
         let key = opened.keys.active_run();
         let active: Option<ActiveRun> = store::get(&*self.ports.table, &key).await?;
         let Some(active) = active.filter(|a| a.run == run && !a.paused) else {
-            return Ok(Leave::Stop);
+            return Ok(Turn::Stop);
         };
         let now = self.ports.clock.now();
         if active.beat_at + HEARTBEAT <= now {
             self.change_active(opened, run, Change::Set("beat_at", json!(now))).await?;
         }
         Ok(match active.stands_back_until {
-            Some(until) if until > now => Leave::Wait(wait_until(until, now)),
-            _ => Leave::Go,
+            Some(until) if until > now => Turn::Wait(wait_until(until, now)),
+            _ => Turn::Go,
         })
     }
 
@@ -237,7 +238,7 @@ impl Import {
 }
 
 /// Whether a step may be taken.
-enum Leave {
+enum Turn {
     /// Yes.
     Go,
     /// Not now.

@@ -30,7 +30,7 @@ impl Import {
         let settings = self.settings(&opened).await?;
         if trigger == ImportTrigger::Scheduled {
             // The next slot first: whatever becomes of this run, the schedule goes on.
-            let next = next_slot(&opened.connection, &settings, self.ports.clock.now());
+            let next = scheduled_import(&opened.connection, &settings, self.ports.clock.now());
             let claim = store::put(opened.keys.slot(id), &json!({}), Condition::Absent)?;
             let _ = self.outbox.commit(vec![claim], vec![next]).await?;
             if settings.schedule_paused {
@@ -175,7 +175,7 @@ pub(super) fn first_steps(
 }
 
 /// The import of the connection's next slot.
-pub(super) fn next_slot(
+pub(in crate::usecases) fn scheduled_import(
     connection: &Connection,
     settings: &ImportSettings,
     now: Timestamp,

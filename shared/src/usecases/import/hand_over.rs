@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::end::fence;
 use super::pages::{LIST, changed_folder};
-use super::{Import, Leave};
+use super::{Import, Turn};
 use crate::domain::{
     ImportRun, ImportRunId, ImportTrigger, MATCHED_OBJECTS, MatchRun, MatchRunId, MatchTrigger,
     Message, RecordChange, RecordHead, RunState, SObject, Scope,
@@ -35,7 +35,7 @@ impl Import {
     ) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         // The hand-over needs nothing of the org's API: it goes on while the run stands back.
-        if matches!(self.leave(&opened, id).await?, Leave::Stop) {
+        if matches!(self.turn(&opened, id).await?, Turn::Stop) {
             return Ok(Done::Finished);
         }
         let key = opened.keys.run(id);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Import;
-use super::begin::next_slot;
+use super::begin::scheduled_import;
 use super::end::fence;
 use crate::domain::{
     ActiveRun, ConnectionState, ImportRun, ImportRunId, ImportSettings, ImportTrigger, Message,
@@ -118,7 +118,7 @@ impl Import {
         settings.check().map_err(SteerError::Invalid)?;
         let opened = self.opened(at).await?;
         let write = store::put(keys::import_settings(at), settings, Condition::Always)?;
-        let next = next_slot(&opened.connection, settings, self.ports.clock.now());
+        let next = scheduled_import(&opened.connection, settings, self.ports.clock.now());
         let _ = self.outbox.commit(vec![write], vec![next]).await?;
         Ok(())
     }
