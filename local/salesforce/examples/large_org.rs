@@ -48,7 +48,7 @@ async fn main() -> Outcome<()> {
         let began = Instant::now();
         let read =
             read_pages(&client, &format!("{jobs}/{job}/results"), &token, compressed).await?;
-        let speed = read as f64 / began.elapsed().as_secs_f64();
+        let speed = f64::from(u32::try_from(read)?) / began.elapsed().as_secs_f64();
         println!(
             "{how}: job ready in {:.1} s, {read} rows at {speed:.0} rows/s",
             ready.as_secs_f64()
