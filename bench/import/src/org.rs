@@ -58,7 +58,6 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
         "rows_per_second": (records as f64 / seconds) as u64,
         "api_calls_first": calls,
         "api_calls_unchanged": bench.calls(second).await?,
-        "records_written_unchanged": bench.records.count() - records,
         "peak_megabytes": peak_megabytes(),
     }))
 }

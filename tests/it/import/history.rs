@@ -39,6 +39,8 @@ pub(super) struct History {
     runs: u32,
     /// The run that was asked for last.
     run: ImportRunId,
+    /// Whether a record was hidden, shown, or deleted for good.
+    traceless: bool,
     /// What may still go wrong in this run.
     trouble: Trouble,
     log: Vec<String>,
@@ -62,7 +64,8 @@ impl History {
         world.control().freeze(true);
         let run = ImportRunId::derived("none");
         let trouble = Trouble::default();
-        let mut history = Self { world, random, runs: 0, run, trouble, log: Vec::new() };
+        let mut history =
+            Self { world, random, runs: 0, run, traceless: false, trouble, log: Vec::new() };
         for _ in 0..history.random.u32(5..40) {
             history.change();
         }
@@ -86,7 +89,13 @@ impl History {
             self.start().await;
             self.rest().await;
         }
-        let mut wrong = self.calm().await;
+        // Where counts differ, ids are compared once a day at most.
+        let mut wrong = self.calm(25).await;
+        if !wrong.is_empty() && self.traceless {
+            // Two changes without a trace may leave the count as it was: the week's comparison
+            // finds them.
+            wrong = self.calm(8 * 24).await;
+        }
         wrong.extend(self.idle().await);
         wrong
     }
@@ -96,15 +105,14 @@ impl History {
         self.log.join("\n")
     }
 
-    /// All trouble over, everything visible, and a day later one more run that goes through.
-    async fn calm(&mut self) -> Vec<String> {
+    /// All trouble over, everything visible, and some time later one more run that goes through.
+    async fn calm(&mut self, hours: i64) -> Vec<String> {
         self.trouble = Trouble::default();
         self.world.control().remove_faults(None);
         self.world.fuse.restart();
         self.world.fuse.pause();
         self.set(&json!({ "visibility_lag_ms": 0 }));
-        // Ids are compared once a day at most.
-        self.advance(25 * 3600);
+        self.advance(hours * 3600);
         for _ in 0..5 {
             if self.world.connection().await.state != ConnectionState::Connected {
                 // It died between a rotation and its storing: the admin logs in again.
@@ -380,6 +388,7 @@ impl History {
     }
 
     fn hard_delete(&mut self, object: &str) -> Option<String> {
+        self.traceless = true;
         let id = self.pick(object).filter(|_| object != "User")?;
         self.world.control().hard_delete(&self.world.org, &id).ok()?;
         Some(format!("hard delete {object} {id}"))
@@ -387,6 +396,7 @@ impl History {
 
     /// Hides a record from the integration user, or shows what is hidden.
     fn share(&mut self, object: &str) -> Option<String> {
+        self.traceless = true;
         let admin = format!("admin@{}.example", self.world.org);
         let users = self.world.control().records(&self.world.org, "User", 0, 100_000).ok()?;
         let user = users.iter().find(|user| user["Username"] == admin.as_str())?["Id"].as_str()?;
