@@ -121,7 +121,15 @@ impl Wire {
             ("code", &code),
         ];
         let url = format!("{}/services/oauth2/token", self.simulator.http_url());
-        let answer = reqwest::Client::new().post(url).form(&form).send().await.unwrap();
+        let answer = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .post(url)
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
         let answer: Value = answer.json().await.unwrap();
         SecretString::from(answer["refresh_token"].as_str().unwrap())
     }
@@ -205,11 +213,12 @@ async fn f32_a_rotation_whose_answer_is_lost_is_an_open_outcome_and_then_a_dead_
 
 #[tokio::test]
 async fn f34_a_grant_that_is_gone_is_terminal_whatever_took_it() {
-    let revoke = |control: &Control| control.revoke_grants("acme").unwrap();
-    let idle = |control: &Control| control.advance(31 * 86_400);
-    let freeze = |control: &Control| control.freeze_user("acme", ADMIN, true).unwrap();
-    let takers: [(&str, &dyn Fn(&Control)); 3] =
-        [("revoked", &revoke), ("idle for 31 days", &idle), ("frozen", &freeze)];
+    type Taker = fn(&Control);
+    let revoke: Taker = |control| control.revoke_grants("acme").unwrap();
+    let idle: Taker = |control| control.advance(31 * 86_400);
+    let freeze: Taker = |control| control.freeze_user("acme", ADMIN, true).unwrap();
+    let takers: [(&str, Taker); 3] =
+        [("revoked", revoke), ("idle for 31 days", idle), ("frozen", freeze)];
     for (what, take) in takers {
         let wire = Wire::new().await;
         let token = wire.refresh_token().await;

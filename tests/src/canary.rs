@@ -65,7 +65,7 @@ impl Canary {
 
 impl Mark {
     fn new(text: &str) -> Self {
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = text.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         let encoded = (0..3).map(|offset| base64_within(text.as_bytes(), offset)).collect();
         Self { text: text.to_owned(), folded: vec![text.to_ascii_lowercase(), hex], encoded }
     }

@@ -6,6 +6,9 @@ mod org;
 mod pipeline;
 mod sink;
 
+use std::io::Write;
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 
 fn main() -> anyhow::Result<()> {
@@ -16,8 +19,13 @@ fn main() -> anyhow::Result<()> {
         ["org", ready] => runtime.block_on(org::run(ready.as_ref()))?,
         _ => bail!("usage: import-bench pipeline ROWS | org READY.json"),
     };
-    println!("{line}");
+    writeln!(std::io::stdout(), "{line}")?;
     Ok(())
+}
+
+/// So many rows in such a time, as rows per second.
+fn per_second(rows: u64, spent: Duration) -> u64 {
+    u64::try_from(u128::from(rows) * 1_000_000 / spent.as_micros().max(1)).unwrap_or(u64::MAX)
 }
 
 /// The most memory that this process ever had, in megabytes, as the kernel counts it.

@@ -20,7 +20,7 @@ use shared::usecases::{Connect, Custody, Import, SalesforceApp};
 use shared::work::Done;
 use url::Url;
 
-use crate::{peak_megabytes, sink};
+use crate::{peak_megabytes, per_second, sink};
 
 /// Who logs in.
 const ADMIN: &str = "admin@bench.example";
@@ -44,7 +44,7 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
     let first = ImportRunId::derived(&format!("{scope}|connected"));
     let begun = Instant::now();
     bench.rest(first).await?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let spent = begun.elapsed();
     let records = bench.records.count();
     let calls = bench.calls(first).await?;
     let second = ImportRunId::derived("second");
@@ -54,8 +54,8 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
     bench.rest(second).await?;
     Ok(json!({
         "records": records,
-        "seconds": seconds,
-        "rows_per_second": (records as f64 / seconds) as u64,
+        "seconds": spent.as_secs_f64(),
+        "rows_per_second": per_second(records, spent),
         "api_calls_first": calls,
         "api_calls_unchanged": bench.calls(second).await?,
         "peak_megabytes": peak_megabytes(),

@@ -17,8 +17,7 @@ use shared::store::keys::GenerationKeys;
 use shared::testing::Memory;
 use shared::usecases::imported_record;
 
-use crate::peak_megabytes;
-use crate::sink;
+use crate::{peak_megabytes, per_second, sink};
 
 /// Rows of a result page.
 const PAGE: u64 = 5_000;
@@ -37,7 +36,7 @@ pub(crate) async fn run(rows: u64) -> anyhow::Result<Value> {
         anyhow::ensure!(counts.unchanged == PAGE, "{counts:?}");
         unchanged += PAGE;
     }
-    let again = per_second(unchanged, begun);
+    let again = per_second(unchanged, begun.elapsed());
     Ok(json!({
         "rows": rows,
         "bytes_per_row": page(0).len() as u64 / PAGE,
@@ -66,7 +65,7 @@ async fn pass(records: &Records, rows: u64, step: u64) -> anyhow::Result<u64> {
         spent += begun.elapsed();
         anyhow::ensure!(counts.new == PAGE, "{counts:?}");
     }
-    Ok((rows as f64 / spent.as_secs_f64()) as u64)
+    Ok(per_second(rows, spent))
 }
 
 async fn land(records: &Records, csv: &str, step: u64) -> anyhow::Result<shared::domain::Counts> {
@@ -77,10 +76,6 @@ async fn land(records: &Records, csv: &str, step: u64) -> anyhow::Result<shared:
     }
     let reading = Reading { run: ImportRunId::derived("bench"), step, at: Timestamp::UNIX_EPOCH };
     Ok(records.land(reading, rows).await?.counts)
-}
-
-fn per_second(rows: u64, begun: Instant) -> u64 {
-    (rows as f64 / begun.elapsed().as_secs_f64()) as u64
 }
 
 /// A page of wide contacts: every field that is imported has a value.

@@ -74,7 +74,7 @@ async fn refused(world: &World, entity: &str) -> String {
 #[tokio::test]
 async fn no_answer_holds_a_token_or_an_address_of_the_crm() {
     let folder = marked();
-    let world = imported(folder.path()).await;
+    let world = Box::pin(imported(folder.path())).await;
     let served = Served::over(world.memory.ports(), "crm-sync/").await;
     let canary = Canary::new(&[TOKEN, EMAIL]);
     let admin = served.token("admin");
@@ -94,8 +94,8 @@ async fn no_answer_holds_a_token_or_an_address_of_the_crm() {
         let id = runs["items"][0][id].as_str().unwrap();
         get(&at(&format!("{list}/{id}"))).await;
     }
-    let matches = get(&at("/matches?object=Contact")).await.body;
-    let mut lists = matches["items"].as_array().unwrap().iter();
+    let contacts = get(&at("/matches?object=Contact")).await.body;
+    let mut lists = contacts["items"].as_array().unwrap().iter();
     let matched = lists.find(|list| list["entity_id"].is_string()).unwrap();
     let text = |field: &str| matched[field].as_str().unwrap();
     let (record, entity) = (text("record_id"), text("entity_id"));
