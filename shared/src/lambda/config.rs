@@ -182,7 +182,7 @@ mod tests {
                     "BROWSER_AUTHORIZE_BASE" => base,
                     "SALESFORCE_API_VERSION" => "v62.0",
                     "PURGE_GRACE_SECONDS" => "60",
-                    "SALESFORCE_CA_FILE" => "",
+                    "SALESFORCE_CA_FILE" | "EGRESS_RANGES" => "",
                     _ => "https://example.com",
                 };
                 ((*name).to_owned(), value.to_owned())

@@ -366,7 +366,7 @@ async fn f46_an_org_that_moved_is_followed_to_its_new_address() {
     model.rotating.grant().instance = Some("https://umbrella.my.salesforce.com");
     history.later().await.unwrap();
     let connection = history.connection().await;
-    assert_eq!(connection.instance_url, "https://umbrella.my.salesforce.com/");
+    assert_eq!(connection.instance_url, "https://umbrella.my.salesforce.com");
     assert_eq!(connection.state, ConnectionState::Connected);
 }
 
