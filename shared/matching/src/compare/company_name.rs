@@ -130,7 +130,9 @@ fn by_words(
     frequency: impl Fn(u32) -> f32,
 ) -> (NameAgreement, u32) {
     let (words_left, words_right) = (split(left), split(right));
-    let (few, many) = if words_left.len() <= words_right.len() {
+    // Of as many words, always the same side is the first: a word that stands twice on one side counts
+    // twice there, and the order of the names must not decide.
+    let (few, many) = if (words_left.len(), left) <= (words_right.len(), right) {
         (&words_left, &words_right)
     } else {
         (&words_right, &words_left)
@@ -181,6 +183,11 @@ mod tests {
         compare_company_names(&ComparedName::of(left), &ComparedName::of(right), |word| {
             f32::from(word.to_le_bytes()[0] % 7)
         })
+    }
+
+    #[test]
+    fn a_word_that_stands_twice_counts_the_same_from_either_side() {
+        assert_eq!(agreement("bb a e", "e aa e"), agreement("e aa e", "bb a e"));
     }
 
     proptest! {
