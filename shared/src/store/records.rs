@@ -101,7 +101,7 @@ impl Records {
                     edges.extend(after.difference(&before).map(|e| self.edge(e, &record.id)));
                     stale.extend(before.difference(&after).map(|e| self.edge(e, &record.id)));
                     match self.put(reading, &record, change)? {
-                        Some(write) => puts.push((change, record.id, write)),
+                        Some(write) => puts.push((change, (record.object, record.id), write)),
                         None => done.counts.failed += 1,
                     }
                 }
@@ -111,24 +111,49 @@ impl Records {
         // one too few is a loss.
         let edges = edges.into_iter().map(|key| documents::item(key, &json!({})));
         self.ports.table.put_many(edges.collect::<Result<_, _>>()?).await?;
-        for (change, id, written) in self.put_all(puts).await? {
+        let mut refused = Vec::new();
+        for (change, (object, id), written) in self.put_all(puts).await? {
             if written {
                 note(done, change, id);
             } else {
-                // A newer state arrived between our read and our write.
-                done.counts.unchanged += 1;
+                refused.push((object, id));
             }
         }
+        self.note_refused(reading, refused, done).await?;
         for write in restamps.into_iter().flatten() {
             let _ = self.ports.table.write(write).await?;
         }
         self.ports.table.delete_many(&stale).await
     }
 
+    /// What was stored between our read and our write: a newer state, which another step counts; or
+    /// the same, by this very step in another delivery of its message, which then is our change too,
+    /// since only one of the deliveries ends the step and lists its changes.
+    async fn note_refused(
+        &self,
+        reading: Reading,
+        refused: Vec<(SObject, String)>,
+        done: &mut RecordWrite,
+    ) -> Result<(), PortError> {
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let stored = self.items(refused.iter().map(|(object, id)| (*object, id.as_str()))).await?;
+        for (object, id) in refused {
+            let item = stored.get(&self.keys.record(object, &id));
+            let head = item.map(|item| documents::typed::<RecordHead>(item.clone())).transpose()?;
+            match head.filter(|head| (head.run, head.step) == (reading.run, reading.step)) {
+                Some(head) => note(done, head.change, id),
+                None => done.counts.unchanged += 1,
+            }
+        }
+        Ok(())
+    }
+
     async fn put_all(
         &self,
-        puts: Vec<(RecordChange, String, Write)>,
-    ) -> Result<Vec<(RecordChange, String, bool)>, PortError> {
+        puts: Vec<(RecordChange, (SObject, String), Write)>,
+    ) -> Result<Vec<(RecordChange, (SObject, String), bool)>, PortError> {
         stream::iter(puts)
             .map(|(change, id, write)| async move {
                 let outcome = self.ports.table.write(write).await?;
@@ -383,4 +408,88 @@ fn edges_of(record: &Record) -> BTreeSet<(String, Relation)> {
     by.iter()
         .filter_map(|(field, relation)| Some((record.fields.get(field)?.to_owned(), *relation)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::domain::{Environment, Generation, ImportRunId, TenantEnvironment, TenantId};
+    use crate::ports::{Outcome, Page, Range, Table};
+    use crate::testing::Memory;
+
+    /// A table on which whoever has read lets the others read too before it goes on.
+    struct ReadTogether(Arc<dyn Table>);
+
+    #[async_trait]
+    impl Table for ReadTogether {
+        async fn get(&self, key: &Key) -> Result<Option<Item>, PortError> {
+            self.0.get(key).await
+        }
+
+        async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, PortError> {
+            let read = self.0.get_many(keys).await;
+            tokio::task::yield_now().await;
+            read
+        }
+
+        async fn query(
+            &self,
+            pk: &str,
+            range: &Range,
+            after: Option<&str>,
+            limit: usize,
+        ) -> Result<Page, PortError> {
+            self.0.query(pk, range, after, limit).await
+        }
+
+        async fn write(&self, write: Write) -> Result<Outcome, PortError> {
+            self.0.write(write).await
+        }
+
+        async fn transact(&self, writes: Vec<Write>) -> Result<Outcome, PortError> {
+            self.0.transact(writes).await
+        }
+
+        async fn put_many(&self, items: Vec<Item>) -> Result<(), PortError> {
+            self.0.put_many(items).await
+        }
+
+        async fn delete_many(&self, keys: &[Key]) -> Result<(), PortError> {
+            self.0.delete_many(keys).await
+        }
+    }
+
+    fn rows() -> Vec<Record> {
+        let rows = 0..30;
+        let row = |n| {
+            Record::read(SObject::Task, format!("00T{n}"), Timestamp::UNIX_EPOCH, Fields::default())
+        };
+        rows.map(row).collect()
+    }
+
+    #[tokio::test]
+    async fn two_deliveries_of_one_step_that_land_at_once_both_count_and_list_its_changes() {
+        let mut ports = Memory::new(Timestamp::UNIX_EPOCH, 1).ports();
+        ports.table = Arc::new(ReadTogether(ports.table));
+        let at = TenantEnvironment {
+            tenant: TenantId::derived("acme"),
+            environment: Environment::Production,
+        };
+        let keys = GenerationKeys::new(at.generation(Generation(1)), 4);
+        let records = Records::new(ports, keys, Sealer::new(&Zeroizing::new([7; 32])));
+        let run = ImportRunId::derived("run");
+        let step = |step| Reading { run, step, at: Timestamp::UNIX_EPOCH };
+        let (one, other) =
+            tokio::join!(records.land(step(3), rows()), records.land(step(3), rows()));
+        assert_eq!(one.unwrap().counts.new, 30);
+        let other = other.unwrap();
+        assert_eq!((other.counts.new, other.counts.unchanged, other.changed.len()), (30, 0, 30));
+        let later = records.land(step(4), rows()).await.unwrap();
+        assert_eq!((later.counts.new, later.counts.unchanged), (0, 30));
+    }
 }
