@@ -56,7 +56,8 @@ pub struct ImportRun {
     pub finished_at: Option<Timestamp>,
     /// How many objects have not come to an end, of those that matching and auto-save need.
     pub objects_left: u32,
-    /// How many kinds of activities have not.
+    /// How many of those that come meanwhile have not: the kinds of activities, and in a first
+    /// import the closed opportunities.
     #[serde(default)]
     pub activities_left: u32,
     /// Counts the writes of this item: each replaces the one before.
@@ -236,6 +237,17 @@ impl ObjectPhase {
     }
 }
 
+/// A part of the opportunities. A first import reads the open ones first: auto-save goes by them
+/// and need not wait for years of closed ones, which come while what is there is being matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpportunityPart {
+    /// Those with `IsClosed = false`.
+    Open,
+    /// The others.
+    Closed,
+}
+
 /// How far a comparison of all ids is. It finds what no query of changes shows: rows deleted for
 /// good, hidden by sharing, or given to the integration user without a change of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -308,6 +320,9 @@ pub struct ObjectImport {
     /// What was done to them.
     #[serde(default)]
     pub counts: Counts,
+    /// Which part of the opportunities is being read; none when they are read all at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<OpportunityPart>,
     /// Live rows by Salesforce's own `SELECT COUNT()`, asked when the object was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salesforce_count: Option<u64>,
@@ -352,6 +367,7 @@ impl ObjectImport {
             rows_fetched: 0,
             pages: 0,
             counts: Counts::default(),
+            part: None,
             salesforce_count: None,
             live: None,
             swept: false,
@@ -402,6 +418,19 @@ impl ObjectImport {
         let left = self.rows_expected.checked_sub(self.rows_fetched)?;
         let under_way = !self.phase.is_terminal() && self.rows_fetched > 0;
         under_way.then(|| took * left / self.rows_fetched)
+    }
+
+    /// Whether matching and auto-save wait for it.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        !SObject::ACTIVITIES.contains(&self.object) && self.part != Some(OpportunityPart::Closed)
+    }
+
+    /// Has every row read, since too much is missing.
+    pub fn read_again_whole(&mut self) {
+        (self.live, self.swept) = (None, false);
+        (self.rows_expected, self.rows_fetched) = (0, 0);
+        self.full = true;
     }
 
     /// Begins it anew: what landed stays landed and counted, what was read again is not counted

@@ -67,6 +67,8 @@ pub struct Import {
 enum Step {
     /// The object goes on from here, after this long.
     Next(ObjectPhase, Duration),
+    /// What the run waits for is there: the rest of the object comes while that is handed over.
+    Meanwhile(ObjectPhase),
     /// The object is begun anew.
     Restart(Ended),
     /// The object came to an end.
@@ -214,6 +216,10 @@ impl Import {
             Step::Next(phase, delay) => {
                 progress.phase = phase;
                 delay
+            }
+            Step::Meanwhile(phase) => {
+                progress.phase = phase;
+                return self.go_on_meanwhile(opened, run_id, progress, same_step).await;
             }
             Step::Restart(ended) => {
                 progress.note_error(&ended.code, &ended.message);

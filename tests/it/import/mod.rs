@@ -6,4 +6,5 @@ mod compare;
 mod faults;
 mod histories;
 mod history;
+mod order;
 mod salesforce;

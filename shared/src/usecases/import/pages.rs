@@ -10,7 +10,9 @@ use super::outcome::job_id;
 use super::query::row_count;
 use super::rows::record;
 use super::{Import, Step, reading};
-use crate::domain::{ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Scope};
+use crate::domain::{
+    ImportRunId, ObjectImport, ObjectPhase, OpportunityPart, Record, SObject, Scope,
+};
 use crate::salesforce::{CsvError, CsvReader, Locator, SalesforceError, Session};
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
@@ -103,6 +105,10 @@ impl Import {
             return Ok(Step::Restart(row_count(progress)));
         }
         self.forget_job(opened, run, progress, &job).await?;
+        if progress.part == Some(OpportunityPart::Open) {
+            progress.part = Some(OpportunityPart::Closed);
+            return Ok(Step::Meanwhile(ObjectPhase::Waiting));
+        }
         Ok(Step::Next(ObjectPhase::Deletions, Duration::ZERO))
     }
 

@@ -8,7 +8,7 @@ use super::outcome::{Ended, build, is_missing, job_id, missing};
 use super::pages::page_object;
 use super::rows::record;
 use super::{Import, Step};
-use crate::domain::{ImportRunId, ObjectImport, ObjectPhase, Watermark};
+use crate::domain::{ImportRunId, ObjectImport, ObjectPhase, OpportunityPart, SObject, Watermark};
 use crate::salesforce::{
     BulkOperation, Condition as Soql, QueryLocator, QueryPage, QueryScope, Record as RestRecord,
     Select, Session,
@@ -76,9 +76,18 @@ impl Import {
         progress.hidden_fields = hidden.into_iter().map(str::to_owned).collect();
         let watermark: Option<Watermark> =
             store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
-        progress.since = watermark.and_then(|w| w.stamp).filter(|_| !progress.full);
-        progress.asked_at = describe.observed.server_date;
-        let select = Select::from(object.name()).fields(&fields);
+        let imported_to = watermark.and_then(|w| w.stamp);
+        progress.since = imported_to.filter(|_| !progress.full);
+        let mut select = Select::from(object.name()).fields(&fields);
+        let first = imported_to.is_none() && !progress.full;
+        if first && object == SObject::Opportunity && fields.contains(&"IsClosed") {
+            let part = *progress.part.get_or_insert(OpportunityPart::Open);
+            select = select.filter(Soql::eq("IsClosed", part == OpportunityPart::Closed));
+        }
+        if progress.part != Some(OpportunityPart::Closed) {
+            // What changes between the two parts is stamped later: the next run reads it.
+            progress.asked_at = describe.observed.server_date;
+        }
         let Some(since) = progress.since else {
             return self.submit(opened, run, progress, &select).await;
         };
@@ -175,7 +184,9 @@ impl Import {
     ) -> Result<Step, GrantError> {
         let operation = BulkOperation::QueryAll;
         let (job, at) = self.create_job(opened, run, progress, operation, select).await?;
-        progress.asked_at = at.or(progress.asked_at);
+        if progress.part != Some(OpportunityPart::Closed) {
+            progress.asked_at = at.or(progress.asked_at);
+        }
         Ok(Step::Next(ObjectPhase::Submitted { job, polls: 0 }, poll_delay(0)))
     }
 
@@ -208,8 +219,9 @@ impl Import {
     ) -> Result<Step, GrantError> {
         Ok(match self.ask_job(opened, run, progress, &job, polls).await? {
             Job::Complete(rows) => {
-                progress.rows_expected = rows;
-                let phase = ObjectPhase::Fetching { job, locator: None, page: 0 };
+                progress.rows_expected += rows;
+                let page = progress.pages;
+                let phase = ObjectPhase::Fetching { job, locator: None, page };
                 Step::Next(phase, Duration::ZERO)
             }
             Job::Running(delay) => {

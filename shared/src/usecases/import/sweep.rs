@@ -56,9 +56,7 @@ impl Import {
             }
             Sweep::Comparing { pages, bucket } if bucket < opened.keys.buckets() => {
                 if !self.compare(opened, run, progress, pages, bucket).await? {
-                    progress.swept = false;
-                    progress.full = true;
-                    progress.live = None;
+                    progress.read_again_whole();
                     return Ok(Step::Next(ObjectPhase::Waiting, Duration::ZERO));
                 }
                 Sweep::Comparing { pages, bucket: bucket + 1 }
