@@ -25,8 +25,8 @@ use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::usecases::{
     Activities, AutoSave, Begun, Connect, Connected, Corrections, Custody, Directory,
-    DirectoryFile, Disconnect, HeldFile, Import, MatchRuns, Models, SalesforceApp, Score, Settle,
-    ShardFiles, Upkeep, WriteBack,
+    DirectoryFile, Disconnect, HeldFile, Import, MatchRuns, Models, SalesforceApp, Score,
+    Selections, Settle, ShardFiles, Upkeep, WriteBack,
 };
 use shared::work::{Done, WorkError};
 use url::Url;
@@ -68,6 +68,8 @@ pub struct Functions {
     pub directory: Directory,
     /// `data-purge`, and what the API begins.
     pub disconnect: Disconnect,
+    /// What the API lets an admin choose of an org.
+    pub selections: Selections,
     /// The API's corrections.
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
@@ -101,6 +103,7 @@ impl Functions {
             directory: Directory::new(ports.clone()),
             upkeep: Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone()),
             disconnect,
+            selections: Selections::new(ports.clone(), custody.clone(), import.clone()),
             import: match page_rows {
                 Some(rows) => import.with_page_rows(rows),
                 None => import,
@@ -146,7 +149,9 @@ impl Functions {
                 self.write_back.handle(message).await
             }
             Message::Purge { .. } => self.disconnect.handle(message).await,
-            Message::Upkeep { .. } | Message::Inspect { .. } => self.upkeep.handle(message).await,
+            Message::Upkeep { .. } | Message::Inspect { .. } | Message::PreviewMapping { .. } => {
+                self.upkeep.handle(message).await
+            }
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
             | Message::DirectoryFanOut { .. }

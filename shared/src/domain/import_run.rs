@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{ImportRunId, MatchRunId};
 use super::message::ImportTrigger;
 use super::record::RecordChange;
+use super::selection::ObjectSelection;
 use super::sobject::SObject;
 
 /// Where a run stands.
@@ -305,6 +306,9 @@ pub struct ObjectImport {
     /// Salesforce's time when the job was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// What is read of it.
+    #[serde(default)]
+    pub selection: ObjectSelection,
     /// Fields that the integration user cannot see, left out of the query.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden_fields: Vec<String>,
@@ -362,6 +366,7 @@ impl ObjectImport {
             phase: ObjectPhase::Waiting,
             since: None,
             asked_at: None,
+            selection: ObjectSelection::default(),
             hidden_fields: Vec::new(),
             rows_expected: 0,
             rows_fetched: 0,
@@ -446,7 +451,7 @@ impl ObjectImport {
 }
 
 /// How far an object has been imported.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
     /// Every row stamped before this, by Salesforce's clock, has landed; none before the first run
     /// that ended well.
@@ -454,6 +459,12 @@ pub struct Watermark {
     pub stamp: Option<Timestamp>,
     /// Live rows held.
     pub live: u64,
+    /// The digest of the selection that they were read by; none for the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<String>,
+    /// When every row was last read, by Salesforce's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<Timestamp>,
     /// When all ids were last compared, by Salesforce's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept_at: Option<Timestamp>,

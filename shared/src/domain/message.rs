@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ActivityId, DirectoryVersionId, ImportRunId, MatchRunId, ModelId, SeatId};
@@ -215,6 +216,13 @@ pub enum Message {
         /// Of which connection.
         scope: Scope,
     },
+    /// Look at a record through a field mapping.
+    PreviewMapping {
+        /// Of which connection.
+        scope: Scope,
+        /// When it was asked for; an older one is stale.
+        asked_at: Timestamp,
+    },
     /// Take the next step of a purge.
     Purge {
         /// What is purged.
@@ -270,7 +278,10 @@ impl Message {
             | Self::AutoSaveOwner { .. }
             | Self::AutoSaveSeat { .. } => Queue::AutoSave,
             Self::Writeback { .. } | Self::Release { .. } => Queue::Writeback,
-            Self::Upkeep { .. } | Self::Inspect { .. } | Self::Purge { .. } => Queue::Purge,
+            Self::Upkeep { .. }
+            | Self::Inspect { .. }
+            | Self::PreviewMapping { .. }
+            | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
             | Self::DirectoryFanOut { .. }
@@ -298,6 +309,7 @@ impl Message {
             | Self::Release { scope, .. }
             | Self::Upkeep { scope, .. }
             | Self::Inspect { scope }
+            | Self::PreviewMapping { scope, .. }
             | Self::Purge { scope, .. } => Some(*scope),
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }

@@ -15,6 +15,7 @@ mod outcome;
 mod pages;
 mod query;
 mod rows;
+mod selected;
 mod steer;
 mod sweep;
 
@@ -26,6 +27,7 @@ use serde_json::json;
 pub(super) use self::begin::scheduled_import;
 use self::outcome::Ended;
 pub use self::rows::record as imported_record;
+pub(super) use self::selected::org_fields;
 pub use self::steer::SteerError;
 use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};

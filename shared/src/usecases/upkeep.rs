@@ -6,6 +6,7 @@
 //! after three days it lapses, and what it kept is purged when nobody reconnects.
 
 mod inspect;
+mod preview;
 
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ impl Upkeep {
         match message {
             Message::Upkeep { scope, step } => self.step(scope, step).await,
             Message::Inspect { scope } => self.inspect(scope).await,
+            Message::PreviewMapping { scope, asked_at } => self.preview(scope, asked_at).await,
             _ => Err(WorkError::reject("see to a connection", "a message of another function")),
         }
     }

@@ -8,3 +8,4 @@ mod histories;
 mod history;
 mod order;
 mod salesforce;
+mod selected;

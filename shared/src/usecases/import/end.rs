@@ -132,15 +132,21 @@ impl Import {
     ) -> Result<Write, WorkError> {
         let key = opened.keys.watermark(progress.object);
         let before: Option<Watermark> = store::get(&*self.ports.table, &key).await?;
-        let when =
-            before.map_or(Condition::Absent, |w| Condition::Eq("revision", json!(w.revision)));
+        let same = |w: &Watermark| Condition::Eq("revision", json!(w.revision));
+        let when = before.as_ref().map_or(Condition::Absent, same);
         let before = before.unwrap_or_default();
         let live = progress.live_after(before.live);
         progress.live = Some(live);
         let mut after = Watermark { live, revision: before.revision + 1, ..before };
+        if progress.phase == ObjectPhase::Done || progress.selection.excluded {
+            after.selection = progress.selection.digest();
+        }
         if let (ObjectPhase::Done, Some(asked_at)) = (&progress.phase, progress.asked_at) {
             let stamp = asked_at - VISIBILITY_OVERLAP;
             after.stamp = Some(before.stamp.map_or(stamp, |s| s.max(stamp)));
+            if progress.since.is_none() {
+                after.read_at = Some(asked_at);
+            }
             if progress.swept {
                 after.swept_at = Some(asked_at);
             }

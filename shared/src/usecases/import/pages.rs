@@ -123,7 +123,7 @@ impl Import {
         let mut records = Vec::new();
         let broken = |error: CsvError| WorkError::reject("read a page", error);
         while let Some(row) = reader.next().map_err(broken)? {
-            match record(progress.object, &row) {
+            match record(progress.object, &progress.selection, &row) {
                 Some(record) => records.push(record),
                 None => progress.counts.skipped += 1,
             }
