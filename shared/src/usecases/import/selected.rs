@@ -1,5 +1,6 @@
 //! What an admin has chosen to import, put to Salesforce.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -139,16 +140,16 @@ impl Import {
         let ids: Vec<String> = changed.iter().map(|(id, _)| id.clone()).collect();
         let mut held = opened.records.heads(object, &ids).await?;
         held.retain(|head| head.change != RecordChange::Deleted && head.run != run);
-        let mut outside: Vec<String> = held.into_iter().map(|head| head.id).collect();
-        outside.sort_unstable();
-        let mut inside = Vec::new();
-        for ids in outside.chunks(IDS_AT_ONCE) {
+        let held: Vec<String> = held.into_iter().map(|head| head.id).collect();
+        let mut outside: BTreeSet<String> = held.iter().cloned().collect();
+        for ids in held.chunks(IDS_AT_ONCE) {
             let select = Select::from(object.name()).fields(["Id"]).filter(Soql::is_in("Id", ids));
             let select = chosen(select, &progress.selection);
-            let rows = self.rows(opened, run, progress, &select).await?.unwrap_or_default();
-            inside.extend(rows.iter().filter_map(|row| row.id().map(|id| id.to_string())));
+            let inside = self.rows(opened, run, progress, &select).await?.unwrap_or_default();
+            for id in inside.iter().filter_map(FieldValues::id) {
+                outside.remove(id.as_str());
+            }
         }
-        outside.retain(|id| !inside.contains(id));
         let left = changed.into_iter().filter(|(id, _)| outside.contains(id));
         Ok(Some(left.map(|(id, stamp)| (id, stamp, Gone::OutsideFilter)).collect()))
     }
