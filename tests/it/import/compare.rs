@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::Value;
-use shared::domain::SObject;
+use serde_json::{Value, json};
+use shared::domain::{RecordFilter, SObject, Selection};
+use shared::store::{self, keys};
 use shared::usecases::{Custody, Opened};
 use tests::world::World;
 
@@ -18,9 +19,15 @@ pub(super) async fn differences(world: &World) -> Vec<String> {
     let scope = world.connection().await.scope();
     let opened = custody.open(scope).await.unwrap().unwrap();
     let hidden = hidden(world).await;
+    let key = keys::selection(world.at());
+    let chosen: Option<Selection> = store::get(&*world.memory.ports().table, &key).await.unwrap();
+    let large_only = chosen.is_some_and(|chosen| chosen.filters == large_accounts());
     let mut lines = Vec::new();
     for object in SObject::ALL {
-        let (theirs, ours) = (of_org(world, object, &hidden), held(&opened, object).await);
+        let (mut theirs, ours) = (of_org(world, object, &hidden), held(&opened, object).await);
+        if large_only && object == SObject::Account {
+            theirs.retain(|_, row| row.get("NumberOfEmployees").is_some_and(|n| is_large(n)));
+        }
         for id in theirs.keys().chain(ours.keys()).collect::<BTreeSet<_>>() {
             match (theirs.get(id), ours.get(id)) {
                 (Some(_), None) => lines.push(format!("{object} {id} is missing")),
@@ -36,6 +43,18 @@ pub(super) async fn differences(world: &World) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The filter of some histories: half of the accounts.
+pub(super) fn large_accounts() -> Vec<RecordFilter> {
+    let condition =
+        json!({ "field": "NumberOfEmployees", "operator": "greater_or_equal", "value": 50_000 });
+    let filter = json!({ "object": "Account", "conditions": [condition] });
+    vec![serde_json::from_value(filter).unwrap()]
+}
+
+fn is_large(employees: &str) -> bool {
+    employees.parse::<f64>().is_ok_and(|n| n >= 50_000.0)
 }
 
 /// The records that sharing hides from the integration user.

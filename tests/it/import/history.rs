@@ -6,12 +6,13 @@ use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::domain::{
     ConnectionState, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
-    RunState,
+    RunState, Selection,
 };
-use shared::store::{self, Next, Outbox};
+use shared::ports::Condition;
+use shared::store::{self, Next, Outbox, keys};
 use tests::world::{World, WorldOptions};
 
-use super::compare::differences;
+use super::compare::{differences, large_accounts};
 
 /// Steps after which a run that does not end is taken for one that never will.
 const MOST_STEPS: usize = 20_000;
@@ -69,11 +70,23 @@ impl History {
         for _ in 0..history.random.u32(5..40) {
             history.change();
         }
+        if history.random.u8(..4) == 0 {
+            history.filter().await;
+        }
         let admin = format!("admin@{}.example", history.world.org);
         history.world.authorize(Grantee::Admin, &admin).await.unwrap();
         let scope = history.world.connection().await.scope();
         history.run = ImportRunId::derived(&format!("{scope}|connected"));
         history
+    }
+
+    /// Has only large accounts imported.
+    async fn filter(&mut self) {
+        self.log.push("large accounts only".to_owned());
+        let chosen = Selection { filters: large_accounts(), ..Selection::default() };
+        let key = keys::selection(self.world.at());
+        let write = store::put(key, &chosen, Condition::Always).unwrap();
+        assert!(self.world.memory.ports().table.write(write).await.unwrap().is_done());
     }
 
     /// Lives through some runs with trouble and one without; what differs from the org then.

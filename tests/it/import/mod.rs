@@ -6,6 +6,7 @@ mod compare;
 mod faults;
 mod histories;
 mod history;
+mod locators;
 mod order;
 mod salesforce;
 mod selected;

@@ -4,6 +4,7 @@
 mod callers;
 mod canary;
 mod openapi;
+mod selections;
 
 use std::sync::Arc;
 use std::time::Duration;
