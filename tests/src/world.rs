@@ -146,7 +146,9 @@ impl Functions {
                 self.write_back.handle(message).await
             }
             Message::Purge { .. } => self.disconnect.handle(message).await,
-            Message::Upkeep { .. } | Message::Inspect { .. } => self.upkeep.handle(message).await,
+            Message::Upkeep { .. } | Message::Inspect { .. } | Message::Publish { .. } => {
+                self.upkeep.handle(message).await
+            }
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
             | Message::DirectoryFanOut { .. }

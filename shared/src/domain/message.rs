@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::Event;
 use super::ids::{ActivityId, DirectoryVersionId, ImportRunId, MatchRunId, ModelId, SeatId};
 use super::scope::Scope;
 use super::sobject::SObject;
@@ -215,6 +216,11 @@ pub enum Message {
         /// Of which connection.
         scope: Scope,
     },
+    /// Tell others what happened.
+    Publish {
+        /// What.
+        event: Event,
+    },
     /// Take the next step of a purge.
     Purge {
         /// What is purged.
@@ -270,7 +276,10 @@ impl Message {
             | Self::AutoSaveOwner { .. }
             | Self::AutoSaveSeat { .. } => Queue::AutoSave,
             Self::Writeback { .. } | Self::Release { .. } => Queue::Writeback,
-            Self::Upkeep { .. } | Self::Inspect { .. } | Self::Purge { .. } => Queue::Purge,
+            Self::Upkeep { .. }
+            | Self::Inspect { .. }
+            | Self::Publish { .. }
+            | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
             | Self::DirectoryFanOut { .. }
@@ -278,7 +287,8 @@ impl Message {
         }
     }
 
-    /// Whose generation the work belongs to; none for the directory, which belongs to no tenant.
+    /// Whose generation the work belongs to, and goes with; none for the directory, which belongs to no
+    /// tenant, and for an event, which is told though the generation may be gone.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {
@@ -299,7 +309,8 @@ impl Message {
             | Self::Upkeep { scope, .. }
             | Self::Inspect { scope }
             | Self::Purge { scope, .. } => Some(*scope),
-            Self::DirectoryCount { .. }
+            Self::Publish { .. }
+            | Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
             | Self::DirectoryFanOut { .. }
             | Self::DirectoryRetire { .. } => None,
@@ -309,7 +320,11 @@ impl Message {
     /// The fair-queue group.
     #[must_use]
     pub fn group(&self) -> String {
-        self.scope().map_or_else(|| "directory".to_owned(), |scope| scope.tenant.to_string())
+        let scope = match self {
+            Self::Publish { event } => Some(event.scope),
+            _ => self.scope(),
+        };
+        scope.map_or_else(|| "directory".to_owned(), |scope| scope.tenant.to_string())
     }
 }
 

@@ -14,10 +14,11 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::clock::{ManualClock, SeededEntropy};
+use crate::domain::Event;
 use crate::ports::{
-    Change, Clock, Condition, DataKeys, Entropy, Item, Key, ObjectStore, Outcome, Page, PortError,
-    Ports, QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId,
-    WrappedKey, Write,
+    Change, Clock, Condition, DataKeys, Entropy, Events, Item, Key, ObjectStore, Outcome, Page,
+    PortError, Ports, QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table,
+    VersionId, WrappedKey, Write,
 };
 
 /// A message in a queue.
@@ -39,6 +40,7 @@ pub struct Memory {
     objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
     queues: Arc<Mutex<Vec<SentMessage>>>,
     secrets: Arc<Mutex<SecretVersions>>,
+    events: Arc<Mutex<Vec<Event>>>,
     /// The clock of these ports.
     pub clock: ManualClock,
     entropy: Arc<SeededEntropy>,
@@ -57,13 +59,14 @@ impl Memory {
             objects: Arc::default(),
             queues: Arc::default(),
             secrets: Arc::default(),
+            events: Arc::default(),
             clock: ManualClock::at(now),
             entropy: Arc::new(SeededEntropy::new(seed)),
             watcher: Arc::default(),
         }
     }
 
-    /// Shows every item, object and message that is written from now on to `watcher`: where it goes and its bytes.
+    /// Shows every item, object, message and event that is written from now on to `watcher`: where it goes and its bytes.
     /// Secrets are for secrets and are not shown. Only the first watcher counts.
     pub fn watch(&self, watcher: impl Fn(&str, &[u8]) + Send + Sync + 'static) {
         let _ = self.watcher.set(Box::new(watcher));
@@ -113,6 +116,7 @@ impl Memory {
             objects: Arc::new(self.clone()),
             secrets: Arc::new(self.clone()),
             data_keys: Arc::new(self.clone()),
+            events: Arc::new(self.clone()),
             clock: Arc::new(self.clock.clone()),
             entropy: self.entropy.clone(),
         }
@@ -122,6 +126,12 @@ impl Memory {
     #[must_use]
     pub fn items(&self) -> Vec<Item> {
         lock(&self.items).values().cloned().collect()
+    }
+
+    /// Every event that was told, in order.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        lock(&self.events).clone()
     }
 
     /// The keys of all objects.
@@ -325,6 +335,15 @@ impl Queues for Memory {
                 .map_err(|error| PortError::reject("send a message", error))?;
             queues.push(SentMessage { visible_at: now + delay, message });
         }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Events for Memory {
+    async fn publish(&self, event: &Event) -> Result<(), PortError> {
+        self.show("event", event.to_cloud_event().to_string().as_bytes());
+        lock(&self.events).push(event.clone());
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ use super::upkeep;
 use crate::domain::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
     Grantee, ImportRunId, ImportSettings, ImportTrigger, LONGEST_WINDOW_SECONDS, Message,
-    PendingAuthorization, Scope as DataScope, Seat, Tenant, TenantEnvironment,
+    Occurrence, PendingAuthorization, Scope as DataScope, Seat, Tenant, TenantEnvironment,
 };
 use crate::ports::{Condition, Ports, VersionId, Write};
 use crate::salesforce::{AuthorizationRequest, HostPolicy, LoginHost, Pkce, Scope, TokenResponse};
@@ -285,6 +285,7 @@ impl Connect {
             scheduled_import(connection, &settings, now),
             Next::now(Message::Inspect { scope }),
             Next::after(upkeep::EACH, Message::Upkeep { scope, step: 0 }),
+            Next::publish(scope, now, Occurrence::Connected),
         ];
         if self.outbox.commit(writes, next).await?.is_done() {
             Ok(())
@@ -337,7 +338,7 @@ impl Connect {
         let version = self.ports.secrets.put(&name, &secret.to_text()?, &random).await?;
         let now = self.ports.clock.now();
         let grant = GrantState::new(number, Some(version), token.user_id.to_string(), now);
-        let missed = live.state != ConnectionState::Connected;
+        let trouble = live.trouble;
         let connection = Connection {
             state: ConnectionState::Connected,
             trouble: None,
@@ -354,8 +355,8 @@ impl Connect {
             store::put(opened.keys.admin_grant(), &grant, Condition::Always)?,
         ];
         let mut next = vec![Next::now(Message::Inspect { scope })];
-        if missed {
-            next.extend(upkeep::catch_up(scope, number));
+        if let Some(trouble) = trouble {
+            next.extend(upkeep::catch_up(scope, number, trouble, now));
         }
         if self.outbox.commit(writes, next).await?.is_done() {
             Ok(Connected::Regranted)

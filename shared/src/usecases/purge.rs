@@ -14,8 +14,8 @@ use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
 use super::salesforce_app::SalesforceApp;
 use crate::domain::{
-    ConnectionState, Grantee, Message, Purge, PurgePhase, REVOKE_TRIES, Revocation, Scope, SeatId,
-    TenantEnvironment,
+    ConnectionState, Grantee, Message, Occurrence, Purge, PurgePhase, REVOKE_TRIES, Revocation,
+    Scope, SeatId, TenantEnvironment,
 };
 use crate::ports::{Change, Condition, Key, PortError, Ports, Range, Write};
 use crate::salesforce::{HostPolicy, LoginHost, OAuthError};
@@ -96,8 +96,11 @@ impl Disconnect {
             store::put(key, &purge, Condition::Absent).map_err(WorkError::from)?,
             store::delete(keys::live(at.tenant, at.environment)),
         ];
-        let next = Next::now(Message::Purge { scope, step: 0 });
-        if self.outbox.commit(writes, vec![next]).await.map_err(WorkError::from)?.is_done() {
+        let next = vec![
+            Next::now(Message::Purge { scope, step: 0 }),
+            Next::publish(scope, purge.requested_at, Occurrence::Disconnected),
+        ];
+        if self.outbox.commit(writes, next).await.map_err(WorkError::from)?.is_done() {
             return Ok(purge);
         }
         // Another call was faster.
@@ -135,11 +138,13 @@ impl Disconnect {
             PurgePhase::Complete => Duration::ZERO,
         };
         purge.step += 1;
-        let next = (purge.phase != PurgePhase::Complete)
-            .then(|| Next::after(wait, Message::Purge { scope, step: purge.step }));
+        let next = match purge.completed_at {
+            None => Next::after(wait, Message::Purge { scope, step: purge.step }),
+            Some(at) => Next::publish(scope, at, Occurrence::Purged),
+        };
         let same = Condition::Eq("step", json!(step));
         let write = store::put(keys::purge(scope), &purge, same)?;
-        let _ = self.outbox.commit(vec![write], next.into_iter().collect()).await?;
+        let _ = self.outbox.commit(vec![write], vec![next]).await?;
         Ok(Done::Finished)
     }
 

@@ -20,15 +20,15 @@ const SELLER: &str = "noor.castellan@acme.example";
 const TOKEN: &str = "/services/oauth2/token";
 
 /// A connected org with a seller who has authorized.
-struct Scene {
-    world: World,
+pub(super) struct Scene {
+    pub(super) world: World,
     seat: SeatId,
     person: String,
     _folder: TempDir,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tiny();
         let world = imported(folder.path(), Delivery::Plain).await;
         let seat = SeatId::derived(SELLER);
@@ -53,7 +53,7 @@ impl Scene {
     }
 
     /// Lets hours pass; a world at rest waits 24 minutes by itself.
-    async fn pass(&self, hours: i64) {
+    pub(super) async fn pass(&self, hours: i64) {
         let end = self.world.memory.ports().clock.now() + SignedDuration::from_hours(hours);
         while self.world.memory.ports().clock.now() < end {
             self.world.memory.clock.advance(SignedDuration::from_mins(36));

@@ -2,6 +2,7 @@
 
 mod canary;
 mod connection;
+mod events;
 mod killed;
 mod leaving;
 mod main_job;

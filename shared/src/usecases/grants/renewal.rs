@@ -9,10 +9,12 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{GrantError, Grants, Held, state_key, stored};
-use crate::domain::{ConnectionState, GrantState, Grantee, LeaseToken, ReconnectReason, Trouble};
+use crate::domain::{
+    ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason, Trouble,
+};
 use crate::ports::{Change, Condition, Write};
 use crate::salesforce::{HostPolicy, LoginHost, OAuthError, Scope};
-use crate::store::keys;
+use crate::store::{Next, Outbox, keys};
 use crate::usecases::custody::{ConnectionSecret, Opened, StoredGrant};
 use crate::work::WorkError;
 
@@ -222,10 +224,15 @@ impl Grants {
             changes.push(Change::Set("alive", json!(false)));
         }
         let mut writes = vec![leased(opened, grantee, lease, changes)];
+        let mut next = Vec::new();
         let connection = &opened.connection;
         if grantee == Grantee::Admin && connection.state == ConnectionState::Connected {
-            let trouble = Trouble::at(self.ports.clock.now(), reason);
+            let now = self.ports.clock.now();
+            let trouble = Trouble::at(now, reason);
             tracing::error!(reason = ?reason, "a connection does not work until an admin acts");
+            let Trouble { since, lapses_at, .. } = trouble;
+            let told = Occurrence::ReconnectRequired { reason, since, lapses_at };
+            next.push(Next::publish(connection.scope(), now, told));
             writes.push(Write::Update {
                 key: keys::connection(connection.at),
                 changes: vec![
@@ -239,7 +246,8 @@ impl Grants {
             });
         }
         // Refused: the person authorized again meanwhile, or the org was disconnected.
-        let done = self.ports.table.transact(writes).await?.is_done();
+        let outbox = Outbox::new(self.ports.clone());
+        let done = outbox.commit(writes, next).await?.is_done();
         Err(if done { GrantError::Dead } else { GrantError::Busy })
     }
 }
