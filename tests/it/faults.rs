@@ -6,12 +6,15 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::aws::{
-    DynamoTable, KmsDataKeys, S3Objects, SdkConfig, SecretsManagerSecrets, SqsQueues, sdk_loader,
+    DynamoTable, EventBridgeEvents, KmsDataKeys, S3Objects, SdkConfig, SecretsManagerSecrets,
+    SqsQueues, sdk_loader,
 };
-use shared::domain::{DirectoryVersionId, Message, Queue};
+use shared::domain::{
+    DirectoryVersionId, Environment, Event, Generation, Message, Occurrence, Queue, Scope, TenantId,
+};
 use shared::ports::{
-    Condition, DataKeys, Disposition, Item, Key, ObjectStore, Outcome, QueueMessage, Queues,
-    Secrets, Table, WrappedKey, Write,
+    Condition, DataKeys, Disposition, Events, Item, Key, ObjectStore, Outcome, QueueMessage,
+    Queues, Secrets, Table, WrappedKey, Write,
 };
 use shared::store::{Next, Outbox};
 use shared::testing::Memory;
@@ -238,6 +241,29 @@ async fn f23_a_message_that_the_queue_failed_to_take_is_sent_again() {
         .map(|entries| entries.iter().map(|e| e["MessageBody"].as_str().unwrap()).collect())
         .collect();
     assert_eq!(texts, [vec!["a", "b"], vec!["b"]]);
+}
+
+#[tokio::test]
+async fn an_event_that_the_bus_did_not_take_may_be_taken_later_or_is_for_a_person() {
+    let scope = Scope {
+        tenant: TenantId::derived("acme"),
+        environment: Environment::Production,
+        generation: Generation(1),
+    };
+    let time = "2026-11-22T03:00:00Z".parse().unwrap();
+    let event = Event { scope, time, occurrence: Occurrence::Connected };
+    let codes = [
+        ("ThrottlingException", Disposition::Retry),
+        ("InternalFailure", Disposition::Retry),
+        ("NotAuthorizedForDetailTypeException", Disposition::Reject),
+    ];
+    for (code, disposition) in codes {
+        let refused = json!({"FailedEntryCount": 1, "Entries": [{"ErrorCode": code}]});
+        let (_server, sdk) =
+            service("AWSEvents.PutEvents", vec![Box::new(move |_| answer(200, &refused))]).await;
+        let error = EventBridgeEvents::new(&sdk, "default").publish(&event).await.unwrap_err();
+        assert_eq!(error.disposition, disposition, "{code}");
+    }
 }
 
 #[tokio::test]

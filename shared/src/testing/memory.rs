@@ -1,6 +1,8 @@
 //! The ports in memory, with the promises of the real ones: consistent reads, conditional writes,
 //! all-or-nothing transactions, queues that hold messages until the test takes them.
 
+mod data_keys;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,14 +13,12 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::clock::{ManualClock, SeededEntropy};
 use crate::domain::Event;
 use crate::ports::{
-    Change, Clock, Condition, DataKeys, Entropy, Events, Item, Key, ObjectStore, Outcome, Page,
-    PortError, Ports, QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table,
-    VersionId, WrappedKey, Write,
+    Change, Clock, Condition, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports,
+    QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, Write,
 };
 
 /// A message in a queue.
@@ -431,41 +431,5 @@ impl Secrets for Memory {
     async fn destroy(&self, name: &str) -> Result<(), PortError> {
         lock(&self.secrets).remove(name);
         Ok(())
-    }
-}
-
-/// What the key in memory does to a data key: enough to tell contexts apart.
-fn mask(context: &str) -> [u8; 32] {
-    *blake3::keyed_hash(&[7; 32], context.as_bytes()).as_bytes()
-}
-
-#[async_trait]
-impl DataKeys for Memory {
-    async fn generate(
-        &self,
-        context: &str,
-    ) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
-        let mut key = Zeroizing::new([0; 32]);
-        self.entropy.fill(&mut *key);
-        let mut wrapped: Vec<u8> = key.iter().zip(mask(context)).map(|(k, m)| k ^ m).collect();
-        wrapped.extend_from_slice(blake3::hash(context.as_bytes()).as_bytes());
-        Ok((key, WrappedKey(wrapped)))
-    }
-
-    async fn unwrap(
-        &self,
-        wrapped: &WrappedKey,
-        context: &str,
-    ) -> Result<Zeroizing<[u8; 32]>, PortError> {
-        let refused = || PortError::reject("unwrap a data key", "wrong context or wrapped key");
-        let (key, tag) = wrapped.0.split_at_checked(32).ok_or_else(refused)?;
-        if tag != blake3::hash(context.as_bytes()).as_bytes() {
-            return Err(refused());
-        }
-        let mut plain = Zeroizing::new([0; 32]);
-        for ((plain, k), m) in plain.iter_mut().zip(key).zip(mask(context)) {
-            *plain = k ^ m;
-        }
-        Ok(plain)
     }
 }

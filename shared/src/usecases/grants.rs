@@ -32,6 +32,9 @@ pub enum GrantError {
     /// Another one is renewing the token.
     #[error("the token is being renewed")]
     Busy,
+    /// Too little of the invocation is left for a renewal.
+    #[error("too little time is left to renew the token")]
+    TooLate,
     /// The token endpoint failed.
     #[error("renewing the token failed")]
     Renewal(#[source] OAuthError),
@@ -55,7 +58,7 @@ impl GrantError {
     pub fn into_done(self, action: &'static str) -> Result<Done, WorkError> {
         use crate::salesforce::Disposition as Advice;
         let advice = match &self {
-            Self::Busy => return Ok(Done::Later(BUSY)),
+            Self::Busy | Self::TooLate => return Ok(Done::Later(BUSY)),
             Self::Renewal(error) => error.disposition(),
             Self::Call(error) => error.disposition(),
             Self::Work(_) | Self::Missing | Self::Dead => Advice::Reject,

@@ -16,7 +16,11 @@ use crate::ports::{Change, Condition, Write};
 use crate::salesforce::{HostPolicy, LoginHost, OAuthError, Scope};
 use crate::store::{Next, Outbox, keys};
 use crate::usecases::custody::{ConnectionSecret, Opened, StoredGrant};
-use crate::work::WorkError;
+use crate::work::{self, WorkError};
+
+/// No renewal begins with less of the invocation left (design.md 10): longer than the token endpoint's
+/// timeout, so that the sandbox is not frozen between the answer and the storing of it.
+const LEAST_TIME: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a renewal may take: longer than the token endpoint's timeout.
 const LEASE: SignedDuration = SignedDuration::from_secs(40);
@@ -32,6 +36,10 @@ impl Grants {
         let held = self.held(opened, grantee).await?;
         if held.state.number > failed {
             return Ok(held);
+        }
+        let left = work::time_left(self.ports.clock.now());
+        if left.is_some_and(|left| left < LEAST_TIME) {
+            return Err(GrantError::TooLate);
         }
         let lease = self.acquire(opened, grantee, failed).await?;
         let renewed = self.renew_leased(opened, grantee, lease, held).await;
