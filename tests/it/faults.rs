@@ -334,15 +334,20 @@ async fn f20_while_kms_is_down_nothing_is_opened_and_all_may_pass_later() {
 }
 
 #[tokio::test]
-async fn f21_a_disabled_key_is_for_a_person_to_see() {
+async fn f21_without_the_key_nothing_is_opened_and_all_waits_for_the_operator() {
     for code in ["DisabledException", "AccessDeniedException"] {
         let refused = move || answer(400, &json!({"__type": code, "message": "m"}));
         let (_server, sdk) =
             service("TrentService.Decrypt", vec![Box::new(move |_| refused())]).await;
         let keys = KmsDataKeys::new(&sdk, "key");
         let error = keys.unwrap(&WrappedKey(vec![1]), "scope").await.unwrap_err();
-        assert_eq!(error.disposition, Disposition::Reject, "{code}");
+        assert_eq!(error.disposition, Disposition::Pause, "{code}");
     }
+    let denied = || answer(400, &json!({"__type": "AccessDeniedException", "message": "KMS"}));
+    let (_server, sdk) =
+        service("secretsmanager.GetSecretValue", vec![Box::new(move |_| denied())]).await;
+    let error = SecretsManagerSecrets::new(&sdk, None).newest("connection").await.unwrap_err();
+    assert_eq!(error.disposition, Disposition::Pause, "the secret is encrypted with the key, too");
 }
 
 #[tokio::test]

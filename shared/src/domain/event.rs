@@ -40,6 +40,18 @@ pub enum Occurrence {
         /// Since when it has not worked.
         since: Timestamp,
     },
+    /// The connection's data cannot be opened: the operator's key is gone. Work is kept.
+    #[serde(rename = "crm-sync.connection.paused")]
+    Paused {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The key is back.
+    #[serde(rename = "crm-sync.connection.resumed")]
+    Resumed {
+        /// Since when it had been gone.
+        since: Timestamp,
+    },
     /// The org was disconnected; what came from it is being purged.
     #[serde(rename = "crm-sync.connection.disconnected")]
     Disconnected,

@@ -5,6 +5,7 @@ mod data_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub struct Memory {
     queues: Arc<Mutex<Vec<SentMessage>>>,
     secrets: Arc<Mutex<SecretVersions>>,
     events: Arc<Mutex<Vec<Event>>>,
+    key_disabled: Arc<AtomicBool>,
     /// The clock of these ports.
     pub clock: ManualClock,
     entropy: Arc<SeededEntropy>,
@@ -60,6 +62,7 @@ impl Memory {
             queues: Arc::default(),
             secrets: Arc::default(),
             events: Arc::default(),
+            key_disabled: Arc::default(),
             clock: ManualClock::at(now),
             entropy: Arc::new(SeededEntropy::new(seed)),
             watcher: Arc::default(),

@@ -241,6 +241,7 @@ impl Connect {
             generation,
             state: ConnectionState::Connected,
             trouble: None,
+            paused_since: None,
             org_id: token.org_id.to_string(),
             org_name: org.name.clone(),
             edition: org.edition.clone(),

@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::json;
 use shared::domain::{
-    Activity, ActivityKind, ActivityState, ConnectionState, Feature, GrantState, Grantee,
-    HoldReason, Inspection, PurgePhase, ReconnectReason, Revocation, RunState, SObject, SeatId,
+    Activity, ActivityKind, ActivityState, Check, ConnectionState, Feature, Finding, GrantState,
+    Grantee, HoldReason, Inspection, Occurrence, PurgePhase, ReconnectReason, Revocation, RunState,
+    SObject, SeatId,
 };
 use shared::store;
 use shared::usecases::{ActivityError, Connected};
@@ -102,6 +103,38 @@ impl Scene {
 
 fn held() -> ActivityState {
     ActivityState::Held { reason: HoldReason::ReconnectRequired }
+}
+
+#[tokio::test]
+async fn f21_without_the_operators_key_a_connection_is_paused_and_goes_on_when_it_is_back() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let waiting = scene.post("1").await.unwrap();
+    let (items, seen) = (world.memory.items().len(), world.memory.events().len());
+    world.memory.disable_key(true);
+    // Data keys that were unwrapped are forgotten after five minutes.
+    world.memory.clock.advance(SignedDuration::from_mins(6));
+    for _ in 0..20 {
+        for message in world.memory.receive() {
+            world.deliver(&message.body).await;
+        }
+        world.memory.clock.advance(SignedDuration::from_mins(5));
+    }
+    let connection = world.connection().await;
+    assert_eq!((connection.state, connection.trouble), (ConnectionState::Connected, None));
+    let since = connection.paused_since.expect("it says so");
+    let doctor = shared::domain::diagnose(&connection, None);
+    assert!(doctor.iter().any(|d| d.check == Check::DataKey && d.finding == Finding::Problem));
+    assert!(world.memory.items().len() >= items, "nothing is deleted");
+    assert_eq!(world.control().writes(&world.org).unwrap().len(), 0);
+    world.memory.disable_key(false);
+    world.memory.clock.advance(SignedDuration::from_mins(15));
+    world.run().await;
+    assert!(matches!(state(world, waiting.id).await, ActivityState::Logged { .. }));
+    assert_eq!(world.connection().await.paused_since, None);
+    let told = world.memory.events().into_iter().skip(seen).map(|event| event.occurrence);
+    let expected = [Occurrence::Paused { since }, Occurrence::Resumed { since }];
+    assert_eq!(told.collect::<Vec<_>>(), expected, "each once");
 }
 
 #[tokio::test]

@@ -130,6 +130,8 @@ fn every_event_is_a_cloud_event_and_described() {
         Occurrence::ReconnectRequired { reason, since: time, lapses_at: time },
         Occurrence::Restored { since: time },
         Occurrence::Lapsed { since: time },
+        Occurrence::Paused { since: time },
+        Occurrence::Resumed { since: time },
         Occurrence::Disconnected,
         Occurrence::Purged,
         Occurrence::ImportStarted { run, trigger: ImportTrigger::Connected },

@@ -1,10 +1,19 @@
 //! Data keys in memory.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use super::Memory;
-use crate::ports::{DataKeys, Entropy, PortError, WrappedKey};
+use crate::ports::{DataKeys, Disposition, Entropy, PortError, WrappedKey};
+
+impl Memory {
+    /// Disables the key that wraps data keys, or enables it again.
+    pub fn disable_key(&self, disabled: bool) {
+        self.key_disabled.store(disabled, Ordering::Relaxed);
+    }
+}
 
 /// What the key in memory does to a data key: enough to tell contexts apart.
 fn mask(context: &str) -> [u8; 32] {
@@ -29,6 +38,13 @@ impl DataKeys for Memory {
         wrapped: &WrappedKey,
         context: &str,
     ) -> Result<Zeroizing<[u8; 32]>, PortError> {
+        if self.key_disabled.load(Ordering::Relaxed) {
+            return Err(PortError {
+                action: "unwrap a data key",
+                disposition: Disposition::Pause,
+                source: "the key is disabled".into(),
+            });
+        }
         let refused = || PortError::reject("unwrap a data key", "wrong context or wrapped key");
         let (key, tag) = wrapped.0.split_at_checked(32).ok_or_else(refused)?;
         if tag != blake3::hash(context.as_bytes()).as_bytes() {

@@ -176,6 +176,7 @@ impl Model {
             generation: Generation(1),
             state: ConnectionState::Connected,
             trouble: None,
+            paused_since: None,
             org_id: ORG.to_owned(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
