@@ -148,7 +148,7 @@ impl Functions {
             Message::Writeback { .. } | Message::Release { .. } => {
                 self.write_back.handle(message).await
             }
-            Message::Purge { .. } => self.disconnect.handle(message).await,
+            Message::Purge { .. } | Message::Revoke { .. } => self.disconnect.handle(message).await,
             Message::Upkeep { .. } | Message::Inspect { .. } | Message::Publish { .. } => {
                 self.upkeep.handle(message).await
             }

@@ -216,6 +216,15 @@ pub enum Message {
         /// Of which connection.
         scope: Scope,
     },
+    /// Revoke the connection's own grant that another user's replaced.
+    Revoke {
+        /// Of which connection.
+        scope: Scope,
+        /// The number of the grant that replaced it.
+        grant: u64,
+        /// How often that was tried; a message for an earlier try is stale.
+        step: u32,
+    },
     /// Tell others what happened.
     Publish {
         /// What.
@@ -278,6 +287,7 @@ impl Message {
             Self::Writeback { .. } | Self::Release { .. } => Queue::Writeback,
             Self::Upkeep { .. }
             | Self::Inspect { .. }
+            | Self::Revoke { .. }
             | Self::Publish { .. }
             | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
@@ -308,6 +318,7 @@ impl Message {
             | Self::Release { scope, .. }
             | Self::Upkeep { scope, .. }
             | Self::Inspect { scope }
+            | Self::Revoke { scope, .. }
             | Self::Purge { scope, .. } => Some(*scope),
             Self::Publish { .. }
             | Self::DirectoryCount { .. }

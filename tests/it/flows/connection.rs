@@ -70,6 +70,12 @@ impl Scene {
         self.world.connection().await.state
     }
 
+    /// How many grants of a user Salesforce still honours.
+    fn grants_of(&self, user: &str) -> usize {
+        let grants = self.world.control().grants(&self.world.org).unwrap();
+        grants.iter().filter(|grant| grant.user_id == user && grant.state == "active").count()
+    }
+
     fn token_calls(&self) -> usize {
         let requests = self.world.control().requests();
         requests.iter().filter(|request| request.path == TOKEN).count()
@@ -287,6 +293,57 @@ async fn the_admin_grant_is_replaced_by_another_user_without_a_purge_or_an_impor
     assert_eq!(runs(&scene.world).await.len(), runs_before);
     let inspection = scene.inspection().await.unwrap();
     assert_eq!(inspection.personal_user, Some(true), "a person with a seat is warned about");
+    assert_eq!(scene.grants_of(&before.integration_user), 0, "the one before is revoked");
+    assert_eq!(scene.grants_of(&after.integration_user), 2, "the seat's own, and the connection's");
+    import_again(&scene.world, "by another user").await;
+    assert_eq!(scene.state().await, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn a_replaced_grant_is_revoked_when_salesforce_is_back_or_by_the_purge() {
+    let scene = Scene::new().await;
+    let (control, admin) = (scene.world.control(), scene.world.connection().await.integration_user);
+    let down = Fault { times: 0, ..Fault::at("/services/oauth2/revoke", FaultKind::DropBefore) };
+    let fault = control.add_fault(down.clone());
+    scene.world.authorize(Grantee::Admin, SELLER).await.unwrap();
+    scene.pass(9).await;
+    assert_eq!(scene.grants_of(&admin), 1, "Salesforce could not be asked");
+    let asked: u64 = control.faults().iter().map(|fault| fault.hits).sum();
+    assert!((5..15).contains(&asked), "asked {asked} times in nine hours");
+    control.remove_faults(Some(fault));
+    scene.pass(7).await;
+    assert_eq!(scene.grants_of(&admin), 0);
+    // Another change of users, and the org is disconnected before Salesforce is back.
+    control.add_fault(Fault { times: 3, ..down });
+    scene.world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    scene.world.functions.disconnect.disconnect(scene.world.at()).await.unwrap();
+    scene.pass(2).await;
+    assert!(control.grants(&scene.world.org).unwrap().iter().all(|grant| grant.state == "revoked"));
+}
+
+/// The process dies at each call of the callback in turn; then the person logs in again.
+#[tokio::test]
+async fn a_callback_that_dies_while_it_replaces_a_grant_leaves_one_that_works() {
+    for n in 1..40 {
+        let scene = Scene::new().await;
+        let admin = scene.world.connection().await.integration_user;
+        scene.world.fuse.light(n, n % 2 == 0);
+        let first = scene.world.authorize(Grantee::Admin, SELLER).await;
+        let died = scene.world.fuse.is_dead();
+        scene.world.fuse.restart();
+        if first.is_err() {
+            scene.world.authorize(Grantee::Admin, SELLER).await.unwrap();
+        }
+        scene.world.run().await;
+        import_again(&scene.world, "after").await;
+        assert_eq!(scene.state().await, ConnectionState::Connected, "died at {n}");
+        assert_eq!(scene.grants_of(&admin), 0, "died at {n}");
+        if !died {
+            assert!(n > 10, "the callback makes {n} calls");
+            return;
+        }
+    }
+    panic!("the callback makes more calls");
 }
 
 #[tokio::test]
