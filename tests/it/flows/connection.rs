@@ -9,7 +9,7 @@ use shared::domain::{
     SObject, SeatId,
 };
 use shared::store;
-use shared::usecases::{ActivityError, Connected};
+use shared::usecases::{ActivityError, ConnectError, Connected};
 use tempfile::TempDir;
 use tests::world::{Delivery, World};
 
@@ -23,8 +23,8 @@ const TOKEN: &str = "/services/oauth2/token";
 /// A connected org with a seller who has authorized.
 pub(super) struct Scene {
     pub(super) world: World,
-    seat: SeatId,
-    person: String,
+    pub(super) seat: SeatId,
+    pub(super) person: String,
     _folder: TempDir,
 }
 
@@ -297,6 +297,36 @@ async fn the_admin_grant_is_replaced_by_another_user_without_a_purge_or_an_impor
     assert_eq!(scene.grants_of(&after.integration_user), 2, "the seat's own, and the connection's");
     import_again(&scene.world, "by another user").await;
     assert_eq!(scene.state().await, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn a_login_that_lands_in_another_org_is_refused_and_nothing_of_it_is_kept() {
+    let scene = Scene::new().await;
+    let (world, control) = (&scene.world, scene.world.control());
+    let people = json!([{ "Name": "Umbrella" }]);
+    let other = json!({ "my_domain": "umbrella", "records": { "Account": people } });
+    control.load_org(other).unwrap();
+    let before = (world.connection().await, scene.grant().await);
+    let grantees = [Grantee::Admin, Grantee::Seat(scene.seat)];
+    for grantee in grantees {
+        let told = world.authorize(grantee, "admin@umbrella.example").await.unwrap_err();
+        assert!(matches!(told, ConnectError::OtherOrg), "{told:?}");
+        assert!(told.to_string().contains("log in to that one, or disconnect it first"), "{told}");
+    }
+    // It works as before, and what it brings in is of the org that was connected.
+    control.clear_requests();
+    import_again(world, "second").await;
+    assert_eq!((world.connection().await, scene.grant().await), before);
+    assert!(matches!(scene.posted("1").await, ActivityState::Logged { .. }));
+    let hosts: Vec<String> = control.requests().into_iter().map(|call| call.host).collect();
+    assert!(hosts.iter().all(|host| !host.contains("umbrella")), "{hosts:?}");
+    // In trouble, too, only the same org mends it.
+    control.revoke_grants(&world.org).unwrap();
+    control.end_sessions(&world.org).unwrap();
+    import_again(world, "third").await;
+    let told = world.authorize(Grantee::Admin, "admin@umbrella.example").await.unwrap_err();
+    assert!(matches!(told, ConnectError::OtherOrg), "{told:?}");
+    assert_eq!(scene.state().await, ConnectionState::ReconnectRequired);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod canary;
 mod connection;
 mod events;
+mod following;
 mod killed;
 mod leaving;
 mod main_job;

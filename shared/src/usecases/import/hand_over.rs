@@ -131,6 +131,7 @@ impl Import {
             self.changed_with_their_account(opened, run, ids).await?;
         }
         if MATCHED_OBJECTS.contains(&object) {
+            self.follow(opened, object, ids).await?;
             self.hand_to_matching(opened, run, object, ids, writes, next).await?;
         }
         Ok(())
