@@ -18,7 +18,7 @@ use shared::domain::{
 };
 use shared::lambda::chain;
 use shared::matching::{EntityKind, MatchModel};
-use shared::ports::{Condition, Ports};
+use shared::ports::{Condition, Disposition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
@@ -33,6 +33,9 @@ use url::Url;
 
 /// Rounds after which a world that does not come to rest is taken for one that never will.
 const MOST_ROUNDS: usize = 20_000;
+
+/// How long what waits for the operator's key waits, as at the queue's edge.
+const PAUSE: Duration = Duration::from_mins(15);
 
 /// What the purge of a world waits for.
 const GRACE: Duration = Duration::from_mins(1);
@@ -135,8 +138,10 @@ impl Functions {
             Message::Writeback { .. } | Message::Release { .. } => {
                 self.write_back.handle(message).await
             }
-            Message::Purge { .. } => self.disconnect.handle(message).await,
-            Message::Upkeep { .. } | Message::Inspect { .. } => self.upkeep.handle(message).await,
+            Message::Purge { .. } | Message::Revoke { .. } => self.disconnect.handle(message).await,
+            Message::Upkeep { .. } | Message::Inspect { .. } | Message::Publish { .. } => {
+                self.upkeep.handle(message).await
+            }
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
             | Message::DirectoryFanOut { .. }
@@ -346,6 +351,9 @@ impl World {
         let handled = match done {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
             Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
+            Err(error) if error.disposition == Disposition::Pause => {
+                self.functions.outbox.put_off(envelope.clone(), PAUSE).await
+            }
             Err(error) => {
                 // As the queue's edge does.
                 tracing::warn!(error = chain(&error), "the message failed");

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::Event;
 use super::ids::{ActivityId, DirectoryVersionId, ImportRunId, MatchRunId, ModelId, SeatId};
 use super::scope::Scope;
 use super::sobject::SObject;
@@ -215,6 +216,20 @@ pub enum Message {
         /// Of which connection.
         scope: Scope,
     },
+    /// Revoke the connection's own grant that another user's replaced.
+    Revoke {
+        /// Of which connection.
+        scope: Scope,
+        /// The number of the grant that replaced it.
+        grant: u64,
+        /// How often that was tried; a message for an earlier try is stale.
+        step: u32,
+    },
+    /// Tell others what happened.
+    Publish {
+        /// What.
+        event: Event,
+    },
     /// Take the next step of a purge.
     Purge {
         /// What is purged.
@@ -270,7 +285,11 @@ impl Message {
             | Self::AutoSaveOwner { .. }
             | Self::AutoSaveSeat { .. } => Queue::AutoSave,
             Self::Writeback { .. } | Self::Release { .. } => Queue::Writeback,
-            Self::Upkeep { .. } | Self::Inspect { .. } | Self::Purge { .. } => Queue::Purge,
+            Self::Upkeep { .. }
+            | Self::Inspect { .. }
+            | Self::Revoke { .. }
+            | Self::Publish { .. }
+            | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
             | Self::DirectoryFanOut { .. }
@@ -278,7 +297,8 @@ impl Message {
         }
     }
 
-    /// Whose generation the work belongs to; none for the directory, which belongs to no tenant.
+    /// Whose generation the work belongs to, and goes with; none for the directory, which belongs to no
+    /// tenant, and for an event, which is told though the generation may be gone.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {
@@ -298,8 +318,10 @@ impl Message {
             | Self::Release { scope, .. }
             | Self::Upkeep { scope, .. }
             | Self::Inspect { scope }
+            | Self::Revoke { scope, .. }
             | Self::Purge { scope, .. } => Some(*scope),
-            Self::DirectoryCount { .. }
+            Self::Publish { .. }
+            | Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
             | Self::DirectoryFanOut { .. }
             | Self::DirectoryRetire { .. } => None,
@@ -309,7 +331,11 @@ impl Message {
     /// The fair-queue group.
     #[must_use]
     pub fn group(&self) -> String {
-        self.scope().map_or_else(|| "directory".to_owned(), |scope| scope.tenant.to_string())
+        let scope = match self {
+            Self::Publish { event } => Some(event.scope),
+            _ => self.scope(),
+        };
+        scope.map_or_else(|| "directory".to_owned(), |scope| scope.tenant.to_string())
     }
 }
 

@@ -386,6 +386,18 @@ impl GenerationKeys {
         self.single(Kind::Grant, format!("SEAT#{seat}"))
     }
 
+    /// The connection's own grant that the one with this number replaced, until it is revoked.
+    #[must_use]
+    pub fn replaced_grant(&self, number: u64) -> Key {
+        self.single(Kind::Grant, format!("REPLACED#{number:020}"))
+    }
+
+    /// All replaced grants that are to be revoked: partition and prefix.
+    #[must_use]
+    pub fn replaced_grants(&self) -> (String, String) {
+        (self.partition(Kind::Grant, 0), "REPLACED#".to_owned())
+    }
+
     /// All seats' grants: partition and prefix.
     #[must_use]
     pub fn seat_grants(&self) -> (String, String) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{documents, keys};
-use crate::domain::{Envelope, Message};
+use crate::domain::{Envelope, Event, Message, Occurrence, Scope};
 use crate::ports::{Change, Condition, Key, Outcome, PortError, Ports, QueueMessage, Range, Write};
 
 /// How long after its time a due item is left to the fast path before the tick sends it again. A
@@ -43,6 +43,12 @@ impl Next {
     #[must_use]
     pub fn now(message: Message) -> Self {
         Self { message, delay: Duration::ZERO }
+    }
+
+    /// Others are told that this happened now.
+    #[must_use]
+    pub fn publish(scope: Scope, time: Timestamp, occurrence: Occurrence) -> Self {
+        Self::now(Message::Publish { event: Event { scope, time, occurrence } })
     }
 
     /// A step to take after `delay`.

@@ -118,8 +118,10 @@ impl Settle {
         let said: Option<Correction> =
             store::get(table, &opened.keys.correction(object, record)).await?;
         let stored = self.load_lists(opened, object, &BTreeSet::from([record.to_owned()])).await?;
-        // What is said is said of a record that was matched, or found to be nobody.
-        let Some(mut list) = stored.get(record).cloned() else { return Ok(()) };
+        // What is said is said of a record that was matched, or found to be nobody; or it came from
+        // the record before it, and this one is yet to be matched.
+        let unmatched = said.as_ref().map(|_| CandidateList::empty(object, record.to_owned()));
+        let Some(mut list) = stored.get(record).cloned().or(unmatched) else { return Ok(()) };
         let ruling = said.map(|said| said.ruling).filter(|ruling| *ruling != Ruling::default());
         list.ruling = ruling;
         let ranked_in = match list.directory {

@@ -117,6 +117,7 @@ fn view(connection: &Connection) -> Value {
         "integration_user": connection.integration_user,
         "connected_at": connection.connected_at,
         "trouble": connection.trouble,
+        "paused_since": connection.paused_since,
     })
 }
 

@@ -127,6 +127,7 @@ impl World {
             connected_at: self.ports.clock.now(),
             slot_offset: 0,
             trouble: None,
+            paused_since: None,
         };
         let (_, wrapped) = self.ports.data_keys.generate(&self.scope.to_string()).await.unwrap();
         let text = || "none".to_owned();
