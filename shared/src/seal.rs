@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_text_of_any_length_and_kind_is_as_it_was_however_many_were_sealed_before() {
-        let noise = |n: usize| (0..n).map(|i| (i * i * 31 >> 7) as u8).collect::<Vec<_>>();
+        let noise =
+            |n: usize| (0..n).map(|i| ((i * i * 31) >> 7).to_le_bytes()[0]).collect::<Vec<_>>();
         for plain in [noise(3_000_000), vec![], vec![b'a'; 1 << 20], noise(700), b"a".to_vec()] {
             let sealed = sealer(1).seal("a#1", &plain, &Counting(0.into())).unwrap();
             assert!(sealer(1).open("a#1", &sealed).unwrap() == plain, "{} bytes", plain.len());

@@ -44,7 +44,7 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
     let first = ImportRunId::derived(&format!("{scope}|connected"));
     let (begun, processor) = (Instant::now(), processor_time()?);
     bench.rest(first).await?;
-    let (spent, processor) = (begun.elapsed(), processor_time()? - processor);
+    let (spent, processor) = (begun.elapsed(), processor_time()?.saturating_sub(processor));
     let records = bench.records.count();
     let calls = bench.calls(first).await?;
     let second = ImportRunId::derived("second");

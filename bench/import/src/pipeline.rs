@@ -37,7 +37,7 @@ pub(crate) async fn run(rows: u64) -> anyhow::Result<Value> {
         anyhow::ensure!(counts.unchanged == PAGE, "{counts:?}");
         unchanged += PAGE;
     }
-    let again = per_second(unchanged, processor_time()? - begun);
+    let again = per_second(unchanged, processor_time()?.saturating_sub(begun));
     Ok(json!({
         "rows": rows,
         "bytes_per_row": csv.len() as u64 / PAGE,
@@ -63,7 +63,7 @@ async fn pass(records: &Records, rows: u64, step: u64) -> anyhow::Result<u64> {
         let csv = page(number);
         let begun = processor_time()?;
         let counts = land(records, &csv, step).await?;
-        spent += processor_time()? - begun;
+        spent += processor_time()?.saturating_sub(begun);
         anyhow::ensure!(counts.new == PAGE, "{counts:?}");
     }
     Ok(per_second(rows.next_multiple_of(PAGE), spent))
