@@ -1,7 +1,9 @@
-//! What a use case answers to the queue that handed it a message.
+//! What a use case answers to the queue that handed it a message, and how long it has for it.
 
 use std::error::Error;
 use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{Disposition, PortError};
 
@@ -50,4 +52,19 @@ impl From<PortError> for WorkError {
         let PortError { action, disposition, source } = error;
         Self { action, disposition, source }
     }
+}
+
+tokio::task_local! {
+    static DEADLINE: Timestamp;
+}
+
+/// Does `work` in an invocation that ends at `deadline`, whatever is under way then.
+pub async fn until<F: Future>(deadline: Timestamp, work: F) -> F::Output {
+    DEADLINE.scope(deadline, work).await
+}
+
+/// How much of the invocation is left at `now`; none when nothing ends it.
+#[must_use]
+pub fn time_left(now: Timestamp) -> Option<SignedDuration> {
+    DEADLINE.try_with(|deadline| deadline.duration_since(now)).ok()
 }

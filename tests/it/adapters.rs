@@ -1,8 +1,12 @@
 //! The adapters keep the ports' contracts, on the AWS emulator.
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
-use shared::aws::{DynamoTable, KmsDataKeys, S3Objects, SecretsManagerSecrets, SqsQueues, ports};
-use shared::ports::Disposition;
+use serde_json::{Value, json};
+use shared::aws::{
+    DynamoTable, EventBridgeEvents, KmsDataKeys, S3Objects, SecretsManagerSecrets, SqsQueues, ports,
+};
+use shared::domain::{Environment, Event, Generation, Occurrence, Queue, Scope, TenantId};
+use shared::ports::{Disposition, Events};
 use shared::testing::contracts::{self, Received};
 use tests::{Cloud, Emulator};
 
@@ -100,4 +104,34 @@ async fn a_presigned_put_takes_an_object_without_credentials() {
 
 fn cloud_config() -> shared::aws::AwsConfig {
     shared::aws::AwsConfig { bucket_name: Some("contract".to_owned()), ..Default::default() }
+}
+
+#[tokio::test]
+async fn an_event_reaches_the_queue_of_a_rule_for_its_type() {
+    let cloud = cloud("100000000008").await;
+    let queue = cloud.queues().await.unwrap().remove(&Queue::Import).unwrap();
+    let bus = aws_sdk_eventbridge::Client::new(&cloud.sdk);
+    let pattern = json!({"source": ["crm-sync"], "detail-type": ["crm-sync.connection.purged"]});
+    bus.put_rule().name("purged").event_pattern(pattern.to_string()).send().await.unwrap();
+    let arn = "arn:aws:sqs:eu-west-1:100000000008:import";
+    let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build();
+    bus.put_targets().rule("purged").targets(target.unwrap()).send().await.unwrap();
+    let scope = Scope {
+        tenant: TenantId::derived("acme"),
+        environment: Environment::Production,
+        generation: Generation(1),
+    };
+    let time = "2026-11-22T03:00:00Z".parse().unwrap();
+    let events = EventBridgeEvents::new(&cloud.sdk, "default");
+    let event = |occurrence| Event { scope, time, occurrence };
+    events.publish(&event(Occurrence::Disconnected)).await.unwrap();
+    events.publish(&event(Occurrence::Purged)).await.unwrap();
+    let client = aws_sdk_sqs::Client::new(&cloud.sdk);
+    let got = client.receive_message().queue_url(&queue).max_number_of_messages(10);
+    let got = got.wait_time_seconds(3).send().await.unwrap().messages.unwrap_or_default();
+    let bodies: Vec<Value> =
+        got.iter().map(|m| serde_json::from_str(m.body.as_deref().unwrap()).unwrap()).collect();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    assert_eq!(bodies[0]["detail"], event(Occurrence::Purged).to_cloud_event());
+    assert_eq!(bodies[0]["source"], Event::SOURCE);
 }

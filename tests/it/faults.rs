@@ -6,12 +6,15 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::aws::{
-    DynamoTable, KmsDataKeys, S3Objects, SdkConfig, SecretsManagerSecrets, SqsQueues, sdk_loader,
+    DynamoTable, EventBridgeEvents, KmsDataKeys, S3Objects, SdkConfig, SecretsManagerSecrets,
+    SqsQueues, sdk_loader,
 };
-use shared::domain::{DirectoryVersionId, Message, Queue};
+use shared::domain::{
+    DirectoryVersionId, Environment, Event, Generation, Message, Occurrence, Queue, Scope, TenantId,
+};
 use shared::ports::{
-    Condition, DataKeys, Disposition, Item, Key, ObjectStore, Outcome, QueueMessage, Queues,
-    Secrets, Table, WrappedKey, Write,
+    Condition, DataKeys, Disposition, Events, Item, Key, ObjectStore, Outcome, QueueMessage,
+    Queues, Secrets, Table, WrappedKey, Write,
 };
 use shared::store::{Next, Outbox};
 use shared::testing::Memory;
@@ -241,6 +244,29 @@ async fn f23_a_message_that_the_queue_failed_to_take_is_sent_again() {
 }
 
 #[tokio::test]
+async fn an_event_that_the_bus_did_not_take_may_be_taken_later_or_is_for_a_person() {
+    let scope = Scope {
+        tenant: TenantId::derived("acme"),
+        environment: Environment::Production,
+        generation: Generation(1),
+    };
+    let time = "2026-11-22T03:00:00Z".parse().unwrap();
+    let event = Event { scope, time, occurrence: Occurrence::Connected };
+    let codes = [
+        ("ThrottlingException", Disposition::Retry),
+        ("InternalFailure", Disposition::Retry),
+        ("NotAuthorizedForDetailTypeException", Disposition::Reject),
+    ];
+    for (code, disposition) in codes {
+        let refused = json!({"FailedEntryCount": 1, "Entries": [{"ErrorCode": code}]});
+        let (_server, sdk) =
+            service("AWSEvents.PutEvents", vec![Box::new(move |_| answer(200, &refused))]).await;
+        let error = EventBridgeEvents::new(&sdk, "default").publish(&event).await.unwrap_err();
+        assert_eq!(error.disposition, disposition, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn f12_a_tenants_hot_partition_is_that_tenants_alone() {
     let (server, sdk) = service(
         "DynamoDB_20120810.GetItem",
@@ -308,15 +334,20 @@ async fn f20_while_kms_is_down_nothing_is_opened_and_all_may_pass_later() {
 }
 
 #[tokio::test]
-async fn f21_a_disabled_key_is_for_a_person_to_see() {
+async fn f21_without_the_key_nothing_is_opened_and_all_waits_for_the_operator() {
     for code in ["DisabledException", "AccessDeniedException"] {
         let refused = move || answer(400, &json!({"__type": code, "message": "m"}));
         let (_server, sdk) =
             service("TrentService.Decrypt", vec![Box::new(move |_| refused())]).await;
         let keys = KmsDataKeys::new(&sdk, "key");
         let error = keys.unwrap(&WrappedKey(vec![1]), "scope").await.unwrap_err();
-        assert_eq!(error.disposition, Disposition::Reject, "{code}");
+        assert_eq!(error.disposition, Disposition::Pause, "{code}");
     }
+    let denied = || answer(400, &json!({"__type": "AccessDeniedException", "message": "KMS"}));
+    let (_server, sdk) =
+        service("secretsmanager.GetSecretValue", vec![Box::new(move |_| denied())]).await;
+    let error = SecretsManagerSecrets::new(&sdk, None).newest("connection").await.unwrap_err();
+    assert_eq!(error.disposition, Disposition::Pause, "the secret is encrypted with the key, too");
 }
 
 #[tokio::test]

@@ -197,6 +197,7 @@ impl Cloud {
             table_name: name.to_owned(),
             bucket_name: Some(name.to_owned()),
             kms_key_id: Some(self.key().await?),
+            event_bus_name: None,
             queue_urls: self.queues().await?,
         })
     }

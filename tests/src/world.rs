@@ -18,21 +18,24 @@ use shared::domain::{
 };
 use shared::lambda::chain;
 use shared::matching::{EntityKind, MatchModel};
-use shared::ports::{Condition, Ports};
+use shared::ports::{Condition, Disposition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::usecases::{
     Activities, AutoSave, Begun, Connect, Connected, Corrections, Custody, Directory,
-    DirectoryFile, Disconnect, HeldFile, Import, MatchRuns, Models, SalesforceApp, Score,
-    Selections, Settle, ShardFiles, Upkeep, WriteBack,
+    DirectoryFile, Disconnect, HeldFile, Import, MatchSteps, Models, SalesforceApp, Selections,
+    ShardFiles, Upkeep, WriteBack,
 };
 use shared::work::{Done, WorkError};
 use url::Url;
 
 /// Rounds after which a world that does not come to rest is taken for one that never will.
 const MOST_ROUNDS: usize = 20_000;
+
+/// How long what waits for the operator's key waits, as at the queue's edge.
+const PAUSE: Duration = Duration::from_mins(15);
 
 /// What the purge of a world waits for.
 const GRACE: Duration = Duration::from_mins(1);
@@ -76,9 +79,7 @@ pub struct Functions {
     pub models: Models,
     upkeep: Upkeep,
     import: Import,
-    match_runs: MatchRuns,
-    score: Score,
-    settle: Settle,
+    match_steps: MatchSteps,
     auto_save: AutoSave,
     write_back: WriteBack,
 }
@@ -108,9 +109,7 @@ impl Functions {
                 Some(rows) => import.with_page_rows(rows),
                 None => import,
             },
-            match_runs: MatchRuns::new(ports.clone(), custody.clone()),
-            score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
-            settle: Settle::new(ports.clone(), custody.clone(), models.clone()),
+            match_steps: MatchSteps::new(ports, &custody, files, models.clone()),
             corrections: Corrections::new(ports.clone(), custody.clone()),
             models,
             auto_save: AutoSave::new(ports.clone(), custody.clone()),
@@ -130,17 +129,11 @@ impl Functions {
             Message::ImportStart { .. }
             | Message::ImportObject { .. }
             | Message::ImportHandOver { .. } => self.import.handle(message).await,
-            Message::Rematch { scope, run, trigger, step } => {
-                self.match_runs.rematch(scope, run, trigger, step).await
-            }
-            Message::MatchBatch { scope, run, batch, entity_kind, shard } => {
-                self.score.batch(scope, run, batch, entity_kind, shard).await
-            }
-            Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
-            Message::Correct { scope, object, record } => {
-                self.settle.correct(scope, object, &record).await
-            }
-            Message::TuneModel { scope, model, step } => self.models.step(scope, model, step).await,
+            Message::Rematch { .. }
+            | Message::MatchBatch { .. }
+            | Message::Settle { .. }
+            | Message::Correct { .. }
+            | Message::TuneModel { .. } => self.match_steps.handle(message).await,
             Message::AutoSave { .. }
             | Message::AutoSaveRecords { .. }
             | Message::AutoSaveOwner { .. }
@@ -148,10 +141,11 @@ impl Functions {
             Message::Writeback { .. } | Message::Release { .. } => {
                 self.write_back.handle(message).await
             }
-            Message::Purge { .. } => self.disconnect.handle(message).await,
-            Message::Upkeep { .. } | Message::Inspect { .. } | Message::PreviewMapping { .. } => {
-                self.upkeep.handle(message).await
-            }
+            Message::Purge { .. } | Message::Revoke { .. } => self.disconnect.handle(message).await,
+            Message::Upkeep { .. }
+            | Message::Inspect { .. }
+            | Message::PreviewMapping { .. }
+            | Message::Publish { .. } => self.upkeep.handle(message).await,
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
             | Message::DirectoryFanOut { .. }
@@ -198,7 +192,7 @@ pub struct World {
     /// Kills the functions.
     pub fuse: Fuse,
     /// The functions.
-    pub functions: Functions,
+    pub functions: Box<Functions>,
     /// The tenant.
     pub tenant: TenantId,
     /// How messages are delivered.
@@ -225,7 +219,7 @@ impl World {
         let address = simulator.http_url().trim_start_matches("http://");
         let address = address.trim_end_matches('/').parse().expect("an address");
         let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
-        let functions = Functions::new(&ports, &http, own.page_rows);
+        let functions = Box::new(Functions::new(&ports, &http, own.page_rows));
         let tenant = TenantId::derived("acme");
         let world =
             Self { simulator, org, memory, fuse, functions, tenant, delivery: Delivery::Plain };
@@ -361,6 +355,9 @@ impl World {
         let handled = match done {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
             Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
+            Err(error) if error.disposition == Disposition::Pause => {
+                self.functions.outbox.put_off(envelope.clone(), PAUSE).await
+            }
             Err(error) => {
                 // As the queue's edge does.
                 tracing::warn!(error = chain(&error), "the message failed");
@@ -417,6 +414,6 @@ impl World {
     /// The keys of the current generation.
     pub async fn keys(&self) -> GenerationKeys {
         let connection = self.connection().await;
-        GenerationKeys::new(connection.scope(), connection.buckets)
+        GenerationKeys::of(&connection)
     }
 }

@@ -90,6 +90,13 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again shortly")
     }
 
+    /// The operator's key is disabled or denied.
+    fn paused() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "paused", "The connection is paused").because(
+            "its data cannot be opened until the operator gives the key back; work is kept",
+        )
+    }
+
     fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side")
     }
@@ -120,6 +127,7 @@ impl From<WorkError> for Problem {
         match error.disposition {
             Disposition::Retry => Self::unavailable(),
             Disposition::Reject => Self::internal(),
+            Disposition::Pause => Self::paused(),
         }
     }
 }

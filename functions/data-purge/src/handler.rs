@@ -12,7 +12,7 @@ pub(crate) async fn handle(
     upkeep: &Upkeep,
 ) -> Result<SqsBatchResponse, Error> {
     let handle = async |message| match message {
-        Message::Purge { .. } => disconnect.handle(message).await,
+        Message::Purge { .. } | Message::Revoke { .. } => disconnect.handle(message).await,
         other => upkeep.handle(other).await,
     };
     Ok(each_message(event, outbox, handle).await)

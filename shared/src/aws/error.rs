@@ -22,6 +22,10 @@ const PASSING: [&str; 11] = [
     "ReplicatedWriteConflictException",
 ];
 
+/// Codes that say that a key is disabled, to be deleted, or not ours to use any more.
+const KEY_GONE: [&str; 4] =
+    ["AccessDeniedException", "DecryptionFailure", "DisabledException", "KMSInvalidStateException"];
+
 /// What is kept of an SDK's error. The SDK's own one holds the request and the response, and a
 /// service's message may quote either; a code and a request id never do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +127,16 @@ pub(crate) fn failed<E: ProvideErrorMetadata>(
     error: &SdkError<E, HttpResponse>,
 ) -> PortError {
     AwsError::of(error).doing(action)
+}
+
+/// As [`failed`], for what is opened with the operator's key: without the key it waits.
+pub(crate) fn unopened<E: ProvideErrorMetadata>(
+    action: &'static str,
+    error: &SdkError<E, HttpResponse>,
+) -> PortError {
+    let gone = error.code().is_some_and(|code| KEY_GONE.contains(&code));
+    let failed = failed(action, error);
+    if gone { PortError { disposition: Disposition::Pause, ..failed } } else { failed }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use zeroize::Zeroizing;
 
-use super::error::failed;
+use super::error::{failed, unopened};
 use crate::ports::{DataKeys, PortError, WrappedKey};
 
 /// The name under which the context is bound to a wrapped key; roles are allowed by it.
@@ -78,7 +78,7 @@ impl DataKeys for KmsDataKeys {
             .encryption_context(CONTEXT, context)
             .send()
             .await
-            .map_err(|error| failed(action, &error))?;
+            .map_err(|error| unopened(action, &error))?;
         plain(opened.plaintext, action)
     }
 }

@@ -5,6 +5,7 @@
 
 mod dynamodb;
 mod error;
+mod eventbridge;
 mod host;
 mod kms;
 mod s3;
@@ -22,6 +23,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
 
 pub use dynamodb::DynamoTable;
+pub use eventbridge::EventBridgeEvents;
 pub use host::{OsEntropy, SystemClock};
 pub use kms::KmsDataKeys;
 pub use s3::S3Objects;
@@ -30,7 +32,7 @@ pub use sqs::SqsQueues;
 use unconfigured::Unconfigured;
 
 use crate::domain::Queue;
-use crate::ports::{DataKeys, ObjectStore, Ports};
+use crate::ports::{DataKeys, Events, ObjectStore, Ports};
 
 /// Attempts of one call by the SDK itself, the first included.
 const SDK_ATTEMPTS: u32 = 4;
@@ -50,6 +52,8 @@ pub struct AwsConfig {
     pub bucket_name: Option<String>,
     /// The KMS key that wraps data keys and encrypts secrets.
     pub kms_key_id: Option<String>,
+    /// The event bus on which others hear what happens.
+    pub event_bus_name: Option<String>,
     /// The addresses of the queues to which messages are sent.
     pub queue_urls: BTreeMap<Queue, String>,
 }
@@ -80,12 +84,17 @@ pub fn ports(sdk: &SdkConfig, config: &AwsConfig) -> Ports {
         Some(key) => Arc::new(KmsDataKeys::new(sdk, key)),
         None => Arc::new(Unconfigured("KMS_KEY_ID")),
     };
+    let events: Arc<dyn Events> = match &config.event_bus_name {
+        Some(bus) => Arc::new(EventBridgeEvents::new(sdk, bus)),
+        None => Arc::new(Unconfigured("EVENT_BUS_NAME")),
+    };
     Ports {
         table: Arc::new(DynamoTable::new(sdk, &config.table_name)),
         queues: Arc::new(SqsQueues::new(sdk, config.queue_urls.clone())),
         objects,
         secrets: Arc::new(SecretsManagerSecrets::new(sdk, config.kms_key_id.clone())),
         data_keys,
+        events,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
     }

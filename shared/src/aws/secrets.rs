@@ -13,7 +13,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::{
 use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::error::failed;
+use super::error::{failed, unopened};
 use super::host::{ATTEMPTS, pause};
 use crate::ports::{PortError, Secrets, VersionId};
 
@@ -94,7 +94,7 @@ impl SecretsManagerSecrets {
                     GetSecretValueError::ResourceNotFoundException(_)
                     | GetSecretValueError::InvalidRequestException(_),
                 ) => Ok(None),
-                _ => Err(failed(action, &error)),
+                _ => Err(unopened(action, &error)),
             },
         }
     }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use crate::ports::{DataKeys, ObjectStore, PortError, StoredObject, WrappedKey};
+use crate::domain::Event;
+use crate::ports::{DataKeys, Events, ObjectStore, PortError, StoredObject, WrappedKey};
 
 /// Names the variable that would configure the service.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -56,5 +57,12 @@ impl DataKeys for Unconfigured {
 
     async fn unwrap(&self, _: &WrappedKey, _: &str) -> Result<Zeroizing<[u8; 32]>, PortError> {
         self.refuse("unwrap a data key")
+    }
+}
+
+#[async_trait]
+impl Events for Unconfigured {
+    async fn publish(&self, _: &Event) -> Result<(), PortError> {
+        self.refuse("publish an event")
     }
 }

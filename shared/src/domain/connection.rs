@@ -81,6 +81,10 @@ pub struct Connection {
     /// What keeps it from working.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
+    /// Since when its data cannot be opened because the operator's key is gone: nothing is read or
+    /// written, work is kept, nothing is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_since: Option<Timestamp>,
     /// The org's 18-character id.
     pub org_id: String,
     /// The org's name.

@@ -61,6 +61,10 @@ pub struct Said {
     pub by: Option<SeatId>,
     /// When.
     pub at: Timestamp,
+    /// The record of which it was said, when that one was merged or converted into this one; as in
+    /// `Lead/00Q…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
 }
 
 /// How much of a record's history is kept.
@@ -112,6 +116,21 @@ impl Correction {
         self.number += 1;
     }
 
+    /// What holds of the record as which this one goes on from `at`: what a person linked stays
+    /// linked. What it is not does not go along: of two duplicates one is often unlinked before they
+    /// are merged, and the other is right.
+    #[must_use]
+    pub fn pass_on(&self, object: SObject, id: String, at: Timestamp) -> Option<Self> {
+        let entity_id = self.ruling.always.clone()?;
+        let linked = self.history.iter().rev().find(|said| said.by.is_some());
+        let by = linked.and_then(|said| said.by);
+        let of = Some(format!("{}/{}", self.object, self.id));
+        let mut heir = Self::none(object, id);
+        heir.say(Said { what: Correcting::Match { entity_id }, by, at, of }, None);
+        heir.ruling.source = self.ruling.source;
+        Some(heir)
+    }
+
     fn always(&mut self, entity: &str) {
         self.ruling.never.retain(|never| never != entity);
         self.ruling.always = Some(entity.to_owned());
@@ -135,7 +154,8 @@ mod tests {
     fn correction(said: &[Correcting], matched: Option<&str>) -> Ruling {
         let mut correction = Correction::none(SObject::Lead, "00Q".to_owned());
         for what in said {
-            let said = Said { what: what.clone(), by: None, at: Timestamp::UNIX_EPOCH };
+            let at = Timestamp::UNIX_EPOCH;
+            let said = Said { what: what.clone(), by: None, at, of: None };
             correction.say(said, matched);
         }
         assert_eq!(correction.number, said.len() as u64);
@@ -174,6 +194,20 @@ mod tests {
         let unmatch = Correcting::Unmatch { entity_id: None };
         assert_eq!(correction(std::slice::from_ref(&unmatch), Some("a")).never, ["a"]);
         assert!(correction(&[unmatch], None).never.is_empty());
+    }
+
+    #[test]
+    fn a_link_goes_on_with_the_record_and_an_unlink_does_not() {
+        let at = Timestamp::UNIX_EPOCH;
+        let mut lead = Correction::none(SObject::Lead, "00Q".to_owned());
+        lead.say(Said { what: is_not("b"), by: None, at, of: None }, None);
+        assert_eq!(lead.pass_on(SObject::Contact, "003".to_owned(), at), None);
+        let by = Some(SeatId::derived("jane"));
+        lead.say(Said { what: is("a"), by, at, of: None }, None);
+        let contact = lead.pass_on(SObject::Contact, "003".to_owned(), at).unwrap();
+        assert_eq!(contact.ruling, Ruling { always: Some("a".to_owned()), ..Ruling::default() });
+        let of = Some("Lead/00Q".to_owned());
+        assert_eq!(contact.history, [Said { what: is("a"), by, at, of }]);
     }
 
     #[test]

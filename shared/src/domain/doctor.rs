@@ -28,6 +28,8 @@ pub enum Check {
     IntegrationUser,
     /// The org is the one that was connected.
     SameOrg,
+    /// What came from the org can be opened.
+    DataKey,
 }
 
 /// What was found.
@@ -95,6 +97,9 @@ impl Check {
                 "Setup > Users > New User: a user of its own, with the license Salesforce Integration",
                 "Authorize the connection again as that user; nothing is imported anew",
             ],
+            Self::DataKey => &[
+                "Nothing is to be done in Salesforce: the operator of this service enables the KMS key again, or lets the functions use it; what waits goes on within 15 minutes",
+            ],
             Self::SameOrg => &[
                 "If the sandbox was refreshed or the org was migrated: disconnect, then connect again",
                 "If somebody logged in to another org by mistake: authorize again in the right one",
@@ -117,6 +122,7 @@ pub fn diagnose(connection: &Connection, inspection: Option<&Inspection>) -> Vec
         (Check::FieldVisibility, patient.field_visibility()),
         (Check::IntegrationUser, patient.integration_user()),
         (Check::SameOrg, patient.same_org()),
+        (Check::DataKey, patient.data_key()),
     ]
     .into_iter()
     .map(|(check, (finding, evidence))| Diagnosis {
@@ -218,6 +224,15 @@ impl Patient<'_> {
                 (Finding::Warning, evidence.to_owned())
             }
             Some(false) => (Finding::Ok, "the integration user has no seat".to_owned()),
+        }
+    }
+
+    fn data_key(&self) -> Found {
+        match self.connection.paused_since {
+            None => (Finding::Ok, "what came from the org can be opened".to_owned()),
+            Some(since) => {
+                (Finding::Problem, format!("the operator's key cannot be used since {since}"))
+            }
         }
     }
 

@@ -114,6 +114,11 @@ typed_id!(
     "mod"
 );
 typed_id!(
+    /// Something that others are told.
+    EventId,
+    "evt"
+);
+typed_id!(
     /// The holder of a lease: one attempt at one piece of work.
     LeaseToken,
     "lease"

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::event::Event;
 use super::ids::{ActivityId, DirectoryVersionId, ImportRunId, MatchRunId, ModelId, SeatId};
 use super::scope::Scope;
 use super::sobject::SObject;
@@ -216,6 +217,20 @@ pub enum Message {
         /// Of which connection.
         scope: Scope,
     },
+    /// Revoke the connection's own grant that another user's replaced.
+    Revoke {
+        /// Of which connection.
+        scope: Scope,
+        /// The number of the grant that replaced it.
+        grant: u64,
+        /// How often that was tried; a message for an earlier try is stale.
+        step: u32,
+    },
+    /// Tell others what happened.
+    Publish {
+        /// What.
+        event: Event,
+    },
     /// Look at a record through a field mapping.
     PreviewMapping {
         /// Of which connection.
@@ -280,6 +295,8 @@ impl Message {
             Self::Writeback { .. } | Self::Release { .. } => Queue::Writeback,
             Self::Upkeep { .. }
             | Self::Inspect { .. }
+            | Self::Revoke { .. }
+            | Self::Publish { .. }
             | Self::PreviewMapping { .. }
             | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
@@ -289,7 +306,8 @@ impl Message {
         }
     }
 
-    /// Whose generation the work belongs to; none for the directory, which belongs to no tenant.
+    /// Whose generation the work belongs to, and goes with; none for the directory, which belongs to no
+    /// tenant, and for an event, which is told though the generation may be gone.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {
@@ -309,9 +327,11 @@ impl Message {
             | Self::Release { scope, .. }
             | Self::Upkeep { scope, .. }
             | Self::Inspect { scope }
+            | Self::Revoke { scope, .. }
             | Self::PreviewMapping { scope, .. }
             | Self::Purge { scope, .. } => Some(*scope),
-            Self::DirectoryCount { .. }
+            Self::Publish { .. }
+            | Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
             | Self::DirectoryFanOut { .. }
             | Self::DirectoryRetire { .. } => None,
@@ -321,7 +341,11 @@ impl Message {
     /// The fair-queue group.
     #[must_use]
     pub fn group(&self) -> String {
-        self.scope().map_or_else(|| "directory".to_owned(), |scope| scope.tenant.to_string())
+        let scope = match self {
+            Self::Publish { event } => Some(event.scope),
+            _ => self.scope(),
+        };
+        scope.map_or_else(|| "directory".to_owned(), |scope| scope.tenant.to_string())
     }
 }
 

@@ -15,7 +15,7 @@ use super::sobject::{FieldForm, SObject};
 
 /// A field as an org describes it to its integration user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "these are Salesforce's own independent flags")]
+#[expect(clippy::struct_excessive_bools, reason = "a description answers these questions apart")]
 pub struct OrgField {
     /// The API name.
     pub name: String,

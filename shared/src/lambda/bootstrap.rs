@@ -4,6 +4,7 @@ use std::future::Future;
 
 use anyhow::Context;
 use aws_lambda_events::sqs::SqsBatchResponse;
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ use crate::aws::{SdkConfig, load_sdk};
 use crate::ports::{Clock, Ports};
 use crate::salesforce::{Http, HttpOptions};
 use crate::usecases::SalesforceApp;
+use crate::work;
 
 /// Starts the log (JSON lines, filtered by `RUST_LOG`, `info` without it), reads the configuration
 /// and loads the SDK's. The only place where the environment is read.
@@ -78,7 +80,7 @@ where
 }
 
 /// Hands each event to `handler` until the sandbox ends. A handler that returns an error or panics
-/// fails its invocation; the process goes on.
+/// fails its invocation; the process goes on. The work knows when its invocation ends.
 pub async fn run<E, R, F, Fut>(handler: F) -> Result<(), Error>
 where
     E: DeserializeOwned,
@@ -86,5 +88,10 @@ where
     F: Fn(E) -> Fut,
     Fut: Future<Output = Result<R, Error>>,
 {
-    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| handler(event.payload))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| {
+        let deadline = i64::try_from(event.context.deadline).ok();
+        let deadline = deadline.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        work::until(deadline.unwrap_or(Timestamp::MAX), handler(event.payload))
+    }))
+    .await
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::stream::{self, StreamExt};
@@ -18,6 +19,9 @@ const CONCURRENT_MESSAGES: usize = 4;
 /// How often a message may be put off by sending it again. What waits longer is left to the due
 /// item behind it: a loop over a queue always ends, whatever a handler answers.
 const MAX_HOPS: u32 = 200;
+
+/// When work that waits for the operator's key is tried again.
+const PAUSE: Duration = Duration::from_mins(15);
 
 /// Hands each message to `handler` and says which ones failed. The queue gives those again, and in
 /// the end keeps them in its dead-letter queue: what cannot be read or done is seen by a person.
@@ -90,7 +94,14 @@ where
     F: Fn(Message) -> Fut,
     Fut: Future<Output = Result<Done, WorkError>>,
 {
-    match handler(envelope.message.clone()).await? {
+    let done = match handler(envelope.message.clone()).await {
+        Err(error) if error.disposition == Disposition::Pause => {
+            tracing::error!(error = chain(&error), "the message waits for the key");
+            Done::Later(PAUSE)
+        }
+        other => other?,
+    };
+    match done {
         Done::Finished => outbox.finish(&envelope).await?,
         Done::Later(_) if envelope.hops >= MAX_HOPS => {
             if envelope.due.is_none() {
@@ -126,8 +137,6 @@ pub fn chain(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use jiff::{SignedDuration, Timestamp};
     use serde_json::json;
 
@@ -225,6 +234,28 @@ mod tests {
         assert!(memory.receive().is_empty(), "not sent again");
         let response = each_message(event(&[tired(None)]), &outbox, later).await;
         assert_eq!(failures(&response), ["0"], "nothing would bring it back");
+    }
+
+    #[tokio::test]
+    async fn f21_what_cannot_be_opened_without_the_key_waits_and_does_not_fail() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let _ = outbox.commit(vec![], vec![Next::now(message(0))]).await.unwrap();
+        let sent: Vec<String> = memory.receive().into_iter().map(|m| m.body).collect();
+        let gone = PortError {
+            action: "unwrap a data key",
+            disposition: Disposition::Pause,
+            source: "DisabledException".into(),
+        };
+        let response = each_message(event(&sent), &outbox, async |_| {
+            Err(WorkError { action: gone.action, disposition: gone.disposition, source: "".into() })
+        })
+        .await;
+        assert!(response.batch_item_failures.is_empty(), "not for the dead-letter queue");
+        memory.clock.advance(SignedDuration::from_mins(14));
+        assert!(memory.receive().is_empty());
+        memory.clock.advance(SignedDuration::from_mins(1));
+        assert_eq!(memory.receive().len(), 1);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What the use cases need of the world outside, in words that name no provider.
 //!
-//! Seven ports: the table, the queues, the object store, the secrets, the data keys, the clock and
-//! the source of randomness. The adapters for AWS are in [`crate::aws`] (feature `aws`), the ones in memory in
+//! Eight ports: the table, the queues, the object store, the secrets, the data keys, the bus of
+//! events, the clock and the source of randomness. The adapters for AWS are in [`crate::aws`] (feature `aws`), the ones in memory in
 //! [`crate::testing`] (feature `testing`); one contract suite holds both to the same promises.
 
 mod clock;
 mod data_keys;
 mod error;
+mod events;
 mod objects;
 mod queues;
 mod secrets;
@@ -18,6 +19,7 @@ pub use crate::domain::VersionId;
 pub use clock::{Clock, Entropy};
 pub use data_keys::{DataKeys, WrappedKey};
 pub use error::{Disposition, PortError};
+pub use events::Events;
 pub use objects::{ObjectStore, StoredObject};
 pub use queues::{QueueMessage, Queues};
 pub use secrets::Secrets;
@@ -36,6 +38,8 @@ pub struct Ports {
     pub secrets: Arc<dyn Secrets>,
     /// The key service that wraps data keys.
     pub data_keys: Arc<dyn DataKeys>,
+    /// The bus on which others hear what happens.
+    pub events: Arc<dyn Events>,
     /// Our own time. Salesforce's time comes with its answers and is never compared with this one.
     pub clock: Arc<dyn Clock>,
     /// Random bytes for ids, nonces, states and verifiers.

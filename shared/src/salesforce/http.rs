@@ -88,7 +88,15 @@ pub struct Http {
 impl Http {
     /// Makes the client.
     pub fn new(options: HttpOptions) -> Result<Self, HttpError> {
-        let mut builder = Self::builder(&options).https_only(true).dns_resolver(PublicResolver);
+        Self::resolving(options, PublicResolver)
+    }
+
+    /// Makes the client with a resolver of names.
+    pub(super) fn resolving(
+        options: HttpOptions,
+        names: impl reqwest::dns::Resolve + 'static,
+    ) -> Result<Self, HttpError> {
+        let mut builder = Self::builder(&options).https_only(true).dns_resolver(names);
         if let Some(pem) = &options.ca_pem {
             let certificates =
                 reqwest::Certificate::from_pem_bundle(pem).map_err(|_| HttpError::CaPem)?;

@@ -21,8 +21,8 @@ use jiff::Timestamp;
 use matching::EntityKind;
 
 use crate::domain::{
-    ActivityId, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId, ModelId,
-    SObject, Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
+    ActivityId, Connection, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId,
+    ModelId, SObject, Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
 };
 use crate::ports::Key;
 
@@ -136,6 +136,12 @@ impl GenerationKeys {
     #[must_use]
     pub fn new(scope: Scope, buckets: u32) -> Self {
         Self { scope, buckets: buckets.max(1) }
+    }
+
+    /// The keys of a connection's present generation.
+    #[must_use]
+    pub fn of(connection: &Connection) -> Self {
+        Self::new(connection.scope(), connection.buckets)
     }
 
     /// Whose keys these are.
@@ -390,6 +396,18 @@ impl GenerationKeys {
     #[must_use]
     pub fn seat_grant(&self, seat: SeatId) -> Key {
         self.single(Kind::Grant, format!("SEAT#{seat}"))
+    }
+
+    /// The connection's own grant that the one with this number replaced, until it is revoked.
+    #[must_use]
+    pub fn replaced_grant(&self, number: u64) -> Key {
+        self.single(Kind::Grant, format!("REPLACED#{number:020}"))
+    }
+
+    /// All replaced grants that are to be revoked: partition and prefix.
+    #[must_use]
+    pub fn replaced_grants(&self) -> (String, String) {
+        (self.partition(Kind::Grant, 0), "REPLACED#".to_owned())
     }
 
     /// All seats' grants: partition and prefix.

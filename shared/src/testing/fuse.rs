@@ -14,9 +14,10 @@ use futures::channel::oneshot;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::domain::Event;
 use crate::ports::{
-    DataKeys, Item, Key, ObjectStore, Outcome, Page, PortError, Ports, QueueMessage, Queues,
-    Range as SortKeys, Secrets, StoredObject, Table, VersionId, WrappedKey, Write,
+    DataKeys, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports, QueueMessage,
+    Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, WrappedKey, Write,
 };
 
 /// The process died.
@@ -108,6 +109,7 @@ impl Fuse {
             objects: Arc::new(Guarded(ports.objects.clone(), self.clone())),
             secrets: Arc::new(Guarded(ports.secrets.clone(), self.clone())),
             data_keys: Arc::new(Guarded(ports.data_keys.clone(), self.clone())),
+            events: Arc::new(Guarded(ports.events.clone(), self.clone())),
             clock: ports.clock.clone(),
             entropy: ports.entropy.clone(),
         }
@@ -195,6 +197,13 @@ impl Table for Guarded<dyn Table> {
 impl Queues for Guarded<dyn Queues> {
     async fn send(&self, messages: Vec<QueueMessage>) -> Result<(), PortError> {
         self.1.call("send messages", self.0.send(messages)).await
+    }
+}
+
+#[async_trait]
+impl Events for Guarded<dyn Events> {
+    async fn publish(&self, event: &Event) -> Result<(), PortError> {
+        self.1.call("publish an event", self.0.publish(event)).await
     }
 }
 

@@ -1,8 +1,11 @@
 //! The ports in memory, with the promises of the real ones: consistent reads, conditional writes,
 //! all-or-nothing transactions, queues that hold messages until the test takes them.
 
+mod data_keys;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -11,13 +14,12 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::clock::{ManualClock, SeededEntropy};
+use crate::domain::Event;
 use crate::ports::{
-    Change, Clock, Condition, DataKeys, Entropy, Item, Key, ObjectStore, Outcome, Page, PortError,
-    Ports, QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId,
-    WrappedKey, Write,
+    Change, Clock, Condition, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports,
+    QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, Write,
 };
 
 /// A message in a queue.
@@ -39,6 +41,8 @@ pub struct Memory {
     objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
     queues: Arc<Mutex<Vec<SentMessage>>>,
     secrets: Arc<Mutex<SecretVersions>>,
+    events: Arc<Mutex<Vec<Event>>>,
+    key_disabled: Arc<AtomicBool>,
     /// The clock of these ports.
     pub clock: ManualClock,
     entropy: Arc<SeededEntropy>,
@@ -57,13 +61,15 @@ impl Memory {
             objects: Arc::default(),
             queues: Arc::default(),
             secrets: Arc::default(),
+            events: Arc::default(),
+            key_disabled: Arc::default(),
             clock: ManualClock::at(now),
             entropy: Arc::new(SeededEntropy::new(seed)),
             watcher: Arc::default(),
         }
     }
 
-    /// Shows every item, object and message that is written from now on to `watcher`: where it goes and its bytes.
+    /// Shows every item, object, message and event that is written from now on to `watcher`: where it goes and its bytes.
     /// Secrets are for secrets and are not shown. Only the first watcher counts.
     pub fn watch(&self, watcher: impl Fn(&str, &[u8]) + Send + Sync + 'static) {
         let _ = self.watcher.set(Box::new(watcher));
@@ -113,6 +119,7 @@ impl Memory {
             objects: Arc::new(self.clone()),
             secrets: Arc::new(self.clone()),
             data_keys: Arc::new(self.clone()),
+            events: Arc::new(self.clone()),
             clock: Arc::new(self.clock.clone()),
             entropy: self.entropy.clone(),
         }
@@ -122,6 +129,12 @@ impl Memory {
     #[must_use]
     pub fn items(&self) -> Vec<Item> {
         lock(&self.items).values().cloned().collect()
+    }
+
+    /// Every event that was told, in order.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        lock(&self.events).clone()
     }
 
     /// The keys of all objects.
@@ -330,6 +343,15 @@ impl Queues for Memory {
 }
 
 #[async_trait]
+impl Events for Memory {
+    async fn publish(&self, event: &Event) -> Result<(), PortError> {
+        self.show("event", event.to_cloud_event().to_string().as_bytes());
+        lock(&self.events).push(event.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl ObjectStore for Memory {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), PortError> {
         self.show(&format!("object {key}"), &body);
@@ -412,41 +434,5 @@ impl Secrets for Memory {
     async fn destroy(&self, name: &str) -> Result<(), PortError> {
         lock(&self.secrets).remove(name);
         Ok(())
-    }
-}
-
-/// What the key in memory does to a data key: enough to tell contexts apart.
-fn mask(context: &str) -> [u8; 32] {
-    *blake3::keyed_hash(&[7; 32], context.as_bytes()).as_bytes()
-}
-
-#[async_trait]
-impl DataKeys for Memory {
-    async fn generate(
-        &self,
-        context: &str,
-    ) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
-        let mut key = Zeroizing::new([0; 32]);
-        self.entropy.fill(&mut *key);
-        let mut wrapped: Vec<u8> = key.iter().zip(mask(context)).map(|(k, m)| k ^ m).collect();
-        wrapped.extend_from_slice(blake3::hash(context.as_bytes()).as_bytes());
-        Ok((key, WrappedKey(wrapped)))
-    }
-
-    async fn unwrap(
-        &self,
-        wrapped: &WrappedKey,
-        context: &str,
-    ) -> Result<Zeroizing<[u8; 32]>, PortError> {
-        let refused = || PortError::reject("unwrap a data key", "wrong context or wrapped key");
-        let (key, tag) = wrapped.0.split_at_checked(32).ok_or_else(refused)?;
-        if tag != blake3::hash(context.as_bytes()).as_bytes() {
-            return Err(refused());
-        }
-        let mut plain = Zeroizing::new([0; 32]);
-        for ((plain, k), m) in plain.iter_mut().zip(key).zip(mask(context)) {
-            *plain = k ^ m;
-        }
-        Ok(plain)
     }
 }

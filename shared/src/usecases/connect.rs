@@ -2,6 +2,7 @@
 
 mod error;
 mod org;
+mod regrant;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,7 +22,7 @@ use super::upkeep;
 use crate::domain::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
     Grantee, ImportRunId, ImportSettings, ImportTrigger, LONGEST_WINDOW_SECONDS, Message,
-    PendingAuthorization, Scope as DataScope, Seat, Tenant, TenantEnvironment,
+    Occurrence, PendingAuthorization, Scope as DataScope, Seat, Tenant, TenantEnvironment,
 };
 use crate::ports::{Condition, Ports, VersionId, Write};
 use crate::salesforce::{AuthorizationRequest, HostPolicy, LoginHost, Pkce, Scope, TokenResponse};
@@ -193,7 +194,7 @@ impl Connect {
         }
         let before = self.custody.connection(at).await?;
         if let Some(live) = before.as_ref().filter(|c| c.state != ConnectionState::Disconnected) {
-            return self.regrant(live.clone(), token).await;
+            return self.regrant(live.clone(), pending.login_host, token).await;
         }
         let generation = self.claim_generation(at).await?;
         let connection = self.connection(&pending, generation, &org, &token);
@@ -241,6 +242,7 @@ impl Connect {
             generation,
             state: ConnectionState::Connected,
             trouble: None,
+            paused_since: None,
             org_id: token.org_id.to_string(),
             org_name: org.name.clone(),
             edition: org.edition.clone(),
@@ -285,6 +287,7 @@ impl Connect {
             scheduled_import(connection, &settings, now),
             Next::now(Message::Inspect { scope }),
             Next::after(upkeep::EACH, Message::Upkeep { scope, step: 0 }),
+            Next::publish(scope, now, Occurrence::Connected),
         ];
         if self.outbox.commit(writes, next).await?.is_done() {
             Ok(())
@@ -309,59 +312,6 @@ impl Connect {
         let name = self.custody.secret_name(scope);
         let random = self.random_text();
         Ok(self.ports.secrets.put(&name, &secret.to_text()?, &random).await?)
-    }
-
-    /// The same org authorized again: its new grant replaces the old one, nothing else changes.
-    async fn regrant(
-        &self,
-        live: Connection,
-        token: TokenResponse,
-    ) -> Result<Connected, ConnectError> {
-        if live.org_id != token.org_id.to_string() {
-            return Err(ConnectError::OtherOrg);
-        }
-        let scope = live.scope();
-        let Some((_, old)) = self.custody.secret(scope).await? else {
-            return Err(ConnectError::NotFound("connection"));
-        };
-        let opened = self.custody.open(scope).await?.ok_or(ConnectError::NotFound("connection"))?;
-        let state = self.grants.state(&opened, Grantee::Admin).await?;
-        let number = old.number.max(state.map_or(0, |s| s.number)) + 1;
-        let secret = ConnectionSecret {
-            data_key: old.data_key,
-            number,
-            grant: grants::stored(&token, None)?,
-        };
-        let name = self.custody.secret_name(scope);
-        let random = self.random_text();
-        let version = self.ports.secrets.put(&name, &secret.to_text()?, &random).await?;
-        let now = self.ports.clock.now();
-        let grant = GrantState::new(number, Some(version), token.user_id.to_string(), now);
-        let missed = live.state != ConnectionState::Connected;
-        let connection = Connection {
-            state: ConnectionState::Connected,
-            trouble: None,
-            integration_user: token.user_id.to_string(),
-            instance_url: token.instance_url.to_string(),
-            ..live
-        };
-        let same = Condition::All(vec![
-            Condition::Eq("generation", json!(connection.generation)),
-            Condition::Ne("state", json!(ConnectionState::Disconnected)),
-        ]);
-        let writes = vec![
-            store::put(keys::connection(connection.at), &connection, same)?,
-            store::put(opened.keys.admin_grant(), &grant, Condition::Always)?,
-        ];
-        let mut next = vec![Next::now(Message::Inspect { scope })];
-        if missed {
-            next.extend(upkeep::catch_up(scope, number));
-        }
-        if self.outbox.commit(writes, next).await?.is_done() {
-            Ok(Connected::Regranted)
-        } else {
-            Err(ConnectError::NotFound("connection"))
-        }
     }
 
     async fn authorize_seat(

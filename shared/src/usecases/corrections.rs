@@ -104,7 +104,7 @@ impl Corrections {
             };
             let mut said = stored.unwrap_or_else(|| Correction::none(object, record.clone()));
             let at = self.ports.clock.now();
-            said.say(Said { what: what.clone(), by, at }, list.matched.as_deref());
+            said.say(Said { what: what.clone(), by, at, of: None }, list.matched.as_deref());
             let write = store::put(key.clone(), &said, unmoved)?;
             let next = Message::Correct { scope, object, record: record.clone() };
             if self.outbox.commit(vec![write], vec![Next::now(next)]).await?.is_done() {

@@ -8,12 +8,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::domain::{Connection, ConnectionState, Scope, TenantEnvironment};
-use crate::ports::{PortError, Ports, VersionId, WrappedKey};
+use crate::domain::{Connection, ConnectionState, Occurrence, Scope, TenantEnvironment};
+use crate::ports::{
+    Change, Condition, Disposition, PortError, Ports, VersionId, WrappedKey, Write,
+};
 use crate::seal::Sealer;
 use crate::store::keys::{self, GenerationKeys};
-use crate::store::{self, Records};
+use crate::store::{self, Next, Outbox, Records};
 use crate::work::WorkError;
 
 /// How long a data key may be used after it was unwrapped.
@@ -113,10 +116,45 @@ impl Custody {
         if fenced || connection.generation != scope.generation {
             return Ok(None);
         }
-        let Some(sealer) = self.sealer(scope).await? else { return Ok(None) };
+        let sealer = self.sealer(scope).await;
+        self.note_pause(&connection, sealer.as_ref().err()).await?;
+        let Some(sealer) = sealer? else { return Ok(None) };
         let keys = GenerationKeys::new(scope, connection.buckets);
         let records = Records::new(self.ports.clone(), keys, sealer.clone());
         Ok(Some(Opened { connection, keys, sealer, records }))
+    }
+
+    /// Says on the connection, and to others, that its data cannot be opened because the operator's
+    /// key is gone, or that it can again.
+    async fn note_pause(
+        &self,
+        connection: &Connection,
+        failed: Option<&WorkError>,
+    ) -> Result<(), WorkError> {
+        let paused = failed.is_some_and(|error| error.disposition == Disposition::Pause);
+        let now = self.ports.clock.now();
+        let (change, same, told) = match connection.paused_since {
+            None if paused => (
+                Change::Set("paused_since", json!(now)),
+                Condition::Missing("paused_since"),
+                Occurrence::Paused { since: now },
+            ),
+            Some(since) if failed.is_none() => (
+                Change::Remove("paused_since"),
+                Condition::Eq("paused_since", json!(since)),
+                Occurrence::Resumed { since },
+            ),
+            _ => return Ok(()),
+        };
+        let generation = Condition::Eq("generation", json!(connection.generation));
+        let write = Write::Update {
+            key: keys::connection(connection.at),
+            changes: vec![change],
+            when: Condition::All(vec![generation, same]),
+        };
+        let told = Next::publish(connection.scope(), now, told);
+        let _ = Outbox::new(self.ports.clone()).commit(vec![write], vec![told]).await?;
+        Ok(())
     }
 
     /// The generation's data key; none when it is destroyed.

@@ -5,6 +5,7 @@ mod renewal;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 
 use super::custody::{ConnectionSecret, Custody, Opened, StoredGrant};
 use super::salesforce_app::SalesforceApp;
@@ -32,6 +33,9 @@ pub enum GrantError {
     /// Another one is renewing the token.
     #[error("the token is being renewed")]
     Busy,
+    /// Too little of the invocation is left for a renewal.
+    #[error("too little time is left to renew the token")]
+    TooLate,
     /// The token endpoint failed.
     #[error("renewing the token failed")]
     Renewal(#[source] OAuthError),
@@ -55,7 +59,7 @@ impl GrantError {
     pub fn into_done(self, action: &'static str) -> Result<Done, WorkError> {
         use crate::salesforce::Disposition as Advice;
         let advice = match &self {
-            Self::Busy => return Ok(Done::Later(BUSY)),
+            Self::Busy | Self::TooLate => return Ok(Done::Later(BUSY)),
             Self::Renewal(error) => error.disposition(),
             Self::Call(error) => error.disposition(),
             Self::Work(_) | Self::Missing | Self::Dead => Advice::Reject,
@@ -75,6 +79,13 @@ impl GrantError {
 pub(super) struct Held {
     state: GrantState,
     grant: StoredGrant,
+}
+
+/// A grant that another one replaced and that is to be revoked.
+#[derive(Serialize, Deserialize)]
+struct Replaced {
+    /// How often that was tried.
+    step: u32,
 }
 
 /// The grants of connections and seats.
@@ -162,6 +173,39 @@ impl Grants {
             Err(GrantError::Missing | GrantError::Dead) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The item that keeps a grant's refresh token from when the grant `number` replaces it until it
+    /// is revoked.
+    pub(super) fn replaced(
+        &self,
+        opened: &Opened,
+        number: u64,
+        refresh_token: &SecretString,
+    ) -> Result<Write, WorkError> {
+        let key = opened.keys.replaced_grant(number);
+        let plain = refresh_token.expose_secret().as_bytes();
+        let sealed = opened.sealer.seal(&place(&key), plain, &*self.ports.entropy);
+        let mut item = store::item(key, &Replaced { step: 0 })?;
+        item.body = Some(sealed.map_err(|error| WorkError::reject("seal a grant", error))?);
+        Ok(Write::Put { item, when: Condition::Absent })
+    }
+
+    /// How often revoking a replaced grant was tried, and its refresh token; none when that is done.
+    pub(super) async fn replaced_token(
+        &self,
+        opened: &Opened,
+        number: u64,
+    ) -> Result<Option<(u32, SecretString)>, WorkError> {
+        let key = opened.keys.replaced_grant(number);
+        let Some(mut item) = self.ports.table.get(&key).await? else { return Ok(None) };
+        let body = item.body.take().unwrap_or_default();
+        let plain = opened.sealer.open(&place(&key), &body);
+        let plain = plain.map_err(|error| WorkError::reject("open a grant", error))?;
+        let token = String::from_utf8(plain)
+            .map_err(|_| WorkError::reject("read a grant", "unknown form"))?;
+        let Replaced { step } = store::typed(item)?;
+        Ok(Some((step, token.into())))
     }
 
     async fn held(&self, opened: &Opened, grantee: Grantee) -> Result<Held, GrantError> {

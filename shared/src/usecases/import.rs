@@ -10,6 +10,7 @@ mod begin;
 mod calls;
 mod deletions;
 mod end;
+mod follow;
 mod hand_over;
 mod outcome;
 mod pages;

@@ -8,14 +8,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
 use super::salesforce_app::SalesforceApp;
 use crate::domain::{
-    ConnectionState, Grantee, Message, Purge, PurgePhase, REVOKE_TRIES, Revocation, Scope, SeatId,
-    TenantEnvironment,
+    ConnectionState, Grantee, Message, Occurrence, Purge, PurgePhase, REVOKE_TRIES, Revocation,
+    Scope, TenantEnvironment,
 };
 use crate::ports::{Change, Condition, Key, PortError, Ports, Range, Write};
 use crate::salesforce::{HostPolicy, LoginHost, OAuthError};
@@ -31,6 +32,13 @@ const CHUNK: usize = 500;
 fn revoke_again(tries: u32) -> Duration {
     let minutes = 1_u64.checked_shl(tries.saturating_sub(1)).unwrap_or(u64::MAX);
     Duration::from_mins(minutes.min(6 * 60))
+}
+
+/// A grant that can be revoked.
+enum Revocable {
+    Held(Grantee),
+    /// By the grant with this number.
+    Replaced(u64),
 }
 
 /// Why there is nothing to disconnect.
@@ -96,8 +104,11 @@ impl Disconnect {
             store::put(key, &purge, Condition::Absent).map_err(WorkError::from)?,
             store::delete(keys::live(at.tenant, at.environment)),
         ];
-        let next = Next::now(Message::Purge { scope, step: 0 });
-        if self.outbox.commit(writes, vec![next]).await.map_err(WorkError::from)?.is_done() {
+        let next = vec![
+            Next::now(Message::Purge { scope, step: 0 }),
+            Next::publish(scope, purge.requested_at, Occurrence::Disconnected),
+        ];
+        if self.outbox.commit(writes, next).await.map_err(WorkError::from)?.is_done() {
             return Ok(purge);
         }
         // Another call was faster.
@@ -111,9 +122,16 @@ impl Disconnect {
 
     /// Does one message's work.
     pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
-        let Message::Purge { scope, step } = message else {
-            return Err(WorkError::reject("purge", "a message of another function"));
-        };
+        match message {
+            Message::Purge { scope, step } => self.step(scope, step).await,
+            Message::Revoke { scope, grant, step } => {
+                self.revoke_replaced(scope, grant, step).await
+            }
+            _ => Err(WorkError::reject("purge", "a message of another function")),
+        }
+    }
+
+    async fn step(&self, scope: Scope, step: u64) -> Result<Done, WorkError> {
         let due = |p: &Purge| p.step == step && p.phase != PurgePhase::Complete;
         let Some(mut purge) = self.get(scope).await?.filter(due) else {
             return Ok(Done::Finished);
@@ -135,11 +153,13 @@ impl Disconnect {
             PurgePhase::Complete => Duration::ZERO,
         };
         purge.step += 1;
-        let next = (purge.phase != PurgePhase::Complete)
-            .then(|| Next::after(wait, Message::Purge { scope, step: purge.step }));
+        let next = match purge.completed_at {
+            None => Next::after(wait, Message::Purge { scope, step: purge.step }),
+            Some(at) => Next::publish(scope, at, Occurrence::Purged),
+        };
         let same = Condition::Eq("step", json!(step));
         let write = store::put(keys::purge(scope), &purge, same)?;
-        let _ = self.outbox.commit(vec![write], next.into_iter().collect()).await?;
+        let _ = self.outbox.commit(vec![write], vec![next]).await?;
         Ok(Done::Finished)
     }
 
@@ -153,11 +173,11 @@ impl Disconnect {
         purge.revoke_tries += 1;
         let last_try = purge.revoke_tries >= REVOKE_TRIES;
         let mut all = true;
-        for (name, grantee) in self.grantees(&opened).await? {
+        for (name, grant) in self.revocable(&opened).await? {
             if purge.grants.contains_key(&name) {
                 continue;
             }
-            match self.revoke_one(&opened, grantee).await? {
+            match self.revoke_one(&opened, grant).await? {
                 Some(revocation) => {
                     purge.grants.insert(name, revocation);
                 }
@@ -174,21 +194,67 @@ impl Disconnect {
         Ok(revoke_again(purge.revoke_tries))
     }
 
+    /// Revokes a grant that another user's replaced, however long Salesforce is down. Once the fence
+    /// is up, the purge does.
+    async fn revoke_replaced(
+        &self,
+        scope: Scope,
+        number: u64,
+        step: u32,
+    ) -> Result<Done, WorkError> {
+        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let kept = self.grants.replaced_token(&opened, number).await?;
+        let Some((_, token)) = kept.filter(|(tries, _)| *tries == step) else {
+            return Ok(Done::Finished);
+        };
+        let key = opened.keys.replaced_grant(number);
+        let tries = step + 1;
+        let when = Condition::Eq("step", json!(step));
+        let (write, next) = match self.revoke_token(&opened, &token).await? {
+            None if tries < REVOKE_TRIES => {
+                let again = Message::Revoke { scope, grant: number, step: tries };
+                let changes = vec![Change::Set("step", json!(tries))];
+                let next = vec![Next::after(revoke_again(tries), again)];
+                (Write::Update { key, changes, when }, next)
+            }
+            outcome => {
+                tracing::info!(outcome = ?outcome, "a replaced grant is forgotten");
+                (Write::Delete { key, when }, Vec::new())
+            }
+        };
+        let _ = self.outbox.commit(vec![write], next).await?;
+        Ok(Done::Finished)
+    }
+
     /// Revokes one grant; none when Salesforce cannot be asked now.
     async fn revoke_one(
         &self,
         opened: &Opened,
-        grantee: Grantee,
+        grant: Revocable,
     ) -> Result<Option<Revocation>, WorkError> {
-        let token = match self.grants.refresh_token(opened, grantee).await {
-            Ok(Some(token)) => token,
-            Ok(None) => return Ok(Some(Revocation::AlreadyDead)),
-            Err(GrantError::Work(error)) => return Err(error),
-            Err(_) => return Ok(None),
+        let token = match grant {
+            Revocable::Held(grantee) => self.grants.refresh_token(opened, grantee).await,
+            Revocable::Replaced(number) => {
+                let kept = self.grants.replaced_token(opened, number).await?;
+                Ok(kept.map(|(_, token)| token))
+            }
         };
+        match token {
+            Ok(Some(token)) => self.revoke_token(opened, &token).await,
+            Ok(None) => Ok(Some(Revocation::AlreadyDead)),
+            Err(GrantError::Work(error)) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn revoke_token(
+        &self,
+        opened: &Opened,
+        token: &SecretString,
+    ) -> Result<Option<Revocation>, WorkError> {
         let host = LoginHost::parse(&opened.connection.login_host, HostPolicy::Commercial)
             .map_err(|error| WorkError::reject("revoke a grant", error))?;
-        match self.grants.app().oauth().await?.revoke(&host, &token).await {
+        match self.grants.app().oauth().await?.revoke(&host, token).await {
             Ok(true) => Ok(Some(Revocation::Revoked)),
             Ok(false) | Err(OAuthError::GrantDead { .. }) => Ok(Some(Revocation::AlreadyDead)),
             Err(error) => {
@@ -198,22 +264,34 @@ impl Disconnect {
         }
     }
 
-    async fn grantees(&self, opened: &Opened) -> Result<Vec<(String, Grantee)>, WorkError> {
-        let mut grantees = vec![("admin".to_owned(), Grantee::Admin)];
-        let (pk, prefix) = opened.keys.seat_grants();
+    /// All grants of a generation, by name.
+    async fn revocable(&self, opened: &Opened) -> Result<Vec<(String, Revocable)>, WorkError> {
+        let mut grants = vec![("admin".to_owned(), Revocable::Held(Grantee::Admin))];
+        for name in self.names(opened.keys.seat_grants()).await? {
+            if let Ok(seat) = name.parse() {
+                grants.push((name, Revocable::Held(Grantee::Seat(seat))));
+            }
+        }
+        for number in self.names(opened.keys.replaced_grants()).await? {
+            if let Ok(number) = number.parse() {
+                grants.push((format!("replaced by {number}"), Revocable::Replaced(number)));
+            }
+        }
+        Ok(grants)
+    }
+
+    /// What follows the prefix in the keys of a list.
+    async fn names(&self, (pk, prefix): (String, String)) -> Result<Vec<String>, WorkError> {
         let range = Range::Prefix(prefix.clone());
-        let mut after = None;
+        let (mut names, mut after) = (Vec::new(), None);
         loop {
             let page = self.ports.table.query(&pk, &range, after.as_deref(), CHUNK).await?;
-            for item in &page.items {
-                let name = store::item_key_suffix(item.key.sk(), &prefix);
-                if let Ok(seat) = name.parse::<SeatId>() {
-                    grantees.push((name.to_owned(), Grantee::Seat(seat)));
-                }
-            }
+            let found =
+                page.items.iter().map(|item| store::item_key_suffix(item.key.sk(), &prefix));
+            names.extend(found.map(ToOwned::to_owned));
             match page.next {
                 Some(next) => after = Some(next),
-                None => return Ok(grantees),
+                None => return Ok(names),
             }
         }
     }

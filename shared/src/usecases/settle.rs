@@ -41,7 +41,7 @@ const CONCURRENT_RULINGS: usize = 16;
 
 /// Settles batches, and records about which a person said something.
 #[derive(Clone)]
-pub struct Settle {
+pub(super) struct Settle {
     ports: Ports,
     custody: Custody,
     runs: MatchRuns,
@@ -53,14 +53,14 @@ pub struct Settle {
 impl Settle {
     /// Settling by the probabilities of `models`.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, models: Models) -> Self {
+    pub(super) fn new(ports: Ports, custody: Custody, models: Models) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
         let (entities, outbox) = (Entities::new(ports.clone()), Outbox::new(ports.clone()));
         Self { ports, custody, runs, models, entities, outbox }
     }
 
     /// Settles one batch whose shards have all been scored.
-    pub async fn batch(
+    pub(super) async fn batch(
         &self,
         scope: Scope,
         run: MatchRunId,
@@ -77,7 +77,7 @@ impl Settle {
     }
 
     /// Settles one record by what people said about it.
-    pub async fn correct(
+    pub(super) async fn correct(
         &self,
         scope: Scope,
         object: SObject,
@@ -118,8 +118,10 @@ impl Settle {
         let said: Option<Correction> =
             store::get(table, &opened.keys.correction(object, record)).await?;
         let stored = self.load_lists(opened, object, &BTreeSet::from([record.to_owned()])).await?;
-        // What is said is said of a record that was matched, or found to be nobody.
-        let Some(mut list) = stored.get(record).cloned() else { return Ok(()) };
+        // What is said is said of a record that was matched, or found to be nobody; or it came from
+        // the record before it, and this one is yet to be matched.
+        let unmatched = said.as_ref().map(|_| CandidateList::empty(object, record.to_owned()));
+        let Some(mut list) = stored.get(record).cloned().or(unmatched) else { return Ok(()) };
         let ruling = said.map(|said| said.ruling).filter(|ruling| *ruling != Ruling::default());
         list.ruling = ruling;
         let ranked_in = match list.directory {

@@ -10,6 +10,7 @@ mod preview;
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -18,8 +19,8 @@ use super::grants::{GrantError, Grants};
 use super::purge::Disconnect;
 use super::salesforce_app::SalesforceApp;
 use crate::domain::{
-    ConnectionState, GrantState, Grantee, ImportRunId, ImportTrigger, LAPSED, Message, Scope,
-    SeatId, Trouble,
+    ActiveRun, ConnectionState, GrantState, Grantee, ImportRunId, ImportTrigger, LAPSED, Message,
+    Occurrence, Scope, SeatId, Trouble,
 };
 use crate::ports::{Change, Condition, Ports, Range, Write};
 use crate::store::{self, Next, Outbox, keys};
@@ -33,6 +34,9 @@ const SOON: Duration = Duration::from_mins(1);
 
 /// How many seats' tokens one step renews: well within a function's time, and no burst of logins.
 const MOST_SEATS: usize = 20;
+
+/// A run that gives a sign of life each few minutes and gave none for this long has stalled.
+const STALLED: SignedDuration = SignedDuration::from_mins(45);
 
 /// How many grants one query reads.
 const CHUNK: usize = 500;
@@ -51,6 +55,9 @@ pub struct Upkeep {
 #[derive(Serialize, Deserialize)]
 struct Progress {
     step: u64,
+    /// The sign of life of a run after which it was last told to have stalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stalled: Option<(ImportRunId, Timestamp)>,
 }
 
 impl Upkeep {
@@ -67,6 +74,10 @@ impl Upkeep {
         match message {
             Message::Upkeep { scope, step } => self.step(scope, step).await,
             Message::Inspect { scope } => self.inspect(scope).await,
+            Message::Publish { event } => {
+                self.ports.events.publish(&event).await?;
+                Ok(Done::Finished)
+            }
             Message::PreviewMapping { scope, asked_at } => self.preview(scope, asked_at).await,
             _ => Err(WorkError::reject("see to a connection", "a message of another function")),
         }
@@ -76,9 +87,9 @@ impl Upkeep {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let key = opened.keys.upkeep();
         let progress: Option<Progress> = store::get(&*self.ports.table, &key).await?;
-        if progress.is_none_or(|progress| progress.step != step) {
+        let Some(progress) = progress.filter(|progress| progress.step == step) else {
             return Ok(Done::Finished);
-        }
+        };
         let wait = match (opened.connection.state, opened.connection.trouble) {
             (ConnectionState::ReconnectRequired, Some(trouble)) => {
                 self.mend(&opened, trouble).await?
@@ -94,11 +105,29 @@ impl Upkeep {
             }
             _ => self.keep_alive(&opened).await?,
         };
-        let next = Next::after(wait, Message::Upkeep { scope, step: step + 1 });
+        let mut next = vec![Next::after(wait, Message::Upkeep { scope, step: step + 1 })];
+        let stalled = self.stalled_run(&opened).await?;
+        if let Some((run, since)) = stalled.filter(|_| stalled != progress.stalled) {
+            tracing::warn!(run.id = %run, "a run gives no sign of life");
+            let told = Occurrence::ImportStalled { run, since };
+            next.push(Next::publish(scope, self.ports.clock.now(), told));
+        }
         let same = Condition::Eq("step", json!(step));
-        let write = store::put(key, &Progress { step: step + 1 }, same)?;
-        let _ = self.outbox.commit(vec![write], vec![next]).await?;
+        let write = store::put(key, &Progress { step: step + 1, stalled }, same)?;
+        let _ = self.outbox.commit(vec![write], next).await?;
         Ok(Done::Finished)
+    }
+
+    /// The run under way, when it should give signs of life and does not, with its last one.
+    async fn stalled_run(
+        &self,
+        opened: &Opened,
+    ) -> Result<Option<(ImportRunId, Timestamp)>, WorkError> {
+        let key = opened.keys.active_run();
+        let active: Option<ActiveRun> = store::get(&*self.ports.table, &key).await?;
+        let now = self.ports.clock.now();
+        let active = active.filter(|a| !a.paused && a.beat_at + STALLED <= now);
+        Ok(active.map(|a| (a.run, a.beat_at)))
     }
 
     /// Renews the tokens that have idled; says when to come again.
@@ -159,7 +188,9 @@ impl Upkeep {
         let now = self.ports.clock.now();
         if now >= trouble.lapses_at {
             let lapsed = json!(ConnectionState::Lapsed);
-            self.change(opened, vec![Change::Set("state", lapsed)], vec![]).await?;
+            let told = Occurrence::Lapsed { since: trouble.since };
+            let told = Next::publish(opened.keys.scope(), now, told);
+            self.change(opened, vec![Change::Set("state", lapsed)], vec![told]).await?;
             return Ok(EACH);
         }
         let state = self.grants.state(opened, Grantee::Admin).await?;
@@ -168,7 +199,7 @@ impl Upkeep {
         {
             let connected = json!(ConnectionState::Connected);
             let changes = vec![Change::Set("state", connected), Change::Remove("trouble")];
-            let next = catch_up(opened.keys.scope(), state.number + 1);
+            let next = catch_up(opened.keys.scope(), state.number + 1, trouble, now);
             self.change(opened, changes, next).await?;
         }
         let left = Duration::try_from(trouble.lapses_at.duration_since(now)).unwrap_or_default();
@@ -196,11 +227,12 @@ impl Upkeep {
 }
 
 /// What follows when a connection works again with the grant's token `number`: what was held is
-/// logged, and an import brings what was missed.
-pub(super) fn catch_up(scope: Scope, number: u64) -> Vec<Next> {
+/// logged, an import brings what was missed, and others are told.
+pub(super) fn catch_up(scope: Scope, number: u64, over: Trouble, now: Timestamp) -> Vec<Next> {
     let run = ImportRunId::derived(&format!("{scope}|reconnected|{number}"));
     vec![
         Next::now(Message::ImportStart { scope, run, trigger: ImportTrigger::Requested }),
         Next::now(Message::Release { scope, seat: None }),
+        Next::publish(scope, now, Occurrence::Restored { since: over.since }),
     ]
 }

@@ -4,11 +4,12 @@ use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::json;
 use shared::domain::{
-    Activity, ActivityKind, ActivityState, ConnectionState, Feature, GrantState, Grantee,
-    HoldReason, Inspection, PurgePhase, ReconnectReason, Revocation, RunState, SObject, SeatId,
+    Activity, ActivityKind, ActivityState, Check, ConnectionState, Feature, Finding, GrantState,
+    Grantee, HoldReason, Inspection, Occurrence, PurgePhase, ReconnectReason, Revocation, RunState,
+    SObject, SeatId,
 };
 use shared::store;
-use shared::usecases::{ActivityError, Connected};
+use shared::usecases::{ActivityError, ConnectError, Connected};
 use tempfile::TempDir;
 use tests::world::{Delivery, World};
 
@@ -20,15 +21,15 @@ const SELLER: &str = "noor.castellan@acme.example";
 const TOKEN: &str = "/services/oauth2/token";
 
 /// A connected org with a seller who has authorized.
-struct Scene {
-    world: World,
-    seat: SeatId,
-    person: String,
+pub(super) struct Scene {
+    pub(super) world: World,
+    pub(super) seat: SeatId,
+    pub(super) person: String,
     _folder: TempDir,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tiny();
         let world = imported(folder.path(), Delivery::Plain).await;
         let seat = SeatId::derived(SELLER);
@@ -53,7 +54,7 @@ impl Scene {
     }
 
     /// Lets hours pass; a world at rest waits 24 minutes by itself.
-    async fn pass(&self, hours: i64) {
+    pub(super) async fn pass(&self, hours: i64) {
         let end = self.world.memory.ports().clock.now() + SignedDuration::from_hours(hours);
         while self.world.memory.ports().clock.now() < end {
             self.world.memory.clock.advance(SignedDuration::from_mins(36));
@@ -67,6 +68,12 @@ impl Scene {
 
     async fn state(&self) -> ConnectionState {
         self.world.connection().await.state
+    }
+
+    /// How many grants of a user Salesforce still honours.
+    fn grants_of(&self, user: &str) -> usize {
+        let grants = self.world.control().grants(&self.world.org).unwrap();
+        grants.iter().filter(|grant| grant.user_id == user && grant.state == "active").count()
     }
 
     fn token_calls(&self) -> usize {
@@ -102,6 +109,38 @@ impl Scene {
 
 fn held() -> ActivityState {
     ActivityState::Held { reason: HoldReason::ReconnectRequired }
+}
+
+#[tokio::test]
+async fn f21_without_the_operators_key_a_connection_is_paused_and_goes_on_when_it_is_back() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let waiting = scene.post("1").await.unwrap();
+    let (items, seen) = (world.memory.items().len(), world.memory.events().len());
+    world.memory.disable_key(true);
+    // Data keys that were unwrapped are forgotten after five minutes.
+    world.memory.clock.advance(SignedDuration::from_mins(6));
+    for _ in 0..20 {
+        for message in world.memory.receive() {
+            world.deliver(&message.body).await;
+        }
+        world.memory.clock.advance(SignedDuration::from_mins(5));
+    }
+    let connection = world.connection().await;
+    assert_eq!((connection.state, connection.trouble), (ConnectionState::Connected, None));
+    let since = connection.paused_since.expect("it says so");
+    let doctor = shared::domain::diagnose(&connection, None);
+    assert!(doctor.iter().any(|d| d.check == Check::DataKey && d.finding == Finding::Problem));
+    assert!(world.memory.items().len() >= items, "nothing is deleted");
+    assert_eq!(world.control().writes(&world.org).unwrap().len(), 0);
+    world.memory.disable_key(false);
+    world.memory.clock.advance(SignedDuration::from_mins(15));
+    world.run().await;
+    assert!(matches!(state(world, waiting.id).await, ActivityState::Logged { .. }));
+    assert_eq!(world.connection().await.paused_since, None);
+    let told = world.memory.events().into_iter().skip(seen).map(|event| event.occurrence);
+    let expected = [Occurrence::Paused { since }, Occurrence::Resumed { since }];
+    assert_eq!(told.collect::<Vec<_>>(), expected, "each once");
 }
 
 #[tokio::test]
@@ -254,6 +293,87 @@ async fn the_admin_grant_is_replaced_by_another_user_without_a_purge_or_an_impor
     assert_eq!(runs(&scene.world).await.len(), runs_before);
     let inspection = scene.inspection().await.unwrap();
     assert_eq!(inspection.personal_user, Some(true), "a person with a seat is warned about");
+    assert_eq!(scene.grants_of(&before.integration_user), 0, "the one before is revoked");
+    assert_eq!(scene.grants_of(&after.integration_user), 2, "the seat's own, and the connection's");
+    import_again(&scene.world, "by another user").await;
+    assert_eq!(scene.state().await, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn a_login_that_lands_in_another_org_is_refused_and_nothing_of_it_is_kept() {
+    let scene = Scene::new().await;
+    let (world, control) = (&scene.world, scene.world.control());
+    let people = json!([{ "Name": "Umbrella" }]);
+    let other = json!({ "my_domain": "umbrella", "records": { "Account": people } });
+    control.load_org(other).unwrap();
+    let before = (world.connection().await, scene.grant().await);
+    let grantees = [Grantee::Admin, Grantee::Seat(scene.seat)];
+    for grantee in grantees {
+        let told = world.authorize(grantee, "admin@umbrella.example").await.unwrap_err();
+        assert!(matches!(told, ConnectError::OtherOrg), "{told:?}");
+        assert!(told.to_string().contains("log in to that one, or disconnect it first"), "{told}");
+    }
+    // It works as before, and what it brings in is of the org that was connected.
+    control.clear_requests();
+    import_again(world, "second").await;
+    assert_eq!((world.connection().await, scene.grant().await), before);
+    assert!(matches!(scene.posted("1").await, ActivityState::Logged { .. }));
+    let hosts: Vec<String> = control.requests().into_iter().map(|call| call.host).collect();
+    assert!(hosts.iter().all(|host| !host.contains("umbrella")), "{hosts:?}");
+    // In trouble, too, only the same org mends it.
+    control.revoke_grants(&world.org).unwrap();
+    control.end_sessions(&world.org).unwrap();
+    import_again(world, "third").await;
+    let told = world.authorize(Grantee::Admin, "admin@umbrella.example").await.unwrap_err();
+    assert!(matches!(told, ConnectError::OtherOrg), "{told:?}");
+    assert_eq!(scene.state().await, ConnectionState::ReconnectRequired);
+}
+
+#[tokio::test]
+async fn a_replaced_grant_is_revoked_when_salesforce_is_back_or_by_the_purge() {
+    let scene = Scene::new().await;
+    let (control, admin) = (scene.world.control(), scene.world.connection().await.integration_user);
+    let down = Fault { times: 0, ..Fault::at("/services/oauth2/revoke", FaultKind::DropBefore) };
+    let fault = control.add_fault(down.clone());
+    scene.world.authorize(Grantee::Admin, SELLER).await.unwrap();
+    scene.pass(9).await;
+    assert_eq!(scene.grants_of(&admin), 1, "Salesforce could not be asked");
+    let asked: u64 = control.faults().iter().map(|fault| fault.hits).sum();
+    assert!((5..15).contains(&asked), "asked {asked} times in nine hours");
+    control.remove_faults(Some(fault));
+    scene.pass(7).await;
+    assert_eq!(scene.grants_of(&admin), 0);
+    // Another change of users, and the org is disconnected before Salesforce is back.
+    control.add_fault(Fault { times: 3, ..down });
+    scene.world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    scene.world.functions.disconnect.disconnect(scene.world.at()).await.unwrap();
+    scene.pass(2).await;
+    assert!(control.grants(&scene.world.org).unwrap().iter().all(|grant| grant.state == "revoked"));
+}
+
+/// The process dies at each call of the callback in turn; then the person logs in again.
+#[tokio::test]
+async fn a_callback_that_dies_while_it_replaces_a_grant_leaves_one_that_works() {
+    for n in (1..40).step_by(3) {
+        let scene = Scene::new().await;
+        let admin = scene.world.connection().await.integration_user;
+        scene.world.fuse.light(n, n % 2 == 0);
+        let first = scene.world.authorize(Grantee::Admin, SELLER).await;
+        let died = scene.world.fuse.is_dead();
+        scene.world.fuse.restart();
+        if first.is_err() {
+            scene.world.authorize(Grantee::Admin, SELLER).await.unwrap();
+        }
+        scene.world.run().await;
+        import_again(&scene.world, "after").await;
+        assert_eq!(scene.state().await, ConnectionState::Connected, "died at {n}");
+        assert_eq!(scene.grants_of(&admin), 0, "died at {n}");
+        if !died {
+            assert!(n > 10, "the callback makes {n} calls");
+            return;
+        }
+    }
+    panic!("the callback makes more calls");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod canary;
 mod connection;
+mod events;
+mod following;
 mod killed;
 mod leaving;
 mod main_job;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::domain::{
     Activity, ActivityState, CandidateList, EntityMatches, ImportRun, ImportRunId, ImportTrigger,
-    MATCHED_OBJECTS, ObjectImport, RecordHead, SObject, Saved, Seat, SeatId,
+    MATCHED_OBJECTS, ObjectImport, Occurrence, RecordHead, SObject, Saved, Seat, SeatId,
 };
 use shared::ports::Range;
 use shared::store::keys::Kind;
@@ -22,6 +22,7 @@ pub(super) struct Seen {
     imports: BTreeMap<String, String>,
     activities: BTreeSet<String>,
     written: BTreeMap<String, usize>,
+    told: BTreeSet<String>,
 }
 
 impl Seen {
@@ -57,6 +58,7 @@ pub(super) async fn see(world: &World) -> Seen {
         imports: BTreeMap::new(),
         activities: BTreeSet::new(),
         written: written(world),
+        told: BTreeSet::new(),
     };
     for (kind, pk) in keys.partitions() {
         let ports = world.memory.ports();
@@ -95,6 +97,7 @@ pub(super) async fn see(world: &World) -> Seen {
         }
     }
     seen.imports = imports(world).await;
+    seen.told = told(world).await;
     seen
 }
 
@@ -114,6 +117,19 @@ async fn imports(world: &World) -> BTreeMap<String, String> {
         }
     }
     imports
+}
+
+/// What others were told of the connection and of the imports that were asked for; not what was told
+/// of troubles on the way.
+async fn told(world: &World) -> BTreeSet<String> {
+    let runs = runs(world).await;
+    let asked = |id| runs.iter().any(|r| r.id == id && r.trigger != ImportTrigger::Scheduled);
+    let events = world.memory.events().into_iter();
+    let events = events.filter(|event| match event.occurrence {
+        Occurrence::ImportStoodBack { .. } | Occurrence::ImportStalled { .. } => false,
+        ref occurrence => occurrence.run().is_none_or(asked),
+    });
+    events.map(|event| format!("{} {:?}", event.id(), event.occurrence)).collect()
 }
 
 /// Rows of the CRM by the marker of the activity that they log.

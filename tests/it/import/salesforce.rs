@@ -1,8 +1,9 @@
 //! The faults of Salesforce, each by the number of the catalogue.
 
+use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::json;
-use shared::domain::{ImportTrigger, ObjectPhase, RunState, SObject};
+use shared::domain::{ImportTrigger, ObjectPhase, Occurrence, RunState, SObject};
 
 use super::case::Case;
 
@@ -57,6 +58,13 @@ async fn f36_imports_stand_back_at_their_share_of_the_orgs_calls_and_come_again(
     let asked = case.world.control().requests().len() - before;
     assert!(asked < 40, "{asked} calls beyond the share in an hour");
     assert!(case.active().await.unwrap().stands_back_until.is_some(), "it says until when");
+    let told = case.world.memory.events().into_iter().filter_map(|event| match event.occurrence {
+        Occurrence::ImportStoodBack { until, .. } => Some(until),
+        _ => None,
+    });
+    let told: Vec<Timestamp> = told.collect();
+    assert!((1..=3).contains(&told.len()), "{told:?}");
+    assert!(told.is_sorted_by(|a, b| *a + SignedDuration::from_mins(30) <= *b), "{told:?}");
     // A day later the allowance is back.
     case.advance(25 * 3600);
     case.world.run().await;
@@ -139,6 +147,7 @@ async fn f39_a_job_that_is_stuck_is_stopped_after_six_hours() {
             case.world.deliver(&message.body).await;
         }
         case.world.memory.clock.advance(jiff::SignedDuration::from_secs(120));
+        case.world.functions.outbox.tick().await.unwrap();
         polls += 1;
         assert!(polls < 400, "it is never given up");
     }

@@ -12,7 +12,8 @@ use shared::domain::{
     Settings, TenantEnvironment, TenantId,
 };
 use shared::ports::Condition;
-use shared::store::{self, keys};
+use shared::store;
+use shared::store::keys::{self, GenerationKeys};
 use shared::usecases::Begun;
 
 use super::{At, setup};
@@ -97,6 +98,11 @@ pub(crate) async fn find(api: &Api, at: At) -> Result<Connection, Problem> {
     connection.ok_or_else(|| Problem::not_found("connection"))
 }
 
+/// The keys of what an environment's connection holds.
+pub(super) async fn keys(api: &Api, at: At) -> Result<GenerationKeys, Problem> {
+    Ok(GenerationKeys::of(&find(api, at).await?))
+}
+
 fn view(connection: &Connection) -> Value {
     json!({
         "environment": connection.at.environment,
@@ -111,6 +117,7 @@ fn view(connection: &Connection) -> Value {
         "integration_user": connection.integration_user,
         "connected_at": connection.connected_at,
         "trouble": connection.trouble,
+        "paused_since": connection.paused_since,
     })
 }
 

@@ -34,6 +34,7 @@ fn aws(variables: &mut Variables, needs: &Needs) -> Option<AwsConfig> {
         table_name: table_name?,
         bucket_name: bucket_name.flatten(),
         kms_key_id: kms_key_id.flatten(),
+        event_bus_name: None,
         queue_urls: queue_urls.into_iter().collect::<Option<_>>()?,
     })
 }
@@ -319,7 +320,8 @@ impl Config for WritebackConfig {
 /// The configuration of `data-purge`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataPurgeConfig {
-    /// The table, the bucket, the key, the purge queue, and those of what waited for a connection.
+    /// The table, the bucket, the key, the purge queue, those of what waited for a connection, and
+    /// `EVENT_BUS_NAME`: the bus on which others hear what happens.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -333,11 +335,12 @@ impl Config for DataPurgeConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
         let queues = &[Queue::Purge, Queue::Import, Queue::Writeback];
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
+        let event_bus_name = variables.required("EVENT_BUS_NAME");
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce(variables);
         let purge_grace = purge_grace(variables);
         Some(Self {
-            aws: aws?,
+            aws: AwsConfig { event_bus_name: Some(event_bus_name?), ..aws? },
             secret_prefix: secret_prefix?,
             salesforce: salesforce?,
             purge_grace,

@@ -1,6 +1,7 @@
 //! The client against servers on loopback: each test says what Salesforce answers and what the caller then knows.
 
 mod bulk;
+mod connecting;
 mod oauth;
 mod rest;
 

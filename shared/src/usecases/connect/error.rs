@@ -85,7 +85,7 @@ impl From<GrantError> for ConnectError {
             GrantError::Work(error) => Self::Work(error),
             GrantError::Call(error) => Self::Salesforce(error),
             GrantError::Renewal(error) => Self::OAuth(error),
-            GrantError::Missing | GrantError::Dead | GrantError::Busy => {
+            GrantError::Missing | GrantError::Dead | GrantError::Busy | GrantError::TooLate => {
                 Self::NotFound("connection")
             }
         }

@@ -9,12 +9,18 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{GrantError, Grants, Held, state_key, stored};
-use crate::domain::{ConnectionState, GrantState, Grantee, LeaseToken, ReconnectReason, Trouble};
+use crate::domain::{
+    ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason, Trouble,
+};
 use crate::ports::{Change, Condition, Write};
 use crate::salesforce::{HostPolicy, LoginHost, OAuthError, Scope};
-use crate::store::keys;
+use crate::store::{Next, Outbox, keys};
 use crate::usecases::custody::{ConnectionSecret, Opened, StoredGrant};
-use crate::work::WorkError;
+use crate::work::{self, WorkError};
+
+/// No renewal begins with less of the invocation left (design.md 10): longer than the token endpoint's
+/// timeout, so that the sandbox is not frozen between the answer and the storing of it.
+const LEAST_TIME: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a renewal may take: longer than the token endpoint's timeout.
 const LEASE: SignedDuration = SignedDuration::from_secs(40);
@@ -30,6 +36,10 @@ impl Grants {
         let held = self.held(opened, grantee).await?;
         if held.state.number > failed {
             return Ok(held);
+        }
+        let left = work::time_left(self.ports.clock.now());
+        if left.is_some_and(|left| left < LEAST_TIME) {
+            return Err(GrantError::TooLate);
         }
         let lease = self.acquire(opened, grantee, failed).await?;
         let renewed = self.renew_leased(opened, grantee, lease, held).await;
@@ -222,10 +232,15 @@ impl Grants {
             changes.push(Change::Set("alive", json!(false)));
         }
         let mut writes = vec![leased(opened, grantee, lease, changes)];
+        let mut next = Vec::new();
         let connection = &opened.connection;
         if grantee == Grantee::Admin && connection.state == ConnectionState::Connected {
-            let trouble = Trouble::at(self.ports.clock.now(), reason);
+            let now = self.ports.clock.now();
+            let trouble = Trouble::at(now, reason);
             tracing::error!(reason = ?reason, "a connection does not work until an admin acts");
+            let Trouble { since, lapses_at, .. } = trouble;
+            let told = Occurrence::ReconnectRequired { reason, since, lapses_at };
+            next.push(Next::publish(connection.scope(), now, told));
             writes.push(Write::Update {
                 key: keys::connection(connection.at),
                 changes: vec![
@@ -239,7 +254,8 @@ impl Grants {
             });
         }
         // Refused: the person authorized again meanwhile, or the org was disconnected.
-        let done = self.ports.table.transact(writes).await?.is_done();
+        let outbox = Outbox::new(self.ports.clone());
+        let done = outbox.commit(writes, next).await?.is_done();
         Err(if done { GrantError::Dead } else { GrantError::Busy })
     }
 }

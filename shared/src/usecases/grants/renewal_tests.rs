@@ -25,6 +25,7 @@ use crate::salesforce::{ApiVersion, Http, HttpOptions, SalesforceError};
 use crate::store;
 use crate::testing::{Fuse, Gate, Memory};
 use crate::usecases::{Custody, SalesforceApp};
+use crate::work::Done;
 
 const ORG: &str = "00Dxx0000001gPLEAY";
 const USER: &str = "005xx000001SwiUAAS";
@@ -175,6 +176,7 @@ impl Model {
             generation: Generation(1),
             state: ConnectionState::Connected,
             trouble: None,
+            paused_since: None,
             org_id: ORG.to_owned(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
@@ -357,6 +359,26 @@ async fn f15_the_loser_of_a_race_uses_the_winners_token() {
     loser.finish().await;
     assert!(matches!((winner.outcome, loser.outcome), (Some(Ok(())), Some(Ok(())))));
     assert_eq!(model.rotating.grant().asked, 1);
+}
+
+#[tokio::test]
+async fn no_renewal_begins_with_under_thirty_seconds_of_the_invocation_left() {
+    let model = Model::new().await;
+    let history = model.history().await;
+    let invoked = async |seconds: i64| {
+        let deadline = history.ports().clock.now() + SignedDuration::from_secs(seconds);
+        let (http, rotating) = (model.http.clone(), model.rotating.clone());
+        work::until(deadline, call(history.ports(), http, rotating)).await
+    };
+    let refused = invoked(29).await.unwrap_err();
+    assert!(matches!(refused, GrantError::TooLate), "{refused:?}");
+    assert_eq!(model.rotating.grant().asked, 0);
+    let again = refused.into_done("import an object").unwrap();
+    assert!(matches!(again, Done::Later(_)), "the message comes again");
+    invoked(30).await.unwrap();
+    assert_eq!(model.rotating.grant().asked, 1);
+    // What needs no renewal is done however little is left.
+    invoked(1).await.unwrap();
 }
 
 #[tokio::test]

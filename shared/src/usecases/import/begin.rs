@@ -9,7 +9,7 @@ use super::outcome::{Ended, build};
 use super::{Import, STALE_RUN};
 use crate::domain::{
     ActiveRun, Connection, Grantee, ImportRun, ImportRunId, ImportSettings, ImportTrigger, Message,
-    ObjectImport, Pipeline, RunState, SObject, Scope, Stage,
+    ObjectImport, Occurrence, Pipeline, RunState, SObject, Scope, Stage,
 };
 use crate::ports::{Condition, Write};
 use crate::salesforce::{Direction, FieldValues, QueryScope, Select};
@@ -53,7 +53,8 @@ impl Import {
                     ..ImportRun::begin(id, trigger, false, now)
                 };
                 let write = store::put(opened.keys.run(id), &run, Condition::Absent)?;
-                let _ = self.outbox.commit(vec![write], vec![]).await?;
+                let told = Next::publish(scope, now, Occurrence::ImportFailed { run: id });
+                let _ = self.outbox.commit(vec![write], vec![told]).await?;
                 return Ok(Done::Finished);
             }
             // Auto-save goes on with the stages that it knows; the objects say for themselves what
@@ -99,10 +100,15 @@ impl Import {
             store::put(opened.keys.run(id), &run, Condition::Absent)?,
             store::put(key, &active, same)?,
         ];
-        if let Some(dead) = held {
-            writes.extend(self.given_up(opened, dead.run, now).await?);
+        let mut next = first_steps(opened, &run, &SObject::MATCHED_FIRST, &mut writes)?;
+        let scope = opened.keys.scope();
+        if let Some(ActiveRun { run: dead, .. }) = held
+            && let Some(write) = self.given_up(opened, dead, now).await?
+        {
+            writes.push(write);
+            next.push(Next::publish(scope, now, Occurrence::ImportFailed { run: dead }));
         }
-        let next = first_steps(opened, &run, &SObject::MATCHED_FIRST, &mut writes)?;
+        next.push(Next::publish(scope, now, Occurrence::ImportStarted { run: id, trigger }));
         if self.outbox.commit(writes, next).await?.is_done() {
             return Ok(Done::Finished);
         }

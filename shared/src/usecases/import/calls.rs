@@ -7,10 +7,12 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{Import, wait_until};
-use crate::domain::{Grantee, ImportRunId, ImportSettings, LEAST_API_PERCENT, ObjectImport};
-use crate::ports::Change;
+use crate::domain::{
+    ActiveRun, Grantee, ImportRunId, ImportSettings, LEAST_API_PERCENT, ObjectImport, Occurrence,
+};
+use crate::ports::{Change, Condition, Write};
 use crate::salesforce::{ApiUsage, Budget, Disposition, Observed, Reply, SalesforceError, Session};
-use crate::store::{self, keys};
+use crate::store::{self, Next, keys};
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
 use crate::work::{Done, WorkError};
@@ -92,9 +94,25 @@ impl Import {
     }
 
     async fn stand_back(&self, opened: &Opened, run: ImportRunId) -> Result<(), WorkError> {
-        let until = self.ports.clock.now() + STAND_BACK;
+        let (key, now) = (opened.keys.active_run(), self.ports.clock.now());
+        let active: Option<ActiveRun> = store::get(&*self.ports.table, &key).await?;
+        let Some(active) = active.filter(|a| a.run == run) else { return Ok(()) };
+        let same = match active.stands_back_until {
+            None => Condition::Missing("stands_back_until"),
+            Some(until) if until > now => return Ok(()), // another object's step was told, too
+            Some(passed) => Condition::Eq("stands_back_until", json!(passed)),
+        };
         tracing::warn!(run.id = %run, "the imports' share of the org's API is used up");
-        self.change_active(opened, run, Change::Set("stands_back_until", json!(until))).await
+        let until = now + STAND_BACK;
+        let write = Write::Update {
+            key,
+            changes: vec![Change::Set("stands_back_until", json!(until))],
+            when: Condition::All(vec![Condition::Eq("run", json!(run)), same]),
+        };
+        let told = Occurrence::ImportStoodBack { run, until };
+        let told = Next::publish(opened.keys.scope(), now, told);
+        let _ = self.outbox.commit(vec![write], vec![told]).await?;
+        Ok(())
     }
 
     /// What is done about an error that may pass: the step is taken again later, and where the org

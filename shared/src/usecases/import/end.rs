@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Import;
 use super::begin::first_steps;
 use crate::domain::{
-    ImportRun, ImportRunId, Message, ObjectImport, ObjectPhase, RunState, SObject,
+    ImportRun, ImportRunId, Message, ObjectImport, ObjectPhase, Occurrence, RunState, SObject,
     VISIBILITY_OVERLAP, Watermark,
 };
 use crate::ports::{Condition, Write};
@@ -97,10 +97,11 @@ impl Import {
         if !awaited {
             run.activities_left = run.activities_left.saturating_sub(1);
             if run.activities_left == 0 && run.state == RunState::Activities {
-                writes.push(self.finish(opened, run));
-            } else {
-                writes.push(fence(opened, run.id));
+                let (write, told) = self.finish(opened, run);
+                writes.push(write);
+                return Ok(vec![told]);
             }
+            writes.push(fence(opened, run.id));
             return Ok(Vec::new());
         }
         writes.push(fence(opened, run.id));
@@ -115,12 +116,19 @@ impl Import {
         Ok(next)
     }
 
-    /// Ends the run and gives its lease back.
-    pub(super) fn finish(&self, opened: &Opened, run: &mut ImportRun) -> Write {
-        run.state = if run.any_failed { RunState::Failed } else { RunState::Complete };
-        run.finished_at = Some(self.ports.clock.now());
-        let when = Condition::Eq("run", json!(run.id));
-        Write::Delete { key: opened.keys.active_run(), when }
+    /// Ends the run: its lease is given back, and others are told.
+    pub(super) fn finish(&self, opened: &Opened, run: &mut ImportRun) -> (Write, Next) {
+        let (now, id) = (self.ports.clock.now(), run.id);
+        let told;
+        (run.state, told) = if run.any_failed {
+            (RunState::Failed, Occurrence::ImportFailed { run: id })
+        } else {
+            (RunState::Complete, Occurrence::ImportCompleted { run: id })
+        };
+        run.finished_at = Some(now);
+        let when = Condition::Eq("run", json!(id));
+        let given_back = Write::Delete { key: opened.keys.active_run(), when };
+        (given_back, Next::publish(opened.keys.scope(), now, told))
     }
 
     /// The watermark's move. What landed counts even when the object failed; the stamp moves only

@@ -51,7 +51,7 @@ impl Import {
                 Some((object, ids)) => {
                     self.hand(&opened, &run, object, &ids, &mut writes, &mut next).await?;
                 }
-                None => self.finish_hand_over(&opened, &mut run, &mut writes).await?,
+                None => self.finish_hand_over(&opened, &mut run, &mut writes, &mut next).await?,
             }
         }
         run.step += 1;
@@ -131,6 +131,7 @@ impl Import {
             self.changed_with_their_account(opened, run, ids).await?;
         }
         if MATCHED_OBJECTS.contains(&object) {
+            self.follow(opened, object, ids).await?;
             self.hand_to_matching(opened, run, object, ids, writes, next).await?;
         }
         Ok(())
@@ -190,6 +191,7 @@ impl Import {
         opened: &Opened,
         run: &mut ImportRun,
         writes: &mut Vec<Write>,
+        next: &mut Vec<Next>,
     ) -> Result<(), WorkError> {
         if let Some(id) = run.match_run {
             let key = opened.keys.match_run(id);
@@ -201,7 +203,9 @@ impl Import {
             }
         }
         if run.activities_left == 0 {
-            writes.push(self.finish(opened, run));
+            let (write, told) = self.finish(opened, run);
+            writes.push(write);
+            next.push(told);
         } else {
             run.state = RunState::Activities;
             writes.push(fence(opened, run.id));

@@ -20,10 +20,7 @@ pub fn record(
     let fields: Fields = object
         .fields()
         .iter()
-        .filter_map(|name| {
-            let value = row.text(selection.column(name))?;
-            Some(((*name).to_owned(), in_form(name, value)))
-        })
+        .filter_map(|name| Some((*name, in_form(name, row.text(selection.column(name))?))))
         .collect();
     Some(Record::read(object, id.to_string(), stamp, fields))
 }

@@ -7,7 +7,7 @@ use super::begin::scheduled_import;
 use super::end::fence;
 use crate::domain::{
     ActiveRun, ConnectionState, ImportRun, ImportRunId, ImportSettings, ImportTrigger, Message,
-    ObjectImport, RunState, TenantEnvironment,
+    ObjectImport, Occurrence, RunState, TenantEnvironment,
 };
 use crate::ports::{Change, Condition, PortError, Write};
 use crate::store::{self, Next, keys};
@@ -89,9 +89,10 @@ impl Import {
             let key = opened.keys.run(run);
             let found: Option<ImportRun> = store::get(&*self.ports.table, &key).await?;
             let found = found.ok_or(SteerError::NotFound("run"))?;
+            let now = self.ports.clock.now();
             let cancelled = ImportRun {
                 state: RunState::Cancelled,
-                finished_at: Some(self.ports.clock.now()),
+                finished_at: Some(now),
                 revision: found.revision + 1,
                 ..found
             };
@@ -101,7 +102,9 @@ impl Import {
                 store::put(key, &cancelled, same)?,
                 Write::Delete { key: opened.keys.active_run(), when },
             ];
-            if self.outbox.commit(writes, vec![]).await?.is_done() {
+            let told = Occurrence::ImportCancelled { run };
+            let told = Next::publish(opened.keys.scope(), now, told);
+            if self.outbox.commit(writes, vec![told]).await?.is_done() {
                 return Ok(());
             }
             self.active(&opened, run).await?;

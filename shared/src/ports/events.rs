@@ -1,0 +1,13 @@
+//! Those who want to know what happens: at least once, in any order.
+
+use async_trait::async_trait;
+
+use super::PortError;
+use crate::domain::Event;
+
+/// Tells what happened.
+#[async_trait]
+pub trait Events: Send + Sync {
+    /// Tells it to whoever listens.
+    async fn publish(&self, event: &Event) -> Result<(), PortError>;
+}

@@ -1,0 +1,59 @@
+//! Data keys in memory.
+
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+use super::Memory;
+use crate::ports::{DataKeys, Disposition, Entropy, PortError, WrappedKey};
+
+impl Memory {
+    /// Disables the key that wraps data keys, or enables it again.
+    pub fn disable_key(&self, disabled: bool) {
+        self.key_disabled.store(disabled, Ordering::Relaxed);
+    }
+}
+
+/// What the key in memory does to a data key: enough to tell contexts apart.
+fn mask(context: &str) -> [u8; 32] {
+    *blake3::keyed_hash(&[7; 32], context.as_bytes()).as_bytes()
+}
+
+#[async_trait]
+impl DataKeys for Memory {
+    async fn generate(
+        &self,
+        context: &str,
+    ) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.entropy.fill(&mut *key);
+        let mut wrapped: Vec<u8> = key.iter().zip(mask(context)).map(|(k, m)| k ^ m).collect();
+        wrapped.extend_from_slice(blake3::hash(context.as_bytes()).as_bytes());
+        Ok((key, WrappedKey(wrapped)))
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        context: &str,
+    ) -> Result<Zeroizing<[u8; 32]>, PortError> {
+        if self.key_disabled.load(Ordering::Relaxed) {
+            return Err(PortError {
+                action: "unwrap a data key",
+                disposition: Disposition::Pause,
+                source: "the key is disabled".into(),
+            });
+        }
+        let refused = || PortError::reject("unwrap a data key", "wrong context or wrapped key");
+        let (key, tag) = wrapped.0.split_at_checked(32).ok_or_else(refused)?;
+        if tag != blake3::hash(context.as_bytes()).as_bytes() {
+            return Err(refused());
+        }
+        let mut plain = Zeroizing::new([0; 32]);
+        for ((plain, k), m) in plain.iter_mut().zip(key).zip(mask(context)) {
+            *plain = k ^ m;
+        }
+        Ok(plain)
+    }
+}
