@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use shared::domain::{
     AccountModel, Environment, FieldMapping, Fields, Gone, ImportSettings, ObjectImport,
-    ObjectPhase, PreviewState, RecordFilter, RecordHead, RunState, SObject, SelectionPart,
-    TenantEnvironment,
+    ObjectPhase, PreviewState, RecordFilter, RecordHead, RunState, SObject, Selection,
+    SelectionPart, TenantEnvironment,
 };
-use shared::store;
+use shared::ports::Condition;
+use shared::store::{self, keys};
 use shared::usecases::{Custody, SelectionError};
 
 use super::case::Case;
@@ -137,6 +138,26 @@ async fn a_mapping_can_be_looked_at_on_a_record_before_it_is_made() {
     let (preview, values) = selections.previewed(at).await.unwrap();
     assert!(matches!(preview.state, PreviewState::Refused { .. }), "{preview:?}");
     assert!(values.is_none());
+}
+
+#[tokio::test]
+async fn the_other_environments_mappings_are_copied_as_far_as_this_org_shows_them() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    let sandbox = TenantEnvironment { environment: Environment::Sandbox, ..at };
+    let chosen_there = async |custom: &str| {
+        let mappings = vec![mapping("Email", custom)];
+        let chosen = Selection { mappings, ..Selection::default() };
+        let write = store::put(keys::selection(sandbox), &chosen, Condition::Always).unwrap();
+        assert!(case.world.memory.ports().table.write(write).await.unwrap().is_done());
+    };
+    chosen_there("Sandbox_Only__c").await;
+    let refused = selections.copy_mappings(at, None).await.unwrap_err().to_string();
+    assert!(refused.ends_with("no field Sandbox_Only__c"), "{refused}");
+    chosen_there("Work_Email__c").await;
+    let copied = selections.copy_mappings(at, None).await.unwrap();
+    assert_eq!(copied.mappings, [mapping("Email", "Work_Email__c")]);
+    assert_eq!(changed(&case).await[&SObject::Contact].since, None, "read whole");
 }
 
 #[tokio::test]
