@@ -10,8 +10,8 @@ use futures::stream::{self, TryStreamExt};
 
 use super::custody::{Custody, Opened};
 use crate::domain::{
-    CandidateList, Message, Pipeline, Record, SObject, Saved, SavedList, Scope, Seat, SeatId,
-    Settings, folded_email,
+    AccountModel, CandidateList, Message, Pipeline, Record, SObject, Saved, SavedList, Scope, Seat,
+    SeatId, Selection, Settings, folded_email,
 };
 use crate::ports::{Condition, Key, Ports};
 use crate::store::keys::{self, Relation};
@@ -37,6 +37,7 @@ struct Context {
     opened: Opened,
     settings: Settings,
     pipeline: Pipeline,
+    accounts: AccountModel,
     /// The tenant's seats by folded e-mail; none where two seats share one: nobody can tell whose
     /// it is.
     seats: BTreeMap<String, Option<SeatId>>,
@@ -66,7 +67,12 @@ impl AutoSave {
                 let Some(opened) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
-                let accounts = accounts_of(&opened, object, &records).await?;
+                let mut accounts = accounts_of(&opened, object, &records).await?;
+                if object == SObject::Contact && self.model(scope).await? == AccountModel::Person {
+                    // The contact of a person account needs no role.
+                    let contacts = opened.records.get(object, &records).await?;
+                    accounts.extend(named(&contacts, "AccountId"));
+                }
                 self.spread(scope, accounts).await?;
             }
             Message::AutoSaveOwner { scope, user } => {
@@ -131,6 +137,7 @@ impl AutoSave {
             return Ok(None);
         }
         let pipeline = store::get(table, &opened.keys.pipeline()).await?.unwrap_or_default();
+        let accounts = self.model(scope).await?;
         let mut seats = BTreeMap::new();
         for seat in store::query_all::<Seat>(table, &keys::seats(scope.tenant)).await? {
             seats
@@ -138,21 +145,29 @@ impl AutoSave {
                 .and_modify(|known| *known = None)
                 .or_insert(Some(seat.id));
         }
-        Ok(Some(Context { opened, settings, pipeline, seats }))
+        Ok(Some(Context { opened, settings, pipeline, accounts, seats }))
+    }
+
+    /// Whether companies or persons are imported.
+    async fn model(&self, scope: Scope) -> Result<AccountModel, WorkError> {
+        let key = keys::selection(scope.tenant_environment());
+        let chosen: Option<Selection> = store::get(&*self.ports.table, &key).await?;
+        Ok(chosen.unwrap_or_default().accounts)
     }
 
     /// Applies the rules to one account.
     async fn evaluate(&self, context: &Context, account: &str) -> Result<(), WorkError> {
         let open = self.counting_opportunities(context, account).await?;
-        let records = &context.opened.records;
-        if open.is_empty() || records.one(SObject::Account, account).await?.is_none() {
+        let stands_for_account = self.stands_for(context, account).await?;
+        if open.is_empty() || stands_for_account.is_empty() {
             return Ok(());
         }
         let seats = self.owners_seats(context, &open).await?;
         let owned = |o: &Record| seats.get(o.fields.get("OwnerId").unwrap_or_default()).copied();
         let mut wanted = Vec::new();
         for (opportunity, seat) in open.iter().filter_map(|o| Some((o, owned(o)?))) {
-            wanted.push((seat, opportunity, SObject::Account, account.to_owned()));
+            let account = stands_for_account.iter().cloned();
+            wanted.extend(account.map(|(object, record)| (seat, opportunity, object, record)));
             let contacts = contacts_of(context, opportunity).await?;
             wanted.extend(contacts.into_iter().map(|c| (seat, opportunity, SObject::Contact, c)));
         }
@@ -175,6 +190,23 @@ impl AutoSave {
             entries.entry(key).or_insert(saved);
         }
         self.save(entries).await
+    }
+
+    /// The record that stands for an account: its own; or where persons are imported and no accounts,
+    /// the contact that each person account has.
+    async fn stands_for(
+        &self,
+        context: &Context,
+        account: &str,
+    ) -> Result<Vec<(SObject, String)>, WorkError> {
+        let records = &context.opened.records;
+        if context.accounts == AccountModel::Business {
+            let held = records.one(SObject::Account, account).await?;
+            return Ok(held.map(|held| (SObject::Account, held.id)).into_iter().collect());
+        }
+        let contacts = records.children(account, Relation::AccountContact).await?;
+        let held = records.get(SObject::Contact, &contacts).await?;
+        Ok(held.into_iter().map(|contact| (SObject::Contact, contact.id)).collect())
     }
 
     /// The account's opportunities that count by the stage rule.

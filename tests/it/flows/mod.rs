@@ -9,4 +9,5 @@ mod leaving;
 mod main_job;
 mod observe;
 mod org;
+mod persons;
 mod troubled;

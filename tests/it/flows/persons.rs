@@ -1,0 +1,46 @@
+//! An org whose customers are persons.
+
+use serde_json::json;
+use shared::domain::{AccountModel, Correcting, Message, SObject};
+use shared::store::Next;
+
+use super::connection::Scene;
+use super::observe::{lists, saved};
+
+const SELLER: &str = "noor.castellan@acme.example";
+
+#[tokio::test]
+async fn the_person_of_an_open_opportunity_is_saved_for_its_owner() {
+    let scene = Scene::new().await;
+    let (world, org) = (&scene.world, &scene.world.org);
+    let control = world.control();
+    let before = saved(world, scene.seat, "leads").await;
+    let nobodys = lists(world, SObject::Contact)
+        .await
+        .into_iter()
+        .find_map(|list| list.matched.filter(|_| !before.contains(&list.id)));
+    control.set(org, &json!({ "person_accounts": true })).unwrap();
+    let users = control.records(org, "User", 0, 1_000).unwrap();
+    let seller = users.iter().find(|user| user["Email"] == SELLER).unwrap()["Id"].clone();
+    let account = json!({ "LastName": "Person", "FirstName": "A", "OwnerId": seller });
+    let account = control.create(org, "Account", &account).unwrap();
+    let contact = control.record(org, &account).unwrap()["PersonContactId"].clone();
+    let contact = contact.as_str().unwrap();
+    let deal = json!({ "Name": "Deal", "AccountId": account, "OwnerId": seller,
+        "StageName": "Prospecting", "CloseDate": "2027-01-31" });
+    control.create(org, "Opportunity", &deal).unwrap();
+    control.advance(60);
+    let scope = world.connection().await.scope();
+    let inspect = Next::now(Message::Inspect { scope });
+    let _ = world.functions.outbox.commit(vec![], vec![inspect]).await.unwrap();
+    world.run().await;
+    let person = AccountModel::Person;
+    world.functions.selections.set_accounts(world.at(), person, None).await.unwrap();
+    world.run().await;
+    assert!(!saved(world, scene.seat, "leads").await.contains(contact), "not matched yet");
+    let what = Correcting::Match { entity_id: nobodys.unwrap() };
+    let corrections = &world.functions.corrections;
+    corrections.say(scope, SObject::Contact, contact, what, Some(scene.seat)).await.unwrap();
+    world.run().await;
+    assert!(saved(world, scene.seat, "leads").await.contains(contact));
+}
