@@ -64,9 +64,10 @@ def main(which, ready, ca):
     begun = time.monotonic()
     rows = {"simple-salesforce": simple_salesforce, "airbyte": airbyte}[which](ready)
     seconds = time.monotonic() - begun
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(json.dumps({"client": which, "records": rows, "seconds": seconds, "rows_per_second": int(rows / seconds),
-                      "peak_megabytes": peak // 1024}))
+                      "processor_seconds": sum(used.ru_utime + used.ru_stime for used in usage),
+                      "peak_megabytes": max(used.ru_maxrss for used in usage) // 1024}))
 
 
 main(*sys.argv[1:])

@@ -25,8 +25,8 @@ use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::usecases::{
     Activities, AutoSave, Begun, Connect, Connected, Corrections, Custody, Directory,
-    DirectoryFile, Disconnect, HeldFile, Import, MatchRuns, Models, SalesforceApp, Score, Settle,
-    ShardFiles, Upkeep, WriteBack,
+    DirectoryFile, Disconnect, HeldFile, Import, MatchSteps, Models, SalesforceApp, ShardFiles,
+    Upkeep, WriteBack,
 };
 use shared::work::{Done, WorkError};
 use url::Url;
@@ -77,9 +77,7 @@ pub struct Functions {
     pub models: Models,
     upkeep: Upkeep,
     import: Import,
-    match_runs: MatchRuns,
-    score: Score,
-    settle: Settle,
+    match_steps: MatchSteps,
     auto_save: AutoSave,
     write_back: WriteBack,
 }
@@ -108,9 +106,7 @@ impl Functions {
                 Some(rows) => import.with_page_rows(rows),
                 None => import,
             },
-            match_runs: MatchRuns::new(ports.clone(), custody.clone()),
-            score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
-            settle: Settle::new(ports.clone(), custody.clone(), models.clone()),
+            match_steps: MatchSteps::new(ports, &custody, files, models.clone()),
             corrections: Corrections::new(ports.clone(), custody.clone()),
             models,
             auto_save: AutoSave::new(ports.clone(), custody.clone()),
@@ -130,17 +126,11 @@ impl Functions {
             Message::ImportStart { .. }
             | Message::ImportObject { .. }
             | Message::ImportHandOver { .. } => self.import.handle(message).await,
-            Message::Rematch { scope, run, trigger, step } => {
-                self.match_runs.rematch(scope, run, trigger, step).await
-            }
-            Message::MatchBatch { scope, run, batch, entity_kind, shard } => {
-                self.score.batch(scope, run, batch, entity_kind, shard).await
-            }
-            Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
-            Message::Correct { scope, object, record } => {
-                self.settle.correct(scope, object, &record).await
-            }
-            Message::TuneModel { scope, model, step } => self.models.step(scope, model, step).await,
+            Message::Rematch { .. }
+            | Message::MatchBatch { .. }
+            | Message::Settle { .. }
+            | Message::Correct { .. }
+            | Message::TuneModel { .. } => self.match_steps.handle(message).await,
             Message::AutoSave { .. }
             | Message::AutoSaveRecords { .. }
             | Message::AutoSaveOwner { .. }
@@ -420,6 +410,6 @@ impl World {
     /// The keys of the current generation.
     pub async fn keys(&self) -> GenerationKeys {
         let connection = self.connection().await;
-        GenerationKeys::new(connection.scope(), connection.buckets)
+        GenerationKeys::of(&connection)
     }
 }

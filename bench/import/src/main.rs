@@ -28,6 +28,14 @@ fn per_second(rows: u64, spent: Duration) -> u64 {
     u64::try_from(u128::from(rows) * 1_000_000 / spent.as_micros().max(1)).unwrap_or(u64::MAX)
 }
 
+/// Processor time that this process's one thread has had: other than the clock's, it stays the same on
+/// a busy machine.
+fn processor_time() -> anyhow::Result<Duration> {
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds = spent.split_whitespace().next().context("schedstat")?;
+    Ok(Duration::from_nanos(nanoseconds.parse()?))
+}
+
 /// The most memory that this process ever had, in megabytes, as the kernel counts it.
 fn peak_megabytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

@@ -20,7 +20,7 @@ use shared::usecases::{Connect, Custody, Import, SalesforceApp};
 use shared::work::Done;
 use url::Url;
 
-use crate::{peak_megabytes, per_second, sink};
+use crate::{peak_megabytes, per_second, processor_time, sink};
 
 /// Who logs in.
 const ADMIN: &str = "admin@bench.example";
@@ -42,9 +42,9 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
     bench.authorize(address("control_url")?).await?;
     let scope = bench.scope().await?;
     let first = ImportRunId::derived(&format!("{scope}|connected"));
-    let begun = Instant::now();
+    let (begun, processor) = (Instant::now(), processor_time()?);
     bench.rest(first).await?;
-    let spent = begun.elapsed();
+    let (spent, processor) = (begun.elapsed(), processor_time()?.saturating_sub(processor));
     let records = bench.records.count();
     let calls = bench.calls(first).await?;
     let second = ImportRunId::derived("second");
@@ -53,9 +53,11 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
     anyhow::ensure!(Outbox::new(bench.ports.clone()).commit(vec![], vec![start]).await?.is_done());
     bench.rest(second).await?;
     Ok(json!({
+        "client": "crm-sync",
         "records": records,
         "seconds": spent.as_secs_f64(),
         "rows_per_second": per_second(records, spent),
+        "processor_seconds": processor.as_secs_f64(),
         "api_calls_first": calls,
         "api_calls_unchanged": bench.calls(second).await?,
         "peak_megabytes": peak_megabytes(),

@@ -8,7 +8,7 @@ use shared::lambda::config::MatchShardConfig;
 use shared::lambda::{Error, MappedFiles, bootstrap, run_queue};
 use shared::matching::MatchModel;
 use shared::store::Outbox;
-use shared::usecases::{Custody, MatchRuns, Models, Score, Settle};
+use shared::usecases::{Custody, MatchSteps, Models};
 
 /// How much of the sandbox's disk (4 GiB in `template.yaml`) shard files may take.
 const ROOM: u64 = 3 << 30;
@@ -21,14 +21,8 @@ async fn main() -> Result<(), Error> {
     let shipped = Arc::new(MatchModel::shipped().clone());
     let models = Models::new(ports.clone(), custody.clone(), shipped);
     let files = MappedFiles::new(&ports, std::env::temp_dir(), ROOM);
-    let matching = handler::Matching {
-        runs: MatchRuns::new(ports.clone(), custody.clone()),
-        score: Score::new(ports.clone(), custody.clone(), Arc::new(files), models.clone()),
-        settle: Settle::new(ports.clone(), custody, models.clone()),
-        models,
-    };
+    let steps = MatchSteps::new(&ports, &custody, Arc::new(files), models);
     let outbox = Outbox::new(ports.clone());
 
-    run_queue("match-shard", &*ports.clock, |event| handler::handle(event, &outbox, &matching))
-        .await
+    run_queue("match-shard", &*ports.clock, |event| handler::handle(event, &outbox, &steps)).await
 }

@@ -21,8 +21,8 @@ use jiff::Timestamp;
 use matching::EntityKind;
 
 use crate::domain::{
-    ActivityId, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId, ModelId,
-    SObject, Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
+    ActivityId, Connection, DirectoryVersionId, Environment, Generation, ImportRunId, MatchRunId,
+    ModelId, SObject, Scope, SeatId, TenantEnvironment, TenantId, entity_kind_name,
 };
 use crate::ports::Key;
 
@@ -136,6 +136,12 @@ impl GenerationKeys {
     #[must_use]
     pub fn new(scope: Scope, buckets: u32) -> Self {
         Self { scope, buckets: buckets.max(1) }
+    }
+
+    /// The keys of a connection's present generation.
+    #[must_use]
+    pub fn of(connection: &Connection) -> Self {
+        Self::new(connection.scope(), connection.buckets)
     }
 
     /// Whose keys these are.

@@ -19,7 +19,11 @@ const GRACE: SignedDuration = SignedDuration::from_secs(300);
 /// The doubling stops here: about 21 hours.
 const MOST_DOUBLINGS: u32 = 8;
 
-/// The longest delay that a queue can hold a message for; later work waits as a due item alone.
+/// How far a new step may lie ahead to be sent at once, to wait in its queue. The tick comes each
+/// minute: later steps wait as due items alone, so that a queue's depth tells of work, not of plans.
+const AHEAD: Duration = Duration::from_mins(1);
+
+/// The longest delay that a queue can hold a message for.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
 /// How many due items one tick takes from each partition.
@@ -119,8 +123,8 @@ impl Outbox {
         let path = message.scope().map_or_else(|| owner.clone(), |scope| scope.to_string());
         let delay_signed = SignedDuration::try_from(delay)
             .map_err(|error| PortError::reject("plan a step", error))?;
-        // Beyond the queue's longest delay, only the due item waits: it must not wait a grace too.
-        let held_by_queue = delay <= LONGEST_DELAY;
+        // What only its due item brings must not wait a grace, too.
+        let held_by_queue = delay <= AHEAD;
         let at = self.ports.clock.now()
             + if held_by_queue { delay_signed + GRACE } else { delay_signed };
         let identity = format!("{:032x}", self.ports.entropy.bits());
@@ -206,4 +210,30 @@ fn queue_message(
     let body = serde_json::to_string(&Envelope { v: 1, due, hops, message })
         .map_err(|error| PortError::reject("write a message", error))?;
     Ok(QueueMessage { queue, body, group, delay: delay.min(LONGEST_DELAY) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::DirectoryVersionId;
+    use crate::testing::Memory;
+
+    /// A queue that holds next hour's import never looks at rest.
+    #[tokio::test]
+    async fn a_later_step_is_left_to_the_tick_and_a_near_one_waits_in_its_queue() {
+        let memory = Memory::new("2026-11-22T09:00:00Z".parse().unwrap(), 1);
+        let outbox = Outbox::new(memory.ports());
+        for (n, seconds) in [(1, 60), (2, 61)] {
+            let message = Message::DirectoryCount { version: DirectoryVersionId::new(1, n) };
+            let next = Next::after(Duration::from_secs(seconds), message);
+            assert!(outbox.commit(vec![], vec![next]).await.unwrap().is_done());
+        }
+        memory.clock.advance(SignedDuration::from_secs(60));
+        assert_eq!(outbox.tick().await.unwrap(), 0);
+        assert_eq!(memory.receive().len(), 1);
+        assert_eq!(memory.next_visible(), None);
+        memory.clock.advance(SignedDuration::from_secs(1));
+        assert_eq!(outbox.tick().await.unwrap(), 1);
+        assert_eq!(memory.receive().len(), 1);
+    }
 }

@@ -90,7 +90,7 @@ impl Records {
         for record in chunk {
             let key = self.keys.record(record.object, &record.id);
             let old = stored.get(&key);
-            let head = old.map(|item| documents::typed::<RecordHead>(item.clone())).transpose()?;
+            let head = old.map(documents::read::<RecordHead>).transpose()?;
             match plan(reading, &record, head.as_ref()) {
                 Plan::Keep => done.counts.unchanged += u64::from(!record.is_deleted()),
                 Plan::KeptByThisStep(change) => note(done, change, record.id),
@@ -141,7 +141,7 @@ impl Records {
         let stored = self.items(refused.iter().map(|(object, id)| (*object, id.as_str()))).await?;
         for (object, id) in refused {
             let item = stored.get(&self.keys.record(object, &id));
-            let head = item.map(|item| documents::typed::<RecordHead>(item.clone())).transpose()?;
+            let head = item.map(documents::read::<RecordHead>).transpose()?;
             match head.filter(|head| (head.run, head.step) == (reading.run, reading.step)) {
                 Some(head) => note(done, head.change, id),
                 None => done.counts.unchanged += 1,

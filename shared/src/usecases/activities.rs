@@ -122,8 +122,7 @@ impl Activities {
         id: ActivityId,
     ) -> Result<Option<Activity>, WorkError> {
         let Some(connection) = self.custody.connection(at).await? else { return Ok(None) };
-        let scope = connection.scope();
-        let keys = keys::GenerationKeys::new(scope, connection.buckets);
+        let keys = keys::GenerationKeys::of(&connection);
         Ok(store::get(&*self.ports.table, &keys.activity(id)).await?)
     }
 

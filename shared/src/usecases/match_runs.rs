@@ -45,7 +45,7 @@ pub(super) struct Pins {
 
 /// Plans match runs.
 #[derive(Clone)]
-pub struct MatchRuns {
+pub(super) struct MatchRuns {
     ports: Ports,
     custody: Custody,
     outbox: Outbox,
@@ -54,7 +54,7 @@ pub struct MatchRuns {
 impl MatchRuns {
     /// Planning over these ports.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody) -> Self {
+    pub(super) fn new(ports: Ports, custody: Custody) -> Self {
         let outbox = Outbox::new(ports.clone());
         Self { ports, custody, outbox }
     }
@@ -109,7 +109,7 @@ impl MatchRuns {
     }
 
     /// Takes one step of a re-match of everything that a connection holds.
-    pub async fn rematch(
+    pub(super) async fn rematch(
         &self,
         scope: Scope,
         id: MatchRunId,

@@ -22,7 +22,7 @@ const RACES: usize = 20;
 
 /// Scores batches.
 #[derive(Clone)]
-pub struct Score {
+pub(super) struct Score {
     ports: Ports,
     custody: Custody,
     runs: MatchRuns,
@@ -34,14 +34,19 @@ pub struct Score {
 impl Score {
     /// Scoring with `models` against the shards in `files`.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, files: Arc<dyn ShardFiles>, models: Models) -> Self {
+    pub(super) fn new(
+        ports: Ports,
+        custody: Custody,
+        files: Arc<dyn ShardFiles>,
+        models: Models,
+    ) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
         let outbox = Outbox::new(ports.clone());
         Self { ports, custody, runs, files, models, outbox }
     }
 
     /// Scores one batch against one shard, and has the batch settled when this was the last one.
-    pub async fn batch(
+    pub(super) async fn batch(
         &self,
         scope: Scope,
         run_id: MatchRunId,

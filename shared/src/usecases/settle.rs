@@ -41,7 +41,7 @@ const CONCURRENT_RULINGS: usize = 16;
 
 /// Settles batches, and records about which a person said something.
 #[derive(Clone)]
-pub struct Settle {
+pub(super) struct Settle {
     ports: Ports,
     custody: Custody,
     runs: MatchRuns,
@@ -53,14 +53,14 @@ pub struct Settle {
 impl Settle {
     /// Settling by the probabilities of `models`.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, models: Models) -> Self {
+    pub(super) fn new(ports: Ports, custody: Custody, models: Models) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
         let (entities, outbox) = (Entities::new(ports.clone()), Outbox::new(ports.clone()));
         Self { ports, custody, runs, models, entities, outbox }
     }
 
     /// Settles one batch whose shards have all been scored.
-    pub async fn batch(
+    pub(super) async fn batch(
         &self,
         scope: Scope,
         run: MatchRunId,
@@ -77,7 +77,7 @@ impl Settle {
     }
 
     /// Settles one record by what people said about it.
-    pub async fn correct(
+    pub(super) async fn correct(
         &self,
         scope: Scope,
         object: SObject,

@@ -12,7 +12,8 @@ use shared::domain::{
     Settings, TenantEnvironment, TenantId,
 };
 use shared::ports::Condition;
-use shared::store::{self, keys};
+use shared::store;
+use shared::store::keys::{self, GenerationKeys};
 use shared::usecases::Begun;
 
 use super::{At, setup};
@@ -95,6 +96,11 @@ pub(crate) async fn show(
 pub(crate) async fn find(api: &Api, at: At) -> Result<Connection, Problem> {
     let connection = api.custody.connection(at.environment()).await?;
     connection.ok_or_else(|| Problem::not_found("connection"))
+}
+
+/// The keys of what an environment's connection holds.
+pub(super) async fn keys(api: &Api, at: At) -> Result<GenerationKeys, Problem> {
+    Ok(GenerationKeys::of(&find(api, at).await?))
 }
 
 fn view(connection: &Connection) -> Value {

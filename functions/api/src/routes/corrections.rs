@@ -9,7 +9,6 @@ use shared::domain::{
     CandidateList, Correcting, Correction, EntityMatches, Environment, SObject, TenantId,
 };
 use shared::store;
-use shared::store::keys::GenerationKeys;
 
 use super::matches::{AtRecord, view};
 use super::{At, connections};
@@ -112,8 +111,7 @@ pub(crate) async fn bidders(
     Path(AtEntity { tenant, environment, object, entity }): Path<AtEntity>,
 ) -> Result<Json<Value>, Problem> {
     caller.corrector(tenant)?;
-    let connection = connections::find(&api, At { tenant, environment }).await?;
-    let keys = GenerationKeys::new(connection.scope(), connection.buckets);
+    let keys = connections::keys(&api, At { tenant, environment }).await?;
     let table = &*api.ports.table;
     let found: Option<EntityMatches> = store::get(table, &keys.entity(object, &entity)).await?;
     let found = found.unwrap_or_else(|| EntityMatches::empty(object, entity));
@@ -122,7 +120,7 @@ pub(crate) async fn bidders(
     let mut records = Vec::with_capacity(lists.len());
     for list in &lists {
         let mut shown = view(list);
-        let candidates = api.models.explain(connection.scope(), list).await?;
+        let candidates = api.models.explain(keys.scope(), list).await?;
         let this = candidates.into_iter().find(|c| c.entity_id == found.entity);
         shown["candidate"] = json!(this);
         records.push(shown);

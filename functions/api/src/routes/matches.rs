@@ -9,7 +9,6 @@ use shared::domain::{
     TenantId,
 };
 use shared::store;
-use shared::store::keys::GenerationKeys;
 
 use super::{At, connections};
 use crate::caller::Caller;
@@ -39,8 +38,7 @@ pub(crate) async fn list(
     Query(listing): Query<Listing>,
 ) -> Result<Json<Value>, Problem> {
     caller.admin(at.tenant)?;
-    let connection = connections::find(&api, at).await?;
-    let keys = GenerationKeys::new(connection.scope(), connection.buckets);
+    let keys = connections::keys(&api, at).await?;
     let object = listing.object;
     let (bucket, after) = place(listing.cursor.as_deref(), object, keys.buckets())?;
     let (lists, next) = store::query::<CandidateList>(
@@ -106,13 +104,12 @@ pub(crate) async fn show(
     Path(AtRecord { tenant, environment, object, record }): Path<AtRecord>,
 ) -> Result<Json<Value>, Problem> {
     caller.corrector(tenant)?;
-    let connection = connections::find(&api, At { tenant, environment }).await?;
-    let keys = GenerationKeys::new(connection.scope(), connection.buckets);
+    let keys = connections::keys(&api, At { tenant, environment }).await?;
     let key = keys.candidates(object, &record);
     let list: Option<CandidateList> = store::get(&*api.ports.table, &key).await?;
     let list = list.filter(|list| !list.gone).ok_or_else(|| Problem::not_found("record"))?;
     let mut shown = view(&list);
-    shown["candidates"] = json!(api.models.explain(connection.scope(), &list).await?);
+    shown["candidates"] = json!(api.models.explain(keys.scope(), &list).await?);
     shown["ruling"] = json!(list.ruling);
     shown["directory_version"] = json!(list.directory);
     Ok(Json(shown))
@@ -125,8 +122,7 @@ pub(crate) async fn summary(
     Path(at): Path<At>,
 ) -> Result<Json<Value>, Problem> {
     caller.admin(at.tenant)?;
-    let connection = connections::find(&api, at).await?;
-    let keys = GenerationKeys::new(connection.scope(), connection.buckets);
+    let keys = connections::keys(&api, at).await?;
     let mut objects = serde_json::Map::new();
     for object in MATCHED_OBJECTS {
         let (mut matched, mut duplicate, mut review, mut unmatched) = (0_u64, 0_u64, 0_u64, 0_u64);
@@ -190,8 +186,7 @@ pub(crate) async fn saved(
     Query(listing): Query<SavedListing>,
 ) -> Result<Json<Value>, Problem> {
     caller.seat_or_admin(tenant, seat)?;
-    let connection = connections::find(&api, At { tenant, environment }).await?;
-    let keys = GenerationKeys::new(connection.scope(), connection.buckets);
+    let keys = connections::keys(&api, At { tenant, environment }).await?;
     let place = keys.saved_list(seat, listing.kind.as_str());
     // The place keeps a cursor within the seat's own list.
     let after = listing.cursor.map(|entity| format!("{}{entity}", place.1));

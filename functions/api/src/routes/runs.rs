@@ -20,11 +20,6 @@ use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::state::{Api, Body, Path};
 
-async fn generation_keys(api: &Api, at: At) -> Result<GenerationKeys, Problem> {
-    let connection = connections::find(api, at).await?;
-    Ok(GenerationKeys::new(connection.scope(), connection.buckets))
-}
-
 /// `GET …/runs`
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -34,7 +29,7 @@ pub(crate) async fn list(
     caller.admin(at.tenant)?;
     let connection = connections::find(&api, at).await?;
     let table = &*api.ports.table;
-    let keys = GenerationKeys::new(connection.scope(), connection.buckets);
+    let keys = GenerationKeys::of(&connection);
     let mut runs: Vec<ImportRun> = store::query_all(table, &keys.runs()).await?;
     runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
     let active: Option<ActiveRun> = store::get(table, &keys.active_run()).await?;
@@ -142,7 +137,7 @@ pub(crate) async fn show(
     Path(AtRun { tenant, environment, run }): Path<AtRun>,
 ) -> Result<Json<Value>, Problem> {
     caller.admin(tenant)?;
-    let keys = generation_keys(&api, At { tenant, environment }).await?;
+    let keys = connections::keys(&api, At { tenant, environment }).await?;
     let table = &*api.ports.table;
     let found: Option<ImportRun> = store::get(table, &keys.run(run)).await?;
     let found = found.ok_or_else(|| Problem::not_found("run"))?;
@@ -216,7 +211,7 @@ pub(crate) async fn list_match_runs(
     Path(at): Path<At>,
 ) -> Result<Json<Value>, Problem> {
     caller.admin(at.tenant)?;
-    let keys = generation_keys(&api, at).await?;
+    let keys = connections::keys(&api, at).await?;
     let mut runs: Vec<MatchRun> = store::query_all(&*api.ports.table, &keys.match_runs()).await?;
     runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
     let items: Vec<Value> = runs.iter().map(match_run).collect();
@@ -253,7 +248,7 @@ pub(crate) async fn show_match_run(
     Path(AtMatchRun { tenant, environment, run }): Path<AtMatchRun>,
 ) -> Result<Json<Value>, Problem> {
     caller.admin(tenant)?;
-    let keys = generation_keys(&api, At { tenant, environment }).await?;
+    let keys = connections::keys(&api, At { tenant, environment }).await?;
     let found: Option<MatchRun> = store::get(&*api.ports.table, &keys.match_run(run)).await?;
     let found = found.ok_or_else(|| Problem::not_found("match run"))?;
     Ok(Json(match_run(&found)))

@@ -127,7 +127,7 @@ async fn inspection(api: &Api, at: At) -> Result<Option<Inspection>, Problem> {
     let Some(connection) = api.custody.connection(at.environment()).await? else {
         return Ok(None);
     };
-    let keys = GenerationKeys::new(connection.scope(), connection.buckets);
+    let keys = GenerationKeys::of(&connection);
     Ok(store::get(&*api.ports.table, &keys.inspection()).await?)
 }
 
@@ -195,8 +195,7 @@ pub(crate) async fn seat_authorization(
     Path(AtSeat { tenant, environment, seat }): Path<AtSeat>,
 ) -> Result<Json<Value>, Problem> {
     caller.seat_or_admin(tenant, seat)?;
-    let connection = connections::find(&api, At { tenant, environment }).await?;
-    let keys = GenerationKeys::new(connection.scope(), connection.buckets);
+    let keys = connections::keys(&api, At { tenant, environment }).await?;
     let key = keys.seat_grant(seat);
     let grant: Option<shared::domain::GrantState> = store::get(&*api.ports.table, &key).await?;
     let grantee = Grantee::Seat(seat);

@@ -167,7 +167,7 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "filterable": sortable,
         "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false,
-        "groupable": sortable && !kind.is_decimal() && kind != FieldType::DateTime,
+        "groupable": sortable && kind.is_groupable(),
     });
     let rest = type_keys(data, schema, field, (updateable, sortable));
     if let (Some(keys), Json::Object(rest)) = (keys.as_object_mut(), rest) {

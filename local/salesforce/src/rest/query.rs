@@ -9,7 +9,8 @@ use super::{ApiError, Caller, Reply};
 use crate::call::json;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::soql::{Found, Plan, Purpose, compile, json_record, parse, run};
+use crate::soql::{Found, Grouping, Plan, Purpose, compile, json_record, parse, run};
+use crate::storage::Value;
 use crate::sync::{lock, read};
 
 /// How long a cursor lives.
@@ -17,6 +18,9 @@ const CURSOR_LIFE_MS: i64 = 2 * 24 * 3_600_000;
 
 /// Open queries kept at most, so that memory stays bounded; Salesforce itself has had no limit since version 56.
 const MOST_CURSORS: usize = 500;
+
+/// Groups that one answer holds.
+const MOST_GROUPS: usize = 2_000;
 
 /// An open query: the rows as they were when it ran.
 pub(crate) struct Cursor {
@@ -40,6 +44,9 @@ pub(super) fn query(caller: &Caller<'_>, all: bool) -> Reply {
     let plan = compile(&parsed, text, &data, &caller.access, Purpose::Rest, now)?;
     if caller.call.param("columns") == Some("true") {
         return Ok(json(StatusCode::OK, &column_metadata(&data, &plan)));
+    }
+    if let Some(grouping) = &plan.grouping {
+        return groups(grouping, &grouping.groups(&data, &caller.access, &plan, all, now));
     }
     let found = run(&data, &caller.access, &plan, all, now);
     if plan.count {
@@ -70,6 +77,25 @@ pub(super) fn query(caller: &Caller<'_>, all: bool) -> Reply {
         cursors.remove(&oldest);
     }
     cursors.insert(key, Arc::new(cursor));
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// The answer of a grouped query, which has one page.
+fn groups(grouping: &Grouping, groups: &[Vec<Value<'static>>]) -> Reply {
+    if groups.len() > MOST_GROUPS {
+        return Err(ApiError::bad(
+            "EXCEEDED_ID_LIMIT",
+            "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch",
+        ));
+    }
+    let record = |values: &Vec<Value<'static>>| {
+        let columns = grouping.columns.iter();
+        let own = columns.map(|(name, _, at)| (name.clone(), values[*at].to_json()));
+        let attributes = ("attributes".to_owned(), json!({ "type": "AggregateResult" }));
+        Json::Object(std::iter::once(attributes).chain(own).collect())
+    };
+    let records: Vec<Json> = groups.iter().map(record).collect();
+    let body = json!({ "totalSize": groups.len(), "done": true, "records": records });
     Ok(json(StatusCode::OK, &body))
 }
 
@@ -125,6 +151,17 @@ fn page_of(
 /// What the sf CLI asks for with `columns=true`.
 fn column_metadata(data: &OrgData, plan: &Plan) -> Json {
     let schema = &data.tables[plan.table].schema;
+    if let Some(grouping) = &plan.grouping {
+        let names = grouping.columns.iter();
+        let column = |(name, aggregate, _): &(String, bool, usize)| json!({ "aggregate": aggregate, "columnName": name, "displayName": name, "joinColumns": [] });
+        return json!({
+            "columnMetadata": names.map(column).collect::<Vec<_>>(),
+            "entityName": schema.name,
+            "groupBy": true,
+            "idSelected": false,
+            "keyPrefix": schema.prefix,
+        });
+    }
     let columns: Vec<Json> = plan
         .columns
         .iter()

@@ -89,6 +89,11 @@ impl FieldType {
         matches!(self, Self::Double | Self::Currency | Self::Percent)
     }
 
+    /// Whether `GROUP BY` takes it; for times there are functions of dates.
+    pub(crate) fn is_groupable(self) -> bool {
+        !self.is_decimal() && !matches!(self, Self::DateTime | Self::Address | Self::Base64)
+    }
+
     /// Whether a value is text of some form.
     pub(crate) fn is_text(self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 //! A query as written. Every name keeps its byte offset for error messages.
 
-/// A dotted name, such as `Owner.Name`.
+/// A dotted name, such as `Owner.Name`; where groups are tested or sorted also a call, `COUNT(Id)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) text: String,
@@ -10,7 +10,10 @@ pub(crate) struct Name {
 /// One entry of the SELECT list.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SelectItem {
-    Field(Name),
+    Field {
+        name: Name,
+        alias: Option<Name>,
+    },
     /// `FIELDS(ALL)`, `FIELDS(STANDARD)`, `FIELDS(CUSTOM)`.
     Fields(Name),
     /// `COUNT()`.
@@ -19,7 +22,7 @@ pub(crate) enum SelectItem {
     Aggregate {
         function: Name,
         argument: Name,
-        alias: Option<String>,
+        alias: Option<Name>,
     },
     /// A child subquery.
     Children(Box<Query>, usize),
@@ -81,7 +84,7 @@ pub(crate) struct Query {
     pub(crate) alias: Option<String>,
     pub(crate) condition: Option<Condition>,
     pub(crate) group_by: Vec<Name>,
-    pub(crate) having: bool,
+    pub(crate) having: Option<Condition>,
     pub(crate) order_by: Vec<OrderKey>,
     pub(crate) limit: Option<usize>,
     pub(crate) offset: Option<usize>,

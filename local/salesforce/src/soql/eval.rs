@@ -76,11 +76,32 @@ pub(super) fn reference(scope: &Scope<'_>, at: usize) -> Option<RecordId> {
 impl Filter {
     /// Whether a row passes.
     pub(crate) fn passes(&self, scope: &Scope<'_>) -> bool {
+        self.holds(&|path| path.value(scope))
+    }
+}
+
+impl<P> Filter<P> {
+    /// Whether what has these values passes.
+    pub(super) fn holds<'v>(&self, value: &impl Fn(&P) -> Value<'v>) -> bool {
         match self {
-            Self::And(all) => all.iter().all(|one| one.passes(scope)),
-            Self::Or(all) => all.iter().any(|one| one.passes(scope)),
-            Self::Not(inner) => !inner.passes(scope),
-            Self::Test(path, test) => test.passes(&path.value(scope)),
+            Self::And(all) => all.iter().all(|one| one.holds(value)),
+            Self::Or(all) => all.iter().any(|one| one.holds(value)),
+            Self::Not(inner) => !inner.holds(value),
+            Self::Test(at, test) => test.passes(&value(at)),
+        }
+    }
+}
+
+/// A text that is the same for values that are equal to SOQL.
+pub(super) fn folded(value: &Value<'_>) -> String {
+    match value {
+        Value::Text(text) => text.to_lowercase(),
+        Value::Double(n) => n.to_string(),
+        Value::Time(ms) => ms.to_string(),
+        value => {
+            let mut plain = String::new();
+            value.write_plain(&mut plain, "");
+            plain
         }
     }
 }
@@ -109,7 +130,7 @@ fn against_range<T: PartialOrd>(value: &T, from: &T, to: &T) -> Ordering {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Salesforce's int fields hold 32 bits")]
-fn as_number(n: i64) -> f64 {
+pub(super) fn as_number(n: i64) -> f64 {
     n as f64
 }
 
@@ -124,14 +145,7 @@ impl Test {
             ) => null != negated,
             (Self::OneId { ids, negated, .. }, Value::Id(id)) => ids.contains(id) != *negated,
             (Self::OneOf { texts, negated, .. }, value) => {
-                let mut plain = String::new();
-                match value {
-                    Value::Text(text) => plain = text.to_lowercase(),
-                    Value::Double(n) => plain = n.to_string(),
-                    Value::Time(ms) => plain = ms.to_string(),
-                    value => value.write_plain(&mut plain, ""),
-                }
-                texts.contains(&plain) != *negated
+                texts.contains(&folded(value)) != *negated
             }
             (Self::Includes { negated, .. }, Value::Null) => *negated,
             (Self::Includes { any, negated }, Value::Text(text)) => {
@@ -258,7 +272,7 @@ fn sort(data: &OrgData, plan: &Plan, found: &mut Vec<Found>) {
     found.extend(keyed.into_iter().map(|(_, one)| one));
 }
 
-fn order(key: &SortKey, a: &Value<'_>, b: &Value<'_>) -> Ordering {
+pub(super) fn order<P>(key: &SortKey<P>, a: &Value<'_>, b: &Value<'_>) -> Ordering {
     let nulls = |a_is_null: bool| {
         if a_is_null == key.nulls_last { Ordering::Greater } else { Ordering::Less }
     };
@@ -266,14 +280,21 @@ fn order(key: &SortKey, a: &Value<'_>, b: &Value<'_>) -> Ordering {
         (Value::Null, Value::Null) => return Ordering::Equal,
         (Value::Null, _) => return nulls(true),
         (_, Value::Null) => return nulls(false),
+        (a, b) => compare(a, b),
+    };
+    if key.descending { ordering.reverse() } else { ordering }
+}
+
+/// The order of two values of one field.
+pub(super) fn compare(a: &Value<'_>, b: &Value<'_>) -> Ordering {
+    match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::Int(a), Value::Int(b)) | (Value::Time(a), Value::Time(b)) => a.cmp(b),
         (Value::Double(a), Value::Double(b)) => a.total_cmp(b),
         (Value::Id(a), Value::Id(b)) => a.cmp(b),
         (Value::Text(a), Value::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
         _ => Ordering::Equal,
-    };
-    if key.descending { ordering.reverse() } else { ordering }
+    }
 }
 
 /// An order that has nothing to do with ids: FNV-1a.

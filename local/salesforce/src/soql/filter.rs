@@ -5,20 +5,20 @@ use std::collections::HashSet;
 use super::SoqlError;
 use super::ast::{Condition, Literal, Name, Operator};
 use super::dates;
-use super::path::{Column, Path};
+use super::path::Path;
 use super::plan::Compiler;
 use crate::ids::RecordId;
 use crate::org::OrgData;
 use crate::schema::FieldType;
 use crate::storage::Slots;
 
-/// A condition ready to test rows.
+/// A condition ready to test rows by their paths, or groups by the positions of their values.
 #[derive(Clone, Debug)]
-pub(crate) enum Filter {
-    And(Vec<Filter>),
-    Or(Vec<Filter>),
-    Not(Box<Filter>),
-    Test(Path, Test),
+pub(crate) enum Filter<P = Path> {
+    And(Vec<Filter<P>>),
+    Or(Vec<Filter<P>>),
+    Not(Box<Filter<P>>),
+    Test(P, Test),
 }
 
 /// A test of one value.
@@ -72,35 +72,48 @@ pub(crate) struct Scope<'a> {
     pub(crate) slots: &'a Slots,
 }
 
+/// A condition on an object's rows.
 pub(super) fn compile_filter(
     compiler: &Compiler<'_>,
     table: usize,
     condition: &Condition,
 ) -> Result<Filter, SoqlError> {
-    let all = |list: &[Condition]| {
-        list.iter().map(|one| compile_filter(compiler, table, one)).collect::<Result<Vec<_>, _>>()
+    compile(compiler, condition, &mut |name| filterable(compiler, table, name))
+}
+
+/// A condition on whatever `resolve` makes of its names.
+pub(super) fn compile<P>(
+    compiler: &Compiler<'_>,
+    condition: &Condition,
+    resolve: &mut impl FnMut(&Name) -> Result<(P, FieldType), SoqlError>,
+) -> Result<Filter<P>, SoqlError> {
+    let mut all = |list: &[Condition]| {
+        list.iter().map(|one| compile(compiler, one, resolve)).collect::<Result<Vec<_>, _>>()
     };
     Ok(match condition {
         Condition::And(list) => Filter::And(all(list)?),
         Condition::Or(list) => Filter::Or(all(list)?),
-        Condition::Not(inner) => Filter::Not(Box::new(compile_filter(compiler, table, inner)?)),
+        Condition::Not(inner) => Filter::Not(Box::new(compile(compiler, inner, resolve)?)),
         Condition::Compare { name, operator, literal, .. } => {
-            let (column, kind) = filterable(compiler, table, name)?;
-            let test = compare(compiler, name, kind, *operator, literal)?;
-            Filter::Test(column.path, test)
+            let (at, kind) = resolve(name)?;
+            Filter::Test(at, compare(compiler, name, kind, *operator, literal)?)
         }
         Condition::In { name, negated, list } => {
-            let (column, kind) = filterable(compiler, table, name)?;
-            Filter::Test(column.path, one_of(compiler, name, kind, *negated, list)?)
+            let (at, kind) = resolve(name)?;
+            Filter::Test(at, one_of(compiler, name, kind, *negated, list)?)
         }
         Condition::InQuery { name, negated, query } => {
-            let (column, _) = filterable(compiler, table, name)?;
+            let (at, _) = resolve(name)?;
             let plan = compiler.query(query)?;
+            if plan.grouping.is_some() {
+                let message = "aggregates are not allowed in a semi join subselect";
+                return Err(compiler.malformed(query.from.offset, message));
+            }
             let ids = super::eval::ids_of(compiler.data, compiler.access, &plan, compiler.now);
-            Filter::Test(column.path, Test::OneId { ids, null: false, negated: *negated })
+            Filter::Test(at, Test::OneId { ids, null: false, negated: *negated })
         }
         Condition::Includes { name, negated, list } => {
-            let (column, kind) = filterable(compiler, table, name)?;
+            let (at, kind) = resolve(name)?;
             if kind != FieldType::MultiPicklist {
                 let message = format!(
                     "includes/excludes operators only valid on multipicklist field: {}",
@@ -119,7 +132,7 @@ pub(super) fn compile_filter(
                 }
                 _ => None,
             });
-            Filter::Test(column.path, Test::Includes { any: any.collect(), negated: *negated })
+            Filter::Test(at, Test::Includes { any: any.collect(), negated: *negated })
         }
     })
 }
@@ -128,17 +141,17 @@ fn filterable(
     compiler: &Compiler<'_>,
     table: usize,
     name: &Name,
-) -> Result<(Column, FieldType), SoqlError> {
+) -> Result<(Path, FieldType), SoqlError> {
     let column = compiler.resolve(table, name)?;
     let (kind, nofilter) = kind_of(compiler.data, table, &column.path);
     if nofilter {
         let message = format!("field '{}' can not be filtered in a query call", name.text);
         return Err(SoqlError::at("INVALID_FIELD", compiler.text, name.offset, &message));
     }
-    Ok((column, kind))
+    Ok((column.path, kind))
 }
 
-fn kind_of(data: &OrgData, table: usize, path: &Path) -> (FieldType, bool) {
+pub(super) fn kind_of(data: &OrgData, table: usize, path: &Path) -> (FieldType, bool) {
     match path {
         Path::Id => (FieldType::Id, false),
         Path::TypeName { .. } => (FieldType::String, false),

@@ -35,10 +35,10 @@ pub(crate) struct Column {
     pub(crate) path: Path,
 }
 
-/// A sort key.
+/// A sort key: of rows by a path, of groups by a position among their values.
 #[derive(Clone, Debug)]
-pub(crate) struct SortKey {
-    pub(crate) path: Path,
+pub(crate) struct SortKey<P = Path> {
+    pub(crate) path: P,
     pub(crate) descending: bool,
     pub(crate) nulls_last: bool,
 }

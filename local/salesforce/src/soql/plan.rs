@@ -3,6 +3,7 @@
 use super::SoqlError;
 use super::ast::{Condition, Name, OrderKey, Query, SelectItem};
 use super::filter::{Filter, compile_filter};
+use super::group::Grouping;
 use super::narrow::{address, narrow, pins};
 use super::path::{Column, Path, SortKey};
 use crate::ids::RecordId;
@@ -27,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) offset: usize,
     /// `SELECT COUNT()`: the number of rows is the answer.
     pub(crate) count: bool,
+    /// What the rows are grouped to, when the answer is groups.
+    pub(crate) grouping: Option<Grouping>,
     /// Rows up to this id cannot match.
     pub(crate) after: Option<RecordId>,
     /// Only these rows can match.
@@ -88,21 +91,26 @@ impl Compiler<'_> {
             ));
         }
         self.restrictions(query, schema)?;
-        let (columns, count) = self.columns(query, table)?;
+        let grouping = self.grouping(query, table)?;
+        let (columns, count) =
+            if grouping.is_some() { (Vec::new(), false) } else { self.columns(query, table)? };
         let filter = match &query.condition {
             Some(condition) => Some(compile_filter(self, table, condition)?),
             None => None,
         };
-        let order =
-            query.order_by.iter().map(|key| self.sort_key(table, key)).collect::<Result<_, _>>()?;
+        // Of a grouped query, order and limit are its groups'.
+        let of_rows = grouping.is_none();
+        let order = query.order_by.iter().filter(|_| of_rows).map(|key| self.sort_key(table, key));
+        let order = order.collect::<Result<_, _>>()?;
         let mut plan = Plan {
             table,
             columns,
             filter,
             order,
-            limit: query.limit,
-            offset: query.offset.unwrap_or(0),
+            limit: query.limit.filter(|_| of_rows),
+            offset: query.offset.filter(|_| of_rows).unwrap_or(0),
             count,
+            grouping,
             after: None,
             only: None,
             asked_records: Vec::new(),
@@ -124,10 +132,6 @@ impl Compiler<'_> {
                 return Err(SoqlError::new("API_ERROR", message));
             }
         }
-        if !query.group_by.is_empty() {
-            let at = query.group_by[0].offset;
-            return Err(self.malformed(at, "GROUP BY is not supported by the simulator"));
-        }
         let needs_filter = match schema.name.as_str() {
             "ContentDocumentLink" => Some(["ContentDocumentId", "LinkedEntityId"]),
             "UserRecordAccess" => Some(["RecordId", "RecordId"]),
@@ -147,7 +151,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn malformed(&self, at: usize, message: &str) -> SoqlError {
+    pub(super) fn malformed(&self, at: usize, message: &str) -> SoqlError {
         SoqlError::at("MALFORMED_QUERY", self.text, at, message)
     }
 
@@ -155,7 +159,11 @@ impl Compiler<'_> {
         let mut columns: Vec<Column> = Vec::new();
         for item in &query.select {
             match item {
-                SelectItem::Field(name) => {
+                SelectItem::Field { alias: Some(alias), .. } => {
+                    let message = "only aggregate expressions use field aliasing";
+                    return Err(self.malformed(alias.offset, message));
+                }
+                SelectItem::Field { name, alias: None } => {
                     let column = self.resolve(table, name)?;
                     if self.purpose == Purpose::Bulk && matches!(column.path, Path::Address { .. })
                     {
@@ -196,7 +204,7 @@ impl Compiler<'_> {
         Ok((columns, false))
     }
 
-    fn unsupported(&self, at: usize, what: &str) -> SoqlError {
+    pub(super) fn unsupported(&self, at: usize, what: &str) -> SoqlError {
         match self.purpose {
             Purpose::Bulk => {
                 SoqlError::new("API_ERROR", format!("{what} are not supported in Bulk Query"))

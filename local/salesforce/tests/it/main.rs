@@ -9,6 +9,8 @@ mod changes;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod main_job;
 #[cfg(test)]
 mod oauth;

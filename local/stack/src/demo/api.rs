@@ -58,6 +58,10 @@ impl Api {
         self.call(Method::POST, path, Some(body), Some(key)).await
     }
 
+    pub(super) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call(Method::PUT, path, Some(body), None).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         self.call(Method::DELETE, path, None, None).await
     }

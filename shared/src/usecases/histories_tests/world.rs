@@ -20,10 +20,9 @@ use crate::store::keys::{self, Kind, Relation};
 use crate::store::{self, Next, Outbox};
 use crate::testing::Memory;
 use crate::usecases::custody::{ConnectionSecret, Opened, StoredGrant};
-use crate::usecases::match_runs::unmoved;
+use crate::usecases::match_runs::{MatchRuns, unmoved};
 use crate::usecases::{
-    Corrections, Custody, Directory, DirectoryFile, HeldFile, MatchRuns, Models, Score, Settle,
-    ShardFiles,
+    Corrections, Custody, Directory, DirectoryFile, HeldFile, MatchSteps, Models, ShardFiles,
 };
 use crate::work::{Done, WorkError};
 
@@ -70,8 +69,7 @@ pub(super) struct World {
     pub(super) scope: Scope,
     pub(super) custody: Custody,
     pub(super) runs: MatchRuns,
-    score: Score,
-    settle: Settle,
+    match_steps: MatchSteps,
     pub(super) corrections: Corrections,
     pub(super) models: Models,
     outbox: Outbox,
@@ -97,8 +95,7 @@ impl World {
         let files = Arc::new(Files(ports.clone()));
         let world = Self {
             runs: MatchRuns::new(ports.clone(), custody.clone()),
-            score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
-            settle: Settle::new(ports.clone(), custody.clone(), models.clone()),
+            match_steps: MatchSteps::new(&ports, &custody, files, models.clone()),
             corrections: Corrections::new(ports.clone(), custody.clone()),
             outbox: Outbox::new(ports.clone()),
             lines: BTreeMap::new(),
@@ -370,17 +367,11 @@ impl World {
 
     async fn handle(&self, message: Message) -> Result<Done, WorkError> {
         match message {
-            Message::Rematch { scope, run, trigger, step } => {
-                self.runs.rematch(scope, run, trigger, step).await
-            }
-            Message::MatchBatch { scope, run, batch, entity_kind, shard } => {
-                self.score.batch(scope, run, batch, entity_kind, shard).await
-            }
-            Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
-            Message::Correct { scope, object, record } => {
-                self.settle.correct(scope, object, &record).await
-            }
-            Message::TuneModel { scope, model, step } => self.models.step(scope, model, step).await,
+            Message::Rematch { .. }
+            | Message::MatchBatch { .. }
+            | Message::Settle { .. }
+            | Message::Correct { .. }
+            | Message::TuneModel { .. } => self.match_steps.handle(message).await,
             Message::AutoSaveRecords { .. } => Ok(Done::Finished),
             message => self.directory().handle(message).await,
         }

@@ -15,7 +15,7 @@ pub fn record(object: SObject, row: &impl FieldValues) -> Option<Record> {
     let fields: Fields = object
         .fields()
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), in_form(name, row.text(name)?))))
+        .filter_map(|name| Some((*name, in_form(name, row.text(name)?))))
         .collect();
     Some(Record::read(object, id.to_string(), stamp, fields))
 }

@@ -1,10 +1,11 @@
 //! Reads a query by recursive descent.
 
+mod condition;
+
 use super::SoqlError;
-use super::ast::{Condition, Literal, Name, Operator, OrderKey, Query, SelectItem};
-use super::dates::is_relative;
+use super::ast::{Condition, Name, OrderKey, Query, SelectItem};
 use super::lexer::{Kind, Token, tokens};
-use super::words::{is_reserved, number};
+use super::words::is_reserved;
 
 /// Salesforce's own limit on the text of a query.
 const MAX_LENGTH: usize = 100_000;
@@ -22,7 +23,7 @@ pub(crate) fn parse(text: &str) -> Result<Query, SoqlError> {
     if text.trim().is_empty() {
         return Err(SoqlError::new("MALFORMED_QUERY", "unexpected token: '<EOF>'"));
     }
-    let mut parser = Parser { text, tokens: tokens(text)?, at: 0, depth: 0 };
+    let mut parser = Parser::new(text)?;
     let query = parser.query()?;
     match parser.peek().kind {
         Kind::End => Ok(query),
@@ -32,7 +33,7 @@ pub(crate) fn parse(text: &str) -> Result<Query, SoqlError> {
 
 /// Reads a condition alone, as validation rules use it.
 pub(crate) fn parse_condition(text: &str) -> Result<Condition, SoqlError> {
-    let mut parser = Parser { text, tokens: tokens(text)?, at: 0, depth: 0 };
+    let mut parser = Parser::new(text)?;
     let condition = parser.condition()?;
     match parser.peek().kind {
         Kind::End => Ok(condition),
@@ -45,6 +46,14 @@ struct Parser<'t> {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    /// Within a clause about groups, where aggregates are named.
+    of_groups: bool,
+}
+
+impl<'t> Parser<'t> {
+    fn new(text: &'t str) -> Result<Self, SoqlError> {
+        Ok(Self { text, tokens: tokens(text)?, at: 0, depth: 0, of_groups: false })
+    }
 }
 
 impl Parser<'_> {
@@ -144,7 +153,7 @@ impl Parser<'_> {
             alias,
             condition,
             group_by: Vec::new(),
-            having: false,
+            having: None,
             order_by: Vec::new(),
             limit: None,
             offset: None,
@@ -163,17 +172,19 @@ impl Parser<'_> {
                 query.group_by.push(self.name()?);
             }
             if self.take_word("HAVING") {
-                return Err(
-                    self.error(self.peek().offset, "HAVING is not supported by the simulator")
-                );
+                self.of_groups = true;
+                query.having = Some(self.condition()?);
+                self.of_groups = false;
             }
         }
         if self.take_word("ORDER") {
             self.expect_word("BY")?;
+            self.of_groups = true;
             query.order_by.push(self.order_key()?);
             while self.take_symbol(",") {
                 query.order_by.push(self.order_key()?);
             }
+            self.of_groups = false;
         }
         if self.take_word("LIMIT") {
             query.limit = Some(self.count()?);
@@ -201,8 +212,23 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// A name, or in a clause about groups an aggregate of one.
+    fn operand(&mut self) -> Result<Name, SoqlError> {
+        let mut name = self.name()?;
+        if self.of_groups && self.take_symbol("(") {
+            name.text = format!("{}({})", name.text, self.name()?.text);
+            self.expect_symbol(")")?;
+        }
+        Ok(name)
+    }
+
+    fn alias(&mut self) -> Result<Option<Name>, SoqlError> {
+        let aliased = self.peek().kind == Kind::Word && !self.peek().is_word("FROM");
+        if aliased { self.name().map(Some) } else { Ok(None) }
+    }
+
     fn order_key(&mut self) -> Result<OrderKey, SoqlError> {
-        let name = self.name()?;
+        let name = self.operand()?;
         let descending = if self.take_word("DESC") {
             true
         } else {
@@ -246,7 +272,8 @@ impl Parser<'_> {
         }
         let name = self.name()?;
         if !self.take_symbol("(") {
-            return Ok(SelectItem::Field(name));
+            let alias = self.alias()?;
+            return Ok(SelectItem::Field { name, alias });
         }
         if name.text.eq_ignore_ascii_case("COUNT") && self.take_symbol(")") {
             return Ok(SelectItem::CountAll(offset));
@@ -261,134 +288,8 @@ impl Parser<'_> {
         if name.text.eq_ignore_ascii_case("FIELDS") {
             return Ok(SelectItem::Fields(argument));
         }
-        let aliased = self.peek().kind == Kind::Word && !self.peek().is_word("FROM");
-        let alias = if aliased { Some(self.name()?.text) } else { None };
+        let alias = self.alias()?;
         Ok(SelectItem::Aggregate { function: name, argument, alias })
-    }
-
-    /// AND and OR may not be mixed without parentheses.
-    fn condition(&mut self) -> Result<Condition, SoqlError> {
-        let first = self.term()?;
-        for (keyword, other) in [("AND", "OR"), ("OR", "AND")] {
-            if !self.peek().is_word(keyword) {
-                continue;
-            }
-            let mut all = vec![first];
-            while self.take_word(keyword) {
-                all.push(self.term()?);
-            }
-            if self.peek().is_word(other) {
-                return Err(self.unexpected());
-            }
-            return Ok(if keyword == "AND" { Condition::And(all) } else { Condition::Or(all) });
-        }
-        Ok(first)
-    }
-
-    fn term(&mut self) -> Result<Condition, SoqlError> {
-        if self.take_word("NOT") {
-            self.deeper()?;
-            let inner = self.term()?;
-            self.depth -= 1;
-            return Ok(Condition::Not(Box::new(inner)));
-        }
-        if self.take_symbol("(") {
-            self.deeper()?;
-            let inner = self.condition()?;
-            self.expect_symbol(")")?;
-            self.depth -= 1;
-            return Ok(inner);
-        }
-        let name = self.name()?;
-        let negated = self.take_word("NOT");
-        if self.take_word("IN") {
-            self.expect_symbol("(")?;
-            if self.peek().is_word("SELECT") {
-                let query = Box::new(self.query()?);
-                self.expect_symbol(")")?;
-                return Ok(Condition::InQuery { name, negated, query });
-            }
-            let list = self.list()?;
-            return Ok(Condition::In { name, negated, list });
-        }
-        if negated {
-            return Err(self.unexpected());
-        }
-        for (keyword, negated) in [("INCLUDES", false), ("EXCLUDES", true)] {
-            if self.take_word(keyword) {
-                self.expect_symbol("(")?;
-                let list = self.list()?;
-                return Ok(Condition::Includes { name, negated, list });
-            }
-        }
-        let operator = self.operator()?;
-        let at = self.peek().offset;
-        let literal = self.literal()?;
-        Ok(Condition::Compare { name, operator, literal, at })
-    }
-
-    fn operator(&mut self) -> Result<Operator, SoqlError> {
-        if self.take_word("LIKE") {
-            return Ok(Operator::Like);
-        }
-        let operator = match self.peek().kind {
-            Kind::Symbol("=") => Operator::Equal,
-            Kind::Symbol("!=" | "<>") => Operator::NotEqual,
-            Kind::Symbol("<") => Operator::Less,
-            Kind::Symbol("<=") => Operator::LessOrEqual,
-            Kind::Symbol(">") => Operator::Greater,
-            Kind::Symbol(">=") => Operator::GreaterOrEqual,
-            _ => return Err(self.unexpected()),
-        };
-        self.next();
-        Ok(operator)
-    }
-
-    /// The rest of a list, after its opening parenthesis.
-    fn list(&mut self) -> Result<Vec<(Literal, usize)>, SoqlError> {
-        let mut list = Vec::new();
-        loop {
-            let at = self.peek().offset;
-            list.push((self.literal()?, at));
-            if !self.take_symbol(",") {
-                self.expect_symbol(")")?;
-                return Ok(list);
-            }
-        }
-    }
-
-    fn literal(&mut self) -> Result<Literal, SoqlError> {
-        let token = self.peek().clone();
-        let literal = match &token.kind {
-            Kind::Text(text) => Some(Literal::Text(text.clone())),
-            Kind::Number => number(&token.text),
-            Kind::Word => match token.text.to_ascii_uppercase().as_str() {
-                "NULL" => Some(Literal::Null),
-                "TRUE" => Some(Literal::Bool(true)),
-                "FALSE" => Some(Literal::Bool(false)),
-                word => return self.relative(word),
-            },
-            _ => None,
-        };
-        match literal {
-            Some(literal) => {
-                self.next();
-                Ok(literal)
-            }
-            None => Err(self.unexpected()),
-        }
-    }
-
-    fn relative(&mut self, word: &str) -> Result<Literal, SoqlError> {
-        let Some(counted) = is_relative(word) else { return Err(self.unexpected()) };
-        self.next();
-        if !counted {
-            return Ok(Literal::Relative(word.to_owned(), 0));
-        }
-        self.expect_symbol(":")?;
-        let n = self.count()?;
-        let n = i64::try_from(n).ok().filter(|n| *n <= 100_000);
-        n.map(|n| Literal::Relative(word.to_owned(), n)).ok_or_else(|| self.unexpected())
     }
 }
 

@@ -1,4 +1,4 @@
-"""Writes an org of wide contacts as CSV: `python3 org.py FOLDER ROWS`."""
+"""Writes an org of wide contacts as CSV: `python3 make_org.py FOLDER ROWS`."""
 
 import csv
 import json
