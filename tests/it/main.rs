@@ -1,7 +1,6 @@
 //! The integration tests: one binary, linked once.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps in vain")]
-#![expect(clippy::large_futures, reason = "a test holds the whole product in one future")]
 
 mod adapters;
 mod demo;

@@ -25,8 +25,8 @@ use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::usecases::{
     Activities, AutoSave, Begun, Connect, Connected, Corrections, Custody, Directory,
-    DirectoryFile, Disconnect, HeldFile, Import, MatchSteps, Models, SalesforceApp, ShardFiles,
-    Upkeep, WriteBack,
+    DirectoryFile, Disconnect, HeldFile, Import, MatchSteps, Models, SalesforceApp, Selections,
+    ShardFiles, Upkeep, WriteBack,
 };
 use shared::work::{Done, WorkError};
 use url::Url;
@@ -71,6 +71,8 @@ pub struct Functions {
     pub directory: Directory,
     /// `data-purge`, and what the API begins.
     pub disconnect: Disconnect,
+    /// What the API lets an admin choose of an org.
+    pub selections: Selections,
     /// The API's corrections.
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
@@ -102,6 +104,7 @@ impl Functions {
             directory: Directory::new(ports.clone()),
             upkeep: Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone()),
             disconnect,
+            selections: Selections::new(ports.clone(), custody.clone(), import.clone()),
             import: match page_rows {
                 Some(rows) => import.with_page_rows(rows),
                 None => import,
@@ -139,9 +142,10 @@ impl Functions {
                 self.write_back.handle(message).await
             }
             Message::Purge { .. } | Message::Revoke { .. } => self.disconnect.handle(message).await,
-            Message::Upkeep { .. } | Message::Inspect { .. } | Message::Publish { .. } => {
-                self.upkeep.handle(message).await
-            }
+            Message::Upkeep { .. }
+            | Message::Inspect { .. }
+            | Message::PreviewMapping { .. }
+            | Message::Publish { .. } => self.upkeep.handle(message).await,
             Message::DirectoryCount { .. }
             | Message::DirectoryShard { .. }
             | Message::DirectoryFanOut { .. }
@@ -188,7 +192,7 @@ pub struct World {
     /// Kills the functions.
     pub fuse: Fuse,
     /// The functions.
-    pub functions: Functions,
+    pub functions: Box<Functions>,
     /// The tenant.
     pub tenant: TenantId,
     /// How messages are delivered.
@@ -215,7 +219,7 @@ impl World {
         let address = simulator.http_url().trim_start_matches("http://");
         let address = address.trim_end_matches('/').parse().expect("an address");
         let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
-        let functions = Functions::new(&ports, &http, own.page_rows);
+        let functions = Box::new(Functions::new(&ports, &http, own.page_rows));
         let tenant = TenantId::derived("acme");
         let world =
             Self { simulator, org, memory, fuse, functions, tenant, delivery: Delivery::Plain };

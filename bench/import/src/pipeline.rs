@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::{
-    Environment, Generation, ImportRunId, Reading, SObject, TenantEnvironment, TenantId,
+    Environment, Generation, ImportRunId, ObjectSelection, Reading, SObject, TenantEnvironment,
+    TenantId,
 };
 use shared::ports::Ports;
 use shared::salesforce::CsvReader;
@@ -73,7 +74,7 @@ async fn land(records: &Records, csv: &str, step: u64) -> anyhow::Result<shared:
     let mut reader = CsvReader::new(csv.as_bytes(), Some(PAGE));
     let mut rows = Vec::new();
     while let Some(row) = reader.next()? {
-        rows.extend(imported_record(SObject::Contact, &row));
+        rows.extend(imported_record(SObject::Contact, &ObjectSelection::default(), &row));
     }
     let reading = Reading { run: ImportRunId::derived("bench"), step, at: Timestamp::UNIX_EPOCH };
     Ok(records.land(reading, rows).await?.counts)

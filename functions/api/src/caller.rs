@@ -25,6 +25,8 @@ const LEEWAY: u64 = 60;
 #[derive(Debug, Deserialize)]
 struct Claims {
     #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
     tenant: Option<TenantId>,
     #[serde(default)]
     seat: Option<SeatId>,
@@ -35,6 +37,7 @@ struct Claims {
 /// A verified caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
+    subject: Option<String>,
     tenant: Option<TenantId>,
     seat: Option<SeatId>,
     roles: BTreeSet<Role>,
@@ -54,6 +57,11 @@ impl Caller {
         }
         self.own(tenant)?;
         if self.roles.contains(&Role::Admin) { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+
+    /// Who it is, for the record of a change: the token's subject, else its seat.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.subject.clone().or_else(|| self.seat.map(|seat| seat.to_string()))
     }
 
     /// The seat that acts, of this tenant.
@@ -123,7 +131,8 @@ impl Issuer {
         validation.leeway = LEEWAY;
         let claims: Claims =
             decode(token, &key, &validation).map_err(|_| Problem::unauthorized())?.claims;
-        Ok(Caller { tenant: claims.tenant, seat: claims.seat, roles: claims.roles })
+        let Claims { sub: subject, tenant, seat, roles } = claims;
+        Ok(Caller { subject, tenant, seat, roles })
     }
 
     async fn key(&self, kid: &str) -> Result<DecodingKey, Problem> {

@@ -16,7 +16,7 @@ use shared::lambda::bootstrap;
 use shared::lambda::config::ApiConfig;
 use shared::matching::MatchModel;
 use shared::usecases::{
-    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models, Selections,
 };
 
 use crate::caller::Issuer;
@@ -34,12 +34,14 @@ async fn main() -> Result<(), Error> {
     let http = reqwest::Client::builder().timeout(ISSUER_TIMEOUT).build()?;
     let callers = config.callers;
     let shipped = Arc::new(MatchModel::shipped().clone());
+    let import = Import::new(ports.clone(), custody.clone(), app.clone());
     let api = Api {
         issuer: Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http),
         connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
         directory: Directory::new(ports.clone()),
         activities: Activities::new(ports.clone(), custody.clone()),
-        import: Import::new(ports.clone(), custody.clone(), app.clone()),
+        selections: Selections::new(ports.clone(), custody.clone(), import.clone()),
+        import,
         corrections: Corrections::new(ports.clone(), custody.clone()),
         models: Models::new(ports.clone(), custody.clone(), shipped),
         disconnect: Disconnect::new(ports.clone(), custody.clone(), app, config.purge_grace),

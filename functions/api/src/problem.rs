@@ -9,7 +9,7 @@ use serde::Serialize;
 use shared::ports::Disposition;
 use shared::usecases::{
     ActivityError, ConnectError, CorrectionError, DirectoryError, ModelError, PurgeError,
-    SteerError,
+    SelectionError, SteerError,
 };
 use shared::work::WorkError;
 
@@ -139,6 +139,20 @@ impl From<SteerError> for Problem {
             SteerError::Conflict(why) => Self::conflict("run_state", why.to_owned()),
             SteerError::Invalid(why) => Self::invalid(why),
             SteerError::Work(error) => error.into(),
+        }
+    }
+}
+
+impl From<SelectionError> for Problem {
+    fn from(error: SelectionError) -> Self {
+        match error {
+            SelectionError::NotFound(what) => Self::not_found(what),
+            SelectionError::NotInspected => Self::conflict("not_checked", error.to_string()),
+            SelectionError::Refused(_) => Self::invalid(error.to_string()),
+            SelectionError::ChangedMeanwhile => {
+                Self::conflict("changed_meanwhile", error.to_string())
+            }
+            SelectionError::Work(error) => error.into(),
         }
     }
 }

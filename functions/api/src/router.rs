@@ -7,7 +7,8 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::problem::Problem;
 use crate::routes::{
-    activities, connections, corrections, directory, matches, models, runs, setup, tenants, votes,
+    activities, connections, corrections, directory, matches, models, runs, selections, setup,
+    tenants, votes,
 };
 use crate::state::Api;
 
@@ -58,6 +59,12 @@ fn routes() -> Routes {
         .route("/runs/{run}", get(runs::show))
         .route("/runs/{run}/{steer}", post(runs::steer))
         .route("/import-settings", get(runs::settings).put(runs::change_settings))
+        .route("/org-fields/{object}", get(selections::org_fields))
+        .route("/field-mappings", get(selections::mappings).put(selections::map))
+        .route("/field-mappings/copy", post(selections::copy))
+        .route("/field-mappings/preview", get(selections::previewed).post(selections::preview))
+        .route("/record-filters", get(selections::filters).put(selections::filter))
+        .route("/account-model", get(selections::account_model).put(selections::set_account_model))
         .route("/match-runs", get(runs::list_match_runs).post(runs::rematch))
         .route("/match-runs/{run}", get(runs::show_match_run))
         .route("/matches", get(matches::list))

@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts};
 use shared::lambda::config::NetworkAccess;
 use shared::ports::Ports;
 use shared::usecases::{
-    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models, Selections,
 };
 
 use crate::caller::Issuer;
@@ -26,6 +26,7 @@ pub(crate) struct Api {
     pub(crate) models: Models,
     pub(crate) disconnect: Disconnect,
     pub(crate) import: Import,
+    pub(crate) selections: Selections,
 }
 
 /// A JSON body whose refusal is a problem.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{ImportRunId, MatchRunId};
 use super::message::ImportTrigger;
 use super::record::RecordChange;
+use super::selection::ObjectSelection;
 use super::sobject::SObject;
 
 /// Where a run stands.
@@ -56,7 +57,8 @@ pub struct ImportRun {
     pub finished_at: Option<Timestamp>,
     /// How many objects have not come to an end, of those that matching and auto-save need.
     pub objects_left: u32,
-    /// How many kinds of activities have not.
+    /// How many of those that come meanwhile have not: the kinds of activities, and in a first
+    /// import the closed opportunities.
     #[serde(default)]
     pub activities_left: u32,
     /// Counts the writes of this item: each replaces the one before.
@@ -236,6 +238,17 @@ impl ObjectPhase {
     }
 }
 
+/// A part of the opportunities. A first import reads the open ones first: auto-save goes by them
+/// and need not wait for years of closed ones, which come while what is there is being matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpportunityPart {
+    /// Those with `IsClosed = false`.
+    Open,
+    /// The others.
+    Closed,
+}
+
 /// How far a comparison of all ids is. It finds what no query of changes shows: rows deleted for
 /// good, hidden by sharing, or given to the integration user without a change of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -293,6 +306,9 @@ pub struct ObjectImport {
     /// Salesforce's time when the job was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// What is read of it.
+    #[serde(default)]
+    pub selection: ObjectSelection,
     /// Fields that the integration user cannot see, left out of the query.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden_fields: Vec<String>,
@@ -308,6 +324,9 @@ pub struct ObjectImport {
     /// What was done to them.
     #[serde(default)]
     pub counts: Counts,
+    /// Which part of the opportunities is being read; none when they are read all at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<OpportunityPart>,
     /// Live rows by Salesforce's own `SELECT COUNT()`, asked when the object was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salesforce_count: Option<u64>,
@@ -347,11 +366,13 @@ impl ObjectImport {
             phase: ObjectPhase::Waiting,
             since: None,
             asked_at: None,
+            selection: ObjectSelection::default(),
             hidden_fields: Vec::new(),
             rows_expected: 0,
             rows_fetched: 0,
             pages: 0,
             counts: Counts::default(),
+            part: None,
             salesforce_count: None,
             live: None,
             swept: false,
@@ -404,6 +425,19 @@ impl ObjectImport {
         under_way.then(|| took * left / self.rows_fetched)
     }
 
+    /// Whether matching and auto-save wait for it.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        !SObject::ACTIVITIES.contains(&self.object) && self.part != Some(OpportunityPart::Closed)
+    }
+
+    /// Has every row read, since too much is missing.
+    pub fn read_again_whole(&mut self) {
+        (self.live, self.swept) = (None, false);
+        (self.rows_expected, self.rows_fetched) = (0, 0);
+        self.full = true;
+    }
+
     /// Begins it anew: what landed stays landed and counted, what was read again is not counted
     /// twice.
     pub fn restart(&mut self) {
@@ -417,7 +451,7 @@ impl ObjectImport {
 }
 
 /// How far an object has been imported.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
     /// Every row stamped before this, by Salesforce's clock, has landed; none before the first run
     /// that ended well.
@@ -425,6 +459,12 @@ pub struct Watermark {
     pub stamp: Option<Timestamp>,
     /// Live rows held.
     pub live: u64,
+    /// The digest of the selection that they were read by; none for the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<String>,
+    /// When every row was last read, by Salesforce's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<Timestamp>,
     /// When all ids were last compared, by Salesforce's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept_at: Option<Timestamp>,

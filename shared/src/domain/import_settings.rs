@@ -16,12 +16,21 @@ pub struct ImportSettings {
     pub api_percent: u8,
     /// Calls that imports leave untouched, for what sellers write.
     pub api_reserve: u64,
+    /// Objects with a formula among their mapped fields are read whole after so many hours, since
+    /// a formula changes without a stamp: 24 to 720.
+    pub formula_refresh_hours: u16,
 }
 
 impl Default for ImportSettings {
     /// Every 12 hours (specification 2.2), up to 70 % of the org's calls.
     fn default() -> Self {
-        Self { every_minutes: 720, schedule_paused: false, api_percent: 70, api_reserve: 1_000 }
+        Self {
+            every_minutes: 720,
+            schedule_paused: false,
+            api_percent: 70,
+            api_reserve: 1_000,
+            formula_refresh_hours: 168,
+        }
     }
 }
 
@@ -42,6 +51,9 @@ impl ImportSettings {
         }
         if !(LEAST_API_PERCENT..=95).contains(&self.api_percent) {
             return Err("api_percent must be 25 to 95");
+        }
+        if !(24..=720).contains(&self.formula_refresh_hours) {
+            return Err("formula_refresh_hours must be 24 to 720");
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
@@ -230,6 +231,13 @@ pub enum Message {
         /// What.
         event: Event,
     },
+    /// Look at a record through a field mapping.
+    PreviewMapping {
+        /// Of which connection.
+        scope: Scope,
+        /// When it was asked for; an older one is stale.
+        asked_at: Timestamp,
+    },
     /// Take the next step of a purge.
     Purge {
         /// What is purged.
@@ -289,6 +297,7 @@ impl Message {
             | Self::Inspect { .. }
             | Self::Revoke { .. }
             | Self::Publish { .. }
+            | Self::PreviewMapping { .. }
             | Self::Purge { .. } => Queue::Purge,
             Self::DirectoryCount { .. }
             | Self::DirectoryShard { .. }
@@ -319,6 +328,7 @@ impl Message {
             | Self::Upkeep { scope, .. }
             | Self::Inspect { scope }
             | Self::Revoke { scope, .. }
+            | Self::PreviewMapping { scope, .. }
             | Self::Purge { scope, .. } => Some(*scope),
             Self::Publish { .. }
             | Self::DirectoryCount { .. }

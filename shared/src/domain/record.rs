@@ -83,6 +83,9 @@ pub enum Gone {
     /// It is not among the ids that the integration user sees: deleted for good, or hidden from
     /// that user by sharing. Salesforce does not tell which.
     Unseen,
+    /// It is not among the rows that are imported by choice: a filter or the account model leaves
+    /// it out. (Where all ids were compared, it may also be gone from the org.)
+    OutsideFilter,
 }
 
 /// One reading of Salesforce: a step of a run, which may be taken again when it is interrupted.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 
 use super::datetime::format_datetime;
 use super::id::SalesforceId;
@@ -19,6 +20,8 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Int(i64),
+    /// A number with decimals.
+    Decimal(Decimal),
     /// A day.
     Date(Date),
     /// A moment.
@@ -61,7 +64,7 @@ macro_rules! value_from {
     )*};
 }
 
-value_from!(String => Text, SalesforceId => Id, bool => Bool, i64 => Int, Date => Date, Timestamp => DateTime);
+value_from!(String => Text, SalesforceId => Id, bool => Bool, i64 => Int, Decimal => Decimal, Date => Date, Timestamp => DateTime);
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,6 +73,7 @@ impl fmt::Display for Value {
             Self::Id(id) => write!(f, "'{id}'"),
             Self::Bool(value) => write!(f, "{value}"),
             Self::Int(value) => write!(f, "{value}"),
+            Self::Decimal(value) => write!(f, "{value}"),
             Self::Date(day) => write!(f, "{day}"),
             Self::DateTime(moment) => f.write_str(&format_datetime(*moment)),
             Self::Null => f.write_str("null"),

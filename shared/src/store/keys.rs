@@ -7,7 +7,7 @@
 //! | seat | `TEN#t` | `SEAT#seat` |
 //! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
 //! | a vote for another CRM | `TEN#t` | `VOTE#crm` |
-//! | connection, settings, wizard, generations given out, imports | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT` |
+//! | connection, settings, wizard, generations given out, imports, what is imported | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT`, `SELECTION` |
 //! | live connections | `LIVE` | `t#env` |
 //! | pending authorization | `STATE#hash` | `STATE` |
 //! | due item | `DUE#nn` | `time#owner#hash` |
@@ -380,6 +380,18 @@ impl GenerationKeys {
         self.single(Kind::Grant, "INSPECTION".to_owned())
     }
 
+    /// The fields of an object that the org shows its integration user.
+    #[must_use]
+    pub fn org_fields(&self, object: SObject) -> Key {
+        self.single(Kind::Grant, format!("FIELDS#{object}"))
+    }
+
+    /// A look at one record through a mapping that is not made yet.
+    #[must_use]
+    pub fn mapping_preview(&self) -> Key {
+        self.single(Kind::Grant, "PREVIEW".to_owned())
+    }
+
     /// A seat's grant.
     #[must_use]
     pub fn seat_grant(&self, seat: SeatId) -> Key {
@@ -463,6 +475,12 @@ pub fn generations(at: TenantEnvironment) -> Key {
 #[must_use]
 pub fn import_settings(at: TenantEnvironment) -> Key {
     Key::new(environment_partition(at), "IMPORT".to_owned())
+}
+
+/// What of an environment's org is imported.
+#[must_use]
+pub fn selection(at: TenantEnvironment) -> Key {
+    Key::new(environment_partition(at), "SELECTION".to_owned())
 }
 
 /// How far the wizard of an environment is.

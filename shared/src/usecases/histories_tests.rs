@@ -264,7 +264,7 @@ fn rare_lead(world: &World, n: usize, of: usize, company: &str) -> Record {
 
 /// A world of `n` people, and of a lead for each of them who is at `company`.
 async fn rare_world(shards: u64, n: usize, company: &str) -> (World, Random) {
-    let (mut world, mut random) = (World::new(shards).await, Random::new(7));
+    let (mut world, mut random) = (Box::pin(World::new(shards)).await, Random::new(7));
     let people: Vec<_> = (0..n).map(|n| rare_person(n, "Globex Corporation")).collect();
     world.publish(&people).await;
     let leads = (0..n).map(|at| rare_lead(&world, at, at, company)).collect();

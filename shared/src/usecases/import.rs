@@ -16,6 +16,7 @@ mod outcome;
 mod pages;
 mod query;
 mod rows;
+mod selected;
 mod steer;
 mod sweep;
 
@@ -27,6 +28,7 @@ use serde_json::json;
 pub(super) use self::begin::scheduled_import;
 use self::outcome::Ended;
 pub use self::rows::record as imported_record;
+pub(super) use self::selected::org_fields;
 pub use self::steer::SteerError;
 use super::custody::{Custody, Opened};
 use super::grants::{GrantError, Grants};
@@ -68,6 +70,8 @@ pub struct Import {
 enum Step {
     /// The object goes on from here, after this long.
     Next(ObjectPhase, Duration),
+    /// What the run waits for is there: the rest of the object comes while that is handed over.
+    Meanwhile(ObjectPhase),
     /// The object is begun anew.
     Restart(Ended),
     /// The object came to an end.
@@ -215,6 +219,10 @@ impl Import {
             Step::Next(phase, delay) => {
                 progress.phase = phase;
                 delay
+            }
+            Step::Meanwhile(phase) => {
+                progress.phase = phase;
+                return self.go_on_meanwhile(opened, run_id, progress, same_step).await;
             }
             Step::Restart(ended) => {
                 progress.note_error(&ended.code, &ended.message);

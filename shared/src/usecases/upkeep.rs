@@ -6,6 +6,7 @@
 //! after three days it lapses, and what it kept is purged when nobody reconnects.
 
 mod inspect;
+mod preview;
 
 use std::time::Duration;
 
@@ -77,6 +78,7 @@ impl Upkeep {
                 self.ports.events.publish(&event).await?;
                 Ok(Done::Finished)
             }
+            Message::PreviewMapping { scope, asked_at } => self.preview(scope, asked_at).await,
             _ => Err(WorkError::reject("see to a connection", "a message of another function")),
         }
     }

@@ -16,6 +16,14 @@ use super::compare::differences;
 
 pub(super) type Objects = BTreeMap<SObject, ObjectImport>;
 
+/// What an org's admin has added.
+const CUSTOM_FIELDS: [&str; 4] = [
+    "Contact.Work_Email__c email",
+    "Contact.Role__c string(80) calculated",
+    "Contact.Tier__c picklist(Gold|Silver)",
+    "Lead.Score__c double",
+];
+
 /// A connected org of some accounts, contacts, leads and opportunities.
 pub(super) struct Case {
     pub(super) world: World,
@@ -33,7 +41,8 @@ impl Case {
 
     pub(super) async fn with_page_rows(rows: u32) -> Self {
         let folder = TempDir::new().unwrap();
-        std::fs::write(folder.path().join("org.json"), r#"{"my_domain":"faults"}"#).unwrap();
+        let org = json!({ "my_domain": "faults", "custom_fields": CUSTOM_FIELDS });
+        std::fs::write(folder.path().join("org.json"), org.to_string()).unwrap();
         let options = WorldOptions { page_rows: Some(rows), ..WorldOptions::default() };
         let world = World::with(folder.path(), options).await;
         let (accounts, contacts, leads) = (Vec::new(), Vec::new(), Vec::new());

@@ -75,8 +75,8 @@ async fn held(opened: &Opened, object: SObject) -> Rows {
                 opened.records.page(object, bucket, after.as_deref(), 1_000).await.unwrap();
             for record in records {
                 let fields = record.fields.0.into_iter();
-                let fields = fields.map(|(name, text)| (name.into_owned(), canonical(&text)));
-                let fields = fields.collect();
+                let fields =
+                    fields.map(|(name, text)| (name.into_owned(), canonical(&text))).collect();
                 assert_eq!(rows.insert(record.id, fields), None, "held twice");
             }
             after = next;

@@ -6,4 +6,6 @@ mod compare;
 mod faults;
 mod histories;
 mod history;
+mod order;
 mod salesforce;
+mod selected;

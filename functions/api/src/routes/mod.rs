@@ -7,6 +7,7 @@ pub(crate) mod directory;
 pub(crate) mod matches;
 pub(crate) mod models;
 pub(crate) mod runs;
+pub(crate) mod selections;
 pub(crate) mod setup;
 pub(crate) mod tenants;
 pub(crate) mod votes;

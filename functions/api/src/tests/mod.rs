@@ -22,7 +22,8 @@ use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::{self, keys};
 use shared::testing::Memory;
 use shared::usecases::{
-    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models, SalesforceApp,
+    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
+    SalesforceApp, Selections,
 };
 use stack::{AUDIENCE, Caller, Issuer, Server};
 use tower::ServiceExt;
@@ -73,6 +74,7 @@ impl Served {
             "https://crm-sync.example.com".parse().unwrap(),
             None,
         );
+        let import = Import::new(ports.clone(), custody.clone(), app.clone());
         let api = state::Api {
             issuer: caller::Issuer::new(
                 issuer.address().to_owned(),
@@ -83,7 +85,8 @@ impl Served {
             connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
             directory: Directory::new(ports.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
-            import: Import::new(ports.clone(), custody.clone(), app.clone()),
+            selections: Selections::new(ports.clone(), custody.clone(), import.clone()),
+            import,
             corrections: Corrections::new(ports.clone(), custody.clone()),
             models: Models::new(
                 ports.clone(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::build;
+use super::selected::chosen;
 use super::{Import, Step};
 use crate::domain::{
     Gone, ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Scope, Sweep, Watermark,
@@ -30,7 +31,8 @@ const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
 const SWEEP_AT_MOST_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 impl Import {
-    /// Asks for the deletions of rows that bypass the recycle bin.
+    /// Asks for what the query of changes does not show: deletions that bypass the recycle bin, and
+    /// rows that left the filter.
     pub(super) async fn deletions(
         &self,
         opened: &Opened,
@@ -39,26 +41,50 @@ impl Import {
     ) -> Result<Step, GrantError> {
         let object = progress.object;
         let end = self.asked_at(progress);
-        let Some(since) = progress.since.filter(|_| object.has_is_deleted()) else {
+        let Some(since) = progress.since else {
             return Ok(Step::Next(ObjectPhase::Counting { complete: true }, Duration::ZERO));
         };
-        let complete = since >= end - DELETIONS_KEPT;
-        if object.deletions_show() {
+        let mut told = Vec::new();
+        let mut complete = true;
+        if object.has_is_deleted() {
+            complete = since >= end - DELETIONS_KEPT;
+            if !object.deletions_show() {
+                let start = since.max(end - DELETIONS_KEPT).min(end - SHORTEST_WINDOW);
+                let log = self.log_of_deletions(opened, run, progress, start, end).await?;
+                complete &= log.earliest_available <= start;
+                let deleted = log.records.iter();
+                told.extend(deleted.map(|d| (d.id.to_string(), d.deleted_at, Gone::Deleted)));
+            }
+        }
+        if !progress.selection.conditions.is_empty() {
+            match self.left_the_filter(opened, run, progress, since).await? {
+                Some(left) => told.extend(left),
+                None => complete = false,
+            }
+        }
+        if told.is_empty() {
             return Ok(Step::Next(ObjectPhase::Counting { complete }, Duration::ZERO));
         }
-        let start = since.max(end - DELETIONS_KEPT).min(end - SHORTEST_WINDOW);
+        self.keep(opened, &deleted_object(opened.keys.scope(), run, object), &told).await?;
+        Ok(Step::Next(ObjectPhase::LandingDeletions { complete }, Duration::ZERO))
+    }
+
+    async fn log_of_deletions(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> Result<DeletedRecords, GrantError> {
+        let object = progress.object.name();
         let client = self.grants.app().client();
         let reply = self
             .call(opened, run, progress, |session: Session| async move {
-                client.deleted(&session, object.name(), start, end).await
+                client.deleted(&session, object, start, end).await
             })
             .await?;
-        let DeletedRecords { records, earliest_available, .. } = reply.value;
-        let told: Vec<Told> =
-            records.iter().map(|deleted| (deleted.id.to_string(), deleted.deleted_at)).collect();
-        self.keep(opened, &deleted_object(opened.keys.scope(), run, object), &told).await?;
-        let complete = complete && earliest_available <= start;
-        Ok(Step::Next(ObjectPhase::LandingDeletions { complete }, Duration::ZERO))
+        Ok(reply.value)
     }
 
     /// Lands them.
@@ -74,7 +100,7 @@ impl Import {
         let told: Vec<Told> = self.kept(opened, &key).await?;
         let gone = told
             .into_iter()
-            .map(|(id, at)| Record::tombstone(object, id, at, Gone::Deleted))
+            .map(|(id, at, gone)| Record::tombstone(object, id, at, gone))
             .collect();
         self.land_records(opened, run, progress, gone).await?;
         Ok(Step::Next(ObjectPhase::Counting { complete }, Duration::ZERO))
@@ -90,7 +116,8 @@ impl Import {
     ) -> Result<Step, GrantError> {
         let object = progress.object;
         let (_, scope, live) = live_rows(object);
-        let soql = &build(&live(Select::count(object.name())))?;
+        let select = chosen(live(Select::count(object.name())), &progress.selection);
+        let soql = &build(&select)?;
         let client = self.grants.app().client();
         let reply = self
             .call(opened, run, progress, |session: Session| async move {
@@ -123,14 +150,15 @@ impl Import {
     ) -> Result<Step, GrantError> {
         let (operation, _, live) = live_rows(progress.object);
         let select = live(Select::from(progress.object.name()).fields(["Id"]));
+        let select = chosen(select, &progress.selection);
         let (job, _) = self.create_job(opened, run, progress, operation, &select).await?;
         let sweep = Sweep::Submitted { job, polls: 0 };
         Ok(Step::Next(ObjectPhase::Sweeping { sweep }, Duration::from_secs(1)))
     }
 }
 
-/// A deleted row's id, and when it was deleted.
-type Told = (String, Timestamp);
+/// The id of a row that is gone, when it went, and why.
+type Told = (String, Timestamp, Gone);
 
 fn deleted_object(scope: Scope, run: ImportRunId, object: SObject) -> String {
     format!("{}pages/{run}/{object}/deleted", scope.object_prefix())

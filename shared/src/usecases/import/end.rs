@@ -27,6 +27,28 @@ impl Import {
         same_step: Condition,
     ) -> Result<(), WorkError> {
         progress.finished_at = Some(self.ports.clock.now());
+        self.pass(opened, run_id, progress, same_step).await
+    }
+
+    /// Has an object go on while the run no longer waits for it: its open opportunities are there.
+    pub(super) async fn go_on_meanwhile(
+        &self,
+        opened: &Opened,
+        run_id: ImportRunId,
+        progress: ObjectImport,
+        same_step: Condition,
+    ) -> Result<(), WorkError> {
+        self.pass(opened, run_id, progress, same_step).await
+    }
+
+    /// Writes an object's progress together with what that leads to in its run.
+    async fn pass(
+        &self,
+        opened: &Opened,
+        run_id: ImportRunId,
+        mut progress: ObjectImport,
+        same_step: Condition,
+    ) -> Result<(), WorkError> {
         let object = opened.keys.object_import(run_id, progress.object);
         for _ in 0..TRIES {
             let key = opened.keys.run(run_id);
@@ -36,9 +58,20 @@ impl Import {
             let same_run = Condition::Eq("revision", json!(run.revision));
             run.revision += 1;
             run.any_failed |= matches!(progress.phase, ObjectPhase::Failed { .. });
-            let mut writes = vec![self.watermark(opened, &mut progress).await?];
+            let mut writes = Vec::new();
+            let mut next = Vec::new();
+            let ended = progress.phase.is_terminal();
+            if ended {
+                writes.push(self.watermark(opened, &mut progress).await?);
+            } else {
+                run.activities_left += 1;
+                let (object, step) = (progress.object, progress.step);
+                let scope = opened.keys.scope();
+                next.push(Next::now(Message::ImportObject { scope, run: run_id, object, step }));
+            }
+            let awaited = !ended || progress.is_awaited();
+            next.extend(self.lead_on(opened, &mut run, awaited, &mut writes)?);
             writes.push(store::put(object.clone(), &progress, same_step.clone())?);
-            let next = self.lead_on(opened, &mut run, progress.object, &mut writes)?;
             writes.push(store::put(key, &run, same_run)?);
             if self.outbox.commit(writes, next).await?.is_done() {
                 return Ok(());
@@ -52,16 +85,16 @@ impl Import {
         Err(WorkError::retry("end an object's import", "too many objects end at once"))
     }
 
-    /// What follows the end of an object: the hand-over, when matching and auto-save have all they
-    /// need; the end of the run, when it was the last.
+    /// What follows when an object ended, or is no longer waited for: the hand-over, when matching
+    /// and auto-save have all they need; the end of the run, when it was the last.
     fn lead_on(
         &self,
         opened: &Opened,
         run: &mut ImportRun,
-        object: SObject,
+        awaited: bool,
         writes: &mut Vec<Write>,
     ) -> Result<Vec<Next>, WorkError> {
-        if SObject::ACTIVITIES.contains(&object) {
+        if !awaited {
             run.activities_left = run.activities_left.saturating_sub(1);
             if run.activities_left == 0 && run.state == RunState::Activities {
                 let (write, told) = self.finish(opened, run);
@@ -107,15 +140,21 @@ impl Import {
     ) -> Result<Write, WorkError> {
         let key = opened.keys.watermark(progress.object);
         let before: Option<Watermark> = store::get(&*self.ports.table, &key).await?;
-        let when =
-            before.map_or(Condition::Absent, |w| Condition::Eq("revision", json!(w.revision)));
+        let same = |w: &Watermark| Condition::Eq("revision", json!(w.revision));
+        let when = before.as_ref().map_or(Condition::Absent, same);
         let before = before.unwrap_or_default();
         let live = progress.live_after(before.live);
         progress.live = Some(live);
         let mut after = Watermark { live, revision: before.revision + 1, ..before };
+        if progress.phase == ObjectPhase::Done || progress.selection.excluded {
+            after.selection = progress.selection.digest();
+        }
         if let (ObjectPhase::Done, Some(asked_at)) = (&progress.phase, progress.asked_at) {
             let stamp = asked_at - VISIBILITY_OVERLAP;
             after.stamp = Some(before.stamp.map_or(stamp, |s| s.max(stamp)));
+            if progress.since.is_none() {
+                after.read_at = Some(asked_at);
+            }
             if progress.swept {
                 after.swept_at = Some(asked_at);
             }

@@ -10,7 +10,9 @@ use super::outcome::job_id;
 use super::query::row_count;
 use super::rows::record;
 use super::{Import, Step, reading};
-use crate::domain::{ImportRunId, ObjectImport, ObjectPhase, Record, SObject, Scope};
+use crate::domain::{
+    ImportRunId, ObjectImport, ObjectPhase, OpportunityPart, Record, SObject, Scope,
+};
 use crate::salesforce::{CsvError, CsvReader, Locator, SalesforceError, Session};
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
@@ -103,6 +105,10 @@ impl Import {
             return Ok(Step::Restart(row_count(progress)));
         }
         self.forget_job(opened, run, progress, &job).await?;
+        if progress.part == Some(OpportunityPart::Open) {
+            progress.part = Some(OpportunityPart::Closed);
+            return Ok(Step::Meanwhile(ObjectPhase::Waiting));
+        }
         Ok(Step::Next(ObjectPhase::Deletions, Duration::ZERO))
     }
 
@@ -117,7 +123,7 @@ impl Import {
         let mut records = Vec::new();
         let broken = |error: CsvError| WorkError::reject("read a page", error);
         while let Some(row) = reader.next().map_err(broken)? {
-            match record(progress.object, &row) {
+            match record(progress.object, &progress.selection, &row) {
                 Some(record) => records.push(record),
                 None => progress.counts.skipped += 1,
             }

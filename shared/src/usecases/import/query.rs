@@ -7,20 +7,24 @@ use jiff::Timestamp;
 use super::outcome::{Ended, build, is_missing, job_id, missing};
 use super::pages::page_object;
 use super::rows::record;
+use super::selected::{chosen, excluded, is_read_anew, org_fields, unfilterable};
 use super::{Import, Step};
-use crate::domain::{ImportRunId, ObjectImport, ObjectPhase, Watermark};
+use crate::domain::{
+    ImportRunId, ObjectImport, ObjectPhase, OpportunityPart, OrgField, SObject, Selection,
+    Watermark,
+};
 use crate::salesforce::{
     BulkOperation, Condition as Soql, QueryLocator, QueryPage, QueryScope, Record as RestRecord,
     Select, Session,
 };
-use crate::store;
+use crate::store::{self, keys};
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
 use crate::work::WorkError;
 
 /// A change of up to so many rows is read over REST: five pages cost as many calls as a bulk job's
 /// creation, polls, result and deletion, and are there at once.
-const REST_ROWS: u64 = 10_000;
+pub(super) const REST_ROWS: u64 = 10_000;
 
 /// A job that is not done after this many polls (about six hours) is given up.
 const MOST_POLLS: u32 = 190;
@@ -68,17 +72,56 @@ impl Import {
             }
             Err(error) => return Err(error),
         };
+        let shown = org_fields(&describe.value);
+        let choice: Selection =
+            store::get(&*self.ports.table, &keys::selection(opened.connection.at))
+                .await?
+                .unwrap_or_default();
+        progress.selection = match choice.of(object, &shown) {
+            Ok(selection) => selection,
+            Err(problem) => return Ok(Step::End(unfilterable(&problem))),
+        };
+        let watermark: Option<Watermark> =
+            store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
+        let watermark = watermark.unwrap_or_default();
+        if progress.part != Some(OpportunityPart::Closed) {
+            // What changes between the two parts is stamped later: the next run reads it.
+            progress.asked_at = describe.observed.server_date;
+        }
+        if progress.selection.excluded {
+            return Ok(excluded(watermark.live));
+        }
+        self.ask_for_rows(opened, run, progress, &shown, &watermark).await
+    }
+
+    /// Asks for the rows that changed, or for all where what is read of the object changed.
+    async fn ask_for_rows(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        shown: &[OrgField],
+        watermark: &Watermark,
+    ) -> Result<Step, GrantError> {
+        let object = progress.object;
+        let is_shown = |name: &str| shown.iter().any(|field| field.name == name);
         let (fields, hidden): (Vec<&str>, Vec<&str>) =
-            object.fields().iter().partition(|name| describe.value.field(name).is_some());
+            object.fields().iter().partition(|name| is_shown(progress.selection.column(name)));
         if !fields.contains(&"Id") || !fields.contains(&"SystemModstamp") {
             return Ok(Step::End(missing(object)));
         }
         progress.hidden_fields = hidden.into_iter().map(str::to_owned).collect();
-        let watermark: Option<Watermark> =
-            store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
-        progress.since = watermark.and_then(|w| w.stamp).filter(|_| !progress.full);
-        progress.asked_at = describe.observed.server_date;
-        let select = Select::from(object.name()).fields(&fields);
+        let settings = self.settings(opened).await?;
+        let now = self.asked_at(progress);
+        let whole = progress.full || is_read_anew(&progress.selection, watermark, &settings, now);
+        progress.since = watermark.stamp.filter(|_| !whole);
+        let columns = fields.iter().map(|name| progress.selection.column(name));
+        let mut select = chosen(Select::from(object.name()).fields(columns), &progress.selection);
+        let first = watermark.stamp.is_none() && !progress.full;
+        if first && object == SObject::Opportunity && fields.contains(&"IsClosed") {
+            let part = *progress.part.get_or_insert(OpportunityPart::Open);
+            select = select.filter(Soql::eq("IsClosed", part == OpportunityPart::Closed));
+        }
         let Some(since) = progress.since else {
             return self.submit(opened, run, progress, &select).await;
         };
@@ -87,6 +130,7 @@ impl Import {
         if !soql.fits_rest() {
             return self.submit(opened, run, progress, &select).await;
         }
+        let client = self.grants.app().client();
         let first = self
             .call(opened, run, progress, |session: Session| async move {
                 client.query(&session, QueryScope::All, soql).await
@@ -149,7 +193,8 @@ impl Import {
     ) -> Result<Step, GrantError> {
         let key = page_object(opened.keys.scope(), run, progress.object, page);
         let rows: Vec<RestRecord> = self.kept(opened, &key).await?;
-        let records: Vec<_> = rows.iter().filter_map(|row| record(progress.object, row)).collect();
+        let to_record = |row| record(progress.object, &progress.selection, row);
+        let records: Vec<_> = rows.iter().filter_map(to_record).collect();
         let skipped = rows.len() - records.len();
         progress.counts.skipped += u64::try_from(skipped).unwrap_or(u64::MAX);
         self.land_records(opened, run, progress, records).await?;
@@ -175,7 +220,9 @@ impl Import {
     ) -> Result<Step, GrantError> {
         let operation = BulkOperation::QueryAll;
         let (job, at) = self.create_job(opened, run, progress, operation, select).await?;
-        progress.asked_at = at.or(progress.asked_at);
+        if progress.part != Some(OpportunityPart::Closed) {
+            progress.asked_at = at.or(progress.asked_at);
+        }
         Ok(Step::Next(ObjectPhase::Submitted { job, polls: 0 }, poll_delay(0)))
     }
 
@@ -208,8 +255,9 @@ impl Import {
     ) -> Result<Step, GrantError> {
         Ok(match self.ask_job(opened, run, progress, &job, polls).await? {
             Job::Complete(rows) => {
-                progress.rows_expected = rows;
-                let phase = ObjectPhase::Fetching { job, locator: None, page: 0 };
+                progress.rows_expected += rows;
+                let page = progress.pages;
+                let phase = ObjectPhase::Fetching { job, locator: None, page };
                 Step::Next(phase, Duration::ZERO)
             }
             Job::Running(delay) => {

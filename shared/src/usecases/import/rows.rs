@@ -4,18 +4,23 @@ use std::borrow::Cow;
 
 use rust_decimal::Decimal;
 
-use crate::domain::{FieldForm, Fields, Record, SObject};
+use crate::domain::{FieldForm, Fields, ObjectSelection, Record, SObject};
 use crate::salesforce::{FieldValues, SalesforceId, format_datetime, parse_datetime};
 
-/// A row's record; none when the row does not say which record it is, or when it changed.
+/// A row's record, each value under the name of its standard field, whichever field it was read
+/// from; none when the row does not say which record it is, or when it changed.
 #[must_use]
-pub fn record(object: SObject, row: &impl FieldValues) -> Option<Record> {
+pub fn record(
+    object: SObject,
+    selection: &ObjectSelection,
+    row: &impl FieldValues,
+) -> Option<Record> {
     let id: SalesforceId = row.text("Id")?.parse().ok()?;
     let stamp = parse_datetime(&row.text("SystemModstamp")?).ok()?;
     let fields: Fields = object
         .fields()
         .iter()
-        .filter_map(|name| Some((*name, in_form(name, row.text(name)?))))
+        .filter_map(|name| Some((*name, in_form(name, row.text(selection.column(name))?))))
         .collect();
     Some(Record::read(object, id.to_string(), stamp, fields))
 }

@@ -10,9 +10,10 @@ use super::outcome::build;
 use super::pages::Page;
 use super::query::{Job, stuck};
 use super::rows::record;
+use super::selected::{IDS_AT_ONCE, chosen, left_out, reason};
 use super::{Import, Step, reading};
 use crate::domain::{
-    Gone, ImportRunId, ObjectImport, ObjectPhase, Record, RecordChange, SObject, Scope, Sweep,
+    ImportRunId, ObjectImport, ObjectPhase, Record, RecordChange, SObject, Scope, Sweep,
 };
 use crate::salesforce::{
     Condition as Soql, CsvReader, FieldValues, QueryScope, SalesforceId, Select, Session,
@@ -23,9 +24,6 @@ use crate::work::WorkError;
 
 /// Ids per result page: a megabyte.
 const ID_PAGE_ROWS: u32 = 50_000;
-
-/// How many rows are asked for by their ids at once: what fits the address of a query.
-const IDS_AT_ONCE: usize = 200;
 
 /// More rows than this missing in one bucket are not asked for by their ids: the object is read
 /// again, whole.
@@ -56,16 +54,15 @@ impl Import {
             }
             Sweep::Comparing { pages, bucket } if bucket < opened.keys.buckets() => {
                 if !self.compare(opened, run, progress, pages, bucket).await? {
-                    progress.swept = false;
-                    progress.full = true;
-                    progress.live = None;
+                    progress.read_again_whole();
                     return Ok(Step::Next(ObjectPhase::Waiting, Duration::ZERO));
                 }
                 Sweep::Comparing { pages, bucket: bucket + 1 }
             }
             Sweep::Comparing { .. } => {
                 progress.swept = true;
-                return Ok(Step::End(ObjectPhase::Done));
+                let excluded = progress.selection.excluded;
+                return Ok(Step::End(if excluded { left_out() } else { ObjectPhase::Done }));
             }
         };
         Ok(Step::Next(ObjectPhase::Sweeping { sweep: next }, Duration::ZERO))
@@ -131,6 +128,7 @@ impl Import {
         missing: &mut HashSet<String>,
     ) -> Result<Held, WorkError> {
         let object = progress.object;
+        let gone = reason(&progress.selection);
         let mut held = Held::default();
         let mut after = None;
         loop {
@@ -148,7 +146,7 @@ impl Import {
                 if !missing.remove(&head.id) {
                     let stamp = Timestamp::from_millisecond(head.stamp)
                         .map_err(|error| WorkError::reject("compare ids", error))?;
-                    held.unseen.push(Record::tombstone(object, head.id, stamp, Gone::Unseen));
+                    held.unseen.push(Record::tombstone(object, head.id, stamp, gone.clone()));
                 }
             }
             after = next;
@@ -194,9 +192,10 @@ impl Import {
         let object = progress.object;
         let mut ids: Vec<SalesforceId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
         ids.sort_unstable();
-        let hidden = progress.hidden_fields.clone();
+        let (hidden, selection) = (progress.hidden_fields.clone(), progress.selection.clone());
         let seen = object.fields().iter().filter(|name| !hidden.iter().any(|h| h == *name));
-        let select = Select::from(object.name()).fields(seen);
+        let columns = seen.map(|name| selection.column(name));
+        let select = chosen(Select::from(object.name()).fields(columns), &selection);
         let client = self.grants.app().client();
         let mut records = Vec::new();
         for chunk in ids.chunks(IDS_AT_ONCE) {
@@ -207,7 +206,9 @@ impl Import {
                 })
                 .await?;
             // A page of 200 rows is never cut in two: the smallest page that may be asked for.
-            records.extend(reply.value.records.iter().filter_map(|row| record(object, row)));
+            records.extend(
+                reply.value.records.iter().filter_map(|row| record(object, &selection, row)),
+            );
         }
         Ok(records)
     }

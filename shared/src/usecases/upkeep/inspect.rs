@@ -2,13 +2,15 @@
 
 use super::Upkeep;
 use crate::domain::{
-    Grantee, Inspection, ObjectPermissions, SObject, Scope, Seat, VisibleObject, folded_email,
+    Grantee, Inspection, ObjectPermissions, SObject, Scope, Seat, ShownFields, VisibleObject,
+    folded_email,
 };
 use crate::ports::Condition;
 use crate::salesforce::{Disposition, FieldValues, ObjectDescribe, SalesforceError};
 use crate::store::{self, keys};
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
+use crate::usecases::import::org_fields;
 use crate::work::{Done, WorkError};
 
 impl Upkeep {
@@ -48,13 +50,34 @@ impl Upkeep {
                 })
                 .await;
             let visible = match described {
-                Ok(reply) => Some(visible(&reply.value)),
-                Err(GrantError::Call(error)) if is_absent(&error) => None,
+                Ok(reply) => {
+                    let fields = org_fields(&reply.value);
+                    let shown = ShownFields { as_of: found.inspected_at, fields };
+                    self.keep_fields(opened, object, &shown).await?;
+                    Some(visible(&reply.value))
+                }
+                Err(GrantError::Call(error)) if is_absent(&error) => {
+                    let shown = ShownFields { as_of: found.inspected_at, fields: Vec::new() };
+                    self.keep_fields(opened, object, &shown).await?;
+                    None
+                }
                 Err(error) => return Err(error),
             };
             found.objects.push(ObjectPermissions::of(object, visible.as_ref()));
         }
         found.personal_user = self.is_personal(opened).await?;
+        Ok(())
+    }
+
+    /// Keeps what an org shows of an object: what is imported is chosen by it.
+    async fn keep_fields(
+        &self,
+        opened: &Opened,
+        object: SObject,
+        shown: &ShownFields,
+    ) -> Result<(), WorkError> {
+        let write = store::put(opened.keys.org_fields(object), shown, Condition::Always)?;
+        let _ = self.ports.table.write(write).await?;
         Ok(())
     }
 
@@ -83,7 +106,7 @@ impl Upkeep {
 }
 
 /// Whether the same question would be refused again.
-fn is_final(error: &SalesforceError) -> bool {
+pub(super) fn is_final(error: &SalesforceError) -> bool {
     matches!(error.disposition(), Disposition::Reject | Disposition::Reauthorize)
 }
 

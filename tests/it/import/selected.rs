@@ -1,0 +1,255 @@
+//! What an admin has chosen to import: mapped fields, filtered rows, persons.
+
+use serde_json::{Value, json};
+use shared::domain::{
+    AccountModel, Environment, FieldMapping, Fields, Gone, ImportSettings, ObjectImport,
+    ObjectPhase, PreviewState, RecordFilter, RecordHead, RunState, SObject, SelectionPart,
+    TenantEnvironment,
+};
+use shared::store;
+use shared::usecases::{Custody, SelectionError};
+
+use super::case::Case;
+
+fn mapping(field: &str, custom: &str) -> FieldMapping {
+    let (field, custom_field) = (field.to_owned(), custom.to_owned());
+    FieldMapping { object: SObject::Contact, field, custom_field }
+}
+
+fn filter(object: SObject, conditions: &Value) -> RecordFilter {
+    serde_json::from_value(json!({ "object": object, "conditions": conditions })).unwrap()
+}
+
+/// What we hold of a record; none when it is gone.
+async fn held(case: &Case, object: SObject, id: &str) -> Option<Fields> {
+    let custody = Custody::new(case.world.memory.ports(), "crm-sync/".to_owned());
+    let scope = case.world.connection().await.scope();
+    let opened = custody.open(scope).await.unwrap().unwrap();
+    opened.records.one(object, id).await.unwrap().map(|record| record.fields)
+}
+
+async fn value(case: &Case, id: &str, field: &str) -> Option<String> {
+    held(case, SObject::Contact, id).await.unwrap().get(field).map(str::to_owned)
+}
+
+async fn gone(case: &Case, object: SObject, id: &str) -> Option<Gone> {
+    let key = case.world.keys().await.record(object, id);
+    let head: Option<RecordHead> =
+        store::get(&*case.world.memory.ports().table, &key).await.unwrap();
+    head.unwrap().gone
+}
+
+/// The run that a change called for.
+async fn changed(case: &Case) -> std::collections::BTreeMap<SObject, ObjectImport> {
+    case.world.run().await;
+    let place = case.world.keys().await.runs();
+    let mut runs: Vec<shared::domain::ImportRun> =
+        store::query_all(&*case.world.memory.ports().table, &place).await.unwrap();
+    runs.sort_by_key(|run| run.started_at);
+    let run = runs.pop().unwrap();
+    assert_eq!(run.state, RunState::Complete);
+    case.objects(run.id).await
+}
+
+#[tokio::test]
+async fn a_mapped_field_takes_the_standard_ones_place_until_it_is_unmapped_or_disappears() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    let contact = &case.contacts[0];
+    let emails = json!({ "Email": "private@example.com", "Work_Email__c": "work@example.com" });
+    case.update(contact, &emails);
+    case.advance(60);
+    case.import("second").await;
+    assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("private@example.com"));
+
+    case.advance(60);
+    let by = Some("ada".to_owned());
+    let chosen = selections.map(at, vec![mapping("Email", "Work_Email__c")], by).await.unwrap();
+    let change = &chosen.changes[0];
+    assert_eq!((change.by.as_deref(), change.set), (Some("ada"), SelectionPart::Mappings));
+    let objects = changed(&case).await;
+    assert_eq!(objects[&SObject::Contact].since, None, "read whole");
+    assert!(objects[&SObject::Lead].since.is_some(), "nothing of leads changed");
+    assert_eq!(objects[&SObject::Contact].counts.updated, 1);
+    assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("work@example.com"));
+    // Once, and small changes follow it.
+    case.update(contact, &json!({ "Work_Email__c": "new@example.com" }));
+    case.advance(60);
+    let contacts = case.import("third").await.remove(&SObject::Contact).unwrap();
+    assert!(contacts.since.is_some());
+    assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("new@example.com"));
+
+    // Its field is hidden: the standard one is read again, and the run says so.
+    let (control, org) = (case.world.control(), &case.world.org);
+    let hidden =
+        json!({ "name": "Narrow", "fields": { "Contact.Work_Email__c": { "read": false } } });
+    control.put_profile(org, serde_json::from_value(hidden).unwrap()).unwrap();
+    control.assign_profile(org, "admin@faults.example", "Narrow").unwrap();
+    case.advance(60);
+    let contacts = case.import("fourth").await.remove(&SObject::Contact).unwrap();
+    let dropped = &contacts.selection.dropped[0];
+    assert!(dropped.to_string().starts_with("Contact.Email: "), "{dropped}");
+    assert!(dropped.to_string().ends_with("no field Work_Email__c"), "{dropped}");
+    assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("private@example.com"));
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn what_the_org_does_not_show_is_refused_with_field_and_reason() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    let refused = selections.map(at, vec![mapping("Email", "Nothing__c")], None).await;
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "Contact.Email: the org shows the integration user no field Nothing__c"
+    );
+    let conditions = json!([{ "field": "Description", "operator": "equals", "value": "x" }]);
+    let refused = selections.filter(at, vec![filter(SObject::Contact, &conditions)], None).await;
+    assert!(refused.unwrap_err().to_string().contains("cannot filter by a field of type textarea"));
+    let refused = selections.set_accounts(at, AccountModel::Person, None).await;
+    assert!(refused.unwrap_err().to_string().contains("the org has no person accounts"));
+    let elsewhere = TenantEnvironment { environment: Environment::Sandbox, ..at };
+    let refused = selections.map(elsewhere, vec![], None).await;
+    assert!(matches!(refused, Err(SelectionError::NotFound("connection"))));
+    assert_eq!(selections.get(at).await.unwrap().revision, 0, "nothing was kept");
+}
+
+#[tokio::test]
+async fn a_mapping_can_be_looked_at_on_a_record_before_it_is_made() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    let contact = &case.contacts[0];
+    let emails = json!({ "Email": "private@example.com", "Work_Email__c": "work@example.com" });
+    case.update(contact, &emails);
+    let mapping = mapping("Email", "Work_Email__c");
+    let asked = selections.preview(at, mapping.clone(), contact.clone()).await.unwrap();
+    assert_eq!(asked.state, PreviewState::Asked);
+    case.world.run().await;
+    let (preview, values) = selections.previewed(at).await.unwrap();
+    let values = values.unwrap();
+    assert_eq!(preview.state, PreviewState::Ready);
+    assert_eq!(values.field.as_deref(), Some("private@example.com"));
+    assert_eq!(values.custom_field.as_deref(), Some("work@example.com"));
+    // A record that is not there.
+    case.world.control().hard_delete(&case.world.org, contact).unwrap();
+    selections.preview(at, mapping, contact.clone()).await.unwrap();
+    case.world.run().await;
+    let (preview, values) = selections.previewed(at).await.unwrap();
+    assert!(matches!(preview.state, PreviewState::Refused { .. }), "{preview:?}");
+    assert!(values.is_none());
+}
+
+#[tokio::test]
+async fn a_formula_changes_without_a_stamp_and_is_refreshed_in_time() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    // Later than what an import looks back.
+    case.advance(3600);
+    selections.map(at, vec![mapping("Title", "Role__c")], None).await.unwrap();
+    changed(&case).await;
+    let contact = &case.contacts[0];
+    let row = case.world.control().record(&case.world.org, contact).unwrap();
+    let formula = json!({ "Role__c": "Head of IT", "SystemModstamp": row["SystemModstamp"] });
+    case.update(contact, &formula);
+    case.advance(24 * 3600);
+    case.import("too early").await;
+    assert_eq!(value(&case, contact, "Title").await, None);
+    let settings = ImportSettings { formula_refresh_hours: 30, ..ImportSettings::default() };
+    case.world.functions.import().set_up(at, &settings).await.unwrap();
+    case.advance(7 * 3600);
+    let objects = case.import("in time").await;
+    assert_eq!(objects[&SObject::Contact].counts.updated, 1);
+    assert!(objects[&SObject::Lead].since.is_some(), "no formula");
+    assert_eq!(value(&case, contact, "Title").await.as_deref(), Some("Head of IT"));
+}
+
+#[tokio::test]
+async fn a_filter_limits_what_is_held_and_rows_that_leave_it_go() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    for (n, lead) in case.leads.iter().enumerate() {
+        case.update(lead, &json!({ "Score__c": n, "City": "O'Fallon" }));
+    }
+    case.advance(60);
+    let conditions = json!([
+        { "field": "Score__c", "operator": "greater_or_equal", "value": 4 },
+        { "field": "City", "operator": "equals", "value": "O'Fallon" },
+    ]);
+    selections.filter(at, vec![filter(SObject::Lead, &conditions)], None).await.unwrap();
+    let leads = changed(&case).await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.deleted, leads.live, leads.salesforce_count), (4, Some(6), Some(6)));
+    assert_eq!(gone(&case, SObject::Lead, &case.leads[0]).await, Some(Gone::OutsideFilter));
+    // One leaves, one comes in: the count is as before, and the next run sees both.
+    case.update(&case.leads[9], &json!({ "Score__c": 1 }));
+    case.update(&case.leads[0], &json!({ "Score__c": 10 }));
+    case.update(&case.leads[5], &json!({ "LastName": "Still in" }));
+    case.advance(60);
+    let leads = case.import("next").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.new, leads.counts.updated, leads.counts.deleted), (1, 1, 1));
+    assert!(!leads.swept, "by the change alone");
+    assert_eq!(gone(&case, SObject::Lead, &case.leads[9]).await, Some(Gone::OutsideFilter));
+    assert!(held(&case, SObject::Lead, &case.leads[0]).await.is_some());
+    // Deleted for good inside: found by comparing ids.
+    case.world.control().hard_delete(&case.world.org, &case.leads[5]).unwrap();
+    case.advance(25 * 3600);
+    let leads = case.import("later").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.deleted, leads.live, leads.salesforce_count), (1, Some(5), Some(5)));
+    // Without a filter all of them come back.
+    selections.filter(at, vec![], None).await.unwrap();
+    changed(&case).await;
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_put_any_more_fails_its_object_and_lets_nothing_in() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    let gold = json!([{ "field": "Tier__c", "operator": "equals", "value": "Gold" }]);
+    selections.filter(at, vec![filter(SObject::Contact, &gold)], None).await.unwrap();
+    let contacts = changed(&case).await.remove(&SObject::Contact).unwrap();
+    assert_eq!((contacts.counts.deleted, contacts.live), (30, Some(0)));
+    let (control, org) = (case.world.control(), &case.world.org);
+    let hidden = json!({ "name": "Narrow", "fields": { "Contact.Tier__c": { "read": false } } });
+    control.put_profile(org, serde_json::from_value(hidden).unwrap()).unwrap();
+    control.assign_profile(org, "admin@faults.example", "Narrow").unwrap();
+    let run = case.ask("hidden").await;
+    case.world.run().await;
+    let contacts = &case.objects(run).await[&SObject::Contact];
+    let ObjectPhase::Failed { code, message } = &contacts.phase else { panic!("{contacts:?}") };
+    assert_eq!(code, "FILTER");
+    assert!(message.starts_with("Contact.Tier__c: "), "{message}");
+    assert_eq!(contacts.counts.new, 0);
+}
+
+#[tokio::test]
+async fn persons_or_companies_are_imported_never_both() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    case.set(&json!({ "person_accounts": true }));
+    let person = case.create("Account", &json!({ "LastName": "Person", "FirstName": "A" }));
+    let row = case.world.control().record(&case.world.org, &person).unwrap();
+    let contact = row["PersonContactId"].as_str().unwrap().to_owned();
+    let scope = case.world.connection().await.scope();
+    let inspect = shared::domain::Envelope::of(shared::domain::Message::Inspect { scope });
+    case.deliver(&inspect).await;
+    case.advance(60);
+    selections.set_accounts(at, AccountModel::Person, None).await.unwrap();
+    let objects = changed(&case).await;
+    for object in [SObject::Account, SObject::AccountTeamMember] {
+        assert!(matches!(objects[&object].phase, ObjectPhase::Skipped { .. }), "{object}");
+    }
+    assert_eq!(
+        (objects[&SObject::Account].counts.deleted, objects[&SObject::Account].live),
+        (10, Some(0))
+    );
+    assert_eq!(gone(&case, SObject::Account, &case.accounts[0]).await, Some(Gone::OutsideFilter));
+    assert_eq!(objects[&SObject::Contact].live, Some(1));
+    assert!(held(&case, SObject::Contact, &contact).await.is_some());
+    case.advance(60);
+    let objects = case.import("again").await;
+    assert_eq!(objects.values().map(|o| o.counts.written()).sum::<u64>(), 0);
+    case.advance(60);
+    selections.set_accounts(at, AccountModel::Business, None).await.unwrap();
+    changed(&case).await;
+    case.equals_the_org().await;
+}
