@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use stack::{Caller, Stack, StackOptions, StackRecord};
+use serde_json::{Value, json};
+use shared::domain::{
+    Envelope, Environment, Event, Generation, Message, Occurrence, Scope, TenantId,
+};
+use stack::{Aws, Caller, Stack, StackOptions, StackRecord};
 
 /// A stack in a folder of its own, with the binaries that were built beside this test's.
 pub(crate) fn options(name: &str) -> StackOptions {
@@ -58,4 +62,40 @@ async fn it_listens_on_loopback_alone_checks_callers_and_ends_with_its_owner() {
     assert!(!Path::new(&format!("/proc/{}", record.emulator_process_id)).exists());
     assert!(StackRecord::read(&state).is_err());
     assert!(listening(port(&record.aws_endpoint)).is_empty());
+}
+
+/// Work that the deployed function does: an event goes from its due message to whoever listens.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_heard_on_the_event_bus() {
+    let stack = Stack::start(options("event-bus")).await.unwrap();
+    let aws = stack.aws();
+    let queue = |name: &str| format!("{}/{}/{name}", aws.endpoint(), Aws::ACCOUNT);
+    let call = async |service: &str, target: &str, input: Value| {
+        aws.json(service, target, &input).await.unwrap()
+    };
+    call("sqs", "AmazonSQS.CreateQueue", json!({ "QueueName": "listener" })).await;
+    let pattern = json!({ "source": [Event::SOURCE] }).to_string();
+    let rule = json!({ "Name": "listen", "EventPattern": pattern });
+    call("events", "AWSEvents.PutRule", rule).await;
+    let arn = format!("arn:aws:sqs:{}:{}:listener", Aws::REGION, Aws::ACCOUNT);
+    let targets = json!({ "Rule": "listen", "Targets": [{ "Id": "1", "Arn": arn }] });
+    call("events", "AWSEvents.PutTargets", targets).await;
+    let tenant = TenantId::derived("acme");
+    let scope = Scope { tenant, environment: Environment::Production, generation: Generation(1) };
+    let time = "2026-11-22T03:00:00Z".parse().unwrap();
+    let event = Event { scope, time, occurrence: Occurrence::Purged };
+    let body = json!(Envelope::of(Message::Publish { event: event.clone() })).to_string();
+    let message = json!({ "QueueUrl": queue("crm-sync-purge"), "MessageBody": body });
+    call("sqs", "AmazonSQS.SendMessage", message).await;
+    for _ in 0..10 {
+        let ask = json!({ "QueueUrl": queue("listener"), "WaitTimeSeconds": 3 });
+        let heard = call("sqs", "AmazonSQS.ReceiveMessage", ask).await;
+        if let Some(body) = heard["Messages"][0]["Body"].as_str() {
+            let heard: Value = serde_json::from_str(body).unwrap();
+            assert_eq!(heard["detail"], event.to_cloud_event());
+            assert_eq!(heard["detail-type"], heard["detail"]["type"]);
+            return;
+        }
+    }
+    panic!("nothing was heard");
 }

@@ -116,6 +116,10 @@ impl Custody {
         if fenced || connection.generation != scope.generation {
             return Ok(None);
         }
+        if connection.paused_since.is_some() {
+            // That a key was unwrapped before the pause does not end it.
+            self.cache().remove(&scope);
+        }
         let sealer = self.sealer(scope).await;
         self.note_pause(&connection, sealer.as_ref().err()).await?;
         let Some(sealer) = sealer? else { return Ok(None) };

@@ -300,6 +300,28 @@ async fn the_admin_grant_is_replaced_by_another_user_without_a_purge_or_an_impor
 }
 
 #[tokio::test]
+async fn f50_a_disconnect_stops_writebacks_and_nothing_is_written_behind_the_fence() {
+    let scene = Scene::new().await;
+    let (world, control) = (&scene.world, scene.world.control());
+    let lost = Fault::at("/sobjects/Task", FaultKind::DropAfter).method("POST");
+    control.add_fault(lost);
+    scene.post("claimed, its outcome unknown").await.unwrap();
+    for message in world.memory.receive() {
+        world.deliver(&message.body).await;
+    }
+    scene.post("waiting").await.unwrap();
+    let purge = world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    let written = control.writes(&world.org).unwrap().len();
+    assert_eq!(written, 1, "before the fence");
+    world.run().await;
+    scene.pass(1).await;
+    assert_eq!(control.writes(&world.org).unwrap().len(), written);
+    let purge = world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
+    assert_eq!(purge.phase, PurgePhase::Complete);
+    assert!(control.grants(&world.org).unwrap().iter().all(|grant| grant.state == "revoked"));
+}
+
+#[tokio::test]
 async fn a_login_that_lands_in_another_org_is_refused_and_nothing_of_it_is_kept() {
     let scene = Scene::new().await;
     let (world, control) = (&scene.world, scene.world.control());
