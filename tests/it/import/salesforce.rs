@@ -346,3 +346,24 @@ async fn a_record_that_sharing_hides_goes_and_comes_back_when_it_is_shared_again
     assert_eq!((leads.counts.new, leads.live, leads.swept), (3, Some(10), true));
     case.equals_the_org().await;
 }
+
+#[tokio::test]
+async fn a_record_that_changed_while_it_was_hidden_is_read_with_the_weeks_comparison() {
+    let case = Case::imported().await;
+    let user = case.world.connection().await.integration_user;
+    case.set(&json!({ "hidden_records": { user.as_str(): [&case.leads[0]] } }));
+    case.advance(60);
+    case.update(&case.leads[0], &json!({ "LastName": "Changed" }));
+    case.advance(3600);
+    let leads = case.import("hidden").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.updated, leads.swept), (0, false));
+    case.set(&json!({ "hidden_records": {} }));
+    case.advance(3600);
+    let leads = case.import("shown").await.remove(&SObject::Lead).unwrap();
+    // Its stamp is behind the watermark, and the count is what it was.
+    assert_eq!((leads.counts.updated, leads.swept), (0, false));
+    case.advance(8 * 24 * 3600);
+    let leads = case.import("week").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.counts.updated, leads.live, leads.swept), (1, Some(10), true));
+    case.equals_the_org().await;
+}

@@ -149,7 +149,7 @@ impl Import {
         progress: &mut ObjectImport,
     ) -> Result<Step, GrantError> {
         let (operation, _, live) = live_rows(progress.object);
-        let select = live(Select::from(progress.object.name()).fields(["Id"]));
+        let select = live(Select::from(progress.object.name()).fields(["Id", "SystemModstamp"]));
         let select = chosen(select, &progress.selection);
         let (job, _) = self.create_job(opened, run, progress, operation, &select).await?;
         let sweep = Sweep::Submitted { job, polls: 0 };

@@ -1,7 +1,8 @@
 //! The comparison of all ids: what we hold and the org does not show goes, what it shows and we do
-//! not hold is read.
+//! not hold, or hold as it was before, is read. Each id comes with its stamp: a row that changes
+//! while it is hidden and is then shown again is in no query of changes.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,17 +18,21 @@ use crate::domain::{
 };
 use crate::salesforce::{
     Condition as Soql, CsvReader, FieldValues, QueryScope, SalesforceId, Select, Session,
+    parse_datetime,
 };
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
 use crate::work::WorkError;
 
-/// Ids per result page: a megabyte.
+/// Ids per result page: under three megabytes.
 const ID_PAGE_ROWS: u32 = 50_000;
 
 /// More rows than this missing in one bucket are not asked for by their ids: the object is read
 /// again, whole.
 const MOST_MISSING: usize = 1_000;
+
+/// The stamps of rows, in milliseconds, by id.
+type Stamps = HashMap<String, i64>;
 
 impl Import {
     /// Takes one step of the comparison.
@@ -98,7 +103,7 @@ impl Import {
         bucket: u32,
     ) -> Result<bool, GrantError> {
         let object = progress.object;
-        let mut missing = self.ids(opened, run, object, pages, bucket).await?;
+        let mut missing = self.stamps(opened, run, object, pages, bucket).await?;
         let held = self.held(opened, run, progress, bucket, &mut missing).await?;
         if missing.len() > MOST_MISSING {
             return Ok(false);
@@ -117,15 +122,15 @@ impl Import {
         Ok(true)
     }
 
-    /// What we hold of a bucket; takes it out of the ids that are missing. What this very step did
-    /// before it was interrupted is counted and listed again.
+    /// What we hold of a bucket; takes what we hold as it is now out of the rows that are missing.
+    /// What this very step did before it was interrupted is counted and listed again.
     async fn held(
         &self,
         opened: &Opened,
         run: ImportRunId,
         progress: &mut ObjectImport,
         bucket: u32,
-        missing: &mut HashSet<String>,
+        missing: &mut Stamps,
     ) -> Result<Held, WorkError> {
         let object = progress.object;
         let gone = reason(&progress.selection);
@@ -143,10 +148,14 @@ impl Import {
                     continue;
                 }
                 held.live += 1;
-                if !missing.remove(&head.id) {
-                    let stamp = Timestamp::from_millisecond(head.stamp)
-                        .map_err(|error| WorkError::reject("compare ids", error))?;
-                    held.unseen.push(Record::tombstone(object, head.id, stamp, gone.clone()));
+                match missing.get(&head.id) {
+                    Some(&stamp) if stamp > head.stamp => {}
+                    Some(_) => drop(missing.remove(&head.id)),
+                    None => {
+                        let stamp = Timestamp::from_millisecond(head.stamp)
+                            .map_err(|error| WorkError::reject("compare ids", error))?;
+                        held.unseen.push(Record::tombstone(object, head.id, stamp, gone.clone()));
+                    }
                 }
             }
             after = next;
@@ -156,16 +165,16 @@ impl Import {
         }
     }
 
-    /// The org's ids that belong to a bucket of ours.
-    async fn ids(
+    /// The org's rows that belong to a bucket of ours.
+    async fn stamps(
         &self,
         opened: &Opened,
         run: ImportRunId,
         object: SObject,
         pages: u32,
         bucket: u32,
-    ) -> Result<HashSet<String>, WorkError> {
-        let mut ids = HashSet::new();
+    ) -> Result<Stamps, WorkError> {
+        let mut stamps = Stamps::new();
         for page in 0..pages {
             let key = ids_object(opened.keys.scope(), run, object, page);
             let Some(csv) = opened.get_object(&self.ports, &key).await? else {
@@ -174,11 +183,13 @@ impl Import {
             let mut reader = CsvReader::new(csv.as_ref(), None);
             let broken = |error| WorkError::reject("read a page of ids", error);
             while let Some(row) = reader.next().map_err(broken)? {
-                let id = row.id().map(|id| id.to_string());
-                ids.extend(id.filter(|id| opened.keys.bucket(id) == bucket));
+                let stamp = row.text("SystemModstamp").and_then(|at| parse_datetime(&at).ok());
+                let of = row.id().map(|id| id.to_string()).zip(stamp);
+                let ours = of.filter(|(id, _)| opened.keys.bucket(id) == bucket);
+                stamps.extend(ours.map(|(id, stamp)| (id, stamp.as_millisecond())));
             }
         }
-        Ok(ids)
+        Ok(stamps)
     }
 
     /// Reads rows by their ids.
@@ -187,10 +198,10 @@ impl Import {
         opened: &Opened,
         run: ImportRunId,
         progress: &mut ObjectImport,
-        ids: HashSet<String>,
+        rows: Stamps,
     ) -> Result<Vec<Record>, GrantError> {
         let object = progress.object;
-        let mut ids: Vec<SalesforceId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let mut ids: Vec<SalesforceId> = rows.keys().filter_map(|id| id.parse().ok()).collect();
         ids.sort_unstable();
         let (hidden, selection) = (progress.hidden_fields.clone(), progress.selection.clone());
         let seen = object.fields().iter().filter(|name| !hidden.iter().any(|h| h == *name));
