@@ -273,7 +273,7 @@ fn usernames(call: &Call) -> Vec<String> {
     all
 }
 
-fn find_user(call: &Call, username: &str) -> Option<(Arc<Org>, RecordId)> {
+pub(super) fn find_user(call: &Call, username: &str) -> Option<(Arc<Org>, RecordId)> {
     call.host.orgs(&call.world).into_iter().find_map(|org| {
         let user = read(&org.data).user_named(username)?;
         Some((org, user))

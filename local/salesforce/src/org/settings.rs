@@ -24,6 +24,8 @@ pub struct OrgSettings {
     pub enhanced_notes: bool,
     /// "Prevent login from login.salesforce.com".
     pub my_domain_login_only: bool,
+    /// "Allow OAuth Username-Password Flows".
+    pub password_flow: bool,
     /// The app must be installed in this org before ordinary users may authorize it.
     pub block_uninstalled_apps: bool,
     /// API Access Control: no user may use an app that is not installed.
@@ -90,6 +92,7 @@ impl Default for OrgSettings {
             multi_currency: false,
             enhanced_notes: true,
             my_domain_login_only: false,
+            password_flow: false,
             block_uninstalled_apps: false,
             api_access_control: false,
             installed_apps: BTreeSet::new(),

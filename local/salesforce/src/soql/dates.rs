@@ -1,4 +1,4 @@
-//! Date literals: `TODAY`, `LAST_N_DAYS:30` and their kin, in UTC.
+//! Date literals: `TODAY`, `LAST_N_DAYS:30` and their kin, in the user's time zone.
 
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
@@ -30,9 +30,8 @@ pub(super) fn is_relative(word: &str) -> Option<bool> {
 }
 
 /// The first day of a literal and the day after its last. `None` beyond the calendar.
-pub(super) fn range(word: &str, n: i64, now_ms: i64) -> Option<(Date, Date)> {
-    let now = Timestamp::from_millisecond(now_ms).ok()?.to_zoned(TimeZone::UTC);
-    let today = now.date();
+pub(super) fn range(word: &str, n: i64, now_ms: i64, zone: &TimeZone) -> Option<(Date, Date)> {
+    let today = zone.to_datetime(Timestamp::from_millisecond(now_ms).ok()?).date();
     let days = |from: i64, to: i64| {
         Some((today.checked_add(from.days()).ok()?, today.checked_add(to.days()).ok()?))
     };
@@ -84,9 +83,9 @@ fn shifted(today: Date, unit: &str, n: i64) -> Option<Date> {
     }
 }
 
-/// Milliseconds at the start of a day in UTC.
-pub(super) fn start_of(day: Date) -> i64 {
-    day.to_zoned(TimeZone::UTC).map_or(0, |z| z.timestamp().as_millisecond())
+/// Milliseconds at the start of a day.
+pub(super) fn start_of(day: Date, zone: &TimeZone) -> i64 {
+    day.to_zoned(zone.clone()).map_or(0, |z| z.timestamp().as_millisecond())
 }
 
 #[cfg(test)]
@@ -95,7 +94,7 @@ mod tests {
 
     fn shown(word: &str, n: i64) -> String {
         // Saturday 2026-11-21, 12:00 UTC.
-        let (from, to) = range(word, n, 1_795_262_400_000).unwrap();
+        let (from, to) = range(word, n, 1_795_262_400_000, &TimeZone::UTC).unwrap();
         format!("{from} {to}")
     }
 
@@ -107,6 +106,10 @@ mod tests {
         assert_eq!(shown("LAST_MONTH", 0), "2026-10-01 2026-11-01");
         assert_eq!(shown("THIS_QUARTER", 0), "2026-10-01 2027-01-01");
         assert_eq!(shown("N_YEARS_AGO", 2), "2024-01-01 2025-01-01");
+        let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
+        // 15:00 UTC is the next day there, which began at that moment.
+        let (from, _) = range("TODAY", 0, 1_795_273_200_000, &tokyo).unwrap();
+        assert_eq!((from, start_of(from, &tokyo)), (date(2026, 11, 22), 1_795_273_200_000));
         assert!(is_relative("LAST_N_DAYS") == Some(true) && is_relative("SOMEDAY").is_none());
     }
 }

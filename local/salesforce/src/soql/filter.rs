@@ -260,11 +260,12 @@ fn relative(
     word: &str,
     n: i64,
 ) -> Option<Test> {
-    let (from, to) = dates::range(word, n, compiler.now)?;
+    let zone = compiler.zone();
+    let (from, to) = dates::range(word, n, compiler.now, &zone)?;
     Some(if kind == FieldType::Date {
         Test::DateRange(operator, from.to_string(), to.to_string())
     } else {
-        Test::TimeRange(operator, dates::start_of(from), dates::start_of(to))
+        Test::TimeRange(operator, dates::start_of(from, &zone), dates::start_of(to, &zone))
     })
 }
 

@@ -1,5 +1,7 @@
 //! Checks a query against what the caller may see and turns names into positions.
 
+use jiff::tz::TimeZone;
+
 use super::SoqlError;
 use super::ast::{Condition, Name, OrderKey, Query, SelectItem};
 use super::filter::{Filter, compile_filter};
@@ -149,6 +151,12 @@ impl Compiler<'_> {
             return Err(SoqlError::new("MALFORMED_QUERY", message));
         }
         Ok(())
+    }
+
+    /// The time zone of the user, whose days date literals mean.
+    pub(super) fn zone(&self) -> TimeZone {
+        let name = self.access.user.map(|user| self.data.text(user, "TimeZoneSidKey"));
+        name.and_then(|name| TimeZone::get(&name).ok()).unwrap_or(TimeZone::UTC)
     }
 
     pub(super) fn malformed(&self, at: usize, message: &str) -> SoqlError {

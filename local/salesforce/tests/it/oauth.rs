@@ -352,3 +352,21 @@ async fn access_control_and_the_rate_of_logins_refuse_tokens() {
     world.control.set("acme", &json!({ "installed_apps": ["crm-sync-local"] })).unwrap();
     assert_eq!(world.refresh(next).await.0, 200);
 }
+
+#[tokio::test]
+async fn a_password_is_enough_where_the_org_allows_it() {
+    let world = world().await;
+    let ask = [("grant_type", "password"), ("username", "sam@acme.example"), ("password", "any")];
+    let (status, refused) = world.token_call(&ask).await;
+    assert_eq!(status, 400);
+    assert_eq!(refusal(&refused), ("invalid_grant", "authentication failure"));
+    world.control.set("acme", &json!({ "password_flow": true })).unwrap();
+    let (status, body) = world.token_call(&ask).await;
+    assert_eq!((status.as_u16(), body.get("refresh_token")), (200, None), "{body}");
+    let token = body["access_token"].as_str().unwrap();
+    assert_eq!(world.query(token, "SELECT COUNT() FROM Lead").await.1["totalSize"], 1);
+    let (_, refused) = world
+        .token_call(&[("grant_type", "password"), ("username", "nobody"), ("password", "any")])
+        .await;
+    assert_eq!(refusal(&refused), ("invalid_grant", "authentication failure"));
+}

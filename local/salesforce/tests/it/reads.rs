@@ -301,3 +301,26 @@ async fn versions_quotas_and_unknown_paths() {
     let token = world.log_in("ada@acme.example").await.access;
     assert_eq!(world.get(&token, "/limits").await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_day_is_the_users_day() {
+    let world = world().await;
+    // 07:30 UTC: in Los Angeles the day before, in Tokyo the afternoon.
+    world.control.set_time("2026-11-22T07:30:00Z").unwrap();
+    world.control.create("acme", "Lead", &json!({ "LastName": "New", "Company": "C" })).unwrap();
+    let new = "SELECT COUNT() FROM Lead WHERE LastName = 'New' AND CreatedDate = ";
+    for (zone, at, day, found) in [
+        ("America/Los_Angeles", "2026-11-22T07:45:00Z", "TODAY", 1),
+        ("America/Los_Angeles", "2026-11-22T08:15:00Z", "TODAY", 0),
+        ("America/Los_Angeles", "2026-11-22T08:15:00Z", "YESTERDAY", 1),
+        ("Asia/Tokyo", "2026-11-22T14:45:00Z", "TODAY", 1),
+        ("Asia/Tokyo", "2026-11-22T15:15:00Z", "TODAY", 0),
+    ] {
+        world.control.set_time(at).unwrap();
+        let change = json!({ "TimeZoneSidKey": zone });
+        world.control.update("acme", "005000000000001", &change).unwrap();
+        let token = world.control.access_token("acme", "ada@acme.example").unwrap();
+        let (_, answer) = world.query(&token, &format!("{new}{day}")).await;
+        assert_eq!(answer["totalSize"], found, "{zone} {at} {day}");
+    }
+}
