@@ -1,4 +1,4 @@
-//! What people say about matches: taken in here, settled by [`super::Settle`].
+//! What people say about matches: taken in here, settled by [`super::settle::Settle`].
 
 use crate::domain::{
     CandidateList, Correcting, Correction, DirectoryVersion, Message, SObject, Said, Scope, SeatId,
