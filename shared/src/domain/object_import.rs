@@ -153,7 +153,8 @@ pub enum OpportunityPart {
 }
 
 /// How far a comparison of all ids is. It finds what no query of changes shows: rows deleted for
-/// good, hidden by sharing, or given to the integration user without a change of their own.
+/// good, hidden by sharing, changed while they were hidden, or given to the integration user without
+/// a change of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Sweep {

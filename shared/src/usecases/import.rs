@@ -222,7 +222,7 @@ impl Import {
             }
             Step::Meanwhile(phase) => {
                 progress.phase = phase;
-                return self.go_on_meanwhile(opened, run_id, progress, same_step).await;
+                return self.pass(opened, run_id, progress, same_step).await;
             }
             Step::Restart(ended) => {
                 progress.note_error(&ended.code, &ended.message);

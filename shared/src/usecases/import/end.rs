@@ -30,19 +30,9 @@ impl Import {
         self.pass(opened, run_id, progress, same_step).await
     }
 
-    /// Has an object go on while the run no longer waits for it: its open opportunities are there.
-    pub(super) async fn go_on_meanwhile(
-        &self,
-        opened: &Opened,
-        run_id: ImportRunId,
-        progress: ObjectImport,
-        same_step: Condition,
-    ) -> Result<(), WorkError> {
-        self.pass(opened, run_id, progress, same_step).await
-    }
-
-    /// Writes an object's progress together with what that leads to in its run.
-    async fn pass(
+    /// Writes an object's progress together with what that leads to in its run, which may no longer
+    /// wait for an object that goes on: its open opportunities are there.
+    pub(super) async fn pass(
         &self,
         opened: &Opened,
         run_id: ImportRunId,
