@@ -196,6 +196,17 @@ impl SalesforceError {
         }
     }
 
+    /// True when the org, or the way to it, does not answer: what is asked next will hardly be answered
+    /// either, whatever it is.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } | Self::Protocol { .. } | Self::Transport(_) => true,
+            Self::Limited { kind, .. } => *kind == LimitKind::RequestRate,
+            _ => false,
+        }
+    }
+
     /// Salesforce's errors, when it gave any.
     #[must_use]
     pub fn errors(&self) -> &[ApiError] {

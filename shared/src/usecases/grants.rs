@@ -1,5 +1,6 @@
 //! Access tokens: read at use, and called with.
 
+mod circuit;
 mod renewal;
 
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use self::circuit::Circuits;
 use super::custody::{ConnectionSecret, Custody, Opened, StoredGrant};
 use super::salesforce_app::SalesforceApp;
 use crate::domain::{ConnectionState, GrantState, Grantee};
@@ -36,6 +38,9 @@ pub enum GrantError {
     /// Too little of the invocation is left for a renewal.
     #[error("too little time is left to renew the token")]
     TooLate,
+    /// The org did not answer the last calls: none is made for so long.
+    #[error("Salesforce does not answer; it is asked again in {0:?}")]
+    CircuitOpen(Duration),
     /// The token endpoint failed.
     #[error("renewing the token failed")]
     Renewal(#[source] OAuthError),
@@ -60,6 +65,7 @@ impl GrantError {
         use crate::salesforce::Disposition as Advice;
         let advice = match &self {
             Self::Busy | Self::TooLate => return Ok(Done::Later(BUSY)),
+            Self::CircuitOpen(left) => return Ok(Done::Later(*left)),
             Self::Renewal(error) => error.disposition(),
             Self::Call(error) => error.disposition(),
             Self::Work(_) | Self::Missing | Self::Dead => Advice::Reject,
@@ -94,13 +100,14 @@ pub struct Grants {
     ports: Ports,
     custody: Custody,
     app: SalesforceApp,
+    circuits: Circuits,
 }
 
 impl Grants {
     /// Grants given to `app`.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
-        Self { ports, custody, app }
+        Self { ports, custody, app, circuits: Circuits::default() }
     }
 
     /// The app that they were given to.
@@ -111,7 +118,8 @@ impl Grants {
 
     /// Makes a call with the grantee's token, and once more with a renewed one when Salesforce does
     /// not know the first any more. While the connection does not work nothing is called at all:
-    /// what Salesforce refused once is not asked for again by every piece of work.
+    /// what Salesforce refused once is not asked for again by every piece of work. Nor is an org that
+    /// does not answer.
     pub async fn call<T, F>(
         &self,
         opened: &Opened,
@@ -128,13 +136,15 @@ impl Grants {
         if !held.state.is_usable(grantee, self.ports.clock.now()) {
             return Err(GrantError::Dead);
         }
-        match call(session(&held.grant)?).await {
-            Err(SalesforceError::Unauthorized { .. }) => {
-                let renewed = self.renew(opened, grantee, held.state.number).await?;
-                call(session(&renewed.grant)?).await.map_err(GrantError::Call)
-            }
-            other => other.map_err(GrantError::Call),
+        let scope = opened.keys.scope();
+        self.circuits.admit(scope, self.ports.clock.now()).map_err(GrantError::CircuitOpen)?;
+        let mut answer = call(session(&held.grant)?).await;
+        if let Err(SalesforceError::Unauthorized { .. }) = answer {
+            let renewed = self.renew(opened, grantee, held.state.number).await?;
+            answer = call(session(&renewed.grant)?).await;
         }
+        self.circuits.learn(scope, self.ports.clock.now(), &answer);
+        answer.map_err(GrantError::Call)
     }
 
     /// What is known of a grant; none when there is none.

@@ -41,6 +41,32 @@ fn respond(path: &str, status: u16, body: &str) -> Fault {
 }
 
 #[tokio::test]
+async fn f35_an_org_that_does_not_answer_is_asked_by_a_probe_alone() {
+    let case = Case::imported().await;
+    case.update(&case.leads[0], &json!({ "LastName": "Changed" }));
+    let run = case.ask("second").await;
+    for message in case.world.memory.receive() {
+        case.world.deliver(&message.body).await;
+    }
+    let down = Fault { times: 0, ..Fault::at("/services/data", FaultKind::Html { status: 503 }) };
+    let fault = case.world.control().add_fault(down);
+    let before = case.world.control().requests().len();
+    // Eleven objects' steps come again every few seconds, for ten minutes.
+    for _ in 0..120 {
+        for message in case.world.memory.receive() {
+            case.world.deliver(&message.body).await;
+        }
+        case.advance(5);
+    }
+    let asked = case.world.control().requests().len() - before;
+    assert!((15..=25).contains(&asked), "five calls, then one in half a minute: {asked}");
+    case.world.control().remove_faults(Some(fault));
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
 async fn f36_imports_stand_back_at_their_share_of_the_orgs_calls_and_come_again() {
     let case = Case::imported().await;
     case.set(&json!({ "daily_api_limit": 10_000 }));

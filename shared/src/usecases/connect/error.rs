@@ -85,8 +85,9 @@ impl From<GrantError> for ConnectError {
             GrantError::Work(error) => Self::Work(error),
             GrantError::Call(error) => Self::Salesforce(error),
             GrantError::Renewal(error) => Self::OAuth(error),
-            GrantError::Missing | GrantError::Dead | GrantError::Busy | GrantError::TooLate => {
-                Self::NotFound("connection")
+            GrantError::Missing | GrantError::Dead => Self::NotFound("connection"),
+            GrantError::Busy | GrantError::TooLate | GrantError::CircuitOpen(_) => {
+                Self::Work(WorkError::retry("use the grant", error))
             }
         }
     }

@@ -95,7 +95,7 @@ impl Upkeep {
             .await;
         let email = match row {
             Ok(reply) => reply.value.text("Email").map(|email| folded_email(&email)),
-            Err(GrantError::Call(_)) => None, // the user may not read users
+            Err(GrantError::Call(error)) if is_final(&error) => None, // the user may not read users
             Err(error) => return Err(error),
         };
         let Some(email) = email else { return Ok(None) };
