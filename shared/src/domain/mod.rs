@@ -22,6 +22,7 @@ mod row_condition;
 mod scope;
 mod selection;
 mod sobject;
+mod span;
 mod tenant;
 mod wizard;
 
@@ -47,5 +48,6 @@ pub use row_condition::*;
 pub use scope::*;
 pub use selection::*;
 pub use sobject::*;
+pub use span::Span;
 pub use tenant::*;
 pub use wizard::*;

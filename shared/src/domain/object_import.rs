@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::record::RecordChange;
 use super::selection::ObjectSelection;
 use super::sobject::SObject;
+use super::span::Span;
+
+/// How often an object's reading is narrowed in one run: enough to come from all of Salesforce's years
+/// to a second, twice.
+const MOST_NARROWED: u32 = 60;
 
 /// What a run did to the rows of one object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,12 +163,19 @@ pub enum OpportunityPart {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Sweep {
+    /// The ids of a span of time are to be asked for.
+    Asking {
+        /// Our number of its first page, from 0.
+        page: u32,
+    },
     /// Salesforce works on the bulk job of ids.
     Submitted {
         /// The bulk job's id.
         job: String,
         /// How often it was polled.
         polls: u32,
+        /// Our number of its first page, from 0.
+        page: u32,
     },
     /// A page of ids is to be fetched.
     Fetching {
@@ -231,6 +243,12 @@ pub struct ObjectImport {
     /// Which part of the opportunities is being read; none when they are read all at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<OpportunityPart>,
+    /// The span of time that is being read; none while all is read at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
+    /// How often a span was made shorter.
+    #[serde(default)]
+    pub narrowed: u32,
     /// Live rows by Salesforce's own `SELECT COUNT()`, asked when the object was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salesforce_count: Option<u64>,
@@ -277,6 +295,8 @@ impl ObjectImport {
             pages: 0,
             counts: Counts::default(),
             part: None,
+            span: None,
+            narrowed: 0,
             salesforce_count: None,
             live: None,
             swept: false,
@@ -335,8 +355,40 @@ impl ObjectImport {
         !SObject::ACTIVITIES.contains(&self.object) && self.part != Some(OpportunityPart::Closed)
     }
 
+    /// Whether the next query is the first of its rows: not behind a part or a span that was read at an
+    /// earlier time.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        self.part != Some(OpportunityPart::Closed) && self.span.is_none()
+    }
+
+    /// Has what is left asked for in a span half as long, after a job was too much for Salesforce;
+    /// false when that was not it, or would not help any more.
+    pub fn narrow(&mut self, now: Timestamp) -> bool {
+        let (all, asking) = match &self.phase {
+            ObjectPhase::Submitted { .. } => (self.since, ObjectPhase::Waiting),
+            ObjectPhase::Sweeping { sweep: Sweep::Submitted { page, .. } } => {
+                (None, ObjectPhase::Sweeping { sweep: Sweep::Asking { page: *page } })
+            }
+            _ => return false,
+        };
+        let span = self.span.unwrap_or(Span { from: all, until: None });
+        let half = span.halved(now).filter(|_| self.narrowed < MOST_NARROWED);
+        let Some(half) = half else { return false };
+        self.narrowed += 1;
+        (self.span, self.phase) = (Some(half), asking);
+        true
+    }
+
+    /// Goes on to the span behind the one that was read; false when there is none.
+    pub fn go_on(&mut self, now: Timestamp) -> bool {
+        self.span = self.span.and_then(|span| span.next(now));
+        self.span.is_some()
+    }
+
     /// Has every row read, since too much is missing.
     pub fn read_again_whole(&mut self) {
+        self.span = None;
         (self.live, self.swept) = (None, false);
         (self.rows_expected, self.rows_fetched) = (0, 0);
         self.full = true;
@@ -345,6 +397,9 @@ impl ObjectImport {
     /// Begins it anew: what landed stays landed and counted, what was read again is not counted
     /// twice.
     pub fn restart(&mut self) {
+        if matches!(self.phase, ObjectPhase::Sweeping { .. }) {
+            self.span = None; // one of ids, not of rows
+        }
         (self.live, self.swept) = (None, false);
         self.phase = ObjectPhase::Waiting;
         self.restarts += 1;
@@ -402,6 +457,30 @@ mod tests {
         assert_eq!(ObjectImport::waiting(SObject::Lead).seconds_left(at(110)), None);
         let done = ObjectImport { phase: ObjectPhase::Done, ..progress };
         assert_eq!(done.seconds_left(at(110)), None);
+    }
+
+    #[test]
+    fn only_a_job_of_rows_is_narrowed_and_not_for_ever() {
+        let now = Timestamp::from_second(1_795_294_800).unwrap();
+        let submitted = || ObjectPhase::Submitted { job: "j".to_owned(), polls: 3 };
+        let mut progress = ObjectImport::waiting(SObject::Lead);
+        assert!(progress.begins() && !progress.narrow(now), "nothing was asked");
+        progress.phase = submitted();
+        assert!(progress.narrow(now) && progress.phase == ObjectPhase::Waiting);
+        assert!(!progress.begins());
+        progress.phase = submitted();
+        progress.narrowed = MOST_NARROWED;
+        assert!(!progress.narrow(now));
+        progress.read_again_whole();
+        assert!(progress.begins());
+        // The comparison of ids goes over all time, whatever the run reads.
+        let sweep = Sweep::Submitted { job: "j".to_owned(), polls: 3, page: 7 };
+        progress.phase = ObjectPhase::Sweeping { sweep };
+        (progress.narrowed, progress.since) = (0, Some(now));
+        assert!(progress.narrow(now) && progress.span.is_some_and(|span| span.from.is_none()));
+        assert_eq!(progress.phase, ObjectPhase::Sweeping { sweep: Sweep::Asking { page: 7 } });
+        progress.restart();
+        assert!(progress.begins(), "rows are not read by a span of ids");
     }
 
     #[test]

@@ -256,17 +256,6 @@ impl SalesforceError {
         }
     }
 
-    /// True when Bulk cannot run this query and REST may: compound or unsupported objects.
-    #[must_use]
-    pub fn is_bulk_unsupported(&self) -> bool {
-        self.errors().iter().any(|error| {
-            error.code == "INVALIDENTITY"
-                || error.message.contains("not supported by the Bulk API")
-                || error.message.contains("compound data not supported in Bulk")
-                || error.message.contains("does not support query")
-        })
-    }
-
     /// Reads an answer that is not a success.
     pub(super) fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let parsed = parse_errors(body);

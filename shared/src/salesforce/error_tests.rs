@@ -191,19 +191,6 @@ fn a_missing_column_is_named() {
 }
 
 #[test]
-fn what_bulk_cannot_run_is_known_by_its_text() {
-    for (code, message) in [
-        ("API_ERROR", "Selecting compound data not supported in Bulk Query"),
-        ("INVALIDENTITY", "Entity 'X' is not supported by the Bulk API"),
-        ("FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query"),
-        ("X", "entity type X does not support query"),
-    ] {
-        assert!(coded(400, code, message).is_bulk_unsupported(), "{message}");
-    }
-    assert!(!coded(400, "MALFORMED_QUERY", "x").is_bulk_unsupported());
-}
-
-#[test]
 fn a_long_message_is_cut() {
     let error = coded(400, "X", &"y".repeat(10_000));
     assert_eq!(error.errors()[0].message.chars().count(), MAX_MESSAGE_CHARS);

@@ -226,12 +226,12 @@ impl Import {
             }
             Step::Restart(ended) => {
                 progress.note_error(&ended.code, &ended.message);
-                let Some(delay) = ended.delay(progress.restarts) else {
+                let now = self.asked_at(&progress);
+                let Some(delay) = ended.cure(&mut progress, now) else {
                     progress.live = None;
                     progress.phase = ended.into_phase();
                     return self.end(opened, run_id, progress, same_step).await;
                 };
-                progress.restart();
                 delay
             }
             Step::End(phase) => {

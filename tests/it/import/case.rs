@@ -132,9 +132,19 @@ impl Case {
         object: SObject,
         there: impl Fn(&ObjectPhase) -> bool,
     ) {
+        self.until_object(run, object, |progress| there(&progress.phase)).await;
+    }
+
+    /// The same, by all that is known of the object.
+    pub(super) async fn until_object(
+        &self,
+        run: ImportRunId,
+        object: SObject,
+        there: impl Fn(&ObjectImport) -> bool,
+    ) {
         let mut left = Vec::new();
         for _ in 0..2_000 {
-            if self.objects(run).await.get(&object).is_some_and(|o| there(&o.phase)) {
+            if self.objects(run).await.get(&object).is_some_and(&there) {
                 let messages = left.into_iter().collect();
                 self.world.memory.ports().queues.send(messages).await.unwrap();
                 return;

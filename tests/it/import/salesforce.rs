@@ -137,7 +137,7 @@ async fn f37_too_many_long_calls_at_once_is_waited_out() {
 #[tokio::test]
 async fn f39_a_job_that_fails_is_asked_for_again_and_then_reported() {
     let case = Case::new().await;
-    case.set(&json!({ "bulk_failures": ["QUERY_TIMEOUT"] }));
+    case.set(&json!({ "bulk_failures": ["InternalServerError"] }));
     case.world.run().await;
     let run = case.first().await;
     assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
@@ -145,11 +145,11 @@ async fn f39_a_job_that_fails_is_asked_for_again_and_then_reported() {
     let failed: Vec<_> = objects.values().filter(|o| o.restarts > 0).collect();
     assert_eq!(failed.len(), 1);
     assert_eq!((failed[0].errors[0].code.as_str(), failed[0].errors[0].count), ("JOB_FAILED", 1));
-    assert!(failed[0].errors[0].message.contains("QUERY_TIMEOUT"));
+    assert!(failed[0].errors[0].message.contains("InternalServerError"));
     case.equals_the_org().await;
     // One that fails every time ends its object, keeps its watermark, and says why.
     let before = case.watermark(SObject::Lead).await;
-    case.set(&json!({ "bulk_failures": vec!["QUERY_TIMEOUT"; 40] }));
+    case.set(&json!({ "bulk_failures": vec!["InternalServerError"; 40] }));
     let full = case.ask_for("full", ImportTrigger::Full).await;
     case.world.run().await;
     let run = case.run(full).await.unwrap();
@@ -157,6 +157,85 @@ async fn f39_a_job_that_fails_is_asked_for_again_and_then_reported() {
     let leads = &case.objects(full).await[&SObject::Lead];
     assert!(matches!(&leads.phase, ObjectPhase::Failed { code, .. } if code == "JOB_FAILED"));
     assert_eq!(case.watermark(SObject::Lead).await.unwrap().stamp, before.unwrap().stamp);
+}
+
+#[tokio::test]
+async fn f39_what_is_too_much_at_once_is_read_in_shorter_spans_of_time() {
+    let case = Case::new().await;
+    // Thirty more contacts over ten years, and thirty leads in one week of them.
+    for n in 0..30 {
+        let stamp = |seconds: i64| {
+            let first = Timestamp::from_second(1_468_000_000).unwrap();
+            (first + SignedDuration::from_secs(seconds * n)).to_string()
+        };
+        let contact = json!({ "LastName": "Of old", "SystemModstamp": stamp(10_000_000) });
+        case.create("Contact", &contact);
+        let lead = json!({ "LastName": "Of a week", "Company": "Somewhere", "SystemModstamp": stamp(20_000) });
+        case.create("Lead", &lead);
+    }
+    case.advance(24 * 3600);
+    case.set(&json!({ "bulk_timeout_rows": 31 }));
+    case.world.run().await;
+    let run = case.first().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    let objects = case.objects(run).await;
+    for object in [SObject::Contact, SObject::Lead] {
+        let progress = &objects[&object];
+        assert_eq!((progress.restarts, progress.span), (0, None), "{object}");
+        assert!((2..30).contains(&progress.narrowed), "{object}: {}", progress.narrowed);
+        assert_eq!(progress.errors[0].count, u64::from(progress.narrowed), "{object}");
+        assert_eq!(progress.rows_fetched, progress.counts.new, "{object}: each row once");
+    }
+    assert_eq!(objects[&SObject::Account].narrowed, 0);
+    case.equals_the_org().await;
+    // So are the ids, when they are compared.
+    case.advance(60);
+    let full = case.ask_for("full", ImportTrigger::Full).await;
+    case.world.run().await;
+    assert_eq!(case.run(full).await.unwrap().state, RunState::Complete);
+    let objects = case.objects(full).await;
+    let contacts = &objects[&SObject::Contact];
+    assert_eq!((contacts.swept, contacts.live, contacts.restarts), (true, Some(60), 0));
+    assert!(contacts.narrowed > 2, "{}", contacts.narrowed);
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn f39_rows_that_are_too_many_to_be_counted_are_compared_by_the_next_run() {
+    let case = Case::new().await;
+    let body = r#"[{"errorCode":"QUERY_TIMEOUT","message":"Your query request was running for too long."}]"#;
+    // But for the stages of deals, which a run begins with.
+    let fault = Fault { skip: 1, times: 0, ..respond("/v62.0/query", 400, body) };
+    let fault = case.world.control().add_fault(fault);
+    case.world.run().await;
+    let run = case.first().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    let leads = &case.objects(run).await[&SObject::Lead];
+    assert_eq!((leads.salesforce_count, leads.live, leads.swept), (None, Some(10), false));
+    assert_eq!(leads.errors[0].code, "NOT_COUNTED");
+    case.world.control().remove_faults(Some(fault));
+    case.advance(60);
+    let leads = case.import("second").await.remove(&SObject::Lead).unwrap();
+    assert_eq!((leads.salesforce_count, leads.swept), (Some(10), true));
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn f39_rows_of_one_second_that_are_too_much_end_the_object_and_say_why() {
+    let case = Case::new().await;
+    case.set(&json!({ "bulk_timeout_rows": 12 }));
+    let stamp = json!({ "LastName": "x", "SystemModstamp": "2020-02-02T02:02:02.000Z" });
+    for _ in 0..13 {
+        case.create("Contact", &stamp);
+    }
+    case.world.run().await;
+    let run = case.first().await;
+    let contacts = &case.objects(run).await[&SObject::Contact];
+    assert!(
+        matches!(&contacts.phase, ObjectPhase::Failed { message, .. } if message.contains("QUERY_TIMEOUT"))
+    );
+    assert!(contacts.narrowed <= 60, "{}", contacts.narrowed);
+    assert_eq!(case.watermark(SObject::Contact).await.and_then(|mark| mark.stamp), None);
 }
 
 #[tokio::test]
@@ -180,7 +259,7 @@ async fn f39_a_job_that_is_stuck_is_stopped_after_six_hours() {
     let took = case.world.memory.ports().clock.now().duration_since(begun).as_hours();
     assert!((5..9).contains(&took), "{took} hours");
     let leads = &case.objects(run).await[&SObject::Lead];
-    assert_eq!(leads.errors[0].code, "JOB_STUCK");
+    assert_eq!((leads.errors[0].code.as_str(), leads.narrowed), ("JOB_STUCK", 1));
     case.set(&json!({ "bulk_latency_ms": 0 }));
     case.world.run().await;
     assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);

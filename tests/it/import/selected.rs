@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::domain::{
     AccountModel, Environment, FieldMapping, Fields, Gone, ImportSettings, ObjectImport,
     ObjectPhase, PreviewState, RecordFilter, RecordHead, RunState, SObject, Selection,
-    SelectionPart, TenantEnvironment,
+    SelectionPart, Span, TenantEnvironment,
 };
 use shared::ports::Condition;
 use shared::store::{self, keys};
@@ -273,4 +273,29 @@ async fn persons_or_companies_are_imported_never_both() {
     selections.set_accounts(at, AccountModel::Business, None).await.unwrap();
     changed(&case).await;
     case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn a_selection_that_changes_between_two_spans_of_an_object_is_the_next_runs() {
+    let case = Case::new().await;
+    let old = json!({ "LastName": "Old", "SystemModstamp": "2003-01-01T00:00:00.000Z",
+        "Email": "private@example.com", "Work_Email__c": "work@example.com" });
+    let old = case.create("Contact", &old);
+    case.advance(24 * 3600);
+    case.set(&json!({ "bulk_timeout_rows": 30 }));
+    let run = case.first().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    let second = |span: Option<Span>| span.is_some_and(|span| span.from.is_some());
+    case.until_object(run, SObject::Contact, |contacts| second(contacts.span)).await;
+    assert_eq!(value(&case, &old, "Email").await.as_deref(), Some("private@example.com"));
+    // The org's fields are known by the inspection that a connection begins with.
+    selections.map(at, vec![mapping("Email", "Work_Email__c")], None).await.unwrap();
+    case.world.run().await;
+    let contacts = &case.objects(run).await[&SObject::Contact];
+    assert_eq!((&contacts.phase, contacts.restarts), (&ObjectPhase::Done, 0));
+    assert!(contacts.selection.columns.is_empty(), "all of it as it was begun");
+    case.advance(60);
+    let contacts = case.import("second").await.remove(&SObject::Contact).unwrap();
+    assert!(!contacts.selection.columns.is_empty());
+    assert_eq!(value(&case, &old, "Email").await.as_deref(), Some("work@example.com"));
 }

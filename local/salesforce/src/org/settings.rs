@@ -46,6 +46,8 @@ pub struct OrgSettings {
     pub bulk_latency_ms: u64,
     /// Each of the next bulk query jobs takes one of these and fails with it as its `errorMessage`.
     pub bulk_failures: Vec<String>,
+    /// A bulk query job that finds more rows fails with `QUERY_TIMEOUT`; null for never.
+    pub bulk_timeout_rows: Option<usize>,
     /// Rows in a bulk result page when the caller names no `maxRecords`.
     pub bulk_page_rows: usize,
     /// Rows in a page of a REST query (2,000 in Salesforce, fewer for wide rows).
@@ -103,6 +105,7 @@ impl Default for OrgSettings {
             visibility_lag_ms: 0,
             bulk_latency_ms: 40,
             bulk_failures: Vec::new(),
+            bulk_timeout_rows: None,
             bulk_page_rows: 50_000,
             query_page_rows: 2000,
             csv_time_zone: "Z".to_owned(),

@@ -43,6 +43,9 @@ impl State {
     }
 }
 
+/// What a job that ran for too long fails with.
+const TIMEOUT: &str = "QUERY_TIMEOUT: Your query request was running for too long.";
+
 /// A query job.
 pub(crate) struct QueryJob {
     pub(super) id: RecordId,
@@ -55,8 +58,6 @@ pub(crate) struct QueryJob {
     pub(super) plan: Plan,
     pub(super) delimiter: (&'static str, char),
     pub(super) line_end: (&'static str, &'static str),
-    /// Why the job is going to fail.
-    failure: Option<String>,
     pub(super) created: i64,
     due: i64,
     latency: i64,
@@ -67,6 +68,8 @@ pub(super) struct Progress {
     pub(super) state: State,
     finished: i64,
     pub(super) found: Arc<Vec<Found>>,
+    /// Why the job fails, or is going to.
+    failure: Option<String>,
 }
 
 /// Answers `/jobs/query…`.
@@ -147,7 +150,6 @@ fn create(caller: &Caller<'_>) -> Reply {
         plan,
         delimiter,
         line_end,
-        failure,
         created: now,
         due: now + latency_ms,
         latency: latency_ms,
@@ -155,6 +157,7 @@ fn create(caller: &Caller<'_>) -> Reply {
             state: State::UploadComplete,
             finished: 0,
             found: Arc::default(),
+            failure,
         }),
     });
     let info = job.short();
@@ -223,15 +226,19 @@ impl QueryJob {
             return;
         }
         let now = self.org.clock.now();
-        let found = {
+        let (found, most) = {
             let data = read(&self.org.data);
-            run(&data, &self.access, &self.plan, self.operation == "queryAll", now)
+            let found = run(&data, &self.access, &self.plan, self.operation == "queryAll", now);
+            (found, data.settings.bulk_timeout_rows)
         };
         let mut progress = lock(&self.progress);
         if progress.state.is_terminal() {
             return;
         }
-        if self.failure.is_some() {
+        if most.is_some_and(|most| found.len() > most) {
+            progress.failure.get_or_insert_with(|| TIMEOUT.to_owned());
+        }
+        if progress.failure.is_some() {
             progress.state = State::Failed;
             progress.finished = now;
         } else {
@@ -273,7 +280,8 @@ impl QueryJob {
         let mut info = self.short();
         let progress = lock(&self.progress);
         info["jobType"] = "V2Query".into();
-        if let Some(failure) = self.failure.as_ref().filter(|_| progress.state == State::Failed) {
+        if let Some(failure) = progress.failure.as_ref().filter(|_| progress.state == State::Failed)
+        {
             info["errorMessage"] = failure.as_str().into();
         }
         info["numberRecordsProcessed"] = progress.found.len().into();

@@ -323,12 +323,3 @@ async fn the_list_of_pages_is_read_in_both_spellings() {
         );
     }
 }
-
-#[tokio::test]
-async fn a_query_that_bulk_cannot_run_says_so_at_once() {
-    let body = json!([{"errorCode": "API_ERROR", "message": "Selecting compound data not supported in Bulk Query"}]);
-    let (_server, client) = answer(ResponseTemplate::new(400).set_body_json(body)).await;
-    let error =
-        client.create_query_job(&a_session(), BulkOperation::Query, &leads()).await.unwrap_err();
-    assert!(error.is_bulk_unsupported());
-}

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::domain::{ObjectPhase, SObject};
+use jiff::Timestamp;
+
+use crate::domain::{ObjectImport, ObjectPhase, SObject};
 use crate::salesforce::{Disposition, JobId, SalesforceError, Select, Soql as Query};
 use crate::usecases::grants::GrantError;
 use crate::work::WorkError;
@@ -11,12 +13,25 @@ use crate::work::WorkError;
 /// cursor that went away while it ran is made good by asking again.
 const RESTARTS: u32 = 2;
 
+/// How long to wait before it is asked for once more; twice as long each time.
+const PAUSE: Duration = Duration::from_secs(30);
+
 /// An error that asking the same again will not cure.
 pub(super) struct Ended {
     pub(super) code: String,
     pub(super) message: String,
-    /// Whether asking anew may.
-    curable: bool,
+    remedy: Remedy,
+}
+
+/// What may cure an error in the same run.
+#[derive(PartialEq)]
+enum Remedy {
+    /// Nothing.
+    None,
+    /// Asking anew.
+    Again,
+    /// Asking for fewer rows at once.
+    Less,
 }
 
 impl Ended {
@@ -26,7 +41,7 @@ impl Ended {
             GrantError::Dead | GrantError::Missing => Some(Self {
                 code: "GRANT_DEAD".to_owned(),
                 message: "the connection must be authorized again".to_owned(),
-                curable: false,
+                remedy: Remedy::None,
             }),
             GrantError::Call(error) => match error.disposition() {
                 Disposition::Retry { .. } | Disposition::StandBack { .. } => None,
@@ -41,18 +56,27 @@ impl Ended {
             SalesforceError::JobFailed { .. } => "JOB_FAILED",
             _ => error.code().unwrap_or("REFUSED"),
         };
-        Self::anew(code, &error.to_string())
+        let remedy = if error.wants_smaller_query() { Remedy::Less } else { Remedy::Again };
+        Self { code: code.to_owned(), message: error.to_string(), remedy }
     }
 
     /// Something that asking anew may cure.
     pub(super) fn anew(code: &str, message: &str) -> Self {
-        Self { code: code.to_owned(), message: message.to_owned(), curable: true }
+        Self { code: code.to_owned(), message: message.to_owned(), remedy: Remedy::Again }
     }
 
-    /// How long to wait before the object is begun anew after so many times; none when it is given
-    /// up for this run.
-    pub(super) fn delay(&self, restarts: u32) -> Option<Duration> {
-        (self.curable && restarts < RESTARTS).then(|| Duration::from_secs(30 << restarts))
+    /// Has the object begun anew, or what was too much read in shorter spans of time; says after how
+    /// long. None when it is given up for this run.
+    pub(super) fn cure(&self, progress: &mut ObjectImport, now: Timestamp) -> Option<Duration> {
+        if self.remedy == Remedy::Less && progress.narrow(now) {
+            return Some(PAUSE);
+        }
+        let restarts = progress.restarts;
+        if self.remedy == Remedy::None || restarts == RESTARTS {
+            return None;
+        }
+        progress.restart();
+        Some(PAUSE * (1 << restarts))
     }
 
     pub(super) fn into_phase(self) -> ObjectPhase {

@@ -105,6 +105,9 @@ impl Import {
             return Ok(Step::Restart(row_count(progress)));
         }
         self.forget_job(opened, run, progress, &job).await?;
+        if progress.go_on(self.asked_at(progress)) {
+            return Ok(Step::Next(ObjectPhase::Waiting, Duration::ZERO));
+        }
         if progress.part == Some(OpportunityPart::Open) {
             progress.part = Some(OpportunityPart::Closed);
             return Ok(Step::Meanwhile(ObjectPhase::Waiting));

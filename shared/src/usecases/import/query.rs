@@ -10,7 +10,7 @@ use super::rows::record;
 use super::selected::{chosen, excluded, is_read_anew, org_fields, unfilterable};
 use super::{Import, Step};
 use crate::domain::{
-    ImportRunId, ObjectImport, ObjectPhase, OpportunityPart, OrgField, SObject, Selection,
+    ImportRunId, ObjectImport, ObjectPhase, OpportunityPart, OrgField, SObject, Selection, Span,
     Watermark,
 };
 use crate::salesforce::{
@@ -77,17 +77,18 @@ impl Import {
             store::get(&*self.ports.table, &keys::selection(opened.connection.at))
                 .await?
                 .unwrap_or_default();
-        progress.selection = match choice.of(object, &shown) {
-            Ok(selection) => selection,
-            Err(problem) => return Ok(Step::End(unfilterable(&problem))),
-        };
+        if progress.begins() {
+            progress.selection = match choice.of(object, &shown) {
+                Ok(selection) => selection,
+                Err(problem) => return Ok(Step::End(unfilterable(&problem))),
+            };
+            // What changes between two parts or spans is stamped later, or chosen for the next run:
+            // that one reads it.
+            progress.asked_at = describe.observed.server_date;
+        }
         let watermark: Option<Watermark> =
             store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
         let watermark = watermark.unwrap_or_default();
-        if progress.part != Some(OpportunityPart::Closed) {
-            // What changes between the two parts is stamped later: the next run reads it.
-            progress.asked_at = describe.observed.server_date;
-        }
         if progress.selection.excluded {
             return Ok(excluded(watermark.live));
         }
@@ -122,25 +123,42 @@ impl Import {
             let part = *progress.part.get_or_insert(OpportunityPart::Open);
             select = select.filter(Soql::eq("IsClosed", part == OpportunityPart::Closed));
         }
-        let Some(since) = progress.since else {
-            return self.submit(opened, run, progress, &select).await;
-        };
-        let select = select.filter(Soql::ge("SystemModstamp", since));
-        let soql = &build(&select)?;
-        if !soql.fits_rest() {
-            return self.submit(opened, run, progress, &select).await;
+        if let Some(span) = progress.span {
+            return self.submit(opened, run, progress, &stamped(select, span)).await;
+        }
+        let select = stamped(select, Span { from: progress.since, until: None });
+        match self.small_change(opened, run, progress, &select).await? {
+            Some(first) => {
+                progress.rows_expected = first.total_size;
+                self.keep_read(opened, run, progress, first, 0).await
+            }
+            None => self.submit(opened, run, progress, &select).await,
+        }
+    }
+
+    /// The first page of a change that is read over REST; none for what a bulk job is to read.
+    async fn small_change(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        select: &Select,
+    ) -> Result<Option<QueryPage>, GrantError> {
+        let soql = &build(select)?;
+        if progress.since.is_none() || !soql.fits_rest() {
+            return Ok(None);
         }
         let client = self.grants.app().client();
         let first = self
             .call(opened, run, progress, |session: Session| async move {
                 client.query(&session, QueryScope::All, soql).await
             })
-            .await?;
-        if first.value.total_size > REST_ROWS {
-            return self.submit(opened, run, progress, &select).await;
+            .await;
+        match first {
+            Ok(first) => Ok(Some(first.value).filter(|first| first.total_size <= REST_ROWS)),
+            Err(GrantError::Call(error)) if error.wants_smaller_query() => Ok(None),
+            Err(error) => Err(error),
         }
-        progress.rows_expected = first.value.total_size;
-        self.keep_read(opened, run, progress, first.value, 0).await
     }
 
     /// Reads the next page of a small change.
@@ -220,7 +238,7 @@ impl Import {
     ) -> Result<Step, GrantError> {
         let operation = BulkOperation::QueryAll;
         let (job, at) = self.create_job(opened, run, progress, operation, select).await?;
-        if progress.part != Some(OpportunityPart::Closed) {
+        if progress.begins() {
             progress.asked_at = at.or(progress.asked_at);
         }
         Ok(Step::Next(ObjectPhase::Submitted { job, polls: 0 }, poll_delay(0)))
@@ -263,7 +281,10 @@ impl Import {
             Job::Running(delay) => {
                 Step::Next(ObjectPhase::Submitted { job, polls: polls + 1 }, delay)
             }
-            Job::Stuck => Step::Restart(stuck()),
+            Job::Stuck => {
+                let _ = progress.narrow(self.asked_at(progress));
+                Step::Restart(stuck())
+            }
         })
     }
 
@@ -304,6 +325,12 @@ impl Import {
     pub(super) fn asked_at(&self, progress: &ObjectImport) -> Timestamp {
         progress.asked_at.unwrap_or_else(|| self.ports.clock.now())
     }
+}
+
+pub(super) fn stamped(select: Select, span: Span) -> Select {
+    let from = span.from.map(|from| Soql::ge("SystemModstamp", from));
+    let until = span.until.map(|until| Soql::lt("SystemModstamp", until));
+    from.into_iter().chain(until).fold(select, Select::filter)
 }
 
 pub(super) fn stuck() -> Ended {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::deletions::live_rows;
 use super::outcome::build;
 use super::pages::Page;
-use super::query::{Job, stuck};
+use super::query::{Job, poll_delay, stamped, stuck};
 use super::rows::record;
 use super::selected::{IDS_AT_ONCE, chosen, left_out, reason};
 use super::{Import, Step, reading};
@@ -44,11 +45,12 @@ impl Import {
         sweep: Sweep,
     ) -> Result<Step, GrantError> {
         let next = match sweep {
-            Sweep::Submitted { job, polls } => {
+            Sweep::Asking { page } => return self.ask_for_ids(opened, run, progress, page).await,
+            Sweep::Submitted { job, polls, page } => {
                 match self.ask_job(opened, run, progress, &job, polls).await? {
-                    Job::Complete(_) => Sweep::Fetching { job, locator: None, page: 0 },
+                    Job::Complete(_) => Sweep::Fetching { job, locator: None, page },
                     Job::Running(delay) => {
-                        let sweep = Sweep::Submitted { job, polls: polls + 1 };
+                        let sweep = Sweep::Submitted { job, polls: polls + 1, page };
                         return Ok(Step::Next(ObjectPhase::Sweeping { sweep }, delay));
                     }
                     Job::Stuck => return Ok(Step::Restart(stuck())),
@@ -73,6 +75,23 @@ impl Import {
         Ok(Step::Next(ObjectPhase::Sweeping { sweep: next }, Duration::ZERO))
     }
 
+    /// Creates the bulk job of ids.
+    async fn ask_for_ids(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &mut ObjectImport,
+        page: u32,
+    ) -> Result<Step, GrantError> {
+        let (operation, _, live) = live_rows(progress.object);
+        let select = live(Select::from(progress.object.name()).fields(["Id", "SystemModstamp"]));
+        let select = chosen(select, &progress.selection);
+        let select = progress.span.into_iter().fold(select, stamped);
+        let (job, _) = self.create_job(opened, run, progress, operation, &select).await?;
+        let sweep = Sweep::Submitted { job, polls: 0, page };
+        Ok(Step::Next(ObjectPhase::Sweeping { sweep }, poll_delay(0)))
+    }
+
     async fn fetch_ids(
         &self,
         opened: &Opened,
@@ -90,7 +109,11 @@ impl Import {
             return Ok(Sweep::Fetching { job, locator: next, page: page + 1 });
         }
         self.forget_job(opened, run, progress, &job).await?;
-        Ok(Sweep::Comparing { pages: page + 1, bucket: 0 })
+        Ok(if progress.go_on(self.asked_at(progress)) {
+            Sweep::Asking { page: page + 1 }
+        } else {
+            Sweep::Comparing { pages: page + 1, bucket: 0 }
+        })
     }
 
     /// Compares one bucket. False when so much is missing that the object is better read again.
