@@ -1,15 +1,12 @@
 //! Opening a generation: the fence, the keys, the data key.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::ttl_cache::TtlCache;
 use crate::domain::{Connection, ConnectionState, Occurrence, Scope, TenantEnvironment};
 use crate::ports::{
     Change, Condition, Disposition, PortError, Ports, VersionId, WrappedKey, Write,
@@ -18,9 +15,6 @@ use crate::seal::Sealer;
 use crate::store::keys::{self, GenerationKeys};
 use crate::store::{self, Next, Outbox, Records};
 use crate::work::WorkError;
-
-/// How long a data key may be used after it was unwrapped.
-const DATA_KEY_LIFE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A generation that may be read and written.
 #[derive(Clone)]
@@ -79,21 +73,19 @@ impl ConnectionSecret {
     }
 }
 
-type KeyCache = Arc<Mutex<HashMap<Scope, (Sealer, Timestamp)>>>;
-
 /// Opens generations. The data keys it holds are dropped after five minutes.
 #[derive(Clone)]
 pub struct Custody {
     ports: Ports,
     secret_prefix: String,
-    unwrapped: KeyCache,
+    unwrapped: TtlCache<Scope, Sealer>,
 }
 
 impl Custody {
     /// Custody of the secrets under this prefix.
     #[must_use]
     pub fn new(ports: Ports, secret_prefix: String) -> Self {
-        Self { ports, secret_prefix, unwrapped: Arc::default() }
+        Self { ports, secret_prefix, unwrapped: TtlCache::default() }
     }
 
     /// The name of a generation's secret.
@@ -118,7 +110,7 @@ impl Custody {
         }
         if connection.paused_since.is_some() {
             // That a key was unwrapped before the pause does not end it.
-            self.cache().remove(&scope);
+            self.unwrapped.remove(&scope);
         }
         let sealer = self.sealer(scope).await;
         self.note_pause(&connection, sealer.as_ref().err()).await?;
@@ -164,17 +156,13 @@ impl Custody {
     /// The generation's data key; none when it is destroyed.
     pub(super) async fn sealer(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
         let now = self.ports.clock.now();
-        if let Some((sealer, until)) = self.cache().get(&scope)
-            && *until > now
-        {
-            return Ok(Some(sealer.clone()));
+        if let Some(sealer) = self.unwrapped.get(&scope, now) {
+            return Ok(Some(sealer));
         }
         let Some((_, secret)) = self.secret(scope).await? else { return Ok(None) };
         let key = self.ports.data_keys.unwrap(&secret.wrapped()?, &scope.to_string()).await?;
         let sealer = Sealer::new(&key);
-        let mut cache = self.cache();
-        cache.retain(|_, (_, until)| *until > now);
-        cache.insert(scope, (sealer.clone(), now + DATA_KEY_LIFE));
+        self.unwrapped.insert(scope, sealer.clone(), now);
         Ok(Some(sealer))
     }
 
@@ -191,13 +179,9 @@ impl Custody {
 
     /// Destroys a generation's secret, and with it its data key and its grant.
     pub(super) async fn destroy(&self, scope: Scope) -> Result<(), WorkError> {
-        self.cache().remove(&scope);
+        self.unwrapped.remove(&scope);
         self.ports.secrets.destroy(&self.secret_name(scope)).await?;
         Ok(())
-    }
-
-    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, (Sealer, Timestamp)>> {
-        self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
