@@ -251,6 +251,7 @@ impl Connect {
             state: ConnectionState::Connected,
             trouble: None,
             paused_since: None,
+            degraded_since: None,
             org_id: token.org_id.to_string(),
             org_name: org.name.clone(),
             edition: org.edition.clone(),

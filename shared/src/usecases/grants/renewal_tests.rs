@@ -187,6 +187,7 @@ impl Model {
             state: ConnectionState::Connected,
             trouble: None,
             paused_since: None,
+            degraded_since: None,
             org_id: ORG.to_owned(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
