@@ -1,5 +1,6 @@
 //! What the adapters do when AWS does half of what it was asked, or does not answer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::config::{Credentials, Region};
@@ -13,11 +14,13 @@ use shared::domain::{
     DirectoryVersionId, Environment, Event, Generation, Message, Occurrence, Queue, Scope, TenantId,
 };
 use shared::ports::{
-    Condition, DataKeys, Disposition, Events, Item, Key, ObjectStore, Outcome, QueueMessage,
+    Condition, DataKeys, Disposition, Events, Item, Key, ObjectStore, Outcome, Ports, QueueMessage,
     Queues, Secrets, Table, WrappedKey, Write,
 };
+use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::{Next, Outbox};
 use shared::testing::Memory;
+use shared::usecases::SalesforceApp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -362,6 +365,28 @@ async fn f22_a_secret_that_is_throttled_at_a_start_is_asked_for_again() {
     let found = SecretsManagerSecrets::new(&sdk, None).newest("app").await.unwrap();
     assert_eq!(found.unwrap().0.0, "1");
     assert_eq!(bodies(&server).await.len(), 2);
+}
+
+#[tokio::test]
+async fn f22_a_process_reads_the_apps_credentials_once_in_five_minutes() {
+    let app = json!({"client_id": "app", "client_secret": "secret"}).to_string();
+    let value = json!({"SecretString": app, "VersionId": "1", "Name": "app"});
+    let (server, sdk) =
+        service("secretsmanager.GetSecretValue", vec![Box::new(move |_| answer(200, &value))])
+            .await;
+    let memory = Memory::new("2026-11-21T09:00:00Z".parse().unwrap(), 1);
+    let secrets = Arc::new(SecretsManagerSecrets::new(&sdk, None));
+    let ports = Ports { secrets, ..memory.ports() };
+    let http = Http::new(HttpOptions::default()).unwrap();
+    let base = "https://crm-sync.example.com".parse().unwrap();
+    let app = SalesforceApp::new(ports, http, ApiVersion::default(), "app".into(), base, None);
+    for (minutes, calls) in [(0, 1), (4, 1), (1, 2)] {
+        memory.clock.advance(SignedDuration::from_mins(minutes));
+        for user in [app.clone(), app.clone()] {
+            user.oauth().await.unwrap();
+        }
+        assert_eq!(bodies(&server).await.len(), calls);
+    }
 }
 
 #[tokio::test]

@@ -197,6 +197,45 @@ fn every_queue_has_a_dead_letter_queue_and_a_consumer() {
     assert_eq!(queues.len(), 2 * dead.len(), "a queue has no dead-letter queue");
 }
 
+/// The metric that an alarm watches, and the resource that it watches it of.
+fn watched(alarm: &Value) -> (&str, &str) {
+    let of = target(&alarm["Dimensions"][0]["Value"]).unwrap();
+    (alarm["MetricName"].as_str().unwrap(), of)
+}
+
+#[test]
+fn every_queue_has_an_alarm_on_its_age_and_its_dead_letters() {
+    let template = template();
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    let alarms: BTreeMap<_, _> = alarms.into_values().map(|a| (watched(a), a)).collect();
+    for (id, queue) in resources(&template, "AWS::SQS::Queue") {
+        if queue["RedrivePolicy"].is_null() {
+            let letters = alarms[&("ApproximateNumberOfMessagesVisible", id)];
+            assert_eq!(letters["ComparisonOperator"], "GreaterThanThreshold", "{id}");
+            assert_eq!(letters["Threshold"], 0, "{id}: any message is an alarm");
+            continue;
+        }
+        let age = alarms[&("ApproximateAgeOfOldestMessage", id)];
+        let parameter = target(&age["Threshold"]).unwrap();
+        let threshold = template["Parameters"][parameter]["Default"].as_u64().unwrap();
+        let hidden = queue["VisibilityTimeout"]["Fn::If"][2].as_u64().unwrap();
+        assert!(threshold >= 2 * hidden, "{id}: one failure is an alarm");
+        assert!(threshold > 900, "{id}: a message that is delayed is an alarm");
+        assert!(threshold < queue["MessageRetentionPeriod"].as_u64().unwrap(), "{id}");
+    }
+}
+
+#[test]
+fn every_alarm_can_be_heard_and_none_sounds_without_a_measurement() {
+    let template = template();
+    let heard =
+        json!({"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]});
+    for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
+        assert_eq!(alarm["AlarmActions"], heard, "{id}");
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}");
+    }
+}
+
 #[test]
 fn a_message_stays_hidden_for_six_times_its_functions_timeout() {
     let template = template();

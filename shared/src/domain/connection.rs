@@ -85,6 +85,10 @@ pub struct Connection {
     /// written, work is kept, nothing is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_since: Option<Timestamp>,
+    /// Since when the key service or the secret store does not answer: keys that were read before are used for some minutes
+    /// yet, other work is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded_since: Option<Timestamp>,
     /// The org's 18-character id.
     pub org_id: String,
     /// The org's name.

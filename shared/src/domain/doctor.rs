@@ -99,6 +99,7 @@ impl Check {
             ],
             Self::DataKey => &[
                 "Nothing is to be done in Salesforce: the operator of this service enables the KMS key again, or lets the functions use it; what waits goes on within 15 minutes",
+                "When the key service only cannot be reached, nobody has to do anything: work goes on when it answers",
             ],
             Self::SameOrg => &[
                 "If the sandbox was refreshed or the org was migrated: disconnect, then connect again",
@@ -228,11 +229,15 @@ impl Patient<'_> {
     }
 
     fn data_key(&self) -> Found {
-        match self.connection.paused_since {
-            None => (Finding::Ok, "what came from the org can be opened".to_owned()),
-            Some(since) => {
+        match (self.connection.paused_since, self.connection.degraded_since) {
+            (Some(since), _) => {
                 (Finding::Problem, format!("the operator's key cannot be used since {since}"))
             }
+            (None, Some(since)) => {
+                let evidence = format!("degraded: the key service cannot be reached since {since}");
+                (Finding::Warning, evidence)
+            }
+            (None, None) => (Finding::Ok, "what came from the org can be opened".to_owned()),
         }
     }
 

@@ -89,6 +89,14 @@ impl OAuthClient {
         Self { http, credentials }
     }
 
+    /// Whether these are the credentials that it shows.
+    #[must_use]
+    pub fn shows(&self, credentials: &AppCredentials) -> bool {
+        let AppCredentials { client_id, client_secret } = &self.credentials;
+        *client_id == credentials.client_id
+            && client_secret.expose_secret() == credentials.client_secret.expose_secret()
+    }
+
     /// The address to send the browser to.
     #[must_use]
     pub fn authorize_url(&self, host: &LoginHost, request: &AuthorizationRequest<'_>) -> Url {

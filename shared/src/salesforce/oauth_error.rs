@@ -160,6 +160,13 @@ impl OAuthError {
         }
     }
 
+    /// True when the app's own credentials were not accepted, whatever came with them.
+    #[must_use]
+    pub fn refuses_the_client(&self) -> bool {
+        matches!(self, Self::Misconfigured { code, .. }
+            if matches!(code.as_str(), "invalid_client" | "invalid_client_id"))
+    }
+
     /// True when only a person can help, and trying again by machine would only be counted against us.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
@@ -332,6 +339,19 @@ mod tests {
             );
         }
         assert!(matches!(OAuthError::unreadable(429, None), OAuthError::RateLimited { .. }));
+    }
+
+    #[test]
+    fn only_wrong_credentials_refuse_the_client() {
+        for (code, description, refused) in [
+            ("invalid_client", "invalid client credentials", true),
+            ("invalid_client_id", "client identifier invalid", true),
+            ("invalid_client", "app must be installed into org", false),
+            ("invalid_request", "missing parameter", false),
+        ] {
+            let error = OAuthError::from_code(GrantStep::Refresh, code, description);
+            assert_eq!(error.refuses_the_client(), refused, "{code}: {description}");
+        }
     }
 
     #[test]

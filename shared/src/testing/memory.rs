@@ -43,6 +43,7 @@ pub struct Memory {
     secrets: Arc<Mutex<SecretVersions>>,
     events: Arc<Mutex<Vec<Event>>>,
     key_disabled: Arc<AtomicBool>,
+    key_service_down: Arc<AtomicBool>,
     /// The clock of these ports.
     pub clock: ManualClock,
     entropy: Arc<SeededEntropy>,
@@ -63,6 +64,7 @@ impl Memory {
             secrets: Arc::default(),
             events: Arc::default(),
             key_disabled: Arc::default(),
+            key_service_down: Arc::default(),
             clock: ManualClock::at(now),
             entropy: Arc::new(SeededEntropy::new(seed)),
             watcher: Arc::default(),

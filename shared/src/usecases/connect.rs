@@ -25,7 +25,9 @@ use crate::domain::{
     Occurrence, PendingAuthorization, Scope as DataScope, Seat, Tenant, TenantEnvironment,
 };
 use crate::ports::{Condition, Ports, VersionId, Write};
-use crate::salesforce::{AuthorizationRequest, HostPolicy, LoginHost, Pkce, Scope, TokenResponse};
+use crate::salesforce::{
+    AuthorizationRequest, HostPolicy, LoginHost, OAuthClient, Pkce, Scope, TokenResponse,
+};
 use crate::store::{self, Next, Outbox, keys};
 use crate::work::WorkError;
 
@@ -145,11 +147,17 @@ impl Connect {
         let pkce = Pkce::from_verifier(pending.verifier.as_str().into())
             .map_err(|error| WorkError::reject("finish an authorization", error))?;
         let redirect_uri = self.app.redirect_uri(environment)?;
+        let exchange = async |oauth: &OAuthClient| {
+            oauth.exchange(&host, &redirect_uri, &code, &pkce, &Scope::NEEDED).await
+        };
         let oauth = self.app.oauth().await?;
-        let token = oauth
-            .exchange(&host, &redirect_uri, &code, &pkce, &Scope::NEEDED)
-            .await
-            .map_err(ConnectError::OAuth)?;
+        let token = match exchange(&oauth).await {
+            Err(error) if self.app.is_outdated(&oauth, &error).await? => {
+                exchange(&self.app.oauth().await?).await
+            }
+            answer => answer,
+        };
+        let token = token.map_err(ConnectError::OAuth)?;
         match pending.grantee {
             Grantee::Admin => self.connect(pending, token).await,
             Grantee::Seat(_) => self.authorize_seat(pending, token).await,
@@ -243,6 +251,7 @@ impl Connect {
             state: ConnectionState::Connected,
             trouble: None,
             paused_since: None,
+            degraded_since: None,
             org_id: token.org_id.to_string(),
             org_name: org.name.clone(),
             edition: org.edition.clone(),

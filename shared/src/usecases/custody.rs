@@ -1,15 +1,13 @@
 //! Opening a generation: the fence, the keys, the data key.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::ttl_cache::TtlCache;
 use crate::domain::{Connection, ConnectionState, Occurrence, Scope, TenantEnvironment};
 use crate::ports::{
     Change, Condition, Disposition, PortError, Ports, VersionId, WrappedKey, Write,
@@ -18,9 +16,6 @@ use crate::seal::Sealer;
 use crate::store::keys::{self, GenerationKeys};
 use crate::store::{self, Next, Outbox, Records};
 use crate::work::WorkError;
-
-/// How long a data key may be used after it was unwrapped.
-const DATA_KEY_LIFE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A generation that may be read and written.
 #[derive(Clone)]
@@ -79,21 +74,19 @@ impl ConnectionSecret {
     }
 }
 
-type KeyCache = Arc<Mutex<HashMap<Scope, (Sealer, Timestamp)>>>;
-
 /// Opens generations. The data keys it holds are dropped after five minutes.
 #[derive(Clone)]
 pub struct Custody {
     ports: Ports,
     secret_prefix: String,
-    unwrapped: KeyCache,
+    unwrapped: TtlCache<Scope, Sealer>,
 }
 
 impl Custody {
     /// Custody of the secrets under this prefix.
     #[must_use]
     pub fn new(ports: Ports, secret_prefix: String) -> Self {
-        Self { ports, secret_prefix, unwrapped: Arc::default() }
+        Self { ports, secret_prefix, unwrapped: TtlCache::default() }
     }
 
     /// The name of a generation's secret.
@@ -118,63 +111,72 @@ impl Custody {
         }
         if connection.paused_since.is_some() {
             // That a key was unwrapped before the pause does not end it.
-            self.cache().remove(&scope);
+            self.unwrapped.remove(&scope);
         }
-        let sealer = self.sealer(scope).await;
-        self.note_pause(&connection, sealer.as_ref().err()).await?;
-        let Some(sealer) = sealer? else { return Ok(None) };
+        // A key that is kept says nothing of how the key service is now.
+        let kept = self.unwrapped.get(&scope, self.ports.clock.now());
+        let sealer = if let Some(sealer) = kept {
+            sealer
+        } else {
+            let sealer = self.unwrap(scope).await;
+            self.note(&connection, sealer.as_ref().err()).await?;
+            let Some(sealer) = sealer? else { return Ok(None) };
+            sealer
+        };
         let keys = GenerationKeys::new(scope, connection.buckets);
         let records = Records::new(self.ports.clone(), keys, sealer.clone());
         Ok(Some(Opened { connection, keys, sealer, records }))
     }
 
-    /// Says on the connection, and to others, that its data cannot be opened because the operator's
-    /// key is gone, or that it can again.
-    async fn note_pause(
+    /// Says on the connection whether its data key could be unwrapped: that the operator's key is gone, which others are told
+    /// as well, or that the key service did not answer.
+    async fn note(
         &self,
         connection: &Connection,
         failed: Option<&WorkError>,
     ) -> Result<(), WorkError> {
-        let paused = failed.is_some_and(|error| error.disposition == Disposition::Pause);
         let now = self.ports.clock.now();
-        let (change, same, told) = match connection.paused_since {
-            None if paused => (
-                Change::Set("paused_since", json!(now)),
-                Condition::Missing("paused_since"),
-                Occurrence::Paused { since: now },
-            ),
-            Some(since) if failed.is_none() => (
-                Change::Remove("paused_since"),
-                Condition::Eq("paused_since", json!(since)),
-                Occurrence::Resumed { since },
-            ),
-            _ => return Ok(()),
+        let (paused, degraded) = match failed.map(|error| error.disposition) {
+            None => (false, false),
+            Some(Disposition::Pause) => (true, false),
+            // Who does not answer does not say that the key is back.
+            Some(Disposition::Retry) => (connection.paused_since.is_some(), true),
+            Some(Disposition::Reject) => return Ok(()),
         };
-        let generation = Condition::Eq("generation", json!(connection.generation));
-        let write = Write::Update {
-            key: keys::connection(connection.at),
-            changes: vec![change],
-            when: Condition::All(vec![generation, same]),
-        };
-        let told = Next::publish(connection.scope(), now, told);
-        let _ = Outbox::new(self.ports.clone()).commit(vec![write], vec![told]).await?;
+        let pause = noted("paused_since", connection.paused_since, paused, now);
+        let told = pause.is_some().then_some(match connection.paused_since {
+            None => Occurrence::Paused { since: now },
+            Some(since) => Occurrence::Resumed { since },
+        });
+        let degradation = noted("degraded_since", connection.degraded_since, degraded, now);
+        let (changes, mut same): (Vec<_>, Vec<_>) = pause.into_iter().chain(degradation).unzip();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        same.push(Condition::Eq("generation", json!(connection.generation)));
+        let key = keys::connection(connection.at);
+        let write = Write::Update { key, changes, when: Condition::All(same) };
+        let told = told.map(|told| Next::publish(connection.scope(), now, told));
+        let told = told.into_iter().collect();
+        let _ = Outbox::new(self.ports.clone()).commit(vec![write], told).await?;
         Ok(())
     }
 
     /// The generation's data key; none when it is destroyed.
     pub(super) async fn sealer(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
-        let now = self.ports.clock.now();
-        if let Some((sealer, until)) = self.cache().get(&scope)
-            && *until > now
-        {
-            return Ok(Some(sealer.clone()));
+        match self.unwrapped.get(&scope, self.ports.clock.now()) {
+            Some(sealer) => Ok(Some(sealer)),
+            None => self.unwrap(scope).await,
         }
+    }
+
+    /// The generation's data key, unwrapped by the key service.
+    async fn unwrap(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
+        let now = self.ports.clock.now();
         let Some((_, secret)) = self.secret(scope).await? else { return Ok(None) };
         let key = self.ports.data_keys.unwrap(&secret.wrapped()?, &scope.to_string()).await?;
         let sealer = Sealer::new(&key);
-        let mut cache = self.cache();
-        cache.retain(|_, (_, until)| *until > now);
-        cache.insert(scope, (sealer.clone(), now + DATA_KEY_LIFE));
+        self.unwrapped.insert(scope, sealer.clone(), now);
         Ok(Some(sealer))
     }
 
@@ -191,13 +193,23 @@ impl Custody {
 
     /// Destroys a generation's secret, and with it its data key and its grant.
     pub(super) async fn destroy(&self, scope: Scope) -> Result<(), WorkError> {
-        self.cache().remove(&scope);
+        self.unwrapped.remove(&scope);
         self.ports.secrets.destroy(&self.secret_name(scope)).await?;
         Ok(())
     }
+}
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, (Sealer, Timestamp)>> {
-        self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner)
+/// The change of a note that something is so since a time, and what must still hold for it; none when the note is right.
+fn noted(
+    name: &'static str,
+    since: Option<Timestamp>,
+    is_so: bool,
+    now: Timestamp,
+) -> Option<(Change, Condition)> {
+    match since {
+        None if is_so => Some((Change::Set(name, json!(now)), Condition::Missing(name))),
+        Some(since) if !is_so => Some((Change::Remove(name), Condition::Eq(name, json!(since)))),
+        _ => None,
     }
 }
 

@@ -49,7 +49,9 @@ const PAGE_ROWS: u32 = 5_000;
 const HEARTBEAT: SignedDuration = SignedDuration::from_mins(5);
 
 /// A run that gave no sign of life for so long does not keep others out: its steps were lost for
-/// good. Should one come after all, it finds that it lost its lease.
+/// good. Should one come after all, it finds that it lost its lease. Much longer than a wait or a
+/// redelivery: in a backlog a run is silent while its steps wait in the queue, and to take it over
+/// would only add to the backlog.
 const STALE_RUN: SignedDuration = SignedDuration::from_hours(2);
 
 /// The longest wait in one go: a run that waits still gives signs of life.

@@ -20,6 +20,7 @@ mod salesforce_app;
 mod score;
 mod selections;
 mod settle;
+mod ttl_cache;
 mod upkeep;
 mod write_back;
 

@@ -6,9 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use super::ttl_cache::TtlCache;
 use crate::domain::Environment;
 use crate::ports::{PortError, Ports};
-use crate::salesforce::{ApiVersion, AppCredentials, Client, Http, OAuthClient};
+use crate::salesforce::{ApiVersion, AppCredentials, Client, Http, OAuthClient, OAuthError};
 use crate::work::WorkError;
 
 /// What the app's secret holds.
@@ -25,6 +26,7 @@ pub struct SalesforceApp {
     http: Http,
     client: Arc<Client>,
     secret_id: String,
+    credentials: TtlCache<(), AppCredentials>,
     public_base: Url,
     browser_base: Option<Url>,
 }
@@ -43,7 +45,8 @@ impl SalesforceApp {
         browser_base: Option<Url>,
     ) -> Self {
         let client = Arc::new(Client::new(http.clone(), version));
-        Self { ports, http, client, secret_id, public_base, browser_base }
+        let credentials = TtlCache::default();
+        Self { ports, http, client, secret_id, credentials, public_base, browser_base }
     }
 
     /// The client for an org's data.
@@ -52,8 +55,27 @@ impl SalesforceApp {
         &self.client
     }
 
-    /// The client for OAuth, with the app's credentials as they are now.
+    /// The client for OAuth, with the app's credentials as they were at some time in the last five minutes.
     pub async fn oauth(&self) -> Result<OAuthClient, WorkError> {
+        let credentials = match self.credentials.get(&(), self.ports.clock.now()) {
+            Some(credentials) => credentials,
+            None => self.read_credentials().await?,
+        };
+        Ok(OAuthClient::new(self.http.clone(), credentials))
+    }
+
+    /// Whether `error` only says that the app's credentials were replaced since `used` got them: asked by a new client,
+    /// Salesforce may answer otherwise. It refuses a client before it looks at what the client brings, so nothing is used up.
+    pub async fn is_outdated(
+        &self,
+        used: &OAuthClient,
+        error: &OAuthError,
+    ) -> Result<bool, WorkError> {
+        Ok(error.refuses_the_client() && !used.shows(&self.read_credentials().await?))
+    }
+
+    async fn read_credentials(&self) -> Result<AppCredentials, WorkError> {
+        let now = self.ports.clock.now();
         let Some((_, text)) = self.ports.secrets.newest(&self.secret_id).await? else {
             return Err(WorkError::reject("read the app's credentials", "the secret is missing"));
         };
@@ -64,7 +86,8 @@ impl SalesforceApp {
         })?;
         let credentials =
             AppCredentials { client_id: secret.client_id, client_secret: secret.client_secret };
-        Ok(OAuthClient::new(self.http.clone(), credentials))
+        self.credentials.insert((), credentials.clone(), now);
+        Ok(credentials)
     }
 
     /// Where Salesforce sends the browser back to; one address per environment, so that an answer

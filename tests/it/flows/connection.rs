@@ -112,6 +112,45 @@ fn held() -> ActivityState {
 }
 
 #[tokio::test]
+async fn f20_while_the_key_service_is_down_a_connection_is_degraded_and_not_paused() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let told = world.memory.events().len();
+    let posted = scene.post("1").await.unwrap();
+    world.memory.lose_key_service(true);
+    // What was unwrapped before may be used for its five minutes.
+    for message in world.memory.receive() {
+        world.deliver(&message.body).await;
+    }
+    assert!(matches!(state(world, posted.id).await, ActivityState::Logged { .. }));
+    assert_eq!(world.connection().await.degraded_since, None);
+    let waiting = scene.post("2").await.unwrap();
+    world.memory.clock.advance(SignedDuration::from_mins(6));
+    let items = world.memory.items().len();
+    for _ in 0..5 {
+        for message in world.memory.receive() {
+            world.deliver(&message.body).await;
+        }
+        world.memory.clock.advance(SignedDuration::from_mins(1));
+    }
+    let connection = world.connection().await;
+    assert_eq!((connection.state, connection.paused_since), (ConnectionState::Connected, None));
+    assert!(connection.degraded_since.is_some(), "it says so");
+    let doctor = shared::domain::diagnose(&connection, None);
+    assert!(doctor.iter().any(|d| d.check == Check::DataKey && d.finding == Finding::Warning));
+    assert!(world.memory.items().len() >= items, "nothing is deleted");
+    assert_eq!(world.control().writes(&world.org).unwrap().len(), 1);
+    world.memory.lose_key_service(false);
+    world.run().await;
+    assert!(matches!(state(world, waiting.id).await, ActivityState::Logged { .. }));
+    assert_eq!(world.connection().await.degraded_since, None);
+    let told: Vec<_> = world.memory.events().into_iter().skip(told).map(|e| e.occurrence).collect();
+    let pauses =
+        |o: &Occurrence| matches!(o, Occurrence::Paused { .. } | Occurrence::Resumed { .. });
+    assert!(!told.iter().any(pauses), "{told:?}");
+}
+
+#[tokio::test]
 async fn f21_without_the_operators_key_a_connection_is_paused_and_goes_on_when_it_is_back() {
     let scene = Scene::new().await;
     let world = &scene.world;

@@ -118,6 +118,7 @@ fn view(connection: &Connection) -> Value {
         "connected_at": connection.connected_at,
         "trouble": connection.trouble,
         "paused_since": connection.paused_since,
+        "degraded_since": connection.degraded_since,
     })
 }
 

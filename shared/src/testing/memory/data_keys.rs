@@ -13,6 +13,11 @@ impl Memory {
     pub fn disable_key(&self, disabled: bool) {
         self.key_disabled.store(disabled, Ordering::Relaxed);
     }
+
+    /// Lets the key service answer nothing, or answer again.
+    pub fn lose_key_service(&self, down: bool) {
+        self.key_service_down.store(down, Ordering::Relaxed);
+    }
 }
 
 /// What the key in memory does to a data key: enough to tell contexts apart.
@@ -38,6 +43,9 @@ impl DataKeys for Memory {
         wrapped: &WrappedKey,
         context: &str,
     ) -> Result<Zeroizing<[u8; 32]>, PortError> {
+        if self.key_service_down.load(Ordering::Relaxed) {
+            return Err(PortError::retry("unwrap a data key", "no answer"));
+        }
         if self.key_disabled.load(Ordering::Relaxed) {
             return Err(PortError {
                 action: "unwrap a data key",

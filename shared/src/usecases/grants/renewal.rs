@@ -66,8 +66,8 @@ impl Grants {
             .map_err(|error| WorkError::reject("renew a token", error))?;
         let refresh = SecretString::from(held.grant.refresh_token.as_str());
         let scopes = Scope::NEEDED.iter().map(|scope| scope.as_str()).collect();
-        let answer = self.app.oauth().await?.refresh(&host, &refresh, &scopes).await;
-        match answer {
+        let oauth = self.app.oauth().await?;
+        match oauth.refresh(&host, &refresh, &scopes).await {
             // The same login, another org: what was imported must not meet its ids.
             Ok(token) if token.org_id.to_string() != opened.connection.org_id => {
                 self.fail(opened, grantee, lease, ReconnectReason::OtherOrg).await
@@ -79,6 +79,8 @@ impl Grants {
             Err(OAuthError::ConcurrentRefresh) => Err(GrantError::Busy),
             Err(error) => match reason(&error) {
                 Some(reason) => self.fail(opened, grantee, lease, reason).await,
+                // Two calls may take longer than one lease: whoever comes next shows the new ones.
+                None if self.app.is_outdated(&oauth, &error).await? => Err(GrantError::Busy),
                 None => Err(GrantError::Renewal(error)),
             },
         }

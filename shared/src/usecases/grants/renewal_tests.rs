@@ -45,6 +45,8 @@ struct Grant {
     refusal: Option<Refusal>,
     org: Option<&'static str>,
     instance: Option<&'static str>,
+    /// The app's secret, once it was rotated.
+    secret: Option<&'static str>,
 }
 
 /// A strictly rotating token endpoint.
@@ -69,8 +71,17 @@ impl Rotating {
         }
         let form: Vec<(String, String)> =
             url::form_urlencoded::parse(&request.body).into_owned().collect();
-        let token = form.into_iter().find(|(name, _)| name == "refresh_token").unwrap().1;
-        if grant.ended || token != format!("refresh-{}", grant.number) {
+        let of = |name| &form.iter().find(|(n, _)| n == name).unwrap().1;
+        let secret = grant.secret.unwrap_or(CLIENT_SECRET);
+        if of("client_secret") != secret {
+            let body = json!({
+                "error": "invalid_client",
+                "error_description": "invalid client credentials",
+            });
+            return ResponseTemplate::new(400).set_body_json(body);
+        }
+        let token = of("refresh_token");
+        if grant.ended || *token != format!("refresh-{}", grant.number) {
             grant.ended = true;
             let body = json!({
                 "error": "invalid_grant",
@@ -80,7 +91,7 @@ impl Rotating {
         }
         grant.number += 1;
         grant.refreshed += 1;
-        let mut response = token_response(grant.number, grant.org.unwrap_or(ORG));
+        let mut response = token_response(grant.number, grant.org.unwrap_or(ORG), secret);
         if let Some(instance) = grant.instance {
             response["instance_url"] = json!(instance);
         }
@@ -98,10 +109,10 @@ impl Rotating {
     }
 }
 
-fn token_response(number: u64, org: &str) -> serde_json::Value {
+fn token_response(number: u64, org: &str, secret: &str) -> serde_json::Value {
     let id = format!("https://login.salesforce.com/id/{org}/{USER}");
     let issued_at = "1795288123604";
-    let key = hmac::Key::new(hmac::HMAC_SHA256, CLIENT_SECRET.as_bytes());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let signature = STANDARD.encode(hmac::sign(&key, format!("{id}{issued_at}").as_bytes()));
     json!({
         "access_token": format!("access-{number}"),
@@ -160,8 +171,7 @@ impl Model {
             environment: Environment::Production,
         };
         let scope = at.generation(Generation(1));
-        let app = json!({ "client_id": "app", "client_secret": CLIENT_SECRET }).to_string();
-        ports.secrets.put("app", &app.into(), "1").await.unwrap();
+        store_app_secret(&ports, CLIENT_SECRET).await;
         let (_, wrapped) = ports.data_keys.generate(&scope.to_string()).await.unwrap();
         let grant = StoredGrant {
             access_token: "access-1".to_owned(),
@@ -177,6 +187,7 @@ impl Model {
             state: ConnectionState::Connected,
             trouble: None,
             paused_since: None,
+            degraded_since: None,
             org_id: ORG.to_owned(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
@@ -202,11 +213,23 @@ impl Model {
 
 /// A call by a process of its own, as an invocation makes it.
 async fn call(ports: Ports, http: Http, rotating: Rotating) -> Result<(), GrantError> {
-    let custody = Custody::new(ports.clone(), "test/".to_owned());
+    call_as(&app(&ports, http), ports, rotating).await
+}
+
+async fn store_app_secret(ports: &Ports, secret: &str) {
+    let text = json!({ "client_id": "app", "client_secret": secret }).to_string();
+    ports.secrets.put("app", &text.into(), secret).await.unwrap();
+}
+
+fn app(ports: &Ports, http: Http) -> SalesforceApp {
     let base = "https://crm-sync.example.com".parse().unwrap();
-    let app =
-        SalesforceApp::new(ports.clone(), http, ApiVersion::default(), "app".into(), base, None);
-    let grants = Grants::new(ports, custody.clone(), app);
+    SalesforceApp::new(ports.clone(), http, ApiVersion::default(), "app".into(), base, None)
+}
+
+/// A call by a process that has the app's credentials already, or not.
+async fn call_as(app: &SalesforceApp, ports: Ports, rotating: Rotating) -> Result<(), GrantError> {
+    let custody = Custody::new(ports.clone(), "test/".to_owned());
+    let grants = Grants::new(ports, custody.clone(), app.clone());
     let scope = TenantEnvironment {
         tenant: TenantId::derived("acme"),
         environment: Environment::Production,
@@ -512,4 +535,24 @@ async fn f47_another_org_behind_the_same_login_is_quarantined() {
     assert_eq!(reason, Some(ReconnectReason::OtherOrg));
     assert_eq!(connection.org_id, ORG, "the connection stays that of the first org");
     assert_eq!(history.stored(), 0, "nothing of the other org is kept");
+}
+
+#[tokio::test]
+async fn f22_a_secret_of_the_app_that_was_rotated_is_read_again_when_it_is_refused() {
+    let model = Model::new().await;
+    let history = model.history().await;
+    let ports = history.ports();
+    let app = app(&ports, model.http.clone());
+    let call = || call_as(&app, ports.clone(), model.rotating.clone());
+    // Rotated at Salesforce, and not yet here: nothing to be had by asking again, and no grant is lost.
+    model.rotating.grant().secret = Some("rotated");
+    let refused = call().await;
+    assert!(matches!(refused, Err(GrantError::Renewal(ref e)) if e.refuses_the_client()));
+    assert_eq!(model.rotating.grant().asked, 1, "not asked again under the same secret");
+    // Rotated here: the process learns of it from the refusal, and not only when its five minutes are over.
+    store_app_secret(&ports, "rotated").await;
+    assert!(matches!(call().await, Err(GrantError::Busy)), "to come again");
+    call().await.unwrap();
+    let grant = model.rotating.grant();
+    assert_eq!((grant.asked, grant.refreshed, grant.ended), (3, 1, false));
 }

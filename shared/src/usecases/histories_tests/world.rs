@@ -128,6 +128,7 @@ impl World {
             slot_offset: 0,
             trouble: None,
             paused_since: None,
+            degraded_since: None,
         };
         let (_, wrapped) = self.ports.data_keys.generate(&self.scope.to_string()).await.unwrap();
         let text = || "none".to_owned();
