@@ -366,6 +366,10 @@ pub struct Watermark {
     /// The digest of the selection that they were read by; none for the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
+    /// Whether some may have been read by another one since: a reading by it was begun and did not
+    /// come to its end. The object is read whole then, whatever is chosen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mixed: bool,
     /// When every row was last read, by Salesforce's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Timestamp>,

@@ -77,19 +77,21 @@ impl Import {
             store::get(&*self.ports.table, &keys::selection(opened.connection.at))
                 .await?
                 .unwrap_or_default();
-        progress.selection = match choice.of(object, &shown) {
-            Ok(selection) => selection,
-            Err(problem) => return Ok(Step::End(unfilterable(&problem))),
-        };
+        if progress.part != Some(OpportunityPart::Closed) {
+            progress.selection = match choice.of(object, &shown) {
+                Ok(selection) => selection,
+                Err(problem) => return Ok(Step::End(unfilterable(&problem))),
+            };
+            // What changes between the two parts is stamped later, or chosen for the next run:
+            // that one reads it.
+            progress.asked_at = describe.observed.server_date;
+        }
         let watermark: Option<Watermark> =
             store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
         let watermark = watermark.unwrap_or_default();
-        if progress.part != Some(OpportunityPart::Closed) {
-            // What changes between the two parts is stamped later: the next run reads it.
-            progress.asked_at = describe.observed.server_date;
-        }
+        self.note_mixed(opened, progress, &watermark).await?;
         if progress.selection.excluded {
-            return Ok(excluded(watermark.live));
+            return Ok(excluded(&progress.selection, &watermark));
         }
         self.ask_for_rows(opened, run, progress, &shown, &watermark).await
     }

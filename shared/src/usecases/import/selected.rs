@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::Step;
 use super::query::REST_ROWS;
@@ -12,12 +13,15 @@ use crate::domain::{
     FilterOperator, Gone, ImportRunId, ImportSettings, ObjectImport, ObjectPhase, ObjectSelection,
     OrgField, RecordChange, RowCondition, RowValue, SelectionProblem, Sweep, Watermark,
 };
+use crate::ports::Condition;
 use crate::salesforce::{
     Condition as Soql, FieldValues, ObjectDescribe, QueryScope, Record as RestRecord, Select,
     Session, Value, parse_datetime,
 };
+use crate::store;
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
+use crate::work::WorkError;
 
 /// How many rows are asked for by their ids at once: what fits the address of a query.
 pub(super) const IDS_AT_ONCE: usize = 200;
@@ -83,7 +87,12 @@ pub(super) fn is_read_anew(
 ) -> bool {
     let every = SignedDuration::from_hours(settings.formula_refresh_hours.into());
     let stale = watermark.read_at.is_none_or(|at| now.duration_since(at) >= every);
-    watermark.selection != selection.digest() || (selection.calculated && stale)
+    is_new(selection, watermark) || (selection.calculated && stale)
+}
+
+/// Whether what we hold of an object was, all or in part, read by another selection.
+pub(super) fn is_new(selection: &ObjectSelection, watermark: &Watermark) -> bool {
+    watermark.mixed || watermark.selection != selection.digest()
 }
 
 /// Why a record that is not among the org's ids goes.
@@ -95,9 +104,10 @@ pub(super) fn reason(selection: &ObjectSelection) -> Gone {
     }
 }
 
-/// What becomes of an object that is not imported at all: what is held of it goes.
-pub(super) fn excluded(held: u64) -> Step {
-    if held > 0 {
+/// What becomes of an object that is not imported at all: what is held of it goes. A run that lost
+/// its lease while it landed left rows that nobody counted.
+pub(super) fn excluded(selection: &ObjectSelection, watermark: &Watermark) -> Step {
+    if watermark.live > 0 || is_new(selection, watermark) {
         let sweep = Sweep::Comparing { pages: 0, bucket: 0 };
         return Step::Next(ObjectPhase::Sweeping { sweep }, Duration::ZERO);
     }
@@ -116,6 +126,28 @@ pub(super) fn unfilterable(problem: &SelectionProblem) -> ObjectPhase {
 }
 
 impl Import {
+    /// Notes, before the first row by another selection lands, that an object's rows are of two
+    /// kinds from now on: should this reading never end, and the selection be as before again, the
+    /// watermark alone would not tell.
+    pub(super) async fn note_mixed(
+        &self,
+        opened: &Opened,
+        progress: &ObjectImport,
+        watermark: &Watermark,
+    ) -> Result<(), WorkError> {
+        let is_first = watermark.revision == 0;
+        if is_first || watermark.mixed || !is_new(&progress.selection, watermark) {
+            return Ok(());
+        }
+        let mixed = Watermark { mixed: true, revision: watermark.revision + 1, ..watermark.clone() };
+        let key = opened.keys.watermark(progress.object);
+        let same = Condition::Eq("revision", json!(watermark.revision));
+        if self.ports.table.write(store::put(key, &mixed, same)?).await?.is_done() {
+            return Ok(());
+        }
+        Err(WorkError::retry("note what is read of an object", "it was noted meanwhile"))
+    }
+
     /// The rows that left the filter since the last run: they changed, we hold them, and the query
     /// of changes does not show them. None when so much changed that all ids are better compared.
     pub(super) async fn left_the_filter(
@@ -249,5 +281,7 @@ mod tests {
         assert!(is_read_anew(&mapped, &read, &settings, at(1)));
         let read = Watermark { selection: mapped.digest(), ..read };
         assert!(!is_read_anew(&mapped, &read, &settings, at(1)));
+        let read = Watermark { mixed: true, ..read };
+        assert!(is_read_anew(&mapped, &read, &settings, at(1)));
     }
 }
