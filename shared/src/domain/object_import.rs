@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ids::ImportRunId;
 use super::record::RecordChange;
 use super::selection::ObjectSelection;
 use super::sobject::SObject;
@@ -366,10 +367,11 @@ pub struct Watermark {
     /// The digest of the selection that they were read by; none for the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
-    /// Whether some may have been read by another one since: a reading by it was begun and did not
-    /// come to its end. The object is read whole then, whatever is chosen.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub mixed: bool,
+    /// The run that began to read every row by another one, or for the first time, as long as no
+    /// such reading came to its end: rows of both kinds may be held, and not all are counted. Every
+    /// row is read then and all ids are compared, whatever is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_by: Option<ImportRunId>,
     /// When every row was last read, by Salesforce's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Timestamp>,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use salesforce_simulator::Profile;
+use serde_json::{Value, json};
 use shared::domain::{AccountModel, RecordFilter, SObject, Selection};
 use shared::store::{self, keys};
 use shared::usecases::{Custody, Opened};

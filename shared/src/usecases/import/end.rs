@@ -140,7 +140,7 @@ impl Import {
             progress.selection.excluded && matches!(progress.phase, ObjectPhase::Skipped { .. });
         if progress.phase == ObjectPhase::Done || left_out {
             after.selection = progress.selection.digest();
-            after.mixed = false;
+            after.begun_by = None;
         }
         if let (ObjectPhase::Done, Some(asked_at)) = (&progress.phase, progress.asked_at) {
             let stamp = asked_at - VISIBILITY_OVERLAP;

@@ -89,7 +89,7 @@ impl Import {
         let watermark: Option<Watermark> =
             store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
         let watermark = watermark.unwrap_or_default();
-        self.note_mixed(opened, progress, &watermark).await?;
+        self.note_begun(opened, run, progress, &watermark).await?;
         if progress.selection.excluded {
             return Ok(excluded(&progress.selection, &watermark));
         }

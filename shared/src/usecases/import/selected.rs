@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Step;
+use super::end::fence;
 use super::query::REST_ROWS;
 use super::{Import, outcome::build};
 use crate::domain::{
@@ -92,7 +93,7 @@ pub(super) fn is_read_anew(
 
 /// Whether what we hold of an object was, all or in part, read by another selection.
 pub(super) fn is_new(selection: &ObjectSelection, watermark: &Watermark) -> bool {
-    watermark.mixed || watermark.selection != selection.digest()
+    watermark.begun_by.is_some() || watermark.selection != selection.digest()
 }
 
 /// Why a record that is not among the org's ids goes.
@@ -104,8 +105,7 @@ pub(super) fn reason(selection: &ObjectSelection) -> Gone {
     }
 }
 
-/// What becomes of an object that is not imported at all: what is held of it goes. A run that lost
-/// its lease while it landed left rows that nobody counted.
+/// What becomes of an object that is not imported at all: what is held of it goes.
 pub(super) fn excluded(selection: &ObjectSelection, watermark: &Watermark) -> Step {
     if watermark.live > 0 || is_new(selection, watermark) {
         let sweep = Sweep::Comparing { pages: 0, bucket: 0 };
@@ -126,26 +126,31 @@ pub(super) fn unfilterable(problem: &SelectionProblem) -> ObjectPhase {
 }
 
 impl Import {
-    /// Notes, before the first row by another selection lands, that an object's rows are of two
-    /// kinds from now on: should this reading never end, and the selection be as before again, the
-    /// watermark alone would not tell.
-    pub(super) async fn note_mixed(
+    /// Notes, before a row lands, that an object begins to be read by another selection, or for the
+    /// first time: should that never end, and the selection be as before again, nothing else tells.
+    pub(super) async fn note_begun(
         &self,
         opened: &Opened,
+        run: ImportRunId,
         progress: &ObjectImport,
         watermark: &Watermark,
     ) -> Result<(), WorkError> {
-        let is_first = watermark.revision == 0;
-        if is_first || watermark.mixed || !is_new(&progress.selection, watermark) {
+        let selection = &progress.selection;
+        let is_first = watermark.stamp.is_none() && !selection.excluded;
+        if watermark.begun_by.is_some() || !(is_first || is_new(selection, watermark)) {
             return Ok(());
         }
-        let mixed = Watermark { mixed: true, revision: watermark.revision + 1, ..watermark.clone() };
-        let key = opened.keys.watermark(progress.object);
-        let same = Condition::Eq("revision", json!(watermark.revision));
-        if self.ports.table.write(store::put(key, &mixed, same)?).await?.is_done() {
+        let revision = watermark.revision;
+        let same = match revision {
+            0 => Condition::Absent,
+            _ => Condition::Eq("revision", json!(revision)),
+        };
+        let begun = Watermark { begun_by: Some(run), revision: revision + 1, ..watermark.clone() };
+        let write = store::put(opened.keys.watermark(progress.object), &begun, same)?;
+        if self.outbox.commit(vec![write, fence(opened, run)], vec![]).await?.is_done() {
             return Ok(());
         }
-        Err(WorkError::retry("note what is read of an object", "it was noted meanwhile"))
+        Err(WorkError::retry("begin to read an object", "another step came first"))
     }
 
     /// The rows that left the filter since the last run: they changed, we hold them, and the query
@@ -281,7 +286,8 @@ mod tests {
         assert!(is_read_anew(&mapped, &read, &settings, at(1)));
         let read = Watermark { selection: mapped.digest(), ..read };
         assert!(!is_read_anew(&mapped, &read, &settings, at(1)));
-        let read = Watermark { mixed: true, ..read };
+        let begun_by = Some(ImportRunId::derived("dead"));
+        let read = Watermark { begun_by, ..read };
         assert!(is_read_anew(&mapped, &read, &settings, at(1)));
     }
 }

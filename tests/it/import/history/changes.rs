@@ -105,12 +105,12 @@ impl History {
         Some(format!("update {object} {id}"))
     }
 
-    /// A person account's fields.
+    /// A person account's fields: its name follows from the person's.
     fn person(&mut self) -> Value {
         let mut fields = self.fields("Account");
-        let text = self.text();
+        fields["LastName"] = fields["Name"].take();
         fields["PersonEmail"] = json!(format!("{}@history.example", self.random.u32(..)));
-        fields["LastName"] = json!(text);
+        fields.as_object_mut().unwrap().remove("Name");
         fields
     }
 
