@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ids::ImportRunId;
 use super::record::RecordChange;
 use super::selection::ObjectSelection;
 use super::sobject::SObject;
@@ -421,6 +422,11 @@ pub struct Watermark {
     /// The digest of the selection that they were read by; none for the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
+    /// The run that began to read every row by another one, or for the first time, as long as no
+    /// such reading came to its end: rows of both kinds may be held, and not all are counted. Every
+    /// row is read then and all ids are compared, whatever is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_by: Option<ImportRunId>,
     /// When every row was last read, by Salesforce's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Timestamp>,

@@ -17,11 +17,12 @@ use super::compare::differences;
 pub(super) type Objects = BTreeMap<SObject, ObjectImport>;
 
 /// What an org's admin has added.
-const CUSTOM_FIELDS: [&str; 4] = [
+const CUSTOM_FIELDS: [&str; 5] = [
     "Contact.Work_Email__c email",
     "Contact.Role__c string(80) calculated",
     "Contact.Tier__c picklist(Gold|Silver)",
     "Lead.Score__c double",
+    "Opportunity.Expected__c currency",
 ];
 
 /// A connected org of some accounts, contacts, leads and opportunities.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use salesforce_simulator::Profile;
 use serde_json::{Value, json};
-use shared::domain::{RecordFilter, SObject, Selection};
+use shared::domain::{AccountModel, RecordFilter, SObject, Selection};
 use shared::store::{self, keys};
 use shared::usecases::{Custody, Opened};
 use tests::world::World;
@@ -13,21 +14,15 @@ use tests::world::World;
 type Rows = BTreeMap<String, BTreeMap<String, String>>;
 
 /// What differs between the org and us, a line each; nothing when we hold exactly what the
-/// integration user sees.
+/// integration user sees and the admin chose.
 pub(super) async fn differences(world: &World) -> Vec<String> {
     let custody = Custody::new(world.memory.ports(), "crm-sync/".to_owned());
     let scope = world.connection().await.scope();
     let opened = custody.open(scope).await.unwrap().unwrap();
-    let hidden = hidden(world).await;
-    let key = keys::selection(world.at());
-    let chosen: Option<Selection> = store::get(&*world.memory.ports().table, &key).await.unwrap();
-    let large_only = chosen.is_some_and(|chosen| chosen.filters == large_accounts());
+    let view = View::of(world).await;
     let mut lines = Vec::new();
     for object in SObject::ALL {
-        let (mut theirs, ours) = (of_org(world, object, &hidden), held(&opened, object).await);
-        if large_only && object == SObject::Account {
-            theirs.retain(|_, row| row.get("NumberOfEmployees").is_some_and(|n| is_large(n)));
-        }
+        let (theirs, ours) = (view.rows(object), held(&opened, object).await);
         for id in theirs.keys().chain(ours.keys()).collect::<BTreeSet<_>>() {
             match (theirs.get(id), ours.get(id)) {
                 (Some(_), None) => lines.push(format!("{object} {id} is missing")),
@@ -53,36 +48,71 @@ pub(super) fn large_accounts() -> Vec<RecordFilter> {
     vec![serde_json::from_value(filter).unwrap()]
 }
 
-fn is_large(employees: &str) -> bool {
-    employees.parse::<f64>().is_ok_and(|n| n >= 50_000.0)
+/// What the integration user sees of an org, and what the admin chose of it.
+struct View<'a> {
+    world: &'a World,
+    profile: Profile,
+    /// Hidden by sharing.
+    hidden: BTreeSet<String>,
+    chosen: Selection,
 }
 
-/// The records that sharing hides from the integration user.
-async fn hidden(world: &World) -> BTreeSet<String> {
-    let user = world.connection().await.integration_user;
-    let settings = world.control().settings(&world.org).unwrap();
-    settings.hidden_records.get(&user).cloned().unwrap_or_default()
-}
+impl<'a> View<'a> {
+    async fn of(world: &'a World) -> Self {
+        let user = world.connection().await.integration_user;
+        let profile = world.control().profile_of(&world.org, &user).unwrap();
+        let settings = world.control().settings(&world.org).unwrap();
+        let hidden = settings.hidden_records.get(&user).cloned().unwrap_or_default();
+        let key = keys::selection(world.at());
+        let chosen = store::get(&*world.memory.ports().table, &key).await.unwrap();
+        Self { world, profile, hidden, chosen: chosen.unwrap_or_default() }
+    }
 
-fn of_org(world: &World, object: SObject, hidden: &BTreeSet<String>) -> Rows {
-    let rows = world.control().records(&world.org, object.name(), 0, 1_000_000).unwrap();
-    rows.iter()
-        .filter(|row| row["IsDeleted"] != true)
-        .filter_map(|row| {
-            let id = row["Id"].as_str()?.to_owned();
-            let fields = object.fields().iter().filter_map(|name| {
-                let value = match &row[*name] {
-                    Value::Null => return None,
-                    Value::String(text) if text.is_empty() => return None,
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
-                Some(((*name).to_owned(), canonical(&value)))
-            });
-            Some((id, fields.collect()))
-        })
-        .filter(|(id, _)| !hidden.contains(id))
-        .collect()
+    fn rows(&self, object: SObject) -> Rows {
+        let control = self.world.control();
+        let rows = control.records(&self.world.org, object.name(), 0, 1_000_000).unwrap();
+        rows.iter()
+            .filter(|row| row["IsDeleted"] != true && self.is_chosen(object, row))
+            .filter_map(|row| {
+                let fields = object.fields().iter().filter_map(|name| {
+                    let value = match &row[self.column(object, name)] {
+                        Value::Null => return None,
+                        Value::String(text) if text.is_empty() => return None,
+                        Value::String(text) => text.clone(),
+                        other => other.to_string(),
+                    };
+                    Some(((*name).to_owned(), canonical(&value)))
+                });
+                Some((row["Id"].as_str()?.to_owned(), fields.collect()))
+            })
+            .filter(|(id, _)| !self.hidden.contains(id))
+            .collect()
+    }
+
+    fn is_chosen(&self, object: SObject, row: &Value) -> bool {
+        let persons = self.chosen.accounts == AccountModel::Person;
+        match object {
+            SObject::Account | SObject::AccountTeamMember if persons => false,
+            SObject::Contact if persons => row["IsPersonAccount"] == true,
+            SObject::Account if self.chosen.filters == large_accounts() => {
+                row["NumberOfEmployees"].as_f64().is_some_and(|n| n >= 50_000.0)
+            }
+            _ => true,
+        }
+    }
+
+    /// Where the value of a field of ours is: in the custom field that stands in its place, as long
+    /// as the profile shows that one.
+    fn column<'b>(&'b self, object: SObject, field: &'b str) -> &'b str {
+        let mut mappings = self.chosen.mappings.iter();
+        let mapping = mappings.find(|mapping| mapping.object == object && mapping.field == field);
+        let custom = mapping.map(|mapping| mapping.custom_field.as_str());
+        let is_shown = |custom: &&str| {
+            let permission = self.profile.fields.get(&format!("{object}.{custom}"));
+            permission.is_none_or(|permission| permission.read)
+        };
+        custom.filter(is_shown).unwrap_or(field)
+    }
 }
 
 async fn held(opened: &Opened, object: SObject) -> Rows {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
-use super::history::History;
+use super::history::{History, new_org};
 
 /// `CRM_SYNC_HISTORIES` histories (500 unless said), from the seed `CRM_SYNC_SEED` (1) on.
 #[test]
@@ -46,7 +46,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 /// Lives one history; what went wrong, if something did.
 fn live(seed: u64) -> Option<String> {
     let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("org.json"), r#"{"my_domain":"history"}"#).unwrap();
+    std::fs::write(folder.path().join("org.json"), new_org().to_string()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut history = History::begin(seed, folder.path()).await;

@@ -1,5 +1,8 @@
 //! One random history: an org that lives while it is imported by functions that die.
 
+mod changes;
+mod choices;
+
 use fastrand::Rng;
 use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
@@ -12,6 +15,7 @@ use shared::ports::Condition;
 use shared::store::{self, Next, Outbox, keys};
 use tests::world::{World, WorldOptions};
 
+pub(super) use self::choices::new_org;
 use super::compare::{differences, large_accounts};
 
 /// Steps after which a run that does not end is taken for one that never will.
@@ -20,19 +24,6 @@ const MOST_STEPS: usize = 20_000;
 /// Rows become visible at most so late: within what the import looks back.
 const MOST_LAG_MS: u64 = 9 * 60 * 1000;
 
-const OBJECTS: [&str; 10] = [
-    "Account",
-    "Contact",
-    "Lead",
-    "Opportunity",
-    "OpportunityContactRole",
-    "AccountTeamMember",
-    "Task",
-    "Event",
-    "Note",
-    "User",
-];
-
 /// An org and a world around it, and the dice.
 pub(super) struct History {
     pub(super) world: World,
@@ -40,7 +31,9 @@ pub(super) struct History {
     runs: u32,
     /// The run that was asked for last.
     run: ImportRunId,
-    /// Whether a record was hidden, shown, or deleted for good.
+    /// Whether the org has person accounts.
+    has_persons: bool,
+    /// Whether a record was hidden, shown, or deleted for good, or a formula changed.
     traceless: bool,
     /// What may still go wrong in this run.
     trouble: Trouble,
@@ -51,6 +44,7 @@ pub(super) struct History {
 #[derive(Default)]
 struct Trouble {
     changes: u32,
+    choices: u32,
     faults: u32,
     deaths: u32,
     doubles: u32,
@@ -65,8 +59,11 @@ impl History {
         world.control().freeze(true);
         let run = ImportRunId::derived("none");
         let trouble = Trouble::default();
-        let mut history =
-            Self { world, random, runs: 0, run, traceless: false, trouble, log: Vec::new() };
+        let has_persons = random.u8(..3) == 0;
+        let (runs, traceless, log) = (0, false, Vec::new());
+        let mut history = Self { world, random, runs, run, has_persons, traceless, trouble, log };
+        history.set(&json!({ "person_accounts": has_persons }));
+        history.assign_profile();
         for _ in 0..history.random.u32(5..40) {
             history.change();
         }
@@ -97,6 +94,9 @@ impl History {
             for _ in 0..self.random.u32(0..12) {
                 self.change();
                 self.pass();
+            }
+            if self.random.u8(..3) == 0 {
+                self.choose().await;
             }
             self.trouble();
             self.start().await;
@@ -144,8 +144,9 @@ impl History {
             wrong.push(format!("the last run ended as {state:?}"));
         }
         for object in self.objects().await {
-            if object.live != object.salesforce_count {
-                let (live, count) = (object.live, object.salesforce_count);
+            let excluded = object.selection.excluded.then_some(0);
+            let (live, count) = (object.live, excluded.or(object.salesforce_count));
+            if live != count {
                 wrong.push(format!("{}: {live:?} live, {count:?} counted", object.object));
             }
         }
@@ -176,6 +177,7 @@ impl History {
     fn trouble(&mut self) {
         self.trouble = Trouble {
             changes: self.random.u32(0..8),
+            choices: self.random.u32(0..3),
             faults: self.random.u32(0..5),
             deaths: self.random.u32(0..4),
             doubles: self.random.u32(0..8),
@@ -212,7 +214,7 @@ impl History {
                 self.wait().await;
                 continue;
             }
-            self.make_trouble();
+            self.make_trouble().await;
             let at = self.random.usize(..pool.len());
             let double = self.random.u8(..6) == 0 && take(&mut self.trouble.doubles);
             let body = if double { pool[at].clone() } else { pool.swap_remove(at) };
@@ -235,10 +237,13 @@ impl History {
         }
     }
 
-    fn make_trouble(&mut self) {
+    async fn make_trouble(&mut self) {
         if self.random.u8(..4) == 0 && take(&mut self.trouble.changes) {
             self.change();
             self.pass();
+        }
+        if self.random.u8(..8) == 0 && take(&mut self.trouble.choices) {
+            self.choose().await;
         }
         if self.random.u8(..6) == 0 && take(&mut self.trouble.faults) {
             let fault = self.fault();
@@ -293,136 +298,6 @@ impl History {
         };
         let path = ["/jobs/query", "/results", "/services/data", "/query"];
         Fault { skip: self.random.u64(..3), ..Fault::at(path[self.random.usize(..4)], kind) }
-    }
-
-    /// Something happens in the org.
-    fn change(&mut self) {
-        let object = OBJECTS[self.random.usize(..OBJECTS.len())];
-        let line = match self.random.u8(..21) {
-            0..8 => self.create(object),
-            8..13 => self.update(object),
-            13..15 => self.delete(object),
-            15 => self.undelete(object),
-            16 => self.merge(),
-            17 => self.convert(),
-            18 => self.hard_delete(object),
-            19 => self.share(object),
-            _ => self.archive(),
-        };
-        if let Some(line) = line {
-            self.log.push(format!("{} {line}", self.world.control().now() / 1000 % 1_000_000));
-        }
-    }
-
-    fn ids(&self, object: &str, deleted: bool) -> Vec<String> {
-        let rows = self.world.control().records(&self.world.org, object, 0, 100_000).unwrap();
-        let wanted = rows.iter().filter(|row| (row["IsDeleted"] == true) == deleted);
-        wanted.filter_map(|row| row["Id"].as_str().map(str::to_owned)).collect()
-    }
-
-    fn pick(&mut self, object: &str) -> Option<String> {
-        let ids = self.ids(object, false);
-        self.random.choice(ids)
-    }
-
-    fn text(&mut self) -> String {
-        let n = self.random.u32(..1_000_000);
-        let odd = ["", " \"quoted\", with comma", "\nsecond line", " ünï", "\r\n,", " 007"];
-        format!("{n}{}", odd[self.random.usize(..odd.len())])
-    }
-
-    fn fields(&mut self, object: &str) -> Value {
-        let text = self.text();
-        let number = f64::from(self.random.u32(..100_000_000)) / 4.0;
-        match object {
-            "Account" => json!({ "Name": text, "AnnualRevenue": number, "Description": text,
-                "NumberOfEmployees": self.random.u32(..100_000) }),
-            "Contact" => json!({ "LastName": text, "AccountId": self.pick("Account"),
-                "HasOptedOutOfEmail": self.random.bool() }),
-            "Lead" => json!({ "LastName": text, "Company": text, "City": "Köln" }),
-            "Opportunity" => json!({ "Name": text, "AccountId": self.pick("Account"),
-                "Amount": number, "StageName": "Prospecting", "CloseDate": "2026-12-31" }),
-            "OpportunityContactRole" => json!({ "OpportunityId": self.pick("Opportunity"),
-                "ContactId": self.pick("Contact"), "Role": text }),
-            "AccountTeamMember" => json!({ "AccountId": self.pick("Account"),
-                "UserId": self.pick("User"), "TeamMemberRole": text }),
-            "Task" => json!({ "Subject": text, "WhoId": self.pick("Contact"),
-                "Status": if self.random.bool() { "Completed" } else { "Not Started" },
-                "ActivityDate": "2026-01-10" }),
-            "Event" => json!({ "Subject": text, "WhoId": self.pick("Lead") }),
-            "Note" => json!({ "Title": text, "ParentId": self.pick("Account") }),
-            _ => json!({ "LastName": text, "Department": text }),
-        }
-    }
-
-    fn create(&mut self, object: &str) -> Option<String> {
-        let mut fields = self.fields(object);
-        if object == "User" {
-            let n = self.random.u64(..);
-            fields["Username"] = json!(format!("user{n}@history.example"));
-            fields["Email"] = fields["Username"].clone();
-            fields["IsActive"] = json!(true);
-        }
-        let id = self.world.control().create(&self.world.org, object, &fields).ok()?;
-        Some(format!("create {object} {id}"))
-    }
-
-    fn update(&mut self, object: &str) -> Option<String> {
-        let id = self.pick(object)?;
-        let fields = self.fields(object);
-        self.world.control().update(&self.world.org, &id, &fields).ok()?;
-        Some(format!("update {object} {id}"))
-    }
-
-    fn delete(&mut self, object: &str) -> Option<String> {
-        let id = self.pick(object).filter(|_| object != "User")?;
-        self.world.control().delete(&self.world.org, &id).ok()?;
-        Some(format!("delete {object} {id}"))
-    }
-
-    fn undelete(&mut self, object: &str) -> Option<String> {
-        let id = self.random.choice(self.ids(object, true))?;
-        self.world.control().undelete(&self.world.org, &id).ok()?;
-        Some(format!("undelete {object} {id}"))
-    }
-
-    fn merge(&mut self) -> Option<String> {
-        let object = ["Account", "Contact", "Lead"][self.random.usize(..3)];
-        let (master, loser) = (self.pick(object)?, self.pick(object)?);
-        self.world.control().merge(&self.world.org, &master, &[&loser]).ok()?;
-        Some(format!("merge {object} {loser} into {master}"))
-    }
-
-    fn convert(&mut self) -> Option<String> {
-        let lead = self.pick("Lead")?;
-        let options = if self.random.bool() { json!({ "opportunity": "New" }) } else { json!({}) };
-        self.world.control().convert_lead(&self.world.org, &lead, &options).ok()?;
-        Some(format!("convert {lead}"))
-    }
-
-    fn hard_delete(&mut self, object: &str) -> Option<String> {
-        self.traceless = true;
-        let id = self.pick(object).filter(|_| object != "User")?;
-        self.world.control().hard_delete(&self.world.org, &id).ok()?;
-        Some(format!("hard delete {object} {id}"))
-    }
-
-    /// Hides a record from the integration user, or shows what is hidden.
-    fn share(&mut self, object: &str) -> Option<String> {
-        self.traceless = true;
-        let admin = format!("admin@{}.example", self.world.org);
-        let users = self.world.control().records(&self.world.org, "User", 0, 100_000).ok()?;
-        let user = users.iter().find(|user| user["Username"] == admin.as_str())?["Id"].as_str()?;
-        let hide = self.random.bool();
-        let ids: Vec<String> =
-            if hide { vec![self.pick(object).filter(|_| object != "User")?] } else { Vec::new() };
-        self.set(&json!({ "hidden_records": { user: ids } }));
-        Some(format!("hide {ids:?}"))
-    }
-
-    fn archive(&mut self) -> Option<String> {
-        let count = self.world.control().archive(&self.world.org, "2026-06-01").ok()?;
-        Some(format!("archive {count}"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use shared::domain::{ObjectPhase, OpportunityPart, RunState, SObject};
+use shared::domain::{FieldMapping, ObjectPhase, OpportunityPart, RunState, SObject};
 
 use super::case::Case;
 
@@ -41,7 +41,7 @@ async fn closed_opportunities_come_while_what_is_there_is_handed_over() {
     assert_eq!(case.run(run).await.unwrap().state, RunState::Activities, "all else is done");
     let opportunities = &case.objects(run).await[&SObject::Opportunity];
     assert_eq!((opportunities.counts.new, opportunities.rows_expected), (10, 10), "the open ones");
-    assert_eq!(case.watermark(SObject::Opportunity).await, None, "not yet all");
+    assert_eq!(case.watermark(SObject::Opportunity).await.unwrap().stamp, None, "not yet all");
     for message in held {
         case.world.deliver(&message.body).await;
     }
@@ -77,5 +77,28 @@ async fn an_opportunity_that_is_reopened_between_the_two_readings_is_not_lost() 
     assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
     let opportunities = &case.objects(run).await[&SObject::Opportunity];
     assert!(opportunities.swept, "the counts differ");
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn a_mapping_made_between_the_two_readings_of_opportunities_is_read_by_the_next_run() {
+    let case = Case::new().await;
+    let deal = json!({ "Name": "Old", "StageName": "Closed Won", "CloseDate": "2019-01-31",
+        "Amount": 1000, "Expected__c": 2000 });
+    case.create("Opportunity", &deal);
+    let run = case.first().await;
+    let opportunity = SObject::Opportunity;
+    case.until(run, opportunity, |phase| matches!(phase, ObjectPhase::Submitted { .. })).await;
+    case.until(run, opportunity, |phase| matches!(phase, ObjectPhase::Waiting)).await;
+    let (field, custom_field) = ("Amount".to_owned(), "Expected__c".to_owned());
+    let mapping = FieldMapping { object: opportunity, field, custom_field };
+    let selections = &case.world.functions.selections;
+    selections.map(case.world.at(), vec![mapping], None).await.unwrap();
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    // Later than what an import looks back.
+    case.advance(3600);
+    let opportunities = case.import("second").await.remove(&opportunity).unwrap();
+    assert_eq!((opportunities.since, opportunities.counts.updated), (None, 11), "read whole");
     case.equals_the_org().await;
 }

@@ -52,6 +52,52 @@ async fn changed(case: &Case) -> std::collections::BTreeMap<SObject, ObjectImpor
     case.objects(run.id).await
 }
 
+/// Begins the run that a change called for, and calls it off when an object's rows are landed.
+async fn called_off(case: &Case, object: SObject) {
+    for message in case.world.memory.receive() {
+        case.world.deliver(&message.body).await;
+    }
+    let run = case.active().await.unwrap().run;
+    case.until(run, object, |phase| matches!(phase, ObjectPhase::Deletions)).await;
+    case.world.functions.import().cancel(case.world.at(), run).await.unwrap();
+    case.world.run().await;
+}
+
+#[tokio::test]
+async fn a_mapping_whose_reading_never_ended_leaves_nothing_when_it_is_removed() {
+    let case = Case::imported().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    let contact = &case.contacts[0];
+    let emails = json!({ "Email": "private@example.com", "Work_Email__c": "work@example.com" });
+    case.update(contact, &emails);
+    case.advance(60);
+    case.import("second").await;
+    // Later than what an import looks back.
+    case.advance(3600);
+    selections.map(at, vec![mapping("Email", "Work_Email__c")], None).await.unwrap();
+    called_off(&case, SObject::Contact).await;
+    assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("work@example.com"));
+    selections.map(at, vec![], None).await.unwrap();
+    let contacts = changed(&case).await.remove(&SObject::Contact).unwrap();
+    assert_eq!((contacts.since, contacts.counts.updated), (None, 1), "read whole");
+    case.equals_the_org().await;
+    case.advance(60);
+    assert!(case.import("fourth").await[&SObject::Contact].since.is_some(), "once");
+}
+
+#[tokio::test]
+async fn companies_of_a_first_run_that_never_ended_go_when_persons_are_chosen() {
+    let case = Case::new().await;
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    case.set(&json!({ "person_accounts": true }));
+    called_off(&case, SObject::Account).await;
+    assert!(held(&case, SObject::Account, &case.accounts[0]).await.is_some());
+    selections.set_accounts(at, AccountModel::Person, None).await.unwrap();
+    let accounts = changed(&case).await.remove(&SObject::Account).unwrap();
+    assert_eq!((accounts.counts.deleted, accounts.live), (10, Some(0)));
+    case.equals_the_org().await;
+}
+
 #[tokio::test]
 async fn a_mapped_field_takes_the_standard_ones_place_until_it_is_unmapped_or_disappears() {
     let case = Case::imported().await;

@@ -338,6 +338,12 @@ impl Control {
         Ok(())
     }
 
+    /// The profile of a user, by id.
+    pub fn profile_of(&self, org: &str, user: &str) -> Result<Profile> {
+        let org = self.org(org)?;
+        Ok((*read(&org.data).profile_of(parse_id(user)?)).clone())
+    }
+
     /// Gives a user (by Username or Email) a profile.
     pub fn assign_profile(&self, org: &str, username: &str, profile: &str) -> Result<()> {
         let (user, profile) = {

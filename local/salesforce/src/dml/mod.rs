@@ -145,11 +145,12 @@ pub(crate) fn update(
             }
         }
     }
-    let own_stamp = writer.system && given("SystemModstamp");
-    let kept = draft.get(schema.at("SystemModstamp")).clone();
+    let kept = ["SystemModstamp", "LastModifiedDate"]
+        .map(|name| (schema.at(name), writer.system && given(name)))
+        .map(|(at, own)| own.then(|| (at, draft.get(at).clone())));
     stamp(&mut draft, &schema, writer, false, data);
-    if own_stamp {
-        draft.set(schema.at("SystemModstamp"), kept);
+    for (at, value) in kept.into_iter().flatten() {
+        draft.set(at, value);
     }
     rules::check(data, position, id, &draft, writer, false)?;
     commit(data, position, id, &draft, writer);

@@ -141,6 +141,7 @@ impl Import {
         let differs = progress.salesforce_count.is_some() && !agrees;
         let swept = watermark.swept_at.map(|at| self.asked_at(progress).duration_since(at));
         let due = !complete
+            || watermark.begun_by.is_some_and(|by| by != run)
             || (differs && swept.is_none_or(|ago| ago >= SWEEP_AT_MOST_EVERY))
             || (progress.since.is_some() && swept.is_none_or(|ago| ago >= SWEEP_EVERY))
             || (progress.since.is_none() && watermark.stamp.is_some());

@@ -136,8 +136,11 @@ impl Import {
         let live = progress.live_after(before.live);
         progress.live = Some(live);
         let mut after = Watermark { live, revision: before.revision + 1, ..before };
-        if progress.phase == ObjectPhase::Done || progress.selection.excluded {
+        let left_out =
+            progress.selection.excluded && matches!(progress.phase, ObjectPhase::Skipped { .. });
+        if progress.phase == ObjectPhase::Done || left_out {
             after.selection = progress.selection.digest();
+            after.begun_by = None;
         }
         if let (ObjectPhase::Done, Some(asked_at)) = (&progress.phase, progress.asked_at) {
             let stamp = asked_at - VISIBILITY_OVERLAP;

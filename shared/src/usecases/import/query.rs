@@ -89,8 +89,9 @@ impl Import {
         let watermark: Option<Watermark> =
             store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
         let watermark = watermark.unwrap_or_default();
+        self.note_begun(opened, run, progress, &watermark).await?;
         if progress.selection.excluded {
-            return Ok(excluded(watermark.live));
+            return Ok(excluded(&progress.selection, &watermark));
         }
         self.ask_for_rows(opened, run, progress, &shown, &watermark).await
     }

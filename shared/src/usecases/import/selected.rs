@@ -4,20 +4,25 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::Step;
+use super::end::fence;
 use super::query::REST_ROWS;
 use super::{Import, outcome::build};
 use crate::domain::{
     FilterOperator, Gone, ImportRunId, ImportSettings, ObjectImport, ObjectPhase, ObjectSelection,
     OrgField, RecordChange, RowCondition, RowValue, SelectionProblem, Sweep, Watermark,
 };
+use crate::ports::Condition;
 use crate::salesforce::{
     Condition as Soql, FieldValues, ObjectDescribe, QueryScope, Record as RestRecord, Select,
     Session, Value, parse_datetime,
 };
+use crate::store;
 use crate::usecases::custody::Opened;
 use crate::usecases::grants::GrantError;
+use crate::work::WorkError;
 
 /// How many rows are asked for by their ids at once: what fits the address of a query.
 pub(super) const IDS_AT_ONCE: usize = 200;
@@ -83,7 +88,12 @@ pub(super) fn is_read_anew(
 ) -> bool {
     let every = SignedDuration::from_hours(settings.formula_refresh_hours.into());
     let stale = watermark.read_at.is_none_or(|at| now.duration_since(at) >= every);
-    watermark.selection != selection.digest() || (selection.calculated && stale)
+    is_new(selection, watermark) || (selection.calculated && stale)
+}
+
+/// Whether what we hold of an object was, all or in part, read by another selection.
+pub(super) fn is_new(selection: &ObjectSelection, watermark: &Watermark) -> bool {
+    watermark.begun_by.is_some() || watermark.selection != selection.digest()
 }
 
 /// Why a record that is not among the org's ids goes.
@@ -96,8 +106,8 @@ pub(super) fn reason(selection: &ObjectSelection) -> Gone {
 }
 
 /// What becomes of an object that is not imported at all: what is held of it goes.
-pub(super) fn excluded(held: u64) -> Step {
-    if held > 0 {
+pub(super) fn excluded(selection: &ObjectSelection, watermark: &Watermark) -> Step {
+    if watermark.live > 0 || is_new(selection, watermark) {
         let sweep = Sweep::Comparing { pages: 0, bucket: 0 };
         return Step::Next(ObjectPhase::Sweeping { sweep }, Duration::ZERO);
     }
@@ -116,6 +126,33 @@ pub(super) fn unfilterable(problem: &SelectionProblem) -> ObjectPhase {
 }
 
 impl Import {
+    /// Notes, before a row lands, that an object begins to be read by another selection, or for the
+    /// first time: should that never end, and the selection be as before again, nothing else tells.
+    pub(super) async fn note_begun(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &ObjectImport,
+        watermark: &Watermark,
+    ) -> Result<(), WorkError> {
+        let selection = &progress.selection;
+        let is_first = watermark.stamp.is_none() && !selection.excluded;
+        if watermark.begun_by.is_some() || !(is_first || is_new(selection, watermark)) {
+            return Ok(());
+        }
+        let revision = watermark.revision;
+        let same = match revision {
+            0 => Condition::Absent,
+            _ => Condition::Eq("revision", json!(revision)),
+        };
+        let begun = Watermark { begun_by: Some(run), revision: revision + 1, ..watermark.clone() };
+        let write = store::put(opened.keys.watermark(progress.object), &begun, same)?;
+        if self.outbox.commit(vec![write, fence(opened, run)], vec![]).await?.is_done() {
+            return Ok(());
+        }
+        Err(WorkError::retry("begin to read an object", "another step came first"))
+    }
+
     /// The rows that left the filter since the last run: they changed, we hold them, and the query
     /// of changes does not show them. None when so much changed that all ids are better compared.
     pub(super) async fn left_the_filter(
@@ -249,5 +286,8 @@ mod tests {
         assert!(is_read_anew(&mapped, &read, &settings, at(1)));
         let read = Watermark { selection: mapped.digest(), ..read };
         assert!(!is_read_anew(&mapped, &read, &settings, at(1)));
+        let begun_by = Some(ImportRunId::derived("dead"));
+        let read = Watermark { begun_by, ..read };
+        assert!(is_read_anew(&mapped, &read, &settings, at(1)));
     }
 }
