@@ -226,9 +226,15 @@ pub struct ObjectImport {
     /// What is read of it.
     #[serde(default)]
     pub selection: ObjectSelection,
-    /// Fields that the integration user cannot see, left out of the query.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hidden_fields: Vec<String>,
+    /// The first page that was read by this selection, where what is held was read by another one. Which
+    /// rows its pages had is kept until the ids are compared: one that was hidden while the pages were
+    /// read, and is shown then, is still held as it was read before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_anew: Option<u32>,
+    /// Whether a part or a span of it was read by another selection, since the org came to hide some
+    /// of that one: no selection tells then how all rows were read.
+    #[serde(default)]
+    pub mixed: bool,
     /// Rows that the job says it holds.
     #[serde(default)]
     pub rows_expected: u64,
@@ -290,7 +296,8 @@ impl ObjectImport {
             since: None,
             asked_at: None,
             selection: ObjectSelection::default(),
-            hidden_fields: Vec::new(),
+            read_anew: None,
+            mixed: false,
             rows_expected: 0,
             rows_fetched: 0,
             pages: 0,

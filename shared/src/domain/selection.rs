@@ -229,6 +229,9 @@ pub struct ObjectSelection {
     /// The custom field that is read in the place of a standard one, by the standard one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
+    /// Our fields that the integration user cannot see: not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
     /// What must hold of a row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<RowCondition>,
@@ -248,15 +251,34 @@ impl ObjectSelection {
         self.columns.get(field).map_or(field, String::as_str)
     }
 
+    /// Whether a field of ours is not read.
+    #[must_use]
+    pub fn hides(&self, field: &str) -> bool {
+        self.hidden.iter().any(|hidden| hidden == field)
+    }
+
+    /// The fields that are read of an object.
+    pub fn read_fields(&self, object: SObject) -> impl Iterator<Item = &str> {
+        let seen = object.fields().iter().filter(|field| !self.hides(field));
+        seen.map(|field| self.column(field))
+    }
+
+    /// Whether the org shows everything that is read.
+    #[must_use]
+    pub fn is_shown(&self, object: SObject, fields: &[OrgField]) -> bool {
+        self.read_fields(object).all(|name| fields.iter().any(|field| field.name == name))
+    }
+
     /// A digest of what is read, none for the default: when it is another than that of the last
     /// import, the object is read again, whole.
     #[must_use]
     pub fn digest(&self) -> Option<String> {
-        let Self { columns, conditions, excluded, .. } = self;
-        if columns.is_empty() && conditions.is_empty() && !excluded {
+        let Self { columns, hidden, conditions, excluded, .. } = self;
+        let chosen = (columns, hidden, conditions, excluded);
+        if columns.is_empty() && hidden.is_empty() && conditions.is_empty() && !excluded {
             return None;
         }
-        let text = serde_json::to_string(&(columns, conditions, excluded)).unwrap_or_default();
+        let text = serde_json::to_string(&chosen).unwrap_or_default();
         Some(blake3::hash(text.as_bytes()).to_hex()[..32].to_owned())
     }
 }
@@ -294,6 +316,11 @@ impl Selection {
                     selected.dropped.push(problem(object, &mapping.field, reason));
                 }
             }
+        }
+        if !selected.excluded {
+            let shown = |name: &str| fields.iter().any(|field| field.name == name);
+            let hidden = object.fields().iter().filter(|name| !shown(selected.column(name)));
+            selected.hidden = hidden.map(|&name| name.to_owned()).collect();
         }
         Ok(selected)
     }

@@ -78,7 +78,7 @@ async fn the_first_import_brings_every_row_of_all_eleven_objects() {
         assert_eq!(import.counts.new, rows, "{object}: {import:?}");
         assert_eq!(import.salesforce_count, Some(rows), "{object}");
         assert_eq!(import.live, Some(rows), "{object}");
-        assert!(import.hidden_fields.is_empty(), "{object}: {:?}", import.hidden_fields);
+        assert!(import.selection.hidden.is_empty(), "{object}: {:?}", import.selection.hidden);
     }
 }
 

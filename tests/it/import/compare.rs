@@ -75,7 +75,9 @@ impl<'a> View<'a> {
             .filter(|row| row["IsDeleted"] != true && self.is_chosen(object, row))
             .filter_map(|row| {
                 let fields = object.fields().iter().filter_map(|name| {
-                    let value = match &row[self.column(object, name)] {
+                    let column = self.column(object, name);
+                    let value = match &row[column] {
+                        _ if !self.is_shown(object, column) => return None,
                         Value::Null => return None,
                         Value::String(text) if text.is_empty() => return None,
                         Value::String(text) => text.clone(),
@@ -107,11 +109,12 @@ impl<'a> View<'a> {
         let mut mappings = self.chosen.mappings.iter();
         let mapping = mappings.find(|mapping| mapping.object == object && mapping.field == field);
         let custom = mapping.map(|mapping| mapping.custom_field.as_str());
-        let is_shown = |custom: &&str| {
-            let permission = self.profile.fields.get(&format!("{object}.{custom}"));
-            permission.is_none_or(|permission| permission.read)
-        };
-        custom.filter(is_shown).unwrap_or(field)
+        custom.filter(|custom| self.is_shown(object, custom)).unwrap_or(field)
+    }
+
+    fn is_shown(&self, object: SObject, field: &str) -> bool {
+        let permission = self.profile.fields.get(&format!("{object}.{field}"));
+        permission.is_none_or(|permission| permission.read)
     }
 }
 

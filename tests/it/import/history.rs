@@ -124,7 +124,7 @@ impl History {
         self.world.control().remove_faults(None);
         self.world.fuse.restart();
         self.world.fuse.pause();
-        self.set(&json!({ "visibility_lag_ms": 0 }));
+        self.set(&json!({ "visibility_lag_ms": 0, "bulk_timeout_rows": null }));
         self.advance(hours * 3600);
         for _ in 0..5 {
             if self.world.connection().await.state != ConnectionState::Connected {
@@ -184,7 +184,10 @@ impl History {
         };
         let lag = if self.random.bool() { self.random.u64(0..MOST_LAG_MS) } else { 0 };
         let shuffle = self.random.bool();
-        self.set(&json!({ "visibility_lag_ms": lag, "shuffle": shuffle }));
+        let most = (self.random.u8(..4) == 0).then(|| self.random.usize(4..30));
+        self.set(
+            &json!({ "visibility_lag_ms": lag, "shuffle": shuffle, "bulk_timeout_rows": most }),
+        );
     }
 
     /// Asks for a run.

@@ -377,7 +377,7 @@ async fn f45_a_field_that_is_hidden_is_left_out_and_reported_an_object_stops_wit
     control.assign_profile(org, "admin@faults.example", "Narrow").unwrap();
     case.update(&case.leads[0], &json!({ "LastName": "Changed", "Phone": "+1 415 555 0100" }));
     let leads = case.import("second").await.remove(&SObject::Lead).unwrap();
-    assert_eq!(leads.hidden_fields, ["Phone"]);
+    assert_eq!(leads.selection.hidden, ["Phone"]);
     assert_eq!(leads.counts.updated, 1);
     // Hidden between the describe and the query: described again.
     let body =

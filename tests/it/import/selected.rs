@@ -345,3 +345,55 @@ async fn a_selection_that_changes_between_two_spans_of_an_object_is_the_next_run
     assert!(!contacts.selection.columns.is_empty());
     assert_eq!(value(&case, &old, "Email").await.as_deref(), Some("work@example.com"));
 }
+
+#[tokio::test]
+async fn a_row_that_is_hidden_while_the_others_are_read_by_a_new_selection_is_read_when_it_is_shown()
+ {
+    let case = Case::imported().await;
+    let contact = &case.contacts[0];
+    let emails = json!({ "Email": "private@example.com", "Work_Email__c": "work@example.com" });
+    case.update(contact, &emails);
+    case.advance(60);
+    case.import("second").await;
+    let user = case.world.connection().await.integration_user;
+    case.set(&json!({ "hidden_records": { user.as_str(): [contact] } }));
+    case.advance(60);
+    let (at, selections) = (case.world.at(), &case.world.functions.selections);
+    selections.map(at, vec![mapping("Email", "Work_Email__c")], None).await.unwrap();
+    for message in case.world.memory.receive() {
+        case.world.deliver(&message.body).await;
+    }
+    let run = case.active().await.unwrap().run;
+    case.until(run, SObject::Contact, |phase| matches!(phase, ObjectPhase::Deletions)).await;
+    case.set(&json!({ "hidden_records": {} }));
+    case.world.run().await;
+    assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
+    assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("work@example.com"));
+    case.equals_the_org().await;
+}
+
+#[tokio::test]
+async fn a_standard_field_that_is_hidden_goes_and_comes_back_when_it_is_shown() {
+    let case = Case::imported().await;
+    let contact = &case.contacts[0];
+    case.update(contact, &json!({ "Email": "private@example.com" }));
+    case.advance(60);
+    case.import("second").await;
+    let (control, org) = (case.world.control(), &case.world.org);
+    let profile = |shown: bool| {
+        let email = json!({ "Contact.Email": { "read": shown } });
+        let profile = json!({ "name": "Narrow", "fields": email });
+        control.put_profile(org, serde_json::from_value(profile).unwrap()).unwrap();
+    };
+    profile(false);
+    control.assign_profile(org, "admin@faults.example", "Narrow").unwrap();
+    case.advance(60);
+    let contacts = case.import("third").await.remove(&SObject::Contact).unwrap();
+    assert_eq!((contacts.selection.hidden, contacts.counts.updated), (vec!["Email".to_owned()], 1));
+    assert_eq!(value(&case, contact, "Email").await, None, "nobody may see it any more");
+    profile(true);
+    case.advance(60);
+    case.import("fourth").await;
+    assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("private@example.com"));
+    case.equals_the_org().await;
+}

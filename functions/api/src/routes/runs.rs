@@ -187,7 +187,7 @@ fn object(import: &ObjectImport, now: Timestamp) -> Value {
         "restarts": import.restarts,
         "api_calls": import.api_calls,
         "errors": import.errors,
-        "hidden_fields": import.hidden_fields,
+        "hidden_fields": import.selection.hidden,
         "mapped_fields": import.selection.columns,
         "dropped_mappings": import.selection.dropped,
         "conditions": import.selection.conditions.len(),

@@ -52,7 +52,7 @@ impl Import {
             let mut next = Vec::new();
             let ended = progress.phase.is_terminal();
             if ended {
-                writes.push(self.watermark(opened, &mut progress).await?);
+                writes.push(self.watermark(opened, run_id, &mut progress).await?);
             } else {
                 run.activities_left += 1;
                 let (object, step) = (progress.object, progress.step);
@@ -126,6 +126,7 @@ impl Import {
     async fn watermark(
         &self,
         opened: &Opened,
+        run: ImportRunId,
         progress: &mut ObjectImport,
     ) -> Result<Write, WorkError> {
         let key = opened.keys.watermark(progress.object);
@@ -140,7 +141,7 @@ impl Import {
             progress.selection.excluded && matches!(progress.phase, ObjectPhase::Skipped { .. });
         if progress.phase == ObjectPhase::Done || left_out {
             after.selection = progress.selection.digest();
-            after.begun_by = None;
+            after.begun_by = progress.mixed.then_some(run);
         }
         if let (ObjectPhase::Done, Some(asked_at)) = (&progress.phase, progress.asked_at) {
             let stamp = asked_at - VISIBILITY_OVERLAP;

@@ -95,7 +95,7 @@ impl Import {
         let Some(csv) = opened.get_object(&self.ports, &key).await? else {
             return Err(WorkError::reject("land a page", "the fetched page is gone").into());
         };
-        self.land_csv(opened, run, progress, &csv).await?;
+        self.land_csv(opened, run, progress, &csv, page).await?;
         progress.pages += 1;
         if let Some(locator) = next {
             let phase = ObjectPhase::Fetching { job, locator: Some(locator), page: page + 1 };
@@ -121,6 +121,7 @@ impl Import {
         run: ImportRunId,
         progress: &mut ObjectImport,
         csv: &[u8],
+        page: u32,
     ) -> Result<(), WorkError> {
         let mut reader = CsvReader::new(csv, None);
         let mut records = Vec::new();
@@ -130,6 +131,11 @@ impl Import {
                 Some(record) => records.push(record),
                 None => progress.counts.skipped += 1,
             }
+        }
+        if progress.read_anew.is_some() {
+            let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+            let key = read_object(opened.keys.scope(), run, progress.object, page);
+            self.keep(opened, &key, &ids).await?;
         }
         self.land_records(opened, run, progress, records).await
     }
@@ -221,6 +227,11 @@ pub(super) fn changed_folder(scope: Scope, run: ImportRunId, object: SObject) ->
 
 pub(super) fn page_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
     format!("{}pages/{run}/{object}/{page:06}", scope.object_prefix())
+}
+
+/// Which rows a page had.
+pub(super) fn read_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+    format!("{}ids/{run}/{object}/read/{page:06}", scope.object_prefix())
 }
 
 fn broken_page() -> SalesforceError {

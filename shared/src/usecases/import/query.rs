@@ -7,11 +7,10 @@ use jiff::Timestamp;
 use super::outcome::{Ended, build, is_missing, job_id, missing};
 use super::pages::page_object;
 use super::rows::record;
-use super::selected::{chosen, excluded, is_read_anew, org_fields, unfilterable};
+use super::selected::{chosen, excluded, is_new, is_read_anew, org_fields, unfilterable};
 use super::{Import, Step};
 use crate::domain::{
-    ImportRunId, ObjectImport, ObjectPhase, OpportunityPart, OrgField, SObject, Selection, Span,
-    Watermark,
+    ImportRunId, ObjectImport, ObjectPhase, OpportunityPart, SObject, Selection, Span, Watermark,
 };
 use crate::salesforce::{
     BulkOperation, Condition as Soql, QueryLocator, QueryPage, QueryScope, Record as RestRecord,
@@ -77,23 +76,31 @@ impl Import {
             store::get(&*self.ports.table, &keys::selection(opened.connection.at))
                 .await?
                 .unwrap_or_default();
-        if progress.begins() {
+        // All parts and spans are read by one selection and as of one time, unless the org comes to hide
+        // some of it: what changes meanwhile is stamped later, or chosen for the next run, which reads it.
+        let begins = progress.begins();
+        if begins {
+            progress.asked_at = describe.observed.server_date;
+        }
+        if begins || !progress.selection.is_shown(object, &shown) {
             progress.selection = match choice.of(object, &shown) {
                 Ok(selection) => selection,
                 Err(problem) => return Ok(Step::End(unfilterable(&problem))),
             };
-            // What changes between two parts or spans is stamped later, or chosen for the next run:
-            // that one reads it.
-            progress.asked_at = describe.observed.server_date;
+            progress.mixed = !begins;
         }
         let watermark: Option<Watermark> =
             store::get(&*self.ports.table, &opened.keys.watermark(object)).await?;
         let watermark = watermark.unwrap_or_default();
+        if begins {
+            let held_by_another = watermark.revision > 0 && is_new(&progress.selection, &watermark);
+            progress.read_anew = held_by_another.then_some(progress.pages);
+        }
         self.note_begun(opened, run, progress, &watermark).await?;
         if progress.selection.excluded {
             return Ok(excluded(&progress.selection, &watermark));
         }
-        self.ask_for_rows(opened, run, progress, &shown, &watermark).await
+        self.ask_for_rows(opened, run, progress, &watermark).await
     }
 
     /// Asks for the rows that changed, or for all where what is read of the object changed.
@@ -102,25 +109,21 @@ impl Import {
         opened: &Opened,
         run: ImportRunId,
         progress: &mut ObjectImport,
-        shown: &[OrgField],
         watermark: &Watermark,
     ) -> Result<Step, GrantError> {
         let object = progress.object;
-        let is_shown = |name: &str| shown.iter().any(|field| field.name == name);
-        let (fields, hidden): (Vec<&str>, Vec<&str>) =
-            object.fields().iter().partition(|name| is_shown(progress.selection.column(name)));
-        if !fields.contains(&"Id") || !fields.contains(&"SystemModstamp") {
+        let selection = &progress.selection;
+        if selection.hides("Id") || selection.hides("SystemModstamp") {
             return Ok(Step::End(missing(object)));
         }
-        progress.hidden_fields = hidden.into_iter().map(str::to_owned).collect();
         let settings = self.settings(opened).await?;
         let now = self.asked_at(progress);
-        let whole = progress.full || is_read_anew(&progress.selection, watermark, &settings, now);
+        let whole = progress.full || is_read_anew(selection, watermark, &settings, now);
         progress.since = watermark.stamp.filter(|_| !whole);
-        let columns = fields.iter().map(|name| progress.selection.column(name));
-        let mut select = chosen(Select::from(object.name()).fields(columns), &progress.selection);
+        let fields = selection.read_fields(object);
+        let mut select = chosen(Select::from(object.name()).fields(fields), selection);
         let first = watermark.stamp.is_none() && !progress.full;
-        if first && object == SObject::Opportunity && fields.contains(&"IsClosed") {
+        if first && object == SObject::Opportunity && !selection.hides("IsClosed") {
             let part = *progress.part.get_or_insert(OpportunityPart::Open);
             select = select.filter(Soql::eq("IsClosed", part == OpportunityPart::Closed));
         }

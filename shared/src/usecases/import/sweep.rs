@@ -2,14 +2,14 @@
 //! not hold, or hold as it was before, is read. Each id comes with its stamp: a row that changes
 //! while it is hidden and is then shown again is in no query of changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::deletions::live_rows;
 use super::outcome::build;
-use super::pages::Page;
+use super::pages::{Page, read_object};
 use super::query::{Job, poll_delay, stamped, stuck};
 use super::rows::record;
 use super::selected::{IDS_AT_ONCE, chosen, left_out, reason};
@@ -157,6 +157,7 @@ impl Import {
     ) -> Result<Held, WorkError> {
         let object = progress.object;
         let gone = reason(&progress.selection);
+        let read = self.read_anew(opened, run, progress, bucket).await?;
         let mut held = Held::default();
         let mut after = None;
         loop {
@@ -173,6 +174,7 @@ impl Import {
                 held.live += 1;
                 match missing.get(&head.id) {
                     Some(&stamp) if stamp > head.stamp => {}
+                    Some(_) if read.as_ref().is_some_and(|read| !read.contains(&head.id)) => {}
                     Some(_) => drop(missing.remove(&head.id)),
                     None => {
                         let stamp = Timestamp::from_millisecond(head.stamp)
@@ -186,6 +188,25 @@ impl Import {
                 return Ok(held);
             }
         }
+    }
+
+    /// The rows of a bucket that this run read by the selection that is now in force; none when there
+    /// was no other before.
+    async fn read_anew(
+        &self,
+        opened: &Opened,
+        run: ImportRunId,
+        progress: &ObjectImport,
+        bucket: u32,
+    ) -> Result<Option<HashSet<String>>, WorkError> {
+        let Some(first) = progress.read_anew else { return Ok(None) };
+        let mut read = HashSet::new();
+        for page in first..progress.pages {
+            let key = read_object(opened.keys.scope(), run, progress.object, page);
+            let ids: Vec<String> = self.kept(opened, &key).await?;
+            read.extend(ids.into_iter().filter(|id| opened.keys.bucket(id) == bucket));
+        }
+        Ok(Some(read))
     }
 
     /// The org's rows that belong to a bucket of ours.
@@ -226,10 +247,9 @@ impl Import {
         let object = progress.object;
         let mut ids: Vec<SalesforceId> = rows.keys().filter_map(|id| id.parse().ok()).collect();
         ids.sort_unstable();
-        let (hidden, selection) = (progress.hidden_fields.clone(), progress.selection.clone());
-        let seen = object.fields().iter().filter(|name| !hidden.iter().any(|h| h == *name));
-        let columns = seen.map(|name| selection.column(name));
-        let select = chosen(Select::from(object.name()).fields(columns), &selection);
+        let selection = progress.selection.clone();
+        let fields = selection.read_fields(object);
+        let select = chosen(Select::from(object.name()).fields(fields), &selection);
         let client = self.grants.app().client();
         let mut records = Vec::new();
         for chunk in ids.chunks(IDS_AT_ONCE) {

@@ -26,6 +26,10 @@ const CUSTOM_FIELDS: [CustomField; 6] = [
     custom(SObject::Task, "Subject", "Topic__c", "string(80)"),
 ];
 
+/// Standard fields that the profile may hide as well; the import goes without them.
+const STANDARD_FIELDS: [&str; 3] =
+    ["Account.AnnualRevenue", "Opportunity.Amount", "Task.ActivityDate"];
+
 const fn custom(
     object: SObject,
     standard: &'static str,
@@ -63,13 +67,14 @@ impl History {
         }
     }
 
-    /// Has the profile of the integration user hide some custom fields, or show all of them.
+    /// Has the profile of the integration user hide some fields, or show all of them.
     pub(super) fn hide_fields(&mut self) -> String {
         let mut hidden = serde_json::Map::new();
         let show_all = self.random.bool();
-        for own in CUSTOM_FIELDS {
+        let custom = CUSTOM_FIELDS.iter().map(|own| format!("{}.{}", own.object, own.name));
+        for field in custom.chain(STANDARD_FIELDS.map(str::to_owned)) {
             if !show_all && self.random.bool() {
-                hidden.insert(format!("{}.{}", own.object, own.name), json!({ "read": false }));
+                hidden.insert(field, json!({ "read": false }));
             }
         }
         let line = format!("profile without {:?}", hidden.keys());
