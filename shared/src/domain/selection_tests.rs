@@ -31,6 +31,11 @@ fn contact() -> Vec<OrgField> {
     ]
 }
 
+/// An org that shows every field that is imported.
+fn whole(object: SObject) -> Vec<OrgField> {
+    object.fields().iter().map(|name| field(name, "string")).collect()
+}
+
 fn mapping(field: &str, custom: &str) -> FieldMapping {
     FieldMapping {
         object: SObject::Contact,
@@ -70,12 +75,31 @@ fn a_custom_field_takes_a_standard_fields_place() {
 #[test]
 fn a_mapping_that_the_org_does_not_allow_any_more_gives_way_to_the_standard_field() {
     let selected = selection(vec![mapping("Email", "Gone__c")], vec![]);
-    let selected = selected.of(SObject::Contact, &contact()).unwrap();
+    let selected = selected.of(SObject::Contact, &whole(SObject::Contact)).unwrap();
     assert_eq!((selected.column("Email"), selected.digest()), ("Email", None));
     assert_eq!(
         selected.dropped[0].to_string(),
         "Contact.Email: the org shows the integration user no field Gone__c"
     );
+}
+
+#[test]
+fn what_the_org_hides_is_not_read_and_counts_as_another_selection() {
+    let all = whole(SObject::Lead);
+    let shown: Vec<_> = all.iter().filter(|field| field.name != "Phone").cloned().collect();
+    let nothing_chosen = Selection::default();
+    let selected = nothing_chosen.of(SObject::Lead, &shown).unwrap();
+    assert_eq!(selected.hidden, ["Phone"]);
+    assert!(selected.read_fields(SObject::Lead).all(|field| field != "Phone"));
+    let before = nothing_chosen.of(SObject::Lead, &all).unwrap();
+    assert_eq!(before, ObjectSelection::default());
+    assert_ne!(before.digest(), selected.digest());
+    assert!(before.is_shown(SObject::Lead, &all) && !before.is_shown(SObject::Lead, &shown));
+    // A custom field in its place is shown, whatever the standard one is.
+    let mapped = FieldMapping { object: SObject::Lead, ..mapping("Phone", "Mobile__c") };
+    let shown = [shown, vec![field("Mobile__c", "string")]].concat();
+    let mapped = selection(vec![mapped], vec![]).of(SObject::Lead, &shown).unwrap();
+    assert!(mapped.hidden.is_empty());
 }
 
 #[test]
@@ -166,7 +190,8 @@ fn every_refused_condition_says_which_field_and_why() {
 fn a_filter_that_cannot_be_put_lets_nothing_in() {
     let gone = selection(vec![], vec![condition("Gone__c", "equals", &json!(true))]);
     assert!(gone.of(SObject::Contact, &contact()).is_err());
-    assert_eq!(gone.of(SObject::Lead, &[]), Ok(ObjectSelection::default()));
+    let leads = gone.of(SObject::Lead, &whole(SObject::Lead));
+    assert_eq!(leads, Ok(ObjectSelection::default()));
 }
 
 #[test]
@@ -182,7 +207,8 @@ fn persons_need_an_org_with_person_accounts() {
     for object in [SObject::Account, SObject::AccountTeamMember] {
         assert!(persons.of(object, &[]).unwrap().excluded);
     }
-    assert_eq!(persons.of(SObject::Lead, &[]), Ok(ObjectSelection::default()));
+    let leads = persons.of(SObject::Lead, &whole(SObject::Lead));
+    assert_eq!(leads, Ok(ObjectSelection::default()));
 }
 
 #[test]
