@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use shared::domain::{
-    AccountModel, Environment, FieldMapping, Fields, Gone, ImportSettings, ObjectImport,
-    ObjectPhase, PreviewState, RecordFilter, RecordHead, RunState, SObject, Selection,
-    SelectionPart, Span, TenantEnvironment,
+    AccountModel, Environment, FieldMapping, Fields, Gone, ImportRunId, ImportSettings,
+    ObjectImport, ObjectPhase, PreviewState, RecordFilter, RecordHead, RunState, SObject,
+    Selection, SelectionPart, Span, TenantEnvironment,
 };
 use shared::ports::Condition;
 use shared::store::{self, keys};
@@ -52,26 +52,38 @@ async fn changed(case: &Case) -> std::collections::BTreeMap<SObject, ObjectImpor
     case.objects(run.id).await
 }
 
-/// Begins the run that a change called for, and calls it off when an object's rows are landed.
-async fn called_off(case: &Case, object: SObject) {
+/// An imported org whose first contact has a private address and a custom one.
+async fn with_two_addresses() -> Case {
+    let case = Case::imported().await;
+    let emails = json!({ "Email": "private@example.com", "Work_Email__c": "work@example.com" });
+    case.update(&case.contacts[0], &emails);
+    case.advance(60);
+    case.import("second").await;
+    case
+}
+
+/// Begins the run that a change called for, and lets it come to where an object's rows are landed.
+async fn landed(case: &Case, object: SObject) -> ImportRunId {
     for message in case.world.memory.receive() {
         case.world.deliver(&message.body).await;
     }
     let run = case.active().await.unwrap().run;
     case.until(run, object, |phase| matches!(phase, ObjectPhase::Deletions)).await;
+    run
+}
+
+/// The same, and calls it off there.
+async fn called_off(case: &Case, object: SObject) {
+    let run = landed(case, object).await;
     case.world.functions.import().cancel(case.world.at(), run).await.unwrap();
     case.world.run().await;
 }
 
 #[tokio::test]
 async fn a_mapping_whose_reading_never_ended_leaves_nothing_when_it_is_removed() {
-    let case = Case::imported().await;
+    let case = with_two_addresses().await;
     let (at, selections) = (case.world.at(), &case.world.functions.selections);
     let contact = &case.contacts[0];
-    let emails = json!({ "Email": "private@example.com", "Work_Email__c": "work@example.com" });
-    case.update(contact, &emails);
-    case.advance(60);
-    case.import("second").await;
     // Later than what an import looks back.
     case.advance(3600);
     selections.map(at, vec![mapping("Email", "Work_Email__c")], None).await.unwrap();
@@ -100,13 +112,9 @@ async fn companies_of_a_first_run_that_never_ended_go_when_persons_are_chosen() 
 
 #[tokio::test]
 async fn a_mapped_field_takes_the_standard_ones_place_until_it_is_unmapped_or_disappears() {
-    let case = Case::imported().await;
+    let case = with_two_addresses().await;
     let (at, selections) = (case.world.at(), &case.world.functions.selections);
     let contact = &case.contacts[0];
-    let emails = json!({ "Email": "private@example.com", "Work_Email__c": "work@example.com" });
-    case.update(contact, &emails);
-    case.advance(60);
-    case.import("second").await;
     assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("private@example.com"));
 
     case.advance(60);
@@ -349,22 +357,14 @@ async fn a_selection_that_changes_between_two_spans_of_an_object_is_the_next_run
 #[tokio::test]
 async fn a_row_that_is_hidden_while_the_others_are_read_by_a_new_selection_is_read_when_it_is_shown()
  {
-    let case = Case::imported().await;
+    let case = with_two_addresses().await;
     let contact = &case.contacts[0];
-    let emails = json!({ "Email": "private@example.com", "Work_Email__c": "work@example.com" });
-    case.update(contact, &emails);
-    case.advance(60);
-    case.import("second").await;
     let user = case.world.connection().await.integration_user;
     case.set(&json!({ "hidden_records": { user.as_str(): [contact] } }));
     case.advance(60);
     let (at, selections) = (case.world.at(), &case.world.functions.selections);
     selections.map(at, vec![mapping("Email", "Work_Email__c")], None).await.unwrap();
-    for message in case.world.memory.receive() {
-        case.world.deliver(&message.body).await;
-    }
-    let run = case.active().await.unwrap().run;
-    case.until(run, SObject::Contact, |phase| matches!(phase, ObjectPhase::Deletions)).await;
+    let run = landed(&case, SObject::Contact).await;
     case.set(&json!({ "hidden_records": {} }));
     case.world.run().await;
     assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);

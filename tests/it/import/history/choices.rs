@@ -14,6 +14,9 @@ pub(super) struct CustomField {
     kind: &'static str,
 }
 
+/// The integration user's profile.
+const PROFILE: &str = "Integration";
+
 /// The org's formula, a contact's.
 pub(super) const FORMULA: &str = "Role__c";
 
@@ -127,6 +130,3 @@ impl History {
         });
     }
 }
-
-/// The integration user's profile.
-const PROFILE: &str = "Integration";
