@@ -127,10 +127,8 @@ impl Import {
             let part = *progress.part.get_or_insert(OpportunityPart::Open);
             select = select.filter(Soql::eq("IsClosed", part == OpportunityPart::Closed));
         }
-        if let Some(span) = progress.span {
-            return self.submit(opened, run, progress, &stamped(select, span)).await;
-        }
-        let select = stamped(select, Span { from: progress.since, until: None });
+        let all = Span { from: progress.since, until: None };
+        let select = stamped(select, progress.span.unwrap_or(all));
         match self.small_change(opened, run, progress, &select).await? {
             Some(first) => {
                 progress.rows_expected = first.total_size;
@@ -149,7 +147,8 @@ impl Import {
         select: &Select,
     ) -> Result<Option<QueryPage>, GrantError> {
         let soql = &build(select)?;
-        if progress.since.is_none() || !soql.fits_rest() {
+        let is_change = progress.since.is_some() && progress.span.is_none();
+        if !is_change || !soql.fits_rest() {
             return Ok(None);
         }
         let client = self.grants.app().client();
