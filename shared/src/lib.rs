@@ -2,16 +2,16 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
-pub mod domain;
+pub mod capabilities;
+pub mod kernel;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod ports;
-pub mod salesforce;
 pub mod seal;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-pub mod usecases;
 pub mod work;
 
 pub use matching;
+pub use salesforce;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::aws::{
     DynamoTable, EventBridgeEvents, KmsDataKeys, S3Objects, SecretsManagerSecrets, SqsQueues, ports,
 };
-use shared::domain::{Environment, Event, Generation, Occurrence, Queue, Scope, TenantId};
+use shared::kernel::{Environment, Event, Generation, Occurrence, Queue, Scope, TenantId};
 use shared::ports::{Disposition, Events};
 use shared::testing::contracts::{self, Received};
 use tests::{Cloud, Emulator};

@@ -10,7 +10,8 @@ use shared::aws::{
     DynamoTable, EventBridgeEvents, KmsDataKeys, S3Objects, SdkConfig, SecretsManagerSecrets,
     SqsQueues, sdk_loader,
 };
-use shared::domain::{
+use shared::capabilities::custody::SalesforceApp;
+use shared::kernel::{
     DirectoryVersionId, Environment, Event, Generation, Message, Occurrence, Queue, Scope, TenantId,
 };
 use shared::ports::{
@@ -20,7 +21,6 @@ use shared::ports::{
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::{Next, Outbox};
 use shared::testing::Memory;
-use shared::usecases::SalesforceApp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use shared::domain::{
+use shared::kernel::{
     Envelope, Environment, Event, Generation, Message, Occurrence, Scope, TenantId,
 };
 use stack::{Aws, Caller, Stack, StackOptions, StackRecord};

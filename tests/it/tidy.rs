@@ -66,16 +66,15 @@ fn no_file_is_long() {
 }
 
 /// Which modules of the common crate a module may name.
-const DIRECTIONS: [(&str, &[&str]); 9] = [
-    ("domain", &[]),
-    ("ports", &["domain"]),
+const DIRECTIONS: [(&str, &[&str]); 8] = [
+    ("kernel", &[]),
+    ("ports", &["kernel"]),
     ("seal", &["ports"]),
     ("work", &["ports"]),
-    ("salesforce", &["domain", "ports"]),
-    ("store", &["domain", "ports", "seal"]),
-    ("usecases", &["domain", "ports", "salesforce", "seal", "store", "work"]),
-    ("aws", &["domain", "ports"]),
-    ("lambda", &["aws", "domain", "ports", "salesforce", "store", "usecases", "work"]),
+    ("store", &["kernel", "ports", "seal"]),
+    ("capabilities", &["kernel", "ports", "salesforce", "seal", "store", "work"]),
+    ("aws", &["kernel", "ports"]),
+    ("lambda", &["aws", "capabilities", "kernel", "ports", "salesforce", "store", "work"]),
 ];
 
 #[test]
@@ -98,7 +97,7 @@ fn the_modules_of_the_common_crate_depend_in_one_direction() {
             }
         }
     }
-    assert_none(&offences, "use cases name ports, ports name the domain, never the other way");
+    assert_none(&offences, "capabilities name ports, ports name the kernel, never the other way");
 }
 
 /// Whether a line holds a word that is not the end of a longer path.
@@ -145,8 +144,8 @@ fn keys_are_built_in_one_place() {
 
 #[test]
 fn nothing_listens_beyond_this_machine() {
-    assert_only_in("UNSPECIFIED", &["shared/src/salesforce/", "tests/"]);
-    assert_only_in(&["0.0", "0.0"].join("."), &["shared/src/salesforce/", "tests/"]);
+    assert_only_in("UNSPECIFIED", &["shared/salesforce/", "tests/"]);
+    assert_only_in(&["0.0", "0.0"].join("."), &["shared/salesforce/", "tests/"]);
     let launcher = read("local/tools/emulator.py").unwrap();
     assert!(!launcher.contains("BIND_HOST"), "whoever starts the emulator says where it listens");
 }

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use shared::aws::{AwsConfig, SdkConfig, sdk_loader};
-use shared::domain::Queue;
+use shared::kernel::Queue;
 
 use crate::repository::root;
 

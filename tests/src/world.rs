@@ -12,9 +12,17 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use shared::domain::{
-    Connection, Envelope, Environment, Grantee, Message, Role, Seat, SeatId, Tenant,
-    TenantEnvironment, TenantId,
+use shared::capabilities::activities::{Activities, WriteBack};
+use shared::capabilities::connecting::{Begun, Connect, Connected, Upkeep};
+use shared::capabilities::custody::{Custody, SalesforceApp};
+use shared::capabilities::directory::{Directory, DirectoryFile, HeldFile, ShardFiles};
+use shared::capabilities::importing::{Import, Selections};
+use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::linking::{Corrections, MatchSteps, Models};
+use shared::capabilities::saving::AutoSave;
+use shared::capabilities::seats::{Role, Seat, Tenant};
+use shared::kernel::{
+    Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
 use shared::lambda::chain;
 use shared::matching::{EntityKind, MatchModel};
@@ -23,11 +31,6 @@ use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
-use shared::usecases::{
-    Activities, AutoSave, Begun, Connect, Connected, Corrections, Custody, Directory,
-    DirectoryFile, Disconnect, HeldFile, Import, MatchSteps, Models, SalesforceApp, Selections,
-    ShardFiles, Upkeep, WriteBack,
-};
 use shared::work::{Done, WorkError};
 use url::Url;
 
@@ -276,7 +279,7 @@ impl World {
         &self,
         grantee: Grantee,
         username: &str,
-    ) -> Result<Connected, shared::usecases::ConnectError> {
+    ) -> Result<Connected, shared::capabilities::connecting::ConnectError> {
         let Begun { url, cookie } = self.functions.connect.begin(self.at(), grantee, None).await?;
         let back = self.control().approve(url.as_str(), username).expect("a login");
         let back: Url = back.parse().expect("a URL");
@@ -294,9 +297,9 @@ impl World {
     /// Uploads and publishes a directory version of these files (JSON lines).
     pub async fn publish(
         &self,
-        base: Option<shared::domain::DirectoryVersionId>,
+        base: Option<shared::kernel::DirectoryVersionId>,
         files: &[(EntityKind, PathBuf)],
-    ) -> shared::domain::DirectoryVersionId {
+    ) -> shared::kernel::DirectoryVersionId {
         let kinds: Vec<EntityKind> = files.iter().map(|(kind, _)| *kind).collect();
         let (version, _) = self.functions.directory.begin(base, &kinds).await.expect("a draft");
         let own = version.parts.iter().rev().take(files.len()).rev();
@@ -309,7 +312,7 @@ impl World {
     }
 
     /// Publishes the folder's delta upon the current version.
-    pub async fn publish_current(&self, folder: &Path) -> shared::domain::DirectoryVersionId {
+    pub async fn publish_current(&self, folder: &Path) -> shared::kernel::DirectoryVersionId {
         let ports = self.memory.ports();
         let current = ports.table.get(&keys::directory_current()).await.expect("a read");
         let current = current.expect("a published version").doc["version"].clone();

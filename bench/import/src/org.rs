@@ -7,16 +7,19 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use shared::domain::{
-    Envelope, Environment, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
-    RunState, Tenant, TenantEnvironment, TenantId,
+use shared::capabilities::connecting::Connect;
+use shared::capabilities::custody::{Custody, SalesforceApp};
+use shared::capabilities::importing::{Import, ImportRun, ObjectImport, RunState};
+use shared::capabilities::seats::Tenant;
+use shared::kernel::{
+    Envelope, Environment, Grantee, ImportRunId, ImportTrigger, Message, TenantEnvironment,
+    TenantId,
 };
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::{self, GenerationKeys};
 use shared::store::{self, Next, Outbox};
 use shared::testing::Memory;
-use shared::usecases::{Connect, Custody, Import, SalesforceApp};
 use shared::work::Done;
 use url::Url;
 
@@ -110,7 +113,7 @@ impl Bench {
         Ok(())
     }
 
-    async fn scope(&self) -> anyhow::Result<shared::domain::Scope> {
+    async fn scope(&self) -> anyhow::Result<shared::kernel::Scope> {
         let connection = self.custody.connection(self.at).await?;
         Ok(connection.context("a connection")?.scope())
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::domain::{
-    Environment, Generation, ImportRunId, ObjectSelection, Reading, SObject, TenantEnvironment,
-    TenantId,
+use shared::capabilities::importing::{ObjectSelection, imported_record};
+use shared::kernel::{
+    Environment, Generation, ImportRunId, Reading, SObject, TenantEnvironment, TenantId,
 };
 use shared::ports::Ports;
 use shared::salesforce::CsvReader;
@@ -16,7 +16,6 @@ use shared::seal::Sealer;
 use shared::store::Records;
 use shared::store::keys::GenerationKeys;
 use shared::testing::Memory;
-use shared::usecases::imported_record;
 
 use crate::{peak_megabytes, per_second, processor_time, sink};
 
@@ -70,7 +69,7 @@ async fn pass(records: &Records, rows: u64, step: u64) -> anyhow::Result<u64> {
     Ok(per_second(rows.next_multiple_of(PAGE), spent))
 }
 
-async fn land(records: &Records, csv: &str, step: u64) -> anyhow::Result<shared::domain::Counts> {
+async fn land(records: &Records, csv: &str, step: u64) -> anyhow::Result<shared::kernel::Counts> {
     let mut reader = CsvReader::new(csv.as_bytes(), Some(PAGE));
     let mut rows = Vec::new();
     while let Some(row) = reader.next()? {
@@ -98,7 +97,7 @@ fn page(number: u64) -> String {
                 "Description" => {
                     write!(csv, "Met at the fair, \"\"very\"\" interested in no. {n}\nsecond line")
                 }
-                name if SObject::field_form(name) == shared::domain::FieldForm::Moment => {
+                name if SObject::field_form(name) == shared::kernel::FieldForm::Moment => {
                     write!(csv, "2026-01-01T10:00:00.000Z")
                 }
                 name => write!(csv, "{name} {n}"),

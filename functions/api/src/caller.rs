@@ -9,7 +9,8 @@ use axum::http::request::Parts;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
-use shared::domain::{Role, SeatId, TenantId};
+use shared::capabilities::seats::Role;
+use shared::kernel::{SeatId, TenantId};
 use tokio::sync::RwLock;
 
 use crate::problem::Problem;

@@ -12,12 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::Error;
+use shared::capabilities::activities::Activities;
+use shared::capabilities::connecting::Connect;
+use shared::capabilities::custody::Custody;
+use shared::capabilities::directory::Directory;
+use shared::capabilities::importing::{Import, Selections};
+use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::linking::{Corrections, Models};
 use shared::lambda::bootstrap;
 use shared::lambda::config::ApiConfig;
 use shared::matching::MatchModel;
-use shared::usecases::{
-    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models, Selections,
-};
 
 use crate::caller::Issuer;
 use crate::state::Api;

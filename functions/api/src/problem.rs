@@ -6,11 +6,13 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use shared::capabilities::activities::ActivityError;
+use shared::capabilities::connecting::ConnectError;
+use shared::capabilities::directory::DirectoryError;
+use shared::capabilities::importing::{SelectionError, SteerError};
+use shared::capabilities::leaving::PurgeError;
+use shared::capabilities::linking::{CorrectionError, ModelError};
 use shared::ports::Disposition;
-use shared::usecases::{
-    ActivityError, ConnectError, CorrectionError, DirectoryError, ModelError, PurgeError,
-    SelectionError, SteerError,
-};
 use shared::work::WorkError;
 
 /// A problem.

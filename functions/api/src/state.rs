@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts};
+use shared::capabilities::activities::Activities;
+use shared::capabilities::connecting::Connect;
+use shared::capabilities::custody::Custody;
+use shared::capabilities::directory::Directory;
+use shared::capabilities::importing::{Import, Selections};
+use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::linking::{Corrections, Models};
 use shared::lambda::config::NetworkAccess;
 use shared::ports::Ports;
-use shared::usecases::{
-    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models, Selections,
-};
 
 use crate::caller::Issuer;
 use crate::problem::Problem;

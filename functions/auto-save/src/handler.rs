@@ -1,8 +1,8 @@
 //! From messages to the auto-save rules.
 
+use shared::capabilities::saving::AutoSave;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
-use shared::usecases::AutoSave;
 
 pub(crate) async fn handle(
     event: SqsEvent,
@@ -15,8 +15,8 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use shared::capabilities::custody::Custody;
     use shared::testing::Memory;
-    use shared::usecases::Custody;
 
     use super::*;
 

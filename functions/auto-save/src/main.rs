@@ -2,10 +2,11 @@
 
 mod handler;
 
+use shared::capabilities::custody::Custody;
+use shared::capabilities::saving::AutoSave;
 use shared::lambda::config::AutoSaveConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
 use shared::store::Outbox;
-use shared::usecases::{AutoSave, Custody};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! From the schedule to what is due, and from messages to steps of an import.
 
+use shared::capabilities::importing::Import;
 use shared::lambda::{Error, SqsBatchResponse, Trigger, each_message, tick};
 use shared::store::Outbox;
-use shared::usecases::Import;
 
 pub(crate) async fn handle(
     trigger: Trigger,
@@ -20,11 +20,11 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
-    use shared::domain::{DirectoryVersionId, Message, Queue};
+    use shared::capabilities::custody::{Custody, SalesforceApp};
+    use shared::kernel::{DirectoryVersionId, Message, Queue};
     use shared::salesforce::{ApiVersion, Http, HttpOptions};
     use shared::store::Next;
     use shared::testing::Memory;
-    use shared::usecases::{Custody, SalesforceApp};
 
     use super::*;
 

@@ -2,10 +2,11 @@
 
 mod handler;
 
+use shared::capabilities::custody::Custody;
+use shared::capabilities::importing::Import;
 use shared::lambda::config::BulkImportConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
 use shared::store::Outbox;
-use shared::usecases::{Custody, Import};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

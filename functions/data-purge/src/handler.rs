@@ -1,9 +1,10 @@
 //! From messages to steps of a purge, and to the upkeep of connections.
 
-use shared::domain::Message;
+use shared::capabilities::connecting::Upkeep;
+use shared::capabilities::leaving::Disconnect;
+use shared::kernel::Message;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
-use shared::usecases::{Disconnect, Upkeep};
 
 pub(crate) async fn handle(
     event: SqsEvent,
@@ -21,9 +22,9 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use shared::capabilities::custody::{Custody, SalesforceApp};
     use shared::salesforce::{ApiVersion, Http, HttpOptions};
     use shared::testing::Memory;
-    use shared::usecases::{Custody, SalesforceApp};
 
     use super::*;
 

@@ -2,10 +2,12 @@
 
 mod handler;
 
+use shared::capabilities::connecting::Upkeep;
+use shared::capabilities::custody::Custody;
+use shared::capabilities::leaving::Disconnect;
 use shared::lambda::config::DataPurgeConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
 use shared::store::Outbox;
-use shared::usecases::{Custody, Disconnect, Upkeep};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! From messages to steps of a build.
 
+use shared::capabilities::directory::Directory;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
-use shared::usecases::Directory;
 
 pub(crate) async fn handle(
     event: SqsEvent,

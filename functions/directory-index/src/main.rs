@@ -2,10 +2,10 @@
 
 mod handler;
 
+use shared::capabilities::directory::Directory;
 use shared::lambda::config::DirectoryIndexConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
 use shared::store::Outbox;
-use shared::usecases::Directory;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! From messages to the steps of a match run.
 
+use shared::capabilities::linking::MatchSteps;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
-use shared::usecases::MatchSteps;
 
 pub(crate) async fn handle(
     event: SqsEvent,
@@ -17,10 +17,11 @@ mod tests {
     use std::sync::Arc;
 
     use jiff::Timestamp;
+    use shared::capabilities::custody::Custody;
+    use shared::capabilities::linking::Models;
     use shared::lambda::MappedFiles;
     use shared::matching::MatchModel;
     use shared::testing::Memory;
-    use shared::usecases::{Custody, Models};
 
     use super::*;
 

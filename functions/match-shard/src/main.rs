@@ -4,11 +4,12 @@ mod handler;
 
 use std::sync::Arc;
 
+use shared::capabilities::custody::Custody;
+use shared::capabilities::linking::{MatchSteps, Models};
 use shared::lambda::config::MatchShardConfig;
 use shared::lambda::{Error, MappedFiles, bootstrap, run_queue};
 use shared::matching::MatchModel;
 use shared::store::Outbox;
-use shared::usecases::{Custody, MatchSteps, Models};
 
 /// How much of the sandbox's disk (4 GiB in `template.yaml`) shard files may take.
 const ROOM: u64 = 3 << 30;

@@ -4,9 +4,9 @@ use lambda_http::http::StatusCode;
 use lambda_http::http::header::COOKIE;
 use lambda_http::{Request, RequestExt, Response};
 use secrecy::{ExposeSecret, SecretString};
-use shared::domain::Environment;
+use shared::capabilities::connecting::{Connect, ConnectError, Connected, cookie_name};
+use shared::kernel::Environment;
 use shared::lambda::{Error, chain};
-use shared::usecases::{Connect, ConnectError, Connected, cookie_name};
 
 use crate::page;
 
@@ -98,9 +98,9 @@ fn refusal(error: &ConnectError) -> Result<Response<String>, Error> {
 mod tests {
     use jiff::Timestamp;
     use lambda_http::request::from_str;
+    use shared::capabilities::custody::{Custody, SalesforceApp};
     use shared::salesforce::{ApiVersion, Http, HttpOptions};
     use shared::testing::Memory;
-    use shared::usecases::{Custody, SalesforceApp};
 
     use super::*;
 

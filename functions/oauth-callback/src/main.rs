@@ -4,9 +4,10 @@ mod handler;
 mod page;
 
 use lambda_http::service_fn;
+use shared::capabilities::connecting::Connect;
+use shared::capabilities::custody::Custody;
 use shared::lambda::config::OauthCallbackConfig;
 use shared::lambda::{Error, bootstrap};
-use shared::usecases::{Connect, Custody};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! From messages to activities.
 
+use shared::capabilities::activities::WriteBack;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
-use shared::usecases::WriteBack;
 
 pub(crate) async fn handle(
     event: SqsEvent,
@@ -15,9 +15,9 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use shared::capabilities::custody::{Custody, SalesforceApp};
     use shared::salesforce::{ApiVersion, Http, HttpOptions};
     use shared::testing::Memory;
-    use shared::usecases::{Custody, SalesforceApp};
 
     use super::*;
 

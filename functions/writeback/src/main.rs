@@ -2,10 +2,11 @@
 
 mod handler;
 
+use shared::capabilities::activities::WriteBack;
+use shared::capabilities::custody::Custody;
 use shared::lambda::config::WritebackConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
 use shared::store::Outbox;
-use shared::usecases::{Custody, WriteBack};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

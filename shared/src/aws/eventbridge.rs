@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
 use super::error::{AwsError, failed};
-use crate::domain::Event;
+use crate::kernel::Event;
 use crate::ports::{Events, PortError};
 
 const ACTION: &str = "publish an event";

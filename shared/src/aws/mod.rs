@@ -31,7 +31,7 @@ pub use secrets::SecretsManagerSecrets;
 pub use sqs::SqsQueues;
 use unconfigured::Unconfigured;
 
-use crate::domain::Queue;
+use crate::kernel::Queue;
 use crate::ports::{DataKeys, Events, ObjectStore, Ports};
 
 /// Attempts of one call by the SDK itself, the first included.

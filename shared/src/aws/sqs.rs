@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::error::{AwsError, failed};
 use super::host::{ATTEMPTS, pause};
-use crate::domain::Queue;
+use crate::kernel::Queue;
 use crate::ports::{PortError, QueueMessage, Queues};
 
 /// The most entries of one `SendMessageBatch`.

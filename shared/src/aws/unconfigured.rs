@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use crate::domain::Event;
+use crate::kernel::Event;
 use crate::ports::{DataKeys, Events, ObjectStore, PortError, StoredObject, WrappedKey};
 
 /// Names the variable that would configure the service.

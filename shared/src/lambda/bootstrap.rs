@@ -14,9 +14,9 @@ use url::Url;
 use super::config::{self, Config, SalesforceConfig, Variables};
 use super::metrics::{MetricLine, Unit};
 use crate::aws::{SdkConfig, load_sdk};
+use crate::capabilities::custody::SalesforceApp;
 use crate::ports::{Clock, Ports};
 use crate::salesforce::{Http, HttpOptions};
-use crate::usecases::SalesforceApp;
 use crate::work;
 
 /// Starts the log (JSON lines, filtered by `RUST_LOG`, `info` without it), reads the configuration

@@ -14,8 +14,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use mapped_file::MappedFile;
 
 use super::metrics::{MetricLine, Unit};
+use crate::capabilities::directory::{DirectoryFile, HeldFile, ShardFiles};
 use crate::ports::{Clock, ObjectStore, Ports};
-use crate::usecases::{DirectoryFile, HeldFile, ShardFiles};
 use crate::work::WorkError;
 
 /// The size of one ranged read: large enough that the request itself costs little.

@@ -8,7 +8,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::stream::{self, StreamExt};
 use tracing::Instrument;
 
-use crate::domain::{Envelope, Message};
+use crate::kernel::{Envelope, Message};
 use crate::ports::Disposition;
 use crate::store::Outbox;
 use crate::work::{Done, WorkError};
@@ -141,7 +141,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::{DirectoryVersionId, Queue};
+    use crate::kernel::{DirectoryVersionId, Queue};
     use crate::ports::PortError;
     use crate::store::Next;
     use crate::testing::Memory;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::Event;
+use crate::kernel::Event;
 
 /// Tells what happened.
 #[async_trait]

@@ -15,7 +15,7 @@ mod table;
 
 use std::sync::Arc;
 
-pub use crate::domain::VersionId;
+pub use crate::kernel::VersionId;
 pub use clock::{Clock, Entropy};
 pub use data_keys::{DataKeys, WrappedKey};
 pub use error::{Disposition, PortError};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::PortError;
-use crate::domain::Queue;
+use crate::kernel::Queue;
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]

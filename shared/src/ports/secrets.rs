@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::PortError;
-use crate::domain::VersionId;
+use crate::kernel::VersionId;
 
 /// Named secrets.
 #[async_trait]

@@ -24,7 +24,7 @@ use matching::EntityKind;
 
 pub use self::generation::{GenerationKeys, Kind, Relation};
 
-use crate::domain::{
+use crate::kernel::{
     DirectoryVersionId, Environment, Generation, Scope, SeatId, TenantEnvironment, TenantId,
     entity_kind_name,
 };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{documents, keys};
-use crate::domain::{Envelope, Event, Message, Occurrence, Scope};
+use crate::kernel::{Envelope, Event, Message, Occurrence, Scope};
 use crate::ports::{Change, Condition, Key, Outcome, PortError, Ports, QueueMessage, Range, Write};
 
 /// How long after its time a due item is left to the fast path before the tick sends it again. A
@@ -215,7 +215,7 @@ fn queue_message(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::DirectoryVersionId;
+    use crate::kernel::DirectoryVersionId;
     use crate::testing::Memory;
 
     /// A queue that holds next hour's import never looks at rest.

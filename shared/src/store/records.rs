@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::documents;
 use super::keys::{GenerationKeys, Relation};
-use crate::domain::{
+use crate::kernel::{
     Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, supersedes,
 };
 use crate::ports::{Condition, Item, Key, PortError, Ports, Write};
@@ -379,7 +379,7 @@ fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
 }
 
 fn note(done: &mut RecordWrite, change: RecordChange, id: String) {
-    done.counts.note(change);
+    done.counts.count(change);
     done.changed.push(id);
 }
 
@@ -418,7 +418,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::domain::{Environment, Generation, ImportRunId, TenantEnvironment, TenantId};
+    use crate::kernel::{Environment, Generation, ImportRunId, TenantEnvironment, TenantId};
     use crate::ports::{Outcome, Page, Range, Table};
     use crate::testing::Memory;
 

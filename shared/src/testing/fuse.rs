@@ -14,7 +14,7 @@ use futures::channel::oneshot;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use crate::domain::Event;
+use crate::kernel::Event;
 use crate::ports::{
     DataKeys, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports, QueueMessage,
     Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, WrappedKey, Write,

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::clock::{ManualClock, SeededEntropy};
-use crate::domain::Event;
+use crate::kernel::Event;
 use crate::ports::{
     Change, Clock, Condition, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports,
     QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, Write,

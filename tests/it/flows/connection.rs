@@ -3,13 +3,18 @@
 use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::json;
-use shared::domain::{
-    Activity, ActivityKind, ActivityState, Check, ConnectionState, Feature, Finding, GrantState,
-    Grantee, HoldReason, Inspection, Occurrence, PurgePhase, ReconnectReason, Revocation, RunState,
-    SObject, SeatId,
+use shared::capabilities::activities::{
+    Activity, ActivityError, ActivityKind, ActivityState, HoldReason,
+};
+use shared::capabilities::connecting::{
+    Check, ConnectError, Connected, Feature, Finding, Inspection,
+};
+use shared::capabilities::importing::RunState;
+use shared::capabilities::leaving::{PurgePhase, Revocation};
+use shared::kernel::{
+    ConnectionState, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
 };
 use shared::store;
-use shared::usecases::{ActivityError, ConnectError, Connected};
 use tempfile::TempDir;
 use tests::world::{Delivery, World};
 
@@ -136,7 +141,7 @@ async fn f20_while_the_key_service_is_down_a_connection_is_degraded_and_not_paus
     let connection = world.connection().await;
     assert_eq!((connection.state, connection.paused_since), (ConnectionState::Connected, None));
     assert!(connection.degraded_since.is_some(), "it says so");
-    let doctor = shared::domain::diagnose(&connection, None);
+    let doctor = shared::capabilities::connecting::diagnose(&connection, None);
     assert!(doctor.iter().any(|d| d.check == Check::DataKey && d.finding == Finding::Warning));
     assert!(world.memory.items().len() >= items, "nothing is deleted");
     assert_eq!(world.control().writes(&world.org).unwrap().len(), 1);
@@ -168,7 +173,7 @@ async fn f21_without_the_operators_key_a_connection_is_paused_and_goes_on_when_i
     let connection = world.connection().await;
     assert_eq!((connection.state, connection.trouble), (ConnectionState::Connected, None));
     let since = connection.paused_since.expect("it says so");
-    let doctor = shared::domain::diagnose(&connection, None);
+    let doctor = shared::capabilities::connecting::diagnose(&connection, None);
     assert!(doctor.iter().any(|d| d.check == Check::DataKey && d.finding == Finding::Problem));
     assert!(world.memory.items().len() >= items, "nothing is deleted");
     assert_eq!(world.control().writes(&world.org).unwrap().len(), 0);
@@ -291,7 +296,7 @@ async fn a_seller_authorizes_again_after_ninety_days() {
     scene.world.memory.clock.advance(SignedDuration::from_hours(90 * 24));
     let new = activity(scene.seat, "1", ActivityKind::Message, &scene.person);
     let now = scene.world.memory.ports().clock.now();
-    let new = shared::usecases::NewActivity { occurred_at: now, ..new };
+    let new = shared::capabilities::activities::NewActivity { occurred_at: now, ..new };
     let posted = scene.world.functions.activities.post(scene.world.at(), new).await.unwrap();
     scene.world.run().await;
     let login = ActivityState::Held { reason: HoldReason::CrmLoginRequired };
@@ -452,7 +457,7 @@ async fn what_the_org_hides_is_named_with_what_it_blocks_and_seen_again_when_it_
     control.put_profile(&scene.world.org, serde_json::from_value(profile).unwrap()).unwrap();
     control.assign_profile(&scene.world.org, ADMIN, "Narrow").unwrap();
     let connection = scene.world.connection().await;
-    let next = store::Next::now(shared::domain::Message::Inspect { scope: connection.scope() });
+    let next = store::Next::now(shared::kernel::Message::Inspect { scope: connection.scope() });
     let commit = scene.world.functions.outbox.commit(vec![], vec![next]);
     assert!(commit.await.unwrap().is_done());
     scene.world.run().await;
@@ -463,7 +468,7 @@ async fn what_the_org_hides_is_named_with_what_it_blocks_and_seen_again_when_it_
     let hidden = &of(SObject::Contact).hidden;
     assert!(hidden.iter().any(|h| h.field == "Email" && h.blocks == Feature::ContactInformation));
     assert!(!of(SObject::Task).is_blocked() && !of(SObject::Task).not_editable.is_empty());
-    let checks = shared::domain::diagnose(&connection, Some(&found));
+    let checks = shared::capabilities::connecting::diagnose(&connection, Some(&found));
     let evidence: Vec<&str> = checks.iter().map(|check| check.evidence.as_str()).collect();
     assert!(evidence.contains(&"hidden: Contact.Email, Opportunity"), "{evidence:?}");
 }

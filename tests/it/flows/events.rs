@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use shared::domain::{
-    ActiveRun, Environment, Event, Generation, Grantee, ImportRunId, ImportTrigger, Message,
-    Occurrence, ReconnectReason, Scope, TenantId,
+use shared::capabilities::importing::ActiveRun;
+use shared::kernel::{
+    Environment, Event, Generation, Grantee, ImportRunId, ImportTrigger, Message, Occurrence,
+    ReconnectReason, Scope, TenantId,
 };
 use shared::ports::Condition;
 use shared::store::{self, Next};

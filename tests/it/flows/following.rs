@@ -1,7 +1,8 @@
 //! What a person said about a record that then goes on as another one.
 
 use serde_json::json;
-use shared::domain::{CandidateList, Correcting, Correction, MatchSource, SObject, SeatId};
+use shared::capabilities::linking::{CandidateList, Correcting, Correction, MatchSource};
+use shared::kernel::{SObject, SeatId};
 use tests::world::World;
 
 use super::connection::Scene;

@@ -4,12 +4,10 @@
 use std::path::Path;
 
 use serde_json::Value;
-use shared::domain::{
-    ActivityKind, ActivityText, Grantee, ImportRunId, ImportTrigger, Message, SObject, SeatId,
-};
+use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
+use shared::kernel::{Grantee, ImportRunId, ImportTrigger, Message, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::store::Next;
-use shared::usecases::NewActivity;
 use tests::world::{Delivery, World};
 
 use super::observe::{Seen, lists, see};

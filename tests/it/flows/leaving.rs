@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use serde_json::json;
-use shared::domain::{ConnectionState, Grantee, Purge, PurgePhase, Revocation, Scope, SeatId};
+use shared::capabilities::leaving::{Purge, PurgePhase, Revocation};
+use shared::kernel::{ConnectionState, Grantee, Scope, SeatId};
 use tests::world::{Delivery, World};
 
 use super::killed::Death;

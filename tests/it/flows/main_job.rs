@@ -5,13 +5,14 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::domain::{
-    ActivityId, ActivityKind, ActivityState, ActivityText, Grantee, ImportRunId, ImportTrigger,
-    MATCHED_OBJECTS, MatchRun, MatchRunState, MatchTrigger, Message, RunState, SObject, SeatId,
+use shared::capabilities::activities::{ActivityKind, ActivityState, ActivityText, NewActivity};
+use shared::capabilities::importing::RunState;
+use shared::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState};
+use shared::kernel::{
+    ActivityId, Grantee, ImportRunId, ImportTrigger, MatchTrigger, Message, SObject, SeatId,
 };
 use shared::matching::EntityKind;
 use shared::store::{self, Next};
-use shared::usecases::NewActivity;
 use tests::world::{Delivery, World};
 
 use super::observe::{is_one_to_one, lists, matched, objects, runs, saved, saved_anywhere};

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::domain::{
-    Activity, ActivityState, CandidateList, EntityMatches, ImportRun, ImportRunId, ImportTrigger,
-    MATCHED_OBJECTS, ObjectImport, Occurrence, RecordHead, SObject, Saved, Seat, SeatId,
-};
+use shared::capabilities::activities::{Activity, ActivityState};
+use shared::capabilities::importing::{ImportRun, ObjectImport};
+use shared::capabilities::linking::{CandidateList, EntityMatches, MATCHED_OBJECTS};
+use shared::capabilities::saving::Saved;
+use shared::capabilities::seats::Seat;
+use shared::kernel::{ImportRunId, ImportTrigger, Occurrence, RecordHead, SObject, SeatId};
 use shared::ports::Range;
 use shared::store::keys::Kind;
 use shared::store::{self, keys};

@@ -1,7 +1,9 @@
 //! An org whose customers are persons.
 
 use serde_json::json;
-use shared::domain::{AccountModel, Correcting, Message, SObject};
+use shared::capabilities::importing::AccountModel;
+use shared::capabilities::linking::Correcting;
+use shared::kernel::{Message, SObject};
 use shared::store::Next;
 
 use super::connection::Scene;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use shared::domain::{
-    ActiveRun, Envelope, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
-    ObjectPhase, RunState, SObject, Watermark,
+use shared::capabilities::importing::{
+    ActiveRun, ImportRun, ObjectImport, ObjectPhase, RunState, Watermark,
 };
+use shared::kernel::{Envelope, Grantee, ImportRunId, ImportTrigger, Message, SObject};
 use shared::store::{self, Next, Outbox};
 use tempfile::TempDir;
 use tests::world::{World, WorldOptions};

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use salesforce_simulator::Profile;
 use serde_json::{Value, json};
-use shared::domain::{AccountModel, RecordFilter, SObject, Selection};
+use shared::capabilities::custody::{Custody, Opened};
+use shared::capabilities::importing::{AccountModel, RecordFilter, Selection};
+use shared::kernel::SObject;
 use shared::store::{self, keys};
-use shared::usecases::{Custody, Opened};
 use tests::world::World;
 
 /// An object's records by id: the mapped fields that have a value.

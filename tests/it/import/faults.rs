@@ -2,12 +2,13 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use shared::domain::{
-    Envelope, Gone, ImportRunId, ImportSettings, ImportTrigger, Message, ObjectPhase, PurgePhase,
-    Reading, Record, RecordHead, RunState, SObject, VISIBILITY_OVERLAP,
+use shared::capabilities::custody::Custody;
+use shared::capabilities::importing::{ImportSettings, ObjectPhase, RunState, VISIBILITY_OVERLAP};
+use shared::capabilities::leaving::PurgePhase;
+use shared::kernel::{
+    Envelope, Gone, ImportRunId, ImportTrigger, Message, Reading, Record, RecordHead, SObject,
 };
 use shared::store::{self, Outbox};
-use shared::usecases::Custody;
 use tests::world::Delivery;
 
 use super::case::Case;
@@ -262,7 +263,7 @@ async fn the_schedule_follows_its_settings() {
     import.set_up(at, &often).await.unwrap();
     let scheduled = async || {
         let place = case.world.keys().await.runs();
-        let runs: Vec<shared::domain::ImportRun> =
+        let runs: Vec<shared::capabilities::importing::ImportRun> =
             store::query_all(&*case.world.memory.ports().table, &place).await.unwrap();
         runs.iter().filter(|run| run.trigger == ImportTrigger::Scheduled).count()
     };

@@ -7,10 +7,8 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
-use shared::domain::{
-    ConnectionState, Grantee, ImportRun, ImportRunId, ImportTrigger, Message, ObjectImport,
-    RunState, Selection,
-};
+use shared::capabilities::importing::{ImportRun, ObjectImport, RunState, Selection};
+use shared::kernel::{ConnectionState, Grantee, ImportRunId, ImportTrigger, Message};
 use shared::ports::Condition;
 use shared::store::{self, Next, Outbox, keys};
 use tests::world::{World, WorldOptions};

@@ -1,7 +1,8 @@
 //! Salesforce forgets where it was (docs/decisions/0005).
 
 use salesforce_simulator::{Fault, FaultKind};
-use shared::domain::{ObjectPhase, RunState, SObject};
+use shared::capabilities::importing::{ObjectPhase, RunState};
+use shared::kernel::SObject;
 
 use super::case::Case;
 

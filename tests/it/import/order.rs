@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use shared::domain::{FieldMapping, ObjectPhase, OpportunityPart, RunState, SObject};
+use shared::capabilities::importing::{FieldMapping, ObjectPhase, OpportunityPart, RunState};
+use shared::kernel::SObject;
 
 use super::case::Case;
 

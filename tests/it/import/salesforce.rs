@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::json;
-use shared::domain::{ImportTrigger, ObjectPhase, Occurrence, RunState, SObject};
+use shared::capabilities::importing::{ObjectPhase, RunState};
+use shared::kernel::{ImportTrigger, Occurrence, SObject};
 
 use super::case::Case;
 

@@ -1,14 +1,16 @@
 //! What an admin has chosen to import: mapped fields, filtered rows, persons.
 
 use serde_json::{Value, json};
-use shared::domain::{
-    AccountModel, Environment, FieldMapping, Fields, Gone, ImportRunId, ImportSettings,
-    ObjectImport, ObjectPhase, PreviewState, RecordFilter, RecordHead, RunState, SObject,
-    Selection, SelectionPart, Span, TenantEnvironment,
+use shared::capabilities::custody::Custody;
+use shared::capabilities::importing::{
+    AccountModel, FieldMapping, ImportSettings, ObjectImport, ObjectPhase, PreviewState,
+    RecordFilter, RunState, Selection, SelectionError, SelectionPart, Span,
+};
+use shared::kernel::{
+    Environment, Fields, Gone, ImportRunId, RecordHead, SObject, TenantEnvironment,
 };
 use shared::ports::Condition;
 use shared::store::{self, keys};
-use shared::usecases::{Custody, SelectionError};
 
 use super::case::Case;
 
@@ -44,7 +46,7 @@ async fn gone(case: &Case, object: SObject, id: &str) -> Option<Gone> {
 async fn changed(case: &Case) -> std::collections::BTreeMap<SObject, ObjectImport> {
     case.world.run().await;
     let place = case.world.keys().await.runs();
-    let mut runs: Vec<shared::domain::ImportRun> =
+    let mut runs: Vec<shared::capabilities::importing::ImportRun> =
         store::query_all(&*case.world.memory.ports().table, &place).await.unwrap();
     runs.sort_by_key(|run| run.started_at);
     let run = runs.pop().unwrap();
@@ -305,7 +307,7 @@ async fn persons_or_companies_are_imported_never_both() {
     let row = case.world.control().record(&case.world.org, &person).unwrap();
     let contact = row["PersonContactId"].as_str().unwrap().to_owned();
     let scope = case.world.connection().await.scope();
-    let inspect = shared::domain::Envelope::of(shared::domain::Message::Inspect { scope });
+    let inspect = shared::kernel::Envelope::of(shared::kernel::Message::Inspect { scope });
     case.deliver(&inspect).await;
     case.advance(60);
     selections.set_accounts(at, AccountModel::Person, None).await.unwrap();

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use matching::EntityKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::domain::{
-    Activity, ActivityId, ActivityKind, ActivityState, ActivityText, Environment, TenantId,
+use shared::capabilities::activities::{
+    Activity, ActivityKind, ActivityState, ActivityText, NewActivity,
 };
-use shared::usecases::NewActivity;
+use shared::kernel::{ActivityId, Environment, TenantId};
 
 use super::At;
 use crate::caller::Caller;

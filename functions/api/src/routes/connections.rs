@@ -7,14 +7,16 @@ use axum::http::{HeaderName, StatusCode};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::domain::{
-    AUTHORIZATION_MINUTES, Connection, Environment, Generation, Grantee, Purge, PurgePhase, SeatId,
-    Settings, TenantEnvironment, TenantId,
+use shared::capabilities::connecting::Begun;
+use shared::capabilities::leaving::{Purge, PurgePhase};
+use shared::capabilities::settings::Settings;
+use shared::kernel::{
+    AUTHORIZATION_MINUTES, Connection, Environment, Generation, Grantee, SeatId, TenantEnvironment,
+    TenantId,
 };
 use shared::ports::Condition;
 use shared::store;
 use shared::store::keys::{self, GenerationKeys};
-use shared::usecases::Begun;
 
 use super::{At, setup};
 use crate::caller::Caller;

@@ -5,9 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::domain::{
-    CandidateList, Correcting, Correction, EntityMatches, Environment, SObject, TenantId,
-};
+use shared::capabilities::linking::{CandidateList, Correcting, Correction, EntityMatches};
+use shared::kernel::{Environment, SObject, TenantId};
 use shared::store;
 
 use super::matches::{AtRecord, view};
@@ -86,7 +85,9 @@ pub(crate) async fn import(
         let what = Correcting::Match { entity_id };
         match api.corrections.say(scope, object, &record_id, what, None).await {
             Ok(_) => taken += 1,
-            Err(error @ shared::usecases::CorrectionError::Work(_)) => return Err(error.into()),
+            Err(error @ shared::capabilities::linking::CorrectionError::Work(_)) => {
+                return Err(error.into());
+            }
             Err(error) => {
                 refused.push(json!({ "record_id": record_id, "reason": error.to_string() }));
             }

@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use matching::EntityKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::domain::{DirectoryVersion, DirectoryVersionId};
+use shared::capabilities::directory::DirectoryVersion;
+use shared::kernel::DirectoryVersionId;
 
 use crate::caller::Caller;
 use crate::problem::Problem;
@@ -61,7 +62,7 @@ pub(crate) async fn begin(
     let uploads: Vec<Value> = kinds
         .iter()
         .zip(urls)
-        .map(|(kind, url)| json!({ "kind": shared::domain::entity_kind_name(*kind), "url": url }))
+        .map(|(kind, url)| json!({ "kind": shared::kernel::entity_kind_name(*kind), "url": url }))
         .collect();
     Ok((StatusCode::CREATED, Json(json!({ "version": version.id, "uploads": uploads }))))
 }

@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::domain::{
-    CandidateList, Environment, MATCHED_OBJECTS, RecordDecision, SObject, Saved, SavedList, SeatId,
-    TenantId,
-};
+use shared::capabilities::linking::{CandidateList, MATCHED_OBJECTS, RecordDecision};
+use shared::capabilities::saving::{Saved, SavedList};
+use shared::kernel::{Environment, SObject, SeatId, TenantId};
 use shared::store;
 
 use super::{At, connections};

@@ -13,7 +13,7 @@ pub(crate) mod tenants;
 pub(crate) mod votes;
 
 use serde::Deserialize;
-use shared::domain::{Environment, TenantEnvironment, TenantId};
+use shared::kernel::{Environment, TenantEnvironment, TenantId};
 
 /// The path of everything about a connection.
 #[derive(Debug, Clone, Copy, Deserialize)]

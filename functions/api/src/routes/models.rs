@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::domain::{Environment, ModelChoice, ModelId, TenantId, TunedModel};
+use shared::capabilities::linking::{ModelChoice, TunedModel};
+use shared::kernel::{Environment, ModelId, TenantId};
 
 use super::{At, connections};
 use crate::caller::Caller;

@@ -8,10 +8,11 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::domain::{
-    ActiveRun, Environment, ImportRun, ImportRunId, ImportSettings, MatchRun, MatchRunId,
-    MatchTrigger, Message, ObjectImport, RunState, TenantId,
+use shared::capabilities::importing::{
+    ActiveRun, ImportRun, ImportSettings, ObjectImport, RunState,
 };
+use shared::capabilities::linking::MatchRun;
+use shared::kernel::{Environment, ImportRunId, MatchRunId, MatchTrigger, Message, TenantId};
 use shared::store::keys::{self, GenerationKeys};
 use shared::store::{self, Next, Outbox};
 

@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::domain::{
-    AccountModel, Environment, FieldMapping, MappingPreview, PreviewValues, RecordFilter, SObject,
-    Selection, SelectionPart, ShownFields, TenantId,
+use shared::capabilities::importing::{
+    AccountModel, FieldMapping, MappingPreview, PreviewValues, RecordFilter, Selection,
+    SelectionPart, ShownFields,
 };
+use shared::kernel::{Environment, SObject, TenantId};
 
 use super::At;
 use crate::caller::Caller;

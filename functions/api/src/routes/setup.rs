@@ -4,10 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use shared::domain::{
-    ConnectionState, Grantee, Inspection, Message, ObjectPermissions, SObject, Settings, Wizard,
-    WizardAnswer, WizardError, WizardStep, diagnose, feature_of,
+use shared::capabilities::connecting::{
+    Inspection, ObjectPermissions, Wizard, WizardAnswer, WizardError, WizardStep, diagnose,
+    feature_of,
 };
+use shared::capabilities::settings::Settings;
+use shared::kernel::{ConnectionState, Grantee, Message, SObject};
 use shared::ports::Condition;
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Next, Outbox, keys};
@@ -51,7 +53,7 @@ pub(crate) async fn answer_wizard(
 ) -> Result<Json<Value>, Problem> {
     caller.admin(at.tenant)?;
     if let WizardAnswer::Connect { login_host } = &answer {
-        shared::usecases::login_host(at.environment, login_host.as_deref())?;
+        shared::capabilities::connecting::login_host(at.environment, login_host.as_deref())?;
     }
     let connected = is_connected(&api, at).await?;
     let before = stored(&api, at).await?;
@@ -197,7 +199,7 @@ pub(crate) async fn seat_authorization(
     caller.seat_or_admin(tenant, seat)?;
     let keys = connections::keys(&api, At { tenant, environment }).await?;
     let key = keys.seat_grant(seat);
-    let grant: Option<shared::domain::GrantState> = store::get(&*api.ports.table, &key).await?;
+    let grant: Option<shared::kernel::GrantState> = store::get(&*api.ports.table, &key).await?;
     let grantee = Grantee::Seat(seat);
     let usable = grant.as_ref().is_some_and(|g| g.is_usable(grantee, api.ports.clock.now()));
     Ok(Json(json!({

@@ -8,9 +8,8 @@ use axum::http::StatusCode;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::domain::{
-    Environment, Message, Role, Seat, SeatId, Tenant, TenantEnvironment, TenantId,
-};
+use shared::capabilities::seats::{Role, Seat, Tenant};
+use shared::kernel::{Environment, Message, SeatId, TenantEnvironment, TenantId};
 use shared::ports::Condition;
 use shared::store::{self, Next, Outbox, keys};
 

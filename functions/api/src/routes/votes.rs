@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::domain::{CrmVote, TenantId};
+use shared::capabilities::seats::CrmVote;
+use shared::kernel::TenantId;
 use shared::ports::Condition;
 use shared::store::{self, keys};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
-use shared::domain::TenantId;
+use shared::kernel::TenantId;
 use stack::Caller;
 use tower::ServiceExt;
 

@@ -15,17 +15,21 @@ use axum::http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::domain::{SeatId, Tenant, TenantId};
+use shared::capabilities::activities::Activities;
+use shared::capabilities::connecting::Connect;
+use shared::capabilities::custody::{Custody, SalesforceApp};
+use shared::capabilities::directory::Directory;
+use shared::capabilities::importing::{Import, Selections};
+use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::linking::{Corrections, Models};
+use shared::capabilities::seats::Tenant;
+use shared::kernel::{SeatId, TenantId};
 use shared::lambda::config::NetworkAccess;
 use shared::matching::MatchModel;
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::{self, keys};
 use shared::testing::Memory;
-use shared::usecases::{
-    Activities, Connect, Corrections, Custody, Directory, Disconnect, Import, Models,
-    SalesforceApp, Selections,
-};
 use stack::{AUDIENCE, Caller, Issuer, Server};
 use tower::ServiceExt;
 

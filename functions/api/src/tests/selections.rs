@@ -1,7 +1,7 @@
 //! An admin chooses what is imported, by the API alone.
 
 use serde_json::{Value, json};
-use shared::domain::Grantee;
+use shared::kernel::Grantee;
 use tempfile::TempDir;
 use tests::world::World;
 

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::{Config, Variables};
 use crate::aws::AwsConfig;
-use crate::domain::Queue;
+use crate::kernel::Queue;
 use crate::salesforce::ApiVersion;
 
 /// Which services a function uses.
@@ -140,7 +140,11 @@ impl NetworkAccess {
         ranges.sort_unstable();
         ranges.dedup();
         let version = blake3::hash(ranges.join(",").as_bytes()).to_hex()[..8].to_owned();
-        Self { version, ranges, steps: crate::domain::Check::NetworkAccess.steps() }
+        Self {
+            version,
+            ranges,
+            steps: crate::capabilities::connecting::Check::NetworkAccess.steps(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The keys of what belongs to one generation of a connection, and goes with it.
 
 use super::spread;
-use crate::domain::{
+use crate::kernel::{
     ActivityId, Connection, ImportRunId, MatchRunId, ModelId, SObject, Scope, SeatId,
 };
 use crate::ports::Key;

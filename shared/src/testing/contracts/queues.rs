@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::Queue;
+use crate::kernel::Queue;
 use crate::ports::{QueueMessage, Queues};
 
 /// What a queue handed over.

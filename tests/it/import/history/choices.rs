@@ -1,7 +1,8 @@
 //! What the org's admin adds, shows and hides, and what of it they choose to have imported.
 
 use serde_json::{Value, json};
-use shared::domain::{AccountModel, FieldMapping, SObject};
+use shared::capabilities::importing::{AccountModel, FieldMapping};
+use shared::kernel::SObject;
 
 use super::super::compare::large_accounts;
 use super::History;

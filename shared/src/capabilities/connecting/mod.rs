@@ -1,0 +1,10 @@
+//! Connecting an org, and keeping the connection alive: authorization, the wizard, permissions, the
+//! doctor, upkeep.
+
+mod connect;
+mod model;
+mod upkeep;
+
+pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name, login_host};
+pub use model::*;
+pub use upkeep::Upkeep;

@@ -1,0 +1,116 @@
+//! Asking an org what its integration user may see and do.
+
+use super::Upkeep;
+use crate::capabilities::connecting::{Inspection, ObjectPermissions, VisibleObject};
+use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::importing::{ShownFields, org_fields};
+use crate::capabilities::seats::{Seat, folded_email};
+use crate::kernel::{Grantee, SObject, Scope};
+use crate::ports::Condition;
+use crate::salesforce::{FieldValues, ObjectDescribe, SalesforceError};
+use crate::store::{self, keys};
+use crate::work::{Done, WorkError};
+
+impl Upkeep {
+    /// Describes every object that is imported, and keeps what that showed.
+    pub(super) async fn inspect(&self, scope: Scope) -> Result<Done, WorkError> {
+        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let mut inspection = Inspection {
+            inspected_at: self.ports.clock.now(),
+            refused: None,
+            personal_user: None,
+            objects: Vec::new(),
+        };
+        if let Err(error) = self.look(&opened, &mut inspection).await {
+            match error {
+                // The connection itself says why.
+                GrantError::Dead | GrantError::Missing => return Ok(Done::Finished),
+                // The edition or the user has no API, or the org is locked: for the admin to see.
+                GrantError::Call(refusal) if refusal.is_final() => {
+                    inspection.refused = Some(refusal.code().unwrap_or("REFUSED").to_owned());
+                }
+                other => return other.into_done("inspect an org"),
+            }
+        }
+        let key = opened.keys.inspection();
+        let write = store::put(key, &inspection, Condition::Always)?;
+        let _ = self.ports.table.write(write).await?;
+        Ok(Done::Finished)
+    }
+
+    async fn look(&self, opened: &Opened, found: &mut Inspection) -> Result<(), GrantError> {
+        let client = self.grants.app().client();
+        for object in SObject::ALL {
+            let described = self
+                .grants
+                .call(opened, Grantee::Admin, |session| async move {
+                    client.describe(&session, object.name()).await
+                })
+                .await;
+            let visible = match described {
+                Ok(reply) => {
+                    let fields = org_fields(&reply.value);
+                    let shown = ShownFields { as_of: found.inspected_at, fields };
+                    self.keep_fields(opened, object, &shown).await?;
+                    Some(visible(&reply.value))
+                }
+                Err(GrantError::Call(error)) if is_absent(&error) => {
+                    let shown = ShownFields { as_of: found.inspected_at, fields: Vec::new() };
+                    self.keep_fields(opened, object, &shown).await?;
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            found.objects.push(ObjectPermissions::of(object, visible.as_ref()));
+        }
+        found.personal_user = self.is_personal(opened).await?;
+        Ok(())
+    }
+
+    /// Keeps what an org shows of an object: what is imported is chosen by it.
+    async fn keep_fields(
+        &self,
+        opened: &Opened,
+        object: SObject,
+        shown: &ShownFields,
+    ) -> Result<(), WorkError> {
+        let write = store::put(opened.keys.org_fields(object), shown, Condition::Always)?;
+        let _ = self.ports.table.write(write).await?;
+        Ok(())
+    }
+
+    /// Whether the integration user is somebody with a seat: a personal user leaves the company one
+    /// day, and takes the grant along (product decisions 4).
+    async fn is_personal(&self, opened: &Opened) -> Result<Option<bool>, GrantError> {
+        let user = opened.connection.integration_user.parse();
+        let user = user.map_err(|error| WorkError::reject("inspect an org", error))?;
+        let client = self.grants.app().client();
+        let row = self
+            .grants
+            .call(opened, Grantee::Admin, |session| async move {
+                client.read(&session, SObject::User.name(), user, &["Email"]).await
+            })
+            .await;
+        let email = match row {
+            Ok(reply) => reply.value.text("Email").map(|email| folded_email(&email)),
+            Err(GrantError::Call(error)) if error.is_final() => None, // the user may not read users
+            Err(error) => return Err(error),
+        };
+        let Some(email) = email else { return Ok(None) };
+        let seats = keys::seats(opened.keys.scope().tenant);
+        let seats: Vec<Seat> = store::query_all(&*self.ports.table, &seats).await?;
+        Ok(Some(seats.iter().any(|seat| folded_email(&seat.email) == email)))
+    }
+}
+
+/// Whether the object is not there for the user.
+fn is_absent(error: &SalesforceError) -> bool {
+    matches!(error.code(), Some("NOT_FOUND" | "INVALID_TYPE"))
+}
+
+fn visible(described: &ObjectDescribe) -> VisibleObject {
+    VisibleObject {
+        createable: described.summary.createable,
+        fields: described.fields.iter().map(|f| (f.name.clone(), f.createable)).collect(),
+    }
+}

@@ -1,0 +1,11 @@
+//! Keys, secrets and grants: what opens a generation's data, and what calls its org.
+
+mod generation;
+mod grants;
+mod salesforce_app;
+mod ttl_cache;
+
+pub(crate) use generation::{ConnectionSecret, StoredGrant};
+pub use generation::{Custody, Opened};
+pub use grants::{GrantError, Grants};
+pub use salesforce_app::SalesforceApp;

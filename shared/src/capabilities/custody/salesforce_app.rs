@@ -1,0 +1,111 @@
+//! Our app at Salesforce: its credentials, its callback, the clients.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use crate::capabilities::custody::ttl_cache::TtlCache;
+use crate::kernel::Environment;
+use crate::ports::{PortError, Ports};
+use crate::salesforce::{ApiVersion, AppCredentials, Client, Http, OAuthClient, OAuthError};
+use crate::work::WorkError;
+
+/// What the app's secret holds.
+#[derive(Deserialize)]
+struct AppSecret {
+    client_id: String,
+    client_secret: SecretString,
+}
+
+/// Our app at Salesforce.
+#[derive(Clone)]
+pub struct SalesforceApp {
+    ports: Ports,
+    http: Http,
+    client: Arc<Client>,
+    secret_id: String,
+    credentials: TtlCache<(), AppCredentials>,
+    public_base: Url,
+    browser_base: Option<Url>,
+}
+
+impl SalesforceApp {
+    /// The app whose credentials are in the secret `secret_id`, and whose callback is below
+    /// `public_base`. `browser_base` replaces the login host in the address that a person's browser
+    /// is sent to: the simulator's, on one machine only.
+    #[must_use]
+    pub fn new(
+        ports: Ports,
+        http: Http,
+        version: ApiVersion,
+        secret_id: String,
+        public_base: Url,
+        browser_base: Option<Url>,
+    ) -> Self {
+        let client = Arc::new(Client::new(http.clone(), version));
+        let credentials = TtlCache::default();
+        Self { ports, http, client, secret_id, credentials, public_base, browser_base }
+    }
+
+    /// The client for an org's data.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The client for OAuth, with the app's credentials as they were at some time in the last five minutes.
+    pub async fn oauth(&self) -> Result<OAuthClient, WorkError> {
+        let credentials = match self.credentials.get(&(), self.ports.clock.now()) {
+            Some(credentials) => credentials,
+            None => self.read_credentials().await?,
+        };
+        Ok(OAuthClient::new(self.http.clone(), credentials))
+    }
+
+    /// Whether `error` only says that the app's credentials were replaced since `used` got them: asked by a new client,
+    /// Salesforce may answer otherwise. It refuses a client before it looks at what the client brings, so nothing is used up.
+    pub async fn is_outdated(
+        &self,
+        used: &OAuthClient,
+        error: &OAuthError,
+    ) -> Result<bool, WorkError> {
+        Ok(error.refuses_the_client() && !used.shows(&self.read_credentials().await?))
+    }
+
+    async fn read_credentials(&self) -> Result<AppCredentials, WorkError> {
+        let now = self.ports.clock.now();
+        let Some((_, text)) = self.ports.secrets.newest(&self.secret_id).await? else {
+            return Err(WorkError::reject("read the app's credentials", "the secret is missing"));
+        };
+        // serde_json's error could quote the value.
+        let secret: AppSecret = serde_json::from_str(text.expose_secret()).map_err(|_| {
+            let form = "the secret is not {\"client_id\": …, \"client_secret\": …}";
+            PortError::reject("read the app's credentials", form)
+        })?;
+        let credentials =
+            AppCredentials { client_id: secret.client_id, client_secret: secret.client_secret };
+        self.credentials.insert((), credentials.clone(), now);
+        Ok(credentials)
+    }
+
+    /// Where Salesforce sends the browser back to; one address per environment, so that an answer
+    /// cannot be taken for another issuer's (security checklist 4).
+    pub fn redirect_uri(&self, environment: Environment) -> Result<Url, WorkError> {
+        let mut url = self.public_base.clone();
+        let path = format!("{}/oauth/callback/{environment}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        Ok(url)
+    }
+
+    /// The address for a person's browser: the login host's own, or the simulator's on one machine.
+    #[must_use]
+    pub fn for_browser(&self, authorize: Url) -> Url {
+        let Some(base) = &self.browser_base else { return authorize };
+        let mut url = base.clone();
+        url.set_path(authorize.path());
+        url.set_query(authorize.query());
+        url
+    }
+}

@@ -1,0 +1,12 @@
+//! Importing an org: runs, the objects of a run, and the choice of what is imported.
+
+mod import;
+mod model;
+mod preview;
+mod selections;
+
+pub use import::{Import, SteerError, imported_record};
+pub(crate) use import::{org_fields, scheduled_import};
+pub use model::*;
+pub use preview::Previews;
+pub use selections::{SelectionError, Selections};

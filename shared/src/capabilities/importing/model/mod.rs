@@ -1,0 +1,17 @@
+//! The words of importing. Pure.
+
+mod import_run;
+mod import_settings;
+mod object_import;
+mod pipeline;
+mod row_condition;
+mod selection;
+mod span;
+
+pub use import_run::*;
+pub use import_settings::*;
+pub use object_import::*;
+pub use pipeline::*;
+pub use row_condition::*;
+pub use selection::*;
+pub use span::Span;

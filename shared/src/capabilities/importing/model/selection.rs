@@ -1,0 +1,468 @@
+//! What of an org is imported, as its admin has chosen: custom fields in the place of standard
+//! ones, rows by condition, business or person accounts (specification 2.11).
+//!
+//! A choice is made against what the org shows its integration user, and applied against what it
+//! shows when an import begins, which may be less.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::capabilities::importing::{FilterCondition, RowCondition, RowValue};
+use crate::kernel::{FieldForm, SObject};
+
+/// A field as an org describes it to its integration user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a description answers these questions apart")]
+pub struct OrgField {
+    /// The API name.
+    pub name: String,
+    /// The name as the org shows it.
+    #[serde(default)]
+    pub label: String,
+    /// Salesforce's type, such as `picklist`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Made by the org or by a package.
+    pub custom: bool,
+    /// A formula: its changes do not move `SystemModstamp`.
+    pub calculated: bool,
+    /// Can stand in a condition.
+    pub filterable: bool,
+    /// Can be read in bulk: compound values and files cannot.
+    pub importable: bool,
+}
+
+/// The fields of an object that an org was found to show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownFields {
+    /// When.
+    pub as_of: Timestamp,
+    /// The fields.
+    pub fields: Vec<OrgField>,
+}
+
+/// What the values of a field are, whatever the finer type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueType {
+    /// Texts of all kinds, picklists too.
+    Text,
+    /// Numbers and amounts.
+    Number,
+    /// Checkboxes.
+    Boolean,
+    /// Days.
+    Date,
+    /// Moments.
+    Moment,
+    /// Ids of records.
+    Id,
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Boolean => "checkbox",
+            Self::Date => "date",
+            Self::Moment => "datetime",
+            Self::Id => "record id",
+        })
+    }
+}
+
+impl ValueType {
+    /// The values of a Salesforce type; none for types that hold something else.
+    #[must_use]
+    pub fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "string" | "textarea" | "picklist" | "multipicklist" | "combobox" | "email"
+            | "phone" | "url" | "encryptedstring" => Self::Text,
+            "int" | "long" | "double" | "currency" | "percent" => Self::Number,
+            "boolean" => Self::Boolean,
+            "date" => Self::Date,
+            "datetime" => Self::Moment,
+            "id" | "reference" => Self::Id,
+            _ => return None,
+        })
+    }
+}
+
+/// A custom field that takes a standard field's place, one for one, in everything that is done
+/// with the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldMapping {
+    /// Of which object.
+    pub object: SObject,
+    /// The standard field.
+    pub field: String,
+    /// The custom field that is read in its place.
+    pub custom_field: String,
+}
+
+/// A look at one record through a mapping that need not be made yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingPreview {
+    /// The mapping.
+    pub mapping: FieldMapping,
+    /// The record's id.
+    #[serde(rename = "record_id")]
+    pub record: String,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: PreviewState,
+}
+
+/// Where a look at a record stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PreviewState {
+    /// The org is being asked.
+    Asked,
+    /// The values are there.
+    Ready,
+    /// The org does not show the record.
+    Refused {
+        /// What Salesforce said.
+        reason: String,
+    },
+}
+
+/// What a record holds in a standard field and in the custom one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewValues {
+    /// In the standard field; none for no value, or a field that is hidden.
+    pub field: Option<String>,
+    /// In the custom field.
+    pub custom_field: Option<String>,
+}
+
+/// Which rows of an object are imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordFilter {
+    /// Of which object.
+    pub object: SObject,
+    /// All of them must hold.
+    pub conditions: Vec<FilterCondition>,
+}
+
+/// Whether the customers of an org are companies or persons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountModel {
+    /// Companies, with contacts.
+    #[default]
+    Business,
+    /// Persons: only their contacts are imported, no accounts and no account teams.
+    Person,
+}
+
+/// Who changed a selection, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectionChange {
+    /// When.
+    pub at: Timestamp,
+    /// Who: the subject of their token; none for a token without one.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What was set.
+    pub set: SelectionPart,
+}
+
+/// A part of a selection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelectionPart {
+    /// The field mappings.
+    Mappings,
+    /// The record filters.
+    Filters,
+    /// The account model.
+    Accounts,
+}
+
+/// How many changes are remembered.
+const CHANGES: usize = 100;
+
+/// The most conditions on one object: a query must fit an address.
+const MOST_CONDITIONS: usize = 20;
+
+/// What of an org is imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Selection {
+    /// Custom fields in the place of standard ones.
+    pub mappings: Vec<FieldMapping>,
+    /// Which rows.
+    pub filters: Vec<RecordFilter>,
+    /// Companies or persons.
+    pub accounts: AccountModel,
+    /// Who set what, the newest last.
+    pub changes: Vec<SelectionChange>,
+    /// Counts the changes: each replaces the one before.
+    pub revision: u64,
+}
+
+/// What cannot be selected so, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{object}.{field}: {reason}")]
+pub struct SelectionProblem {
+    /// Of which object.
+    pub object: SObject,
+    /// Which field.
+    pub field: String,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// What is read of one object: a selection as far as the org allows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ObjectSelection {
+    /// The custom field that is read in the place of a standard one, by the standard one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
+    /// Our fields that the integration user cannot see: not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
+    /// What must hold of a row.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<RowCondition>,
+    /// Nothing of the object is imported.
+    pub excluded: bool,
+    /// A column is a formula.
+    pub calculated: bool,
+    /// Mappings that the org does not allow any more: the standard field is read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<SelectionProblem>,
+}
+
+impl ObjectSelection {
+    /// The field that is read for a field of ours.
+    #[must_use]
+    pub fn column<'a>(&'a self, field: &'a str) -> &'a str {
+        self.columns.get(field).map_or(field, String::as_str)
+    }
+
+    /// Whether a field of ours is not read.
+    #[must_use]
+    pub fn hides(&self, field: &str) -> bool {
+        self.hidden.iter().any(|hidden| hidden == field)
+    }
+
+    /// The fields that are read of an object.
+    pub fn read_fields(&self, object: SObject) -> impl Iterator<Item = &str> {
+        let seen = object.fields().iter().filter(|field| !self.hides(field));
+        seen.map(|field| self.column(field))
+    }
+
+    /// Whether the org shows everything that is read.
+    #[must_use]
+    pub fn is_shown(&self, object: SObject, fields: &[OrgField]) -> bool {
+        self.read_fields(object).all(|name| fields.iter().any(|field| field.name == name))
+    }
+
+    /// A digest of what is read, none for the default: when it is another than that of the last
+    /// import, the object is read again, whole.
+    #[must_use]
+    pub fn digest(&self) -> Option<String> {
+        let Self { columns, hidden, conditions, excluded, .. } = self;
+        let chosen = (columns, hidden, conditions, excluded);
+        if columns.is_empty() && hidden.is_empty() && conditions.is_empty() && !excluded {
+            return None;
+        }
+        let text = serde_json::to_string(&chosen).unwrap_or_default();
+        Some(blake3::hash(text.as_bytes()).to_hex()[..32].to_owned())
+    }
+}
+
+impl Selection {
+    /// What is read of an object that the org describes so.
+    ///
+    /// # Errors
+    /// A condition that cannot be put: importing more than was chosen would be worse than nothing.
+    pub fn of(
+        &self,
+        object: SObject,
+        fields: &[OrgField],
+    ) -> Result<ObjectSelection, SelectionProblem> {
+        let mut selected = ObjectSelection::default();
+        if self.accounts == AccountModel::Person {
+            selected.excluded = matches!(object, SObject::Account | SObject::AccountTeamMember);
+            if object == SObject::Contact {
+                selected.conditions.push(person_accounts(fields)?);
+            }
+        }
+        for filter in self.filters.iter().filter(|filter| filter.object == object) {
+            for condition in &filter.conditions {
+                let refused = |reason| problem(object, &condition.field, reason);
+                selected.conditions.push(condition.checked(fields).map_err(refused)?);
+            }
+        }
+        for mapping in self.mappings.iter().filter(|mapping| mapping.object == object) {
+            match mapping.checked(fields) {
+                Ok(custom) => {
+                    selected.calculated |= custom.calculated;
+                    selected.columns.insert(mapping.field.clone(), custom.name.clone());
+                }
+                Err(reason) => {
+                    selected.dropped.push(problem(object, &mapping.field, reason));
+                }
+            }
+        }
+        if !selected.excluded {
+            let shown = |name: &str| fields.iter().any(|field| field.name == name);
+            let hidden = object.fields().iter().filter(|name| !shown(selected.column(name)));
+            selected.hidden = hidden.map(|&name| name.to_owned()).collect();
+        }
+        Ok(selected)
+    }
+
+    /// Notes a change.
+    pub fn note(&mut self, at: Timestamp, by: Option<String>, set: SelectionPart) {
+        self.revision += 1;
+        self.changes.push(SelectionChange { at, by, set });
+        let over = self.changes.len().saturating_sub(CHANGES);
+        self.changes.drain(..over);
+    }
+}
+
+/// The condition that a contact is a person account's.
+///
+/// # Errors
+/// The org has no person accounts.
+pub fn person_accounts(contact: &[OrgField]) -> Result<RowCondition, SelectionProblem> {
+    const FIELD: &str = "IsPersonAccount";
+    if contact.iter().any(|field| field.name == FIELD) {
+        return Ok(RowCondition::equals(FIELD, RowValue::Boolean(true)));
+    }
+    let reason = "the org has no person accounts, or the integration user does not see this field";
+    Err(problem(SObject::Contact, FIELD, reason.to_owned()))
+}
+
+/// What is wrong with mappings, given what the org shows of each object.
+#[must_use]
+pub fn check_mappings<'a>(
+    mappings: &[FieldMapping],
+    shown: impl Fn(SObject) -> &'a [OrgField],
+) -> Vec<SelectionProblem> {
+    let mut problems = Vec::new();
+    let (mut fields, mut customs) = (BTreeSet::new(), BTreeSet::new());
+    for mapping in mappings {
+        let FieldMapping { object, field, custom_field } = mapping;
+        let mut refuse = |reason| problems.push(problem(*object, field, reason));
+        if !fields.insert((object, field)) {
+            refuse("it is mapped twice; a field has one custom field".to_owned());
+        } else if !customs.insert((object, custom_field.to_ascii_lowercase())) {
+            refuse(format!("{custom_field} stands for another field already"));
+        } else if let Err(reason) = mapping.checked(shown(*object)) {
+            refuse(reason);
+        }
+    }
+    problems
+}
+
+/// What is wrong with filters, given what the org shows of each object.
+#[must_use]
+pub fn check_filters<'a>(
+    filters: &[RecordFilter],
+    shown: impl Fn(SObject) -> &'a [OrgField],
+) -> Vec<SelectionProblem> {
+    let mut problems = Vec::new();
+    let mut objects = BTreeSet::new();
+    for RecordFilter { object, conditions } in filters {
+        if !objects.insert(object) {
+            let reason = "the object has two filters; put all conditions into one";
+            problems.push(problem(*object, "", reason.to_owned()));
+        }
+        if conditions.is_empty() || conditions.len() > MOST_CONDITIONS {
+            let reason = format!("a filter has 1 to {MOST_CONDITIONS} conditions");
+            problems.push(problem(*object, "", reason));
+        }
+        let refused = conditions.iter().filter_map(|condition| {
+            let reason = condition.checked(shown(*object)).err()?;
+            Some(problem(*object, &condition.field, reason))
+        });
+        problems.extend(refused);
+    }
+    problems
+}
+
+fn problem(object: SObject, field: &str, reason: String) -> SelectionProblem {
+    SelectionProblem { object, field: field.to_owned(), reason }
+}
+
+/// Fields that the import itself, or the pipeline, goes by.
+const NEVER_MAPPED: [&str; 9] = [
+    "CreatedDate",
+    "LastModifiedDate",
+    "LastActivityDate",
+    "LastReferencedDate",
+    "LastViewedDate",
+    "SystemModstamp",
+    "StageName",
+    "ConvertedDate",
+    "IsDeleted",
+];
+
+impl FieldMapping {
+    /// The custom field, when it can take the standard field's place.
+    fn checked<'a>(&self, fields: &'a [OrgField]) -> Result<&'a OrgField, String> {
+        let standard = shown(fields, &self.field);
+        let type_of_standard = self.type_of(standard)?;
+        let name = &self.custom_field;
+        let Some(custom) = shown(fields, name) else {
+            return Err(format!("the org shows the integration user no field {name}"));
+        };
+        if !custom.custom {
+            return Err(format!("{name} is no custom field"));
+        }
+        if !custom.importable {
+            return Err(format!("{name} is of the type {}, which cannot be imported", custom.kind));
+        }
+        match ValueType::of(&custom.kind) {
+            Some(found) if found == type_of_standard => Ok(custom),
+            _ => Err(format!("it holds a {type_of_standard}, {name} is a {}", custom.kind)),
+        }
+    }
+
+    /// What the standard field holds, when something may stand in its place.
+    fn type_of(&self, standard: Option<&OrgField>) -> Result<ValueType, String> {
+        let field = self.field.as_str();
+        if !self.object.fields().contains(&field) {
+            return Err("it is no standard field that is imported".to_owned());
+        }
+        let found = match standard {
+            Some(standard) => ValueType::of(&standard.kind),
+            // Hidden: that may be why another is to take its place.
+            None if field.starts_with("Is") || field.ends_with("Id") => None,
+            None if SObject::field_form(field) == FieldForm::Number => Some(ValueType::Number),
+            None if field.ends_with("Date") => Some(ValueType::Date),
+            None => Some(ValueType::Text),
+        };
+        match found {
+            Some(found @ (ValueType::Text | ValueType::Number | ValueType::Date))
+                if !NEVER_MAPPED.contains(&field) =>
+            {
+                Ok(found)
+            }
+            _ => Err("nothing can take its place: the import itself goes by it".to_owned()),
+        }
+    }
+}
+
+/// A field by its name, whatever the case.
+pub(super) fn shown<'a>(fields: &'a [OrgField], name: &str) -> Option<&'a OrgField> {
+    fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+#[path = "selection_tests.rs"]
+mod tests;

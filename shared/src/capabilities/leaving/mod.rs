@@ -1,0 +1,7 @@
+//! Leaving: a connection is disconnected, and everything that it brought in is purged, provably.
+
+mod disconnect;
+mod model;
+
+pub use disconnect::{Disconnect, PurgeError};
+pub use model::*;

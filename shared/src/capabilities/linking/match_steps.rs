@@ -1,0 +1,61 @@
+//! Which use case does which message of the match queue.
+
+use std::sync::Arc;
+
+use crate::capabilities::custody::Custody;
+use crate::capabilities::directory::ShardFiles;
+use crate::capabilities::linking::match_runs::MatchRuns;
+use crate::capabilities::linking::models::Models;
+use crate::capabilities::linking::score::Score;
+use crate::capabilities::linking::settle::Settle;
+use crate::kernel::Message;
+use crate::ports::Ports;
+use crate::work::{Done, WorkError};
+
+/// The steps of match runs, corrections, and the making of models.
+#[derive(Clone)]
+pub struct MatchSteps {
+    runs: MatchRuns,
+    score: Score,
+    settle: Settle,
+    models: Models,
+}
+
+impl MatchSteps {
+    /// The steps over these ports, scoring with `models` against the shards in `files`.
+    #[must_use]
+    pub fn new(
+        ports: &Ports,
+        custody: &Custody,
+        files: Arc<dyn ShardFiles>,
+        models: Models,
+    ) -> Self {
+        Self {
+            runs: MatchRuns::new(ports.clone(), custody.clone()),
+            score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
+            settle: Settle::new(ports.clone(), custody.clone(), models.clone()),
+            models,
+        }
+    }
+
+    /// Does one message's work.
+    ///
+    /// # Errors
+    /// What the step says; a message of another queue is rejected.
+    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+        match message {
+            Message::Rematch { scope, run, trigger, step } => {
+                self.runs.rematch(scope, run, trigger, step).await
+            }
+            Message::MatchBatch { scope, run, batch, entity_kind, shard } => {
+                self.score.batch(scope, run, batch, entity_kind, shard).await
+            }
+            Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
+            Message::Correct { scope, object, record } => {
+                self.settle.correct(scope, object, &record).await
+            }
+            Message::TuneModel { scope, model, step } => self.models.step(scope, model, step).await,
+            _ => Err(WorkError::reject("match", "a message of another queue")),
+        }
+    }
+}

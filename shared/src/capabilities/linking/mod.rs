@@ -1,0 +1,18 @@
+//! Linking records to the directory: match runs, scores, settling, corrections and models.
+
+mod corrections;
+mod match_runs;
+mod match_steps;
+mod model;
+mod models;
+mod score;
+mod settle;
+
+#[cfg(test)]
+mod histories_tests;
+
+pub use corrections::{CorrectionError, Corrections};
+pub(crate) use match_runs::{MOVED, MatchRuns, unmoved};
+pub use match_steps::MatchSteps;
+pub use model::*;
+pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};

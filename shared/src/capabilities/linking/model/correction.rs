@@ -1,0 +1,217 @@
+//! What people say about a record's match: it is this entity, it is not that one.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::capabilities::linking::MatchSource;
+use crate::kernel::{SObject, SeatId};
+
+/// What holds for a record because a person said so: it wins over everything that the engine finds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// The entity that the record is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always: Option<String>,
+    /// The entities that it is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never: Vec<String>,
+    /// Whether a person linked it, or it was created from the entity.
+    pub source: MatchSource,
+}
+
+impl Default for Ruling {
+    fn default() -> Self {
+        Self { always: None, never: Vec::new(), source: MatchSource::Manual }
+    }
+}
+
+/// What a person says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Correcting {
+    /// The record is this entity.
+    Match {
+        /// The entity.
+        entity_id: String,
+    },
+    /// The record is not this entity.
+    Unmatch {
+        /// The entity; the one that it is matched to when none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entity_id: Option<String>,
+    },
+    /// The record is not what it is matched to, but this entity.
+    WrongMatch {
+        /// The right entity.
+        entity_id: String,
+    },
+    /// Nothing that was said holds any more: the engine decides again.
+    Reset,
+}
+
+/// One thing that was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// What.
+    #[serde(flatten)]
+    pub what: Correcting,
+    /// Who: a seat, or none for the product's back end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<SeatId>,
+    /// When.
+    pub at: Timestamp,
+    /// The record of which it was said, when that one was merged or converted into this one; as in
+    /// `Lead/00Q…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+}
+
+/// How much of a record's history is kept.
+const HISTORY: usize = 20;
+
+/// Everything that was said about one record. It holds for the whole contract, and the last word
+/// wins (product spec, manual match scope).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The record's object.
+    pub object: SObject,
+    /// The record's id.
+    pub id: String,
+    /// What holds now.
+    pub ruling: Ruling,
+    /// What was said, the latest last.
+    pub history: Vec<Said>,
+    /// Counts what was said: two people at once do not overwrite each other.
+    pub number: u64,
+}
+
+impl Correction {
+    /// A record about which nothing was said.
+    #[must_use]
+    pub fn none(object: SObject, id: String) -> Self {
+        Self { object, id, ruling: Ruling::default(), history: Vec::new(), number: 0 }
+    }
+
+    /// Takes in what is said about a record that is matched to `matched` now.
+    pub fn say(&mut self, said: Said, matched: Option<&str>) {
+        match &said.what {
+            Correcting::Match { entity_id } => self.always(entity_id),
+            Correcting::Unmatch { entity_id } => {
+                if let Some(entity) = entity_id.as_deref().or(matched) {
+                    self.never(entity);
+                }
+            }
+            Correcting::WrongMatch { entity_id } => {
+                if let Some(wrong) = matched {
+                    self.never(wrong);
+                }
+                self.always(entity_id);
+            }
+            Correcting::Reset => self.ruling = Ruling::default(),
+        }
+        self.history.push(said);
+        let surplus = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..surplus);
+        self.number += 1;
+    }
+
+    /// What holds of the record as which this one goes on from `at`: what a person linked stays
+    /// linked. What it is not does not go along: of two duplicates one is often unlinked before they
+    /// are merged, and the other is right.
+    #[must_use]
+    pub fn pass_on(&self, object: SObject, id: String, at: Timestamp) -> Option<Self> {
+        let entity_id = self.ruling.always.clone()?;
+        let linked = self.history.iter().rev().find(|said| said.by.is_some());
+        let by = linked.and_then(|said| said.by);
+        let of = Some(format!("{}/{}", self.object, self.id));
+        let mut heir = Self::none(object, id);
+        heir.say(Said { what: Correcting::Match { entity_id }, by, at, of }, None);
+        heir.ruling.source = self.ruling.source;
+        Some(heir)
+    }
+
+    fn always(&mut self, entity: &str) {
+        self.ruling.never.retain(|never| never != entity);
+        self.ruling.always = Some(entity.to_owned());
+        self.ruling.source = MatchSource::Manual;
+    }
+
+    fn never(&mut self, entity: &str) {
+        if self.ruling.always.as_deref() == Some(entity) {
+            self.ruling.always = None;
+        }
+        if !self.ruling.never.iter().any(|never| never == entity) {
+            self.ruling.never.push(entity.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn correction(said: &[Correcting], matched: Option<&str>) -> Ruling {
+        let mut correction = Correction::none(SObject::Lead, "00Q".to_owned());
+        for what in said {
+            let at = Timestamp::UNIX_EPOCH;
+            let said = Said { what: what.clone(), by: None, at, of: None };
+            correction.say(said, matched);
+        }
+        assert_eq!(correction.number, said.len() as u64);
+        assert_eq!(correction.history.len(), said.len().min(HISTORY));
+        correction.ruling
+    }
+
+    fn is(entity: &str) -> Correcting {
+        Correcting::Match { entity_id: entity.to_owned() }
+    }
+
+    fn is_not(entity: &str) -> Correcting {
+        Correcting::Unmatch { entity_id: Some(entity.to_owned()) }
+    }
+
+    #[test]
+    fn the_last_word_wins() {
+        let ruling = correction(&[is("a"), is_not("a"), is("b"), is_not("c")], None);
+        assert_eq!(ruling.always.as_deref(), Some("b"));
+        assert_eq!(ruling.never, ["a", "c"]);
+        let ruling = correction(&[is_not("a"), is("a")], None);
+        assert_eq!(ruling, Ruling { always: Some("a".to_owned()), ..Ruling::default() });
+        assert_eq!(correction(&[is("a"), is_not("b"), Correcting::Reset], None), Ruling::default());
+    }
+
+    #[test]
+    fn a_wrong_match_is_refused_and_the_right_one_made() {
+        let wrong = Correcting::WrongMatch { entity_id: "b".to_owned() };
+        let ruling = correction(&[wrong], Some("a"));
+        assert_eq!(ruling.always.as_deref(), Some("b"));
+        assert_eq!(ruling.never, ["a"]);
+    }
+
+    #[test]
+    fn an_unmatch_without_a_name_means_the_match_there_is() {
+        let unmatch = Correcting::Unmatch { entity_id: None };
+        assert_eq!(correction(std::slice::from_ref(&unmatch), Some("a")).never, ["a"]);
+        assert!(correction(&[unmatch], None).never.is_empty());
+    }
+
+    #[test]
+    fn a_link_goes_on_with_the_record_and_an_unlink_does_not() {
+        let at = Timestamp::UNIX_EPOCH;
+        let mut lead = Correction::none(SObject::Lead, "00Q".to_owned());
+        lead.say(Said { what: is_not("b"), by: None, at, of: None }, None);
+        assert_eq!(lead.pass_on(SObject::Contact, "003".to_owned(), at), None);
+        let by = Some(SeatId::derived("jane"));
+        lead.say(Said { what: is("a"), by, at, of: None }, None);
+        let contact = lead.pass_on(SObject::Contact, "003".to_owned(), at).unwrap();
+        assert_eq!(contact.ruling, Ruling { always: Some("a".to_owned()), ..Ruling::default() });
+        let of = Some("Lead/00Q".to_owned());
+        assert_eq!(contact.history, [Said { what: is("a"), by, at, of }]);
+    }
+
+    #[test]
+    fn the_history_is_bounded() {
+        let said: Vec<Correcting> = (0..50).map(|n| is(&n.to_string())).collect();
+        assert_eq!(correction(&said, None).always.as_deref(), Some("49"));
+    }
+}

@@ -1,0 +1,163 @@
+//! What matching decided: a record's candidates, an entity's bidders, the match between them.
+
+use matching::EmployerEvidence;
+use serde::{Deserialize, Serialize};
+
+use crate::capabilities::linking::{ModelChoice, Ruling};
+use crate::kernel::{DirectoryVersionId, MatchRunId, SObject};
+
+/// How a match came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchSource {
+    /// The engine was sure.
+    Auto,
+    /// A person said so.
+    Manual,
+    /// The record was created from the entity.
+    Created,
+}
+
+/// What was decided about a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordDecision {
+    /// It is linked to an entity.
+    Match,
+    /// It surely is an entity that another record is linked to: a duplicate within the CRM.
+    Duplicate,
+    /// It may be an entity; a person should look.
+    Review,
+    /// It is none that the directory knows, as far as the evidence goes.
+    NonMatch,
+}
+
+/// An entity that a record may be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RankedCandidate {
+    /// The entity.
+    pub entity: String,
+    /// The evidence in bits.
+    pub weight: f64,
+    /// How likely it is, given all candidates and "none".
+    pub probability: f64,
+    /// How the record's employer stands to the entity's positions.
+    pub employer: EmployerEvidence,
+    /// What comparing the two found, as [`matching::Evidence`] is written; empty when it was not
+    /// kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub evidence: String,
+}
+
+/// A record's best candidates and what was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateList {
+    /// The record's object.
+    pub object: SObject,
+    /// The record's id.
+    pub id: String,
+    /// The best candidates, most likely first; at most [`KEPT_CANDIDATES`].
+    pub candidates: Vec<RankedCandidate>,
+    /// The entity it is linked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<String>,
+    /// How that came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<MatchSource>,
+    /// What was decided.
+    pub decision: RecordDecision,
+    /// Whether the record is gone, or is not to be matched any more. Its item stays, so that late
+    /// results for an older state cannot bring it back; what a person said sleeps meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// What people said about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ruling: Option<Ruling>,
+    /// The entity that it is always linked to: the ruling's, by the name that it goes by in
+    /// `directory`; none while the directory does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always: Option<String>,
+    /// The entities that it is never linked to: the ruling's, by the names that they go by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never: Vec<String>,
+    /// When the import began that found the record as the candidates were found for, in
+    /// milliseconds.
+    #[serde(default)]
+    pub stamp: i64,
+    /// The run that ranked the candidates; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<MatchRunId>,
+    /// The directory version they come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<DirectoryVersionId>,
+    /// The model that weighed them.
+    #[serde(default)]
+    pub model: ModelChoice,
+}
+
+impl CandidateList {
+    /// A record about which nothing is known.
+    #[must_use]
+    pub fn empty(object: SObject, id: String) -> Self {
+        Self {
+            object,
+            id,
+            candidates: Vec::new(),
+            matched: None,
+            source: None,
+            decision: RecordDecision::NonMatch,
+            gone: false,
+            ruling: None,
+            always: None,
+            never: Vec::new(),
+            stamp: 0,
+            run: None,
+            directory: None,
+            model: ModelChoice::default(),
+        }
+    }
+
+    /// The candidate that the record is linked to.
+    #[must_use]
+    pub fn matched_candidate(&self) -> Option<&RankedCandidate> {
+        let entity = self.matched.as_ref()?;
+        self.candidates.iter().find(|c| &c.entity == entity)
+    }
+}
+
+/// How many candidates a record keeps, for the correction dialog (design 15).
+pub const KEPT_CANDIDATES: usize = 8;
+
+/// A record that asks for an entity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntityBid {
+    /// The record's id.
+    pub record: String,
+    /// How likely the record is the entity.
+    pub probability: f64,
+    /// Whether a person linked the two.
+    #[serde(default)]
+    pub always: bool,
+}
+
+/// The records of one object that ask for an entity, and the one that it is linked to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntityMatches {
+    /// The object of the records.
+    pub object: SObject,
+    /// The entity.
+    pub entity: String,
+    /// Who asks, by record id.
+    pub bids: Vec<EntityBid>,
+    /// Who is linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<String>,
+}
+
+impl EntityMatches {
+    /// An entity that nobody asks for.
+    #[must_use]
+    pub fn empty(object: SObject, entity: String) -> Self {
+        Self { object, entity, bids: Vec::new(), matched: None }
+    }
+}

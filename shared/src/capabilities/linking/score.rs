@@ -1,0 +1,192 @@
+//! Scoring one batch of probes against one shard.
+
+use std::sync::Arc;
+
+use matching::{Candidate, EntityKind, Evidence, MatchModel, Probe, Scorer, Shard, Statistics};
+use serde_json::json;
+
+use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::directory::{DirectoryVersion, ShardFiles};
+use crate::capabilities::linking::match_runs::{MatchRuns, batch_object, scored_object};
+use crate::capabilities::linking::models::Models;
+use crate::capabilities::linking::{
+    Batch, KEPT_CANDIDATES, MatchRun, ProbeEntry, ScoredCandidate, ScoredEntry,
+};
+use crate::kernel::{MatchRunId, Message, Scope};
+use crate::ports::{Condition, Ports};
+use crate::store::{self, Next, Outbox};
+use crate::work::{Done, WorkError};
+
+/// How often a lost race for a batch's count is run again within one invocation.
+const RACES: usize = 20;
+
+/// Scores batches.
+#[derive(Clone)]
+pub(super) struct Score {
+    ports: Ports,
+    custody: Custody,
+    runs: MatchRuns,
+    files: Arc<dyn ShardFiles>,
+    models: Models,
+    outbox: Outbox,
+}
+
+impl Score {
+    /// Scoring with `models` against the shards in `files`.
+    #[must_use]
+    pub(super) fn new(
+        ports: Ports,
+        custody: Custody,
+        files: Arc<dyn ShardFiles>,
+        models: Models,
+    ) -> Self {
+        let runs = MatchRuns::new(ports.clone(), custody.clone());
+        let outbox = Outbox::new(ports.clone());
+        Self { ports, custody, runs, files, models, outbox }
+    }
+
+    /// Scores one batch against one shard, and has the batch settled when this was the last one.
+    pub(super) async fn batch(
+        &self,
+        scope: Scope,
+        run_id: MatchRunId,
+        batch: u32,
+        kind: EntityKind,
+        shard: u32,
+    ) -> Result<Done, WorkError> {
+        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let table = &*self.ports.table;
+        if table.get(&opened.keys.scored(run_id, batch, shard)).await?.is_some() {
+            return Ok(Done::Finished);
+        }
+        let key = opened.keys.match_run(run_id);
+        let Some(run) = store::get::<MatchRun>(table, &key).await? else {
+            return Ok(Done::Finished);
+        };
+        let Some(version) = self.runs.version(run.directory).await? else {
+            return Err(WorkError::reject("score a batch", "the run's directory version is gone"));
+        };
+        let model = self.models.chosen(&opened, run.model).await?;
+        let object = batch_object(scope, run_id, batch);
+        let Some(plain) = opened.get_object(&self.ports, &object).await? else {
+            return Err(WorkError::reject("score a batch", "the batch's probes are gone"));
+        };
+        let probes: Vec<ProbeEntry> = serde_json::from_slice(&plain)
+            .map_err(|error| WorkError::reject("read a batch", error))?;
+        let scored = self.scored(&model, &version, kind, shard, probes).await?;
+        let plain = serde_json::to_vec(&scored)
+            .map_err(|error| WorkError::reject("write candidates", error))?;
+        let object = scored_object(scope, run_id, batch, shard);
+        opened.put_object(&self.ports, &object, &plain).await?;
+        self.note(&opened, run_id, batch, shard).await?;
+        Ok(Done::Finished)
+    }
+
+    /// The candidates of these probes in a shard of a version. Tells how long it took, and what of
+    /// that was having the files: nothing is fetched or checked twice by a warm sandbox.
+    async fn scored(
+        &self,
+        model: &MatchModel,
+        version: &DirectoryVersion,
+        kind: EntityKind,
+        shard: u32,
+        probes: Vec<ProbeEntry>,
+    ) -> Result<Vec<ScoredEntry>, WorkError> {
+        let begun = self.ports.clock.now();
+        let keys = [version.statistics_key(), version.shard_key(kind, shard)];
+        let statistics = self.files.file(&keys[0]).await?;
+        let file = self.files.file(&keys[1]).await?;
+        let (opened_statistics, opened_shard) =
+            match (statistics.file.statistics(), file.file.shard()) {
+                (Ok(statistics), Ok(shard)) => (statistics, shard),
+                (Err(error), _) => {
+                    self.files.forget(&keys[0]).await;
+                    return Err(error);
+                }
+                (_, Err(error)) => {
+                    self.files.forget(&keys[1]).await;
+                    return Err(error);
+                }
+            };
+        let open = self.ports.clock.now();
+        let scored = score(model, opened_statistics, &opened_shard, probes);
+        let ended = self.ports.clock.now();
+        let fetched = statistics.fetched + file.fetched;
+        tracing::info!(
+            shard.id = %keys[1],
+            cold = fetched > 0,
+            bytes_fetched = fetched,
+            open_ms = open.as_millisecond() - begun.as_millisecond(),
+            score_ms = ended.as_millisecond() - open.as_millisecond(),
+            records.count = scored.len(),
+            candidates.count = scored.iter().map(|entry| entry.candidates.len()).sum::<usize>(),
+            "scored a batch"
+        );
+        Ok(scored)
+    }
+
+    /// Notes that the batch was scored against the shard: a marker and a decrement in one
+    /// transaction, so that a second delivery counts nothing twice.
+    async fn note(
+        &self,
+        opened: &Opened,
+        run: MatchRunId,
+        number: u32,
+        shard: u32,
+    ) -> Result<(), WorkError> {
+        let scope = opened.keys.scope();
+        let key = opened.keys.batch(run, number);
+        for _ in 0..RACES {
+            let table = &*self.ports.table;
+            let Some(mut batch) = store::get::<Batch>(table, &key).await? else { return Ok(()) };
+            let left = batch.shards_left;
+            batch.shards_left = left.saturating_sub(1);
+            let mut next = Vec::new();
+            if batch.shards_left == 0 {
+                next.push(Next::now(Message::Settle { scope, run, batch: number }));
+            }
+            let marker = opened.keys.scored(run, number, shard);
+            let writes = vec![
+                store::put(marker.clone(), &json!({}), Condition::Absent)?,
+                store::put(key.clone(), &batch, Condition::Eq("shards_left", json!(left)))?,
+            ];
+            if self.outbox.commit(writes, next).await?.is_done()
+                || table.get(&marker).await?.is_some()
+            {
+                return Ok(());
+            }
+        }
+        Err(WorkError::retry("count a scored batch", "too many others count the same batch"))
+    }
+}
+
+/// Scores probes against a shard.
+fn score(
+    model: &MatchModel,
+    statistics: &Statistics,
+    shard: &Shard<'_>,
+    probes: Vec<ProbeEntry>,
+) -> Vec<ScoredEntry> {
+    let scorer = Scorer::new(model, statistics);
+    let candidates = |probe: &Probe| {
+        let raw = scorer.raw_candidates(shard, probe, KEPT_CANDIDATES).into_iter();
+        raw.map(|raw| ScoredCandidate {
+            candidate: Candidate {
+                entity_id: shard.entity_id(raw.ordinal).to_owned(),
+                weight: raw.weight,
+                employer: raw.employer,
+            },
+            evidence: Evidence::new(probe.kind(), &raw.levels).to_string(),
+        })
+        .collect()
+    };
+    probes
+        .into_iter()
+        .map(|entry| ScoredEntry {
+            candidates: entry.probe.as_ref().map_or_else(Vec::new, candidates),
+            gone: entry.probe.is_none(),
+            record: entry.record,
+            stamp: entry.stamp,
+        })
+        .collect()
+}

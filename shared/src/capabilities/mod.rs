@@ -1,0 +1,18 @@
+//! What the product can do, a folder for each capability.
+//!
+//! A capability holds its own words (`model`, pure), its verbs and its stored documents. Verbs read
+//! through the ports, decide in the model and write through the ports. A verb may be called twice
+//! with the same message, in any order, and may die at any call.
+//!
+//! Capabilities form a graph without circles, which `tests/it/tidy.rs` checks.
+
+pub mod activities;
+pub mod connecting;
+pub mod custody;
+pub mod directory;
+pub mod importing;
+pub mod leaving;
+pub mod linking;
+pub mod saving;
+pub mod seats;
+pub mod settings;

@@ -1,0 +1,7 @@
+//! Saving accounts and contacts of open opportunities for their owners.
+
+mod auto_save;
+mod model;
+
+pub use auto_save::AutoSave;
+pub use model::*;

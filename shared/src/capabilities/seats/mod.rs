@@ -1,0 +1,5 @@
+//! Customer contracts and their seats.
+
+mod model;
+
+pub use model::*;

@@ -1,0 +1,5 @@
+//! What an admin may set for an environment.
+
+mod model;
+
+pub use model::*;

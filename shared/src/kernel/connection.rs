@@ -1,0 +1,259 @@
+//! Our link to one Salesforce org.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{Generation, LeaseToken, Scope, SeatId, TenantEnvironment};
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionState {
+    /// Data moves.
+    Connected,
+    /// No data moves until an admin acts: the buffer. Work is kept, and done after the reconnect.
+    ReconnectRequired,
+    /// The buffer ran out. Nothing is taken in any more; what was kept waits for a reconnect, and is
+    /// purged when none comes.
+    Lapsed,
+    /// Disconnected; what it brought in is being purged or is gone.
+    Disconnected,
+}
+
+/// Why a connection does not work (salesforce.md 1.3 and reliability F34, F46, F47).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReconnectReason {
+    /// The grant is gone: revoked, expired, idle for too long, evicted, or used twice.
+    GrantDead,
+    /// The integration user is deactivated or frozen.
+    UserInactive,
+    /// The app is not installed in the org, or was removed.
+    AppNotInstalled,
+    /// The org lets only users in whom its admin approved for the app.
+    UserNotApproved,
+    /// The org does not let our address in, or not at this hour.
+    AccessRestricted,
+    /// Another org answers at the same login: a refreshed sandbox, or a migrated org. Nothing of it
+    /// is read, so that no id is taken for one of the org that was connected.
+    OtherOrg,
+}
+
+/// The buffer of a connection that does not work (specification 2.1: three days).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Why.
+    pub reason: ReconnectReason,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the buffer ends.
+    pub lapses_at: Timestamp,
+}
+
+/// How long a connection may be mended without being taken for disconnected.
+pub const BUFFER: SignedDuration = SignedDuration::from_hours(72);
+
+/// How long a lapsed connection waits for a reconnect before it is purged (specification 2.1: what
+/// was imported is deleted within 30 days).
+pub const LAPSED: SignedDuration = SignedDuration::from_hours(27 * 24);
+
+impl Trouble {
+    /// A buffer that begins at `now`.
+    #[must_use]
+    pub fn at(now: Timestamp, reason: ReconnectReason) -> Self {
+        Self { reason, since: now, lapses_at: now + BUFFER }
+    }
+}
+
+/// Our link to one org, per tenant and environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Whose it is.
+    #[serde(flatten)]
+    pub at: TenantEnvironment,
+    /// Its generation, from 1.
+    pub generation: Generation,
+    /// Where it stands.
+    pub state: ConnectionState,
+    /// What keeps it from working.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// Since when its data cannot be opened because the operator's key is gone: nothing is read or
+    /// written, work is kept, nothing is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_since: Option<Timestamp>,
+    /// Since when the key service or the secret store does not answer: keys that were read before are used for some minutes
+    /// yet, other work is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded_since: Option<Timestamp>,
+    /// The org's 18-character id.
+    pub org_id: String,
+    /// The org's name.
+    pub org_name: String,
+    /// The org's edition, as Salesforce names it.
+    pub edition: String,
+    /// The address of the org's API; links to records begin with it.
+    pub instance_url: String,
+    /// The host at which the grant was given and is refreshed.
+    pub login_host: String,
+    /// How many buckets each kind of this generation's items is dealt to. Fixed for its life.
+    pub buckets: u32,
+    /// The CRM user whose grant imports.
+    pub integration_user: String,
+    /// When this generation began.
+    pub connected_at: Timestamp,
+    /// Seconds after the start of each window of the schedule at which imports run: spread by
+    /// tenant, so that not everyone imports at once.
+    pub slot_offset: u32,
+}
+
+impl Connection {
+    /// The scope of this generation.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.at.generation(self.generation)
+    }
+}
+
+/// Who is being authorized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grantee {
+    /// The connection itself: the grant that imports.
+    Admin,
+    /// A seat: the grant that writes what its seller does.
+    Seat(SeatId),
+}
+
+impl Grantee {
+    /// The seat; none for the connection itself.
+    #[must_use]
+    pub fn seat(self) -> Option<SeatId> {
+        match self {
+            Self::Admin => None,
+            Self::Seat(seat) => Some(seat),
+        }
+    }
+}
+
+/// An authorization that was begun and whose callback has not come.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingAuthorization {
+    /// For which environment.
+    #[serde(flatten)]
+    pub at: TenantEnvironment,
+    /// For whom.
+    pub grantee: Grantee,
+    /// The host that the person logs in at.
+    pub login_host: String,
+    /// The PKCE verifier.
+    pub verifier: String,
+    /// The hash of the secret that the browser was given: only the browser in which the authorization
+    /// was begun may end it.
+    pub browser: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for PendingAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingAuthorization")
+            .field("at", &self.at)
+            .field("grantee", &self.grantee)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long a person has to log in (security checklist 1).
+pub const AUTHORIZATION_MINUTES: i64 = 10;
+
+/// Names one stored value of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VersionId(pub String);
+
+/// What is known of a grant without opening it. The grant itself is in the connection's secret, or
+/// sealed in the seat's item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantState {
+    /// Counts the tokens of this grant, from 1; a renewal is the next number.
+    pub number: u64,
+    /// Where the current token is stored (the connection's own grant only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionId>,
+    /// Whether the grant still works, as far as is known.
+    pub alive: bool,
+    /// The CRM user who gave it.
+    pub user_id: String,
+    /// When the person authorized.
+    pub authorized_at: Timestamp,
+    /// When the current token was stored.
+    pub renewed_at: Timestamp,
+    /// Who is renewing the token now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseToken>,
+    /// When that one must be given up for dead (Unix seconds; 0 when nobody renews).
+    #[serde(default)]
+    pub lease_until: i64,
+}
+
+/// How long a seat's authorization holds (specification 2.1: prompted again every 90 days).
+pub const SEAT_AUTHORIZATION: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// A token that was not renewed for this long is renewed though nothing needs it: Salesforce ends
+/// grants that were idle for 30 days, and a week leaves time for trouble.
+pub const KEEP_ALIVE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl GrantState {
+    /// A new grant, given by `user_id`, whose token is stored as `version`.
+    #[must_use]
+    pub fn new(number: u64, version: Option<VersionId>, user_id: String, now: Timestamp) -> Self {
+        Self {
+            number,
+            version,
+            alive: true,
+            user_id,
+            authorized_at: now,
+            renewed_at: now,
+            lease: None,
+            lease_until: 0,
+        }
+    }
+
+    /// When the person must authorize again: a seat's after 90 days, the connection's own never.
+    #[must_use]
+    pub fn ends_at(&self, grantee: Grantee) -> Option<Timestamp> {
+        matches!(grantee, Grantee::Seat(_)).then(|| self.authorized_at + SEAT_AUTHORIZATION)
+    }
+
+    /// Whether it can be used at `now`, as far as is known.
+    #[must_use]
+    pub fn is_usable(&self, grantee: Grantee, now: Timestamp) -> bool {
+        self.alive && self.ends_at(grantee).is_none_or(|end| now < end)
+    }
+
+    /// Whether its token is to be renewed at `now` so that the grant stays alive.
+    #[must_use]
+    pub fn idles(&self, now: Timestamp) -> bool {
+        now >= self.renewed_at + KEEP_ALIVE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_authorizes_again_after_90_days_and_the_connection_never() {
+        let now = Timestamp::UNIX_EPOCH;
+        let grant = GrantState::new(1, None, "005".into(), now);
+        let seat = Grantee::Seat(SeatId::derived("jane"));
+        let day = SignedDuration::from_hours(24);
+        assert!(grant.is_usable(seat, now + day * 89));
+        assert!(!grant.is_usable(seat, now + day * 90));
+        assert!(grant.is_usable(Grantee::Admin, now + day * 900));
+        assert!(!grant.idles(now + day * 6) && grant.idles(now + day * 7));
+    }
+}

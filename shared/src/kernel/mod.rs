@@ -1,0 +1,19 @@
+//! The words that several capabilities share. Pure: no clock, no randomness, no I/O.
+
+mod connection;
+mod entity_kind;
+mod event;
+mod ids;
+mod message;
+mod record;
+mod scope;
+mod sobject;
+
+pub use connection::*;
+pub use entity_kind::*;
+pub use event::*;
+pub use ids::*;
+pub use message::*;
+pub use record::*;
+pub use scope::*;
+pub use sobject::*;
