@@ -37,6 +37,12 @@ impl Key {
     pub fn sk(&self) -> &str {
         &self.sk
     }
+
+    /// The associated data of what is sealed at this key: it opens nowhere else.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}|{}", self.pk, self.sk)
+    }
 }
 
 /// One item.
@@ -161,6 +167,14 @@ impl Outcome {
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Done)
+    }
+
+    /// Goes on though the write may have been refused: `winner` says what else was true then, and
+    /// why that is as good.
+    pub fn may_lose_to(self, winner: &'static str) {
+        if let Self::Refused(_) = self {
+            tracing::debug!(winner, "a write was refused, as it may be");
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn read<T: DeserializeOwned>(item: &Item) -> Result<T, PortError> {
     T::deserialize(&item.doc).map_err(|error| PortError::reject("read an item", error))
 }
 
-fn parse<T: DeserializeOwned>(doc: Map<String, Value>) -> Result<T, PortError> {
+pub(super) fn parse<T: DeserializeOwned>(doc: Map<String, Value>) -> Result<T, PortError> {
     serde_json::from_value(Value::Object(doc))
         .map_err(|error| PortError::reject("read an item", error))
 }

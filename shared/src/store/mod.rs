@@ -1,11 +1,22 @@
-//! The repositories: typed items above the one table, written once for the real table and for the
-//! one in memory.
+//! The documents above the one table, written once for the real table and for the one in memory.
+//!
+//! A key is a [`Slot`]: it knows the type of its document. A document that was read is a [`Stored`]:
+//! it knows its revision. What is written is a [`Commit`]: documents, conditions and the steps that
+//! follow, done together or not at all.
 
+mod access;
+mod commit;
+mod condition;
 mod documents;
 pub mod keys;
 mod outbox;
 mod records;
+mod slot;
 
+pub use access::{Attempt, ShelfPage, Store, attempts};
+pub use commit::{Commit, Draft};
+pub use condition::{Edit, Field, When};
 pub use documents::{delete, get, get_many, item, item_key_suffix, put, query, query_all, typed};
 pub use outbox::{Next, Outbox};
 pub use records::{RecordWrite, Records};
+pub use slot::{Shelf, Slot, Stored};

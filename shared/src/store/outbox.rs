@@ -41,8 +41,8 @@ pub struct Next {
 impl Next {
     /// A step to take at once.
     #[must_use]
-    pub fn now(message: Message) -> Self {
-        Self { message, delay: Duration::ZERO }
+    pub fn now(message: impl Into<Message>) -> Self {
+        Self { message: message.into(), delay: Duration::ZERO }
     }
 
     /// Others are told that this happened now.
@@ -53,8 +53,8 @@ impl Next {
 
     /// A step to take after `delay`.
     #[must_use]
-    pub fn after(delay: Duration, message: Message) -> Self {
-        Self { message, delay }
+    pub fn after(delay: Duration, message: impl Into<Message>) -> Self {
+        Self { message: message.into(), delay }
     }
 }
 

@@ -1,0 +1,183 @@
+//! Reading and writing documents: by slot, by shelf, and all together in one transaction.
+
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use futures::stream::{self, TryStream, TryStreamExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::commit::Commit;
+use super::outbox::Outbox;
+use super::slot::{Shelf, Slot, Stored};
+use crate::ports::{Key, Outcome, PortError, Ports};
+
+/// How many documents one page of a stream asks for.
+const PAGE: usize = 500;
+
+/// How often an optimistic change is tried before its work is put off: rivals are few, and each of
+/// them was done by somebody.
+const TRIES: usize = 20;
+
+/// The first pause between two tries, and the longest. Random, so that rivals part.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(200));
+
+/// The documents of the one table.
+#[derive(Clone)]
+pub struct Store {
+    ports: Ports,
+    outbox: Outbox,
+}
+
+/// Part of a shelf.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShelfPage<T> {
+    /// The documents, by ascending sort key.
+    pub documents: Vec<Stored<T>>,
+    /// The sort key to go on after, when there may be more.
+    pub next: Option<String>,
+}
+
+/// What became of one try of an optimistic change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt<R> {
+    /// It was done, or there was nothing to do.
+    Done(R),
+    /// Somebody else was faster: the change is to be thought over again.
+    Overtaken,
+}
+
+impl<R> Attempt<R> {
+    /// Done with `result` if the commit was.
+    pub fn of(outcome: &Outcome, result: R) -> Self {
+        if outcome.is_done() { Self::Done(result) } else { Self::Overtaken }
+    }
+}
+
+impl Store {
+    /// The documents in these ports' table.
+    #[must_use]
+    pub fn new(ports: Ports) -> Self {
+        let outbox = Outbox::new(ports.clone());
+        Self { ports, outbox }
+    }
+
+    /// The document at a slot, as of now.
+    pub async fn load<T: DeserializeOwned>(
+        &self,
+        slot: &Slot<T>,
+    ) -> Result<Option<Stored<T>>, PortError> {
+        self.ports.table.get(slot.key()).await?.map(Stored::of).transpose()
+    }
+
+    /// The document at a slot without its revision: for who only looks.
+    pub async fn read<T: DeserializeOwned>(&self, slot: &Slot<T>) -> Result<Option<T>, PortError> {
+        Ok(self.load(slot).await?.map(Stored::into_inner))
+    }
+
+    /// The documents that exist among `slots`, in no particular order.
+    pub async fn load_many<T: DeserializeOwned>(
+        &self,
+        slots: impl IntoIterator<Item = Slot<T>>,
+    ) -> Result<Vec<Stored<T>>, PortError> {
+        let keys: Vec<Key> = slots.into_iter().map(|slot| slot.key().clone()).collect();
+        self.ports.table.get_many(&keys).await?.into_iter().map(Stored::of).collect()
+    }
+
+    /// One page of a shelf.
+    pub async fn page<T: DeserializeOwned>(
+        &self,
+        shelf: &Shelf<T>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ShelfPage<T>, PortError> {
+        let page = self.ports.table.query(&shelf.pk, &shelf.range, after, limit).await?;
+        let documents = page.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?;
+        Ok(ShelfPage { documents, next: page.next })
+    }
+
+    /// The pages of a shelf, from its begin to its end.
+    pub fn pages<T: DeserializeOwned + Send>(
+        &self,
+        shelf: Shelf<T>,
+    ) -> impl TryStream<
+        Ok = Vec<Stored<T>>,
+        Error = PortError,
+        Item = Result<Vec<Stored<T>>, PortError>,
+    > + Send {
+        let begin = Some((self.clone(), shelf, None::<String>));
+        stream::try_unfold(begin, async |place| {
+            let Some((store, shelf, after)) = place else { return Ok(None) };
+            let page = store.page(&shelf, after.as_deref(), PAGE).await?;
+            let rest = page.next.map(|next| (store, shelf, Some(next)));
+            Ok(Some((page.documents, rest)))
+        })
+    }
+
+    /// Every document of a shelf. Only for shelves that are short by their nature.
+    pub async fn all<T: DeserializeOwned + Send>(
+        &self,
+        shelf: &Shelf<T>,
+    ) -> Result<Vec<Stored<T>>, PortError> {
+        self.pages(shelf.clone()).try_concat().await
+    }
+
+    /// Does a commit, and sends the steps that follow. When a condition does not hold nothing is
+    /// done and nothing is sent. A failure to send is no failure: the tick will send.
+    pub async fn commit(&self, commit: Commit) -> Result<Outcome, PortError> {
+        let Commit { writes, next } = commit;
+        self.outbox.commit(writes, next).await
+    }
+
+    /// Changes one document by what `change` makes of it, again whenever somebody else was faster.
+    /// `change` gives the new document, or none to leave things as they are; it may add to the
+    /// commit. Gives the document as it is then.
+    pub async fn update<T, E>(
+        &self,
+        slot: &Slot<T>,
+        change: impl Fn(Option<&T>, &mut Commit) -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<PortError>,
+    {
+        attempts(|| async {
+            let before = self.load(slot).await?;
+            let mut commit = Commit::new();
+            let Some(after) = change(before.as_deref(), &mut commit)? else {
+                return Ok(Attempt::Done(before.map(Stored::into_inner)));
+            };
+            commit.save(slot, before.as_ref(), &after)?;
+            Ok(Attempt::of(&self.commit(commit).await?, Some(after)))
+        })
+        .await
+    }
+}
+
+/// Tries an optimistic change again, a little later each time, until it is done. After
+/// [`TRIES`] it fails, and its work is to be tried again.
+pub async fn attempts<R, E, F>(once: impl Fn() -> F) -> Result<R, E>
+where
+    F: Future<Output = Result<Attempt<R>, E>>,
+    E: From<PortError>,
+{
+    let pauses = ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(PAUSES.0)
+        .with_max_delay(PAUSES.1)
+        .with_max_times(TRIES);
+    let tried = (|| async {
+        match once().await {
+            Ok(Attempt::Done(result)) => Ok(result),
+            Ok(Attempt::Overtaken) => Err(None),
+            Err(error) => Err(Some(error)),
+        }
+    })
+    .retry(pauses)
+    .when(Option::is_none)
+    .await;
+    tried.map_err(|failed| {
+        failed.unwrap_or_else(|| PortError::retry("change a document", "others were faster").into())
+    })
+}
