@@ -112,6 +112,12 @@ impl DirectoryVersion {
     }
 }
 
+/// Where an uploaded part of a version lies.
+#[must_use]
+pub fn directory_part_key(version: DirectoryVersionId, number: usize) -> String {
+    format!("{}parts/{number:05}", directory_prefix(version))
+}
+
 /// The name of an entity kind in keys and paths.
 #[must_use]
 pub fn entity_kind_name(kind: EntityKind) -> &'static str {

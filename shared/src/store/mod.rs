@@ -3,8 +3,8 @@
 
 mod documents;
 pub mod keys;
-mod outbox;
-mod records;
+pub(crate) mod outbox;
+pub(crate) mod records;
 
 pub use documents::{delete, get, get_many, item, item_key_suffix, put, query, query_all, typed};
 pub use outbox::{Next, Outbox};

@@ -289,7 +289,7 @@ fn digest(new: &NewActivity) -> Result<String, WorkError> {
     Ok(blake3::hash(&bytes).to_hex()[..32].to_owned())
 }
 
-fn seal_text(
+pub(crate) fn seal_text(
     ports: &Ports,
     opened: &Opened,
     key: &Key,
@@ -317,6 +317,6 @@ pub(super) fn open_text(
         .map_err(|_| WorkError::reject("read an activity", "unknown form"))
 }
 
-fn place(key: &Key) -> String {
+pub(crate) fn place(key: &Key) -> String {
     format!("{}|{}", key.pk(), key.sk())
 }

@@ -18,7 +18,7 @@ use super::custody::{ConnectionSecret, Custody};
 use super::grants::{self, Grants};
 use super::import::scheduled_import;
 use super::salesforce_app::SalesforceApp;
-use super::upkeep;
+use super::upkeep::{self, Progress};
 use crate::domain::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
     Grantee, ImportRunId, ImportSettings, ImportTrigger, LONGEST_WINDOW_SECONDS, Message,
@@ -69,8 +69,8 @@ pub struct Connect {
 
 /// The last generation that a callback claimed.
 #[derive(Serialize, Deserialize)]
-struct Claimed {
-    last: u64,
+pub(crate) struct Claimed {
+    pub(crate) last: u64,
 }
 
 impl Connect {
@@ -277,12 +277,15 @@ impl Connect {
         let now = self.ports.clock.now();
         let grant = GrantState::new(1, Some(version), token.user_id.to_string(), now);
         let at = connection.at;
-        let live = json!({ "tenant": at.tenant, "environment": at.environment });
         let writes = vec![
             store::put(keys::connection(at), connection, when)?,
-            store::put(keys::live(at.tenant, at.environment), &live, Condition::Always)?,
+            store::put(keys::live(at.tenant, at.environment), &at, Condition::Always)?,
             store::put(generation_keys.admin_grant(), &grant, Condition::Always)?,
-            store::put(generation_keys.upkeep(), &json!({ "step": 0 }), Condition::Always)?,
+            store::put(
+                generation_keys.upkeep(),
+                &Progress { step: 0, stalled: None },
+                Condition::Always,
+            )?,
         ];
         let settings: ImportSettings =
             store::get(&*self.ports.table, &keys::import_settings(at)).await?.unwrap_or_default();

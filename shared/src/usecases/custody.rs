@@ -32,7 +32,7 @@ pub struct Opened {
 
 /// What the secret of a connection holds: the wrapped data key, and the connection's own grant.
 #[derive(Serialize, Deserialize)]
-pub(super) struct ConnectionSecret {
+pub(crate) struct ConnectionSecret {
     /// The wrapped data key, base64.
     pub data_key: String,
     /// The number of the grant's token, as in [`crate::domain::GrantState`].
@@ -43,7 +43,7 @@ pub(super) struct ConnectionSecret {
 
 /// A grant's tokens as they are stored, in a secret or sealed.
 #[derive(Serialize, Deserialize)]
-pub(super) struct StoredGrant {
+pub(crate) struct StoredGrant {
     pub access_token: String,
     pub refresh_token: String,
     pub instance_url: String,
@@ -90,7 +90,7 @@ impl Custody {
     }
 
     /// The name of a generation's secret.
-    pub(super) fn secret_name(&self, scope: Scope) -> String {
+    pub(crate) fn secret_name(&self, scope: Scope) -> String {
         format!("{}{scope}", self.secret_prefix)
     }
 
@@ -215,7 +215,7 @@ fn noted(
 
 impl Opened {
     /// Seals an object for its key and stores it.
-    pub(super) async fn put_object(
+    pub(crate) async fn put_object(
         &self,
         ports: &Ports,
         key: &str,

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::entities::{Entities, Merges, identity};
+use super::match_runs::CurrentDirectory;
 use crate::domain::{
     DirectoryPart, DirectoryState, DirectoryVersion, DirectoryVersionId, Environment, MatchRunId,
     MatchTrigger, Message, Scope, TenantEnvironment, TenantId,
@@ -135,8 +136,7 @@ impl Directory {
         let id = DirectoryVersionId::new(millis, self.ports.entropy.bits());
         let mut uploads = Vec::with_capacity(kinds.len());
         for (number, &entity_kind) in kinds.iter().enumerate() {
-            let folder = crate::domain::directory_prefix(id);
-            let key = format!("{folder}parts/{number:05}");
+            let key = crate::domain::directory_part_key(id, number);
             uploads.push(self.ports.objects.presign_put(&key, UPLOAD_VALID).await?);
             parts.push(DirectoryPart { entity_kind, key });
         }
@@ -326,7 +326,7 @@ impl Directory {
                     Condition::Absent,
                     Condition::Lt("version", json!(id.to_string())),
                 ]);
-                let current = json!({ "version": id });
+                let current = CurrentDirectory { version: id };
                 writes.push(store::put(keys::directory_current(), &current, newer)?);
                 next.push(Next::now(Message::DirectoryFanOut { version: id, after: None }));
                 next.extend(self.replaced_by(id).await?);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use matching::{CrmAccount, CrmPerson, Probe};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::custody::{Custody, Opened};
@@ -32,9 +32,9 @@ const BATCHES_PER_STEP: usize = 8;
 pub(super) const MOVED: Duration = Duration::from_secs(1);
 
 /// Which directory version is current.
-#[derive(Deserialize)]
-struct CurrentDirectory {
-    version: DirectoryVersionId,
+#[derive(Serialize, Deserialize)]
+pub(crate) struct CurrentDirectory {
+    pub(crate) version: DirectoryVersionId,
 }
 
 /// What a run is made with, from its beginning to its end.
@@ -330,7 +330,7 @@ impl MatchRuns {
     }
 }
 
-fn probe_folder(scope: Scope, object: SObject, bucket: u32) -> String {
+pub(crate) fn probe_folder(scope: Scope, object: SObject, bucket: u32) -> String {
     format!("{}probes/{object}/{bucket:05}/", scope.object_prefix())
 }
 
@@ -345,12 +345,12 @@ pub(super) fn unmoved(run: &MatchRun) -> Condition {
 }
 
 /// Where a batch lies.
-pub(super) fn batch_object(scope: Scope, run: MatchRunId, batch: u32) -> String {
+pub(crate) fn batch_object(scope: Scope, run: MatchRunId, batch: u32) -> String {
     format!("{}batches/{run}/{batch:08}", scope.object_prefix())
 }
 
 /// Where a shard's word on a batch lies.
-pub(super) fn scored_object(scope: Scope, run: MatchRunId, batch: u32, shard: u32) -> String {
+pub(crate) fn scored_object(scope: Scope, run: MatchRunId, batch: u32, shard: u32) -> String {
     format!("{}scored/{run}/{batch:08}/{shard:05}", scope.object_prefix())
 }
 

@@ -2,26 +2,26 @@
 //!
 //! Every handler may be called twice with the same message, in any order, and may die at any call.
 
-mod activities;
+pub(crate) mod activities;
 mod auto_save;
-mod connect;
+pub(crate) mod connect;
 mod corrections;
-mod custody;
-mod directory;
+pub(crate) mod custody;
+pub(crate) mod directory;
 mod directory_files;
 mod entities;
-mod grants;
-mod import;
-mod match_runs;
+pub(crate) mod grants;
+pub(crate) mod import;
+pub(crate) mod match_runs;
 mod match_steps;
-mod models;
+pub(crate) mod models;
 mod purge;
 mod salesforce_app;
 mod score;
 mod selections;
-mod settle;
+pub(crate) mod settle;
 mod ttl_cache;
-mod upkeep;
+pub(crate) mod upkeep;
 mod write_back;
 
 #[cfg(test)]
