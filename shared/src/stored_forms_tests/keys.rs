@@ -7,8 +7,8 @@ use super::{
     version,
 };
 use crate::domain::{
-    DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId, ModelId, SObject,
-    TenantId, entity_kind_name,
+    ActivityId, DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId,
+    ModelId, SObject, SeatId, TenantId, entity_kind_name,
 };
 use crate::ports::Key;
 use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
@@ -155,10 +155,10 @@ fn kinds_partitions_buckets_and_ids_are_pinned() {
         }
     }
     forms.line("derived tenant", TenantId::derived("x"));
-    forms.line("derived seat", crate::domain::SeatId::derived("x"));
+    forms.line("derived seat", SeatId::derived("x"));
     forms.line("derived run", ImportRunId::derived("x"));
     forms.line("derived match run", MatchRunId::derived("x"));
-    forms.line("derived activity", crate::domain::ActivityId::derived("x"));
+    forms.line("derived activity", ActivityId::derived("x"));
     forms.line("derived directory version", DirectoryVersionId::derived("x"));
     forms.line("derived model", ModelId::derived("x"));
     forms.line("derived event", EventId::derived("x"));

@@ -289,7 +289,7 @@ fn digest(new: &NewActivity) -> Result<String, WorkError> {
     Ok(blake3::hash(&bytes).to_hex()[..32].to_owned())
 }
 
-pub(crate) fn seal_text(
+fn seal_text(
     ports: &Ports,
     opened: &Opened,
     key: &Key,
