@@ -9,6 +9,8 @@ pub mod lambda;
 pub mod ports;
 pub mod seal;
 pub mod store;
+#[cfg(test)]
+mod stored_forms_tests;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod work;

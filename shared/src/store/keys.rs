@@ -1,5 +1,5 @@
-//! The key design, whole. Stored keys outlive the code: a change here is a data migration, and a
-//! snapshot test pins every form.
+//! The key design, whole. Stored keys outlive the code: a change here is a data migration. The
+//! snapshots of `stored_forms_tests` pin every form.
 //!
 //! | item | pk | sk |
 //! |---|---|---|
@@ -10,8 +10,8 @@
 //! | connection, settings, wizard, generations given out, imports, what is imported | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT`, `SELECTION` |
 //! | live connections | `LIVE` | `t#env` |
 //! | pending authorization | `STATE#hash` | `STATE` |
-//! | due item | `DUE#nn` | `time#owner#hash` |
-//! | directory | `DIRECTORY` | `CURRENT`, `VERSION#v`, `VERSION#v#…` |
+//! | due item | `DUE#nn` | `time#scope#random` |
+//! | directory | `DIRECTORY` | `CURRENT`, `VERSION#v`, `BUILT#v#kind#shard` |
 //! | everything of a generation | `GEN#t#env#g#kind#bucket` | by kind, see [`Kind`] |
 //!
 //! Every kind is dealt to the buckets that the connection item fixes, so that no tenant makes a hot

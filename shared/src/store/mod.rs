@@ -9,8 +9,8 @@ mod commit;
 mod condition;
 mod documents;
 pub mod keys;
-mod outbox;
-mod records;
+pub(crate) mod outbox;
+pub(crate) mod records;
 mod slot;
 
 pub use access::{Attempt, ShelfPage, Store, attempts};

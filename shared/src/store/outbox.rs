@@ -60,13 +60,13 @@ impl Next {
 
 /// A due item as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Due {
-    message: Message,
+pub(crate) struct Due {
+    pub(crate) message: Message,
     /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
-    sent_at: i64,
+    pub(crate) sent_at: i64,
     /// How often the tick sent it.
     #[serde(default)]
-    sends: u32,
+    pub(crate) sends: u32,
 }
 
 impl Due {

@@ -384,7 +384,7 @@ fn note(done: &mut RecordWrite, change: RecordChange, id: String) {
 }
 
 /// The place that a body is sealed for.
-fn place(key: &Key) -> String {
+pub(crate) fn place(key: &Key) -> String {
     format!("{}|{}", key.pk(), key.sk())
 }
 

@@ -1,7 +1,7 @@
 //! What sellers do: taken in by the API, and written back to the CRM as the seller.
 
 mod model;
-mod take_in;
+pub(crate) mod take_in;
 mod write_back;
 
 pub use model::*;

@@ -321,6 +321,6 @@ pub(super) fn open_text(
         .map_err(|_| WorkError::reject("read an activity", "unknown form"))
 }
 
-fn place(key: &Key) -> String {
+pub(crate) fn place(key: &Key) -> String {
     format!("{}|{}", key.pk(), key.sk())
 }

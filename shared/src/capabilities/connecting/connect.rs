@@ -14,7 +14,7 @@ use url::Url;
 
 pub use self::error::ConnectError;
 use self::org::Org;
-use super::upkeep;
+use super::upkeep::{self, Progress};
 use crate::capabilities::custody::{ConnectionSecret, Custody, Grants, SalesforceApp, StoredGrant};
 use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, scheduled_import};
 use crate::capabilities::seats::{Seat, Tenant};
@@ -68,8 +68,8 @@ pub struct Connect {
 
 /// The last generation that a callback claimed.
 #[derive(Serialize, Deserialize)]
-struct Claimed {
-    last: u64,
+pub(crate) struct Claimed {
+    pub(crate) last: u64,
 }
 
 impl Connect {
@@ -276,12 +276,15 @@ impl Connect {
         let now = self.ports.clock.now();
         let grant = GrantState::new(1, Some(version), token.user_id.to_string(), now);
         let at = connection.at;
-        let live = json!({ "tenant": at.tenant, "environment": at.environment });
         let writes = vec![
             store::put(keys::connection(at), connection, when)?,
-            store::put(keys::live(at.tenant, at.environment), &live, Condition::Always)?,
+            store::put(keys::live(at.tenant, at.environment), &at, Condition::Always)?,
             store::put(generation_keys.admin_grant(), &grant, Condition::Always)?,
-            store::put(generation_keys.upkeep(), &json!({ "step": 0 }), Condition::Always)?,
+            store::put(
+                generation_keys.upkeep(),
+                &Progress { step: 0, stalled: None },
+                Condition::Always,
+            )?,
         ];
         let settings: ImportSettings =
             store::get(&*self.ports.table, &keys::import_settings(at)).await?.unwrap_or_default();

@@ -1,9 +1,9 @@
 //! Connecting an org, and keeping the connection alive: authorization, the wizard, permissions, the
 //! doctor, upkeep.
 
-mod connect;
+pub(crate) mod connect;
 mod model;
-mod upkeep;
+pub(crate) mod upkeep;
 
 pub use connect::{Begun, Connect, ConnectError, Connected, cookie_name, login_host};
 pub use model::*;

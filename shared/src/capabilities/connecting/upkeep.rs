@@ -52,11 +52,11 @@ pub struct Upkeep {
 
 /// How far the chain of a generation is.
 #[derive(Serialize, Deserialize)]
-struct Progress {
-    step: u64,
+pub(crate) struct Progress {
+    pub(crate) step: u64,
     /// The sign of life of a run after which it was last told to have stalled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    stalled: Option<(ImportRunId, Timestamp)>,
+    pub(crate) stalled: Option<(ImportRunId, Timestamp)>,
 }
 
 impl Upkeep {

@@ -89,9 +89,9 @@ pub(crate) struct Held {
 
 /// A grant that another one replaced and that is to be revoked.
 #[derive(Serialize, Deserialize)]
-struct Replaced {
+pub(crate) struct Replaced {
     /// How often that was tried.
-    step: u32,
+    pub(crate) step: u32,
 }
 
 /// The grants of connections and seats.
@@ -283,7 +283,7 @@ fn state_key(opened: &Opened, grantee: Grantee) -> Key {
     }
 }
 
-fn place(key: &Key) -> String {
+pub(crate) fn place(key: &Key) -> String {
     format!("{}|{}", key.pk(), key.sk())
 }
 

@@ -1,7 +1,7 @@
 //! Keys, secrets and grants: what opens a generation's data, and what calls its org.
 
 mod generation;
-mod grants;
+pub(crate) mod grants;
 mod salesforce_app;
 mod ttl_cache;
 

@@ -112,6 +112,19 @@ impl DirectoryVersion {
     }
 }
 
+/// Which directory version is current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentDirectory {
+    /// The version.
+    pub version: DirectoryVersionId,
+}
+
+/// Where an uploaded part of a version lies.
+#[must_use]
+pub fn directory_part_key(version: DirectoryVersionId, number: usize) -> String {
+    format!("{}parts/{number:05}", directory_prefix(version))
+}
+
 /// The folder of a version's files in the bucket.
 #[must_use]
 pub fn directory_prefix(version: DirectoryVersionId) -> String {

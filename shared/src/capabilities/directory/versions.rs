@@ -19,7 +19,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::capabilities::directory::entities::{Entities, Merges, identity};
-use crate::capabilities::directory::{DirectoryPart, DirectoryState, DirectoryVersion};
+use crate::capabilities::directory::{
+    CurrentDirectory, DirectoryPart, DirectoryState, DirectoryVersion, directory_part_key,
+};
 use crate::kernel::{
     DirectoryVersionId, Environment, MatchRunId, MatchTrigger, Message, Scope, TenantEnvironment,
     TenantId,
@@ -136,8 +138,7 @@ impl Directory {
         let id = DirectoryVersionId::new(millis, self.ports.entropy.bits());
         let mut uploads = Vec::with_capacity(kinds.len());
         for (number, &entity_kind) in kinds.iter().enumerate() {
-            let folder = crate::capabilities::directory::directory_prefix(id);
-            let key = format!("{folder}parts/{number:05}");
+            let key = directory_part_key(id, number);
             uploads.push(self.ports.objects.presign_put(&key, UPLOAD_VALID).await?);
             parts.push(DirectoryPart { entity_kind, key });
         }
@@ -327,7 +328,7 @@ impl Directory {
                     Condition::Absent,
                     Condition::Lt("version", json!(id.to_string())),
                 ]);
-                let current = json!({ "version": id });
+                let current = CurrentDirectory { version: id };
                 writes.push(store::put(keys::directory_current(), &current, newer)?);
                 next.push(Next::now(Message::DirectoryFanOut { version: id, after: None }));
                 next.extend(self.replaced_by(id).await?);

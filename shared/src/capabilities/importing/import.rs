@@ -8,17 +8,17 @@
 
 mod begin;
 mod calls;
-mod deletions;
+pub(crate) mod deletions;
 mod end;
 mod follow;
 mod hand_over;
 mod outcome;
-mod pages;
+pub(crate) mod pages;
 mod query;
 mod rows;
 mod selected;
 mod steer;
-mod sweep;
+pub(crate) mod sweep;
 
 use std::time::Duration;
 

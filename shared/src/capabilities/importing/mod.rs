@@ -1,6 +1,6 @@
 //! Importing an org: runs, the objects of a run, and the choice of what is imported.
 
-mod import;
+pub(crate) mod import;
 mod model;
 mod preview;
 mod selections;

@@ -243,7 +243,7 @@ fn refuse(problems: Vec<SelectionProblem>) -> Result<(), SelectionError> {
 
 impl Opened {
     /// Seals a value for an item of the generation.
-    pub(super) fn sealed<T: Serialize>(
+    pub(crate) fn sealed<T: Serialize>(
         &self,
         ports: &Ports,
         key: &Key,

@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use matching::{CrmAccount, CrmPerson, Probe};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::capabilities::custody::{Custody, Opened};
-use crate::capabilities::directory::DirectoryVersion;
+use crate::capabilities::directory::{CurrentDirectory, DirectoryVersion};
 use crate::capabilities::linking::{
     Batch, MATCHED_OBJECTS, MatchRun, MatchRunState, ModelChoice, ProbeEntry, entity_kind_of,
 };
@@ -32,12 +31,6 @@ const BATCHES_PER_STEP: usize = 8;
 
 /// When a planning step comes again that met a settlement on its way.
 pub(crate) const MOVED: Duration = Duration::from_secs(1);
-
-/// Which directory version is current.
-#[derive(Deserialize)]
-struct CurrentDirectory {
-    version: DirectoryVersionId,
-}
 
 /// What a run is made with, from its beginning to its end.
 pub(crate) struct Pins {
@@ -332,7 +325,7 @@ impl MatchRuns {
     }
 }
 
-fn probe_folder(scope: Scope, object: SObject, bucket: u32) -> String {
+pub(crate) fn probe_folder(scope: Scope, object: SObject, bucket: u32) -> String {
     format!("{}probes/{object}/{bucket:05}/", scope.object_prefix())
 }
 

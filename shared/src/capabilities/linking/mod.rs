@@ -1,12 +1,12 @@
 //! Linking records to the directory: match runs, scores, settling, corrections and models.
 
 mod corrections;
-mod match_runs;
+pub(crate) mod match_runs;
 mod match_steps;
 mod model;
-mod models;
+pub(crate) mod models;
 mod score;
-mod settle;
+pub(crate) mod settle;
 
 #[cfg(test)]
 mod histories_tests;

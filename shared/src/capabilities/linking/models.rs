@@ -257,6 +257,6 @@ impl Models {
 }
 
 /// Where a tuned model lies, sealed.
-fn model_object(scope: Scope, model: ModelId) -> String {
+pub(crate) fn model_object(scope: Scope, model: ModelId) -> String {
     format!("{}models/{model}", scope.object_prefix())
 }

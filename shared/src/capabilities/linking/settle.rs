@@ -8,7 +8,7 @@
 //! are written before records, and a record's list of candidates last, because the old list is
 //! what leads a repeated settlement to the entities that lost a bidder.
 
-mod lease;
+pub(crate) mod lease;
 mod neighbourhood;
 
 use std::collections::{BTreeMap, BTreeSet};

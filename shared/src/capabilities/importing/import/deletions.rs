@@ -154,9 +154,9 @@ impl Import {
 }
 
 /// The id of a row that is gone, when it went, and why.
-type Told = (String, Timestamp, Gone);
+pub(crate) type Told = (String, Timestamp, Gone);
 
-fn deleted_object(scope: Scope, run: ImportRunId, object: SObject) -> String {
+pub(crate) fn deleted_object(scope: Scope, run: ImportRunId, object: SObject) -> String {
     format!("{}pages/{run}/{object}/deleted", scope.object_prefix())
 }
 

@@ -210,8 +210,7 @@ impl Import {
         changed: &[String],
     ) -> Result<(), WorkError> {
         for (part, ids) in changed.chunks(LIST).enumerate() {
-            let folder = changed_folder(opened.keys.scope(), run, object);
-            let key = format!("{folder}{name}-{part:04}");
+            let key = changed_object(opened.keys.scope(), run, object, name, part);
             self.keep(opened, &key, &ids).await?;
         }
         Ok(())
@@ -219,16 +218,27 @@ impl Import {
 }
 
 /// The folder of a run's lists of changed records of one object.
-pub(super) fn changed_folder(scope: Scope, run: ImportRunId, object: SObject) -> String {
+pub(crate) fn changed_folder(scope: Scope, run: ImportRunId, object: SObject) -> String {
     format!("{}changed/{run}/{object}/", scope.object_prefix())
 }
 
-pub(super) fn page_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+pub(crate) fn page_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
     format!("{}pages/{run}/{object}/{page:06}", scope.object_prefix())
 }
 
+/// One list of changed records; the list of a step comes in parts.
+pub(crate) fn changed_object(
+    scope: Scope,
+    run: ImportRunId,
+    object: SObject,
+    name: &str,
+    part: usize,
+) -> String {
+    format!("{}{name}-{part:04}", changed_folder(scope, run, object))
+}
+
 /// Which rows a page had.
-pub(super) fn read_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+pub(crate) fn read_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
     format!("{}ids/{run}/{object}/read/{page:06}", scope.object_prefix())
 }
 

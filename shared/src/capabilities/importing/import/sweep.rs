@@ -276,6 +276,6 @@ struct Held {
     changed: Vec<String>,
 }
 
-fn ids_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+pub(crate) fn ids_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
     format!("{}ids/{run}/{object}/{page:06}", scope.object_prefix())
 }

@@ -1,7 +1,7 @@
 //! The lease that lets one settlement at a time work on a connection's matches.
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Settle;
 use crate::capabilities::custody::Opened;
@@ -36,7 +36,7 @@ impl Settle {
         let until = (now + LEASE).as_second();
         let free =
             Condition::Any(vec![Condition::Absent, Condition::Lt("until", json!(now.as_second()))]);
-        let doc = json!({ "lease": lease, "until": until });
+        let doc = held(lease, until);
         let write = store::put(opened.keys.settle_lease(), &doc, free)?;
         Ok(self.ports.table.write(write).await?.is_done().then_some(lease))
     }
@@ -51,6 +51,11 @@ impl Settle {
         let _ = self.ports.table.write(Write::Delete { key, when }).await?;
         Ok(())
     }
+}
+
+/// The item of a lease that is held until then (Unix seconds).
+pub(crate) fn held(lease: LeaseToken, until: i64) -> Value {
+    json!({ "lease": lease, "until": until })
 }
 
 /// The check that shuts out a settlement whose lease ran out.

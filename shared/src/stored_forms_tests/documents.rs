@@ -1,0 +1,742 @@
+//! Every document of the table, every sealed body's plain text, and the secrets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use matching::{EmployerEvidence, EntityKind};
+use serde_json::Number;
+
+use super::{
+    Forms, Variants, activity, at, environment, lease, match_run, model, run, scope, seat, tenant,
+    text, version,
+};
+use crate::capabilities::activities::{
+    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason, Lane,
+};
+use crate::capabilities::connecting::connect::Claimed;
+use crate::capabilities::connecting::upkeep::Progress;
+use crate::capabilities::connecting::{
+    Feature, HiddenField, Inspection, ObjectPermissions, Wizard, WizardStep,
+};
+use crate::capabilities::custody::grants::Replaced;
+use crate::capabilities::custody::{ConnectionSecret, StoredGrant};
+use crate::capabilities::directory::CurrentDirectory;
+use crate::capabilities::directory::{DirectoryPart, DirectoryState, DirectoryVersion};
+use crate::capabilities::importing::{
+    AccountModel, ActiveRun, ErrorGroup, FieldMapping, FilterCondition, FilterOperator,
+    FilterValue, ImportRun, ImportSettings, MappingPreview, ObjectImport, ObjectPhase,
+    ObjectSelection, OpportunityPart, OrgField, Pipeline, PreviewState, PreviewValues,
+    RecordFilter, RowCondition, RowValue, RunState, Selection, SelectionChange, SelectionPart,
+    SelectionProblem, ShownFields, Span, Stage, Sweep, Watermark,
+};
+use crate::capabilities::leaving::{Purge, PurgePhase, Revocation};
+use crate::capabilities::linking::settle::lease::held;
+use crate::capabilities::linking::{
+    Batch, CandidateList, Correcting, Correction, EntityBid, EntityMatches, MatchRun,
+    MatchRunState, MatchSource, ModelChoice, ModelState, RankedCandidate, RecordDecision, Ruling,
+    Said, ShadowCounts, TunedModel,
+};
+use crate::capabilities::saving::{Saved, SavedList};
+use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
+use crate::capabilities::settings::Settings;
+use crate::kernel::{
+    Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
+    Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason, RecordChange,
+    RecordHead, SObject, Trouble, VersionId,
+};
+
+fn connection() -> Connection {
+    Connection {
+        at: environment(),
+        generation: Generation(7),
+        state: ConnectionState::ReconnectRequired,
+        trouble: Some(Trouble {
+            reason: ReconnectReason::OtherOrg,
+            since: at(1),
+            lapses_at: at(2),
+        }),
+        paused_since: Some(at(3)),
+        degraded_since: Some(at(4)),
+        org_id: text("00D000000000001AAA"),
+        org_name: text("Acme"),
+        edition: text("Enterprise Edition"),
+        instance_url: text("https://acme.my.salesforce.com"),
+        login_host: text("login.salesforce.com"),
+        buckets: 16,
+        integration_user: text("005000000000001AAA"),
+        connected_at: at(0),
+        slot_offset: 77,
+    }
+}
+
+#[test]
+fn tenants_and_their_settings_are_pinned() {
+    let mut forms = Forms::default();
+    let name = text("Acme");
+    forms.json("tenant", &Tenant { id: tenant(), name, entitled: true, created_at: at(0) });
+    let roles = [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep, Role::Service];
+    forms.all("role", &roles);
+    forms.json(
+        "seat",
+        &Seat {
+            id: seat(),
+            tenant: tenant(),
+            email: text("ada@acme.example"),
+            name: text("Ada Lovell"),
+            time_zone: text("Europe/Berlin"),
+            roles: roles.into_iter().collect::<BTreeSet<_>>(),
+        },
+    );
+    forms.json("vote", &CrmVote { crm: text("hubspot"), voted_at: at(0) });
+    forms.json("settings", &Settings::default());
+    forms.json(
+        "settings with a stage",
+        &Settings { stage: Some(text("Won")), ..Settings::default() },
+    );
+    let steps = [WizardStep::Connect, WizardStep::Sync, WizardStep::Roi, WizardStep::Advanced];
+    forms.all("wizard step", &steps);
+    forms.json("wizard", &Wizard::default());
+    let answered = steps.into_iter().collect();
+    let login_host = Some(text("acme.my.salesforce.com"));
+    forms
+        .json("wizard with all", &Wizard { at: WizardStep::Roi, answered, login_host, changes: 3 });
+    forms.json("import settings", &ImportSettings::default());
+    insta::assert_snapshot!("tenants", forms.0);
+}
+
+#[test]
+fn connections_grants_and_secrets_are_pinned() {
+    let mut forms = Forms::default();
+    forms.all("environment", &[Environment::Production, Environment::Sandbox]);
+    forms.all(
+        "connection state",
+        &[
+            ConnectionState::Connected,
+            ConnectionState::ReconnectRequired,
+            ConnectionState::Lapsed,
+            ConnectionState::Disconnected,
+        ],
+    );
+    forms.all(
+        "reconnect reason",
+        &[
+            ReconnectReason::GrantDead,
+            ReconnectReason::UserInactive,
+            ReconnectReason::AppNotInstalled,
+            ReconnectReason::UserNotApproved,
+            ReconnectReason::AccessRestricted,
+            ReconnectReason::OtherOrg,
+        ],
+    );
+    forms.json("connection with all", &connection());
+    let bare =
+        Connection { trouble: None, paused_since: None, degraded_since: None, ..connection() };
+    forms.json("connection", &bare);
+    forms.json("live", &environment());
+    forms.json("generations", &Claimed { last: 7 });
+    grants(&mut forms);
+    forms.json("upkeep", &Progress { step: 0, stalled: None });
+    forms.json("upkeep with all", &Progress { step: 5, stalled: Some((run(), at(0))) });
+    insta::assert_snapshot!("connections", forms.0);
+}
+
+fn grants(forms: &mut Forms) {
+    let grantees = [Grantee::Admin, Grantee::Seat(seat())];
+    forms.all("grantee", &grantees);
+    for grantee in grantees {
+        let pending = PendingAuthorization {
+            at: environment(),
+            grantee,
+            login_host: text("login.salesforce.com"),
+            verifier: text("verifier"),
+            browser: text("browser"),
+            expires_at: at(600),
+        };
+        forms.json("pending authorization", &pending);
+    }
+    let state = GrantState::new(1, None, text("0051"), at(0));
+    forms.json("grant", &state);
+    let version = Some(VersionId(text("v1")));
+    let (lease, lease_until) = (Some(lease()), 1_795_294_800);
+    forms.json("grant with all", &GrantState { version, lease, lease_until, ..state });
+    forms.json("replaced grant", &Replaced { step: 2 });
+    let grant = || StoredGrant {
+        access_token: text("access"),
+        refresh_token: text("refresh"),
+        instance_url: text("https://acme.my.salesforce.com"),
+    };
+    forms.json("sealed grant", &grant());
+    forms.json("secret", &ConnectionSecret { data_key: text("AAEC"), number: 1, grant: grant() });
+}
+
+#[test]
+fn what_an_org_shows_and_what_is_selected_are_pinned() {
+    let mut forms = Forms::default();
+    forms.all("object", &SObject::ALL);
+    let features = [
+        Feature::Import,
+        Feature::Matching,
+        Feature::ContactInformation,
+        Feature::Seats,
+        Feature::AutoSave,
+        Feature::ActivityLog,
+        Feature::Roi,
+    ];
+    forms.all("feature", &features);
+    let permissions = ObjectPermissions {
+        object: SObject::Contact,
+        readable: true,
+        optional: false,
+        blocks: vec![Feature::Roi],
+        hidden: vec![HiddenField { field: text("Email"), blocks: Feature::ContactInformation }],
+        not_editable: vec![text("OwnerId")],
+    };
+    let inspection = Inspection {
+        inspected_at: at(0),
+        refused: Some(text("API_DISABLED")),
+        personal_user: Some(true),
+        objects: vec![permissions],
+    };
+    forms.json("inspection with all", &inspection);
+    let refused = None;
+    let bare = Inspection { refused, personal_user: None, objects: vec![], ..inspection };
+    forms.json("inspection", &bare);
+    let field = OrgField {
+        name: text("Mail__c"),
+        label: text("Mail"),
+        kind: text("email"),
+        custom: true,
+        calculated: false,
+        filterable: true,
+        importable: true,
+    };
+    forms.json("shown fields", &ShownFields { as_of: at(0), fields: vec![field] });
+    previews(&mut forms);
+    selections(&mut forms);
+    insta::assert_snapshot!("selections", forms.0);
+}
+
+fn mapping() -> FieldMapping {
+    FieldMapping { object: SObject::Contact, field: text("Email"), custom_field: text("Mail__c") }
+}
+
+fn previews(forms: &mut Forms) {
+    let states =
+        [PreviewState::Asked, PreviewState::Ready, PreviewState::Refused { reason: text("no") }];
+    forms.all("preview state", &states);
+    for state in states {
+        let (mapping, record) = (mapping(), text("0031"));
+        forms.json("preview", &MappingPreview { mapping, record, asked_at: at(0), state });
+    }
+    forms.json("sealed preview", &PreviewValues { field: None, custom_field: Some(text("a@b.c")) });
+}
+
+fn selections(forms: &mut Forms) {
+    use FilterOperator as Is;
+    let operators = [
+        Is::Equals,
+        Is::NotEquals,
+        Is::LessThan,
+        Is::LessOrEqual,
+        Is::GreaterThan,
+        Is::GreaterOrEqual,
+        Is::StartsWith,
+        Is::In,
+        Is::NotIn,
+    ];
+    forms.all("filter operator", &operators);
+    let values = [
+        FilterValue::Boolean(true),
+        FilterValue::Number(Number::from(3)),
+        FilterValue::Text(text("EMEA")),
+        FilterValue::Several(vec![FilterValue::Text(text("EMEA"))]),
+        FilterValue::Null(()),
+    ];
+    forms.all("filter value", &values);
+    let condition = FilterCondition {
+        field: text("Region__c"),
+        operator: Is::Equals,
+        value: values[2].clone(),
+    };
+    let parts = [SelectionPart::Mappings, SelectionPart::Filters, SelectionPart::Accounts];
+    forms.all("selection part", &parts);
+    forms.all("account model", &[AccountModel::Business, AccountModel::Person]);
+    let change = |by| SelectionChange { at: at(0), by, set: SelectionPart::Filters };
+    let selection = Selection {
+        mappings: vec![mapping()],
+        filters: vec![RecordFilter { object: SObject::Lead, conditions: vec![condition] }],
+        accounts: AccountModel::Person,
+        changes: vec![change(None), change(Some(text("ada")))],
+        revision: 2,
+    };
+    forms.json("selection with all", &selection);
+    forms.json("selection", &Selection::default());
+}
+
+fn row_values() -> Vec<RowValue> {
+    vec![
+        RowValue::Null,
+        RowValue::Text(text("EMEA")),
+        RowValue::Number("12.50".parse().unwrap()),
+        RowValue::Boolean(true),
+        RowValue::Date("2026-01-31".parse().unwrap()),
+        RowValue::Moment(at(0)),
+    ]
+}
+
+fn object_selection() -> ObjectSelection {
+    ObjectSelection {
+        columns: BTreeMap::from([(text("Email"), text("Mail__c"))]),
+        hidden: vec![text("Fax")],
+        conditions: vec![RowCondition {
+            field: text("Region__c"),
+            operator: FilterOperator::In,
+            values: row_values(),
+        }],
+        excluded: true,
+        calculated: true,
+        dropped: vec![SelectionProblem {
+            object: SObject::Contact,
+            field: text("Email"),
+            reason: text("gone"),
+        }],
+    }
+}
+
+fn phases() -> Vec<ObjectPhase> {
+    let (job, locator, next) = (text("7501"), Some(text("loc")), Some(text("next")));
+    let mut all = vec![
+        ObjectPhase::Waiting,
+        ObjectPhase::Submitted { job: job.clone(), polls: 2 },
+        ObjectPhase::Fetching { job: job.clone(), locator, page: 3 },
+        ObjectPhase::Landing { job, page: 3, next: next.clone() },
+        ObjectPhase::Reading { locator: text("loc"), page: 3 },
+        ObjectPhase::LandingRead { page: 3, next },
+        ObjectPhase::Deletions,
+        ObjectPhase::LandingDeletions { complete: true },
+        ObjectPhase::Counting { complete: false },
+    ];
+    all.extend(sweeps().into_iter().map(|sweep| ObjectPhase::Sweeping { sweep }));
+    all.extend([
+        ObjectPhase::Done,
+        ObjectPhase::Skipped { reason: text("no such object") },
+        ObjectPhase::Failed { code: text("JOB_FAILED"), message: text("why") },
+    ]);
+    all
+}
+
+fn sweeps() -> Vec<Sweep> {
+    let (job, locator) = (text("7501"), Some(text("loc")));
+    vec![
+        Sweep::Asking { page: 1 },
+        Sweep::Submitted { job: job.clone(), polls: 2, page: 1 },
+        Sweep::Fetching { job, locator, page: 3 },
+        Sweep::Comparing { pages: 4, bucket: 5 },
+    ]
+}
+
+fn import_with_all(phase: ObjectPhase) -> ObjectImport {
+    ObjectImport {
+        step: 9,
+        phase,
+        since: Some(at(1)),
+        asked_at: Some(at(2)),
+        selection: object_selection(),
+        read_anew: Some(3),
+        mixed: true,
+        rows_expected: 100,
+        rows_fetched: 50,
+        pages: 2,
+        counts: Counts { new: 1, updated: 2, unchanged: 3, deleted: 4, skipped: 5, failed: 6 },
+        part: Some(OpportunityPart::Closed),
+        span: Some(Span { from: Some(at(3)), until: Some(at(4)) }),
+        narrowed: 1,
+        salesforce_count: Some(7),
+        live: Some(8),
+        swept: true,
+        full: true,
+        restarts: 1,
+        api_calls: 10,
+        errors: vec![ErrorGroup { code: text("C"), message: text("m"), count: 2 }],
+        started_at: Some(at(5)),
+        finished_at: Some(at(6)),
+        ..ObjectImport::waiting(SObject::Opportunity)
+    }
+}
+
+#[test]
+fn imports_are_pinned() {
+    let mut forms = Forms::default();
+    let states = [
+        RunState::Importing,
+        RunState::HandingOver,
+        RunState::Activities,
+        RunState::SteppedAside,
+        RunState::Complete,
+        RunState::Failed,
+        RunState::Cancelled,
+    ];
+    forms.all("run state", &states);
+    let bare = ImportRun::begin(run(), ImportTrigger::Full, true, at(0));
+    forms.json("import run", &bare);
+    let finished_at = Some(at(9));
+    let (match_run, aside_of) = (Some(match_run()), Some(run()));
+    let cursor = (3, text("000001-0000"));
+    forms.json(
+        "import run with all",
+        &ImportRun { finished_at, match_run, aside_of, cursor, ..bare },
+    );
+    let active = ActiveRun {
+        run: run(),
+        since: at(0),
+        beat_at: at(1),
+        paused: false,
+        stands_back_until: None,
+    };
+    forms.json("active run", &active);
+    forms.json("active run with all", &ActiveRun { stands_back_until: Some(at(2)), ..active });
+    forms.all("row value", &row_values());
+    forms.all("opportunity part", &[OpportunityPart::Open, OpportunityPart::Closed]);
+    forms.all("sweep", &sweeps());
+    super::assert_covers(&phases());
+    for phase in phases() {
+        let name = format!("object import {}", phase.name());
+        forms.json(&name, &ObjectImport { phase, ..ObjectImport::waiting(SObject::Lead) });
+    }
+    forms.json("object import with all", &import_with_all(ObjectPhase::Done));
+    forms.json("watermark", &Watermark::default());
+    let watermark = Watermark {
+        stamp: Some(at(0)),
+        live: 5,
+        selection: Some(text("digest")),
+        begun_by: Some(run()),
+        read_at: Some(at(1)),
+        swept_at: Some(at(2)),
+        revision: 3,
+    };
+    forms.json("watermark with all", &watermark);
+    forms.json("marker (slot, scored, built, edge)", &serde_json::json!({}));
+    insta::assert_snapshot!("imports", forms.0);
+}
+
+#[test]
+fn records_and_what_is_saved_are_pinned() {
+    let mut forms = Forms::default();
+    let gone =
+        [Gone::Deleted, Gone::Merged { into: text("0032") }, Gone::Unseen, Gone::OutsideFilter];
+    forms.all("gone", &gone);
+    forms.all("record change", &[RecordChange::New, RecordChange::Updated, RecordChange::Deleted]);
+    let fields: Fields =
+        [("Name", text("Ada Lovell")), ("Email", text("a@b.c"))].into_iter().collect();
+    forms.json("sealed fields", &fields);
+    forms.line("digest", fields.digest());
+    for gone in [None, Some(gone[0].clone()), Some(gone[1].clone())] {
+        let head = RecordHead {
+            object: SObject::Contact,
+            id: text("0031"),
+            stamp: 1_795_294_800_000,
+            digest: fields.digest(),
+            run: run(),
+            step: 2,
+            read_at: 1_795_294_801_000,
+            change: RecordChange::Updated,
+            gone,
+        };
+        forms.json("record", &head);
+    }
+    forms.all("saved list", &[SavedList::Accounts, SavedList::Leads]);
+    let saved = Saved {
+        seat: seat(),
+        list: SavedList::Leads,
+        entity: text("pe_1"),
+        record: text("0031"),
+        object: SObject::Contact,
+        opportunity: text("0061"),
+        saved_at: at(0),
+    };
+    forms.json("saved", &saved);
+    let stage = Stage { name: text("Won"), is_closed: true, is_active: true };
+    forms.json("pipeline", &Pipeline { stages: vec![stage] });
+    insta::assert_snapshot!("records", forms.0);
+}
+
+fn choice() -> ModelChoice {
+    ModelChoice { number: 2, model: Some(model()) }
+}
+
+#[test]
+fn match_runs_models_and_the_directory_are_pinned() {
+    let mut forms = Forms::default();
+    forms.all(
+        "match run state",
+        &[MatchRunState::Planning, MatchRunState::Scoring, MatchRunState::Complete],
+    );
+    for finished_at in [None, Some(at(9))] {
+        let run = MatchRun {
+            id: match_run(),
+            trigger: MatchTrigger::Import,
+            state: MatchRunState::Scoring,
+            directory: version(),
+            model: finished_at.map(|_| choice()).unwrap_or_default(),
+            step: 1,
+            cursor: (1, 2, 3),
+            batches: 4,
+            settled: 5,
+            records: 6,
+            changed: 7,
+            started_at: at(0),
+            finished_at,
+        };
+        forms.json("match run", &run);
+    }
+    let object = SObject::Lead;
+    forms.json("batch", &Batch { number: 2, object, records: 3, shards_left: 4, settled: true });
+    forms.json("settle lease", &held(lease(), 1_795_294_800));
+    forms.json("model choice", &ModelChoice::default());
+    forms.json("model choice with all", &choice());
+    models(&mut forms);
+    directory(&mut forms);
+    insta::assert_snapshot!("match_runs", forms.0);
+}
+
+fn models(forms: &mut Forms) {
+    forms.all(
+        "model state",
+        &[ModelState::Training, ModelState::Shadow, ModelState::Ready, ModelState::TooFewLabels],
+    );
+    let bare = TunedModel {
+        id: model(),
+        state: ModelState::Shadow,
+        beside: ModelChoice::default(),
+        step: 3,
+        labels: BTreeMap::new(),
+        cursor: (0, 0, None),
+        shadow: BTreeMap::new(),
+        created_at: at(0),
+        finished_at: None,
+    };
+    forms.json("tuned model", &bare);
+    let counts = ShadowCounts {
+        same: 1,
+        newly_matched: 2,
+        no_longer_matched: 3,
+        other_entity: 4,
+        examples: vec![text("00Q1")],
+    };
+    let all = TunedModel {
+        labels: BTreeMap::from([(SObject::Lead, 30)]),
+        cursor: (1, 2, Some(text("Lead#00Q1"))),
+        shadow: BTreeMap::from([(SObject::Lead, counts)]),
+        finished_at: Some(at(9)),
+        ..bare
+    };
+    forms.json("tuned model with all", &all);
+}
+
+fn directory(forms: &mut Forms) {
+    forms.all(
+        "directory state",
+        &[
+            DirectoryState::Draft,
+            DirectoryState::Counting,
+            DirectoryState::Building,
+            DirectoryState::Published,
+            DirectoryState::Failed,
+            DirectoryState::Retired,
+        ],
+    );
+    forms.all("entity kind", &[EntityKind::Person, EntityKind::Company]);
+    let bare = DirectoryVersion {
+        id: version(),
+        base: None,
+        state: DirectoryState::Draft,
+        parts: vec![],
+        people_shards: 2,
+        company_shards: 1,
+        people: 3,
+        companies: 4,
+        skipped: BTreeMap::new(),
+        shards_left: 5,
+        reason: None,
+        created_at: at(0),
+        published_at: None,
+    };
+    forms.json("directory version", &bare);
+    let part = DirectoryPart { entity_kind: EntityKind::Company, key: text("directory/x") };
+    let all = DirectoryVersion {
+        base: Some(version()),
+        parts: vec![part],
+        skipped: BTreeMap::from([(text("no id"), 6)]),
+        reason: Some(text("why")),
+        published_at: Some(at(9)),
+        ..bare
+    };
+    forms.json("directory version with all", &all);
+    forms.json("current directory", &CurrentDirectory { version: version() });
+}
+
+fn ruling() -> Ruling {
+    Ruling { always: Some(text("pe_1")), never: vec![text("pe_2")], source: MatchSource::Created }
+}
+
+fn candidates() -> CandidateList {
+    let employer = EmployerEvidence::Current;
+    let candidate = |evidence| RankedCandidate {
+        entity: text("pe_1"),
+        weight: 7.5,
+        probability: 0.99,
+        employer,
+        evidence,
+    };
+    CandidateList {
+        object: SObject::Contact,
+        id: text("0031"),
+        candidates: vec![candidate(text("ab")), candidate(String::new())],
+        matched: Some(text("pe_1")),
+        source: Some(MatchSource::Auto),
+        decision: RecordDecision::Match,
+        gone: true,
+        ruling: Some(ruling()),
+        always: Some(text("pe_1")),
+        never: vec![text("pe_2")],
+        stamp: 1_795_294_800_000,
+        run: Some(match_run()),
+        directory: Some(version()),
+        model: choice(),
+    }
+}
+
+#[test]
+fn matches_are_pinned() {
+    let mut forms = Forms::default();
+    forms.all("match source", &[MatchSource::Auto, MatchSource::Manual, MatchSource::Created]);
+    forms.all(
+        "record decision",
+        &[
+            RecordDecision::Match,
+            RecordDecision::Duplicate,
+            RecordDecision::Review,
+            RecordDecision::NonMatch,
+        ],
+    );
+    forms.json("candidates with all", &candidates());
+    let bare = CandidateList {
+        candidates: vec![],
+        matched: None,
+        source: None,
+        gone: false,
+        ruling: None,
+        always: None,
+        never: vec![],
+        run: None,
+        directory: None,
+        model: ModelChoice::default(),
+        ..candidates()
+    };
+    forms.json("candidates", &bare);
+    let bid = EntityBid { record: text("0031"), probability: 0.99, always: true };
+    for matched in [None, Some(text("0031"))] {
+        let (object, entity) = (SObject::Contact, text("pe_1"));
+        let bids = vec![bid.clone()];
+        forms.json("entity", &EntityMatches { object, entity, bids, matched });
+    }
+    corrections(&mut forms);
+    insta::assert_snapshot!("matches", forms.0);
+}
+
+fn corrections(forms: &mut Forms) {
+    let entity_id = text("pe_1");
+    let correcting = [
+        Correcting::Match { entity_id: entity_id.clone() },
+        Correcting::Unmatch { entity_id: None },
+        Correcting::Unmatch { entity_id: Some(entity_id.clone()) },
+        Correcting::WrongMatch { entity_id },
+        Correcting::Reset,
+    ];
+    forms.all("correcting", &correcting);
+    let mut history: Vec<Said> = correcting
+        .into_iter()
+        .map(|what| Said { what, by: Some(seat()), at: at(0), of: Some(text("ab")) })
+        .collect();
+    history.push(Said { what: Correcting::Reset, by: None, at: at(1), of: None });
+    let (object, id) = (SObject::Contact, text("0031"));
+    forms.json("ruling", &Ruling::default());
+    forms.json("correction", &Correction { object, id, ruling: ruling(), history, number: 3 });
+}
+
+#[test]
+fn activities_are_pinned() {
+    let mut forms = Forms::default();
+    let kinds = [ActivityKind::Message, ActivityKind::Inmail, ActivityKind::Note];
+    forms.all("activity kind", &kinds);
+    let reason = HoldReason::ReconnectRequired;
+    forms.all("hold reason", &[HoldReason::NoCrmRecord, HoldReason::CrmLoginRequired, reason]);
+    let states = [
+        ActivityState::Queued,
+        ActivityState::Held { reason },
+        ActivityState::Claimed { server_time: at(1), at: at(2), lookups: 3 },
+        ActivityState::Logged { salesforce_id: text("00T1") },
+        ActivityState::Failed { code: text("C"), message: text("m") },
+    ];
+    forms.all("activity state", &states);
+    let target = ActivityTarget {
+        object: SObject::Contact,
+        record: text("0031"),
+        lane: text("0011"),
+        place: 4,
+    };
+    for state in states {
+        let target = Some(target.clone()).filter(|_| state != ActivityState::Queued);
+        let activity = Activity {
+            id: activity(),
+            seat: seat(),
+            kind: ActivityKind::Inmail,
+            entity_kind: EntityKind::Person,
+            entity: text("pe_1"),
+            occurred_at: at(0),
+            digest: text("digest"),
+            target,
+            state,
+            tries: 1,
+        };
+        forms.json("activity", &activity);
+    }
+    forms.json("lane", &Lane { given: 4, done: 3 });
+    for subject in [None, Some(text("Hello"))] {
+        forms.json("sealed text", &ActivityText { subject, body: text("Dear Ada") });
+    }
+    insta::assert_snapshot!("activities", forms.0);
+}
+
+#[test]
+fn purges_are_pinned() {
+    let mut forms = Forms::default();
+    forms.all(
+        "purge phase",
+        &[
+            PurgePhase::Revoke,
+            PurgePhase::Count,
+            PurgePhase::Sweep,
+            PurgePhase::Verify,
+            PurgePhase::Complete,
+        ],
+    );
+    let revocations = [Revocation::Revoked, Revocation::AlreadyDead, Revocation::Unconfirmed];
+    forms.all("revocation", &revocations);
+    for completed_at in [None, Some(at(9))] {
+        let purge = Purge {
+            scope: scope(),
+            connection: connection(),
+            phase: PurgePhase::Verify,
+            step: 3,
+            revoke_tries: 2,
+            grants: BTreeMap::from([(text("admin"), Revocation::Revoked)]),
+            found: BTreeMap::from([(text("items REC"), 5)]),
+            remaining: BTreeMap::from([(text("items REC"), 0)]),
+            data_key_destroyed: true,
+            requested_at: at(0),
+            completed_at,
+        };
+        forms.json("purge", &purge);
+    }
+    insta::assert_snapshot!("purges", forms.0);
+}

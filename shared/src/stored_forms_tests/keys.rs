@@ -1,0 +1,170 @@
+//! Every key, and the ranges that are queried.
+
+use matching::EntityKind;
+
+use super::{
+    Forms, activity, assert_covers, at, environment, match_run, model, run, scope, seat, tenant,
+    version,
+};
+use crate::kernel::{
+    ActivityId, DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId,
+    ModelId, SObject, SeatId, TenantId, entity_kind_name,
+};
+use crate::ports::Key;
+use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
+
+const CONTACT: &str = "003000000000001AAA";
+const ACCOUNT: &str = "001000000000001AAA";
+const RELATIONS: [Relation; 7] = [
+    Relation::AccountContact,
+    Relation::AccountOpportunity,
+    Relation::AccountTeamMember,
+    Relation::OpportunityRole,
+    Relation::ContactRole,
+    Relation::OwnerOpportunity,
+    Relation::OwnerAccount,
+];
+
+impl Forms {
+    fn key(&mut self, name: &str, key: &Key) {
+        self.line(name, format!("{} | {}", key.pk(), key.sk()));
+    }
+
+    fn range(&mut self, name: &str, (pk, prefix): &(String, String)) {
+        self.line(name, format!("{pk} | {prefix}*"));
+    }
+}
+
+#[test]
+fn the_keys_outside_generations_are_pinned() {
+    let mut forms = Forms::default();
+    forms.key("tenant", &keys::tenant(tenant()));
+    forms.key("seat", &keys::seat(tenant(), seat()));
+    forms.range("seats", &keys::seats(tenant()));
+    forms.key("purge", &keys::purge(scope()));
+    forms.key("crm_vote", &keys::crm_vote(tenant(), "hubspot"));
+    forms.range("crm_votes", &keys::crm_votes(tenant()));
+    forms.key("connection", &keys::connection(environment()));
+    forms.key("generations", &keys::generations(environment()));
+    forms.key("import_settings", &keys::import_settings(environment()));
+    forms.key("selection", &keys::selection(environment()));
+    forms.key("wizard", &keys::wizard(environment()));
+    forms.key("settings", &keys::settings(environment()));
+    forms.key("live", &keys::live(tenant(), environment().environment));
+    forms.line("LIVE", LIVE);
+    forms.key("authorization", &keys::authorization("0a1b"));
+    forms.line("DUE_PARTITIONS", DUE_PARTITIONS);
+    forms.line("due_partition of the directory", keys::due_partition("directory"));
+    forms.line("due_partition of a tenant", keys::due_partition(&tenant().to_string()));
+    forms.line("due_partition_at", keys::due_partition_at(3));
+    forms.key("due", &keys::due("directory", at(0), "a/b/1", "00ff"));
+    forms.key("due_by_sort_key", &keys::due_by_sort_key("directory", "sk".to_owned()));
+    forms.line("due_until", keys::due_until(at(0)));
+    forms.line("DIRECTORY", DIRECTORY);
+    forms.key("directory_current", &keys::directory_current());
+    forms.key("directory_version", &keys::directory_version(version()));
+    forms.range("directory_versions", &keys::directory_versions());
+    for kind in [EntityKind::Person, EntityKind::Company] {
+        let name = format!("directory_built {}", entity_kind_name(kind));
+        forms.key(&name, &keys::directory_built(version(), kind, 12));
+    }
+    insta::assert_snapshot!("keys_outside_generations", forms.0);
+}
+
+#[test]
+fn the_keys_of_a_generation_are_pinned() {
+    let mut forms = Forms::default();
+    let keys = GenerationKeys::new(scope(), 16);
+    imports(&mut forms, keys);
+    records(&mut forms, keys);
+    matches(&mut forms, keys);
+    sellers(&mut forms, keys);
+    insta::assert_snapshot!("keys_of_a_generation", forms.0);
+}
+
+fn imports(forms: &mut Forms, keys: GenerationKeys) {
+    forms.key("active_run", &keys.active_run());
+    forms.key("slot", &keys.slot(run()));
+    forms.key("pipeline", &keys.pipeline());
+    forms.key("run", &keys.run(run()));
+    forms.range("runs", &keys.runs());
+    for object in SObject::ALL {
+        forms.key(&format!("watermark {object}"), &keys.watermark(object));
+    }
+    forms.key("object_import", &keys.object_import(run(), SObject::Lead));
+    forms.range("object_imports", &keys.object_imports(run()));
+}
+
+fn records(forms: &mut Forms, keys: GenerationKeys) {
+    forms.key("record", &keys.record(SObject::Contact, CONTACT));
+    forms.range("records", &keys.records(SObject::Contact, 5));
+    assert_covers(&RELATIONS);
+    for relation in RELATIONS {
+        forms.key(&format!("edge {relation:?}"), &keys.edge(ACCOUNT, relation, CONTACT));
+        forms.range(&format!("edges {relation:?}"), &keys.edges(ACCOUNT, relation));
+    }
+}
+
+fn matches(forms: &mut Forms, keys: GenerationKeys) {
+    forms.key("settle_lease", &keys.settle_lease());
+    forms.key("candidates", &keys.candidates(SObject::Contact, CONTACT));
+    forms.range("all_candidates", &keys.all_candidates(SObject::Contact, 5));
+    forms.key("entity", &keys.entity(SObject::Contact, "pe_1"));
+    forms.key("correction", &keys.correction(SObject::Contact, CONTACT));
+    forms.range("corrections", &keys.corrections(SObject::Contact, 5));
+    forms.key("model", &keys.model(model()));
+    forms.range("models", &keys.models());
+    forms.key("model_choice", &keys.model_choice());
+    forms.key("match_run", &keys.match_run(match_run()));
+    forms.range("match_runs", &keys.match_runs());
+    forms.key("batch", &keys.batch(match_run(), 12));
+    forms.key("scored", &keys.scored(match_run(), 12, 3));
+}
+
+fn sellers(forms: &mut Forms, keys: GenerationKeys) {
+    forms.key("saved", &keys.saved(seat(), "accounts", "co_1"));
+    forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
+    forms.key("activity", &keys.activity(activity()));
+    forms.key("lane", &keys.lane(ACCOUNT));
+    forms.key("admin_grant", &keys.admin_grant());
+    forms.key("upkeep", &keys.upkeep());
+    forms.key("inspection", &keys.inspection());
+    forms.key("org_fields", &keys.org_fields(SObject::Contact));
+    forms.key("mapping_preview", &keys.mapping_preview());
+    forms.key("seat_grant", &keys.seat_grant(seat()));
+    forms.key("replaced_grant", &keys.replaced_grant(2));
+    forms.range("replaced_grants", &keys.replaced_grants());
+    forms.range("seat_grants", &keys.seat_grants());
+}
+
+#[test]
+fn kinds_partitions_buckets_and_ids_are_pinned() {
+    let mut forms = Forms::default();
+    assert_covers(&Kind::ALL);
+    for kind in Kind::ALL {
+        forms.line(&format!("Kind::{kind:?}"), kind.as_str());
+    }
+    for (kind, partition) in GenerationKeys::new(scope(), 2).partitions() {
+        forms.line(&format!("partition {kind:?}"), partition);
+    }
+    let seat = seat().to_string();
+    for buckets in [1, 3, 16, 64] {
+        let keys = GenerationKeys::new(scope(), buckets);
+        for id in [CONTACT, ACCOUNT, "pe_1", &seat] {
+            forms.line(&format!("bucket of {id} among {buckets}"), keys.bucket(id));
+        }
+    }
+    forms.line("derived tenant", TenantId::derived("x"));
+    forms.line("derived seat", SeatId::derived("x"));
+    forms.line("derived run", ImportRunId::derived("x"));
+    forms.line("derived match run", MatchRunId::derived("x"));
+    forms.line("derived activity", ActivityId::derived("x"));
+    forms.line("derived directory version", DirectoryVersionId::derived("x"));
+    forms.line("derived model", ModelId::derived("x"));
+    forms.line("derived event", EventId::derived("x"));
+    forms.line("derived lease", LeaseToken::derived("x"));
+    forms.line("new tenant", TenantId::new(1_795_294_800_000, 42));
+    forms.line("scope", environment().generation(Generation(7)));
+    forms.line("object_prefix", scope().object_prefix());
+    insta::assert_snapshot!("kinds_partitions_buckets_and_ids", forms.0);
+}
