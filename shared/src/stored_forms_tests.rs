@@ -67,7 +67,8 @@ variants! {
     Environment { Production, Sandbox }
     Feature { Import, Matching, ContactInformation, Seats, AutoSave, ActivityLog, Roi }
     FilterOperator {
-        Equals, NotEquals, LessThan, LessOrEqual, GreaterThan, GreaterOrEqual, StartsWith, In, NotIn,
+        Equals, NotEquals, LessThan, LessOrEqual, GreaterThan, GreaterOrEqual, StartsWith, In,
+        NotIn,
     }
     FilterValue { Boolean, Number, Text, Several, Null }
     Gone { Deleted, Merged, Unseen, OutsideFilter }

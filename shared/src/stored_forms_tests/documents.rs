@@ -383,7 +383,7 @@ fn imports_are_pinned() {
     let cursor = (3, text("000001-0000"));
     forms.json(
         "import run with all",
-        &ImportRun { finished_at, match_run, aside_of, cursor, ..bare },
+        &ImportRun { finished_at, cursor, match_run, aside_of, ..bare },
     );
     let active = ActiveRun {
         run: run(),

@@ -29,8 +29,8 @@ use crate::store::keys::GenerationKeys;
 use crate::store::records::{self, Records};
 use crate::testing::Memory;
 
-/// `some plain text` under the key of [`sealer`] for `a|b`: a version, a nonce, then AES-256-GCM over
-/// raw deflate. Python's `zlib` and `cryptography` made it.
+/// `some plain text` under the key of [`sealer`] for `a|b`: a version, a nonce, then AES-256-GCM
+/// over raw deflate. Python's `zlib` and `cryptography` made it.
 const SEALED_ELSEWHERE: &str = concat!(
     "01000102030405060708090a0b334f263d48211100bb7eb6b4abf544fb",
     "e190eadc5e5fdd47b68d1aec8b606f1340"
