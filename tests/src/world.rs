@@ -15,11 +15,13 @@ use serde_json::json;
 use shared::capabilities::activities::{Activities, WriteBack};
 use shared::capabilities::connecting::{Begun, Connect, Connected, Upkeep};
 use shared::capabilities::custody::{Custody, SalesforceApp};
+use shared::capabilities::directory;
 use shared::capabilities::directory::{Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, MatchSteps, Models};
 use shared::capabilities::saving::AutoSave;
+use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
 use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
@@ -239,10 +241,10 @@ impl World {
         let now = ports.clock.now();
         let tenant =
             Tenant { id: self.tenant, name: "Acme".into(), entitled: true, created_at: now };
-        self.put(keys::tenant(self.tenant), &tenant).await;
+        self.put(seats::keys::tenant(self.tenant), &tenant).await;
     }
 
-    async fn put<T: serde::Serialize>(&self, key: shared::ports::Key, document: &T) {
+    async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {
         let write = store::put(key, document, Condition::Always).expect("an item");
         assert!(self.memory.ports().table.write(write).await.expect("a write").is_done());
     }
@@ -258,7 +260,7 @@ impl World {
             time_zone: "Europe/Berlin".to_owned(),
             roles: [Role::Seat].into(),
         };
-        self.put(keys::seat(self.tenant, id), &seat).await;
+        self.put(seats::keys::seat(self.tenant, id), &seat).await;
         id
     }
 
@@ -314,7 +316,7 @@ impl World {
     /// Publishes the folder's delta upon the current version.
     pub async fn publish_current(&self, folder: &Path) -> shared::kernel::DirectoryVersionId {
         let ports = self.memory.ports();
-        let current = ports.table.get(&keys::directory_current()).await.expect("a read");
+        let current = ports.table.get(&directory::keys::directory_current()).await.expect("a read");
         let current = current.expect("a published version").doc["version"].clone();
         let base = serde_json::from_value(current).expect("an id");
         // Versions are ordered by the time of their making.

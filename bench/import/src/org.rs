@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use shared::capabilities::connecting::Connect;
 use shared::capabilities::custody::{Custody, SalesforceApp};
 use shared::capabilities::importing::{Import, ImportRun, ObjectImport, RunState};
+use shared::capabilities::seats;
 use shared::capabilities::seats::Tenant;
 use shared::kernel::{
     Envelope, Environment, Grantee, ImportRunId, ImportTrigger, Message, TenantEnvironment,
@@ -17,7 +18,7 @@ use shared::kernel::{
 };
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
-use shared::store::keys::{self, GenerationKeys};
+use shared::store::keys::GenerationKeys;
 use shared::store::{self, Next, Outbox};
 use shared::testing::Memory;
 use shared::work::Done;
@@ -93,7 +94,7 @@ impl Bench {
         self.ports.secrets.put("app", &SecretString::from(app.to_string()), "1").await?;
         let (id, created_at) = (self.at.tenant, self.ports.clock.now());
         let tenant = Tenant { id, name: "Bench".into(), entitled: true, created_at };
-        let write = store::put(keys::tenant(id), &tenant, Condition::Always)?;
+        let write = store::put(seats::keys::tenant(id), &tenant, Condition::Always)?;
         let _ = self.ports.table.write(write).await?;
         let begun = self.connect.begin(self.at, Grantee::Admin, None).await?;
         let body = json!({ "authorize_url": begun.url.as_str(), "username": ADMIN }).to_string();

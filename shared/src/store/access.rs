@@ -1,4 +1,4 @@
-//! Reading and writing documents: by slot, by shelf, and all together in one transaction.
+//! Reading and writing documents: by slot, by series, and all together in one transaction.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::commit::Commit;
 use super::outbox::Outbox;
-use super::slot::{Shelf, Slot, Stored};
+use super::slot::{Series, Slot, Stored};
 use crate::ports::{Key, Outcome, PortError, Ports};
 
 /// How many documents one page of a stream asks for.
@@ -30,9 +30,9 @@ pub struct Store {
     outbox: Outbox,
 }
 
-/// Part of a shelf.
+/// Part of a series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ShelfPage<T> {
+pub struct SeriesPage<T> {
     /// The documents, by ascending sort key.
     pub documents: Vec<Stored<T>>,
     /// The sort key to go on after, when there may be more.
@@ -85,42 +85,43 @@ impl Store {
         self.ports.table.get_many(&keys).await?.into_iter().map(Stored::of).collect()
     }
 
-    /// One page of a shelf.
+    /// One page of a series.
     pub async fn page<T: DeserializeOwned>(
         &self,
-        shelf: &Shelf<T>,
+        series: &Series<T>,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<ShelfPage<T>, PortError> {
-        let page = self.ports.table.query(&shelf.pk, &shelf.range, after, limit).await?;
+    ) -> Result<SeriesPage<T>, PortError> {
+        let page = self.ports.table.query(&series.pk, &series.range, after, limit).await?;
         let documents = page.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?;
-        Ok(ShelfPage { documents, next: page.next })
+        Ok(SeriesPage { documents, next: page.next })
     }
 
-    /// The pages of a shelf, from its begin to its end.
+    /// The pages of a series, from its begin to its end.
+    #[must_use]
     pub fn pages<T: DeserializeOwned + Send>(
         &self,
-        shelf: Shelf<T>,
+        series: Series<T>,
     ) -> impl TryStream<
         Ok = Vec<Stored<T>>,
         Error = PortError,
         Item = Result<Vec<Stored<T>>, PortError>,
     > + Send {
-        let begin = Some((self.clone(), shelf, None::<String>));
+        let begin = Some((self.clone(), series, None::<String>));
         stream::try_unfold(begin, async |place| {
-            let Some((store, shelf, after)) = place else { return Ok(None) };
-            let page = store.page(&shelf, after.as_deref(), PAGE).await?;
-            let rest = page.next.map(|next| (store, shelf, Some(next)));
+            let Some((store, series, after)) = place else { return Ok(None) };
+            let page = store.page(&series, after.as_deref(), PAGE).await?;
+            let rest = page.next.map(|next| (store, series, Some(next)));
             Ok(Some((page.documents, rest)))
         })
     }
 
-    /// Every document of a shelf. Only for shelves that are short by their nature.
+    /// Every document of a series. Only for series that are short by their nature.
     pub async fn all<T: DeserializeOwned + Send>(
         &self,
-        shelf: &Shelf<T>,
+        series: &Series<T>,
     ) -> Result<Vec<Stored<T>>, PortError> {
-        self.pages(shelf.clone()).try_concat().await
+        self.pages(series.clone()).try_concat().await
     }
 
     /// Does a commit, and sends the steps that follow. When a condition does not hold nothing is

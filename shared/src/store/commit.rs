@@ -1,6 +1,7 @@
 //! What is done in one transaction: documents written, conditions checked, steps that follow.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::condition::{Edit, When};
 use super::documents;
@@ -136,7 +137,10 @@ pub struct Draft<T> {
 impl<T: Serialize> Draft<T> {
     /// `document` for `slot`, whatever lies there.
     pub fn new(slot: &Slot<T>, document: &T) -> Result<Self, PortError> {
-        Self::numbered(slot, document, 1)
+        let mut draft = Self::numbered(slot, document, 1)?;
+        let revision = first_revision(&draft.item.doc);
+        draft.item.doc.insert(REVISION.to_owned(), revision.into());
+        Ok(draft)
     }
 
     /// The document that follows `before`, unless somebody else has written since.
@@ -146,10 +150,19 @@ impl<T: Serialize> Draft<T> {
     }
 
     fn numbered(slot: &Slot<T>, document: &T, revision: u64) -> Result<Self, PortError> {
-        let mut item = documents::item(slot.key().clone(), document)?;
+        let mut item = documents::item(slot.clone(), document)?;
         item.doc.insert(REVISION.to_owned(), revision.into());
         Ok(Self { item, when: When::always() })
     }
+}
+
+/// The revision of a document that follows no other one. It is drawn from the contents: a document
+/// that was deleted and made anew meanwhile is not taken for the one that was read.
+fn first_revision(doc: &Map<String, Value>) -> u64 {
+    let contents = blake3::hash(Value::Object(doc.clone()).to_string().as_bytes());
+    let head = contents.as_bytes().first_chunk().copied().unwrap_or_default();
+    // Room for 65,536 writes before it meets another draw.
+    (u64::from(u32::from_le_bytes(head)) << 16) + 1
 }
 
 impl<T> Draft<T> {

@@ -4,15 +4,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::ports::{Condition, Item, Key, PortError, Range, Table, Write};
+use super::slot::{Series, Slot};
+use crate::ports::{Condition, Item, Key, PortError, Table, Write};
 
 /// How many items one query page asks for.
 const QUERY_PAGE: usize = 500;
 
 /// The item that holds `document` at `key`.
-pub fn item<T: Serialize>(key: Key, document: &T) -> Result<Item, PortError> {
+pub fn item<T: Serialize>(slot: Slot<T>, document: &T) -> Result<Item, PortError> {
     match serde_json::to_value(document) {
-        Ok(Value::Object(doc)) => Ok(Item { key, doc, body: None, expires_at: None }),
+        Ok(Value::Object(doc)) => Ok(Item { key: slot.into(), doc, body: None, expires_at: None }),
         Ok(_) => Err(PortError::reject("make an item", "a document must be an object")),
         Err(error) => Err(PortError::reject("make an item", error)),
     }
@@ -36,38 +37,39 @@ pub(super) fn parse<T: DeserializeOwned>(doc: Map<String, Value>) -> Result<T, P
 /// The document at `key`, if there is one.
 pub async fn get<T: DeserializeOwned>(
     table: &dyn Table,
-    key: &Key,
+    slot: &Slot<T>,
 ) -> Result<Option<T>, PortError> {
-    table.get(key).await?.map(typed).transpose()
+    table.get(slot.key()).await?.map(typed).transpose()
 }
 
 /// The documents that exist among `keys`, in no particular order.
 pub async fn get_many<T: DeserializeOwned>(
     table: &dyn Table,
-    keys: &[Key],
+    slots: &[Slot<T>],
 ) -> Result<Vec<T>, PortError> {
-    table.get_many(keys).await?.into_iter().map(typed).collect()
+    let keys: Vec<Key> = slots.iter().map(|slot| slot.key().clone()).collect();
+    table.get_many(&keys).await?.into_iter().map(typed).collect()
 }
 
 /// A put of `document` at `key`, under a condition.
-pub fn put<T: Serialize>(key: Key, document: &T, when: Condition) -> Result<Write, PortError> {
-    Ok(Write::Put { item: item(key, document)?, when })
+pub fn put<T: Serialize>(slot: Slot<T>, document: &T, when: Condition) -> Result<Write, PortError> {
+    Ok(Write::Put { item: item(slot, document)?, when })
 }
 
 /// A delete without a condition.
 #[must_use]
-pub fn delete(key: Key) -> Write {
-    Write::Delete { key, when: Condition::Always }
+pub fn delete<T>(slot: Slot<T>) -> Write {
+    Write::Delete { key: slot.into(), when: Condition::Always }
 }
 
 /// One page of a partition's documents under a prefix, with the place to go on.
 pub async fn query<T: DeserializeOwned>(
     table: &dyn Table,
-    (pk, prefix): &(String, String),
+    series: &Series<T>,
     after: Option<&str>,
     limit: usize,
 ) -> Result<(Vec<T>, Option<String>), PortError> {
-    let page = table.query(pk, &Range::Prefix(prefix.clone()), after, limit).await?;
+    let page = table.query(&series.pk, &series.range, after, limit).await?;
     let documents = page.items.into_iter().map(typed).collect::<Result<_, _>>()?;
     Ok((documents, page.next))
 }
@@ -75,12 +77,12 @@ pub async fn query<T: DeserializeOwned>(
 /// Every document of a partition under a prefix. Only for lists that are small by their nature.
 pub async fn query_all<T: DeserializeOwned>(
     table: &dyn Table,
-    place: &(String, String),
+    series: &Series<T>,
 ) -> Result<Vec<T>, PortError> {
     let mut all = Vec::new();
     let mut after = None;
     loop {
-        let (page, next) = query(table, place, after.as_deref(), QUERY_PAGE).await?;
+        let (page, next) = query(table, series, after.as_deref(), QUERY_PAGE).await?;
         all.extend(page);
         match next {
             Some(next) => after = Some(next),

@@ -12,11 +12,13 @@ pub mod keys;
 pub(crate) mod outbox;
 pub(crate) mod records;
 mod slot;
+#[cfg(test)]
+mod tests;
 
-pub use access::{Attempt, ShelfPage, Store, attempts};
+pub use access::{Attempt, SeriesPage, Store, attempts};
 pub use commit::{Commit, Draft};
 pub use condition::{Edit, Field, When};
 pub use documents::{delete, get, get_many, item, item_key_suffix, put, query, query_all, typed};
 pub use outbox::{Next, Outbox};
 pub use records::{RecordWrite, Records};
-pub use slot::{Shelf, Slot, Stored};
+pub use slot::{Marker, Series, Slot, Stored};

@@ -144,7 +144,7 @@ impl Outbox {
             let key = keys::due_by_sort_key(&envelope.message.group(), sk.clone());
             let waits = i64::try_from(delay.as_secs()).unwrap_or(i64::MAX);
             let until = self.ports.clock.now().as_second().saturating_add(waits);
-            self.note_sent(key, until, 0).await?;
+            self.note_sent(key.into(), until, 0).await?;
         }
         let message =
             queue_message(envelope.message, envelope.due, envelope.hops.saturating_add(1), delay)?;

@@ -6,8 +6,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::documents;
 use super::keys::{GenerationKeys, Relation};
+use super::{Marker, Slot, Store, documents};
 use crate::kernel::{
     Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, supersedes,
 };
@@ -109,7 +109,7 @@ impl Records {
         }
         // Edges first: a reader checks an edge against its record, so one too many is harmless and
         // one too few is a loss.
-        let edges = edges.into_iter().map(|key| documents::item(key, &json!({})));
+        let edges = edges.into_iter().map(|key| documents::item(Slot::at(key), &Marker {}));
         self.ports.table.put_many(edges.collect::<Result<_, _>>()?).await?;
         let mut refused = Vec::new();
         for (change, (object, id), written) in self.put_all(puts).await? {
@@ -191,7 +191,7 @@ impl Records {
                 .map_err(|error| PortError::reject("write a record", error))?;
             let body = self
                 .sealer
-                .seal(&place(&key), &plain, &*self.ports.entropy)
+                .seal(&key.place(), &plain, &*self.ports.entropy)
                 .map_err(|error| PortError::reject("seal a record", error))?;
             if body.len() > MAX_BODY {
                 return Ok(None);
@@ -247,9 +247,8 @@ impl Records {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<RecordHead>, Option<String>), PortError> {
-        let (pk, prefix) = self.keys.records(object, bucket);
-        let range = crate::ports::Range::Prefix(prefix);
-        let page = self.ports.table.query(&pk, &range, after, limit).await?;
+        let series = self.keys.records(object, bucket);
+        let page = self.ports.table.query(series.pk(), series.range(), after, limit).await?;
         let heads = page.items.into_iter().map(documents::typed).collect::<Result<_, _>>()?;
         Ok((heads, page.next))
     }
@@ -267,9 +266,8 @@ impl Records {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Record>, Option<String>), PortError> {
-        let (pk, prefix) = self.keys.records(object, bucket);
-        let range = crate::ports::Range::Prefix(prefix);
-        let page = self.ports.table.query(&pk, &range, after, limit).await?;
+        let series = self.keys.records(object, bucket);
+        let page = self.ports.table.query(series.pk(), series.range(), after, limit).await?;
         let mut records = Vec::with_capacity(page.items.len());
         for item in page.items {
             records.extend(self.open(item)?);
@@ -284,22 +282,9 @@ impl Records {
         parent: &str,
         relation: Relation,
     ) -> Result<Vec<String>, PortError> {
-        let (pk, prefix) = self.keys.edges(parent, relation);
-        let range = crate::ports::Range::Prefix(prefix.clone());
-        let mut ids = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.ports.table.query(&pk, &range, after.as_deref(), 1_000).await?;
-            ids.extend(
-                page.items
-                    .iter()
-                    .map(|item| documents::item_key_suffix(item.key.sk(), &prefix).to_owned()),
-            );
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(ids),
-            }
-        }
+        let series = self.keys.edges(parent, relation);
+        let edges = Store::new(self.ports.clone()).all(&series).await?;
+        Ok(edges.iter().map(|edge| series.name(edge).to_owned()).collect())
     }
 
     async fn items<'a>(
@@ -307,7 +292,8 @@ impl Records {
         ids: impl Iterator<Item = (SObject, &'a str)>,
     ) -> Result<BTreeMap<Key, Item>, PortError> {
         // A page may hold a row twice; a batch read may not name a key twice.
-        let keys: BTreeSet<Key> = ids.map(|(object, id)| self.keys.record(object, id)).collect();
+        let keys: BTreeSet<Key> =
+            ids.map(|(object, id)| self.keys.record(object, id).into()).collect();
         let keys: Vec<Key> = keys.into_iter().collect();
         let items = self.ports.table.get_many(&keys).await?;
         Ok(items.into_iter().map(|item| (item.key.clone(), item)).collect())
@@ -315,7 +301,7 @@ impl Records {
 
     fn open(&self, item: Item) -> Result<Option<Record>, PortError> {
         let Some(body) = item.body.clone() else { return Ok(None) };
-        let place = place(&item.key);
+        let place = item.key.place();
         let head: RecordHead = documents::typed(item)?;
         let plain = self
             .sealer
@@ -336,7 +322,7 @@ impl Records {
     }
 
     fn edge(&self, (parent, relation): &(String, Relation), child: &str) -> Key {
-        self.keys.edge(parent, *relation, child)
+        self.keys.edge(parent, *relation, child).into()
     }
 }
 
@@ -381,11 +367,6 @@ fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
 fn note(done: &mut RecordWrite, change: RecordChange, id: String) {
     done.counts.count(change);
     done.changed.push(id);
-}
-
-/// The place that a body is sealed for.
-pub(crate) fn place(key: &Key) -> String {
-    format!("{}|{}", key.pk(), key.sk())
 }
 
 /// The edges that lead to a record.

@@ -1,10 +1,12 @@
 //! A key that knows its document, and a document that knows its revision.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::documents;
 use crate::ports::{Item, Key, PortError, Range};
@@ -33,9 +35,43 @@ impl<T> Slot<T> {
     }
 }
 
+impl<T> Deref for Slot<T> {
+    type Target = Key;
+
+    fn deref(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl<T> From<Slot<T>> for Key {
+    fn from(slot: Slot<T>) -> Self {
+        slot.key
+    }
+}
+
 impl<T> Clone for Slot<T> {
     fn clone(&self) -> Self {
         Self::at(self.key.clone())
+    }
+}
+
+impl<T> PartialEq for Slot<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl<T> Eq for Slot<T> {}
+
+impl<T> PartialOrd for Slot<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Slot<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
     }
 }
 
@@ -46,24 +82,41 @@ impl<T> fmt::Debug for Slot<T> {
 }
 
 /// A partition's slots under a prefix, in the order of their sort keys.
-pub struct Shelf<T> {
+pub struct Series<T> {
     pub(super) pk: String,
     pub(super) range: Range,
     document: PhantomData<fn() -> T>,
 }
 
-impl<T> Shelf<T> {
+impl<T> Series<T> {
+    /// The partition.
+    #[must_use]
+    pub fn pk(&self) -> &str {
+        &self.pk
+    }
+
+    /// The range of sort keys.
+    #[must_use]
+    pub fn range(&self) -> &Range {
+        &self.range
+    }
+
     /// The slots of `pk` whose sort keys begin with `prefix`.
     pub(crate) fn under(pk: String, prefix: String) -> Self {
         Self { pk, range: Range::Prefix(prefix), document: PhantomData }
     }
 
-    /// All slots of `pk`.
-    pub(crate) fn all(pk: String) -> Self {
-        Self { pk, range: Range::All, document: PhantomData }
+    /// The sort key of the document that [`Series::name`] calls so: a place to go on after that keeps
+    /// within the series.
+    #[must_use]
+    pub fn place(&self, name: &str) -> String {
+        match &self.range {
+            Range::Prefix(prefix) => format!("{prefix}{name}"),
+            Range::All | Range::UpTo(_) => name.to_owned(),
+        }
     }
 
-    /// What follows this shelf's prefix in the sort key of one of its documents.
+    /// What follows this series's prefix in the sort key of one of its documents.
     #[must_use]
     pub fn name<'a>(&self, stored: &'a Stored<T>) -> &'a str {
         let sk = stored.key.sk();
@@ -74,11 +127,15 @@ impl<T> Shelf<T> {
     }
 }
 
-impl<T> Clone for Shelf<T> {
+impl<T> Clone for Series<T> {
     fn clone(&self) -> Self {
         Self { pk: self.pk.clone(), range: self.range.clone(), document: PhantomData }
     }
 }
+
+/// A document whose being there is all that it says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {}
 
 /// A document as it was read.
 #[derive(Debug, Clone, PartialEq)]

@@ -29,7 +29,7 @@ use crate::capabilities::importing::{
     SelectionProblem, ShownFields, Span, Stage, Sweep, Watermark,
 };
 use crate::capabilities::leaving::{Purge, PurgePhase, Revocation};
-use crate::capabilities::linking::settle::lease::held;
+use crate::capabilities::linking::settle::lease::SettleLease;
 use crate::capabilities::linking::{
     Batch, CandidateList, Correcting, Correction, EntityBid, EntityMatches, MatchRun,
     MatchRunState, MatchSource, ModelChoice, ModelState, RankedCandidate, RecordDecision, Ruling,
@@ -490,7 +490,7 @@ fn match_runs_models_and_the_directory_are_pinned() {
     }
     let object = SObject::Lead;
     forms.json("batch", &Batch { number: 2, object, records: 3, shards_left: 4, settled: true });
-    forms.json("settle lease", &held(lease(), 1_795_294_800));
+    forms.json("settle lease", &SettleLease { lease: lease(), until: 1_795_294_800 });
     forms.json("model choice", &ModelChoice::default());
     forms.json("model choice with all", &choice());
     models(&mut forms);

@@ -6,11 +6,13 @@ use super::{
     Forms, activity, assert_covers, at, environment, match_run, model, run, scope, seat, tenant,
     version,
 };
+use crate::capabilities::{connecting, directory, importing, leaving, seats, settings};
 use crate::kernel::{
     ActivityId, DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId,
     ModelId, SObject, SeatId, TenantId, entity_kind_name,
 };
-use crate::ports::Key;
+use crate::ports::{Key, Range};
+use crate::store::Series;
 use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
 
 const CONTACT: &str = "003000000000001AAA";
@@ -30,29 +32,30 @@ impl Forms {
         self.line(name, format!("{} | {}", key.pk(), key.sk()));
     }
 
-    fn range(&mut self, name: &str, (pk, prefix): &(String, String)) {
-        self.line(name, format!("{pk} | {prefix}*"));
+    fn range<T>(&mut self, name: &str, series: &Series<T>) {
+        let Range::Prefix(prefix) = series.range() else { panic!("{name} has no prefix") };
+        self.line(name, format!("{} | {prefix}*", series.pk()));
     }
 }
 
 #[test]
 fn the_keys_outside_generations_are_pinned() {
     let mut forms = Forms::default();
-    forms.key("tenant", &keys::tenant(tenant()));
-    forms.key("seat", &keys::seat(tenant(), seat()));
-    forms.range("seats", &keys::seats(tenant()));
-    forms.key("purge", &keys::purge(scope()));
-    forms.key("crm_vote", &keys::crm_vote(tenant(), "hubspot"));
-    forms.range("crm_votes", &keys::crm_votes(tenant()));
+    forms.key("tenant", &seats::keys::tenant(tenant()));
+    forms.key("seat", &seats::keys::seat(tenant(), seat()));
+    forms.range("seats", &seats::keys::seats(tenant()));
+    forms.key("purge", &leaving::keys::purge(scope()));
+    forms.key("crm_vote", &seats::keys::crm_vote(tenant(), "hubspot"));
+    forms.range("crm_votes", &seats::keys::crm_votes(tenant()));
     forms.key("connection", &keys::connection(environment()));
-    forms.key("generations", &keys::generations(environment()));
-    forms.key("import_settings", &keys::import_settings(environment()));
-    forms.key("selection", &keys::selection(environment()));
-    forms.key("wizard", &keys::wizard(environment()));
-    forms.key("settings", &keys::settings(environment()));
+    forms.key("generations", &connecting::keys::generations(environment()));
+    forms.key("import_settings", &importing::keys::import_settings(environment()));
+    forms.key("selection", &importing::keys::selection(environment()));
+    forms.key("wizard", &connecting::keys::wizard(environment()));
+    forms.key("settings", &settings::keys::settings(environment()));
     forms.key("live", &keys::live(tenant(), environment().environment));
     forms.line("LIVE", LIVE);
-    forms.key("authorization", &keys::authorization("0a1b"));
+    forms.key("authorization", &connecting::keys::authorization("0a1b"));
     forms.line("DUE_PARTITIONS", DUE_PARTITIONS);
     forms.line("due_partition of the directory", keys::due_partition("directory"));
     forms.line("due_partition of a tenant", keys::due_partition(&tenant().to_string()));
@@ -61,12 +64,12 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("due_by_sort_key", &keys::due_by_sort_key("directory", "sk".to_owned()));
     forms.line("due_until", keys::due_until(at(0)));
     forms.line("DIRECTORY", DIRECTORY);
-    forms.key("directory_current", &keys::directory_current());
-    forms.key("directory_version", &keys::directory_version(version()));
-    forms.range("directory_versions", &keys::directory_versions());
+    forms.key("directory_current", &directory::keys::directory_current());
+    forms.key("directory_version", &directory::keys::directory_version(version()));
+    forms.range("directory_versions", &directory::keys::directory_versions());
     for kind in [EntityKind::Person, EntityKind::Company] {
         let name = format!("directory_built {}", entity_kind_name(kind));
-        forms.key(&name, &keys::directory_built(version(), kind, 12));
+        forms.key(&name, &directory::keys::directory_built(version(), kind, 12));
     }
     insta::assert_snapshot!("keys_outside_generations", forms.0);
 }

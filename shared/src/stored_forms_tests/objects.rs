@@ -10,8 +10,6 @@ use matching::{
 use zeroize::Zeroizing;
 
 use super::{Forms, at, environment, match_run, model, run, scope, text, version};
-use crate::capabilities::activities::take_in as activities;
-use crate::capabilities::custody::grants;
 use crate::capabilities::custody::{Custody, Opened};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, directory_part_key};
 use crate::capabilities::importing::import::deletions::{Told, deleted_object};
@@ -26,7 +24,7 @@ use crate::kernel::{Connection, ConnectionState, Generation, Gone, SObject};
 use crate::ports::Key;
 use crate::seal::Sealer;
 use crate::store::keys::GenerationKeys;
-use crate::store::records::{self, Records};
+use crate::store::records::Records;
 use crate::testing::Memory;
 
 /// `some plain text` under the key of [`sealer`] for `a|b`: a version, a nonce, then AES-256-GCM
@@ -213,9 +211,7 @@ async fn what_bodies_and_objects_are_sealed_for_is_pinned() {
     let (ports, opened) = (memory.ports(), opened(&memory));
     let key = Key::stored(text("GEN#1"), text("ACT#2"));
     let mut forms = Forms::default();
-    forms.line("a record is sealed for", records::place(&key));
-    forms.line("a grant is sealed for", grants::place(&key));
-    forms.line("a text is sealed for", activities::place(&key));
+    forms.line("a body is sealed for", key.place());
     insta::assert_snapshot!("sealed_for", forms.0);
     let preview = opened.sealed(&ports, &key, &"value").unwrap();
     assert_eq!(sealer().open("GEN#1|ACT#2", &preview).unwrap(), b"\"value\"");

@@ -6,11 +6,12 @@ use shared::capabilities::activities::{Activity, ActivityState};
 use shared::capabilities::importing::{ImportRun, ObjectImport};
 use shared::capabilities::linking::{CandidateList, EntityMatches, MATCHED_OBJECTS};
 use shared::capabilities::saving::Saved;
+use shared::capabilities::seats;
 use shared::capabilities::seats::Seat;
 use shared::kernel::{ImportRunId, ImportTrigger, Occurrence, RecordHead, SObject, SeatId};
 use shared::ports::Range;
+use shared::store;
 use shared::store::keys::Kind;
-use shared::store::{self, keys};
 use tests::world::World;
 
 /// Everything that a second, killed, or doubled delivery must not change.
@@ -196,7 +197,7 @@ pub(super) async fn saved(world: &World, seat: SeatId, list: &str) -> BTreeSet<S
 pub(super) async fn saved_anywhere(world: &World, list: &str) -> BTreeSet<String> {
     let ports = world.memory.ports();
     let seats: Vec<Seat> =
-        store::query_all(&*ports.table, &keys::seats(world.tenant)).await.unwrap();
+        store::query_all(&*ports.table, &seats::keys::seats(world.tenant)).await.unwrap();
     let mut all = BTreeSet::new();
     for seat in seats {
         all.extend(saved(world, seat.id, list).await);

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use salesforce_simulator::Profile;
 use serde_json::{Value, json};
 use shared::capabilities::custody::{Custody, Opened};
+use shared::capabilities::importing;
 use shared::capabilities::importing::{AccountModel, RecordFilter, Selection};
 use shared::kernel::SObject;
-use shared::store::{self, keys};
+use shared::store;
 use tests::world::World;
 
 /// An object's records by id: the mapped fields that have a value.
@@ -64,7 +65,7 @@ impl<'a> View<'a> {
         let profile = world.control().profile_of(&world.org, &user).unwrap();
         let settings = world.control().settings(&world.org).unwrap();
         let hidden = settings.hidden_records.get(&user).cloned().unwrap_or_default();
-        let key = keys::selection(world.at());
+        let key = importing::keys::selection(world.at());
         let chosen = store::get(&*world.memory.ports().table, &key).await.unwrap();
         Self { world, profile, hidden, chosen: chosen.unwrap_or_default() }
     }

@@ -7,10 +7,11 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
+use shared::capabilities::importing;
 use shared::capabilities::importing::{ImportRun, ObjectImport, RunState, Selection};
 use shared::kernel::{ConnectionState, Grantee, ImportRunId, ImportTrigger, Message};
 use shared::ports::Condition;
-use shared::store::{self, Next, Outbox, keys};
+use shared::store::{self, Next, Outbox};
 use tests::world::{World, WorldOptions};
 
 pub(super) use self::choices::new_org;
@@ -79,7 +80,7 @@ impl History {
     async fn filter(&mut self) {
         self.log.push("large accounts only".to_owned());
         let chosen = Selection { filters: large_accounts(), ..Selection::default() };
-        let key = keys::selection(self.world.at());
+        let key = importing::keys::selection(self.world.at());
         let write = store::put(key, &chosen, Condition::Always).unwrap();
         assert!(self.world.memory.ports().table.write(write).await.unwrap().is_done());
     }

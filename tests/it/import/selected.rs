@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::capabilities::custody::Custody;
+use shared::capabilities::importing;
 use shared::capabilities::importing::{
     AccountModel, FieldMapping, ImportSettings, ObjectImport, ObjectPhase, PreviewState,
     RecordFilter, RunState, Selection, SelectionError, SelectionPart, Span,
@@ -10,7 +11,7 @@ use shared::kernel::{
     Environment, Fields, Gone, ImportRunId, RecordHead, SObject, TenantEnvironment,
 };
 use shared::ports::Condition;
-use shared::store::{self, keys};
+use shared::store;
 
 use super::case::Case;
 
@@ -204,7 +205,8 @@ async fn the_other_environments_mappings_are_copied_as_far_as_this_org_shows_the
     let chosen_there = async |custom: &str| {
         let mappings = vec![mapping("Email", custom)];
         let chosen = Selection { mappings, ..Selection::default() };
-        let write = store::put(keys::selection(sandbox), &chosen, Condition::Always).unwrap();
+        let write =
+            store::put(importing::keys::selection(sandbox), &chosen, Condition::Always).unwrap();
         assert!(case.world.memory.ports().table.write(write).await.unwrap().is_done());
     };
     chosen_there("Sandbox_Only__c").await;

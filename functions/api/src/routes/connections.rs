@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::capabilities::connecting::Begun;
 use shared::capabilities::leaving::{Purge, PurgePhase};
+use shared::capabilities::settings;
 use shared::capabilities::settings::Settings;
 use shared::kernel::{
     AUTHORIZATION_MINUTES, Connection, Environment, Generation, Grantee, SeatId, TenantEnvironment,
@@ -16,7 +17,7 @@ use shared::kernel::{
 };
 use shared::ports::Condition;
 use shared::store;
-use shared::store::keys::{self, GenerationKeys};
+use shared::store::keys::GenerationKeys;
 
 use super::{At, setup};
 use crate::caller::Caller;
@@ -131,7 +132,7 @@ pub(crate) async fn settings(
     Path(at): Path<At>,
 ) -> Result<Json<Settings>, Problem> {
     caller.admin(at.tenant)?;
-    let key = keys::settings(at.environment());
+    let key = settings::keys::settings(at.environment());
     Ok(Json(store::get(&*api.ports.table, &key).await?.unwrap_or_default()))
 }
 
@@ -143,7 +144,8 @@ pub(crate) async fn change_settings(
     Body(settings): Body<Settings>,
 ) -> Result<Json<Settings>, Problem> {
     caller.admin(at.tenant)?;
-    let write = store::put(keys::settings(at.environment()), &settings, Condition::Always)?;
+    let write =
+        store::put(settings::keys::settings(at.environment()), &settings, Condition::Always)?;
     let _ = api.ports.table.write(write).await?;
     Ok(Json(settings))
 }

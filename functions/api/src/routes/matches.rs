@@ -188,7 +188,7 @@ pub(crate) async fn saved(
     let keys = connections::keys(&api, At { tenant, environment }).await?;
     let place = keys.saved_list(seat, listing.kind.as_str());
     // The place keeps a cursor within the seat's own list.
-    let after = listing.cursor.map(|entity| format!("{}{entity}", place.1));
+    let after = listing.cursor.map(|entity| place.place(&entity));
     let (items, next) =
         store::query::<Saved>(&*api.ports.table, &place, after.as_deref(), PAGE).await?;
     let next = next.and_then(|_| items.last().map(|saved| saved.entity.clone()));

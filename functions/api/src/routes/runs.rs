@@ -8,12 +8,13 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::capabilities::importing;
 use shared::capabilities::importing::{
     ActiveRun, ImportRun, ImportSettings, ObjectImport, RunState,
 };
 use shared::capabilities::linking::MatchRun;
 use shared::kernel::{Environment, ImportRunId, MatchRunId, MatchTrigger, Message, TenantId};
-use shared::store::keys::{self, GenerationKeys};
+use shared::store::keys::GenerationKeys;
 use shared::store::{self, Next, Outbox};
 
 use super::{At, connections};
@@ -35,7 +36,7 @@ pub(crate) async fn list(
     runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
     let active: Option<ActiveRun> = store::get(table, &keys.active_run()).await?;
     let settings: Option<ImportSettings> =
-        store::get(table, &keys::import_settings(at.environment())).await?;
+        store::get(table, &importing::keys::import_settings(at.environment())).await?;
     let settings = settings.unwrap_or_default();
     let next = settings.next_slot(connection.slot_offset, api.ports.clock.now());
     let last = runs.iter().find(|run| run.state == RunState::Complete);
@@ -108,7 +109,7 @@ pub(crate) async fn settings(
     Path(at): Path<At>,
 ) -> Result<Json<ImportSettings>, Problem> {
     caller.admin(at.tenant)?;
-    let key = keys::import_settings(at.environment());
+    let key = importing::keys::import_settings(at.environment());
     Ok(Json(store::get(&*api.ports.table, &key).await?.unwrap_or_default()))
 }
 

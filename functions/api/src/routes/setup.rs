@@ -4,15 +4,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use shared::capabilities::connecting;
 use shared::capabilities::connecting::{
     Inspection, ObjectPermissions, Wizard, WizardAnswer, WizardError, WizardStep, diagnose,
     feature_of,
 };
+use shared::capabilities::settings;
 use shared::capabilities::settings::Settings;
 use shared::kernel::{ConnectionState, Grantee, Message, SObject};
 use shared::ports::Condition;
 use shared::store::keys::GenerationKeys;
-use shared::store::{self, Next, Outbox, keys};
+use shared::store::{self, Next, Outbox};
 
 use super::At;
 use super::connections::{self, AtSeat};
@@ -28,7 +30,7 @@ async fn is_connected(api: &Api, at: At) -> Result<bool, Problem> {
 
 /// The wizard as it was left.
 pub(super) async fn stored(api: &Api, at: At) -> Result<Wizard, Problem> {
-    let key = keys::wizard(at.environment());
+    let key = connecting::keys::wizard(at.environment());
     Ok(store::get(&*api.ports.table, &key).await?.unwrap_or_default())
 }
 
@@ -59,7 +61,7 @@ pub(crate) async fn answer_wizard(
     let before = stored(&api, at).await?;
     let mut wizard = before.clone();
     wizard.answer(&answer, connected)?;
-    let key = keys::settings(at.environment());
+    let key = settings::keys::settings(at.environment());
     let mut settings: Settings = store::get(&*api.ports.table, &key).await?.unwrap_or_default();
     answer.apply(&mut settings);
     let settings = store::put(key, &settings, Condition::Always)?;
@@ -93,7 +95,7 @@ async fn replace(
         Condition::Missing("changes"),
         Condition::Eq("changes", json!(before.changes)),
     ]);
-    writes.push(store::put(keys::wizard(at.environment()), wizard, unchanged)?);
+    writes.push(store::put(connecting::keys::wizard(at.environment()), wizard, unchanged)?);
     if api.ports.table.transact(writes).await?.is_done() {
         Ok(())
     } else {
@@ -103,7 +105,7 @@ async fn replace(
 }
 
 async fn shown(api: &Api, at: At, wizard: &Wizard) -> Result<Json<Value>, Problem> {
-    let key = keys::settings(at.environment());
+    let key = settings::keys::settings(at.environment());
     let settings: Settings = store::get(&*api.ports.table, &key).await?.unwrap_or_default();
     let steps = WizardStep::ALL
         .map(|step| json!({ "step": step, "answered": wizard.answered.contains(&step) }));

@@ -8,10 +8,11 @@ use axum::http::StatusCode;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
 use shared::kernel::{Environment, Message, SeatId, TenantEnvironment, TenantId};
 use shared::ports::Condition;
-use shared::store::{self, Next, Outbox, keys};
+use shared::store::{self, Next, Outbox};
 
 use crate::caller::Caller;
 use crate::problem::Problem;
@@ -48,7 +49,7 @@ pub(crate) async fn create(
         entitled: new.entitled,
         created_at: now,
     };
-    let write = store::put(keys::tenant(tenant.id), &tenant, Condition::Absent)?;
+    let write = store::put(seats::keys::tenant(tenant.id), &tenant, Condition::Absent)?;
     let _ = api.ports.table.write(write).await?;
     Ok((StatusCode::CREATED, Json(json!({ "tenant_id": tenant.id }))))
 }
@@ -64,7 +65,7 @@ pub(crate) async fn show(
 }
 
 async fn find(api: &Api, tenant: TenantId) -> Result<Tenant, Problem> {
-    let tenant = store::get(&*api.ports.table, &keys::tenant(tenant)).await?;
+    let tenant = store::get(&*api.ports.table, &seats::keys::tenant(tenant)).await?;
     tenant.ok_or_else(|| Problem::not_found("tenant"))
 }
 
@@ -131,7 +132,7 @@ pub(crate) async fn add_seat(
         time_zone: new.time_zone,
         roles: new.roles,
     };
-    let write = store::put(keys::seat(tenant, seat.id), &seat, Condition::Absent)?;
+    let write = store::put(seats::keys::seat(tenant, seat.id), &seat, Condition::Absent)?;
     let next = auto_save(&api, tenant, seat.id).await?;
     let _ = Outbox::new(api.ports.clone()).commit(vec![write], next).await?;
     Ok((StatusCode::CREATED, Json(seat.into())))
@@ -157,7 +158,7 @@ pub(crate) async fn seats(
     Path(tenant): Path<TenantId>,
 ) -> Result<Json<Value>, Problem> {
     caller.admin(tenant)?;
-    let seats: Vec<Seat> = store::query_all(&*api.ports.table, &keys::seats(tenant)).await?;
+    let seats: Vec<Seat> = store::query_all(&*api.ports.table, &seats::keys::seats(tenant)).await?;
     let seats: Vec<SeatView> = seats.into_iter().map(SeatView::from).collect();
     Ok(Json(json!({ "items": seats })))
 }

@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::capabilities::seats;
 use shared::capabilities::seats::CrmVote;
 use shared::kernel::TenantId;
 use shared::ports::Condition;
-use shared::store::{self, keys};
+use shared::store;
 
 use crate::caller::Caller;
 use crate::problem::Problem;
@@ -38,7 +39,7 @@ pub(crate) async fn vote(
         let why = "crm must be a name of 1 to 40 letters and digits, such as hubspot";
         return Err(Problem::invalid(why));
     }
-    let key = keys::crm_vote(tenant, &name);
+    let key = seats::keys::crm_vote(tenant, &name);
     let vote = CrmVote { crm: name, voted_at: api.ports.clock.now() };
     let write = store::put(key.clone(), &vote, Condition::Absent)?;
     if api.ports.table.write(write).await?.is_done() {
@@ -55,6 +56,7 @@ pub(crate) async fn list(
     Path(tenant): Path<TenantId>,
 ) -> Result<Json<Value>, Problem> {
     caller.admin(tenant)?;
-    let votes: Vec<CrmVote> = store::query_all(&*api.ports.table, &keys::crm_votes(tenant)).await?;
+    let votes: Vec<CrmVote> =
+        store::query_all(&*api.ports.table, &seats::keys::crm_votes(tenant)).await?;
     Ok(Json(json!({ "items": votes })))
 }

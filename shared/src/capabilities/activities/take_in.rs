@@ -11,6 +11,7 @@ use crate::capabilities::activities::{
 };
 use crate::capabilities::custody::{Custody, Opened};
 use crate::capabilities::linking::EntityMatches;
+use crate::capabilities::settings;
 use crate::capabilities::settings::Settings;
 use crate::kernel::{
     ActivityId, ConnectionState, Message, SObject, Scope, SeatId, TenantEnvironment,
@@ -96,7 +97,7 @@ impl Activities {
     ) -> Result<Activity, ActivityError> {
         self.check(&new)?;
         let settings: Option<Settings> =
-            store::get(&*self.ports.table, &keys::settings(at)).await?;
+            store::get(&*self.ports.table, &settings::keys::settings(at)).await?;
         let settings = settings.unwrap_or_default();
         let on = match new.kind {
             ActivityKind::Message | ActivityKind::Inmail => settings.log_messages,
@@ -303,7 +304,7 @@ fn seal_text(
         serde_json::to_vec(text).map_err(|error| WorkError::reject("write an activity", error))?;
     opened
         .sealer
-        .seal(&place(key), &plain, &*ports.entropy)
+        .seal(&key.place(), &plain, &*ports.entropy)
         .map_err(|error| WorkError::reject("seal an activity", error))
 }
 
@@ -315,12 +316,8 @@ pub(super) fn open_text(
 ) -> Result<ActivityText, WorkError> {
     let plain = opened
         .sealer
-        .open(&place(key), body)
+        .open(&key.place(), body)
         .map_err(|error| WorkError::reject("open an activity", error))?;
     serde_json::from_slice(&plain)
         .map_err(|_| WorkError::reject("read an activity", "unknown form"))
-}
-
-pub(crate) fn place(key: &Key) -> String {
-    format!("{}|{}", key.pk(), key.sk())
 }

@@ -18,13 +18,14 @@ use crate::capabilities::activities::{
     Activity, ActivityState, ActivityTarget, CrmRow, HoldReason, Lane, crm_row,
 };
 use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
+use crate::capabilities::seats;
 use crate::capabilities::seats::Seat;
 use crate::kernel::{ActivityId, ConnectionState, Grantee, Message, SObject, Scope, SeatId};
 use crate::ports::{Condition, Item, Ports, Write};
 use crate::salesforce::{
     Condition as Soql, Disposition, FieldValues, QueryScope, SalesforceId, Select, WriteOptions,
 };
-use crate::store::{self, Next, Outbox, keys};
+use crate::store::{self, Next, Outbox, Slot};
 use crate::work::{Done, WorkError};
 
 /// When a claim of unknown outcome is looked up: seconds after it was made (design 6).
@@ -182,7 +183,7 @@ impl WriteBack {
     ) -> Result<CrmRow, WorkError> {
         let body = taken.item.body.as_deref().unwrap_or_default();
         let text = open_text(opened, &taken.item.key, body)?;
-        let key = keys::seat(opened.keys.scope().tenant, taken.activity.seat);
+        let key = seats::keys::seat(opened.keys.scope().tenant, taken.activity.seat);
         let seat: Option<Seat> = store::get(&*self.ports.table, &key).await?;
         let zone =
             seat.and_then(|seat| TimeZone::get(&seat.time_zone).ok()).unwrap_or(TimeZone::UTC);
@@ -419,7 +420,8 @@ impl WriteBack {
     ) -> Result<Option<Taken>, WorkError> {
         let old_tries = taken.activity.tries;
         taken.activity.tries = tries;
-        let mut item = store::item(taken.item.key.clone(), &taken.activity)?;
+        let slot = Slot::at(taken.item.key.clone());
+        let mut item = store::item(slot, &taken.activity)?;
         item.body.clone_from(&taken.item.body);
         taken.item = item.clone();
         let when = Condition::All(vec![

@@ -15,8 +15,11 @@ use url::Url;
 pub use self::error::ConnectError;
 use self::org::Org;
 use super::upkeep::{self, Progress};
+use crate::capabilities::connecting;
 use crate::capabilities::custody::{ConnectionSecret, Custody, Grants, SalesforceApp, StoredGrant};
+use crate::capabilities::importing;
 use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, scheduled_import};
+use crate::capabilities::seats;
 use crate::capabilities::seats::{Seat, Tenant};
 use crate::kernel::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
@@ -89,14 +92,15 @@ impl Connect {
         my_domain: Option<&str>,
     ) -> Result<Begun, ConnectError> {
         let table = &*self.ports.table;
-        let tenant: Option<Tenant> = store::get(table, &keys::tenant(at.tenant)).await?;
+        let tenant: Option<Tenant> = store::get(table, &seats::keys::tenant(at.tenant)).await?;
         if !tenant.ok_or(ConnectError::NotFound("tenant"))?.entitled {
             return Err(ConnectError::NotEntitled);
         }
         let host = match grantee {
             Grantee::Admin => login_host(at.environment, my_domain)?,
             Grantee::Seat(seat) => {
-                let seat: Option<Seat> = store::get(table, &keys::seat(at.tenant, seat)).await?;
+                let seat: Option<Seat> =
+                    store::get(table, &seats::keys::seat(at.tenant, seat)).await?;
                 seat.ok_or(ConnectError::NotFound("seat"))?;
                 let connection =
                     self.live(at).await?.ok_or(ConnectError::NotFound("connection"))?;
@@ -114,7 +118,7 @@ impl Connect {
             browser: hash(&browser),
             expires_at,
         };
-        let mut item = store::item(keys::authorization(&hash(&state)), &pending)?;
+        let mut item = store::item(connecting::keys::authorization(&hash(&state)), &pending)?;
         item.expires_at = Some(expires_at.as_second());
         let _ = self.ports.table.write(Write::Put { item, when: Condition::Absent }).await?;
         let redirect_uri = self.app.redirect_uri(at.environment)?;
@@ -170,14 +174,14 @@ impl Connect {
         state: &str,
         browser: Option<&str>,
     ) -> Result<PendingAuthorization, ConnectError> {
-        let key = keys::authorization(&hash(state));
+        let key = connecting::keys::authorization(&hash(state));
         let pending: Option<PendingAuthorization> = store::get(&*self.ports.table, &key).await?;
         let pending = pending.ok_or(ConnectError::State)?;
         // Somebody else's browser does not use the authorization up: its own may still come.
         if browser.map(hash) != Some(pending.browser.clone()) {
             return Err(ConnectError::Browser);
         }
-        let delete = Write::Delete { key, when: Condition::Exists };
+        let delete = Write::Delete { key: key.into(), when: Condition::Exists };
         if !self.ports.table.write(delete).await?.is_done() {
             return Err(ConnectError::State); // another callback was faster
         }
@@ -220,7 +224,7 @@ impl Connect {
 
     /// A generation number that no other callback has, nor ever had.
     async fn claim_generation(&self, at: TenantEnvironment) -> Result<Generation, ConnectError> {
-        let key = keys::generations(at);
+        let key = connecting::keys::generations(at);
         for _ in 0..10 {
             let last: Option<Claimed> = store::get(&*self.ports.table, &key).await?;
             let (last, when) = match last {
@@ -287,7 +291,9 @@ impl Connect {
             )?,
         ];
         let settings: ImportSettings =
-            store::get(&*self.ports.table, &keys::import_settings(at)).await?.unwrap_or_default();
+            store::get(&*self.ports.table, &importing::keys::import_settings(at))
+                .await?
+                .unwrap_or_default();
         let first = Message::ImportStart {
             scope,
             run: ImportRunId::derived(&format!("{scope}|connected")),

@@ -2,6 +2,7 @@
 //! doctor, upkeep.
 
 pub(crate) mod connect;
+pub mod keys;
 mod model;
 pub(crate) mod upkeep;
 

@@ -20,8 +20,8 @@ use crate::kernel::{
     ConnectionState, GrantState, Grantee, ImportRunId, ImportTrigger, LAPSED, Message, Occurrence,
     Scope, SeatId, Trouble,
 };
-use crate::ports::{Change, Condition, Ports, Range, Write};
-use crate::store::{self, Next, Outbox, keys};
+use crate::ports::{Change, Condition, Ports, Write};
+use crate::store::{self, Next, Outbox, Store, Stored, keys};
 use crate::work::{Done, WorkError};
 
 /// How often each connection is seen to.
@@ -35,9 +35,6 @@ const MOST_SEATS: usize = 20;
 
 /// A run that gives a sign of life each few minutes and gave none for this long has stalled.
 const STALLED: SignedDuration = SignedDuration::from_mins(45);
-
-/// How many grants one query reads.
-const CHUNK: usize = 500;
 
 /// Sees to connections.
 #[derive(Clone)]
@@ -166,23 +163,13 @@ impl Upkeep {
     }
 
     async fn seats(&self, opened: &Opened) -> Result<Vec<(SeatId, GrantState)>, WorkError> {
-        let (pk, prefix) = opened.keys.seat_grants();
-        let range = Range::Prefix(prefix.clone());
-        let mut seats = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.ports.table.query(&pk, &range, after.as_deref(), CHUNK).await?;
-            for item in page.items {
-                let seat = store::item_key_suffix(item.key.sk(), &prefix).parse();
-                if let Ok(seat) = seat {
-                    seats.push((seat, store::typed(item)?));
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(seats),
-            }
-        }
+        let series = opened.keys.seat_grants();
+        let grants = Store::new(self.ports.clone()).all(&series).await?;
+        let seat = |stored: Stored<GrantState>| {
+            let seat = series.name(&stored).parse().ok()?;
+            Some((seat, stored.into_inner()))
+        };
+        Ok(grants.into_iter().filter_map(seat).collect())
     }
 
     /// Tries a connection that does not work, until its buffer ends.
@@ -216,7 +203,7 @@ impl Upkeep {
         next: Vec<Next>,
     ) -> Result<(), WorkError> {
         let write = Write::Update {
-            key: keys::connection(opened.connection.at),
+            key: keys::connection(opened.connection.at).into(),
             changes,
             when: Condition::All(vec![
                 Condition::Eq("generation", json!(opened.connection.generation)),

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::capabilities::custody::ttl_cache::TtlCache;
 use crate::kernel::{Connection, ConnectionState, Occurrence, Scope, TenantEnvironment};
 use crate::ports::{
-    Change, Condition, Disposition, PortError, Ports, VersionId, WrappedKey, Write,
+    Change, Condition, Disposition, Key, PortError, Ports, VersionId, WrappedKey, Write,
 };
 use crate::salesforce::TokenResponse;
 use crate::seal::Sealer;
@@ -173,7 +173,7 @@ impl Custody {
         }
         same.push(Condition::Eq("generation", json!(connection.generation)));
         let key = keys::connection(connection.at);
-        let write = Write::Update { key, changes, when: Condition::All(same) };
+        let write = Write::Update { key: key.into(), changes, when: Condition::All(same) };
         let told = told.map(|told| Next::publish(connection.scope(), now, told));
         let told = told.into_iter().collect();
         let _ = Outbox::new(self.ports.clone()).commit(vec![write], told).await?;
@@ -232,6 +232,29 @@ fn noted(
 }
 
 impl Opened {
+    /// Seals a value for an item of the generation.
+    pub(crate) fn sealed<T: Serialize>(
+        &self,
+        ports: &Ports,
+        key: &Key,
+        value: &T,
+    ) -> Result<Vec<u8>, PortError> {
+        let plain = serde_json::to_vec(value).map_err(|e| PortError::reject("seal a value", e))?;
+        let sealed = self.sealer.seal(&key.place(), &plain, &*ports.entropy);
+        sealed.map_err(|error| PortError::reject("seal a value", error))
+    }
+
+    /// Opens it again.
+    pub(crate) fn unsealed<T: for<'de> Deserialize<'de>>(
+        &self,
+        key: &Key,
+        body: &[u8],
+    ) -> Result<T, PortError> {
+        let plain = self.sealer.open(&key.place(), body);
+        let plain = plain.map_err(|error| PortError::reject("open a value", error))?;
+        serde_json::from_slice(&plain).map_err(|error| PortError::reject("open a value", error))
+    }
+
     /// Seals an object for its key and stores it.
     pub(crate) async fn put_object(
         &self,

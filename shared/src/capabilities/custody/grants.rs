@@ -17,6 +17,7 @@ use crate::salesforce::{
     HostPolicy, InstanceUrl, OAuthError, SalesforceError, Session, TokenResponse,
 };
 use crate::store;
+use crate::store::Slot;
 use crate::work::{Done, WorkError};
 
 /// When to come again while another one renews the token.
@@ -195,7 +196,7 @@ impl Grants {
     ) -> Result<Write, WorkError> {
         let key = opened.keys.replaced_grant(number);
         let plain = refresh_token.expose_secret().as_bytes();
-        let sealed = opened.sealer.seal(&place(&key), plain, &*self.ports.entropy);
+        let sealed = opened.sealer.seal(&key.place(), plain, &*self.ports.entropy);
         let mut item = store::item(key, &Replaced { step: 0 })?;
         item.body = Some(sealed.map_err(|error| WorkError::reject("seal a grant", error))?);
         Ok(Write::Put { item, when: Condition::Absent })
@@ -210,7 +211,7 @@ impl Grants {
         let key = opened.keys.replaced_grant(number);
         let Some(mut item) = self.ports.table.get(&key).await? else { return Ok(None) };
         let body = item.body.take().unwrap_or_default();
-        let plain = opened.sealer.open(&place(&key), &body);
+        let plain = opened.sealer.open(&key.place(), &body);
         let plain = plain.map_err(|error| WorkError::reject("open a grant", error))?;
         let token = String::from_utf8(plain)
             .map_err(|_| WorkError::reject("read a grant", "unknown form"))?;
@@ -255,7 +256,7 @@ impl Grants {
         let body = body.ok_or(GrantError::Missing)?;
         let plain = opened
             .sealer
-            .open(&place(key), body)
+            .open(&key.place(), body)
             .map_err(|error| PortError::reject("open a grant", error))?;
         serde_json::from_slice(&plain)
             .map_err(|_| PortError::reject("read a grant", "unknown form").into())
@@ -271,20 +272,16 @@ impl Grants {
             .map_err(|_| WorkError::reject("write a grant", "unknown form"))?;
         opened
             .sealer
-            .seal(&place(key), &plain, &*self.ports.entropy)
+            .seal(&key.place(), &plain, &*self.ports.entropy)
             .map_err(|error| WorkError::reject("seal a grant", error))
     }
 }
 
-fn state_key(opened: &Opened, grantee: Grantee) -> Key {
+fn state_key(opened: &Opened, grantee: Grantee) -> Slot<GrantState> {
     match grantee {
         Grantee::Admin => opened.keys.admin_grant(),
         Grantee::Seat(seat) => opened.keys.seat_grant(seat),
     }
-}
-
-pub(crate) fn place(key: &Key) -> String {
-    format!("{}|{}", key.pk(), key.sk())
 }
 
 fn session(grant: &StoredGrant) -> Result<Session, GrantError> {

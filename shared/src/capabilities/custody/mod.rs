@@ -2,6 +2,7 @@
 
 mod generation;
 pub(crate) mod grants;
+pub mod keys;
 mod salesforce_app;
 mod ttl_cache;
 

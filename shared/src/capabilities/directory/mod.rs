@@ -2,6 +2,7 @@
 
 mod entities;
 mod files;
+pub mod keys;
 mod model;
 mod versions;
 

@@ -18,16 +18,16 @@ use matching::{
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::capabilities::directory;
 use crate::capabilities::directory::entities::{Entities, Merges, identity};
 use crate::capabilities::directory::{
     CurrentDirectory, DirectoryPart, DirectoryState, DirectoryVersion, directory_part_key,
 };
 use crate::kernel::{
-    DirectoryVersionId, Environment, MatchRunId, MatchTrigger, Message, Scope, TenantEnvironment,
-    TenantId,
+    DirectoryVersionId, MatchRunId, MatchTrigger, Message, Scope, TenantEnvironment,
 };
 use crate::ports::{Condition, Item, Ports, Range};
-use crate::store::{self, Next, Outbox, keys};
+use crate::store::{self, Marker, Next, Outbox, keys};
 use crate::work::{Done, WorkError};
 
 /// How much of the parts, as they are stored, becomes one shard: well below the 1 GiB that a shard
@@ -82,20 +82,6 @@ pub struct Directory {
     entities: Entities,
     outbox: Outbox,
     shard_of_parts: u64,
-}
-
-/// An entry of the list of live connections.
-#[derive(Deserialize)]
-struct Live {
-    tenant: TenantId,
-    environment: Environment,
-}
-
-/// The attributes of a connection that a walk over the live ones needs.
-#[derive(Deserialize)]
-struct LiveGeneration {
-    generation: crate::kernel::Generation,
-    buckets: u32,
 }
 
 impl Directory {
@@ -157,14 +143,15 @@ impl Directory {
             created_at: now,
             published_at: None,
         };
-        let write = store::put(keys::directory_version(id), &version, Condition::Absent)?;
+        let write =
+            store::put(directory::keys::directory_version(id), &version, Condition::Absent)?;
         let _ = self.ports.table.write(write).await?;
         Ok((version, uploads))
     }
 
     /// A version.
     pub async fn get(&self, id: DirectoryVersionId) -> Result<Option<DirectoryVersion>, WorkError> {
-        Ok(store::get(&*self.ports.table, &keys::directory_version(id)).await?)
+        Ok(store::get(&*self.ports.table, &directory::keys::directory_version(id)).await?)
     }
 
     /// Has a version built whose parts are uploaded.
@@ -191,7 +178,7 @@ impl Directory {
         version.company_shards = shards(EntityKind::Company);
         version.state = DirectoryState::Counting;
         let draft = Condition::Eq("state", json!(DirectoryState::Draft));
-        let write = store::put(keys::directory_version(id), &version, draft)?;
+        let write = store::put(directory::keys::directory_version(id), &version, draft)?;
         let next = Next::now(Message::DirectoryCount { version: id });
         if self.outbox.commit(vec![write], vec![next]).await?.is_done() {
             Ok(version)
@@ -248,7 +235,7 @@ impl Directory {
             })
             .collect();
         let same = Condition::Eq("state", json!(DirectoryState::Counting));
-        let write = store::put(keys::directory_version(id), &version, same)?;
+        let write = store::put(directory::keys::directory_version(id), &version, same)?;
         let _ = self.outbox.commit(vec![write], next).await?;
         Ok(())
     }
@@ -311,14 +298,14 @@ impl Directory {
         kind: EntityKind,
         shard: u32,
     ) -> Result<(), WorkError> {
-        let marker = keys::directory_built(id, kind, shard);
+        let marker = directory::keys::directory_built(id, kind, shard);
         for _ in 0..20 {
             let Some(mut version) = self.get(id).await? else { return Ok(()) };
             let left = version.shards_left;
             version.shards_left = left.saturating_sub(1);
-            let key = keys::directory_version(id);
+            let key = directory::keys::directory_version(id);
             let same = Condition::Eq("shards_left", json!(left));
-            let mut writes = vec![store::put(marker.clone(), &json!({}), Condition::Absent)?];
+            let mut writes = vec![store::put(marker.clone(), &Marker {}, Condition::Absent)?];
             let mut next = Vec::new();
             if version.shards_left == 0 {
                 version.state = DirectoryState::Published;
@@ -329,7 +316,7 @@ impl Directory {
                     Condition::Lt("version", json!(id.to_string())),
                 ]);
                 let current = CurrentDirectory { version: id };
-                writes.push(store::put(keys::directory_current(), &current, newer)?);
+                writes.push(store::put(directory::keys::directory_current(), &current, newer)?);
                 next.push(Next::now(Message::DirectoryFanOut { version: id, after: None }));
                 next.extend(self.replaced_by(id).await?);
             }
@@ -345,11 +332,9 @@ impl Directory {
 
     /// The generation of an entry of the list of live connections, and its number of buckets.
     async fn live(&self, item: Item) -> Result<Option<(Scope, u32)>, WorkError> {
-        let live: Live = store::typed(item)?;
-        let at = TenantEnvironment { tenant: live.tenant, environment: live.environment };
-        let connection: Option<LiveGeneration> =
-            store::get(&*self.ports.table, &keys::connection(at)).await?;
-        Ok(connection.map(|live| (at.generation(live.generation), live.buckets)))
+        let at: TenantEnvironment = store::typed(item)?;
+        let connection = store::get(&*self.ports.table, &keys::connection(at)).await?;
+        Ok(connection.map(|live| (live.scope(), live.buckets)))
     }
 
     /// Has every live connection matched to the version, some a step.

@@ -160,7 +160,7 @@ impl Import {
         change: Change,
     ) -> Result<(), WorkError> {
         let write = Write::Update {
-            key: opened.keys.active_run(),
+            key: opened.keys.active_run().into(),
             changes: vec![change],
             when: Condition::Eq("run", json!(run)),
         };

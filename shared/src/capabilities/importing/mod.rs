@@ -1,6 +1,7 @@
 //! Importing an org: runs, the objects of a run, and the choice of what is imported.
 
 pub(crate) mod import;
+pub mod keys;
 mod model;
 mod preview;
 mod selections;

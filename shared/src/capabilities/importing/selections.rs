@@ -3,10 +3,10 @@
 //! A choice is held to what the org was last found to show. The import finds by itself that what is
 //! read of an object changed, and reads it whole.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::importing;
 use crate::capabilities::importing::import::{Import, SteerError};
 use crate::capabilities::importing::{
     AccountModel, FieldMapping, MappingPreview, OrgField, PreviewState, PreviewValues,
@@ -14,9 +14,9 @@ use crate::capabilities::importing::{
     check_mappings, person_accounts,
 };
 use crate::kernel::{Environment, Message, SObject, TenantEnvironment};
-use crate::ports::{Condition, Key, PortError, Ports};
+use crate::ports::{Condition, PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::{self, Next, Outbox, keys};
+use crate::store::{self, Next, Outbox};
 use crate::work::WorkError;
 
 /// Why something cannot be chosen.
@@ -78,7 +78,9 @@ impl Selections {
 
     /// What is chosen.
     pub async fn get(&self, at: TenantEnvironment) -> Result<Selection, SelectionError> {
-        Ok(store::get(&*self.ports.table, &keys::selection(at)).await?.unwrap_or_default())
+        Ok(store::get(&*self.ports.table, &importing::keys::selection(at))
+            .await?
+            .unwrap_or_default())
     }
 
     /// The fields of an object that the org was last found to show.
@@ -192,7 +194,7 @@ impl Selections {
         set: SelectionPart,
         change: impl FnOnce(&mut Selection),
     ) -> Result<Selection, SelectionError> {
-        let key = keys::selection(at);
+        let key = importing::keys::selection(at);
         let before: Option<Selection> = store::get(&*self.ports.table, &key).await?;
         let same = |chosen: &Selection| Condition::Eq("revision", json!(chosen.revision));
         let when = before.as_ref().map_or(Condition::Absent, same);
@@ -239,31 +241,4 @@ impl Selections {
 
 fn refuse(problems: Vec<SelectionProblem>) -> Result<(), SelectionError> {
     if problems.is_empty() { Ok(()) } else { Err(SelectionError::Refused(problems)) }
-}
-
-impl Opened {
-    /// Seals a value for an item of the generation.
-    pub(crate) fn sealed<T: Serialize>(
-        &self,
-        ports: &Ports,
-        key: &Key,
-        value: &T,
-    ) -> Result<Vec<u8>, PortError> {
-        let plain = serde_json::to_vec(value).map_err(|e| PortError::reject("seal a value", e))?;
-        let place = format!("{}|{}", key.pk(), key.sk());
-        let sealed = self.sealer.seal(&place, &plain, &*ports.entropy);
-        sealed.map_err(|error| PortError::reject("seal a value", error))
-    }
-
-    /// Opens it again.
-    fn unsealed<T: for<'de> Deserialize<'de>>(
-        &self,
-        key: &Key,
-        body: &[u8],
-    ) -> Result<T, PortError> {
-        let place = format!("{}|{}", key.pk(), key.sk());
-        let plain = self.sealer.open(&place, body);
-        let plain = plain.map_err(|error| PortError::reject("open a value", error))?;
-        serde_json::from_slice(&plain).map_err(|error| PortError::reject("open a value", error))
-    }
 }

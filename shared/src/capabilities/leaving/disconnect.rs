@@ -9,15 +9,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
+use crate::capabilities::leaving;
 use crate::capabilities::leaving::{Purge, PurgePhase, REVOKE_TRIES, Revocation};
 use crate::kernel::{ConnectionState, Grantee, Message, Occurrence, Scope, TenantEnvironment};
 use crate::ports::{Change, Condition, Key, PortError, Ports, Range, Write};
 use crate::salesforce::{HostPolicy, LoginHost, OAuthError};
 use crate::store::keys::{self, GenerationKeys};
-use crate::store::{self, Next, Outbox, Records};
+use crate::store::{self, Next, Outbox, Records, Series, Store};
 use crate::work::{Done, WorkError};
 
 /// How many items one query and one delete take.
@@ -73,7 +75,7 @@ impl Disconnect {
     pub async fn disconnect(&self, at: TenantEnvironment) -> Result<Purge, PurgeError> {
         let connection = self.custody.connection(at).await?.ok_or(PurgeError::NotConnected)?;
         let scope = connection.scope();
-        let key = keys::purge(scope);
+        let key = leaving::keys::purge(scope);
         if let Some(purge) = self.get(scope).await? {
             return Ok(purge);
         }
@@ -91,7 +93,7 @@ impl Disconnect {
             completed_at: None,
         };
         let fence = Write::Update {
-            key: keys::connection(at),
+            key: keys::connection(at).into(),
             changes: vec![Change::Set("state", json!(ConnectionState::Disconnected))],
             when: Condition::Eq("generation", json!(connection.generation)),
         };
@@ -113,7 +115,7 @@ impl Disconnect {
 
     /// A generation's purge.
     pub async fn get(&self, scope: Scope) -> Result<Option<Purge>, WorkError> {
-        Ok(store::get(&*self.ports.table, &keys::purge(scope)).await?)
+        Ok(store::get(&*self.ports.table, &leaving::keys::purge(scope)).await?)
     }
 
     /// Does one message's work.
@@ -154,7 +156,7 @@ impl Disconnect {
             Some(at) => Next::publish(scope, at, Occurrence::Purged),
         };
         let same = Condition::Eq("step", json!(step));
-        let write = store::put(keys::purge(scope), &purge, same)?;
+        let write = store::put(leaving::keys::purge(scope), &purge, same)?;
         let _ = self.outbox.commit(vec![write], vec![next]).await?;
         Ok(Done::Finished)
     }
@@ -211,11 +213,11 @@ impl Disconnect {
                 let again = Message::Revoke { scope, grant: number, step: tries };
                 let changes = vec![Change::Set("step", json!(tries))];
                 let next = vec![Next::after(revoke_again(tries), again)];
-                (Write::Update { key, changes, when }, next)
+                (Write::Update { key: key.into(), changes, when }, next)
             }
             outcome => {
                 tracing::info!(outcome = ?outcome, "a replaced grant is forgotten");
-                (Write::Delete { key, when }, Vec::new())
+                (Write::Delete { key: key.into(), when }, Vec::new())
             }
         };
         let _ = self.outbox.commit(vec![write], next).await?;
@@ -277,19 +279,12 @@ impl Disconnect {
     }
 
     /// What follows the prefix in the keys of a list.
-    async fn names(&self, (pk, prefix): (String, String)) -> Result<Vec<String>, WorkError> {
-        let range = Range::Prefix(prefix.clone());
-        let (mut names, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.ports.table.query(&pk, &range, after.as_deref(), CHUNK).await?;
-            let found =
-                page.items.iter().map(|item| store::item_key_suffix(item.key.sk(), &prefix));
-            names.extend(found.map(ToOwned::to_owned));
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(names),
-            }
-        }
+    async fn names<T>(&self, series: Series<T>) -> Result<Vec<String>, WorkError>
+    where
+        T: DeserializeOwned + Send,
+    {
+        let found = Store::new(self.ports.clone()).all(&series).await?;
+        Ok(found.iter().map(|stored| series.name(stored).to_owned()).collect())
     }
 
     /// The generation as only its purge may open it.

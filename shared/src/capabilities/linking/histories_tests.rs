@@ -12,7 +12,7 @@ use crate::capabilities::linking::{
     Correcting, MATCHED_OBJECTS, MatchSource, ModelState, RecordDecision,
 };
 use crate::kernel::{Record, SObject};
-use crate::ports::Ports;
+use crate::ports::{Key, Ports};
 
 const GIVEN: [&str; 3] = ["Anna", "Hanna", "Thaddeus"];
 const FAMILY: [&str; 3] = ["Berg", "Bergmann", "Quillfeather"];
@@ -453,7 +453,12 @@ async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with
     assert!(serde_json::from_slice::<Value>(&sealed).is_err());
     let keys = world.opened().await.keys;
     let places: Vec<String> = keys.partitions().map(|(_, pk)| pk).collect();
-    for key in [keys.model(tuned.id), keys.model_choice(), keys.correction(SObject::Lead, "x")] {
+    let keys: [Key; 3] = [
+        keys.model(tuned.id).into(),
+        keys.model_choice().into(),
+        keys.correction(SObject::Lead, "x").into(),
+    ];
+    for key in keys {
         assert!(places.iter().any(|pk| pk == key.pk()), "{}", key.pk());
     }
 }

@@ -12,6 +12,7 @@ use matching::{CrmAccount, CrmPerson, Probe};
 use serde_json::json;
 
 use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::directory;
 use crate::capabilities::directory::{CurrentDirectory, DirectoryVersion};
 use crate::capabilities::linking::{
     Batch, MATCHED_OBJECTS, MatchRun, MatchRunState, ModelChoice, ProbeEntry, entity_kind_of,
@@ -20,7 +21,7 @@ use crate::kernel::{
     DirectoryVersionId, Fields, MatchRunId, MatchTrigger, Message, Record, SObject, Scope,
 };
 use crate::ports::{Condition, Ports, Write};
-use crate::store::{self, Next, Outbox, keys};
+use crate::store::{self, Next, Outbox};
 use crate::work::{Done, WorkError};
 
 /// How many probes a batch holds: few enough to be scored and settled well within a timeout.
@@ -58,9 +59,9 @@ impl MatchRuns {
     pub(crate) async fn current_directory(&self) -> Result<Option<DirectoryVersion>, WorkError> {
         let table = &*self.ports.table;
         let current: Option<CurrentDirectory> =
-            store::get(table, &keys::directory_current()).await?;
+            store::get(table, &directory::keys::directory_current()).await?;
         let Some(current) = current else { return Ok(None) };
-        Ok(store::get(table, &keys::directory_version(current.version)).await?)
+        Ok(store::get(table, &directory::keys::directory_version(current.version)).await?)
     }
 
     /// What a run that begins now is made with; none before the first version is published.
@@ -166,7 +167,7 @@ impl MatchRuns {
         &self,
         id: DirectoryVersionId,
     ) -> Result<Option<DirectoryVersion>, WorkError> {
-        Ok(store::get(&*self.ports.table, &keys::directory_version(id)).await?)
+        Ok(store::get(&*self.ports.table, &directory::keys::directory_version(id)).await?)
     }
 
     /// Adds batches of `probes` to a run that is being planned: their objects are stored here, their

@@ -1,6 +1,7 @@
 //! Linking records to the directory: match runs, scores, settling, corrections and models.
 
 mod corrections;
+pub mod keys;
 pub(crate) mod match_runs;
 mod match_steps;
 mod model;

@@ -14,7 +14,7 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{MatchRunId, Message, Scope};
 use crate::ports::{Condition, Ports};
-use crate::store::{self, Next, Outbox};
+use crate::store::{self, Marker, Next, Outbox};
 use crate::work::{Done, WorkError};
 
 /// How often a lost race for a batch's count is run again within one invocation.
@@ -147,7 +147,7 @@ impl Score {
             }
             let marker = opened.keys.scored(run, number, shard);
             let writes = vec![
-                store::put(marker.clone(), &json!({}), Condition::Absent)?,
+                store::put(marker.clone(), &Marker {}, Condition::Absent)?,
                 store::put(key.clone(), &batch, Condition::Eq("shards_left", json!(left)))?,
             ];
             if self.outbox.commit(writes, next).await?.is_done()

@@ -9,15 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, TryStreamExt};
 
 use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::importing;
 use crate::capabilities::importing::{AccountModel, Pipeline, Selection};
 use crate::capabilities::linking::CandidateList;
 use crate::capabilities::saving::{Saved, SavedList};
+use crate::capabilities::seats;
 use crate::capabilities::seats::{Seat, folded_email};
+use crate::capabilities::settings;
 use crate::capabilities::settings::Settings;
 use crate::kernel::{Message, Record, SObject, Scope, SeatId};
-use crate::ports::{Condition, Key, Ports};
-use crate::store::keys::{self, Relation};
-use crate::store::{self, Next, Outbox};
+use crate::ports::Ports;
+use crate::store::keys::Relation;
+use crate::store::{self, Commit, Next, Outbox, Slot, Store};
 use crate::work::{Done, WorkError};
 
 /// How many accounts one message names.
@@ -94,7 +97,7 @@ impl AutoSave {
     /// A new seat: everything that the CRM user of its e-mail owns.
     async fn for_seat(&self, scope: Scope, seat: SeatId) -> Result<(), WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(()) };
-        let key = keys::seat(scope.tenant, seat);
+        let key = seats::keys::seat(scope.tenant, seat);
         let Some(seat) = store::get::<Seat>(&*self.ports.table, &key).await? else {
             return Ok(());
         };
@@ -132,16 +135,17 @@ impl AutoSave {
     async fn context(&self, scope: Scope) -> Result<Option<Context>, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(None) };
         let table = &*self.ports.table;
-        let settings: Settings = store::get(table, &keys::settings(scope.tenant_environment()))
-            .await?
-            .unwrap_or_default();
+        let settings: Settings =
+            store::get(table, &settings::keys::settings(scope.tenant_environment()))
+                .await?
+                .unwrap_or_default();
         if !settings.auto_save {
             return Ok(None);
         }
         let pipeline = store::get(table, &opened.keys.pipeline()).await?.unwrap_or_default();
         let accounts = self.model(scope).await?;
         let mut seats = BTreeMap::new();
-        for seat in store::query_all::<Seat>(table, &keys::seats(scope.tenant)).await? {
+        for seat in store::query_all::<Seat>(table, &seats::keys::seats(scope.tenant)).await? {
             seats
                 .entry(folded_email(&seat.email))
                 .and_modify(|known| *known = None)
@@ -152,7 +156,7 @@ impl AutoSave {
 
     /// Whether companies or persons are imported.
     async fn model(&self, scope: Scope) -> Result<AccountModel, WorkError> {
-        let key = keys::selection(scope.tenant_environment());
+        let key = importing::keys::selection(scope.tenant_environment());
         let chosen: Option<Selection> = store::get(&*self.ports.table, &key).await?;
         Ok(chosen.unwrap_or_default().accounts)
     }
@@ -261,23 +265,23 @@ impl AutoSave {
         context: &Context,
         records: impl Iterator<Item = (SObject, &'a str)>,
     ) -> Result<BTreeMap<(SObject, String), String>, WorkError> {
-        let keys: BTreeSet<Key> =
+        let keys: BTreeSet<_> =
             records.map(|(object, id)| context.opened.keys.candidates(object, id)).collect();
-        let keys: Vec<Key> = keys.into_iter().collect();
+        let keys: Vec<_> = keys.into_iter().collect();
         let lists: Vec<CandidateList> = store::get_many(&*self.ports.table, &keys).await?;
         Ok(lists.into_iter().filter_map(|l| Some(((l.object, l.id), l.matched?))).collect())
     }
 
     /// Saves what is not saved yet. What is keeps its earlier reason.
-    async fn save(&self, mut entries: BTreeMap<Key, Saved>) -> Result<(), WorkError> {
-        let keys: Vec<Key> = entries.keys().cloned().collect();
-        for known in self.ports.table.get_many(&keys).await? {
-            entries.remove(&known.key);
+    async fn save(&self, mut entries: BTreeMap<Slot<Saved>, Saved>) -> Result<(), WorkError> {
+        let store = Store::new(self.ports.clone());
+        for known in store.load_many(entries.keys().cloned()).await? {
+            entries.remove(&known.slot());
         }
-        for (key, saved) in entries {
-            // Refused: another delivery saved it meanwhile.
-            let write = store::put(key, &saved, Condition::Absent)?;
-            let _ = self.ports.table.write(write).await?;
+        for (slot, saved) in entries {
+            let mut commit = Commit::new();
+            commit.create(&slot, &saved)?;
+            store.commit(commit).await?.may_lose_to("another delivery that saved it");
         }
         Ok(())
     }

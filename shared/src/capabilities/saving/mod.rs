@@ -1,6 +1,7 @@
 //! Saving accounts and contacts of open opportunities for their owners.
 
 mod auto_save;
+pub mod keys;
 mod model;
 
 pub use auto_save::AutoSave;

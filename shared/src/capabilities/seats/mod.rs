@@ -1,5 +1,6 @@
 //! Customer contracts and their seats.
 
+pub mod keys;
 mod model;
 
 pub use model::*;

@@ -1,5 +1,6 @@
 //! What an admin may set for an environment.
 
+pub mod keys;
 mod model;
 
 pub use model::*;

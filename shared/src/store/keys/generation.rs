@@ -1,10 +1,9 @@
 //! The keys of what belongs to one generation of a connection, and goes with it.
 
 use super::spread;
-use crate::kernel::{
-    ActivityId, Connection, ImportRunId, MatchRunId, ModelId, SObject, Scope, SeatId,
-};
+use crate::kernel::{Connection, RecordHead, SObject, Scope};
 use crate::ports::Key;
+use crate::store::{Marker, Series, Slot};
 
 /// What a partition of a generation holds. A new kind is purged because it is in [`Kind::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,243 +152,38 @@ impl GenerationKeys {
             .flat_map(move |kind| (0..self.buckets).map(move |b| (kind, self.partition(kind, b))))
     }
 
-    fn by(&self, kind: Kind, id: &str, sk: String) -> Key {
+    pub(crate) fn by(&self, kind: Kind, id: &str, sk: String) -> Key {
         Key::new(self.partition(kind, self.bucket(id)), sk)
     }
 
-    fn single(&self, kind: Kind, sk: String) -> Key {
+    pub(crate) fn single(&self, kind: Kind, sk: String) -> Key {
         Key::new(self.partition(kind, 0), sk)
-    }
-
-    /// The run under way, and the lease on it.
-    #[must_use]
-    pub fn active_run(&self) -> Key {
-        self.single(Kind::Run, "ACTIVE".to_owned())
-    }
-
-    /// The marker that a scheduled slot's run was started once, and the next slot planned.
-    #[must_use]
-    pub fn slot(&self, run: ImportRunId) -> Key {
-        self.single(Kind::Run, format!("SLOT#{run}"))
-    }
-
-    /// An object's watermark.
-    #[must_use]
-    pub fn watermark(&self, object: SObject) -> Key {
-        self.single(Kind::Run, format!("WATERMARK#{object}"))
-    }
-
-    /// The org's pipeline stages.
-    #[must_use]
-    pub fn pipeline(&self) -> Key {
-        self.single(Kind::Run, "PIPELINE".to_owned())
-    }
-
-    /// An import run.
-    #[must_use]
-    pub fn run(&self, run: ImportRunId) -> Key {
-        self.single(Kind::Run, format!("RUN#{run}"))
-    }
-
-    /// The import runs, newest last: partition and prefix.
-    #[must_use]
-    pub fn runs(&self) -> (String, String) {
-        (self.partition(Kind::Run, 0), "RUN#".to_owned())
-    }
-
-    /// One object's progress in a run.
-    #[must_use]
-    pub fn object_import(&self, run: ImportRunId, object: SObject) -> Key {
-        self.single(Kind::Run, format!("OBJECT#{run}#{object}"))
-    }
-
-    /// The progress of every object of a run: partition and prefix.
-    #[must_use]
-    pub fn object_imports(&self, run: ImportRunId) -> (String, String) {
-        (self.partition(Kind::Run, 0), format!("OBJECT#{run}#"))
-    }
-
-    /// The lease that lets one settlement at a time work on a generation's matches.
-    #[must_use]
-    pub fn settle_lease(&self) -> Key {
-        self.single(Kind::MatchRun, "LEASE".to_owned())
     }
 
     /// A CRM record.
     #[must_use]
-    pub fn record(&self, object: SObject, id: &str) -> Key {
-        self.by(Kind::Record, id, format!("{object}#{id}"))
+    pub fn record(&self, object: SObject, id: &str) -> Slot<RecordHead> {
+        Slot::at(self.by(Kind::Record, id, format!("{object}#{id}")))
     }
 
     /// A bucket's records of one object: partition and prefix.
     #[must_use]
-    pub fn records(&self, object: SObject, bucket: u32) -> (String, String) {
-        (self.partition(Kind::Record, bucket), format!("{object}#"))
+    pub fn records(&self, object: SObject, bucket: u32) -> Series<RecordHead> {
+        Series::under(self.partition(Kind::Record, bucket), format!("{object}#"))
     }
 
     /// An edge.
     #[must_use]
-    pub fn edge(&self, parent: &str, relation: Relation, child: &str) -> Key {
-        self.by(Kind::Edge, parent, format!("{parent}#{}#{child}", relation.as_str()))
+    pub fn edge(&self, parent: &str, relation: Relation, child: &str) -> Slot<Marker> {
+        Slot::at(self.by(Kind::Edge, parent, format!("{parent}#{}#{child}", relation.as_str())))
     }
 
     /// A parent's edges of one relation: partition and prefix.
     #[must_use]
-    pub fn edges(&self, parent: &str, relation: Relation) -> (String, String) {
-        (
+    pub fn edges(&self, parent: &str, relation: Relation) -> Series<Marker> {
+        Series::under(
             self.partition(Kind::Edge, self.bucket(parent)),
             format!("{parent}#{}#", relation.as_str()),
         )
-    }
-
-    /// A record's candidates and match.
-    #[must_use]
-    pub fn candidates(&self, object: SObject, id: &str) -> Key {
-        self.by(Kind::Candidates, id, format!("{object}#{id}"))
-    }
-
-    /// A bucket's candidates of one object: partition and prefix.
-    #[must_use]
-    pub fn all_candidates(&self, object: SObject, bucket: u32) -> (String, String) {
-        (self.partition(Kind::Candidates, bucket), format!("{object}#"))
-    }
-
-    /// An entity's bidders and match among the records of one object.
-    #[must_use]
-    pub fn entity(&self, object: SObject, entity: &str) -> Key {
-        self.by(Kind::Entity, entity, format!("{object}#{entity}"))
-    }
-
-    /// What people said about a record's match.
-    #[must_use]
-    pub fn correction(&self, object: SObject, id: &str) -> Key {
-        self.by(Kind::Correction, id, format!("{object}#{id}"))
-    }
-
-    /// A bucket's corrections of one object: partition and prefix.
-    #[must_use]
-    pub fn corrections(&self, object: SObject, bucket: u32) -> (String, String) {
-        (self.partition(Kind::Correction, bucket), format!("{object}#"))
-    }
-
-    /// A model of the tenant's own.
-    #[must_use]
-    pub fn model(&self, model: ModelId) -> Key {
-        self.single(Kind::Model, format!("MODEL#{model}"))
-    }
-
-    /// The models: partition and prefix.
-    #[must_use]
-    pub fn models(&self) -> (String, String) {
-        (self.partition(Kind::Model, 0), "MODEL#".to_owned())
-    }
-
-    /// Which model is taken.
-    #[must_use]
-    pub fn model_choice(&self) -> Key {
-        self.single(Kind::Model, "CHOICE".to_owned())
-    }
-
-    /// A match run.
-    #[must_use]
-    pub fn match_run(&self, run: MatchRunId) -> Key {
-        self.single(Kind::MatchRun, format!("RUN#{run}"))
-    }
-
-    /// The match runs: partition and prefix.
-    #[must_use]
-    pub fn match_runs(&self) -> (String, String) {
-        (self.partition(Kind::MatchRun, 0), "RUN#".to_owned())
-    }
-
-    /// A batch of a match run.
-    #[must_use]
-    pub fn batch(&self, run: MatchRunId, batch: u32) -> Key {
-        self.single(Kind::MatchRun, format!("BATCH#{run}#{batch:08}"))
-    }
-
-    /// The marker that a batch was scored against a shard.
-    #[must_use]
-    pub fn scored(&self, run: MatchRunId, batch: u32, shard: u32) -> Key {
-        self.single(Kind::MatchRun, format!("SCORED#{run}#{batch:08}#{shard:05}"))
-    }
-
-    /// What was saved for a seat.
-    #[must_use]
-    pub fn saved(&self, seat: SeatId, list: &str, entity: &str) -> Key {
-        self.by(Kind::Saved, &seat.to_string(), format!("{seat}#{list}#{entity}"))
-    }
-
-    /// A seat's list: partition and prefix.
-    #[must_use]
-    pub fn saved_list(&self, seat: SeatId, list: &str) -> (String, String) {
-        let id = seat.to_string();
-        (self.partition(Kind::Saved, self.bucket(&id)), format!("{seat}#{list}#"))
-    }
-
-    /// An activity.
-    #[must_use]
-    pub fn activity(&self, activity: ActivityId) -> Key {
-        self.by(Kind::Activity, &activity.to_string(), format!("ACT#{activity}"))
-    }
-
-    /// The lane that keeps the order of the activities about one record.
-    #[must_use]
-    pub fn lane(&self, record: &str) -> Key {
-        self.by(Kind::Activity, record, format!("LANE#{record}"))
-    }
-
-    /// The state of the connection's own grant.
-    #[must_use]
-    pub fn admin_grant(&self) -> Key {
-        self.single(Kind::Grant, "ADMIN".to_owned())
-    }
-
-    /// How far the upkeep of the connection is.
-    #[must_use]
-    pub fn upkeep(&self) -> Key {
-        self.single(Kind::Grant, "UPKEEP".to_owned())
-    }
-
-    /// What the org said of its integration user and their permissions.
-    #[must_use]
-    pub fn inspection(&self) -> Key {
-        self.single(Kind::Grant, "INSPECTION".to_owned())
-    }
-
-    /// The fields of an object that the org shows its integration user.
-    #[must_use]
-    pub fn org_fields(&self, object: SObject) -> Key {
-        self.single(Kind::Grant, format!("FIELDS#{object}"))
-    }
-
-    /// A look at one record through a mapping that is not made yet.
-    #[must_use]
-    pub fn mapping_preview(&self) -> Key {
-        self.single(Kind::Grant, "PREVIEW".to_owned())
-    }
-
-    /// A seat's grant.
-    #[must_use]
-    pub fn seat_grant(&self, seat: SeatId) -> Key {
-        self.single(Kind::Grant, format!("SEAT#{seat}"))
-    }
-
-    /// The connection's own grant that the one with this number replaced, until it is revoked.
-    #[must_use]
-    pub fn replaced_grant(&self, number: u64) -> Key {
-        self.single(Kind::Grant, format!("REPLACED#{number:020}"))
-    }
-
-    /// All replaced grants that are to be revoked: partition and prefix.
-    #[must_use]
-    pub fn replaced_grants(&self) -> (String, String) {
-        (self.partition(Kind::Grant, 0), "REPLACED#".to_owned())
-    }
-
-    /// All seats' grants: partition and prefix.
-    #[must_use]
-    pub fn seat_grants(&self) -> (String, String) {
-        (self.partition(Kind::Grant, 0), "SEAT#".to_owned())
     }
 }

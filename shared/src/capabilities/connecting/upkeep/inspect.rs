@@ -4,11 +4,12 @@ use super::Upkeep;
 use crate::capabilities::connecting::{Inspection, ObjectPermissions, VisibleObject};
 use crate::capabilities::custody::{GrantError, Opened};
 use crate::capabilities::importing::{ShownFields, org_fields};
+use crate::capabilities::seats;
 use crate::capabilities::seats::{Seat, folded_email};
 use crate::kernel::{Grantee, SObject, Scope};
 use crate::ports::Condition;
 use crate::salesforce::{FieldValues, ObjectDescribe, SalesforceError};
-use crate::store::{self, keys};
+use crate::store::{self};
 use crate::work::{Done, WorkError};
 
 impl Upkeep {
@@ -97,7 +98,7 @@ impl Upkeep {
             Err(error) => return Err(error),
         };
         let Some(email) = email else { return Ok(None) };
-        let seats = keys::seats(opened.keys.scope().tenant);
+        let seats = seats::keys::seats(opened.keys.scope().tenant);
         let seats: Vec<Seat> = store::query_all(&*self.ports.table, &seats).await?;
         Ok(Some(seats.iter().any(|seat| folded_email(&seat.email) == email)))
     }

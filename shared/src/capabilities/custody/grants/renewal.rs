@@ -174,7 +174,7 @@ impl Grants {
         let mut writes = vec![leased(opened, grantee, lease, changes)];
         if grantee == Grantee::Admin && grant.instance_url != opened.connection.instance_url {
             writes.push(Write::Update {
-                key: keys::connection(opened.connection.at),
+                key: keys::connection(opened.connection.at).into(),
                 changes: vec![Change::Set("instance_url", json!(grant.instance_url))],
                 when: Condition::Eq("generation", json!(opened.connection.generation)),
             });
@@ -193,7 +193,7 @@ impl Grants {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let lease = LeaseToken::new(millis, self.ports.entropy.bits());
         let write = Write::Update {
-            key: state_key(opened, grantee),
+            key: state_key(opened, grantee).into(),
             changes: vec![
                 Change::Set("lease", json!(lease)),
                 Change::Set("lease_until", json!((now + LEASE).as_second())),
@@ -244,7 +244,7 @@ impl Grants {
             let told = Occurrence::ReconnectRequired { reason, since, lapses_at };
             next.push(Next::publish(connection.scope(), now, told));
             writes.push(Write::Update {
-                key: keys::connection(connection.at),
+                key: keys::connection(connection.at).into(),
                 changes: vec![
                     Change::Set("state", json!(ConnectionState::ReconnectRequired)),
                     Change::Set("trouble", json!(trouble)),
@@ -265,7 +265,7 @@ impl Grants {
 /// A change of a grant by the holder of its lease.
 fn leased(opened: &Opened, grantee: Grantee, lease: LeaseToken, changes: Vec<Change>) -> Write {
     let when = Condition::Eq("lease", json!(lease.to_string()));
-    Write::Update { key: state_key(opened, grantee), changes, when }
+    Write::Update { key: state_key(opened, grantee).into(), changes, when }
 }
 
 /// What a person must act on; none for what passes by itself or is a fault of ours, which must not

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Directory, FAN_OUT};
+use crate::capabilities::directory;
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion};
 use crate::capabilities::linking::MatchRun;
 use crate::kernel::{DirectoryVersionId, Message};
@@ -37,7 +38,7 @@ impl Directory {
     }
 
     async fn versions(&self) -> Result<Vec<DirectoryVersion>, WorkError> {
-        Ok(store::query_all(&*self.ports.table, &keys::directory_versions()).await?)
+        Ok(store::query_all(&*self.ports.table, &directory::keys::directory_versions()).await?)
     }
 
     /// Looks through some live connections for a run that is made with the version; behind the last
@@ -93,7 +94,7 @@ impl Directory {
         // The word first: who sees files that are not there must see why.
         version.state = DirectoryState::Retired;
         let same = Condition::Eq("state", json!(DirectoryState::Published));
-        let write = store::put(keys::directory_version(version.id), &version, same)?;
+        let write = store::put(directory::keys::directory_version(version.id), &version, same)?;
         let _ = self.ports.table.write(write).await?;
         Ok(self.ports.objects.delete(&surplus).await?)
     }

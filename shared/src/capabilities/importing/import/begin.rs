@@ -17,7 +17,7 @@ use crate::kernel::{
 };
 use crate::ports::{Condition, Write};
 use crate::salesforce::{Direction, FieldValues, QueryScope, Select};
-use crate::store::{self, Next};
+use crate::store::{self, Marker, Next};
 use crate::work::{Done, WorkError};
 
 impl Import {
@@ -33,7 +33,7 @@ impl Import {
         if trigger == ImportTrigger::Scheduled {
             // The next slot first: whatever becomes of this run, the schedule goes on.
             let next = scheduled_import(&opened.connection, &settings, self.ports.clock.now());
-            let claim = store::put(opened.keys.slot(id), &json!({}), Condition::Absent)?;
+            let claim = store::put(opened.keys.slot(id), &Marker {}, Condition::Absent)?;
             let _ = self.outbox.commit(vec![claim], vec![next]).await?;
             if settings.schedule_paused {
                 return Ok(Done::Finished);

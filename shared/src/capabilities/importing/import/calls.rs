@@ -8,11 +8,12 @@ use serde_json::json;
 
 use super::{Import, wait_until};
 use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::importing;
 use crate::capabilities::importing::{ActiveRun, ImportSettings, LEAST_API_PERCENT, ObjectImport};
 use crate::kernel::{Grantee, ImportRunId, Occurrence};
 use crate::ports::{Change, Condition, Write};
 use crate::salesforce::{ApiUsage, Budget, Disposition, Observed, Reply, SalesforceError, Session};
-use crate::store::{self, Next, keys};
+use crate::store::{self, Next};
 use crate::work::{Done, WorkError};
 
 /// How long a run leaves the org's API alone when its share is used up. The allowance is of rolling
@@ -69,7 +70,7 @@ impl Import {
 
     /// How imports of the connection are set up.
     pub(super) async fn settings(&self, opened: &Opened) -> Result<ImportSettings, WorkError> {
-        let key = keys::import_settings(opened.connection.at);
+        let key = importing::keys::import_settings(opened.connection.at);
         Ok(store::get(&*self.ports.table, &key).await?.unwrap_or_default())
     }
 
@@ -103,7 +104,7 @@ impl Import {
         tracing::warn!(run.id = %run, "the imports' share of the org's API is used up");
         let until = now + STAND_BACK;
         let write = Write::Update {
-            key,
+            key: key.into(),
             changes: vec![Change::Set("stands_back_until", json!(until))],
             when: Condition::All(vec![Condition::Eq("run", json!(run)), same]),
         };

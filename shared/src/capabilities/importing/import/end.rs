@@ -117,7 +117,7 @@ impl Import {
         };
         run.finished_at = Some(now);
         let when = Condition::Eq("run", json!(id));
-        let given_back = Write::Delete { key: opened.keys.active_run(), when };
+        let given_back = Write::Delete { key: opened.keys.active_run().into(), when };
         (given_back, Next::publish(opened.keys.scope(), now, told))
     }
 
@@ -159,5 +159,5 @@ impl Import {
 
 /// Refuses the transaction of a run that lost its lease.
 pub(super) fn fence(opened: &Opened, run: ImportRunId) -> Write {
-    Write::Check { key: opened.keys.active_run(), when: Condition::Eq("run", json!(run)) }
+    Write::Check { key: opened.keys.active_run().into(), when: Condition::Eq("run", json!(run)) }
 }

@@ -5,7 +5,7 @@ use super::Import;
 use crate::capabilities::custody::Opened;
 use crate::capabilities::linking::Correction;
 use crate::kernel::{Gone, Message, SObject};
-use crate::ports::{Condition, Key};
+use crate::ports::Condition;
 use crate::store::{self, Next};
 use crate::work::WorkError;
 
@@ -18,7 +18,7 @@ impl Import {
         object: SObject,
         changed: &[String],
     ) -> Result<(), WorkError> {
-        let keys: Vec<Key> = changed.iter().map(|id| opened.keys.correction(object, id)).collect();
+        let keys: Vec<_> = changed.iter().map(|id| opened.keys.correction(object, id)).collect();
         let said: Vec<Correction> = store::get_many(&*self.ports.table, &keys).await?;
         for said in said.into_iter().filter(|said| said.ruling.always.is_some()) {
             let heir = self.heir(opened, object, &said.id).await?;

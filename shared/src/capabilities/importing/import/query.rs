@@ -10,6 +10,7 @@ use super::rows::record;
 use super::selected::{chosen, excluded, is_new, is_read_anew, org_fields, unfilterable};
 use super::{Import, Step};
 use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::importing;
 use crate::capabilities::importing::{
     ObjectImport, ObjectPhase, OpportunityPart, Selection, Span, Watermark,
 };
@@ -18,7 +19,7 @@ use crate::salesforce::{
     BulkOperation, Condition as Soql, QueryLocator, QueryPage, QueryScope, Record as RestRecord,
     Select, Session,
 };
-use crate::store::{self, keys};
+use crate::store::{self};
 use crate::work::WorkError;
 
 /// A change of up to so many rows is read over REST: five pages cost as many calls as a bulk job's
@@ -73,7 +74,7 @@ impl Import {
         };
         let shown = org_fields(&describe.value);
         let choice: Selection =
-            store::get(&*self.ports.table, &keys::selection(opened.connection.at))
+            store::get(&*self.ports.table, &importing::keys::selection(opened.connection.at))
                 .await?
                 .unwrap_or_default();
         // All parts and spans are read by one selection and as of one time, unless the org comes to hide

@@ -6,6 +6,7 @@ use super::Import;
 use super::begin::scheduled_import;
 use super::end::fence;
 use crate::capabilities::custody::Opened;
+use crate::capabilities::importing;
 use crate::capabilities::importing::{
     ActiveRun, ImportRun, ImportSettings, ObjectImport, RunState,
 };
@@ -13,7 +14,7 @@ use crate::kernel::{
     ConnectionState, ImportRunId, ImportTrigger, Message, Occurrence, TenantEnvironment,
 };
 use crate::ports::{Change, Condition, PortError, Write};
-use crate::store::{self, Next, keys};
+use crate::store::{self, Next};
 use crate::work::WorkError;
 
 /// Why a run cannot be steered so.
@@ -102,7 +103,7 @@ impl Import {
             let when = Condition::Eq("run", json!(run));
             let writes = vec![
                 store::put(key, &cancelled, same)?,
-                Write::Delete { key: opened.keys.active_run(), when },
+                Write::Delete { key: opened.keys.active_run().into(), when },
             ];
             let told = Occurrence::ImportCancelled { run };
             let told = Next::publish(opened.keys.scope(), now, told);
@@ -122,7 +123,7 @@ impl Import {
     ) -> Result<(), SteerError> {
         settings.check().map_err(SteerError::Invalid)?;
         let opened = self.opened(at).await?;
-        let write = store::put(keys::import_settings(at), settings, Condition::Always)?;
+        let write = store::put(importing::keys::import_settings(at), settings, Condition::Always)?;
         let next = scheduled_import(&opened.connection, settings, self.ports.clock.now());
         let _ = self.outbox.commit(vec![write], vec![next]).await?;
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use matching::{EntityKind, MatchModel};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::capabilities::custody::{ConnectionSecret, Custody, Opened, StoredGrant};
 use crate::capabilities::directory::{
@@ -142,11 +142,10 @@ impl World {
         let name = self.custody.secret_name(self.scope);
         self.ports.secrets.put(&name, &secret, "1").await.unwrap();
         self.put(keys::connection(at), &connection).await;
-        let live = json!({ "tenant": at.tenant, "environment": at.environment });
-        self.put(keys::live(at.tenant, at.environment), &live).await;
+        self.put(keys::live(at.tenant, at.environment), &at).await;
     }
 
-    pub(super) async fn put<T: serde::Serialize>(&self, key: crate::ports::Key, document: &T) {
+    pub(super) async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {
         let write = store::put(key, document, Condition::Always).unwrap();
         assert!(self.ports.table.write(write).await.unwrap().is_done());
     }

@@ -20,7 +20,7 @@ use crate::capabilities::linking::{
     ShadowCounts, TunedModel, entity_kind_of,
 };
 use crate::kernel::{Message, ModelId, SObject, Scope};
-use crate::ports::{Condition, Key};
+use crate::ports::Condition;
 use crate::store::{self, Next};
 use crate::work::{Done, WorkError};
 
@@ -135,7 +135,7 @@ impl Models {
                     PAGE,
                 )
                 .await?;
-                let ruled: Vec<Key> = said
+                let ruled: Vec<_> = said
                     .iter()
                     .filter(|said| said.ruling != Ruling::default())
                     .map(|said| keys.candidates(object, &said.id))

@@ -1,7 +1,8 @@
 //! The lease that lets one settlement at a time work on a connection's matches.
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::Settle;
 use crate::capabilities::custody::Opened;
@@ -36,7 +37,7 @@ impl Settle {
         let until = (now + LEASE).as_second();
         let free =
             Condition::Any(vec![Condition::Absent, Condition::Lt("until", json!(now.as_second()))]);
-        let doc = held(lease, until);
+        let doc = SettleLease { lease, until };
         let write = store::put(opened.keys.settle_lease(), &doc, free)?;
         Ok(self.ports.table.write(write).await?.is_done().then_some(lease))
     }
@@ -48,20 +49,24 @@ impl Settle {
     ) -> Result<(), WorkError> {
         let when = Condition::Eq("lease", json!(lease.to_string()));
         let key = opened.keys.settle_lease();
-        let _ = self.ports.table.write(Write::Delete { key, when }).await?;
+        let _ = self.ports.table.write(Write::Delete { key: key.into(), when }).await?;
         Ok(())
     }
 }
 
-/// The item of a lease that is held until then (Unix seconds).
-pub(crate) fn held(lease: LeaseToken, until: i64) -> Value {
-    json!({ "lease": lease, "until": until })
+/// A lease as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleLease {
+    /// The holder.
+    pub lease: LeaseToken,
+    /// Held until then (Unix seconds).
+    pub until: i64,
 }
 
 /// The check that shuts out a settlement whose lease ran out.
 pub(super) fn lease_check(opened: &Opened, lease: LeaseToken) -> Write {
     Write::Check {
-        key: opened.keys.settle_lease(),
+        key: opened.keys.settle_lease().into(),
         when: Condition::Eq("lease", json!(lease.to_string())),
     }
 }

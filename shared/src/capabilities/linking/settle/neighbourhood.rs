@@ -11,7 +11,7 @@ use crate::capabilities::linking::{
     CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
 use crate::kernel::{LeaseToken, Message, SObject};
-use crate::ports::{Condition, Key};
+use crate::ports::Condition;
 use crate::store::{self, Next};
 use crate::work::WorkError;
 
@@ -227,7 +227,7 @@ impl Settle {
         object: SObject,
         ids: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, CandidateList>, WorkError> {
-        let keys: Vec<Key> = ids.iter().map(|id| opened.keys.candidates(object, id)).collect();
+        let keys: Vec<_> = ids.iter().map(|id| opened.keys.candidates(object, id)).collect();
         let lists: Vec<CandidateList> = store::get_many(&*self.ports.table, &keys).await?;
         Ok(lists.into_iter().map(|list| (list.id.clone(), list)).collect())
     }
@@ -238,7 +238,7 @@ impl Settle {
         object: SObject,
         ids: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, EntityMatches>, WorkError> {
-        let keys: Vec<Key> = ids.iter().map(|id| opened.keys.entity(object, id)).collect();
+        let keys: Vec<_> = ids.iter().map(|id| opened.keys.entity(object, id)).collect();
         let entities: Vec<EntityMatches> = store::get_many(&*self.ports.table, &keys).await?;
         Ok(entities.into_iter().map(|e| (e.entity.clone(), e)).collect())
     }

@@ -1,0 +1,87 @@
+//! The keys of linking.
+
+use super::settle::lease::SettleLease;
+use super::{Batch, CandidateList, Correction, EntityMatches, MatchRun, ModelChoice, TunedModel};
+use crate::kernel::{MatchRunId, ModelId, SObject};
+use crate::store::keys::{GenerationKeys, Kind};
+use crate::store::{Marker, Series, Slot};
+
+impl GenerationKeys {
+    /// The lease that lets one settlement at a time work on a generation's matches.
+    #[must_use]
+    pub fn settle_lease(&self) -> Slot<SettleLease> {
+        Slot::at(self.single(Kind::MatchRun, "LEASE".to_owned()))
+    }
+
+    /// A record's candidates and match.
+    #[must_use]
+    pub fn candidates(&self, object: SObject, id: &str) -> Slot<CandidateList> {
+        Slot::at(self.by(Kind::Candidates, id, format!("{object}#{id}")))
+    }
+
+    /// A bucket's candidates of one object.
+    #[must_use]
+    pub fn all_candidates(&self, object: SObject, bucket: u32) -> Series<CandidateList> {
+        Series::under(self.partition(Kind::Candidates, bucket), format!("{object}#"))
+    }
+
+    /// An entity's bidders and match among the records of one object.
+    #[must_use]
+    pub fn entity(&self, object: SObject, entity: &str) -> Slot<EntityMatches> {
+        Slot::at(self.by(Kind::Entity, entity, format!("{object}#{entity}")))
+    }
+
+    /// What people said about a record's match.
+    #[must_use]
+    pub fn correction(&self, object: SObject, id: &str) -> Slot<Correction> {
+        Slot::at(self.by(Kind::Correction, id, format!("{object}#{id}")))
+    }
+
+    /// A bucket's corrections of one object.
+    #[must_use]
+    pub fn corrections(&self, object: SObject, bucket: u32) -> Series<Correction> {
+        Series::under(self.partition(Kind::Correction, bucket), format!("{object}#"))
+    }
+
+    /// A model of the tenant's own.
+    #[must_use]
+    pub fn model(&self, model: ModelId) -> Slot<TunedModel> {
+        Slot::at(self.single(Kind::Model, format!("MODEL#{model}")))
+    }
+
+    /// The models.
+    #[must_use]
+    pub fn models(&self) -> Series<TunedModel> {
+        Series::under(self.partition(Kind::Model, 0), "MODEL#".to_owned())
+    }
+
+    /// Which model is taken.
+    #[must_use]
+    pub fn model_choice(&self) -> Slot<ModelChoice> {
+        Slot::at(self.single(Kind::Model, "CHOICE".to_owned()))
+    }
+
+    /// A match run.
+    #[must_use]
+    pub fn match_run(&self, run: MatchRunId) -> Slot<MatchRun> {
+        Slot::at(self.single(Kind::MatchRun, format!("RUN#{run}")))
+    }
+
+    /// The match runs.
+    #[must_use]
+    pub fn match_runs(&self) -> Series<MatchRun> {
+        Series::under(self.partition(Kind::MatchRun, 0), "RUN#".to_owned())
+    }
+
+    /// A batch of a match run.
+    #[must_use]
+    pub fn batch(&self, run: MatchRunId, batch: u32) -> Slot<Batch> {
+        Slot::at(self.single(Kind::MatchRun, format!("BATCH#{run}#{batch:08}")))
+    }
+
+    /// The marker that a batch was scored against a shard.
+    #[must_use]
+    pub fn scored(&self, run: MatchRunId, batch: u32, shard: u32) -> Slot<Marker> {
+        Slot::at(self.single(Kind::MatchRun, format!("SCORED#{run}#{batch:08}#{shard:05}")))
+    }
+}

@@ -1,0 +1,21 @@
+//! The keys of what is saved.
+
+use super::Saved;
+use crate::kernel::SeatId;
+use crate::store::keys::{GenerationKeys, Kind};
+use crate::store::{Series, Slot};
+
+impl GenerationKeys {
+    /// What was saved for a seat.
+    #[must_use]
+    pub fn saved(&self, seat: SeatId, list: &str, entity: &str) -> Slot<Saved> {
+        Slot::at(self.by(Kind::Saved, &seat.to_string(), format!("{seat}#{list}#{entity}")))
+    }
+
+    /// A seat's list.
+    #[must_use]
+    pub fn saved_list(&self, seat: SeatId, list: &str) -> Series<Saved> {
+        let id = seat.to_string();
+        Series::under(self.partition(Kind::Saved, self.bucket(&id)), format!("{seat}#{list}#"))
+    }
+}
