@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Attempt, Commit, Draft, Series, Slot, Store, When, attempts};
 use crate::field;
-use crate::ports::{Key, Outcome, PortError, Ports};
+use crate::ports::{Disposition, Key, Outcome, PortError, Ports};
 use crate::testing::Memory;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +168,6 @@ async fn who_is_always_overtaken_is_told_to_come_again() {
         Ok::<Attempt<()>, PortError>(Attempt::Overtaken)
     };
     let error = attempts(once).await.unwrap_err();
-    assert!(error.is_retryable());
+    assert_eq!(error.disposition, Disposition::Retry);
     assert_eq!(tries.load(Ordering::Relaxed), 21, "the first and twenty more");
 }
