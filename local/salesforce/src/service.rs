@@ -14,14 +14,16 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::Value as Json;
 
-use crate::call::{Call, html, http_date, redirect, redirect_with, reply};
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::faults::{FaultKind, Played};
 use crate::ids::RecordId;
-use crate::oauth;
-use crate::rest::{self, ApiError};
-use crate::server::{FaultKind, Host, Peer, Played};
+use crate::reply::{html, http_date, redirect, redirect_with, reply};
+use crate::server::{Host, Peer};
 use crate::storage::format_date_time;
 use crate::sync::{lock, read};
 use crate::world::{RequestEntry, World};
+use crate::{oauth, rest};
 
 /// The largest body taken: an ingest upload of 100 MB and some.
 const MOST_BODY: usize = 160 * 1024 * 1024;
@@ -153,7 +155,7 @@ fn dispatch(call: &Call) -> Response<Body> {
         [id] if RecordId::parse(id).is_some() => record_page(call, id),
         ["lightning", "r", .., id, "view"] => record_page(call, id),
         [] => html(StatusCode::OK, "<!DOCTYPE html><title>Salesforce simulator</title><p>This is the Salesforce simulator.</p>\n".to_owned()),
-        _ => rest::not_found(),
+        _ => ApiError::not_found().into_response(),
     }
 }
 
@@ -161,7 +163,7 @@ fn dispatch(call: &Call) -> Response<Body> {
 fn record_page(call: &Call, id: &str) -> Response<Body> {
     let known = RecordId::parse(id);
     let org = known.and_then(|id| {
-        call.host.orgs(&call.world).into_iter().find(|org| {
+        call.host.served(call.world.orgs()).into_iter().find(|org| {
             let data = read(&org.data);
             data.table_of(id).is_some_and(|table| table.get(id).is_some())
         })
@@ -170,7 +172,7 @@ fn record_page(call: &Call, id: &str) -> Response<Body> {
         (Some(org), Some(addresses)) => {
             redirect(&format!("{}/simulator/{}/record/{id}", addresses.control, org.label))
         }
-        _ => rest::not_found(),
+        _ => ApiError::not_found().into_response(),
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::control::{Control, ControlError, router};
-use crate::oauth::{App, OAuth};
+use crate::grants::{App, OAuth};
 use crate::server::{Identity, TlsError, always, serve};
 use crate::service::answer;
 use crate::world::{Addresses, World};

@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::{Control, ControlError, Result, patched};
-use crate::oauth::{App, GrantView, Grantee, approve_directly};
+use crate::grants::{App, GrantView, Grantee};
+use crate::oauth::approve_directly;
 use crate::sync::{lock, read};
 
 impl Control {

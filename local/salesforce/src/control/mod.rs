@@ -15,9 +15,9 @@ pub(crate) use routes::router;
 use values::{chain, map, no_record, object_of, parse_id, patched, record_json};
 
 use crate::dml::{self, Writer};
+use crate::error::ApiError;
+use crate::faults::Fault;
 use crate::org::{Access, Org, OrgData, OrgSettings, OrgSource, Profile, WriteEntry};
-use crate::rest::ApiError;
-use crate::server::Fault;
 use crate::storage::{Table, parse_date_time};
 use crate::sync::{lock, read, write};
 use crate::world::{RequestEntry, World};

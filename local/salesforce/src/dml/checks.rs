@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Writer;
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::rest::ApiError;
 use crate::schema::{FieldType, ObjectSchema};
 use crate::storage::{Draft, Value};
 

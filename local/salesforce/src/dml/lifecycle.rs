@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Writer, commit, create};
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::rest::ApiError;
 use crate::storage::{Draft, Value, format_date_time};
 
 /// Deletes a record and what cascades from it.

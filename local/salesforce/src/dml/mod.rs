@@ -18,9 +18,9 @@ pub(crate) use transaction::Transaction;
 pub(crate) use values::find_by;
 use values::value_of;
 
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{Access, OrgData, WriteEntry};
-use crate::rest::ApiError;
 use crate::storage::{Draft, Late, Row, Value, format_date_time};
 
 /// Who writes, when, and by what headers.

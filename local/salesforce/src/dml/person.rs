@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Writer, commit};
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::rest::ApiError;
 use crate::schema::ObjectSchema;
 use crate::storage::{Draft, Value};
 

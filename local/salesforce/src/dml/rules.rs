@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::Writer;
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{DuplicateRule, OrgData};
-use crate::rest::ApiError;
 use crate::soql::{Scope, compile_condition, parse_condition};
 use crate::storage::{Draft, Slots};
 

@@ -6,10 +6,12 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use url::Url;
 
-use super::{App, AppPolicy, Code, OAuth, pages};
-use crate::call::{Call, Form, html, redirect};
+use super::pages;
+use crate::call::{Call, Form};
+use crate::grants::{App, AppPolicy, AuthorizeRequest, Code, OAuth, Ticket};
 use crate::ids::RecordId;
 use crate::org::Org;
+use crate::reply::{html, redirect};
 use crate::sync::{lock, read};
 use crate::world::World;
 
@@ -17,25 +19,6 @@ use crate::world::World;
 const CODE_LIFE_MS: i64 = 15 * 60_000;
 /// How long a person may look at the consent page.
 const TICKET_LIFE_MS: i64 = 30 * 60_000;
-
-/// What an app asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct AuthorizeRequest {
-    pub(crate) client_id: String,
-    pub(crate) redirect_uri: String,
-    pub(crate) scope: String,
-    pub(crate) state: Option<String>,
-    /// The PKCE challenge, always S256.
-    pub(crate) challenge: Option<String>,
-}
-
-/// A login that waits for its consent.
-pub(crate) struct Ticket {
-    request: AuthorizeRequest,
-    org: RecordId,
-    user: RecordId,
-    expires: i64,
-}
 
 /// Why a request is not taken up.
 enum Refused {
@@ -263,7 +246,7 @@ fn back(request: &AuthorizeRequest, parameters: &[(&str, &str)]) -> String {
 fn usernames(call: &Call) -> Vec<String> {
     const OFFERED: usize = 50;
     let mut all = Vec::new();
-    for org in call.host.orgs(&call.world) {
+    for org in call.host.served(call.world.orgs()) {
         let data = read(&org.data);
         let Some(table) = data.table("User") else { continue };
         let active =
@@ -274,7 +257,7 @@ fn usernames(call: &Call) -> Vec<String> {
 }
 
 pub(super) fn find_user(call: &Call, username: &str) -> Option<(Arc<Org>, RecordId)> {
-    call.host.orgs(&call.world).into_iter().find_map(|org| {
+    call.host.served(call.world.orgs()).into_iter().find_map(|org| {
         let user = read(&org.data).user_named(username)?;
         Some((org, user))
     })

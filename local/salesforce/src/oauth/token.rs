@@ -8,11 +8,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::authorize::find_user;
-use super::grants::{Grantee, Issued, Refusal};
-use super::{App, AppPolicy, OAuth};
-use crate::call::{Call, Form, empty, json};
+use crate::call::{Call, Form};
+use crate::grants::{App, AppPolicy, Grantee, Issued, OAuth, Refusal};
 use crate::ids::RecordId;
 use crate::org::Org;
+use crate::reply::{empty, json};
 use crate::sync::{lock, read};
 
 /// An hour.
@@ -139,7 +139,7 @@ fn client_credentials(call: &Call, form: &Form) -> Result<serde_json::Value, Ref
     }
     let org = call
         .host
-        .orgs(&call.world)
+        .served(call.world.orgs())
         .into_iter()
         .next()
         .ok_or(("invalid_grant", "no client credentials user enabled"))?;

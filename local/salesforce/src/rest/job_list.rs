@@ -4,10 +4,10 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
-use super::Caller;
-use super::bulk_query::JOB_LIFE_MS;
-use crate::call::json;
+use super::caller::Caller;
 use crate::ids::RecordId;
+use crate::jobs::query::JOB_LIFE_MS;
+use crate::reply::json;
 use crate::sync::lock;
 
 /// Jobs in one answer.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::{ApiError, Caller, Reply};
-use crate::call::json;
-use crate::ids::RecordId;
+use super::caller::Caller;
+use crate::error::{ApiError, Reply};
+use crate::jobs::Cursor;
 use crate::org::OrgData;
+use crate::reply::json;
 use crate::soql::{Found, Grouping, Plan, Purpose, compile, json_record, parse, run};
 use crate::storage::Value;
 use crate::sync::{lock, read};
@@ -21,16 +22,6 @@ const MOST_CURSORS: usize = 500;
 
 /// Groups that one answer holds.
 const MOST_GROUPS: usize = 2_000;
-
-/// An open query: the rows as they were when it ran.
-pub(crate) struct Cursor {
-    org: RecordId,
-    user: RecordId,
-    plan: Plan,
-    found: Vec<Found>,
-    page: usize,
-    expires: i64,
-}
 
 /// `GET /query?q=`. `all` also finds deleted and archived rows.
 pub(super) fn query(caller: &Caller<'_>, all: bool) -> Reply {

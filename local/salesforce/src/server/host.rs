@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::org::Org;
-use crate::world::World;
 
 /// A host as the simulator tells them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,9 +78,10 @@ impl Host {
         }
     }
 
-    /// The orgs that this host serves.
-    pub(crate) fn orgs(&self, world: &World) -> Vec<Arc<Org>> {
-        world.orgs().into_iter().filter(|org| self.serves(org)).collect()
+    /// Those of `orgs` that this host serves.
+    pub(crate) fn served(&self, mut orgs: Vec<Arc<Org>>) -> Vec<Arc<Org>> {
+        orgs.retain(|org| self.serves(org));
+        orgs
     }
 }
 

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
-use crate::call::json;
+use crate::reply::json;
 use crate::soql::SoqlError;
 
 /// A refused call.
