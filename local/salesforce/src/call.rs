@@ -46,7 +46,7 @@ impl Call {
         ["bearer", "oauth"].contains(&scheme.to_ascii_lowercase().as_str()).then(|| token.trim())
     }
 
-    /// Whether a list header, such as `Accept-Encoding`, names a value.
+    /// True if a list header, such as `Accept-Encoding`, names a value.
     pub(crate) fn accepts(&self, name: &str, value: &str) -> bool {
         self.header(name).is_some_and(|own| own.to_ascii_lowercase().contains(value))
     }

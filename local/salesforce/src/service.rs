@@ -25,7 +25,7 @@ use crate::sync::{lock, read};
 use crate::world::{RequestEntry, World};
 use crate::{oauth, rest};
 
-/// The largest body taken: an ingest upload of 100 MB and some.
+/// The largest body accepted: an ingest upload of 100 MB, with room for its form.
 const MOST_BODY: usize = 160 * 1024 * 1024;
 /// Salesforce's limit on the URI and the headers together.
 const MOST_HEAD: usize = 16_384;
@@ -201,7 +201,7 @@ fn planned(
     response
 }
 
-/// What Salesforce's edge answers in the API's stead.
+/// The page that Salesforce's edge answers in place of the API.
 fn edge_page(status: u16) -> Response<Body> {
     let text = match status {
         420 => "We are setting things up. Please try again in a moment.",
@@ -227,7 +227,8 @@ fn truncated(response: Response<Body>, bytes: usize) -> Response<Body> {
         futures::future::ready(part)
     });
     let cut = futures::stream::once(async {
-        // What was written before must leave the server first: hyper drops it with the connection.
+        // The bytes written before must leave the server first: hyper drops them with the
+        // connection.
         tokio::time::sleep(Duration::from_millis(20)).await;
         Err(std::io::Error::other("truncated by a planned fault"))
     });

@@ -111,7 +111,7 @@ async fn set(
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct Slice {
     #[serde(default)]
     offset: usize,
     limit: Option<usize>,
@@ -120,7 +120,7 @@ struct Page {
 async fn records(
     State(control): State<Control>,
     Path((org, object)): Path<(String, String)>,
-    Query(page): Query<Page>,
+    Query(page): Query<Slice>,
 ) -> Answer<Vec<Value>> {
     control.records(&org, &object, page.offset, page.limit.unwrap_or(1000)).map(Json)
 }

@@ -1,4 +1,4 @@
-//! What a record must be, whatever the org's own rules.
+//! The checks that every record must pass, apart from the org's own rules.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,5 @@
-//! Person accounts: an account that is a person has a contact of its own, which only the account can change.
+//! Person accounts: an account that is a person has a contact of its own, which only the account
+//! can change.
 
 use std::sync::Arc;
 

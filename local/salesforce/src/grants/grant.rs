@@ -6,7 +6,7 @@ use super::policy::App;
 use crate::ids::RecordId;
 use crate::org::Org;
 
-/// What a user has allowed an app.
+/// A user's permission for an app.
 #[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) org: RecordId,

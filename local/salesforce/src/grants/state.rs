@@ -36,7 +36,7 @@ impl OAuth {
         self.apps.push(Arc::new(app));
     }
 
-    /// What holds for an app in an org.
+    /// The policy of an app in an org.
     pub(crate) fn policy(&self, label: &str, app: &App) -> AppPolicy {
         self.org_policies
             .get(&(label.to_owned(), app.client_id.clone()))

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value as Json, json};
 
+use super::state::State;
 use crate::clock::Clock;
 use crate::ids::RecordId;
 use crate::org::{Access, Org};
@@ -28,31 +29,7 @@ pub(crate) struct IngestJob {
     pub(crate) progress: Mutex<Progress>,
 }
 
-/// Where an ingest job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Open,
-    UploadComplete,
-    InProgress,
-    JobComplete,
-    Failed,
-    Aborted,
-}
-
-impl State {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Open => "Open",
-            Self::UploadComplete => "UploadComplete",
-            Self::InProgress => "InProgress",
-            Self::JobComplete => "JobComplete",
-            Self::Failed => "Failed",
-            Self::Aborted => "Aborted",
-        }
-    }
-}
-
-/// What an ingest job has done so far.
+/// The part of an ingest job that changes.
 pub(crate) struct Progress {
     pub(crate) state: State,
     pub(crate) upload: Option<Vec<u8>>,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value as Json, json};
 
+use super::state::State;
 use crate::clock::Clock;
 use crate::ids::RecordId;
 use crate::org::{Access, Org};
@@ -14,33 +15,7 @@ use crate::sync::{lock, read};
 /// Jobs and their results are kept for so long.
 pub(crate) const JOB_LIFE_MS: i64 = 7 * 24 * 3_600_000;
 
-/// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    UploadComplete,
-    InProgress,
-    JobComplete,
-    Failed,
-    Aborted,
-}
-
-impl State {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::UploadComplete => "UploadComplete",
-            Self::InProgress => "InProgress",
-            Self::JobComplete => "JobComplete",
-            Self::Failed => "Failed",
-            Self::Aborted => "Aborted",
-        }
-    }
-
-    pub(crate) fn is_terminal(self) -> bool {
-        matches!(self, Self::JobComplete | Self::Failed | Self::Aborted)
-    }
-}
-
-/// What a job that ran for too long fails with.
+/// The failure of a job that ran for too long.
 const TIMEOUT: &str = "QUERY_TIMEOUT: Your query request was running for too long.";
 
 /// A query job.
@@ -116,7 +91,7 @@ impl QueryJob {
         }
     }
 
-    /// When simulated time has passed the job's end before real time did.
+    /// Moves the job on when simulated time has passed its end before real time has.
     pub(crate) fn catch_up(&self, now: i64) {
         // A clock that stands still or was only nudged leaves it to real time.
         if now >= self.due && now - self.created > self.latency {

@@ -20,11 +20,11 @@ const CODE_LIFE_MS: i64 = 15 * 60_000;
 /// How long a person may look at the consent page.
 const TICKET_LIFE_MS: i64 = 30 * 60_000;
 
-/// Why a request is not taken up.
+/// Why a request is refused.
 enum Refused {
     /// Shown to the person; the app never hears of it.
     Page(&'static str, String),
-    /// Told to the app.
+    /// Sent back to the app.
     Back(String),
 }
 
@@ -37,7 +37,7 @@ impl Refused {
     }
 }
 
-/// What Salesforce shows when it cannot send the person back to the app.
+/// The page that Salesforce shows when it cannot send the person back to the app.
 fn error_page(error: &str, description: &str) -> Response<Body> {
     html(StatusCode::BAD_REQUEST, pages::error(error, description))
 }
@@ -200,25 +200,25 @@ fn check(oauth: &OAuth, form: &Form) -> Result<(Arc<App>, AuthorizeRequest), Ref
         state: form.get("state").map(str::to_owned),
         challenge: form.get("code_challenge").map(str::to_owned),
     };
-    let told = |error: &str, description: &str| {
+    let refused = |error: &str, description: &str| {
         Refused::Back(back(&request, &[("error", error), ("error_description", description)]))
     };
     if form.get("response_type") != Some("code") {
-        return Err(told("unsupported_response_type", "response type not supported"));
+        return Err(refused("unsupported_response_type", "response type not supported"));
     }
     if request
         .scope
         .split_whitespace()
         .any(|scope| !app.policy.scopes.iter().any(|own| own == scope))
     {
-        return Err(told("invalid_scope", "the requested scope is not allowed"));
+        return Err(refused("invalid_scope", "the requested scope is not allowed"));
     }
     if app.policy.require_pkce && request.challenge.is_none() {
-        return Err(told("invalid_request", "missing required code challenge"));
+        return Err(refused("invalid_request", "missing required code challenge"));
     }
     // jsforce and the sf CLI leave the method out; it is S256 then.
     if form.get("code_challenge_method").is_some_and(|method| method != "S256") {
-        return Err(told("invalid_request", "invalid code challenge method"));
+        return Err(refused("invalid_request", "invalid code challenge method"));
     }
     Ok((app, request))
 }
@@ -263,7 +263,8 @@ pub(super) fn find_user(call: &Call, username: &str) -> Option<(Arc<Org>, Record
     })
 }
 
-/// Whether this user may use this app in this org. The flag says that the person may try another login.
+/// Checks that this user may use this app in this org.
+/// The flag is true if the person may try another login.
 fn admit(call: &Call, org: &Org, user: RecordId, app: &App) -> Result<(), (String, bool)> {
     // Locks are taken in one order everywhere: OAuth's before an org's.
     let policy = lock(&call.world.oauth).policy(&org.label, app);

@@ -10,7 +10,8 @@ use super::dialect::{delimiter, line_end};
 use super::job_list;
 use crate::error::{ApiError, Reply};
 use crate::ids::RecordId;
-use crate::jobs::query::{JOB_LIFE_MS, Progress, QueryJob, State, spawn};
+use crate::jobs::State;
+use crate::jobs::query::{JOB_LIFE_MS, Progress, QueryJob, spawn};
 use crate::org::Org;
 use crate::reply::{empty, json};
 use crate::soql::{Purpose, compile, parse};
@@ -113,7 +114,7 @@ fn create(caller: &Caller<'_>) -> Reply {
     Ok(json(StatusCode::OK, &info))
 }
 
-/// What the org is set to let the next job fail with.
+/// The failure that a test has planned for the org's next job.
 fn planned_failure(org: &Org) -> Option<String> {
     if read(&org.data).settings.bulk_failures.is_empty() {
         return None;

@@ -1,4 +1,5 @@
-//! The results of bulk query jobs: CSV pages at stable locators, streamed as fast as the client takes them.
+//! The results of bulk query jobs: CSV pages at stable locators, streamed as fast as the client
+//! takes them.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::caller::Caller;
 use crate::error::{ApiError, Reply};
-use crate::jobs::query::{QueryJob, State};
+use crate::jobs::{QueryJob, State};
 use crate::reply::{json, reply};
 use crate::soql::{CsvForm, Found, write_csv_header, write_csv_row};
 use crate::storage::Slots;

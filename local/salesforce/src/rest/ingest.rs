@@ -11,7 +11,8 @@ use super::dialect::{delimiter, line_end};
 use super::job_list;
 use crate::error::{ApiError, Reply};
 use crate::ids::RecordId;
-use crate::jobs::ingest::{IngestJob, Progress, State};
+use crate::jobs::State;
+use crate::jobs::ingest::{IngestJob, Progress};
 use crate::reply::{empty, json, reply};
 use crate::sync::{lock, read};
 
@@ -122,7 +123,7 @@ impl IngestJob {
             (&Method::PATCH, []) => self.close(caller),
             (&Method::DELETE, []) => {
                 let state = lock(&self.progress).state;
-                if matches!(state, State::Open | State::UploadComplete | State::InProgress) {
+                if !state.is_terminal() {
                     let message =
                         "Error encountered when deleting the job because the job is not terminated";
                     return Err(ApiError::bad("API_ERROR", message));

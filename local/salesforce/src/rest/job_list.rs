@@ -13,7 +13,8 @@ use crate::sync::lock;
 /// Jobs in one answer.
 const PAGE: usize = 1000;
 
-/// Query and ingest jobs, youngest first; `jobType` leaves one kind, `queryLocator` goes on after the jobs already listed.
+/// Query and ingest jobs, youngest first; `jobType` leaves one kind, `queryLocator` goes on after
+/// the jobs already listed.
 pub(super) fn list(caller: &Caller<'_>) -> Response<Body> {
     let kind = caller.call.param("jobType");
     let mut jobs: Vec<(RecordId, Json)> = Vec::new();

@@ -79,8 +79,8 @@ fn inner(
     (caller.route)(&part, rest)
 }
 
-/// Answers calls one after the other, each knowing what those before it answered. Gives the answers and whether all
-/// succeeded; with `all_or_none`, one that fails undoes the others.
+/// Answers calls one after the other, each knowing what those before it answered. Gives the answers
+/// and whether all succeeded; with `all_or_none`, one that fails undoes the others.
 pub(super) fn chain(
     caller: &Caller<'_>,
     requests: &[Json],

@@ -17,7 +17,8 @@ use crate::sync::{lock, read};
 /// How long a cursor lives.
 const CURSOR_LIFE_MS: i64 = 2 * 24 * 3_600_000;
 
-/// Open queries kept at most, so that memory stays bounded; Salesforce itself has had no limit since version 56.
+/// Open queries kept at most, so that memory stays bounded; Salesforce itself has had no limit
+/// since version 56.
 const MOST_CURSORS: usize = 500;
 
 /// Groups that one answer holds.
@@ -139,7 +140,7 @@ fn page_of(
     body
 }
 
-/// What the sf CLI asks for with `columns=true`.
+/// The description of the columns, for the sf CLI's `columns=true`.
 fn column_metadata(data: &OrgData, plan: &Plan) -> Json {
     let schema = &data.tables[plan.table].schema;
     if let Some(grouping) = &plan.grouping {

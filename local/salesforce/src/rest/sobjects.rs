@@ -33,7 +33,7 @@ pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
     }
 }
 
-/// What a call's headers say about its writes.
+/// The writer of a call, with the options that its headers set.
 pub(super) fn writer<'c>(caller: &'c Caller<'_>) -> Writer<'c> {
     let rule = caller.call.header("sforce-duplicate-rule-header").unwrap_or_default();
     Writer {

@@ -1,4 +1,4 @@
-//! What is wrong with a query, in Salesforce's words.
+//! Errors of a query, in Salesforce's words.
 
 /// A refused query: the error code and message of the reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
