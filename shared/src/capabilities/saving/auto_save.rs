@@ -14,7 +14,7 @@ use crate::capabilities::linking::CandidateList;
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::capabilities::seats::{Seat, folded_email};
 use crate::capabilities::settings::Settings;
-use crate::kernel::{Message, Record, SObject, Scope, SeatId};
+use crate::kernel::{AutoSaveMessage, Record, SObject, Scope, SeatId};
 use crate::ports::{Condition, Key, Ports};
 use crate::store::keys::{self, Relation};
 use crate::store::{self, Next, Outbox};
@@ -54,9 +54,9 @@ impl AutoSave {
     }
 
     /// Does one message's work.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+    pub async fn handle(&self, message: AutoSaveMessage) -> Result<Done, WorkError> {
         match message {
-            Message::AutoSave { scope, accounts } => {
+            AutoSaveMessage::Accounts { scope, accounts } => {
                 let Some(context) = self.context(scope).await? else { return Ok(Done::Finished) };
                 stream::iter(accounts.into_iter().map(Ok))
                     .try_for_each_concurrent(CONCURRENT_ACCOUNTS, |account| {
@@ -65,7 +65,7 @@ impl AutoSave {
                     })
                     .await?;
             }
-            Message::AutoSaveRecords { scope, object, records } => {
+            AutoSaveMessage::Records { scope, object, records } => {
                 let Some(opened) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
@@ -77,7 +77,7 @@ impl AutoSave {
                 }
                 self.spread(scope, accounts).await?;
             }
-            Message::AutoSaveOwner { scope, user } => {
+            AutoSaveMessage::Owner { scope, user } => {
                 let Some(opened) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
@@ -85,8 +85,7 @@ impl AutoSave {
                 let accounts = accounts_of(&opened, SObject::Opportunity, &owned).await?;
                 self.spread(scope, accounts).await?;
             }
-            Message::AutoSaveSeat { scope, seat } => self.for_seat(scope, seat).await?,
-            _ => return Err(WorkError::reject("auto-save", "a message of another function")),
+            AutoSaveMessage::Seat { scope, seat } => self.for_seat(scope, seat).await?,
         }
         Ok(Done::Finished)
     }
@@ -106,7 +105,7 @@ impl AutoSave {
                     opened.records.page(SObject::User, bucket, after.as_deref(), 200).await?;
                 for user in users {
                     if user.fields.get("Email").map(folded_email).as_deref() == Some(&email) {
-                        let message = Message::AutoSaveOwner { scope, user: user.id };
+                        let message = AutoSaveMessage::Owner { scope, user: user.id };
                         let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
                     }
                 }
@@ -123,7 +122,7 @@ impl AutoSave {
     async fn spread(&self, scope: Scope, accounts: BTreeSet<String>) -> Result<(), WorkError> {
         let accounts: Vec<String> = accounts.into_iter().collect();
         for chunk in accounts.chunks(ACCOUNTS_PER_MESSAGE) {
-            let message = Message::AutoSave { scope, accounts: chunk.to_vec() };
+            let message = AutoSaveMessage::Accounts { scope, accounts: chunk.to_vec() };
             let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
         }
         Ok(())
