@@ -13,16 +13,17 @@ use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::capabilities::activities::{Activities, WriteBack};
-use shared::capabilities::connecting::{Begun, Connect, Connected, Upkeep};
+use shared::capabilities::connecting::{Begun, Care, Connect, Connected, Upkeep};
 use shared::capabilities::custody::{Custody, SalesforceApp};
 use shared::capabilities::directory;
 use shared::capabilities::directory::{Directory, DirectoryFile, HeldFile, ShardFiles};
-use shared::capabilities::importing::{Import, Selections};
+use shared::capabilities::importing::{Import, Previews, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, MatchSteps, Models};
 use shared::capabilities::saving::AutoSave;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
+use shared::capabilities::telling::Telling;
 use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
@@ -82,7 +83,8 @@ pub struct Functions {
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
-    upkeep: Upkeep,
+    care: Care,
+    telling: Telling,
     import: Import,
     match_steps: MatchSteps,
     auto_save: AutoSave,
@@ -102,12 +104,15 @@ impl Functions {
         let product = "Sales Navigator".to_owned();
         let import = Import::new(ports.clone(), custody.clone(), app.clone());
         let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE);
+        let upkeep = Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone());
+        let previews = Previews::new(ports.clone(), custody.clone(), app.clone());
         Self {
             outbox: Outbox::new(ports.clone()),
             connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
             directory: Directory::new(ports.clone()),
-            upkeep: Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone()),
+            care: Care::new(upkeep, previews),
+            telling: Telling::new(ports.clone()),
             disconnect,
             selections: Selections::new(ports.clone(), custody.clone(), import.clone()),
             import: match page_rows {
@@ -129,32 +134,16 @@ impl Functions {
     }
 
     /// Does one message's work, as the function of its queue would.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
-        match message {
-            Message::ImportStart { .. }
-            | Message::ImportObject { .. }
-            | Message::ImportHandOver { .. } => self.import.handle(message).await,
-            Message::Rematch { .. }
-            | Message::MatchBatch { .. }
-            | Message::Settle { .. }
-            | Message::Correct { .. }
-            | Message::TuneModel { .. } => self.match_steps.handle(message).await,
-            Message::AutoSave { .. }
-            | Message::AutoSaveRecords { .. }
-            | Message::AutoSaveOwner { .. }
-            | Message::AutoSaveSeat { .. } => self.auto_save.handle(message).await,
-            Message::Writeback { .. } | Message::Release { .. } => {
-                self.write_back.handle(message).await
-            }
-            Message::Purge { .. } | Message::Revoke { .. } => self.disconnect.handle(message).await,
-            Message::Upkeep { .. }
-            | Message::Inspect { .. }
-            | Message::PreviewMapping { .. }
-            | Message::Publish { .. } => self.upkeep.handle(message).await,
-            Message::DirectoryCount { .. }
-            | Message::DirectoryShard { .. }
-            | Message::DirectoryFanOut { .. }
-            | Message::DirectoryRetire { .. } => self.directory.handle(message).await,
+    pub async fn handle(&self, message: impl Into<Message>) -> Result<Done, WorkError> {
+        match message.into() {
+            Message::Import(message) => self.import.handle(message).await,
+            Message::Match(message) => self.match_steps.handle(message).await,
+            Message::AutoSave(message) => self.auto_save.handle(message).await,
+            Message::Writeback(message) => self.write_back.handle(message).await,
+            Message::Care(message) => self.care.handle(message).await,
+            Message::Telling(message) => self.telling.handle(message).await,
+            Message::Purge(message) => self.disconnect.handle(message).await,
+            Message::Directory(message) => self.directory.handle(message).await,
         }
     }
 }
@@ -355,7 +344,7 @@ impl World {
 
     /// Delivers one message. A dead process is started again, and its message comes again.
     pub async fn deliver(&self, body: &str) {
-        let envelope = Envelope::parse(body).expect("a message");
+        let envelope = Envelope::<Message>::parse(body).expect("a message");
         let done = self.functions.handle(envelope.message.clone()).await;
         let handled = match done {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
@@ -381,7 +370,7 @@ impl World {
 
     /// A message that was not deleted becomes visible again.
     async fn redeliver(&self, body: &str) {
-        let envelope = Envelope::parse(body).expect("a message");
+        let envelope = Envelope::<Message>::parse(body).expect("a message");
         let message = shared::ports::QueueMessage {
             queue: envelope.message.queue(),
             body: body.to_owned(),

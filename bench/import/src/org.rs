@@ -13,8 +13,8 @@ use shared::capabilities::importing::{Import, ImportRun, ObjectImport, RunState}
 use shared::capabilities::seats;
 use shared::capabilities::seats::Tenant;
 use shared::kernel::{
-    Envelope, Environment, Grantee, ImportRunId, ImportTrigger, Message, TenantEnvironment,
-    TenantId,
+    Envelope, Environment, Grantee, ImportMessage, ImportRunId, ImportTrigger, Message,
+    TenantEnvironment, TenantId,
 };
 use shared::ports::{Condition, Ports};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
@@ -53,7 +53,7 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
     let calls = bench.calls(first).await?;
     let second = ImportRunId::derived("second");
     let trigger = ImportTrigger::Requested;
-    let start = Next::now(Message::ImportStart { scope, run: second, trigger });
+    let start = Next::now(ImportMessage::Start { scope, run: second, trigger });
     anyhow::ensure!(Outbox::new(bench.ports.clone()).commit(vec![], vec![start]).await?.is_done());
     bench.rest(second).await?;
     Ok(json!({
@@ -141,16 +141,9 @@ impl Bench {
                 self.memory.clock.advance(SignedDuration::from_secs(1));
             }
             for message in messages {
-                let envelope = Envelope::parse(&message.body)?;
-                if !matches!(
-                    envelope.message,
-                    Message::ImportStart { .. }
-                        | Message::ImportObject { .. }
-                        | Message::ImportHandOver { .. }
-                ) {
-                    continue;
-                }
-                match self.import.handle(envelope.message.clone()).await? {
+                let envelope = Envelope::<Message>::parse(&message.body)?;
+                let Message::Import(work) = envelope.message.clone() else { continue };
+                match self.import.handle(work).await? {
                     Done::Finished => outbox.finish(&envelope).await?,
                     Done::Later(delay) => outbox.put_off(envelope, delay).await?,
                 }

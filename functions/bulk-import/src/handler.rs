@@ -21,7 +21,7 @@ pub(crate) async fn handle(
 mod tests {
     use jiff::{SignedDuration, Timestamp};
     use shared::capabilities::custody::{Custody, SalesforceApp};
-    use shared::kernel::{DirectoryVersionId, Message, Queue};
+    use shared::kernel::{DirectoryMessage, DirectoryVersionId, Queue};
     use shared::salesforce::{ApiVersion, Http, HttpOptions};
     use shared::store::Next;
     use shared::testing::Memory;
@@ -50,7 +50,7 @@ mod tests {
     async fn the_tick_sends_what_was_lost() {
         let memory = memory();
         let outbox = Outbox::new(memory.ports());
-        let message = Message::DirectoryCount { version: DirectoryVersionId::new(1, 1) };
+        let message = DirectoryMessage::Count { version: DirectoryVersionId::new(1, 1) };
         assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
         memory.lose_messages();
         memory.clock.advance(SignedDuration::from_mins(5));

@@ -2,9 +2,11 @@
 
 mod handler;
 
-use shared::capabilities::connecting::Upkeep;
+use shared::capabilities::connecting::{Care, Upkeep};
 use shared::capabilities::custody::Custody;
+use shared::capabilities::importing::Previews;
 use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::telling::Telling;
 use shared::lambda::config::DataPurgeConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
 use shared::store::Outbox;
@@ -17,11 +19,13 @@ async fn main() -> Result<(), Error> {
     let app = config.salesforce.app(&ports, None)?;
     let grace = config.purge_grace;
     let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), grace);
+    let previews = Previews::new(ports.clone(), custody.clone(), app.clone());
     let upkeep = Upkeep::new(ports.clone(), custody, app, disconnect.clone());
+    let (care, telling) = (Care::new(upkeep, previews), Telling::new(ports.clone()));
     let outbox = Outbox::new(ports.clone());
 
     run_queue("data-purge", &*ports.clock, |event| {
-        handler::handle(event, &outbox, &disconnect, &upkeep)
+        handler::handle(event, &outbox, &disconnect, &care, &telling)
     })
     .await
 }

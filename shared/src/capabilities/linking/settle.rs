@@ -28,7 +28,7 @@ use crate::capabilities::linking::{
     Batch, CandidateList, Correction, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate,
     Ruling, ScoredCandidate, ScoredEntry, entity_kind_of,
 };
-use crate::kernel::{LeaseToken, MatchRunId, MatchTrigger, Message, SObject, Scope};
+use crate::kernel::{LeaseToken, MatchMessage, MatchRunId, MatchTrigger, SObject, Scope};
 use crate::ports::{Condition, Ports};
 use crate::store::{self, Next, Outbox};
 use crate::work::{Done, WorkError};
@@ -320,7 +320,7 @@ impl Settle {
         };
         let of = format!("{}|{}|{}", run.id, pins.directory.id, pins.model.number);
         let (scope, run) = (opened.keys.scope(), MatchRunId::derived(&of));
-        Ok(vec![Next::now(Message::Rematch { scope, run, trigger, step: 0 })])
+        Ok(vec![Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 })])
     }
 }
 

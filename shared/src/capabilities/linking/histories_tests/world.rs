@@ -20,8 +20,8 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{
     Connection, ConnectionState, DirectoryVersionId, Envelope, Environment, Fields, Generation,
-    ImportRunId, MatchRunId, MatchTrigger, Message, ModelId, Reading, Record, SObject, Scope,
-    TenantEnvironment, TenantId,
+    ImportRunId, MatchMessage, MatchRunId, MatchTrigger, Message, ModelId, Reading, Record,
+    SObject, Scope, TenantEnvironment, TenantId,
 };
 use crate::ports::{Condition, Ports, Range};
 use crate::store::keys::{self, Kind, Relation};
@@ -299,7 +299,7 @@ impl World {
     pub(super) async fn rematch(&self) {
         let run = MatchRunId::new(0, self.ports.entropy.bits());
         let (scope, trigger) = (self.scope, MatchTrigger::Settings);
-        let next = Next::now(Message::Rematch { scope, run, trigger, step: 0 });
+        let next = Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
         assert!(self.outbox.commit(vec![], vec![next]).await.unwrap().is_done());
     }
 
@@ -359,7 +359,7 @@ impl World {
     }
 
     async fn deliver(&mut self, body: String) {
-        let envelope = Envelope::parse(&body).unwrap();
+        let envelope = Envelope::<Message>::parse(&body).unwrap();
         match self.handle(envelope.message.clone()).await {
             Ok(Done::Finished) => self.outbox.finish(&envelope).await.unwrap(),
             Ok(Done::Later(_)) => self.waiting.push(body),
@@ -370,13 +370,10 @@ impl World {
 
     async fn handle(&self, message: Message) -> Result<Done, WorkError> {
         match message {
-            Message::Rematch { .. }
-            | Message::MatchBatch { .. }
-            | Message::Settle { .. }
-            | Message::Correct { .. }
-            | Message::TuneModel { .. } => self.match_steps.handle(message).await,
-            Message::AutoSaveRecords { .. } => Ok(Done::Finished),
-            message => self.directory().handle(message).await,
+            Message::Match(message) => self.match_steps.handle(message).await,
+            Message::Directory(message) => self.directory().handle(message).await,
+            Message::AutoSave(_) => Ok(Done::Finished),
+            other => panic!("matching sends no {}", other.kind()),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::capabilities::custody::Opened;
 use crate::capabilities::linking::{
     CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
-use crate::kernel::{LeaseToken, Message, SObject};
+use crate::kernel::{AutoSaveMessage, LeaseToken, SObject};
 use crate::ports::Condition;
 use crate::store::{self, Next};
 use crate::work::WorkError;
@@ -214,7 +214,7 @@ impl Settle {
             let (scope, object) = (keys.scope(), near.object);
             // Leads are not in any auto-save rule so far; accounts and contacts are.
             let next = (object != SObject::Lead && !records.is_empty())
-                .then(|| Next::now(Message::AutoSaveRecords { scope, object, records }));
+                .then(|| Next::now(AutoSaveMessage::Records { scope, object, records }));
             let writes = chunk.iter().map(|c| c.2.clone()).collect();
             self.commit(opened, lease, writes, next.into_iter().collect()).await?;
         }
