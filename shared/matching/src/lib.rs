@@ -4,6 +4,7 @@ mod assign;
 mod blocking;
 mod codec;
 mod compare;
+mod component;
 mod decide;
 mod entity;
 mod evidence;
@@ -23,11 +24,10 @@ mod statistics;
 pub mod text;
 mod train;
 
-pub use assign::{
-    Ask, Assigned, AssignedBy, Assignment, Bid, ComponentWalk, Duplicate, Ruling, assign,
-};
+pub use assign::{Assigned, AssignedBy, Assignment, Bid, Duplicate, Ruling, assign};
 pub use blocking::BLOCK_CAP;
 pub use compare::Levels;
+pub use component::{ComponentWalk, Load};
 pub use decide::{MatchDecision, Scored, Thresholds, posterior, probabilities};
 pub use entity::{
     Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position,
