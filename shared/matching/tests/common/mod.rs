@@ -1,6 +1,8 @@
 //! Small synthetic directories.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod golden;
+
 use matching::{
     CrmPerson, Employer, EntityKind, Person, PersonForm, Position, ShardBuilder, Statistics,
     shard_of,
