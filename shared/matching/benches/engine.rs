@@ -112,7 +112,7 @@ fn make_block_keys(bencher: Bencher<'_, '_>) {
 fn block(bencher: Bencher<'_, '_>) {
     let (statistics, bytes) = &*BUILT;
     let (shard, engine) =
-        (Shard::open(bytes).unwrap(), Scorer::new(MatchModel::shipped(), statistics));
+        (Shard::open(bytes).unwrap(), Scorer::new(MatchModel::shipped().unwrap(), statistics));
     bencher
         .counter(ItemsCount::new(PROBES.len()))
         .bench(|| PROBES.iter().map(|probe| engine.block(&shard, probe).len()).sum::<usize>());
@@ -122,10 +122,14 @@ fn block(bencher: Bencher<'_, '_>) {
 fn block_score_and_decide(bencher: Bencher<'_, '_>) {
     let (statistics, bytes) = &*BUILT;
     let (shard, engine) =
-        (Shard::open(bytes).unwrap(), Scorer::new(MatchModel::shipped(), statistics));
+        (Shard::open(bytes).unwrap(), Scorer::new(MatchModel::shipped().unwrap(), statistics));
     let decide = |probe| {
-        posterior(MatchModel::shipped(), EntityKind::Person, &engine.candidates(&shard, probe, 8))
-            .len()
+        posterior(
+            MatchModel::shipped().unwrap(),
+            EntityKind::Person,
+            &engine.candidates(&shard, probe, 8),
+        )
+        .len()
     };
     bencher
         .counter(ItemsCount::new(PROBES.len()))

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::lists::formal_names;
+use crate::normalize::acronym;
 use crate::text::{hash32, hash64};
 
 /// How large a block of a rule may be in a version; larger ones are stopped.
@@ -321,7 +322,7 @@ impl CompanyKeys<'_> {
     fn emit_name(&self, words: &str, sink: &mut impl KeySink) {
         let slug: SmallVec<[u8; 48]> = words.bytes().filter(|byte| *byte != b' ').collect();
         self.push_placed(key(Rule::Slug, hash32(&slug), 0), sink);
-        if let Some(acronym) = crate::normalize_acronym(words) {
+        if let Some(acronym) = acronym(words) {
             self.push_placed(key(Rule::Slug, hash32(acronym.as_bytes()), 0), sink);
         }
         if slug.len() >= 6 {

@@ -93,6 +93,11 @@ impl<'a> Take<'a> {
     }
 }
 
+/// A column of little-endian `u32`.
+pub(crate) fn column(values: &[u32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
 /// The `index`th value of a column of little-endian `u32`.
 pub(crate) fn u32_at(column: &[u8], index: usize) -> Option<u32> {
     let at = index.checked_mul(4)?;

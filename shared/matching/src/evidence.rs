@@ -7,10 +7,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crate::compare::{Levels, WIDTH};
+use crate::compare::{Levels, WIDTH, comparisons};
 use crate::entity::EntityKind;
 use crate::explain::{ExplainedComparison, explained, in_words};
-use crate::model::{MatchModel, comparisons};
+use crate::model::MatchModel;
 use crate::score::MatchWeight;
 use crate::text::hash64;
 
@@ -68,7 +68,7 @@ impl Evidence {
     #[must_use]
     pub fn explain(&self, model: &MatchModel) -> Vec<ExplainedComparison> {
         let weights = model.kind(self.kind).weights();
-        explained(self.kind, &weights, &self.levels, |_| Default::default())
+        explained(self.kind, &weights, &self.levels, std::iter::repeat_with(Default::default))
     }
 
     /// The explanation in words, strongest evidence first.
@@ -174,7 +174,7 @@ mod tests {
 
         #[test]
         fn the_weight_is_the_sum_of_what_is_explained(evidence in evidence()) {
-            let model = MatchModel::shipped();
+            let model = MatchModel::shipped().unwrap();
             let parts: f64 = evidence.explain(model).iter().map(|part| part.weight).sum();
             prop_assert!((evidence.weigh(model, 1).bits() - parts).abs() < 1e-9);
         }

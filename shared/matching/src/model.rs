@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{COMPANY_COMPARISONS, Comparison, Levels, PERSON_COMPARISONS, WIDTH};
+use crate::compare::{Levels, WIDTH, comparisons};
 use crate::decide::Thresholds;
 use crate::entity::EntityKind;
 
@@ -96,13 +96,6 @@ pub enum InvalidModel {
     NotFinite(String),
 }
 
-pub(crate) fn comparisons(kind: EntityKind) -> &'static [Comparison] {
-    match kind {
-        EntityKind::Person => &PERSON_COMPARISONS,
-        EntityKind::Company => &COMPANY_COMPARISONS,
-    }
-}
-
 /// Most levels a comparison has.
 pub(crate) const DEPTH: usize = 16;
 
@@ -113,6 +106,8 @@ pub(crate) struct Weights {
     pub(crate) width: usize,
     /// Bits per doubling of the directory.
     pub(crate) size: f64,
+    /// The weight of "none of the directory".
+    pub(crate) none: f64,
 }
 
 impl Weights {
@@ -137,7 +132,12 @@ impl KindModel {
                 *cell = (level.weight, level.rarity);
             }
         }
-        Weights { table, width: self.comparisons.len().min(WIDTH), size: self.size_weight }
+        Weights {
+            table,
+            width: self.comparisons.len().min(WIDTH),
+            size: self.size_weight,
+            none: self.none_weight,
+        }
     }
 
     fn check(&self, kind: EntityKind) -> Result<(), InvalidModel> {
@@ -181,16 +181,16 @@ impl KindModel {
     }
 }
 
-static SHIPPED: LazyLock<MatchModel> = LazyLock::new(|| {
-    MatchModel::from_json(include_str!("../data/model.json"))
-        .unwrap_or_else(|_| MatchModel::untrained())
-});
+static SHIPPED: LazyLock<Result<MatchModel, InvalidModel>> =
+    LazyLock::new(|| MatchModel::from_json(include_str!("../data/model.json")));
 
 impl MatchModel {
-    /// The model that ships with the engine.
-    #[must_use]
-    pub fn shipped() -> &'static Self {
-        &SHIPPED
+    /// The model that ships with the engine, read once.
+    ///
+    /// # Errors
+    /// [`InvalidModel`] if the model was built into the program broken: refuse to start.
+    pub fn shipped() -> Result<&'static Self, &'static InvalidModel> {
+        SHIPPED.as_ref()
     }
 
     /// The model of a kind.
@@ -317,8 +317,8 @@ mod tests {
 
     #[test]
     fn the_shipped_model_fits_the_engine() {
-        let shipped = MatchModel::from_json(include_str!("../data/model.json")).unwrap();
-        assert_eq!(&shipped, MatchModel::shipped());
+        let shipped = MatchModel::shipped().unwrap();
+        assert_ne!(shipped.version, MatchModel::untrained().version);
         assert!(!shipped.provenance.trained_on.is_empty());
     }
 

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{CompanyContext, Levels, Met, PersonContext};
+use crate::compare::{CompanyContext, EmployerEvidence, Levels, Met, PersonContext};
 use crate::entity::EntityKind;
 use crate::form::Probe;
 use crate::keys::block_keys;
@@ -31,20 +31,6 @@ impl MatchWeight {
     pub fn bits(self) -> f64 {
         self.0
     }
-}
-
-/// What the record's employer says of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EmployerEvidence {
-    /// It is the person's current employer.
-    Current,
-    /// It is one of the person's past employers: the CRM is out of date.
-    Past,
-    /// It is none of the person's known employers.
-    Conflict,
-    /// One side names no employer; always so for companies.
-    Unknown,
 }
 
 /// A directory entity that may be a record's.
@@ -83,19 +69,13 @@ pub struct Scorer<'a> {
     statistics: &'a Statistics,
     person: Weights,
     company: Weights,
-    none: [f64; 2],
 }
 
 impl<'a> Scorer<'a> {
     /// A scorer. The shards it is used with must be built with the same statistics.
     #[must_use]
     pub fn new(model: &MatchModel, statistics: &'a Statistics) -> Self {
-        Self {
-            statistics,
-            person: model.person.weights(),
-            company: model.company.weights(),
-            none: [model.person.none_weight, model.company.none_weight],
-        }
+        Self { statistics, person: model.person.weights(), company: model.company.weights() }
     }
 
     /// The weights of a kind.
@@ -177,15 +157,15 @@ impl<'a> Scorer<'a> {
     fn score(&self, shard: &Shard<'_>, probe: &Probe, ordinals: &[u32]) -> Vec<RawCandidate> {
         let kind = probe.kind();
         let (weights, prior) = (self.weights(kind), self.prior(kind));
-        let floor = self.none[usize::from(kind == EntityKind::Company)] - NEGLIGIBLE;
+        let floor = weights.none - NEGLIGIBLE;
         let mut scored = Vec::with_capacity(ordinals.len().min(16));
-        let mut keep = |ordinal, levels: Levels| {
+        let mut keep = |ordinal, levels: Levels, employer: EmployerEvidence| {
             let bits = weights.sum(&levels) + prior;
             if bits > floor {
                 scored.push(RawCandidate {
                     ordinal,
                     weight: MatchWeight::new(bits),
-                    employer: employer_evidence(kind, &levels),
+                    employer,
                     levels,
                 });
             }
@@ -198,37 +178,40 @@ impl<'a> Scorer<'a> {
                     ordinals.iter().filter_map(|&ordinal| context.meet(shard, ordinal)).collect();
                 shard.touch_employers(named.iter().flat_map(|met| &met.person.employments));
                 for met in named {
-                    keep(met.ordinal, context.compare(shard, met));
+                    let ordinal = met.ordinal;
+                    let found = context.compare(shard, met);
+                    keep(ordinal, found.into(), found.employer.level.evidence());
                 }
             }
             Probe::Company(form) => {
                 let context = CompanyContext::new(form, self.statistics);
                 for &ordinal in ordinals {
-                    keep(ordinal, context.compare(&shard.company(ordinal)));
+                    let found = context.compare(&shard.company(ordinal));
+                    keep(ordinal, found.into(), EmployerEvidence::Unknown);
                 }
             }
         }
         scored
     }
 
-    /// The levels of one pair, blocked or not.
-    pub(crate) fn levels(&self, shard: &Shard<'_>, probe: &Probe, ordinal: u32) -> Levels {
+    /// The levels of one pair, blocked or not, and what the employer says.
+    pub(crate) fn compare(
+        &self,
+        shard: &Shard<'_>,
+        probe: &Probe,
+        ordinal: u32,
+    ) -> (Levels, EmployerEvidence) {
         match probe {
             Probe::Person(form) => {
-                PersonContext::new(form, self.statistics).compare_fully(shard, ordinal)
+                let context = PersonContext::new(form, self.statistics);
+                let found = context.compare_fully(shard, ordinal);
+                (found.into(), found.employer.level.evidence())
             }
             Probe::Company(form) => {
-                CompanyContext::new(form, self.statistics).compare(&shard.company(ordinal))
+                let context = CompanyContext::new(form, self.statistics);
+                let found = context.compare(&shard.company(ordinal));
+                (found.into(), EmployerEvidence::Unknown)
             }
         }
-    }
-}
-
-pub(crate) fn employer_evidence(kind: EntityKind, levels: &Levels) -> EmployerEvidence {
-    match (kind, levels.level[crate::compare::EMPLOYER]) {
-        (EntityKind::Company, _) | (EntityKind::Person, 0) => EmployerEvidence::Unknown,
-        (EntityKind::Person, 1) => EmployerEvidence::Conflict,
-        (EntityKind::Person, 2..=6) => EmployerEvidence::Current,
-        (EntityKind::Person, _) => EmployerEvidence::Past,
     }
 }

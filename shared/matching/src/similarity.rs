@@ -21,6 +21,11 @@ impl Letters {
     }
 }
 
+/// The letters of words and how many they are, spaces apart.
+pub(crate) fn letters_of(words: &[u8]) -> (Letters, usize) {
+    (Letters::of(words), words.iter().filter(|byte| **byte != b' ').count())
+}
+
 /// Edits (insert, delete, replace, swap of neighbours) between two words, or `None` over `limit`.
 #[must_use]
 pub(crate) fn edits(left: &[u8], right: &[u8], limit: usize) -> Option<usize> {

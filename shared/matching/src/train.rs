@@ -3,11 +3,12 @@
 //! Invariant: training is deterministic. The only random source is a seeded generator that picks random pairs, so the same data gives the same model.
 #![allow(clippy::cast_precision_loss, reason = "counts become shares")]
 
-use crate::compare::{Levels, WIDTH};
+use crate::compare::{Levels, WIDTH, comparisons};
 use crate::entity::EntityKind;
 use crate::evidence::Evidence;
 use crate::form::Probe;
-use crate::model::{DEPTH, KindModel, MatchModel, Weights, comparisons};
+use crate::model::{DEPTH, KindModel, MatchModel, Weights};
+use crate::posterior::posterior;
 use crate::score::Scorer;
 use crate::shard::Shard;
 use crate::text::hash64;
@@ -126,7 +127,7 @@ impl TrainingSet {
                     .concat(),
             );
             let ordinal = u32::try_from(drawn % u64::from(shard.len())).unwrap_or_default();
-            self.random.push(scorer.levels(shard, probe, ordinal));
+            self.random.push(scorer.compare(shard, probe, ordinal).0);
         }
     }
 
@@ -146,7 +147,7 @@ impl TrainingSet {
             let mut matched = Shares::new(self.kind);
             let mut nobody = 0.0;
             for case in &self.cases {
-                let (posterior, none) = Self::posterior(&weights, model.none_weight, case);
+                let (posterior, none) = Self::posterior(&weights, case);
                 nobody += none;
                 for (levels, share) in case.candidates.iter().zip(posterior) {
                     matched.add(levels, share);
@@ -184,12 +185,13 @@ impl TrainingSet {
         model
     }
 
-    fn posterior(weights: &Weights, none: f64, case: &Case) -> (Vec<f64>, f64) {
+    fn posterior(weights: &Weights, case: &Case) -> (Vec<f64>, f64) {
         let bits: Vec<f64> = case
             .candidates
             .iter()
             .map(|levels| weights.sum(levels) - weights.size * case.doublings)
             .collect();
+        let none = weights.none;
         let top = bits.iter().copied().fold(none, f64::max);
         let odds: Vec<f64> = bits.iter().map(|bits| (bits - top).exp2()).collect();
         let total: f64 = odds.iter().sum::<f64>() + (none - top).exp2();
@@ -209,15 +211,15 @@ impl TrainingSet {
             let weights = descent.weights();
             let mut gradient = vec![0.0; SIZE + 1];
             for case in &self.cases {
-                Self::add_gradient(&weights, descent.none(), case, &mut gradient);
+                Self::add_gradient(&weights, case, &mut gradient);
             }
             descent.step(&gradient, how.hold, step);
         }
         descent.model(start)
     }
 
-    fn add_gradient(weights: &Weights, none: f64, case: &Case, gradient: &mut [f64]) {
-        let (posterior, nobody) = Self::posterior(weights, none, case);
+    fn add_gradient(weights: &Weights, case: &Case, gradient: &mut [f64]) {
+        let (posterior, nobody) = Self::posterior(weights, case);
         gradient[NONE] += nobody - f64::from(u8::from(case.truth.is_none()));
         for (at, (levels, share)) in case.candidates.iter().zip(posterior).enumerate() {
             let error = share - f64::from(u8::from(case.truth == Some(at)));
@@ -289,7 +291,7 @@ impl Descent {
                 *value = (self.values[cell], self.values[cell + 1]);
             }
         }
-        Weights { table, width: self.width, size: self.values[SIZE] }
+        Weights { table, width: self.width, size: self.values[SIZE], none: self.none() }
     }
 
     /// One step of Adam (Kingma and Ba 2015) with its usual constants and a rate that falls.
@@ -390,7 +392,7 @@ pub fn shadow(
     let best = |(model, scorer): (&MatchModel, &Scorer<'_>)| {
         let candidates: Vec<_> =
             shards.iter().flat_map(|shard| scorer.candidates(shard, probe, KEPT)).collect();
-        let best = crate::decide::posterior(model, probe.kind(), &candidates).into_iter().next();
+        let best = posterior(model, probe.kind(), &candidates).into_iter().next();
         best.filter(|best| best.probability >= model.thresholds.match_at)
             .map(|best| best.candidate.entity_id)
     };

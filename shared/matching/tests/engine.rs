@@ -16,7 +16,7 @@ use matching::{
 use proptest::prelude::*;
 
 fn score(statistics: &Statistics, shards: &[Vec<u8>], probe: &Probe) -> Vec<Scored> {
-    let model = MatchModel::shipped();
+    let model = MatchModel::shipped().unwrap();
     let engine = Scorer::new(model, statistics);
     let candidates: Vec<Candidate> = shards
         .iter()
@@ -50,7 +50,7 @@ proptest! {
         let probe = Probe::person("r", &record);
         let keys = block_keys(&probe, &statistics);
         let shard = Shard::open(&shards[0]).unwrap();
-        for ordinal in Scorer::new(MatchModel::shipped(), &statistics).block(&shard, &probe) {
+        for ordinal in Scorer::new(MatchModel::shipped().unwrap(), &statistics).block(&shard, &probe) {
             let form = forms(&people).into_iter().find(|form| form.id == shard.entity_id(ordinal)).unwrap();
             let entity_keys: BTreeSet<u64> = block_keys(&Probe::Person(form), &statistics).iter().map(|key| key.key).collect();
             let shared: Vec<_> = keys.iter().filter(|key| entity_keys.contains(&key.key)).collect();
@@ -145,7 +145,7 @@ fn a_shard_changed_at_any_byte_is_refused_and_never_panics() {
             ..CrmPerson::default()
         },
     );
-    let engine = Scorer::new(MatchModel::shipped(), &statistics);
+    let engine = Scorer::new(MatchModel::shipped().unwrap(), &statistics);
     for at in 0..bytes.len() {
         for flipped in [bytes[at] ^ 1, bytes[at] ^ 0x80, 0xff] {
             let was = std::mem::replace(&mut bytes[at], flipped);
@@ -154,7 +154,8 @@ fn a_shard_changed_at_any_byte_is_refused_and_never_panics() {
                 // Behind a header that was checked before, a change goes unseen; it must still do no harm.
                 if let Ok(shard) = Shard::open_verified(&bytes) {
                     let _ = engine.candidates(&shard, &probe, 8);
-                    let _ = explain(MatchModel::shipped(), &statistics, &shard, &probe, "p1");
+                    let _ =
+                        explain(MatchModel::shipped().unwrap(), &statistics, &shard, &probe, "p1");
                 }
             }
             bytes[at] = was;
@@ -192,7 +193,7 @@ proptest! {
             bytes[header + usize::from(at) % body] = byte;
         }
         if let Ok(shard) = Shard::open_verified(&bytes) {
-            let model = MatchModel::shipped();
+            let model = MatchModel::shipped().unwrap();
             for candidate in Scorer::new(model, statistics).raw_candidates(&shard, probe, 8) {
                 let _ = explain(model, statistics, &shard, probe, shard.entity_id(candidate.ordinal));
             }
@@ -224,7 +225,9 @@ fn an_empty_directory_matches_nobody() {
     let probe =
         Probe::person("r", &CrmPerson { last_name: Some("Doe".into()), ..CrmPerson::default() });
     assert!(
-        Scorer::new(MatchModel::shipped(), &statistics).candidates(&shard, &probe, 8).is_empty()
+        Scorer::new(MatchModel::shipped().unwrap(), &statistics)
+            .candidates(&shard, &probe, 8)
+            .is_empty()
     );
 }
 
@@ -243,7 +246,7 @@ fn a_stale_employer_speaks_for_a_match_and_is_explained() {
     let scored = score(&statistics, &shards, &probe);
     assert_eq!(scored[0].candidate.entity_id, "p1");
     let why = explain(
-        MatchModel::shipped(),
+        MatchModel::shipped().unwrap(),
         &statistics,
         &Shard::open(&shards[0]).unwrap(),
         &probe,

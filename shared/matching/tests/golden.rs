@@ -16,7 +16,7 @@ fn matches(
     engine: &Scorer<'_>,
     shard: &Shard<'_>,
 ) -> BTreeMap<String, (String, f64)> {
-    let model = MatchModel::shipped();
+    let model = MatchModel::shipped().unwrap();
     let bids = records.iter().flat_map(|record| {
         let probe = record.probe();
         let scored = posterior(model, probe.kind(), &engine.candidates(shard, &probe, 8));
@@ -45,7 +45,7 @@ fn judge<'a>(
         let case = cases.entry(&record.case).or_default();
         case[0] += 1;
         let decided = found.get(&record.id).filter(|(_, probability)| {
-            MatchModel::shipped().thresholds.decide(*probability) == MatchDecision::Match
+            MatchModel::shipped().unwrap().thresholds.decide(*probability) == MatchDecision::Match
         });
         match decided {
             Some((entity, _)) if Some(entity) == record.entity.as_ref() => {
@@ -71,7 +71,7 @@ fn judge<'a>(
 #[test]
 fn five_hundred_labelled_records_are_matched_as_well_as_ever() {
     let golden = Golden::build();
-    let engine = Scorer::new(MatchModel::shipped(), &golden.statistics);
+    let engine = Scorer::new(MatchModel::shipped().unwrap(), &golden.statistics);
     let records = records();
     let mut table = String::new();
     for (object, bytes, precision_floor, recall_floor) in [

@@ -21,8 +21,8 @@ fn print(bytes: &[u8]) -> String {
 #[test]
 fn what_is_stored_keeps_its_bytes() {
     let golden = Golden::build();
-    let model = MatchModel::from_json(MODEL_FILE).unwrap();
-    let engine = Scorer::new(&model, &golden.statistics);
+    let model = MatchModel::shipped().unwrap();
+    let engine = Scorer::new(model, &golden.statistics);
     let mut stored = String::new();
     writeln!(stored, "shipped model: {}", print(MODEL_FILE.as_bytes())).unwrap();
     writeln!(stored, "shipped model, written again: {}", print(model.to_json().as_bytes()))
@@ -37,7 +37,7 @@ fn what_is_stored_keeps_its_bytes() {
         let shard = Shard::open(golden.shard(probe.kind())).unwrap();
         for raw in engine.raw_candidates(&shard, &probe, 8) {
             let evidence = Evidence::new(probe.kind(), &raw.levels);
-            let (entity, words) = (shard.entity_id(raw.ordinal), evidence.words(&model));
+            let (entity, words) = (shard.entity_id(raw.ordinal), evidence.words(model));
             let line = format!("{} {entity} {evidence} {:?} {words}", record.id, raw.employer);
             if number % 50 == 0 {
                 writeln!(shown, "{line}").unwrap();

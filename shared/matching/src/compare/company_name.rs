@@ -2,12 +2,16 @@
 
 use smallvec::SmallVec;
 
-use crate::similarity::{Letters, edits, is_slip, jaro_winkler_reaches, may_reach, slips};
+use super::levels::Name;
+use crate::normalize::{acronym, slug_key};
+use crate::similarity::{
+    Letters, edits, is_slip, jaro_winkler_reaches, letters_of, may_reach, slips,
+};
 use crate::text::{bigram_signature, hash32};
 
 /// How far two company names agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum NameAgreement {
+pub(super) enum NameAgreement {
     Different,
     /// Much alike, or rare words in common.
     Partial,
@@ -21,25 +25,37 @@ pub(crate) enum NameAgreement {
     Exact,
 }
 
+impl From<NameAgreement> for Name {
+    fn from(agreement: NameAgreement) -> Self {
+        match agreement {
+            NameAgreement::Different => Self::Different,
+            NameAgreement::Partial => Self::Partial,
+            NameAgreement::Contained => Self::Contained,
+            NameAgreement::Acronym => Self::Acronym,
+            NameAgreement::Near => Self::Near,
+            NameAgreement::Exact => Self::Exact,
+        }
+    }
+}
+
 /// A name as it is compared.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ComparedName<'a> {
-    pub(crate) words: &'a [u8],
-    pub(crate) slug: u32,
-    pub(crate) acronym: u32,
-    pub(crate) signature: u64,
+pub(super) struct ComparedName<'a> {
+    pub(super) words: &'a [u8],
+    pub(super) slug: u32,
+    pub(super) acronym: u32,
+    pub(super) signature: u64,
     /// The letters of its words, and how many.
-    pub(crate) letters: (Letters, usize),
+    pub(super) letters: (Letters, usize),
 }
 
 impl<'a> ComparedName<'a> {
     /// A name by its words.
-    pub(crate) fn of(words: &'a str) -> Self {
+    pub(super) fn of(words: &'a str) -> Self {
         Self {
             words: words.as_bytes(),
-            slug: crate::normalize_slug(words),
-            acronym: crate::normalize_acronym(words)
-                .map_or(0, |acronym| hash32(acronym.as_bytes())),
+            slug: slug_key(words),
+            acronym: acronym(words).map_or(0, |acronym| hash32(acronym.as_bytes())),
             signature: bigram_signature(words.as_bytes()),
             letters: letters_of(words.as_bytes()),
         }
@@ -60,11 +76,6 @@ impl<'a> ComparedName<'a> {
     }
 }
 
-/// The letters of words and how many they are, spaces apart.
-pub(crate) fn letters_of(words: &[u8]) -> (Letters, usize) {
-    (Letters::of(words), words.iter().filter(|byte| **byte != b' ').count())
-}
-
 /// The Jaro–Winkler similarity from which names are much alike.
 const ALIKE: f64 = 0.93;
 
@@ -79,7 +90,7 @@ fn slips_of_name(length: usize) -> usize {
 }
 
 /// Compares two names; symmetric. The second value is the hash of the rarest word both have by `frequency`, 0 for none.
-pub(crate) fn compare_company_names(
+pub(super) fn compare_company_names(
     left: &ComparedName<'_>,
     right: &ComparedName<'_>,
     frequency: impl Fn(u32) -> f32,

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, is_filler};
+use super::contact_point::Domain;
+use super::filler::is_filler;
 use crate::lists::{LEGAL_FORM_WORDS, abbreviation, is_legal_form};
 use crate::memo::{Memo, remembered};
 use crate::text::{clip, collapse_umlauts, fold, hash32};

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::is_filler;
+use super::filler::is_filler;
 use crate::text::{clip, collapse_umlauts, fold};
 
 const SALUTATIONS: [&str; 32] = [

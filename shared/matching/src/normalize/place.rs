@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fold_value;
+use super::filler::fold_value;
 use crate::lists::{city_name, country_code, states};
 use crate::text::{collapse_umlauts, hash32};
 

@@ -11,10 +11,8 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::view::{CompanyView, NamesView, put_company, put_employer, put_employments, put_person};
-use super::{assemble, postings};
+use super::view::{CompanyView, NamesView, put_company, put_person};
 use crate::blocking::{CompanyKeys, EmployerKeys, KeySink, PersonKeys};
-use crate::codec::Put;
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, Employment, PersonForm};
 use crate::keys::{employer_keys, mail_name_of};
@@ -24,9 +22,9 @@ use crate::text::hash32;
 
 /// Distinct values in the order they came, plus one; 0 stands for none.
 #[derive(Clone, Debug)]
-struct Dictionary<T> {
+pub(super) struct Dictionary<T> {
     ids: FxHashMap<T, u32>,
-    values: Vec<T>,
+    pub(super) values: Vec<T>,
 }
 
 impl<T> Default for Dictionary<T> {
@@ -52,15 +50,15 @@ impl<T: Clone + Eq + Hash> Dictionary<T> {
 /// Builders of one shard may be filled apart, in parallel, and appended in a fixed order: the bytes depend on the order of entities only.
 #[derive(Clone, Debug)]
 pub struct ShardBuilder {
-    kind: EntityKind,
-    number: u32,
-    count: u32,
-    rows: Vec<u8>,
-    row_offsets: Vec<u32>,
-    employments: Vec<(u32, u32)>,
+    pub(super) kind: EntityKind,
+    pub(super) number: u32,
+    pub(super) count: u32,
+    pub(super) rows: Vec<u8>,
+    pub(super) row_offsets: Vec<u32>,
+    pub(super) employments: Vec<(u32, u32)>,
     employment_offsets: Vec<u32>,
-    employers: Dictionary<(Option<CompanyName>, u64)>,
-    titles: Dictionary<Title>,
+    pub(super) employers: Dictionary<(Option<CompanyName>, u64)>,
+    pub(super) titles: Dictionary<Title>,
 }
 
 impl ShardBuilder {
@@ -143,92 +141,9 @@ impl ShardBuilder {
         );
     }
 
-    /// The shard file.
-    #[must_use]
-    pub fn finish(self, statistics: &Statistics) -> Vec<u8> {
-        let resolved = self.employer_keys(Some(statistics));
-        let (employers, employer_words) = self.employer_sections(&resolved, statistics);
-        let (title_offsets, titles) = self.title_section();
-        let entities = self.len() as u32;
-        let blocks = postings::index(&self, &resolved, statistics);
-        let (row_offsets, rows) = self.row_sections();
-        let sections = [
-            &[row_offsets][..],
-            &[rows],
-            &[employers],
-            &[employer_words],
-            &[title_offsets],
-            &[titles],
-            &[blocks.starts],
-            &blocks.postings,
-        ];
-        assemble(
-            self.kind,
-            self.number,
-            self.count,
-            entities,
-            blocks.bits,
-            statistics.fingerprint(),
-            &sections,
-        )
-    }
-
-    /// Rows with their employments behind them, so that a candidate is read from one place.
-    fn row_sections(&self) -> (Vec<u8>, Vec<u8>) {
-        let (mut offsets, mut bytes) = (
-            Vec::with_capacity(self.row_offsets.len()),
-            Vec::with_capacity(self.rows.len() + self.employments.len() * 4),
-        );
-        offsets.push(0);
-        for ordinal in 0..self.len() {
-            bytes.extend_from_slice(self.row(ordinal));
-            if self.kind == EntityKind::Person {
-                put_employments(&mut bytes, self.held(ordinal));
-            }
-            offsets.push(bytes.len() as u32);
-        }
-        (column(&offsets), bytes)
-    }
-
-    fn held(&self, ordinal: usize) -> &[(u32, u32)] {
+    pub(super) fn held(&self, ordinal: usize) -> &[(u32, u32)] {
         &self.employments[self.employment_offsets[ordinal] as usize
             ..self.employment_offsets[ordinal + 1] as usize]
-    }
-
-    fn employer_sections(
-        &self,
-        resolved: &[EmployerKeys],
-        statistics: &Statistics,
-    ) -> (Vec<u8>, Vec<u8>) {
-        let (mut fields, mut words) = (Vec::new(), Vec::new());
-        for ((company, id), keys) in self.employers.values.iter().zip(resolved) {
-            let acronym = company
-                .as_ref()
-                .and_then(CompanyName::acronym)
-                .map_or(0, |acronym| hash32(acronym.as_bytes()));
-            let slugs: SmallVec<[u32; 6]> =
-                keys.slugs.iter().copied().filter(|slug| *slug != acronym).collect();
-            let domain =
-                statistics.employer_facts(company.as_ref(), *id).map_or(0, |facts| facts.domain);
-            put_employer(
-                &mut fields,
-                &mut words,
-                &slugs,
-                domain,
-                acronym,
-                company.as_ref().map_or("", |company| &company.words),
-            );
-        }
-        (fields, words)
-    }
-
-    fn title_section(&self) -> (Vec<u8>, Vec<u8>) {
-        let (mut offsets, mut bytes) = (vec![0], Vec::new());
-        for title in &self.titles.values {
-            title.words.iter().for_each(|word| bytes.put_u32(*word));
-            offsets.push(bytes.len() as u32);
-        }
-        (column(&offsets), bytes)
     }
 
     /// Hands an entity's keys to a sink.
@@ -341,8 +256,4 @@ fn company_row_keys<'a>(view: &CompanyView<'a>) -> CompanyKeys<'a> {
         country: country_key(view.country),
         postal: if view.postal_code.is_empty() { 0 } else { hash32(view.postal_code) },
     }
-}
-
-pub(super) fn column(values: &[u32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

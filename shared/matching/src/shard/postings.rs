@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 
-use super::build::{ShardBuilder, column};
-use super::{bucket_of, fingerprint_of};
+use super::build::ShardBuilder;
+use super::file::{bucket_of, fingerprint_of};
 use crate::blocking::{BlockSize, EmployerKeys, KeySink, identity_key};
-use crate::codec::Take;
+use crate::codec::{Take, column};
 use crate::parallel::map_ranges;
 use crate::statistics::Statistics;
 

@@ -6,12 +6,11 @@
 
 use smallvec::SmallVec;
 
-use super::{Section, Shard};
+use super::file::{Section, Shard};
 use crate::codec::{Put, Take, u32_at};
-use crate::compare::letters_of;
 use crate::form::{CompanyForm, PersonForm, Street};
 use crate::normalize::NameKind;
-use crate::similarity::Letters;
+use crate::similarity::{Letters, letters_of};
 use crate::text::{bigram_signature, hash32};
 
 /// Folded words, borrowed.

@@ -8,8 +8,6 @@
     reason = "counts become weights"
 )]
 
-mod build;
-
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +16,6 @@ use crate::codec::{Put, Take};
 use crate::entity::EntityKind;
 use crate::normalize::CompanyName;
 use crate::text::hash64;
-
-pub use build::{RefinementBuilder, StatisticsBuilder};
 
 /// What a term is a value of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +34,7 @@ pub(crate) enum Term {
     CompanyPhone,
 }
 
-fn term(of: Term, value: u32) -> u64 {
+pub(crate) fn term(of: Term, value: u32) -> u64 {
     (of as u64) << 32 | u64::from(value)
 }
 
@@ -53,18 +49,18 @@ pub(crate) struct EmployerFacts {
 /// The statistics of a directory version.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Statistics {
-    persons: u64,
-    companies: u64,
+    pub(crate) persons: u64,
+    pub(crate) companies: u64,
     /// Terms counted twice or more.
-    terms: FxHashMap<u64, u32>,
+    pub(crate) terms: FxHashMap<u64, u32>,
     /// Employers by the hash of their directory id.
-    by_id: FxHashMap<u64, EmployerFacts>,
+    pub(crate) by_id: FxHashMap<u64, EmployerFacts>,
     /// Employers by the slug of their name.
-    by_slug: FxHashMap<u32, EmployerFacts>,
+    pub(crate) by_slug: FxHashMap<u32, EmployerFacts>,
     /// How large the version's blocks are.
-    blocks: BlockSizes,
+    pub(crate) blocks: BlockSizes,
     /// The same for the rarer keys below the stopped ones.
-    refined: BlockSizes,
+    pub(crate) refined: BlockSizes,
 }
 
 /// How large blocks are: two bits per cell, the smallest [`BlockSize`] its block fits. A key's cell is its low bits, so cells are a power of two.
@@ -73,7 +69,7 @@ pub(crate) struct BlockSizes(Vec<u64>);
 
 impl BlockSizes {
     /// From the entities counted in each cell.
-    fn of(cells: &[u8]) -> Self {
+    pub(crate) fn of(cells: &[u8]) -> Self {
         let word = |cells: &[u8]| {
             cells.iter().rev().fold(0, |bits, &count| bits << 2 | BlockSize::fitting(count))
         };

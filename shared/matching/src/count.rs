@@ -9,11 +9,14 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use super::{BlockSizes, EmployerFacts, Statistics, Term, country_key, full_name_key, term};
 use crate::blocking::{BlockSize, KeySink};
 use crate::entity::EntityKind;
+use crate::normalize::slug_key;
 use crate::parallel::{map_ranges, share};
 use crate::shard::{CompanyView, NamesView, ShardBuilder};
+use crate::statistics::{
+    BlockSizes, EmployerFacts, Statistics, Term, country_key, full_name_key, term,
+};
 use crate::text::{hash32, hash64};
 
 /// The first pass over a version: its terms, employers and blocks. Parts are counted apart and merged.
@@ -216,7 +219,7 @@ impl StatisticsBuilder {
         let (domain, stem) =
             company.domains.first().map_or((0, 0), |(domain, stem)| (*domain, hash32(stem)));
         for (at, words) in company.names.iter().enumerate() {
-            let slug = crate::normalize_slug(words);
+            let slug = slug_key(words);
             let facts = EmployerFacts { slug, domain, stem };
             if at == 0 {
                 self.by_id.insert(hash64(company.id.as_bytes()), facts);
