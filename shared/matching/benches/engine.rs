@@ -1,4 +1,5 @@
-//! Benches of the engine's steps over the golden set: `cargo bench -p matching`. Compare runs side by side, never across machines.
+//! Benches of the engine's steps over the golden set: `cargo bench -p matching`. Compare runs side
+//! by side, never across machines.
 #![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use std::sync::LazyLock;
@@ -30,7 +31,8 @@ static RECORDS: LazyLock<Vec<CrmPerson>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The golden people sixteen times over under other ids and names, so that blocks are as full as in a larger directory.
+/// The golden people sixteen times over under other ids and names, so that blocks are as full as in
+/// a larger directory.
 fn forms() -> Vec<PersonForm> {
     let mut forms = Vec::new();
     for copy in 0..16 {

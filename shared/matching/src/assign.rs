@@ -1,8 +1,8 @@
 //! One-to-one assignment of records to entities.
 //!
-//! Invariant: greedy under one total order (probability descending, record id, entity id), so the result is a function of the set of bids and rulings alone;
-//! and since a record's outcome depends only on records it shares entities with, directly or through others, settling one connected component alone gives what
-//! settling everything gives.
+//! Invariant: assignment is greedy under one total order: probability descending, record id, entity
+//! id. The result is therefore a function of the set of bids and rulings alone. A record's outcome
+//! depends only on records that it shares entities with, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub struct Bid {
     pub probability: f64,
 }
 
-/// What a person decided about a record.
+/// A person's decision about a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruling {
     /// The record is this entity, whatever the bids say.
@@ -29,7 +29,7 @@ pub struct Ruling {
     pub unmatched: BTreeSet<String>,
 }
 
-/// How a record was matched.
+/// The reason for a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AssignedBy {
@@ -46,11 +46,11 @@ pub struct Assigned {
     pub entity: String,
     /// The probability of the bid; 1 for a ruling without one.
     pub probability: f64,
-    /// How.
+    /// The reason.
     pub by: AssignedBy,
 }
 
-/// A record that lost its best entity to another record: a duplicate in the CRM, most likely.
+/// A record that lost its best entity to another record: most likely a duplicate in the CRM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Duplicate {
     /// The entity both bid for.
@@ -80,8 +80,9 @@ fn total_order(left: &Bid, right: &Bid) -> std::cmp::Ordering {
 
 /// Assigns entities to records one to one.
 ///
-/// Only bids of at least `floor` count. A manual match always holds (even two of one entity); its record takes no other entity and its entity no other record.
-/// A manual unmatch never becomes a match. Call it once per object type: one-to-one is per object type.
+/// Only bids of at least `floor` count. A manual match always holds, even if two records are ruled
+/// to be one entity. Its record takes no other entity, and no bid takes its entity. A manual
+/// unmatch never becomes a match. Call this once per object type: one-to-one is per object type.
 #[must_use]
 pub fn assign(
     bids: impl IntoIterator<Item = Bid>,

@@ -1,4 +1,5 @@
-//! Little-endian values and length-prefixed bytes, written to a buffer and read back with every bound checked.
+//! Little-endian values and length-prefixed bytes, written to a buffer and read back with every
+//! bound checked.
 #![allow(clippy::cast_possible_truncation, reason = "lengths are bounded by the normal forms")]
 
 /// Appends values to a buffer.
@@ -32,7 +33,8 @@ impl Put for Vec<u8> {
     }
 }
 
-/// Reads what [`Put`] wrote; past the end or malformed it gives zeros and empties, never a panic.
+/// Reads what [`Put`] wrote. Past the end and on malformed bytes it gives zeros and empty values,
+/// never a panic: a shard's checksum, not its reader, refuses damaged bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Take<'a>(pub(crate) &'a [u8]);
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is done with a pair.
+/// The decision about a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchDecision {
@@ -14,7 +14,7 @@ pub enum MatchDecision {
     Match,
 }
 
-/// Where reviews and matches begin.
+/// The probabilities from which a pair is reviewed or matched.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
     /// The lowest probability of a match.
@@ -26,8 +26,9 @@ pub struct Thresholds {
 }
 
 impl Default for Thresholds {
-    /// Calibrated probabilities make F1 best a little under one half (Lipton, Elkan and Naryanaswamy 2014: at half the best F1); a product that acts on
-    /// matches asks for somewhat more.
+    /// With calibrated probabilities F1 is best a little under one half: at half the best F1
+    /// (Lipton, Elkan and Naryanaswamy 2014). A product that acts on matches asks for somewhat
+    /// more.
     fn default() -> Self {
         Self { match_at: 0.5, review_at: 0.2 }
     }

@@ -1,4 +1,5 @@
-//! Why a pair is or is not a match: every comparison's level, both values, its weight, and the whole in words.
+//! Explanations: for a pair, every comparison's level, both values, its weight, and the whole in
+//! words.
 
 use std::borrow::Cow;
 
@@ -22,7 +23,7 @@ pub struct ExplainedComparison {
     pub name: String,
     /// The level it is at.
     pub level: String,
-    /// Whether the values agree exactly: what the product shows in bold.
+    /// True if the values agree exactly: what the product shows in bold.
     pub exact: bool,
     /// The record's value, normalised; empty for none.
     pub record_value: String,
@@ -32,7 +33,7 @@ pub struct ExplainedComparison {
     pub weight: f64,
 }
 
-/// Why a pair has the weight it has.
+/// The reasons for a pair's weight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The record.
@@ -43,9 +44,9 @@ pub struct Explanation {
     pub weight: MatchWeight,
     /// The prior of picking any one entity of the version, in bits.
     pub prior: f64,
-    /// What the employer says.
+    /// The employer as evidence.
     pub employer: EmployerEvidence,
-    /// Whether the pair shares a block, without which it would never be scored.
+    /// True if the pair shares a block, without which it would never be scored.
     pub blocked: bool,
     /// The comparisons, null levels too.
     pub comparisons: Vec<ExplainedComparison>,
@@ -53,7 +54,7 @@ pub struct Explanation {
     pub words: String,
 }
 
-/// Explains a pair; `None` when the entity is not in this shard, or of the other kind.
+/// Explains a pair; `None` if the entity is not in this shard, or of the other kind.
 #[must_use]
 pub fn explain(
     model: &MatchModel,
@@ -228,7 +229,7 @@ fn joined(values: impl Iterator<Item = String>) -> String {
     values.collect::<Vec<_>>().join(", ")
 }
 
-/// How many phone numbers there are: a form has their hashes only.
+/// The number of phones, since a form has their hashes only.
 fn phones(count: usize) -> String {
     if count == 0 { String::new() } else { format!("{count} phone(s)") }
 }

@@ -11,13 +11,15 @@ use crate::score::{Candidate, MatchWeight};
 pub struct Scored {
     /// The candidate.
     pub candidate: Candidate,
-    /// The posterior probability, 0 to 1, against the other candidates and against "none of the directory".
+    /// The posterior probability, 0 to 1, against the other candidates and against "none of the
+    /// directory".
     pub probability: f64,
 }
 
 /// The posterior of a record's candidates, best first.
 ///
-/// The candidates are those of all shards, in any order: the exact same floating-point result comes out, because they are sorted before they are summed.
+/// The candidates are those of all shards, in any order. They are sorted before they are summed, so
+/// the floating-point result is always exactly the same.
 #[must_use]
 pub fn posterior(model: &MatchModel, kind: EntityKind, candidates: &[Candidate]) -> Vec<Scored> {
     let mut candidates: Vec<&Candidate> = candidates.iter().collect();
@@ -37,8 +39,8 @@ pub fn posterior(model: &MatchModel, kind: EntityKind, candidates: &[Candidate])
         .collect()
 }
 
-/// The posterior probabilities of distinct candidates that are in order, best first, ties by entity id: as [`posterior`] gives them, for callers that score
-/// millions.
+/// The probabilities that [`posterior`] gives, for callers that score millions. The candidates must
+/// be distinct and in order: best first, ties by entity id.
 #[must_use]
 pub fn probabilities(model: &MatchModel, kind: EntityKind, weights: &[MatchWeight]) -> Vec<f64> {
     let none = model.kind(kind).none_weight;
@@ -64,12 +66,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn probabilities_do_not_depend_on_order_and_sum_to_less_than_one(weights in proptest::collection::vec(-60.0..60.0_f64, 0..9)) {
-            let candidates: Vec<Candidate> = weights.iter().enumerate().map(|(id, bits)| candidate(id, *bits)).collect();
+        fn probabilities_do_not_depend_on_order_and_sum_to_less_than_one(
+            weights in proptest::collection::vec(-60.0..60.0_f64, 0..9),
+        ) {
+            let model = MatchModel::shipped().unwrap();
+            let weights = weights.iter().enumerate();
+            let candidates: Vec<Candidate> = weights.map(|(id, bits)| candidate(id, *bits)).collect();
             let mut reversed = candidates.clone();
             reversed.reverse();
-            let scored = posterior(MatchModel::shipped().unwrap(), EntityKind::Person, &candidates);
-            prop_assert_eq!(&scored, &posterior(MatchModel::shipped().unwrap(), EntityKind::Person, &reversed));
+            let scored = posterior(model, EntityKind::Person, &candidates);
+            prop_assert_eq!(&scored, &posterior(model, EntityKind::Person, &reversed));
             prop_assert!(scored.iter().map(|scored| scored.probability).sum::<f64>() <= 1.0 + 1e-9);
             prop_assert!(scored.windows(2).all(|pair| pair[0].probability >= pair[1].probability));
         }

@@ -20,7 +20,7 @@ use crate::statistics::Statistics;
 pub struct MatchWeight(f64);
 
 impl MatchWeight {
-    /// A weight; what is not a finite number counts as impossible.
+    /// A weight; a number that is not finite counts as impossible.
     #[must_use]
     pub fn new(bits: f64) -> Self {
         Self(if bits.is_finite() { bits } else { -1000.0 })
@@ -40,7 +40,7 @@ pub struct Candidate {
     pub entity_id: String,
     /// The match weight, with the prior of picking one entity of the version.
     pub weight: MatchWeight,
-    /// What the employer says.
+    /// The employer as evidence.
     pub employer: EmployerEvidence,
 }
 
@@ -51,19 +51,22 @@ pub struct RawCandidate {
     pub ordinal: u32,
     /// The match weight.
     pub weight: MatchWeight,
-    /// What the employer says.
+    /// The employer as evidence.
     pub employer: EmployerEvidence,
     /// The levels of its comparisons.
     pub levels: Levels,
 }
 
-/// Candidates weaker than this, in bits below the best or below "none", can change no probability in its sixth digit.
+/// Candidates weaker than this, in bits below the best or below "none", can change no probability
+/// in its sixth digit.
 const NEGLIGIBLE: f64 = 20.0;
 
-/// Most entities that are compared with one record in one shard: a guard, far above what capped blocks give.
+/// The most entities compared with one record in one shard: a guard, far above what capped blocks
+/// give.
 const COMPARED: usize = 4096;
 
-/// Scores probes against shards with one model and one version's statistics. Shared freely by threads.
+/// Scores probes against shards with one model and one version's statistics. Shared freely by
+/// threads.
 #[derive(Clone, Debug)]
 pub struct Scorer<'a> {
     statistics: &'a Statistics,
@@ -111,7 +114,8 @@ impl<'a> Scorer<'a> {
             .collect()
     }
 
-    /// As [`Self::candidates`], by place in the shard: for callers that score millions and read few ids.
+    /// The same as [`Self::candidates`] by place in the shard, for callers that score millions and
+    /// read few ids.
     #[must_use]
     pub fn raw_candidates(
         &self,
@@ -143,7 +147,8 @@ impl<'a> Scorer<'a> {
         let mut found: Vec<u64> = Vec::with_capacity(128);
         shard.blocks(&block_keys(probe, self.statistics), &mut found);
         found.sort_unstable();
-        // Each is an entity with the strength of one shared block behind it: 1 weak, 2 strong.
+        // Each posting is an entity's place, then two bits of one shared block's strength: 1 weak,
+        // 2 strong.
         let mut ordinals: Vec<u32> = Vec::with_capacity(found.len() / 2);
         for shared in found.chunk_by(|left, right| left >> 2 == right >> 2) {
             if shared.iter().map(|posting| posting & 3).sum::<u64>() >= 2 {
@@ -194,7 +199,7 @@ impl<'a> Scorer<'a> {
         scored
     }
 
-    /// The levels of one pair, blocked or not, and what the employer says.
+    /// The levels of one pair, blocked or not, and the employer as evidence.
     pub(crate) fn compare(
         &self,
         shard: &Shard<'_>,

@@ -1,4 +1,5 @@
-//! The bad-input catalogue: what CRM users type, and what must come of it. The rule numbers are those of the catalogue.
+//! Bad input: texts as CRM users type them, and the outcome each must have. The tests number the
+//! kinds of input.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,5 @@
-//! Five hundred labelled records: floors for precision and recall, and the confusion table pinned, so that a change of behaviour shows itself.
+//! Five hundred labelled records: floors for precision and recall, and the confusion table pinned,
+//! so that a change of behaviour shows itself.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::cast_precision_loss, reason = "a few hundred records")]
 

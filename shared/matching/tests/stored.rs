@@ -25,15 +25,19 @@ fn what_is_stored_keeps_its_bytes() {
     let engine = Scorer::new(model, &golden.statistics);
     let mut stored = String::new();
     writeln!(stored, "shipped model: {}", print(MODEL_FILE.as_bytes())).unwrap();
-    writeln!(stored, "shipped model, written again: {}", print(model.to_json().as_bytes()))
-        .unwrap();
+    writeln!(
+        stored,
+        "shipped model, written again: {}",
+        print(model.to_json().unwrap().as_bytes())
+    )
+    .unwrap();
     writeln!(stored, "person shard: {}", print(&golden.people)).unwrap();
     writeln!(stored, "company shard: {}", print(&golden.companies)).unwrap();
-    writeln!(stored, "statistics: {}", print(&golden.statistics.to_bytes())).unwrap();
+    writeln!(stored, "statistics: {}", print(&golden.statistics.to_bytes().unwrap())).unwrap();
     let (mut probes, mut all, mut shown) = (Vec::new(), String::new(), String::new());
     for (number, record) in records().iter().enumerate() {
         let probe = record.probe();
-        probes.extend(probe.to_bytes());
+        probes.extend(probe.to_bytes().unwrap());
         let shard = Shard::open(golden.shard(probe.kind())).unwrap();
         for raw in engine.raw_candidates(&shard, &probe, 8) {
             let evidence = Evidence::new(probe.kind(), &raw.levels);

@@ -15,7 +15,7 @@ use crate::shard::CompanyView;
 use crate::statistics::{Statistics, Term, country_key};
 use crate::text::hash32;
 
-/// What is known of the record, once for all its candidates.
+/// The record's side of its pairs, made once for all its candidates.
 pub(crate) struct CompanyContext<'a> {
     form: &'a CompanyForm,
     statistics: &'a Statistics,

@@ -9,7 +9,7 @@ use crate::similarity::{
 };
 use crate::text::{bigram_signature, hash32};
 
-/// How far two company names agree.
+/// The agreement of two company names, worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum NameAgreement {
     Different,
@@ -61,7 +61,8 @@ impl<'a> ComparedName<'a> {
         }
     }
 
-    /// Whether its letters leave room for anything but [`NameAgreement::Different`]: a slip, a common start, or a word in common.
+    /// True if the letters leave room for any agreement: a slip, a common start, or a word in
+    /// common.
     fn may_agree(&self, other: &Self) -> bool {
         let missing =
             (self.letters.0.missing(other.letters.0), other.letters.0.missing(self.letters.0));
@@ -89,7 +90,8 @@ fn slips_of_name(length: usize) -> usize {
     }
 }
 
-/// Compares two names; symmetric. The second value is the hash of the rarest word both have by `frequency`, 0 for none.
+/// Compares two names; symmetric. The second value is the hash of the rarest word both have by
+/// `frequency`, 0 for none.
 pub(super) fn compare_company_names(
     left: &ComparedName<'_>,
     right: &ComparedName<'_>,
@@ -141,8 +143,8 @@ fn by_words(
     frequency: impl Fn(u32) -> f32,
 ) -> (NameAgreement, u32) {
     let (words_left, words_right) = (split(left), split(right));
-    // Of as many words, always the same side is the first: a word that stands twice on one side counts
-    // twice there, and the order of the names must not decide.
+    // If both have as many words, the bytes decide which side is `few`, so that the result is the
+    // same in either order: a word that stands twice on one side counts twice there.
     let (few, many) = if (words_left.len(), left) <= (words_right.len(), right) {
         (&words_left, &words_right)
     } else {
@@ -203,12 +205,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn comparing_is_symmetric(left in "[a-e]{1,5}( [a-h]{1,9}){0,2}", right in "[a-e]{1,5}( [a-h]{1,9}){0,2}") {
+        fn comparing_is_symmetric(
+            left in "[a-e]{1,5}( [a-h]{1,9}){0,2}",
+            right in "[a-e]{1,5}( [a-h]{1,9}){0,2}",
+        ) {
             prop_assert_eq!(agreement(&left, &right), agreement(&right, &left));
         }
 
         #[test]
-        fn letters_never_rule_out_an_agreement(left in "[a-m]{1,9}( [a-z]{1,9}){0,2}", right in "[a-m]{1,9}( [a-z]{1,9}){0,2}") {
+        fn letters_never_rule_out_an_agreement(
+            left in "[a-m]{1,9}( [a-z]{1,9}){0,2}",
+            right in "[a-m]{1,9}( [a-z]{1,9}){0,2}",
+        ) {
             let (one, other) = (ComparedName::of(&left), ComparedName::of(&right));
             if !one.may_agree(&other) {
                 let (slug, other_slug) = (squeezed(one.words), squeezed(other.words));

@@ -222,7 +222,7 @@ levels! {
     }
 }
 
-/// What the record's employer says of a candidate.
+/// The record's employer as evidence for or against a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmployerEvidence {
@@ -237,7 +237,7 @@ pub enum EmployerEvidence {
 }
 
 impl Employer {
-    /// What the level says of the candidate.
+    /// The level as evidence for or against the candidate.
     pub(crate) fn evidence(self) -> EmployerEvidence {
         match self {
             Self::Null => EmployerEvidence::Unknown,
@@ -256,7 +256,7 @@ impl Employer {
     }
 }
 
-/// What one comparison found.
+/// The result of one comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Found<L> {
     pub(crate) level: L,
@@ -271,7 +271,7 @@ impl<L> From<L> for Found<L> {
     }
 }
 
-/// What comparing two people found.
+/// The results of comparing two people.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct PersonLevels {
     pub(crate) given_name: Found<GivenName>,
@@ -287,7 +287,7 @@ pub(crate) struct PersonLevels {
     pub(crate) position: u8,
 }
 
-/// What comparing two companies found.
+/// The results of comparing two companies.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct CompanyLevels {
     pub(crate) name: Found<Name>,

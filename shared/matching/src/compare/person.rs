@@ -16,10 +16,15 @@ use crate::shard::{NamesView, PersonView, Shard, Tokens};
 use crate::statistics::{Statistics, Term, country_key, full_name_key};
 use crate::text::{collapse_umlauts, hash32};
 
-/// How far given and family names agree.
-type NamesAgreement = (GivenName, FamilyName);
+/// The results of comparing the names alone.
+#[derive(Clone, Copy, Default)]
+struct NameLevels {
+    given: Found<GivenName>,
+    family: Found<FamilyName>,
+    order: Found<NameOrder>,
+}
 
-/// What is known of the record, once for all its candidates.
+/// The record's side of its pairs, made once for all its candidates.
 pub(crate) struct PersonContext<'a> {
     pub(super) form: &'a PersonForm,
     pub(super) statistics: &'a Statistics,
@@ -48,8 +53,7 @@ pub(crate) struct Met<'s> {
     pub(crate) ordinal: u32,
     names: NamesView<'s>,
     pub(crate) person: PersonView<'s>,
-    agreement: NamesAgreement,
-    levels: PersonLevels,
+    levels: NameLevels,
 }
 
 /// The entity's side of a pair.
@@ -104,7 +108,8 @@ impl<'a> PersonContext<'a> {
     /// evidence makes up for that.
     pub(crate) fn meet<'s>(&self, shard: &Shard<'s>, ordinal: u32) -> Option<Met<'s>> {
         let met = self.compare_names_of(shard, ordinal);
-        if met.agreement == (GivenName::Different, FamilyName::Different) {
+        let NameLevels { given, family, .. } = met.levels;
+        if given.level == GivenName::Different && family.level == FamilyName::Different {
             let mail = met.person.mail.iter().any(|mail| self.mail_keys.contains(&mail.key));
             if !mail && !self.same_phone(&met.person) {
                 return None;
@@ -115,15 +120,21 @@ impl<'a> PersonContext<'a> {
 
     /// Compares the rest.
     pub(crate) fn compare<'s>(&self, shard: &Shard<'s>, met: Met<'s>) -> PersonLevels {
-        let Met { names, person, agreement, mut levels, .. } = met;
+        let Met { names, person, levels, .. } = met;
         let entity = Entity { shard, person };
-        levels.email = self.compare_mail(&entity.person).into();
-        levels.email_name = self.compare_mail_name(&names, agreement).into();
-        (levels.employer, levels.position) = self.compare_employer(&entity);
-        levels.title = self.compare_title(&entity, levels.employer.level, levels.position);
-        levels.place = self.compare_place(&entity.person);
-        levels.phone = self.compare_phone(&entity.person).into();
-        levels
+        let (employer, position) = self.compare_employer(&entity);
+        PersonLevels {
+            given_name: levels.given,
+            family_name: levels.family,
+            name_order: levels.order,
+            email: self.compare_mail(&entity.person).into(),
+            email_name: self.compare_mail_name(&names, levels).into(),
+            employer,
+            title: self.compare_title(&entity, employer.level, position),
+            place: self.compare_place(&entity.person),
+            phone: self.compare_phone(&entity.person).into(),
+            position,
+        }
     }
 
     /// Compares the record with an entity in full, whether or not their names agree.
@@ -132,47 +143,47 @@ impl<'a> PersonContext<'a> {
     }
 
     fn compare_names_of<'s>(&self, shard: &Shard<'s>, ordinal: u32) -> Met<'s> {
-        let mut levels = PersonLevels::default();
         let names = shard.names(ordinal);
-        let agreement = self.compare_names(&names, &mut levels);
-        Met { ordinal, person: names.person(), names, agreement, levels }
+        let levels = self.compare_names(&names);
+        Met { ordinal, person: names.person(), names, levels }
     }
 
-    fn compare_names(&self, view: &NamesView<'_>, levels: &mut PersonLevels) -> NamesAgreement {
+    fn compare_names(&self, view: &NamesView<'_>) -> NameLevels {
         // A former name is an alternative, not a part: only family names proper are joined.
         let mut family = compare_family(&self.family_proper, view.family());
         if self.family.len() > self.family_proper.len() || view.family.len() > view.family_count {
             family = family.max(compare_family(&self.family, &view.family));
         }
-        let mut best = (compare_given(&self.given, &view.given), family);
-        if best.0 <= GivenName::Different || best.1 <= FamilyName::Different {
+        let mut given = compare_given(&self.given, &view.given);
+        let mut order = NameOrder::Null;
+        if given <= GivenName::Different || family <= FamilyName::Different {
             let swapped = (
                 compare_given(&self.family, &view.given),
                 compare_family(&self.given, view.family()),
             );
             if swapped.0 >= GivenName::Fuzzy && swapped.1 >= FamilyName::Fuzzy {
-                levels.name_order = NameOrder::Swapped.into();
-                best = swapped;
+                (given, family) = swapped;
+                order = NameOrder::Swapped;
             }
         }
-        levels.given_name = best.0.into();
-        levels.family_name = best.1.into();
         let [given_count, family_count, both_count] = self.counts;
-        let given_agrees = best.0 >= GivenName::Nickname;
-        let family_agrees = best.1 >= FamilyName::Subset;
-        if best.1 == FamilyName::Exact && given_agrees {
+        let given_agrees = given >= GivenName::Nickname;
+        if given_agrees && family == FamilyName::Exact {
             // Outside the directory, expect as many namesakes as independent names make. Add one
             // for every further namesake in the directory.
-            let swapped = levels.name_order.level == NameOrder::Swapped;
-            let namesakes = if swapped { 0.0 } else { both_count - 1.0 };
+            let namesakes = if order == NameOrder::Swapped { 0.0 } else { both_count - 1.0 };
             let expected = (given_count * family_count / self.persons + namesakes).max(0.05);
             let rarity = (self.persons / expected).log2();
-            levels.family_name = Found { level: FamilyName::ExactWithGiven, rarity };
-        } else {
-            levels.family_name.rarity = if family_agrees { self.rarity(family_count) } else { 0.0 };
-            levels.given_name.rarity = if given_agrees { self.rarity(given_count) } else { 0.0 };
+            let family = Found { level: FamilyName::ExactWithGiven, rarity };
+            return NameLevels { given: given.into(), family, order: order.into() };
         }
-        best
+        let family_agrees = family >= FamilyName::Subset;
+        let rarity = |agrees: bool, count| if agrees { self.rarity(count) } else { 0.0 };
+        NameLevels {
+            given: Found { level: given, rarity: rarity(given_agrees, given_count) },
+            family: Found { level: family, rarity: rarity(family_agrees, family_count) },
+            order: order.into(),
+        }
     }
 
     fn compare_mail(&self, view: &PersonView<'_>) -> Email {
@@ -194,9 +205,9 @@ impl<'a> PersonContext<'a> {
         best
     }
 
-    /// The record's mailbox against the entity's name: it tells most where the record's own name
+    /// Compares the record's mailbox with the entity's name. It tells most if the record's own name
     /// leaves doubt.
-    fn compare_mail_name(&self, view: &NamesView<'_>, names: NamesAgreement) -> EmailName {
+    fn compare_mail_name(&self, view: &NamesView<'_>, names: NameLevels) -> EmailName {
         if self.locals.is_empty() || view.family_count == 0 {
             return EmailName::Null;
         }
@@ -209,8 +220,8 @@ impl<'a> PersonContext<'a> {
             names_in(local, &view.given)
                 || (!whole_given.is_empty() && contains(local.as_bytes(), &whole_given))
         });
-        let sure_given = names.0 >= GivenName::Subset;
-        let sure_family = names.1 >= FamilyName::Subset;
+        let sure_given = names.given.level >= GivenName::Subset;
+        let sure_family = names.family.level >= FamilyName::Subset;
         match (sure_given, sure_family, has_given, has_family) {
             (true, true, false, false) => EmailName::Contradicts,
             (true, true, _, _) => EmailName::Consistent,

@@ -6,7 +6,7 @@ use super::person::{Entity, PersonContext};
 use crate::shard::{EmployerView, MailView};
 use crate::statistics::Term;
 
-/// How far the record's employer and that of a position agree, worst to best.
+/// The agreement of the record's employer with that of a position, worst to best.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Agreement {
     Partial,
@@ -34,7 +34,7 @@ impl Agreement {
     }
 }
 
-/// How far two titles agree, worst to best.
+/// The agreement of two titles, worst to best.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum TitleAgreement {
     Different,

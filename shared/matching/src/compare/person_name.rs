@@ -147,7 +147,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn comparing_is_symmetric(left in "[a-e]{0,6}( [a-e]{1,5})?", right in "[a-e]{0,6}( [a-e]{1,5})?") {
+        fn comparing_is_symmetric(
+            left in "[a-e]{0,6}( [a-e]{1,5})?",
+            right in "[a-e]{0,6}( [a-e]{1,5})?",
+        ) {
             let (left, right) = (words(&left), words(&right));
             prop_assert_eq!(compare_given(&left, &right), compare_given(&right, &left));
             prop_assert_eq!(compare_family(&left, &right), compare_family(&right, &left));

@@ -11,7 +11,7 @@ pub(super) struct EntityPlace<'a> {
     pub(super) country: [u8; 2],
 }
 
-/// Which term frequency tells how rare an agreement is.
+/// The part of two places that agrees, whose frequency tells how rare the agreement is.
 pub(super) enum Agreed {
     City,
     Country,

@@ -1,8 +1,8 @@
-//! Fillers: what people type where a value is missing.
+//! Fillers: the texts that people type for a missing value.
 
 use crate::text::fold;
 
-/// Fillers that people type where a value is missing.
+/// Texts that people type for a missing value.
 const FILLERS: [&str; 27] = [
     "",
     "na",
@@ -33,7 +33,7 @@ const FILLERS: [&str; 27] = [
     "independent",
 ];
 
-/// Whether folded text is a filler (`N/A`, `[not provided]`) or a masked value rather than a value.
+/// True if folded text is a filler (`N/A`, `[not provided]`) or a masked value rather than a value.
 #[must_use]
 pub fn is_filler(folded: &str) -> bool {
     FILLERS.contains(&folded)

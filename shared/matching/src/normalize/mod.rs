@@ -1,6 +1,7 @@
 //! Normalisation of names, companies, mail addresses, phones, web sites, places and titles.
 //!
-//! Invariant: every normal form is a function of the field's text alone, and normalising a normal form gives it back.
+//! Invariant: every normal form is a function of the field's text alone, and normalising a normal
+//! form gives it back.
 
 mod company;
 mod contact_point;

@@ -110,7 +110,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_normal_city_is_its_own_normal_form(city in "(Greater |St |San )?[A-Za-zäöü]{2,9}( [a-z]{3,7})?( Area)?") {
+        fn a_normal_city_is_its_own_normal_form(
+            city in "(Greater |St |San )?[A-Za-zäöü]{2,9}( [a-z]{3,7})?( Area)?",
+        ) {
             let once = Place::parse(Some(&city), None, None).city;
             let twice = Place::parse(Some(&once), None, None).city;
             prop_assert_eq!(twice, once);

@@ -47,7 +47,8 @@ impl<T: Clone + Eq + Hash> Dictionary<T> {
 
 /// Builds one shard of people or companies.
 ///
-/// Builders of one shard may be filled apart, in parallel, and appended in a fixed order: the bytes depend on the order of entities only.
+/// Builders of one shard may be filled in parallel and appended in a fixed order. The bytes depend
+/// on the order of entities only.
 #[derive(Clone, Debug)]
 pub struct ShardBuilder {
     pub(super) kind: EntityKind,
@@ -84,7 +85,7 @@ impl ShardBuilder {
         self.row_offsets.len() - 1
     }
 
-    /// Whether nothing was added.
+    /// True if nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -122,7 +123,7 @@ impl ShardBuilder {
         self.employment_offsets.push(self.employments.len() as u32);
     }
 
-    /// Adds what another builder of the same shard was given, behind this one's.
+    /// Adds the entities of another builder of the same shard behind this one's.
     pub fn append(&mut self, other: &Self) {
         let (rows, employments) = (self.rows.len() as u32, self.employments.len() as u32);
         self.rows.extend_from_slice(&other.rows);
@@ -197,13 +198,14 @@ impl ShardBuilder {
         range.for_each(|ordinal| self.emit_one(ordinal, employers, sink));
     }
 
-    /// What each employer is blocked by; with statistics, by its directory name and domain too.
+    /// The key parts of each employer; with statistics, also those of its directory name and
+    /// domain.
     pub(crate) fn employer_keys(&self, statistics: Option<&Statistics>) -> Vec<EmployerKeys> {
         let known = self.employers.values.iter();
         known.map(|(company, id)| employer_keys(company.as_ref(), *id, statistics)).collect()
     }
 
-    /// Which kind of entities it holds.
+    /// The kind of its entities.
     #[must_use]
     pub fn kind(&self) -> EntityKind {
         self.kind
@@ -220,7 +222,7 @@ impl ShardBuilder {
         self.employers.values.get((*employer as usize).checked_sub(1)?)?.0.as_ref()
     }
 
-    /// How many employments have each employer that has a name.
+    /// Each employer that has a name, with its number of employments.
     pub(crate) fn employers_counted(&self) -> impl Iterator<Item = (&CompanyName, u32)> {
         let times =
             counted(self.employers.values.len(), self.employments.iter().map(|held| held.0));
@@ -228,14 +230,14 @@ impl ShardBuilder {
         employers.zip(times).filter_map(|(company, times)| Some((company?, times)))
     }
 
-    /// How many employments have each title.
+    /// Each title, with its number of employments.
     pub(crate) fn titles_counted(&self) -> impl Iterator<Item = (&Title, u32)> {
         let times = counted(self.titles.values.len(), self.employments.iter().map(|held| held.1));
         self.titles.values.iter().zip(times)
     }
 }
 
-/// How often each of the numbers from 1 on comes.
+/// The count of each number from 1 on.
 fn counted(values: usize, numbers: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
     let mut times = vec![0; values + 1];
     numbers.for_each(|number| times[number as usize] += 1);

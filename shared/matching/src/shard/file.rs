@@ -26,7 +26,7 @@ pub(super) enum Section {
     Postings,
 }
 
-/// Why a file is not read.
+/// The reason a file is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShardError {
     /// Not a shard, or of another format version.
@@ -59,9 +59,10 @@ pub struct Shard<'a> {
 
 /// The shard an entity belongs to, of `shard_count`.
 #[must_use]
+#[allow(clippy::cast_possible_truncation, reason = "the upper half of 64 bits has 32")]
 pub fn shard_of(entity_id: &str, shard_count: u32) -> u32 {
     let hash = hash64(entity_id.as_bytes()) >> 32;
-    u32::try_from((hash * u64::from(shard_count.max(1))) >> 32).unwrap_or_default()
+    ((hash * u64::from(shard_count.max(1))) >> 32) as u32
 }
 
 impl<'a> Shard<'a> {
@@ -78,7 +79,7 @@ impl<'a> Shard<'a> {
     /// Opens a shard whose bytes were checked by [`Self::open`] before: reads the header only.
     ///
     /// # Errors
-    /// As [`Self::open`], except that a change behind the header goes unseen (and still cannot cause a panic).
+    /// As [`Self::open`], but a change behind the header goes unseen. It cannot cause a panic.
     pub fn open_verified(bytes: &'a [u8]) -> Result<Self, ShardError> {
         let header = bytes.get(..HEADER).ok_or(ShardError::OtherFormat)?;
         let mut take = Take(header.strip_prefix(&MAGIC).ok_or(ShardError::OtherFormat)?);
@@ -111,7 +112,7 @@ impl<'a> Shard<'a> {
         Ok(Self { kind, number, count, entities, bucket_bits, statistics, sections })
     }
 
-    /// What the shard holds.
+    /// The kind of its entities.
     #[must_use]
     pub fn kind(&self) -> EntityKind {
         self.kind
@@ -135,7 +136,7 @@ impl<'a> Shard<'a> {
         self.entities
     }
 
-    /// Whether the shard holds no entity.
+    /// True if the shard holds no entity.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entities == 0
@@ -216,9 +217,10 @@ impl<'a> Shard<'a> {
         })
     }
 
-    /// Appends the entities of all blocks as `ordinal << 2 | strength`, 1 for a weak block and 2 for a strong one.
+    /// Appends the entities of all blocks as `ordinal << 2 | strength`, 1 for a weak block and 2
+    /// for a strong one.
     pub(crate) fn blocks(&self, keys: &[BlockKey], found: &mut Vec<u64>) {
-        // All look-ups of one kind before the next, so that the memory's delays overlap.
+        // All look-ups of one kind come before the next, so that the memory's delays overlap.
         let buckets: smallvec::SmallVec<[&[u8]; 64]> =
             keys.iter().map(|key| self.bucket(key.key)).collect();
         touch(buckets.iter().copied());
@@ -237,7 +239,7 @@ impl<'a> Shard<'a> {
         touch(rows.iter().copied());
     }
 
-    /// The same for employers.
+    /// Reads a byte of each employer, for the same reason.
     pub(crate) fn touch_employers<'e>(&self, held: impl Iterator<Item = &'e (u32, u32)>) {
         touch(held.map(|(employer, _)| self.employer_bytes(employer.wrapping_sub(1))));
     }

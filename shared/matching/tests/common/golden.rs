@@ -58,8 +58,12 @@ impl Golden {
         let companies: Vec<Company> = entities(include_str!("../fixtures/golden/companies.jsonl"));
         let mut person_shard = ShardBuilder::new(EntityKind::Person, 0, 1);
         let mut company_shard = ShardBuilder::new(EntityKind::Company, 0, 1);
-        companies.iter().for_each(|company| company_shard.add_company(&CompanyForm::from(company)));
-        people.iter().for_each(|person| person_shard.add_person(&PersonForm::from(person)));
+        for company in &companies {
+            company_shard.add_company(&CompanyForm::from(company));
+        }
+        for person in &people {
+            person_shard.add_person(&PersonForm::from(person));
+        }
         let builders = [person_shard, company_shard];
         let statistics = Statistics::of(&builders);
         let [people, companies] = builders.map(|builder| builder.finish(&statistics));
