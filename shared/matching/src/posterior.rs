@@ -70,8 +70,8 @@ mod tests {
             weights in proptest::collection::vec(-60.0..60.0_f64, 0..9),
         ) {
             let model = MatchModel::shipped().unwrap();
-            let weights = weights.iter().enumerate();
-            let candidates: Vec<Candidate> = weights.map(|(id, bits)| candidate(id, *bits)).collect();
+            let candidate = |(id, bits): (usize, &f64)| candidate(id, *bits);
+            let candidates: Vec<Candidate> = weights.iter().enumerate().map(candidate).collect();
             let mut reversed = candidates.clone();
             reversed.reverse();
             let scored = posterior(model, EntityKind::Person, &candidates);

@@ -42,8 +42,8 @@ proptest! {
             let probe = Probe::person(&format!("r{number}"), record);
             let alone = score(&statistics, &one, &probe);
             let best = |scored: &[Scored]| -> Vec<_> {
-                let candidates = scored.iter().map(|scored| &scored.candidate);
-                candidates.map(|candidate| (candidate.entity_id.clone(), candidate.weight)).collect()
+                let best = scored.iter().map(|scored| &scored.candidate);
+                best.map(|best| (best.entity_id.clone(), best.weight)).collect()
             };
             prop_assert_eq!(best(&alone), best(&score(&statistics, &two, &probe)));
             prop_assert_eq!(best(&alone), best(&score(&statistics, &five, &probe)));

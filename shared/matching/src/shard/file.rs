@@ -1,7 +1,7 @@
 //! The file of a shard: its header, its sections, and how they are opened and looked up.
 
 use crate::blocking::identity_key;
-use crate::codec::{Take, u32_at};
+use crate::codec::{Put, Take, u32_at};
 use crate::entity::EntityKind;
 use crate::keys::BlockKey;
 use crate::text::hash64;
@@ -9,7 +9,7 @@ use crate::text::hash64;
 /// The first bytes of a shard; the last one is the format's version.
 pub(super) const MAGIC: [u8; 8] = *b"CRMSHRD\x02";
 /// Magic, checksum of the header, and the header's fields up to the section table.
-pub(super) const HEADER: usize = 8 + 8 + 3 * 4 + 3 * 8 + SECTIONS * 16;
+pub(super) const HEADER_BYTES: usize = 8 + 8 + 3 * 4 + 3 * 8 + SECTIONS * 16;
 pub(super) const SECTIONS: usize = 8;
 
 /// The columns of a shard, in file order.
@@ -48,13 +48,38 @@ pub enum ShardError {
 /// An opened shard. It borrows the file's bytes and is shared freely by threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Shard<'a> {
-    kind: EntityKind,
-    number: u32,
-    count: u32,
-    entities: u32,
-    bucket_bits: u32,
-    statistics: u64,
+    header: Header,
     sections: [&'a [u8]; SECTIONS],
+}
+
+/// A shard's header, without checksums and the section table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    pub(super) kind: EntityKind,
+    /// The shard's number, of `count` shards of the version.
+    pub(super) number: u32,
+    pub(super) count: u32,
+    pub(super) entities: u32,
+    pub(super) bucket_bits: u32,
+    /// The fingerprint of the version's statistics.
+    pub(super) statistics: u64,
+}
+
+impl Header {
+    pub(super) fn put(&self, fields: &mut Vec<u8>) {
+        fields.put_u32(u32::from(self.kind == EntityKind::Company));
+        fields.put_u32(self.number);
+        fields.put_u32(self.count);
+        fields.put_u64(u64::from(self.entities) | u64::from(self.bucket_bits) << 32);
+        fields.put_u64(self.statistics);
+    }
+
+    fn take(fields: &mut Take<'_>) -> Self {
+        let kind = if fields.u32() & 1 == 0 { EntityKind::Person } else { EntityKind::Company };
+        let (number, count) = (fields.u32(), fields.u32());
+        let (entities, bucket_bits) = (fields.u32(), fields.u32() & 31);
+        Self { kind, number, count, entities, bucket_bits, statistics: fields.u64() }
+    }
 }
 
 /// The shard an entity belongs to, of `shard_count`.
@@ -72,8 +97,12 @@ impl<'a> Shard<'a> {
     /// [`ShardError`] for a file that is not a whole, unchanged shard of this format version.
     pub fn open(bytes: &'a [u8]) -> Result<Self, ShardError> {
         let shard = Self::open_verified(bytes)?;
-        let mut head = Take(&bytes[HEADER - SECTIONS * 16 - 8..]);
-        if head.u64() == hash64(&bytes[HEADER..]) { Ok(shard) } else { Err(ShardError::Corrupt) }
+        let mut head = Take(&bytes[HEADER_BYTES - SECTIONS * 16 - 8..]);
+        if head.u64() == hash64(&bytes[HEADER_BYTES..]) {
+            Ok(shard)
+        } else {
+            Err(ShardError::Corrupt)
+        }
     }
 
     /// Opens a shard whose bytes were checked by [`Self::open`] before: reads the header only.
@@ -81,18 +110,15 @@ impl<'a> Shard<'a> {
     /// # Errors
     /// As [`Self::open`], but a change behind the header goes unseen. It cannot cause a panic.
     pub fn open_verified(bytes: &'a [u8]) -> Result<Self, ShardError> {
-        let header = bytes.get(..HEADER).ok_or(ShardError::OtherFormat)?;
-        let mut take = Take(header.strip_prefix(&MAGIC).ok_or(ShardError::OtherFormat)?);
+        let head = bytes.get(..HEADER_BYTES).ok_or(ShardError::OtherFormat)?;
+        let mut take = Take(head.strip_prefix(&MAGIC).ok_or(ShardError::OtherFormat)?);
         if take.u64() != hash64(take.0) {
             return Err(ShardError::Corrupt);
         }
-        let kind = if take.u32() & 1 == 0 { EntityKind::Person } else { EntityKind::Company };
-        let (number, count, shape) = (take.u32(), take.u32(), take.u64());
-        let (entities, bucket_bits) = ((shape & 0xffff_ffff) as u32, (shape >> 32) as u32 & 31);
-        let statistics = take.u64();
+        let header = Header::take(&mut take);
         let _body = take.u64();
         let mut sections: [&[u8]; SECTIONS] = [&[]; SECTIONS];
-        let mut at = HEADER as u64;
+        let mut at = HEADER_BYTES as u64;
         for section in &mut sections {
             let (start, length) = (take.u64(), take.u64());
             let end = start.saturating_add(length);
@@ -109,43 +135,43 @@ impl<'a> Shard<'a> {
         if at != bytes.len() as u64 {
             return Err(ShardError::Truncated { expected: at, found: bytes.len() as u64 });
         }
-        Ok(Self { kind, number, count, entities, bucket_bits, statistics, sections })
+        Ok(Self { header, sections })
     }
 
     /// The kind of its entities.
     #[must_use]
     pub fn kind(&self) -> EntityKind {
-        self.kind
+        self.header.kind
     }
 
     /// The shard's number, from 0.
     #[must_use]
     pub fn number(&self) -> u32 {
-        self.number
+        self.header.number
     }
 
     /// Shards of the version.
     #[must_use]
     pub fn shard_count(&self) -> u32 {
-        self.count
+        self.header.count
     }
 
     /// Entities in the shard.
     #[must_use]
     pub fn len(&self) -> u32 {
-        self.entities
+        self.header.entities
     }
 
     /// True if the shard holds no entity.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entities == 0
+        self.header.entities == 0
     }
 
     /// The fingerprint of the statistics it was built with: a scorer's must be the same.
     #[must_use]
     pub fn statistics(&self) -> u64 {
-        self.statistics
+        self.header.statistics
     }
 
     /// Bytes of each column by name, for inspection.
@@ -196,7 +222,7 @@ impl<'a> Shard<'a> {
 
     /// The postings of a key's bucket.
     fn bucket(&self, key: u64) -> &'a [u8] {
-        let bucket = bucket_of(key, self.bucket_bits);
+        let bucket = bucket_of(key, self.header.bucket_bits);
         let buckets = self.section(Section::Buckets);
         let range = u32_at(buckets, bucket).zip(u32_at(buckets, bucket + 1));
         range
@@ -208,7 +234,7 @@ impl<'a> Shard<'a> {
     }
 
     fn entities_of(&self, bucket: &'a [u8], key: u64) -> impl Iterator<Item = u32> + use<'a> {
-        let (wanted, entities) = (fingerprint_of(key), self.entities);
+        let (wanted, entities) = (fingerprint_of(key), self.header.entities);
         bucket.chunks_exact(8).filter_map(move |posting| {
             let mut take = Take(posting);
             let same = take.u32() == wanted;

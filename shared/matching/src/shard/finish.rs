@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::build::ShardBuilder;
-use super::file::{HEADER, MAGIC, SECTIONS};
+use super::file::{HEADER_BYTES, Header, MAGIC, SECTIONS};
 use super::postings;
 use super::view::{put_employer, put_employments};
 use crate::blocking::EmployerKeys;
@@ -37,15 +37,15 @@ impl ShardBuilder {
             &[blocks.starts],
             &blocks.postings,
         ];
-        assemble(
-            self.kind,
-            self.number,
-            self.count,
+        let header = Header {
+            kind: self.kind,
+            number: self.number,
+            count: self.count,
             entities,
-            blocks.bits,
-            statistics.fingerprint(),
-            &sections,
-        )
+            bucket_bits: blocks.bits,
+            statistics: statistics.fingerprint(),
+        };
+        assemble(&header, &sections)
     }
 
     /// Rows with their employments behind them, so that a candidate is read from one place.
@@ -103,27 +103,15 @@ impl ShardBuilder {
 }
 
 /// Puts header and sections together, each section in pieces.
-fn assemble(
-    kind: EntityKind,
-    number: u32,
-    count: u32,
-    entities: u32,
-    bucket_bits: u32,
-    statistics: u64,
-    sections: &[&[Vec<u8>]; SECTIONS],
-) -> Vec<u8> {
+fn assemble(header: &Header, sections: &[&[Vec<u8>]; SECTIONS]) -> Vec<u8> {
     let mut body_hash = xxhash_rust::xxh3::Xxh3::new();
     for piece in sections.iter().copied().flatten() {
         body_hash.update(piece);
     }
-    let mut fields = Vec::with_capacity(HEADER - 16);
-    fields.put_u32(u32::from(kind == EntityKind::Company));
-    fields.put_u32(number);
-    fields.put_u32(count);
-    fields.put_u64(u64::from(entities) | u64::from(bucket_bits) << 32);
-    fields.put_u64(statistics);
+    let mut fields = Vec::with_capacity(HEADER_BYTES - 16);
+    header.put(&mut fields);
     fields.put_u64(body_hash.digest());
-    let mut at = HEADER as u64;
+    let mut at = HEADER_BYTES as u64;
     for section in sections {
         let length = section.iter().map(|piece| piece.len() as u64).sum();
         fields.put_u64(at);
