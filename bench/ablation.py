@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What each comparison is worth:  bench/ablation.py CRM_SYNC SET MODEL.json
+"""Measures the worth of each comparison:  bench/ablation.py CRM_SYNC SET MODEL.json
 
 Matches the set once with the model as it is, and once for each comparison with that comparison's
 weights set to zero. The others are not trained anew, so this is the most that its loss can cost.

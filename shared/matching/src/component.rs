@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-/// What to load next for a [`ComponentWalk`].
+/// A load that a [`ComponentWalk`] asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Load {
     /// These records: answer with [`ComponentWalk::reach_entities`].
@@ -49,8 +49,8 @@ impl Reached {
 impl ComponentWalk {
     /// A walk from changed records, which the caller has at hand: the walk never asks for them.
     ///
-    /// Name with [`Self::reach_entities`] the entities that they bid for or hold now, and those
-    /// that they bid for or held before the change: another record may take what they give up.
+    /// Then name, with [`Self::reach_entities`], the entities that they bid for or hold now. Name
+    /// those from before the change as well: another record may take what they give up.
     #[must_use]
     pub fn from_records(changed: impl IntoIterator<Item = String>) -> Self {
         let records = Reached { all: changed.into_iter().collect(), to_load: BTreeSet::new() };
@@ -67,7 +67,7 @@ impl ComponentWalk {
         self.records.extend(records);
     }
 
-    /// What to load next; `None` if the component is complete.
+    /// The next load; `None` if the component is complete.
     pub fn next_load(&mut self) -> Option<Load> {
         let entities = self.entities.take().map(Load::Entities);
         entities.or_else(|| self.records.take().map(Load::Records))
@@ -85,7 +85,7 @@ mod tests {
 
     const FLOOR: f64 = 0.2;
 
-    /// What is stored of a record: its bids, what a person said, and the entity it holds.
+    /// A stored record: its bids, the ruling on it, and the entity it holds.
     #[derive(Clone, Debug, Default, PartialEq)]
     struct Record {
         bids: Vec<Bid>,
@@ -100,7 +100,7 @@ mod tests {
         }
     }
 
-    /// What is stored: records, and for each entity the records that ask for it or hold it.
+    /// Stored records, and for each entity the records that ask for it or hold it.
     #[derive(Clone, Debug, Default)]
     struct Store {
         records: BTreeMap<String, Record>,

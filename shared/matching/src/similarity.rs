@@ -1,7 +1,7 @@
 //! String similarity, wrapped in one place so that it can be swapped.
 //!
 //! Most compared words have little in common. Their letters as sets show that at a fraction of the
-//! cost, and never wrongly: a letter that the other word lacks costs at least one edit, and cannot
+//! cost, and never wrongly. A letter that the other word lacks costs at least one edit, and cannot
 //! be matched.
 
 use rapidfuzz::distance::{jaro_winkler, osa};

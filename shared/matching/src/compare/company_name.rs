@@ -143,8 +143,8 @@ fn by_words(
     frequency: impl Fn(u32) -> f32,
 ) -> (NameAgreement, u32) {
     let (words_left, words_right) = (split(left), split(right));
-    // If both have as many words, the bytes decide which side is `few`, so that the result is the
-    // same in either order: a word that stands twice on one side counts twice there.
+    // A word that stands twice on one side counts twice there. If both have as many words, the
+    // bytes decide which side is `few`: the result is then the same in either order.
     let (few, many) = if (words_left.len(), left) <= (words_right.len(), right) {
         (&words_left, &words_right)
     } else {

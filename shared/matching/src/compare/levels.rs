@@ -2,7 +2,7 @@
 //! first.
 //!
 //! Invariant: the order of comparisons and of their levels is part of the model's format and of
-//! stored evidence, and so are their names, which are the variants in snake case.
+//! stored evidence. Their names are part of it too: a level's name is its variant in snake case.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumIter, VariantNames};
@@ -98,18 +98,12 @@ macro_rules! levels {
             $($(#[$at])* $level,)+
         }
 
-        impl Level for $comparison {
-            fn index(self) -> u8 {
-                self as u8
+        impl From<$comparison> for u8 {
+            fn from(level: $comparison) -> Self {
+                level as Self
             }
         }
     )+};
-}
-
-/// A level of one comparison.
-trait Level: Copy {
-    /// Its place among the comparison's levels.
-    fn index(self) -> u8;
 }
 
 levels! {
@@ -312,8 +306,8 @@ pub struct Levels {
 }
 
 impl Levels {
-    fn put<L: Level>(&mut self, at: usize, found: Found<L>) {
-        self.level[at] = found.level.index();
+    fn put(&mut self, at: usize, found: Found<impl Into<u8>>) {
+        self.level[at] = found.level.into();
         self.rarity[at] = found.rarity;
     }
 }
