@@ -98,7 +98,7 @@ impl Functions {
         let version = ApiVersion::default();
         let app =
             SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
-        let shipped = Arc::new(MatchModel::shipped().clone());
+        let shipped = Arc::new(MatchModel::shipped().expect("the shipped model").clone());
         let models = Models::new(ports.clone(), custody.clone(), shipped);
         let files = Arc::new(Files(ports.clone()));
         let product = "Sales Navigator".to_owned();

@@ -37,7 +37,7 @@ async fn main() -> Result<(), Error> {
     let app = config.salesforce.app(&ports, config.browser_base)?;
     let http = reqwest::Client::builder().timeout(ISSUER_TIMEOUT).build()?;
     let callers = config.callers;
-    let shipped = Arc::new(MatchModel::shipped().clone());
+    let shipped = Arc::new(MatchModel::shipped()?.clone());
     let import = Import::new(ports.clone(), custody.clone(), app.clone());
     let api = Api {
         issuer: Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http),

@@ -28,7 +28,7 @@ mod tests {
     fn steps(memory: &Memory) -> MatchSteps {
         let ports = memory.ports();
         let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let shipped = Arc::new(MatchModel::shipped().clone());
+        let shipped = Arc::new(MatchModel::shipped().unwrap().clone());
         let models = Models::new(ports.clone(), custody.clone(), shipped);
         let files = Arc::new(MappedFiles::new(&ports, std::env::temp_dir(), 1));
         MatchSteps::new(&ports, &custody, files, models)

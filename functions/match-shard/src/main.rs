@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<MatchShardConfig>().await?;
     let ports = shared::aws::ports(&sdk, &config.aws);
     let custody = Custody::new(ports.clone(), config.secret_prefix);
-    let shipped = Arc::new(MatchModel::shipped().clone());
+    let shipped = Arc::new(MatchModel::shipped()?.clone());
     let models = Models::new(ports.clone(), custody.clone(), shipped);
     let files = MappedFiles::new(&ports, std::env::temp_dir(), ROOM);
     let steps = MatchSteps::new(&ports, &custody, Arc::new(files), models);

@@ -97,7 +97,7 @@ impl Served {
             models: Models::new(
                 ports.clone(),
                 custody.clone(),
-                Arc::new(MatchModel::shipped().clone()),
+                Arc::new(MatchModel::shipped().unwrap().clone()),
             ),
             disconnect: Disconnect::new(ports.clone(), custody.clone(), app, Duration::ZERO),
             custody,

@@ -222,8 +222,9 @@ impl Directory {
         version.people = statistics.entities(EntityKind::Person);
         version.companies = statistics.entities(EntityKind::Company);
         version.skipped = skipped;
-        let bytes = Bytes::from(statistics.to_bytes());
-        self.ports.objects.put(&version.statistics_key(), bytes).await?;
+        let bytes = statistics.to_bytes();
+        let bytes = bytes.map_err(|error| WorkError::reject("write statistics", error))?;
+        self.ports.objects.put(&version.statistics_key(), Bytes::from(bytes)).await?;
         version.shards_left = version.people_shards + version.company_shards;
         version.state = DirectoryState::Building;
         let next = [EntityKind::Person, EntityKind::Company]

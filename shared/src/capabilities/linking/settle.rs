@@ -1,8 +1,9 @@
 //! Settling a scored batch: its records' candidates become matches, one to one.
 //!
 //! Only what is connected to the batch is settled anew: its records, the entities they asked or ask
-//! for, the other records that ask for those, and so on. Since the assignment is greedy under one
-//! total order, the result equals that of settling everything (property-tested in `matching`).
+//! for, the other records that ask for those, and so on. [`matching::ComponentWalk`] names what to
+//! load. Since the assignment is greedy under one total order, the result equals that of settling
+//! everything: the tests beside the walk show it.
 //!
 //! One settlement at a time works on a connection: a lease, checked in every transaction. Entities
 //! are written before records, and a record's list of candidates last, because the old list is

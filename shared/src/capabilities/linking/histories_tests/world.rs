@@ -93,8 +93,11 @@ impl World {
         let at = TenantEnvironment { tenant: TenantId::derived("acme"), environment };
         let scope = at.generation(Generation(1));
         let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let models =
-            Models::new(ports.clone(), custody.clone(), Arc::new(MatchModel::shipped().clone()));
+        let models = Models::new(
+            ports.clone(),
+            custody.clone(),
+            Arc::new(MatchModel::shipped().unwrap().clone()),
+        );
         let files = Arc::new(Files(ports.clone()));
         let world = Self {
             runs: MatchRuns::new(ports.clone(), custody.clone()),
@@ -276,7 +279,10 @@ impl World {
                 let opened = self.opened().await;
                 let id = ModelId::derived(&model.version);
                 let key = format!("{}models/{id}", self.scope.object_prefix());
-                opened.put_object(&self.ports, &key, model.to_json().as_bytes()).await.unwrap();
+                opened
+                    .put_object(&self.ports, &key, model.to_json().unwrap().as_bytes())
+                    .await
+                    .unwrap();
                 let item = TunedModel {
                     id,
                     state: ModelState::Ready,

@@ -111,7 +111,8 @@ impl Models {
             measured: String::new(),
         };
         let key = model_object(opened.keys.scope(), tuned.id);
-        opened.put_object(&self.ports, &key, model.to_json().as_bytes()).await?;
+        let json = model.to_json().map_err(|error| WorkError::reject("write a model", error))?;
+        opened.put_object(&self.ports, &key, json.as_bytes()).await?;
         tuned.state = ModelState::Shadow;
         Ok(())
     }
