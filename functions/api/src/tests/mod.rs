@@ -66,7 +66,7 @@ impl Served {
         let access = NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]);
         let api = state::Api::new(&product(ports, secret_prefix), callers, access);
         Self {
-            router: router::router(api),
+            router: router::router(api.unwrap()),
             issuer,
             _keys: server,
             tenant,
