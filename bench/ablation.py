@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What each comparison is worth:  bench/ablation.py CRM_SYNC SET MODEL.json
+"""Measures the worth of each comparison:  bench/ablation.py CRM_SYNC SET MODEL.json
 
-Matches the set once with the model as it is and once for each comparison with that comparison's weights at nought (the
-others are not trained anew, so this is the most that its loss can cost). Prints best F1 with and without.
+Matches the set once with the model as it is, and once for each comparison with that comparison's
+weights set to zero. The others are not trained anew, so this is the most that its loss can cost.
+Prints the best F1 with and without.
 """
 import copy
 import json

@@ -3,9 +3,10 @@
 
     bench/crossval.py CRM_SYNC SET [--folds 2]
 
-The records are dealt to folds by their true entity (those without one by their own id), so that no entity is on both
-sides. For each fold a model is trained from the untrained one on the other folds' labels; the fold's own records are
-then judged by it. Prints what `crm-sync evaluate` and `crm-sync calibration` say of all folds together.
+Records are dealt to folds by their true entity, or by their own id if they have none, so that no
+entity is on both sides. For each fold a model is trained, from the untrained one, on the labels of
+the other folds. It then judges the fold's own records. Prints the output of `crm-sync evaluate` and
+`crm-sync calibration` for all folds together.
 """
 import argparse
 import csv

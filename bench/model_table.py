@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Prints a model's numbers as the tables of docs/matching.md:  bench/model_table.py shared/matching/data/model.json"""
+"""Prints a model's numbers as the tables of docs/matching.md.
+
+    bench/model_table.py shared/matching/data/model.json
+"""
 import json
 import sys
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Times crm-sync from the gzip files to the predictions, and checks what must hold.
 
-Each set is matched RUNS times on two threads, the sets in turn, and once on one thread. Prints the median and the range of
-the wall clock, the processor's seconds, the most memory, and how the time of one record grows from the small set to
-the large. Ends with 1 when the predictions differ between runs or threads, when a record or an entity is matched twice, or
-when a set misses the quality it must have.
+Each set is matched RUNS times on two threads, the sets in turn, and once on one thread. Prints the
+median and the range of the wall clock, the processor's seconds, the peak memory, and the growth of
+the time per record from the small set to the large. Ends with 1 if predictions differ between runs
+or threads, if a record or an entity is matched twice, or if a set is below its floor of quality.
 """
 import argparse
 import hashlib

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Runs each system RUNS times in turn on one set, prints a table with the ratios, and draws the chart.
+"""Runs each system RUNS times on one set, prints a table with the ratios, and draws the chart.
 
-The systems take turns, so that a busy machine troubles all of them alike. Seconds are wall clock, from the gzip
-files to the predictions file; F1 is `crm-sync evaluate`'s, of leads, at each system's own threshold.
+The systems take turns, so that a busy machine slows all of them alike. Seconds are wall clock, from
+the gzip files to the predictions file. F1 is that of leads by `crm-sync evaluate`, at each system's
+own threshold.
 """
 import argparse
 import json

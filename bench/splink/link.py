@@ -3,9 +3,10 @@
 
     link.py PEOPLE.jsonl.gz COMPANIES.jsonl.gz LEAD.csv.gz OUT.csv [--model simple|full] [--threads 2]
 
-`simple` compares names, employer, mail, phone and city. `full` also knows past employers, the employer's
-domain from the company directory, and titles. Both are trained as Splink's documentation advises: u by random
-sampling, m by expectation maximisation, no labels. The pairs are assigned one to one, surest first, as ours are.
+`simple` compares names, employer, mail, phone and city. `full` also compares past employers, the
+employer's domain from the company directory, and titles. Both are trained as Splink's documentation
+advises: u by random sampling, m by expectation maximisation, no labels. Pairs are assigned one to
+one, surest first, as ours are.
 
 Prints one JSON line: seconds by stage, peak memory, pairs.
 """

@@ -1,4 +1,4 @@
-//! Any bytes as a shard file, and a good shard with bytes changed: refused, or read without a panic.
+//! Any bytes as a shard file, and a good shard with bytes changed: refused, or read without panic.
 //!
 //! Changed shards are opened without the checksum, which would refuse nearly all of them: behind it
 //! every access must be bounds-checked all the same.
@@ -73,7 +73,7 @@ static GOOD: LazyLock<Good> = LazyLock::new(|| {
 
 fn read(bytes: &[u8]) {
     let good = &*GOOD;
-    let model = MatchModel::shipped();
+    let model = MatchModel::shipped().unwrap();
     let Ok(shard) = Shard::open_verified(bytes) else { return };
     let scorer = Scorer::new(model, &good.statistics);
     for probe in &good.probes {

@@ -26,9 +26,11 @@ use crate::capabilities::linking::{
 use crate::capabilities::saving::SavedList;
 use crate::capabilities::seats::Role;
 use crate::kernel::{
-    ActivityId, ConnectionState, DirectoryVersionId, Environment, Generation, Gone, Grantee,
-    ImportRunId, ImportTrigger, LeaseToken, MatchRunId, MatchTrigger, Message, ModelId, Occurrence,
-    Queue, ReconnectReason, RecordChange, SObject, Scope, SeatId, TenantEnvironment, TenantId,
+    ActivityId, AutoSaveMessage, CareMessage, ConnectionState, DirectoryMessage,
+    DirectoryVersionId, Environment, Generation, Gone, Grantee, ImportMessage, ImportRunId,
+    ImportTrigger, LeaseToken, MatchMessage, MatchRunId, MatchTrigger, ModelId, Occurrence,
+    PurgeMessage, Queue, ReconnectReason, RecordChange, SObject, Scope, SeatId, TellingMessage,
+    TenantEnvironment, TenantId, WritebackMessage,
 };
 use crate::store::keys::{Kind, Relation};
 use matching::normalize::NameKind;
@@ -81,12 +83,14 @@ variants! {
     MatchRunState { Planning, Scoring, Complete }
     MatchSource { Auto, Manual, Created }
     MatchTrigger { Import, Directory, Settings, Model }
-    Message {
-        ImportStart, ImportObject, ImportHandOver, Rematch, MatchBatch, Settle, Correct, TuneModel,
-        AutoSave, AutoSaveRecords, AutoSaveOwner, AutoSaveSeat, Writeback, Release, Upkeep,
-        Inspect, Revoke, Publish, PreviewMapping, Purge, DirectoryCount, DirectoryShard,
-        DirectoryFanOut, DirectoryRetire,
-    }
+    AutoSaveMessage { Accounts, Records, Owner, Seat }
+    CareMessage { Upkeep, Inspect, PreviewMapping }
+    DirectoryMessage { Count, Shard, FanOut, Retire }
+    ImportMessage { Start, Object, HandOver }
+    MatchMessage { Rematch, Batch, Settle, Correct, TuneModel }
+    PurgeMessage { Revoke, Purge }
+    TellingMessage { Publish }
+    WritebackMessage { Activity, Release }
     ModelState { Training, Shadow, Ready, TooFewLabels }
     NameKind { Absent, Person, Role, Placeholder }
     ObjectPhase {
@@ -102,7 +106,7 @@ variants! {
     PreviewState { Asked, Ready, Refused }
     Probe { Person, Company }
     PurgePhase { Revoke, Count, Sweep, Verify, Complete }
-    Queue { Import, Match, AutoSave, Writeback, Purge, Directory }
+    Queue { Import, Match, AutoSave, Writeback, Care, Telling, Purge, Directory }
     ReconnectReason {
         GrantDead, UserInactive, AppNotInstalled, UserNotApproved, AccessRestricted, OtherOrg,
     }

@@ -12,7 +12,8 @@ use shared::aws::{
 };
 use shared::capabilities::custody::SalesforceApp;
 use shared::kernel::{
-    DirectoryVersionId, Environment, Event, Generation, Message, Occurrence, Queue, Scope, TenantId,
+    DirectoryMessage, DirectoryVersionId, Environment, Event, Generation, Occurrence, Queue, Scope,
+    TenantId,
 };
 use shared::ports::{
     Condition, DataKeys, Disposition, Events, Item, Key, ObjectStore, Outcome, Ports, QueueMessage,
@@ -395,7 +396,7 @@ async fn f24_a_backlog_is_not_sent_again_and_again() {
     let outbox = Outbox::new(memory.ports());
     let messages: u128 = 300;
     for n in 0..messages {
-        let message = Message::DirectoryCount { version: DirectoryVersionId::new(1, n) };
+        let message = DirectoryMessage::Count { version: DirectoryVersionId::new(1, n) };
         assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
     }
     let mut again = 0;

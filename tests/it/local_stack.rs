@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use shared::kernel::{
-    Envelope, Environment, Event, Generation, Message, Occurrence, Scope, TenantId,
+    Envelope, Environment, Event, Generation, Occurrence, Scope, TellingMessage, TenantId,
 };
 use stack::{Aws, Caller, Stack, StackOptions, StackRecord};
 
@@ -84,8 +84,8 @@ async fn what_happens_is_heard_on_the_event_bus() {
     let scope = Scope { tenant, environment: Environment::Production, generation: Generation(1) };
     let time = "2026-11-22T03:00:00Z".parse().unwrap();
     let event = Event { scope, time, occurrence: Occurrence::Purged };
-    let body = json!(Envelope::of(Message::Publish { event: event.clone() })).to_string();
-    let message = json!({ "QueueUrl": queue("crm-sync-purge"), "MessageBody": body });
+    let body = json!(Envelope::of(TellingMessage::Publish { event: event.clone() })).to_string();
+    let message = json!({ "QueueUrl": queue("crm-sync-telling"), "MessageBody": body });
     call("sqs", "AmazonSQS.SendMessage", message).await;
     for _ in 0..10 {
         let ask = json!({ "QueueUrl": queue("listener"), "WaitTimeSeconds": 3 });

@@ -13,22 +13,23 @@ use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::capabilities::activities::{Activities, WriteBack};
-use shared::capabilities::connecting::{Begun, Connect, Connected, Upkeep};
-use shared::capabilities::custody::{Custody, SalesforceApp};
-use shared::capabilities::directory;
-use shared::capabilities::directory::{Directory, DirectoryFile, HeldFile, ShardFiles};
+use shared::capabilities::connecting::{Begun, Care, Connect, Connected};
+use shared::capabilities::custody::SalesforceApp;
+use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, MatchSteps, Models};
 use shared::capabilities::saving::AutoSave;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
+use shared::capabilities::telling::Telling;
 use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
 use shared::lambda::chain;
-use shared::matching::{EntityKind, MatchModel};
+use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
+use shared::product::Product;
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
@@ -82,7 +83,8 @@ pub struct Functions {
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
-    upkeep: Upkeep,
+    care: Care,
+    telling: Telling,
     import: Import,
     match_steps: MatchSteps,
     auto_save: AutoSave,
@@ -91,34 +93,32 @@ pub struct Functions {
 
 impl Functions {
     fn new(ports: &Ports, http: &Http, page_rows: Option<u32>) -> Self {
-        let custody = Custody::new(ports.clone(), "crm-sync/".to_owned());
         let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
         let version = ApiVersion::default();
         let app =
             SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
-        let shipped = Arc::new(MatchModel::shipped().clone());
-        let models = Models::new(ports.clone(), custody.clone(), shipped);
-        let files = Arc::new(Files(ports.clone()));
-        let product = "Sales Navigator".to_owned();
-        let import = Import::new(ports.clone(), custody.clone(), app.clone());
-        let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE);
+        let product = Product::new(ports.clone()).opening("crm-sync/".to_owned()).reaching(app);
+        let import = product.import();
         Self {
-            outbox: Outbox::new(ports.clone()),
-            connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
-            activities: Activities::new(ports.clone(), custody.clone()),
-            directory: Directory::new(ports.clone()),
-            upkeep: Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone()),
-            disconnect,
-            selections: Selections::new(ports.clone(), custody.clone(), import.clone()),
+            outbox: product.outbox(),
+            connect: product.connect(),
+            activities: product.activities(),
+            directory: product.directory(),
+            disconnect: product.disconnect().with_grace(GRACE),
+            selections: product.selections(),
+            corrections: product.corrections(),
+            models: product.models().expect("the shipped model"),
+            care: product.care(),
+            telling: product.telling(),
             import: match page_rows {
                 Some(rows) => import.with_page_rows(rows),
                 None => import,
             },
-            match_steps: MatchSteps::new(ports, &custody, files, models.clone()),
-            corrections: Corrections::new(ports.clone(), custody.clone()),
-            models,
-            auto_save: AutoSave::new(ports.clone(), custody.clone()),
-            write_back: WriteBack::new(ports.clone(), custody, app, product),
+            match_steps: product
+                .match_steps(Arc::new(Files(ports.clone())))
+                .expect("the shipped model"),
+            auto_save: product.auto_save(),
+            write_back: product.write_back("Sales Navigator".to_owned()),
         }
     }
 
@@ -129,32 +129,16 @@ impl Functions {
     }
 
     /// Does one message's work, as the function of its queue would.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
-        match message {
-            Message::ImportStart { .. }
-            | Message::ImportObject { .. }
-            | Message::ImportHandOver { .. } => self.import.handle(message).await,
-            Message::Rematch { .. }
-            | Message::MatchBatch { .. }
-            | Message::Settle { .. }
-            | Message::Correct { .. }
-            | Message::TuneModel { .. } => self.match_steps.handle(message).await,
-            Message::AutoSave { .. }
-            | Message::AutoSaveRecords { .. }
-            | Message::AutoSaveOwner { .. }
-            | Message::AutoSaveSeat { .. } => self.auto_save.handle(message).await,
-            Message::Writeback { .. } | Message::Release { .. } => {
-                self.write_back.handle(message).await
-            }
-            Message::Purge { .. } | Message::Revoke { .. } => self.disconnect.handle(message).await,
-            Message::Upkeep { .. }
-            | Message::Inspect { .. }
-            | Message::PreviewMapping { .. }
-            | Message::Publish { .. } => self.upkeep.handle(message).await,
-            Message::DirectoryCount { .. }
-            | Message::DirectoryShard { .. }
-            | Message::DirectoryFanOut { .. }
-            | Message::DirectoryRetire { .. } => self.directory.handle(message).await,
+    pub async fn handle(&self, message: impl Into<Message>) -> Result<Done, WorkError> {
+        match message.into() {
+            Message::Import(message) => self.import.handle(message).await,
+            Message::Match(message) => self.match_steps.handle(message).await,
+            Message::AutoSave(message) => self.auto_save.handle(message).await,
+            Message::Writeback(message) => self.write_back.handle(message).await,
+            Message::Care(message) => self.care.handle(message).await,
+            Message::Telling(message) => self.telling.handle(message).await,
+            Message::Purge(message) => self.disconnect.handle(message).await,
+            Message::Directory(message) => self.directory.handle(message).await,
         }
     }
 }
@@ -355,7 +339,7 @@ impl World {
 
     /// Delivers one message. A dead process is started again, and its message comes again.
     pub async fn deliver(&self, body: &str) {
-        let envelope = Envelope::parse(body).expect("a message");
+        let envelope = Envelope::<Message>::parse(body).expect("a message");
         let done = self.functions.handle(envelope.message.clone()).await;
         let handled = match done {
             Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
@@ -381,7 +365,7 @@ impl World {
 
     /// A message that was not deleted becomes visible again.
     async fn redeliver(&self, body: &str) {
-        let envelope = Envelope::parse(body).expect("a message");
+        let envelope = Envelope::<Message>::parse(body).expect("a message");
         let message = shared::ports::QueueMessage {
             queue: envelope.message.queue(),
             body: body.to_owned(),

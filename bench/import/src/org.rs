@@ -13,10 +13,11 @@ use shared::capabilities::importing::{Import, ImportRun, ObjectImport, RunState}
 use shared::capabilities::seats;
 use shared::capabilities::seats::Tenant;
 use shared::kernel::{
-    Envelope, Environment, Grantee, ImportRunId, ImportTrigger, Message, TenantEnvironment,
-    TenantId,
+    Envelope, Environment, Grantee, ImportMessage, ImportRunId, ImportTrigger, Message,
+    TenantEnvironment, TenantId,
 };
 use shared::ports::{Condition, Ports};
+use shared::product::Product;
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Next, Outbox};
@@ -53,7 +54,7 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
     let calls = bench.calls(first).await?;
     let second = ImportRunId::derived("second");
     let trigger = ImportTrigger::Requested;
-    let start = Next::now(Message::ImportStart { scope, run: second, trigger });
+    let start = Next::now(ImportMessage::Start { scope, run: second, trigger });
     anyhow::ensure!(Outbox::new(bench.ports.clone()).commit(vec![], vec![start]).await?.is_done());
     bench.rest(second).await?;
     Ok(json!({
@@ -76,12 +77,12 @@ impl Bench {
         let ports = records.sink(memory.ports());
         let address = simulator.trim_start_matches("http://").trim_end_matches('/').parse()?;
         let http = Http::to_loopback(HttpOptions::default(), address)?;
-        let custody = Custody::new(ports.clone(), "bench/".to_owned());
         let base: Url = "http://127.0.0.1:8080".parse()?;
         let version = ApiVersion::default();
         let app = SalesforceApp::new(ports.clone(), http, version, "app".into(), base, None);
-        let connect = Connect::new(ports.clone(), custody.clone(), app.clone());
-        let import = Import::new(ports.clone(), custody.clone(), app);
+        let product = Product::new(ports.clone()).opening("bench/".to_owned()).reaching(app);
+        let (custody, connect) = (product.custody(), product.connect());
+        let import = product.import();
         let tenant = TenantId::derived("bench");
         let at = TenantEnvironment { tenant, environment: Environment::Production };
         Ok(Self { memory, ports, records, custody, connect, import, at })
@@ -141,16 +142,9 @@ impl Bench {
                 self.memory.clock.advance(SignedDuration::from_secs(1));
             }
             for message in messages {
-                let envelope = Envelope::parse(&message.body)?;
-                if !matches!(
-                    envelope.message,
-                    Message::ImportStart { .. }
-                        | Message::ImportObject { .. }
-                        | Message::ImportHandOver { .. }
-                ) {
-                    continue;
-                }
-                match self.import.handle(envelope.message.clone()).await? {
+                let envelope = Envelope::<Message>::parse(&message.body)?;
+                let Message::Import(work) = envelope.message.clone() else { continue };
+                match self.import.handle(work).await? {
                     Done::Finished => outbox.finish(&envelope).await?,
                     Done::Later(delay) => outbox.put_off(envelope, delay).await?,
                 }

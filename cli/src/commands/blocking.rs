@@ -37,7 +37,7 @@ pub fn run(args: &BlockingArgs) -> anyhow::Result<Outcome> {
     problems.extend(totals.problems);
     let shards = directory.open_shards()?;
     // Blocking does not look at weights, so any model does.
-    let scorer = Scorer::new(MatchModel::shipped(), &directory.statistics);
+    let scorer = Scorer::new(MatchModel::shipped()?, &directory.statistics);
 
     let mut measured: BTreeMap<&'static str, Measured> = BTreeMap::new();
     let bar = progress::open_ended("records");

@@ -53,7 +53,7 @@ pub(super) fn check_sides(crm: &CrmArgs, args: &DirectoryArgs) -> anyhow::Result
 
 /// The model of a file, or the shipped one.
 pub(super) fn model(path: Option<&Path>) -> anyhow::Result<Cow<'static, MatchModel>> {
-    let Some(path) = path else { return Ok(Cow::Borrowed(MatchModel::shipped())) };
+    let Some(path) = path else { return Ok(Cow::Borrowed(MatchModel::shipped()?)) };
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     let model =

@@ -61,7 +61,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
         method: method(truth.is_some()).to_owned(),
         measured: String::new(),
     };
-    std::fs::write(&args.out, trained.to_json() + "\n")
+    std::fs::write(&args.out, trained.to_json()? + "\n")
         .with_context(|| format!("cannot write {}", args.out.display()))?;
 
     let mut difference = ShadowDifference::default();

@@ -41,7 +41,7 @@ pub struct ShardFile {
 /// Writes a directory into `folder`. The manifest comes last: a folder without it is no index.
 pub fn write_index(folder: &Path, directory: &Directory) -> anyhow::Result<Manifest> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    put(&folder.join(STATISTICS), &directory.statistics.to_bytes())?;
+    put(&folder.join(STATISTICS), &directory.statistics.to_bytes()?)?;
     let mut manifest = Manifest {
         format: FORMAT,
         statistics: directory.statistics.fingerprint(),

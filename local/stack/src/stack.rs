@@ -25,7 +25,8 @@ const CLIENT_SECRET: &str = "crm-sync-local-secret";
 const TOKEN_VALID: Duration = Duration::from_hours(12);
 
 /// The queues of the template.
-const QUEUES: [&str; 6] = ["import", "match", "auto-save", "writeback", "purge", "directory"];
+const QUEUES: [&str; 8] =
+    ["import", "match", "auto-save", "writeback", "care", "telling", "purge", "directory"];
 
 /// Everything, running. Dropping it stops everything and removes its temporary files; the logs
 /// stay until the next start.

@@ -1,7 +1,7 @@
 //! Files mapped into memory, read where they lie.
 //!
-//! Invariant: this is the workspace's one exception to `unsafe_code`. It knows nothing of what the
-//! bytes mean: their reader bounds-checks every access and verifies a checksum.
+//! Invariant: this is the workspace's one exception to `unsafe_code`. It does not interpret the
+//! bytes: their reader bounds-checks every access and verifies a checksum.
 
 use std::fs::File;
 use std::io;
@@ -12,9 +12,9 @@ use memmap2::Mmap;
 
 /// A whole file as bytes, mapped read-only.
 ///
-/// The file must not be changed or cut while it is mapped. Ours are immutable by construction: an
-/// index file is written under another name, renamed into place and never opened for writing
-/// again; a fetched shard has no name at all.
+/// Nobody may change or cut the file while it is mapped. Ours are immutable by construction. An
+/// index file is written under another name, renamed into place, and never opened for writing
+/// again. A fetched shard has no name at all.
 #[derive(Debug)]
 pub struct MappedFile {
     map: Option<Mmap>,
@@ -24,7 +24,7 @@ impl MappedFile {
     /// Maps the file at `path`.
     ///
     /// # Errors
-    /// The system's, when the file is missing, is a folder, or cannot be mapped.
+    /// The system's, if the file is missing, is a folder, or cannot be mapped.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::of(&File::open(path)?)
     }
@@ -32,10 +32,10 @@ impl MappedFile {
     /// Maps an open file, which may be closed afterwards.
     ///
     /// # Errors
-    /// The system's, when the file cannot be mapped.
+    /// The system's, if the file cannot be mapped.
     pub fn of(file: &File) -> io::Result<Self> {
         if file.metadata()?.len() == 0 {
-            // An empty file cannot be mapped, and is no error here: its reader will refuse it.
+            // An empty file cannot be mapped. It is no error here: its reader will refuse it.
             return Ok(Self { map: None });
         }
         #[expect(

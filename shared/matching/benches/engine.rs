@@ -1,4 +1,5 @@
-//! Benches of the engine's steps over the golden set: `cargo bench -p matching`. Compare runs side by side, never across machines.
+//! Benches of the engine's steps over the golden set: `cargo bench -p matching`. Compare runs side
+//! by side, never across machines.
 #![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use std::sync::LazyLock;
@@ -30,7 +31,8 @@ static RECORDS: LazyLock<Vec<CrmPerson>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The golden people sixteen times over under other ids and names, so that blocks are as full as in a larger directory.
+/// The golden people sixteen times over under other ids and names, so that blocks are as full as in
+/// a larger directory.
 fn forms() -> Vec<PersonForm> {
     let mut forms = Vec::new();
     for copy in 0..16 {
@@ -112,7 +114,7 @@ fn make_block_keys(bencher: Bencher<'_, '_>) {
 fn block(bencher: Bencher<'_, '_>) {
     let (statistics, bytes) = &*BUILT;
     let (shard, engine) =
-        (Shard::open(bytes).unwrap(), Scorer::new(MatchModel::shipped(), statistics));
+        (Shard::open(bytes).unwrap(), Scorer::new(MatchModel::shipped().unwrap(), statistics));
     bencher
         .counter(ItemsCount::new(PROBES.len()))
         .bench(|| PROBES.iter().map(|probe| engine.block(&shard, probe).len()).sum::<usize>());
@@ -122,10 +124,14 @@ fn block(bencher: Bencher<'_, '_>) {
 fn block_score_and_decide(bencher: Bencher<'_, '_>) {
     let (statistics, bytes) = &*BUILT;
     let (shard, engine) =
-        (Shard::open(bytes).unwrap(), Scorer::new(MatchModel::shipped(), statistics));
+        (Shard::open(bytes).unwrap(), Scorer::new(MatchModel::shipped().unwrap(), statistics));
     let decide = |probe| {
-        posterior(MatchModel::shipped(), EntityKind::Person, &engine.candidates(&shard, probe, 8))
-            .len()
+        posterior(
+            MatchModel::shipped().unwrap(),
+            EntityKind::Person,
+            &engine.candidates(&shard, probe, 8),
+        )
+        .len()
     };
     bencher
         .counter(ItemsCount::new(PROBES.len()))

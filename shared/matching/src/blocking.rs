@@ -1,7 +1,8 @@
 //! Blocking: the union of cheap keys under which a record and its entity meet.
 //!
-//! Invariant: both sides make their keys with the same function from the same [`Statistics`](crate::Statistics), so a candidate pair always
-//! shares a block. A key whose block is over the cap of the whole version is stopped on both sides, and the rarer keys below it take its place.
+//! Invariant: record and entity make their keys with one function from one
+//! [`Statistics`](crate::Statistics), so a candidate pair always shares a block. A block over its
+//! cap in the whole version is stopped for both. Rarer keys below it then take its place.
 #![allow(clippy::cast_possible_truncation, reason = "a length is mixed into a hash")]
 
 use std::borrow::Cow;
@@ -9,12 +10,14 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::lists::formal_names;
+use crate::normalize::acronym;
 use crate::text::{hash32, hash64};
 
-/// How large a block of a rule may be in a version; larger ones are stopped.
+/// The size that a rule's blocks may have in a version; larger blocks are stopped.
 ///
-/// Rules that say much about a pair may have large blocks, rules that say little only tiny ones. Chosen on generated sets of a million: pair recall falls
-/// with smaller caps, candidates per record rise with larger ones.
+/// Rules that say much about a pair may have large blocks, rules that say little only tiny ones.
+/// Chosen on generated sets of a million: pair recall falls with smaller caps, candidates per
+/// record rise with larger ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum BlockSize {
     /// Up to 8 entities.
@@ -25,11 +28,11 @@ pub(crate) enum BlockSize {
     Large,
 }
 
-/// Most entities any block may have in a version.
+/// The most entities a block may have in a version.
 pub const BLOCK_CAP: u8 = 48;
 
 impl BlockSize {
-    /// Most entities of a block of this size.
+    /// The most entities of a block of this size.
     pub(crate) fn cap(self) -> u8 {
         match self {
             Self::Tiny => 8,
@@ -50,9 +53,10 @@ pub(crate) trait KeySink {
     /// Wants only keys that may be refined.
     const ONLY_REFINABLE: bool = false;
 
-    /// Takes a key; `true` when its block is stopped, so that rarer keys are wanted.
+    /// Takes a key; `true` if its block is stopped and rarer keys are wanted.
     ///
-    /// `size` is how large its block may be; a [`BlockSize::Large`] rule says enough about a pair by itself.
+    /// `size` is how large its block may be; a [`BlockSize::Large`] rule says enough about a pair
+    /// by itself.
     fn push(&mut self, key: u64, size: BlockSize) -> bool;
 
     /// Takes a rarer key below a stopped one.
@@ -107,7 +111,7 @@ fn unordered(rule: Rule, left: u32, right: u32) -> u64 {
     key(rule, left.min(right), left.max(right))
 }
 
-/// What an employer contributes to keys.
+/// An employer's part in block keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EmployerKeys {
     /// Slugs, acronyms and domain stems.
@@ -116,7 +120,7 @@ pub(crate) struct EmployerKeys {
     pub(crate) prefix: u32,
 }
 
-/// What a person is blocked by.
+/// The parts of a person that make block keys.
 #[derive(Default)]
 pub(crate) struct PersonKeys<'a> {
     pub(crate) given: SmallVec<[&'a [u8]; 6]>,
@@ -130,7 +134,7 @@ pub(crate) struct PersonKeys<'a> {
     pub(crate) country: u32,
 }
 
-/// Most forms of a name that make keys.
+/// The most forms of a name that make keys.
 const NAME_FORMS: usize = 8;
 
 impl PersonKeys<'_> {
@@ -169,7 +173,8 @@ impl PersonKeys<'_> {
         for &(first, last) in &self.mail_names {
             self.push_refined(unordered(Rule::NamePair, first, last), BlockSize::Large, sink);
         }
-        // A slip in a family name is looked for under the given names as written: formal names with slips on top would double the index for few pairs.
+        // A slip in a family name is looked for under the given names as written. Formal given
+        // names here as well would double the index for few pairs.
         if joined.len() >= 5 {
             let (start, end) = (hash32(&joined[..4]), hash32(&joined[joined.len() - 4..]));
             for &first in given.iter().take(2) {
@@ -262,7 +267,8 @@ impl PersonKeys<'_> {
         }
     }
 
-    /// Pushes a key and, when its block is stopped, the rarer keys below it: with the city, with each employer's first letters, with the country.
+    /// Pushes a key. If its block is stopped, also pushes the rarer keys below it: with the city,
+    /// the country, and each employer's first letters.
     fn push_refined(&self, coarse: u64, size: BlockSize, sink: &mut impl KeySink) {
         if !sink.push(coarse, size) {
             return;
@@ -288,7 +294,7 @@ fn joined(tokens: &[&[u8]]) -> SmallVec<[u8; 32]> {
     tokens.iter().flat_map(|token| token.iter().copied()).collect()
 }
 
-/// What a company is blocked by.
+/// The parts of a company that make block keys.
 #[derive(Default)]
 pub(crate) struct CompanyKeys<'a> {
     pub(crate) names: SmallVec<[&'a str; 4]>,
@@ -321,7 +327,7 @@ impl CompanyKeys<'_> {
     fn emit_name(&self, words: &str, sink: &mut impl KeySink) {
         let slug: SmallVec<[u8; 48]> = words.bytes().filter(|byte| *byte != b' ').collect();
         self.push_placed(key(Rule::Slug, hash32(&slug), 0), sink);
-        if let Some(acronym) = crate::normalize_acronym(words) {
+        if let Some(acronym) = acronym(words) {
             self.push_placed(key(Rule::Slug, hash32(acronym.as_bytes()), 0), sink);
         }
         if slug.len() >= 6 {

@@ -1,4 +1,5 @@
-//! Little-endian values and length-prefixed bytes, written to a buffer and read back with every bound checked.
+//! Little-endian values and length-prefixed bytes, written to a buffer and read back with every
+//! bound checked.
 #![allow(clippy::cast_possible_truncation, reason = "lengths are bounded by the normal forms")]
 
 /// Appends values to a buffer.
@@ -32,7 +33,8 @@ impl Put for Vec<u8> {
     }
 }
 
-/// Reads what [`Put`] wrote; past the end or malformed it gives zeros and empties, never a panic.
+/// Reads what [`Put`] wrote. Past the end and on malformed bytes it gives zeros and empty values,
+/// never a panic: a shard's checksum, not its reader, refuses damaged bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Take<'a>(pub(crate) &'a [u8]);
 
@@ -91,6 +93,11 @@ impl<'a> Take<'a> {
     pub(crate) fn text(&mut self) -> &'a str {
         std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
+}
+
+/// A column of little-endian `u32`.
+pub(crate) fn column(values: &[u32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 /// The `index`th value of a column of little-endian `u32`.

@@ -1,10 +1,10 @@
-//! What is matched: people and companies of the directory, and records of a CRM.
+//! The two sides of matching: people and companies of the directory, and records of a CRM.
 //!
 //! The serde forms of [`Person`], [`Company`] and [`DirectoryLine`] are the directory's JSON lines.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Which kind of directory entity a record is matched to.
+/// The kind of directory entity that a record is matched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntityKind {
@@ -223,7 +223,8 @@ impl<T: for<'de> Deserialize<'de>> DirectoryLine<T> {
     /// The reason the line is neither an entity, a deletion nor a merge.
     pub fn parse(line: &[u8]) -> Result<Self, serde_json::Error> {
         use serde::de::Error as _;
-        // Entities have no `op`; looking for the word first spares almost every line a second parse.
+        // Entities have no `op`; looking for the word first spares almost every line a second
+        // parse.
         if memchr::memmem::find(line, b"\"op\"").is_some()
             && let Ok(tombstone) = serde_json::from_slice::<Tombstone>(line)
         {

@@ -1,33 +1,35 @@
-//! Evidence: what comparing a pair found, without the values that were compared.
+//! Evidence: the levels that comparing a pair gave, without the values compared.
 //!
-//! Invariant: evidence holds nothing of a person, only levels and how rare what agrees is. It can be kept beside a match, explained, and weighed by another model
-//! without a shard or the record.
+//! Invariant: evidence holds nothing of a person, only levels and the rarity of what agrees. It can
+//! be kept beside a match. Explaining it, or weighing it by another model, needs neither shard nor
+//! record.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crate::compare::{Levels, WIDTH};
+use crate::compare::{Levels, WIDTH, comparisons};
 use crate::entity::EntityKind;
 use crate::explain::{ExplainedComparison, explained, in_words};
-use crate::model::{MatchModel, comparisons};
+use crate::model::MatchModel;
 use crate::score::MatchWeight;
 use crate::text::hash64;
 
-/// Rarity is kept in steps of this many to the bit: finer than any weight is known.
+/// Steps of rarity to the bit: finer than any weight is known.
 const STEPS: f32 = 256.0;
 
 /// The levels of a pair's comparisons.
 ///
-/// As text, a fingerprint of the engine's comparisons, then for each the number of its level and, behind a colon, the rarity of what agrees in 256ths of a bit:
-/// `p1c9a;5:3100,4:2048,0,0,…`.
+/// Written as text, it begins with a fingerprint of the engine's comparisons. For each comparison
+/// the index of its level follows. Behind a colon stands the rarity of the value agreed on, in
+/// 256ths of a bit: `p1c9a;5:3100,4:2048,0,0,…`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     kind: EntityKind,
     levels: Levels,
 }
 
-/// A text that is no evidence of this engine: another version's comparisons, most likely.
+/// A text that is not evidence of this engine: most likely it has another version's comparisons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the evidence is not of this engine's comparisons: match the record again")]
 pub struct ParseEvidenceError;
@@ -40,12 +42,12 @@ impl Evidence {
         for rarity in &mut levels.rarity {
             *rarity = (*rarity * STEPS).round() / STEPS;
         }
-        // Which position the employer was found in is told by a level, as far as it matters.
+        // The level tells whether the position is current or past; no more is kept of it.
         levels.position = 0;
         Self { kind, levels }
     }
 
-    /// Of which kind of entity.
+    /// The kind of entity.
     #[must_use]
     pub fn kind(&self) -> EntityKind {
         self.kind
@@ -64,11 +66,11 @@ impl Evidence {
         MatchWeight::new(weights.sum(&self.levels) + prior)
     }
 
-    /// Every comparison at its level, by what a model gives for it; the values are empty.
+    /// Every comparison at its level with a model's weight for it; the values are empty.
     #[must_use]
     pub fn explain(&self, model: &MatchModel) -> Vec<ExplainedComparison> {
         let weights = model.kind(self.kind).weights();
-        explained(self.kind, &weights, &self.levels, |_| Default::default())
+        explained(self.kind, &weights, &self.levels, std::iter::repeat_with(Default::default))
     }
 
     /// The explanation in words, strongest evidence first.
@@ -81,7 +83,8 @@ impl Evidence {
 static PERSON: LazyLock<String> = LazyLock::new(|| made_of(EntityKind::Person));
 static COMPANY: LazyLock<String> = LazyLock::new(|| made_of(EntityKind::Company));
 
-/// Tells the comparisons of one kind and engine from others: levels are kept by number.
+/// A fingerprint of a kind's comparisons and levels. Stored levels are indices, so those of another
+/// order or engine must be refused.
 fn fingerprint(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::Person => &PERSON,
@@ -174,7 +177,7 @@ mod tests {
 
         #[test]
         fn the_weight_is_the_sum_of_what_is_explained(evidence in evidence()) {
-            let model = MatchModel::shipped();
+            let model = MatchModel::shipped().unwrap();
             let parts: f64 = evidence.explain(model).iter().map(|part| part.weight).sum();
             prop_assert!((evidence.weigh(model, 1).bits() - parts).abs() < 1e-9);
         }

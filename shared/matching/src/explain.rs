@@ -1,14 +1,19 @@
-//! Why a pair is or is not a match: every comparison's level, both values, its weight, and the whole in words.
+//! Explanations: for a pair, every comparison's level, both values, its weight, and the whole in
+//! words.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoEnumIterator as _;
 
-use crate::compare::person::{EMPLOYER, FAMILY, GIVEN, MAIL, MAIL_NAME, PHONE, PLACE};
-use crate::compare::{Comparison, Levels};
+use crate::compare::{
+    CompanyComparison, Comparison, EmployerEvidence, Levels, PersonComparison, comparisons,
+};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, PersonForm, Probe};
-use crate::model::{MatchModel, Weights, comparisons};
-use crate::score::{EmployerEvidence, MatchWeight, Scorer, employer_evidence};
-use crate::shard::{CompanyView, Shard};
+use crate::model::{MatchModel, Weights};
+use crate::score::{MatchWeight, Scorer};
+use crate::shard::{CompanyView, NamesView, PersonView, Shard};
 use crate::statistics::Statistics;
 
 /// One comparison of an explained pair.
@@ -18,7 +23,7 @@ pub struct ExplainedComparison {
     pub name: String,
     /// The level it is at.
     pub level: String,
-    /// Whether the values agree exactly: what the product shows in bold.
+    /// True if the values agree exactly: what the product shows in bold.
     pub exact: bool,
     /// The record's value, normalised; empty for none.
     pub record_value: String,
@@ -28,7 +33,7 @@ pub struct ExplainedComparison {
     pub weight: f64,
 }
 
-/// Why a pair has the weight it has.
+/// The reasons for a pair's weight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The record.
@@ -39,9 +44,9 @@ pub struct Explanation {
     pub weight: MatchWeight,
     /// The prior of picking any one entity of the version, in bits.
     pub prior: f64,
-    /// What the employer says.
+    /// The employer as evidence.
     pub employer: EmployerEvidence,
-    /// Whether the pair shares a block, without which it would never be scored.
+    /// True if the pair shares a block, without which it would never be scored.
     pub blocked: bool,
     /// The comparisons, null levels too.
     pub comparisons: Vec<ExplainedComparison>,
@@ -49,7 +54,7 @@ pub struct Explanation {
     pub words: String,
 }
 
-/// Explains a pair; `None` when the entity is not in this shard, or of the other kind.
+/// Explains a pair; `None` if the entity is not in this shard, or of the other kind.
 #[must_use]
 pub fn explain(
     model: &MatchModel,
@@ -61,27 +66,38 @@ pub fn explain(
     let kind = probe.kind();
     let ordinal = (shard.kind() == kind).then(|| shard.ordinal_of(entity_id)).flatten()?;
     let scorer = Scorer::new(model, statistics);
-    let levels = scorer.levels(shard, probe, ordinal);
+    let (levels, employer) = scorer.compare(shard, probe, ordinal);
     let weights = scorer.weights(kind);
-    let explained = explained(kind, weights, &levels, |at| match probe {
-        Probe::Person(form) => {
-            (person_record(form, at), person_entity(shard, ordinal, &levels, at))
-        }
-        Probe::Company(form) => {
-            (company_record(form, at), company_entity(&shard.company(ordinal), at))
-        }
-    });
+    let values = values(shard, probe, ordinal, levels.position);
+    let explained = explained(kind, weights, &levels, values);
     let words = in_words(&explained, &levels);
     Some(Explanation {
         record_id: probe.record_id().to_owned(),
         entity_id: entity_id.to_owned(),
         weight: MatchWeight::new(weights.sum(&levels) + scorer.prior(kind)),
         prior: scorer.prior(kind),
-        employer: employer_evidence(kind, &levels),
+        employer,
         blocked: scorer.block(shard, probe).binary_search(&ordinal).is_ok(),
         comparisons: explained,
         words,
     })
+}
+
+/// The record's and the entity's value of every comparison, normalised.
+fn values(shard: &Shard<'_>, probe: &Probe, ordinal: u32, position: u8) -> Vec<(String, String)> {
+    match probe {
+        Probe::Person(form) => {
+            let names = shard.names(ordinal);
+            let entity = PersonEntity { shard, person: names.person(), names, position };
+            let of = |at| (person_record(form, at), person_entity(&entity, at));
+            PersonComparison::iter().map(of).collect()
+        }
+        Probe::Company(form) => {
+            let entity = shard.company(ordinal);
+            let of = |at| (company_record(form, at), company_entity(&entity, at));
+            CompanyComparison::iter().map(of).collect()
+        }
+    }
 }
 
 /// Every comparison of a kind at its level, with both values.
@@ -89,11 +105,11 @@ pub(crate) fn explained(
     kind: EntityKind,
     weights: &Weights,
     levels: &Levels,
-    values: impl Fn(usize) -> (String, String),
+    values: impl IntoIterator<Item = (String, String)>,
 ) -> Vec<ExplainedComparison> {
-    let comparison = |(at, comparison): (usize, &Comparison)| {
+    let comparison = |(at, (comparison, values)): (usize, (&Comparison, (String, String)))| {
         let level = comparison.levels.get(usize::from(levels.level[at])).copied().unwrap_or("null");
-        let (record_value, entity_value) = values(at);
+        let (record_value, entity_value) = values;
         ExplainedComparison {
             name: comparison.name.to_owned(),
             level: level.to_owned(),
@@ -103,7 +119,7 @@ pub(crate) fn explained(
             weight: weights.part(levels, at),
         }
     };
-    comparisons(kind).iter().enumerate().map(comparison).collect()
+    comparisons(kind).iter().zip(values).enumerate().map(comparison).collect()
 }
 
 /// Bits of term frequency evidence above which a value is called rare: under one in a thousand.
@@ -152,58 +168,70 @@ fn phrase(name: &str, level: &str) -> String {
     fixed.to_owned()
 }
 
-fn person_record(form: &PersonForm, at: usize) -> String {
+fn person_record(form: &PersonForm, at: PersonComparison) -> String {
     match at {
-        GIVEN => form.name.given.join(" "),
-        FAMILY => form.name.family.join(" "),
-        MAIL | MAIL_NAME => form
-            .mailboxes
-            .iter()
-            .map(|mailbox| format!("{}@{}", mailbox.local, mailbox.domain.name))
-            .collect::<Vec<_>>()
-            .join(", "),
-        EMPLOYER => {
-            let name = form
-                .employments
-                .iter()
-                .filter_map(|employment| employment.company.as_ref())
-                .map(|company| company.words.clone());
-            name.chain(form.site.iter().map(|site| site.name.clone()))
-                .collect::<Vec<_>>()
-                .join(", ")
+        PersonComparison::GivenName => form.name.given.join(" "),
+        PersonComparison::FamilyName => form.name.family.join(" "),
+        PersonComparison::Email | PersonComparison::EmailName => {
+            let mailboxes = form.mailboxes.iter();
+            joined(mailboxes.map(|mailbox| format!("{}@{}", mailbox.local, mailbox.domain.name)))
         }
-        PLACE => place_words(form.place.city.as_bytes(), form.place.country),
-        PHONE if !form.phones.is_empty() => format!("{} phone(s)", form.phones.len()),
-        _ => String::new(),
+        PersonComparison::Employer => {
+            let companies = form.employments.iter().filter_map(|held| held.company.as_ref());
+            let names = companies.map(|company| company.words.clone());
+            joined(names.chain(form.site.iter().map(|site| site.name.clone())))
+        }
+        PersonComparison::Place => place_words(form.place.city.as_bytes(), form.place.country),
+        PersonComparison::Phone => phones(form.phones.len()),
+        PersonComparison::NameOrder | PersonComparison::Title => String::new(),
     }
 }
 
-fn person_entity(shard: &Shard<'_>, ordinal: u32, levels: &Levels, at: usize) -> String {
-    let names = shard.names(ordinal);
-    let view = names.person();
-    match at {
-        GIVEN => words_of(names.given()),
-        FAMILY => words_of(names.family()),
-        MAIL => view
-            .mail
-            .iter()
-            .map(|mail| String::from_utf8_lossy(mail.local).into_owned())
-            .collect::<Vec<_>>()
-            .join(", "),
-        MAIL_NAME => format!("{} {}", words_of(names.given()), words_of(names.family())),
-        EMPLOYER => {
-            let employments = &view.employments;
-            let held =
-                employments.get(usize::from(levels.position)).or_else(|| employments.first());
-            held.and_then(|(employer, _)| employer.checked_sub(1))
-                .and_then(|employer| shard.employer(employer))
-                .map(|employer| String::from_utf8_lossy(employer.words()).into_owned())
-                .unwrap_or_default()
-        }
-        PLACE => place_words(view.city, view.country),
-        PHONE if !view.phones.is_empty() => format!("{} phone(s)", view.phones.len()),
-        _ => String::new(),
+/// A directory person, and the position that the employer evidence is from.
+struct PersonEntity<'s, 'a> {
+    shard: &'s Shard<'a>,
+    names: NamesView<'a>,
+    person: PersonView<'a>,
+    position: u8,
+}
+
+impl PersonEntity<'_, '_> {
+    /// The words of the employer that agrees, or of the current one.
+    fn employer(&self) -> Option<String> {
+        let employments = &self.person.employments;
+        let agreed = employments.get(usize::from(self.position));
+        let (employer, _) = agreed.or_else(|| employments.first())?;
+        let employer = self.shard.employer(employer.checked_sub(1)?)?;
+        Some(String::from_utf8_lossy(employer.words()).into_owned())
     }
+}
+
+fn person_entity(entity: &PersonEntity<'_, '_>, at: PersonComparison) -> String {
+    let PersonEntity { names, person, .. } = entity;
+    match at {
+        PersonComparison::GivenName => words_of(names.given()),
+        PersonComparison::FamilyName => words_of(names.family()),
+        PersonComparison::Email => {
+            let locals = person.mail.iter().map(|mail| String::from_utf8_lossy(mail.local));
+            joined(locals.map(Cow::into_owned))
+        }
+        PersonComparison::EmailName => {
+            format!("{} {}", words_of(names.given()), words_of(names.family()))
+        }
+        PersonComparison::Employer => entity.employer().unwrap_or_default(),
+        PersonComparison::Place => place_words(person.city, person.country),
+        PersonComparison::Phone => phones(person.phones.len()),
+        PersonComparison::NameOrder | PersonComparison::Title => String::new(),
+    }
+}
+
+fn joined(values: impl Iterator<Item = String>) -> String {
+    values.collect::<Vec<_>>().join(", ")
+}
+
+/// The number of phones, since a form has their hashes only.
+fn phones(count: usize) -> String {
+    if count == 0 { String::new() } else { format!("{count} phone(s)") }
 }
 
 fn words_of(tokens: &[&[u8]]) -> String {
@@ -216,38 +244,41 @@ fn place_words(city: &[u8], country: [u8; 2]) -> String {
     } else {
         String::from_utf8_lossy(&country).into_owned()
     };
-    [String::from_utf8_lossy(city).into_owned(), country]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let parts = [String::from_utf8_lossy(city).into_owned(), country];
+    joined(parts.into_iter().filter(|part| !part.is_empty()))
 }
 
-fn company_record(form: &CompanyForm, at: usize) -> String {
+fn company_record(form: &CompanyForm, at: CompanyComparison) -> String {
     match at {
-        0 => form.names.iter().map(|name| name.words.clone()).collect::<Vec<_>>().join(", "),
-        1 => form.domains.iter().map(|domain| domain.name.clone()).collect::<Vec<_>>().join(", "),
-        4 => form.postal_code.clone(),
-        5 => place_words(form.place.city.as_bytes(), form.place.country),
-        7 if form.employees != 0 => form.employees.to_string(),
-        _ => String::new(),
+        CompanyComparison::Name => joined(form.names.iter().map(|name| name.words.clone())),
+        CompanyComparison::Domain => joined(form.domains.iter().map(|domain| domain.name.clone())),
+        CompanyComparison::PostalCode => form.postal_code.clone(),
+        CompanyComparison::Place => place_words(form.place.city.as_bytes(), form.place.country),
+        CompanyComparison::Employees => employees(form.employees),
+        CompanyComparison::Phone | CompanyComparison::Street | CompanyComparison::Industry => {
+            String::new()
+        }
     }
 }
 
-fn company_entity(view: &CompanyView<'_>, at: usize) -> String {
+fn company_entity(view: &CompanyView<'_>, at: CompanyComparison) -> String {
     match at {
-        0 => view.names.join(", "),
-        1 => view
-            .domains
-            .iter()
-            .map(|(_, stem)| String::from_utf8_lossy(stem).into_owned())
-            .collect::<Vec<_>>()
-            .join(", "),
-        4 => String::from_utf8_lossy(view.postal_code).into_owned(),
-        5 => place_words(view.city, view.country),
-        7 if view.employees != 0 => view.employees.to_string(),
-        _ => String::new(),
+        CompanyComparison::Name => view.names.join(", "),
+        CompanyComparison::Domain => {
+            let stems = view.domains.iter().map(|(_, stem)| String::from_utf8_lossy(stem));
+            joined(stems.map(Cow::into_owned))
+        }
+        CompanyComparison::PostalCode => String::from_utf8_lossy(view.postal_code).into_owned(),
+        CompanyComparison::Place => place_words(view.city, view.country),
+        CompanyComparison::Employees => employees(view.employees),
+        CompanyComparison::Phone | CompanyComparison::Street | CompanyComparison::Industry => {
+            String::new()
+        }
     }
+}
+
+fn employees(count: u32) -> String {
+    if count == 0 { String::new() } else { count.to_string() }
 }
 
 /// The kind's comparison names in order, for tables.

@@ -1,4 +1,5 @@
-//! The normalised forms of people and companies, of directory and CRM alike, and the probe that carries one.
+//! The normalised forms of people and companies, of directory and CRM alike, and the probe that
+//! carries one.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -45,7 +46,8 @@ pub struct PersonForm {
     pub place: Place,
 }
 
-/// Positions read of one person: nobody's thirteenth employer decides a match, and bounded rows keep a hostile one harmless.
+/// The most positions read of one person. Nobody's thirteenth employer decides a match, and a bound
+/// keeps a hostile row harmless.
 const EMPLOYMENTS: usize = 12;
 
 impl From<&Person> for PersonForm {
@@ -117,7 +119,8 @@ impl PersonForm {
         }
     }
 
-    /// The domains that name the person's employer: of the site, of company mailboxes, of a name that is a domain.
+    /// The domains that name the person's employer: of the site, of company mailboxes, of a name
+    /// that is a domain.
     pub(crate) fn employer_domains(&self) -> Vec<&Domain> {
         let named = self
             .employments
@@ -347,7 +350,7 @@ impl Probe {
         }
     }
 
-    /// What the record is matched to.
+    /// The kind of entity that the record is matched to.
     #[must_use]
     pub fn kind(&self) -> EntityKind {
         match self {
@@ -356,7 +359,7 @@ impl Probe {
         }
     }
 
-    /// Whether the record names anybody: a role, a placeholder or an empty name is never matched automatically by its other fields' strength alone.
+    /// True if the record names nobody: its name is a role, a placeholder or empty.
     #[must_use]
     pub fn is_nameless(&self) -> bool {
         match self {
@@ -365,22 +368,31 @@ impl Probe {
         }
     }
 
-    /// The probe as compact bytes; equal probes give equal bytes, so a hash of them shows whether a record changed for matching.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_allocvec(self).unwrap_or_default()
+    /// The probe as compact bytes. Equal probes give equal bytes, so a hash of them shows if a
+    /// record changed for matching.
+    ///
+    /// # Errors
+    /// [`ProbeError::Unwritable`] if it cannot be encoded.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ProbeError> {
+        postcard::to_allocvec(self).map_err(|_| ProbeError::Unwritable)
     }
 
     /// Reads [`Self::to_bytes`] back.
     ///
     /// # Errors
-    /// [`ProbeError`] when the bytes are not a probe of this version.
+    /// [`ProbeError::OtherVersion`] if the bytes are not a probe of this version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ProbeError> {
-        postcard::from_bytes(bytes).map_err(|_| ProbeError)
+        postcard::from_bytes(bytes).map_err(|_| ProbeError::OtherVersion)
     }
 }
 
-/// Bytes that are not a probe of this version.
+/// A probe that cannot be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the bytes are not a probe of this version: normalise the record again")]
-pub struct ProbeError;
+pub enum ProbeError {
+    /// Bytes that are not a probe of this version.
+    #[error("the bytes are not a probe of this version: normalise the record again")]
+    OtherVersion,
+    /// Not encodable.
+    #[error("the probe cannot be encoded")]
+    Unwritable,
+}

@@ -10,7 +10,7 @@ use crate::normalize::CompanyName;
 use crate::statistics::{Statistics, country_key};
 use crate::text::{collapse_umlauts, hash32};
 
-/// What a person is blocked by; employers are known by their directory name and domain too.
+/// The parts of a person that make keys, with employers' directory names and domains.
 fn person_keys<'a>(form: &'a PersonForm, statistics: &Statistics) -> PersonKeys<'a> {
     let tokens = |tokens: &'a [String]| tokens.iter().map(std::string::String::as_bytes);
     let mut keys = PersonKeys {
@@ -49,7 +49,7 @@ pub(crate) fn mail_name_of(local: &str) -> Option<(u32, u32)> {
     (first.len() > 1 && last.len() > 1).then(|| (hash32(first.as_bytes()), hash32(last.as_bytes())))
 }
 
-/// What an employer is blocked by, known by its name and directory id.
+/// The parts of an employer that make keys, found by its name and directory id.
 pub(crate) fn employer_keys(
     company: Option<&CompanyName>,
     company_id: u64,
@@ -97,7 +97,7 @@ fn company_keys(form: &CompanyForm) -> CompanyKeys<'_> {
 struct KeptKeys<'a>(&'a Statistics, Vec<BlockKey>);
 
 impl KeptKeys<'_> {
-    /// Keeps a key unless its block is stopped, which is said.
+    /// Keeps a key unless its block is stopped; `true` if it is.
     fn keep(&mut self, key: u64, size: BlockSize, fitting: u64) -> bool {
         let stopped = fitting > size as u64;
         if !stopped {
@@ -123,11 +123,12 @@ impl KeySink for KeptKeys<'_> {
 pub struct BlockKey {
     /// The key.
     pub key: u64,
-    /// Whether sharing this block alone makes a candidate pair: its rule says much, or its block is tiny. Two weak ones do too.
+    /// True if sharing this block alone makes a candidate pair: its rule says much, or its block is
+    /// tiny. Sharing two weak blocks makes one too.
     pub strong: bool,
 }
 
-/// The keys of the blocks a form is in, sorted: of a directory entity or of a probe, which is the same to them.
+/// The keys, sorted, of the blocks that a form is in, be it a directory entity's or a record's.
 #[must_use]
 pub fn block_keys(form: &Probe, statistics: &Statistics) -> Vec<BlockKey> {
     let mut kept = KeptKeys(statistics, Vec::with_capacity(48));
@@ -135,7 +136,7 @@ pub fn block_keys(form: &Probe, statistics: &Statistics) -> Vec<BlockKey> {
         Probe::Person(form) => person_keys(form, statistics).emit(&mut kept),
         Probe::Company(form) => company_keys(form).emit(&mut kept),
     }
-    // The strong one of equal keys stays.
+    // Of equal keys the strong one stays.
     kept.1.sort_unstable_by_key(|key| (key.key, !key.strong));
     kept.1.dedup_by_key(|key| key.key);
     kept.1

@@ -4,6 +4,8 @@ mod assign;
 mod blocking;
 mod codec;
 mod compare;
+mod component;
+mod count;
 mod decide;
 mod entity;
 mod evidence;
@@ -15,6 +17,7 @@ mod memo;
 mod model;
 pub mod normalize;
 mod parallel;
+mod posterior;
 pub mod read;
 mod score;
 mod shard;
@@ -23,12 +26,12 @@ mod statistics;
 pub mod text;
 mod train;
 
-pub use assign::{
-    Ask, Assigned, AssignedBy, Assignment, Bid, ComponentWalk, Duplicate, Ruling, assign,
-};
+pub use assign::{Assigned, AssignedBy, Assignment, Bid, Duplicate, Ruling, assign};
 pub use blocking::BLOCK_CAP;
-pub use compare::Levels;
-pub use decide::{MatchDecision, Scored, Thresholds, posterior, probabilities};
+pub use compare::{EmployerEvidence, Levels};
+pub use component::{ComponentWalk, Load};
+pub use count::{RefinementBuilder, StatisticsBuilder};
+pub use decide::{MatchDecision, Thresholds};
 pub use entity::{
     Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position,
 };
@@ -37,9 +40,8 @@ pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
 pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
 pub use keys::{BlockKey, block_keys};
 pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
-pub use score::{Candidate, EmployerEvidence, MatchWeight, RawCandidate, Scorer};
+pub use posterior::{Scored, posterior, probabilities};
+pub use score::{Candidate, MatchWeight, RawCandidate, Scorer};
 pub use shard::{Shard, ShardBuilder, ShardError, shard_of};
-pub use statistics::{RefinementBuilder, Statistics, StatisticsBuilder, StatisticsError};
+pub use statistics::{Statistics, StatisticsError};
 pub use train::{Refinement, ShadowDifference, TrainingSet, shadow};
-
-pub(crate) use normalize::{acronym as normalize_acronym, slug_key as normalize_slug};

@@ -27,7 +27,7 @@ pub(crate) fn formal_names(short: &[u8]) -> &'static [Vec<u8>] {
     NICKNAMES.get(short).map_or(&[], Vec::as_slice)
 }
 
-/// Whether one given name is a short form of the other, or both of a third.
+/// True if one given name is a short form of the other, or both of a third.
 #[must_use]
 pub(crate) fn are_nicknames(left: &[u8], right: &[u8]) -> bool {
     let (of_left, of_right) = (formal_names(left), formal_names(right));
@@ -39,7 +39,7 @@ pub(crate) fn are_nicknames(left: &[u8], right: &[u8]) -> bool {
 static FREE_MAIL: LazyLock<FxHashSet<&'static str>> =
     LazyLock::new(|| include_str!("../data/free_mail_domains.txt").lines().collect());
 
-/// Whether anyone may get a mailbox at this domain.
+/// True if anyone may get a mailbox at this domain.
 #[must_use]
 pub(crate) fn is_free_mail(domain: &str) -> bool {
     FREE_MAIL.contains(domain)
@@ -115,10 +115,10 @@ pub(crate) fn city_name(folded: &str) -> Option<&'static str> {
 static LEGAL_FORMS: LazyLock<FxHashSet<&'static str>> =
     LazyLock::new(|| include_str!("../data/legal_forms.txt").lines().collect());
 
-/// Most words a legal form has (`s a b de c v`).
+/// The most words a legal form has (`s a b de c v`).
 pub(crate) const LEGAL_FORM_WORDS: usize = 6;
 
-/// Whether folded words are a legal form of a company.
+/// True if folded words are a legal form of a company.
 #[must_use]
 pub(crate) fn is_legal_form(words: &str) -> bool {
     LEGAL_FORMS.contains(words)
@@ -140,4 +140,41 @@ static ABBREVIATIONS: LazyLock<FxHashMap<&'static str, &'static str>> = LazyLock
 #[must_use]
 pub(crate) fn abbreviation(word: &str) -> &str {
     ABBREVIATIONS.get(word).copied().unwrap_or(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_embedded_lists_is_read() {
+        for line in include_str!("../data/nicknames.txt").lines() {
+            let (formal, shorts) = line.split_once(' ').unwrap_or_else(|| panic!("{line}"));
+            let formal = collapse_umlauts(formal).into_bytes();
+            for short in shorts.split(' ') {
+                let short = collapse_umlauts(short).into_bytes();
+                assert!(formal_names(&short).contains(&formal), "{line}");
+            }
+        }
+        for line in include_str!("../data/countries.txt").lines() {
+            let (name, code) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(country_code(name).map(|code| code.to_vec()), Some(code.into()), "{line}");
+        }
+        for line in include_str!("../data/states.txt").lines() {
+            let parts: Vec<&str> = line.splitn(3, ' ').collect();
+            let [code, country, name] = parts[..] else { panic!("{line}") };
+            let state = State { code, country: country.as_bytes().try_into().unwrap() };
+            assert!(states(name).contains(&state) && states(&code.to_lowercase()).contains(&state));
+        }
+        for line in include_str!("../data/cities.txt").lines() {
+            let (name, others) = line.split_once(" = ").unwrap_or_else(|| panic!("{line}"));
+            assert!(
+                others.split(", ").all(|other| city_name(&fold(other)) == Some(name)),
+                "{line}"
+            );
+        }
+        for line in include_str!("../data/abbreviations.txt").lines() {
+            assert!(line.split(' ').count() > 1, "{line}");
+        }
+    }
 }

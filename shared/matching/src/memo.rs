@@ -1,13 +1,14 @@
-//! Remembers the normal forms of texts that come again and again, as company names and titles do.
+//! A memory of normal forms, for texts that come again and again, as company names and titles do.
 //!
-//! Invariant: a remembered form is what parsing would give, so nothing depends on what is remembered; and at most [`KEPT`] texts are.
+//! Invariant: a remembered form is the one that parsing would give, so no result depends on the
+//! memory. It holds at most [`KEPT`] texts.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
 use rustc_hash::FxHashMap;
 
-/// Most texts remembered in one thread and kind: a few megabytes.
+/// The most texts remembered in one thread and kind: a few megabytes.
 const KEPT: usize = 1 << 15;
 
 /// Texts and their forms.
@@ -24,7 +25,8 @@ pub(crate) fn remembered<T: Clone>(
             return form.clone();
         }
         let form = parse(text);
-        // Starting over is simpler than choosing whom to forget, and as good for texts that come again soon.
+        // Starting over is simpler than choosing whom to forget, and as good for texts that come
+        // again soon.
         if forms.len() >= KEPT {
             forms.clear();
         }

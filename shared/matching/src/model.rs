@@ -1,22 +1,23 @@
-//! The model: what every comparison level is worth, readable JSON with its provenance.
+//! The model: the weight of every comparison level, as readable JSON with its provenance.
 //!
-//! A level's match weight is `weight + rarity × r` bits, where `r` is the term frequency evidence of the value agreed on: log2 of (entities / entities with it).
-//! For levels without term frequencies that is Fellegi–Sunter's log2(m / u).
+//! A level's match weight is `weight + rarity × r` bits, where `r` is the term frequency evidence
+//! of the value agreed on: log2 of (entities / entities with it). For levels without term
+//! frequencies that is Fellegi–Sunter's log2(m / u).
 
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{COMPANY_COMPARISONS, Comparison, Levels, PERSON_COMPARISONS, WIDTH};
+use crate::compare::{Levels, WIDTH, comparisons};
 use crate::decide::Thresholds;
 use crate::entity::EntityKind;
 
-/// What the model was made from, and how.
+/// The model's origin: data, method and figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The data it was trained on, with its licence.
     pub trained_on: String,
-    /// How.
+    /// The method.
     pub method: String,
     /// Figures measured when it was made.
     #[serde(default)]
@@ -28,15 +29,15 @@ pub struct Provenance {
 pub struct LevelModel {
     /// The level's name.
     pub name: String,
-    /// How often true pairs are at this level, where it was estimated.
+    /// The share of true pairs at this level, if it was estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub m: Option<f64>,
-    /// How often random pairs are at this level, where it was estimated.
+    /// The share of random pairs at this level, if it was estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub u: Option<f64>,
     /// The match weight in bits.
     pub weight: f64,
-    /// How much of the term frequency evidence counts, 0 for none.
+    /// The share of the term frequency evidence that counts, 0 for none.
     #[serde(default)]
     pub rarity: f64,
 }
@@ -53,10 +54,12 @@ pub struct ComparisonModel {
 /// The model of one kind of entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KindModel {
-    /// The weight in bits of "the directory has nobody like that", against which candidates are weighed.
+    /// The weight in bits of "the directory has nobody like that", against which candidates are
+    /// weighed.
     pub none_weight: f64,
-    /// Bits that every doubling of the directory takes from a candidate. It would be 1 if false candidates were chance agreements alone, which grow with the
-    /// directory; namesakes, relatives and colleagues of the record's person come with the person and do not.
+    /// Bits that every doubling of the directory takes from a candidate. It would be 1 if all false
+    /// candidates were chance agreements, which grow with the directory. Namesakes, relatives and
+    /// colleagues come with the record's person and do not.
     pub size_weight: f64,
     /// The comparisons.
     pub comparisons: Vec<ComparisonModel>,
@@ -65,11 +68,11 @@ pub struct KindModel {
 /// A match model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatchModel {
-    /// The model's own version, chosen by who trains it.
+    /// The model's own version, chosen by whoever trains it.
     pub version: String,
-    /// What it was made from.
+    /// Its origin.
     pub provenance: Provenance,
-    /// Where matches and reviews begin.
+    /// The probabilities from which a pair is reviewed or matched.
     pub thresholds: Thresholds,
     /// Leads and Contacts against people.
     pub person: KindModel,
@@ -83,10 +86,13 @@ pub enum InvalidModel {
     /// Not a model's JSON.
     #[error("the model is not readable: {0}")]
     Unreadable(String),
+    /// Not encodable as JSON.
+    #[error("the model cannot be encoded: {0}")]
+    Unwritable(String),
     /// A comparison or level is missing, or not one of this engine's.
     #[error("the model's {kind} comparisons do not fit this engine: expected {expected}")]
     OtherComparisons {
-        /// Which kind.
+        /// The kind.
         kind: &'static str,
         /// The first comparison or level that is not as expected.
         expected: String,
@@ -96,23 +102,18 @@ pub enum InvalidModel {
     NotFinite(String),
 }
 
-pub(crate) fn comparisons(kind: EntityKind) -> &'static [Comparison] {
-    match kind {
-        EntityKind::Person => &PERSON_COMPARISONS,
-        EntityKind::Company => &COMPANY_COMPARISONS,
-    }
-}
-
-/// Most levels a comparison has.
+/// The most levels a comparison has.
 pub(crate) const DEPTH: usize = 16;
 
-/// A kind's weights as they are summed.
+/// A kind's weights as a table, indexed by comparison and level.
 #[derive(Clone, Debug)]
 pub(crate) struct Weights {
     pub(crate) table: [[(f64, f64); DEPTH]; WIDTH],
     pub(crate) width: usize,
     /// Bits per doubling of the directory.
     pub(crate) size: f64,
+    /// The weight of "none of the directory".
+    pub(crate) none: f64,
 }
 
 impl Weights {
@@ -137,7 +138,12 @@ impl KindModel {
                 *cell = (level.weight, level.rarity);
             }
         }
-        Weights { table, width: self.comparisons.len().min(WIDTH), size: self.size_weight }
+        Weights {
+            table,
+            width: self.comparisons.len().min(WIDTH),
+            size: self.size_weight,
+            none: self.none_weight,
+        }
     }
 
     fn check(&self, kind: EntityKind) -> Result<(), InvalidModel> {
@@ -181,16 +187,16 @@ impl KindModel {
     }
 }
 
-static SHIPPED: LazyLock<MatchModel> = LazyLock::new(|| {
-    MatchModel::from_json(include_str!("../data/model.json"))
-        .unwrap_or_else(|_| MatchModel::untrained())
-});
+static SHIPPED: LazyLock<Result<MatchModel, InvalidModel>> =
+    LazyLock::new(|| MatchModel::from_json(include_str!("../data/model.json")));
 
 impl MatchModel {
-    /// The model that ships with the engine.
-    #[must_use]
-    pub fn shipped() -> &'static Self {
-        &SHIPPED
+    /// The model that ships with the engine, read once.
+    ///
+    /// # Errors
+    /// [`InvalidModel`] if the model was built into the program broken: refuse to start.
+    pub fn shipped() -> Result<&'static Self, &'static InvalidModel> {
+        SHIPPED.as_ref()
     }
 
     /// The model of a kind.
@@ -209,18 +215,27 @@ impl MatchModel {
     pub fn from_json(text: &str) -> Result<Self, InvalidModel> {
         let model: Self = serde_json::from_str(text)
             .map_err(|error| InvalidModel::Unreadable(error.to_string()))?;
-        model.person.check(EntityKind::Person)?;
-        model.company.check(EntityKind::Company)?;
+        model.check()?;
         Ok(model)
     }
 
-    /// The model as readable JSON.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_default()
+    /// The model as readable JSON, checked to be one that [`Self::from_json`] reads.
+    ///
+    /// # Errors
+    /// [`InvalidModel`] says what does not fit.
+    pub fn to_json(&self) -> Result<String, InvalidModel> {
+        self.check()?;
+        serde_json::to_string_pretty(self)
+            .map_err(|error| InvalidModel::Unwritable(error.to_string()))
     }
 
-    /// The model training begins from: weights from common knowledge of CRM data, no data seen.
+    fn check(&self) -> Result<(), InvalidModel> {
+        self.person.check(EntityKind::Person)?;
+        self.company.check(EntityKind::Company)
+    }
+
+    /// The model that training begins from: weights from common knowledge of CRM data, without
+    /// data.
     #[must_use]
     pub fn untrained() -> Self {
         Self {
@@ -237,7 +252,7 @@ impl MatchModel {
     }
 }
 
-/// Weight and rarity of each level behind the null level.
+/// For each comparison, weight and rarity of the levels behind the null level.
 type Prior = &'static [&'static [(f64, f64)]];
 
 const PERSON_PRIOR: Prior = &[
@@ -317,20 +332,27 @@ mod tests {
 
     #[test]
     fn the_shipped_model_fits_the_engine() {
-        let shipped = MatchModel::from_json(include_str!("../data/model.json")).unwrap();
-        assert_eq!(&shipped, MatchModel::shipped());
+        let shipped = MatchModel::shipped().unwrap();
+        assert_ne!(shipped.version, MatchModel::untrained().version);
         assert!(!shipped.provenance.trained_on.is_empty());
     }
 
     #[test]
     fn a_model_of_other_comparisons_is_refused() {
         let mut model = MatchModel::untrained();
-        assert_eq!(MatchModel::from_json(&model.to_json()).as_ref(), Ok(&model));
+        assert_eq!(MatchModel::from_json(&model.to_json().unwrap()).as_ref(), Ok(&model));
         model.person.comparisons.pop();
-        assert!(matches!(
-            MatchModel::from_json(&model.to_json()),
-            Err(InvalidModel::OtherComparisons { kind: "person", .. })
-        ));
+        let written = serde_json::to_string(&model).unwrap();
+        for refused in [MatchModel::from_json(&written).map(|_| ()), model.to_json().map(|_| ())] {
+            assert!(matches!(refused, Err(InvalidModel::OtherComparisons { kind: "person", .. })));
+        }
         assert!(matches!(MatchModel::from_json("{"), Err(InvalidModel::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_model_with_a_weight_that_is_no_number_is_not_written() {
+        let mut model = MatchModel::untrained();
+        model.company.comparisons[0].levels[1].weight = f64::NAN;
+        assert_eq!(model.to_json(), Err(InvalidModel::NotFinite("name".to_owned())));
     }
 }

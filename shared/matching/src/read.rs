@@ -1,4 +1,5 @@
-//! Readers of directory parts and deltas: JSON lines that skip what cannot be read, and say what and where.
+//! Readers of directory parts and deltas. They skip a JSON line that cannot be read, and tell its
+//! number and the reason.
 
 use std::io::{BufRead, Read as _};
 use std::marker::PhantomData;
@@ -7,10 +8,10 @@ use serde::Deserialize;
 
 use crate::entity::{Company, DirectoryLine, Person};
 
-/// Longest line that is read; a longer one is skipped without being held.
+/// The longest line that is read. A longer one is skipped without being kept in memory.
 pub const LINE_LIMIT: usize = 1 << 20;
 
-/// Why a line was skipped.
+/// The reason a line was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SkipReason {
     /// Over [`LINE_LIMIT`].
@@ -41,13 +42,13 @@ impl SkipReason {
 pub struct Skipped {
     /// Its number, from 1.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub reason: SkipReason,
-    /// What the parser said, without the line's content.
+    /// The parser's words, without the line's content.
     pub detail: String,
 }
 
-/// What has an id.
+/// An entity with an id.
 pub trait Identified {
     /// The id.
     fn id(&self) -> &str;
@@ -68,7 +69,7 @@ impl Identified for Company {
 /// Parses one line of a directory part; `None` for an empty line.
 ///
 /// # Errors
-/// Why the line is to be skipped, with the parser's words.
+/// The reason to skip the line, with the parser's words.
 pub fn directory_line<T: Identified + for<'de> Deserialize<'de>>(
     line: &[u8],
 ) -> Result<Option<DirectoryLine<T>>, (SkipReason, String)> {
@@ -99,9 +100,10 @@ pub fn directory_line<T: Identified + for<'de> Deserialize<'de>>(
     if id.trim().is_empty() { Err((SkipReason::NoId, String::new())) } else { Ok(Some(parsed)) }
 }
 
-/// The lines of a directory part: entities, deletions and merges, or what was skipped.
+/// The lines of a directory part: entities, deletions, merges and skipped lines.
 ///
-/// An error of the source (a truncated gzip, say) ends the iteration and is kept in [`DirectoryReader::failure`].
+/// An error of the source (a truncated gzip, say) ends the iteration and is kept in
+/// [`DirectoryReader::failure`].
 #[derive(Debug)]
 pub struct DirectoryReader<R, T> {
     source: R,
@@ -117,13 +119,15 @@ impl<R: BufRead, T> DirectoryReader<R, T> {
         Self { source, line: 0, buffer: Vec::new(), failure: None, entity: PhantomData }
     }
 
-    /// The error that ended the reading before the source's end, with the number of the line it was in.
+    /// The error that ended the reading before the source's end, with the number of the line it was
+    /// in.
     #[must_use]
     pub fn failure(&self) -> Option<(u64, &std::io::Error)> {
         self.failure.as_ref().map(|error| (self.line, error))
     }
 
-    /// Fills the buffer with the next line; `false` at the end. Of a line over the limit only the limit is kept.
+    /// Fills the buffer with the next line; `false` at the end. It keeps no more of a line than the
+    /// limit.
     fn next_line(&mut self) -> std::io::Result<bool> {
         self.buffer.clear();
         self.line += 1;
@@ -190,9 +194,17 @@ mod tests {
     #[test]
     fn bad_lines_are_skipped_with_number_and_reason_and_the_rest_goes_on() {
         let long = format!("{{\"id\":\"x\",\"title\":\"{}\"}}\n", "a".repeat(10 << 20));
-        let text = format!(
-            "\u{feff}{{\"id\":\"a\"}}\n\n{{\"first_name\":\"no id\"}}\n{{\"id\":\"\"}}\nnot json\n{long}{{\"id\":\"b\",\"op\":\"delete\"}}\n{{\"id\":\"c\",\"op\":\"merge\",\"into\":\"a\"}}"
-        );
+        let lines = [
+            "\u{feff}{\"id\":\"a\"}\n",
+            "\n",
+            "{\"first_name\":\"no id\"}\n",
+            "{\"id\":\"\"}\n",
+            "not json\n",
+            &long,
+            "{\"id\":\"b\",\"op\":\"delete\"}\n",
+            "{\"id\":\"c\",\"op\":\"merge\",\"into\":\"a\"}",
+        ];
+        let text = lines.concat();
         let rows = read(text.as_bytes());
         let reasons: Vec<_> = rows
             .iter()
@@ -224,7 +236,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn any_bytes_are_read_without_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        ) {
             let _ = read(&bytes);
         }
     }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{CompanyContext, Levels, Met, PersonContext};
+use crate::compare::{CompanyContext, EmployerEvidence, Levels, Met, PersonContext};
 use crate::entity::EntityKind;
 use crate::form::Probe;
 use crate::keys::block_keys;
@@ -20,7 +20,7 @@ use crate::statistics::Statistics;
 pub struct MatchWeight(f64);
 
 impl MatchWeight {
-    /// A weight; what is not a finite number counts as impossible.
+    /// A weight; a number that is not finite counts as impossible.
     #[must_use]
     pub fn new(bits: f64) -> Self {
         Self(if bits.is_finite() { bits } else { -1000.0 })
@@ -33,20 +33,6 @@ impl MatchWeight {
     }
 }
 
-/// What the record's employer says of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EmployerEvidence {
-    /// It is the person's current employer.
-    Current,
-    /// It is one of the person's past employers: the CRM is out of date.
-    Past,
-    /// It is none of the person's known employers.
-    Conflict,
-    /// One side names no employer; always so for companies.
-    Unknown,
-}
-
 /// A directory entity that may be a record's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
@@ -54,7 +40,7 @@ pub struct Candidate {
     pub entity_id: String,
     /// The match weight, with the prior of picking one entity of the version.
     pub weight: MatchWeight,
-    /// What the employer says.
+    /// The employer as evidence.
     pub employer: EmployerEvidence,
 }
 
@@ -65,37 +51,34 @@ pub struct RawCandidate {
     pub ordinal: u32,
     /// The match weight.
     pub weight: MatchWeight,
-    /// What the employer says.
+    /// The employer as evidence.
     pub employer: EmployerEvidence,
     /// The levels of its comparisons.
     pub levels: Levels,
 }
 
-/// Candidates weaker than this, in bits below the best or below "none", can change no probability in its sixth digit.
+/// Candidates weaker than this, in bits below the best or below "none", can change no probability
+/// in its sixth digit.
 const NEGLIGIBLE: f64 = 20.0;
 
-/// Most entities that are compared with one record in one shard: a guard, far above what capped blocks give.
+/// The most entities compared with one record in one shard: a guard, far above what capped blocks
+/// give.
 const COMPARED: usize = 4096;
 
-/// Scores probes against shards with one model and one version's statistics. Shared freely by threads.
+/// Scores probes against shards with one model and one version's statistics. Shared freely by
+/// threads.
 #[derive(Clone, Debug)]
 pub struct Scorer<'a> {
     statistics: &'a Statistics,
     person: Weights,
     company: Weights,
-    none: [f64; 2],
 }
 
 impl<'a> Scorer<'a> {
     /// A scorer. The shards it is used with must be built with the same statistics.
     #[must_use]
     pub fn new(model: &MatchModel, statistics: &'a Statistics) -> Self {
-        Self {
-            statistics,
-            person: model.person.weights(),
-            company: model.company.weights(),
-            none: [model.person.none_weight, model.company.none_weight],
-        }
+        Self { statistics, person: model.person.weights(), company: model.company.weights() }
     }
 
     /// The weights of a kind.
@@ -131,7 +114,8 @@ impl<'a> Scorer<'a> {
             .collect()
     }
 
-    /// As [`Self::candidates`], by place in the shard: for callers that score millions and read few ids.
+    /// The same as [`Self::candidates`] by place in the shard, for callers that score millions and
+    /// read few ids.
     #[must_use]
     pub fn raw_candidates(
         &self,
@@ -163,7 +147,8 @@ impl<'a> Scorer<'a> {
         let mut found: Vec<u64> = Vec::with_capacity(128);
         shard.blocks(&block_keys(probe, self.statistics), &mut found);
         found.sort_unstable();
-        // Each is an entity with the strength of one shared block behind it: 1 weak, 2 strong.
+        // Each posting is an entity's place, then two bits of one shared block's strength: 1 weak,
+        // 2 strong.
         let mut ordinals: Vec<u32> = Vec::with_capacity(found.len() / 2);
         for shared in found.chunk_by(|left, right| left >> 2 == right >> 2) {
             if shared.iter().map(|posting| posting & 3).sum::<u64>() >= 2 {
@@ -177,15 +162,15 @@ impl<'a> Scorer<'a> {
     fn score(&self, shard: &Shard<'_>, probe: &Probe, ordinals: &[u32]) -> Vec<RawCandidate> {
         let kind = probe.kind();
         let (weights, prior) = (self.weights(kind), self.prior(kind));
-        let floor = self.none[usize::from(kind == EntityKind::Company)] - NEGLIGIBLE;
+        let floor = weights.none - NEGLIGIBLE;
         let mut scored = Vec::with_capacity(ordinals.len().min(16));
-        let mut keep = |ordinal, levels: Levels| {
+        let mut keep = |ordinal, levels: Levels, employer: EmployerEvidence| {
             let bits = weights.sum(&levels) + prior;
             if bits > floor {
                 scored.push(RawCandidate {
                     ordinal,
                     weight: MatchWeight::new(bits),
-                    employer: employer_evidence(kind, &levels),
+                    employer,
                     levels,
                 });
             }
@@ -198,37 +183,40 @@ impl<'a> Scorer<'a> {
                     ordinals.iter().filter_map(|&ordinal| context.meet(shard, ordinal)).collect();
                 shard.touch_employers(named.iter().flat_map(|met| &met.person.employments));
                 for met in named {
-                    keep(met.ordinal, context.compare(shard, met));
+                    let ordinal = met.ordinal;
+                    let found = context.compare(shard, met);
+                    keep(ordinal, found.into(), found.employer.level.evidence());
                 }
             }
             Probe::Company(form) => {
                 let context = CompanyContext::new(form, self.statistics);
                 for &ordinal in ordinals {
-                    keep(ordinal, context.compare(&shard.company(ordinal)));
+                    let found = context.compare(&shard.company(ordinal));
+                    keep(ordinal, found.into(), EmployerEvidence::Unknown);
                 }
             }
         }
         scored
     }
 
-    /// The levels of one pair, blocked or not.
-    pub(crate) fn levels(&self, shard: &Shard<'_>, probe: &Probe, ordinal: u32) -> Levels {
+    /// The levels of one pair, blocked or not, and the employer as evidence.
+    pub(crate) fn compare(
+        &self,
+        shard: &Shard<'_>,
+        probe: &Probe,
+        ordinal: u32,
+    ) -> (Levels, EmployerEvidence) {
         match probe {
             Probe::Person(form) => {
-                PersonContext::new(form, self.statistics).compare_fully(shard, ordinal)
+                let context = PersonContext::new(form, self.statistics);
+                let found = context.compare_fully(shard, ordinal);
+                (found.into(), found.employer.level.evidence())
             }
             Probe::Company(form) => {
-                CompanyContext::new(form, self.statistics).compare(&shard.company(ordinal))
+                let context = CompanyContext::new(form, self.statistics);
+                let found = context.compare(&shard.company(ordinal));
+                (found.into(), EmployerEvidence::Unknown)
             }
         }
-    }
-}
-
-pub(crate) fn employer_evidence(kind: EntityKind, levels: &Levels) -> EmployerEvidence {
-    match (kind, levels.level[crate::compare::EMPLOYER]) {
-        (EntityKind::Company, _) | (EntityKind::Person, 0) => EmployerEvidence::Unknown,
-        (EntityKind::Person, 1) => EmployerEvidence::Conflict,
-        (EntityKind::Person, 2..=6) => EmployerEvidence::Current,
-        (EntityKind::Person, _) => EmployerEvidence::Past,
     }
 }

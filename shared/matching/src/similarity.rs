@@ -1,7 +1,8 @@
 //! String similarity, wrapped in one place so that it can be swapped.
 //!
-//! Most words that are compared have little in common. The letters of each as a set tell so at a fraction of the cost, and never wrongly: a letter
-//! that the other word has not costs an edit at least, and cannot be matched.
+//! Most compared words have little in common. Their letters as sets show that at a fraction of the
+//! cost, and never wrongly. A letter that the other word lacks costs at least one edit, and cannot
+//! be matched.
 
 use rapidfuzz::distance::{jaro_winkler, osa};
 
@@ -15,10 +16,15 @@ impl Letters {
         Self(words.iter().fold(0, |set, byte| set | 1 << (byte & 31)) & !1)
     }
 
-    /// How many of them the other has not.
+    /// The number of these letters that the other lacks.
     pub(crate) fn missing(self, other: Self) -> usize {
         (self.0 & !other.0).count_ones() as usize
     }
+}
+
+/// The letters of words and how many they are, spaces apart.
+pub(crate) fn letters_of(words: &[u8]) -> (Letters, usize) {
+    (Letters::of(words), words.iter().filter(|byte| **byte != b' ').count())
 }
 
 /// Edits (insert, delete, replace, swap of neighbours) between two words, or `None` over `limit`.
@@ -38,7 +44,7 @@ pub(crate) fn edits(left: &[u8], right: &[u8], limit: usize) -> Option<usize> {
     )
 }
 
-/// Whether the Jaro–Winkler similarity of two words reaches a bar.
+/// True if the Jaro–Winkler similarity of two words reaches a bar.
 #[must_use]
 pub(crate) fn jaro_winkler_reaches(left: &[u8], right: &[u8], bar: f64) -> bool {
     let letters = (Letters::of(left), Letters::of(right));
@@ -46,9 +52,10 @@ pub(crate) fn jaro_winkler_reaches(left: &[u8], right: &[u8], bar: f64) -> bool 
         && jaro_winkler::similarity(left.iter().copied(), right.iter().copied()) >= bar
 }
 
-/// Whether the Jaro–Winkler similarity of words of these letters and lengths may reach a bar.
+/// True if the Jaro–Winkler similarity of words of these letters and lengths may reach a bar.
 ///
-/// A common start lifts Jaro's similarity by at most 0.4 of what it lacks; and that is (m/a + m/b + 1) / 3 at most, where m letters of a and of b match.
+/// Jaro's similarity is at most (m/a + m/b + 1) / 3 if m of the letters of lengths a and b match. A
+/// common start adds at most 0.4 of the rest to 1.
 #[allow(clippy::cast_precision_loss, reason = "a word has few letters")]
 pub(crate) fn may_reach(left: (Letters, usize), right: (Letters, usize), bar: f64) -> bool {
     let matching = |one: (Letters, usize), other: (Letters, usize)| {
@@ -70,7 +77,7 @@ pub(crate) fn slips(length: usize) -> usize {
     }
 }
 
-/// Whether two words differ by no more than [`slips`] of the shorter.
+/// True if two words differ by no more than [`slips`] of the shorter.
 #[must_use]
 pub(crate) fn is_slip(left: &[u8], right: &[u8]) -> bool {
     let limit = slips(left.len().min(right.len()));
@@ -84,7 +91,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn letters_never_rule_out_what_is_alike(left in "[a-f0-3]{0,12}", right in "[a-f0-3]{0,12}", limit in 1..4_usize) {
+        fn letters_never_rule_out_what_is_alike(
+            left in "[a-f0-3]{0,12}",
+            right in "[a-f0-3]{0,12}",
+            limit in 1..4_usize,
+        ) {
             let (left, right) = (left.as_bytes(), right.as_bytes());
             let args = osa::Args::default().score_cutoff(limit);
             prop_assert_eq!(

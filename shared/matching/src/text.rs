@@ -1,6 +1,7 @@
 //! Text folding and the hashes that stand for folded text.
 //!
-//! Invariant: [`fold`] is idempotent and its output is lower-case ASCII letters and digits in words parted by single spaces.
+//! Invariant: [`fold`] is idempotent and its output is lower-case ASCII letters and digits in words
+//! parted by single spaces.
 #![allow(
     clippy::cast_possible_truncation,
     reason = "hashes are cut to the width of their column on purpose"
@@ -9,7 +10,8 @@
 use unicode_normalization::UnicodeNormalization as _;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Longest input that is read from one field, in bytes: the rest of a 10 MB field says nothing about identity.
+/// The longest input read from one field, in bytes. The rest of a 10 MB field says nothing about
+/// identity.
 pub const FIELD_LIMIT: usize = 512;
 
 /// The 64-bit hash of some bytes.
@@ -39,10 +41,11 @@ pub fn clip(text: &str) -> &str {
     &text[..end]
 }
 
-/// Lower-cases, transliterates to ASCII and reduces everything but letters and digits to single spaces.
+/// Lower-cases, transliterates to ASCII and reduces everything but letters and digits to single
+/// spaces.
 ///
-/// Apostrophes vanish (`O'Brien` is `obrien`), zero-width characters, soft hyphens and emoji too; a text that was decoded with the
-/// wrong code page is repaired first.
+/// Apostrophes vanish (`O'Brien` is `obrien`), and so do zero-width characters, soft hyphens and
+/// emoji. A text decoded with the wrong code page is repaired first.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let text = clip(text);
@@ -93,11 +96,13 @@ fn push_unicode(out: &mut String, character: char) {
 /// Zero-width characters, marks, variation selectors and emoji: shown or not, they name nobody.
 fn is_invisible(character: char) -> bool {
     matches!(character,
-        '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
-        | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}' | '\u{e0000}'..='\u{e007f}')
+        '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{2600}'..='\u{27bf}'
+        | '\u{1f000}'..='\u{1faff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// UTF-8 that was read as Windows-1252 (`JosÃ©`), read again as what it was; `None` when the text is not of that kind.
+/// Reads UTF-8 that was decoded as Windows-1252 (`JosÃ©`) once more as UTF-8; `None` if the text is
+/// not of that kind.
 fn repair_code_page(text: &str) -> Option<String> {
     if !text.contains(['\u{c2}', '\u{c3}', '\u{c4}', '\u{c5}']) {
         return None;
@@ -107,7 +112,8 @@ fn repair_code_page(text: &str) -> Option<String> {
 }
 
 fn windows_1252_byte(character: char) -> Option<u8> {
-    // The 27 places where Windows-1252 differs from Latin-1, from the Unicode mapping table CP1252.TXT.
+    // The 27 places where Windows-1252 differs from Latin-1, from the Unicode mapping table
+    // CP1252.TXT.
     const HIGH: [(char, u8); 27] = [
         ('\u{20ac}', 0x80),
         ('\u{201a}', 0x82),
@@ -143,7 +149,8 @@ fn windows_1252_byte(character: char) -> Option<u8> {
     }
 }
 
-/// Makes both spellings of an umlaut one: `mueller` and `muller` give `muller`, `aagaard` and `agaard` give `agaard`.
+/// Makes both spellings of an umlaut one: `mueller` and `muller` give `muller`, `aagaard` and
+/// `agaard` give `agaard`.
 ///
 /// Words of three letters are left alone (`Sue`, `Mae`, `Joe`).
 #[must_use]

@@ -1,13 +1,15 @@
 //! Training: EM without labels, refinement with them.
 //!
-//! Invariant: training is deterministic. The only random source is a seeded generator that picks random pairs, so the same data gives the same model.
+//! Invariant: training is deterministic. The only random source is a seeded generator that picks
+//! random pairs, so the same data gives the same model.
 #![allow(clippy::cast_precision_loss, reason = "counts become shares")]
 
-use crate::compare::{Levels, WIDTH};
+use crate::compare::{Levels, WIDTH, comparisons};
 use crate::entity::EntityKind;
 use crate::evidence::Evidence;
 use crate::form::Probe;
-use crate::model::{DEPTH, KindModel, MatchModel, Weights, comparisons};
+use crate::model::{DEPTH, KindModel, MatchModel, Weights};
+use crate::posterior::posterior;
 use crate::score::Scorer;
 use crate::shard::Shard;
 use crate::text::hash64;
@@ -21,7 +23,7 @@ struct Case {
     /// Log2 of the entities of the version the record was scored against.
     doublings: f64,
     candidates: Vec<Levels>,
-    /// Which candidate is true; `None` for none of them, or unlabelled.
+    /// The true candidate; `None` if it is none of them, or without labels.
     truth: Option<usize>,
 }
 
@@ -34,10 +36,11 @@ pub struct TrainingSet {
     random: Vec<Levels>,
 }
 
-/// How labels refine a model.
+/// The strength of a refinement by labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Refinement {
-    /// How strongly a weight is held to the model it began as: records' worth of evidence per squared bit. A tenant's few corrections want a high one.
+    /// The pull of a weight to the model it began as, in records' worth of evidence per squared
+    /// bit. A tenant's few corrections want a high one.
     pub hold: f64,
     /// Steps of gradient descent.
     pub steps: u32,
@@ -57,7 +60,8 @@ impl TrainingSet {
         Self { kind, doublings: scorer.doublings(kind), cases: Vec::new(), random: Vec::new() }
     }
 
-    /// An empty set for records of a kind whose evidence was kept, found in a version of this many entities.
+    /// An empty set for records of a kind whose evidence was kept, found in a version of this many
+    /// entities.
     #[must_use]
     pub fn of_evidence(kind: EntityKind, entities: u64) -> Self {
         let doublings = (entities.max(1) as f64).log2();
@@ -77,15 +81,17 @@ impl TrainingSet {
         self.cases.len()
     }
 
-    /// Whether no record was added.
+    /// True if no record was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty()
     }
 
-    /// Adds a record with its true entity's id, `None` when the directory does not have it (or for training without labels).
+    /// Adds a record with its true entity's id; `None` if the directory does not have it, or for
+    /// training without labels.
     ///
-    /// With several shards, add the record with the shard of its true entity, or with any for a record without one.
+    /// With several shards, add the record with the shard of its true entity, or with any for a
+    /// record without one.
     pub fn add(
         &mut self,
         scorer: &Scorer<'_>,
@@ -107,7 +113,8 @@ impl TrainingSet {
         });
     }
 
-    /// Adds random pairs of a record with entities of the shard: what chance agreement is worth (u).
+    /// Adds random pairs of a record with entities of the shard: what chance agreement is worth
+    /// (u).
     pub fn add_random(
         &mut self,
         scorer: &Scorer<'_>,
@@ -125,8 +132,9 @@ impl TrainingSet {
                     .map(u64::to_le_bytes)
                     .concat(),
             );
-            let ordinal = u32::try_from(drawn % u64::from(shard.len())).unwrap_or_default();
-            self.random.push(scorer.levels(shard, probe, ordinal));
+            #[allow(clippy::cast_possible_truncation, reason = "less than a length of 32 bits")]
+            let ordinal = (drawn % u64::from(shard.len())) as u32;
+            self.random.push(scorer.compare(shard, probe, ordinal).0);
         }
     }
 
@@ -136,7 +144,8 @@ impl TrainingSet {
         self.random.extend(other.random);
     }
 
-    /// Estimates m and the prior by EM, u from the random pairs, and weights from both. Labels are not looked at.
+    /// Estimates m and the prior by EM, u from the random pairs, and weights from both. Labels are
+    /// ignored.
     #[must_use]
     pub fn expectation_maximization(&self, start: &KindModel, rounds: u32) -> KindModel {
         let mut model = start.clone();
@@ -146,7 +155,7 @@ impl TrainingSet {
             let mut matched = Shares::new(self.kind);
             let mut nobody = 0.0;
             for case in &self.cases {
-                let (posterior, none) = Self::posterior(&weights, model.none_weight, case);
+                let (posterior, none) = Self::posterior(&weights, case);
                 nobody += none;
                 for (levels, share) in case.candidates.iter().zip(posterior) {
                     matched.add(levels, share);
@@ -158,7 +167,8 @@ impl TrainingSet {
                 for (level, cell) in comparison.levels.iter_mut().enumerate().skip(1) {
                     let (m, u) = (matched.share(at, level), chance.share(at, level));
                     (cell.m, cell.u) = (Some(m), Some(u));
-                    // A level with term frequencies has its u in the rarity of the value: only the part that rarity does not carry is added.
+                    // If a level has term frequencies, the rarity of the value carries part of its
+                    // u. Only the other part is added here.
                     cell.weight = (m.log2() - (1.0 - cell.rarity) * u.log2()).clamp(-12.0, 16.0);
                 }
             }
@@ -166,7 +176,8 @@ impl TrainingSet {
         model
     }
 
-    /// Writes into a model how often the labelled true pairs (m) and the random pairs (u) are at each level: its weights stay as they are.
+    /// Writes into a model how often the labelled true pairs (m) and the random pairs (u) are at
+    /// each level: its weights stay as they are.
     #[must_use]
     pub fn annotate(&self, model: &KindModel) -> KindModel {
         let labelled =
@@ -184,21 +195,24 @@ impl TrainingSet {
         model
     }
 
-    fn posterior(weights: &Weights, none: f64, case: &Case) -> (Vec<f64>, f64) {
+    fn posterior(weights: &Weights, case: &Case) -> (Vec<f64>, f64) {
         let bits: Vec<f64> = case
             .candidates
             .iter()
             .map(|levels| weights.sum(levels) - weights.size * case.doublings)
             .collect();
+        let none = weights.none;
         let top = bits.iter().copied().fold(none, f64::max);
         let odds: Vec<f64> = bits.iter().map(|bits| (bits - top).exp2()).collect();
         let total: f64 = odds.iter().sum::<f64>() + (none - top).exp2();
         (odds.iter().map(|odds| odds / total).collect(), (none - top).exp2() / total)
     }
 
-    /// Refines weights so that the labelled records' posteriors become as likely as they can, held to the model they began as.
+    /// Refines weights to make the labels as likely as they can be, with a pull to the model they
+    /// began as.
     ///
-    /// The posterior is trained as it is used, against the runner-up and "none", which is what calibrates it.
+    /// The posterior is trained as it is used, against the runner-up and "none". That calibrates
+    /// it.
     #[must_use]
     pub fn refine(&self, start: &KindModel, how: Refinement) -> KindModel {
         // Directories of one size cannot tell the size's weight from that of "none".
@@ -209,15 +223,15 @@ impl TrainingSet {
             let weights = descent.weights();
             let mut gradient = vec![0.0; SIZE + 1];
             for case in &self.cases {
-                Self::add_gradient(&weights, descent.none(), case, &mut gradient);
+                Self::add_gradient(&weights, case, &mut gradient);
             }
             descent.step(&gradient, how.hold, step);
         }
         descent.model(start)
     }
 
-    fn add_gradient(weights: &Weights, none: f64, case: &Case, gradient: &mut [f64]) {
-        let (posterior, nobody) = Self::posterior(weights, none, case);
+    fn add_gradient(weights: &Weights, case: &Case, gradient: &mut [f64]) {
+        let (posterior, nobody) = Self::posterior(weights, case);
         gradient[NONE] += nobody - f64::from(u8::from(case.truth.is_none()));
         for (at, (levels, share)) in case.candidates.iter().zip(posterior).enumerate() {
             let error = share - f64::from(u8::from(case.truth == Some(at)));
@@ -234,7 +248,8 @@ impl TrainingSet {
     }
 }
 
-/// Where the weight of "none" and, behind it like a coefficient, the size weight are among the values.
+/// The places of the weight of "none" and of the size weight among the values. The size weight
+/// stands where a cell has its rarity.
 const NONE: usize = WIDTH * DEPTH * 2;
 const SIZE: usize = NONE + 1;
 
@@ -260,7 +275,8 @@ impl Descent {
             for (level, model) in comparison.levels.iter().enumerate() {
                 let cell = cell(at, level);
                 (values[cell], values[cell + 1]) = (model.weight, model.rarity);
-                // The null level is no evidence, by definition; rarity is trained where a level has any.
+                // The null level is no evidence, by definition; rarity is trained where a level has
+                // any.
                 (free[cell], free[cell + 1]) = (level > 0, model.rarity > 0.0);
             }
         }
@@ -289,7 +305,7 @@ impl Descent {
                 *value = (self.values[cell], self.values[cell + 1]);
             }
         }
-        Weights { table, width: self.width, size: self.values[SIZE] }
+        Weights { table, width: self.width, size: self.values[SIZE], none: self.none() }
     }
 
     /// One step of Adam (Kingma and Ba 2015) with its usual constants and a rate that falls.
@@ -330,7 +346,7 @@ impl Descent {
     }
 }
 
-/// How often pairs are at each level of each comparison, weighted; the null level is left out.
+/// The weighted number of pairs at each level of each comparison; shares leave the null level out.
 struct Shares {
     sums: [[f64; DEPTH]; WIDTH],
     levels: [usize; WIDTH],
@@ -366,7 +382,7 @@ impl Shares {
     }
 }
 
-/// What would change if a new model were taken: the pairs of (record, entity) that only one of two models matches.
+/// The difference that a new model would make: the records that two models match differently.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShadowDifference {
     /// Records matched alike by both.
@@ -379,7 +395,8 @@ pub struct ShadowDifference {
     pub other_entity: Vec<String>,
 }
 
-/// Scores a record with two models and notes where they part; the new one runs in the old one's shadow.
+/// Scores a record with two models and adds their difference: the new model runs in the shadow of
+/// the old.
 pub fn shadow(
     difference: &mut ShadowDifference,
     probe: &Probe,
@@ -390,7 +407,7 @@ pub fn shadow(
     let best = |(model, scorer): (&MatchModel, &Scorer<'_>)| {
         let candidates: Vec<_> =
             shards.iter().flat_map(|shard| scorer.candidates(shard, probe, KEPT)).collect();
-        let best = crate::decide::posterior(model, probe.kind(), &candidates).into_iter().next();
+        let best = posterior(model, probe.kind(), &candidates).into_iter().next();
         best.filter(|best| best.probability >= model.thresholds.match_at)
             .map(|best| best.candidate.entity_id)
     };

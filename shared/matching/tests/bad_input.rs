@@ -1,4 +1,5 @@
-//! The bad-input catalogue: what CRM users type, and what must come of it. The rule numbers are those of the catalogue.
+//! Bad input: texts as CRM users type them, and the outcome each must have. The tests number the
+//! kinds of input.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,15 +14,18 @@ use matching::{
 /// The best probability a record reaches among some people, and how many candidates were looked at.
 fn best(people: &[Person], record: &CrmPerson) -> (f64, usize) {
     let (statistics, shards) = build(people, 1);
-    let (model, probe, shard) =
-        (MatchModel::shipped(), Probe::person("r", record), Shard::open(&shards[0]).unwrap());
+    let (model, probe, shard) = (
+        MatchModel::shipped().unwrap(),
+        Probe::person("r", record),
+        Shard::open(&shards[0]).unwrap(),
+    );
     let engine = Scorer::new(model, &statistics);
     let scored = posterior(model, EntityKind::Person, &engine.candidates(&shard, &probe, 8));
     (scored.first().map_or(0.0, |scored| scored.probability), engine.block(&shard, &probe).len())
 }
 
 fn decide(people: &[Person], record: &CrmPerson) -> MatchDecision {
-    MatchModel::shipped().thresholds.decide(best(people, record).0)
+    MatchModel::shipped().unwrap().thresholds.decide(best(people, record).0)
 }
 
 fn named(first: &str, last: &str) -> CrmPerson {
@@ -256,7 +260,7 @@ fn accounts_are_matched_by_name_domain_and_place_and_not_by_name_alone_abroad() 
     }
     let statistics = Statistics::of(std::slice::from_ref(&builder));
     let bytes = builder.finish(&statistics);
-    let (model, shard) = (MatchModel::shipped(), Shard::open(&bytes).unwrap());
+    let (model, shard) = (MatchModel::shipped().unwrap(), Shard::open(&bytes).unwrap());
     let engine = Scorer::new(model, &statistics);
     let best = |account: &CrmAccount| {
         let scored = posterior(

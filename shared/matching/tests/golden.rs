@@ -1,53 +1,15 @@
-//! Five hundred labelled records: floors for precision and recall, and the confusion table pinned, so that a change of behaviour shows itself.
+//! Five hundred labelled records: floors for precision and recall, and the confusion table pinned,
+//! so that a change of behaviour shows itself.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::cast_precision_loss, reason = "a few hundred records")]
+
+mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use matching::read::DirectoryReader;
-use matching::{
-    Bid, Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, EntityKind, MatchDecision,
-    MatchModel, Person, PersonForm, Probe, Scorer, Shard, ShardBuilder, Statistics, assign,
-    posterior,
-};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Labelled {
-    id: String,
-    object: String,
-    case: String,
-    entity: Option<String>,
-    record: serde_json::Value,
-}
-
-impl Labelled {
-    fn probe(&self) -> Probe {
-        if self.object == "Account" {
-            Probe::account(
-                &self.id,
-                &serde_json::from_value::<CrmAccount>(self.record.clone()).unwrap(),
-            )
-        } else {
-            Probe::person(
-                &self.id,
-                &serde_json::from_value::<CrmPerson>(self.record.clone()).unwrap(),
-            )
-        }
-    }
-}
-
-fn entities<T: matching::read::Identified + for<'de> Deserialize<'de>>(text: &str) -> Vec<T> {
-    let rows = DirectoryReader::<_, T>::new(text.as_bytes());
-    rows.map(|row| match row.unwrap() {
-        DirectoryLine::Upsert(entity) => entity,
-        DirectoryLine::Delete { .. } | DirectoryLine::Merge { .. } => {
-            panic!("the golden set has entities only")
-        }
-    })
-    .collect()
-}
+use common::golden::{Golden, Labelled, records};
+use matching::{Bid, MatchDecision, MatchModel, Scorer, Shard, assign, posterior};
 
 /// Record, entity, probability of every match of one object type.
 fn matches(
@@ -55,7 +17,7 @@ fn matches(
     engine: &Scorer<'_>,
     shard: &Shard<'_>,
 ) -> BTreeMap<String, (String, f64)> {
-    let model = MatchModel::shipped();
+    let model = MatchModel::shipped().unwrap();
     let bids = records.iter().flat_map(|record| {
         let probe = record.probe();
         let scored = posterior(model, probe.kind(), &engine.candidates(shard, &probe, 8));
@@ -84,7 +46,7 @@ fn judge<'a>(
         let case = cases.entry(&record.case).or_default();
         case[0] += 1;
         let decided = found.get(&record.id).filter(|(_, probability)| {
-            MatchModel::shipped().thresholds.decide(*probability) == MatchDecision::Match
+            MatchModel::shipped().unwrap().thresholds.decide(*probability) == MatchDecision::Match
         });
         match decided {
             Some((entity, _)) if Some(entity) == record.entity.as_ref() => {
@@ -109,29 +71,14 @@ fn judge<'a>(
 
 #[test]
 fn five_hundred_labelled_records_are_matched_as_well_as_ever() {
-    let people: Vec<Person> = entities(include_str!("fixtures/golden/people.jsonl"));
-    let companies: Vec<Company> = entities(include_str!("fixtures/golden/companies.jsonl"));
-    let (mut person_shard, mut company_shard) =
-        (ShardBuilder::new(EntityKind::Person, 0, 1), ShardBuilder::new(EntityKind::Company, 0, 1));
-    for form in companies.iter().map(CompanyForm::from) {
-        company_shard.add_company(&form);
-    }
-    for form in people.iter().map(PersonForm::from) {
-        person_shard.add_person(&form);
-    }
-    let builders = [person_shard, company_shard];
-    let statistics = Statistics::of(&builders);
-    let [person_shard, company_shard] = builders.map(|builder| builder.finish(&statistics));
-    let engine = Scorer::new(MatchModel::shipped(), &statistics);
-    let records: Vec<Labelled> = include_str!("fixtures/golden/records.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let golden = Golden::build();
+    let engine = Scorer::new(MatchModel::shipped().unwrap(), &golden.statistics);
+    let records = records();
     let mut table = String::new();
     for (object, bytes, precision_floor, recall_floor) in [
-        ("Lead", &person_shard, 0.96, 0.94),
-        ("Contact", &person_shard, 0.96, 0.94),
-        ("Account", &company_shard, 0.98, 0.96),
+        ("Lead", &golden.people, 0.96, 0.94),
+        ("Contact", &golden.people, 0.96, 0.94),
+        ("Account", &golden.companies, 0.98, 0.96),
     ] {
         let of_object: Vec<&Labelled> =
             records.iter().filter(|record| record.object == object).collect();

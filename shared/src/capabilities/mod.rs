@@ -16,3 +16,4 @@ pub mod linking;
 pub mod saving;
 pub mod seats;
 pub mod settings;
+pub mod telling;

@@ -209,7 +209,10 @@ mod tests {
         let mut refinements = counts.refine();
         refinements.add(&shard);
         let statistics = refinements.finish();
-        [("shards/statistics", statistics.to_bytes()), ("shards/0", shard.finish(&statistics))]
+        [
+            ("shards/statistics", statistics.to_bytes().unwrap()),
+            ("shards/0", shard.finish(&statistics)),
+        ]
     }
 
     #[tokio::test]

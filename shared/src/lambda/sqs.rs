@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::stream::{self, StreamExt};
+use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
 use crate::kernel::{Envelope, Message};
@@ -25,9 +26,15 @@ const PAUSE: Duration = Duration::from_mins(15);
 
 /// Hands each message to `handler` and says which ones failed. The queue gives those again, and in
 /// the end keeps them in its dead-letter queue: what cannot be read or done is seen by a person.
-pub async fn each_message<F, Fut>(event: SqsEvent, outbox: &Outbox, handler: F) -> SqsBatchResponse
+/// A body that is not an `M` cannot be read: `handler` meets no message of another function.
+pub async fn each_message<M, F, Fut>(
+    event: SqsEvent,
+    outbox: &Outbox,
+    handler: F,
+) -> SqsBatchResponse
 where
-    F: Fn(Message) -> Fut,
+    M: Clone + DeserializeOwned + Into<Message>,
+    F: Fn(M) -> Fut,
     Fut: Future<Output = Result<Done, WorkError>>,
 {
     let mut failed: Vec<String> = stream::iter(event.records)
@@ -58,12 +65,13 @@ where
 /// Told already.
 struct Failed;
 
-async fn one<F, Fut>(record: SqsMessage, outbox: &Outbox, handler: &F) -> Result<(), Failed>
+async fn one<M, F, Fut>(record: SqsMessage, outbox: &Outbox, handler: &F) -> Result<(), Failed>
 where
-    F: Fn(Message) -> Fut,
+    M: Clone + DeserializeOwned + Into<Message>,
+    F: Fn(M) -> Fut,
     Fut: Future<Output = Result<Done, WorkError>>,
 {
-    let envelope = match Envelope::parse(record.body.as_deref().unwrap_or_default()) {
+    let envelope = match Envelope::<M>::parse(record.body.as_deref().unwrap_or_default()) {
         Ok(envelope) => envelope,
         Err(error) => {
             // serde's error may quote a part of the body; a body holds ids only.
@@ -71,12 +79,14 @@ where
             return Err(Failed);
         }
     };
+    let work = handler(envelope.message.clone());
+    let envelope = envelope.map(Into::into);
     let span = tracing::Span::current();
-    span.record("message.kind", kind(&envelope.message));
+    span.record("message.kind", envelope.message.kind());
     if let Some(scope) = envelope.message.scope() {
         span.record("connection.id", scope.to_string());
     }
-    match work(envelope, outbox, handler).await {
+    match settle(envelope, outbox, work).await {
         Ok(()) => Ok(()),
         Err(error) if error.disposition == Disposition::Retry => {
             tracing::warn!(retry = true, error = chain(&error), "the message failed");
@@ -89,12 +99,13 @@ where
     }
 }
 
-async fn work<F, Fut>(envelope: Envelope, outbox: &Outbox, handler: &F) -> Result<(), WorkError>
-where
-    F: Fn(Message) -> Fut,
-    Fut: Future<Output = Result<Done, WorkError>>,
-{
-    let done = match handler(envelope.message.clone()).await {
+/// Awaits a message's work, then has the outbox forget the message or bring it again.
+async fn settle(
+    envelope: Envelope,
+    outbox: &Outbox,
+    work: impl Future<Output = Result<Done, WorkError>>,
+) -> Result<(), WorkError> {
+    let done = match work.await {
         Err(error) if error.disposition == Disposition::Pause => {
             tracing::error!(error = chain(&error), "the message waits for the key");
             Done::Later(PAUSE)
@@ -115,13 +126,6 @@ where
     Ok(())
 }
 
-/// The name of a message's kind, as in its body.
-fn kind(message: &Message) -> String {
-    let value = serde_json::to_value(message).ok();
-    let kind = value.as_ref().and_then(|value| value.get("kind")?.as_str());
-    kind.unwrap_or("unknown").to_owned()
-}
-
 /// An error and all its causes.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
@@ -138,16 +142,17 @@ pub fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
+    use serde::Serialize;
     use serde_json::json;
 
     use super::*;
-    use crate::kernel::{DirectoryVersionId, Queue};
+    use crate::kernel::{DirectoryMessage, DirectoryVersionId, ImportMessage, Queue};
     use crate::ports::PortError;
     use crate::store::Next;
     use crate::testing::Memory;
 
-    fn message(n: u128) -> Message {
-        Message::DirectoryCount { version: DirectoryVersionId::new(1, n) }
+    fn message(n: u128) -> DirectoryMessage {
+        DirectoryMessage::Count { version: DirectoryVersionId::new(1, n) }
     }
 
     fn event(bodies: &[String]) -> SqsEvent {
@@ -159,7 +164,7 @@ mod tests {
         serde_json::from_value(json!({"Records": records})).unwrap()
     }
 
-    fn body(envelope: &Envelope) -> String {
+    fn body(envelope: &Envelope<impl Serialize>) -> String {
         serde_json::to_string(envelope).unwrap()
     }
 
@@ -182,7 +187,7 @@ mod tests {
             body(&Envelope::of(message(3))),
             r#"{"v":2,"message":{"kind":"directory_count","version":"dir_1"}}"#.to_owned(),
         ];
-        let response = each_message(event(&bodies), &outbox, async |m| {
+        let response = each_message(event(&bodies), &outbox, async |m: DirectoryMessage| {
             if m == message(2) {
                 return Err(PortError::retry("get an item", "throttled").into());
             }
@@ -193,13 +198,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_of_another_function_is_refused_unread() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let bodies = [body(&Envelope::of(message(0)))];
+        let handler = async |m: ImportMessage| panic!("{m:?} reached a handler");
+        let response = each_message(event(&bodies), &outbox, handler).await;
+        assert_eq!(failures(&response), ["0"], "kept for its dead-letter queue");
+        let error = Envelope::<ImportMessage>::parse(&bodies[0]).unwrap_err();
+        let told = chain(&error);
+        let clear = "the body is not a message of this queue: unknown variant `directory_count`, \
+                     expected one of `import_start`, `import_object`, `import_hand_over`";
+        assert!(told.starts_with(clear), "{told}");
+    }
+
+    #[tokio::test]
     async fn a_finished_message_takes_its_due_item_along() {
         let memory = memory();
         let outbox = Outbox::new(memory.ports());
         let _ = outbox.commit(vec![], vec![Next::now(message(0))]).await.unwrap();
         assert_eq!(memory.items().len(), 1, "the due item");
         let sent: Vec<String> = memory.receive().into_iter().map(|m| m.body).collect();
-        let response = each_message(event(&sent), &outbox, async |_| Ok(Done::Finished)).await;
+        let response =
+            each_message(event(&sent), &outbox, async |_: DirectoryMessage| Ok(Done::Finished))
+                .await;
         assert!(response.batch_item_failures.is_empty());
         assert!(memory.items().is_empty());
     }
@@ -209,7 +231,7 @@ mod tests {
         let memory = memory();
         let outbox = Outbox::new(memory.ports());
         let first = body(&Envelope::of(message(0)));
-        let later = async |_| Ok(Done::Later(Duration::from_secs(30)));
+        let later = async |_: DirectoryMessage| Ok(Done::Later(Duration::from_secs(30)));
         let response = each_message(event(&[first]), &outbox, later).await;
         assert!(response.batch_item_failures.is_empty());
         assert!(memory.receive().is_empty(), "not yet");
@@ -217,14 +239,14 @@ mod tests {
         let again = memory.receive();
         assert_eq!(again.len(), 1);
         assert_eq!(again[0].queue, Queue::Directory);
-        assert_eq!(Envelope::parse(&again[0].body).unwrap().hops, 1);
+        assert_eq!(Envelope::<Message>::parse(&again[0].body).unwrap().hops, 1);
     }
 
     #[tokio::test]
     async fn after_many_hops_the_due_item_takes_over() {
         let memory = memory();
         let outbox = Outbox::new(memory.ports());
-        let later = async |_| Ok(Done::Later(Duration::ZERO));
+        let later = async |_: DirectoryMessage| Ok(Done::Later(Duration::ZERO));
         let tired = |due: Option<&str>| {
             let due = due.map(ToOwned::to_owned);
             body(&Envelope { v: 1, due, hops: MAX_HOPS, message: message(0) })
@@ -247,7 +269,7 @@ mod tests {
             disposition: Disposition::Pause,
             source: "DisabledException".into(),
         };
-        let response = each_message(event(&sent), &outbox, async |_| {
+        let response = each_message(event(&sent), &outbox, async |_: DirectoryMessage| {
             Err(WorkError { action: gone.action, disposition: gone.disposition, source: "".into() })
         })
         .await;

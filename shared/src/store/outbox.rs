@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{documents, keys};
-use crate::kernel::{Envelope, Event, Message, Occurrence, Scope};
+use crate::kernel::{Envelope, Event, Message, Occurrence, Scope, TellingMessage};
 use crate::ports::{Change, Condition, Key, Outcome, PortError, Ports, QueueMessage, Range, Write};
 
 /// How long after its time a due item is left to the fast path before the tick sends it again. A
@@ -48,7 +48,7 @@ impl Next {
     /// Others are told that this happened now.
     #[must_use]
     pub fn publish(scope: Scope, time: Timestamp, occurrence: Occurrence) -> Self {
-        Self::now(Message::Publish { event: Event { scope, time, occurrence } })
+        Self::now(TellingMessage::Publish { event: Event { scope, time, occurrence } })
     }
 
     /// A step to take after `delay`.
@@ -215,7 +215,7 @@ fn queue_message(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::DirectoryVersionId;
+    use crate::kernel::{DirectoryMessage, DirectoryVersionId};
     use crate::testing::Memory;
 
     /// A queue that holds next hour's import never looks at rest.
@@ -224,7 +224,7 @@ mod tests {
         let memory = Memory::new("2026-11-22T09:00:00Z".parse().unwrap(), 1);
         let outbox = Outbox::new(memory.ports());
         for (n, seconds) in [(1, 60), (2, 61)] {
-            let message = Message::DirectoryCount { version: DirectoryVersionId::new(1, n) };
+            let message = DirectoryMessage::Count { version: DirectoryVersionId::new(1, n) };
             let next = Next::after(Duration::from_secs(seconds), message);
             assert!(outbox.commit(vec![], vec![next]).await.unwrap().is_done());
         }

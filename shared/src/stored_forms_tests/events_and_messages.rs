@@ -2,35 +2,39 @@
 
 use matching::EntityKind;
 
-use super::{Forms, activity, at, match_run, model, run, scope, seat, text, version};
+use super::{
+    Forms, Variants, activity, assert_covers, at, match_run, model, run, scope, seat, text, version,
+};
 use crate::kernel::{
-    Envelope, Event, ImportTrigger, MatchTrigger, Message, Occurrence, Queue, ReconnectReason,
-    SObject,
+    AutoSaveMessage, CareMessage, DirectoryMessage, Envelope, Event, ImportMessage, ImportTrigger,
+    MatchMessage, MatchTrigger, Message, Occurrence, PurgeMessage, Queue, ReconnectReason, SObject,
+    TellingMessage, WritebackMessage,
 };
 use crate::store::outbox::Due;
 
 fn messages() -> Vec<Message> {
     let (scope, run, step) = (scope(), run(), 4);
-    let mut all = vec![
-        Message::ImportStart { scope, run, trigger: ImportTrigger::Scheduled },
-        Message::ImportObject { scope, run, object: SObject::Contact, step },
-        Message::ImportHandOver { scope, run, step },
-        Message::Rematch { scope, run: match_run(), trigger: MatchTrigger::Directory, step },
-        Message::MatchBatch {
-            scope,
-            run: match_run(),
-            batch: 2,
-            entity_kind: EntityKind::Person,
-            shard: 3,
-        },
-        Message::Settle { scope, run: match_run(), batch: 2 },
-        Message::Correct { scope, object: SObject::Lead, record: text("00Q1") },
-        Message::TuneModel { scope, model: model(), step },
-        Message::AutoSave { scope, accounts: vec![text("0011"), text("0012")] },
-        Message::AutoSaveRecords { scope, object: SObject::Lead, records: vec![text("00Q1")] },
-        Message::AutoSaveOwner { scope, user: text("0051") },
-        Message::AutoSaveSeat { scope, seat: seat() },
-    ];
+    let batch = 2;
+    let entity_kind = EntityKind::Person;
+    let mut all = each([
+        ImportMessage::Start { scope, run, trigger: ImportTrigger::Scheduled },
+        ImportMessage::Object { scope, run, object: SObject::Contact, step },
+        ImportMessage::HandOver { scope, run, step },
+    ]);
+    let (run, trigger) = (match_run(), MatchTrigger::Directory);
+    all.extend(each([
+        MatchMessage::Rematch { scope, run, trigger, step },
+        MatchMessage::Batch { scope, run, batch, entity_kind, shard: 3 },
+        MatchMessage::Settle { scope, run, batch },
+        MatchMessage::Correct { scope, object: SObject::Lead, record: text("00Q1") },
+        MatchMessage::TuneModel { scope, model: model(), step },
+    ]));
+    all.extend(each([
+        AutoSaveMessage::Accounts { scope, accounts: vec![text("0011"), text("0012")] },
+        AutoSaveMessage::Records { scope, object: SObject::Lead, records: vec![text("00Q1")] },
+        AutoSaveMessage::Owner { scope, user: text("0051") },
+        AutoSaveMessage::Seat { scope, seat: seat() },
+    ]));
     all.extend(later_messages());
     all
 }
@@ -38,33 +42,49 @@ fn messages() -> Vec<Message> {
 fn later_messages() -> Vec<Message> {
     let (scope, step) = (scope(), 4);
     let event = Event { scope, time: at(0), occurrence: Occurrence::Connected };
-    vec![
-        Message::Writeback { scope, activity: activity() },
-        Message::Release { scope, seat: Some(seat()) },
-        Message::Release { scope, seat: None },
-        Message::Upkeep { scope, step },
-        Message::Inspect { scope },
-        Message::Revoke { scope, grant: 1, step: 2 },
-        Message::Publish { event },
-        Message::PreviewMapping { scope, asked_at: at(1) },
-        Message::Purge { scope, step },
-        Message::DirectoryCount { version: version() },
-        Message::DirectoryShard { version: version(), entity_kind: EntityKind::Company, shard: 3 },
-        Message::DirectoryFanOut { version: version(), after: Some(text("t#sandbox")) },
-        Message::DirectoryFanOut { version: version(), after: None },
-        Message::DirectoryRetire { version: version(), after: Some(text("t#sandbox")) },
-        Message::DirectoryRetire { version: version(), after: None },
-    ]
+    let mut all = each([
+        WritebackMessage::Activity { scope, activity: activity() },
+        WritebackMessage::Release { scope, seat: Some(seat()) },
+        WritebackMessage::Release { scope, seat: None },
+    ]);
+    all.extend(each([
+        CareMessage::Upkeep { scope, step },
+        CareMessage::Inspect { scope },
+        CareMessage::PreviewMapping { scope, asked_at: at(1) },
+    ]));
+    all.extend(each([
+        PurgeMessage::Revoke { scope, grant: 1, step: 2 },
+        PurgeMessage::Purge { scope, step },
+    ]));
+    all.extend(each([TellingMessage::Publish { event }]));
+    let version = version();
+    all.extend(each([
+        DirectoryMessage::Count { version },
+        DirectoryMessage::Shard { version, entity_kind: EntityKind::Company, shard: 3 },
+        DirectoryMessage::FanOut { version, after: Some(text("t#sandbox")) },
+        DirectoryMessage::FanOut { version, after: None },
+        DirectoryMessage::Retire { version, after: Some(text("t#sandbox")) },
+        DirectoryMessage::Retire { version, after: None },
+    ]));
+    all
+}
+
+/// Samples of every variant of one capability's messages.
+fn each<M: Variants + Into<Message>, const N: usize>(samples: [M; N]) -> Vec<Message> {
+    assert_covers(&samples);
+    samples.into_iter().map(Into::into).collect()
 }
 
 #[test]
 fn every_message_is_pinned_with_its_queue_and_group() {
     let mut forms = Forms::default();
     let messages = messages();
-    forms.all("message", &messages);
+    for message in &messages {
+        forms.json(&format!("message {}", message.kind()), message);
+    }
     for message in &messages {
         let way = format!("{} of {}", message.queue(), message.group());
-        forms.line(&format!("way of {}", super::Variants::name(message)), way);
+        forms.line(&format!("way of {}", message.kind()), way);
     }
     forms.all("queue", &Queue::ALL);
     forms.all(
@@ -85,11 +105,14 @@ fn every_message_is_pinned_with_its_queue_and_group() {
             MatchTrigger::Model,
         ],
     );
-    let message = Message::Inspect { scope: scope() };
+    let message = Message::from(CareMessage::Inspect { scope: scope() });
     forms.json("envelope", &Envelope::of(message.clone()));
     let envelope = Envelope { v: 1, due: Some(text("due")), hops: 3, message: message.clone() };
     forms.json("envelope with all", &envelope);
-    assert_eq!(Envelope::parse(&serde_json::to_string(&envelope).unwrap()).unwrap(), envelope);
+    assert_eq!(
+        Envelope::<Message>::parse(&serde_json::to_string(&envelope).unwrap()).unwrap(),
+        envelope
+    );
     forms.json("due item", &Due { message, sent_at: 1_795_294_800, sends: 2 });
     insta::assert_snapshot!("messages", forms.0);
 }

@@ -152,7 +152,7 @@ fn what_objects_hold_is_pinned() {
     let entry = ScoredEntry { record: text("0031"), stamp: 5, gone: true, candidates };
     forms.json("scored", &vec![entry]);
     forms.json("merges", &BTreeMap::from([(text("old"), text("new"))]));
-    let model = MatchModel::shipped().to_json();
+    let model = MatchModel::shipped().unwrap().to_json().unwrap();
     let model: serde_json::Value = serde_json::from_str(&model).unwrap();
     for part in ["version", "provenance", "thresholds"] {
         forms.line(&format!("model {part}"), &model[part]);
@@ -175,7 +175,7 @@ fn the_directory_files_are_pinned() {
         let magic = bytes[..8].escape_ascii();
         forms.line(name, format!("{magic}, {length} bytes, {digest}"));
     };
-    file("statistics", &statistics.to_bytes());
+    file("statistics", &statistics.to_bytes().unwrap());
     let [people, companies] = builders;
     file("shard of people", &people.finish(&statistics));
     file("shard of companies", &companies.finish(&statistics));

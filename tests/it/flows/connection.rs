@@ -457,7 +457,7 @@ async fn what_the_org_hides_is_named_with_what_it_blocks_and_seen_again_when_it_
     control.put_profile(&scene.world.org, serde_json::from_value(profile).unwrap()).unwrap();
     control.assign_profile(&scene.world.org, ADMIN, "Narrow").unwrap();
     let connection = scene.world.connection().await;
-    let next = store::Next::now(shared::kernel::Message::Inspect { scope: connection.scope() });
+    let next = store::Next::now(shared::kernel::CareMessage::Inspect { scope: connection.scope() });
     let commit = scene.world.functions.outbox.commit(vec![], vec![next]);
     assert!(commit.await.unwrap().is_done());
     scene.world.run().await;

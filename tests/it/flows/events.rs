@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use shared::capabilities::importing::ActiveRun;
 use shared::kernel::{
-    Environment, Event, Generation, Grantee, ImportRunId, ImportTrigger, Message, Occurrence,
+    Environment, Event, Generation, Grantee, ImportRunId, ImportTrigger, Occurrence, PurgeMessage,
     ReconnectReason, Scope, TenantId,
 };
 use shared::ports::Condition;
@@ -108,7 +108,7 @@ async fn an_event_outlives_the_generation_that_it_tells_of() {
     // Everything is lost but the due items; the purge goes on by its own.
     let scope = world.connection().await.scope();
     world.memory.lose_messages();
-    let purge = Next::now(Message::Purge { scope, step: 0 });
+    let purge = Next::now(PurgeMessage::Purge { scope, step: 0 });
     assert!(world.functions.outbox.commit(vec![], vec![purge]).await.unwrap().is_done());
     scene.pass(2).await;
     let mut told = told(world, before);

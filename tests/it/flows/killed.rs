@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
-use shared::kernel::{Grantee, ImportRunId, ImportTrigger, Message, SObject, SeatId};
+use shared::kernel::{Grantee, ImportMessage, ImportRunId, ImportTrigger, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::store::Next;
 use tests::world::{Delivery, World};
@@ -98,7 +98,7 @@ async fn start_second_import(folder: &Path, world: &World) {
     world.control().advance(60);
     let scope = world.connection().await.scope();
     let run = ImportRunId::derived("second");
-    let message = Message::ImportStart { scope, run, trigger: ImportTrigger::Requested };
+    let message = ImportMessage::Start { scope, run, trigger: ImportTrigger::Requested };
     let begun = world.functions.outbox.commit(vec![], vec![Next::now(message)]).await.unwrap();
     assert!(begun.is_done());
 }

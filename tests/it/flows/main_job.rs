@@ -9,7 +9,7 @@ use shared::capabilities::activities::{ActivityKind, ActivityState, ActivityText
 use shared::capabilities::importing::RunState;
 use shared::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState};
 use shared::kernel::{
-    ActivityId, Grantee, ImportRunId, ImportTrigger, MatchTrigger, Message, SObject, SeatId,
+    ActivityId, Grantee, ImportMessage, ImportRunId, ImportTrigger, MatchTrigger, SObject, SeatId,
 };
 use shared::matching::EntityKind;
 use shared::store::{self, Next};
@@ -37,7 +37,7 @@ pub(crate) async fn imported(folder: &Path, delivery: Delivery) -> World {
 pub(super) async fn import_again(world: &World, name: &str) -> ImportRunId {
     let scope = world.connection().await.scope();
     let run = ImportRunId::derived(name);
-    let message = Message::ImportStart { scope, run, trigger: ImportTrigger::Requested };
+    let message = ImportMessage::Start { scope, run, trigger: ImportTrigger::Requested };
     assert!(
         world.functions.outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done()
     );

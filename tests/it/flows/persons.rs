@@ -3,7 +3,7 @@
 use serde_json::json;
 use shared::capabilities::importing::AccountModel;
 use shared::capabilities::linking::Correcting;
-use shared::kernel::{Message, SObject};
+use shared::kernel::{CareMessage, SObject};
 use shared::store::Next;
 
 use super::connection::Scene;
@@ -33,7 +33,7 @@ async fn the_person_of_an_open_opportunity_is_saved_for_its_owner() {
     control.create(org, "Opportunity", &deal).unwrap();
     control.advance(60);
     let scope = world.connection().await.scope();
-    let inspect = Next::now(Message::Inspect { scope });
+    let inspect = Next::now(CareMessage::Inspect { scope });
     let _ = world.functions.outbox.commit(vec![], vec![inspect]).await.unwrap();
     world.run().await;
     let person = AccountModel::Person;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use serde::Serialize;
 use serde_json::{Value, json};
 use shared::capabilities::importing::{
     ActiveRun, ImportRun, ObjectImport, ObjectPhase, RunState, Watermark,
 };
-use shared::kernel::{Envelope, Grantee, ImportRunId, ImportTrigger, Message, SObject};
+use shared::kernel::{Envelope, Grantee, ImportMessage, ImportRunId, ImportTrigger, SObject};
 use shared::store::{self, Next, Outbox};
 use tempfile::TempDir;
 use tests::world::{World, WorldOptions};
@@ -110,7 +111,7 @@ impl Case {
     pub(super) async fn ask_for(&self, name: &str, trigger: ImportTrigger) -> ImportRunId {
         let scope = self.world.connection().await.scope();
         let run = ImportRunId::derived(name);
-        let message = Message::ImportStart { scope, run, trigger };
+        let message = ImportMessage::Start { scope, run, trigger };
         let outbox = Outbox::new(self.world.memory.ports());
         assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
         run
@@ -185,13 +186,18 @@ impl Case {
     }
 
     /// The message of a step.
-    pub(super) async fn step(&self, run: ImportRunId, object: SObject, step: u64) -> Envelope {
+    pub(super) async fn step(
+        &self,
+        run: ImportRunId,
+        object: SObject,
+        step: u64,
+    ) -> Envelope<ImportMessage> {
         let scope = self.world.connection().await.scope();
-        Envelope::of(Message::ImportObject { scope, run, object, step })
+        Envelope::of(ImportMessage::Object { scope, run, object, step })
     }
 
     /// Hands a message to a function, once.
-    pub(super) async fn deliver(&self, envelope: &Envelope) {
+    pub(super) async fn deliver(&self, envelope: &Envelope<impl Serialize>) {
         self.world.deliver(&serde_json::to_string(envelope).unwrap()).await;
     }
 

@@ -6,7 +6,7 @@ use shared::capabilities::custody::Custody;
 use shared::capabilities::importing::{ImportSettings, ObjectPhase, RunState, VISIBILITY_OVERLAP};
 use shared::capabilities::leaving::PurgePhase;
 use shared::kernel::{
-    Envelope, Gone, ImportRunId, ImportTrigger, Message, Reading, Record, RecordHead, SObject,
+    Envelope, Gone, ImportMessage, ImportRunId, ImportTrigger, Reading, Record, RecordHead, SObject,
 };
 use shared::store::{self, Outbox};
 use tests::world::Delivery;
@@ -89,8 +89,8 @@ async fn f04_a_very_old_message_is_superseded() {
     }
     let scope = case.world.connection().await.scope();
     let trigger = ImportTrigger::Connected;
-    case.deliver(&Envelope::of(Message::ImportStart { scope, run: old, trigger })).await;
-    case.deliver(&Envelope::of(Message::ImportHandOver { scope, run: old, step: 1 })).await;
+    case.deliver(&Envelope::of(ImportMessage::Start { scope, run: old, trigger })).await;
+    case.deliver(&Envelope::of(ImportMessage::HandOver { scope, run: old, step: 1 })).await;
     assert_eq!(case.world.control().requests().len(), calls, "Salesforce is not even asked");
     assert!(case.active().await.is_none());
     case.equals_the_org().await;
@@ -125,7 +125,7 @@ async fn f25_a_slot_that_fires_twice_or_late_is_one_run_and_the_schedule_goes_on
     let late = slot.duration_since(ports.clock.now()) + SignedDuration::from_mins(40);
     case.advance(late.as_secs());
     let trigger = ImportTrigger::Scheduled;
-    let fired = Envelope::of(Message::ImportStart { scope, run, trigger });
+    let fired = Envelope::of(ImportMessage::Start { scope, run, trigger });
     case.deliver(&fired).await;
     case.deliver(&fired).await;
     case.world.run().await;
@@ -156,7 +156,7 @@ async fn f26_a_run_that_finds_another_one_under_way_steps_aside() {
     let second = case.ask("second").await;
     let scope = case.world.connection().await.scope();
     let trigger = ImportTrigger::Requested;
-    case.deliver(&Envelope::of(Message::ImportStart { scope, run: second, trigger })).await;
+    case.deliver(&Envelope::of(ImportMessage::Start { scope, run: second, trigger })).await;
     let aside = case.run(second).await.unwrap();
     assert_eq!((aside.state, aside.aside_of), (RunState::SteppedAside, Some(first)));
     assert!(case.objects(second).await.is_empty(), "never two cursors");
@@ -176,7 +176,7 @@ async fn f27_a_dead_runs_lease_is_taken_over_and_its_zombie_moves_nothing() {
     let second = case.ask("second").await;
     let scope = case.world.connection().await.scope();
     let trigger = ImportTrigger::Requested;
-    case.deliver(&Envelope::of(Message::ImportStart { scope, run: second, trigger })).await;
+    case.deliver(&Envelope::of(ImportMessage::Start { scope, run: second, trigger })).await;
     assert_eq!(case.active().await.unwrap().run, second);
     assert_eq!(case.run(dead).await.unwrap().state, RunState::Failed);
     // The zombie wakes: its step does nothing, and its watermark stays where it was.

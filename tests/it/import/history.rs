@@ -9,7 +9,7 @@ use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::importing;
 use shared::capabilities::importing::{ImportRun, ObjectImport, RunState, Selection};
-use shared::kernel::{ConnectionState, Grantee, ImportRunId, ImportTrigger, Message};
+use shared::kernel::{ConnectionState, Grantee, ImportMessage, ImportRunId, ImportTrigger};
 use shared::ports::Condition;
 use shared::store::{self, Next, Outbox};
 use tests::world::{World, WorldOptions};
@@ -197,7 +197,7 @@ impl History {
         self.run = ImportRunId::derived(&format!("run {}", self.runs));
         let trigger =
             if self.random.u8(..6) == 0 { ImportTrigger::Full } else { ImportTrigger::Requested };
-        let message = Message::ImportStart { scope, run: self.run, trigger };
+        let message = ImportMessage::Start { scope, run: self.run, trigger };
         // Whoever asks is another process.
         let outbox = Outbox::new(self.world.memory.ports());
         assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());

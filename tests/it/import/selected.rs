@@ -309,7 +309,7 @@ async fn persons_or_companies_are_imported_never_both() {
     let row = case.world.control().record(&case.world.org, &person).unwrap();
     let contact = row["PersonContactId"].as_str().unwrap().to_owned();
     let scope = case.world.connection().await.scope();
-    let inspect = shared::kernel::Envelope::of(shared::kernel::Message::Inspect { scope });
+    let inspect = shared::kernel::Envelope::of(shared::kernel::CareMessage::Inspect { scope });
     case.deliver(&inspect).await;
     case.advance(60);
     selections.set_accounts(at, AccountModel::Person, None).await.unwrap();

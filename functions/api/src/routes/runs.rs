@@ -13,7 +13,7 @@ use shared::capabilities::importing::{
     ActiveRun, ImportRun, ImportSettings, ObjectImport, RunState,
 };
 use shared::capabilities::linking::MatchRun;
-use shared::kernel::{Environment, ImportRunId, MatchRunId, MatchTrigger, Message, TenantId};
+use shared::kernel::{Environment, ImportRunId, MatchMessage, MatchRunId, MatchTrigger, TenantId};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Next, Outbox};
 
@@ -233,7 +233,7 @@ pub(crate) async fn rematch(
     let scope = connections::find(&api, at).await?.scope();
     let millis = u64::try_from(api.ports.clock.now().as_millisecond()).unwrap_or(0);
     let run = MatchRunId::new(millis, api.ports.entropy.bits());
-    let message = Message::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 };
+    let message = MatchMessage::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 };
     let outbox = Outbox::new(api.ports.clone());
     let _ = outbox.commit(vec![], vec![Next::now(message)]).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "match_run_id": run }))))

@@ -11,7 +11,7 @@ use shared::capabilities::connecting::{
 };
 use shared::capabilities::settings;
 use shared::capabilities::settings::Settings;
-use shared::kernel::{ConnectionState, Grantee, Message, SObject};
+use shared::kernel::{CareMessage, ConnectionState, Grantee, SObject};
 use shared::ports::Condition;
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Next, Outbox};
@@ -169,7 +169,7 @@ pub(crate) async fn check_permissions(
     if connection.state != ConnectionState::Connected {
         return Err(Problem::not_working());
     }
-    let next = Next::now(Message::Inspect { scope: connection.scope() });
+    let next = Next::now(CareMessage::Inspect { scope: connection.scope() });
     let _ = Outbox::new(api.ports.clone()).commit(vec![], vec![next]).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "asked_at": api.ports.clock.now() }))))
 }

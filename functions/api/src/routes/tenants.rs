@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
-use shared::kernel::{Environment, Message, SeatId, TenantEnvironment, TenantId};
+use shared::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
 use shared::ports::Condition;
 use shared::store::{self, Next, Outbox};
 
@@ -145,7 +145,7 @@ async fn auto_save(api: &Api, tenant: TenantId, seat: SeatId) -> Result<Vec<Next
         let at = TenantEnvironment { tenant, environment };
         if let Some(connection) = api.custody.connection(at).await? {
             let scope = connection.scope();
-            next.push(Next::now(Message::AutoSaveSeat { scope, seat }));
+            next.push(Next::now(AutoSaveMessage::Seat { scope, seat }));
         }
     }
     Ok(next)

@@ -1,69 +1,21 @@
 //! An Account against a directory company.
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "levels are small and counts become weights"
-)]
+#![allow(clippy::cast_precision_loss, reason = "counts become weights")]
 
 use smallvec::SmallVec;
 
-use super::company_name::ComparedName;
-use super::{Comparison, Levels, NameAgreement, compare_company_names};
+use super::company_name::{ComparedName, NameAgreement, compare_company_names};
+use super::levels::{
+    CompanyLevels, Domain, Employees, Found, Industry, Name, Phone, Place, PostalCode, Street,
+};
+use super::place::{Agreed, EntityPlace, compare_place};
+use crate::entity::EntityKind;
 use crate::form::CompanyForm;
+use crate::normalize::slug_key;
 use crate::shard::CompanyView;
-use crate::similarity::is_slip;
 use crate::statistics::{Statistics, Term, country_key};
 use crate::text::hash32;
 
-const NAME: usize = 0;
-const DOMAIN: usize = 1;
-const PHONE: usize = 2;
-const STREET: usize = 3;
-const POSTAL: usize = 4;
-const PLACE: usize = 5;
-const INDUSTRY: usize = 6;
-const EMPLOYEES: usize = 7;
-
-/// The comparisons of companies.
-pub(crate) const COMPANY_COMPARISONS: [Comparison; 8] = [
-    Comparison {
-        name: "name",
-        levels: &[
-            "null",
-            "different",
-            "partial",
-            "contained",
-            "acronym",
-            "near",
-            "exact",
-            "domain_stem",
-        ],
-    },
-    Comparison { name: "domain", levels: &["null", "different", "same_stem", "exact"] },
-    Comparison { name: "phone", levels: &["null", "different", "exact"] },
-    Comparison { name: "street", levels: &["null", "different", "same_name", "exact"] },
-    Comparison { name: "postal_code", levels: &["null", "different", "near", "exact"] },
-    Comparison {
-        name: "place",
-        levels: &[
-            "null",
-            "other_country",
-            "same_country_other_city",
-            "same_country",
-            "same_state",
-            "city_fuzzy",
-            "city_exact",
-            "city_exact_other_country",
-        ],
-    },
-    Comparison { name: "industry", levels: &["null", "different", "partial", "exact"] },
-    Comparison {
-        name: "employees",
-        levels: &["null", "far", "within_factor_4", "within_factor_2"],
-    },
-];
-
-/// What is known of the record, once for all its candidates.
+/// The record's side of its pairs, made once for all its candidates.
 pub(crate) struct CompanyContext<'a> {
     form: &'a CompanyForm,
     statistics: &'a Statistics,
@@ -87,7 +39,7 @@ impl<'a> CompanyContext<'a> {
                 .collect(),
             city: form.place.city_key(),
             country_count: statistics.count(Term::CompanyCountry, country_key(form.place.country)),
-            companies: statistics.entities(crate::EntityKind::Company).max(1) as f32,
+            companies: statistics.entities(EntityKind::Company).max(1) as f32,
         }
     }
 
@@ -96,37 +48,22 @@ impl<'a> CompanyContext<'a> {
     }
 
     /// Compares the record with an entity.
-    pub(crate) fn compare(&self, view: &CompanyView<'_>) -> Levels {
-        let mut levels = Levels::default();
-        self.compare_name(view, &mut levels);
-        self.compare_domain(view, &mut levels);
-        if self.form.phone != 0 && view.phone != 0 {
-            levels.level[PHONE] = if self.form.phone == view.phone { 2 } else { 1 };
-            levels.rarity[PHONE] = if self.form.phone == view.phone {
-                self.rarity(self.statistics.count(Term::CompanyPhone, view.phone))
-            } else {
-                0.0
-            };
+    pub(crate) fn compare(&self, view: &CompanyView<'_>) -> CompanyLevels {
+        CompanyLevels {
+            name: self.compare_name(view),
+            domain: self.compare_domain(view).into(),
+            phone: self.compare_phone(view),
+            street: self.compare_street(view).into(),
+            postal_code: self.compare_postal_code(view).into(),
+            place: self.compare_place(view),
+            industry: self.compare_industry(view).into(),
+            employees: self.compare_employees(view).into(),
         }
-        self.compare_address(view, &mut levels);
-        self.compare_place(view, &mut levels);
-        if !self.form.industry.is_empty() && !view.industry.is_empty() {
-            let shared =
-                self.form.industry.iter().filter(|word| view.industry.contains(word)).count();
-            let all = self.form.industry.len() + view.industry.len() - shared;
-            levels.level[INDUSTRY] = if shared == all { 3 } else { 1 + u8::from(shared > 0) };
-        }
-        if self.form.employees != 0 && view.employees != 0 {
-            let factor = f64::from(self.form.employees.max(view.employees))
-                / f64::from(self.form.employees.min(view.employees));
-            levels.level[EMPLOYEES] = if factor <= 2.0 { 3 } else { 1 + u8::from(factor <= 4.0) };
-        }
-        levels
     }
 
-    fn compare_name(&self, view: &CompanyView<'_>, levels: &mut Levels) {
+    fn compare_name(&self, view: &CompanyView<'_>) -> Found<Name> {
         if self.names.is_empty() || view.names.is_empty() {
-            return;
+            return Name::Null.into();
         }
         let mut best = (NameAgreement::Different, 0.0_f32);
         for own in &self.names {
@@ -150,67 +87,114 @@ impl<'a> CompanyContext<'a> {
                 }
             }
         }
-        levels.level[NAME] = best.0 as u8 + 1;
-        levels.rarity[NAME] = best.1;
-        // `Hawkmoon` of hawkmoonresources.com, or the domain's stem as the name.
-        let stem_is_name = self
-            .names
-            .iter()
-            .any(|own| view.domains.iter().any(|(_, stem)| hash32(stem) == own.slug))
+        let (agreement, rarity) = best;
+        if agreement < NameAgreement::Near && self.domain_is_name(view) {
+            return Name::DomainStem.into();
+        }
+        Found { level: agreement.into(), rarity }
+    }
+
+    /// True if the stem of one's domain is the other's name: `Hawkmoon` of `hawkmoon.com`.
+    fn domain_is_name(&self, view: &CompanyView<'_>) -> bool {
+        let mut stems = view.domains.iter().map(|(_, stem)| hash32(stem));
+        stems.any(|stem| self.names.iter().any(|own| own.slug == stem))
             || self.domains.iter().any(|(_, stem)| {
-                view.names.iter().any(|words| hash32(stem) == crate::normalize_slug(words))
-            });
-        if best.0 < NameAgreement::Near && stem_is_name {
-            levels.level[NAME] = 7;
-            levels.rarity[NAME] = 0.0;
-        }
+                let stem = hash32(stem);
+                view.names.iter().any(|words| slug_key(words) == stem)
+            })
     }
 
-    fn compare_domain(&self, view: &CompanyView<'_>, levels: &mut Levels) {
+    fn compare_domain(&self, view: &CompanyView<'_>) -> Domain {
         if self.domains.is_empty() || view.domains.is_empty() {
-            return;
+            return Domain::Null;
         }
-        let exact =
-            self.domains.iter().any(|(own, _)| view.domains.iter().any(|(other, _)| own == other));
-        let stem =
-            self.domains.iter().any(|(_, own)| view.domains.iter().any(|(_, other)| own == other));
-        levels.level[DOMAIN] = if exact { 3 } else { 1 + u8::from(stem) };
+        let pairs = || {
+            self.domains.iter().flat_map(|own| view.domains.iter().map(move |other| (own, other)))
+        };
+        if pairs().any(|((own, _), (other, _))| own == other) {
+            Domain::Exact
+        } else if pairs().any(|((_, own), (_, other))| own == other) {
+            Domain::SameStem
+        } else {
+            Domain::Different
+        }
     }
 
-    fn compare_address(&self, view: &CompanyView<'_>, levels: &mut Levels) {
+    fn compare_phone(&self, view: &CompanyView<'_>) -> Found<Phone> {
+        if self.form.phone == 0 || view.phone == 0 {
+            Phone::Null.into()
+        } else if self.form.phone == view.phone {
+            let count = self.statistics.count(Term::CompanyPhone, view.phone);
+            Found { level: Phone::Exact, rarity: self.rarity(count) }
+        } else {
+            Phone::Different.into()
+        }
+    }
+
+    fn compare_street(&self, view: &CompanyView<'_>) -> Street {
         let (own, other) = (&self.form.street, &view.street);
-        if own.name != 0 && other.name != 0 {
-            levels.level[STREET] =
-                if own == other { 3 } else { 1 + u8::from(own.name == other.name) };
-        }
-        let own = self.form.postal_code.as_bytes();
-        if !own.is_empty() && !view.postal_code.is_empty() {
-            let near =
-                own.len() >= 4 && view.postal_code.len() >= 4 && own[..3] == view.postal_code[..3];
-            levels.level[POSTAL] = if own == view.postal_code { 3 } else { 1 + u8::from(near) };
+        if own.name == 0 || other.name == 0 {
+            Street::Null
+        } else if own == other {
+            Street::Exact
+        } else if own.name == other.name {
+            Street::SameName
+        } else {
+            Street::Different
         }
     }
 
-    fn compare_place(&self, view: &CompanyView<'_>, levels: &mut Levels) {
-        let place = &self.form.place;
-        let both_countries = place.country != [0, 0] && view.country != [0, 0];
-        let same_country = both_countries && place.country == view.country;
-        let both_cities = !place.city.is_empty() && !view.city.is_empty();
-        let exact = both_cities && place.city.as_bytes() == view.city;
-        let level = match (exact, both_countries && !same_country) {
-            (true, true) => 7,
-            (true, false) => 6,
-            (false, true) => 1,
-            (false, false) if both_cities && is_slip(place.city.as_bytes(), view.city) => 5,
-            (false, false) if place.state != 0 && place.state == view.state => 4,
-            (false, false) if both_cities => 2,
-            (false, false) => 3 * u8::from(same_country),
+    fn compare_postal_code(&self, view: &CompanyView<'_>) -> PostalCode {
+        let (own, other) = (self.form.postal_code.as_bytes(), view.postal_code);
+        if own.is_empty() || other.is_empty() {
+            PostalCode::Null
+        } else if own == other {
+            PostalCode::Exact
+        } else if own.len() >= 4 && other.len() >= 4 && own[..3] == other[..3] {
+            PostalCode::Near
+        } else {
+            PostalCode::Different
+        }
+    }
+
+    fn compare_place(&self, view: &CompanyView<'_>) -> Found<Place> {
+        let entity = EntityPlace { city: view.city, state: view.state, country: view.country };
+        let (level, agreed) = compare_place(&self.form.place, &entity);
+        let rarity = match agreed {
+            Agreed::City => self.rarity(self.statistics.count(Term::CompanyCity, self.city)),
+            Agreed::Country => self.rarity(self.country_count),
+            Agreed::Nothing => 0.0,
         };
-        levels.level[PLACE] = level;
-        levels.rarity[PLACE] = match level {
-            5..=7 => self.rarity(self.statistics.count(Term::CompanyCity, self.city)),
-            2..=4 if same_country => self.rarity(self.country_count),
-            _ => 0.0,
-        };
+        Found { level, rarity }
+    }
+
+    fn compare_industry(&self, view: &CompanyView<'_>) -> Industry {
+        let (own, other) = (&self.form.industry, &view.industry);
+        if own.is_empty() || other.is_empty() {
+            return Industry::Null;
+        }
+        let shared = own.iter().filter(|word| other.contains(word)).count();
+        if shared == own.len() + other.len() - shared {
+            Industry::Exact
+        } else if shared > 0 {
+            Industry::Partial
+        } else {
+            Industry::Different
+        }
+    }
+
+    fn compare_employees(&self, view: &CompanyView<'_>) -> Employees {
+        let (own, other) = (self.form.employees, view.employees);
+        if own == 0 || other == 0 {
+            return Employees::Null;
+        }
+        let factor = f64::from(own.max(other)) / f64::from(own.min(other));
+        if factor <= 2.0 {
+            Employees::WithinFactor2
+        } else if factor <= 4.0 {
+            Employees::WithinFactor4
+        } else {
+            Employees::Far
+        }
     }
 }

@@ -2,12 +2,16 @@
 
 use smallvec::SmallVec;
 
-use crate::similarity::{Letters, edits, is_slip, jaro_winkler_reaches, may_reach, slips};
+use super::levels::Name;
+use crate::normalize::{acronym, slug_key};
+use crate::similarity::{
+    Letters, edits, is_slip, jaro_winkler_reaches, letters_of, may_reach, slips,
+};
 use crate::text::{bigram_signature, hash32};
 
-/// How far two company names agree.
+/// The agreement of two company names, worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum NameAgreement {
+pub(super) enum NameAgreement {
     Different,
     /// Much alike, or rare words in common.
     Partial,
@@ -21,31 +25,44 @@ pub(crate) enum NameAgreement {
     Exact,
 }
 
+impl From<NameAgreement> for Name {
+    fn from(agreement: NameAgreement) -> Self {
+        match agreement {
+            NameAgreement::Different => Self::Different,
+            NameAgreement::Partial => Self::Partial,
+            NameAgreement::Contained => Self::Contained,
+            NameAgreement::Acronym => Self::Acronym,
+            NameAgreement::Near => Self::Near,
+            NameAgreement::Exact => Self::Exact,
+        }
+    }
+}
+
 /// A name as it is compared.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ComparedName<'a> {
-    pub(crate) words: &'a [u8],
-    pub(crate) slug: u32,
-    pub(crate) acronym: u32,
-    pub(crate) signature: u64,
+pub(super) struct ComparedName<'a> {
+    pub(super) words: &'a [u8],
+    pub(super) slug: u32,
+    pub(super) acronym: u32,
+    pub(super) signature: u64,
     /// The letters of its words, and how many.
-    pub(crate) letters: (Letters, usize),
+    pub(super) letters: (Letters, usize),
 }
 
 impl<'a> ComparedName<'a> {
     /// A name by its words.
-    pub(crate) fn of(words: &'a str) -> Self {
+    pub(super) fn of(words: &'a str) -> Self {
         Self {
             words: words.as_bytes(),
-            slug: crate::normalize_slug(words),
-            acronym: crate::normalize_acronym(words)
-                .map_or(0, |acronym| hash32(acronym.as_bytes())),
+            slug: slug_key(words),
+            acronym: acronym(words).map_or(0, |acronym| hash32(acronym.as_bytes())),
             signature: bigram_signature(words.as_bytes()),
             letters: letters_of(words.as_bytes()),
         }
     }
 
-    /// Whether its letters leave room for anything but [`NameAgreement::Different`]: a slip, a common start, or a word in common.
+    /// True if the letters leave room for any agreement: a slip, a common start, or a word in
+    /// common.
     fn may_agree(&self, other: &Self) -> bool {
         let missing =
             (self.letters.0.missing(other.letters.0), other.letters.0.missing(self.letters.0));
@@ -58,11 +75,6 @@ impl<'a> ComparedName<'a> {
                 .split(|byte| *byte == b' ')
                 .any(|word| Letters::of(word).missing(other.letters.0) <= slips(word.len()))
     }
-}
-
-/// The letters of words and how many they are, spaces apart.
-pub(crate) fn letters_of(words: &[u8]) -> (Letters, usize) {
-    (Letters::of(words), words.iter().filter(|byte| **byte != b' ').count())
 }
 
 /// The Jaro–Winkler similarity from which names are much alike.
@@ -78,8 +90,9 @@ fn slips_of_name(length: usize) -> usize {
     }
 }
 
-/// Compares two names; symmetric. The second value is the hash of the rarest word both have by `frequency`, 0 for none.
-pub(crate) fn compare_company_names(
+/// Compares two names; symmetric. The second value is the hash of the rarest word both have by
+/// `frequency`, 0 for none.
+pub(super) fn compare_company_names(
     left: &ComparedName<'_>,
     right: &ComparedName<'_>,
     frequency: impl Fn(u32) -> f32,
@@ -130,8 +143,8 @@ fn by_words(
     frequency: impl Fn(u32) -> f32,
 ) -> (NameAgreement, u32) {
     let (words_left, words_right) = (split(left), split(right));
-    // Of as many words, always the same side is the first: a word that stands twice on one side counts
-    // twice there, and the order of the names must not decide.
+    // A word that stands twice on one side counts twice there. If both have as many words, the
+    // bytes decide which side is `few`: the result is then the same in either order.
     let (few, many) = if (words_left.len(), left) <= (words_right.len(), right) {
         (&words_left, &words_right)
     } else {
@@ -192,12 +205,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn comparing_is_symmetric(left in "[a-e]{1,5}( [a-h]{1,9}){0,2}", right in "[a-e]{1,5}( [a-h]{1,9}){0,2}") {
+        fn comparing_is_symmetric(
+            left in "[a-e]{1,5}( [a-h]{1,9}){0,2}",
+            right in "[a-e]{1,5}( [a-h]{1,9}){0,2}",
+        ) {
             prop_assert_eq!(agreement(&left, &right), agreement(&right, &left));
         }
 
         #[test]
-        fn letters_never_rule_out_an_agreement(left in "[a-m]{1,9}( [a-z]{1,9}){0,2}", right in "[a-m]{1,9}( [a-z]{1,9}){0,2}") {
+        fn letters_never_rule_out_an_agreement(
+            left in "[a-m]{1,9}( [a-z]{1,9}){0,2}",
+            right in "[a-m]{1,9}( [a-z]{1,9}){0,2}",
+        ) {
             let (one, other) = (ComparedName::of(&left), ComparedName::of(&right));
             if !one.may_agree(&other) {
                 let (slug, other_slug) = (squeezed(one.words), squeezed(other.words));

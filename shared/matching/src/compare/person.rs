@@ -1,121 +1,30 @@
 //! A CRM person against a directory person.
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "levels are small and counts become weights"
-)]
+#![allow(clippy::cast_precision_loss, reason = "counts become weights")]
 
 use smallvec::SmallVec;
 
 use super::company_name::ComparedName;
-use super::person_name::{Family, Given, compare_family, compare_given};
-use super::{Comparison, Levels};
+use super::levels::{
+    Email, EmailName, FamilyName, Found, GivenName, NameOrder, PersonLevels, Phone, Place,
+};
+use super::person_name::{compare_family, compare_given};
+use super::place::{Agreed, EntityPlace, compare_place};
+use crate::entity::EntityKind;
 use crate::form::PersonForm;
 use crate::normalize::Mailbox;
 use crate::shard::{NamesView, PersonView, Shard, Tokens};
-use crate::similarity::is_slip;
 use crate::statistics::{Statistics, Term, country_key, full_name_key};
 use crate::text::{collapse_umlauts, hash32};
 
-pub(crate) const GIVEN: usize = 0;
-pub(crate) const FAMILY: usize = 1;
-pub(crate) const ORDER: usize = 2;
-pub(crate) const MAIL: usize = 3;
-pub(crate) const MAIL_NAME: usize = 4;
-pub(crate) const EMPLOYER: usize = 5;
-pub(crate) const TITLE: usize = 6;
-pub(crate) const PLACE: usize = 7;
-pub(crate) const PHONE: usize = 8;
+/// The results of comparing the names alone.
+#[derive(Clone, Copy, Default)]
+struct NameLevels {
+    given: Found<GivenName>,
+    family: Found<FamilyName>,
+    order: Found<NameOrder>,
+}
 
-/// How far given and family names agree, `None` where one is missing.
-type NamesAgreement = (Option<Given>, Option<Family>);
-
-/// The comparisons of people.
-pub(crate) const PERSON_COMPARISONS: [Comparison; 9] = [
-    Comparison {
-        name: "given_name",
-        levels: &["null", "different", "initial", "fuzzy", "nickname", "subset", "exact"],
-    },
-    Comparison {
-        name: "family_name",
-        levels: &["null", "different", "initial", "fuzzy", "subset", "exact", "exact_with_given"],
-    },
-    Comparison { name: "name_order", levels: &["null", "swapped"] },
-    Comparison {
-        name: "email",
-        levels: &[
-            "null",
-            "different",
-            "same_domain_other_mailbox",
-            "same_mailbox_other_domain",
-            "exact",
-        ],
-    },
-    Comparison {
-        name: "email_name",
-        levels: &[
-            "null",
-            "consistent",
-            "contradicts",
-            "gives_given",
-            "gives_family",
-            "gives_both",
-            "partly",
-            "neither",
-        ],
-    },
-    Comparison {
-        name: "employer",
-        levels: &[
-            "null",
-            "conflict",
-            "current_partial",
-            "current_contained",
-            "current_near",
-            "current_domain",
-            "current_exact",
-            "past_partial",
-            "past_contained",
-            "past_near",
-            "past_domain",
-            "past_exact",
-        ],
-    },
-    Comparison {
-        name: "title",
-        levels: &[
-            "null",
-            "current_different",
-            "current_partial",
-            "current_similar",
-            "current_exact",
-            "past_different",
-            "past_partial",
-            "past_similar",
-            "past_exact",
-            "other_different",
-            "other_partial",
-            "other_similar",
-            "other_exact",
-        ],
-    },
-    Comparison {
-        name: "place",
-        levels: &[
-            "null",
-            "other_country",
-            "same_country_other_city",
-            "same_country",
-            "same_state",
-            "city_fuzzy",
-            "city_exact",
-            "city_exact_other_country",
-        ],
-    },
-    Comparison { name: "phone", levels: &["null", "different", "exact"] },
-];
-
-/// What is known of the record, once for all its candidates.
+/// The record's side of its pairs, made once for all its candidates.
 pub(crate) struct PersonContext<'a> {
     pub(super) form: &'a PersonForm,
     pub(super) statistics: &'a Statistics,
@@ -144,14 +53,12 @@ pub(crate) struct Met<'s> {
     pub(crate) ordinal: u32,
     names: NamesView<'s>,
     pub(crate) person: PersonView<'s>,
-    agreement: NamesAgreement,
-    levels: Levels,
+    levels: NameLevels,
 }
 
 /// The entity's side of a pair.
 pub(super) struct Entity<'s, 'a> {
     pub(super) shard: &'s Shard<'a>,
-    names: NamesView<'a>,
     pub(super) person: PersonView<'a>,
 }
 
@@ -162,7 +69,7 @@ impl<'a> PersonContext<'a> {
         };
         let given_hash = form.name.first_given().map_or(0, |given| hash32(given.as_bytes()));
         let family_hash = hash32(form.name.family_joined().as_bytes());
-        let persons = statistics.entities(crate::EntityKind::Person).max(1) as f32;
+        let persons = statistics.entities(EntityKind::Person).max(1) as f32;
         let rarity = |of: Term, value: u32| (persons / statistics.count(of, value)).log2().max(0.0);
         let company = form.employments.first().and_then(|employment| employment.company.as_ref());
         let title = form.employments.first().map_or(0, |employment| employment.title.key());
@@ -197,113 +104,112 @@ impl<'a> PersonContext<'a> {
         (self.persons / count.max(1.0)).log2().max(0.0)
     }
 
-    /// Compares the names alone; `None` when neither name agrees nor a mail address or phone, which no other evidence makes up for.
+    /// Compares the names alone; `None` if no name, mail address or phone agrees, since no other
+    /// evidence makes up for that.
     pub(crate) fn meet<'s>(&self, shard: &Shard<'s>, ordinal: u32) -> Option<Met<'s>> {
-        let mut levels = Levels::default();
-        let names = shard.names(ordinal);
-        let agreement = self.compare_names(&names, &mut levels);
-        let person = names.person();
-        if agreement == (Some(Given::Different), Some(Family::Different)) {
-            let mail = person.mail.iter().any(|mail| self.mail_keys.contains(&mail.key));
-            if !mail && !person.phones.iter().any(|phone| self.form.phones.contains(phone)) {
+        let met = self.compare_names_of(shard, ordinal);
+        let NameLevels { given, family, .. } = met.levels;
+        if given.level == GivenName::Different && family.level == FamilyName::Different {
+            let mail = met.person.mail.iter().any(|mail| self.mail_keys.contains(&mail.key));
+            if !mail && !self.same_phone(&met.person) {
                 return None;
             }
         }
-        Some(Met { ordinal, names, person, agreement, levels })
+        Some(met)
     }
 
     /// Compares the rest.
-    pub(crate) fn compare<'s>(&self, shard: &Shard<'s>, met: Met<'s>) -> Levels {
-        let Met { names, person, agreement, mut levels, .. } = met;
-        self.compare_rest(&Entity { shard, names, person }, agreement, &mut levels);
-        levels
-    }
-
-    /// Compares the record with an entity in full.
-    pub(crate) fn compare_fully(&self, shard: &Shard<'_>, ordinal: u32) -> Levels {
-        let mut levels = Levels::default();
-        let names = shard.names(ordinal);
-        let agreement = self.compare_names(&names, &mut levels);
-        let entity = Entity { shard, person: names.person(), names };
-        self.compare_rest(&entity, agreement, &mut levels);
-        levels
-    }
-
-    fn compare_rest(
-        &self,
-        entity: &Entity<'_, '_>,
-        agreement: NamesAgreement,
-        levels: &mut Levels,
-    ) {
-        self.compare_mail(&entity.person, levels);
-        self.compare_mail_name(&entity.names, agreement, levels);
-        self.compare_employer(entity, levels);
-        self.compare_title(entity, levels);
-        self.compare_place(&entity.person, levels);
-        if !self.form.phones.is_empty() && !entity.person.phones.is_empty() {
-            let same = self.form.phones.iter().any(|phone| entity.person.phones.contains(phone));
-            levels.level[PHONE] = 1 + u8::from(same);
+    pub(crate) fn compare<'s>(&self, shard: &Shard<'s>, met: Met<'s>) -> PersonLevels {
+        let Met { names, person, levels, .. } = met;
+        let entity = Entity { shard, person };
+        let (employer, position) = self.compare_employer(&entity);
+        PersonLevels {
+            given_name: levels.given,
+            family_name: levels.family,
+            name_order: levels.order,
+            email: self.compare_mail(&entity.person).into(),
+            email_name: self.compare_mail_name(&names, levels).into(),
+            employer,
+            title: self.compare_title(&entity, employer.level, position),
+            place: self.compare_place(&entity.person),
+            phone: self.compare_phone(&entity.person).into(),
+            position,
         }
     }
 
-    fn compare_names(&self, view: &NamesView<'_>, levels: &mut Levels) -> NamesAgreement {
-        // A former name is an alternative, not a part: the joined comparison is of the family name alone.
+    /// Compares the record with an entity in full, whether or not their names agree.
+    pub(crate) fn compare_fully(&self, shard: &Shard<'_>, ordinal: u32) -> PersonLevels {
+        self.compare(shard, self.compare_names_of(shard, ordinal))
+    }
+
+    fn compare_names_of<'s>(&self, shard: &Shard<'s>, ordinal: u32) -> Met<'s> {
+        let names = shard.names(ordinal);
+        let levels = self.compare_names(&names);
+        Met { ordinal, person: names.person(), names, levels }
+    }
+
+    fn compare_names(&self, view: &NamesView<'_>) -> NameLevels {
+        // A former name is an alternative, not a part: only family names proper are joined.
         let mut family = compare_family(&self.family_proper, view.family());
         if self.family.len() > self.family_proper.len() || view.family.len() > view.family_count {
             family = family.max(compare_family(&self.family, &view.family));
         }
-        let mut best = (compare_given(&self.given, &view.given), family);
-        if best.0 <= Some(Given::Different) || best.1 <= Some(Family::Different) {
+        let mut given = compare_given(&self.given, &view.given);
+        let mut order = NameOrder::Null;
+        if given <= GivenName::Different || family <= FamilyName::Different {
             let swapped = (
                 compare_given(&self.family, &view.given),
                 compare_family(&self.given, view.family()),
             );
-            if swapped.0 >= Some(Given::Fuzzy) && swapped.1 >= Some(Family::Fuzzy) {
-                levels.level[ORDER] = 1;
-                best = swapped;
+            if swapped.0 >= GivenName::Fuzzy && swapped.1 >= FamilyName::Fuzzy {
+                (given, family) = swapped;
+                order = NameOrder::Swapped;
             }
         }
-        levels.level[GIVEN] = best.0.map_or(0, |given| given as u8 + 1);
-        levels.level[FAMILY] = best.1.map_or(0, |family| family as u8 + 1);
         let [given_count, family_count, both_count] = self.counts;
-        let (given_agrees, family_agrees) =
-            (best.0 >= Some(Given::Nickname), best.1 >= Some(Family::Subset));
-        if best.1 == Some(Family::Exact) && given_agrees {
-            levels.level[FAMILY] = 6;
-            // Namesakes to expect outside the directory are as many as independent names make, and one for every further namesake in it.
-            let namesakes = if levels.level[ORDER] == 1 { 0.0 } else { both_count - 1.0 };
-            levels.rarity[FAMILY] = (self.persons
-                / (given_count * family_count / self.persons + namesakes).max(0.05))
-            .log2();
-        } else {
-            levels.rarity[FAMILY] = if family_agrees { self.rarity(family_count) } else { 0.0 };
-            levels.rarity[GIVEN] = if given_agrees { self.rarity(given_count) } else { 0.0 };
+        let given_agrees = given >= GivenName::Nickname;
+        if given_agrees && family == FamilyName::Exact {
+            // Outside the directory, expect as many namesakes as independent names make. Add one
+            // for every further namesake in the directory.
+            let namesakes = if order == NameOrder::Swapped { 0.0 } else { both_count - 1.0 };
+            let expected = (given_count * family_count / self.persons + namesakes).max(0.05);
+            let rarity = (self.persons / expected).log2();
+            let family = Found { level: FamilyName::ExactWithGiven, rarity };
+            return NameLevels { given: given.into(), family, order: order.into() };
+        }
+        let family_agrees = family >= FamilyName::Subset;
+        let rarity = |agrees: bool, count| if agrees { self.rarity(count) } else { 0.0 };
+        NameLevels {
+            given: Found { level: given, rarity: rarity(given_agrees, given_count) },
+            family: Found { level: family, rarity: rarity(family_agrees, family_count) },
+            order: order.into(),
+        }
+    }
+
+    fn compare_mail(&self, view: &PersonView<'_>) -> Email {
+        let mut best = Email::Null;
+        for mailbox in self.form.mailboxes.iter().filter(|mailbox| !mailbox.role) {
+            let (key, domain) = (mailbox.key(), mailbox.domain.key());
+            for other in view.mail.iter().filter(|other| other.key != 0) {
+                best = best.max(if Some(other.key) == key {
+                    Email::Exact
+                } else if other.local == mailbox.local.as_bytes() {
+                    Email::SameMailboxOtherDomain
+                } else if other.domain == domain && other.stem != 0 {
+                    Email::SameDomainOtherMailbox
+                } else {
+                    Email::Different
+                });
+            }
         }
         best
     }
 
-    fn compare_mail(&self, view: &PersonView<'_>, levels: &mut Levels) {
-        for mailbox in self.form.mailboxes.iter().filter(|mailbox| !mailbox.role) {
-            let (key, domain) = (mailbox.key(), mailbox.domain.key());
-            for other in view.mail.iter().filter(|other| other.key != 0) {
-                let level = if Some(other.key) == key {
-                    4
-                } else if other.local == mailbox.local.as_bytes() {
-                    3
-                } else if other.domain == domain && other.stem != 0 {
-                    2
-                } else {
-                    1
-                };
-                levels.level[MAIL] = levels.level[MAIL].max(level);
-            }
-        }
-    }
-
-    /// The record's mailbox against the entity's name: news only where the record's own name leaves doubt.
-    fn compare_mail_name(&self, view: &NamesView<'_>, names: NamesAgreement, levels: &mut Levels) {
+    /// Compares the record's mailbox with the entity's name. It tells most if the record's own name
+    /// leaves doubt.
+    fn compare_mail_name(&self, view: &NamesView<'_>, names: NameLevels) -> EmailName {
         if self.locals.is_empty() || view.family_count == 0 {
-            return;
+            return EmailName::Null;
         }
         let names_in = |local: &str, words: &[&[u8]]| {
             words.iter().any(|word| word.len() > 2 && contains(local.as_bytes(), word))
@@ -314,48 +220,42 @@ impl<'a> PersonContext<'a> {
             names_in(local, &view.given)
                 || (!whole_given.is_empty() && contains(local.as_bytes(), &whole_given))
         });
-        let sure_given = names.0 >= Some(Given::Subset);
-        let sure_family = names.1 >= Some(Family::Subset);
-        levels.level[MAIL_NAME] = match (sure_given, sure_family, has_given, has_family) {
-            (true, true, false, false) => 2,
-            (true, true, _, _) => 1,
-            (false, false, true, true) => 5,
-            (false, _, true, _) => 3,
-            (_, false, _, true) => 4,
-            (false, _, false, true) | (_, false, true, false) => 6,
-            (_, _, false, false) => 7,
-        };
+        let sure_given = names.given.level >= GivenName::Subset;
+        let sure_family = names.family.level >= FamilyName::Subset;
+        match (sure_given, sure_family, has_given, has_family) {
+            (true, true, false, false) => EmailName::Contradicts,
+            (true, true, _, _) => EmailName::Consistent,
+            (false, false, true, true) => EmailName::GivesBoth,
+            (false, _, true, _) => EmailName::GivesGiven,
+            (_, false, _, true) => EmailName::GivesFamily,
+            (false, _, false, true) | (_, false, true, false) => EmailName::Partly,
+            (_, _, false, false) => EmailName::Neither,
+        }
     }
 
-    fn compare_place(&self, view: &PersonView<'_>, levels: &mut Levels) {
-        let place = &self.form.place;
-        let both_countries = place.country != [0, 0] && view.country != [0, 0];
-        let same_country = both_countries && place.country == view.country;
-        let both_cities = !place.city.is_empty() && !view.city.is_empty();
-        let exact = both_cities && place.city.as_bytes() == view.city;
-        let level = if exact && both_countries && !same_country {
-            7
-        } else if exact {
-            6
-        } else if both_countries && !same_country {
-            1
-        } else if both_cities && is_slip(place.city.as_bytes(), view.city) {
-            5
-        } else if place.state != 0 && place.state == view.state {
-            4
-        } else if both_cities {
-            2
-        } else if same_country {
-            3
+    fn compare_place(&self, view: &PersonView<'_>) -> Found<Place> {
+        let entity = EntityPlace { city: view.city, state: view.state, country: view.country };
+        let (level, agreed) = compare_place(&self.form.place, &entity);
+        let rarity = match agreed {
+            Agreed::City => self.city_rarity,
+            Agreed::Country => self.country_rarity,
+            Agreed::Nothing => 0.0,
+        };
+        Found { level, rarity }
+    }
+
+    fn same_phone(&self, view: &PersonView<'_>) -> bool {
+        self.form.phones.iter().any(|phone| view.phones.contains(phone))
+    }
+
+    fn compare_phone(&self, view: &PersonView<'_>) -> Phone {
+        if self.form.phones.is_empty() || view.phones.is_empty() {
+            Phone::Null
+        } else if self.same_phone(view) {
+            Phone::Exact
         } else {
-            0
-        };
-        levels.level[PLACE] = level;
-        levels.rarity[PLACE] = match level {
-            5..=7 => self.city_rarity,
-            2..=4 if same_country => self.country_rarity,
-            _ => 0.0,
-        };
+            Phone::Different
+        }
     }
 }
 

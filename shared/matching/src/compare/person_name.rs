@@ -2,29 +2,9 @@
 
 use smallvec::SmallVec;
 
+use super::levels::{FamilyName, GivenName};
 use crate::lists::are_nicknames;
 use crate::similarity::{is_slip, jaro_winkler_reaches};
-
-/// Given names, worst to best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Given {
-    Different,
-    Initial,
-    Fuzzy,
-    Nickname,
-    Subset,
-    Exact,
-}
-
-/// Family names, worst to best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Family {
-    Different,
-    Initial,
-    Fuzzy,
-    Subset,
-    Exact,
-}
 
 type Words<'a> = [&'a [u8]];
 
@@ -36,24 +16,24 @@ fn first_full<'a>(words: &Words<'a>) -> Option<&'a [u8]> {
     words.iter().copied().find(|word| word.len() > 1)
 }
 
-/// Compares given names; symmetric; `None` when either is missing.
-pub(crate) fn compare_given(left: &Words<'_>, right: &Words<'_>) -> Option<Given> {
+/// Compares given names; symmetric; the null level if either is missing.
+pub(crate) fn compare_given(left: &Words<'_>, right: &Words<'_>) -> GivenName {
     if left.is_empty() || right.is_empty() {
-        return None;
+        return GivenName::Null;
     }
     let (full_left, full_right) = (first_full(left), first_full(right));
     if let (Some(one), Some(other)) = (full_left, full_right) {
         if one == other {
-            return Some(Given::Exact);
+            return GivenName::Exact;
         }
         let (all_left, all_right) = (concat(left), concat(right));
         if all_left == all_right {
-            return Some(Given::Exact);
+            return GivenName::Exact;
         }
         if left.iter().any(|word| word.len() > 1 && right.contains(word)) {
-            return Some(Given::Subset);
+            return GivenName::Subset;
         }
-        return Some(compare_full(left, right, one, other, &all_left, &all_right));
+        return compare_full(left, right, one, other, &all_left, &all_right);
     }
     // Initials only, on one side or both: any given name may be the one that is spelled out.
     let initial = left.iter().any(|one| {
@@ -61,7 +41,7 @@ pub(crate) fn compare_given(left: &Words<'_>, right: &Words<'_>) -> Option<Given
             .iter()
             .any(|other| one.first() == other.first() && (one.len() == 1 || other.len() == 1))
     });
-    Some(if initial { Given::Initial } else { Given::Different })
+    if initial { GivenName::Initial } else { GivenName::Different }
 }
 
 fn compare_full(
@@ -71,7 +51,7 @@ fn compare_full(
     other: &[u8],
     all_left: &[u8],
     all_right: &[u8],
-) -> Given {
+) -> GivenName {
     let short_form = |one: &[u8], other: &[u8]| {
         one.len().min(other.len()) >= 3 && (one.starts_with(other) || other.starts_with(one))
     };
@@ -79,7 +59,7 @@ fn compare_full(
         right.iter().any(|other| word.len() > 1 && other.len() > 1 && are_nicknames(word, other))
     });
     if related || short_form(one, other) || short_form(all_left, all_right) {
-        return Given::Nickname;
+        return GivenName::Nickname;
     }
     let alike = |one: &[u8], other: &[u8]| {
         is_slip(one, other)
@@ -87,27 +67,31 @@ fn compare_full(
                 && one[0] == other[0]
                 && jaro_winkler_reaches(one, other, 0.92))
     };
-    if alike(one, other) || alike(all_left, all_right) { Given::Fuzzy } else { Given::Different }
+    if alike(one, other) || alike(all_left, all_right) {
+        GivenName::Fuzzy
+    } else {
+        GivenName::Different
+    }
 }
 
-/// Compares family names; symmetric; `None` when either is missing.
-pub(crate) fn compare_family(left: &Words<'_>, right: &Words<'_>) -> Option<Family> {
+/// Compares family names; symmetric; the null level if either is missing.
+pub(crate) fn compare_family(left: &Words<'_>, right: &Words<'_>) -> FamilyName {
     if left.is_empty() || right.is_empty() {
-        return None;
+        return FamilyName::Null;
     }
     let (all_left, all_right) = (concat(left), concat(right));
     if all_left == all_right {
-        return Some(Family::Exact);
+        return FamilyName::Exact;
     }
     if left.iter().any(|word| word.len() > 2 && right.contains(word)) {
-        return Some(Family::Subset);
+        return FamilyName::Subset;
     }
     if all_left.len() == 1 || all_right.len() == 1 {
-        return Some(if all_left.first() == all_right.first() {
-            Family::Initial
+        return if all_left.first() == all_right.first() {
+            FamilyName::Initial
         } else {
-            Family::Different
-        });
+            FamilyName::Different
+        };
     }
     let alike = |one: &[u8], other: &[u8]| {
         is_slip(one, other)
@@ -119,7 +103,11 @@ pub(crate) fn compare_family(left: &Words<'_>, right: &Words<'_>) -> Option<Fami
         && left.iter().any(|one| {
             right.iter().any(|other| one.len() >= 5 && other.len() >= 5 && is_slip(one, other))
         });
-    Some(if alike(&all_left, &all_right) || part_alike { Family::Fuzzy } else { Family::Different })
+    if alike(&all_left, &all_right) || part_alike {
+        FamilyName::Fuzzy
+    } else {
+        FamilyName::Different
+    }
 }
 
 #[cfg(test)]
@@ -131,25 +119,22 @@ mod tests {
         text.split(' ').filter(|word| !word.is_empty()).map(str::as_bytes).collect()
     }
 
-    fn given(left: &str, right: &str) -> Option<Given> {
+    fn given(left: &str, right: &str) -> GivenName {
         compare_given(&words(left), &words(right))
     }
 
     #[test]
     fn given_names_have_their_level() {
-        assert_eq!(given("jose eduardo", "jose"), Some(Given::Exact));
-        assert_eq!(given("xiao dan", "xiaodan"), Some(Given::Exact));
-        assert_eq!(given("bob", "robert"), Some(Given::Nickname));
-        assert_eq!(given("r", "rajeshri"), Some(Given::Initial));
-        assert_eq!(given("kirsten", "kirstne"), Some(Given::Fuzzy));
-        assert_eq!(given("anna", "otto"), Some(Given::Different));
-        assert_eq!(given("", "otto"), None);
-        assert_eq!(compare_family(&words("bahena"), &words("bahena rivera")), Some(Family::Subset));
-        assert_eq!(
-            compare_family(&words("van der berg"), &words("vanderberg")),
-            Some(Family::Exact)
-        );
-        assert_eq!(compare_family(&words("b"), &words("berg")), Some(Family::Initial));
+        assert_eq!(given("jose eduardo", "jose"), GivenName::Exact);
+        assert_eq!(given("xiao dan", "xiaodan"), GivenName::Exact);
+        assert_eq!(given("bob", "robert"), GivenName::Nickname);
+        assert_eq!(given("r", "rajeshri"), GivenName::Initial);
+        assert_eq!(given("kirsten", "kirstne"), GivenName::Fuzzy);
+        assert_eq!(given("anna", "otto"), GivenName::Different);
+        assert_eq!(given("", "otto"), GivenName::Null);
+        assert_eq!(compare_family(&words("bahena"), &words("bahena rivera")), FamilyName::Subset);
+        assert_eq!(compare_family(&words("van der berg"), &words("vanderberg")), FamilyName::Exact);
+        assert_eq!(compare_family(&words("b"), &words("berg")), FamilyName::Initial);
     }
 
     #[test]
@@ -162,7 +147,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn comparing_is_symmetric(left in "[a-e]{0,6}( [a-e]{1,5})?", right in "[a-e]{0,6}( [a-e]{1,5})?") {
+        fn comparing_is_symmetric(
+            left in "[a-e]{0,6}( [a-e]{1,5})?",
+            right in "[a-e]{0,6}( [a-e]{1,5})?",
+        ) {
             let (left, right) = (words(&left), words(&right));
             prop_assert_eq!(compare_given(&left, &right), compare_given(&right, &left));
             prop_assert_eq!(compare_family(&left, &right), compare_family(&right, &left));

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, is_filler};
+use super::contact_point::Domain;
+use super::filler::is_filler;
 use crate::lists::{LEGAL_FORM_WORDS, abbreviation, is_legal_form};
 use crate::memo::{Memo, remembered};
 use crate::text::{clip, collapse_umlauts, fold, hash32};
@@ -49,7 +50,8 @@ impl CompanyName {
             });
         }
         let mut words = fold(&without_aside(text));
-        // Each step may bring another into play (`and Acme GmbH` behind a legal form), so they run until nothing changes.
+        // One step may make another apply (`and Acme GmbH` behind a legal form), so they run until
+        // nothing changes.
         for _ in 0..4 {
             let next = distinguishing_words(&words);
             if next == words {
@@ -194,7 +196,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_normal_name_is_its_own_normal_form(text in "[A-Za-zéü&.,' -]{1,40}") {
-            if let Some(once) = CompanyName::parse(&text) && once.domain.is_none() && let Some(twice) = CompanyName::parse(&once.words) {
+            if let Some(once) = CompanyName::parse(&text)
+                && once.domain.is_none()
+                && let Some(twice) = CompanyName::parse(&once.words)
+            {
                 prop_assert_eq!(once.words, twice.words);
             }
         }

@@ -173,7 +173,7 @@ impl Domain {
         hash32(self.name.as_bytes())
     }
 
-    /// Whether the domain is a host of others' pages, or one of those pages (`acme.wixsite.com`).
+    /// True if the domain is a host of others' pages, or one of those pages (`acme.wixsite.com`).
     fn is_shared_host(&self) -> bool {
         SHARED_HOSTS.iter().any(|host| {
             let before = self.name.strip_suffix(host);
@@ -181,7 +181,7 @@ impl Domain {
         })
     }
 
-    /// Whether the domain may be a company's own.
+    /// True if the domain may be a company's own.
     #[must_use]
     pub fn is_company(&self) -> bool {
         !is_free_mail(&self.name)
@@ -197,7 +197,7 @@ pub struct Mailbox {
     pub local: String,
     /// The domain.
     pub domain: Domain,
-    /// Whether the mailbox is a function's (`info@`), which identifies nobody.
+    /// True if the mailbox is a function's (`info@`), which identifies nobody.
     pub role: bool,
 }
 
@@ -230,7 +230,8 @@ impl Mailbox {
     }
 }
 
-/// The usable addresses of a mail field, which may hold several; placeholders, masks and over-long ones are left out.
+/// The usable addresses of a mail field, which may hold several; placeholders, masks and over-long
+/// ones are left out.
 #[must_use]
 pub fn mail_addresses(text: &str) -> Vec<Mailbox> {
     let mut found: Vec<Mailbox> = Vec::new();
@@ -248,7 +249,8 @@ pub fn mail_addresses(text: &str) -> Vec<Mailbox> {
     found
 }
 
-/// The registrable domain of a web site field, `None` when it is no company's own (social, shared host, script, free mail).
+/// The registrable domain of a web site field, `None` when it is no company's own (social, shared
+/// host, script, free mail).
 #[must_use]
 pub fn web_domain(text: &str) -> Option<Domain> {
     let text = clip(text).trim();
@@ -298,7 +300,8 @@ fn is_placeholder_number(digits: &str) -> bool {
     runs(0) || up || runs(-1)
 }
 
-/// The last eight digits of a phone as an id: they are the same with or without country and trunk prefixes.
+/// The last eight digits of a phone as an id: they are the same with or without country and trunk
+/// prefixes.
 #[must_use]
 pub fn phone_key(text: &str) -> Option<u32> {
     let (digits, _) = phone_parts(text)?;

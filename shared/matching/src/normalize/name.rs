@@ -1,10 +1,11 @@
 //! Person names: tokens of the given and the family name.
 //!
-//! Invariant: a name is made of folded tokens whose umlaut spellings are one; salutations, suffixes and fillers are not in it.
+//! Invariant: a name is made of folded tokens whose umlaut spellings are one; salutations, suffixes
+//! and fillers are not in it.
 
 use serde::{Deserialize, Serialize};
 
-use super::is_filler;
+use super::filler::is_filler;
 use crate::text::{clip, collapse_umlauts, fold};
 
 const SALUTATIONS: [&str; 32] = [
@@ -49,7 +50,8 @@ const SUFFIXES: [&str; 48] = [
     "rpa", "cfp", "obe", "mbe", "cbe", "ret", "junior", "senior",
 ];
 
-/// Suffixes that are also family names or initials in some language; read as a suffix only after a comma.
+/// Suffixes that are also family names or initials in some language; read as a suffix only after a
+/// comma.
 const ONLY_AFTER_COMMA: [&str; 8] = ["ma", "ba", "ms", "pe", "ca", "bs", "senior", "junior"];
 
 const ROLE_WORDS: [&str; 40] = [
@@ -119,10 +121,10 @@ const PLACEHOLDER_WORDS: [&str; 14] = [
     "asdfasdf", "aaa", "abc",
 ];
 
-/// What a name field holds.
+/// The kind of name that a field holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NameKind {
-    /// Nothing that names anybody.
+    /// No name.
     #[default]
     Absent,
     /// A person's name.
@@ -136,7 +138,7 @@ pub enum NameKind {
 /// A person's name, normalised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonName {
-    /// What the fields hold.
+    /// The kind of name that the fields hold.
     pub kind: NameKind,
     /// Given names, initials as one letter.
     pub given: Vec<String>,
@@ -149,7 +151,8 @@ pub struct PersonName {
 }
 
 impl PersonName {
-    /// Reads the given-name and family-name fields, either of which may be empty or hold the whole name.
+    /// Reads the given-name and family-name fields, either of which may be empty or hold the whole
+    /// name.
     #[must_use]
     pub fn parse(first: &str, last: &str) -> Self {
         let (first_main, first_aside) = split_aside(clip(first));
@@ -284,7 +287,7 @@ fn family_first(
     (!after.is_empty() && !before.is_empty()).then_some((before, after))
 }
 
-/// Where the family name begins in a whole name: at the last word, or at the particles before it.
+/// The start of the family name in a whole name: the last word, or the particles before it.
 fn particle_start(tokens: &[String]) -> usize {
     const PARTICLES: [&str; 22] = [
         "van", "von", "der", "den", "de", "del", "della", "di", "da", "dos", "das", "du", "la",
@@ -375,7 +378,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_normal_name_is_its_own_normal_form(first in "[A-Za-zäöü]{2,9}( [A-Z])?", last in "[A-Za-zäöü]{2,9}(-[a-zü]{3,6})?") {
+        fn a_normal_name_is_its_own_normal_form(
+            first in "[A-Za-zäöü]{2,9}( [A-Z])?",
+            last in "[A-Za-zäöü]{2,9}(-[a-zü]{3,6})?",
+        ) {
             let once = PersonName::parse(&first, &last);
             let twice = PersonName::parse(&once.given.join(" "), &once.family.join(" "));
             prop_assert_eq!(once, twice);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fold_value;
+use super::filler::fold_value;
 use crate::lists::{city_name, country_code, states};
 use crate::text::{collapse_umlauts, hash32};
 
@@ -110,7 +110,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_normal_city_is_its_own_normal_form(city in "(Greater |St |San )?[A-Za-zäöü]{2,9}( [a-z]{3,7})?( Area)?") {
+        fn a_normal_city_is_its_own_normal_form(
+            city in "(Greater |St |San )?[A-Za-zäöü]{2,9}( [a-z]{3,7})?( Area)?",
+        ) {
             let once = Place::parse(Some(&city), None, None).city;
             let twice = Place::parse(Some(&once), None, None).city;
             prop_assert_eq!(twice, once);

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 
+use super::filler::fold_value;
 use crate::lists::abbreviation;
 use crate::memo::{Memo, remembered};
 use crate::text::{clip, hash32};
@@ -98,7 +99,7 @@ impl Title {
     }
 
     fn parse_afresh(text: &str) -> Self {
-        let Some(folded) = super::fold_value(Some(text)) else { return Self::default() };
+        let Some(folded) = fold_value(Some(text)) else { return Self::default() };
         let folded =
             folded.replace("co founder", "cofounder").replace("r d", "rd").replace("b d ", "bd ");
         let mut words = Vec::new();

@@ -11,10 +11,8 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::view::{CompanyView, NamesView, put_company, put_employer, put_employments, put_person};
-use super::{assemble, postings};
+use super::view::{CompanyView, NamesView, put_company, put_person};
 use crate::blocking::{CompanyKeys, EmployerKeys, KeySink, PersonKeys};
-use crate::codec::Put;
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, Employment, PersonForm};
 use crate::keys::{employer_keys, mail_name_of};
@@ -24,9 +22,9 @@ use crate::text::hash32;
 
 /// Distinct values in the order they came, plus one; 0 stands for none.
 #[derive(Clone, Debug)]
-struct Dictionary<T> {
+pub(super) struct Dictionary<T> {
     ids: FxHashMap<T, u32>,
-    values: Vec<T>,
+    pub(super) values: Vec<T>,
 }
 
 impl<T> Default for Dictionary<T> {
@@ -49,18 +47,19 @@ impl<T: Clone + Eq + Hash> Dictionary<T> {
 
 /// Builds one shard of people or companies.
 ///
-/// Builders of one shard may be filled apart, in parallel, and appended in a fixed order: the bytes depend on the order of entities only.
+/// Builders of one shard may be filled in parallel and appended in a fixed order. The bytes depend
+/// on the order of entities only.
 #[derive(Clone, Debug)]
 pub struct ShardBuilder {
-    kind: EntityKind,
-    number: u32,
-    count: u32,
-    rows: Vec<u8>,
-    row_offsets: Vec<u32>,
-    employments: Vec<(u32, u32)>,
+    pub(super) kind: EntityKind,
+    pub(super) number: u32,
+    pub(super) count: u32,
+    pub(super) rows: Vec<u8>,
+    pub(super) row_offsets: Vec<u32>,
+    pub(super) employments: Vec<(u32, u32)>,
     employment_offsets: Vec<u32>,
-    employers: Dictionary<(Option<CompanyName>, u64)>,
-    titles: Dictionary<Title>,
+    pub(super) employers: Dictionary<(Option<CompanyName>, u64)>,
+    pub(super) titles: Dictionary<Title>,
 }
 
 impl ShardBuilder {
@@ -86,7 +85,7 @@ impl ShardBuilder {
         self.row_offsets.len() - 1
     }
 
-    /// Whether nothing was added.
+    /// True if nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -124,7 +123,7 @@ impl ShardBuilder {
         self.employment_offsets.push(self.employments.len() as u32);
     }
 
-    /// Adds what another builder of the same shard was given, behind this one's.
+    /// Adds the entities of another builder of the same shard behind this one's.
     pub fn append(&mut self, other: &Self) {
         let (rows, employments) = (self.rows.len() as u32, self.employments.len() as u32);
         self.rows.extend_from_slice(&other.rows);
@@ -143,92 +142,9 @@ impl ShardBuilder {
         );
     }
 
-    /// The shard file.
-    #[must_use]
-    pub fn finish(self, statistics: &Statistics) -> Vec<u8> {
-        let resolved = self.employer_keys(Some(statistics));
-        let (employers, employer_words) = self.employer_sections(&resolved, statistics);
-        let (title_offsets, titles) = self.title_section();
-        let entities = self.len() as u32;
-        let blocks = postings::index(&self, &resolved, statistics);
-        let (row_offsets, rows) = self.row_sections();
-        let sections = [
-            &[row_offsets][..],
-            &[rows],
-            &[employers],
-            &[employer_words],
-            &[title_offsets],
-            &[titles],
-            &[blocks.starts],
-            &blocks.postings,
-        ];
-        assemble(
-            self.kind,
-            self.number,
-            self.count,
-            entities,
-            blocks.bits,
-            statistics.fingerprint(),
-            &sections,
-        )
-    }
-
-    /// Rows with their employments behind them, so that a candidate is read from one place.
-    fn row_sections(&self) -> (Vec<u8>, Vec<u8>) {
-        let (mut offsets, mut bytes) = (
-            Vec::with_capacity(self.row_offsets.len()),
-            Vec::with_capacity(self.rows.len() + self.employments.len() * 4),
-        );
-        offsets.push(0);
-        for ordinal in 0..self.len() {
-            bytes.extend_from_slice(self.row(ordinal));
-            if self.kind == EntityKind::Person {
-                put_employments(&mut bytes, self.held(ordinal));
-            }
-            offsets.push(bytes.len() as u32);
-        }
-        (column(&offsets), bytes)
-    }
-
-    fn held(&self, ordinal: usize) -> &[(u32, u32)] {
+    pub(super) fn held(&self, ordinal: usize) -> &[(u32, u32)] {
         &self.employments[self.employment_offsets[ordinal] as usize
             ..self.employment_offsets[ordinal + 1] as usize]
-    }
-
-    fn employer_sections(
-        &self,
-        resolved: &[EmployerKeys],
-        statistics: &Statistics,
-    ) -> (Vec<u8>, Vec<u8>) {
-        let (mut fields, mut words) = (Vec::new(), Vec::new());
-        for ((company, id), keys) in self.employers.values.iter().zip(resolved) {
-            let acronym = company
-                .as_ref()
-                .and_then(CompanyName::acronym)
-                .map_or(0, |acronym| hash32(acronym.as_bytes()));
-            let slugs: SmallVec<[u32; 6]> =
-                keys.slugs.iter().copied().filter(|slug| *slug != acronym).collect();
-            let domain =
-                statistics.employer_facts(company.as_ref(), *id).map_or(0, |facts| facts.domain);
-            put_employer(
-                &mut fields,
-                &mut words,
-                &slugs,
-                domain,
-                acronym,
-                company.as_ref().map_or("", |company| &company.words),
-            );
-        }
-        (fields, words)
-    }
-
-    fn title_section(&self) -> (Vec<u8>, Vec<u8>) {
-        let (mut offsets, mut bytes) = (vec![0], Vec::new());
-        for title in &self.titles.values {
-            title.words.iter().for_each(|word| bytes.put_u32(*word));
-            offsets.push(bytes.len() as u32);
-        }
-        (column(&offsets), bytes)
     }
 
     /// Hands an entity's keys to a sink.
@@ -282,13 +198,14 @@ impl ShardBuilder {
         range.for_each(|ordinal| self.emit_one(ordinal, employers, sink));
     }
 
-    /// What each employer is blocked by; with statistics, by its directory name and domain too.
+    /// The key parts of each employer; with statistics, also those of its directory name and
+    /// domain.
     pub(crate) fn employer_keys(&self, statistics: Option<&Statistics>) -> Vec<EmployerKeys> {
         let known = self.employers.values.iter();
         known.map(|(company, id)| employer_keys(company.as_ref(), *id, statistics)).collect()
     }
 
-    /// Which kind of entities it holds.
+    /// The kind of its entities.
     #[must_use]
     pub fn kind(&self) -> EntityKind {
         self.kind
@@ -305,7 +222,7 @@ impl ShardBuilder {
         self.employers.values.get((*employer as usize).checked_sub(1)?)?.0.as_ref()
     }
 
-    /// How many employments have each employer that has a name.
+    /// Each employer that has a name, with its number of employments.
     pub(crate) fn employers_counted(&self) -> impl Iterator<Item = (&CompanyName, u32)> {
         let times =
             counted(self.employers.values.len(), self.employments.iter().map(|held| held.0));
@@ -313,14 +230,14 @@ impl ShardBuilder {
         employers.zip(times).filter_map(|(company, times)| Some((company?, times)))
     }
 
-    /// How many employments have each title.
+    /// Each title, with its number of employments.
     pub(crate) fn titles_counted(&self) -> impl Iterator<Item = (&Title, u32)> {
         let times = counted(self.titles.values.len(), self.employments.iter().map(|held| held.1));
         self.titles.values.iter().zip(times)
     }
 }
 
-/// How often each of the numbers from 1 on comes.
+/// The count of each number from 1 on.
 fn counted(values: usize, numbers: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
     let mut times = vec![0; values + 1];
     numbers.for_each(|number| times[number as usize] += 1);
@@ -341,8 +258,4 @@ fn company_row_keys<'a>(view: &CompanyView<'a>) -> CompanyKeys<'a> {
         country: country_key(view.country),
         postal: if view.postal_code.is_empty() { 0 } else { hash32(view.postal_code) },
     }
-}
-
-pub(super) fn column(values: &[u32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

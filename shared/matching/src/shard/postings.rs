@@ -6,26 +6,29 @@
 
 use std::ops::Range;
 
-use super::build::{ShardBuilder, column};
-use super::{bucket_of, fingerprint_of};
+use super::build::ShardBuilder;
+use super::file::{bucket_of, fingerprint_of};
 use crate::blocking::{BlockSize, EmployerKeys, KeySink, identity_key};
-use crate::codec::Take;
+use crate::codec::{Take, column};
 use crate::parallel::map_ranges;
 use crate::statistics::Statistics;
 
-/// Postings are parted by so many first bits of their keys, so that each part is ordered within the processor's cache; a small shard's are not parted.
+/// The number of first key bits that part the postings. Each part is then ordered within the
+/// processor's cache. A small shard's postings are not parted.
 const PART_BITS: u32 = 8;
 
-/// Entities from which a shard's postings are parted. Each has one posting at least, so that there are more buckets than parts.
+/// The number of entities from which a shard's postings are parted. Each entity has at least one
+/// posting, so there are more buckets than parts.
 const PARTED_FROM: usize = 1 << 12;
 
 /// Entities whose postings are made at once, as bits of their number.
 const PIECE_BITS: u32 = 14;
 
-/// Most bits of a bucket's number: as many as a waiting posting holds.
+/// The most bits of a bucket's number: as many as a waiting posting holds.
 const MOST_BUCKET_BITS: u32 = 64 - 32 - PIECE_BITS;
 
-/// A posting that waits to be ordered: the key's first bits behind those of its part, the entity's number within its piece, the fingerprint.
+/// A posting that waits to be ordered. It packs the key's first bits behind those of its part, the
+/// entity's number within its piece, and the fingerprint.
 #[derive(Clone, Copy)]
 struct Waiting(u64);
 
@@ -52,7 +55,7 @@ impl Waiting {
 pub(super) struct Blocks {
     /// The bits of a bucket's number.
     pub(super) bits: u32,
-    /// Where each bucket's postings begin, and where the last's end.
+    /// The start of each bucket's postings, and the end of the last.
     pub(super) starts: Vec<u8>,
     /// The postings in pieces, by bucket, then by entity.
     pub(super) postings: Vec<Vec<u8>>,
@@ -110,7 +113,7 @@ fn parted(
     parts
 }
 
-/// Orders one part by bucket: where each of its buckets begins, and the postings.
+/// Orders one part by bucket; gives the start of each bucket, and the postings.
 fn ordered(pieces: &[&[Waiting]], bits: u32) -> (Vec<u32>, Vec<u8>) {
     let buckets = 1_usize << bits;
     let mut next = vec![0_u32; buckets + 1];

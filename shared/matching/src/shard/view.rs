@@ -6,12 +6,11 @@
 
 use smallvec::SmallVec;
 
-use super::{Section, Shard};
+use super::file::{Section, Shard};
 use crate::codec::{Put, Take, u32_at};
-use crate::compare::letters_of;
 use crate::form::{CompanyForm, PersonForm, Street};
 use crate::normalize::NameKind;
-use crate::similarity::Letters;
+use crate::similarity::{Letters, letters_of};
 use crate::text::{bigram_signature, hash32};
 
 /// Folded words, borrowed.
@@ -41,7 +40,7 @@ pub(crate) struct MailView<'a> {
     pub(crate) local: &'a [u8],
 }
 
-/// Writes employments behind a row: only when the shard is finished are dictionary ids final.
+/// Writes employments behind a row. Dictionary ids are final only when the shard is finished.
 pub(crate) fn put_employments(row: &mut Vec<u8>, employments: &[(u32, u32)]) {
     row.put_varint(employments.len() as u64);
     for (employer, title) in employments {
@@ -50,21 +49,21 @@ pub(crate) fn put_employments(row: &mut Vec<u8>, employments: &[(u32, u32)]) {
     }
 }
 
-/// A directory person's names: all that most candidates are looked at for.
+/// A directory person's names. Of most candidates nothing else is read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NamesView<'a> {
     /// Given names, then those in quotes.
     pub(crate) given: Tokens<'a>,
-    /// How many of them are given names proper.
+    /// The number of given names proper among them.
     pub(crate) given_count: usize,
     /// Family names, then those in brackets.
     pub(crate) family: Tokens<'a>,
-    /// How many of them are family names proper.
+    /// The number of family names proper among them.
     pub(crate) family_count: usize,
     rest: Take<'a>,
 }
 
-/// What else is known of a directory person.
+/// The rest of a directory person.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PersonView<'a> {
     pub(crate) mail: SmallVec<[MailView<'a>; 3]>,
@@ -75,7 +74,8 @@ pub(crate) struct PersonView<'a> {
     pub(crate) employments: EmploymentsView,
 }
 
-/// Employer and title by their place in the dictionaries plus one, 0 for none; the current position first.
+/// Employer and title by their place in the dictionaries plus one, 0 for none; the current position
+/// first.
 pub(crate) type EmploymentsView = SmallVec<[(u32, u32); 6]>;
 
 pub(crate) fn put_person(row: &mut Vec<u8>, form: &PersonForm) {
@@ -176,7 +176,8 @@ impl<'a> NamesView<'a> {
     }
 }
 
-/// Bytes of an employer in the dictionary: four slugs, domain, acronym, signature, where its words are, and their letters.
+/// Bytes of an employer in the dictionary: four slugs, domain, acronym, signature, where its words
+/// are, and their letters.
 const EMPLOYER: usize = 48;
 
 /// An employer of the shard's dictionary, read field by field where it lies.
@@ -196,7 +197,7 @@ impl<'a> EmployerView<'a> {
         self.field(0)
     }
 
-    /// Whether it goes by a slug: its name's, its directory name's, its domain's stem.
+    /// True if it goes by a slug: its name's, its directory name's, its domain's stem.
     pub(crate) fn has_slug(&self, slug: u32) -> bool {
         slug != 0 && (0..4).any(|at| self.field(at) == slug)
     }

@@ -1,6 +1,8 @@
 //! Small synthetic directories.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod golden;
+
 use matching::{
     CrmPerson, Employer, EntityKind, Person, PersonForm, Position, ShardBuilder, Statistics,
     shard_of,
@@ -109,7 +111,8 @@ pub(crate) fn build(people: &[Person], shards: u32) -> (Statistics, Vec<Vec<u8>>
     (statistics, files)
 }
 
-/// Three people: Robert Quillfeather of Acme, before of the Old Mill Bakery, in Boston; Jane Doering of Acme; Wei Wang of nowhere.
+/// Three people: Robert Quillfeather of Acme, before of the Old Mill Bakery, in Boston; Jane
+/// Doering of Acme; Wei Wang of nowhere.
 pub(crate) fn some_people() -> Vec<Person> {
     let person = |id: &str, first: &str, last: &str, firm: &str| Person {
         id: id.into(),

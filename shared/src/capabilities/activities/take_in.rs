@@ -14,7 +14,7 @@ use crate::capabilities::linking::EntityMatches;
 use crate::capabilities::settings;
 use crate::capabilities::settings::Settings;
 use crate::kernel::{
-    ActivityId, ConnectionState, Message, SObject, Scope, SeatId, TenantEnvironment,
+    ActivityId, ConnectionState, SObject, Scope, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{Condition, Key, PortError, Ports, Range, Write};
 use crate::store::keys::Kind;
@@ -187,7 +187,7 @@ impl Activities {
             let place = self.take_place(opened, &lane, &mut writes).await?;
             activity.target = Some(ActivityTarget { object, record, lane, place });
             activity.state = ActivityState::Queued;
-            next.push(Next::now(Message::Writeback { scope, activity: id }));
+            next.push(Next::now(WritebackMessage::Activity { scope, activity: id }));
         }
         let mut item = store::item(key.clone(), &activity)?;
         item.body = Some(seal_text(&self.ports, opened, &key, &new.text)?);

@@ -20,7 +20,9 @@ use crate::capabilities::activities::{
 use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
 use crate::capabilities::seats;
 use crate::capabilities::seats::Seat;
-use crate::kernel::{ActivityId, ConnectionState, Grantee, Message, SObject, Scope, SeatId};
+use crate::kernel::{
+    ActivityId, ConnectionState, Grantee, SObject, Scope, SeatId, WritebackMessage,
+};
 use crate::ports::{Condition, Item, Ports, Write};
 use crate::salesforce::{
     Condition as Soql, Disposition, FieldValues, QueryScope, SalesforceId, Select, WriteOptions,
@@ -67,11 +69,10 @@ impl WriteBack {
     }
 
     /// Does one message's work.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+    pub async fn handle(&self, message: WritebackMessage) -> Result<Done, WorkError> {
         let (scope, activity) = match message {
-            Message::Writeback { scope, activity } => (scope, activity),
-            Message::Release { scope, seat } => return self.release(scope, seat).await,
-            _ => return Err(WorkError::reject("write back", "a message of another function")),
+            WritebackMessage::Activity { scope, activity } => (scope, activity),
+            WritebackMessage::Release { scope, seat } => return self.release(scope, seat).await,
         };
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let Some(taken) = self.take(&opened, activity).await? else { return Ok(Done::Finished) };
@@ -93,7 +94,7 @@ impl WriteBack {
     async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         for activity in waiting_for_grant(&self.ports, &opened, seat).await? {
-            let next = Next::now(Message::Writeback { scope, activity });
+            let next = Next::now(WritebackMessage::Activity { scope, activity });
             let _ = self.outbox.commit(vec![], vec![next]).await?;
         }
         Ok(Done::Finished)

@@ -22,9 +22,9 @@ use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, sch
 use crate::capabilities::seats;
 use crate::capabilities::seats::{Seat, Tenant};
 use crate::kernel::{
-    AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Generation, GrantState,
-    Grantee, ImportRunId, ImportTrigger, Message, Occurrence, PendingAuthorization,
-    Scope as DataScope, TenantEnvironment,
+    AUTHORIZATION_MINUTES, CareMessage, Connection, ConnectionState, Environment, Generation,
+    GrantState, Grantee, ImportMessage, ImportRunId, ImportTrigger, Occurrence,
+    PendingAuthorization, Scope as DataScope, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{Condition, Ports, VersionId, Write};
 use crate::salesforce::{
@@ -294,7 +294,7 @@ impl Connect {
             store::get(&*self.ports.table, &importing::keys::import_settings(at))
                 .await?
                 .unwrap_or_default();
-        let first = Message::ImportStart {
+        let first = ImportMessage::Start {
             scope,
             run: ImportRunId::derived(&format!("{scope}|connected")),
             trigger: ImportTrigger::Connected,
@@ -302,8 +302,8 @@ impl Connect {
         let next = vec![
             Next::now(first),
             scheduled_import(connection, &settings, now),
-            Next::now(Message::Inspect { scope }),
-            Next::after(upkeep::EACH, Message::Upkeep { scope, step: 0 }),
+            Next::now(CareMessage::Inspect { scope }),
+            Next::after(upkeep::EACH, CareMessage::Upkeep { scope, step: 0 }),
             Next::publish(scope, now, Occurrence::Connected),
         ];
         if self.outbox.commit(writes, next).await?.is_done() {
@@ -345,7 +345,7 @@ impl Connect {
         let write = self.grants.new_seat_grant(&opened, pending.grantee, &token)?;
         // What the seller did while a login was required is logged now.
         let seat = pending.grantee.seat();
-        let release = Next::now(Message::Release { scope, seat });
+        let release = Next::now(WritebackMessage::Release { scope, seat });
         let _ = self.outbox.commit(vec![write], vec![release]).await?;
         Ok(Connected::Seat)
     }

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
-use crate::capabilities::importing::{ActiveRun, Previews};
+use crate::capabilities::importing::ActiveRun;
 use crate::capabilities::leaving::Disconnect;
 use crate::kernel::{
-    ConnectionState, GrantState, Grantee, ImportRunId, ImportTrigger, LAPSED, Message, Occurrence,
-    Scope, SeatId, Trouble,
+    CareMessage, ConnectionState, GrantState, Grantee, ImportMessage, ImportRunId, ImportTrigger,
+    LAPSED, Occurrence, Scope, SeatId, Trouble, WritebackMessage,
 };
 use crate::ports::{Change, Condition, Ports, Write};
 use crate::store::{self, Next, Outbox, Store, Stored, keys};
@@ -43,7 +43,6 @@ pub struct Upkeep {
     custody: Custody,
     grants: Grants,
     disconnect: Disconnect,
-    previews: Previews,
     outbox: Outbox,
 }
 
@@ -60,29 +59,13 @@ impl Upkeep {
     /// Upkeep through `app`; `disconnect` purges what lapsed.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp, disconnect: Disconnect) -> Self {
-        let previews = Previews::new(ports.clone(), custody.clone(), app.clone());
         let grants = Grants::new(ports.clone(), custody.clone(), app);
         let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, grants, disconnect, previews, outbox }
+        Self { ports, custody, grants, disconnect, outbox }
     }
 
-    /// Does one message's work.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
-        match message {
-            Message::Upkeep { scope, step } => self.step(scope, step).await,
-            Message::Inspect { scope } => self.inspect(scope).await,
-            Message::Publish { event } => {
-                self.ports.events.publish(&event).await?;
-                Ok(Done::Finished)
-            }
-            Message::PreviewMapping { scope, asked_at } => {
-                self.previews.preview(scope, asked_at).await
-            }
-            _ => Err(WorkError::reject("see to a connection", "a message of another function")),
-        }
-    }
-
-    async fn step(&self, scope: Scope, step: u64) -> Result<Done, WorkError> {
+    /// Takes one step of the chain of a generation.
+    pub(super) async fn step(&self, scope: Scope, step: u64) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let key = opened.keys.upkeep();
         let progress: Option<Progress> = store::get(&*self.ports.table, &key).await?;
@@ -104,7 +87,7 @@ impl Upkeep {
             }
             _ => self.keep_alive(&opened).await?,
         };
-        let mut next = vec![Next::after(wait, Message::Upkeep { scope, step: step + 1 })];
+        let mut next = vec![Next::after(wait, CareMessage::Upkeep { scope, step: step + 1 })];
         let stalled = self.stalled_run(&opened).await?;
         if let Some((run, since)) = stalled.filter(|_| stalled != progress.stalled) {
             tracing::warn!(run.id = %run, "a run gives no sign of life");
@@ -220,8 +203,8 @@ impl Upkeep {
 pub(crate) fn catch_up(scope: Scope, number: u64, over: Trouble, now: Timestamp) -> Vec<Next> {
     let run = ImportRunId::derived(&format!("{scope}|reconnected|{number}"));
     vec![
-        Next::now(Message::ImportStart { scope, run, trigger: ImportTrigger::Requested }),
-        Next::now(Message::Release { scope, seat: None }),
+        Next::now(ImportMessage::Start { scope, run, trigger: ImportTrigger::Requested }),
+        Next::now(WritebackMessage::Release { scope, seat: None }),
         Next::publish(scope, now, Occurrence::Restored { since: over.since }),
     ]
 }

@@ -24,7 +24,8 @@ use crate::capabilities::directory::{
     CurrentDirectory, DirectoryPart, DirectoryState, DirectoryVersion, directory_part_key,
 };
 use crate::kernel::{
-    DirectoryVersionId, MatchRunId, MatchTrigger, Message, Scope, TenantEnvironment,
+    DirectoryMessage, DirectoryVersionId, MatchMessage, MatchRunId, MatchTrigger, Scope,
+    TenantEnvironment,
 };
 use crate::ports::{Condition, Item, Ports, Range};
 use crate::store::{self, Marker, Next, Outbox, keys};
@@ -179,7 +180,7 @@ impl Directory {
         version.state = DirectoryState::Counting;
         let draft = Condition::Eq("state", json!(DirectoryState::Draft));
         let write = store::put(directory::keys::directory_version(id), &version, draft)?;
-        let next = Next::now(Message::DirectoryCount { version: id });
+        let next = Next::now(DirectoryMessage::Count { version: id });
         if self.outbox.commit(vec![write], vec![next]).await?.is_done() {
             Ok(version)
         } else {
@@ -188,17 +189,16 @@ impl Directory {
     }
 
     /// Does one message's work.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+    pub async fn handle(&self, message: DirectoryMessage) -> Result<Done, WorkError> {
         match message {
-            Message::DirectoryCount { version } => self.count(version).await?,
-            Message::DirectoryShard { version, entity_kind, shard } => {
+            DirectoryMessage::Count { version } => self.count(version).await?,
+            DirectoryMessage::Shard { version, entity_kind, shard } => {
                 self.build(version, entity_kind, shard).await?;
             }
-            Message::DirectoryFanOut { version, after } => self.fan_out(version, after).await?,
-            Message::DirectoryRetire { version, after } => {
+            DirectoryMessage::FanOut { version, after } => self.fan_out(version, after).await?,
+            DirectoryMessage::Retire { version, after } => {
                 return self.retire(version, after).await;
             }
-            _ => return Err(WorkError::reject("directory", "a message of another function")),
         }
         Ok(Done::Finished)
     }
@@ -222,15 +222,16 @@ impl Directory {
         version.people = statistics.entities(EntityKind::Person);
         version.companies = statistics.entities(EntityKind::Company);
         version.skipped = skipped;
-        let bytes = Bytes::from(statistics.to_bytes());
-        self.ports.objects.put(&version.statistics_key(), bytes).await?;
+        let bytes = statistics.to_bytes();
+        let bytes = bytes.map_err(|error| WorkError::reject("write statistics", error))?;
+        self.ports.objects.put(&version.statistics_key(), Bytes::from(bytes)).await?;
         version.shards_left = version.people_shards + version.company_shards;
         version.state = DirectoryState::Building;
         let next = [EntityKind::Person, EntityKind::Company]
             .into_iter()
             .flat_map(|entity_kind| {
                 (0..version.shards(entity_kind)).map(move |shard| {
-                    Next::now(Message::DirectoryShard { version: id, entity_kind, shard })
+                    Next::now(DirectoryMessage::Shard { version: id, entity_kind, shard })
                 })
             })
             .collect();
@@ -317,7 +318,7 @@ impl Directory {
                 ]);
                 let current = CurrentDirectory { version: id };
                 writes.push(store::put(directory::keys::directory_current(), &current, newer)?);
-                next.push(Next::now(Message::DirectoryFanOut { version: id, after: None }));
+                next.push(Next::now(DirectoryMessage::FanOut { version: id, after: None }));
                 next.extend(self.replaced_by(id).await?);
             }
             writes.push(store::put(key, &version, same)?);
@@ -350,11 +351,11 @@ impl Directory {
             let Some((scope, _)) = self.live(item).await? else { continue };
             let run = MatchRunId::derived(&format!("{scope}|{id}"));
             let trigger = MatchTrigger::Directory;
-            next.push(Next::now(Message::Rematch { scope, run, trigger, step: 0 }));
+            next.push(Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 }));
         }
         next.extend(
             page.next
-                .map(|after| Message::DirectoryFanOut { version: id, after: Some(after) })
+                .map(|after| DirectoryMessage::FanOut { version: id, after: Some(after) })
                 .map(Next::now),
         );
         if !next.is_empty() {

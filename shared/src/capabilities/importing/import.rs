@@ -33,7 +33,7 @@ pub use self::steer::SteerError;
 use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
 use crate::capabilities::importing::{ActiveRun, ObjectImport, ObjectPhase};
 use crate::capabilities::linking::MatchRuns;
-use crate::kernel::{ImportRunId, Message, Reading, SObject, Scope};
+use crate::kernel::{ImportMessage, ImportRunId, Reading, SObject, Scope};
 use crate::ports::{Change, Condition, Ports, Write};
 use crate::store::{self, Next, Outbox};
 use crate::work::{Done, WorkError};
@@ -94,14 +94,13 @@ impl Import {
     }
 
     /// Does one message's work.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+    pub async fn handle(&self, message: ImportMessage) -> Result<Done, WorkError> {
         match message {
-            Message::ImportStart { scope, run, trigger } => self.start(scope, run, trigger).await,
-            Message::ImportObject { scope, run, object, step } => {
+            ImportMessage::Start { scope, run, trigger } => self.start(scope, run, trigger).await,
+            ImportMessage::Object { scope, run, object, step } => {
                 self.object(scope, run, object, step).await
             }
-            Message::ImportHandOver { scope, run, step } => self.hand_over(scope, run, step).await,
-            _ => Err(WorkError::reject("import", "a message of another function")),
+            ImportMessage::HandOver { scope, run, step } => self.hand_over(scope, run, step).await,
         }
     }
 
@@ -238,7 +237,7 @@ impl Import {
                 return self.end(opened, run_id, progress, same_step).await;
             }
         };
-        let message = Message::ImportObject { scope, run: run_id, object, step: progress.step };
+        let message = ImportMessage::Object { scope, run: run_id, object, step: progress.step };
         let write = store::put(key, &progress, same_step)?;
         let _ = self.outbox.commit(vec![write], vec![Next::after(delay, message)]).await?;
         Ok(())

@@ -13,7 +13,7 @@ use crate::capabilities::importing::{
     RecordFilter, Selection, SelectionPart, SelectionProblem, ShownFields, check_filters,
     check_mappings, person_accounts,
 };
-use crate::kernel::{Environment, Message, SObject, TenantEnvironment};
+use crate::kernel::{CareMessage, Environment, SObject, TenantEnvironment};
 use crate::ports::{Condition, PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{self, Next, Outbox};
@@ -166,7 +166,7 @@ impl Selections {
         let preview = MappingPreview { mapping, record, asked_at, state };
         let key = opened.keys.mapping_preview();
         let write = store::put(key, &preview, Condition::Always)?;
-        let message = Message::PreviewMapping { scope: opened.keys.scope(), asked_at };
+        let message = CareMessage::PreviewMapping { scope: opened.keys.scope(), asked_at };
         let _ = self.outbox.commit(vec![write], vec![Next::now(message)]).await?;
         Ok(preview)
     }

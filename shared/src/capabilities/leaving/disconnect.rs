@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
 use crate::capabilities::leaving;
 use crate::capabilities::leaving::{Purge, PurgePhase, REVOKE_TRIES, Revocation};
-use crate::kernel::{ConnectionState, Grantee, Message, Occurrence, Scope, TenantEnvironment};
+use crate::kernel::{ConnectionState, Grantee, Occurrence, PurgeMessage, Scope, TenantEnvironment};
 use crate::ports::{Change, Condition, Key, PortError, Ports, Range, Write};
 use crate::salesforce::{HostPolicy, LoginHost, OAuthError};
 use crate::store::keys::{self, GenerationKeys};
@@ -61,13 +61,22 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// Purging; `grace` is how long a function that was at work when the fence went up may still
-    /// be: the longest timeout of all functions.
+    /// How long a function that was at work when the fence went up may still be: the longest timeout
+    /// of all functions.
+    pub const GRACE: Duration = Duration::from_mins(15);
+
+    /// Purging, with the wait that suits this product's functions.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, app: SalesforceApp, grace: Duration) -> Self {
+    pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
         let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, grants, outbox, grace }
+        Self { ports, custody, grants, outbox, grace: Self::GRACE }
+    }
+
+    /// The same, with another wait for whoever was at work when the fence went up.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// Puts the fence up, and has everything behind it purged. A second call finds the first one's
@@ -103,7 +112,7 @@ impl Disconnect {
             store::delete(keys::live(at.tenant, at.environment)),
         ];
         let next = vec![
-            Next::now(Message::Purge { scope, step: 0 }),
+            Next::now(PurgeMessage::Purge { scope, step: 0 }),
             Next::publish(scope, purge.requested_at, Occurrence::Disconnected),
         ];
         if self.outbox.commit(writes, next).await.map_err(WorkError::from)?.is_done() {
@@ -119,13 +128,12 @@ impl Disconnect {
     }
 
     /// Does one message's work.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+    pub async fn handle(&self, message: PurgeMessage) -> Result<Done, WorkError> {
         match message {
-            Message::Purge { scope, step } => self.step(scope, step).await,
-            Message::Revoke { scope, grant, step } => {
+            PurgeMessage::Purge { scope, step } => self.step(scope, step).await,
+            PurgeMessage::Revoke { scope, grant, step } => {
                 self.revoke_replaced(scope, grant, step).await
             }
-            _ => Err(WorkError::reject("purge", "a message of another function")),
         }
     }
 
@@ -152,7 +160,7 @@ impl Disconnect {
         };
         purge.step += 1;
         let next = match purge.completed_at {
-            None => Next::after(wait, Message::Purge { scope, step: purge.step }),
+            None => Next::after(wait, PurgeMessage::Purge { scope, step: purge.step }),
             Some(at) => Next::publish(scope, at, Occurrence::Purged),
         };
         let same = Condition::Eq("step", json!(step));
@@ -210,7 +218,7 @@ impl Disconnect {
         let when = Condition::Eq("step", json!(step));
         let (write, next) = match self.revoke_token(&opened, &token).await? {
             None if tries < REVOKE_TRIES => {
-                let again = Message::Revoke { scope, grant: number, step: tries };
+                let again = PurgeMessage::Revoke { scope, grant: number, step: tries };
                 let changes = vec![Change::Set("step", json!(tries))];
                 let next = vec![Next::after(revoke_again(tries), again)];
                 (Write::Update { key: key.into(), changes, when }, next)

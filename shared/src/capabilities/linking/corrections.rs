@@ -2,7 +2,7 @@
 
 use crate::capabilities::directory::{DirectoryVersion, Entities};
 use crate::capabilities::linking::{CandidateList, Correcting, Correction, Said, entity_kind_of};
-use crate::kernel::{Message, SObject, Scope, SeatId};
+use crate::kernel::{MatchMessage, SObject, Scope, SeatId};
 use crate::ports::{Condition, Ports};
 use crate::store::{self, Next, Outbox};
 use crate::work::WorkError;
@@ -104,7 +104,7 @@ impl Corrections {
             let at = self.ports.clock.now();
             said.say(Said { what: what.clone(), by, at, of: None }, list.matched.as_deref());
             let write = store::put(key.clone(), &said, unmoved)?;
-            let next = Message::Correct { scope, object, record: record.clone() };
+            let next = MatchMessage::Correct { scope, object, record: record.clone() };
             if self.outbox.commit(vec![write], vec![Next::now(next)]).await?.is_done() {
                 return Ok(said);
             }

@@ -132,7 +132,7 @@ fn word(random: &mut Random, object: SObject) -> Correcting {
 
 /// The shipped model with other opinions.
 fn other_model(random: &mut Random) -> MatchModel {
-    let mut model = MatchModel::shipped().clone();
+    let mut model = MatchModel::shipped().unwrap().clone();
     model.version = format!("other {}", random.below(1_000_000));
     for comparison in model.person.comparisons.iter_mut().chain(&mut model.company.comparisons) {
         for level in comparison.levels.iter_mut().skip(1) {

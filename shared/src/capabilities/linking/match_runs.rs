@@ -18,7 +18,7 @@ use crate::capabilities::linking::{
     Batch, MATCHED_OBJECTS, MatchRun, MatchRunState, ModelChoice, ProbeEntry, entity_kind_of,
 };
 use crate::kernel::{
-    DirectoryVersionId, Fields, MatchRunId, MatchTrigger, Message, Record, SObject, Scope,
+    DirectoryVersionId, Fields, MatchMessage, MatchRunId, MatchTrigger, Record, SObject, Scope,
 };
 use crate::ports::{Condition, Ports, Write};
 use crate::store::{self, Next, Outbox};
@@ -139,7 +139,7 @@ impl MatchRuns {
         if run.cursor.0 >= MATCHED_OBJECTS.len() {
             Self::planned(&mut run, now);
         } else {
-            next.push(Next::now(Message::Rematch { scope, run: id, trigger, step: run.step }));
+            next.push(Next::now(MatchMessage::Rematch { scope, run: id, trigger, step: run.step }));
         }
         writes.push(store::put(key, &run, when)?);
         if self.outbox.commit(writes, next).await?.is_done() {
@@ -196,10 +196,10 @@ impl MatchRuns {
             writes.push(store::put(opened.keys.batch(run.id, number), &batch, Condition::Always)?);
             next.extend((0..shards).map(|shard| {
                 let (run, batch) = (run.id, number);
-                Next::now(Message::MatchBatch { scope, run, batch, entity_kind, shard })
+                Next::now(MatchMessage::Batch { scope, run, batch, entity_kind, shard })
             }));
             if shards == 0 {
-                next.push(Next::now(Message::Settle { scope, run: run.id, batch: number }));
+                next.push(Next::now(MatchMessage::Settle { scope, run: run.id, batch: number }));
             }
             run.batches += 1;
             run.records += chunk.len() as u64;

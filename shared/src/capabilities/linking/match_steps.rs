@@ -8,7 +8,7 @@ use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::models::Models;
 use crate::capabilities::linking::score::Score;
 use crate::capabilities::linking::settle::Settle;
-use crate::kernel::Message;
+use crate::kernel::MatchMessage;
 use crate::ports::Ports;
 use crate::work::{Done, WorkError};
 
@@ -41,21 +41,24 @@ impl MatchSteps {
     /// Does one message's work.
     ///
     /// # Errors
-    /// What the step says; a message of another queue is rejected.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+    /// What the step says.
+    pub async fn handle(&self, message: MatchMessage) -> Result<Done, WorkError> {
         match message {
-            Message::Rematch { scope, run, trigger, step } => {
+            MatchMessage::Rematch { scope, run, trigger, step } => {
                 self.runs.rematch(scope, run, trigger, step).await
             }
-            Message::MatchBatch { scope, run, batch, entity_kind, shard } => {
+            MatchMessage::Batch { scope, run, batch, entity_kind, shard } => {
                 self.score.batch(scope, run, batch, entity_kind, shard).await
             }
-            Message::Settle { scope, run, batch } => self.settle.batch(scope, run, batch).await,
-            Message::Correct { scope, object, record } => {
+            MatchMessage::Settle { scope, run, batch } => {
+                self.settle.batch(scope, run, batch).await
+            }
+            MatchMessage::Correct { scope, object, record } => {
                 self.settle.correct(scope, object, &record).await
             }
-            Message::TuneModel { scope, model, step } => self.models.step(scope, model, step).await,
-            _ => Err(WorkError::reject("match", "a message of another queue")),
+            MatchMessage::TuneModel { scope, model, step } => {
+                self.models.step(scope, model, step).await
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::capabilities::custody::{Custody, Opened};
 use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::{CandidateList, ModelChoice, ModelState, TunedModel};
-use crate::kernel::{MatchRunId, MatchTrigger, Message, ModelId, Scope};
+use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, ModelId, Scope};
 use crate::ports::{Condition, Ports};
 use crate::store::{self, Next, Outbox};
 use crate::work::WorkError;
@@ -195,7 +195,7 @@ impl Models {
             finished_at: None,
         };
         let write = store::put(opened.keys.model(id), &model, Condition::Absent)?;
-        let next = Next::now(Message::TuneModel { scope, model: id, step: 0 });
+        let next = Next::now(MatchMessage::TuneModel { scope, model: id, step: 0 });
         let _ = self.outbox.commit(vec![write], vec![next]).await?;
         Ok(model)
     }
@@ -247,7 +247,7 @@ impl Models {
             let write = store::put(opened.keys.model_choice(), &choice, unmoved)?;
             let run = MatchRunId::derived(&format!("{scope}|model|{}", choice.number));
             let trigger = MatchTrigger::Model;
-            let next = Next::now(Message::Rematch { scope, run, trigger, step: 0 });
+            let next = Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
             if self.outbox.commit(vec![write], vec![next]).await?.is_done() {
                 return Ok(choice);
             }

@@ -12,7 +12,7 @@ use crate::capabilities::linking::models::Models;
 use crate::capabilities::linking::{
     Batch, KEPT_CANDIDATES, MatchRun, ProbeEntry, ScoredCandidate, ScoredEntry,
 };
-use crate::kernel::{MatchRunId, Message, Scope};
+use crate::kernel::{MatchMessage, MatchRunId, Scope};
 use crate::ports::{Condition, Ports};
 use crate::store::{self, Marker, Next, Outbox};
 use crate::work::{Done, WorkError};
@@ -143,7 +143,7 @@ impl Score {
             batch.shards_left = left.saturating_sub(1);
             let mut next = Vec::new();
             if batch.shards_left == 0 {
-                next.push(Next::now(Message::Settle { scope, run, batch: number }));
+                next.push(Next::now(MatchMessage::Settle { scope, run, batch: number }));
             }
             let marker = opened.keys.scored(run, number, shard);
             let writes = vec![

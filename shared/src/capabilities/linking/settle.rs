@@ -1,8 +1,9 @@
 //! Settling a scored batch: its records' candidates become matches, one to one.
 //!
 //! Only what is connected to the batch is settled anew: its records, the entities they asked or ask
-//! for, the other records that ask for those, and so on. Since the assignment is greedy under one
-//! total order, the result equals that of settling everything (property-tested in `matching`).
+//! for, the other records that ask for those, and so on. [`matching::ComponentWalk`] names what to
+//! load. Since the assignment is greedy under one total order, the result equals that of settling
+//! everything: the tests beside the walk show it.
 //!
 //! One settlement at a time works on a connection: a lease, checked in every transaction. Entities
 //! are written before records, and a record's list of candidates last, because the old list is
@@ -28,7 +29,7 @@ use crate::capabilities::linking::{
     Batch, CandidateList, Correction, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate,
     Ruling, ScoredCandidate, ScoredEntry, entity_kind_of,
 };
-use crate::kernel::{LeaseToken, MatchRunId, MatchTrigger, Message, SObject, Scope};
+use crate::kernel::{LeaseToken, MatchMessage, MatchRunId, MatchTrigger, SObject, Scope};
 use crate::ports::{Condition, Ports};
 use crate::store::{self, Next, Outbox};
 use crate::work::{Done, WorkError};
@@ -320,7 +321,7 @@ impl Settle {
         };
         let of = format!("{}|{}|{}", run.id, pins.directory.id, pins.model.number);
         let (scope, run) = (opened.keys.scope(), MatchRunId::derived(&of));
-        Ok(vec![Next::now(Message::Rematch { scope, run, trigger, step: 0 })])
+        Ok(vec![Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 })])
     }
 }
 

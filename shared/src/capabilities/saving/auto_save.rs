@@ -17,7 +17,7 @@ use crate::capabilities::seats;
 use crate::capabilities::seats::{Seat, folded_email};
 use crate::capabilities::settings;
 use crate::capabilities::settings::Settings;
-use crate::kernel::{Message, Record, SObject, Scope, SeatId};
+use crate::kernel::{AutoSaveMessage, Record, SObject, Scope, SeatId};
 use crate::ports::Ports;
 use crate::store::keys::Relation;
 use crate::store::{self, Commit, Next, Outbox, Slot, Store};
@@ -57,9 +57,9 @@ impl AutoSave {
     }
 
     /// Does one message's work.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+    pub async fn handle(&self, message: AutoSaveMessage) -> Result<Done, WorkError> {
         match message {
-            Message::AutoSave { scope, accounts } => {
+            AutoSaveMessage::Accounts { scope, accounts } => {
                 let Some(context) = self.context(scope).await? else { return Ok(Done::Finished) };
                 stream::iter(accounts.into_iter().map(Ok))
                     .try_for_each_concurrent(CONCURRENT_ACCOUNTS, |account| {
@@ -68,7 +68,7 @@ impl AutoSave {
                     })
                     .await?;
             }
-            Message::AutoSaveRecords { scope, object, records } => {
+            AutoSaveMessage::Records { scope, object, records } => {
                 let Some(opened) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
@@ -80,7 +80,7 @@ impl AutoSave {
                 }
                 self.spread(scope, accounts).await?;
             }
-            Message::AutoSaveOwner { scope, user } => {
+            AutoSaveMessage::Owner { scope, user } => {
                 let Some(opened) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
@@ -88,8 +88,7 @@ impl AutoSave {
                 let accounts = accounts_of(&opened, SObject::Opportunity, &owned).await?;
                 self.spread(scope, accounts).await?;
             }
-            Message::AutoSaveSeat { scope, seat } => self.for_seat(scope, seat).await?,
-            _ => return Err(WorkError::reject("auto-save", "a message of another function")),
+            AutoSaveMessage::Seat { scope, seat } => self.for_seat(scope, seat).await?,
         }
         Ok(Done::Finished)
     }
@@ -109,7 +108,7 @@ impl AutoSave {
                     opened.records.page(SObject::User, bucket, after.as_deref(), 200).await?;
                 for user in users {
                     if user.fields.get("Email").map(folded_email).as_deref() == Some(&email) {
-                        let message = Message::AutoSaveOwner { scope, user: user.id };
+                        let message = AutoSaveMessage::Owner { scope, user: user.id };
                         let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
                     }
                 }
@@ -126,7 +125,7 @@ impl AutoSave {
     async fn spread(&self, scope: Scope, accounts: BTreeSet<String>) -> Result<(), WorkError> {
         let accounts: Vec<String> = accounts.into_iter().collect();
         for chunk in accounts.chunks(ACCOUNTS_PER_MESSAGE) {
-            let message = Message::AutoSave { scope, accounts: chunk.to_vec() };
+            let message = AutoSaveMessage::Accounts { scope, accounts: chunk.to_vec() };
             let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
         }
         Ok(())

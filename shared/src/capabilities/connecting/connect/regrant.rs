@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Connect, ConnectError, Connected};
 use crate::capabilities::connecting::upkeep;
 use crate::capabilities::custody::{ConnectionSecret, Opened, StoredGrant};
-use crate::kernel::{Connection, ConnectionState, GrantState, Grantee, Message};
+use crate::kernel::{CareMessage, Connection, ConnectionState, GrantState, Grantee, PurgeMessage};
 use crate::ports::{Condition, VersionId};
 use crate::salesforce::TokenResponse;
 use crate::store::{self, Next, keys};
@@ -53,10 +53,10 @@ impl Connect {
             store::put(keys::connection(connection.at), &connection, same)?,
             store::put(opened.keys.admin_grant(), &grant, Condition::Always)?,
         ];
-        let mut next = vec![Next::now(Message::Inspect { scope })];
+        let mut next = vec![Next::now(CareMessage::Inspect { scope })];
         if let Some(refresh_token) = replaced {
             writes.push(self.grants.replaced(&opened, number, &refresh_token)?);
-            next.push(Next::now(Message::Revoke { scope, grant: number, step: 0 }));
+            next.push(Next::now(PurgeMessage::Revoke { scope, grant: number, step: 0 }));
         }
         if let Some(trouble) = trouble {
             next.extend(upkeep::catch_up(scope, number, trouble, now));

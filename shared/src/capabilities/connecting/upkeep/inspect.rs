@@ -14,7 +14,10 @@ use crate::work::{Done, WorkError};
 
 impl Upkeep {
     /// Describes every object that is imported, and keeps what that showed.
-    pub(super) async fn inspect(&self, scope: Scope) -> Result<Done, WorkError> {
+    pub(in crate::capabilities::connecting) async fn inspect(
+        &self,
+        scope: Scope,
+    ) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let mut inspection = Inspection {
             inspected_at: self.ports.clock.now(),

@@ -10,7 +10,7 @@ use super::{Directory, FAN_OUT};
 use crate::capabilities::directory;
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion};
 use crate::capabilities::linking::MatchRun;
-use crate::kernel::{DirectoryVersionId, Message};
+use crate::kernel::{DirectoryMessage, DirectoryVersionId};
 use crate::ports::{Condition, Range};
 use crate::store::keys::GenerationKeys;
 use crate::store::{self, Next, keys};
@@ -31,7 +31,7 @@ impl Directory {
     ) -> Result<Vec<Next>, WorkError> {
         let older = |v: &DirectoryVersion| v.state == DirectoryState::Published && v.id < current;
         let retire = |version: DirectoryVersion| {
-            let message = Message::DirectoryRetire { version: version.id, after: None };
+            let message = DirectoryMessage::Retire { version: version.id, after: None };
             Next::after(KEPT, message)
         };
         Ok(self.versions().await?.into_iter().filter(older).map(retire).collect())
@@ -61,14 +61,14 @@ impl Directory {
             let runs = GenerationKeys::new(scope, buckets).match_runs();
             let runs: Vec<MatchRun> = store::query_all(table, &runs).await?;
             if runs.iter().any(|run| run.directory == id && run.finished_at.is_none()) {
-                let again = Message::DirectoryRetire { version: id, after };
+                let again = DirectoryMessage::Retire { version: id, after };
                 let _ = self.outbox.commit(vec![], vec![Next::after(PINNED, again)]).await?;
                 return Ok(Done::Finished);
             }
         }
         match page.next {
             Some(next) => {
-                let on = Message::DirectoryRetire { version: id, after: Some(next) };
+                let on = DirectoryMessage::Retire { version: id, after: Some(next) };
                 let _ = self.outbox.commit(vec![], vec![Next::now(on)]).await?;
             }
             None => self.delete(version).await?,

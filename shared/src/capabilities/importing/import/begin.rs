@@ -13,7 +13,7 @@ use crate::capabilities::importing::{
 };
 use crate::capabilities::importing::{Pipeline, Stage};
 use crate::kernel::{
-    Connection, Grantee, ImportRunId, ImportTrigger, Message, Occurrence, SObject, Scope,
+    Connection, Grantee, ImportMessage, ImportRunId, ImportTrigger, Occurrence, SObject, Scope,
 };
 use crate::ports::{Condition, Write};
 use crate::salesforce::{Direction, FieldValues, QueryScope, Select};
@@ -177,7 +177,7 @@ pub(crate) fn first_steps(
         let key = opened.keys.object_import(run.id, object);
         let progress = ObjectImport { full: run.full, ..ObjectImport::waiting(object) };
         writes.push(store::put(key, &progress, Condition::Always)?);
-        next.push(Next::now(Message::ImportObject { scope, run: run.id, object, step: 0 }));
+        next.push(Next::now(ImportMessage::Object { scope, run: run.id, object, step: 0 }));
     }
     Ok(next)
 }
@@ -190,7 +190,7 @@ pub(crate) fn scheduled_import(
 ) -> Next {
     let slot = settings.next_slot(connection.slot_offset, now);
     let scope = connection.scope();
-    let message = Message::ImportStart {
+    let message = ImportMessage::Start {
         scope,
         run: ImportRunId::derived(&format!("{scope}|slot|{slot}")),
         trigger: ImportTrigger::Scheduled,

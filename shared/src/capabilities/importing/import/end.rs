@@ -8,7 +8,7 @@ use crate::capabilities::custody::Opened;
 use crate::capabilities::importing::{
     ImportRun, ObjectImport, ObjectPhase, RunState, VISIBILITY_OVERLAP, Watermark,
 };
-use crate::kernel::{ImportRunId, Message, Occurrence, SObject};
+use crate::kernel::{ImportMessage, ImportRunId, Occurrence, SObject};
 use crate::ports::{Condition, Write};
 use crate::store::{self, Next};
 use crate::work::WorkError;
@@ -57,7 +57,7 @@ impl Import {
                 run.activities_left += 1;
                 let (object, step) = (progress.object, progress.step);
                 let scope = opened.keys.scope();
-                next.push(Next::now(Message::ImportObject { scope, run: run_id, object, step }));
+                next.push(Next::now(ImportMessage::Object { scope, run: run_id, object, step }));
             }
             let awaited = !ended || progress.is_awaited();
             next.extend(self.lead_on(opened, &mut run, awaited, &mut writes)?);
@@ -102,7 +102,7 @@ impl Import {
         run.state = RunState::HandingOver;
         let mut next = first_steps(opened, run, &SObject::ACTIVITIES, writes)?;
         let scope = opened.keys.scope();
-        next.push(Next::now(Message::ImportHandOver { scope, run: run.id, step: 0 }));
+        next.push(Next::now(ImportMessage::HandOver { scope, run: run.id, step: 0 }));
         Ok(next)
     }
 

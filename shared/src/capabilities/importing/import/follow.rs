@@ -4,7 +4,7 @@
 use super::Import;
 use crate::capabilities::custody::Opened;
 use crate::capabilities::linking::Correction;
-use crate::kernel::{Gone, Message, SObject};
+use crate::kernel::{Gone, MatchMessage, SObject};
 use crate::ports::Condition;
 use crate::store::{self, Next};
 use crate::work::WorkError;
@@ -29,7 +29,7 @@ impl Import {
             let scope = opened.keys.scope();
             let key = opened.keys.correction(heir.object, &heir.id);
             let write = store::put(key, &heir, Condition::Absent)?;
-            let settle = Message::Correct { scope, object: heir.object, record: heir.id };
+            let settle = MatchMessage::Correct { scope, object: heir.object, record: heir.id };
             let _ = self.outbox.commit(vec![write], vec![Next::now(settle)]).await?;
         }
         Ok(())

@@ -11,8 +11,8 @@ use crate::capabilities::custody::Opened;
 use crate::capabilities::importing::{ImportRun, RunState};
 use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns, unmoved};
 use crate::kernel::{
-    ImportRunId, ImportTrigger, MatchRunId, MatchTrigger, Message, RecordChange, RecordHead,
-    SObject, Scope,
+    AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
+    RecordChange, RecordHead, SObject, Scope,
 };
 use crate::ports::{Condition, Write};
 use crate::store::keys::Relation;
@@ -57,7 +57,7 @@ impl Import {
         }
         run.step += 1;
         if run.state == RunState::HandingOver {
-            next.push(Next::now(Message::ImportHandOver { scope, run: id, step: run.step }));
+            next.push(Next::now(ImportMessage::HandOver { scope, run: id, step: run.step }));
         }
         let same = Condition::Eq("revision", json!(run.revision));
         run.revision += 1;
@@ -125,7 +125,7 @@ impl Import {
         if AUTO_SAVE_OBJECTS.contains(&object) && run.trigger != ImportTrigger::Connected {
             next.extend(ids.chunks(AUTO_SAVE_RECORDS).map(|records| {
                 let records = records.to_vec();
-                Next::now(Message::AutoSaveRecords { scope, object, records })
+                Next::now(AutoSaveMessage::Records { scope, object, records })
             }));
         }
         if object == SObject::Account {

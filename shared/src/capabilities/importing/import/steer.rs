@@ -11,7 +11,7 @@ use crate::capabilities::importing::{
     ActiveRun, ImportRun, ImportSettings, ObjectImport, RunState,
 };
 use crate::kernel::{
-    ConnectionState, ImportRunId, ImportTrigger, Message, Occurrence, TenantEnvironment,
+    ConnectionState, ImportMessage, ImportRunId, ImportTrigger, Occurrence, TenantEnvironment,
 };
 use crate::ports::{Change, Condition, PortError, Write};
 use crate::store::{self, Next};
@@ -51,7 +51,7 @@ impl Import {
         let millis = u64::try_from(self.ports.clock.now().as_millisecond()).unwrap_or(0);
         let run = ImportRunId::new(millis, self.ports.entropy.bits());
         let trigger = if full { ImportTrigger::Full } else { ImportTrigger::Requested };
-        let message = Message::ImportStart { scope: opened.keys.scope(), run, trigger };
+        let message = ImportMessage::Start { scope: opened.keys.scope(), run, trigger };
         let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
         Ok(run)
     }
@@ -140,12 +140,12 @@ impl Import {
             .filter(|progress| !progress.phase.is_terminal())
             .map(|progress| {
                 let (object, step) = (progress.object, progress.step);
-                Next::now(Message::ImportObject { scope, run, object, step })
+                Next::now(ImportMessage::Object { scope, run, object, step })
             })
             .collect();
         let found: Option<ImportRun> = store::get(table, &opened.keys.run(run)).await?;
         if let Some(found) = found.filter(|r| r.state == RunState::HandingOver) {
-            next.push(Next::now(Message::ImportHandOver { scope, run, step: found.step }));
+            next.push(Next::now(ImportMessage::HandOver { scope, run, step: found.step }));
         }
         Ok(next)
     }

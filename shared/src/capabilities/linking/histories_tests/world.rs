@@ -20,8 +20,8 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{
     Connection, ConnectionState, DirectoryVersionId, Envelope, Environment, Fields, Generation,
-    ImportRunId, MatchRunId, MatchTrigger, Message, ModelId, Reading, Record, SObject, Scope,
-    TenantEnvironment, TenantId,
+    ImportRunId, MatchMessage, MatchRunId, MatchTrigger, Message, ModelId, Reading, Record,
+    SObject, Scope, TenantEnvironment, TenantId,
 };
 use crate::ports::{Condition, Ports, Range};
 use crate::store::keys::{self, Kind, Relation};
@@ -93,8 +93,11 @@ impl World {
         let at = TenantEnvironment { tenant: TenantId::derived("acme"), environment };
         let scope = at.generation(Generation(1));
         let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let models =
-            Models::new(ports.clone(), custody.clone(), Arc::new(MatchModel::shipped().clone()));
+        let models = Models::new(
+            ports.clone(),
+            custody.clone(),
+            Arc::new(MatchModel::shipped().unwrap().clone()),
+        );
         let files = Arc::new(Files(ports.clone()));
         let world = Self {
             runs: MatchRuns::new(ports.clone(), custody.clone()),
@@ -276,7 +279,10 @@ impl World {
                 let opened = self.opened().await;
                 let id = ModelId::derived(&model.version);
                 let key = format!("{}models/{id}", self.scope.object_prefix());
-                opened.put_object(&self.ports, &key, model.to_json().as_bytes()).await.unwrap();
+                opened
+                    .put_object(&self.ports, &key, model.to_json().unwrap().as_bytes())
+                    .await
+                    .unwrap();
                 let item = TunedModel {
                     id,
                     state: ModelState::Ready,
@@ -299,7 +305,7 @@ impl World {
     pub(super) async fn rematch(&self) {
         let run = MatchRunId::new(0, self.ports.entropy.bits());
         let (scope, trigger) = (self.scope, MatchTrigger::Settings);
-        let next = Next::now(Message::Rematch { scope, run, trigger, step: 0 });
+        let next = Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
         assert!(self.outbox.commit(vec![], vec![next]).await.unwrap().is_done());
     }
 
@@ -359,7 +365,7 @@ impl World {
     }
 
     async fn deliver(&mut self, body: String) {
-        let envelope = Envelope::parse(&body).unwrap();
+        let envelope = Envelope::<Message>::parse(&body).unwrap();
         match self.handle(envelope.message.clone()).await {
             Ok(Done::Finished) => self.outbox.finish(&envelope).await.unwrap(),
             Ok(Done::Later(_)) => self.waiting.push(body),
@@ -370,13 +376,10 @@ impl World {
 
     async fn handle(&self, message: Message) -> Result<Done, WorkError> {
         match message {
-            Message::Rematch { .. }
-            | Message::MatchBatch { .. }
-            | Message::Settle { .. }
-            | Message::Correct { .. }
-            | Message::TuneModel { .. } => self.match_steps.handle(message).await,
-            Message::AutoSaveRecords { .. } => Ok(Done::Finished),
-            message => self.directory().handle(message).await,
+            Message::Match(message) => self.match_steps.handle(message).await,
+            Message::Directory(message) => self.directory().handle(message).await,
+            Message::AutoSave(_) => Ok(Done::Finished),
+            other => panic!("matching sends no {}", other.kind()),
         }
     }
 

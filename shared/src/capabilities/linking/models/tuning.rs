@@ -19,7 +19,7 @@ use crate::capabilities::linking::{
     CandidateList, Correction, MATCHED_OBJECTS, ModelChoice, ModelState, Ruling, SHADOW_EXAMPLES,
     ShadowCounts, TunedModel, entity_kind_of,
 };
-use crate::kernel::{Message, ModelId, SObject, Scope};
+use crate::kernel::{MatchMessage, ModelId, SObject, Scope};
 use crate::ports::Condition;
 use crate::store::{self, Next};
 use crate::work::{Done, WorkError};
@@ -67,7 +67,7 @@ impl Models {
         let mut next = Vec::new();
         if tuned.state == ModelState::Shadow {
             let step = tuned.step;
-            next.push(Next::now(Message::TuneModel { scope, model: id, step }));
+            next.push(Next::now(MatchMessage::TuneModel { scope, model: id, step }));
         } else {
             tuned.finished_at = Some(self.ports.clock.now());
         }
@@ -111,7 +111,8 @@ impl Models {
             measured: String::new(),
         };
         let key = model_object(opened.keys.scope(), tuned.id);
-        opened.put_object(&self.ports, &key, model.to_json().as_bytes()).await?;
+        let json = model.to_json().map_err(|error| WorkError::reject("write a model", error))?;
+        opened.put_object(&self.ports, &key, json.as_bytes()).await?;
         tuned.state = ModelState::Shadow;
         Ok(())
     }

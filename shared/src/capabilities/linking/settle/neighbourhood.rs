@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use matching::{AssignedBy, Bid, Ruling, Thresholds, assign};
+use matching::{AssignedBy, Bid, ComponentWalk, Load, Ruling, Thresholds, assign};
 
 use super::Settle;
 use crate::capabilities::custody::Opened;
 use crate::capabilities::linking::{
     CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
-use crate::kernel::{LeaseToken, Message, SObject};
+use crate::kernel::{AutoSaveMessage, LeaseToken, SObject};
 use crate::ports::Condition;
 use crate::store::{self, Next};
 use crate::work::WorkError;
@@ -59,6 +59,14 @@ impl Neighbourhood {
             .collect()
     }
 
+    /// Adds entities with what is stored of them.
+    fn add_entities(&mut self, ids: BTreeSet<String>, stored: BTreeMap<String, EntityMatches>) {
+        let nobody_asks = |id: String| (id.clone(), EntityMatches::empty(self.object, id));
+        self.entities.extend(ids.into_iter().map(nobody_asks));
+        self.entities.extend(stored.clone());
+        self.stored_entities.extend(stored);
+    }
+
     /// Assigns entities to records, one to one.
     pub(super) fn assign(&mut self) {
         let mut asked: BTreeMap<String, Vec<EntityBid>> = BTreeMap::new();
@@ -96,6 +104,11 @@ impl Neighbourhood {
             list.decision = decide(list, self.thresholds);
         }
     }
+}
+
+/// The records that ask for an entity, and the one that holds it.
+fn asking(entity: &EntityMatches) -> impl Iterator<Item = String> {
+    entity.bids.iter().map(|bid| &bid.record).chain(&entity.matched).cloned()
 }
 
 /// A record's bids: for what a person linked it to, or for every candidate that is likely enough.
@@ -144,35 +157,28 @@ fn decide(list: &CandidateList, thresholds: Thresholds) -> RecordDecision {
 }
 
 impl Settle {
-    /// Adds everything that is connected to the records at hand.
+    /// Loads everything that is connected to the records at hand.
     pub(super) async fn close(
         &self,
         opened: &Opened,
         near: &mut Neighbourhood,
     ) -> Result<(), WorkError> {
-        let mut fresh: Vec<String> = near.lists.keys().cloned().collect();
-        while !fresh.is_empty() {
-            let mut entities: BTreeSet<String> =
-                fresh.iter().flat_map(|record| near.asked(record)).collect();
-            entities.retain(|entity| !near.entities.contains_key(entity));
-            let loaded = self.load_entities(opened, near.object, &entities).await?;
-            for entity in entities {
-                let stored = loaded.get(&entity).cloned();
-                near.stored_entities.extend(stored.clone().map(|s| (entity.clone(), s)));
-                let now =
-                    stored.unwrap_or_else(|| EntityMatches::empty(near.object, entity.clone()));
-                near.entities.insert(entity, now);
+        let mut walk = ComponentWalk::from_records(near.lists.keys().cloned());
+        walk.reach_entities(near.lists.keys().flat_map(|record| near.asked(record)));
+        while let Some(load) = walk.next_load() {
+            match load {
+                Load::Entities(ids) => {
+                    let stored = self.load_entities(opened, near.object, &ids).await?;
+                    walk.reach_records(stored.values().flat_map(asking));
+                    near.add_entities(ids, stored);
+                }
+                Load::Records(ids) => {
+                    let stored = self.load_lists(opened, near.object, &ids).await?;
+                    near.lists.extend(stored.clone());
+                    walk.reach_entities(stored.keys().flat_map(|record| near.asked(record)));
+                    near.stored_lists.extend(stored);
+                }
             }
-            let bidders: BTreeSet<String> = near
-                .entities
-                .values()
-                .flat_map(|e| e.bids.iter().map(|b| b.record.clone()).chain(e.matched.clone()))
-                .filter(|record| !near.lists.contains_key(record))
-                .collect();
-            let loaded = self.load_lists(opened, near.object, &bidders).await?;
-            fresh = loaded.keys().cloned().collect();
-            near.lists.extend(loaded.clone());
-            near.stored_lists.extend(loaded);
         }
         Ok(())
     }
@@ -214,7 +220,7 @@ impl Settle {
             let (scope, object) = (keys.scope(), near.object);
             // Leads are not in any auto-save rule so far; accounts and contacts are.
             let next = (object != SObject::Lead && !records.is_empty())
-                .then(|| Next::now(Message::AutoSaveRecords { scope, object, records }));
+                .then(|| Next::now(AutoSaveMessage::Records { scope, object, records }));
             let writes = chunk.iter().map(|c| c.2.clone()).collect();
             self.commit(opened, lease, writes, next.into_iter().collect()).await?;
         }

@@ -1,6 +1,7 @@
 //! Counting a directory version, in two passes.
 //!
-//! The first counts terms and blocks; the second, which knows what blocks are too large, counts the rarer keys that take their place.
+//! The first pass counts terms and blocks. The second knows which blocks are too large, and counts
+//! the rarer keys that take their place.
 //!
 //! Invariant: counts add up, so that parts may be counted apart, in any order, and merged.
 #![allow(clippy::cast_possible_truncation, reason = "cells are the low bits of keys")]
@@ -9,14 +10,18 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use super::{BlockSizes, EmployerFacts, Statistics, Term, country_key, full_name_key, term};
 use crate::blocking::{BlockSize, KeySink};
 use crate::entity::EntityKind;
+use crate::normalize::slug_key;
 use crate::parallel::{map_ranges, share};
 use crate::shard::{CompanyView, NamesView, ShardBuilder};
+use crate::statistics::{
+    BlockSizes, EmployerFacts, Statistics, Term, country_key, full_name_key, term,
+};
 use crate::text::{hash32, hash64};
 
-/// The first pass over a version: its terms, employers and blocks. Parts are counted apart and merged.
+/// The first pass over a version: its terms, employers and blocks. Parts are counted apart and
+/// merged.
 #[derive(Clone, Debug)]
 pub struct StatisticsBuilder {
     persons: u64,
@@ -24,13 +29,14 @@ pub struct StatisticsBuilder {
     terms: FxHashMap<u64, u32>,
     by_id: FxHashMap<u64, EmployerFacts>,
     by_slug: FxHashMap<u32, EmployerFacts>,
-    /// How often people of an employer use a mail domain.
+    /// The number of people by employer's slug, mail domain and its stem.
     mail: FxHashMap<(u32, u32, u32), u32>,
     cells: Vec<u8>,
 }
 
-/// Cells of the block-size sketch for a version of about so many entities: a power of two. Two keys may share a cell; a stopped cell stops both, alike on both
-/// sides. Where the whole fits the processor's cache, there are so many that this hardly happens.
+/// Cells of the block-size sketch for a version of about so many entities: a power of two. Two keys
+/// may share a cell. A stopped cell stops both keys, for records and entities alike. If the sketch
+/// fits the processor's cache, it has so many cells that keys hardly ever share one.
 fn cells_for(entities: u64) -> usize {
     let roomy = entities.saturating_mul(256).min(1 << 21);
     let cells = entities.saturating_mul(6).max(roomy).clamp(1 << 12, 1 << 30);
@@ -38,8 +44,9 @@ fn cells_for(entities: u64) -> usize {
 }
 
 impl StatisticsBuilder {
-    /// A builder for a version of about so many entities: it takes 6 to 12 bytes for each, for few of them more. The guess changes speed and recall a little, never correctness;
-    /// builders that are merged may be sized differently, and give what the smallest would have.
+    /// A builder for a version of about so many entities. It takes 6 to 12 bytes for each, more in
+    /// a small version. The estimate changes speed and recall a little, never correctness. Merged
+    /// builders may differ in size; the result is that of the smallest.
     #[must_use]
     pub fn sized_for(entities: u64) -> Self {
         Self::with_cells(cells_for(entities))
@@ -58,13 +65,14 @@ impl StatisticsBuilder {
     }
 }
 
-/// Counts entities in cells. Cells lie all over the memory: what is counted waits until its delays can overlap.
+/// Counts entities in cells. Keys wait and are counted together, because cells lie all over the
+/// memory and the delays of reading them then overlap.
 struct Counter<'a> {
     cells: &'a mut [u8],
     waiting: Vec<u32>,
 }
 
-/// Most that waits.
+/// The most keys that wait.
 const WAITING: usize = 4096;
 
 impl<'a> Counter<'a> {
@@ -95,7 +103,7 @@ impl Drop for Counter<'_> {
     }
 }
 
-/// Sees no block as too large yet, so that what it counts does not depend on what came before.
+/// Stops no block, so that its counts do not depend on what came before.
 struct CountedBlocks<'a>(Counter<'a>);
 
 impl KeySink for CountedBlocks<'_> {
@@ -199,7 +207,7 @@ impl StatisticsBuilder {
         }
     }
 
-    /// Counts employers and titles, each but once: people share them.
+    /// Counts employers and titles. Each is looked at once, with the number of people who share it.
     fn add_employments(&mut self, entities: &ShardBuilder) {
         for (company, times) in entities.employers_counted() {
             self.add_term(Term::Employer, company.slug_key(), times);
@@ -216,7 +224,7 @@ impl StatisticsBuilder {
         let (domain, stem) =
             company.domains.first().map_or((0, 0), |(domain, stem)| (*domain, hash32(stem)));
         for (at, words) in company.names.iter().enumerate() {
-            let slug = crate::normalize_slug(words);
+            let slug = slug_key(words);
             let facts = EmployerFacts { slug, domain, stem };
             if at == 0 {
                 self.by_id.insert(hash64(company.id.as_bytes()), facts);
@@ -232,7 +240,8 @@ impl StatisticsBuilder {
         self.add_term(Term::CompanyPhone, company.phone, 1);
     }
 
-    /// Two companies of one name: the smaller domain key, so that the order of parts does not matter.
+    /// Of two companies with one name, keeps the smaller facts, so that the order of parts does not
+    /// matter.
     fn know_slug(&mut self, facts: EmployerFacts) {
         let known = self.by_slug.entry(facts.slug).or_insert(facts);
         *known = (*known).min(facts);
@@ -266,7 +275,8 @@ impl StatisticsBuilder {
     /// Ends the first pass. The second goes over the same entities.
     #[must_use]
     pub fn refine(mut self) -> RefinementBuilder {
-        // A mail domain that two people of an employer use is the employer's; the company directory's own word goes first.
+        // A mail domain that two people of an employer use is the employer's, unless the company
+        // directory names another.
         let mut mail: Vec<_> = self
             .mail
             .into_iter()
@@ -292,7 +302,8 @@ impl StatisticsBuilder {
     }
 }
 
-/// The second pass over a version: how large the blocks are that take the place of those too large. Parts are counted apart, by copies, and merged.
+/// The second pass over a version: the sizes of the blocks that replace those too large. Copies
+/// count parts apart and are merged.
 #[derive(Clone, Debug)]
 pub struct RefinementBuilder {
     statistics: Statistics,

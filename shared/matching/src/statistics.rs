@@ -1,14 +1,13 @@
-//! The statistics of a whole directory version: term frequencies, block sizes and what is known of employers.
+//! The statistics of a whole directory version: term frequencies, block sizes and facts of
+//! employers.
 //!
-//! Invariant: shards and probes of a version read frequencies and stopped blocks from here and nowhere else, which is why one, two or five shards give the same
-//! result.
+//! Invariant: shards and probes of a version read frequencies and stopped blocks from here alone.
+//! That is why one, two or five shards give the same result.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     reason = "counts become weights"
 )]
-
-mod build;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -19,9 +18,7 @@ use crate::entity::EntityKind;
 use crate::normalize::CompanyName;
 use crate::text::hash64;
 
-pub use build::{RefinementBuilder, StatisticsBuilder};
-
-/// What a term is a value of.
+/// The field that a term is a value of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Term {
     Given = 1,
@@ -38,11 +35,11 @@ pub(crate) enum Term {
     CompanyPhone,
 }
 
-fn term(of: Term, value: u32) -> u64 {
+pub(crate) fn term(of: Term, value: u32) -> u64 {
     (of as u64) << 32 | u64::from(value)
 }
 
-/// What the version's company directory says of an employer.
+/// An employer's name and domain in the version's company directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct EmployerFacts {
     pub(crate) slug: u32,
@@ -53,27 +50,28 @@ pub(crate) struct EmployerFacts {
 /// The statistics of a directory version.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Statistics {
-    persons: u64,
-    companies: u64,
+    pub(crate) persons: u64,
+    pub(crate) companies: u64,
     /// Terms counted twice or more.
-    terms: FxHashMap<u64, u32>,
+    pub(crate) terms: FxHashMap<u64, u32>,
     /// Employers by the hash of their directory id.
-    by_id: FxHashMap<u64, EmployerFacts>,
+    pub(crate) by_id: FxHashMap<u64, EmployerFacts>,
     /// Employers by the slug of their name.
-    by_slug: FxHashMap<u32, EmployerFacts>,
-    /// How large the version's blocks are.
-    blocks: BlockSizes,
+    pub(crate) by_slug: FxHashMap<u32, EmployerFacts>,
+    /// The sizes of the version's blocks.
+    pub(crate) blocks: BlockSizes,
     /// The same for the rarer keys below the stopped ones.
-    refined: BlockSizes,
+    pub(crate) refined: BlockSizes,
 }
 
-/// How large blocks are: two bits per cell, the smallest [`BlockSize`] its block fits. A key's cell is its low bits, so cells are a power of two.
+/// The sizes of blocks: two bits per cell tell the smallest [`BlockSize`] that its block fits. A
+/// key's cell is its low bits, so the number of cells is a power of two.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BlockSizes(Vec<u64>);
 
 impl BlockSizes {
     /// From the entities counted in each cell.
-    fn of(cells: &[u8]) -> Self {
+    pub(crate) fn of(cells: &[u8]) -> Self {
         let word = |cells: &[u8]| {
             cells.iter().rev().fold(0, |bits, &count| bits << 2 | BlockSize::fitting(count))
         };
@@ -110,7 +108,7 @@ struct Stored {
 /// The first bytes of a statistics file; the last is the format's version.
 const MAGIC: [u8; 8] = *b"CRMSTAT\x02";
 
-/// Bytes that are not statistics of this version.
+/// Statistics that cannot be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StatisticsError {
     /// Not a statistics file, or of another format version.
@@ -119,6 +117,9 @@ pub enum StatisticsError {
     /// Cut short or changed.
     #[error("the statistics file is truncated or corrupt: fetch or build it again")]
     Corrupt,
+    /// Not encodable.
+    #[error("the statistics cannot be encoded")]
+    Unwritable,
 }
 
 impl Statistics {
@@ -131,7 +132,7 @@ impl Statistics {
         }
     }
 
-    /// How often a value occurs in the version, 1 at least.
+    /// The number of times a value occurs in the version, at least 1.
     pub(crate) fn count(&self, of: Term, value: u32) -> f32 {
         self.terms.get(&term(of, value)).map_or(1.0, |count| *count as f32)
     }
@@ -144,7 +145,7 @@ impl Statistics {
         &self.refined
     }
 
-    /// What is known of an employment's company beyond its name.
+    /// The facts of an employment's company beyond its name.
     pub(crate) fn employer_facts(
         &self,
         company: Option<&CompanyName>,
@@ -168,8 +169,10 @@ impl Statistics {
     }
 
     /// The statistics as bytes: equal statistics give equal bytes.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`StatisticsError::Unwritable`] if they cannot be encoded.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, StatisticsError> {
         fn sorted<K: Ord + Copy, V: Copy>(map: &FxHashMap<K, V>) -> Vec<(K, V)> {
             let mut entries: Vec<(K, V)> = map.iter().map(|(key, value)| (*key, *value)).collect();
             entries.sort_unstable_by_key(|entry| entry.0);
@@ -184,11 +187,11 @@ impl Statistics {
             blocks: self.blocks.clone(),
             refined: self.refined.clone(),
         };
-        let body = postcard::to_allocvec(&stored).unwrap_or_default();
+        let body = postcard::to_allocvec(&stored).map_err(|_| StatisticsError::Unwritable)?;
         let mut bytes = MAGIC.to_vec();
         bytes.put_u64(hash64(&body));
         bytes.extend_from_slice(&body);
-        bytes
+        Ok(bytes)
     }
 
     /// Reads [`Self::to_bytes`] back.

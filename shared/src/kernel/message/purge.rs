@@ -1,0 +1,39 @@
+//! Work of `data-purge`.
+
+use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
+
+use crate::kernel::Scope;
+
+/// What is to be erased or given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum PurgeMessage {
+    /// Take the next step of a purge.
+    Purge {
+        /// What is purged.
+        scope: Scope,
+        /// The step that this message is for.
+        step: u64,
+    },
+    /// Revoke the connection's own grant that another user's replaced.
+    Revoke {
+        /// Of which connection.
+        scope: Scope,
+        /// The number of the grant that replaced it.
+        grant: u64,
+        /// How often that was tried; a message for an earlier try is stale.
+        step: u32,
+    },
+}
+
+impl PurgeMessage {
+    /// Whose generation the work belongs to, and goes with.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::Purge { scope, .. } | Self::Revoke { scope, .. } => *scope,
+        }
+    }
+}

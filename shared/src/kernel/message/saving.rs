@@ -1,0 +1,63 @@
+//! Work of `auto-save`.
+
+use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
+
+use crate::kernel::{SObject, Scope, SeatId};
+
+/// What the auto-save rules are to be applied to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[serde(tag = "kind")]
+pub enum AutoSaveMessage {
+    /// Apply the auto-save rules to some accounts.
+    #[serde(rename = "auto_save")]
+    #[strum(serialize = "auto_save")]
+    Accounts {
+        /// Of which connection.
+        scope: Scope,
+        /// The accounts' record ids.
+        accounts: Vec<String>,
+    },
+    /// Find the accounts of these records, whose matches changed, and apply the rules to them.
+    #[serde(rename = "auto_save_records")]
+    #[strum(serialize = "auto_save_records")]
+    Records {
+        /// Of which connection.
+        scope: Scope,
+        /// The object of the records.
+        object: SObject,
+        /// Their ids.
+        records: Vec<String>,
+    },
+    /// Apply the rules to everything that a CRM user owns: their seat or role is new.
+    #[serde(rename = "auto_save_owner")]
+    #[strum(serialize = "auto_save_owner")]
+    Owner {
+        /// Of which connection.
+        scope: Scope,
+        /// The CRM user.
+        user: String,
+    },
+    /// Apply the rules to everything that the CRM user of a new seat owns.
+    #[serde(rename = "auto_save_seat")]
+    #[strum(serialize = "auto_save_seat")]
+    Seat {
+        /// Of which connection.
+        scope: Scope,
+        /// The seat.
+        seat: SeatId,
+    },
+}
+
+impl AutoSaveMessage {
+    /// Whose generation the work belongs to, and goes with.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::Accounts { scope, .. }
+            | Self::Records { scope, .. }
+            | Self::Owner { scope, .. }
+            | Self::Seat { scope, .. } => *scope,
+        }
+    }
+}
