@@ -1,7 +1,7 @@
 //! A directory as shards in memory or mapped: built from files in one pass each, or opened from an
 //! index folder.
 
-use super::delta::Changes;
+use super::delta::{Changes, hash_id};
 use super::rows::{AccountsById, Content, Rows};
 use crate::input::{Chunk, ChunkReader, FileProblems, InputError, RowProblem};
 use crate::pipeline::in_order;
@@ -9,7 +9,6 @@ use indicatif::ProgressBar;
 use mapped_file::MappedFile;
 use matching::{EntityKind, Probe, Shard, ShardBuilder, ShardError, Statistics, shard_of};
 use rustc_hash::FxHashSet;
-use std::hash::{DefaultHasher, Hasher};
 use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -124,13 +123,6 @@ struct Parsed {
     rows: Vec<(u64, u64)>,
     problems: Vec<RowProblem>,
     chunk: Chunk,
-}
-
-/// Two ids of one 64-bit hash would lose an entity: one chance in 37 million for a million ids.
-pub(super) fn hash_id(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(id.as_bytes());
-    hasher.finish()
 }
 
 impl Slice {

@@ -25,8 +25,7 @@ const INSTANCE: &str = "Dn0000";
 /// The three characters that make an id of 15 characters safe to compare without case.
 ///
 /// Each block of five characters gives one: bit `k` of its index is set when character `k` is one
-/// of
-/// `A`–`Z`. Characters after the fifteenth are not looked at.
+/// of `A`–`Z`. Characters after the fifteenth are not looked at.
 #[must_use]
 pub fn checksum(id: &str) -> String {
     id.as_bytes()[..id.len().min(15)]

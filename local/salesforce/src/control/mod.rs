@@ -181,8 +181,7 @@ impl Control {
     }
 
     /// The records of an object in the order of their ids, the recycle bin's too: at most `limit`
-    /// of them from
-    /// `offset` on.
+    /// of them from `offset` on.
     pub fn records(
         &self,
         org: &str,

@@ -132,7 +132,7 @@ impl Default for AppPolicy {
 }
 
 impl AppPolicy {
-    /// True if an address is in a list, if there is one.
+    /// True if there is no list, or the address is in it.
     pub(crate) fn admits(list: Option<&[String]>, ip: &str) -> bool {
         list.is_none_or(|list| {
             list.iter().any(|own| match own.strip_suffix('*') {

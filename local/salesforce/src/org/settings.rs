@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct OrgSettings {
-    /// `Organization.OrganizationType` when the org is loaded. It decides whether there are an API and account teams, and how
-    /// many calls a null `daily_api_limit` stands for.
+    /// `Organization.OrganizationType` when the org is loaded. It decides whether there are an API
+    /// and account teams, and how many calls a null `daily_api_limit` stands for.
     pub edition: String,
     /// The API is on, where the edition has one; else 403 `API_DISABLED_FOR_ORG`.
     pub api_enabled: bool,

@@ -180,8 +180,8 @@ pub(crate) struct ObjectFlags {
     pub(crate) computed: bool,
 }
 
-/// One object: its name, flags and fields. Field 0 is always `Id`, except on computed objects'
-/// sake, where it is null.
+/// One object: its name, flags and fields. Field 0 is always `Id`; in computed
+/// objects its value is null.
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectSchema {
     pub(crate) name: String,
