@@ -1,5 +1,5 @@
-//! What of an org is imported, as its admin has chosen: custom fields in the place of standard
-//! ones, rows by condition, business or person accounts (specification 2.11).
+//! The admin's choice of what is imported: custom fields in the place of standard ones, rows by
+//! condition, business or person accounts.
 //!
 //! A choice is made against what the org shows its integration user, and applied against what it
 //! shows when an import begins, which may be less.
@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::importing::{FilterCondition, RowCondition, RowValue};
-use crate::kernel::{FieldForm, SObject};
+use crate::kernel::{FieldForm, Gone, SObject};
+use crate::salesforce::SalesforceId;
 
 /// A field as an org describes it to its integration user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ pub struct ShownFields {
     pub fields: Vec<OrgField>,
 }
 
-/// What the values of a field are, whatever the finer type.
+/// The kind of a field's values, whatever Salesforce's finer type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueType {
     /// Texts of all kinds, picklists too.
@@ -111,7 +112,7 @@ pub struct MappingPreview {
     pub mapping: FieldMapping,
     /// The record's id.
     #[serde(rename = "record_id")]
-    pub record: String,
+    pub record: SalesforceId,
     /// When it was asked for.
     pub asked_at: Timestamp,
     /// Where it stands.
@@ -129,12 +130,12 @@ pub enum PreviewState {
     Ready,
     /// The org does not show the record.
     Refused {
-        /// What Salesforce said.
+        /// Salesforce's words.
         reason: String,
     },
 }
 
-/// What a record holds in a standard field and in the custom one.
+/// A record's values in a standard field and in the custom one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviewValues {
     /// In the standard field; none for no value, or a field that is hidden.
@@ -153,7 +154,7 @@ pub struct RecordFilter {
     pub conditions: Vec<FilterCondition>,
 }
 
-/// Whether the customers of an org are companies or persons.
+/// The customers of an org: companies or persons.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountModel {
@@ -172,7 +173,7 @@ pub struct SelectionChange {
     /// Who: the subject of their token; none for a token without one.
     #[serde(default)]
     pub by: Option<String>,
-    /// What was set.
+    /// The part that was changed.
     pub set: SelectionPart,
 }
 
@@ -194,7 +195,7 @@ const CHANGES: usize = 100;
 /// The most conditions on one object: a query must fit an address.
 const MOST_CONDITIONS: usize = 20;
 
-/// What of an org is imported.
+/// The choice of what is imported from an org.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Selection {
@@ -206,11 +207,9 @@ pub struct Selection {
     pub accounts: AccountModel,
     /// Who set what, the newest last.
     pub changes: Vec<SelectionChange>,
-    /// Counts the changes: each replaces the one before.
-    pub revision: u64,
 }
 
-/// What cannot be selected so, and why.
+/// A part of a selection that the org does not allow, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{object}.{field}: {reason}")]
 pub struct SelectionProblem {
@@ -222,7 +221,7 @@ pub struct SelectionProblem {
     pub reason: String,
 }
 
-/// What is read of one object: a selection as far as the org allows it.
+/// The fields and rows that are read of one object: a selection as far as the org allows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ObjectSelection {
@@ -232,7 +231,7 @@ pub struct ObjectSelection {
     /// Our fields that the integration user cannot see: not read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<String>,
-    /// What must hold of a row.
+    /// Conditions that hold of every row that is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<RowCondition>,
     /// Nothing of the object is imported.
@@ -251,7 +250,7 @@ impl ObjectSelection {
         self.columns.get(field).map_or(field, String::as_str)
     }
 
-    /// Whether a field of ours is not read.
+    /// True if a field of ours is not read.
     #[must_use]
     pub fn hides(&self, field: &str) -> bool {
         self.hidden.iter().any(|hidden| hidden == field)
@@ -263,14 +262,24 @@ impl ObjectSelection {
         seen.map(|field| self.column(field))
     }
 
-    /// Whether the org shows everything that is read.
+    /// True if the org shows every field that is read.
     #[must_use]
     pub fn is_shown(&self, object: SObject, fields: &[OrgField]) -> bool {
         self.read_fields(object).all(|name| fields.iter().any(|field| field.name == name))
     }
 
-    /// A digest of what is read, none for the default: when it is another than that of the last
-    /// import, the object is read again, whole.
+    /// The reason for which a record goes that is not among the org's ids.
+    #[must_use]
+    pub fn reason_for_unseen(&self) -> Gone {
+        if self.excluded || !self.conditions.is_empty() {
+            Gone::OutsideFilter
+        } else {
+            Gone::Unseen
+        }
+    }
+
+    /// A digest of the fields and conditions that are read by; none for the default. If it is not
+    /// that of the last import, the object is read again, whole.
     #[must_use]
     pub fn digest(&self) -> Option<String> {
         let Self { columns, hidden, conditions, excluded, .. } = self;
@@ -284,10 +293,11 @@ impl ObjectSelection {
 }
 
 impl Selection {
-    /// What is read of an object that the org describes so.
+    /// The fields and rows to read of an object that the org describes by `fields`.
     ///
     /// # Errors
-    /// A condition that cannot be put: importing more than was chosen would be worse than nothing.
+    /// A condition that cannot be put to Salesforce: to import more than was chosen would be worse
+    /// than to import nothing.
     pub fn of(
         &self,
         object: SObject,
@@ -325,9 +335,8 @@ impl Selection {
         Ok(selected)
     }
 
-    /// Notes a change.
-    pub fn note(&mut self, at: Timestamp, by: Option<String>, set: SelectionPart) {
-        self.revision += 1;
+    /// Adds a change to the list of changes.
+    pub fn record_change(&mut self, at: Timestamp, by: Option<String>, set: SelectionPart) {
         self.changes.push(SelectionChange { at, by, set });
         let over = self.changes.len().saturating_sub(CHANGES);
         self.changes.drain(..over);
@@ -347,7 +356,7 @@ pub fn person_accounts(contact: &[OrgField]) -> Result<RowCondition, SelectionPr
     Err(problem(SObject::Contact, FIELD, reason.to_owned()))
 }
 
-/// What is wrong with mappings, given what the org shows of each object.
+/// The problems of mappings, given the fields that the org shows of each object.
 #[must_use]
 pub fn check_mappings<'a>(
     mappings: &[FieldMapping],
@@ -369,7 +378,7 @@ pub fn check_mappings<'a>(
     problems
 }
 
-/// What is wrong with filters, given what the org shows of each object.
+/// The problems of filters, given the fields that the org shows of each object.
 #[must_use]
 pub fn check_filters<'a>(
     filters: &[RecordFilter],
@@ -433,7 +442,7 @@ impl FieldMapping {
         }
     }
 
-    /// What the standard field holds, when something may stand in its place.
+    /// The type of the standard field, if another field may stand in its place.
     fn type_of(&self, standard: Option<&OrgField>) -> Result<ValueType, String> {
         let field = self.field.as_str();
         if !self.object.fields().contains(&field) {
