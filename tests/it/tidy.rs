@@ -66,15 +66,19 @@ fn no_file_is_long() {
 }
 
 /// Which modules of the common crate a module may name.
-const DIRECTIONS: [(&str, &[&str]); 8] = [
+const DIRECTIONS: [(&str, &[&str]); 9] = [
     ("kernel", &[]),
     ("ports", &["kernel"]),
     ("seal", &["ports"]),
     ("work", &["ports"]),
     ("store", &["kernel", "ports", "seal"]),
     ("capabilities", &["kernel", "ports", "salesforce", "seal", "store", "work"]),
+    ("product", &["capabilities", "ports", "store"]),
     ("aws", &["kernel", "ports"]),
-    ("lambda", &["aws", "capabilities", "kernel", "ports", "salesforce", "store", "work"]),
+    (
+        "lambda",
+        &["aws", "capabilities", "kernel", "ports", "product", "salesforce", "store", "work"],
+    ),
 ];
 
 #[test]
@@ -220,11 +224,13 @@ fn every_function_is_given_the_variables_that_it_reads() {
     check_variables::<config::ApiConfig>(&template, "api", check);
     check_variables::<config::AutoSaveConfig>(&template, "auto-save", check);
     check_variables::<config::BulkImportConfig>(&template, "bulk-import", check);
+    check_variables::<config::ConnectionCareConfig>(&template, "connection-care", check);
     check_variables::<config::DataPurgeConfig>(&template, "data-purge", check);
     check_variables::<config::DirectoryIndexConfig>(&template, "directory-index", check);
     check_variables::<config::MatchShardConfig>(&template, "match-shard", check);
     check_variables::<config::OauthCallbackConfig>(&template, "oauth-callback", check);
+    check_variables::<config::TellingConfig>(&template, "telling", check);
     check_variables::<config::WritebackConfig>(&template, "writeback", check);
     assert_none(&offences, "template.yaml and the configuration name the same variables");
-    assert_eq!(functions().len(), 8, "a new function's configuration is checked here too");
+    assert_eq!(functions().len(), 10, "a new function's configuration is checked here too");
 }

@@ -61,13 +61,22 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// Purging; `grace` is how long a function that was at work when the fence went up may still
-    /// be: the longest timeout of all functions.
+    /// How long a function that was at work when the fence went up may still be: the longest timeout
+    /// of all functions.
+    pub const GRACE: Duration = Duration::from_mins(15);
+
+    /// Purging, with the wait that suits this product's functions.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, app: SalesforceApp, grace: Duration) -> Self {
+    pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
         let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, grants, outbox, grace }
+        Self { ports, custody, grants, outbox, grace: Self::GRACE }
+    }
+
+    /// The same, with another wait for whoever was at work when the fence went up.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// Puts the fence up, and has everything behind it purged. A second call finds the first one's
