@@ -187,7 +187,8 @@ fn every_phase_can_come_to_an_end_without_an_error() {
         let mut known = vec![start.clone()];
         let mut at = 0;
         while let Some(phase) = known.get(at).cloned() {
-            for event in events() {
+            let last_page = ObjectEvent::PageFetched { next: None };
+            for event in events().into_iter().chain([last_page]) {
                 if matches!(event, ObjectEvent::Restarted | ObjectEvent::Failed { .. }) {
                     continue;
                 }
