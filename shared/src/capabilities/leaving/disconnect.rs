@@ -61,8 +61,8 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// How long a function that was at work when the fence went up may still be: the longest timeout
-    /// of all functions.
+    /// How long a function that was at work when the fence went up may still be: the longest
+    /// timeout of all functions.
     pub const GRACE: Duration = Duration::from_mins(15);
 
     /// Purging, with the wait that suits this product's functions.
