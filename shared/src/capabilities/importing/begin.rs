@@ -8,7 +8,7 @@ use super::object::{Ended, build};
 use super::{
     ActiveRun, Import, ImportRun, ImportSettings, ObjectImport, Pipeline, RunState, Stage, keys,
 };
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{
     Connection, Grantee, ImportMessage, ImportRunId, ImportTrigger, Occurrence, SObject, Scope,
 };
@@ -53,7 +53,10 @@ impl Import {
     }
 
     /// The settings of the connection's imports.
-    pub(super) async fn settings(&self, generation: &Opened) -> Result<ImportSettings, WorkError> {
+    pub(super) async fn settings(
+        &self,
+        generation: &OpenGeneration,
+    ) -> Result<ImportSettings, WorkError> {
         let slot = keys::import_settings(generation.connection.at);
         Ok(self.store.read(&slot).await?.unwrap_or_default())
     }
@@ -62,7 +65,7 @@ impl Import {
     /// this run.
     async fn plan_next_slot(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         id: ImportRunId,
         settings: &ImportSettings,
     ) -> Result<(), WorkError> {
@@ -80,7 +83,7 @@ impl Import {
     /// Records a run that failed before it began, since the connection has no grant.
     async fn refuse(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         id: ImportRunId,
         trigger: ImportTrigger,
     ) -> Result<Done, WorkError> {
@@ -105,7 +108,7 @@ impl Import {
     /// Takes the lease and sends the first steps; or steps aside for the run that holds it.
     async fn take_lease(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         id: ImportRunId,
         trigger: ImportTrigger,
     ) -> Result<Done, WorkError> {
@@ -135,7 +138,7 @@ impl Import {
     /// Records that a run stepped aside for another one.
     async fn step_aside(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRun,
         other: ImportRunId,
     ) -> Result<Done, WorkError> {
@@ -156,7 +159,7 @@ impl Import {
     async fn give_up(
         &self,
         commit: &mut Commit,
-        generation: &Opened,
+        generation: &OpenGeneration,
         dead: ImportRunId,
         now: Timestamp,
     ) -> Result<(), WorkError> {
@@ -168,7 +171,7 @@ impl Import {
     }
 
     /// Reads the org's stages in pipeline order, which the auto-save rules need.
-    async fn read_pipeline(&self, generation: &Opened) -> Result<(), GrantError> {
+    async fn read_pipeline(&self, generation: &OpenGeneration) -> Result<(), GrantError> {
         let soql = build(
             &Select::from("OpportunityStage")
                 .fields(["MasterLabel", "IsClosed", "IsActive"])
@@ -199,7 +202,7 @@ impl Import {
 /// Adds the first steps of some objects.
 pub(super) fn first_steps(
     commit: &mut Commit,
-    generation: &Opened,
+    generation: &OpenGeneration,
     run: &ImportRun,
     objects: &[SObject],
 ) -> Result<(), PortError> {

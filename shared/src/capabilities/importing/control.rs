@@ -4,7 +4,7 @@
 use super::begin::scheduled_import;
 use super::lease::{check_lease, give_lease_back};
 use super::{ActiveRun, Import, ImportSettings, RunState, keys};
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::field;
 use crate::kernel::{
     ConnectionState, ImportMessage, ImportRunId, ImportTrigger, Occurrence, TenantEnvironment,
@@ -140,7 +140,7 @@ impl Import {
     async fn add_steps(
         &self,
         commit: &mut Commit,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRunId,
     ) -> Result<(), ControlError> {
         let scope = generation.keys.scope();
@@ -156,7 +156,7 @@ impl Import {
         Ok(())
     }
 
-    async fn generation(&self, at: TenantEnvironment) -> Result<Opened, ControlError> {
+    async fn generation(&self, at: TenantEnvironment) -> Result<OpenGeneration, ControlError> {
         let connection = self.custody.connection(at).await?;
         let connection = connection.ok_or(ControlError::NotFound("connection"))?;
         let generation = self.custody.open(connection.scope()).await?;
@@ -165,7 +165,7 @@ impl Import {
 
     async fn require_active(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRunId,
     ) -> Result<(), ControlError> {
         match self.active_run(generation, run).await? {

@@ -2,7 +2,7 @@
 //! to its contact.
 
 use super::Import;
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::{Gone, MatchMessage, SObject};
 use crate::store::Commit;
 use crate::work::WorkError;
@@ -12,7 +12,7 @@ impl Import {
     /// of the other record stays as it is.
     pub(super) async fn follow(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         object: SObject,
         changed: &[String],
     ) -> Result<(), WorkError> {
@@ -39,7 +39,7 @@ impl Import {
     /// The record as which another one goes on, if it does.
     async fn heir(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         object: SObject,
         id: &str,
     ) -> Result<Option<(SObject, String)>, WorkError> {

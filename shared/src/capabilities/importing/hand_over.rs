@@ -6,7 +6,7 @@ use super::keys::changed_folder;
 use super::lease::{Turn, check_lease};
 use super::object::LIST;
 use super::{HandOverCursor, Import, ImportRun, RunState};
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns};
 use crate::kernel::{
     AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
@@ -26,7 +26,7 @@ const AUTO_SAVE_OBJECTS: [SObject; 3] =
 /// One step of a run's hand-over, and the commit that it leads to.
 struct HandOverStep<'a> {
     import: &'a Import,
-    generation: &'a Opened,
+    generation: &'a OpenGeneration,
     run: ImportRun,
     commit: Commit,
 }

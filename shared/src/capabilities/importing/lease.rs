@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ActiveRun, Import};
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::field;
 use crate::kernel::{ImportRunId, Occurrence};
 use crate::ports::PortError;
@@ -36,7 +36,7 @@ impl Import {
     /// Says if a step of `run` may be taken now, and gives the run's sign of life.
     pub(super) async fn turn(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRunId,
     ) -> Result<Turn, WorkError> {
         let active = self.active_run(generation, run).await?;
@@ -56,7 +56,7 @@ impl Import {
     /// The lease of `run`; none if the run does not hold it.
     pub(super) async fn active_run(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRunId,
     ) -> Result<Option<ActiveRun>, WorkError> {
         let active = self.store.read(&generation.keys.active_run()).await?;
@@ -66,7 +66,7 @@ impl Import {
     /// Changes the lease of a run that still holds it. False if it does not.
     pub(super) async fn edit_lease(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRunId,
         edits: impl IntoIterator<Item = Edit<ActiveRun>>,
     ) -> Result<bool, WorkError> {
@@ -79,7 +79,7 @@ impl Import {
     /// Has a run leave the org's API alone for a while; says until when.
     pub(super) async fn stand_back(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRunId,
     ) -> Result<Duration, WorkError> {
         let now = self.ports.clock.now();
@@ -104,7 +104,7 @@ impl Import {
 /// Refuses the commit of a run that lost its lease.
 pub(super) fn check_lease(
     commit: &mut Commit,
-    generation: &Opened,
+    generation: &OpenGeneration,
     run: ImportRunId,
 ) -> Result<(), PortError> {
     commit.check(&generation.keys.active_run(), field!(ActiveRun, run).is(&run)?);
@@ -114,7 +114,7 @@ pub(super) fn check_lease(
 /// Gives the lease back; refuses the commit of a run that lost it.
 pub(super) fn give_lease_back(
     commit: &mut Commit,
-    generation: &Opened,
+    generation: &OpenGeneration,
     run: ImportRunId,
 ) -> Result<(), PortError> {
     commit.delete_when(&generation.keys.active_run(), field!(ActiveRun, run).is(&run)?);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
+use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::importing::{MappingPreview, PreviewState, PreviewValues};
 use crate::field;
 use crate::kernel::{Grantee, Scope};
@@ -69,7 +69,7 @@ impl Previews {
 
     async fn values(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         preview: &MappingPreview,
     ) -> Result<PreviewValues, GrantError> {
         let mapping = &preview.mapping;

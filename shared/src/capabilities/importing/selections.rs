@@ -3,7 +3,7 @@
 //! A choice is checked against the fields that the org last showed. The next import finds by itself
 //! that an object is to be read by another choice, and reads it whole.
 
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::importing::{
     AccountModel, ControlError, FieldMapping, Import, MappingPreview, OrgField, PreviewState,
     PreviewValues, RecordFilter, Selection, SelectionPart, SelectionProblem, ShownFields,
@@ -219,7 +219,7 @@ impl Selections {
         Ok(Shown(shown))
     }
 
-    async fn generation(&self, at: TenantEnvironment) -> Result<Opened, SelectionError> {
+    async fn generation(&self, at: TenantEnvironment) -> Result<OpenGeneration, SelectionError> {
         let connection = self.custody.connection(at).await?;
         let connection = connection.ok_or(SelectionError::NotFound("connection"))?;
         let generation = self.custody.open(connection.scope()).await?;

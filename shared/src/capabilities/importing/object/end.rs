@@ -1,7 +1,7 @@
 //! How an object's import ends, and with the last one the run.
 
 use super::ObjectStep;
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::begin::first_steps;
 use crate::capabilities::importing::lease::{check_lease, give_lease_back};
 use crate::capabilities::importing::{
@@ -96,7 +96,7 @@ impl Import {
     pub(in crate::capabilities::importing) fn end_run(
         &self,
         commit: &mut Commit,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: &mut ImportRun,
     ) -> Result<(), PortError> {
         let now = self.ports.clock.now();

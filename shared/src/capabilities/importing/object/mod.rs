@@ -27,7 +27,7 @@ pub use self::rows::record as imported_record;
 pub(crate) use self::selection_query::org_fields;
 use super::lease::Turn;
 use super::{Import, ObjectEvent, ObjectImport, ObjectPhase};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{ImportMessage, ImportRunId, Reading, SObject, Scope};
 use crate::salesforce::{Client, Disposition};
 use crate::store::{Commit, Next, Stored};
@@ -36,7 +36,7 @@ use crate::work::{Done, WorkError};
 /// A step of one object's import, with all that its phases need.
 struct ObjectStep<'a> {
     import: &'a Import,
-    generation: &'a Opened,
+    generation: &'a OpenGeneration,
     run: ImportRunId,
     progress: ObjectImport,
 }
@@ -91,7 +91,7 @@ impl Import {
     /// stands back.
     async fn wait(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRunId,
         error: GrantError,
     ) -> Result<Done, WorkError> {

@@ -7,7 +7,7 @@ use super::bulk_job::Page;
 use super::outcome::row_count;
 use super::rows::record;
 use super::{ObjectStep, Taken};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::keys::{changed_object, page_object, read_object};
 use crate::capabilities::importing::{Import, ObjectEvent, OpportunityPart};
 use crate::kernel::{ImportRunId, Record, SObject};
@@ -172,7 +172,7 @@ impl Import {
     /// Stores lists of changed records for the hand-over.
     pub(in crate::capabilities::importing) async fn list_changed(
         &self,
-        generation: &Opened,
+        generation: &OpenGeneration,
         run: ImportRunId,
         object: SObject,
         name: &str,
@@ -188,7 +188,7 @@ impl Import {
 
 async fn put_json<T: Serialize>(
     import: &Import,
-    generation: &Opened,
+    generation: &OpenGeneration,
     key: &str,
     value: &T,
 ) -> Result<(), WorkError> {
