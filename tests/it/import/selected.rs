@@ -354,8 +354,7 @@ async fn a_selection_that_changes_between_two_spans_of_an_object_is_the_next_run
 }
 
 #[tokio::test]
-async fn a_row_that_is_hidden_while_the_others_are_read_by_a_new_selection_is_read_when_it_is_shown()
- {
+async fn a_row_that_is_hidden_while_the_others_are_read_by_a_new_selection_is_read_when_shown() {
     let case = with_two_addresses().await;
     let contact = &case.contacts[0];
     let user = case.world.connection().await.integration_user;

@@ -1,4 +1,4 @@
-//! What a person does to imports: requests a run, pauses it, resumes it, calls it off, changes the
+//! How a person controls imports: requests a run, pauses, resumes and cancels it, changes the
 //! settings.
 
 use super::begin::scheduled_import;

@@ -43,7 +43,7 @@ pub struct HandOverCursor {
     pub list: String,
 }
 
-/// What follows in a run when an object came to its end, or is no longer waited for.
+/// The next move of a run after an object came to its end, or is no longer waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follows {
     /// Other objects are awaited.

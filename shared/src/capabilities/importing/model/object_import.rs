@@ -69,7 +69,7 @@ pub struct ObjectImport {
     /// Pages landed so far.
     #[serde(default)]
     pub pages: u32,
-    /// What landing did to our records.
+    /// The changes of our records, by kind.
     #[serde(default)]
     pub counts: Counts,
     /// Which part of the opportunities is being read; none when they are read all at once.

@@ -5,92 +5,13 @@
 //! shows when an import begins, which may be less.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::capabilities::importing::{FilterCondition, RowCondition, RowValue};
+use super::org_field::shown;
+use super::{FilterCondition, OrgField, RowCondition, RowValue, ValueType};
 use crate::kernel::{FieldForm, Gone, SObject};
-use crate::salesforce::SalesforceId;
-
-/// A field as an org describes it to its integration user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "a description answers these questions apart")]
-pub struct OrgField {
-    /// The API name.
-    pub name: String,
-    /// The name as the org shows it.
-    #[serde(default)]
-    pub label: String,
-    /// Salesforce's type, such as `picklist`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Made by the org or by a package.
-    pub custom: bool,
-    /// A formula: its changes do not move `SystemModstamp`.
-    pub calculated: bool,
-    /// Can stand in a condition.
-    pub filterable: bool,
-    /// Can be read in bulk: compound values and files cannot.
-    pub importable: bool,
-}
-
-/// The fields of an object that an org was found to show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShownFields {
-    /// When.
-    pub as_of: Timestamp,
-    /// The fields.
-    pub fields: Vec<OrgField>,
-}
-
-/// The kind of a field's values, whatever Salesforce's finer type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueType {
-    /// Texts of all kinds, picklists too.
-    Text,
-    /// Numbers and amounts.
-    Number,
-    /// Checkboxes.
-    Boolean,
-    /// Days.
-    Date,
-    /// Moments.
-    Moment,
-    /// Ids of records.
-    Id,
-}
-
-impl fmt::Display for ValueType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Text => "text",
-            Self::Number => "number",
-            Self::Boolean => "checkbox",
-            Self::Date => "date",
-            Self::Moment => "datetime",
-            Self::Id => "record id",
-        })
-    }
-}
-
-impl ValueType {
-    /// The values of a Salesforce type; none for types that hold something else.
-    #[must_use]
-    pub fn of(kind: &str) -> Option<Self> {
-        Some(match kind {
-            "string" | "textarea" | "picklist" | "multipicklist" | "combobox" | "email"
-            | "phone" | "url" | "encryptedstring" => Self::Text,
-            "int" | "long" | "double" | "currency" | "percent" => Self::Number,
-            "boolean" => Self::Boolean,
-            "date" => Self::Date,
-            "datetime" => Self::Moment,
-            "id" | "reference" => Self::Id,
-            _ => return None,
-        })
-    }
-}
 
 /// A custom field that takes a standard field's place, one for one, in everything that is done
 /// with the record.
@@ -103,45 +24,6 @@ pub struct FieldMapping {
     pub field: String,
     /// The custom field that is read in its place.
     pub custom_field: String,
-}
-
-/// A look at one record through a mapping that need not be made yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MappingPreview {
-    /// The mapping.
-    pub mapping: FieldMapping,
-    /// The record's id.
-    #[serde(rename = "record_id")]
-    pub record: SalesforceId,
-    /// When it was asked for.
-    pub asked_at: Timestamp,
-    /// Where it stands.
-    #[serde(flatten)]
-    pub state: PreviewState,
-}
-
-/// Where a look at a record stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum PreviewState {
-    /// The org is being asked.
-    Asked,
-    /// The values are there.
-    Ready,
-    /// The org does not show the record.
-    Refused {
-        /// Salesforce's words.
-        reason: String,
-    },
-}
-
-/// A record's values in a standard field and in the custom one.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PreviewValues {
-    /// In the standard field; none for no value, or a field that is hidden.
-    pub field: Option<String>,
-    /// In the custom field.
-    pub custom_field: Option<String>,
 }
 
 /// Which rows of an object are imported.
@@ -465,11 +347,6 @@ impl FieldMapping {
             _ => Err("nothing can take its place: the import itself goes by it".to_owned()),
         }
     }
-}
-
-/// A field by its name, whatever the case.
-pub(super) fn shown<'a>(fields: &'a [OrgField], name: &str) -> Option<&'a OrgField> {
-    fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::work::WorkError;
 
 /// An answer that carries its headers.
 pub(super) trait Answered {
-    /// What the headers told.
+    /// The values in the headers.
     fn observed(&self) -> Observed;
 }
 

@@ -135,7 +135,7 @@ impl ObjectStep<'_> {
         Ok(ObjectEvent::BucketCompared)
     }
 
-    /// What remains of records that the org does not show.
+    /// Tombstones for records that the org does not show.
     fn tombstones(&self, unseen: Vec<RecordHead>) -> Result<Vec<Record>, WorkError> {
         let reason = self.progress.selection.reason_for_unseen();
         let tombstone = |head: RecordHead| {

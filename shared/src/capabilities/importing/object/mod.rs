@@ -1,7 +1,7 @@
 //! One step of one object's import.
 //!
 //! [`ObjectStep`] packs what every phase needs. Its methods do the work of a phase, file by file,
-//! and say by an [`ObjectEvent`] what came of it.
+//! and give its result as an [`ObjectEvent`].
 
 mod bulk_job;
 mod call;
@@ -41,7 +41,7 @@ struct ObjectStep<'a> {
     progress: ObjectImport,
 }
 
-/// What came of a step.
+/// The result of a step.
 enum Taken {
     /// The object moves on, and its next step comes after this long.
     Moved(ObjectEvent, Duration),

@@ -1,4 +1,4 @@
-//! What Salesforce's answers mean for an object's import.
+//! The meaning of Salesforce's answers for an object's import.
 
 use std::time::Duration;
 
