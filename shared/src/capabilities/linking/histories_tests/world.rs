@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use matching::{EntityKind, MatchModel};
 use serde_json::Value;
 
-use crate::capabilities::custody::{ConnectionSecret, Custody, Opened, StoredGrant};
+use crate::capabilities::custody::{ConnectionSecret, Custody, OpenGeneration, StoredGrant};
 use crate::capabilities::directory::{
     Directory, DirectoryFile, DirectoryState, DirectoryVersion, HeldFile, ShardFiles,
 };
@@ -25,7 +25,7 @@ use crate::kernel::{
 };
 use crate::ports::{Condition, Ports, Range};
 use crate::store::keys::{self, Kind, Relation};
-use crate::store::{self, Next, Outbox};
+use crate::store::{self, Commit, Next, Outbox, Store};
 use crate::testing::Memory;
 use crate::work::{Done, WorkError};
 
@@ -153,7 +153,7 @@ impl World {
         assert!(self.ports.table.write(write).await.unwrap().is_done());
     }
 
-    pub(super) async fn opened(&self) -> Opened {
+    pub(super) async fn opened(&self) -> OpenGeneration {
         self.custody.open(self.scope).await.unwrap().unwrap()
     }
 
@@ -247,15 +247,16 @@ impl World {
                 let name = format!("{run}-{n}");
                 self.runs.keep_probes(&opened, object, &name, &probes).await.unwrap();
                 let (Some(run), Some(pins)) = (&mut match_run, &pins) else { continue };
-                let same = unmoved(run);
-                let (mut writes, mut next) = (Vec::new(), Vec::new());
+                let store = Store::new(self.ports.clone());
+                let before = store.load(&opened.keys.match_run(id)).await.unwrap().unwrap();
+                let mut commit = Commit::new();
                 let version = &pins.directory;
                 self.runs
-                    .batches(&opened, run, version, object, probes, &mut writes, &mut next)
+                    .batches(&opened, run, version, object, probes, &mut commit)
                     .await
                     .unwrap();
-                writes.push(store::put(opened.keys.match_run(id), run, same).unwrap());
-                assert!(self.outbox.commit(writes, next).await.unwrap().is_done());
+                commit.replace(&before, run).unwrap();
+                assert!(store.commit(commit).await.unwrap().is_done());
             }
         }
         if let Some(run) = &mut match_run {
