@@ -1,6 +1,8 @@
-//! Two refreshers against a server that rotates strictly: each refresh token works once, and a second
-//! use ends the whole grant. The model is the real code over the ports in memory; the schedule of its
-//! port calls, and where a process dies, are enumerated.
+//! Two refreshers against a server that rotates strictly.
+//!
+//! Each refresh token works once, and a second use ends the whole grant. The model is the real code
+//! over the ports in memory. The tests enumerate the schedules of its port calls, and the places where
+//! a process dies.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -20,10 +22,11 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::*;
 use crate::capabilities::custody::{Custody, SalesforceApp};
-use crate::kernel::{Connection, Environment, Generation, TenantEnvironment, TenantId};
+use crate::kernel::{Environment, Generation, TenantEnvironment, TenantId};
 use crate::ports::Ports;
 use crate::salesforce::{ApiVersion, Http, HttpOptions, SalesforceError};
-use crate::store;
+use crate::store::Store;
+use crate::store::keys::GenerationKeys;
 use crate::testing::{Fuse, Gate, Memory};
 use crate::work::Done;
 
@@ -176,7 +179,7 @@ impl Model {
         let grant = StoredGrant {
             access_token: "access-1".to_owned(),
             refresh_token: "refresh-1".to_owned(),
-            instance_url: INSTANCE.to_owned(),
+            instance_url: INSTANCE.parse().unwrap(),
         };
         let data_key = ConnectionSecret::encode(&wrapped);
         let secret = ConnectionSecret { data_key, number: 1, grant }.to_text().unwrap();
@@ -188,25 +191,20 @@ impl Model {
             trouble: None,
             paused_since: None,
             degraded_since: None,
-            org_id: ORG.to_owned(),
+            org_id: ORG.parse().unwrap(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
-            instance_url: INSTANCE.to_owned(),
-            login_host: "login.salesforce.com".to_owned(),
+            instance_url: INSTANCE.parse().unwrap(),
+            login_host: "login.salesforce.com".parse().unwrap(),
             buckets: 1,
-            integration_user: USER.to_owned(),
+            integration_user: USER.parse().unwrap(),
             connected_at: now,
             slot_offset: 0,
         };
-        let state = GrantState::new(1, Some(version), USER.to_owned(), now);
-        let generation_keys = keys::GenerationKeys::new(scope, 1);
-        let writes = [
-            store::put(keys::connection(at), &connection, Condition::Always).unwrap(),
-            store::put(generation_keys.admin_grant(), &state, Condition::Always).unwrap(),
-        ];
-        for write in writes {
-            assert!(ports.table.write(write).await.unwrap().is_done());
-        }
+        let state = GrantState::new(1, Some(version), USER.parse().unwrap(), now);
+        let store = Store::new(ports);
+        store.put(&connection_slot(at), &connection).await.unwrap();
+        store.put(&GenerationKeys::of(&connection).admin_grant(), &state).await.unwrap();
         History { model: self, memory }
     }
 }
@@ -275,12 +273,12 @@ impl History<'_> {
             tenant: TenantId::derived("acme"),
             environment: Environment::Production,
         };
-        store::get(&*self.ports().table, &keys::connection(at)).await.unwrap().unwrap()
+        Store::new(self.ports()).read(&connection_slot(at)).await.unwrap().unwrap()
     }
 
-    /// What must hold whatever was interleaved and whoever died: the token that later callers find is
-    /// the server's newest, unless a process died between the server's answer and its storing. That
-    /// one window is not ours to close (reliability F33), and then the connection says so.
+    /// Checks what must hold under every interleaving and every death: later callers find the server's
+    /// newest token, unless a process died between the server's answer and its storing. Nobody but
+    /// Salesforce could close that window. A connection that lost its grant there says so.
     async fn check(&self, died: bool, of: &str) {
         let later = self.later().await;
         let (refreshed, ended) = {
@@ -411,7 +409,7 @@ async fn f46_an_org_that_moved_is_followed_to_its_new_address() {
     model.rotating.grant().instance = Some("https://umbrella.my.salesforce.com");
     history.later().await.unwrap();
     let connection = history.connection().await;
-    assert_eq!(connection.instance_url, "https://umbrella.my.salesforce.com");
+    assert_eq!(connection.instance_url.to_string(), "https://umbrella.my.salesforce.com");
     assert_eq!(connection.state, ConnectionState::Connected);
 }
 
@@ -475,7 +473,7 @@ proptest! {
     }
 }
 
-/// Salesforce's refusals of a refresh, and what becomes of the connection (salesforce.md 1.3).
+/// Salesforce's refusals of a refresh, and what becomes of the connection.
 #[tokio::test]
 async fn f34_every_refusal_of_a_refresh_has_its_outcome() {
     use ReconnectReason as Why;
@@ -511,8 +509,8 @@ async fn f34_every_refusal_of_a_refresh_has_its_outcome() {
         let connected = connection.state == ConnectionState::Connected;
         assert_eq!(connected, expected.is_none(), "{of}");
         assert_eq!(matches!(error, GrantError::Dead), expected.is_some(), "{of}");
-        let key = keys::GenerationKeys::new(connection.scope(), 1).admin_grant();
-        let state: GrantState = store::get(&*history.ports().table, &key).await.unwrap().unwrap();
+        let slot = GenerationKeys::of(&connection).admin_grant();
+        let state = Store::new(history.ports()).read(&slot).await.unwrap().unwrap();
         assert_eq!(state.alive, alive, "{of}");
         // No storm: what was refused for good is not asked again, by however many callers.
         let asked = model.rotating.grant().asked;
@@ -533,7 +531,7 @@ async fn f47_another_org_behind_the_same_login_is_quarantined() {
     let connection = history.connection().await;
     let reason = connection.trouble.map(|trouble| trouble.reason);
     assert_eq!(reason, Some(ReconnectReason::OtherOrg));
-    assert_eq!(connection.org_id, ORG, "the connection stays that of the first org");
+    assert_eq!(connection.org_id.as_str(), ORG, "the connection stays that of the first org");
     assert_eq!(history.stored(), 0, "nothing of the other org is kept");
 }
 
@@ -544,12 +542,12 @@ async fn f22_a_secret_of_the_app_that_was_rotated_is_read_again_when_it_is_refus
     let ports = history.ports();
     let app = app(&ports, model.http.clone());
     let call = || call_as(&app, ports.clone(), model.rotating.clone());
-    // Rotated at Salesforce, and not yet here: nothing to be had by asking again, and no grant is lost.
+    // Rotated at Salesforce, and not yet here: asking again is of no use, and no grant is lost.
     model.rotating.grant().secret = Some("rotated");
     let refused = call().await;
     assert!(matches!(refused, Err(GrantError::Renewal(ref e)) if e.refuses_the_client()));
     assert_eq!(model.rotating.grant().asked, 1, "not asked again under the same secret");
-    // Rotated here: the process learns of it from the refusal, and not only when its five minutes are over.
+    // Rotated here: the refusal tells the process so before its five minutes are over.
     store_app_secret(&ports, "rotated").await;
     assert!(matches!(call().await, Err(GrantError::Busy)), "to come again");
     call().await.unwrap();
