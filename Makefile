@@ -108,8 +108,8 @@ start-times: build ## size of each release binary, and its time from start to fi
 
 # ---- Running
 
-demo: setup build-local ## the main job, end to end, with a report (DEMO_EXIT=1 ends it, SMALL=1 takes a slice; ORG= PEOPLE= COMPANIES= for your own data)
-	@target/$(PROFILE)/stack --binaries target/$(PROFILE) demo $(if $(DEMO_EXIT),--exit) $(if $(SMALL),--small) \
+demo: setup build-local ## the main job, end to end, with a report (DEMO_EXIT=1 ends it, FULL=1 takes the full org; ORG= PEOPLE= COMPANIES= for your own data)
+	@target/$(PROFILE)/stack --binaries target/$(PROFILE) demo $(if $(DEMO_EXIT),--exit) $(if $(FULL),--full) \
 		$(if $(ORG),--org '$(ORG)') $(if $(PEOPLE),--people '$(PEOPLE)') $(if $(COMPANIES),--companies '$(COMPANIES)')
 
 local: setup build-local ## everything on this machine, until ctrl-c (ORG=folder of CSV exports)

@@ -7,6 +7,7 @@ pub mod kernel;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod ports;
+pub mod product;
 pub mod seal;
 pub mod store;
 #[cfg(test)]

@@ -106,7 +106,7 @@ variants! {
     PreviewState { Asked, Ready, Refused }
     Probe { Person, Company }
     PurgePhase { Revoke, Count, Sweep, Verify, Complete }
-    Queue { Import, Match, AutoSave, Writeback, Purge, Directory }
+    Queue { Import, Match, AutoSave, Writeback, Care, Telling, Purge, Directory }
     ReconnectReason {
         GrantDead, UserInactive, AppNotInstalled, UserNotApproved, AccessRestricted, OtherOrg,
     }

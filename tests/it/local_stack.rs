@@ -85,7 +85,7 @@ async fn what_happens_is_heard_on_the_event_bus() {
     let time = "2026-11-22T03:00:00Z".parse().unwrap();
     let event = Event { scope, time, occurrence: Occurrence::Purged };
     let body = json!(Envelope::of(TellingMessage::Publish { event: event.clone() })).to_string();
-    let message = json!({ "QueueUrl": queue("crm-sync-purge"), "MessageBody": body });
+    let message = json!({ "QueueUrl": queue("crm-sync-telling"), "MessageBody": body });
     call("sqs", "AmazonSQS.SendMessage", message).await;
     for _ in 0..10 {
         let ask = json!({ "QueueUrl": queue("listener"), "WaitTimeSeconds": 3 });

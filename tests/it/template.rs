@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 use shared::lambda::config::{
-    ApiConfig, AutoSaveConfig, BulkImportConfig, DataPurgeConfig, DirectoryIndexConfig,
-    MatchShardConfig, OauthCallbackConfig, WritebackConfig, variables_of,
+    ApiConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, DataPurgeConfig,
+    DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig, WritebackConfig,
+    variables_of,
 };
 use tests::root;
 
@@ -288,7 +289,8 @@ fn a_function_may_read_what_its_variables_name() {
     let template = template();
     for (name, function) in functions(&template) {
         for (variable, action) in [
-            ("TABLE_NAME", "dynamodb:GetItem"),
+            // Every function forgets the due item behind its work; not every one reads others.
+            ("TABLE_NAME", "dynamodb:DeleteItem"),
             ("BUCKET_NAME", "s3:GetObject"),
             ("KMS_KEY_ID", "kms:Decrypt"),
         ] {
@@ -318,10 +320,12 @@ fn every_function_is_given_exactly_what_it_reads() {
         ("api", variables_of::<ApiConfig>()),
         ("auto-save", variables_of::<AutoSaveConfig>()),
         ("bulk-import", variables_of::<BulkImportConfig>()),
+        ("connection-care", variables_of::<ConnectionCareConfig>()),
         ("data-purge", variables_of::<DataPurgeConfig>()),
         ("directory-index", variables_of::<DirectoryIndexConfig>()),
         ("match-shard", variables_of::<MatchShardConfig>()),
         ("oauth-callback", variables_of::<OauthCallbackConfig>()),
+        ("telling", variables_of::<TellingConfig>()),
         ("writeback", variables_of::<WritebackConfig>()),
     ]);
     for (name, function) in functions {
@@ -331,6 +335,29 @@ fn every_function_is_given_exactly_what_it_reads() {
         let given: BTreeSet<&str> = variables(function).keys().map(String::as_str).collect();
         assert_eq!(given, expected, "{name}");
     }
+}
+
+#[test]
+fn events_are_put_on_the_bus_by_one_function_that_can_do_nothing_else() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        let puts = !allowed(&template, function, "events:PutEvents").is_empty();
+        assert_eq!(puts, name == "telling", "{name}");
+    }
+    let telling = functions(&template)["telling"];
+    let statements = statements(&template, telling);
+    let actions = statements.into_iter().flat_map(|s| list(&s["Action"]));
+    let actions: BTreeSet<&str> = actions.map(|action| action.as_str().unwrap()).collect();
+    let expected = [
+        "dynamodb:DeleteItem",
+        "events:PutEvents",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    ];
+    assert_eq!(actions, BTreeSet::from(expected));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The repository's own rules: what no compiler checks, and what a reader relies on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::lambda::config::{self, Config};
 use tests::{SourceFile, read, root, rust_files};
@@ -66,15 +66,19 @@ fn no_file_is_long() {
 }
 
 /// Which modules of the common crate a module may name.
-const DIRECTIONS: [(&str, &[&str]); 8] = [
+const DIRECTIONS: [(&str, &[&str]); 9] = [
     ("kernel", &[]),
     ("ports", &["kernel"]),
     ("seal", &["ports"]),
     ("work", &["ports"]),
     ("store", &["kernel", "ports", "seal"]),
     ("capabilities", &["kernel", "ports", "salesforce", "seal", "store", "work"]),
+    ("product", &["capabilities", "ports", "store"]),
     ("aws", &["kernel", "ports"]),
-    ("lambda", &["aws", "capabilities", "kernel", "ports", "salesforce", "store", "work"]),
+    (
+        "lambda",
+        &["aws", "capabilities", "kernel", "ports", "product", "salesforce", "store", "work"],
+    ),
 ];
 
 #[test]
@@ -98,6 +102,196 @@ fn the_modules_of_the_common_crate_depend_in_one_direction() {
         }
     }
     assert_none(&offences, "capabilities name ports, ports name the kernel, never the other way");
+}
+
+/// The capability that a file belongs to.
+fn capability_of(file: &SourceFile) -> Option<&str> {
+    file.path.strip_prefix("shared/src/capabilities/")?.split_once('/').map(|(name, _)| name)
+}
+
+/// The files of the capabilities, without tests.
+fn capability_files() -> Vec<SourceFile> {
+    let files = rust_files("shared/src/capabilities").unwrap();
+    files.into_iter().filter(|file| !is_test(file)).collect()
+}
+
+/// What follows `capabilities::` wherever a line names a capability: its name, and the next word.
+fn capabilities_named(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    line.split("capabilities::").skip(1).filter_map(|rest| {
+        let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+        let (name, rest) = rest.split_at(rest.find(end).unwrap_or(rest.len()));
+        let next = rest.strip_prefix("::").unwrap_or_default();
+        (!name.is_empty()).then(|| (name, &next[..next.find(end).unwrap_or(next.len())]))
+    })
+}
+
+/// Which capabilities each capability names.
+fn capability_graph() -> BTreeMap<String, BTreeSet<String>> {
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in capability_files() {
+        let Some(own) = capability_of(&file) else { continue };
+        let others = graph.entry(own.to_owned()).or_default();
+        for line in code_lines(&file) {
+            let named = capabilities_named(line).map(|(name, _)| name.to_owned());
+            others.extend(named.filter(|name| name != own));
+        }
+    }
+    graph
+}
+
+#[test]
+fn capabilities_form_a_graph_without_circles() {
+    let mut graph = capability_graph();
+    assert!(graph.len() > 5, "the capabilities are where this test looks for them");
+    // Whoever names nobody that is left comes off; a circle is what cannot come off.
+    while let Some(leaf) = graph
+        .iter()
+        .find(|(_, others)| others.iter().all(|other| !graph.contains_key(other)))
+        .map(|(name, _)| name.clone())
+    {
+        graph.remove(&leaf);
+    }
+    let circle: Vec<String> = graph.iter().map(|(name, to)| format!("{name} → {to:?}")).collect();
+    assert_none(&circle, "capabilities form a graph without circles");
+}
+
+#[test]
+fn a_capability_is_named_by_its_face() {
+    let mut offences = Vec::new();
+    for file in capability_files() {
+        let own = capability_of(&file);
+        for line in code_lines(&file) {
+            for (name, next) in capabilities_named(line) {
+                let inside = next.starts_with(|c: char| c.is_ascii_lowercase()) && next != "keys";
+                let is_module = inside && line.contains(&format!("{name}::{next}::"));
+                if is_module && own != Some(name) {
+                    offences.push(format!("{}: {}", file.path, line.trim()));
+                }
+            }
+        }
+    }
+    assert_none(&offences, "another capability's files are its own: name what its face shows");
+}
+
+#[test]
+fn functions_name_no_store_and_no_keys() {
+    let mut offences = Vec::new();
+    for file in rust_files("functions").unwrap() {
+        if is_test(&file) {
+            continue;
+        }
+        let lines = code_lines(&file).filter(|line| {
+            line.contains("shared::store::") && !line.contains("shared::store::Outbox")
+                || line.contains("::keys::")
+        });
+        offences.extend(lines.map(|line| format!("{}: {}", file.path, line.trim())));
+    }
+    assert_none(&offences, "a function asks a capability, and never the table");
+}
+
+#[test]
+fn no_route_answers_untyped_json() {
+    let mut offences = Vec::new();
+    for file in rust_files("functions/api/src").unwrap() {
+        if !is_test(&file) {
+            let lines = code_lines(&file).filter(|line| line.contains("json!"));
+            offences.extend(lines.map(|line| format!("{}: {}", file.path, line.trim())));
+        }
+    }
+    assert_none(&offences, "a route's answer is a type of its own");
+}
+
+/// The widest a line may be, in characters.
+const WIDEST: usize = 100;
+
+#[test]
+fn no_line_is_wide() {
+    let mut offences = Vec::new();
+    for file in all_code() {
+        let wide = file.text.lines().enumerate().filter(|(_, line)| line.chars().count() > WIDEST);
+        offences.extend(wide.map(|(n, _)| format!("{}:{}", file.path, n + 1)));
+    }
+    for path in markdown_files() {
+        let text = read(&path).unwrap();
+        let mut fenced = false;
+        for (n, line) in text.lines().enumerate() {
+            fenced ^= line.trim_start().starts_with("```");
+            // A table, a command or an address cannot be broken.
+            let whole = fenced || line.trim_start().starts_with('|') || !line.trim().contains(' ');
+            if !whole && line.chars().count() > WIDEST {
+                offences.push(format!("{path}:{}", n + 1));
+            }
+        }
+    }
+    assert_none(&offences, "a line of Rust or Markdown has at most 100 columns");
+}
+
+/// Every Markdown file of ours, but the licences' and the data's.
+fn markdown_files() -> Vec<String> {
+    fn below(folder: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+            let skipped = name.starts_with('.') || ["target", "node_modules"].contains(&&*name);
+            if entry.file_type().unwrap().is_dir() && !skipped {
+                below(&path, found);
+            } else if name.ends_with(".md") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    below("", &mut found);
+    found
+}
+
+#[test]
+fn no_dependency_is_unused() {
+    let mut offences = Vec::new();
+    for manifest in manifests() {
+        let folder = manifest.trim_end_matches("Cargo.toml").trim_end_matches('/');
+        let sources = rust_files(folder).unwrap();
+        for dependency in dependencies(&read(&manifest).unwrap()) {
+            let name = dependency.replace('-', "_");
+            let uses = |file: &SourceFile| {
+                file.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|w| w == name)
+            };
+            if !sources.iter().any(uses) {
+                offences.push(format!("{manifest}: {dependency}"));
+            }
+        }
+    }
+    assert_none(&offences, "a crate depends on what its code names");
+}
+
+/// The manifests of the workspace's crates.
+fn manifests() -> Vec<String> {
+    let text = read("Cargo.toml").unwrap();
+    let members = text.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+    let members = members.split(',').map(|member| member.trim().trim_matches('"'));
+    members
+        .flat_map(|member| match member.strip_suffix("/*") {
+            Some(parent) => functions().iter().map(|name| format!("{parent}/{name}")).collect(),
+            None => vec![member.to_owned()],
+        })
+        .map(|folder| format!("{folder}/Cargo.toml"))
+        .collect()
+}
+
+/// The names of what a manifest depends on.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut listed = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            listed = line.ends_with("dependencies]");
+        } else if listed && let Some((name, _)) = line.split_once(['.', '=', ' ']) {
+            let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic());
+            found.extend(is_name.then(|| name.to_owned()));
+        }
+    }
+    found
 }
 
 /// Whether a line holds a word that is not the end of a longer path.
@@ -128,9 +322,32 @@ fn sdks_are_named_by_the_adapters_only() {
     assert_only_in("aws_lambda_events", &["shared/src/lambda/", "tests/"]);
 }
 
+/// Where capabilities make the keys of their documents.
+const KEYS_OF_CAPABILITIES: [&str; 10] = [
+    "shared/src/capabilities/activities/keys.rs",
+    "shared/src/capabilities/connecting/keys.rs",
+    "shared/src/capabilities/custody/keys.rs",
+    "shared/src/capabilities/directory/keys.rs",
+    "shared/src/capabilities/importing/keys.rs",
+    "shared/src/capabilities/leaving/keys.rs",
+    "shared/src/capabilities/linking/keys.rs",
+    "shared/src/capabilities/saving/keys.rs",
+    "shared/src/capabilities/seats/keys.rs",
+    "shared/src/capabilities/settings/keys.rs",
+];
+
 #[test]
-fn keys_are_built_in_one_place() {
-    assert_only_in("Key::new(", &["shared/src/store/keys", "tests/"]);
+fn keys_are_built_where_keys_belong() {
+    let mut offences = Vec::new();
+    for file in all_code() {
+        let of_keys = ["/keys.rs", "/keys/generation.rs"].iter().any(|end| file.path.ends_with(end));
+        if of_keys || file.path.starts_with("tests/") || is_test(&file) {
+            continue;
+        }
+        let lines = code_lines(&file).filter(|line| names(line, "Key::new("));
+        offences.extend(lines.map(|line| format!("{}: {}", file.path, line.trim())));
+    }
+    assert_none(&offences, "a key is made in the keys.rs of the store or of its capability");
     assert_only_in(
         "Key::stored(",
         &["shared/src/aws/dynamodb/", "shared/src/testing/contracts/", "tests/"],
@@ -138,7 +355,9 @@ fn keys_are_built_in_one_place() {
     let prefixes = ["TEN#", "ENV#", "GEN#", "DUE#", "STATE#", "SEAT#", "VERSION#"];
     for prefix in prefixes {
         // The demo counts what a purge left from outside, by what is stored.
-        assert_only_in(prefix, &["shared/src/store/keys", "local/stack/src/demo/", "tests/"]);
+        let mut places = vec!["shared/src/store/keys", "local/stack/src/demo/", "tests/"];
+        places.extend(KEYS_OF_CAPABILITIES);
+        assert_only_in(prefix, &places);
     }
 }
 
@@ -182,12 +401,13 @@ fn every_function_has_a_resource_an_event_and_a_row_in_the_readme() {
 }
 
 #[test]
-fn the_architecture_names_every_module_of_the_common_crate() {
+fn the_architecture_names_every_module_and_every_capability() {
     let text = read("ARCHITECTURE.md").unwrap();
-    let modules = DIRECTIONS.iter().map(|(module, _)| *module).chain(["testing", "matching"]);
-    let offences: Vec<String> =
-        modules.filter(|module| !text.contains(&format!("`{module}`"))).map(String::from).collect();
-    assert_none(&offences, "ARCHITECTURE.md has a paragraph per module");
+    let modules = DIRECTIONS.iter().map(|(module, _)| (*module).to_owned());
+    let modules = modules.chain(["testing", "matching", "salesforce"].map(String::from));
+    let rooms = modules.chain(capability_graph().into_keys());
+    let offences: Vec<String> = rooms.filter(|room| !text.contains(&format!("`{room}`"))).collect();
+    assert_none(&offences, "ARCHITECTURE.md has a paragraph per module and per capability");
 }
 
 /// The names of the variables that the template gives a function.
@@ -220,11 +440,13 @@ fn every_function_is_given_the_variables_that_it_reads() {
     check_variables::<config::ApiConfig>(&template, "api", check);
     check_variables::<config::AutoSaveConfig>(&template, "auto-save", check);
     check_variables::<config::BulkImportConfig>(&template, "bulk-import", check);
+    check_variables::<config::ConnectionCareConfig>(&template, "connection-care", check);
     check_variables::<config::DataPurgeConfig>(&template, "data-purge", check);
     check_variables::<config::DirectoryIndexConfig>(&template, "directory-index", check);
     check_variables::<config::MatchShardConfig>(&template, "match-shard", check);
     check_variables::<config::OauthCallbackConfig>(&template, "oauth-callback", check);
+    check_variables::<config::TellingConfig>(&template, "telling", check);
     check_variables::<config::WritebackConfig>(&template, "writeback", check);
     assert_none(&offences, "template.yaml and the configuration name the same variables");
-    assert_eq!(functions().len(), 8, "a new function's configuration is checked here too");
+    assert_eq!(functions().len(), 10, "a new function's configuration is checked here too");
 }

@@ -13,11 +13,10 @@ use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::capabilities::activities::{Activities, WriteBack};
-use shared::capabilities::connecting::{Begun, Care, Connect, Connected, Upkeep};
-use shared::capabilities::custody::{Custody, SalesforceApp};
-use shared::capabilities::directory;
-use shared::capabilities::directory::{Directory, DirectoryFile, HeldFile, ShardFiles};
-use shared::capabilities::importing::{Import, Previews, Selections};
+use shared::capabilities::connecting::{Begun, Care, Connect, Connected};
+use shared::capabilities::custody::SalesforceApp;
+use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
+use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, MatchSteps, Models};
 use shared::capabilities::saving::AutoSave;
@@ -28,8 +27,9 @@ use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
 use shared::lambda::chain;
-use shared::matching::{EntityKind, MatchModel};
+use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
+use shared::product::Product;
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
@@ -93,37 +93,32 @@ pub struct Functions {
 
 impl Functions {
     fn new(ports: &Ports, http: &Http, page_rows: Option<u32>) -> Self {
-        let custody = Custody::new(ports.clone(), "crm-sync/".to_owned());
         let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
         let version = ApiVersion::default();
         let app =
             SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
-        let shipped = Arc::new(MatchModel::shipped().expect("the shipped model").clone());
-        let models = Models::new(ports.clone(), custody.clone(), shipped);
-        let files = Arc::new(Files(ports.clone()));
-        let product = "Sales Navigator".to_owned();
-        let import = Import::new(ports.clone(), custody.clone(), app.clone());
-        let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), GRACE);
-        let upkeep = Upkeep::new(ports.clone(), custody.clone(), app.clone(), disconnect.clone());
-        let previews = Previews::new(ports.clone(), custody.clone(), app.clone());
+        let product = Product::new(ports.clone()).opening("crm-sync/".to_owned()).reaching(app);
+        let import = product.import();
         Self {
-            outbox: Outbox::new(ports.clone()),
-            connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
-            activities: Activities::new(ports.clone(), custody.clone()),
-            directory: Directory::new(ports.clone()),
-            care: Care::new(upkeep, previews),
-            telling: Telling::new(ports.clone()),
-            disconnect,
-            selections: Selections::new(ports.clone(), custody.clone(), import.clone()),
+            outbox: product.outbox(),
+            connect: product.connect(),
+            activities: product.activities(),
+            directory: product.directory(),
+            disconnect: product.disconnect().with_grace(GRACE),
+            selections: product.selections(),
+            corrections: product.corrections(),
+            models: product.models().expect("the shipped model"),
+            care: product.care(),
+            telling: product.telling(),
             import: match page_rows {
                 Some(rows) => import.with_page_rows(rows),
                 None => import,
             },
-            match_steps: MatchSteps::new(ports, &custody, files, models.clone()),
-            corrections: Corrections::new(ports.clone(), custody.clone()),
-            models,
-            auto_save: AutoSave::new(ports.clone(), custody.clone()),
-            write_back: WriteBack::new(ports.clone(), custody, app, product),
+            match_steps: product
+                .match_steps(Arc::new(Files(ports.clone())))
+                .expect("the shipped model"),
+            auto_save: product.auto_save(),
+            write_back: product.write_back("Sales Navigator".to_owned()),
         }
     }
 

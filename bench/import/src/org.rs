@@ -17,6 +17,7 @@ use shared::kernel::{
     TenantEnvironment, TenantId,
 };
 use shared::ports::{Condition, Ports};
+use shared::product::Product;
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Next, Outbox};
@@ -76,12 +77,12 @@ impl Bench {
         let ports = records.sink(memory.ports());
         let address = simulator.trim_start_matches("http://").trim_end_matches('/').parse()?;
         let http = Http::to_loopback(HttpOptions::default(), address)?;
-        let custody = Custody::new(ports.clone(), "bench/".to_owned());
         let base: Url = "http://127.0.0.1:8080".parse()?;
         let version = ApiVersion::default();
         let app = SalesforceApp::new(ports.clone(), http, version, "app".into(), base, None);
-        let connect = Connect::new(ports.clone(), custody.clone(), app.clone());
-        let import = Import::new(ports.clone(), custody.clone(), app);
+        let product = Product::new(ports.clone()).opening("bench/".to_owned()).reaching(app);
+        let (custody, connect) = (product.custody(), product.connect());
+        let import = product.import();
         let tenant = TenantId::derived("bench");
         let at = TenantEnvironment { tenant, environment: Environment::Production };
         Ok(Self { memory, ports, records, custody, connect, import, at })

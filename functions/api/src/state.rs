@@ -11,7 +11,9 @@ use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, Models};
 use shared::lambda::config::NetworkAccess;
+use shared::matching::InvalidModel;
 use shared::ports::Ports;
+use shared::product::{Orgs, Product};
 
 use crate::caller::Issuer;
 use crate::problem::Problem;
@@ -31,6 +33,30 @@ pub(crate) struct Api {
     pub(crate) disconnect: Disconnect,
     pub(crate) import: Import,
     pub(crate) selections: Selections,
+}
+
+impl Api {
+    /// What `product` can do, for callers with tokens of `issuer`.
+    pub(crate) fn new(
+        product: &Product<Orgs>,
+        issuer: Issuer,
+        network_access: NetworkAccess,
+    ) -> Result<Self, &'static InvalidModel> {
+        Ok(Self {
+            ports: product.ports().clone(),
+            network_access: Arc::new(network_access),
+            issuer,
+            custody: product.custody(),
+            connect: product.connect(),
+            directory: product.directory(),
+            activities: product.activities(),
+            corrections: product.corrections(),
+            models: product.models()?,
+            disconnect: product.disconnect(),
+            import: product.import(),
+            selections: product.selections(),
+        })
+    }
 }
 
 /// A JSON body whose refusal is a problem.

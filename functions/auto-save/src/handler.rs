@@ -15,21 +15,17 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use shared::capabilities::custody::Custody;
-    use shared::testing::Memory;
+    use shared::testing::{Memory, product};
 
     use super::*;
 
     #[tokio::test]
     async fn a_message_of_a_connection_that_is_gone_is_finished() {
         let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
-        let ports = memory.ports();
-        let outbox = Outbox::new(ports.clone());
-        let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let auto_save = AutoSave::new(ports, custody);
+        let product = product(memory.ports(), "test/");
         let event = include_str!("../../../events/auto-save.auto-save.json");
         let event = serde_json::from_str(event).unwrap();
-        let response = handle(event, &outbox, &auto_save).await.unwrap();
+        let response = handle(event, &product.outbox(), &product.auto_save()).await.unwrap();
         assert!(response.batch_item_failures.is_empty());
         assert!(memory.receive().is_empty());
     }

@@ -2,19 +2,16 @@
 
 mod handler;
 
-use shared::capabilities::custody::Custody;
-use shared::capabilities::saving::AutoSave;
 use shared::lambda::config::AutoSaveConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
-use shared::store::Outbox;
+use shared::product::Product;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<AutoSaveConfig>().await?;
-    let ports = shared::aws::ports(&sdk, &config.aws);
-    let custody = Custody::new(ports.clone(), config.secret_prefix);
-    let auto_save = AutoSave::new(ports.clone(), custody);
-    let outbox = Outbox::new(ports.clone());
+    let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
+    let (outbox, auto_save) = (product.outbox(), product.auto_save());
 
-    run_queue("auto-save", &*ports.clock, |event| handler::handle(event, &outbox, &auto_save)).await
+    let clock = &*product.ports().clock;
+    run_queue("auto-save", clock, |event| handler::handle(event, &outbox, &auto_save)).await
 }

@@ -20,11 +20,9 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
-    use shared::capabilities::custody::{Custody, SalesforceApp};
     use shared::kernel::{DirectoryMessage, DirectoryVersionId, Queue};
-    use shared::salesforce::{ApiVersion, Http, HttpOptions};
     use shared::store::Next;
-    use shared::testing::Memory;
+    use shared::testing::{Memory, product};
 
     use super::*;
 
@@ -33,17 +31,7 @@ mod tests {
     }
 
     fn import(memory: &Memory) -> Import {
-        let ports = memory.ports();
-        let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let app = SalesforceApp::new(
-            ports.clone(),
-            Http::new(HttpOptions::default()).unwrap(),
-            ApiVersion::default(),
-            "app".to_owned(),
-            "https://crm-sync.example.com".parse().unwrap(),
-            None,
-        );
-        Import::new(ports, custody, app)
+        product(memory.ports(), "test/").import()
     }
 
     #[tokio::test]

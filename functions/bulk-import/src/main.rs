@@ -2,21 +2,17 @@
 
 mod handler;
 
-use shared::capabilities::custody::Custody;
-use shared::capabilities::importing::Import;
 use shared::lambda::config::BulkImportConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
-use shared::store::Outbox;
+use shared::product::Product;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<BulkImportConfig>().await?;
-    let ports = shared::aws::ports(&sdk, &config.aws);
-    let custody = Custody::new(ports.clone(), config.secret_prefix);
-    let app = config.salesforce.app(&ports, None)?;
-    let import = Import::new(ports.clone(), custody, app);
-    let outbox = Outbox::new(ports.clone());
+    let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
+    let product = config.salesforce.reach(product, None)?;
+    let (outbox, import) = (product.outbox(), product.import());
 
-    run_queue("bulk-import", &*ports.clock, |trigger| handler::handle(trigger, &outbox, &import))
-        .await
+    let clock = &*product.ports().clock;
+    run_queue("bulk-import", clock, |event| handler::handle(event, &outbox, &import)).await
 }

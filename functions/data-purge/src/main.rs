@@ -1,31 +1,19 @@
-//! Erases what a disconnected generation brought in, and proves it; keeps the others' grants alive.
+//! Erases what a disconnected generation brought in, and proves it; gives replaced grants back.
 
 mod handler;
 
-use shared::capabilities::connecting::{Care, Upkeep};
-use shared::capabilities::custody::Custody;
-use shared::capabilities::importing::Previews;
-use shared::capabilities::leaving::Disconnect;
-use shared::capabilities::telling::Telling;
 use shared::lambda::config::DataPurgeConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
-use shared::store::Outbox;
+use shared::product::Product;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<DataPurgeConfig>().await?;
-    let ports = shared::aws::ports(&sdk, &config.aws);
-    let custody = Custody::new(ports.clone(), config.secret_prefix);
-    let app = config.salesforce.app(&ports, None)?;
-    let grace = config.purge_grace;
-    let disconnect = Disconnect::new(ports.clone(), custody.clone(), app.clone(), grace);
-    let previews = Previews::new(ports.clone(), custody.clone(), app.clone());
-    let upkeep = Upkeep::new(ports.clone(), custody, app, disconnect.clone());
-    let (care, telling) = (Care::new(upkeep, previews), Telling::new(ports.clone()));
-    let outbox = Outbox::new(ports.clone());
+    let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
+    let product = config.salesforce.reach(product, None)?;
+    let disconnect = product.disconnect().with_grace(config.purge_grace);
+    let outbox = product.outbox();
 
-    run_queue("data-purge", &*ports.clock, |event| {
-        handler::handle(event, &outbox, &disconnect, &care, &telling)
-    })
-    .await
+    let clock = &*product.ports().clock;
+    run_queue("data-purge", clock, |event| handler::handle(event, &outbox, &disconnect)).await
 }

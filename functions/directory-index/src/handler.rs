@@ -15,19 +15,17 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use shared::testing::Memory;
+    use shared::testing::{Memory, product};
 
     use super::*;
 
     #[tokio::test]
     async fn a_message_of_a_version_that_is_gone_is_finished() {
         let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
-        let ports = memory.ports();
-        let outbox = Outbox::new(ports.clone());
-        let directory = Directory::new(ports);
+        let product = product(memory.ports(), "test/");
         let event = include_str!("../../../events/directory-index.directory.json");
         let event = serde_json::from_str(event).unwrap();
-        let response = handle(event, &outbox, &directory).await.unwrap();
+        let response = handle(event, &product.outbox(), &product.directory()).await.unwrap();
         assert!(response.batch_item_failures.is_empty());
         assert!(memory.receive().is_empty());
     }

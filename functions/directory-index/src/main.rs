@@ -2,18 +2,16 @@
 
 mod handler;
 
-use shared::capabilities::directory::Directory;
 use shared::lambda::config::DirectoryIndexConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
-use shared::store::Outbox;
+use shared::product::Product;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<DirectoryIndexConfig>().await?;
-    let ports = shared::aws::ports(&sdk, &config.aws);
-    let directory = Directory::new(ports.clone());
-    let outbox = Outbox::new(ports.clone());
+    let product = Product::new(shared::aws::ports(&sdk, &config.aws));
+    let (outbox, directory) = (product.outbox(), product.directory());
 
-    run_queue("directory-index", &*ports.clock, |event| handler::handle(event, &outbox, &directory))
-        .await
+    let clock = &*product.ports().clock;
+    run_queue("directory-index", clock, |event| handler::handle(event, &outbox, &directory)).await
 }

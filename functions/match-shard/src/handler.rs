@@ -17,21 +17,15 @@ mod tests {
     use std::sync::Arc;
 
     use jiff::Timestamp;
-    use shared::capabilities::custody::Custody;
-    use shared::capabilities::linking::Models;
     use shared::lambda::MappedFiles;
-    use shared::matching::MatchModel;
-    use shared::testing::Memory;
+    use shared::testing::{Memory, product};
 
     use super::*;
 
     fn steps(memory: &Memory) -> MatchSteps {
-        let ports = memory.ports();
-        let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let shipped = Arc::new(MatchModel::shipped().unwrap().clone());
-        let models = Models::new(ports.clone(), custody.clone(), shipped);
-        let files = Arc::new(MappedFiles::new(&ports, std::env::temp_dir(), 1));
-        MatchSteps::new(&ports, &custody, files, models)
+        let product = product(memory.ports(), "test/");
+        let files = MappedFiles::new(product.ports(), std::env::temp_dir(), 1);
+        product.match_steps(Arc::new(files)).unwrap()
     }
 
     async fn failures(event: &str) -> usize {

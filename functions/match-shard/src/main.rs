@@ -4,12 +4,9 @@ mod handler;
 
 use std::sync::Arc;
 
-use shared::capabilities::custody::Custody;
-use shared::capabilities::linking::{MatchSteps, Models};
 use shared::lambda::config::MatchShardConfig;
 use shared::lambda::{Error, MappedFiles, bootstrap, run_queue};
-use shared::matching::MatchModel;
-use shared::store::Outbox;
+use shared::product::Product;
 
 /// How much of the sandbox's disk (4 GiB in `template.yaml`) shard files may take.
 const ROOM: u64 = 3 << 30;
@@ -17,13 +14,10 @@ const ROOM: u64 = 3 << 30;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<MatchShardConfig>().await?;
-    let ports = shared::aws::ports(&sdk, &config.aws);
-    let custody = Custody::new(ports.clone(), config.secret_prefix);
-    let shipped = Arc::new(MatchModel::shipped()?.clone());
-    let models = Models::new(ports.clone(), custody.clone(), shipped);
-    let files = MappedFiles::new(&ports, std::env::temp_dir(), ROOM);
-    let steps = MatchSteps::new(&ports, &custody, Arc::new(files), models);
-    let outbox = Outbox::new(ports.clone());
+    let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
+    let files = MappedFiles::new(product.ports(), std::env::temp_dir(), ROOM);
+    let (outbox, steps) = (product.outbox(), product.match_steps(Arc::new(files))?);
 
-    run_queue("match-shard", &*ports.clock, |event| handler::handle(event, &outbox, &steps)).await
+    let clock = &*product.ports().clock;
+    run_queue("match-shard", clock, |event| handler::handle(event, &outbox, &steps)).await
 }

@@ -98,26 +98,15 @@ fn refusal(error: &ConnectError) -> Result<Response<String>, Error> {
 mod tests {
     use jiff::Timestamp;
     use lambda_http::request::from_str;
-    use shared::capabilities::custody::{Custody, SalesforceApp};
-    use shared::salesforce::{ApiVersion, Http, HttpOptions};
-    use shared::testing::Memory;
+    use shared::testing::{Memory, product};
 
     use super::*;
 
     const EVENT: &str = include_str!("../../../events/oauth-callback.callback.json");
 
     fn connect() -> Connect {
-        let ports = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1).ports();
-        let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let app = SalesforceApp::new(
-            ports.clone(),
-            Http::new(HttpOptions::default()).unwrap(),
-            ApiVersion::default(),
-            "app".to_owned(),
-            "https://crm-sync.example.com".parse().unwrap(),
-            None,
-        );
-        Connect::new(ports, custody, app)
+        let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
+        product(memory.ports(), "test/").connect()
     }
 
     fn request(query: &[(&str, &str)]) -> Request {

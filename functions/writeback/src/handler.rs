@@ -15,30 +15,18 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use shared::capabilities::custody::{Custody, SalesforceApp};
-    use shared::salesforce::{ApiVersion, Http, HttpOptions};
-    use shared::testing::Memory;
+    use shared::testing::{Memory, product};
 
     use super::*;
 
     #[tokio::test]
     async fn a_message_of_a_connection_that_is_gone_is_finished() {
         let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
-        let ports = memory.ports();
-        let outbox = Outbox::new(ports.clone());
-        let custody = Custody::new(ports.clone(), "test/".to_owned());
-        let app = SalesforceApp::new(
-            ports.clone(),
-            Http::new(HttpOptions::default()).unwrap(),
-            ApiVersion::default(),
-            "app".to_owned(),
-            "https://crm-sync.example.com".parse().unwrap(),
-            None,
-        );
-        let write_back = WriteBack::new(ports, custody, app, "Product".to_owned());
+        let product = product(memory.ports(), "test/");
+        let write_back = product.write_back("Product".to_owned());
         let event = include_str!("../../../events/writeback.writeback.json");
         let event = serde_json::from_str(event).unwrap();
-        let response = handle(event, &outbox, &write_back).await.unwrap();
+        let response = handle(event, &product.outbox(), &write_back).await.unwrap();
         assert!(response.batch_item_failures.is_empty());
         assert!(memory.receive().is_empty());
     }

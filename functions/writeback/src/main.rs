@@ -2,21 +2,17 @@
 
 mod handler;
 
-use shared::capabilities::activities::WriteBack;
-use shared::capabilities::custody::Custody;
 use shared::lambda::config::WritebackConfig;
 use shared::lambda::{Error, bootstrap, run_queue};
-use shared::store::Outbox;
+use shared::product::Product;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<WritebackConfig>().await?;
-    let ports = shared::aws::ports(&sdk, &config.aws);
-    let custody = Custody::new(ports.clone(), config.secret_prefix);
-    let app = config.salesforce.app(&ports, None)?;
-    let write_back = WriteBack::new(ports.clone(), custody, app, config.product);
-    let outbox = Outbox::new(ports.clone());
+    let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
+    let product = config.salesforce.reach(product, None)?;
+    let (outbox, write_back) = (product.outbox(), product.write_back(config.product));
 
-    run_queue("writeback", &*ports.clock, |event| handler::handle(event, &outbox, &write_back))
-        .await
+    let clock = &*product.ports().clock;
+    run_queue("writeback", clock, |event| handler::handle(event, &outbox, &write_back)).await
 }

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::aws::{Aws, LocalName};
 use crate::options::StackOptions;
+use crate::watch::{PATIENCE, Watch};
 
 const CODE_BUCKET: &str = "crm-sync-code";
 const CODE_URI: &str = "CodeUri: functions/";
 const STEP: Duration = Duration::from_millis(100);
-const STEPS: usize = 1200;
 
 /// Deploys the template and returns its outputs.
 pub(crate) async fn deploy(
@@ -76,18 +76,24 @@ fn package(binary: &Path) -> anyhow::Result<Vec<u8>> {
 
 async fn outputs_when_complete(aws: &Aws) -> anyhow::Result<BTreeMap<String, String>> {
     let name = [("StackName".to_owned(), StackOptions::NAME.to_owned())];
-    for _ in 0..STEPS {
+    let mut watch = Watch::new(Instant::now());
+    loop {
         let text = aws.cloudformation("DescribeStacks", &name).await?;
-        match status(&text)?.as_str() {
-            "CREATE_COMPLETE" => return outputs(&text),
-            "CREATE_IN_PROGRESS" => tokio::time::sleep(STEP).await,
-            other => {
-                let events = aws.cloudformation("DescribeStackEvents", &name).await?;
-                bail!("the deployment ended as {other}:\n{}", reasons(&events)?);
-            }
+        let status = status(&text)?;
+        if status == "CREATE_COMPLETE" {
+            return outputs(&text);
         }
+        let events = aws.cloudformation("DescribeStackEvents", &name).await?;
+        if status != "CREATE_IN_PROGRESS" {
+            bail!("the deployment ended as {status}:\n{}", reasons(&events)?);
+        }
+        let sight = format!("{} events", events.matches("<EventId>").count());
+        if watch.stands_still(&sight, Instant::now()) {
+            let minutes = PATIENCE.as_secs() / 60;
+            bail!("the deployment: nothing has moved for {minutes} minutes; it stands at {sight}");
+        }
+        tokio::time::sleep(STEP).await;
     }
-    bail!("the deployment was not complete in two minutes")
 }
 
 fn status(text: &str) -> anyhow::Result<String> {

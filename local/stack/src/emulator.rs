@@ -1,17 +1,17 @@
 //! The AWS emulator, as a child process.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
 use crate::aws::Aws;
 use crate::options::StackOptions;
 use crate::process::Process;
+use crate::watch::{PATIENCE, Watch};
 use crate::{net, simulator::Simulator};
 
 /// Starts of the emulator that are tried: another process may take the port first.
 const ATTEMPTS: usize = 3;
-const READY_STEPS: usize = 600;
 const STEP: Duration = Duration::from_millis(50);
 
 /// The running emulator.
@@ -75,14 +75,15 @@ impl Emulator {
             &environment,
             options.file("emulator.log"),
         )?;
-        for _ in 0..READY_STEPS {
+        let mut watch = Watch::new(Instant::now());
+        while !watch.stands_still("starting", Instant::now()) {
             process.check()?;
             if aws.is_ready().await {
                 return Ok(Self { process, aws });
             }
             tokio::time::sleep(STEP).await;
         }
-        anyhow::bail!("the AWS emulator was not ready in 30 seconds")
+        anyhow::bail!("the AWS emulator was not ready in {} minutes", PATIENCE.as_secs() / 60)
     }
 
     pub(crate) fn aws(&self) -> &Aws {

@@ -20,6 +20,7 @@ mod record;
 mod simulator;
 mod stack;
 mod ticker;
+mod watch;
 
 pub use aws::Aws;
 pub use demo::{

@@ -57,9 +57,9 @@ enum Command {
         /// End with the report; 0 when all is right.
         #[arg(long)]
         exit: bool,
-        /// Take a slice of the demo's org that holds every case.
+        /// Take the demo's full org, not the slice of it that holds every case.
         #[arg(long, conflicts_with = "org")]
-        small: bool,
+        full: bool,
         /// An org of your own: a folder of CSV exports.
         #[arg(long, requires_all = ["people", "companies"])]
         org: Option<PathBuf>,
@@ -108,13 +108,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let caller = Caller { roles: &roles, tenant: tenant.as_deref(), seat: seat.as_deref() };
             say(&issuer.token(caller, Duration::from_hours(1))?);
         }
-        Command::Demo { exit, small, org, people, companies } => {
+        Command::Demo { exit, full, org, people, companies } => {
             let data = match (org, people, companies) {
                 (Some(org), Some(people), Some(companies)) => {
                     Data::Own(OwnData { org, people, companies })
                 }
-                _ if small => Data::Small,
-                _ => Data::Demo,
+                _ if full => Data::Full,
+                _ => Data::Small,
             };
             return demo(DemoOptions { stack: options, data }, exit).await;
         }

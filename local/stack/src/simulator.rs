@@ -2,15 +2,15 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
 use crate::options::StackOptions;
 use crate::process::Process;
+use crate::watch::{PATIENCE, Watch};
 
-const READY_STEPS: usize = 1200;
 const STEP: Duration = Duration::from_millis(50);
 
 /// What the simulator writes when it listens.
@@ -47,7 +47,8 @@ impl Simulator {
         let log = options.file("simulator.log");
         let mut process =
             Process::start("the Salesforce simulator", &program, &arguments, &[], log)?;
-        for _ in 0..READY_STEPS {
+        let mut watch = Watch::new(Instant::now());
+        while !watch.stands_still("starting", Instant::now()) {
             process.check()?;
             // It may be there and not yet whole: an unreadable file is looked at again.
             if let Ok(text) = std::fs::read_to_string(&ready_file)
@@ -57,7 +58,7 @@ impl Simulator {
             }
             tokio::time::sleep(STEP).await;
         }
-        bail!("the Salesforce simulator was not ready in a minute")
+        bail!("the Salesforce simulator was not ready in {} minutes", PATIENCE.as_secs() / 60)
     }
 
     /// Where browsers reach it.

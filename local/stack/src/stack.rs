@@ -25,7 +25,8 @@ const CLIENT_SECRET: &str = "crm-sync-local-secret";
 const TOKEN_VALID: Duration = Duration::from_hours(12);
 
 /// The queues of the template.
-const QUEUES: [&str; 6] = ["import", "match", "auto-save", "writeback", "purge", "directory"];
+const QUEUES: [&str; 8] =
+    ["import", "match", "auto-save", "writeback", "care", "telling", "purge", "directory"];
 
 /// Everything, running. Dropping it stops everything and removes its temporary files; the logs
 /// stay until the next start.
@@ -147,13 +148,14 @@ impl Stack {
         Tick::new(self.aws(), &self.root)
     }
 
-    /// How many messages wait or are worked on, in all queues.
-    pub async fn messages_under_way(&self) -> anyhow::Result<u64> {
-        let mut all = 0;
+    /// How many messages wait or are worked on, in each queue.
+    pub async fn messages_under_way(&self) -> anyhow::Result<Vec<(&'static str, u64)>> {
+        let mut under_way = Vec::new();
         for queue in QUEUES {
-            all += self.aws().queue_depth(&format!("{}-{queue}", StackOptions::NAME)).await?;
+            let depth = self.aws().queue_depth(&format!("{}-{queue}", StackOptions::NAME)).await?;
+            under_way.push((queue, depth));
         }
-        Ok(all)
+        Ok(under_way)
     }
 
     /// The queues whose dead-letter queue holds messages, with how many.

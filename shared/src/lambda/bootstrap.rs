@@ -15,7 +15,8 @@ use super::config::{self, Config, SalesforceConfig, Variables};
 use super::metrics::{MetricLine, Unit};
 use crate::aws::{SdkConfig, load_sdk};
 use crate::capabilities::custody::SalesforceApp;
-use crate::ports::{Clock, Ports};
+use crate::ports::Clock;
+use crate::product::{Generations, Orgs, Product};
 use crate::salesforce::{Http, HttpOptions};
 use crate::work;
 
@@ -36,19 +37,20 @@ pub async fn bootstrap<C: Config>() -> anyhow::Result<(C, SdkConfig)> {
 }
 
 impl SalesforceConfig {
-    /// Our app at Salesforce, with the file of certificate authorities read, if there is one.
-    pub fn app(&self, ports: &Ports, browser_base: Option<Url>) -> anyhow::Result<SalesforceApp> {
+    /// The product that also calls orgs, with the file of certificate authorities read, if there is
+    /// one.
+    pub fn reach(
+        self,
+        product: Product<Generations>,
+        browser_base: Option<Url>,
+    ) -> anyhow::Result<Product<Orgs>> {
         let ca_pem = self.ca_file.as_ref().map(std::fs::read).transpose();
         let ca_pem = ca_pem.context("SALESFORCE_CA_FILE cannot be read")?;
         let http = Http::new(HttpOptions { ca_pem, ..HttpOptions::default() })?;
-        Ok(SalesforceApp::new(
-            ports.clone(),
-            http,
-            self.api_version,
-            self.app_secret_id.clone(),
-            self.public_base.clone(),
-            browser_base,
-        ))
+        let (ports, secret_id) = (product.ports().clone(), self.app_secret_id);
+        let (version, base) = (self.api_version, self.public_base);
+        let app = SalesforceApp::new(ports, http, version, secret_id, base, browser_base);
+        Ok(product.reaching(app))
     }
 }
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use functions::{
-    ApiConfig, AutoSaveConfig, BulkImportConfig, CallersConfig, DataPurgeConfig,
-    DirectoryIndexConfig, MatchShardConfig, NetworkAccess, OauthCallbackConfig, SalesforceConfig,
-    WritebackConfig,
+    ApiConfig, AutoSaveConfig, BulkImportConfig, CallersConfig, ConnectionCareConfig,
+    DataPurgeConfig, DirectoryIndexConfig, MatchShardConfig, NetworkAccess, OauthCallbackConfig,
+    SalesforceConfig, TellingConfig, WritebackConfig,
 };
 
 /// What is wrong with a variable. The value itself is not repeated.
@@ -181,7 +181,6 @@ mod tests {
                 let value = match *name {
                     "BROWSER_AUTHORIZE_BASE" => base,
                     "SALESFORCE_API_VERSION" => "v62.0",
-                    "PURGE_GRACE_SECONDS" => "60",
                     "SALESFORCE_CA_FILE" | "EGRESS_RANGES" => "",
                     _ => "https://example.com",
                 };

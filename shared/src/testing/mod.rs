@@ -4,7 +4,9 @@ mod clock;
 pub mod contracts;
 mod fuse;
 mod memory;
+mod product;
 
 pub use clock::{ManualClock, SeededEntropy};
 pub use fuse::{Fuse, Gate, Killed};
 pub use memory::{Memory, SentMessage};
+pub use product::product;

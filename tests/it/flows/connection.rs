@@ -14,6 +14,7 @@ use shared::capabilities::leaving::{PurgePhase, Revocation};
 use shared::kernel::{
     ConnectionState, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
 };
+use shared::salesforce::SalesforceId;
 use shared::store;
 use tempfile::TempDir;
 use tests::world::{Delivery, World};

@@ -6,7 +6,6 @@ mod canary;
 mod openapi;
 mod selections;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,22 +14,12 @@ use axum::http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::capabilities::activities::Activities;
-use shared::capabilities::connecting::Connect;
-use shared::capabilities::custody::{Custody, SalesforceApp};
-use shared::capabilities::directory::Directory;
-use shared::capabilities::importing::{Import, Selections};
-use shared::capabilities::leaving::Disconnect;
-use shared::capabilities::linking::{Corrections, Models};
-use shared::capabilities::seats;
-use shared::capabilities::seats::Tenant;
+use shared::capabilities::seats::{self, Tenant};
 use shared::kernel::{SeatId, TenantId};
 use shared::lambda::config::NetworkAccess;
-use shared::matching::MatchModel;
 use shared::ports::{Condition, Ports};
-use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store;
-use shared::testing::Memory;
+use shared::testing::{Memory, product};
 use stack::{AUDIENCE, Caller, Issuer, Server};
 use tower::ServiceExt;
 
@@ -71,41 +60,13 @@ impl Served {
         ports.secrets.put("app", &app.into(), "1").await.unwrap();
 
         let (issuer, server) = Issuer::serve().await.unwrap();
-        let custody = Custody::new(ports.clone(), secret_prefix.to_owned());
-        let app = SalesforceApp::new(
-            ports.clone(),
-            Http::new(HttpOptions::default()).unwrap(),
-            ApiVersion::default(),
-            "app".to_owned(),
-            "https://crm-sync.example.com".parse().unwrap(),
-            None,
-        );
-        let import = Import::new(ports.clone(), custody.clone(), app.clone());
-        let api = state::Api {
-            issuer: caller::Issuer::new(
-                issuer.address().to_owned(),
-                AUDIENCE.to_owned(),
-                issuer.key_set_url().parse().unwrap(),
-                reqwest::Client::builder().no_proxy().build().unwrap(),
-            ),
-            connect: Connect::new(ports.clone(), custody.clone(), app.clone()),
-            directory: Directory::new(ports.clone()),
-            activities: Activities::new(ports.clone(), custody.clone()),
-            selections: Selections::new(ports.clone(), custody.clone(), import.clone()),
-            import,
-            corrections: Corrections::new(ports.clone(), custody.clone()),
-            models: Models::new(
-                ports.clone(),
-                custody.clone(),
-                Arc::new(MatchModel::shipped().unwrap().clone()),
-            ),
-            disconnect: Disconnect::new(ports.clone(), custody.clone(), app, Duration::ZERO),
-            custody,
-            network_access: NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]).into(),
-            ports,
-        };
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let (name, keys) = (issuer.address().to_owned(), issuer.key_set_url().parse().unwrap());
+        let callers = caller::Issuer::new(name, AUDIENCE.to_owned(), keys, http);
+        let access = NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]);
+        let api = state::Api::new(&product(ports, secret_prefix), callers, access);
         Self {
-            router: router::router(api),
+            router: router::router(api.unwrap()),
             issuer,
             _keys: server,
             tenant,

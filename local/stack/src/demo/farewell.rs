@@ -3,7 +3,7 @@
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{Demo, ENVIRONMENT, number, text};
+use super::{Demo, ENVIRONMENT, Look, number, text};
 
 impl Demo {
     pub(super) async fn disconnect(&mut self) -> anyhow::Result<()> {
@@ -17,7 +17,7 @@ impl Demo {
                 let purge = self.service.get(&path).await?;
                 let state = text(&purge, "state")?;
                 step.at(state.clone());
-                Ok((state == "complete").then_some(purge))
+                Ok(if state == "complete" { Look::Done(purge) } else { Look::At(state) })
             })
             .await?;
         if done["certificate"].is_null() {

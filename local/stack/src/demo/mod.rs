@@ -27,6 +27,7 @@ use self::progress::{Progress, Step};
 use crate::issuer::Caller;
 use crate::options::StackOptions;
 use crate::stack::Stack;
+use crate::watch::{PATIENCE, Watch};
 
 pub use self::connect_page::ConnectPage;
 pub use self::progress::say;
@@ -37,8 +38,6 @@ pub use self::report::Report;
 const ENVIRONMENT: &str = "production";
 /// The pause between two looks at something that is under way.
 const PAUSE: Duration = Duration::from_millis(400);
-/// How long one step may take on a slow machine before the demo gives up.
-const PATIENCE: Duration = Duration::from_mins(20);
 /// The pause between two forced ticks, so that nobody waits for the minute.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -54,10 +53,10 @@ pub struct DemoOptions {
 /// The org and the directory of a demo.
 #[derive(Debug, Clone)]
 pub enum Data {
-    /// The demo's own, generated.
-    Demo,
-    /// A slice of the demo's own that holds every case and takes seconds.
+    /// A slice of the demo's own that holds every case and takes about a minute.
     Small,
+    /// The demo's own, generated in full: 15,000 accounts, contacts and leads.
+    Full,
     /// The caller's own.
     Own(OwnData),
 }
@@ -82,6 +81,14 @@ pub struct Finished {
     pub report: Report,
     /// Where a person can connect the demo's tenant again, in a browser.
     pub connect_page: ConnectPage,
+}
+
+/// What one look at something under way finds.
+enum Look<T> {
+    /// The wait is over.
+    Done(T),
+    /// The wait goes on; the text says how far the matter is, and changes when it moves.
+    At(String),
 }
 
 /// Everything that the steps share.
@@ -153,8 +160,8 @@ fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {
         Org::generate(root, &binaries.join("org-generator"), &folder, small)
     };
     let org = match &options.data {
-        Data::Demo => generate(false)?,
         Data::Small => generate(true)?,
+        Data::Full => generate(false)?,
         Data::Own(own) => Org::read(&own.org, own.people.clone(), own.companies.clone())?,
     };
     let rows: u64 = org.rows.values().sum();
@@ -181,37 +188,55 @@ impl Demo {
         format!("/v1/tenants/{}/connections/{ENVIRONMENT}", self.tenant)
     }
 
-    /// Looks again and again until there is something, or a message was given up on.
+    /// Looks again and again until a look is done. Gives up when a message has failed for good, or
+    /// when nothing has moved for [`PATIENCE`]: neither what the looks see nor a queue's count.
     async fn until<T>(
         &self,
         what: &str,
-        mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+        mut look: impl AsyncFnMut() -> anyhow::Result<Look<T>>,
     ) -> anyhow::Result<T> {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            if let Some(found) = look().await? {
-                return Ok(found);
-            }
+        let mut watch = Watch::new(Instant::now());
+        loop {
+            let at = match look().await? {
+                Look::Done(found) => return Ok(found),
+                Look::At(at) => at,
+            };
             if let Some((queue, messages)) = self.stack.parked_messages().await?.first() {
                 bail!(
                     "{messages} message(s) of the queue {queue} failed five times; the emulator's log says why"
                 );
             }
+            let sight = format!("{at}; {}", queues(&self.stack.messages_under_way().await?));
+            if watch.stands_still(&sight, Instant::now()) {
+                let minutes = PATIENCE.as_secs() / 60;
+                bail!("{what}: nothing has moved for {minutes} minutes; it stands at {sight}");
+            }
             tokio::time::sleep(PAUSE).await;
         }
-        bail!("{what}: not done in {} minutes", PATIENCE.as_secs() / 60)
     }
 
     /// Waits until no queue has a message, in two looks in a row.
     async fn until_quiet(&self, step: &Step) -> anyhow::Result<()> {
         let mut quiet = 0;
         self.until("the queues", async || {
-            let messages = self.stack.messages_under_way().await?;
+            let under_way = self.stack.messages_under_way().await?;
+            let messages: u64 = under_way.iter().map(|(_, depth)| depth).sum();
             step.at(format!("{messages} messages under way"));
             quiet = if messages == 0 { quiet + 1 } else { 0 };
-            Ok((quiet == 2).then_some(()))
+            Ok(if quiet == 2 { Look::Done(()) } else { Look::At(format!("{messages} messages")) })
         })
         .await
+    }
+}
+
+/// The queues that have messages, with how many.
+fn queues(under_way: &[(&str, u64)]) -> String {
+    let busy = under_way.iter().filter(|(_, depth)| *depth > 0);
+    let busy: Vec<String> = busy.map(|(queue, depth)| format!("{queue} {depth}")).collect();
+    if busy.is_empty() {
+        "no queue has a message".to_owned()
+    } else {
+        format!("messages: {}", busy.join(", "))
     }
 }
 

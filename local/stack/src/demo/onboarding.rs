@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::browser::Browser;
-use super::{Demo, ENVIRONMENT, Seat, number, quality, text};
+use super::{Demo, ENVIRONMENT, Look, Seat, number, quality, text};
 
 impl Demo {
     pub(super) async fn create_tenant(&mut self) -> anyhow::Result<()> {
@@ -82,9 +82,13 @@ impl Demo {
                 let state = text(&version, "state")?;
                 step.at(state.clone());
                 match state.as_str() {
-                    "published" => Ok(Some(version)),
+                    "published" => Ok(Look::Done(version)),
                     "failed" => bail!("the directory version failed: {version}"),
-                    _ => Ok(None),
+                    _ => {
+                        let count = |name| number(&version, name);
+                        let (people, companies) = (count("people"), count("companies"));
+                        Ok(Look::At(format!("{state}, {people} people, {companies} companies")))
+                    }
                 }
             })
             .await?;

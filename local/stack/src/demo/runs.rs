@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::org::OBJECTS;
 use super::progress::Step;
-use super::{Demo, number, text};
+use super::{Demo, Look, number, text};
 
 impl Demo {
     pub(super) async fn first_import(&mut self) -> anyhow::Result<()> {
@@ -14,7 +14,10 @@ impl Demo {
         let id = self
             .until("the first run", async || {
                 let listed = self.service.get(&runs).await?;
-                Ok(listed["items"][0]["run_id"].as_str().map(str::to_owned))
+                Ok(match listed["items"][0]["run_id"].as_str() {
+                    Some(id) => Look::Done(id.to_owned()),
+                    None => Look::At("no run yet".to_owned()),
+                })
             })
             .await?;
         let run = self.finished_run(&step, &id).await?;
@@ -41,15 +44,17 @@ impl Demo {
         let path = format!("{}/runs/{id}", self.connection());
         self.until("the import", async || {
             // A run that was asked for is there once its first message was worked on.
-            let Some(run) = self.service.find(&path).await? else { return Ok(None) };
+            let Some(run) = self.service.find(&path).await? else {
+                return Ok(Look::At("not begun".to_owned()));
+            };
             let state = text(&run, "state")?;
             let objects = run["objects"].as_object().into_iter().flatten();
             let done = objects.filter(|(_, o)| o["phase"] == "done").count();
             step.of(done as u64, OBJECTS.len() as u64, &state);
             match state.as_str() {
-                "complete" => Ok(Some(run)),
+                "complete" => Ok(Look::Done(run)),
                 "failed" | "cancelled" => bail!("the run ended as {state}: {run}"),
-                _ => Ok(None),
+                _ => Ok(Look::At(import_progress(&state, &run["objects"]))),
             }
         })
         .await
@@ -64,7 +69,11 @@ impl Demo {
                 let total = |name| runs.iter().map(|run| number(run, name)).sum::<u64>();
                 step.of(total("batches_done"), total("batches_total"), "batches");
                 let complete = runs.iter().all(|run| run["state"] == "complete");
-                Ok((complete && !runs.is_empty()).then_some(runs))
+                Ok(if complete && !runs.is_empty() {
+                    Look::Done(runs)
+                } else {
+                    Look::At(match_progress(&runs))
+                })
             })
             .await?;
         self.until_quiet(step).await?;
@@ -194,5 +203,66 @@ impl Demo {
         self.report.require("the retired person is matched no more", retired);
         step.done(&format!("{shown} job changes show"));
         Ok(())
+    }
+}
+
+/// How far an import is: the phase of each object that is under way, and everything counted.
+fn import_progress(state: &str, objects: &Value) -> String {
+    let objects: Vec<(&String, &Value)> = objects.as_object().into_iter().flatten().collect();
+    let phases = objects.iter().filter(|(_, object)| object["phase"] != "done");
+    let phases: Vec<String> =
+        phases.map(|(name, object)| format!("{name} {}", object["phase"])).collect();
+    let total = |names: &[&str]| {
+        let counts = objects.iter().flat_map(|(_, object)| names.iter().map(|n| number(object, n)));
+        counts.sum::<u64>()
+    };
+    format!(
+        "{state}, {} rows fetched in {} pages, {} rows decided, {} ids compared, not done: {}",
+        total(&["rows_fetched"]),
+        total(&["pages"]),
+        total(&["new", "updated", "unchanged", "deleted", "skipped", "failed"]),
+        total(&["ids_compared"]),
+        phases.join(", "),
+    )
+}
+
+/// How far the match runs are.
+fn match_progress(runs: &[Value]) -> String {
+    let run = |run: &Value| {
+        let batches = (number(run, "batches_done"), number(run, "batches_total"));
+        format!("{} {}: {} of {} batches", run["match_run_id"], run["state"], batches.0, batches.1)
+    };
+    let runs: Vec<String> = runs.iter().map(run).collect();
+    if runs.is_empty() { "no match run yet".to_owned() } else { runs.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_progress_of_an_import_changes_with_every_count_and_phase() {
+        let at = |account: Value| import_progress("running", &json!({ "Account": account }));
+        let start = at(json!({"phase": "queued"}));
+        assert_eq!(
+            start,
+            "running, 0 rows fetched in 0 pages, 0 rows decided, 0 ids compared, \
+             not done: Account \"queued\""
+        );
+        let names = ["rows_fetched", "pages", "new", "unchanged", "deleted", "ids_compared"];
+        for name in names {
+            assert_ne!(at(json!({"phase": "queued", name: 1})), start, "{name}");
+        }
+        assert_ne!(at(json!({"phase": "writing"})), start);
+        assert_ne!(at(json!({"phase": "done"})), start);
+    }
+
+    #[test]
+    fn the_clock_alone_is_no_progress_of_an_import() {
+        let at = |seconds: u64| {
+            let object = json!({"phase": "queued", "seconds_left": seconds});
+            import_progress("running", &json!({ "Account": object }))
+        };
+        assert_eq!(at(9), at(8));
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::api::Api;
-use super::{Demo, Seat, text};
+use super::{Demo, Look, Seat, text};
 use crate::issuer::Caller;
 
 /// Sellers who log something.
@@ -131,9 +131,9 @@ impl Demo {
         self.until("the activity", async || {
             let activity = api.get(path).await?;
             match activity["state"].as_str() {
-                Some("logged") => text(&activity, "salesforce_id").map(Some),
+                Some("logged") => text(&activity, "salesforce_id").map(Look::Done),
                 Some("failed" | "held") => bail!("the activity was not logged: {activity}"),
-                _ => Ok(None),
+                state => Ok(Look::At(state.unwrap_or("no state").to_owned())),
             }
         })
         .await

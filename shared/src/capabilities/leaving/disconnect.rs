@@ -41,13 +41,22 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// Purging. `grace` is the longest timeout of all functions: a function that was at work when the
-    /// fence went up may still be at work for so long.
+    /// The longest timeout of all functions: a function that was at work when the fence went up may
+    /// still be at work for so long.
+    pub const GRACE: Duration = Duration::from_mins(15);
+
+    /// Purging, with the wait that suits this product's functions.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, app: SalesforceApp, grace: Duration) -> Self {
+    pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
         let store = Store::new(ports.clone());
-        Self { ports, store, custody, grants, grace }
+        Self { ports, store, custody, grants, grace: Self::GRACE }
+    }
+
+    /// The same, with another wait for the functions that were at work when the fence went up.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// Puts the fence up, and has everything behind it purged. A second call finds the purge of the

@@ -1,7 +1,7 @@
 //! The messages between the functions, one type for each capability that does the work.
 //!
 //! They live in the kernel because a message is a contract between a sender and a receiver and
-//! belongs to neither. They hold ids and object keys only, never data of a person.
+//! belongs to neither (`docs/decisions/0006`). They hold ids and object keys only, never data of a person.
 
 mod activities;
 mod care;
@@ -85,7 +85,9 @@ impl Message {
             Self::Match(_) => Queue::Match,
             Self::AutoSave(_) => Queue::AutoSave,
             Self::Writeback(_) => Queue::Writeback,
-            Self::Care(_) | Self::Telling(_) | Self::Purge(_) => Queue::Purge,
+            Self::Care(_) => Queue::Care,
+            Self::Telling(_) => Queue::Telling,
+            Self::Purge(_) => Queue::Purge,
             Self::Directory(_) => Queue::Directory,
         }
     }

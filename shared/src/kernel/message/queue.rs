@@ -13,14 +13,24 @@ pub enum Queue {
     Match,
     AutoSave,
     Writeback,
+    Care,
+    Telling,
     Purge,
     Directory,
 }
 
 impl Queue {
     /// All queues.
-    pub const ALL: [Self; 6] =
-        [Self::Import, Self::Match, Self::AutoSave, Self::Writeback, Self::Purge, Self::Directory];
+    pub const ALL: [Self; 8] = [
+        Self::Import,
+        Self::Match,
+        Self::AutoSave,
+        Self::Writeback,
+        Self::Care,
+        Self::Telling,
+        Self::Purge,
+        Self::Directory,
+    ];
 
     /// The name in the template and in logs.
     #[must_use]
@@ -30,6 +40,8 @@ impl Queue {
             Self::Match => "match",
             Self::AutoSave => "auto-save",
             Self::Writeback => "writeback",
+            Self::Care => "care",
+            Self::Telling => "telling",
             Self::Purge => "purge",
             Self::Directory => "directory",
         }

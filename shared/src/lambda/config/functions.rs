@@ -8,6 +8,7 @@ use url::{Host, Url};
 
 use super::{Config, Variables};
 use crate::aws::AwsConfig;
+use crate::capabilities::leaving::Disconnect;
 use crate::kernel::Queue;
 use crate::salesforce::ApiVersion;
 
@@ -20,7 +21,7 @@ struct Needs {
 
 /// `TABLE_NAME`; where they are needed `BUCKET_NAME`, `KMS_KEY_ID`, and the addresses of the queues:
 /// `IMPORT_QUEUE_URL`, `MATCH_QUEUE_URL`, `AUTO_SAVE_QUEUE_URL`, `WRITEBACK_QUEUE_URL`,
-/// `PURGE_QUEUE_URL`, `DIRECTORY_QUEUE_URL`.
+/// `CARE_QUEUE_URL`, `TELLING_QUEUE_URL`, `PURGE_QUEUE_URL`, `DIRECTORY_QUEUE_URL`.
 fn aws(variables: &mut Variables, needs: &Needs) -> Option<AwsConfig> {
     let table_name = variables.required("TABLE_NAME");
     let bucket_name = needs.bucket.then(|| variables.required("BUCKET_NAME"));
@@ -45,6 +46,8 @@ fn queue_variable(queue: Queue) -> &'static str {
         Queue::Match => "MATCH_QUEUE_URL",
         Queue::AutoSave => "AUTO_SAVE_QUEUE_URL",
         Queue::Writeback => "WRITEBACK_QUEUE_URL",
+        Queue::Care => "CARE_QUEUE_URL",
+        Queue::Telling => "TELLING_QUEUE_URL",
         Queue::Purge => "PURGE_QUEUE_URL",
         Queue::Directory => "DIRECTORY_QUEUE_URL",
     }
@@ -99,15 +102,12 @@ fn salesforce(variables: &mut Variables) -> Option<SalesforceConfig> {
     })
 }
 
-/// How long a purge waits for those who still work on the generation.
-const PURGE_GRACE: Duration = Duration::from_mins(15);
-
 /// `PURGE_GRACE_SECONDS`; 900 when it is not set.
 fn purge_grace(variables: &mut Variables) -> Duration {
     let name = "PURGE_GRACE_SECONDS";
     let text = variables.optional(name);
     let seconds = variables.parsed(name, text, "a number of seconds", |text| text.parse().ok());
-    seconds.map_or(PURGE_GRACE, Duration::from_secs)
+    seconds.map_or(Disconnect::GRACE, Duration::from_secs)
 }
 
 /// Whose tokens the API takes.
@@ -187,8 +187,6 @@ pub struct ApiConfig {
     pub callers: CallersConfig,
     /// Where this deployment's calls to Salesforce come from.
     pub network_access: NetworkAccess,
-    /// How long a purge waits for those who still work.
-    pub purge_grace: Duration,
 }
 
 impl Config for ApiConfig {
@@ -202,7 +200,6 @@ impl Config for ApiConfig {
         let issuer = variables.required("JWT_ISSUER");
         let audience = variables.required("JWT_AUDIENCE");
         let jwks_url = url(variables, "JWKS_URL");
-        let purge_grace = purge_grace(variables);
         let network_access = network_access(variables);
         let callers = CallersConfig { issuer: issuer?, audience: audience?, jwks_url: jwks_url? };
         Some(Self {
@@ -212,7 +209,6 @@ impl Config for ApiConfig {
             browser_base,
             callers,
             network_access: network_access?,
-            purge_grace,
         })
     }
 }
@@ -220,8 +216,8 @@ impl Config for ApiConfig {
 /// The configuration of `oauth-callback`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OauthCallbackConfig {
-    /// The table, the key, and the queues of the first import, of what waited for a login, and of the
-    /// connection's inspection.
+    /// The table, the key, and the queues of the first import, of what waited for a login, of the
+    /// connection's care, of events, and of a grant that was replaced.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -231,7 +227,7 @@ pub struct OauthCallbackConfig {
 
 impl Config for OauthCallbackConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let queues = &[Queue::Import, Queue::Writeback, Queue::Purge];
+        let queues = &[Queue::Import, Queue::Writeback, Queue::Care, Queue::Telling, Queue::Purge];
         let aws = aws(variables, &Needs { bucket: false, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce(variables);
@@ -262,7 +258,7 @@ impl Config for BulkImportConfig {
 /// The configuration of `match-shard`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchShardConfig {
-    /// The table, the bucket, the key, and the match and auto-save queues.
+    /// The table, the bucket, the key, and the match, auto-save and telling queues.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -270,7 +266,7 @@ pub struct MatchShardConfig {
 
 impl Config for MatchShardConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let queues = &[Queue::Match, Queue::AutoSave];
+        let queues = &[Queue::Match, Queue::AutoSave, Queue::Telling];
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
         Some(Self { aws: aws?, secret_prefix: secret_prefix? })
@@ -280,7 +276,7 @@ impl Config for MatchShardConfig {
 /// The configuration of `auto-save`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AutoSaveConfig {
-    /// The table, the bucket, the key and the auto-save queue.
+    /// The table, the bucket, the key, and the auto-save and telling queues.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -288,7 +284,7 @@ pub struct AutoSaveConfig {
 
 impl Config for AutoSaveConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let queues = &[Queue::AutoSave];
+        let queues = &[Queue::AutoSave, Queue::Telling];
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
         Some(Self { aws: aws?, secret_prefix: secret_prefix? })
@@ -298,7 +294,7 @@ impl Config for AutoSaveConfig {
 /// The configuration of `writeback`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritebackConfig {
-    /// The table, the key and the writeback queue.
+    /// The table, the key, and the writeback and telling queues.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -311,7 +307,7 @@ pub struct WritebackConfig {
 
 impl Config for WritebackConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let queues = &[Queue::Writeback];
+        let queues = &[Queue::Writeback, Queue::Telling];
         let aws = aws(variables, &Needs { bucket: false, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce(variables);
@@ -321,11 +317,47 @@ impl Config for WritebackConfig {
     }
 }
 
+/// The configuration of `connection-care`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionCareConfig {
+    /// The table, the key, and the queues of its own work, of what waited for a connection, of
+    /// events, and of the purge of what lapsed.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+    /// Our app at Salesforce.
+    pub salesforce: SalesforceConfig,
+}
+
+impl Config for ConnectionCareConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let queues = &[Queue::Care, Queue::Import, Queue::Writeback, Queue::Telling, Queue::Purge];
+        let aws = aws(variables, &Needs { bucket: false, keys: true, queues });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        let salesforce = salesforce(variables);
+        Some(Self { aws: aws?, secret_prefix: secret_prefix?, salesforce: salesforce? })
+    }
+}
+
+/// The configuration of `telling`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TellingConfig {
+    /// The table, and `EVENT_BUS_NAME`: the bus on which others hear what happens.
+    pub aws: AwsConfig,
+}
+
+impl Config for TellingConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let aws = aws(variables, &Needs { bucket: false, keys: false, queues: &[] });
+        let event_bus_name = variables.required("EVENT_BUS_NAME");
+        Some(Self { aws: AwsConfig { event_bus_name: Some(event_bus_name?), ..aws? } })
+    }
+}
+
 /// The configuration of `data-purge`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataPurgeConfig {
-    /// The table, the bucket, the key, the purge queue, those of what waited for a connection, and
-    /// `EVENT_BUS_NAME`: the bus on which others hear what happens.
+    /// The table, the bucket, the key, and the purge and telling queues.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -337,14 +369,13 @@ pub struct DataPurgeConfig {
 
 impl Config for DataPurgeConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let queues = &[Queue::Purge, Queue::Import, Queue::Writeback];
+        let queues = &[Queue::Purge, Queue::Telling];
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
-        let event_bus_name = variables.required("EVENT_BUS_NAME");
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce(variables);
         let purge_grace = purge_grace(variables);
         Some(Self {
-            aws: AwsConfig { event_bus_name: Some(event_bus_name?), ..aws? },
+            aws: aws?,
             secret_prefix: secret_prefix?,
             salesforce: salesforce?,
             purge_grace,

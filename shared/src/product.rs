@@ -1,0 +1,198 @@
+//! The composition root: from ports to every capability, wired in one place.
+//!
+//! A function builds its product only as far as it needs: over the ports alone, then with the means
+//! to open generations, then with our app at Salesforce. What needs more than a function has does
+//! not compile there. Capabilities are made when they are asked for; a product is cheap to clone, and
+//! all that is made of it shares its caches.
+
+use std::sync::Arc;
+
+use matching::{InvalidModel, MatchModel};
+
+use crate::capabilities::activities::{Activities, WriteBack};
+use crate::capabilities::connecting::{Care, Connect, Upkeep};
+use crate::capabilities::custody::{Custody, SalesforceApp};
+use crate::capabilities::directory::{Directory, ShardFiles};
+use crate::capabilities::importing::{Import, Previews, Selections};
+use crate::capabilities::leaving::Disconnect;
+use crate::capabilities::linking::{Corrections, MatchSteps, Models};
+use crate::capabilities::saving::AutoSave;
+use crate::capabilities::telling::Telling;
+use crate::ports::Ports;
+use crate::store::Outbox;
+
+/// The product over some ports; `R` is what it reaches beyond them.
+#[derive(Clone)]
+pub struct Product<R = PortsOnly> {
+    ports: Ports,
+    reach: R,
+}
+
+/// Nothing but the ports.
+#[derive(Clone)]
+pub struct PortsOnly;
+
+/// What tenants' connections brought in.
+#[derive(Clone)]
+pub struct Generations {
+    custody: Custody,
+}
+
+/// The same, and the orgs themselves.
+#[derive(Clone)]
+pub struct Orgs {
+    custody: Custody,
+    app: SalesforceApp,
+}
+
+/// A reach that includes the generations.
+pub trait ReachesGenerations {
+    /// What opens them.
+    fn custody(&self) -> &Custody;
+}
+
+impl ReachesGenerations for Generations {
+    fn custody(&self) -> &Custody {
+        &self.custody
+    }
+}
+
+impl ReachesGenerations for Orgs {
+    fn custody(&self) -> &Custody {
+        &self.custody
+    }
+}
+
+impl Product {
+    /// The product over `ports`.
+    #[must_use]
+    pub fn new(ports: Ports) -> Self {
+        Self { ports, reach: PortsOnly }
+    }
+
+    /// The product that also opens generations. `secret_prefix` is how the names of the connections'
+    /// secrets begin.
+    #[must_use]
+    pub fn opening(self, secret_prefix: String) -> Product<Generations> {
+        let custody = Custody::new(self.ports.clone(), secret_prefix);
+        Product { ports: self.ports, reach: Generations { custody } }
+    }
+}
+
+impl<R> Product<R> {
+    /// The ports.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The outbox behind a queue's edge.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        Outbox::new(self.ports.clone())
+    }
+
+    /// The directory of people and companies.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        Directory::new(self.ports.clone())
+    }
+
+    /// The telling of events.
+    #[must_use]
+    pub fn telling(&self) -> Telling {
+        Telling::new(self.ports.clone())
+    }
+}
+
+impl Product<Generations> {
+    /// The product that also calls orgs, through `app`.
+    #[must_use]
+    pub fn reaching(self, app: SalesforceApp) -> Product<Orgs> {
+        Product { ports: self.ports, reach: Orgs { custody: self.reach.custody, app } }
+    }
+}
+
+impl<R: ReachesGenerations> Product<R> {
+    /// What opens generations.
+    #[must_use]
+    pub fn custody(&self) -> Custody {
+        self.reach.custody().clone()
+    }
+
+    /// The taking in of what sellers do.
+    #[must_use]
+    pub fn activities(&self) -> Activities {
+        Activities::new(self.ports.clone(), self.custody())
+    }
+
+    /// The auto-save rules.
+    #[must_use]
+    pub fn auto_save(&self) -> AutoSave {
+        AutoSave::new(self.ports.clone(), self.custody())
+    }
+
+    /// Persons' corrections of matches.
+    #[must_use]
+    pub fn corrections(&self) -> Corrections {
+        Corrections::new(self.ports.clone(), self.custody())
+    }
+
+    /// The models of tenants, beside the one that is shipped; a broken one refuses to start.
+    pub fn models(&self) -> Result<Models, &'static InvalidModel> {
+        let shipped = Arc::new(MatchModel::shipped()?.clone());
+        Ok(Models::new(self.ports.clone(), self.custody(), shipped))
+    }
+
+    /// The steps of match runs, with the directory's shards from `files`.
+    pub fn match_steps(
+        &self,
+        files: Arc<dyn ShardFiles>,
+    ) -> Result<MatchSteps, &'static InvalidModel> {
+        Ok(MatchSteps::new(&self.ports, &self.custody(), files, self.models()?))
+    }
+}
+
+impl Product<Orgs> {
+    fn app(&self) -> SalesforceApp {
+        self.reach.app.clone()
+    }
+
+    /// The connecting of orgs.
+    #[must_use]
+    pub fn connect(&self) -> Connect {
+        Connect::new(self.ports.clone(), self.custody(), self.app())
+    }
+
+    /// The care of connections.
+    #[must_use]
+    pub fn care(&self) -> Care {
+        let (ports, custody, app) = (self.ports.clone(), self.custody(), self.app());
+        let previews = Previews::new(ports.clone(), custody.clone(), app.clone());
+        Care::new(Upkeep::new(ports, custody, app, self.disconnect()), previews)
+    }
+
+    /// The end of connections.
+    #[must_use]
+    pub fn disconnect(&self) -> Disconnect {
+        Disconnect::new(self.ports.clone(), self.custody(), self.app())
+    }
+
+    /// Imports.
+    #[must_use]
+    pub fn import(&self) -> Import {
+        Import::new(self.ports.clone(), self.custody(), self.app())
+    }
+
+    /// The choice of what is imported.
+    #[must_use]
+    pub fn selections(&self) -> Selections {
+        Selections::new(self.ports.clone(), self.custody(), self.import())
+    }
+
+    /// The logging of activities in the CRM; `name` is the product's in subjects.
+    #[must_use]
+    pub fn write_back(&self, name: String) -> WriteBack {
+        WriteBack::new(self.ports.clone(), self.custody(), self.app(), name)
+    }
+}
