@@ -340,7 +340,8 @@ const KEYS_OF_CAPABILITIES: [&str; 10] = [
 fn keys_are_built_where_keys_belong() {
     let mut offences = Vec::new();
     for file in all_code() {
-        let of_keys = ["/keys.rs", "/keys/generation.rs"].iter().any(|end| file.path.ends_with(end));
+        let of_keys =
+            ["/keys.rs", "/keys/generation.rs"].iter().any(|end| file.path.ends_with(end));
         if of_keys || file.path.starts_with("tests/") || is_test(&file) {
             continue;
         }

@@ -79,7 +79,10 @@ impl Scene {
     /// How many grants of a user Salesforce still honours.
     fn grants_of(&self, user: SalesforceId) -> usize {
         let grants = self.world.control().grants(&self.world.org).unwrap();
-        grants.iter().filter(|grant| grant.user_id == user.as_str() && grant.state == "active").count()
+        grants
+            .iter()
+            .filter(|grant| grant.user_id == user.as_str() && grant.state == "active")
+            .count()
     }
 
     fn token_calls(&self) -> usize {
