@@ -17,8 +17,8 @@ pub enum ConnectionState {
     Connected,
     /// No data moves until an admin acts: the buffer. Work is kept, and done after the reconnect.
     ReconnectRequired,
-    /// The buffer ran out. Nothing is taken in any more; what was kept waits for a reconnect, and is
-    /// purged when none comes.
+    /// The buffer ran out. Nothing is taken in any more. The work that was kept waits for a
+    /// reconnect, and is purged when none comes.
     Lapsed,
     /// Disconnected; what it brought in is being purged or is gone.
     Disconnected,
@@ -39,8 +39,8 @@ pub enum ReconnectReason {
     UserNotApproved,
     /// The org does not let our address in, or not at this hour.
     AccessRestricted,
-    /// Another org answers at the same login: a refreshed sandbox, or a migrated org. It is not read,
-    /// so that none of its ids is taken for one of the connected org.
+    /// Another org answers at the same login: a refreshed sandbox, or a migrated org. It is not
+    /// read, so that none of its ids is taken for one of the connected org.
     OtherOrg,
 }
 
@@ -83,12 +83,12 @@ pub struct Connection {
     /// The trouble that keeps it from working.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
-    /// Since when the operator's key is gone and its data cannot be opened. Meanwhile nothing is read,
-    /// written or deleted, and work is kept.
+    /// Since when the operator's key is gone and its data cannot be opened. Meanwhile nothing is
+    /// read, written or deleted, and work is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_since: Option<Timestamp>,
-    /// Since when the key service or the secret store does not answer. Keys that were read before are
-    /// used for some minutes more; other work is tried again.
+    /// Since when the key service or the secret store does not answer. Keys that were read before
+    /// are used for some minutes more; other work is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded_since: Option<Timestamp>,
     /// The org's 18-character id.
@@ -101,7 +101,8 @@ pub struct Connection {
     pub instance_url: InstanceUrl,
     /// The host at which the grant was given and is refreshed.
     pub login_host: LoginHost,
-    /// How many buckets each kind of this generation's items is dealt to. Fixed for its life.
+    /// The number of buckets that each kind of this generation's items is dealt to. It never
+    /// changes.
     pub buckets: u32,
     /// The CRM user whose grant imports.
     pub integration_user: SalesforceId,
@@ -153,8 +154,8 @@ pub struct PendingAuthorization {
     pub login_host: LoginHost,
     /// The PKCE verifier.
     pub verifier: String,
-    /// The hash of the secret that the browser was given. Only the browser in which the authorization
-    /// was begun may end it.
+    /// The hash of the secret that the browser was given. Only the browser in which the
+    /// authorization was begun may end it.
     pub browser: String,
     /// When it ends.
     pub expires_at: Timestamp,
@@ -177,8 +178,8 @@ pub const AUTHORIZATION_MINUTES: i64 = 10;
 #[serde(transparent)]
 pub struct VersionId(pub String);
 
-/// The state of a grant, readable without its tokens. Those are in the connection's secret, or sealed
-/// in the seat's item.
+/// The state of a grant, readable without its tokens. Those are in the connection's secret, or
+/// sealed in the seat's item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantState {
     /// Counts the tokens of this grant, from 1; a renewal is the next number.
@@ -246,6 +247,33 @@ impl GrantState {
     #[must_use]
     pub fn idles(&self, now: Timestamp) -> bool {
         now >= self.renewed_at + KEEP_ALIVE
+    }
+}
+
+#[cfg(test)]
+impl Connection {
+    /// A connection that works, for tests.
+    pub(crate) fn sample() -> Self {
+        Self {
+            at: TenantEnvironment {
+                tenant: crate::kernel::TenantId::derived("acme"),
+                environment: crate::kernel::Environment::Production,
+            },
+            generation: Generation(1),
+            state: ConnectionState::Connected,
+            trouble: None,
+            paused_since: None,
+            degraded_since: None,
+            org_id: "00D000000000001AAA".parse().unwrap(),
+            org_name: "Acme".to_owned(),
+            edition: "Enterprise Edition".to_owned(),
+            instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
+            login_host: LoginHost::production(),
+            buckets: 1,
+            integration_user: "005000000000001AAA".parse().unwrap(),
+            connected_at: Timestamp::UNIX_EPOCH,
+            slot_offset: 0,
+        }
     }
 }
 

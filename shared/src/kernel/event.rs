@@ -26,7 +26,7 @@ pub enum Occurrence {
         reason: ReconnectReason,
         /// Since when.
         since: Timestamp,
-        /// When it will be taken for disconnected.
+        /// When its buffer ends.
         lapses_at: Timestamp,
     },
     /// A connection that did not work does again.
@@ -71,7 +71,7 @@ pub enum Occurrence {
     ImportStarted {
         /// The run.
         run: ImportRunId,
-        /// What called for it.
+        /// The cause of the run.
         trigger: ImportTrigger,
     },
     /// A run ended well.
@@ -144,7 +144,7 @@ pub struct Event {
     pub scope: Scope,
     /// When.
     pub time: Timestamp,
-    /// What.
+    /// The occurrence.
     pub occurrence: Occurrence,
 }
 
@@ -152,15 +152,15 @@ impl Event {
     /// The source of all events, as rules of a bus name it.
     pub const SOURCE: &str = "crm-sync";
 
-    /// The event's id. It follows from the occurrence and its generation, so that a consumer can drop
-    /// an event that comes twice.
+    /// The event's id. It follows from the occurrence and its generation, so that a consumer can
+    /// drop an event that comes twice.
     #[must_use]
     pub fn id(&self) -> EventId {
         EventId::derived(&json!([self.scope.to_string(), self.occurrence]).to_string())
     }
 
-    /// The event in the JSON format of CloudEvents 1.0. `source` is the path of the connection in the
-    /// API, and `subject`, where there is one, that of the run below it.
+    /// The event in the JSON format of CloudEvents 1.0. `source` is the path of the connection in
+    /// the API, and `subject`, where there is one, that of the run below it.
     #[must_use]
     pub fn to_cloud_event(&self) -> Value {
         let Scope { tenant, environment, generation } = self.scope;

@@ -16,8 +16,8 @@ use crate::field;
 use crate::kernel::{Envelope, Event, Message, Occurrence, Scope, TellingMessage};
 use crate::ports::{Key, Outcome, PortError, Ports, QueueMessage, Write};
 
-/// The tick sends a due item again when this time has passed since its turn. A message that waits in
-/// a backlog is not lost, and a second one helps nobody, so the pause doubles each time.
+/// The tick sends a due item again when this time has passed since its turn. A message that waits
+/// in a backlog is not lost, and a second one helps nobody, so the pause doubles each time.
 const GRACE: SignedDuration = SignedDuration::from_secs(300);
 
 /// The doubling stops here: about 21 hours.
@@ -31,7 +31,7 @@ const AHEAD: Duration = Duration::from_mins(1);
 /// The longest delay that a queue can hold a message for.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
-/// How many due items one tick takes from each partition.
+/// One tick takes this many due items from each partition.
 const TICK_LIMIT: usize = 500;
 
 /// A step that follows.
@@ -39,7 +39,7 @@ const TICK_LIMIT: usize = 500;
 pub struct Next {
     /// The work.
     pub message: Message,
-    /// How long it waits.
+    /// The wait before it.
     pub delay: Duration,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Due {
     pub(crate) message: Message,
     /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
     pub(crate) sent_at: i64,
-    /// How often the tick sent it.
+    /// Counts how often the tick sent it.
     #[serde(default)]
     pub(crate) sends: u32,
 }
@@ -104,9 +104,9 @@ impl Outbox {
         Self { ports }
     }
 
-    /// Does `writes` and records `next` in one transaction, then sends `next`. When a condition does
-    /// not hold, nothing is done and nothing is sent. A failure to send is no failure: the tick will
-    /// send.
+    /// Does `writes` and records `next` in one transaction, then sends `next`. When a condition
+    /// does not hold, nothing is done and nothing is sent. A failure to send is no failure: the
+    /// tick will send.
     pub async fn commit(&self, writes: Vec<Write>, next: Vec<Next>) -> Result<Outcome, PortError> {
         let mut commit = Commit { writes, next: Vec::new() };
         let mut messages = Vec::with_capacity(next.len());
@@ -149,8 +149,8 @@ impl Outbox {
         is_queued.then(|| queue_message(due.message, Some(sk), 0, delay)).transpose()
     }
 
-    /// Sends an envelope again after `delay`, one hop further. Its due item stays behind it, and the
-    /// tick leaves the item alone until then.
+    /// Sends an envelope again after `delay`, one hop further. Its due item stays behind it, and
+    /// the tick leaves the item alone until then.
     pub async fn put_off(&self, envelope: Envelope, delay: Duration) -> Result<(), PortError> {
         if let Some(sk) = &envelope.due {
             let slot = keys::due_by_sort_key(&envelope.message.group(), sk.clone());

@@ -5,10 +5,12 @@
 
 pub mod keys;
 mod model;
+mod row;
 mod take_in;
 mod target;
 mod write_back;
 
 pub use model::*;
+pub use row::{CrmRow, crm_row};
 pub use take_in::{Activities, ActivityError, NewActivity};
 pub use write_back::WriteBack;

@@ -1,14 +1,11 @@
-//! What a seller did, its way into the CRM, and the row that it becomes there. Pure.
+//! An activity, and its way into the CRM. Pure.
 
 use std::fmt;
 use std::time::Duration;
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
 use crate::kernel::{ActivityId, SObject, SeatId};
 use crate::salesforce::SalesforceId;
@@ -54,7 +51,7 @@ pub enum ActivityState {
         server_time: Timestamp,
         /// When, by ours.
         at: Timestamp,
-        /// How often Salesforce was asked whether it has the row.
+        /// Counts the looks for the row in the CRM.
         lookups: u32,
     },
     /// It is in the CRM.
@@ -66,7 +63,7 @@ pub enum ActivityState {
     Failed {
         /// Salesforce's error code, or ours.
         code: String,
-        /// What it said.
+        /// Salesforce's words.
         message: String,
     },
 }
@@ -120,8 +117,8 @@ impl Activity {
     }
 }
 
-/// When a claim of unknown outcome is looked up: seconds after it was made. A request may commit for
-/// ten minutes, so the last look comes after eleven.
+/// When a claim of unknown outcome is looked up: seconds after it was made. A request may commit
+/// for ten minutes, so the last look comes after eleven.
 const LOOKUPS: [i64; 3] = [10, 60, 660];
 
 /// The waits between tries that Salesforce refused for a passing reason, a locked row most often.
@@ -139,7 +136,8 @@ pub enum NextLookup {
 }
 
 impl NextLookup {
-    /// The next thing at `now`, when `lookups` looks found nothing since the claim was made at `at`.
+    /// The next thing at `now`, when `lookups` looks found nothing since the claim was made at
+    /// `at`.
     #[must_use]
     pub fn of(at: Timestamp, lookups: u32, now: Timestamp) -> Self {
         let wait = usize::try_from(lookups).ok().and_then(|n| LOOKUPS.get(n));
@@ -168,8 +166,8 @@ impl Activity {
         Self { state, tries: self.tries + 1, ..self.clone() }
     }
 
-    /// True if it waits for somebody to authorize: it is on hold for that, or its claim could not be
-    /// looked up.
+    /// True if it waits for somebody to authorize: it is on hold for that, or its claim could not
+    /// be looked up.
     #[must_use]
     pub fn waits_for_grant(&self) -> bool {
         match self.state {
@@ -227,99 +225,6 @@ impl fmt::Debug for ActivityText {
     }
 }
 
-/// A row to create in the CRM.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CrmRow {
-    /// `Task` or `Note`: activities become no other object.
-    pub object: SObject,
-    /// The fields.
-    pub fields: Map<String, Value>,
-}
-
-/// `Task.Subject` holds 255 characters, `Note.Title` 80, long texts 32,000.
-const SUBJECT_LEN: usize = 255;
-const TITLE_LEN: usize = 80;
-const TEXT_LEN: usize = 32_000;
-
-/// The row that an activity becomes. `product` is the product's name in subjects, and `owner` the
-/// seat's CRM user. A text that is too long is cut and ends in an ellipsis; the marker stays whole.
-#[must_use]
-pub fn crm_row(
-    activity: &Activity,
-    text: &ActivityText,
-    target: &ActivityTarget,
-    product: &str,
-    owner: SalesforceId,
-    time_zone: &TimeZone,
-) -> CrmRow {
-    let marker = activity.marker();
-    let long = |body: &str| {
-        let room = TEXT_LEN - marker.len() - 2;
-        format!("{}\n\n{marker}", cut(body, room))
-    };
-    match activity.kind {
-        ActivityKind::Note => CrmRow {
-            object: SObject::Note,
-            fields: object(json!({
-                "ParentId": target.record,
-                "Title": cut(&format!("Notes from {product}"), TITLE_LEN),
-                "Body": long(&text.body),
-                "OwnerId": owner,
-            })),
-        },
-        ActivityKind::Message | ActivityKind::Inmail => CrmRow {
-            object: SObject::Task,
-            fields: object(json!({
-                "Subject": cut(&task_subject(activity.kind, text, product), SUBJECT_LEN),
-                "Description": long(&text.body),
-                "WhoId": target.record,
-                "OwnerId": owner,
-                "Status": "Completed",
-                "ActivityDate": day(activity.occurred_at, time_zone).to_string(),
-            })),
-        },
-    }
-}
-
-fn task_subject(kind: ActivityKind, text: &ActivityText, product: &str) -> String {
-    match (kind, text.subject.as_deref().map(str::trim)) {
-        // An en dash: the product's texts are written so.
-        (ActivityKind::Inmail, Some(subject)) if !subject.is_empty() => {
-            format!("InMail sent from {product} – {subject}")
-        }
-        (ActivityKind::Inmail, _) => format!("InMail sent from {product}"),
-        _ => format!("Message sent from {product}"),
-    }
-}
-
-/// The day of the activity in the seller's time zone.
-fn day(at: Timestamp, time_zone: &TimeZone) -> Date {
-    at.to_zoned(time_zone.clone()).date()
-}
-
-/// The text's first `max` UTF-16 units, as Salesforce counts, ending in an ellipsis when cut.
-fn cut(text: &str, max: usize) -> String {
-    if text.encode_utf16().count() <= max {
-        return text.to_owned();
-    }
-    let mut used = 1; // the ellipsis
-    let kept: String = text
-        .chars()
-        .take_while(|c| {
-            used += c.len_utf16();
-            used <= max
-        })
-        .collect();
-    kept + "…"
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
 /// The earliest time of an activity that may be logged: 2021-06-23, when the product began to log.
 #[must_use]
 pub fn earliest_activity() -> Timestamp {
@@ -343,22 +248,6 @@ mod tests {
             state: ActivityState::Queued,
             tries: 0,
         }
-    }
-
-    fn target() -> ActivityTarget {
-        ActivityTarget {
-            object: SObject::Contact,
-            record: "003000000000001AAA".parse().unwrap(),
-            lane: "001000000000001AAA".parse().unwrap(),
-            place: 1,
-        }
-    }
-
-    fn row(kind: ActivityKind, subject: Option<&str>, body: &str) -> CrmRow {
-        let text = ActivityText { subject: subject.map(str::to_owned), body: body.into() };
-        let zone = TimeZone::get("America/New_York").unwrap();
-        let owner = "005000000000001AAA".parse().unwrap();
-        crm_row(&activity(kind), &text, &target(), "Sales Navigator", owner, &zone)
     }
 
     #[test]
@@ -408,35 +297,5 @@ mod tests {
     fn a_step_counts_as_a_try() {
         let claimed = activity(ActivityKind::Note).moved_to(ActivityState::Queued);
         assert_eq!((claimed.tries, claimed.state), (1, ActivityState::Queued));
-    }
-
-    #[test]
-    fn subjects_are_those_of_the_documents() {
-        let subject = |kind, s| row(kind, s, "hi").fields["Subject"].clone();
-        assert_eq!(subject(ActivityKind::Message, None), "Message sent from Sales Navigator");
-        assert_eq!(
-            subject(ActivityKind::Inmail, Some("Hello")),
-            "InMail sent from Sales Navigator – Hello"
-        );
-        assert_eq!(subject(ActivityKind::Inmail, Some(" ")), "InMail sent from Sales Navigator");
-        let note = row(ActivityKind::Note, None, "hi");
-        assert_eq!(
-            (note.object, &note.fields["Title"]),
-            (SObject::Note, &json!("Notes from Sales Navigator"))
-        );
-    }
-
-    #[test]
-    fn the_day_is_the_sellers() {
-        assert_eq!(row(ActivityKind::Message, None, "hi").fields["ActivityDate"], "2026-02-28");
-    }
-
-    #[test]
-    fn a_long_text_is_cut_and_keeps_its_marker() {
-        let fields = row(ActivityKind::Inmail, Some(&"x".repeat(400)), &"😀".repeat(20_000)).fields;
-        assert_eq!(fields["Subject"].as_str().unwrap().encode_utf16().count(), 255);
-        let body = fields["Description"].as_str().unwrap();
-        assert!(body.encode_utf16().count() <= 32_000);
-        assert!(body.ends_with(&activity(ActivityKind::Inmail).marker()));
     }
 }

@@ -28,14 +28,14 @@ const CLOCK_LEEWAY: SignedDuration = SignedDuration::from_mins(5);
 /// The longest text taken in. A Task's description holds less, so it is the CRM's limit that cuts.
 const LONGEST_TEXT: usize = 100_000;
 
-/// What a seller did, as the product says it.
+/// An activity as the product posts it.
 #[derive(Debug, Clone)]
 pub struct NewActivity {
     /// Who did it.
     pub seat: SeatId,
     /// The caller's key: the same key is the same activity.
     pub idempotency_key: String,
-    /// What it was.
+    /// The kind of thing it was.
     pub kind: ActivityKind,
     /// A person or a company.
     pub entity_kind: EntityKind,
@@ -47,7 +47,7 @@ pub struct NewActivity {
     pub text: ActivityText,
 }
 
-/// Why an activity is not taken in.
+/// The reason for which an activity is not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum ActivityError {
     /// Nothing is connected.
@@ -56,7 +56,7 @@ pub enum ActivityError {
     /// The admin turned this kind of log off.
     #[error("the admin has turned this kind of log off")]
     TurnedOff,
-    /// What was done cannot be logged about this.
+    /// An activity of this kind or time cannot be logged.
     #[error("{0}")]
     Invalid(&'static str),
     /// The key was used for another activity.
@@ -208,7 +208,7 @@ fn activity_id(scope: Scope, seat: SeatId, key: &str) -> ActivityId {
     ActivityId::derived(&format!("{scope}|{seat}|{key}"))
 }
 
-/// The digest by which a repetition is told from another activity under the same key.
+/// The digest that tells a repetition from another activity under the same key.
 fn digest(new: &NewActivity) -> Result<String, WorkError> {
     let text = json!([new.kind, new.entity_kind, new.entity, new.occurred_at, new.text]);
     let bytes = serde_json::to_vec(&text)

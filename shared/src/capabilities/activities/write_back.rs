@@ -1,9 +1,9 @@
 //! Logging an activity in the CRM, exactly once in effect.
 //!
-//! Salesforce has no idempotency key. So an activity is claimed before its request is made. While the
-//! outcome of a claim is unknown, the CRM is asked for the activity's marker: after ten seconds, a
-//! minute and eleven minutes, since a request may commit for ten minutes. Only then is the request
-//! made again.
+//! Salesforce has no idempotency key. So an activity is claimed before its request is made. While
+//! the outcome of a claim is unknown, the CRM is asked for the activity's marker: after ten
+//! seconds, a minute and eleven minutes, since a request may commit for ten minutes. Only then is
+//! the request made again.
 
 mod outcome;
 mod resolve;
@@ -94,8 +94,8 @@ impl WriteBack {
         }
     }
 
-    /// Sends the activities, of one seat or of all, that waited for a grant. One that is sent twice is
-    /// logged once: each activity knows its state.
+    /// Sends the activities, of one seat or of all, that waited for a grant. One that is sent twice
+    /// is logged once: each activity knows its state.
     async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let is_released = |activity: &Activity| {
@@ -159,8 +159,8 @@ impl WriteBack {
         }
     }
 
-    /// Reads the record as the seller sees it. Where a lead was converted, the activity follows to its
-    /// contact. The answer also tells Salesforce's time, before which the row cannot exist.
+    /// Reads the record as the seller sees it. Where a lead was converted, the activity follows to
+    /// its contact. The answer also tells Salesforce's time, before which the row cannot exist.
     async fn read_target(
         &self,
         opened: &OpenGeneration,

@@ -244,8 +244,9 @@ fn hash(secret: &str) -> String {
     blake3::hash(secret.as_bytes()).to_hex().to_string()
 }
 
-/// The name of the cookie that binds the authorization of `state` to its browser. Each authorization
-/// has its own, so that two tabs do not take each other's. The prefix binds it to this very host.
+/// The name of the cookie that binds the authorization of `state` to its browser. Each
+/// authorization has its own, so that two tabs do not take each other's. The prefix binds it to
+/// this very host.
 #[must_use]
 pub fn cookie_name(state: &str) -> String {
     format!("__Host-crm-sync-{}", &hash(state)[..16])

@@ -1,9 +1,9 @@
-//! Keeping connections alive: tokens before they idle away, and the buffer of a connection that does
-//! not work.
+//! Keeping connections alive: tokens before they idle away, and the buffer of a connection that
+//! does not work.
 //!
-//! One chain of due items per generation comes by each hour. The tokens of a connection that works are
-//! renewed when they idled. A connection that does not work is tried again where an admin can mend it
-//! without a login. After three days it lapses, and is purged when nobody reconnects.
+//! One chain of due items per generation comes by each hour. The tokens of a connection that works
+//! are renewed when they idled. A connection that does not work is tried again where an admin can
+//! mend it without a login. After three days it lapses, and is purged when nobody reconnects.
 
 mod inspect;
 
@@ -22,7 +22,7 @@ use crate::store::keys::connection as connection_slot;
 use crate::store::{Commit, Edit, Next, Store, Stored};
 use crate::work::{Done, WorkError};
 
-/// How often each connection is seen to.
+/// Each connection is seen to this often.
 pub(crate) const EACH: Duration = Duration::from_hours(1);
 
 /// The wait when there were more idle seats than one step takes.

@@ -26,7 +26,7 @@ pub(crate) struct CurrentGrant {
 /// it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Replaced {
-    /// How often that was tried.
+    /// Counts the tries.
     pub(crate) step: u32,
 }
 
@@ -85,7 +85,7 @@ impl Grants {
         answer.map_err(GrantError::Call)
     }
 
-    /// What is known of a grant; none when there is none.
+    /// The state of a grant; none when there is no grant.
     pub async fn state(
         &self,
         opened: &OpenGeneration,

@@ -1,8 +1,8 @@
 //! Custody of keys, secrets and grants.
 //!
-//! [`Custody`] opens a generation's data, and [`Grants`] calls its org. A generation opens only while
-//! its connection is live: after a disconnect, every caller but the purge finds it closed. One
-//! process at a time renews a token, and a token is stored before it is used.
+//! [`Custody`] opens a generation's data, and [`Grants`] calls its org. A generation opens only
+//! while its connection is live: after a disconnect, every caller but the purge finds it closed.
+//! One process at a time renews a token, and a token is stored before it is used.
 
 mod generation;
 pub(crate) mod grants;

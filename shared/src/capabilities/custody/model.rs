@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use crate::kernel::{Connection, Occurrence};
 use crate::ports::Disposition;
 
-/// The health of a data key: both marks of a connection, as an attempt to unwrap the key shows them.
+/// The health of a data key: both marks of a connection, as an attempt to unwrap the key shows
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyHealth {
     /// The operator's key is gone.
@@ -43,31 +44,11 @@ impl KeyHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{ConnectionState, Environment, Generation, TenantEnvironment, TenantId};
 
     const PAUSED: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn connection(paused_since: Option<Timestamp>) -> Connection {
-        Connection {
-            at: TenantEnvironment {
-                tenant: TenantId::derived("acme"),
-                environment: Environment::Production,
-            },
-            generation: Generation(1),
-            state: ConnectionState::Connected,
-            trouble: None,
-            paused_since,
-            degraded_since: None,
-            org_id: "00D000000000001AAA".parse().unwrap(),
-            org_name: "Acme".to_owned(),
-            edition: "Enterprise Edition".to_owned(),
-            instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
-            login_host: "login.salesforce.com".parse().unwrap(),
-            buckets: 1,
-            integration_user: "005000000000001AAA".parse().unwrap(),
-            connected_at: PAUSED,
-            slot_offset: 0,
-        }
+        Connection { paused_since, ..Connection::sample() }
     }
 
     #[test]

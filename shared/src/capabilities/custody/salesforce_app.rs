@@ -64,9 +64,9 @@ impl SalesforceApp {
         Ok(OAuthClient::new(self.http.clone(), credentials))
     }
 
-    /// True if `error` only says that the app's credentials were replaced since `used` got them. A new
-    /// client may have another answer. Salesforce refuses a client before it looks at the token or
-    /// code, so neither is used up.
+    /// True if `error` only says that the app's credentials were replaced since `used` got them. A
+    /// new client may have another answer. Salesforce refuses a client before it looks at the token
+    /// or code, so neither is used up.
     pub async fn is_outdated(
         &self,
         used: &OAuthClient,
@@ -91,8 +91,8 @@ impl SalesforceApp {
         Ok(credentials)
     }
 
-    /// The address to which Salesforce sends the browser back. Each environment has its own, so that
-    /// the answer of one issuer cannot be taken for another's.
+    /// The address to which Salesforce sends the browser back. Each environment has its own, so
+    /// that the answer of one issuer cannot be taken for another's.
     pub fn redirect_uri(&self, environment: Environment) -> Result<Url, WorkError> {
         let mut url = self.public_base.clone();
         let path = format!("{}/oauth/callback/{environment}", url.path().trim_end_matches('/'));

@@ -67,11 +67,11 @@ impl Disconnect {
         if let Some(purge) = self.get(scope).await? {
             return Ok(purge);
         }
-        let same = field!(Connection, generation).is(&connection.generation)?;
+        let is_current = field!(Connection, generation).is(&connection.generation)?;
         let fence = field!(Connection, state).set(&ConnectionState::Disconnected)?;
         let purge = Purge::new(connection, self.ports.clock.now());
         let mut commit = Commit::new();
-        commit.edit(&connection_slot(at), same, [fence]);
+        commit.edit(&connection_slot(at), is_current, [fence]);
         commit.create(&keys::purge(scope), &purge)?;
         commit.delete(&live(at.tenant, at.environment));
         commit.now(PurgeMessage::Purge { scope, step: purge.step });

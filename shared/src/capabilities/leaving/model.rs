@@ -48,7 +48,7 @@ pub struct Purge {
     pub phase: PurgePhase,
     /// Counts the steps; a message for an earlier step is stale.
     pub step: u64,
-    /// How often revoking was tried.
+    /// Counts the tries to revoke.
     #[serde(default)]
     pub revoke_tries: u32,
     /// The ends of the grants: `admin`, and seats by id.
@@ -57,7 +57,8 @@ pub struct Purge {
     /// The number of things there were, by store and kind.
     #[serde(default)]
     pub found: BTreeMap<String, u64>,
-    /// The number of things left in the last count, by store and kind. A certificate says 0 for all.
+    /// The number of things left in the last count, by store and kind. A certificate says 0 for
+    /// all.
     #[serde(default)]
     pub remaining: BTreeMap<String, u64>,
     /// True once the data key is destroyed. From then on every copy is unreadable, backups too.
@@ -136,30 +137,9 @@ pub fn revoke_again(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{ConnectionState, Environment, Generation, TenantEnvironment, TenantId};
 
     fn purge() -> Purge {
-        let connection = Connection {
-            at: TenantEnvironment {
-                tenant: TenantId::derived("acme"),
-                environment: Environment::Production,
-            },
-            generation: Generation(1),
-            state: ConnectionState::Connected,
-            trouble: None,
-            paused_since: None,
-            degraded_since: None,
-            org_id: "00D000000000001AAA".parse().unwrap(),
-            org_name: "Acme".to_owned(),
-            edition: "Enterprise Edition".to_owned(),
-            instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
-            login_host: "login.salesforce.com".parse().unwrap(),
-            buckets: 1,
-            integration_user: "005000000000001AAA".parse().unwrap(),
-            connected_at: Timestamp::UNIX_EPOCH,
-            slot_offset: 0,
-        };
-        Purge::new(connection, Timestamp::UNIX_EPOCH)
+        Purge::new(Connection::sample(), Timestamp::UNIX_EPOCH)
     }
 
     fn counts(items: u64) -> BTreeMap<String, u64> {

@@ -53,8 +53,8 @@ impl Disconnect {
         Ok(Duration::ZERO)
     }
 
-    /// Revokes a grant that another user's replaced, however long Salesforce is down. Once the fence
-    /// is up, this is the purge's to do.
+    /// Revokes a grant that another user's replaced, however long Salesforce is down. Once the
+    /// fence is up, this is the purge's to do.
     pub(super) async fn revoke_replaced(
         &self,
         scope: Scope,

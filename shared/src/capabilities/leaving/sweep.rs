@@ -44,8 +44,8 @@ impl Disconnect {
         self.custody.destroy(purge.scope).await
     }
 
-    /// Sweeps what a function in flight left, counts, and ends the purge when nothing is left. Gives
-    /// the wait before the next look.
+    /// Sweeps what a function in flight left, counts, and ends the purge when nothing is left.
+    /// Gives the wait before the next look.
     pub(super) async fn verify(&self, purge: &mut Purge) -> Result<Duration, WorkError> {
         let late = self.count(purge).await?;
         if late.values().any(|n| *n > 0) {

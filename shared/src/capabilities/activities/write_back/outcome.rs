@@ -6,7 +6,7 @@ use super::{NOT_YET, WriteBack, replace};
 use crate::capabilities::activities::{Activity, ActivityState, HoldReason, Lane, backoff};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::ConnectionState;
-use crate::salesforce::{Disposition, SalesforceError, SalesforceId};
+use crate::salesforce::{Advice, SalesforceError, SalesforceId};
 use crate::store::{Attempt, Commit, attempts};
 use crate::work::{Done, WorkError};
 
@@ -55,17 +55,17 @@ impl WriteBack {
                 return other.into_done("write back");
             }
         };
-        match error.disposition() {
-            Disposition::Retry { after } => {
+        match error.advice() {
+            Advice::Retry { after } => {
                 let tries = self.requeue(opened, activity).await?;
                 Ok(Done::Later(after.unwrap_or(backoff(tries))))
             }
-            Disposition::StandBack { after } => {
+            Advice::StandBack { after } => {
                 self.requeue(opened, activity).await?;
                 Ok(Done::Later(after.unwrap_or(STAND_BACK)))
             }
-            Disposition::Reauthorize => self.hold(opened, activity).await,
-            Disposition::Reject => {
+            Advice::Reauthorize => self.hold(opened, activity).await,
+            Advice::Reject => {
                 let state = ActivityState::Failed {
                     code: error.code().unwrap_or("REFUSED").to_owned(),
                     message: message(&error),

@@ -17,7 +17,7 @@ use crate::salesforce::TokenResponse;
 use crate::store::keys::{GenerationKeys, connection as connection_slot, live};
 use crate::store::{Attempt, Commit, Draft, Next, When, attempts};
 
-/// How many buckets a new generation's items are dealt to.
+/// The number of buckets that a new generation's items are dealt to.
 const BUCKETS: u32 = 16;
 
 impl Connect {

@@ -11,8 +11,8 @@ use crate::store::Commit;
 use crate::store::keys::connection as connection_slot;
 
 impl Connect {
-    /// Replaces the connection's grant; nothing is imported anew. The old grant is revoked when it was
-    /// another user's: Salesforce keeps each user's grants apart.
+    /// Replaces the connection's grant; nothing is imported anew. The old grant is revoked when it
+    /// was another user's: Salesforce keeps each user's grants apart.
     pub(super) async fn regrant(
         &self,
         live: Connection,

@@ -23,7 +23,7 @@ pub(crate) struct LastGeneration {
 pub(crate) struct UpkeepChain {
     /// The step that comes next; a message for an earlier one is stale.
     pub(crate) step: u64,
-    /// The run that was last told to have stalled.
+    /// The last stalled run that an event told of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stalled: Option<StalledRun>,
 }
@@ -68,8 +68,8 @@ impl UpkeepTask {
     }
 }
 
-/// The steps that follow when a connection works again with the grant's token `number`. Activities on
-/// hold are logged, an import brings what was missed, and an event tells of it.
+/// The steps that follow when a connection works again with the grant's token `number`. Activities
+/// on hold are logged, an import brings what was missed, and an event tells of it.
 pub(crate) fn catch_up(scope: Scope, number: u64, trouble: Trouble, now: Timestamp) -> [Next; 3] {
     let run = ImportRunId::derived(&format!("{scope}|reconnected|{number}"));
     [
@@ -82,31 +82,10 @@ pub(crate) fn catch_up(scope: Scope, number: u64, trouble: Trouble, now: Timesta
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{
-        BUFFER, Environment, Generation, ReconnectReason, TenantEnvironment, TenantId,
-    };
+    use crate::kernel::{BUFFER, ReconnectReason};
 
     fn connection(state: ConnectionState, trouble: Option<Trouble>) -> Connection {
-        Connection {
-            at: TenantEnvironment {
-                tenant: TenantId::derived("acme"),
-                environment: Environment::Production,
-            },
-            generation: Generation(1),
-            state,
-            trouble,
-            paused_since: None,
-            degraded_since: None,
-            org_id: "00D000000000001AAA".parse().unwrap(),
-            org_name: "Acme".to_owned(),
-            edition: "Enterprise Edition".to_owned(),
-            instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
-            login_host: "login.salesforce.com".parse().unwrap(),
-            buckets: 1,
-            integration_user: "005000000000001AAA".parse().unwrap(),
-            connected_at: Timestamp::UNIX_EPOCH,
-            slot_offset: 0,
-        }
+        Connection { state, trouble, ..Connection::sample() }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A circuit breaker before each org: an org that does not answer is left alone.
 //!
 //! A call that waits for a dead org's time-out holds an invocation for minutes, and all customers
-//! share the functions' concurrency. So after a few such calls no call is made for a while, and then
-//! one, as a probe. The work behind it waits in its queue, and nothing is given up.
+//! share the functions' concurrency. So after a few such calls no call is made for a while, and
+//! then one, as a probe. The work behind it waits in its queue, and nothing is given up.
 //!
 //! The breaker belongs to its process. It costs no call of the table, and each process learns the
 //! state of an org within a few calls.
@@ -14,17 +14,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::kernel::Scope;
-use crate::salesforce::{Disposition, SalesforceError};
+use crate::salesforce::{Advice, SalesforceError};
 
 /// The circuit opens after this many calls in a row without an answer. A storm that names its end
 /// opens it at once.
 const FAILURES: u32 = 5;
 
-/// How long a circuit stays open where the org does not say how long.
+/// A circuit stays open for this long where the org does not say for how long.
 const OPEN: SignedDuration = SignedDuration::from_secs(30);
 
-/// An org's `Retry-After` keeps the circuit open no longer than this. The piece of work that got the
-/// answer waits for as long as Salesforce said; the others may find out.
+/// An org's `Retry-After` keeps the circuit open no longer than this. The piece of work that got
+/// the answer waits for as long as Salesforce said; the others may find out.
 const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 
 /// An org of which the last calls went unanswered.
@@ -68,8 +68,8 @@ impl Circuits {
         };
         let circuit = circuits.entry(scope).or_insert(Circuit { failures: 0, open_until: now });
         circuit.failures = circuit.failures.saturating_add(1);
-        let named = match error.disposition() {
-            Disposition::Retry { after } => after,
+        let named = match error.advice() {
+            Advice::Retry { after } => after,
             _ => None,
         };
         let open = match named.map(|after| SignedDuration::try_from(after).unwrap_or(LONGEST)) {
@@ -79,7 +79,7 @@ impl Circuits {
         };
         circuit.open_until = circuit.open_until.max(now + open);
         let seconds = open.as_secs();
-        tracing::warn!(%scope, circuit.failures, seconds, "the org does not answer: it is left alone");
+        tracing::warn!(%scope, circuit.failures, seconds, "an org that does not answer is left alone");
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<Scope, Circuit>> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ports::PortError;
-use crate::salesforce::{Disposition as Advice, OAuthError, SalesforceError};
+use crate::salesforce::{Advice, OAuthError, SalesforceError};
 use crate::work::{Done, WorkError};
 
 /// When to come again while another one renews the token.
@@ -46,14 +46,14 @@ impl From<PortError> for GrantError {
 }
 
 impl GrantError {
-    /// The answer of a queue's handler that has nothing better to do: it comes again later, or fails
-    /// with the right disposition.
+    /// The answer of a queue's handler that has nothing better to do: it comes again later, or
+    /// fails with the right disposition.
     pub fn into_done(self, action: &'static str) -> Result<Done, WorkError> {
         let advice = match &self {
             Self::Busy | Self::TooLate => return Ok(Done::Later(BUSY)),
             Self::CircuitOpen(left) => return Ok(Done::Later(*left)),
-            Self::Renewal(error) => error.disposition(),
-            Self::Call(error) => error.disposition(),
+            Self::Renewal(error) => error.advice(),
+            Self::Call(error) => error.advice(),
             Self::Work(_) | Self::Missing | Self::Dead => Advice::Reject,
         };
         if let Self::Work(error) = self {

@@ -24,7 +24,7 @@ use crate::work;
 /// timeout, so that the sandbox is not frozen between the answer and the storing of it.
 const LEAST_TIME: SignedDuration = SignedDuration::from_secs(30);
 
-/// How long a renewal may take: longer than the token endpoint's timeout.
+/// A renewal may take this long: longer than the token endpoint's timeout.
 const LEASE: SignedDuration = SignedDuration::from_secs(40);
 
 impl Grants {
@@ -172,9 +172,9 @@ impl Grants {
         edit_leased(&mut commit, opened, grantee, lease, edits)?;
         let connection = &opened.connection;
         if grantee == Grantee::Admin && grant.instance_url != connection.instance_url {
-            let same = field!(Connection, generation).is(&connection.generation)?;
+            let is_current = field!(Connection, generation).is(&connection.generation)?;
             let moved = field!(Connection, instance_url).set(&grant.instance_url)?;
-            commit.edit(&connection_slot(connection.at), same, [moved]);
+            commit.edit(&connection_slot(connection.at), is_current, [moved]);
         }
         let outcome = self.store.commit(commit).await?;
         if outcome.is_done() { Ok(()) } else { Err(GrantError::Busy) }
@@ -214,8 +214,9 @@ impl Grants {
         Ok(())
     }
 
-    /// Stores that a grant cannot be used. When it is the connection's own, the connection enters its
-    /// buffer. Upkeep tries it again from there, where the org's admin may mend it without a login.
+    /// Stores that a grant cannot be used. When it is the connection's own, the connection enters
+    /// its buffer. Upkeep tries it again from there, where the org's admin may mend it without a
+    /// login.
     async fn fail(
         &self,
         opened: &OpenGeneration,

@@ -1,8 +1,8 @@
 //! Two refreshers against a server that rotates strictly.
 //!
 //! Each refresh token works once, and a second use ends the whole grant. The model is the real code
-//! over the ports in memory. The tests enumerate the schedules of its port calls, and the places where
-//! a process dies.
+//! over the ports in memory. The tests enumerate the schedules of its port calls, and the places
+//! where a process dies.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,7 @@ const USER: &str = "005xx000001SwiUAAS";
 const INSTANCE: &str = "https://acme.my.salesforce.com/";
 const CLIENT_SECRET: &str = "secret";
 
-/// What a test lets the token endpoint say instead.
+/// The answer that a test puts into the token endpoint's mouth.
 type Refusal = (u16, &'static str, &'static str);
 
 /// The grant as Salesforce knows it: the token's number, and whether the grant was ended.
@@ -101,7 +101,7 @@ impl Rotating {
         ResponseTemplate::new(200).set_body_json(response)
     }
 
-    /// What the org's API answers to an access token; the first session is over.
+    /// The answer of the org's API to an access token; the first session is over.
     fn call(&self, access_token: &str) -> Result<(), SalesforceError> {
         let grant = self.grant();
         let good = !grant.ended && grant.number > 1;
@@ -262,7 +262,7 @@ impl History<'_> {
         call(self.ports(), http, rotating).await
     }
 
-    /// How many tokens were stored beside the first.
+    /// The number of tokens that were stored beside the first.
     fn stored(&self) -> u64 {
         let versions = self.memory.secret_versions("test/").len() as u64;
         versions - 1
@@ -276,9 +276,10 @@ impl History<'_> {
         Store::new(self.ports()).read(&connection_slot(at)).await.unwrap().unwrap()
     }
 
-    /// Checks what must hold under every interleaving and every death: later callers find the server's
-    /// newest token, unless a process died between the server's answer and its storing. Nobody but
-    /// Salesforce could close that window. A connection that lost its grant there says so.
+    /// Checks what must hold under every interleaving and every death: later callers find the
+    /// server's newest token, unless a process died between the server's answer and its storing.
+    /// Nobody but Salesforce could close that window. A connection that lost its grant there says
+    /// so.
     async fn check(&self, died: bool, of: &str) {
         let later = self.later().await;
         let (refreshed, ended) = {
@@ -398,7 +399,7 @@ async fn no_renewal_begins_with_under_thirty_seconds_of_the_invocation_left() {
     assert!(matches!(again, Done::Later(_)), "the message comes again");
     invoked(30).await.unwrap();
     assert_eq!(model.rotating.grant().asked, 1);
-    // What needs no renewal is done however little is left.
+    // A call that needs no renewal is made however little is left.
     invoked(1).await.unwrap();
 }
 
@@ -440,13 +441,17 @@ async fn f33_a_refresher_that_dies_at_any_call_loses_the_grant_in_one_window_onl
             break;
         }
     }
-    // From the answer to the put of the secret there are the reading of the secret for its data key,
-    // and the put until its effect.
+    // Two calls lie in the window: the read of the secret for its data key, and the put until its
+    // effect.
     assert!(lost.len() <= 3, "lost at {lost:?}");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn three_refreshers_in_any_order_of_steps_and_deaths_keep_the_grant(

@@ -12,7 +12,7 @@ use crate::capabilities::importing;
 use crate::capabilities::importing::{ActiveRun, ImportSettings, LEAST_API_PERCENT, ObjectImport};
 use crate::kernel::{Grantee, ImportRunId, Occurrence};
 use crate::ports::{Change, Condition, Write};
-use crate::salesforce::{ApiUsage, Budget, Disposition, Observed, Reply, SalesforceError, Session};
+use crate::salesforce::{Advice, ApiUsage, Budget, Observed, Reply, SalesforceError, Session};
 use crate::store::{self, Next};
 use crate::work::{Done, WorkError};
 
@@ -126,7 +126,7 @@ impl Import {
         error: GrantError,
     ) -> Result<Done, WorkError> {
         if let GrantError::Call(call) = &error
-            && matches!(call.disposition(), Disposition::StandBack { .. })
+            && matches!(call.advice(), Advice::StandBack { .. })
         {
             self.stand_back(opened, run).await?;
             let now = self.ports.clock.now();
