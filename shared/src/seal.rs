@@ -29,7 +29,7 @@ pub enum SealError {
     /// Not a sealed text of a form that this code knows.
     #[error("not a sealed text of a known version")]
     UnknownVersion,
-    /// What was sealed does not decompress.
+    /// The opened text does not decompress.
     #[error("the sealed text holds no valid compressed data")]
     Corrupt,
 }

@@ -1,4 +1,4 @@
-//! What a use case answers to the queue that handed it a message, and how long it has for it.
+//! The answer of a capability to the queue that handed it a message, and the time it has.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{Disposition, PortError};
 
-/// What became of a message's work.
+/// The outcome of a message's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a message that is neither finished nor put off comes back"]
 pub enum Done {
     /// It is done, or was done before: the message and the due item behind it can go.
     Finished,
-    /// Not yet: the same message is to come again after this long.
+    /// It is not done yet: the same message comes again after this long.
     Later(Duration),
 }
 
@@ -21,9 +21,9 @@ pub enum Done {
 #[derive(Debug, thiserror::Error)]
 #[error("{action} failed")]
 pub struct WorkError {
-    /// What was being done, as in "score a batch". Never holds data.
+    /// The action that failed, as in "score a batch". It never holds data.
     pub action: &'static str,
-    /// Whether the same message may succeed later.
+    /// Tells if the same message may succeed later.
     pub disposition: Disposition,
     /// The cause.
     pub source: Box<dyn Error + Send + Sync>,
@@ -40,7 +40,7 @@ impl WorkError {
         Self { action, disposition: Disposition::Reject, source: source.into() }
     }
 
-    /// Whether the same message may succeed later.
+    /// True if the same message may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.disposition == Disposition::Retry
@@ -58,12 +58,12 @@ tokio::task_local! {
     static DEADLINE: Timestamp;
 }
 
-/// Does `work` in an invocation that ends at `deadline`, whatever is under way then.
+/// Does `work` in an invocation that ends at `deadline`.
 pub async fn until<F: Future>(deadline: Timestamp, work: F) -> F::Output {
     DEADLINE.scope(deadline, work).await
 }
 
-/// How much of the invocation is left at `now`; none when nothing ends it.
+/// The time that is left of the invocation at `now`; none when nothing ends it.
 #[must_use]
 pub fn time_left(now: Timestamp) -> Option<SignedDuration> {
     DEADLINE.try_with(|deadline| deadline.duration_since(now)).ok()

@@ -7,7 +7,7 @@ use salesforce_simulator::{Control, Fault, FaultKind, Simulator, SimulatorOption
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use shared::salesforce::{
-    ApiVersion, AppCredentials, BulkOperation, Client, CsvError, Disposition, HostPolicy, Http,
+    Advice, ApiVersion, AppCredentials, BulkOperation, Client, CsvError, HostPolicy, Http,
     HttpOptions, InstanceUrl, JobId, LimitKind, LoginHost, OAuthClient, OAuthError, ResultPage,
     SalesforceError, SalesforceId, Scopes, Select, Session, UntrustedToken, WriteOptions,
 };
@@ -174,7 +174,7 @@ fn error(status: u16, code: &str, message: &str) -> FaultKind {
     respond(status, &body, None)
 }
 
-const RETRY: Disposition = Disposition::Retry { after: None };
+const RETRY: Advice = Advice::Retry { after: None };
 
 #[tokio::test]
 async fn f29_f30_a_session_that_ends_between_pages_is_told_and_a_new_one_reads_the_same_page() {
@@ -184,14 +184,14 @@ async fn f29_f30_a_session_that_ends_between_pages_is_told_and_a_new_one_reads_t
     for kind in [FaultKind::InvalidSession, respond(400, bulk, None)] {
         wire.plan("*/results", kind);
         let error = wire.page(&wire.session, job).await.unwrap_err();
-        assert_eq!(error.disposition(), Disposition::Reauthorize, "{error}");
+        assert_eq!(error.advice(), Advice::Reauthorize, "{error}");
         let renewed = session(&wire.simulator.control());
         assert_eq!(wire.page(&renewed, job).await.unwrap(), 10);
     }
     // And a session that is really over.
     wire.simulator.control().end_sessions("acme").unwrap();
     let error = wire.page(&wire.session, job).await.unwrap_err();
-    assert_eq!(error.disposition(), Disposition::Reauthorize, "{error}");
+    assert_eq!(error.advice(), Advice::Reauthorize, "{error}");
 }
 
 #[tokio::test]
@@ -235,9 +235,9 @@ async fn f35_storms_say_how_long_to_wait_where_they_do() {
     let wire = Wire::new().await;
     for (status, after) in [(429, Some(7)), (429, None), (503, Some(30)), (503, None)] {
         wire.plan("/limits", respond(status, "", after));
-        let expected = Disposition::Retry { after: after.map(Duration::from_secs) };
+        let expected = Advice::Retry { after: after.map(Duration::from_secs) };
         let error = wire.limits().await;
-        assert_eq!(error.disposition(), expected, "{status} {after:?}: {error}");
+        assert_eq!(error.advice(), expected, "{status} {after:?}: {error}");
     }
     // One call each: the client itself never asks again.
     assert_eq!(wire.calls("/limits"), 4);
@@ -249,10 +249,10 @@ async fn f35_a_page_for_people_is_never_data() {
     let job = wire.job().await;
     for status in [200, 420, 503] {
         wire.plan("/limits", FaultKind::Html { status });
-        assert_eq!(wire.limits().await.disposition(), RETRY, "{status}");
+        assert_eq!(wire.limits().await.advice(), RETRY, "{status}");
         wire.plan("*/results", FaultKind::Html { status });
         let error = wire.page(&wire.session, job).await.unwrap_err();
-        assert_eq!(error.disposition(), RETRY, "{status}: {error}");
+        assert_eq!(error.advice(), RETRY, "{status}: {error}");
     }
     assert_eq!(wire.page(&wire.session, job).await.unwrap(), 10);
 }
@@ -265,7 +265,7 @@ async fn f36_f37_the_limits_are_told_apart() {
         error(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."),
     );
     let concurrent = wire.limits().await;
-    assert_eq!(concurrent.disposition(), RETRY, "over in seconds");
+    assert_eq!(concurrent.advice(), RETRY, "over in seconds");
     wire.simulator.control().set("acme", &json!({ "daily_api_limit": 1 })).unwrap();
     wire.simulator.control().spend_calls("acme", 1).unwrap();
     let daily = wire.limits().await;
@@ -273,7 +273,7 @@ async fn f36_f37_the_limits_are_told_apart() {
         matches!(daily, SalesforceError::Limited { kind: LimitKind::DailyRequests, .. }),
         "{daily}"
     );
-    assert_eq!(daily.disposition(), Disposition::StandBack { after: None });
+    assert_eq!(daily.advice(), Advice::StandBack { after: None });
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn f38_a_locked_row_is_written_later() {
     };
     lock(json!([id.as_str()]));
     let error = rename().await.unwrap_err();
-    assert_eq!((error.code(), error.disposition()), (Some("UNABLE_TO_LOCK_ROW"), RETRY));
+    assert_eq!((error.code(), error.advice()), (Some("UNABLE_TO_LOCK_ROW"), RETRY));
     assert!(!error.is_outcome_unknown(), "it was not written");
     lock(json!([]));
     rename().await.unwrap();
@@ -326,7 +326,7 @@ async fn f41_a_page_with_fewer_rows_than_its_header_says_is_an_error() {
     let error = wire.page(&wire.session, job).await.unwrap_err();
     let counted = CsvError::RowCount { expected: 10, found: 9 };
     assert!(matches!(&error, SalesforceError::Page(own) if *own == counted), "{error:?}");
-    assert_eq!(error.disposition(), RETRY);
+    assert_eq!(error.advice(), RETRY);
     assert_eq!(wire.page(&wire.session, job).await.unwrap(), 10, "the page is still there");
 }
 
@@ -338,7 +338,7 @@ async fn f46_a_redirect_is_not_followed_and_a_foreign_address_not_believed() {
         wire.plan("/limits", FaultKind::Redirect { status: 301, location });
         let moved = wire.limits().await;
         assert_eq!(moved.code(), Some("INSTANCE_MOVED"));
-        assert_eq!(moved.disposition(), Disposition::Reauthorize, "the refresh names the address");
+        assert_eq!(moved.advice(), Advice::Reauthorize, "the refresh names the address");
     }
     assert_eq!(
         wire.calls("/"),
@@ -376,7 +376,7 @@ async fn f49_a_connection_that_breaks_leaves_the_outcome_of_a_write_open_and_not
     for bytes in [0, 1, 60, 150] {
         wire.plan("*/results", FaultKind::Truncate { bytes });
         let error = wire.page(&wire.session, job).await.unwrap_err();
-        assert_eq!(error.disposition(), RETRY, "{bytes} bytes: {error}");
+        assert_eq!(error.advice(), RETRY, "{bytes} bytes: {error}");
     }
     assert_eq!(wire.page(&wire.session, job).await.unwrap(), 10);
 }

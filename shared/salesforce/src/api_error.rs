@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::duplicates::{DuplicateResultWire, DuplicateRuleHit};
-use super::error::Disposition;
+use super::error::Advice;
 use super::quotation::{quoted, quoted_code};
 
 /// Longer messages of Salesforce's are cut here: some repeat a whole query.
@@ -35,7 +35,8 @@ pub enum LimitKind {
 pub struct ApiError {
     /// Salesforce's code, such as `REQUIRED_FIELD_MISSING`.
     pub code: String,
-    /// Salesforce's text, or the org admin's for validation rules and triggers; without e-mail addresses and tokens.
+    /// Salesforce's text, or the org admin's for validation rules and triggers; without e-mail
+    /// addresses and tokens.
     pub message: String,
     /// The fields it is about, where it says so.
     pub fields: Vec<String>,
@@ -51,21 +52,22 @@ impl ApiError {
         rest.split_once('\'').map(|(column, _)| column)
     }
 
-    /// What the caller should do about this one error.
+    /// The advice to the caller about this one error.
     #[must_use]
-    pub fn disposition(&self) -> Disposition {
+    pub fn advice(&self) -> Advice {
         match self.code.as_str() {
-            // The last two are rows of a collection whose neighbour failed: innocent, and to be sent again without it.
+            // The last two are rows of a collection whose neighbour failed: innocent, and to be
+            // sent again without it.
             "UNABLE_TO_LOCK_ROW"
             | "SERVER_UNAVAILABLE"
             | "QUERY_TIMEOUT"
             | "UNKNOWN_EXCEPTION"
             | "ALL_OR_NONE_OPERATION_ROLLED_BACK"
-            | "PROCESSING_HALTED" => Disposition::Retry { after: None },
-            _ if self.is_session_error() => Disposition::Reauthorize,
+            | "PROCESSING_HALTED" => Advice::Retry { after: None },
+            _ if self.is_session_error() => Advice::Reauthorize,
             _ => match self.limit() {
-                Some(kind) => kind.disposition(None),
-                None => Disposition::Reject,
+                Some(kind) => kind.advice(None),
+                None => Advice::Reject,
             },
         }
     }
@@ -109,17 +111,18 @@ impl fmt::Display for ApiError {
 }
 
 impl LimitKind {
-    pub(super) fn disposition(self, after: Option<Duration>) -> Disposition {
+    pub(super) fn advice(self, after: Option<Duration>) -> Advice {
         match self {
-            Self::ConcurrentRequests | Self::RequestRate => Disposition::Retry { after },
+            Self::ConcurrentRequests | Self::RequestRate => Advice::Retry { after },
             Self::DailyRequests | Self::BulkJobs | Self::BulkResults | Self::Storage => {
-                Disposition::StandBack { after }
+                Advice::StandBack { after }
             }
         }
     }
 }
 
-/// One error in any of the spellings: REST (`errorCode`), collections (`statusCode`), Bulk (`exceptionCode`).
+/// One error in any of the spellings: REST (`errorCode`), collections (`statusCode`), Bulk
+/// (`exceptionCode`).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ApiErrorWire {

@@ -30,7 +30,8 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Where a page of results is. It stays good as long as the job exists, so a download can be taken up again days later.
+/// Where a page of results is. It stays good as long as the job exists, so a download can be taken
+/// up again days later.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Locator(pub String);
@@ -45,7 +46,7 @@ pub enum BulkOperation {
     QueryAll,
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobState {
     /// Accepted, waiting.
@@ -69,7 +70,7 @@ pub enum JobState {
 pub struct QueryJob {
     /// The job.
     pub id: JobId,
-    /// How far it is.
+    /// Its state.
     pub state: JobState,
     /// The object it reads.
     #[serde(default)]
@@ -92,7 +93,8 @@ pub struct QueryJob {
 }
 
 impl QueryJob {
-    /// True when the results are ready, false while the job is on its way; a failed or aborted job is an error.
+    /// True when the results are ready, false while the job is on its way; a failed or aborted job
+    /// is an error.
     pub fn is_complete(&self) -> Result<bool, SalesforceError> {
         match self.state {
             JobState::JobComplete => Ok(true),
@@ -121,7 +123,7 @@ pub type ResultRows = RowReader<BoxStream<'static, Result<Bytes, SalesforceError
 
 /// One page of results, its body still on the way.
 pub struct ResultPage {
-    /// What the headers tell.
+    /// The facts in the headers.
     pub observed: Observed,
     /// The next page, if this is not the last.
     pub next: Option<Locator>,
@@ -131,8 +133,8 @@ pub struct ResultPage {
 }
 
 impl ResultPage {
-    /// The CSV as it arrives, decompressed. Whoever stores it should read it through [`CsvReader`](super::CsvReader) with
-    /// `record_count` before trusting it.
+    /// The CSV as it arrives, decompressed. Whoever stores it should read it through
+    /// [`CsvReader`](super::CsvReader) with `record_count` before trusting it.
     #[must_use]
     pub fn into_stream(self) -> BoxStream<'static, Result<Bytes, SalesforceError>> {
         self.body
@@ -186,7 +188,8 @@ impl Client {
 
     /// Opens a page of a complete job's results: the first, or the one at a locator.
     ///
-    /// Pages should be asked for with some ten thousands of rows: Salesforce cuts a longer download after 20 minutes.
+    /// Pages should be asked for with some ten thousands of rows: Salesforce cuts a longer download
+    /// after 20 minutes.
     pub async fn query_results(
         &self,
         session: &Session,
@@ -220,7 +223,8 @@ impl Client {
         })
     }
 
-    /// Lists pages of a complete job's results, to read them side by side; from the start, or from where the last list ended.
+    /// Lists pages of a complete job's results, to read them side by side; from the start, or from
+    /// where the last list ended.
     pub async fn result_pages(
         &self,
         session: &Session,

@@ -1,4 +1,4 @@
-//! What every data call has in common.
+//! The parts that every data call has in common.
 
 use std::fmt;
 
@@ -50,7 +50,7 @@ pub struct Session {
     pub access_token: SecretString,
 }
 
-/// What the headers of an answer tell.
+/// The facts in the headers of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observed {
     /// Salesforce's clock, to the second: windows of time are cut by it, never by ours.
@@ -77,7 +77,8 @@ impl<T> Reply<T> {
 
 /// The client for an org's data. Each call names the [`Session`] it is made in.
 ///
-/// Nothing is retried here: [`SalesforceError::disposition`] tells the caller, who knows what the call was for, what to do.
+/// Nothing is retried here: [`SalesforceError::advice`] tells the caller, who knows what the
+/// call was for, what to do.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) http: Http,

@@ -1,8 +1,8 @@
 //! Bulk results, row by row, in constant memory.
 //!
-//! Salesforce quotes every value and writes null and the empty text alike, as `""`. A page that was cut off anywhere is an error,
-//! never a shorter page: quotes must balance, every row must have the header's width, and the rows must be as many as the answer's
-//! header promised.
+//! Salesforce quotes every value and writes null and the empty text alike, as `""`. A page that was
+//! cut off anywhere is an error, never a shorter page: quotes must balance, every row must have the
+//! header's width, and the rows must be as many as the answer's header promised.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,8 @@ use bytes::{Buf, Bytes};
 use csv_core::ReadRecordResult;
 use futures::{Stream, StreamExt};
 
-/// A row is at most 400,000 characters by Salesforce's limits; this leaves room for four bytes in each, doubled quotes aside.
+/// A row is at most 400,000 characters by Salesforce's limits; this leaves room for four bytes in
+/// each, doubled quotes aside.
 const MAX_ROW_BYTES: usize = 4 << 20;
 
 /// Salesforce's most fields in one row.
@@ -89,7 +90,8 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The value of a column by its name, whatever the case; none when it is null or there is no such column.
+    /// The value of a column by its name, whatever the case; none when it is null or there is no
+    /// such column.
     #[must_use]
     pub fn get(&self, column: &str) -> Option<&'a str> {
         self.at(self.header.position(column)?)
@@ -117,7 +119,7 @@ impl std::fmt::Debug for Row<'_> {
     }
 }
 
-/// What came of reading some input.
+/// The outcome of reading some input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     MoreInput,
@@ -155,7 +157,8 @@ impl Assembler {
         }
     }
 
-    /// Reads up to the end of the next row; empty input means that there is no more. Tells how many bytes it took.
+    /// Reads up to the end of the next row; empty input means that there is no more. Tells how many
+    /// bytes it took.
     fn step(&mut self, input: &[u8]) -> Result<(Step, usize), CsvError> {
         let mut taken = 0;
         loop {
@@ -189,15 +192,18 @@ impl Assembler {
         }
     }
 
-    /// Quotes come in pairs, doubled ones included, so only their parity tells whether a value is open.
+    /// Quotes come in pairs, doubled ones included, so only their parity tells whether a value is
+    /// open.
     fn note(&mut self, read: &[u8]) {
         self.in_quotes ^= memchr::memchr_iter(b'"', read).count() % 2 == 1;
         self.last_byte = read.last().copied().unwrap_or(self.last_byte);
     }
 
-    /// Refuses a row that the end of the page, and not the end of a line, completed as Salesforce does not write it.
+    /// Refuses a row that the end of the page, and not the end of a line, completed as Salesforce
+    /// does not write it.
     ///
-    /// Its last value is quoted, so that a row that ends after a comma or within a bare value lost its rest.
+    /// Its last value is quoted, so that a row that ends after a comma or within a bare value lost
+    /// its rest.
     fn check_whole(&self, input: &[u8]) -> Result<(), CsvError> {
         let starts_as_other =
             matches!(self.text[..self.text_len].first(), Some(b'<' | b'{' | b'['));

@@ -163,8 +163,9 @@ proptest! {
             return Ok(());
         }
         let page = write(&rows, width, "\n");
-        // Without its last line end the page is still whole. A cut between the halves of a doubled quote in the very last value reads
-        // as a shorter value: only the transport (gzip's checksum, the last chunk) can tell.
+        // Without its last line end the page is still whole. A cut between the halves of a doubled
+        // quote in the very last value reads as a shorter value: only the transport (gzip's
+        // checksum, the last chunk) can tell.
         let cut = cut.index(page.len() - 1);
         let doubled = cut > 0 && page.as_bytes()[cut - 1] == b'"' && page.as_bytes()[cut] == b'"';
         prop_assert!(doubled || read(&page.as_bytes()[..cut], Some(rows.len() as u64)).is_err());

@@ -9,7 +9,8 @@ use jiff::fmt::rfc2822;
 #[error("not a Salesforce date or time")]
 pub struct DateTimeError;
 
-/// Reads a datetime field: `2026-01-01T10:00:00.000Z`, `…+0000` (REST's JSON), `…+00:00`, with or without a fraction.
+/// Reads a datetime field: `2026-01-01T10:00:00.000Z`, `…+0000` (REST's JSON), `…+00:00`, with or
+/// without a fraction.
 pub fn parse_datetime(text: &str) -> Result<Timestamp, DateTimeError> {
     // A zone is required: a moment without one would silently mean somebody's local time.
     text.trim().parse().map_err(|_| DateTimeError)
@@ -36,7 +37,8 @@ pub fn parse_http_date(text: &str) -> Result<Timestamp, DateTimeError> {
     rfc2822::parse(text).map(|zoned| zoned.timestamp()).map_err(|_| DateTimeError)
 }
 
-/// Writes a moment as Salesforce reads it in SOQL, in JSON and in query strings: milliseconds and `Z`.
+/// Writes a moment as Salesforce reads it in SOQL, in JSON and in query strings: milliseconds and
+/// `Z`.
 ///
 /// Never an offset: `+` in a query string is a space to the server.
 #[must_use]

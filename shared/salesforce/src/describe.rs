@@ -1,7 +1,7 @@
-//! What this user may see and do, as Salesforce describes it.
+//! The describe: the user's view of the org's objects and fields.
 //!
-//! Describe is already filtered by the user's permissions: a hidden field is not there. Keys that we do not read are ignored, since
-//! Salesforce adds some with each release.
+//! Describe is already filtered by the user's permissions: a hidden field is not there. Keys that
+//! we do not read are ignored, since Salesforce adds some with each release.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub struct ObjectSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectDescribe {
-    /// What the list of all says of it.
+    /// Its entry in the list of all objects.
     #[serde(flatten)]
     pub summary: ObjectSummary,
     /// The fields this user may see.
@@ -81,7 +81,8 @@ pub struct FieldDescribe {
     /// The name as the org shows it.
     #[serde(default)]
     pub label: String,
-    /// Salesforce's type, such as `picklist`; new ones may appear, and admins choose surprising ones.
+    /// Salesforce's type, such as `picklist`; new ones may appear, and admins choose surprising
+    /// ones.
     #[serde(rename = "type")]
     pub kind: String,
     /// Most characters of a text.
@@ -144,7 +145,8 @@ impl FieldDescribe {
         self.createable && !self.nillable && !self.defaulted_on_create && self.kind != "boolean"
     }
 
-    /// True when a bulk query may select it: compound values, files and nested types are refused there.
+    /// True when a bulk query may select it: compound values, files and nested types are refused
+    /// there.
     ///
     /// The type decides, not `compoundFieldName`: a person's `Name` is compound and yet fine.
     #[must_use]
@@ -154,7 +156,8 @@ impl FieldDescribe {
             && self.soap_type != "tns:json"
     }
 
-    /// True when it can hold another system's id that Salesforce keeps unique: the way to write a row only once.
+    /// True when it can hold another system's id that Salesforce keeps unique: the way to write a
+    /// row only once.
     #[must_use]
     pub fn is_idempotency_key(&self) -> bool {
         self.external_id && self.unique && self.createable

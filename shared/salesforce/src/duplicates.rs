@@ -1,4 +1,4 @@
-//! What a duplicate rule of the org says when it stops a write.
+//! The answer of an org's duplicate rule that stops a write.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,8 @@ pub struct DuplicateRuleHit {
     pub rule: String,
     /// The text its author wrote for users.
     pub message: String,
-    /// The records it found: all of them, or none when the answer left any out, since a partial list may hide the right one.
+    /// The records it found: all of them, or none when the answer left any out, since a partial
+    /// list may hide the right one.
     pub matches: Option<Vec<DuplicateMatch>>,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a call, and what to do about it.
+//! The errors of a call, and the advice to its caller.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,10 +9,11 @@ use super::csv::CsvError;
 use super::duplicates::DuplicateRuleHit;
 use super::soql::SoqlError;
 
-/// What the caller should do.
+/// The advice to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disposition {
-    /// The same call may succeed later. A write must first ask [`SalesforceError::is_outcome_unknown`].
+pub enum Advice {
+    /// The same call may succeed later. A write must first ask
+    /// [`SalesforceError::is_outcome_unknown`].
     Retry {
         /// The server's own wish, when it stated one.
         after: Option<Duration>,
@@ -85,7 +86,8 @@ impl From<reqwest::Error> for TransportError {
 /// Why a call to Salesforce failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SalesforceError {
-    /// The access token is expired or revoked, or the org moved to another address, which a new token response names.
+    /// The access token is expired or revoked, or the org moved to another address, which a new
+    /// token response names.
     #[error("Salesforce did not accept the access token ({code})")]
     Unauthorized {
         /// Salesforce's code, or `INSTANCE_MOVED` for a redirect.
@@ -124,7 +126,7 @@ pub enum SalesforceError {
     Protocol {
         /// The HTTP status.
         status: u16,
-        /// What was wrong with it.
+        /// The fault in it.
         problem: &'static str,
     },
     /// A bulk job ended as `Failed` or `Aborted`.
@@ -170,28 +172,29 @@ impl SalesforceError {
     /// True if Salesforce would refuse the same question again.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self.disposition(), Disposition::Reject | Disposition::Reauthorize)
+        matches!(self.advice(), Advice::Reject | Advice::Reauthorize)
     }
 
-    /// What the caller should do.
+    /// The advice to the caller.
     #[must_use]
-    pub fn disposition(&self) -> Disposition {
+    pub fn advice(&self) -> Advice {
         match self {
-            Self::Unauthorized { .. } => Disposition::Reauthorize,
-            Self::Limited { kind, retry_after, .. } => kind.disposition(*retry_after),
+            Self::Unauthorized { .. } => Advice::Reauthorize,
+            Self::Limited { kind, retry_after, .. } => kind.advice(*retry_after),
             Self::Refused { errors, .. } => match errors.as_slice() {
-                [error] => error.disposition(),
-                _ => Disposition::Reject,
+                [error] => error.advice(),
+                _ => Advice::Reject,
             },
-            Self::Unavailable { retry_after, .. } => Disposition::Retry { after: *retry_after },
+            Self::Unavailable { retry_after, .. } => Advice::Retry { after: *retry_after },
             Self::Protocol { .. } | Self::Page(_) | Self::Transport(_) => {
-                Disposition::Retry { after: None }
+                Advice::Retry { after: None }
             }
-            Self::JobFailed { .. } | Self::Query(_) | Self::BatchSize { .. } => Disposition::Reject,
+            Self::JobFailed { .. } | Self::Query(_) | Self::BatchSize { .. } => Advice::Reject,
         }
     }
 
-    /// True when a write may have been carried out although this error came: it must be looked up before it is sent again.
+    /// True when a write may have been carried out although this error came: it must be looked up
+    /// before it is sent again.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         match self {
@@ -202,8 +205,8 @@ impl SalesforceError {
         }
     }
 
-    /// True when the org, or the way to it, does not answer: what is asked next will hardly be answered
-    /// either, whatever it is.
+    /// True when the org, or the way to it, does not answer: what is asked next will hardly be
+    /// answered either, whatever it is.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
@@ -245,7 +248,8 @@ impl SalesforceError {
         self.errors().iter().find_map(|error| error.duplicates.as_ref())
     }
 
-    /// True when the query was too much for Salesforce at once: ask for fewer rows, a shorter span of time or fewer columns.
+    /// True when the query was too much for Salesforce at once: ask for fewer rows, a shorter span
+    /// of time or fewer columns.
     #[must_use]
     pub fn wants_smaller_query(&self) -> bool {
         match self {
@@ -286,10 +290,11 @@ impl SalesforceError {
             406 | 408 | 420 | 500.. => {
                 Self::Unavailable { status, errors: parsed.unwrap_or_default(), retry_after }
             }
-            // A renamed or migrated org redirects for a while. Nobody is followed; the next refresh names the new address.
+            // A renamed or migrated org redirects for a while. Nobody is followed; the next refresh
+            // names the new address.
             301 | 302 | 307 | 308 => Self::Unauthorized { code: "INSTANCE_MOVED".to_owned() },
-            // Statuses that mean the request itself, whoever answers. Elsewhere a body that is not JSON comes from a machine in between:
-            // its 404 does not say that an object is gone.
+            // Statuses that mean the request itself, whoever answers. Elsewhere a body that is not
+            // JSON comes from a machine in between: its 404 does not say that an object is gone.
             300..=399 | 401 | 405 | 409..=415 | 428 | 431 => {
                 Self::Refused { status, errors: parsed.unwrap_or_default() }
             }

@@ -9,13 +9,13 @@ fn coded(status: u16, code: &str, message: &str) -> SalesforceError {
     answer(status, &serde_json::json!([{"errorCode": code, "message": message}]).to_string())
 }
 
-const RETRY: Disposition = Disposition::Retry { after: None };
-const STAND_BACK: Disposition = Disposition::StandBack { after: None };
+const RETRY: Advice = Advice::Retry { after: None };
+const STAND_BACK: Advice = Advice::StandBack { after: None };
 
 #[test]
 fn every_answer_has_its_disposition() {
-    use Disposition::{Reauthorize, Reject};
-    for (status, code, message, disposition, outcome_unknown) in [
+    use Advice::{Reauthorize, Reject};
+    for (status, code, message, advice, outcome_unknown) in [
         (401, "INVALID_SESSION_ID", "Session expired or invalid", Reauthorize, false),
         (401, "INVALID_AUTH_HEADER", "INVALID_AUTH_HEADER", Reauthorize, false),
         (401, "INVALID_JWT_FORMAT", "x", Reauthorize, false),
@@ -69,7 +69,7 @@ fn every_answer_has_its_disposition() {
         (503, "SERVER_UNAVAILABLE", "x", RETRY, true),
     ] {
         let error = coded(status, code, message);
-        assert_eq!(error.disposition(), disposition, "{error}");
+        assert_eq!(error.advice(), advice, "{error}");
         assert_eq!(error.is_outcome_unknown(), outcome_unknown, "{error}");
         assert_eq!(error.code(), Some(code), "{error}");
     }
@@ -89,18 +89,18 @@ fn pages_for_people_are_transient() {
         (503, true),
     ] {
         let error = answer(status, html);
-        assert_eq!(error.disposition(), RETRY, "{error}");
+        assert_eq!(error.advice(), RETRY, "{error}");
         assert_eq!(error.is_outcome_unknown(), outcome_unknown, "{error}");
         assert!(!error.to_string().contains("html"));
     }
-    for (status, disposition) in [
-        (401, Disposition::Reauthorize),
-        (303, Disposition::Reject),
-        (302, Disposition::Reauthorize),
-        (431, Disposition::Reject),
+    for (status, advice) in [
+        (401, Advice::Reauthorize),
+        (303, Advice::Reject),
+        (302, Advice::Reauthorize),
+        (431, Advice::Reject),
     ] {
-        assert_eq!(answer(status, html).disposition(), disposition, "{status}");
-        assert_eq!(answer(status, "").disposition(), disposition, "{status}");
+        assert_eq!(answer(status, html).advice(), advice, "{status}");
+        assert_eq!(answer(status, "").advice(), advice, "{status}");
     }
 }
 
@@ -108,9 +108,9 @@ fn pages_for_people_are_transient() {
 fn too_many_requests_waits_as_long_as_it_is_told() {
     let after = Some(Duration::from_secs(7));
     let error = SalesforceError::from_answer(429, after, b"");
-    assert_eq!(error.disposition(), Disposition::Retry { after });
+    assert_eq!(error.advice(), Advice::Retry { after });
     let error = SalesforceError::from_answer(503, after, b"");
-    assert_eq!(error.disposition(), Disposition::Retry { after });
+    assert_eq!(error.advice(), Advice::Retry { after });
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_duplicate_rule_is_understood_with_and_without_the_famous_typo() {
             (found[0].id.as_str(), found[0].object.as_str()),
             ("003D000000QTYgNIAX", "Contact")
         );
-        assert_eq!(error.disposition(), Disposition::Reject);
+        assert_eq!(error.advice(), Advice::Reject);
     }
 }
 
@@ -216,6 +216,6 @@ proptest::proptest! {
     #[test]
     fn no_answer_makes_the_reader_panic(status in 300..600_u16, body: Vec<u8>) {
         let error = SalesforceError::from_answer(status, None, &body);
-        let _ = (error.disposition(), error.is_outcome_unknown(), error.to_string());
+        let _ = (error.advice(), error.is_outcome_unknown(), error.to_string());
     }
 }

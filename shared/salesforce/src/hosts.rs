@@ -1,7 +1,7 @@
 //! The hosts this client may talk to, as types: whatever is not on the list cannot be addressed.
 //!
-//! A host is compared as raw ASCII before any URL parser sees it, since a parser's kindness (percent-decoding, full-width letters,
-//! backslashes) is how such lists are got around.
+//! A host is compared as raw ASCII before any URL parser sees it, since a parser's kindness
+//! (percent-decoding, full-width letters, backslashes) is how such lists are got around.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,7 +33,8 @@ pub enum HostError {
     TrailingDot,
     /// The host serves Salesforce's pages, never its API.
     #[error(
-        "this is the address of Salesforce's pages; use the My Domain address that ends in .my.salesforce.com"
+        "this is the address of Salesforce's pages; use the My Domain address that ends in \
+         .my.salesforce.com"
     )]
     UserInterface,
     /// The URL has a path, a query or a fragment where none belongs, or is not a host name at all.
@@ -92,7 +93,8 @@ impl LoginHost {
         Self("test.salesforce.com".to_owned())
     }
 
-    /// Reads what an admin typed or pasted: a host name, or its `https://` address with at most a trailing slash.
+    /// Reads what an admin typed or pasted: a host name, or its `https://` address with at most a
+    /// trailing slash.
     pub fn parse(text: &str, policy: HostPolicy) -> Result<Self, HostError> {
         let text = text.trim();
         let host = if text.contains("://") {
@@ -127,7 +129,8 @@ impl LoginHost {
     }
 }
 
-/// The base address of an org's API, as the token response names it: the only place data requests go.
+/// The base address of an org's API, as the token response names it: the only place data requests
+/// go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct InstanceUrl(String);
 
@@ -217,8 +220,8 @@ impl fmt::Display for IdentityUrl {
     }
 }
 
-/// Stored values were checked under the deployment's policy when they came in, so reading them back accepts any cloud of Salesforce's,
-/// and still nothing else.
+/// Stored values were checked under the deployment's policy when they came in, so reading them back
+/// accepts any cloud of Salesforce's, and still nothing else.
 macro_rules! stored_as_text {
     ($($name:ident),*) => {$(
         impl FromStr for $name {
@@ -342,7 +345,8 @@ fn is_my_domain(host: &str) -> bool {
     name_before(host, ".my.").is_some_and(|name| !name.is_empty())
 }
 
-/// The instanced hosts of orgs that still have them, `na139.salesforce.com` or `cs8.salesforce.com`: letters, digits, at most one letter.
+/// The instanced hosts of orgs that still have them, `na139.salesforce.com` or
+/// `cs8.salesforce.com`: letters, digits, at most one letter.
 fn is_instance(host: &str) -> bool {
     let Some(name) = name_before(host, ".") else { return false };
     let digits = name.trim_start_matches(|c: char| c.is_ascii_lowercase());
@@ -358,10 +362,12 @@ fn is_sandbox_instance(host: &str) -> bool {
     host.starts_with("cs") || host.split('.').next().is_some_and(|name| name.ends_with('s'))
 }
 
-/// True when the identity and the instance of a token can be this issuer's: the org's kind and cloud are the issuer's, and the identity
-/// is at the issuer, at the generic login host of that kind, or at the org itself.
+/// True when the identity and the instance of a token can be this issuer's: the org's kind and
+/// cloud are the issuer's, and the identity is at the issuer, at the generic login host of that
+/// kind, or at the org itself.
 ///
-/// An answer that mixes issuers is how one login server is made to speak for another (RFC 9700 4.4).
+/// An answer that mixes issuers is how one login server is made to speak for another (RFC 9700
+/// 4.4).
 pub(super) fn belong_together(
     issuer: &LoginHost,
     instance: &InstanceUrl,

@@ -25,11 +25,12 @@ const MAX_JSON_BYTES: usize = 64 << 20;
 /// An error page is read no further than this.
 const MAX_ERROR_BYTES: usize = 1 << 20;
 
-/// A connection that idled longer is not used again: a frozen Lambda sandbox wakes up with connections that the other side closed long
-/// ago, and a write that dies on one has an unknown outcome.
+/// A connection that idled longer is not used again: a frozen Lambda sandbox wakes up with
+/// connections that the other side closed long ago, and a write that dies on one has an unknown
+/// outcome.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
-/// How the client is made. A proxy is taken from `HTTPS_PROXY` and `NO_PROXY`.
+/// The options of the client. A proxy is taken from `HTTPS_PROXY` and `NO_PROXY`.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
     /// Certificate authorities trusted beside the system's, in PEM.
@@ -113,9 +114,11 @@ impl Http {
         })
     }
 
-    /// Makes a client for tests: what is meant for a Salesforce host goes to a plain-HTTP server on loopback, with the `Host` header kept.
+    /// Makes a client for tests: what is meant for a Salesforce host goes to a plain-HTTP server on
+    /// loopback, with the `Host` header kept.
     ///
-    /// The types still allow Salesforce's hosts only, so that tests run with the production allow-list.
+    /// The types still allow Salesforce's hosts only, so that tests run with the production
+    /// allow-list.
     #[cfg(any(test, feature = "testing"))]
     pub fn to_loopback(
         options: HttpOptions,
@@ -204,7 +207,8 @@ impl Request {
     }
 
     pub(super) fn bearer(mut self, token: &SecretString) -> Self {
-        // A token that is no header value cannot be one of Salesforce's; the request then goes without and is answered with 401.
+        // A token that is no header value cannot be one of Salesforce's; the request then goes
+        // without and is answered with 401.
         let text = SecretString::from(format!("Bearer {}", token.expose_secret()));
         if let Ok(mut value) = HeaderValue::from_str(text.expose_secret()) {
             value.set_sensitive(true);

@@ -17,12 +17,14 @@ pub enum ParseIdError {
     /// A character outside letters and digits.
     #[error("a Salesforce id holds letters and digits only")]
     Character,
-    /// The last three characters do not belong to the first fifteen: the id was mistyped, or its case was changed.
+    /// The last three characters do not belong to the first fifteen: the id was mistyped, or its
+    /// case was changed.
     #[error("the last three characters of this Salesforce id do not fit the first fifteen")]
     Checksum,
 }
 
-/// A record id in its 18-character form, which is safe to compare and to sort without regard to case.
+/// A record id in its 18-character form, which is safe to compare and to sort without regard to
+/// case.
 ///
 /// Both forms are read; the 15-character one is case-sensitive and is completed with its checksum.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +44,8 @@ impl SalesforceId {
         &self.as_str()[..3]
     }
 
-    /// The standard object of this id, or none for a custom object or one this project does not read.
+    /// The standard object of this id, or none for a custom object or one this project does not
+    /// read.
     #[must_use]
     pub fn object(&self) -> Option<&'static str> {
         Some(match self.key_prefix() {

@@ -46,7 +46,8 @@ fn lenient_datetime<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Tim
 
 pub(super) async fn read_identity(answer: Answer) -> Result<Reply<Identity>, SalesforceError> {
     let (status, observed) = (answer.status(), answer.observed());
-    // The identity service tells of a bad token with 403 and plain text, where the data services use 401.
+    // The identity service tells of a bad token with 403 and plain text, where the data services
+    // use 401.
     if status == 403 {
         let body = answer.bytes().await.unwrap_or_default();
         return Err(match String::from_utf8_lossy(&body).trim() {

@@ -1,13 +1,15 @@
 //! The Salesforce client: OAuth, REST and Bulk API 2.0.
 //!
-//! It knows HTTP and Salesforce's wire forms, and nothing of AWS, of clocks or of random sources: time and entropy are passed in.
+//! It knows HTTP and Salesforce's wire forms, and nothing of AWS, of clocks or of random sources:
+//! time and entropy are passed in.
 //!
 //! Invariants:
 //!
-//! - A request can be built only for a [`LoginHost`], an [`InstanceUrl`] or an [`IdentityUrl`], and those can be made only from a host
-//!   on Salesforce's own domains. Redirects are never followed.
+//! - A request can be built only for a [`LoginHost`], an [`InstanceUrl`] or an [`IdentityUrl`], and
+//!   those can be made only from a host on Salesforce's own domains. Redirects are never followed.
 //! - A query can be sent only as [`Soql`], and only [`Select`] makes one.
-//! - Tokens are [`secrecy::SecretString`]s. No error, `Debug` or log text of this module holds one, nor the query or the body sent.
+//! - Tokens are [`secrecy::SecretString`]s. No error, `Debug` or log text of this module holds one,
+//!   nor the query or the body sent.
 
 mod api_error;
 mod bulk;
@@ -51,7 +53,7 @@ pub use describe::{
     ChildRelationship, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistValue,
 };
 pub use duplicates::{DuplicateMatch, DuplicateRuleHit};
-pub use error::{Disposition, SalesforceError, TransportError};
+pub use error::{Advice, SalesforceError, TransportError};
 pub use hosts::{HostError, HostPolicy, IdentityUrl, InstanceUrl, LoginHost, Realm};
 pub use http::{Http, HttpError, HttpOptions};
 pub use id::{ParseIdError, SalesforceId};

@@ -14,7 +14,8 @@ pub struct ApiUsage {
 }
 
 impl ApiUsage {
-    /// Reads `Sforce-Limit-Info`: `api-usage=18/100000`, possibly with further entries after `;` or `,`.
+    /// Reads `Sforce-Limit-Info`: `api-usage=18/100000`, possibly with further entries after `;` or
+    /// `,`.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         header.split([';', ',']).find_map(|entry| {
@@ -30,10 +31,10 @@ impl ApiUsage {
     }
 }
 
-/// How much of an org's allowance background work may take.
+/// The part of an org's allowance that background work may take.
 ///
-/// Background work (imports) stops at a share of the whole, counting what everybody else used, and never touches a reserve kept for
-/// people who wait for an answer.
+/// Background work (imports) stops at a share of the whole, counting what everybody else used, and
+/// never touches a reserve kept for people who wait for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// Background work stands back when this percentage of the allowance is used.
@@ -52,7 +53,8 @@ impl Default for Budget {
 impl Budget {
     /// Requests that background work may still make.
     ///
-    /// The reserve is bounded to a tenth of the allowance, so that a small org is not shut out by it.
+    /// The reserve is bounded to a tenth of the allowance, so that a small org is not shut out by
+    /// it.
     #[must_use]
     pub fn background_remaining(&self, usage: ApiUsage) -> u64 {
         let share = usage.max.saturating_mul(self.background_percent.min(100).into()) / 100;
@@ -66,7 +68,8 @@ impl Budget {
         calls <= self.background_remaining(usage)
     }
 
-    /// True when somebody who waits may make `calls` more requests: only Salesforce's own limit counts.
+    /// True when somebody who waits may make `calls` more requests: only Salesforce's own limit
+    /// counts.
     #[must_use]
     pub fn allows_interactive(&self, usage: ApiUsage, calls: u64) -> bool {
         calls <= usage.remaining()
@@ -79,12 +82,13 @@ pub struct OrgLimit {
     /// The allowance.
     #[serde(rename = "Max")]
     pub max: i64,
-    /// What is left of it; about five minutes old.
+    /// The rest of it; about five minutes old.
     #[serde(rename = "Remaining")]
     pub remaining: i64,
 }
 
-/// The org's limits by name, such as `DailyApiRequests` or `DailyBulkV2QueryJobs`. Entries of another shape are left out.
+/// The org's limits by name, such as `DailyApiRequests` or `DailyBulkV2QueryJobs`. Entries of
+/// another shape are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OrgLimits(BTreeMap<String, OrgLimit>);
 

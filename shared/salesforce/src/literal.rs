@@ -64,7 +64,10 @@ macro_rules! value_from {
     )*};
 }
 
-value_from!(String => Text, SalesforceId => Id, bool => Bool, i64 => Int, Decimal => Decimal, Date => Date, Timestamp => DateTime);
+value_from!(
+    String => Text, SalesforceId => Id, bool => Bool, i64 => Int, Decimal => Decimal, Date => Date,
+    Timestamp => DateTime
+);
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

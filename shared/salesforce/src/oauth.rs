@@ -1,4 +1,5 @@
-//! OAuth 2.0 with Salesforce: the web server flow with PKCE, refresh with rotation, revocation and identity.
+//! OAuth 2.0 with Salesforce: the web server flow with PKCE, refresh with rotation, revocation and
+//! identity.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -35,7 +36,7 @@ pub struct AppCredentials {
     pub client_secret: SecretString,
 }
 
-/// What Salesforce's login page should ask, whatever session the browser has.
+/// The questions that Salesforce's login page asks, whatever session the browser has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prompt {
     /// Log in again.
@@ -54,11 +55,11 @@ pub struct AuthorizationRequest<'a> {
     pub state: &'a str,
     /// The verifier whose challenge is sent.
     pub pkce: &'a Pkce,
-    /// What is asked for.
+    /// The scopes that are asked for.
     pub scopes: &'a [Scope],
     /// The username to fill in.
     pub login_hint: Option<&'a str>,
-    /// What to ask anew.
+    /// The questions to ask anew.
     pub prompt: Option<Prompt>,
 }
 
@@ -89,7 +90,7 @@ impl OAuthClient {
         Self { http, credentials }
     }
 
-    /// Whether these are the credentials that it shows.
+    /// True if these are the credentials that it shows.
     #[must_use]
     pub fn shows(&self, credentials: &AppCredentials) -> bool {
         let AppCredentials { client_id, client_secret } = &self.credentials;
@@ -123,7 +124,8 @@ impl OAuthClient {
         url.url().0
     }
 
-    /// Exchanges the code of a callback. The host, the redirect address and the scopes are those the authorization began with.
+    /// Exchanges the code of a callback. The host, the redirect address and the scopes are those
+    /// the authorization began with.
     pub async fn exchange(
         &self,
         host: &LoginHost,
@@ -145,10 +147,12 @@ impl OAuthClient {
         self.checked(host, GrantStep::Exchange, &scopes, outcome)
     }
 
-    /// Uses a refresh token, at the host that issued it. `scopes` is what the grant has: a wider answer is refused.
+    /// Uses a refresh token, at the host that issued it. `scopes` is what the grant has: a wider
+    /// answer is refused.
     ///
-    /// Call it under the connection's lease, with the token read inside the lease, and never again with the same token unless
-    /// [`OAuthError::is_outcome_unknown`] or [`OAuthError::ConcurrentRefresh`] asks for it.
+    /// Call it under the connection's lease, with the token read inside the lease, and never again
+    /// with the same token unless [`OAuthError::is_outcome_unknown`] or
+    /// [`OAuthError::ConcurrentRefresh`] asks for it.
     pub async fn refresh(
         &self,
         host: &LoginHost,
@@ -162,7 +166,8 @@ impl OAuthClient {
         self.checked(host, GrantStep::Refresh, scopes, outcome)
     }
 
-    /// Revokes a token; a refresh token takes its access tokens along. True when it was alive, false when it was dead already.
+    /// Revokes a token; a refresh token takes its access tokens along. True when it was alive,
+    /// false when it was dead already.
     pub async fn revoke(&self, host: &LoginHost, token: &SecretString) -> Result<bool, OAuthError> {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.expose_secret())
@@ -174,7 +179,8 @@ impl OAuthClient {
         match (answer.status(), answer.retry_after()) {
             (200, _) => Ok(true),
             (400, _) => {
-                // Salesforce answers 400 with either of two codes for a token it does not know (any more).
+                // Salesforce answers 400 with either of two codes for a token it does not know (any
+                // more).
                 let body = answer.bytes().await.unwrap_or_default();
                 match serde_json::from_slice::<BasicErrorResponse>(&body) {
                     Ok(error) => dead_or(error.error().as_ref(), error.error_description()),
@@ -187,7 +193,8 @@ impl OAuthClient {
 
     /// Asks who a token belongs to. The answer must name the org and user of the URL.
     ///
-    /// A generic login host may send such a request on to the org's own. Redirects are not followed, so the org is then asked directly.
+    /// A generic login host may send such a request on to the org's own. Redirects are not
+    /// followed, so the org is then asked directly.
     pub async fn identity(
         &self,
         id_url: &IdentityUrl,

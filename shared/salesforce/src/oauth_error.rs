@@ -1,8 +1,8 @@
-//! What the token endpoint says, and what it means for the grant.
+//! The errors of the token endpoint, and their meaning for the grant.
 
 use std::time::Duration;
 
-use super::error::{Disposition, TransportError};
+use super::error::{Advice, TransportError};
 use super::quotation::{quoted, quoted_code};
 
 /// Longer descriptions are cut here.
@@ -21,7 +21,8 @@ pub enum GrantStep {
 
 /// Why a token response was not taken although it was a success.
 ///
-/// The tokens in it are dropped. After a refresh the old ones may be dead as well: see [`OAuthError::is_outcome_unknown`].
+/// The tokens in it are dropped. After a refresh the old ones may be dead as well: see
+/// [`OAuthError::is_outcome_unknown`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UntrustedToken {
     /// Not a token response.
@@ -47,10 +48,12 @@ pub enum UntrustedToken {
 /// Why a call to the token endpoint failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OAuthError {
-    /// Another refresh of the same grant is under way or just ended: read the stored grant again, wait shortly, retry once.
+    /// Another refresh of the same grant is under way or just ended: read the stored grant again,
+    /// wait shortly, retry once.
     #[error("another refresh of this grant is under way")]
     ConcurrentRefresh,
-    /// The grant is gone: revoked, expired, idle too long, evicted, or its token was used twice. A person must reconnect.
+    /// The grant is gone: revoked, expired, idle too long, evicted, or its token was used twice. A
+    /// person must reconnect.
     #[error("the grant is no longer valid ({code}: {description})")]
     GrantDead {
         /// Salesforce's code.
@@ -120,7 +123,7 @@ pub enum OAuthError {
         outcome_unknown: bool,
         /// The server's own wish, when it stated one.
         retry_after: Option<Duration>,
-        /// What the network said.
+        /// The network's error.
         source: Option<TransportError>,
     },
     /// A success that must not be trusted.
@@ -129,28 +132,28 @@ pub enum OAuthError {
 }
 
 impl OAuthError {
-    /// What the caller should do.
+    /// The advice to the caller.
     #[must_use]
-    pub fn disposition(&self) -> Disposition {
+    pub fn advice(&self) -> Advice {
         match self {
-            Self::ConcurrentRefresh => Disposition::Retry { after: Some(Duration::from_secs(1)) },
-            Self::Unavailable { retry_after, .. } => Disposition::Retry { after: *retry_after },
+            Self::ConcurrentRefresh => Advice::Retry { after: Some(Duration::from_secs(1)) },
+            Self::Unavailable { retry_after, .. } => Advice::Retry { after: *retry_after },
             Self::GrantDead { .. }
             | Self::Denied { .. }
             | Self::CodeRejected { .. }
-            | Self::InactiveUser { .. } => Disposition::Reauthorize,
-            Self::RateLimited { retry_after } => Disposition::StandBack { after: *retry_after },
-            Self::InactiveOrg => Disposition::StandBack { after: None },
+            | Self::InactiveUser { .. } => Advice::Reauthorize,
+            Self::RateLimited { retry_after } => Advice::StandBack { after: *retry_after },
+            Self::InactiveOrg => Advice::StandBack { after: None },
             Self::AppNotInstalled { .. }
             | Self::NotApproved { .. }
             | Self::IpRestricted { .. }
             | Self::Misconfigured { .. }
-            | Self::Untrusted(_) => Disposition::Reject,
+            | Self::Untrusted(_) => Advice::Reject,
         }
     }
 
-    /// True when a refresh may have been carried out without our seeing its tokens: try once more with the old token after a pause,
-    /// and take `GrantDead` as the end of the grant.
+    /// True when a refresh may have been carried out without our seeing its tokens: try once more
+    /// with the old token after a pause, and take `GrantDead` as the end of the grant.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         match self {
@@ -167,10 +170,11 @@ impl OAuthError {
             if matches!(code.as_str(), "invalid_client" | "invalid_client_id"))
     }
 
-    /// True when only a person can help, and trying again by machine would only be counted against us.
+    /// True when only a person can help, and trying again by machine would only be counted against
+    /// us.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        matches!(self.disposition(), Disposition::Reauthorize | Disposition::Reject)
+        matches!(self.advice(), Advice::Reauthorize | Advice::Reject)
     }
 
     pub(super) fn transport(error: TransportError) -> Self {
@@ -192,7 +196,8 @@ impl OAuthError {
         Self::Unavailable { status: Some(status), outcome_unknown, retry_after, source: None }
     }
 
-    /// Reads an OAuth error: the table of Salesforce's token endpoint, and the `error` and `error_description` of a callback.
+    /// Reads an OAuth error: the table of Salesforce's token endpoint, and the `error` and
+    /// `error_description` of a callback.
     #[must_use]
     pub fn from_code(step: GrantStep, code: &str, description: &str) -> Self {
         let lower = description.to_ascii_lowercase();
@@ -360,6 +365,6 @@ mod tests {
             |description| OAuthError::from_code(GrantStep::Refresh, "invalid_grant", description);
         assert!(of("expired access/refresh token").is_terminal());
         assert!(!of("expired authorization code").is_terminal());
-        assert_eq!(of("expired access/refresh token").disposition(), Disposition::Reauthorize);
+        assert_eq!(of("expired access/refresh token").advice(), Advice::Reauthorize);
     }
 }

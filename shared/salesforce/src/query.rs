@@ -131,7 +131,8 @@ impl Client {
         Ok(Reply { value: reply.value.into_page()?, observed: reply.observed })
     }
 
-    /// Runs a query and gives its pages one after the other, each fetched when it is asked for. Ends after the first error.
+    /// Runs a query and gives its pages one after the other, each fetched when it is asked for.
+    /// Ends after the first error.
     pub fn query_pages<'a>(
         &'a self,
         session: &'a Session,

@@ -1,7 +1,8 @@
 //! Salesforce's own words, fit to be kept, logged and shown.
 //!
-//! An error may quote the record that it refuses, or the request that it does not understand. Its text is what
-//! people need to mend their org, so it is kept, but for what must not leave its place: e-mail addresses and tokens.
+//! An error may quote the record that it refuses, or the request that it does not understand. Its
+//! text is what people need to mend their org, so it is kept, but for what must not leave its
+//! place: e-mail addresses and tokens.
 
 /// Codes are cut here: Salesforce's longest are half as long.
 const LONGEST_CODE: usize = 100;
@@ -50,7 +51,8 @@ fn is_address(word: &str) -> bool {
     parts.is_some() && !plain.starts_with('@') && !plain.ends_with('@')
 }
 
-/// A session id begins with the org's id and `!`; refresh tokens and codes are long and mix everything.
+/// A session id begins with the org's id and `!`; refresh tokens and codes are long and mix
+/// everything.
 fn is_token(word: &str) -> bool {
     let word = word.trim_matches(['\'', '.', '`']);
     let is_session = word.starts_with("00D") && (word.contains('!') || word.contains("%21"));

@@ -10,7 +10,8 @@ use super::id::SalesforceId;
 
 /// A row by field names, from REST or from Bulk: the import reads both alike.
 pub trait FieldValues {
-    /// The value of a field as text (`Owner.Name` for a parent's); none when it is null or was not selected.
+    /// The value of a field as text (`Owner.Name` for a parent's); none when it is null or was not
+    /// selected.
     fn text(&self, field: &str) -> Option<Cow<'_, str>>;
 
     /// The record's id.

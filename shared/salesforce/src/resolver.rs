@@ -1,7 +1,7 @@
 //! Name resolution that never takes a Salesforce name to a private address.
 //!
-//! The allow-list checks names; this checks where they lead, so that a poisoned or split-horizon DNS cannot turn our token requests
-//! inward. Other names (a proxy's) are resolved as usual.
+//! The allow-list checks names; this checks where they lead, so that a poisoned or split-horizon
+//! DNS cannot turn our token requests inward. Other names (a proxy's) are resolved as usual.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

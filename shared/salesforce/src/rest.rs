@@ -30,7 +30,8 @@ pub struct DeletedRecord {
 pub struct DeletedRecords {
     /// The rows.
     pub records: Vec<DeletedRecord>,
-    /// The log reaches back to here; an older start has lost deletions, and all ids must be compared.
+    /// The log reaches back to here; an older start has lost deletions, and all ids must be
+    /// compared.
     pub earliest_available: Timestamp,
     /// The log is complete up to here: start from it next time.
     pub latest_covered: Timestamp,
@@ -112,7 +113,8 @@ impl Client {
         Ok(Reply { value, observed })
     }
 
-    /// The org's limits. Without the permission to view setup, older orgs refuse with 403: take that as unknown.
+    /// The org's limits. Without the permission to view setup, older orgs refuse with 403: take
+    /// that as unknown.
     pub async fn limits(&self, session: &Session) -> Result<Reply<OrgLimits>, SalesforceError> {
         self.send_json(session, self.request(Method::GET, &["limits"])).await
     }

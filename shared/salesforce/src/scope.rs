@@ -1,4 +1,4 @@
-//! What a grant allows.
+//! The scopes of a grant.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ impl Scope {
         }
     }
 
-    /// What a connection needs: data, a refresh token, and who it is.
+    /// The scopes that a connection needs: data, a refresh token, and who it is.
     pub const NEEDED: [Self; 3] = [Self::Api, Self::RefreshToken, Self::Id];
 }
 

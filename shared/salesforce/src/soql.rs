@@ -7,7 +7,8 @@ use super::literal::{Value, quote};
 /// The longest query Salesforce reads, in characters.
 const MAX_CHARS: usize = 100_000;
 
-/// The longest request line that leaves room for headers in Salesforce's 16,384 bytes for both: the token is under 2 KB, the rest under 1.
+/// The longest request line that leaves room for headers in Salesforce's 16,384 bytes for both: the
+/// token is under 2 KB, the rest under 1.
 const MAX_URL_BYTES: usize = 12_000;
 
 /// Why a query cannot be built.
@@ -85,7 +86,8 @@ macro_rules! comparisons {
         $(#[$doc])*
         #[must_use]
         pub fn $name(field: &str, value: impl Into<Value>) -> Self {
-            Self(Test::Compare { field: field.to_owned(), operator: $operator, value: value.into() })
+            let (field, value) = (field.to_owned(), value.into());
+            Self(Test::Compare { field, operator: $operator, value })
         }
     )*};
 }
@@ -274,7 +276,8 @@ impl Select {
         Self { count: true, ..Self::from(object) }
     }
 
-    /// Adds fields; parents' fields are dotted (`Owner.Name`). A field already there is not repeated, which Salesforce would refuse.
+    /// Adds fields; parents' fields are dotted (`Owner.Name`). A field already there is not
+    /// repeated, which Salesforce would refuse.
     #[must_use]
     pub fn fields<S: AsRef<str>>(mut self, fields: impl IntoIterator<Item = S>) -> Self {
         for field in fields {
@@ -293,7 +296,8 @@ impl Select {
         self
     }
 
-    /// Adds a sort key. In Bulk this switches chunking by primary key off, which makes large queries slow.
+    /// Adds a sort key. In Bulk this switches chunking by primary key off, which makes large
+    /// queries slow.
     #[must_use]
     pub fn order_by(mut self, field: &str, direction: Direction) -> Self {
         self.order.push((field.to_owned(), direction));

@@ -17,10 +17,12 @@ use super::scope::Scopes;
 
 /// A token response whose hosts, issuer, signature and scope were checked.
 ///
-/// Persist a new refresh token before the access token is used: under rotation the old one is dead already.
+/// Persist a new refresh token before the access token is used: under rotation the old one is dead
+/// already.
 #[derive(Debug, Clone)]
 pub struct TokenResponse {
-    /// The access token. It has no lifetime of its own: it is good until a call is answered with 401.
+    /// The access token. It has no lifetime of its own: it is good until a call is answered with
+    /// 401.
     pub access_token: SecretString,
     /// The new refresh token: at an exchange always, at a refresh only when the app rotates them.
     pub refresh_token: Option<SecretString>,
@@ -32,7 +34,7 @@ pub struct TokenResponse {
     pub org_id: SalesforceId,
     /// The user.
     pub user_id: SalesforceId,
-    /// What is granted.
+    /// The granted scopes.
     pub scope: Scopes,
     /// When Salesforce issued it, by its clock.
     pub issued_at: Timestamp,
@@ -51,7 +53,7 @@ impl ExtraTokenFields for SalesforceFields {}
 
 pub(super) type WireTokenResponse = StandardTokenResponse<SalesforceFields, BasicTokenType>;
 
-/// What a token response is checked against.
+/// The values that a token response is checked against.
 pub(super) struct Expected<'a> {
     pub(super) issuer: &'a LoginHost,
     pub(super) client_secret: &'a SecretString,

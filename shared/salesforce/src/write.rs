@@ -1,6 +1,7 @@
 //! REST writes: single records and collections.
 //!
-//! None is ever repeated here. After an error ask [`SalesforceError::is_outcome_unknown`]; only an upsert may simply be sent again.
+//! None is ever repeated here. After an error ask [`SalesforceError::is_outcome_unknown`]; only an
+//! upsert may simply be sent again.
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -21,7 +22,7 @@ const JSON: &str = "application/json";
 /// Most records of one collection call.
 const MAX_COLLECTION: usize = 200;
 
-/// What to do when a duplicate rule of the org objects.
+/// The choice for the case that a duplicate rule of the org objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DuplicateRuleHandling {
     /// Stop, and tell which records are alike.
@@ -31,18 +32,19 @@ pub enum DuplicateRuleHandling {
     AllowSave,
 }
 
-/// How a write is made.
+/// The options of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WriteOptions {
     /// Duplicate rules.
     pub duplicates: DuplicateRuleHandling,
-    /// Let the org's assignment rules choose the owner of a new lead. Off unless asked for: the owner that was given stays.
+    /// Let the org's assignment rules choose the owner of a new lead. Off unless asked for: the
+    /// owner that was given stays.
     pub auto_assign: bool,
     /// Refuse with 412 when the row was changed since then; to the second.
     pub if_unmodified_since: Option<Timestamp>,
 }
 
-/// What became of one record of a collection.
+/// The outcome of one record of a collection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WriteRow {
     /// Written.
@@ -61,7 +63,8 @@ pub struct NewRecord {
 }
 
 impl Client {
-    /// Creates a record and gives its id. On an error, ask [`SalesforceError::is_outcome_unknown`] before doing it again.
+    /// Creates a record and gives its id. On an error, ask [`SalesforceError::is_outcome_unknown`]
+    /// before doing it again.
     pub async fn create(
         &self,
         session: &Session,
@@ -93,9 +96,11 @@ impl Client {
         self.send_bare(session, request).await
     }
 
-    /// Creates or changes the one record whose external-id field has this value: the write that may be repeated.
+    /// Creates or changes the one record whose external-id field has this value: the write that may
+    /// be repeated.
     ///
-    /// Gives the id and whether it is new. More than one such record is `Refused` with 300, and nothing is written.
+    /// Gives the id and whether it is new. More than one such record is `Refused` with 300, and
+    /// nothing is written.
     pub async fn upsert(
         &self,
         session: &Session,

@@ -4,8 +4,10 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::kernel::{Generation, LeaseToken, Scope, SeatId, TenantEnvironment};
+use crate::salesforce::{InstanceUrl, LoginHost, SalesforceId};
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,16 +17,17 @@ pub enum ConnectionState {
     Connected,
     /// No data moves until an admin acts: the buffer. Work is kept, and done after the reconnect.
     ReconnectRequired,
-    /// The buffer ran out. Nothing is taken in any more; what was kept waits for a reconnect, and is
-    /// purged when none comes.
+    /// The buffer ran out. Nothing is taken in any more. The work that was kept waits for a
+    /// reconnect, and is purged when none comes.
     Lapsed,
     /// Disconnected; what it brought in is being purged or is gone.
     Disconnected,
 }
 
-/// Why a connection does not work (salesforce.md 1.3 and reliability F34, F46, F47).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The reason for which a connection does not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ReconnectReason {
     /// The grant is gone: revoked, expired, idle for too long, evicted, or used twice.
     GrantDead,
@@ -32,16 +35,16 @@ pub enum ReconnectReason {
     UserInactive,
     /// The app is not installed in the org, or was removed.
     AppNotInstalled,
-    /// The org lets only users in whom its admin approved for the app.
+    /// The org's admin did not approve this user for the app.
     UserNotApproved,
     /// The org does not let our address in, or not at this hour.
     AccessRestricted,
-    /// Another org answers at the same login: a refreshed sandbox, or a migrated org. Nothing of it
-    /// is read, so that no id is taken for one of the org that was connected.
+    /// Another org answers at the same login: a refreshed sandbox, or a migrated org. It is not
+    /// read, so that none of its ids is taken for one of the connected org.
     OtherOrg,
 }
 
-/// The buffer of a connection that does not work (specification 2.1: three days).
+/// The buffer of a connection that does not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// Why.
@@ -52,11 +55,11 @@ pub struct Trouble {
     pub lapses_at: Timestamp,
 }
 
-/// How long a connection may be mended without being taken for disconnected.
+/// The product promises three days in which a connection can be mended and loses nothing.
 pub const BUFFER: SignedDuration = SignedDuration::from_hours(72);
 
-/// How long a lapsed connection waits for a reconnect before it is purged (specification 2.1: what
-/// was imported is deleted within 30 days).
+/// A lapsed connection waits for a reconnect this long, then it is purged. Together with the buffer
+/// that is 30 days, within which the product promises to delete what was imported.
 pub const LAPSED: SignedDuration = SignedDuration::from_hours(27 * 24);
 
 impl Trouble {
@@ -77,35 +80,36 @@ pub struct Connection {
     pub generation: Generation,
     /// Where it stands.
     pub state: ConnectionState,
-    /// What keeps it from working.
+    /// The trouble that keeps it from working.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
-    /// Since when its data cannot be opened because the operator's key is gone: nothing is read or
-    /// written, work is kept, nothing is deleted.
+    /// Since when the operator's key is gone and its data cannot be opened. Meanwhile nothing is
+    /// read, written or deleted, and work is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_since: Option<Timestamp>,
-    /// Since when the key service or the secret store does not answer: keys that were read before are used for some minutes
-    /// yet, other work is tried again.
+    /// Since when the key service or the secret store does not answer. Keys that were read before
+    /// are used for some minutes more; other work is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded_since: Option<Timestamp>,
     /// The org's 18-character id.
-    pub org_id: String,
+    pub org_id: SalesforceId,
     /// The org's name.
     pub org_name: String,
     /// The org's edition, as Salesforce names it.
     pub edition: String,
     /// The address of the org's API; links to records begin with it.
-    pub instance_url: String,
+    pub instance_url: InstanceUrl,
     /// The host at which the grant was given and is refreshed.
-    pub login_host: String,
-    /// How many buckets each kind of this generation's items is dealt to. Fixed for its life.
+    pub login_host: LoginHost,
+    /// The number of buckets that each kind of this generation's items is dealt to. It never
+    /// changes.
     pub buckets: u32,
     /// The CRM user whose grant imports.
-    pub integration_user: String,
+    pub integration_user: SalesforceId,
     /// When this generation began.
     pub connected_at: Timestamp,
-    /// Seconds after the start of each window of the schedule at which imports run: spread by
-    /// tenant, so that not everyone imports at once.
+    /// The second of each window of the schedule at which its imports run. It differs by tenant, so
+    /// that not all import at once.
     pub slot_offset: u32,
 }
 
@@ -147,11 +151,11 @@ pub struct PendingAuthorization {
     /// For whom.
     pub grantee: Grantee,
     /// The host that the person logs in at.
-    pub login_host: String,
+    pub login_host: LoginHost,
     /// The PKCE verifier.
     pub verifier: String,
-    /// The hash of the secret that the browser was given: only the browser in which the authorization
-    /// was begun may end it.
+    /// The hash of the secret that the browser was given. Only the browser in which the
+    /// authorization was begun may end it.
     pub browser: String,
     /// When it ends.
     pub expires_at: Timestamp,
@@ -166,7 +170,7 @@ impl fmt::Debug for PendingAuthorization {
     }
 }
 
-/// How long a person has to log in (security checklist 1).
+/// A person has this many minutes to log in: a link that was left open is of no use to another.
 pub const AUTHORIZATION_MINUTES: i64 = 10;
 
 /// Names one stored value of a secret.
@@ -174,7 +178,7 @@ pub const AUTHORIZATION_MINUTES: i64 = 10;
 #[serde(transparent)]
 pub struct VersionId(pub String);
 
-/// What is known of a grant without opening it. The grant itself is in the connection's secret, or
+/// The state of a grant, readable without its tokens. Those are in the connection's secret, or
 /// sealed in the seat's item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantState {
@@ -183,10 +187,10 @@ pub struct GrantState {
     /// Where the current token is stored (the connection's own grant only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<VersionId>,
-    /// Whether the grant still works, as far as is known.
+    /// True if the grant still works, as far as is known.
     pub alive: bool,
     /// The CRM user who gave it.
-    pub user_id: String,
+    pub user_id: SalesforceId,
     /// When the person authorized.
     pub authorized_at: Timestamp,
     /// When the current token was stored.
@@ -194,22 +198,27 @@ pub struct GrantState {
     /// Who is renewing the token now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<LeaseToken>,
-    /// When that one must be given up for dead (Unix seconds; 0 when nobody renews).
+    /// When the lease runs out (Unix seconds; 0 when nobody renews).
     #[serde(default)]
     pub lease_until: i64,
 }
 
-/// How long a seat's authorization holds (specification 2.1: prompted again every 90 days).
+/// A seat's authorization holds for this long: sellers are asked to log in again every 90 days.
 pub const SEAT_AUTHORIZATION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// A token that was not renewed for this long is renewed though nothing needs it: Salesforce ends
+/// A token that was not renewed for this long is renewed though no call needs it. Salesforce ends
 /// grants that were idle for 30 days, and a week leaves time for trouble.
 pub const KEEP_ALIVE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl GrantState {
     /// A new grant, given by `user_id`, whose token is stored as `version`.
     #[must_use]
-    pub fn new(number: u64, version: Option<VersionId>, user_id: String, now: Timestamp) -> Self {
+    pub fn new(
+        number: u64,
+        version: Option<VersionId>,
+        user_id: SalesforceId,
+        now: Timestamp,
+    ) -> Self {
         Self {
             number,
             version,
@@ -228,16 +237,43 @@ impl GrantState {
         matches!(grantee, Grantee::Seat(_)).then(|| self.authorized_at + SEAT_AUTHORIZATION)
     }
 
-    /// Whether it can be used at `now`, as far as is known.
+    /// True if it can be used at `now`, as far as is known.
     #[must_use]
     pub fn is_usable(&self, grantee: Grantee, now: Timestamp) -> bool {
         self.alive && self.ends_at(grantee).is_none_or(|end| now < end)
     }
 
-    /// Whether its token is to be renewed at `now` so that the grant stays alive.
+    /// True if its token must be renewed at `now` for the grant to stay alive.
     #[must_use]
     pub fn idles(&self, now: Timestamp) -> bool {
         now >= self.renewed_at + KEEP_ALIVE
+    }
+}
+
+#[cfg(test)]
+impl Connection {
+    /// A connection that works, for tests.
+    pub(crate) fn sample() -> Self {
+        Self {
+            at: TenantEnvironment {
+                tenant: crate::kernel::TenantId::derived("acme"),
+                environment: crate::kernel::Environment::Production,
+            },
+            generation: Generation(1),
+            state: ConnectionState::Connected,
+            trouble: None,
+            paused_since: None,
+            degraded_since: None,
+            org_id: "00D000000000001AAA".parse().unwrap(),
+            org_name: "Acme".to_owned(),
+            edition: "Enterprise Edition".to_owned(),
+            instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
+            login_host: LoginHost::production(),
+            buckets: 1,
+            integration_user: "005000000000001AAA".parse().unwrap(),
+            connected_at: Timestamp::UNIX_EPOCH,
+            slot_offset: 0,
+        }
     }
 }
 
@@ -248,7 +284,7 @@ mod tests {
     #[test]
     fn a_seat_authorizes_again_after_90_days_and_the_connection_never() {
         let now = Timestamp::UNIX_EPOCH;
-        let grant = GrantState::new(1, None, "005".into(), now);
+        let grant = GrantState::new(1, None, "005000000000001AAA".parse().unwrap(), now);
         let seat = Grantee::Seat(SeatId::derived("jane"));
         let day = SignedDuration::from_hours(24);
         assert!(grant.is_usable(seat, now + day * 89));

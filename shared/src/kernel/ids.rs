@@ -114,7 +114,7 @@ typed_id!(
     "mod"
 );
 typed_id!(
-    /// Something that others are told.
+    /// An event for other systems.
     EventId,
     "evt"
 );

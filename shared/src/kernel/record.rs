@@ -22,7 +22,7 @@ impl Fields {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Whether a checkbox is ticked.
+    /// True if a checkbox is ticked.
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|v| v.eq_ignore_ascii_case("true"))
@@ -56,7 +56,7 @@ impl<N: Into<Cow<'static, str>>> FromIterator<(N, String)> for Fields {
     }
 }
 
-/// What a run did to a record.
+/// The change that a run made to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordChange {
@@ -68,7 +68,7 @@ pub enum RecordChange {
     Deleted,
 }
 
-/// Why a record is no longer held.
+/// The reason for which a record is not kept any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Gone {
@@ -94,11 +94,11 @@ pub struct Reading {
     pub run: ImportRunId,
     /// The step of the object's import.
     pub step: u64,
-    /// When Salesforce was asked, by its own clock: rows that it stamped alike are told apart by it.
+    /// When Salesforce was asked, by its own clock. It decides between rows of the same stamp.
     pub at: Timestamp,
 }
 
-/// What is known of a record without opening it.
+/// The part of a record that is readable without its data key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordHead {
     /// Which object.
@@ -117,7 +117,7 @@ pub struct RecordHead {
     /// When that step's reading was asked for, by Salesforce's clock, in milliseconds.
     #[serde(default)]
     pub read_at: i64,
-    /// What that run did.
+    /// The change that this run made.
     pub change: RecordChange,
     /// Why it is gone, when it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,21 +152,21 @@ impl Record {
         Self::tombstone(object, id, stamp, gone)
     }
 
-    /// What remains of a record that is gone.
+    /// The record in place of one that is gone.
     #[must_use]
     pub fn tombstone(object: SObject, id: String, stamp: Timestamp, gone: Gone) -> Self {
         Self { object, id, stamp, fields: Fields::default(), gone: Some(gone) }
     }
 
-    /// Whether it is gone from the org, as far as the integration user sees.
+    /// True if it is gone from the org, as far as the integration user sees.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         self.gone.is_some()
     }
 }
 
-/// Whether a read state replaces a stored one: a later stamp always does, an earlier one never, and
-/// the same stamp only with other contents that were not asked for earlier. (Stamps count seconds.)
+/// True if a read state replaces a stored one. A later stamp always does, an earlier one never. The
+/// same stamp does only with other contents that were not asked for earlier: stamps count seconds.
 #[must_use]
 pub fn supersedes(stored: &RecordHead, stamp: Timestamp, digest: &str, read_at: Timestamp) -> bool {
     match stamp.as_millisecond().cmp(&stored.stamp) {
@@ -178,7 +178,7 @@ pub fn supersedes(stored: &RecordHead, stamp: Timestamp, digest: &str, read_at: 
     }
 }
 
-/// What a run did to the rows of one object.
+/// The changes that a run made to the rows of one object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Rows that were not known before.

@@ -1,8 +1,7 @@
 //! The Salesforce objects that are imported, and the fields read of each.
 //!
-//! This is the read allow-list for imports: nothing else is ever selected. Sources: the product
-//! specification 2.2 (the appendix of the technical guide) and decisions 1; fields beyond the
-//! appendix say why they are needed.
+//! This is the read allow-list for imports: nothing else is ever selected. Most of the list is the
+//! appendix of the product's technical guide. A field beyond that says why it is needed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -43,7 +42,8 @@ impl SObject {
         Self::Note,
     ];
 
-    /// What matching and auto-save need; imported first and handed over as soon as it is there.
+    /// The objects that matching and auto-save need. They are imported first and handed over at
+    /// once.
     pub const MATCHED_FIRST: [Self; 8] = [
         Self::User,
         Self::UserRole,
@@ -94,20 +94,20 @@ impl SObject {
         }
     }
 
-    /// Whether rows can be deleted at all: users are deactivated, and roles have no such field.
+    /// True if rows can be deleted at all. Users are deactivated, and roles have no such field.
     #[must_use]
     pub fn has_is_deleted(self) -> bool {
         !matches!(self, Self::User | Self::UserRole)
     }
 
-    /// Whether `query` hides rows that are still in the org: activities are archived after a year.
+    /// True if `query` hides rows that are still in the org: activities are archived after a year.
     #[must_use]
     pub fn is_archived(self) -> bool {
         matches!(self, Self::Task | Self::Event)
     }
 
-    /// How a field's value is written in the one form that we keep, whichever of Salesforce's ways
-    /// it came by: REST and Bulk write moments and numbers differently.
+    /// The form in which a field's value is kept. REST and Bulk write moments and numbers
+    /// differently, so each value is brought into one form.
     #[must_use]
     pub fn field_form(name: &str) -> FieldForm {
         match name {
@@ -118,7 +118,7 @@ impl SObject {
         }
     }
 
-    /// Whether deletions made directly on a row show in `IsDeleted`. Team members and contact roles
+    /// True if deletions made directly on a row show in `IsDeleted`. Team members and contact roles
     /// bypass the recycle bin; users and roles have no such field.
     #[must_use]
     pub fn deletions_show(self) -> bool {
@@ -128,8 +128,7 @@ impl SObject {
         )
     }
 
-    /// Whether an org may lack the object, by edition or by a feature that is off, without that
-    /// being a failure.
+    /// True if an org may lack the object, by its edition or because a feature is off.
     #[must_use]
     pub fn optional(self) -> bool {
         matches!(self, Self::AccountTeamMember | Self::UserRole)

@@ -124,6 +124,18 @@ impl Store {
         self.pages(series.clone()).try_concat().await
     }
 
+    /// Writes a document, whatever lies there. Only for documents that nobody replaces.
+    pub async fn put<T: Serialize>(&self, slot: &Slot<T>, document: &T) -> Result<(), PortError> {
+        let mut commit = Commit::new();
+        commit.put(slot, document)?;
+        match self.commit(commit).await? {
+            Outcome::Done => Ok(()),
+            Outcome::Refused(_) => {
+                Err(PortError::reject("write a document", "refused without a condition"))
+            }
+        }
+    }
+
     /// Does a commit, and sends the steps that follow. When a condition does not hold nothing is
     /// done and nothing is sent. A failure to send is no failure: the tick will send.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, PortError> {

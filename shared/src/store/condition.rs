@@ -86,6 +86,12 @@ impl<T> Edit<T> {
         Self { change, document: PhantomData }
     }
 
+    /// Sets the sealed body.
+    #[must_use]
+    pub fn body(body: Vec<u8>) -> Self {
+        Self::of(ports::Change::Body(body))
+    }
+
     pub(super) fn into_change(self) -> ports::Change {
         self.change
     }

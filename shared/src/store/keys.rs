@@ -20,12 +20,13 @@
 mod generation;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub use self::generation::{GenerationKeys, Kind, Relation};
 
-use super::Slot;
 use super::outbox::Due;
-use crate::kernel::{Connection, Environment, Generation, TenantEnvironment, TenantId};
+use super::{Series, Slot};
+use crate::kernel::{Connection, Environment, Generation, Scope, TenantEnvironment, TenantId};
 use crate::ports::Key;
 
 /// How many partitions hold the due items of all tenants. A tenant's are all in one of them.
@@ -78,6 +79,21 @@ pub(crate) fn due(owner: &str, at: Timestamp, path: &str, identity: &str) -> Slo
 #[must_use]
 pub(crate) fn due_by_sort_key(owner: &str, sk: String) -> Slot<Due> {
     Slot::at(Key::new(due_partition(owner), sk))
+}
+
+/// The due items of a partition that are due at `at`.
+pub(crate) fn due_by(partition: u32, at: Timestamp) -> Series<Due> {
+    Series::up_to(due_partition_at(partition), due_until(at))
+}
+
+/// The due items of `owner`, and of those who share its partition: as they lie there.
+pub(crate) fn due_beside(owner: &str) -> Series<Value> {
+    Series::whole(due_partition(owner))
+}
+
+/// True if `sk` is the sort key of a due item of this generation.
+pub(crate) fn is_due_of(scope: Scope, sk: &str) -> bool {
+    sk.contains(&format!("#{scope}#"))
 }
 
 /// The sort key up to which due items are due at `at`.

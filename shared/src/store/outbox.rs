@@ -1,32 +1,37 @@
-//! Work that must happen: a durable next step is written in the same transaction as the state that
-//! calls for it, and sent at once; whatever was not sent, or was lost, the minute tick sends again.
+//! Work that must happen.
+//!
+//! A transaction writes a state together with the steps that follow from it, as due items. The
+//! outbox then sends the steps at once. The minute tick sends again each step that was not sent or
+//! whose message was lost.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::{documents, keys};
+use super::{Commit, Series, Slot, Store, When, keys};
+use crate::field;
 use crate::kernel::{Envelope, Event, Message, Occurrence, Scope, TellingMessage};
-use crate::ports::{Change, Condition, Key, Outcome, PortError, Ports, QueueMessage, Range, Write};
+use crate::ports::{Key, Outcome, PortError, Ports, QueueMessage, Write};
 
-/// How long after its time a due item is left to the fast path before the tick sends it again. A
-/// message that only waits its turn in a backlog is not lost: sending it again helps nobody, so the
-/// pause doubles each time.
+/// The tick sends a due item again when this time has passed since its turn. A message that waits
+/// in a backlog is not lost, and a second one helps nobody, so the pause doubles each time.
 const GRACE: SignedDuration = SignedDuration::from_secs(300);
 
 /// The doubling stops here: about 21 hours.
 const MOST_DOUBLINGS: u32 = 8;
 
-/// How far a new step may lie ahead to be sent at once, to wait in its queue. The tick comes each
-/// minute: later steps wait as due items alone, so that a queue's depth tells of work, not of plans.
+/// A step that lies no further ahead than this is sent at once and waits in its queue. The tick
+/// comes each minute, so a later step waits as a due item alone: a queue's depth counts work, not
+/// plans.
 const AHEAD: Duration = Duration::from_mins(1);
 
 /// The longest delay that a queue can hold a message for.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
-/// How many due items one tick takes from each partition.
+/// One tick takes this many due items from each partition.
 const TICK_LIMIT: usize = 500;
 
 /// A step that follows.
@@ -34,7 +39,7 @@ const TICK_LIMIT: usize = 500;
 pub struct Next {
     /// The work.
     pub message: Message,
-    /// How long it waits.
+    /// The wait before it.
     pub delay: Duration,
 }
 
@@ -45,7 +50,7 @@ impl Next {
         Self { message: message.into(), delay: Duration::ZERO }
     }
 
-    /// Others are told that this happened now.
+    /// A step that publishes what happened.
     #[must_use]
     pub fn publish(scope: Scope, time: Timestamp, occurrence: Occurrence) -> Self {
         Self::now(TellingMessage::Publish { event: Event { scope, time, occurrence } })
@@ -64,17 +69,26 @@ pub(crate) struct Due {
     pub(crate) message: Message,
     /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
     pub(crate) sent_at: i64,
-    /// How often the tick sent it.
+    /// Counts how often the tick sent it.
     #[serde(default)]
     pub(crate) sends: u32,
 }
 
 impl Due {
-    /// Whether the tick leaves it alone at `now`.
+    /// True if the tick leaves it alone at `now`.
     fn rests(&self, now: Timestamp) -> bool {
         let pause = GRACE.as_secs() << self.sends.min(MOST_DOUBLINGS);
         self.sent_at + pause > now.as_second()
     }
+}
+
+/// A step that waits, as its due item tells.
+#[derive(Debug)]
+pub(crate) struct WaitingStep {
+    /// The key of its due item.
+    pub(crate) key: Key,
+    /// The work; none when this version of the code does not know its form.
+    pub(crate) message: Option<Message>,
 }
 
 /// Commits states together with the steps that follow from them.
@@ -91,23 +105,15 @@ impl Outbox {
     }
 
     /// Does `writes` and records `next` in one transaction, then sends `next`. When a condition
-    /// does not hold nothing is done and nothing is sent. A failure to send is no failure: the tick
-    /// will send.
-    pub async fn commit(
-        &self,
-        mut writes: Vec<Write>,
-        next: Vec<Next>,
-    ) -> Result<Outcome, PortError> {
+    /// does not hold, nothing is done and nothing is sent. A failure to send is no failure: the
+    /// tick will send.
+    pub async fn commit(&self, writes: Vec<Write>, next: Vec<Next>) -> Result<Outcome, PortError> {
+        let mut commit = Commit { writes, next: Vec::new() };
         let mut messages = Vec::with_capacity(next.len());
         for step in next {
-            let (write, message) = self.due(step)?;
-            writes.push(write);
-            messages.extend(message);
+            messages.extend(self.plan(step, &mut commit)?);
         }
-        let outcome = match <[Write; 1]>::try_from(writes) {
-            Ok([single]) => self.ports.table.write(single).await?,
-            Err(many) => self.ports.table.transact(many).await?,
-        };
+        let outcome = self.write(commit).await?;
         if outcome.is_done()
             && !messages.is_empty()
             && let Err(error) = self.ports.queues.send(messages).await
@@ -117,34 +123,40 @@ impl Outbox {
         Ok(outcome)
     }
 
-    fn due(&self, next: Next) -> Result<(Write, Option<QueueMessage>), PortError> {
+    async fn write(&self, commit: Commit) -> Result<Outcome, PortError> {
+        match <[Write; 1]>::try_from(commit.writes) {
+            Ok([single]) => self.ports.table.write(single).await,
+            Err(many) => self.ports.table.transact(many).await,
+        }
+    }
+
+    /// Puts the step's due item into the commit, and gives the message to send once it is done.
+    fn plan(&self, next: Next, commit: &mut Commit) -> Result<Option<QueueMessage>, PortError> {
         let Next { message, delay } = next;
         let owner = message.group();
         let path = message.scope().map_or_else(|| owner.clone(), |scope| scope.to_string());
         let delay_signed = SignedDuration::try_from(delay)
             .map_err(|error| PortError::reject("plan a step", error))?;
-        // What only its due item brings must not wait a grace, too.
-        let held_by_queue = delay <= AHEAD;
-        let at = self.ports.clock.now()
-            + if held_by_queue { delay_signed + GRACE } else { delay_signed };
+        // A step that only its due item brings must not wait a grace, too.
+        let is_queued = delay <= AHEAD;
+        let at =
+            self.ports.clock.now() + if is_queued { delay_signed + GRACE } else { delay_signed };
         let identity = format!("{:032x}", self.ports.entropy.bits());
-        let key = keys::due(&owner, at, &path, &identity);
-        let sk = key.sk().to_owned();
+        let slot = keys::due(&owner, at, &path, &identity);
         let due = Due { message, sent_at: 0, sends: 0 };
-        let write = documents::put(key, &due, Condition::Always)?;
-        let message =
-            held_by_queue.then(|| queue_message(due.message, Some(sk), 0, delay)).transpose()?;
-        Ok((write, message))
+        commit.put(&slot, &due)?;
+        let sk = slot.sk().to_owned();
+        is_queued.then(|| queue_message(due.message, Some(sk), 0, delay)).transpose()
     }
 
-    /// Sends an envelope again after `delay`, one hop further; its due item stays behind it, and the
-    /// tick leaves it alone until then.
+    /// Sends an envelope again after `delay`, one hop further. Its due item stays behind it, and
+    /// the tick leaves the item alone until then.
     pub async fn put_off(&self, envelope: Envelope, delay: Duration) -> Result<(), PortError> {
         if let Some(sk) = &envelope.due {
-            let key = keys::due_by_sort_key(&envelope.message.group(), sk.clone());
+            let slot = keys::due_by_sort_key(&envelope.message.group(), sk.clone());
             let waits = i64::try_from(delay.as_secs()).unwrap_or(i64::MAX);
             let until = self.ports.clock.now().as_second().saturating_add(waits);
-            self.note_sent(key.into(), until, 0).await?;
+            self.mark_sent(&slot, until, 0).await?;
         }
         let message =
             queue_message(envelope.message, envelope.due, envelope.hops.saturating_add(1), delay)?;
@@ -154,47 +166,61 @@ impl Outbox {
     /// Forgets the due item behind a message whose work is done.
     pub async fn finish(&self, envelope: &Envelope) -> Result<(), PortError> {
         let Some(sk) = &envelope.due else { return Ok(()) };
-        let key = keys::due_by_sort_key(&envelope.message.group(), sk.clone());
-        let _ = self.ports.table.write(documents::delete(key)).await?;
+        let mut commit = Commit::new();
+        commit.delete(&keys::due_by_sort_key(&envelope.message.group(), sk.clone()));
+        self.write(commit).await?.may_lose_to("nobody: a delete has no condition");
         Ok(())
     }
 
-    /// Sends what is due and was not sent within the grace; says how many messages that were.
+    /// The steps of a generation that wait, whatever wrote them.
+    pub(crate) async fn steps_of(&self, scope: Scope) -> Result<Vec<WaitingStep>, PortError> {
+        let series = keys::due_beside(&scope.tenant.to_string());
+        let store = Store::new(self.ports.clone());
+        let mut steps = Vec::new();
+        let mut pages = pin!(store.pages(series));
+        while let Some(page) = pages.try_next().await? {
+            let own = page.into_iter().filter(|item| keys::is_due_of(scope, item.slot().sk()));
+            steps.extend(own.map(|item| WaitingStep {
+                key: item.slot().into(),
+                message: serde_json::from_value::<Due>(item.into_inner()).ok().map(|d| d.message),
+            }));
+        }
+        Ok(steps)
+    }
+
+    /// Sends each step that is due and was not sent within the grace. Gives the number of messages.
     pub async fn tick(&self) -> Result<u64, PortError> {
         let now = self.ports.clock.now();
         let mut sent = 0;
         for partition in 0..keys::DUE_PARTITIONS {
-            sent += self.tick_partition(&keys::due_partition_at(partition), now).await?;
+            sent += self.tick_partition(&keys::due_by(partition, now), now).await?;
         }
         Ok(sent)
     }
 
-    async fn tick_partition(&self, pk: &str, now: Timestamp) -> Result<u64, PortError> {
-        let until = Range::UpTo(keys::due_until(now));
-        let page = self.ports.table.query(pk, &until, None, TICK_LIMIT).await?;
+    async fn tick_partition(&self, series: &Series<Due>, now: Timestamp) -> Result<u64, PortError> {
+        let page = Store::new(self.ports.clone()).page(series, None, TICK_LIMIT).await?;
         let mut sent = 0;
-        for item in page.items {
-            let key = item.key.clone();
-            let due: Due = documents::typed(item)?;
+        for due in page.documents {
             if due.rests(now) {
                 continue;
             }
-            let message = queue_message(due.message, Some(key.sk().to_owned()), 0, Duration::ZERO)?;
+            let slot = due.slot();
+            let sk = slot.sk().to_owned();
+            let message = queue_message(due.into_inner().message, Some(sk), 0, Duration::ZERO)?;
             self.ports.queues.send(vec![message]).await?;
-            self.note_sent(key, now.as_second(), 1).await?;
+            self.mark_sent(&slot, now.as_second(), 1).await?;
             sent += 1;
         }
         Ok(sent)
     }
 
-    async fn note_sent(&self, key: Key, at: i64, sends: i64) -> Result<(), PortError> {
-        // The work may be done by now; its item must not come back.
-        let write = Write::Update {
-            key,
-            changes: vec![Change::Set("sent_at", json!(at)), Change::Add("sends", sends)],
-            when: Condition::Exists,
-        };
-        let _ = self.ports.table.write(write).await?;
+    async fn mark_sent(&self, slot: &Slot<Due>, at: i64, sends: i64) -> Result<(), PortError> {
+        let edits = [field!(Due, sent_at).set(&at)?, field!(Due, sends).add(sends)];
+        let mut commit = Commit::new();
+        commit.edit(slot, When::exists(), edits);
+        let winner = "the receiver, which did the work and forgot the item";
+        self.write(commit).await?.may_lose_to(winner);
         Ok(())
     }
 }

@@ -106,6 +106,16 @@ impl<T> Series<T> {
         Self { pk, range: Range::Prefix(prefix), document: PhantomData }
     }
 
+    /// Every slot of `pk`.
+    pub(crate) fn whole(pk: String) -> Self {
+        Self { pk, range: Range::All, document: PhantomData }
+    }
+
+    /// The slots of `pk` up to and including the sort key `last`.
+    pub(crate) fn up_to(pk: String, last: String) -> Self {
+        Self { pk, range: Range::UpTo(last), document: PhantomData }
+    }
+
     /// The sort key of the document that [`Series::name`] calls so: a place to go on after that keeps
     /// within the series.
     #[must_use]

@@ -12,10 +12,9 @@ use super::{
 use crate::capabilities::activities::{
     Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason, Lane,
 };
-use crate::capabilities::connecting::connect::Claimed;
-use crate::capabilities::connecting::upkeep::Progress;
 use crate::capabilities::connecting::{
-    Feature, HiddenField, Inspection, ObjectPermissions, Wizard, WizardStep,
+    Feature, HiddenField, Inspection, LastGeneration, ObjectPermissions, StalledRun, UpkeepChain,
+    Wizard, WizardStep,
 };
 use crate::capabilities::custody::grants::Replaced;
 use crate::capabilities::custody::{ConnectionSecret, StoredGrant};
@@ -43,7 +42,7 @@ use crate::kernel::{
     Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason, RecordChange,
     RecordHead, SObject, Trouble, VersionId,
 };
-use crate::salesforce::JobId;
+use crate::salesforce::{JobId, LoginHost};
 
 fn connection() -> Connection {
     Connection {
@@ -57,13 +56,13 @@ fn connection() -> Connection {
         }),
         paused_since: Some(at(3)),
         degraded_since: Some(at(4)),
-        org_id: text("00D000000000001AAA"),
+        org_id: "00D000000000001AAA".parse().unwrap(),
         org_name: text("Acme"),
         edition: text("Enterprise Edition"),
-        instance_url: text("https://acme.my.salesforce.com"),
-        login_host: text("login.salesforce.com"),
+        instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
+        login_host: LoginHost::production(),
         buckets: 16,
-        integration_user: text("005000000000001AAA"),
+        integration_user: "005000000000001AAA".parse().unwrap(),
         connected_at: at(0),
         slot_offset: 77,
     }
@@ -133,10 +132,11 @@ fn connections_grants_and_secrets_are_pinned() {
         Connection { trouble: None, paused_since: None, degraded_since: None, ..connection() };
     forms.json("connection", &bare);
     forms.json("live", &environment());
-    forms.json("generations", &Claimed { last: 7 });
+    forms.json("generations", &LastGeneration { last: 7 });
     grants(&mut forms);
-    forms.json("upkeep", &Progress { step: 0, stalled: None });
-    forms.json("upkeep with all", &Progress { step: 5, stalled: Some((run(), at(0))) });
+    forms.json("upkeep", &UpkeepChain { step: 0, stalled: None });
+    let stalled = Some(StalledRun { run: run(), last_beat: at(0) });
+    forms.json("upkeep with all", &UpkeepChain { step: 5, stalled });
     insta::assert_snapshot!("connections", forms.0);
 }
 
@@ -147,14 +147,14 @@ fn grants(forms: &mut Forms) {
         let pending = PendingAuthorization {
             at: environment(),
             grantee,
-            login_host: text("login.salesforce.com"),
+            login_host: LoginHost::production(),
             verifier: text("verifier"),
             browser: text("browser"),
             expires_at: at(600),
         };
         forms.json("pending authorization", &pending);
     }
-    let state = GrantState::new(1, None, text("0051"), at(0));
+    let state = GrantState::new(1, None, "005000000000001AAA".parse().unwrap(), at(0));
     forms.json("grant", &state);
     let version = Some(VersionId(text("v1")));
     let (lease, lease_until) = (Some(lease()), 1_795_294_800);
@@ -163,7 +163,7 @@ fn grants(forms: &mut Forms) {
     let grant = || StoredGrant {
         access_token: text("access"),
         refresh_token: text("refresh"),
-        instance_url: text("https://acme.my.salesforce.com"),
+        instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
     };
     forms.json("sealed grant", &grant());
     forms.json("secret", &ConnectionSecret { data_key: text("AAEC"), number: 1, grant: grant() });
@@ -677,14 +677,14 @@ fn activities_are_pinned() {
         ActivityState::Queued,
         ActivityState::Held { reason },
         ActivityState::Claimed { server_time: at(1), at: at(2), lookups: 3 },
-        ActivityState::Logged { salesforce_id: text("00T1") },
+        ActivityState::Logged { salesforce_id: "00T000000000001AAA".parse().unwrap() },
         ActivityState::Failed { code: text("C"), message: text("m") },
     ];
     forms.all("activity state", &states);
     let target = ActivityTarget {
         object: SObject::Contact,
-        record: text("0031"),
-        lane: text("0011"),
+        record: "003000000000001AAA".parse().unwrap(),
+        lane: "001000000000001AAA".parse().unwrap(),
         place: 4,
     };
     for state in states {

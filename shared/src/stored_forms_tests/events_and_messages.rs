@@ -143,6 +143,8 @@ fn every_event_is_pinned() {
     let mut forms = Forms::default();
     forms.all("occurrence", &occurrences());
     for occurrence in occurrences() {
+        let stored = serde_json::to_value(&occurrence).unwrap();
+        assert_eq!(stored["type"], occurrence.name());
         let event = Event { scope: scope(), time: at(0), occurrence };
         forms.line("event id", event.id());
         forms.json("event", &event);

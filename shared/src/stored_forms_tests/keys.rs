@@ -128,7 +128,7 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("saved", &keys.saved(seat(), "accounts", "co_1"));
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
     forms.key("activity", &keys.activity(activity()));
-    forms.key("lane", &keys.lane(ACCOUNT));
+    forms.key("lane", &keys.lane(ACCOUNT.parse().unwrap()));
     forms.key("admin_grant", &keys.admin_grant());
     forms.key("upkeep", &keys.upkeep());
     forms.key("inspection", &keys.inspection());

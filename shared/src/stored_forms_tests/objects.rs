@@ -21,6 +21,7 @@ use crate::capabilities::linking::models::model_object;
 use crate::capabilities::linking::{ProbeEntry, ScoredCandidate, ScoredEntry};
 use crate::kernel::{Connection, ConnectionState, Generation, Gone, SObject};
 use crate::ports::Key;
+use crate::salesforce::LoginHost;
 use crate::seal::Sealer;
 use crate::store::keys::GenerationKeys;
 use crate::store::records::Records;
@@ -189,13 +190,13 @@ fn opened(memory: &Memory) -> OpenGeneration {
         trouble: None,
         paused_since: None,
         degraded_since: None,
-        org_id: text("00D1"),
+        org_id: "00D000000000001AAA".parse().unwrap(),
         org_name: text("Acme"),
         edition: text("Enterprise Edition"),
-        instance_url: text("https://acme.my.salesforce.com"),
-        login_host: text("login.salesforce.com"),
+        instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
+        login_host: LoginHost::production(),
         buckets: 16,
-        integration_user: text("0051"),
+        integration_user: "005000000000001AAA".parse().unwrap(),
         connected_at: at(0),
         slot_offset: 0,
     };

@@ -14,6 +14,7 @@ use shared::capabilities::leaving::{PurgePhase, Revocation};
 use shared::kernel::{
     ConnectionState, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
 };
+use shared::salesforce::SalesforceId;
 use shared::store;
 use tempfile::TempDir;
 use tests::world::{Delivery, World};
@@ -76,9 +77,12 @@ impl Scene {
     }
 
     /// How many grants of a user Salesforce still honours.
-    fn grants_of(&self, user: &str) -> usize {
+    fn grants_of(&self, user: SalesforceId) -> usize {
         let grants = self.world.control().grants(&self.world.org).unwrap();
-        grants.iter().filter(|grant| grant.user_id == user && grant.state == "active").count()
+        grants
+            .iter()
+            .filter(|grant| grant.user_id == user.as_str() && grant.state == "active")
+            .count()
     }
 
     fn token_calls(&self) -> usize {
@@ -337,8 +341,8 @@ async fn the_admin_grant_is_replaced_by_another_user_without_a_purge_or_an_impor
     assert_eq!(runs(&scene.world).await.len(), runs_before);
     let inspection = scene.inspection().await.unwrap();
     assert_eq!(inspection.personal_user, Some(true), "a person with a seat is warned about");
-    assert_eq!(scene.grants_of(&before.integration_user), 0, "the one before is revoked");
-    assert_eq!(scene.grants_of(&after.integration_user), 2, "the seat's own, and the connection's");
+    assert_eq!(scene.grants_of(before.integration_user), 0, "the one before is revoked");
+    assert_eq!(scene.grants_of(after.integration_user), 2, "the seat's own, and the connection's");
     import_again(&scene.world, "by another user").await;
     assert_eq!(scene.state().await, ConnectionState::Connected);
 }
@@ -403,12 +407,12 @@ async fn a_replaced_grant_is_revoked_when_salesforce_is_back_or_by_the_purge() {
     let fault = control.add_fault(down.clone());
     scene.world.authorize(Grantee::Admin, SELLER).await.unwrap();
     scene.pass(9).await;
-    assert_eq!(scene.grants_of(&admin), 1, "Salesforce could not be asked");
+    assert_eq!(scene.grants_of(admin), 1, "Salesforce could not be asked");
     let asked: u64 = control.faults().iter().map(|fault| fault.hits).sum();
     assert!((5..15).contains(&asked), "asked {asked} times in nine hours");
     control.remove_faults(Some(fault));
     scene.pass(7).await;
-    assert_eq!(scene.grants_of(&admin), 0);
+    assert_eq!(scene.grants_of(admin), 0);
     // Another change of users, and the org is disconnected before Salesforce is back.
     control.add_fault(Fault { times: 3, ..down });
     scene.world.authorize(Grantee::Admin, ADMIN).await.unwrap();
@@ -433,7 +437,7 @@ async fn a_callback_that_dies_while_it_replaces_a_grant_leaves_one_that_works() 
         scene.world.run().await;
         import_again(&scene.world, "after").await;
         assert_eq!(scene.state().await, ConnectionState::Connected, "died at {n}");
-        assert_eq!(scene.grants_of(&admin), 0, "died at {n}");
+        assert_eq!(scene.grants_of(admin), 0, "died at {n}");
         if !died {
             assert!(n > 10, "the callback makes {n} calls");
             return;

@@ -271,7 +271,7 @@ async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
         let ActivityState::Logged { salesforce_id } = state(&world, id).await else {
             panic!("{id} is not logged: {:?}", state(&world, id).await);
         };
-        let row = world.control().record(&world.org, &salesforce_id).unwrap();
+        let row = world.control().record(&world.org, salesforce_id.as_str()).unwrap();
         assert_eq!(row[field], text);
         let parent = if field == "Title" { "ParentId" } else { "WhoId" };
         assert_eq!(row[parent], contact.id.as_str());

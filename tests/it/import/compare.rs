@@ -62,9 +62,9 @@ struct View<'a> {
 impl<'a> View<'a> {
     async fn of(world: &'a World) -> Self {
         let user = world.connection().await.integration_user;
-        let profile = world.control().profile_of(&world.org, &user).unwrap();
+        let profile = world.control().profile_of(&world.org, user.as_str()).unwrap();
         let settings = world.control().settings(&world.org).unwrap();
-        let hidden = settings.hidden_records.get(&user).cloned().unwrap_or_default();
+        let hidden = settings.hidden_records.get(user.as_str()).cloned().unwrap_or_default();
         let key = importing::keys::selection(world.at());
         let chosen = Store::new(world.memory.ports()).read(&key).await.unwrap();
         Self { world, profile, hidden, chosen: chosen.unwrap_or_default() }

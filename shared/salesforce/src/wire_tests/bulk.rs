@@ -178,7 +178,7 @@ async fn a_page_with_too_few_rows_is_an_error() {
         error,
         SalesforceError::Page(CsvError::RowCount { expected: 100, found: 99 })
     ));
-    assert_eq!(error.disposition(), Disposition::Retry { after: None });
+    assert_eq!(error.advice(), Advice::Retry { after: None });
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn a_download_that_breaks_off_is_an_error_however_it_is_sent() {
             matches!(error, SalesforceError::Transport(_) | SalesforceError::Page(_)),
             "{what}: {error:?}"
         );
-        assert_eq!(error.disposition(), Disposition::Retry { after: None }, "{what}");
+        assert_eq!(error.advice(), Advice::Retry { after: None }, "{what}");
     }
     // The same answers, whole, are read.
     for answer in [
@@ -288,7 +288,7 @@ async fn a_token_that_expires_between_pages_is_told_in_both_spellings() {
     ] {
         let (_server, client) = answer(ResponseTemplate::new(status).set_body_json(body)).await;
         let error = client.query_results(&a_session(), a_job(), None, 10).await.unwrap_err();
-        assert_eq!(error.disposition(), Disposition::Reauthorize, "{error:?}");
+        assert_eq!(error.advice(), Advice::Reauthorize, "{error:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong before a request is on its way: over TLS, as in production.
+//! Failures before a request is on its way: over TLS, as in production.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -19,7 +19,7 @@ impl Resolve for Names {
     }
 }
 
-/// What becomes of a call whose host is at this address.
+/// The outcome of a call whose host is at this address.
 async fn call(address: Option<SocketAddr>) -> SalesforceError {
     let names = Names(address.into_iter().collect());
     // As in production, an answer is waited for longer than a connection.
@@ -32,7 +32,7 @@ async fn call(address: Option<SocketAddr>) -> SalesforceError {
 #[track_caller]
 fn assert_never_sent(error: &SalesforceError) {
     assert!(matches!(error, SalesforceError::Transport(e) if !e.was_sent()), "{error:?}");
-    assert!(matches!(error.disposition(), Disposition::Retry { .. }), "{error:?}");
+    assert!(matches!(error.advice(), Advice::Retry { .. }), "{error:?}");
     assert!(!error.is_outcome_unknown(), "{error:?}");
     assert_tells_no_secret(error);
 }

@@ -1,4 +1,5 @@
-//! The client against servers on loopback: each test says what Salesforce answers and what the caller then knows.
+//! The client against servers on loopback: each test says what Salesforce answers and what the
+//! caller then knows.
 
 mod bulk;
 mod connecting;

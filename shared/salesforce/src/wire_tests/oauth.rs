@@ -230,7 +230,7 @@ async fn an_answer_that_is_no_oauth_leaves_the_grant_alone() {
         let error = refresh(&oauth).await.unwrap_err();
         assert!(matches!(error, OAuthError::Unavailable { .. }), "{error:?}");
         assert_eq!(error.is_outcome_unknown(), outcome_unknown, "{error:?}");
-        assert_eq!(error.disposition(), Disposition::Retry { after: None });
+        assert_eq!(error.advice(), Advice::Retry { after: None });
         assert_tells_no_secret(&error);
     }
 }
@@ -241,7 +241,7 @@ async fn a_limited_login_stands_back_as_long_as_told() {
     let answer = ResponseTemplate::new(429).insert_header("retry-after", "30");
     Mock::given(method("POST")).respond_with(answer).mount(&server).await;
     let after = Some(Duration::from_secs(30));
-    assert_eq!(refresh(&oauth).await.unwrap_err().disposition(), Disposition::StandBack { after });
+    assert_eq!(refresh(&oauth).await.unwrap_err().advice(), Advice::StandBack { after });
 }
 
 #[tokio::test]
@@ -335,7 +335,7 @@ async fn a_bad_token_or_anothers_identity_is_refused() {
     let bad = ResponseTemplate::new(403).set_body_string("Bad_OAuth_Token");
     Mock::given(method("GET")).respond_with(bad).up_to_n_times(1).mount(&server).await;
     let error = oauth.identity(&an_id_url(), &a_session()).await.unwrap_err();
-    assert_eq!(error.disposition(), Disposition::Reauthorize);
+    assert_eq!(error.advice(), Advice::Reauthorize);
     let mut other = an_identity();
     other["organization_id"] = json!("00Dxx0000001gPM");
     let answer = ResponseTemplate::new(200).set_body_json(other);

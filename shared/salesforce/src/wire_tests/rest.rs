@@ -121,7 +121,7 @@ async fn an_expired_session_asks_for_another_token() {
     let (_server, client) =
         answer(errors(401, "INVALID_SESSION_ID", "Session expired or invalid")).await;
     let error = client.describe(&a_session(), "Account").await.unwrap_err();
-    assert_eq!(error.disposition(), Disposition::Reauthorize);
+    assert_eq!(error.advice(), Advice::Reauthorize);
     assert_tells_no_secret(&error);
 }
 
@@ -139,10 +139,7 @@ async fn the_orgs_limits_are_told_apart() {
     let (_server, client) =
         answer(ResponseTemplate::new(429).insert_header("retry-after", "9")).await;
     let after = Some(Duration::from_secs(9));
-    assert_eq!(
-        client.limits(&a_session()).await.unwrap_err().disposition(),
-        Disposition::Retry { after }
-    );
+    assert_eq!(client.limits(&a_session()).await.unwrap_err().advice(), Advice::Retry { after });
 }
 
 #[tokio::test]
@@ -152,11 +149,11 @@ async fn a_redirect_is_never_followed() {
         let redirect = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
         let (_server, client) = answer(redirect).await;
         let error = client.limits(&a_session()).await.unwrap_err();
-        let disposition = match status {
-            303 => Disposition::Reject,
-            _ => Disposition::Reauthorize,
+        let advice = match status {
+            303 => Advice::Reject,
+            _ => Advice::Reauthorize,
         };
-        assert_eq!(error.disposition(), disposition, "{error:?}");
+        assert_eq!(error.advice(), advice, "{error:?}");
     }
     assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
 }
@@ -167,7 +164,7 @@ async fn a_page_for_people_is_not_taken_for_data() {
     let (_server, client) = answer(html).await;
     let error = client.limits(&a_session()).await.unwrap_err();
     assert_eq!(error.to_string(), "Salesforce answered status 200 with a page of HTML");
-    assert_eq!(error.disposition(), Disposition::Retry { after: None });
+    assert_eq!(error.advice(), Advice::Retry { after: None });
     assert!(error.is_outcome_unknown());
     assert_tells_no_secret(&error);
 }
@@ -276,7 +273,7 @@ async fn a_duplicate_rule_stops_a_write_and_names_its_matches() {
         client.create(&a_session(), "Lead", &lead, WriteOptions::default()).await.unwrap_err();
     let matches = error.duplicates().unwrap().matches.as_ref().unwrap();
     assert_eq!(matches[0].id, an_id("003D000000QTYgNIAX"));
-    assert_eq!(error.disposition(), Disposition::Reject);
+    assert_eq!(error.advice(), Advice::Reject);
 }
 
 #[tokio::test]
@@ -297,9 +294,9 @@ async fn each_record_of_a_collection_has_its_own_outcome() {
         client.create_all(&session, &records, false, WriteOptions::default()).await.unwrap().value;
     assert_eq!(rows[0], WriteRow::Saved(an_id("00T000000000001")));
     let WriteRow::Failed(errors) = &rows[1] else { panic!("{rows:?}") };
-    assert_eq!(errors[0].disposition(), Disposition::Retry { after: None });
+    assert_eq!(errors[0].advice(), Advice::Retry { after: None });
     let WriteRow::Failed(errors) = &rows[2] else { panic!("{rows:?}") };
-    assert_eq!(errors[0].disposition(), Disposition::Reject);
+    assert_eq!(errors[0].advice(), Advice::Reject);
     let sent: Json = server.received_requests().await.unwrap()[0].body_json().unwrap();
     assert_eq!(sent["allOrNone"], json!(false));
     assert_eq!(sent["records"][2], json!({"attributes": {"type": "Task"}, "Subject": "c"}));

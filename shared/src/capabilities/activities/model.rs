@@ -1,29 +1,28 @@
-//! What a seller did, and the row that it becomes in the CRM.
+//! An activity, and its way into the CRM. Pure.
 
 use std::fmt;
+use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
 use crate::kernel::{ActivityId, SObject, SeatId};
+use crate::salesforce::SalesforceId;
 
-/// What was done.
+/// The kind of thing that was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivityKind {
     /// A message to a connection.
     Message,
-    /// A message to somebody who is none.
+    /// A message to somebody who is no connection.
     Inmail,
     /// A note about a person or a company.
     Note,
 }
 
-/// Why an activity waits.
+/// The reason for which an activity waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldReason {
@@ -46,25 +45,25 @@ pub enum ActivityState {
         /// For what.
         reason: HoldReason,
     },
-    /// A request was claimed; whether Salesforce has it is not known yet.
+    /// A request was claimed. It is not known yet whether Salesforce has the row.
     Claimed {
-        /// When, by Salesforce's clock: rows made before cannot be this activity.
+        /// When, by Salesforce's clock. A row made before cannot be this activity.
         server_time: Timestamp,
         /// When, by ours.
         at: Timestamp,
-        /// How often Salesforce was asked whether it has the row.
+        /// Counts the looks for the row in the CRM.
         lookups: u32,
     },
     /// It is in the CRM.
     Logged {
         /// The row's id.
-        salesforce_id: String,
+        salesforce_id: SalesforceId,
     },
     /// It cannot be logged.
     Failed {
         /// Salesforce's error code, or ours.
         code: String,
-        /// What it said.
+        /// Salesforce's words.
         message: String,
     },
 }
@@ -75,9 +74,9 @@ pub struct ActivityTarget {
     /// The record's object: Lead, Contact or Account.
     pub object: SObject,
     /// The record's id.
-    pub record: String,
-    /// The record whose activities keep their order among each other: the account where there is one.
-    pub lane: String,
+    pub record: SalesforceId,
+    /// The record whose activities keep their order: the account where there is one.
+    pub lane: SalesforceId,
     /// This activity's place in the lane, from 1.
     pub place: u64,
 }
@@ -89,7 +88,7 @@ pub struct Activity {
     pub id: ActivityId,
     /// Who did it.
     pub seat: SeatId,
-    /// What it was.
+    /// The kind of thing it was.
     pub kind: ActivityKind,
     /// A person or a company.
     pub entity_kind: EntityKind,
@@ -99,13 +98,13 @@ pub struct Activity {
     pub occurred_at: Timestamp,
     /// The digest of the request, to tell a repetition from a reused key.
     pub digest: String,
-    /// What it is about in the CRM, once that is known.
+    /// The record that it is about, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ActivityTarget>,
     /// Where its logging stands.
     #[serde(flatten)]
     pub state: ActivityState,
-    /// How often logging was tried and put off.
+    /// Counts the steps of its logging; each try is one or two of them.
     #[serde(default)]
     pub tries: u32,
 }
@@ -118,6 +117,69 @@ impl Activity {
     }
 }
 
+/// When a claim of unknown outcome is looked up: seconds after it was made. A request may commit
+/// for ten minutes, so the last look comes after eleven.
+const LOOKUPS: [i64; 3] = [10, 60, 660];
+
+/// The waits between tries that Salesforce refused for a passing reason, a locked row most often.
+const BACKOFF: [u64; 6] = [2, 5, 20, 60, 300, 900];
+
+/// The next thing to do about a claim of unknown outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextLookup {
+    /// It is too early to look.
+    Wait(Duration),
+    /// The CRM is to be asked for the row.
+    Look,
+    /// Every look found nothing: Salesforce does not have the row and never will.
+    Over,
+}
+
+impl NextLookup {
+    /// The next thing at `now`, when `lookups` looks found nothing since the claim was made at
+    /// `at`.
+    #[must_use]
+    pub fn of(at: Timestamp, lookups: u32, now: Timestamp) -> Self {
+        let wait = usize::try_from(lookups).ok().and_then(|n| LOOKUPS.get(n));
+        let Some(&wait) = wait else { return Self::Over };
+        let left = (at + SignedDuration::from_secs(wait)).duration_since(now);
+        match Duration::try_from(left) {
+            Ok(left) if !left.is_zero() => Self::Wait(left),
+            _ => Self::Look,
+        }
+    }
+}
+
+/// The wait before a refused activity is tried again. Each try is two steps: its claim, and its way
+/// back into the queue.
+#[must_use]
+pub fn backoff(tries: u32) -> Duration {
+    let last = BACKOFF.len() - 1;
+    let step = usize::try_from(tries / 2).unwrap_or(last).min(last);
+    Duration::from_secs(BACKOFF[step])
+}
+
+impl Activity {
+    /// The activity one step on, in another state.
+    #[must_use]
+    pub fn moved_to(&self, state: ActivityState) -> Self {
+        Self { state, tries: self.tries + 1, ..self.clone() }
+    }
+
+    /// True if it waits for somebody to authorize: it is on hold for that, or its claim could not
+    /// be looked up.
+    #[must_use]
+    pub fn waits_for_grant(&self) -> bool {
+        match self.state {
+            ActivityState::Held { reason } => reason != HoldReason::NoCrmRecord,
+            ActivityState::Claimed { .. } => true,
+            ActivityState::Queued | ActivityState::Logged { .. } | ActivityState::Failed { .. } => {
+                false
+            }
+        }
+    }
+}
+
 /// The order of the activities about one record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lane {
@@ -125,6 +187,26 @@ pub struct Lane {
     pub given: u64,
     /// The last place that came to an end, all before it too.
     pub done: u64,
+}
+
+impl Lane {
+    /// Gives out the next place.
+    pub fn take_place(&mut self) -> u64 {
+        self.given += 1;
+        self.given
+    }
+
+    /// True if everybody before `place` came to an end.
+    #[must_use]
+    pub fn is_turn_of(self, place: u64) -> bool {
+        self.done + 1 >= place
+    }
+
+    /// The lane once `place` came to an end; none when it already had.
+    #[must_use]
+    pub fn without(self, place: u64) -> Option<Self> {
+        (self.done < place).then_some(Self { done: place, ..self })
+    }
 }
 
 /// An activity's text.
@@ -143,101 +225,7 @@ impl fmt::Debug for ActivityText {
     }
 }
 
-/// A row to create in the CRM.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CrmRow {
-    /// `Task` or `Note`: the write allow-list for activities (product decisions 1).
-    pub object: SObject,
-    /// The fields.
-    pub fields: Map<String, Value>,
-}
-
-/// `Task.Subject` holds 255 characters, `Note.Title` 80, long texts 32,000.
-const SUBJECT_LEN: usize = 255;
-const TITLE_LEN: usize = 80;
-const TEXT_LEN: usize = 32_000;
-
-/// The row that an activity becomes (specification 2.7, product decisions 11). `product` is the
-/// product's name in subjects, `owner` the seat's CRM user. Texts that are too long are cut, with
-/// an ellipsis; the marker always stays whole.
-#[must_use]
-pub fn crm_row(
-    activity: &Activity,
-    text: &ActivityText,
-    target: &ActivityTarget,
-    product: &str,
-    owner: &str,
-    time_zone: &TimeZone,
-) -> CrmRow {
-    let marker = activity.marker();
-    let long = |body: &str| {
-        let room = TEXT_LEN - marker.len() - 2;
-        format!("{}\n\n{marker}", cut(body, room))
-    };
-    match activity.kind {
-        ActivityKind::Note => CrmRow {
-            object: SObject::Note,
-            fields: object(json!({
-                "ParentId": target.record,
-                "Title": cut(&format!("Notes from {product}"), TITLE_LEN),
-                "Body": long(&text.body),
-                "OwnerId": owner,
-            })),
-        },
-        ActivityKind::Message | ActivityKind::Inmail => CrmRow {
-            object: SObject::Task,
-            fields: object(json!({
-                "Subject": cut(&task_subject(activity.kind, text, product), SUBJECT_LEN),
-                "Description": long(&text.body),
-                "WhoId": target.record,
-                "OwnerId": owner,
-                "Status": "Completed",
-                "ActivityDate": day(activity.occurred_at, time_zone).to_string(),
-            })),
-        },
-    }
-}
-
-fn task_subject(kind: ActivityKind, text: &ActivityText, product: &str) -> String {
-    match (kind, text.subject.as_deref().map(str::trim)) {
-        // An en dash, as in the documents.
-        (ActivityKind::Inmail, Some(subject)) if !subject.is_empty() => {
-            format!("InMail sent from {product} – {subject}")
-        }
-        (ActivityKind::Inmail, _) => format!("InMail sent from {product}"),
-        _ => format!("Message sent from {product}"),
-    }
-}
-
-/// The day of the activity in the seller's time zone.
-fn day(at: Timestamp, time_zone: &TimeZone) -> Date {
-    at.to_zoned(time_zone.clone()).date()
-}
-
-/// The text's first `max` UTF-16 units, as Salesforce counts, ending in an ellipsis when cut.
-fn cut(text: &str, max: usize) -> String {
-    if text.encode_utf16().count() <= max {
-        return text.to_owned();
-    }
-    let mut used = 1; // the ellipsis
-    let kept: String = text
-        .chars()
-        .take_while(|c| {
-            used += c.len_utf16();
-            used <= max
-        })
-        .collect();
-    kept + "…"
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
-/// The earliest time of an activity that may be logged (specification 2.7: 2021-06-23).
+/// The earliest time of an activity that may be logged: 2021-06-23, when the product began to log.
 #[must_use]
 pub fn earliest_activity() -> Timestamp {
     Timestamp::from_second(1_624_406_400).unwrap_or(Timestamp::UNIX_EPOCH)
@@ -262,48 +250,52 @@ mod tests {
         }
     }
 
-    fn target() -> ActivityTarget {
-        ActivityTarget {
-            object: SObject::Contact,
-            record: "003A".into(),
-            lane: "001A".into(),
-            place: 1,
-        }
-    }
-
-    fn row(kind: ActivityKind, subject: Option<&str>, body: &str) -> CrmRow {
-        let text = ActivityText { subject: subject.map(str::to_owned), body: body.into() };
-        let zone = TimeZone::get("America/New_York").unwrap();
-        crm_row(&activity(kind), &text, &target(), "Sales Navigator", "005A", &zone)
+    #[test]
+    fn a_lane_gives_places_in_turn_and_moves_forward_only() {
+        let mut lane = Lane::default();
+        assert_eq!((lane.take_place(), lane.take_place()), (1, 2));
+        assert!(lane.is_turn_of(1) && !lane.is_turn_of(2));
+        let lane = lane.without(1).unwrap();
+        assert!(lane.is_turn_of(2));
+        assert_eq!(lane.without(1), None, "it ended before");
+        assert_eq!(lane.without(2).unwrap(), Lane { given: 2, done: 2 });
     }
 
     #[test]
-    fn subjects_are_those_of_the_documents() {
-        let subject = |kind, s| row(kind, s, "hi").fields["Subject"].clone();
-        assert_eq!(subject(ActivityKind::Message, None), "Message sent from Sales Navigator");
-        assert_eq!(
-            subject(ActivityKind::Inmail, Some("Hello")),
-            "InMail sent from Sales Navigator – Hello"
-        );
-        assert_eq!(subject(ActivityKind::Inmail, Some(" ")), "InMail sent from Sales Navigator");
-        let note = row(ActivityKind::Note, None, "hi");
-        assert_eq!(
-            (note.object, &note.fields["Title"]),
-            (SObject::Note, &json!("Notes from Sales Navigator"))
-        );
+    fn a_claim_is_looked_up_three_times_in_eleven_minutes() {
+        let claimed = Timestamp::UNIX_EPOCH;
+        let after = |seconds| claimed + SignedDuration::from_secs(seconds);
+        let wait = |seconds| NextLookup::Wait(Duration::from_secs(seconds));
+        assert_eq!(NextLookup::of(claimed, 0, after(4)), wait(6));
+        assert_eq!(NextLookup::of(claimed, 0, after(10)), NextLookup::Look);
+        assert_eq!(NextLookup::of(claimed, 1, after(10)), wait(50));
+        assert_eq!(NextLookup::of(claimed, 2, after(659)), wait(1));
+        assert_eq!(NextLookup::of(claimed, 2, after(9_999)), NextLookup::Look);
+        assert_eq!(NextLookup::of(claimed, 3, after(0)), NextLookup::Over);
     }
 
     #[test]
-    fn the_day_is_the_sellers() {
-        assert_eq!(row(ActivityKind::Message, None, "hi").fields["ActivityDate"], "2026-02-28");
+    fn refusals_are_tried_again_after_longer_and_longer() {
+        let waits: Vec<u64> = (0..14).step_by(2).map(|tries| backoff(tries).as_secs()).collect();
+        assert_eq!(waits, [2, 5, 20, 60, 300, 900, 900]);
+        assert_eq!(backoff(u32::MAX), Duration::from_mins(15));
     }
 
     #[test]
-    fn a_long_text_is_cut_and_keeps_its_marker() {
-        let fields = row(ActivityKind::Inmail, Some(&"x".repeat(400)), &"😀".repeat(20_000)).fields;
-        assert_eq!(fields["Subject"].as_str().unwrap().encode_utf16().count(), 255);
-        let body = fields["Description"].as_str().unwrap();
-        assert!(body.encode_utf16().count() <= 32_000);
-        assert!(body.ends_with(&activity(ActivityKind::Inmail).marker()));
+    fn only_those_who_need_a_login_wait_for_a_grant() {
+        let waits = |state| Activity { state, ..activity(ActivityKind::Note) }.waits_for_grant();
+        let held = |reason| ActivityState::Held { reason };
+        let server_time = Timestamp::UNIX_EPOCH;
+        assert!(waits(held(HoldReason::CrmLoginRequired)));
+        assert!(waits(held(HoldReason::ReconnectRequired)));
+        assert!(!waits(held(HoldReason::NoCrmRecord)));
+        assert!(waits(ActivityState::Claimed { server_time, at: server_time, lookups: 0 }));
+        assert!(!waits(ActivityState::Queued));
+    }
+
+    #[test]
+    fn a_step_counts_as_a_try() {
+        let claimed = activity(ActivityKind::Note).moved_to(ActivityState::Queued);
+        assert_eq!((claimed.tries, claimed.state), (1, ActivityState::Queued));
     }
 }

@@ -1,41 +1,41 @@
-//! Taking in what a seller did: one transaction writes the activity, its place in the lane of its
-//! record, and the step that will log it.
+//! Taking in what a seller did.
+//!
+//! One transaction writes the activity, its place in the lane of its record, and the step that will
+//! log it.
 
 use jiff::{SignedDuration, Timestamp};
 use matching::EntityKind;
 use serde_json::json;
 
-use crate::capabilities::activities::{
-    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason, Lane,
+use super::target::find_target;
+use super::{
+    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason,
     earliest_activity,
 };
 use crate::capabilities::custody::{Custody, OpenGeneration};
-use crate::capabilities::linking::EntityMatches;
 use crate::capabilities::settings;
-use crate::capabilities::settings::Settings;
 use crate::kernel::{
-    ActivityId, ConnectionState, SObject, Scope, SeatId, TenantEnvironment, WritebackMessage,
+    ActivityId, ConnectionState, Scope, SeatId, TenantEnvironment, WritebackMessage,
 };
-use crate::ports::{Condition, Key, PortError, Ports, Range, Write};
-use crate::store::keys::Kind;
-use crate::store::{self, Next, Outbox, keys};
+use crate::ports::{PortError, Ports};
+use crate::store::keys::GenerationKeys;
+use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
 use crate::work::WorkError;
 
-/// How far a caller's clock may be ahead.
+/// A caller's clock may be ahead by this much.
 const CLOCK_LEEWAY: SignedDuration = SignedDuration::from_mins(5);
 
-/// The longest text taken in: more than a Task's description holds, so that cutting is the CRM's
-/// limit and not ours.
+/// The longest text taken in. A Task's description holds less, so it is the CRM's limit that cuts.
 const LONGEST_TEXT: usize = 100_000;
 
-/// What a seller did, as the product says it.
+/// An activity as the product posts it.
 #[derive(Debug, Clone)]
 pub struct NewActivity {
     /// Who did it.
     pub seat: SeatId,
     /// The caller's key: the same key is the same activity.
     pub idempotency_key: String,
-    /// What it was.
+    /// The kind of thing it was.
     pub kind: ActivityKind,
     /// A person or a company.
     pub entity_kind: EntityKind,
@@ -47,7 +47,7 @@ pub struct NewActivity {
     pub text: ActivityText,
 }
 
-/// Why an activity is not taken in.
+/// The reason for which an activity is not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum ActivityError {
     /// Nothing is connected.
@@ -56,7 +56,7 @@ pub enum ActivityError {
     /// The admin turned this kind of log off.
     #[error("the admin has turned this kind of log off")]
     TurnedOff,
-    /// What was done cannot be logged about this.
+    /// An activity of this kind or time cannot be logged.
     #[error("{0}")]
     Invalid(&'static str),
     /// The key was used for another activity.
@@ -77,16 +77,16 @@ impl From<PortError> for ActivityError {
 #[derive(Clone)]
 pub struct Activities {
     ports: Ports,
+    store: Store,
     custody: Custody,
-    outbox: Outbox,
 }
 
 impl Activities {
     /// Activities over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, outbox }
+        let store = Store::new(ports.clone());
+        Self { ports, store, custody }
     }
 
     /// Takes an activity in. A repetition gives the activity that was taken in first.
@@ -96,9 +96,7 @@ impl Activities {
         new: NewActivity,
     ) -> Result<Activity, ActivityError> {
         self.check(&new)?;
-        let settings: Option<Settings> =
-            store::get(&*self.ports.table, &settings::keys::settings(at)).await?;
-        let settings = settings.unwrap_or_default();
+        let settings = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
         let on = match new.kind {
             ActivityKind::Message | ActivityKind::Inmail => settings.log_messages,
             ActivityKind::Note => settings.log_notes,
@@ -112,12 +110,7 @@ impl Activities {
         }
         let opened = self.custody.open(connection.scope()).await?;
         let opened = opened.ok_or(ActivityError::NotConnected)?;
-        for _ in 0..20 {
-            if let Some(taken) = self.try_post(&opened, &new).await? {
-                return Ok(taken);
-            }
-        }
-        Err(WorkError::retry("take in an activity", "the lane of its record is crowded").into())
+        attempts(|| self.try_post(&opened, &new)).await
     }
 
     /// An activity.
@@ -127,8 +120,8 @@ impl Activities {
         id: ActivityId,
     ) -> Result<Option<Activity>, WorkError> {
         let Some(connection) = self.custody.connection(at).await? else { return Ok(None) };
-        let keys = keys::GenerationKeys::of(&connection);
-        Ok(store::get(&*self.ports.table, &keys.activity(id)).await?)
+        let keys = GenerationKeys::of(&connection);
+        Ok(self.store.read(&keys.activity(id)).await?)
     }
 
     fn check(&self, new: &NewActivity) -> Result<(), ActivityError> {
@@ -151,25 +144,30 @@ impl Activities {
         Ok(())
     }
 
-    /// One attempt; none when the lane moved meanwhile.
+    /// One attempt. It is overtaken when another activity took the place in the lane.
     async fn try_post(
         &self,
         opened: &OpenGeneration,
         new: &NewActivity,
-    ) -> Result<Option<Activity>, ActivityError> {
+    ) -> Result<Attempt<Activity>, ActivityError> {
         let scope = opened.keys.scope();
         let id = activity_id(scope, new.seat, &new.idempotency_key);
-        let key = opened.keys.activity(id);
+        let slot = opened.keys.activity(id);
         let digest = digest(new)?;
-        if let Some(taken) = store::get::<Activity>(&*self.ports.table, &key).await? {
-            return if taken.digest == digest {
-                Ok(Some(taken))
+        if let Some(earlier) = self.store.read(&slot).await? {
+            return if earlier.digest == digest {
+                Ok(Attempt::Done(earlier))
             } else {
                 Err(ActivityError::KeyReused)
             };
         }
-        let target = find_target(&self.ports, opened, new.entity_kind, &new.entity).await?;
-        let mut activity = Activity {
+        let mut commit = Commit::new();
+        let mut target = find_target(&self.store, opened, new.entity_kind, &new.entity).await?;
+        if let Some(target) = &mut target {
+            self.take_place(opened, target, &mut commit).await?;
+            commit.now(WritebackMessage::Activity { scope, activity: id });
+        }
+        let activity = Activity {
             id,
             seat: new.seat,
             kind: new.kind,
@@ -177,108 +175,32 @@ impl Activities {
             entity: new.entity.clone(),
             occurred_at: new.occurred_at,
             digest,
-            target: None,
-            state: ActivityState::Held { reason: HoldReason::NoCrmRecord },
+            state: match target {
+                Some(_) => ActivityState::Queued,
+                None => ActivityState::Held { reason: HoldReason::NoCrmRecord },
+            },
+            target,
             tries: 0,
         };
-        let mut writes = Vec::new();
-        let mut next = Vec::new();
-        if let Some((object, record, lane)) = target {
-            let place = self.take_place(opened, &lane, &mut writes).await?;
-            activity.target = Some(ActivityTarget { object, record, lane, place });
-            activity.state = ActivityState::Queued;
-            next.push(Next::now(WritebackMessage::Activity { scope, activity: id }));
-        }
-        let mut item = store::item(key.clone(), &activity)?;
-        item.body = Some(seal_text(&self.ports, opened, &key, &new.text)?);
-        writes.push(Write::Put { item, when: Condition::Absent });
-        let taken = self.outbox.commit(writes, next).await?.is_done();
-        Ok(taken.then_some(activity))
+        let body = opened.sealed(&self.ports, &slot, &new.text)?;
+        commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
+        Ok(Attempt::of(&self.store.commit(commit).await?, activity))
     }
 
-    /// The next place in a lane, and the write that takes it.
+    /// Gives the target the next place in its lane, once the commit is done.
     async fn take_place(
         &self,
         opened: &OpenGeneration,
-        lane: &str,
-        writes: &mut Vec<Write>,
-    ) -> Result<u64, ActivityError> {
-        let key = opened.keys.lane(lane);
-        let stored: Option<Lane> = store::get(&*self.ports.table, &key).await?;
-        let (mut lane, when) = match stored {
-            None => (Lane::default(), Condition::Absent),
-            Some(lane) => (lane, unmoved(lane)),
-        };
-        lane.given += 1;
-        writes.push(store::put(key, &lane, when)?);
-        Ok(lane.given)
+        target: &mut ActivityTarget,
+        commit: &mut Commit,
+    ) -> Result<(), PortError> {
+        let slot = opened.keys.lane(target.lane);
+        let before = self.store.load(&slot).await?;
+        let mut lane = before.as_deref().copied().unwrap_or_default();
+        target.place = lane.take_place();
+        commit.save(&slot, before.as_ref(), &lane)?;
+        Ok(())
     }
-}
-
-/// Nobody took a place in the lane or left it since it was read.
-pub(super) fn unmoved(lane: Lane) -> Condition {
-    Condition::All(vec![
-        Condition::Eq("given", json!(lane.given)),
-        Condition::Eq("done", json!(lane.done)),
-    ])
-}
-
-/// The CRM record of an entity, and the lane that keeps the order of what is logged about it. A
-/// contact goes before a lead, and what belongs to an account shares its lane.
-pub(super) async fn find_target(
-    ports: &Ports,
-    opened: &OpenGeneration,
-    kind: EntityKind,
-    entity: &str,
-) -> Result<Option<(SObject, String, String)>, WorkError> {
-    let objects: &[SObject] = match kind {
-        EntityKind::Person => &[SObject::Contact, SObject::Lead],
-        EntityKind::Company => &[SObject::Account],
-    };
-    for &object in objects {
-        let key = opened.keys.entity(object, entity);
-        let matches: Option<EntityMatches> = store::get(&*ports.table, &key).await?;
-        let Some(record) = matches.and_then(|m| m.matched) else { continue };
-        let Some(row) = opened.records.one(object, &record).await? else { continue };
-        let account = row.fields.get("AccountId").map(str::to_owned);
-        let lane = account.unwrap_or_else(|| record.clone());
-        return Ok(Some((object, record, lane)));
-    }
-    Ok(None)
-}
-
-/// The activities, of one seat or of all, that wait for somebody to authorize: held ones, and
-/// claimed ones whose outcome could not be looked up.
-pub(super) async fn waiting_for_grant(
-    ports: &Ports,
-    opened: &OpenGeneration,
-    seat: Option<SeatId>,
-) -> Result<Vec<ActivityId>, WorkError> {
-    let mut held = Vec::new();
-    for bucket in 0..opened.keys.buckets() {
-        let pk = opened.keys.partition(Kind::Activity, bucket);
-        let range = Range::Prefix("ACT#".to_owned());
-        let mut after = None;
-        loop {
-            let page = ports.table.query(&pk, &range, after.as_deref(), 500).await?;
-            for item in page.items {
-                let activity: Activity = store::typed(item)?;
-                let waits = match activity.state {
-                    ActivityState::Held { reason } => reason != HoldReason::NoCrmRecord,
-                    ActivityState::Claimed { .. } => true,
-                    _ => false,
-                };
-                if waits && seat.is_none_or(|seat| seat == activity.seat) {
-                    held.push(activity.id);
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-    }
-    Ok(held)
 }
 
 /// The id of the activity that a seat's key stands for.
@@ -286,38 +208,10 @@ fn activity_id(scope: Scope, seat: SeatId, key: &str) -> ActivityId {
     ActivityId::derived(&format!("{scope}|{seat}|{key}"))
 }
 
-/// The digest by which a repetition is told from another activity under the same key.
+/// The digest that tells a repetition from another activity under the same key.
 fn digest(new: &NewActivity) -> Result<String, WorkError> {
     let text = json!([new.kind, new.entity_kind, new.entity, new.occurred_at, new.text]);
     let bytes = serde_json::to_vec(&text)
         .map_err(|error| WorkError::reject("take in an activity", error))?;
     Ok(blake3::hash(&bytes).to_hex()[..32].to_owned())
-}
-
-fn seal_text(
-    ports: &Ports,
-    opened: &OpenGeneration,
-    key: &Key,
-    text: &ActivityText,
-) -> Result<Vec<u8>, WorkError> {
-    let plain =
-        serde_json::to_vec(text).map_err(|error| WorkError::reject("write an activity", error))?;
-    opened
-        .sealer
-        .seal(&key.place(), &plain, &*ports.entropy)
-        .map_err(|error| WorkError::reject("seal an activity", error))
-}
-
-/// Opens an activity's text.
-pub(super) fn open_text(
-    opened: &OpenGeneration,
-    key: &Key,
-    body: &[u8],
-) -> Result<ActivityText, WorkError> {
-    let plain = opened
-        .sealer
-        .open(&key.place(), body)
-        .map_err(|error| WorkError::reject("open an activity", error))?;
-    serde_json::from_slice(&plain)
-        .map_err(|_| WorkError::reject("read an activity", "unknown form"))
 }

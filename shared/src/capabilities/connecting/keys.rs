@@ -1,20 +1,18 @@
 //! The keys of connecting.
 
-use super::connect::Claimed;
-use super::upkeep::Progress;
-use super::{Inspection, Wizard};
+use super::{Inspection, LastGeneration, UpkeepChain, Wizard};
 use crate::kernel::{PendingAuthorization, TenantEnvironment};
 use crate::ports::Key;
 use crate::store::Slot;
 use crate::store::keys::{GenerationKeys, Kind, environment_partition};
 
-/// Which generations were given out.
+/// The last generation that was given out.
 #[must_use]
-pub(crate) fn generations(at: TenantEnvironment) -> Slot<Claimed> {
+pub(crate) fn generations(at: TenantEnvironment) -> Slot<LastGeneration> {
     Slot::at(Key::new(environment_partition(at), "GENERATIONS".to_owned()))
 }
 
-/// How far the wizard of an environment is.
+/// The wizard of an environment.
 #[must_use]
 pub fn wizard(at: TenantEnvironment) -> Slot<Wizard> {
     Slot::at(Key::new(environment_partition(at), "WIZARD".to_owned()))
@@ -27,13 +25,13 @@ pub fn authorization(state_hash: &str) -> Slot<PendingAuthorization> {
 }
 
 impl GenerationKeys {
-    /// How far the upkeep of the connection is.
+    /// The chain of the connection's upkeep.
     #[must_use]
-    pub(crate) fn upkeep(&self) -> Slot<Progress> {
+    pub(crate) fn upkeep(&self) -> Slot<UpkeepChain> {
         Slot::at(self.single(Kind::Grant, "UPKEEP".to_owned()))
     }
 
-    /// What the org said of its integration user and their permissions.
+    /// The last inspection of the org.
     #[must_use]
     pub fn inspection(&self) -> Slot<Inspection> {
         Slot::at(self.single(Kind::Grant, "INSPECTION".to_owned()))

@@ -1,5 +1,9 @@
-//! Connecting an org, and keeping the connection alive: authorization, the wizard, permissions, the
-//! doctor, upkeep.
+//! Connecting an org, and keeping the connection alive.
+//!
+//! A browser ends only the authorization that it began, and ends it once. A generation begins in
+//! one transaction, and no two generations of an environment have the same number. A connection
+//! that does not work is tried again for three days, and nothing that waits for it is lost
+//! meanwhile.
 
 mod care;
 pub(crate) mod connect;

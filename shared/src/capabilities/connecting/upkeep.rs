@@ -1,118 +1,97 @@
-//! Keeping connections alive: tokens before they idle away, and the buffer of a connection that does
-//! not work.
+//! Keeping connections alive: tokens before they idle away, and the buffer of a connection that
+//! does not work.
 //!
-//! One chain of due items per generation comes by each hour. A connection that works has its idle
-//! tokens renewed. One that does not is tried again where an admin can mend it without a login;
-//! after three days it lapses, and what it kept is purged when nobody reconnects.
+//! One chain of due items per generation comes by each hour. The tokens of a connection that works
+//! are renewed when they idled. A connection that does not work is tried again where an admin can
+//! mend it without a login. After three days it lapses, and is purged when nobody reconnects.
 
 mod inspect;
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-
+use super::{STALLED, StalledRun, UpkeepChain, UpkeepTask, catch_up};
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
-use crate::capabilities::importing::ActiveRun;
 use crate::capabilities::leaving::Disconnect;
+use crate::field;
 use crate::kernel::{
-    CareMessage, ConnectionState, GrantState, Grantee, ImportMessage, ImportRunId, ImportTrigger,
-    LAPSED, Occurrence, Scope, SeatId, Trouble, WritebackMessage,
+    CareMessage, Connection, ConnectionState, GrantState, Grantee, Occurrence, Scope, SeatId,
+    Trouble,
 };
-use crate::ports::{Change, Condition, Ports, Write};
-use crate::store::{self, Next, Outbox, Store, Stored, keys};
+use crate::ports::Ports;
+use crate::store::keys::connection as connection_slot;
+use crate::store::{Commit, Edit, Next, Store, Stored};
 use crate::work::{Done, WorkError};
 
-/// How often each connection is seen to.
+/// Each connection is seen to this often.
 pub(crate) const EACH: Duration = Duration::from_hours(1);
 
 /// The wait when there were more idle seats than one step takes.
 const SOON: Duration = Duration::from_mins(1);
 
-/// How many seats' tokens one step renews: well within a function's time, and no burst of logins.
+/// One step renews this many seats' tokens: well within a function's time, and no burst of logins.
 const MOST_SEATS: usize = 20;
-
-/// A run that gives a sign of life each few minutes and gave none for this long has stalled.
-const STALLED: SignedDuration = SignedDuration::from_mins(45);
 
 /// Sees to connections.
 #[derive(Clone)]
 pub struct Upkeep {
     ports: Ports,
+    store: Store,
     custody: Custody,
     grants: Grants,
     disconnect: Disconnect,
-    outbox: Outbox,
-}
-
-/// How far the chain of a generation is.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Progress {
-    pub(crate) step: u64,
-    /// The sign of life of a run after which it was last told to have stalled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) stalled: Option<(ImportRunId, Timestamp)>,
 }
 
 impl Upkeep {
-    /// Upkeep through `app`; `disconnect` purges what lapsed.
+    /// Upkeep through `app`; `disconnect` purges a lapsed connection.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp, disconnect: Disconnect) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, grants, disconnect, outbox }
+        let store = Store::new(ports.clone());
+        Self { ports, store, custody, grants, disconnect }
     }
 
     /// Takes one step of the chain of a generation.
     pub(super) async fn step(&self, scope: Scope, step: u64) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let key = opened.keys.upkeep();
-        let progress: Option<Progress> = store::get(&*self.ports.table, &key).await?;
-        let Some(progress) = progress.filter(|progress| progress.step == step) else {
+        let before = self.store.load(&opened.keys.upkeep()).await?;
+        let Some(before) = before.filter(|chain| chain.step == step) else {
             return Ok(Done::Finished);
         };
-        let wait = match (opened.connection.state, opened.connection.trouble) {
-            (ConnectionState::ReconnectRequired, Some(trouble)) => {
-                self.mend(&opened, trouble).await?
+        let now = self.ports.clock.now();
+        let wait = match UpkeepTask::of(&opened.connection, now) {
+            UpkeepTask::KeepAlive => self.keep_alive(&opened).await?,
+            UpkeepTask::Mend(trouble) => self.mend(&opened, trouble).await?,
+            UpkeepTask::Lapse(trouble) => self.lapse(&opened, trouble).await?,
+            UpkeepTask::Wait => EACH,
+            UpkeepTask::Purge => {
+                let purged = self.disconnect.disconnect(opened.connection.at).await;
+                purged.map_err(|error| WorkError::retry("purge what lapsed", error))?;
+                return Ok(Done::Finished);
             }
-            (ConnectionState::Lapsed, Some(trouble)) => {
-                if self.ports.clock.now() < trouble.lapses_at + LAPSED {
-                    EACH
-                } else {
-                    let purged = self.disconnect.disconnect(opened.connection.at).await;
-                    purged.map_err(|error| WorkError::retry("purge what lapsed", error))?;
-                    return Ok(Done::Finished);
-                }
-            }
-            _ => self.keep_alive(&opened).await?,
         };
-        let mut next = vec![Next::after(wait, CareMessage::Upkeep { scope, step: step + 1 })];
         let stalled = self.stalled_run(&opened).await?;
-        if let Some((run, since)) = stalled.filter(|_| stalled != progress.stalled) {
+        let mut commit = Commit::new();
+        commit.replace(&before, &UpkeepChain { step: step + 1, stalled })?;
+        commit.then(Next::after(wait, CareMessage::Upkeep { scope, step: step + 1 }));
+        if let Some(StalledRun { run, last_beat }) = stalled.filter(|_| stalled != before.stalled) {
             tracing::warn!(run.id = %run, "a run gives no sign of life");
-            let told = Occurrence::ImportStalled { run, since };
-            next.push(Next::publish(scope, self.ports.clock.now(), told));
+            let occurrence = Occurrence::ImportStalled { run, since: last_beat };
+            commit.then(Next::publish(scope, self.ports.clock.now(), occurrence));
         }
-        let same = Condition::Eq("step", json!(step));
-        let write = store::put(key, &Progress { step: step + 1, stalled }, same)?;
-        let _ = self.outbox.commit(vec![write], next).await?;
+        let winner = "another delivery of this message, which took the same step";
+        self.store.commit(commit).await?.may_lose_to(winner);
         Ok(Done::Finished)
     }
 
-    /// The run under way, when it should give signs of life and does not, with its last one.
-    async fn stalled_run(
-        &self,
-        opened: &OpenGeneration,
-    ) -> Result<Option<(ImportRunId, Timestamp)>, WorkError> {
-        let key = opened.keys.active_run();
-        let active: Option<ActiveRun> = store::get(&*self.ports.table, &key).await?;
+    /// The run under way, when it should give signs of life and does not.
+    async fn stalled_run(&self, opened: &OpenGeneration) -> Result<Option<StalledRun>, WorkError> {
+        let active = self.store.read(&opened.keys.active_run()).await?;
         let now = self.ports.clock.now();
         let active = active.filter(|a| !a.paused && a.beat_at + STALLED <= now);
-        Ok(active.map(|a| (a.run, a.beat_at)))
+        Ok(active.map(|a| StalledRun { run: a.run, last_beat: a.beat_at }))
     }
 
-    /// Renews the tokens that have idled; says when to come again.
+    /// Renews the tokens that have idled. Gives the wait before the next step.
     async fn keep_alive(&self, opened: &OpenGeneration) -> Result<Duration, WorkError> {
         let now = self.ports.clock.now();
         let idles = |grantee, state: &GrantState| state.is_usable(grantee, now) && state.idles(now);
@@ -128,7 +107,7 @@ impl Upkeep {
         Ok(if seats.len() > MOST_SEATS { SOON } else { EACH })
     }
 
-    /// Renews one token; false when that failed, which the next hour or the grant's state sees to.
+    /// Renews one token. False when that failed: the next step tries again, or the grant is dead.
     async fn renew(
         &self,
         opened: &OpenGeneration,
@@ -147,7 +126,7 @@ impl Upkeep {
 
     async fn seats(&self, opened: &OpenGeneration) -> Result<Vec<(SeatId, GrantState)>, WorkError> {
         let series = opened.keys.seat_grants();
-        let grants = Store::new(self.ports.clone()).all(&series).await?;
+        let grants = self.store.all(&series).await?;
         let seat = |stored: Stored<GrantState>| {
             let seat = series.name(&stored).parse().ok()?;
             Some((seat, stored.into_inner()))
@@ -155,56 +134,54 @@ impl Upkeep {
         Ok(grants.into_iter().filter_map(seat).collect())
     }
 
-    /// Tries a connection that does not work, until its buffer ends.
+    /// Tries whether a connection in its buffer works again.
     async fn mend(&self, opened: &OpenGeneration, trouble: Trouble) -> Result<Duration, WorkError> {
         let now = self.ports.clock.now();
-        if now >= trouble.lapses_at {
-            let lapsed = json!(ConnectionState::Lapsed);
-            let told = Occurrence::Lapsed { since: trouble.since };
-            let told = Next::publish(opened.keys.scope(), now, told);
-            self.change(opened, vec![Change::Set("state", lapsed)], vec![told]).await?;
-            return Ok(EACH);
-        }
         let state = self.grants.state(opened, Grantee::Admin).await?;
         if let Some(state) = state.filter(|state| state.alive)
             && self.renew(opened, Grantee::Admin, &state).await?
         {
-            let connected = json!(ConnectionState::Connected);
-            let changes = vec![Change::Set("state", connected), Change::Remove("trouble")];
+            let works = [
+                field!(Connection, state).set(&ConnectionState::Connected)?,
+                field!(Connection, trouble).remove(),
+            ];
             let next = catch_up(opened.keys.scope(), state.number + 1, trouble, now);
-            self.change(opened, changes, next).await?;
+            self.end_trouble(opened, works, next).await?;
         }
         let left = Duration::try_from(trouble.lapses_at.duration_since(now)).unwrap_or_default();
         Ok(EACH.min(left))
     }
 
-    /// Changes a connection that still needs a reconnect.
-    async fn change(
+    /// Ends the buffer of a connection.
+    async fn lapse(
         &self,
         opened: &OpenGeneration,
-        changes: Vec<Change>,
-        next: Vec<Next>,
+        trouble: Trouble,
+    ) -> Result<Duration, WorkError> {
+        let lapsed = field!(Connection, state).set(&ConnectionState::Lapsed)?;
+        let occurrence = Occurrence::Lapsed { since: trouble.since };
+        let next = Next::publish(opened.keys.scope(), self.ports.clock.now(), occurrence);
+        self.end_trouble(opened, [lapsed], [next]).await?;
+        Ok(EACH)
+    }
+
+    /// Edits a connection that still needs a reconnect.
+    async fn end_trouble(
+        &self,
+        opened: &OpenGeneration,
+        edits: impl IntoIterator<Item = Edit<Connection>>,
+        next: impl IntoIterator<Item = Next>,
     ) -> Result<(), WorkError> {
-        let write = Write::Update {
-            key: keys::connection(opened.connection.at).into(),
-            changes,
-            when: Condition::All(vec![
-                Condition::Eq("generation", json!(opened.connection.generation)),
-                Condition::Eq("state", json!(ConnectionState::ReconnectRequired)),
-            ]),
-        };
-        let _ = self.outbox.commit(vec![write], next).await?;
+        let connection = &opened.connection;
+        let broken = field!(Connection, state).is(&ConnectionState::ReconnectRequired)?;
+        let when = field!(Connection, generation).is(&connection.generation)?.and(broken);
+        let mut commit = Commit::new();
+        commit.edit(&connection_slot(connection.at), when, edits);
+        for step in next {
+            commit.then(step);
+        }
+        let winner = "an admin, who authorized again or disconnected meanwhile";
+        self.store.commit(commit).await?.may_lose_to(winner);
         Ok(())
     }
-}
-
-/// What follows when a connection works again with the grant's token `number`: what was held is
-/// logged, an import brings what was missed, and others are told.
-pub(crate) fn catch_up(scope: Scope, number: u64, over: Trouble, now: Timestamp) -> Vec<Next> {
-    let run = ImportRunId::derived(&format!("{scope}|reconnected|{number}"));
-    vec![
-        Next::now(ImportMessage::Start { scope, run, trigger: ImportTrigger::Requested }),
-        Next::now(WritebackMessage::Release { scope, seat: None }),
-        Next::publish(scope, now, Occurrence::Restored { since: over.since }),
-    ]
 }

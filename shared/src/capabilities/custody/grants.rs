@@ -1,99 +1,32 @@
 //! Access tokens: read at use, and called with.
 
 mod circuit;
+mod error;
 mod renewal;
-
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use self::circuit::Circuits;
-use crate::capabilities::custody::generation::{
-    ConnectionSecret, Custody, OpenGeneration, StoredGrant,
-};
-use crate::capabilities::custody::salesforce_app::SalesforceApp;
+pub use self::error::GrantError;
+use super::{ConnectionSecret, Custody, OpenGeneration, SalesforceApp, StoredGrant};
 use crate::kernel::{ConnectionState, GrantState, Grantee};
-use crate::ports::{Condition, Key, PortError, Ports, Write};
-use crate::salesforce::{
-    HostPolicy, InstanceUrl, OAuthError, SalesforceError, Session, TokenResponse,
-};
-use crate::store;
-use crate::store::Slot;
-use crate::work::{Done, WorkError};
+use crate::ports::Ports;
+use crate::salesforce::{SalesforceError, Session, TokenResponse};
+use crate::store::{Commit, Draft, Slot, Store, Stored, When};
+use crate::work::WorkError;
 
-/// When to come again while another one renews the token.
-const BUSY: Duration = Duration::from_secs(2);
-
-/// Why no call could be made, or why it failed.
-#[derive(Debug, thiserror::Error)]
-pub enum GrantError {
-    /// There is no grant: the person has not authorized.
-    #[error("there is no grant")]
-    Missing,
-    /// The grant cannot be used until a person acts: authorizes again, or mends what the org's
-    /// admin has set.
-    #[error("the grant cannot be used until a person acts")]
-    Dead,
-    /// Another one is renewing the token.
-    #[error("the token is being renewed")]
-    Busy,
-    /// Too little of the invocation is left for a renewal.
-    #[error("too little time is left to renew the token")]
-    TooLate,
-    /// The org did not answer the last calls: none is made for so long.
-    #[error("Salesforce does not answer; it is asked again in {0:?}")]
-    CircuitOpen(Duration),
-    /// The token endpoint failed.
-    #[error("renewing the token failed")]
-    Renewal(#[source] OAuthError),
-    /// The call itself failed.
-    #[error("Salesforce refused or failed")]
-    Call(#[source] SalesforceError),
-    /// A port failed.
-    #[error(transparent)]
-    Work(#[from] WorkError),
-}
-
-impl From<PortError> for GrantError {
-    fn from(error: PortError) -> Self {
-        Self::Work(error.into())
-    }
-}
-
-impl GrantError {
-    /// What a queue's handler does about it, when it has nothing better to do: come again later, or
-    /// fail with the right disposition.
-    pub fn into_done(self, action: &'static str) -> Result<Done, WorkError> {
-        use crate::salesforce::Disposition as Advice;
-        let advice = match &self {
-            Self::Busy | Self::TooLate => return Ok(Done::Later(BUSY)),
-            Self::CircuitOpen(left) => return Ok(Done::Later(*left)),
-            Self::Renewal(error) => error.disposition(),
-            Self::Call(error) => error.disposition(),
-            Self::Work(_) | Self::Missing | Self::Dead => Advice::Reject,
-        };
-        if let Self::Work(error) = self {
-            return Err(error);
-        }
-        match advice {
-            Advice::Retry { after } => Ok(Done::Later(after.unwrap_or(Duration::from_secs(5)))),
-            Advice::StandBack { after } => Ok(Done::Later(after.unwrap_or(Duration::from_mins(5)))),
-            Advice::Reauthorize | Advice::Reject => Err(WorkError::reject(action, self)),
-        }
-    }
-}
-
-/// A grant as it is stored.
-pub(crate) struct Held {
+/// The tokens of a grant that works, with what is known of it.
+pub(crate) struct CurrentGrant {
     state: GrantState,
     grant: StoredGrant,
 }
 
-/// A grant that another one replaced and that is to be revoked.
+/// A grant that another one replaced and that is to be revoked. Its refresh token is sealed beside
+/// it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Replaced {
-    /// How often that was tried.
+    /// Counts the tries.
     pub(crate) step: u32,
 }
 
@@ -101,6 +34,7 @@ pub(crate) struct Replaced {
 #[derive(Clone)]
 pub struct Grants {
     ports: Ports,
+    store: Store,
     custody: Custody,
     app: SalesforceApp,
     circuits: Circuits,
@@ -110,7 +44,8 @@ impl Grants {
     /// Grants given to `app`.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
-        Self { ports, custody, app, circuits: Circuits::default() }
+        let store = Store::new(ports.clone());
+        Self { ports, store, custody, app, circuits: Circuits::default() }
     }
 
     /// The app that they were given to.
@@ -119,10 +54,10 @@ impl Grants {
         &self.app
     }
 
-    /// Makes a call with the grantee's token, and once more with a renewed one when Salesforce does
-    /// not know the first any more. While the connection does not work nothing is called at all:
-    /// what Salesforce refused once is not asked for again by every piece of work. Nor is an org that
-    /// does not answer.
+    /// Makes a call with the grantee's token. When Salesforce does not know the token any more, the
+    /// token is renewed and the call made once more. While the connection does not work, no call is
+    /// made: Salesforce refused once, and each piece of work would only ask again. An org that does
+    /// not answer is left alone, too.
     pub async fn call<T, F>(
         &self,
         opened: &OpenGeneration,
@@ -135,44 +70,44 @@ impl Grants {
         if opened.connection.state != ConnectionState::Connected {
             return Err(GrantError::Dead);
         }
-        let held = self.held(opened, grantee).await?;
-        if !held.state.is_usable(grantee, self.ports.clock.now()) {
+        let current = self.current(opened, grantee).await?;
+        if !current.state.is_usable(grantee, self.ports.clock.now()) {
             return Err(GrantError::Dead);
         }
         let scope = opened.keys.scope();
         self.circuits.admit(scope, self.ports.clock.now()).map_err(GrantError::CircuitOpen)?;
-        let mut answer = call(session(&held.grant)?).await;
+        let mut answer = call(current.grant.session()).await;
         if let Err(SalesforceError::Unauthorized { .. }) = answer {
-            let renewed = self.renew(opened, grantee, held.state.number).await?;
-            answer = call(session(&renewed.grant)?).await;
+            let renewed = self.renew(opened, grantee, current.state.number).await?;
+            answer = call(renewed.grant.session()).await;
         }
         self.circuits.learn(scope, self.ports.clock.now(), &answer);
         answer.map_err(GrantError::Call)
     }
 
-    /// What is known of a grant; none when there is none.
+    /// The state of a grant; none when there is no grant.
     pub async fn state(
         &self,
         opened: &OpenGeneration,
         grantee: Grantee,
     ) -> Result<Option<GrantState>, WorkError> {
-        Ok(store::get(&*self.ports.table, &state_key(opened, grantee)).await?)
+        Ok(self.store.read(&state_slot(opened, grantee)).await?)
     }
 
-    /// The seat's grant as items of a new authorization: written by the caller's transaction.
-    pub(crate) fn new_seat_grant(
+    /// Adds a seat's new grant to the commit. It takes the place of an older one.
+    pub(crate) fn add_seat_grant(
         &self,
+        commit: &mut Commit,
         opened: &OpenGeneration,
         grantee: Grantee,
         token: &TokenResponse,
-    ) -> Result<Write, WorkError> {
-        let key = state_key(opened, grantee);
+    ) -> Result<(), WorkError> {
+        let slot = state_slot(opened, grantee);
         let now = self.ports.clock.now();
-        let state = GrantState::new(1, None, token.user_id.to_string(), now);
-        let grant = StoredGrant::of(token, None)?;
-        let mut item = store::item(key.clone(), &state)?;
-        item.body = Some(self.sealed(opened, &key, &grant)?);
-        Ok(Write::Put { item, when: Condition::Always })
+        let state = GrantState::new(1, None, token.user_id, now);
+        let body = opened.sealed(&self.ports, &slot, &StoredGrant::of(token, None)?)?;
+        commit.write(Draft::new(&slot, &state)?.body(body))?;
+        Ok(())
     }
 
     /// The refresh token of a grant, for revoking it.
@@ -181,59 +116,55 @@ impl Grants {
         opened: &OpenGeneration,
         grantee: Grantee,
     ) -> Result<Option<SecretString>, GrantError> {
-        match self.held(opened, grantee).await {
-            Ok(held) => Ok(Some(held.grant.refresh_token.into())),
+        match self.current(opened, grantee).await {
+            Ok(current) => Ok(Some(current.grant.refresh_token.into())),
             Err(GrantError::Missing | GrantError::Dead) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The item that keeps a grant's refresh token from when the grant `number` replaces it until it
-    /// is revoked.
-    pub(crate) fn replaced(
+    /// Adds to the commit the item that keeps a grant's refresh token until the grant is revoked.
+    /// The grant `number` replaces it.
+    pub(crate) fn add_replaced(
         &self,
+        commit: &mut Commit,
         opened: &OpenGeneration,
         number: u64,
         refresh_token: &SecretString,
-    ) -> Result<Write, WorkError> {
-        let key = opened.keys.replaced_grant(number);
-        let plain = refresh_token.expose_secret().as_bytes();
-        let sealed = opened.sealer.seal(&key.place(), plain, &*self.ports.entropy);
-        let mut item = store::item(key, &Replaced { step: 0 })?;
-        item.body = Some(sealed.map_err(|error| WorkError::reject("seal a grant", error))?);
-        Ok(Write::Put { item, when: Condition::Absent })
+    ) -> Result<(), WorkError> {
+        let slot = opened.keys.replaced_grant(number);
+        let body = opened.sealed(&self.ports, &slot, &refresh_token.expose_secret())?;
+        commit.write(Draft::new(&slot, &Replaced { step: 0 })?.body(body).when(When::absent()))?;
+        Ok(())
     }
 
-    /// How often revoking a replaced grant was tried, and its refresh token; none when that is done.
-    pub(crate) async fn replaced_token(
+    /// A replaced grant and its refresh token; none when it is revoked.
+    pub(crate) async fn replaced(
         &self,
         opened: &OpenGeneration,
         number: u64,
-    ) -> Result<Option<(u32, SecretString)>, WorkError> {
-        let key = opened.keys.replaced_grant(number);
-        let Some(mut item) = self.ports.table.get(&key).await? else { return Ok(None) };
-        let body = item.body.take().unwrap_or_default();
-        let plain = opened.sealer.open(&key.place(), &body);
-        let plain = plain.map_err(|error| WorkError::reject("open a grant", error))?;
-        let token = String::from_utf8(plain)
-            .map_err(|_| WorkError::reject("read a grant", "unknown form"))?;
-        let Replaced { step } = store::typed(item)?;
-        Ok(Some((step, token.into())))
+    ) -> Result<Option<(Stored<Replaced>, SecretString)>, WorkError> {
+        let slot = opened.keys.replaced_grant(number);
+        let Some(replaced) = self.store.load(&slot).await? else { return Ok(None) };
+        let token: String = opened.unsealed(&slot, replaced.body().unwrap_or_default())?;
+        Ok(Some((replaced, token.into())))
     }
 
-    async fn held(&self, opened: &OpenGeneration, grantee: Grantee) -> Result<Held, GrantError> {
-        let key = state_key(opened, grantee);
-        let item = self.ports.table.get(&key).await?.ok_or(GrantError::Missing)?;
-        let body = item.body.clone();
-        let state: GrantState = store::typed(item)?;
+    async fn current(
+        &self,
+        opened: &OpenGeneration,
+        grantee: Grantee,
+    ) -> Result<CurrentGrant, GrantError> {
+        let slot = state_slot(opened, grantee);
+        let state = self.store.load(&slot).await?.ok_or(GrantError::Missing)?;
         if !state.alive {
             return Err(GrantError::Dead);
         }
         let grant = match grantee {
             Grantee::Admin => self.admin_grant(opened, &state).await?,
-            Grantee::Seat(_) => Self::opened_grant(opened, &key, body.as_deref())?,
+            Grantee::Seat(_) => opened.unsealed(&slot, state.body().ok_or(GrantError::Missing)?)?,
         };
-        Ok(Held { state, grant })
+        Ok(CurrentGrant { state: state.into_inner(), grant })
     }
 
     async fn admin_grant(
@@ -249,45 +180,11 @@ impl Grants {
             None => Err(GrantError::Missing),
         }
     }
-
-    fn opened_grant(
-        opened: &OpenGeneration,
-        key: &Key,
-        body: Option<&[u8]>,
-    ) -> Result<StoredGrant, GrantError> {
-        let body = body.ok_or(GrantError::Missing)?;
-        let plain = opened
-            .sealer
-            .open(&key.place(), body)
-            .map_err(|error| PortError::reject("open a grant", error))?;
-        serde_json::from_slice(&plain)
-            .map_err(|_| PortError::reject("read a grant", "unknown form").into())
-    }
-
-    fn sealed(
-        &self,
-        opened: &OpenGeneration,
-        key: &Key,
-        grant: &StoredGrant,
-    ) -> Result<Vec<u8>, WorkError> {
-        let plain = serde_json::to_vec(grant)
-            .map_err(|_| WorkError::reject("write a grant", "unknown form"))?;
-        opened
-            .sealer
-            .seal(&key.place(), &plain, &*self.ports.entropy)
-            .map_err(|error| WorkError::reject("seal a grant", error))
-    }
 }
 
-fn state_key(opened: &OpenGeneration, grantee: Grantee) -> Slot<GrantState> {
+fn state_slot(opened: &OpenGeneration, grantee: Grantee) -> Slot<GrantState> {
     match grantee {
         Grantee::Admin => opened.keys.admin_grant(),
         Grantee::Seat(seat) => opened.keys.seat_grant(seat),
     }
-}
-
-fn session(grant: &StoredGrant) -> Result<Session, GrantError> {
-    let instance = InstanceUrl::parse(&grant.instance_url, HostPolicy::Commercial)
-        .map_err(|error| WorkError::reject("use a grant", error))?;
-    Ok(Session { instance, access_token: grant.access_token.as_str().into() })
 }

@@ -1,12 +1,20 @@
-//! Keys, secrets and grants: what opens a generation's data, and what calls its org.
+//! Custody of keys, secrets and grants.
+//!
+//! [`Custody`] opens a generation's data, and [`Grants`] calls its org. A generation opens only
+//! while its connection is live: after a disconnect, every caller but the purge finds it closed.
+//! One process at a time renews a token, and a token is stored before it is used.
 
 mod generation;
 pub(crate) mod grants;
 pub mod keys;
+mod model;
+mod open;
 mod salesforce_app;
+mod secret;
 mod ttl_cache;
 
-pub(crate) use generation::{ConnectionSecret, StoredGrant};
-pub use generation::{Custody, OpenGeneration};
+pub use generation::OpenGeneration;
 pub use grants::{GrantError, Grants};
+pub use open::Custody;
 pub use salesforce_app::SalesforceApp;
+pub(crate) use secret::{ConnectionSecret, StoredGrant};

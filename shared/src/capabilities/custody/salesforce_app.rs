@@ -12,7 +12,7 @@ use crate::ports::{PortError, Ports};
 use crate::salesforce::{ApiVersion, AppCredentials, Client, Http, OAuthClient, OAuthError};
 use crate::work::WorkError;
 
-/// What the app's secret holds.
+/// The app's secret.
 #[derive(Deserialize)]
 struct AppSecret {
     client_id: String,
@@ -55,7 +55,7 @@ impl SalesforceApp {
         &self.client
     }
 
-    /// The client for OAuth, with the app's credentials as they were at some time in the last five minutes.
+    /// The client for OAuth. The app's credentials are those of some time in the last five minutes.
     pub async fn oauth(&self) -> Result<OAuthClient, WorkError> {
         let credentials = match self.credentials.get(&(), self.ports.clock.now()) {
             Some(credentials) => credentials,
@@ -64,8 +64,9 @@ impl SalesforceApp {
         Ok(OAuthClient::new(self.http.clone(), credentials))
     }
 
-    /// Whether `error` only says that the app's credentials were replaced since `used` got them: asked by a new client,
-    /// Salesforce may answer otherwise. It refuses a client before it looks at what the client brings, so nothing is used up.
+    /// True if `error` only says that the app's credentials were replaced since `used` got them. A
+    /// new client may have another answer. Salesforce refuses a client before it looks at the token
+    /// or code, so neither is used up.
     pub async fn is_outdated(
         &self,
         used: &OAuthClient,
@@ -90,8 +91,8 @@ impl SalesforceApp {
         Ok(credentials)
     }
 
-    /// Where Salesforce sends the browser back to; one address per environment, so that an answer
-    /// cannot be taken for another issuer's (security checklist 4).
+    /// The address to which Salesforce sends the browser back. Each environment has its own, so
+    /// that the answer of one issuer cannot be taken for another's.
     pub fn redirect_uri(&self, environment: Environment) -> Result<Url, WorkError> {
         let mut url = self.public_base.clone();
         let path = format!("{}/oauth/callback/{environment}", url.path().trim_end_matches('/'));

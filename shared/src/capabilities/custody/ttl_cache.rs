@@ -1,4 +1,4 @@
-//! What a process keeps of secrets, and not for long.
+//! The secrets that a process keeps, and not for long.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a key or a credential may be used after it was read: a rotated or disabled one is noticed within this time.
+/// A key or a credential may be used for this long after it was read. A process notices within this
+/// time that one was rotated or disabled.
 const TTL: SignedDuration = SignedDuration::from_mins(5);
 
 /// Secrets that were read in the last five minutes. Clones share them.
@@ -20,19 +21,19 @@ impl<K, V> Default for TtlCache<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> TtlCache<K, V> {
-    /// What is kept under the key and may be used at `now`.
+    /// The value under the key, if it may be used at `now`.
     pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
         self.entries().get(key).filter(|(_, until)| *until > now).map(|(value, _)| value.clone())
     }
 
-    /// Keeps what was read at `now`, and drops what may not be used any more.
+    /// Keeps a value that was read at `now`, and drops those that may not be used any more.
     pub(crate) fn insert(&self, key: K, value: V, now: Timestamp) {
         let mut entries = self.entries();
         entries.retain(|_, (_, until)| *until > now);
         entries.insert(key, (value, now + TTL));
     }
 
-    /// Drops what is kept under the key.
+    /// Drops the value under the key.
     pub(crate) fn remove(&self, key: &K) {
         self.entries().remove(key);
     }
@@ -54,7 +55,7 @@ mod tests {
         assert_eq!(cache.clone().get(&"a", last), Some(1));
         assert_eq!(cache.get(&"a", read + TTL), None);
         cache.insert("b", 2, read + TTL);
-        assert!(!cache.entries().contains_key("a"), "what is over is not even held");
+        assert!(!cache.entries().contains_key("a"), "a value that is over is not kept");
         cache.remove(&"b");
         assert_eq!(cache.get(&"b", read + TTL), None);
     }

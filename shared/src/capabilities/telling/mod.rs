@@ -1,10 +1,12 @@
-//! Telling others what happened.
+//! Telling: events go to the bus, for other systems.
+//!
+//! Delivery is at least once. An event that is published twice has one id.
 
 use crate::kernel::TellingMessage;
 use crate::ports::Ports;
 use crate::work::{Done, WorkError};
 
-/// Tells others what happened.
+/// Publishes events.
 #[derive(Clone)]
 pub struct Telling {
     ports: Ports,
@@ -17,7 +19,7 @@ impl Telling {
         Self { ports }
     }
 
-    /// Does one message's work. An event that is told twice is told under one id.
+    /// Does one message's work.
     pub async fn handle(&self, message: TellingMessage) -> Result<Done, WorkError> {
         match message {
             TellingMessage::Publish { event } => self.ports.events.publish(&event).await?,

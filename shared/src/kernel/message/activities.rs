@@ -5,7 +5,7 @@ use strum::IntoStaticStr;
 
 use crate::kernel::{ActivityId, Scope, SeatId};
 
-/// What is to be logged in the CRM.
+/// Activities to log in the CRM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -19,7 +19,7 @@ pub enum WritebackMessage {
         /// The activity.
         activity: ActivityId,
     },
-    /// Log what was held for a login, or for the connection, now that there is a grant again.
+    /// Log the activities that waited for a login or for the connection: there is a grant again.
     Release {
         /// Of which connection.
         scope: Scope,

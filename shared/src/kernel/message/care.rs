@@ -6,7 +6,7 @@ use strum::IntoStaticStr;
 
 use crate::kernel::Scope;
 
-/// What a connection needs besides its imports, or what is asked of its org.
+/// Work on a connection besides its imports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]

@@ -5,7 +5,7 @@ use strum::IntoStaticStr;
 
 use crate::kernel::{ImportRunId, SObject, Scope};
 
-/// What called for an import.
+/// The cause of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportTrigger {

@@ -6,7 +6,7 @@ use strum::IntoStaticStr;
 
 use crate::kernel::{MatchRunId, ModelId, SObject, Scope};
 
-/// What called for a match run.
+/// The cause of a match run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchTrigger {
@@ -46,7 +46,7 @@ pub enum MatchMessage {
         run: MatchRunId,
         /// Which batch.
         batch: u32,
-        /// What the batch is matched to.
+        /// The kind of entity that the batch is matched to.
         entity_kind: EntityKind,
         /// Which shard of the run's directory version.
         shard: u32,

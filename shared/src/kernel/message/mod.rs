@@ -1,7 +1,8 @@
 //! The messages between the functions, one type for each capability that does the work.
 //!
 //! They live in the kernel because a message is a contract between a sender and a receiver and
-//! belongs to neither (`docs/decisions/0006`). They hold ids and object keys only, never data of a person.
+//! belongs to neither (`docs/decisions/0006`). They hold ids and object keys only, never data of a
+//! person.
 
 mod activities;
 mod care;
@@ -92,8 +93,8 @@ impl Message {
         }
     }
 
-    /// Whose generation the work belongs to, and goes with; none for the directory, which belongs to
-    /// no tenant, and for an event, which is told though the generation may be gone.
+    /// Whose generation the work belongs to, and goes with; none for the directory, which belongs
+    /// to no tenant, and for an event, which is told though the generation may be gone.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {
@@ -126,7 +127,7 @@ pub struct Envelope<M = Message> {
     /// The sort key of the due item that stands behind the message, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<String>,
-    /// How often this work was put off already; bounds self-feeding loops.
+    /// Counts how often this work was put off. It bounds loops that feed themselves.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u32,
     /// The work.

@@ -5,14 +5,14 @@ use strum::IntoStaticStr;
 
 use crate::kernel::Scope;
 
-/// What is to be erased or given back.
+/// A step of a purge, or a grant to revoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum PurgeMessage {
     /// Take the next step of a purge.
     Purge {
-        /// What is purged.
+        /// The generation that is purged.
         scope: Scope,
         /// The step that this message is for.
         step: u64,
@@ -23,7 +23,7 @@ pub enum PurgeMessage {
         scope: Scope,
         /// The number of the grant that replaced it.
         grant: u64,
-        /// How often that was tried; a message for an earlier try is stale.
+        /// The number of tries so far. A message for an earlier try is stale.
         step: u32,
     },
 }

@@ -5,7 +5,7 @@ use strum::IntoStaticStr;
 
 use crate::kernel::{SObject, Scope, SeatId};
 
-/// What the auto-save rules are to be applied to.
+/// The records to which the auto-save rules are to be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind")]
 pub enum AutoSaveMessage {

@@ -5,14 +5,14 @@ use strum::IntoStaticStr;
 
 use crate::kernel::Event;
 
-/// What others are to be told.
+/// An event to publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum TellingMessage {
-    /// Tell others what happened.
+    /// Publish an event.
     Publish {
-        /// What.
+        /// The event.
         event: Event,
     },
 }

@@ -1,4 +1,5 @@
-//! The wire form of every message: bodies wait in queues and due items while a new version is deployed.
+//! The wire form of every message: bodies wait in queues and due items while a new version is
+//! deployed.
 
 use super::{Envelope, ImportMessage, Message};
 

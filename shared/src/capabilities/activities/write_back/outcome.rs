@@ -1,35 +1,129 @@
-//! What an activity's outcome is called, and when a refused one is tried again.
+//! Storing the outcome of a try: logged, failed, on hold, or back in the queue.
 
 use std::time::Duration;
 
-use crate::capabilities::activities::ActivityState;
-use crate::salesforce::{SalesforceError, SalesforceId};
-use crate::work::WorkError;
+use super::{NOT_YET, WriteBack, replace};
+use crate::capabilities::activities::{Activity, ActivityState, HoldReason, Lane, backoff};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
+use crate::kernel::ConnectionState;
+use crate::salesforce::{Advice, SalesforceError, SalesforceId};
+use crate::store::{Attempt, Commit, attempts};
+use crate::work::{Done, WorkError};
 
-/// The waits between tries that Salesforce refused for a passing reason, a locked row most often.
-const BACKOFF: [u64; 6] = [2, 5, 20, 60, 300, 900];
+/// The wait for an org that says to stand back and not for how long.
+const STAND_BACK: Duration = Duration::from_mins(5);
 
-pub(super) fn state_name(state: &ActivityState) -> &'static str {
-    match state {
-        ActivityState::Queued => "queued",
-        ActivityState::Held { .. } => "held",
-        ActivityState::Claimed { .. } => "claimed",
-        ActivityState::Logged { .. } => "logged",
-        ActivityState::Failed { .. } => "failed",
+impl WriteBack {
+    pub(super) async fn logged(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+        id: SalesforceId,
+    ) -> Result<Done, WorkError> {
+        self.finish(opened, activity, ActivityState::Logged { salesforce_id: id }).await
+    }
+
+    /// Waits for the seller's login, or for the connection, and lets the others pass.
+    pub(super) async fn hold(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+    ) -> Result<Done, WorkError> {
+        let reason = match opened.connection.state {
+            ConnectionState::Connected => HoldReason::CrmLoginRequired,
+            _ => HoldReason::ReconnectRequired,
+        };
+        let state = ActivityState::Held { reason };
+        if activity.state == state {
+            return Ok(Done::Finished);
+        }
+        self.finish(opened, activity, state).await
+    }
+
+    /// Acts on an error that leaves no doubt: Salesforce did not take the activity.
+    pub(super) async fn refused(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+        error: GrantError,
+    ) -> Result<Done, WorkError> {
+        let error = match error {
+            GrantError::Call(error) => error,
+            GrantError::Dead | GrantError::Missing => return self.hold(opened, activity).await,
+            other => {
+                self.requeue(opened, activity).await?;
+                return other.into_done("write back");
+            }
+        };
+        match error.advice() {
+            Advice::Retry { after } => {
+                let tries = self.requeue(opened, activity).await?;
+                Ok(Done::Later(after.unwrap_or(backoff(tries))))
+            }
+            Advice::StandBack { after } => {
+                self.requeue(opened, activity).await?;
+                Ok(Done::Later(after.unwrap_or(STAND_BACK)))
+            }
+            Advice::Reauthorize => self.hold(opened, activity).await,
+            Advice::Reject => {
+                let state = ActivityState::Failed {
+                    code: error.code().unwrap_or("REFUSED").to_owned(),
+                    message: message(&error),
+                };
+                self.finish(opened, activity, state).await
+            }
+        }
+    }
+
+    /// Puts a refused activity back into the queue's first place. Gives the number of its steps.
+    async fn requeue(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+    ) -> Result<u32, WorkError> {
+        let tries = activity.tries + 1;
+        if !matches!(activity.state, ActivityState::Claimed { .. }) {
+            return Ok(tries);
+        }
+        let stored = self.store.load(&opened.keys.activity(activity.id)).await?;
+        let requeued = match stored.filter(|stored| **stored == *activity) {
+            Some(stored) => self.change(&stored, ActivityState::Queued).await?.is_some(),
+            None => false,
+        };
+        if !requeued {
+            tracing::debug!(activity.id = %activity.id, "another delivery took the activity on");
+        }
+        Ok(tries)
+    }
+
+    /// Gives an activity its last state, or one that it waits in outside its lane.
+    async fn finish(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+        state: ActivityState,
+    ) -> Result<Done, WorkError> {
+        let Some(target) = &activity.target else { return Ok(Done::Finished) };
+        let lane_slot = opened.keys.lane(target.lane);
+        attempts(|| async {
+            let stored = self.store.load(&opened.keys.activity(activity.id)).await?;
+            let Some(before) = stored.filter(|stored| **stored == *activity) else {
+                return Ok(Attempt::Done(Done::Later(NOT_YET))); // the activity itself moved
+            };
+            let mut commit = Commit::new();
+            replace(&mut commit, &before, state.clone())?;
+            let lane = self.store.load(&lane_slot).await?;
+            let present: Lane = lane.as_deref().copied().unwrap_or_default();
+            if let Some(after) = present.without(target.place) {
+                commit.save(&lane_slot, lane.as_ref(), &after)?;
+            }
+            Ok(Attempt::of(&self.store.commit(commit).await?, Done::Finished))
+        })
+        .await
     }
 }
 
-pub(super) fn backoff(tries: u32) -> Duration {
-    let last = BACKOFF.len() - 1;
-    let step = usize::try_from(tries / 2).unwrap_or(last).min(last);
-    Duration::from_secs(BACKOFF.get(step).copied().unwrap_or(900))
-}
-
-pub(super) fn record_id(text: &str) -> Result<SalesforceId, WorkError> {
-    text.parse().map_err(|error| WorkError::reject("read a record's id", error))
-}
-
-/// What Salesforce said, in its own words: an admin's validation text is for the seller.
-pub(super) fn message(error: &SalesforceError) -> String {
+/// Salesforce's own words: the text of an admin's validation rule is meant for the seller.
+fn message(error: &SalesforceError) -> String {
     error.errors().first().map_or_else(|| error.to_string(), |e| e.message.clone())
 }

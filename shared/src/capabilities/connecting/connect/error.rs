@@ -21,7 +21,8 @@ pub enum ConnectError {
     LoginHost,
     /// The state is unknown, used, or expired.
     #[error(
-        "this authorization was not begun here, was used before, or took over ten minutes; start again"
+        "this authorization was not begun here, was used before, or took over ten minutes; \
+         start again"
     )]
     State,
     /// Another browser than the one in which the authorization was begun.
@@ -33,20 +34,21 @@ pub enum ConnectError {
     /// The code could not be exchanged.
     #[error("Salesforce did not accept the authorization")]
     OAuth(#[source] OAuthError),
-    /// The org cannot be used with what was authorized.
+    /// The org cannot be used by the user who authorized.
     #[error("{0}")]
     Org(&'static str),
     /// The org belongs to the other environment.
     #[error("this is a {found} org, but the {asked} connection was being made")]
     Environment {
-        /// What was asked for.
+        /// The environment of the connection.
         asked: Environment,
-        /// What the org is.
+        /// The environment that the org is.
         found: Environment,
     },
     /// Another org is connected.
     #[error(
-        "another org is connected; log in to that one, or disconnect it first (a sandbox that was refreshed is another org)"
+        "another org is connected; log in to that one, or disconnect it first \
+         (a sandbox that was refreshed is another org)"
     )]
     OtherOrg,
     /// A call to Salesforce failed.

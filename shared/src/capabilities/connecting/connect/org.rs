@@ -1,10 +1,10 @@
-//! What an org says about itself, and why it may not answer.
+//! Asking an org who it is.
 
 use super::{Connect, ConnectError};
 use crate::salesforce::{FieldValues, QueryScope, SalesforceError, Select, Session, TokenResponse};
 use crate::work::WorkError;
 
-/// What the org says about itself.
+/// An org, in its own words.
 pub(super) struct Org {
     pub(super) name: String,
     pub(super) edition: String,
@@ -36,7 +36,7 @@ impl Connect {
     }
 }
 
-/// Why an org does not answer its first question, in words for its admin.
+/// The reason for which an org does not answer its first question, in words for its admin.
 fn refusal(error: SalesforceError) -> ConnectError {
     match error.code() {
         Some("API_DISABLED_FOR_ORG" | "FUNCTIONALITY_NOT_ENABLED") => ConnectError::Org(

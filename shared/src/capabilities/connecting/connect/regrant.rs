@@ -1,31 +1,31 @@
 //! The same org authorized again.
 
-use serde_json::json;
-
 use super::{Connect, ConnectError, Connected};
-use crate::capabilities::connecting::upkeep;
+use crate::capabilities::connecting::catch_up;
 use crate::capabilities::custody::{ConnectionSecret, OpenGeneration, StoredGrant};
+use crate::field;
 use crate::kernel::{CareMessage, Connection, ConnectionState, GrantState, Grantee, PurgeMessage};
-use crate::ports::{Condition, VersionId};
-use crate::salesforce::TokenResponse;
-use crate::store::{self, Next, keys};
+use crate::ports::VersionId;
+use crate::salesforce::{LoginHost, TokenResponse};
+use crate::store::Commit;
+use crate::store::keys::connection as connection_slot;
 
 impl Connect {
-    /// The new grant replaces the old one; nothing is imported anew. The old one is revoked when it
+    /// Replaces the connection's grant; nothing is imported anew. The old grant is revoked when it
     /// was another user's: Salesforce keeps each user's grants apart.
     pub(super) async fn regrant(
         &self,
         live: Connection,
-        login_host: String,
+        login_host: LoginHost,
         token: TokenResponse,
     ) -> Result<Connected, ConnectError> {
-        if live.org_id != token.org_id.to_string() {
+        if live.org_id != token.org_id {
             return Err(ConnectError::OtherOrg);
         }
         let scope = live.scope();
         let opened = self.custody.open(scope).await?.ok_or(ConnectError::NotFound("connection"))?;
         let state = self.grants.state(&opened, Grantee::Admin).await?;
-        let user = token.user_id.to_string();
+        let user = token.user_id;
         // Read before the new one is stored: only two versions of a secret can be read.
         let replaced = match &state {
             Some(state) if state.user_id != user => {
@@ -35,33 +35,30 @@ impl Connect {
         };
         let (number, version) = self.next_secret(&opened, state.as_ref(), &token).await?;
         let now = self.ports.clock.now();
-        let grant = GrantState::new(number, Some(version), user.clone(), now);
-        let trouble = live.trouble;
-        let connection = Connection {
-            state: ConnectionState::Connected,
-            trouble: None,
-            integration_user: user,
-            instance_url: token.instance_url.to_string(),
-            login_host,
-            ..live
-        };
-        let same = Condition::All(vec![
-            Condition::Eq("generation", json!(connection.generation)),
-            Condition::Ne("state", json!(ConnectionState::Disconnected)),
-        ]);
-        let mut writes = vec![
-            store::put(keys::connection(connection.at), &connection, same)?,
-            store::put(opened.keys.admin_grant(), &grant, Condition::Always)?,
+        let grant = GrantState::new(number, Some(version), user, now);
+        let is_live = field!(Connection, state).is_not(&ConnectionState::Disconnected)?;
+        let when = field!(Connection, generation).is(&live.generation)?.and(is_live);
+        let edits = [
+            field!(Connection, state).set(&ConnectionState::Connected)?,
+            field!(Connection, trouble).remove(),
+            field!(Connection, integration_user).set(&user)?,
+            field!(Connection, instance_url).set(&token.instance_url)?,
+            field!(Connection, login_host).set(&login_host)?,
         ];
-        let mut next = vec![Next::now(CareMessage::Inspect { scope })];
+        let mut commit = Commit::new();
+        commit.edit(&connection_slot(live.at), when, edits);
+        commit.put(&opened.keys.admin_grant(), &grant)?;
+        commit.now(CareMessage::Inspect { scope });
         if let Some(refresh_token) = replaced {
-            writes.push(self.grants.replaced(&opened, number, &refresh_token)?);
-            next.push(Next::now(PurgeMessage::Revoke { scope, grant: number, step: 0 }));
+            self.grants.add_replaced(&mut commit, &opened, number, &refresh_token)?;
+            commit.now(PurgeMessage::Revoke { scope, grant: number, step: 0 });
         }
-        if let Some(trouble) = trouble {
-            next.extend(upkeep::catch_up(scope, number, trouble, now));
+        if let Some(trouble) = live.trouble {
+            for step in catch_up(scope, number, trouble, now) {
+                commit.then(step);
+            }
         }
-        if self.outbox.commit(writes, next).await?.is_done() {
+        if self.store.commit(commit).await?.is_done() {
             Ok(Connected::Regranted)
         } else {
             Err(ConnectError::NotFound("connection"))

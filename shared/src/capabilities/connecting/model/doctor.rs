@@ -1,12 +1,14 @@
-//! The connection doctor: what commonly keeps an org's connection from working, what is known of
-//! each, and the clicks in Setup that mend it (product decisions 20).
+//! The connection doctor. Pure.
+//!
+//! It knows the common causes that keep an org's connection from working. For each it gives the
+//! evidence and the clicks in Setup that mend it.
 
 use serde::Serialize;
 
 use crate::capabilities::connecting::Inspection;
 use crate::kernel::{Connection, ConnectionState, ReconnectReason};
 
-/// What is looked at.
+/// One cause that the doctor looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
@@ -28,11 +30,11 @@ pub enum Check {
     IntegrationUser,
     /// The org is the one that was connected.
     SameOrg,
-    /// What came from the org can be opened.
+    /// The data that came from the org can be opened.
     DataKey,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
@@ -48,14 +50,14 @@ pub enum Finding {
     NotChecked,
 }
 
-/// One check.
+/// One check with its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
-    /// What was looked at.
+    /// The check.
     pub check: Check,
-    /// What was found.
+    /// Its result.
     pub finding: Finding,
-    /// What shows it.
+    /// The evidence.
     pub evidence: String,
     /// The clicks in Salesforce's Setup.
     pub steps: &'static [&'static str],
@@ -67,49 +69,65 @@ impl Check {
     pub fn steps(self) -> &'static [&'static str] {
         match self {
             Self::AppInstalled => &[
-                "Setup > Apps > External Client Apps > External Client App Manager: install the app, or choose Connected Apps OAuth Usage and click Install beside it",
-                "Open the app > Policies > OAuth Policies > Permitted Users: choose \"All users can self-authorize\", or pre-authorize the integration user by a permission set",
+                "Setup > Apps > External Client Apps > External Client App Manager: install the \
+                 app, or choose Connected Apps OAuth Usage and click Install beside it",
+                "Open the app > Policies > OAuth Policies > Permitted Users: choose \"All users \
+                 can self-authorize\", or pre-authorize the integration user by a permission set",
             ],
             Self::RefreshTokenPolicy => &[
-                "Setup > Apps > External Client Apps > the app > Policies > Refresh Token Policy: \"Refresh token is valid until revoked\", or idle for no less than 30 days",
+                "Setup > Apps > External Client Apps > the app > Policies > Refresh Token Policy: \
+                 \"Refresh token is valid until revoked\", or idle for no less than 30 days",
             ],
             Self::SessionTimeout => &[
-                "Setup > Apps > External Client Apps > the app > Policies > Session Timeout: none, or 2 hours or more",
+                "Setup > Apps > External Client Apps > the app > Policies > Session Timeout: \
+                 none, or 2 hours or more",
                 "Setup > Security > Session Settings > Timeout Value: 2 hours or more",
             ],
-            Self::SessionIpLock => &[
-                "Setup > Security > Session Settings: clear \"Lock sessions to the IP address from which they originated\", or add our addresses to Network Access",
-            ],
+            Self::SessionIpLock => {
+                &["Setup > Security > Session Settings: clear \"Lock sessions to the IP address \
+                 from which they originated\", or add our addresses to Network Access"]
+            }
             Self::NetworkAccess => &[
                 "Setup > Security > Network Access > New: add each of our address ranges",
-                "Setup > Users > Profiles > the integration user's profile > Login IP Ranges and Login Hours: add our ranges, allow every hour",
-                "Setup > Apps > External Client Apps > the app > Policies > IP Relaxation: \"Relax IP restrictions\", if ranges cannot be added",
+                "Setup > Users > Profiles > the integration user's profile > Login IP Ranges and \
+                 Login Hours: add our ranges, allow every hour",
+                "Setup > Apps > External Client Apps > the app > Policies > IP Relaxation: \
+                 \"Relax IP restrictions\", if ranges cannot be added",
             ],
             Self::ApiEnabled => &[
-                "Setup > Users > Profiles > the integration user's profile > System Permissions: API Enabled",
-                "Setup > Company Settings > Company Information > Organization Edition: Enterprise, Performance, Unlimited or Developer; Professional has the API as an add-on",
+                "Setup > Users > Profiles > the integration user's profile > System Permissions: \
+                 API Enabled",
+                "Setup > Company Settings > Company Information > Organization Edition: \
+                 Enterprise, Performance, Unlimited or Developer; Professional has the API as an \
+                 add-on",
             ],
             Self::FieldVisibility => &[
-                "Setup > Users > Permission Sets > the integration user's set > Object Settings > the object: Read, and View All Records",
+                "Setup > Users > Permission Sets > the integration user's set > Object Settings > \
+                 the object: Read, and View All Records",
                 "There, Field Permissions: Read Access for each field that is named",
             ],
             Self::IntegrationUser => &[
-                "Setup > Users > New User: a user of its own, with the license Salesforce Integration",
+                "Setup > Users > New User: a user of its own, with the license Salesforce \
+                 Integration",
                 "Authorize the connection again as that user; nothing is imported anew",
             ],
             Self::DataKey => &[
-                "Nothing is to be done in Salesforce: the operator of this service enables the KMS key again, or lets the functions use it; what waits goes on within 15 minutes",
-                "When the key service only cannot be reached, nobody has to do anything: work goes on when it answers",
+                "Nothing is to be done in Salesforce: the operator of this service enables the \
+                 KMS key again, or lets the functions use it; what waits goes on within 15 \
+                 minutes",
+                "When the key service only cannot be reached, nobody has to do anything: work \
+                 goes on when it answers",
             ],
             Self::SameOrg => &[
-                "If the sandbox was refreshed or the org was migrated: disconnect, then connect again",
+                "If the sandbox was refreshed or the org was migrated: disconnect, then connect \
+                 again",
                 "If somebody logged in to another org by mistake: authorize again in the right one",
             ],
         }
     }
 }
 
-/// What is found of a connection, from its state and the last inspection of its org.
+/// Diagnoses a connection by its state and by the last inspection of its org.
 #[must_use]
 pub fn diagnose(connection: &Connection, inspection: Option<&Inspection>) -> Vec<Diagnosis> {
     let patient = Patient { connection, inspection };
@@ -151,12 +169,11 @@ struct Patient<'a> {
 }
 
 impl Patient<'_> {
-    /// What Salesforce last refused a token with, if it was one of these reasons.
+    /// The last refusal of a token, if it was for one of these reasons.
     fn refused_for(&self, reasons: &[ReconnectReason]) -> Option<Found> {
         let trouble =
             self.connection.trouble.filter(|trouble| reasons.contains(&trouble.reason))?;
-        let reason = serde_json::to_string(&trouble.reason).unwrap_or_default();
-        let reason = reason.trim_matches('"').replace('_', " ");
+        let reason = <&str>::from(trouble.reason).replace('_', " ");
         let evidence = format!("Salesforce refused a token at {}: {reason}", trouble.since);
         Some((Finding::Problem, evidence))
     }
@@ -221,7 +238,8 @@ impl Patient<'_> {
         match self.inspection.and_then(|inspection| inspection.personal_user) {
             None => not_checked(),
             Some(true) => {
-                let evidence = "the integration user has a seat: when that person leaves or changes the password policy applies, the import stops";
+                let evidence = "the integration user has a seat: when that person leaves or \
+                 changes the password policy applies, the import stops";
                 (Finding::Warning, evidence.to_owned())
             }
             Some(false) => (Finding::Ok, "the integration user has no seat".to_owned()),

@@ -1,16 +1,16 @@
-//! What the integration user must be able to see, for which feature, and what an org was found to
-//! show (product decisions 2).
+//! The permissions that each feature needs of the integration user, and those that an org was found
+//! to give. Pure.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::SObject;
 
-/// What a customer loses when a field or an object is hidden.
+/// A feature that a customer loses when a field or an object is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
-    /// Telling what is new, changed, merged or deleted.
+    /// Seeing which records are new, changed, merged or deleted.
     Import,
     /// Finding the directory's entity of a record.
     Matching,
@@ -20,7 +20,7 @@ pub enum Feature {
     Seats,
     /// Saving the accounts and contacts of open opportunities.
     AutoSave,
-    /// Recognising what is logged already.
+    /// Recognising activities that are logged already.
     ActivityLog,
     /// Reporting on won opportunities.
     Roi,
@@ -60,32 +60,32 @@ pub const WRITTEN: [(SObject, &[&str]); 2] = [
     (SObject::Note, &["Title", "Body", "ParentId", "OwnerId"]),
 ];
 
-/// What a describe shows of an object: its fields, and whether a new row may set each.
+/// An object as its describe shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VisibleObject {
-    /// Whether rows may be created.
+    /// True if rows may be created.
     pub createable: bool,
-    /// The visible fields, and whether each may be set on a new row.
+    /// The visible fields; each is true if a new row may set it.
     pub fields: Vec<(String, bool)>,
 }
 
-/// A hidden field, and what it costs.
+/// A hidden field, and the feature that it costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HiddenField {
     /// Its API name.
     pub field: String,
-    /// What needs it.
+    /// The feature that needs it.
     pub blocks: Feature,
 }
 
-/// What the user may do with one object.
+/// The user's permissions for one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectPermissions {
     /// The object.
     pub object: SObject,
-    /// Whether its rows can be read.
+    /// True if its rows can be read.
     pub readable: bool,
-    /// Whether an org may lack it, by edition or by a feature that is off.
+    /// True if an org may lack it, by its edition or because a feature is off.
     pub optional: bool,
     /// The features that need it, when it cannot be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -93,14 +93,13 @@ pub struct ObjectPermissions {
     /// Fields that cannot be seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<HiddenField>,
-    /// What sellers' writes set and this user may not; only a warning.
+    /// The fields that sellers' writes set and this user may not. They are only a warning.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_editable: Vec<String>,
 }
 
 impl ObjectPermissions {
-    /// Compares what is needed with what a describe showed; `None`: the object is not there for the
-    /// user.
+    /// Compares the needed fields with a describe. None: the object is not there for the user.
     #[must_use]
     pub fn of(object: SObject, visible: Option<&VisibleObject>) -> Self {
         let Some(visible) = visible else {
@@ -135,14 +134,14 @@ impl ObjectPermissions {
         }
     }
 
-    /// Whether something that is needed cannot be seen.
+    /// True if a needed field or object cannot be seen.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         !self.optional && (!self.readable || !self.hidden.is_empty())
     }
 }
 
-/// What an org was found to let its integration user do.
+/// The permissions that an org was found to give its integration user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
     /// When.
@@ -150,7 +149,7 @@ pub struct Inspection {
     /// Why the org did not let itself be asked: Salesforce's code. None when it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// Whether the integration user is a person who has a seat; none when that is not known.
+    /// True if the integration user is a person who has a seat; none when that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal_user: Option<bool>,
     /// Object by object.

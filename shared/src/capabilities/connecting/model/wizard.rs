@@ -1,5 +1,6 @@
-//! The set-up wizard of an environment: four steps, kept on our side, so that a window may be closed
-//! at any of them (specification 2.1).
+//! The set-up wizard of an environment. Pure.
+//!
+//! Its four steps are kept on our side, so that a person may close the window at any of them.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +14,9 @@ use crate::capabilities::settings::Settings;
 pub enum WizardStep {
     /// Connect the org.
     Connect,
-    /// What is synchronised and logged.
+    /// Choose the data to synchronise and the activities to log.
     Sync,
-    /// Whether won deals are reported on.
+    /// Choose if won deals are reported on.
     Roi,
     /// Embedded profiles and data validation.
     Advanced,
@@ -36,7 +37,7 @@ impl WizardStep {
     }
 }
 
-/// What a person answers at a step.
+/// A person's answer to a step.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
 pub enum WizardAnswer {
@@ -58,7 +59,7 @@ pub enum WizardAnswer {
         /// Log notes.
         log_notes: bool,
     },
-    /// Whether won deals are reported on.
+    /// The choice if won deals are reported on.
     Roi {
         /// Opted in.
         roi: bool,
@@ -103,12 +104,12 @@ impl WizardAnswer {
     }
 }
 
-/// How far the wizard of an environment is.
+/// The progress of an environment's wizard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wizard {
     /// Where the person is.
     pub at: WizardStep,
-    /// The answered steps; whether the org is connected is the connection's to say.
+    /// The answered steps. The connection itself tells if the org is connected.
     #[serde(default)]
     pub answered: BTreeSet<WizardStep>,
     /// Where the person logs in.
@@ -175,7 +176,7 @@ impl Wizard {
         }
     }
 
-    /// Whether every step is answered.
+    /// True if every step is answered.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.answered.len() == WizardStep::ALL.len()

@@ -1,19 +1,17 @@
-//! Asking an org what its integration user may see and do.
+//! Inspecting an org: what its integration user may see and do there.
 
 use super::Upkeep;
 use crate::capabilities::connecting::{Inspection, ObjectPermissions, VisibleObject};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{ShownFields, org_fields};
 use crate::capabilities::seats;
-use crate::capabilities::seats::{Seat, folded_email};
+use crate::capabilities::seats::folded_email;
 use crate::kernel::{Grantee, SObject, Scope};
-use crate::ports::Condition;
 use crate::salesforce::{FieldValues, ObjectDescribe, SalesforceError};
-use crate::store::{self};
 use crate::work::{Done, WorkError};
 
 impl Upkeep {
-    /// Describes every object that is imported, and keeps what that showed.
+    /// Describes every object that is imported, and stores the result.
     pub(in crate::capabilities::connecting) async fn inspect(
         &self,
         scope: Scope,
@@ -25,7 +23,7 @@ impl Upkeep {
             personal_user: None,
             objects: Vec::new(),
         };
-        if let Err(error) = self.look(&opened, &mut inspection).await {
+        if let Err(error) = self.describe_all(&opened, &mut inspection).await {
             match error {
                 // The connection itself says why.
                 GrantError::Dead | GrantError::Missing => return Ok(Done::Finished),
@@ -36,13 +34,11 @@ impl Upkeep {
                 other => return other.into_done("inspect an org"),
             }
         }
-        let key = opened.keys.inspection();
-        let write = store::put(key, &inspection, Condition::Always)?;
-        let _ = self.ports.table.write(write).await?;
+        self.store.put(&opened.keys.inspection(), &inspection).await?;
         Ok(Done::Finished)
     }
 
-    async fn look(
+    async fn describe_all(
         &self,
         opened: &OpenGeneration,
         found: &mut Inspection,
@@ -59,12 +55,12 @@ impl Upkeep {
                 Ok(reply) => {
                     let fields = org_fields(&reply.value);
                     let shown = ShownFields { as_of: found.inspected_at, fields };
-                    self.keep_fields(opened, object, &shown).await?;
+                    self.store_fields(opened, object, &shown).await?;
                     Some(visible(&reply.value))
                 }
                 Err(GrantError::Call(error)) if is_absent(&error) => {
                     let shown = ShownFields { as_of: found.inspected_at, fields: Vec::new() };
-                    self.keep_fields(opened, object, &shown).await?;
+                    self.store_fields(opened, object, &shown).await?;
                     None
                 }
                 Err(error) => return Err(error),
@@ -75,23 +71,20 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Keeps what an org shows of an object: what is imported is chosen by it.
-    async fn keep_fields(
+    /// Stores the fields that an org shows of an object. An import selects among them.
+    async fn store_fields(
         &self,
         opened: &OpenGeneration,
         object: SObject,
         shown: &ShownFields,
     ) -> Result<(), WorkError> {
-        let write = store::put(opened.keys.org_fields(object), shown, Condition::Always)?;
-        let _ = self.ports.table.write(write).await?;
-        Ok(())
+        Ok(self.store.put(&opened.keys.org_fields(object), shown).await?)
     }
 
-    /// Whether the integration user is somebody with a seat: a personal user leaves the company one
-    /// day, and takes the grant along (product decisions 4).
+    /// True if the integration user is somebody with a seat. A personal user leaves the company one
+    /// day, and takes the grant along.
     async fn is_personal(&self, opened: &OpenGeneration) -> Result<Option<bool>, GrantError> {
-        let user = opened.connection.integration_user.parse();
-        let user = user.map_err(|error| WorkError::reject("inspect an org", error))?;
+        let user = opened.connection.integration_user;
         let client = self.grants.app().client();
         let row = self
             .grants
@@ -106,12 +99,12 @@ impl Upkeep {
         };
         let Some(email) = email else { return Ok(None) };
         let seats = seats::keys::seats(opened.keys.scope().tenant);
-        let seats: Vec<Seat> = store::query_all(&*self.ports.table, &seats).await?;
+        let seats = self.store.all(&seats).await?;
         Ok(Some(seats.iter().any(|seat| folded_email(&seat.email) == email)))
     }
 }
 
-/// Whether the object is not there for the user.
+/// True if the object is not there for the user.
 fn is_absent(error: &SalesforceError) -> bool {
     matches!(error.code(), Some("NOT_FOUND" | "INVALID_TYPE"))
 }

@@ -1,11 +1,11 @@
-//! A circuit breaker before each org: one that does not answer is left alone (reliability F35).
+//! A circuit breaker before each org: an org that does not answer is left alone.
 //!
-//! A call that waits for a dead org's time-out holds an invocation for minutes, and the functions' common
-//! concurrency is everybody's. So after a few such calls no other is made for a while, and then one, as
-//! a probe. The work behind it waits in its queue; nothing is given up for it.
+//! A call that waits for a dead org's time-out holds an invocation for minutes, and all customers
+//! share the functions' concurrency. So after a few such calls no call is made for a while, and
+//! then one, as a probe. The work behind it waits in its queue, and nothing is given up.
 //!
-//! The breaker is this process's own: what it knows costs no call of the table, and each process learns
-//! it within a few calls.
+//! The breaker belongs to its process. It costs no call of the table, and each process learns the
+//! state of an org within a few calls.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,17 +14,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::kernel::Scope;
-use crate::salesforce::{Disposition, SalesforceError};
+use crate::salesforce::{Advice, SalesforceError};
 
-/// How many calls in a row go unanswered before the circuit opens. A storm that names its end opens it
-/// at once.
+/// The circuit opens after this many calls in a row without an answer. A storm that names its end
+/// opens it at once.
 const FAILURES: u32 = 5;
 
-/// How long a circuit stays open where the org does not say how long.
+/// A circuit stays open for this long where the org does not say for how long.
 const OPEN: SignedDuration = SignedDuration::from_secs(30);
 
-/// The longest that an org's `Retry-After` keeps it open: the piece of work that was told waits as long
-/// as it was told, the others may find out.
+/// An org's `Retry-After` keeps the circuit open no longer than this. The piece of work that got
+/// the answer waits for as long as Salesforce said; the others may find out.
 const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 
 /// An org of which the last calls went unanswered.
@@ -68,8 +68,8 @@ impl Circuits {
         };
         let circuit = circuits.entry(scope).or_insert(Circuit { failures: 0, open_until: now });
         circuit.failures = circuit.failures.saturating_add(1);
-        let named = match error.disposition() {
-            Disposition::Retry { after } => after,
+        let named = match error.advice() {
+            Advice::Retry { after } => after,
             _ => None,
         };
         let open = match named.map(|after| SignedDuration::try_from(after).unwrap_or(LONGEST)) {
@@ -78,7 +78,8 @@ impl Circuits {
             None => return,
         };
         circuit.open_until = circuit.open_until.max(now + open);
-        tracing::warn!(%scope, circuit.failures, seconds = open.as_secs(), "the org does not answer: it is left alone");
+        let seconds = open.as_secs();
+        tracing::warn!(%scope, circuit.failures, seconds, "an org that does not answer is left alone");
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<Scope, Circuit>> {

@@ -1,28 +1,30 @@
-//! Renewing tokens: by one at a time before use.
+//! Renewing tokens: by one process at a time, before use.
 //!
 //! Under rotation a refresh token works once, and a second use kills the grant. So a renewal needs
-//! the grant's lease; the new tokens are stored, then pointed to, then used; and whoever gets the
-//! lease next adopts what a dead predecessor stored but did not point to (salesforce.md 1.7).
+//! the grant's lease. The new tokens are stored, then pointed to, then used. A holder of the lease
+//! may die after it stored a token and before it pointed to it: the next holder adopts that token.
 
 use jiff::SignedDuration;
 use secrecy::SecretString;
-use serde_json::json;
 
-use super::{GrantError, Grants, Held, state_key};
-use crate::capabilities::custody::generation::{ConnectionSecret, OpenGeneration, StoredGrant};
+use super::{CurrentGrant, GrantError, Grants, state_slot};
+use crate::capabilities::custody::{ConnectionSecret, OpenGeneration, StoredGrant};
+use crate::field;
 use crate::kernel::{
-    ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason, Trouble,
+    Connection, ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason,
+    Trouble,
 };
-use crate::ports::{Change, Condition, Write};
-use crate::salesforce::{HostPolicy, LoginHost, OAuthError, Scope};
-use crate::store::{Next, Outbox, keys};
-use crate::work::{self, WorkError};
+use crate::ports::{PortError, VersionId};
+use crate::salesforce::{self, OAuthError};
+use crate::store::keys::connection as connection_slot;
+use crate::store::{Commit, Edit, Next};
+use crate::work;
 
-/// No renewal begins with less of the invocation left (design.md 10): longer than the token endpoint's
+/// No renewal begins with less of the invocation left. It is longer than the token endpoint's
 /// timeout, so that the sandbox is not frozen between the answer and the storing of it.
 const LEAST_TIME: SignedDuration = SignedDuration::from_secs(30);
 
-/// How long a renewal may take: longer than the token endpoint's timeout.
+/// A renewal may take this long: longer than the token endpoint's timeout.
 const LEASE: SignedDuration = SignedDuration::from_secs(40);
 
 impl Grants {
@@ -32,19 +34,19 @@ impl Grants {
         opened: &OpenGeneration,
         grantee: Grantee,
         failed: u64,
-    ) -> Result<Held, GrantError> {
-        let held = self.held(opened, grantee).await?;
-        if held.state.number > failed {
-            return Ok(held);
+    ) -> Result<CurrentGrant, GrantError> {
+        let current = self.current(opened, grantee).await?;
+        if current.state.number > failed {
+            return Ok(current);
         }
         let left = work::time_left(self.ports.clock.now());
         if left.is_some_and(|left| left < LEAST_TIME) {
             return Err(GrantError::TooLate);
         }
         let lease = self.acquire(opened, grantee, failed).await?;
-        let renewed = self.renew_leased(opened, grantee, lease, held).await;
-        // An answer that never came may still take effect: the lease runs out before the old token
-        // is tried once more (salesforce.md 1.7).
+        let renewed = self.renew_leased(opened, grantee, lease, current).await;
+        // An answer that never came may still take effect. So the lease is left to run out before
+        // anybody tries the old token once more.
         let open = matches!(&renewed, Err(GrantError::Renewal(e)) if e.is_outcome_unknown());
         if renewed.is_err() && !open {
             self.release(opened, grantee, lease).await?;
@@ -57,43 +59,42 @@ impl Grants {
         opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
-        held: Held,
-    ) -> Result<Held, GrantError> {
-        if let Some(adopted) = self.adopt(opened, grantee, lease, &held.state).await? {
+        current: CurrentGrant,
+    ) -> Result<CurrentGrant, GrantError> {
+        if let Some(adopted) = self.adopt(opened, grantee, lease, &current.state).await? {
             return Ok(adopted);
         }
-        let host = LoginHost::parse(&opened.connection.login_host, HostPolicy::Commercial)
-            .map_err(|error| WorkError::reject("renew a token", error))?;
-        let refresh = SecretString::from(held.grant.refresh_token.as_str());
-        let scopes = Scope::NEEDED.iter().map(|scope| scope.as_str()).collect();
+        let host = &opened.connection.login_host;
+        let refresh = SecretString::from(current.grant.refresh_token.as_str());
+        let scopes = salesforce::Scope::NEEDED.iter().map(|scope| scope.as_str()).collect();
         let oauth = self.app.oauth().await?;
-        match oauth.refresh(&host, &refresh, &scopes).await {
-            // The same login, another org: what was imported must not meet its ids.
-            Ok(token) if token.org_id.to_string() != opened.connection.org_id => {
+        match oauth.refresh(host, &refresh, &scopes).await {
+            // The same login, another org: its ids must not meet the rows that were imported.
+            Ok(token) if token.org_id != opened.connection.org_id => {
                 self.fail(opened, grantee, lease, ReconnectReason::OtherOrg).await
             }
             Ok(token) => {
-                let grant = StoredGrant::of(&token, Some(&held.grant))?;
-                self.store(opened, grantee, lease, held.state, grant).await
+                let grant = StoredGrant::of(&token, Some(&current.grant))?;
+                self.store(opened, grantee, lease, current.state, grant).await
             }
             Err(OAuthError::ConcurrentRefresh) => Err(GrantError::Busy),
             Err(error) => match reason(&error) {
                 Some(reason) => self.fail(opened, grantee, lease, reason).await,
-                // Two calls may take longer than one lease: whoever comes next shows the new ones.
+                // Two calls may take longer than one lease: the next caller brings the new secret.
                 None if self.app.is_outdated(&oauth, &error).await? => Err(GrantError::Busy),
                 None => Err(GrantError::Renewal(error)),
             },
         }
     }
 
-    /// What a predecessor stored before it died is the grant now.
+    /// Takes over the token that a predecessor stored before it died.
     async fn adopt(
         &self,
         opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
         state: &GrantState,
-    ) -> Result<Option<Held>, GrantError> {
+    ) -> Result<Option<CurrentGrant>, GrantError> {
         if grantee != Grantee::Admin {
             return Ok(None); // a seat's tokens are stored and pointed to by one write
         }
@@ -104,9 +105,9 @@ impl Grants {
             return Ok(None);
         }
         let state = GrantState { number: secret.number, version: Some(version), ..state.clone() };
-        let held = Held { state, grant: secret.grant };
-        self.point(opened, grantee, lease, &held, None).await?;
-        Ok(Some(held))
+        let current = CurrentGrant { state, grant: secret.grant };
+        self.point(opened, grantee, lease, &current, None).await?;
+        Ok(Some(current))
     }
 
     async fn store(
@@ -116,19 +117,20 @@ impl Grants {
         lease: LeaseToken,
         state: GrantState,
         grant: StoredGrant,
-    ) -> Result<Held, GrantError> {
+    ) -> Result<CurrentGrant, GrantError> {
         let number = state.number + 1;
         let renewed_at = self.ports.clock.now();
         let (version, body) = match grantee {
             Grantee::Admin => (Some(self.store_secret(opened, lease, number, &grant).await?), None),
             Grantee::Seat(_) => {
-                let key = state_key(opened, grantee);
-                (None, Some(self.sealed(opened, &key, &grant)?))
+                let slot = state_slot(opened, grantee);
+                (None, Some(opened.sealed(&self.ports, &slot, &grant)?))
             }
         };
-        let held = Held { state: GrantState { number, version, renewed_at, ..state }, grant };
-        self.point(opened, grantee, lease, &held, body).await?;
-        Ok(held)
+        let current =
+            CurrentGrant { state: GrantState { number, version, renewed_at, ..state }, grant };
+        self.point(opened, grantee, lease, &current, body).await?;
+        Ok(current)
     }
 
     async fn store_secret(
@@ -137,17 +139,13 @@ impl Grants {
         lease: LeaseToken,
         number: u64,
         grant: &StoredGrant,
-    ) -> Result<crate::ports::VersionId, GrantError> {
+    ) -> Result<VersionId, GrantError> {
         let scope = opened.keys.scope();
         let Some((_, old)) = self.custody.secret(scope).await? else {
             return Err(GrantError::Missing);
         };
-        let grant = StoredGrant {
-            access_token: grant.access_token.clone(),
-            refresh_token: grant.refresh_token.clone(),
-            instance_url: grant.instance_url.clone(),
-        };
-        let text = ConnectionSecret { data_key: old.data_key, number, grant }.to_text()?;
+        let secret = ConnectionSecret { data_key: old.data_key, number, grant: grant.clone() };
+        let text = secret.to_text()?;
         let name = self.custody.secret_name(scope);
         Ok(self.ports.secrets.put(&name, &text, &format!("{number}-{lease}")).await?)
     }
@@ -159,27 +157,26 @@ impl Grants {
         opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
-        held: &Held,
+        current: &CurrentGrant,
         body: Option<Vec<u8>>,
     ) -> Result<(), GrantError> {
-        let Held { state, grant } = held;
-        let mut changes = vec![
-            Change::Set("number", json!(state.number)),
-            Change::Set("renewed_at", json!(state.renewed_at)),
-            Change::Remove("lease"),
-            Change::Set("lease_until", json!(0)),
-        ];
-        changes.extend(state.version.iter().map(|v| Change::Set("version", json!(v))));
-        changes.extend(body.map(Change::Body));
-        let mut writes = vec![leased(opened, grantee, lease, changes)];
-        if grantee == Grantee::Admin && grant.instance_url != opened.connection.instance_url {
-            writes.push(Write::Update {
-                key: keys::connection(opened.connection.at).into(),
-                changes: vec![Change::Set("instance_url", json!(grant.instance_url))],
-                when: Condition::Eq("generation", json!(opened.connection.generation)),
-            });
+        let CurrentGrant { state, grant } = current;
+        let mut edits = Vec::from(given_back()?);
+        edits.push(field!(GrantState, number).set(&state.number)?);
+        edits.push(field!(GrantState, renewed_at).set(&state.renewed_at)?);
+        if state.version.is_some() {
+            edits.push(field!(GrantState, version).set(&state.version)?);
         }
-        let outcome = self.ports.table.transact(writes).await?;
+        edits.extend(body.map(Edit::body));
+        let mut commit = Commit::new();
+        edit_leased(&mut commit, opened, grantee, lease, edits)?;
+        let connection = &opened.connection;
+        if grantee == Grantee::Admin && grant.instance_url != connection.instance_url {
+            let is_current = field!(Connection, generation).is(&connection.generation)?;
+            let moved = field!(Connection, instance_url).set(&grant.instance_url)?;
+            commit.edit(&connection_slot(connection.at), is_current, [moved]);
+        }
+        let outcome = self.store.commit(commit).await?;
         if outcome.is_done() { Ok(()) } else { Err(GrantError::Busy) }
     }
 
@@ -192,18 +189,15 @@ impl Grants {
         let now = self.ports.clock.now();
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let lease = LeaseToken::new(millis, self.ports.entropy.bits());
-        let write = Write::Update {
-            key: state_key(opened, grantee).into(),
-            changes: vec![
-                Change::Set("lease", json!(lease)),
-                Change::Set("lease_until", json!((now + LEASE).as_second())),
-            ],
-            when: Condition::All(vec![
-                Condition::Eq("number", json!(number)),
-                Condition::Lt("lease_until", json!(now.as_second())),
-            ]),
-        };
-        let outcome = self.ports.table.write(write).await?;
+        let free = field!(GrantState, lease_until).is_below(&now.as_second())?;
+        let when = field!(GrantState, number).is(&number)?.and(free);
+        let edits = [
+            field!(GrantState, lease).set(&Some(lease))?,
+            field!(GrantState, lease_until).set(&(now + LEASE).as_second())?,
+        ];
+        let mut commit = Commit::new();
+        commit.edit(&state_slot(opened, grantee), when, edits);
+        let outcome = self.store.commit(commit).await?;
         if outcome.is_done() { Ok(lease) } else { Err(GrantError::Busy) }
     }
 
@@ -213,68 +207,82 @@ impl Grants {
         grantee: Grantee,
         lease: LeaseToken,
     ) -> Result<(), GrantError> {
-        let changes = vec![Change::Remove("lease"), Change::Set("lease_until", json!(0))];
-        let write = leased(opened, grantee, lease, changes);
-        let _ = self.ports.table.write(write).await?;
+        let mut commit = Commit::new();
+        edit_leased(&mut commit, opened, grantee, lease, given_back()?)?;
+        let winner = "the next holder: this lease had run out";
+        self.store.commit(commit).await?.may_lose_to(winner);
         Ok(())
     }
 
-    /// Notes that a grant cannot be used. The connection's own takes the connection with it, into
-    /// the buffer; what the org's admin may mend without a new login is tried again from there.
+    /// Stores that a grant cannot be used. When it is the connection's own, the connection enters
+    /// its buffer. Upkeep tries it again from there, where the org's admin may mend it without a
+    /// login.
     async fn fail(
         &self,
         opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
         reason: ReconnectReason,
-    ) -> Result<Held, GrantError> {
+    ) -> Result<CurrentGrant, GrantError> {
         let dead = matches!(reason, ReconnectReason::GrantDead | ReconnectReason::OtherOrg);
-        let mut changes = vec![Change::Remove("lease"), Change::Set("lease_until", json!(0))];
+        let mut edits = Vec::from(given_back()?);
         if dead || grantee != Grantee::Admin {
-            changes.push(Change::Set("alive", json!(false)));
+            edits.push(field!(GrantState, alive).set(&false)?);
         }
-        let mut writes = vec![leased(opened, grantee, lease, changes)];
-        let mut next = Vec::new();
+        let mut commit = Commit::new();
+        edit_leased(&mut commit, opened, grantee, lease, edits)?;
         let connection = &opened.connection;
         if grantee == Grantee::Admin && connection.state == ConnectionState::Connected {
+            tracing::error!(reason = ?reason, "a connection does not work until an admin acts");
             let now = self.ports.clock.now();
             let trouble = Trouble::at(now, reason);
-            tracing::error!(reason = ?reason, "a connection does not work until an admin acts");
+            edit_connected(&mut commit, connection, trouble)?;
             let Trouble { since, lapses_at, .. } = trouble;
-            let told = Occurrence::ReconnectRequired { reason, since, lapses_at };
-            next.push(Next::publish(connection.scope(), now, told));
-            writes.push(Write::Update {
-                key: keys::connection(connection.at).into(),
-                changes: vec![
-                    Change::Set("state", json!(ConnectionState::ReconnectRequired)),
-                    Change::Set("trouble", json!(trouble)),
-                ],
-                when: Condition::All(vec![
-                    Condition::Eq("generation", json!(connection.generation)),
-                    Condition::Eq("state", json!(ConnectionState::Connected)),
-                ]),
-            });
+            let occurrence = Occurrence::ReconnectRequired { reason, since, lapses_at };
+            commit.then(Next::publish(connection.scope(), now, occurrence));
         }
         // Refused: the person authorized again meanwhile, or the org was disconnected.
-        let outbox = Outbox::new(self.ports.clone());
-        let done = outbox.commit(writes, next).await?.is_done();
+        let done = self.store.commit(commit).await?.is_done();
         Err(if done { GrantError::Dead } else { GrantError::Busy })
     }
 }
 
-/// A change of a grant by the holder of its lease.
-fn leased(
+/// Gives a lease back.
+fn given_back() -> Result<[Edit<GrantState>; 2], PortError> {
+    Ok([field!(GrantState, lease).remove(), field!(GrantState, lease_until).set(&0)?])
+}
+
+/// Edits a grant in the name of its lease's holder.
+fn edit_leased(
+    commit: &mut Commit,
     opened: &OpenGeneration,
     grantee: Grantee,
     lease: LeaseToken,
-    changes: Vec<Change>,
-) -> Write {
-    let when = Condition::Eq("lease", json!(lease.to_string()));
-    Write::Update { key: state_key(opened, grantee).into(), changes, when }
+    edits: impl IntoIterator<Item = Edit<GrantState>>,
+) -> Result<(), PortError> {
+    let when = field!(GrantState, lease).is(&Some(lease))?;
+    commit.edit(&state_slot(opened, grantee), when, edits);
+    Ok(())
 }
 
-/// What a person must act on; none for what passes by itself or is a fault of ours, which must not
-/// cost every customer the connection.
+/// Puts a connection that works into its buffer.
+fn edit_connected(
+    commit: &mut Commit,
+    connection: &Connection,
+    trouble: Trouble,
+) -> Result<(), PortError> {
+    let works = field!(Connection, state).is(&ConnectionState::Connected)?;
+    let when = field!(Connection, generation).is(&connection.generation)?.and(works);
+    let edits = [
+        field!(Connection, state).set(&ConnectionState::ReconnectRequired)?,
+        field!(Connection, trouble).set(&Some(trouble))?,
+    ];
+    commit.edit(&connection_slot(connection.at), when, edits);
+    Ok(())
+}
+
+/// The reason for which a person must act. None for a fault that passes by itself, and for one of
+/// ours, which must not cost every customer the connection.
 fn reason(error: &OAuthError) -> Option<ReconnectReason> {
     match error {
         OAuthError::GrantDead { .. } => Some(ReconnectReason::GrantDead),

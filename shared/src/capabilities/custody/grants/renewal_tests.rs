@@ -1,6 +1,8 @@
-//! Two refreshers against a server that rotates strictly: each refresh token works once, and a second
-//! use ends the whole grant. The model is the real code over the ports in memory; the schedule of its
-//! port calls, and where a process dies, are enumerated.
+//! Two refreshers against a server that rotates strictly.
+//!
+//! Each refresh token works once, and a second use ends the whole grant. The model is the real code
+//! over the ports in memory. The tests enumerate the schedules of its port calls, and the places
+//! where a process dies.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -20,10 +22,11 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::*;
 use crate::capabilities::custody::{Custody, SalesforceApp};
-use crate::kernel::{Connection, Environment, Generation, TenantEnvironment, TenantId};
+use crate::kernel::{Environment, Generation, TenantEnvironment, TenantId};
 use crate::ports::Ports;
 use crate::salesforce::{ApiVersion, Http, HttpOptions, SalesforceError};
-use crate::store;
+use crate::store::Store;
+use crate::store::keys::GenerationKeys;
 use crate::testing::{Fuse, Gate, Memory};
 use crate::work::Done;
 
@@ -32,7 +35,7 @@ const USER: &str = "005xx000001SwiUAAS";
 const INSTANCE: &str = "https://acme.my.salesforce.com/";
 const CLIENT_SECRET: &str = "secret";
 
-/// What a test lets the token endpoint say instead.
+/// The answer that a test puts into the token endpoint's mouth.
 type Refusal = (u16, &'static str, &'static str);
 
 /// The grant as Salesforce knows it: the token's number, and whether the grant was ended.
@@ -98,7 +101,7 @@ impl Rotating {
         ResponseTemplate::new(200).set_body_json(response)
     }
 
-    /// What the org's API answers to an access token; the first session is over.
+    /// The answer of the org's API to an access token; the first session is over.
     fn call(&self, access_token: &str) -> Result<(), SalesforceError> {
         let grant = self.grant();
         let good = !grant.ended && grant.number > 1;
@@ -176,7 +179,7 @@ impl Model {
         let grant = StoredGrant {
             access_token: "access-1".to_owned(),
             refresh_token: "refresh-1".to_owned(),
-            instance_url: INSTANCE.to_owned(),
+            instance_url: INSTANCE.parse().unwrap(),
         };
         let data_key = ConnectionSecret::encode(&wrapped);
         let secret = ConnectionSecret { data_key, number: 1, grant }.to_text().unwrap();
@@ -188,25 +191,20 @@ impl Model {
             trouble: None,
             paused_since: None,
             degraded_since: None,
-            org_id: ORG.to_owned(),
+            org_id: ORG.parse().unwrap(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
-            instance_url: INSTANCE.to_owned(),
-            login_host: "login.salesforce.com".to_owned(),
+            instance_url: INSTANCE.parse().unwrap(),
+            login_host: "login.salesforce.com".parse().unwrap(),
             buckets: 1,
-            integration_user: USER.to_owned(),
+            integration_user: USER.parse().unwrap(),
             connected_at: now,
             slot_offset: 0,
         };
-        let state = GrantState::new(1, Some(version), USER.to_owned(), now);
-        let generation_keys = keys::GenerationKeys::new(scope, 1);
-        let writes = [
-            store::put(keys::connection(at), &connection, Condition::Always).unwrap(),
-            store::put(generation_keys.admin_grant(), &state, Condition::Always).unwrap(),
-        ];
-        for write in writes {
-            assert!(ports.table.write(write).await.unwrap().is_done());
-        }
+        let state = GrantState::new(1, Some(version), USER.parse().unwrap(), now);
+        let store = Store::new(ports);
+        store.put(&connection_slot(at), &connection).await.unwrap();
+        store.put(&GenerationKeys::of(&connection).admin_grant(), &state).await.unwrap();
         History { model: self, memory }
     }
 }
@@ -264,7 +262,7 @@ impl History<'_> {
         call(self.ports(), http, rotating).await
     }
 
-    /// How many tokens were stored beside the first.
+    /// The number of tokens that were stored beside the first.
     fn stored(&self) -> u64 {
         let versions = self.memory.secret_versions("test/").len() as u64;
         versions - 1
@@ -275,12 +273,13 @@ impl History<'_> {
             tenant: TenantId::derived("acme"),
             environment: Environment::Production,
         };
-        store::get(&*self.ports().table, &keys::connection(at)).await.unwrap().unwrap()
+        Store::new(self.ports()).read(&connection_slot(at)).await.unwrap().unwrap()
     }
 
-    /// What must hold whatever was interleaved and whoever died: the token that later callers find is
-    /// the server's newest, unless a process died between the server's answer and its storing. That
-    /// one window is not ours to close (reliability F33), and then the connection says so.
+    /// Checks what must hold under every interleaving and every death: later callers find the
+    /// server's newest token, unless a process died between the server's answer and its storing.
+    /// Nobody but Salesforce could close that window. A connection that lost its grant there says
+    /// so.
     async fn check(&self, died: bool, of: &str) {
         let later = self.later().await;
         let (refreshed, ended) = {
@@ -400,7 +399,7 @@ async fn no_renewal_begins_with_under_thirty_seconds_of_the_invocation_left() {
     assert!(matches!(again, Done::Later(_)), "the message comes again");
     invoked(30).await.unwrap();
     assert_eq!(model.rotating.grant().asked, 1);
-    // What needs no renewal is done however little is left.
+    // A call that needs no renewal is made however little is left.
     invoked(1).await.unwrap();
 }
 
@@ -411,7 +410,7 @@ async fn f46_an_org_that_moved_is_followed_to_its_new_address() {
     model.rotating.grant().instance = Some("https://umbrella.my.salesforce.com");
     history.later().await.unwrap();
     let connection = history.connection().await;
-    assert_eq!(connection.instance_url, "https://umbrella.my.salesforce.com");
+    assert_eq!(connection.instance_url.to_string(), "https://umbrella.my.salesforce.com");
     assert_eq!(connection.state, ConnectionState::Connected);
 }
 
@@ -442,13 +441,17 @@ async fn f33_a_refresher_that_dies_at_any_call_loses_the_grant_in_one_window_onl
             break;
         }
     }
-    // From the answer to the put of the secret there are the reading of the secret for its data key,
-    // and the put until its effect.
+    // Two calls lie in the window: the read of the secret for its data key, and the put until its
+    // effect.
     assert!(lost.len() <= 3, "lost at {lost:?}");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn three_refreshers_in_any_order_of_steps_and_deaths_keep_the_grant(
@@ -475,7 +478,7 @@ proptest! {
     }
 }
 
-/// Salesforce's refusals of a refresh, and what becomes of the connection (salesforce.md 1.3).
+/// Salesforce's refusals of a refresh, and what becomes of the connection.
 #[tokio::test]
 async fn f34_every_refusal_of_a_refresh_has_its_outcome() {
     use ReconnectReason as Why;
@@ -511,8 +514,8 @@ async fn f34_every_refusal_of_a_refresh_has_its_outcome() {
         let connected = connection.state == ConnectionState::Connected;
         assert_eq!(connected, expected.is_none(), "{of}");
         assert_eq!(matches!(error, GrantError::Dead), expected.is_some(), "{of}");
-        let key = keys::GenerationKeys::new(connection.scope(), 1).admin_grant();
-        let state: GrantState = store::get(&*history.ports().table, &key).await.unwrap().unwrap();
+        let slot = GenerationKeys::of(&connection).admin_grant();
+        let state = Store::new(history.ports()).read(&slot).await.unwrap().unwrap();
         assert_eq!(state.alive, alive, "{of}");
         // No storm: what was refused for good is not asked again, by however many callers.
         let asked = model.rotating.grant().asked;
@@ -533,7 +536,7 @@ async fn f47_another_org_behind_the_same_login_is_quarantined() {
     let connection = history.connection().await;
     let reason = connection.trouble.map(|trouble| trouble.reason);
     assert_eq!(reason, Some(ReconnectReason::OtherOrg));
-    assert_eq!(connection.org_id, ORG, "the connection stays that of the first org");
+    assert_eq!(connection.org_id.as_str(), ORG, "the connection stays that of the first org");
     assert_eq!(history.stored(), 0, "nothing of the other org is kept");
 }
 
@@ -544,12 +547,12 @@ async fn f22_a_secret_of_the_app_that_was_rotated_is_read_again_when_it_is_refus
     let ports = history.ports();
     let app = app(&ports, model.http.clone());
     let call = || call_as(&app, ports.clone(), model.rotating.clone());
-    // Rotated at Salesforce, and not yet here: nothing to be had by asking again, and no grant is lost.
+    // Rotated at Salesforce, and not yet here: asking again is of no use, and no grant is lost.
     model.rotating.grant().secret = Some("rotated");
     let refused = call().await;
     assert!(matches!(refused, Err(GrantError::Renewal(ref e)) if e.refuses_the_client()));
     assert_eq!(model.rotating.grant().asked, 1, "not asked again under the same secret");
-    // Rotated here: the process learns of it from the refusal, and not only when its five minutes are over.
+    // Rotated here: the refusal tells the process so before its five minutes are over.
     store_app_secret(&ports, "rotated").await;
     assert!(matches!(call().await, Err(GrantError::Busy)), "to come again");
     call().await.unwrap();

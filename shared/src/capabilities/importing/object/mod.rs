@@ -29,7 +29,7 @@ use super::lease::Turn;
 use super::{Import, ObjectEvent, ObjectImport, ObjectPhase};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{ImportMessage, ImportRunId, Reading, SObject, Scope};
-use crate::salesforce::{Client, Disposition};
+use crate::salesforce::{Advice, Client};
 use crate::store::{Commit, Next, Stored};
 use crate::work::{Done, WorkError};
 
@@ -96,7 +96,7 @@ impl Import {
         error: GrantError,
     ) -> Result<Done, WorkError> {
         if let GrantError::Call(call) = &error
-            && matches!(call.disposition(), Disposition::StandBack { .. })
+            && matches!(call.advice(), Advice::StandBack { .. })
         {
             return Ok(Done::Later(self.stand_back(generation, run).await?));
         }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::capabilities::custody::GrantError;
 use crate::capabilities::importing::{IllegalTransition, ObjectEvent, ObjectImport};
 use crate::kernel::SObject;
-use crate::salesforce::{Disposition, SalesforceError, Select, Soql};
+use crate::salesforce::{Advice, SalesforceError, Select, Soql};
 use crate::work::WorkError;
 
 /// How often an object is begun anew in one run. Asking again cures a job that failed, a field that
@@ -44,9 +44,9 @@ impl Ended {
                 message: "the connection must be authorized again".to_owned(),
                 remedy: Remedy::None,
             }),
-            GrantError::Call(error) => match error.disposition() {
-                Disposition::Retry { .. } | Disposition::StandBack { .. } => None,
-                Disposition::Reauthorize | Disposition::Reject => Some(Self::refused(error)),
+            GrantError::Call(error) => match error.advice() {
+                Advice::Retry { .. } | Advice::StandBack { .. } => None,
+                Advice::Reauthorize | Advice::Reject => Some(Self::refused(error)),
             },
             _ => None,
         }

@@ -123,13 +123,13 @@ impl World {
             at,
             generation: self.scope.generation,
             state: ConnectionState::Connected,
-            org_id: "00D000000000001AAA".to_owned(),
+            org_id: "00D000000000001AAA".parse().unwrap(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
-            instance_url: "https://acme.my.salesforce.com".to_owned(),
-            login_host: "login.salesforce.com".to_owned(),
+            instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
+            login_host: "login.salesforce.com".parse().unwrap(),
             buckets: 3,
-            integration_user: "005000000000001AAA".to_owned(),
+            integration_user: "005000000000001AAA".parse().unwrap(),
             connected_at: self.ports.clock.now(),
             slot_offset: 0,
             trouble: None,
@@ -138,8 +138,8 @@ impl World {
         };
         let (_, wrapped) = self.ports.data_keys.generate(&self.scope.to_string()).await.unwrap();
         let text = || "none".to_owned();
-        let grant =
-            StoredGrant { access_token: text(), refresh_token: text(), instance_url: text() };
+        let instance_url = connection.instance_url.clone();
+        let grant = StoredGrant { access_token: text(), refresh_token: text(), instance_url };
         let data_key = ConnectionSecret::encode(&wrapped);
         let secret = ConnectionSecret { data_key, number: 1, grant }.to_text().unwrap();
         let name = self.custody.secret_name(self.scope);

@@ -1,0 +1,148 @@
+//! Beginning a generation: the connection of an org that was not connected.
+
+use super::org::Org;
+use super::{Connect, ConnectError, Connected};
+use crate::capabilities::connecting::upkeep::EACH;
+use crate::capabilities::connecting::{LastGeneration, UpkeepChain, keys};
+use crate::capabilities::custody::{ConnectionSecret, StoredGrant};
+use crate::capabilities::importing;
+use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, scheduled_import};
+use crate::field;
+use crate::kernel::{
+    CareMessage, Connection, ConnectionState, Environment, Generation, GrantState, ImportMessage,
+    ImportRunId, ImportTrigger, Occurrence, PendingAuthorization, Scope, TenantEnvironment,
+};
+use crate::ports::VersionId;
+use crate::salesforce::TokenResponse;
+use crate::store::keys::{GenerationKeys, connection as connection_slot, live};
+use crate::store::{Attempt, Commit, Draft, Next, When, attempts};
+
+/// The number of buckets that a new generation's items are dealt to.
+const BUCKETS: u32 = 16;
+
+impl Connect {
+    /// Connects an org, or replaces the grant of the connection that is there.
+    pub(super) async fn connect(
+        &self,
+        pending: PendingAuthorization,
+        token: TokenResponse,
+    ) -> Result<Connected, ConnectError> {
+        let at = pending.at;
+        let org = self.ask_org(&token).await?;
+        let found = if org.is_sandbox { Environment::Sandbox } else { Environment::Production };
+        if found != at.environment {
+            return Err(ConnectError::Environment { asked: at.environment, found });
+        }
+        let before = self.custody.connection(at).await?;
+        if let Some(live) = before.as_ref().filter(|c| c.state != ConnectionState::Disconnected) {
+            return self.regrant(live.clone(), pending.login_host, token).await;
+        }
+        let generation = self.claim_generation(at).await?;
+        let connection = self.new_connection(&pending, generation, &org, &token);
+        let version = self.first_secret(connection.scope(), &token).await?;
+        let when = match &before {
+            None => When::absent(),
+            Some(old) => field!(Connection, generation).is(&old.generation)?,
+        };
+        self.begin_generation(&connection, version, when, &token).await?;
+        // Generations that callbacks claimed and died over can never go live now.
+        for dead in before.map_or(1, |c| c.generation.0 + 1)..generation.0 {
+            self.custody.destroy(at.generation(Generation(dead))).await?;
+        }
+        Ok(Connected::Org { connection: Box::new(connection) })
+    }
+
+    /// A generation number that no other callback has, nor ever had.
+    async fn claim_generation(&self, at: TenantEnvironment) -> Result<Generation, ConnectError> {
+        let slot = keys::generations(at);
+        attempts(|| async {
+            let before = self.store.load(&slot).await?;
+            let last = before.as_ref().map_or(0, |claimed| claimed.last) + 1;
+            let mut commit = Commit::new();
+            commit.save(&slot, before.as_ref(), &LastGeneration { last })?;
+            Ok(Attempt::of(&self.store.commit(commit).await?, Generation(last)))
+        })
+        .await
+    }
+
+    fn new_connection(
+        &self,
+        pending: &PendingAuthorization,
+        generation: Generation,
+        org: &Org,
+        token: &TokenResponse,
+    ) -> Connection {
+        let spread = blake3::hash(pending.at.tenant.to_string().as_bytes());
+        let head = spread.as_bytes().first_chunk().copied().unwrap_or_default();
+        Connection {
+            at: pending.at,
+            generation,
+            state: ConnectionState::Connected,
+            trouble: None,
+            paused_since: None,
+            degraded_since: None,
+            org_id: token.org_id,
+            org_name: org.name.clone(),
+            edition: org.edition.clone(),
+            instance_url: token.instance_url.clone(),
+            login_host: pending.login_host.clone(),
+            buckets: BUCKETS,
+            integration_user: token.user_id,
+            connected_at: self.ports.clock.now(),
+            slot_offset: u32::from_le_bytes(head) % LONGEST_WINDOW_SECONDS,
+        }
+    }
+
+    /// Writes at once the connection, everything that makes it live, and its first import.
+    async fn begin_generation(
+        &self,
+        connection: &Connection,
+        version: VersionId,
+        when: When<Connection>,
+        token: &TokenResponse,
+    ) -> Result<(), ConnectError> {
+        let (scope, at) = (connection.scope(), connection.at);
+        let generation_keys = GenerationKeys::of(connection);
+        let now = self.ports.clock.now();
+        let grant = GrantState::new(1, Some(version), token.user_id, now);
+        let mut commit = Commit::new();
+        commit.write(Draft::new(&connection_slot(at), connection)?.when(when))?;
+        commit.put(&live(at.tenant, at.environment), &at)?;
+        commit.put(&generation_keys.admin_grant(), &grant)?;
+        commit.put(&generation_keys.upkeep(), &UpkeepChain { step: 0, stalled: None })?;
+        let settings = self.store.read(&importing::keys::import_settings(at)).await?;
+        let settings: ImportSettings = settings.unwrap_or_default();
+        commit.now(ImportMessage::Start {
+            scope,
+            run: ImportRunId::derived(&format!("{scope}|connected")),
+            trigger: ImportTrigger::Connected,
+        });
+        commit.then(scheduled_import(connection, &settings, now));
+        commit.now(CareMessage::Inspect { scope });
+        commit.then(Next::after(EACH, CareMessage::Upkeep { scope, step: 0 }));
+        commit.then(Next::publish(scope, now, Occurrence::Connected));
+        if self.store.commit(commit).await?.is_done() {
+            Ok(())
+        } else {
+            self.custody.destroy(scope).await?;
+            Err(ConnectError::OtherOrg) // two callbacks at once: the other one won
+        }
+    }
+
+    /// A new data key and the first grant, in the generation's secret.
+    async fn first_secret(
+        &self,
+        scope: Scope,
+        token: &TokenResponse,
+    ) -> Result<VersionId, ConnectError> {
+        let (_, wrapped) = self.ports.data_keys.generate(&scope.to_string()).await?;
+        let secret = ConnectionSecret {
+            data_key: ConnectionSecret::encode(&wrapped),
+            number: 1,
+            grant: StoredGrant::of(token, None)?,
+        };
+        let name = self.custody.secret_name(scope);
+        let random = self.random_text();
+        Ok(self.ports.secrets.put(&name, &secret.to_text()?, &random).await?)
+    }
+}

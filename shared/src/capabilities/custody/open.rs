@@ -1,0 +1,168 @@
+//! Opening a generation: the fence, the keys, the data key.
+
+use jiff::Timestamp;
+
+use super::OpenGeneration;
+use super::model::KeyHealth;
+use super::secret::ConnectionSecret;
+use super::ttl_cache::TtlCache;
+use crate::field;
+use crate::kernel::{Connection, ConnectionState, Scope, TenantEnvironment};
+use crate::ports::{PortError, Ports, VersionId};
+use crate::seal::Sealer;
+use crate::store::keys::{GenerationKeys, connection as connection_slot};
+use crate::store::{Commit, Edit, Field, Next, Records, Store, When};
+use crate::work::WorkError;
+
+/// Opens generations. The data keys it holds are dropped after five minutes.
+#[derive(Clone)]
+pub struct Custody {
+    ports: Ports,
+    store: Store,
+    secret_prefix: String,
+    unwrapped: TtlCache<Scope, Sealer>,
+}
+
+impl Custody {
+    /// Custody of the secrets under this prefix.
+    #[must_use]
+    pub fn new(ports: Ports, secret_prefix: String) -> Self {
+        let store = Store::new(ports.clone());
+        Self { ports, store, secret_prefix, unwrapped: TtlCache::default() }
+    }
+
+    /// The name of a generation's secret.
+    pub(crate) fn secret_name(&self, scope: Scope) -> String {
+        format!("{}{scope}", self.secret_prefix)
+    }
+
+    /// A tenant's connection in an environment, whatever its state.
+    pub async fn connection(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
+        Ok(self.store.read(&connection_slot(at)).await?)
+    }
+
+    /// Opens a generation. None when the fence is up: the generation was disconnected, or is not
+    /// the current one. A caller that gets none stops without an effect.
+    pub async fn open(&self, scope: Scope) -> Result<Option<OpenGeneration>, WorkError> {
+        let Some(connection) = self.connection(scope.tenant_environment()).await? else {
+            return Ok(None);
+        };
+        let fenced = connection.state == ConnectionState::Disconnected;
+        if fenced || connection.generation != scope.generation {
+            return Ok(None);
+        }
+        if connection.paused_since.is_some() {
+            // A key that was unwrapped before the pause does not end it.
+            self.unwrapped.remove(&scope);
+        }
+        // A cached key tells nothing of the key service as it is now.
+        let sealer = match self.unwrapped.get(&scope, self.ports.clock.now()) {
+            Some(sealer) => sealer,
+            None => {
+                let sealer = self.unwrap(scope).await;
+                self.mark_key_health(&connection, sealer.as_ref().err()).await?;
+                let Some(sealer) = sealer? else { return Ok(None) };
+                sealer
+            }
+        };
+        Ok(Some(self.opened_by(connection, sealer)))
+    }
+
+    /// The generation of a connection, opened for its purge alone: the fence does not stop it. None
+    /// when its data key is destroyed.
+    pub(crate) async fn open_for_purge(
+        &self,
+        connection: &Connection,
+    ) -> Result<Option<OpenGeneration>, WorkError> {
+        let scope = connection.scope();
+        let sealer = match self.unwrapped.get(&scope, self.ports.clock.now()) {
+            Some(sealer) => Some(sealer),
+            None => self.unwrap(scope).await?,
+        };
+        Ok(sealer.map(|sealer| self.opened_by(connection.clone(), sealer)))
+    }
+
+    fn opened_by(&self, connection: Connection, sealer: Sealer) -> OpenGeneration {
+        let keys = GenerationKeys::of(&connection);
+        let records = Records::new(self.ports.clone(), keys, sealer.clone());
+        OpenGeneration { connection, keys, sealer, records }
+    }
+
+    /// Marks on the connection since when the operator's key is gone, or since when the key service
+    /// does not answer. An event tells when a pause begins or ends.
+    async fn mark_key_health(
+        &self,
+        connection: &Connection,
+        failure: Option<&WorkError>,
+    ) -> Result<(), WorkError> {
+        let now = self.ports.clock.now();
+        let failure = failure.map(|error| error.disposition);
+        let Some(health) = KeyHealth::after(connection, failure) else { return Ok(()) };
+        let (paused, degraded) =
+            (field!(Connection, paused_since), field!(Connection, degraded_since));
+        let marks = [
+            mark(&paused, connection.paused_since, health.is_paused, now)?,
+            mark(&degraded, connection.degraded_since, health.is_degraded, now)?,
+        ];
+        let mut when = field!(Connection, generation).is(&connection.generation)?;
+        let mut edits = Vec::new();
+        for (edit, unmoved) in marks.into_iter().flatten() {
+            edits.push(edit);
+            when = when.and(unmoved);
+        }
+        if edits.is_empty() {
+            return Ok(());
+        }
+        let mut commit = Commit::new();
+        commit.edit(&connection_slot(connection.at), when, edits);
+        if let Some(occurrence) = health.occurrence(connection, now) {
+            commit.then(Next::publish(connection.scope(), now, occurrence));
+        }
+        let winner = "another attempt, which marked what it saw as freshly as this one";
+        self.store.commit(commit).await?.may_lose_to(winner);
+        Ok(())
+    }
+
+    /// The generation's data key, unwrapped by the key service; none when it is destroyed.
+    async fn unwrap(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
+        let now = self.ports.clock.now();
+        let Some((_, secret)) = self.secret(scope).await? else { return Ok(None) };
+        let key = self.ports.data_keys.unwrap(&secret.wrapped()?, &scope.to_string()).await?;
+        let sealer = Sealer::new(&key);
+        self.unwrapped.insert(scope, sealer.clone(), now);
+        Ok(Some(sealer))
+    }
+
+    /// The newest value of a generation's secret.
+    pub(crate) async fn secret(
+        &self,
+        scope: Scope,
+    ) -> Result<Option<(VersionId, ConnectionSecret)>, WorkError> {
+        let newest = self.ports.secrets.newest(&self.secret_name(scope)).await?;
+        Ok(newest
+            .map(|(version, text)| ConnectionSecret::parse(&text).map(|secret| (version, secret)))
+            .transpose()?)
+    }
+
+    /// Destroys a generation's secret, and with it its data key and its grant.
+    pub(crate) async fn destroy(&self, scope: Scope) -> Result<(), WorkError> {
+        self.unwrapped.remove(&scope);
+        self.ports.secrets.destroy(&self.secret_name(scope)).await?;
+        Ok(())
+    }
+}
+
+/// The edit that makes a mark say so since `now`, or removes it, with the condition that nobody
+/// moved the mark. None when the mark is right.
+fn mark(
+    field: &Field<Connection, Option<Timestamp>>,
+    since: Option<Timestamp>,
+    is_so: bool,
+    now: Timestamp,
+) -> Result<Option<(Edit<Connection>, When<Connection>)>, PortError> {
+    Ok(match since {
+        None if is_so => Some((field.set(&Some(now))?, field.is_missing())),
+        Some(_) if !is_so => Some((field.remove(), field.is(&since)?)),
+        None | Some(_) => None,
+    })
+}
