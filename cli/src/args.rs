@@ -15,12 +15,12 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "crm-sync", version, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Link leads and contacts to people, and accounts to companies.
@@ -102,15 +102,16 @@ pub struct DirectoryArgs {
     /// The directory's companies: JSON lines or CSV, plain or gzip.
     #[arg(long)]
     pub companies: Option<PathBuf>,
-    /// What changed among the people since: JSON lines of entities as they are now, deletions
-    /// (`{"id": …, "op": "delete"}`) and merges (`{"id": …, "op": "merge", "into": …}`). May be given
-    /// several times, the oldest first.
+    /// The changes among the people since: JSON lines of entities as they are now, deletions
+    /// (`{"id": …, "op": "delete"}`) and merges (`{"id": …, "op": "merge", "into": …}`). May be
+    /// given several times, the oldest first.
     #[arg(long, requires = "people")]
     pub people_delta: Vec<PathBuf>,
     /// The same of companies.
     #[arg(long, requires = "companies")]
     pub companies_delta: Vec<PathBuf>,
-    /// Index files a kind. The results are the same for any number; 1 GiB holds some millions of people.
+    /// Index files a kind. The results are the same for any number; 1 GiB holds some millions of
+    /// people.
     #[arg(long, default_value = "1")]
     pub shards: NonZeroU32,
     /// An index folder made by `crm-sync index build`, in place of the directory's files.
@@ -156,7 +157,7 @@ pub struct MatchArgs {
     /// A model in place of the shipped one.
     #[arg(long)]
     pub model: Option<PathBuf>,
-    /// How the result is told.
+    /// How the result is printed.
     #[command(flatten)]
     pub voice: Voice,
 }
@@ -178,7 +179,7 @@ pub struct IndexBuildArgs {
     /// The directory's files.
     #[command(flatten)]
     pub directory: DirectoryArgs,
-    /// How the result is told.
+    /// How the result is printed.
     #[command(flatten)]
     pub voice: Voice,
 }
@@ -249,10 +250,10 @@ pub struct TrainArgs {
     /// Seed of the random pairs.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// What the model was trained on, with its licence: written into it.
+    /// The data that the model is trained on, with its licence. The model records it.
     #[arg(long, default_value = "")]
     pub trained_on: String,
-    /// How the result is told.
+    /// How the result is printed.
     #[command(flatten)]
     pub voice: Voice,
 }
@@ -269,7 +270,7 @@ pub struct BlockingArgs {
     /// CSV with the columns `crm_id`, `profile_id`: the true pairs.
     #[arg(long)]
     pub truth: Option<PathBuf>,
-    /// How the result is told.
+    /// How the result is printed.
     #[command(flatten)]
     pub voice: Voice,
 }
@@ -281,7 +282,7 @@ pub struct CalibrationArgs {
     pub truth: PathBuf,
     /// The file that `crm-sync match --candidates` writes.
     pub candidates: PathBuf,
-    /// How the result is told.
+    /// How the result is printed.
     #[command(flatten)]
     pub voice: Voice,
 }

@@ -7,7 +7,8 @@ use crm_sync::commands::{Outcome, run};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Normalising makes many short texts on one thread that end on another, where this allocator is much the faster.
+/// Normalising makes many short texts on one thread that end on another, where this allocator is
+/// much the faster.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

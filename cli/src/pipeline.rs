@@ -6,10 +6,11 @@ use std::thread;
 
 /// Reads `pieces` on one thread, works on them on `threads` threads and hands the results to
 /// `collect` on the calling thread, in the order of the pieces. So the outcome is the same for any
-/// number of threads. At most a few pieces a thread are held at a time.
+/// number of threads. At most a few pieces per thread are in memory at a time.
 ///
 /// Each thread has a state of its own, made by `start`; the states are returned at the end. What a
-/// state has seen depends on the threads' luck: only what is the same in any order may be kept there.
+/// state has seen depends on the threads' luck: only what is the same in any order may be kept
+/// there.
 ///
 /// The first error of `collect` ends the run; what is under way is dropped.
 pub fn in_order<P, R, S, E>(

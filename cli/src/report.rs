@@ -57,7 +57,7 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
-/// The most memory this process has held at once, in bytes, where the system tells (Linux).
+/// The peak memory of this process in bytes, where the system reports it (Linux).
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

@@ -1,6 +1,6 @@
 //! Benches of the import: `pipeline` runs rows through its steps in this process on one core;
-//! `org READY.json` imports the org of a running simulator into a sink that counts. One line of JSON
-//! each. Compare runs side by side, never across machines.
+//! `org READY.json` imports the org of a running simulator into a sink that counts. Each prints one
+//! line of JSON. Compare runs side by side, never across machines.
 
 mod org;
 mod pipeline;
@@ -28,8 +28,8 @@ fn per_second(rows: u64, spent: Duration) -> u64 {
     u64::try_from(u128::from(rows) * 1_000_000 / spent.as_micros().max(1)).unwrap_or(u64::MAX)
 }
 
-/// Processor time that this process's one thread has had: other than the clock's, it stays the same on
-/// a busy machine.
+/// Processor time of this process's one thread: unlike the clock's, it stays the same on a busy
+/// machine.
 fn processor_time() -> anyhow::Result<Duration> {
     let spent = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = spent.split_whitespace().next().context("schedstat")?;

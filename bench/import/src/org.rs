@@ -9,18 +9,18 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::capabilities::connecting::Connect;
 use shared::capabilities::custody::{Custody, SalesforceApp};
-use shared::capabilities::importing::{Import, ImportRun, ObjectImport, RunState};
+use shared::capabilities::importing::{Import, RunState};
 use shared::capabilities::seats;
 use shared::capabilities::seats::Tenant;
 use shared::kernel::{
     Envelope, Environment, Grantee, ImportMessage, ImportRunId, ImportTrigger, Message,
     TenantEnvironment, TenantId,
 };
-use shared::ports::{Condition, Ports};
+use shared::ports::Ports;
 use shared::product::Product;
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
-use shared::store::{self, Next, Outbox};
+use shared::store::{Commit, Outbox, Store};
 use shared::testing::Memory;
 use shared::work::Done;
 use url::Url;
@@ -54,8 +54,9 @@ pub(crate) async fn run(ready: &Path) -> anyhow::Result<Value> {
     let calls = bench.calls(first).await?;
     let second = ImportRunId::derived("second");
     let trigger = ImportTrigger::Requested;
-    let start = Next::now(ImportMessage::Start { scope, run: second, trigger });
-    anyhow::ensure!(Outbox::new(bench.ports.clone()).commit(vec![], vec![start]).await?.is_done());
+    let mut commit = Commit::new();
+    commit.now(ImportMessage::Start { scope, run: second, trigger });
+    anyhow::ensure!(Store::new(bench.ports.clone()).commit(commit).await?.is_done());
     bench.rest(second).await?;
     Ok(json!({
         "client": "crm-sync",
@@ -95,8 +96,9 @@ impl Bench {
         self.ports.secrets.put("app", &SecretString::from(app.to_string()), "1").await?;
         let (id, created_at) = (self.at.tenant, self.ports.clock.now());
         let tenant = Tenant { id, name: "Bench".into(), entitled: true, created_at };
-        let write = store::put(seats::keys::tenant(id), &tenant, Condition::Always)?;
-        let _ = self.ports.table.write(write).await?;
+        let mut commit = Commit::new();
+        commit.create(&seats::keys::tenant(id), &tenant)?;
+        anyhow::ensure!(Store::new(self.ports.clone()).commit(commit).await?.is_done());
         let begun = self.connect.begin(self.at, Grantee::Admin, None).await?;
         let body = json!({ "authorize_url": begun.url.as_str(), "username": ADMIN }).to_string();
         let http = reqwest::Client::builder().no_proxy().build()?;
@@ -128,8 +130,9 @@ impl Bench {
     async fn rest(&self, run: ImportRunId) -> anyhow::Result<()> {
         let key = self.keys().await?.run(run);
         let outbox = Outbox::new(self.ports.clone());
+        let store = Store::new(self.ports.clone());
         loop {
-            let found: Option<ImportRun> = store::get(&*self.ports.table, &key).await?;
+            let found = store.read(&key).await?;
             match found.map(|run| run.state) {
                 Some(RunState::Complete) => return Ok(()),
                 Some(state) if state.is_terminal() => anyhow::bail!("the run ended as {state:?}"),
@@ -154,7 +157,7 @@ impl Bench {
 
     async fn calls(&self, run: ImportRunId) -> anyhow::Result<u64> {
         let place = self.keys().await?.object_imports(run);
-        let objects: Vec<ObjectImport> = store::query_all(&*self.ports.table, &place).await?;
+        let objects = Store::new(self.ports.clone()).all(&place).await?;
         // And one for the org's stages.
         Ok(objects.iter().map(|o| o.api_calls).sum::<u64>() + 1)
     }

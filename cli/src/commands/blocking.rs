@@ -11,7 +11,7 @@ use matching::{MatchModel, Scorer};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
-/// What was measured of one object's records.
+/// The measurements of one object's records.
 #[derive(Debug, Default)]
 struct Measured {
     /// Candidates of each record.

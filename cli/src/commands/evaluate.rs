@@ -48,7 +48,8 @@ pub fn read_truth(path: &Path) -> Result<(Vec<Truth>, FileProblems), InputError>
     Ok((rows, problems))
 }
 
-/// Reads a predictions file; an empty score counts 1, and a row whose score is no number is skipped.
+/// Reads a predictions file; an empty score counts 1, and a row whose score is no number is
+/// skipped.
 pub fn read_predictions(path: &Path) -> Result<(Vec<Prediction>, FileProblems), InputError> {
     let columns = [Required("crm_id"), Required("profile_id"), Optional("score")];
     let mut rows = Vec::new();

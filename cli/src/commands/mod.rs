@@ -14,7 +14,7 @@ mod sources;
 use crate::args::{Command, IndexCommand};
 use crate::input::FileProblems;
 
-/// What a command leaves for its edge to tell.
+/// The result of a command, for its caller to print.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The result, for stdout.

@@ -1,7 +1,7 @@
-//! What several commands open: the CRM's files, the directory, the model.
+//! The inputs that several commands open: the CRM's files, the directory, the model.
 
 use crate::args::{CrmArgs, DirectoryArgs};
-use crate::input::{Chunk, FileProblems, InputError, Problem};
+use crate::input::{Chunk, FileProblems, InputError, RowProblem};
 use crate::linkage::{
     AccountsById, Content, Directory, ObjectFile, Row, Rows, Sources, Totals, keep_account,
     open_index,
@@ -114,7 +114,7 @@ pub(super) fn each_record(
                 let (read, mut problems) = parsed?;
                 for Row { line, probe, facts } in read {
                     if !seen.insert(probe.record_id().to_owned()) {
-                        problems.push(Problem::skipped(line, "duplicate-id"));
+                        problems.push(RowProblem::skipped(line, "duplicate-id"));
                         continue;
                     }
                     if let Some(facts) = facts {

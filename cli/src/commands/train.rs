@@ -69,7 +69,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
     for probe in &probes {
         shadow(&mut difference, probe, &shards, (&start, &scorer), (&trained, &new));
     }
-    let output = told(&used, &difference, args.voice.json);
+    let output = rendered(&used, &difference, args.voice.json);
     Ok(Outcome { output, problems, strict: args.voice.strict })
 }
 
@@ -115,7 +115,8 @@ fn kind_model(model: &mut MatchModel, kind: EntityKind) -> &mut KindModel {
 }
 
 fn fit(set: &TrainingSet, start: &KindModel, labelled: bool, rounds: Option<u32>) -> KindModel {
-    // Labels are better than expectation maximisation on the same records, and begin with the model given.
+    // Labels are better than expectation maximisation on the same records, and begin with the model
+    // given.
     let rounds = rounds.unwrap_or(if labelled { 0 } else { ROUNDS });
     let begun =
         if rounds == 0 { start.clone() } else { set.expectation_maximization(start, rounds) };
@@ -130,7 +131,7 @@ fn method(labelled: bool) -> &'static str {
     }
 }
 
-fn told(used: &[(EntityKind, usize)], difference: &ShadowDifference, json: bool) -> String {
+fn rendered(used: &[(EntityKind, usize)], difference: &ShadowDifference, json: bool) -> String {
     if json {
         let records: serde_json::Map<String, serde_json::Value> = used
             .iter()

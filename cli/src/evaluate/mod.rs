@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// What the truth file says of one CRM record.
+/// The truth file's entry for one CRM record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Truth {
     /// The CRM record's id.

@@ -1,4 +1,4 @@
-//! What people do to values when they type them into a CRM.
+//! The mistakes that people make when they type values into a CRM.
 
 use super::random::Random;
 use super::vocabulary::{NICKNAMES, SHORT_WORDS};

@@ -3,7 +3,7 @@
 use super::Size;
 use super::noise;
 use super::records::{
-    ACCOUNT_COLUMNS, CONTACT_COLUMNS, LEAD_COLUMNS, Record, company_id, person_id,
+    ACCOUNT_COLUMNS, CONTACT_COLUMNS, CrmRow, LEAD_COLUMNS, company_id, person_id,
 };
 use super::world::{Company, Kind, Person, World, title_text, work_mail};
 use crate::pipeline::in_order;
@@ -73,7 +73,7 @@ impl SetFile {
     }
 }
 
-/// What was written.
+/// The counts of what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// The file.
@@ -162,7 +162,7 @@ fn block(world: &World, file: SetFile, range: std::ops::Range<u64>) -> anyhow::R
     let mut rows = 0;
     let mut bytes = Vec::new();
     let mut truth = Vec::new();
-    let mut push = |record: Record| -> anyhow::Result<()> {
+    let mut push = |record: CrmRow| -> anyhow::Result<()> {
         bytes.extend(csv_line(&record.fields)?);
         truth.extend(csv_line([&record.id, &record.truth, file.object(), record.case])?);
         rows += 1;
@@ -225,7 +225,7 @@ struct PersonRow {
 fn person_row(world: &World, number: u64) -> PersonRow {
     let Person { given, surname, title, employer, past, place, own_mail, mobile } =
         world.person(number);
-    // What the profile shows has a stream of its own: the person stays the same.
+    // The profile's content has a random stream of its own: the person stays the same.
     let random = &mut world.random(Kind::Name, number + (1 << 48));
     let employer = world.company(employer);
     let mut name = |company: &Company| match random.below(100) {

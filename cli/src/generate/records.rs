@@ -7,7 +7,7 @@ use crate::salesforce_id;
 
 /// One row of a CRM file, with its row of the truth file.
 #[derive(Debug, Clone)]
-pub(super) struct Record {
+pub(super) struct CrmRow {
     pub(super) fields: Vec<String>,
     pub(super) id: String,
     /// The directory id, or empty.
@@ -148,7 +148,7 @@ impl World {
         Meant { person, listed: None, employer, title, case }
     }
 
-    /// What leads and contacts share: names, title, mail, phone.
+    /// The fields that leads and contacts share: names, title, mail, phone.
     fn person_fields(meant: &Meant, employer: &Company, random: &mut Random) -> [String; 5] {
         let person = &meant.person;
         let (given, surname) = noise::name(person, random);
@@ -175,7 +175,7 @@ impl World {
         [given, surname, title, mail, number]
     }
 
-    pub(super) fn lead(&self, number: u64) -> Record {
+    pub(super) fn lead(&self, number: u64) -> CrmRow {
         let random = &mut self.random(Kind::Lead, number);
         let meant = self.meant(Kind::Lead, number, random);
         let employer = self.company(meant.employer);
@@ -203,7 +203,7 @@ impl World {
             country,
             site,
         ];
-        Record {
+        CrmRow {
             fields,
             id,
             truth: meant.listed.map(person_id).unwrap_or_default(),
@@ -211,7 +211,7 @@ impl World {
         }
     }
 
-    pub(super) fn contact(&self, number: u64) -> Record {
+    pub(super) fn contact(&self, number: u64) -> CrmRow {
         let random = &mut self.random(Kind::Contact, number);
         let meant = self.meant(Kind::Contact, number, random);
         let employer = self.company(meant.employer);
@@ -232,7 +232,7 @@ impl World {
             state,
             country,
         ];
-        Record {
+        CrmRow {
             fields,
             id,
             truth: meant.listed.map(person_id).unwrap_or_default(),
@@ -249,7 +249,7 @@ impl World {
     }
 
     /// The account of firm `number`, if the CRM has one.
-    pub(super) fn account(&self, number: u64) -> Option<Record> {
+    pub(super) fn account(&self, number: u64) -> Option<CrmRow> {
         let id = self.account_id(number)?;
         let company = self.company(number);
         let random = &mut self.random(Kind::Account, number);
@@ -294,7 +294,7 @@ impl World {
             industry.to_owned(),
             employees,
         ];
-        Some(Record {
+        Some(CrmRow {
             fields,
             id,
             truth: if listed { company_id(number) } else { String::new() },

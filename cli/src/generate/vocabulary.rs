@@ -192,7 +192,7 @@ pub(super) static COINED_ENDS: &str = "base bit bridge cade cast chem con core c
     source span spire star stream sync tek tel terra tex tide tion tone track trax tris tron trust vance vant vault vera vest \
     view vine vise volt ward ware wave way well works yard zen zon";
 
-/// What firms do, with the industry as a directory writes it.
+/// The trades of firms, with the industry as a directory writes it.
 pub(super) static TRADES: &[(&str, &str)] = &[
     ("Software", "Software"),
     ("Systems", "IT Services"),
@@ -259,7 +259,7 @@ pub(super) static RANKS: &[(&str, &str)] = &[
     ("Chief {} Officer", "Chief {} Officer"),
 ];
 
-/// What a job is about, with a short form.
+/// The subjects of jobs, with a short form.
 pub(super) static FIELDS: &[(&str, &str)] = &[
     ("Sales", "Sales"),
     ("Marketing", "Mktg"),

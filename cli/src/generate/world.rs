@@ -1,7 +1,8 @@
 //! The firms and people of a generated set.
 //!
 //! Every thing is a function of the seed and its own number alone, so that any block of a file can
-//! be made on any thread, and a CRM record can make the person it means again instead of keeping it.
+//! be made on any thread, and a CRM record can make the person it means again instead of keeping
+//! it.
 
 use super::random::Random;
 use super::vocabulary::{
@@ -150,7 +151,8 @@ impl World {
         Self::place(self.culture(random), random)
     }
 
-    /// The name that a number's bearer has by birth: with it one person's name can be lent to another.
+    /// The name that a number's bearer has by birth: with it one person's name can be lent to
+    /// another.
     fn name(&self, number: u64) -> (&Words, String, String) {
         let mut random = self.random(Kind::Name, number);
         let words = self.culture(&mut random);

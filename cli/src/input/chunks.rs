@@ -1,6 +1,6 @@
 //! Cutting a file into chunks of whole rows, so that rows can be parsed in parallel.
 
-use super::{InputError, Layout, Problem};
+use super::{InputError, Layout, RowProblem};
 use std::io::{ErrorKind, Read};
 
 /// Whole rows of one file, in its order.
@@ -11,7 +11,7 @@ pub struct Chunk {
     /// The rows, with their line ends.
     pub bytes: Vec<u8>,
     /// Faults met while cutting, at or after the rows of this chunk.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<RowProblem>,
 }
 
 /// Reads a file as chunks. After an error or a damaged end it yields nothing more.
@@ -29,7 +29,7 @@ pub struct ChunkReader {
     /// Inside a row too long to hold: all up to the next line end is dropped.
     dropping: bool,
     /// Faults not yet given out.
-    problems: Vec<Problem>,
+    problems: Vec<RowProblem>,
     unbalanced: u32,
     /// [`GIVE_UP_BYTES`], less in tests.
     give_up: usize,
@@ -53,7 +53,7 @@ enum State {
 /// Large enough that handing a chunk over costs nothing, small enough that all cores have one.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// A row that has not ended by here will not be held: it has no line end, or a quote never closed.
+/// The longest row that is kept. A longer one has no line end, or a quote that never closes.
 const GIVE_UP_BYTES: usize = 16 << 20;
 
 /// Each unbalanced quote costs a scan of up to [`GIVE_UP_BYTES`]; this bounds what a file can cost.
@@ -132,7 +132,7 @@ impl ChunkReader {
             _ => "read-error",
         };
         let line = self.line + count_lines(&self.pending[..keep]);
-        self.problems.push(Problem::skipped(line, reason));
+        self.problems.push(RowProblem::skipped(line, reason));
         self.pending.truncate(keep);
         self.state = State::Ended;
     }
@@ -150,7 +150,7 @@ impl ChunkReader {
             self.state = State::Done;
             return Err(InputError::Unbalanced { path: self.name.clone(), line: self.line });
         }
-        self.problems.push(Problem::skipped(self.line, "unbalanced-quote"));
+        self.problems.push(RowProblem::skipped(self.line, "unbalanced-quote"));
         self.take(first_line(&self.pending));
         Ok(())
     }
@@ -186,7 +186,7 @@ impl ChunkReader {
                 self.drop_unbalanced()?;
                 target = CHUNK_BYTES;
             } else if stuck {
-                self.problems.push(Problem::skipped(self.line, "row-too-long"));
+                self.problems.push(RowProblem::skipped(self.line, "row-too-long"));
                 self.dropping = true;
             } else if ended {
                 self.state = State::Done;

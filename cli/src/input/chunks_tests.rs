@@ -1,7 +1,7 @@
 use super::*;
 
 /// All rows of `bytes` as chunks, glued together, and the faults.
-fn read(bytes: &'static [u8], layout: Layout) -> (Vec<u8>, Vec<Problem>) {
+fn read(bytes: &'static [u8], layout: Layout) -> (Vec<u8>, Vec<RowProblem>) {
     let mut rows = Vec::new();
     let mut problems = Vec::new();
     for chunk in ChunkReader::new("x".into(), Box::new(bytes), layout) {
@@ -36,7 +36,7 @@ fn the_header_is_the_first_record_without_a_byte_order_mark() {
 fn a_quote_that_never_closes_costs_its_own_line_only() {
     let (rows, problems) = read(b"1,a\n2,\"b\n3,c\n4,d\n", CSV);
     assert_eq!(rows, b"1,a\n3,c\n4,d\n");
-    assert_eq!(problems, [Problem::skipped(2, "unbalanced-quote")]);
+    assert_eq!(problems, [RowProblem::skipped(2, "unbalanced-quote")]);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_row_without_end_is_dropped_and_the_next_is_read() {
         bytes.extend(b"\n3,c\n");
         let (rows, problems) = read(bytes.leak(), layout);
         assert_eq!(rows, b"1,a\n3,c\n");
-        assert_eq!(problems, [Problem::skipped(2, "row-too-long")]);
+        assert_eq!(problems, [RowProblem::skipped(2, "row-too-long")]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The records of a CSV chunk, by column name.
 
-use super::{Chunk, InputError, MAX_ROW_BYTES, Problem};
+use super::{Chunk, InputError, MAX_ROW_BYTES, RowProblem};
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
 /// The columns of a CSV file.
@@ -90,7 +90,7 @@ impl<'a> CsvRows<'a> {
 
     /// The next usable record and the line it begins on. Faulty ones go to `problems`; a record
     /// that is not UTF-8 is kept with U+FFFD in the place of what could not be read.
-    pub fn next(&mut self, problems: &mut Vec<Problem>) -> Option<(u64, &StringRecord)> {
+    pub fn next(&mut self, problems: &mut Vec<RowProblem>) -> Option<(u64, &StringRecord)> {
         // The record's own buffer is read into, converted and kept: no allocation a row.
         let mut raw: ByteRecord = std::mem::take(&mut self.record).into_byte_record();
         loop {
@@ -102,17 +102,17 @@ impl<'a> CsvRows<'a> {
             let at = raw.position().map_or(1, csv::Position::line);
             let line = self.first_line + at - 1;
             if raw.len() != self.columns {
-                problems.push(Problem::skipped(line, "wrong-number-of-columns"));
+                problems.push(RowProblem::skipped(line, "wrong-number-of-columns"));
                 continue;
             }
             if self.reader.position().byte() - from > MAX_ROW_BYTES as u64 {
-                problems.push(Problem::skipped(line, "row-too-long"));
+                problems.push(RowProblem::skipped(line, "row-too-long"));
                 continue;
             }
             self.record = match StringRecord::from_byte_record(raw) {
                 Ok(record) => record,
                 Err(error) => {
-                    problems.push(Problem::repaired(line, "invalid-utf8"));
+                    problems.push(RowProblem::repaired(line, "invalid-utf8"));
                     StringRecord::from_byte_record_lossy(error.into_byte_record())
                 }
             };

@@ -13,7 +13,7 @@ mod table;
 
 pub use chunks::{Chunk, ChunkReader};
 pub use csv_rows::{CsvRows, Header};
-pub use problems::{Fate, FileProblems, Problem, Reason};
+pub use problems::{Fate, FileProblems, Reason, RowProblem};
 pub use source::{Layout, RowFile, from_reader, open};
 pub use table::{Column, read_columns};
 
@@ -29,7 +29,7 @@ pub enum InputError {
     Unreadable {
         /// The path as given.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The first bytes are of a format that is not read.
@@ -53,7 +53,7 @@ pub enum InputError {
     MissingColumn {
         /// The path as given.
         path: String,
-        /// What is missing.
+        /// The thing that is missing.
         missing: String,
         /// The columns found.
         found: String,

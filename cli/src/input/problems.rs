@@ -1,9 +1,9 @@
-//! What was wrong with which rows.
+//! The faulty rows of a file, by reason.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What became of a faulty row.
+/// The outcome for a faulty row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// The row takes no part in the run.
@@ -29,16 +29,16 @@ pub type Reason = &'static str;
 
 /// One faulty row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Problem {
+pub struct RowProblem {
     /// The line it begins on, from 1.
     pub line: u64,
     /// The fault.
     pub reason: Reason,
-    /// What became of the row.
+    /// The outcome for the row.
     pub fate: Fate,
 }
 
-impl Problem {
+impl RowProblem {
     /// A row left out.
     #[must_use]
     pub fn skipped(line: u64, reason: Reason) -> Self {
@@ -89,7 +89,7 @@ impl FileProblems {
     }
 
     /// Counts one fault. Call in the file's order: the first lines seen are the lines named.
-    pub fn add(&mut self, problem: Problem) {
+    pub fn add(&mut self, problem: RowProblem) {
         let tally = self.tallies.entry(problem.reason).or_insert_with(|| Tally {
             fate: problem.fate,
             rows: 0,
@@ -153,9 +153,9 @@ mod tests {
     fn a_message_names_the_file_the_reason_and_the_first_lines() {
         let mut problems = FileProblems::new("Lead.csv");
         for line in 2..9 {
-            problems.add(Problem::skipped(line, "no-id"));
+            problems.add(RowProblem::skipped(line, "no-id"));
         }
-        problems.add(Problem::repaired(12, "invalid-utf8"));
+        problems.add(RowProblem::repaired(12, "invalid-utf8"));
         insta::assert_snapshot!(problems, @r"
         Lead.csv: repaired 1 row: invalid-utf8 (line 12)
         Lead.csv: skipped 7 rows: no-id (line 2, 3, 4, 5, 6, …)

@@ -1,7 +1,7 @@
 //! Which column of a Salesforce export holds what.
 //!
-//! Exports of the API carry field names (`FirstName`), those of reports carry labels (`First Name`);
-//! both are read, in any order and any case, and other columns are left alone.
+//! Exports of the API carry field names (`FirstName`), those of reports carry labels (`First
+//! Name`); both are read, in any order and any case, and other columns are left alone.
 
 use super::{Header, InputError};
 use csv::StringRecord;
@@ -105,7 +105,8 @@ pub const COMPANY: [Names; 12] = [
 
 impl<const N: usize> Columns<N> {
     /// Finds the columns of `names` in a header. The first value is the id and must be there, and
-    /// so must at least one of the values of `any_of`, or the file is another one than it should be.
+    /// so must at least one of the values of `any_of`, or the file is another one than it should
+    /// be.
     pub fn find(
         header: &Header,
         path: &str,

@@ -1,4 +1,4 @@
-//! Opening a file: what it is, told by its bytes and not by its name.
+//! Opens a file. Its bytes, not its name, decide how it is read.
 
 use super::{ChunkReader, InputError};
 use flate2::bufread::MultiGzDecoder;

@@ -1,6 +1,6 @@
 //! Small CSV files read whole, by column.
 
-use super::{CsvRows, FileProblems, Header, InputError, Layout, Problem, Reason, open};
+use super::{CsvRows, FileProblems, Header, InputError, Layout, Reason, RowProblem, open};
 use std::path::Path;
 
 /// A column asked for.
@@ -43,7 +43,7 @@ pub fn read_columns<const N: usize>(
         while let Some((line, record)) = records.next(&mut problems) {
             let fields = positions.map(|at| at.and_then(|at| record.get(at)).unwrap_or_default());
             if let Err(reason) = row(fields) {
-                problems.push(Problem::skipped(line, reason));
+                problems.push(RowProblem::skipped(line, reason));
             }
         }
         problems.into_iter().chain(chunk.problems).for_each(|problem| found.add(problem));

@@ -29,9 +29,10 @@ pub(super) fn assign<'a>(
     };
     bids.sort_unstable_by(order);
     let mut matched: Vec<Option<PlacedBid>> = vec![None; records];
-    let mut taken = vec![false; entities];
+    let mut assigned = vec![false; entities];
     for bid in bids.iter() {
-        let (record, entity) = (&mut matched[bid.record as usize], &mut taken[bid.entity as usize]);
+        let (record, entity) =
+            (&mut matched[bid.record as usize], &mut assigned[bid.entity as usize]);
         if record.is_none() && !*entity {
             *record = Some(*bid);
             *entity = true;

@@ -1,13 +1,21 @@
 //! Deltas of a directory: what changed since its full files.
 
-use super::directory::hash_id;
 use super::rows::{Change, Content, Rows};
-use crate::input::{FileProblems, InputError, Problem};
+use crate::input::{FileProblems, InputError, RowProblem};
 use matching::Probe;
 use rustc_hash::FxHashMap;
+use std::hash::{DefaultHasher, Hasher};
 use std::path::PathBuf;
 
-/// What deltas say of entities: of each, the last word counts. They are held in memory, so that the full files can stream.
+/// Two ids of one 64-bit hash would lose an entity: one chance in 37 million for a million ids.
+pub(super) fn hash_id(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(id.as_bytes());
+    hasher.finish()
+}
+
+/// The changes that deltas make to entities; the last change of an entity counts. They stay in
+/// memory, so that the full files can stream.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// By hashed id: the entity as it is now, none when it is gone.
@@ -53,7 +61,7 @@ impl Changes {
         self.latest.insert(id, now);
     }
 
-    /// Whether what the full file says of an entity is out of date.
+    /// True if the full file's line of an entity is out of date.
     pub(super) fn replace(&self, id: u64) -> bool {
         self.latest.contains_key(&id)
     }
@@ -70,7 +78,7 @@ impl Changes {
         for &(delta, line, into) in &self.survivors {
             let there = self.latest.get(&into).map_or_else(|| is_there(into), Option::is_some);
             if !there {
-                self.problems[delta].add(Problem::kept(line, "merged-into-nobody"));
+                self.problems[delta].add(RowProblem::kept(line, "merged-into-nobody"));
             }
         }
     }

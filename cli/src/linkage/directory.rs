@@ -1,15 +1,14 @@
 //! A directory as shards in memory or mapped: built from files in one pass each, or opened from an
 //! index folder.
 
-use super::delta::Changes;
+use super::delta::{Changes, hash_id};
 use super::rows::{AccountsById, Content, Rows};
-use crate::input::{Chunk, ChunkReader, FileProblems, InputError, Problem};
+use crate::input::{Chunk, ChunkReader, FileProblems, InputError, RowProblem};
 use crate::pipeline::in_order;
 use indicatif::ProgressBar;
 use mapped_file::MappedFile;
 use matching::{EntityKind, Probe, Shard, ShardBuilder, ShardError, Statistics, shard_of};
 use rustc_hash::FxHashSet;
-use std::hash::{DefaultHasher, Hasher};
 use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -21,7 +20,7 @@ pub struct Sources<'a> {
     pub people: Option<&'a Path>,
     /// Companies, JSON lines or CSV.
     pub companies: Option<&'a Path>,
-    /// What changed among the people since, the oldest delta first.
+    /// The deltas of people since, the oldest first.
     pub people_deltas: &'a [PathBuf],
     /// The same of companies.
     pub company_deltas: &'a [PathBuf],
@@ -31,7 +30,7 @@ pub struct Sources<'a> {
     pub threads: usize,
 }
 
-/// What was read.
+/// The directory as read.
 #[derive(Debug, Default)]
 pub struct Totals {
     /// Entities kept.
@@ -82,7 +81,7 @@ impl Directory {
             (EntityKind::Person, Content::People, sources.people, sources.people_deltas),
             (EntityKind::Company, Content::Companies, sources.companies, sources.company_deltas),
         ];
-        // Every file is opened before any is read: a missing one is told at once.
+        // Every file is opened before any is read: a missing one is reported at once.
         let mut opened = Vec::new();
         for (kind, content, path, deltas) in kinds {
             if let Some(path) = path {
@@ -111,26 +110,19 @@ impl Directory {
     }
 }
 
-/// What the pass over one file left.
+/// The result of the pass over one file.
 struct Slice {
     builders: Vec<ShardBuilder>,
     problems: FileProblems,
 }
 
-/// What a worker makes of one chunk.
+/// The result of one chunk.
 struct Parsed {
     builders: Vec<ShardBuilder>,
     /// The line and the hashed id of every row laid down.
     rows: Vec<(u64, u64)>,
-    problems: Vec<Problem>,
+    problems: Vec<RowProblem>,
     chunk: Chunk,
-}
-
-/// Two ids of one 64-bit hash would lose an entity: one chance in 37 million for a million ids.
-pub(super) fn hash_id(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(id.as_bytes());
-    hasher.finish()
 }
 
 impl Slice {
@@ -162,7 +154,8 @@ impl Slice {
                     // Rare, so the chunk is simply read again without them.
                     let wanted = |line, id| !again.contains(&line) && current(id);
                     parsed.builders = parse(&rows, parsed.chunk, new(), wanted).builders;
-                    let faults = again.iter().map(|&line| Problem::skipped(line, "duplicate-id"));
+                    let faults =
+                        again.iter().map(|&line| RowProblem::skipped(line, "duplicate-id"));
                     parsed.problems.extend(faults);
                     parsed.problems.sort_by_key(|problem| problem.line);
                 }

@@ -14,7 +14,7 @@ const FORMAT: u32 = 1;
 const MANIFEST: &str = "manifest.json";
 const STATISTICS: &str = "statistics.bin";
 
-/// What an index folder holds.
+/// The content of an index folder.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// The manifest's format.
@@ -30,7 +30,7 @@ pub struct Manifest {
 pub struct ShardFile {
     /// Its name in the folder.
     pub file: String,
-    /// What it holds.
+    /// Its content.
     pub kind: EntityKind,
     /// How many of them.
     pub entities: u32,

@@ -2,7 +2,7 @@
 
 use super::assign::{PlacedBid, assign};
 use super::rows::{AccountFacts, AccountsById, Content, Row, Rows, keep_account};
-use crate::input::{Chunk, ChunkReader, FileProblems, InputError, Problem};
+use crate::input::{Chunk, ChunkReader, FileProblems, InputError, RowProblem};
 use crate::pipeline::in_order;
 use crate::salesforce_id::canonical;
 use indicatif::ProgressBar;
@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hasher};
 /// The candidates that a record keeps: what the correction dialog shows.
 const CANDIDATES: usize = 8;
 
-/// What every file of a run shares.
+/// The state that every file of a run shares.
 pub struct Settings<'a> {
     /// The weights and thresholds.
     pub model: &'a MatchModel,
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Settings<'_> {
 pub struct ObjectFile {
     /// `Lead`, `Contact` or `Account`.
     pub object: &'static str,
-    /// What its rows are.
+    /// The kind of its rows.
     pub content: Content,
     /// The opened file.
     pub rows: Rows,
@@ -54,7 +54,7 @@ pub struct ObjectFile {
 pub struct Placed {
     /// The entity's place: see [`Linked::entity_id`].
     pub entity: u32,
-    /// What the record's employer says of it.
+    /// The evidence of the record's employer.
     pub employer: EmployerEvidence,
     /// The match weight in bits.
     pub weight: f64,
@@ -62,7 +62,7 @@ pub struct Placed {
     pub probability: f64,
 }
 
-/// What became of a record.
+/// The outcome for a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decided {
     /// It is this entity.
@@ -157,7 +157,7 @@ fn entity_id<'a>(shards: &[Shard<'a>], mut entity: u32) -> &'a str {
     ""
 }
 
-/// What a worker makes of one chunk.
+/// The result of one chunk.
 #[derive(Default)]
 struct Scored {
     ids: Ids,
@@ -166,7 +166,7 @@ struct Scored {
     candidates: Vec<Placed>,
     counts: Vec<u32>,
     facts: Vec<AccountFacts>,
-    problems: Vec<Problem>,
+    problems: Vec<RowProblem>,
 }
 
 /// Scores a file's records and decides them. An account file fills `accounts` too.
@@ -224,7 +224,7 @@ impl Linked<'_> {
             start += count as usize;
             let facts = facts.next();
             if !seen.insert(scored.hashes[at]) {
-                problems.push(Problem::skipped(scored.lines[at], "duplicate-id"));
+                problems.push(RowProblem::skipped(scored.lines[at], "duplicate-id"));
                 continue;
             }
             let id = scored.ids.get(at);
@@ -311,7 +311,7 @@ fn score(
         scored.counts.push(u32::try_from(scored.candidates.len() - before).unwrap_or(0));
         scored.facts.extend(facts);
         if probe.is_nameless() {
-            scored.problems.push(Problem::kept(line, "no-usable-name"));
+            scored.problems.push(RowProblem::kept(line, "no-usable-name"));
         }
     });
     scored.problems.extend(problems);
@@ -329,7 +329,8 @@ fn candidates(settings: &Settings<'_>, shards: &[Shard<'_>], probe: &Probe) -> V
         first += shard.len();
     }
     if shards.len() > 1 {
-        // The best of all shards are among the best of each, so the count of shards changes nothing.
+        // The best of all shards are among the best of each, so the count of shards changes
+        // nothing.
         let id = |place: u32| entity_id(shards, place);
         found.sort_by(|(place, raw), (other_place, other)| {
             let by_weight = other.weight.bits().total_cmp(&raw.weight.bits());

@@ -2,7 +2,8 @@
 
 use crate::input::salesforce::{ACCOUNT, COMPANY, CONTACT, Columns, LEAD, PERSON};
 use crate::input::{
-    Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, Problem, RowFile, open,
+    Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, RowFile, RowProblem,
+    open,
 };
 use crate::salesforce_id::canonical;
 use matching::{
@@ -12,7 +13,7 @@ use matching::{
 use rustc_hash::FxHashMap;
 use std::path::Path;
 
-/// What the rows of a file are.
+/// The kind of a file's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// The directory's people.
@@ -27,7 +28,7 @@ pub enum Content {
     Accounts,
 }
 
-/// What a contact takes from its account.
+/// The values that a contact inherits from its account.
 #[derive(Debug, Clone, Default)]
 pub struct AccountFacts {
     name: String,
@@ -104,7 +105,7 @@ impl Rows {
         &self,
         chunk: &Chunk,
         accounts: &AccountsById,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<RowProblem>,
         mut each: impl FnMut(Row),
     ) {
         match &self.reader {
@@ -112,7 +113,7 @@ impl Rows {
                 each_line(chunk, problems, |line, bytes, problems| {
                     match self.form_of_line(bytes) {
                         Ok(probe) => each(Row { line, probe, facts: None }),
-                        Err(reason) => problems.push(Problem::skipped(line, reason)),
+                        Err(reason) => problems.push(RowProblem::skipped(line, reason)),
                     }
                 });
             }
@@ -151,17 +152,18 @@ impl Rows {
         }
     }
 
-    /// Hands the changes of a delta's chunk to `each`, with their lines, in order; faults go to `problems`.
+    /// Hands the changes of a delta's chunk to `each`, with their lines, in order; faults go to
+    /// `problems`.
     pub fn read_changes(
         &self,
         chunk: &Chunk,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<RowProblem>,
         mut each: impl FnMut(u64, Change),
     ) {
         if matches!(self.reader, Reader::Json) {
             each_line(chunk, problems, |line, bytes, problems| match self.change_of_line(bytes) {
                 Ok(change) => each(line, change),
-                Err(reason) => problems.push(Problem::skipped(line, reason)),
+                Err(reason) => problems.push(RowProblem::skipped(line, reason)),
             });
         } else {
             self.read(chunk, &AccountsById::default(), problems, |row| {
@@ -191,7 +193,7 @@ impl Rows {
     }
 }
 
-/// What a line of a delta says of an entity.
+/// The change that a line of a delta makes to an entity.
 #[derive(Debug)]
 pub enum Change {
     /// It is new, or other than before.
@@ -224,11 +226,12 @@ impl Change {
     }
 }
 
-/// Hands the lines that may be JSON to `each`; those over-long or empty are left out, those not UTF-8 repaired.
+/// Hands the lines that may be JSON to `each`; those over-long or empty are left out, those not
+/// UTF-8 repaired.
 fn each_line(
     chunk: &Chunk,
-    problems: &mut Vec<Problem>,
-    mut each: impl FnMut(u64, &[u8], &mut Vec<Problem>),
+    problems: &mut Vec<RowProblem>,
+    mut each: impl FnMut(u64, &[u8], &mut Vec<RowProblem>),
 ) {
     let lines = chunk.bytes.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
     for (line, bytes) in (chunk.first_line..).zip(lines) {
@@ -236,11 +239,11 @@ fn each_line(
             continue;
         }
         if bytes.len() > MAX_ROW_BYTES {
-            problems.push(Problem::skipped(line, "row-too-long"));
+            problems.push(RowProblem::skipped(line, "row-too-long"));
         } else if std::str::from_utf8(bytes).is_ok() {
             each(line, bytes, problems);
         } else {
-            problems.push(Problem::repaired(line, "invalid-utf8"));
+            problems.push(RowProblem::repaired(line, "invalid-utf8"));
             each(line, String::from_utf8_lossy(bytes).as_bytes(), problems);
         }
     }
@@ -288,16 +291,16 @@ fn each_record<const N: usize>(
     chunk: &Chunk,
     header: &Header,
     columns: &Columns<N>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<RowProblem>,
     mut each: impl FnMut(u64, [&str; N]),
 ) {
     let mut records = CsvRows::new(chunk, header);
     while let Some((line, record)) = records.next(problems) {
         let values = columns.values(record);
         if values[0].is_empty() {
-            problems.push(Problem::skipped(line, "no-id"));
+            problems.push(RowProblem::skipped(line, "no-id"));
         } else if columns.is_deleted(record) {
-            problems.push(Problem::skipped(line, "deleted"));
+            problems.push(RowProblem::skipped(line, "deleted"));
         } else {
             each(line, values);
         }

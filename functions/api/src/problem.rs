@@ -9,7 +9,7 @@ use serde::Serialize;
 use shared::capabilities::activities::ActivityError;
 use shared::capabilities::connecting::ConnectError;
 use shared::capabilities::directory::DirectoryError;
-use shared::capabilities::importing::{SelectionError, SteerError};
+use shared::capabilities::importing::{ControlError, SelectionError};
 use shared::capabilities::leaving::PurgeError;
 use shared::capabilities::linking::{CorrectionError, ModelError};
 use shared::ports::Disposition;
@@ -134,13 +134,13 @@ impl From<WorkError> for Problem {
     }
 }
 
-impl From<SteerError> for Problem {
-    fn from(error: SteerError) -> Self {
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
         match error {
-            SteerError::NotFound(what) => Self::not_found(what),
-            SteerError::Conflict(why) => Self::conflict("run_state", why.to_owned()),
-            SteerError::Invalid(why) => Self::invalid(why),
-            SteerError::Work(error) => error.into(),
+            ControlError::NotFound(what) => Self::not_found(what),
+            ControlError::Conflict(why) => Self::conflict("run_state", why.to_owned()),
+            ControlError::Invalid(why) => Self::invalid(why),
+            ControlError::Work(error) => error.into(),
         }
     }
 }

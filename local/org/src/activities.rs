@@ -21,7 +21,8 @@ const TASKS: [(&str, &str); 8] = [
     ("Check references", "Task"),
     ("Send letter", "Task"),
 ];
-/// What the product itself logged in earlier years: to be recognised, never logged again.
+/// Activities that the product logged in earlier years. It must recognise them and never log them
+/// again.
 const LOGGED_BEFORE: [&str; 3] = [
     "Message sent from Sales Navigator",
     "InMail sent from Sales Navigator – A question about your roadmap",
@@ -217,7 +218,8 @@ fn created_before(scene: &Scene, days: i64, random: &mut Random) -> Stamp {
     scene.calendar.days_ago((-days).max(0) + random.between(1, 10), random)
 }
 
-/// The last day with an event or a done task, per record; an account's counts its deals' and contacts' too.
+/// The last day with an event or a done task, per record; an account's counts its deals' and
+/// contacts' too.
 pub(crate) fn last_activity(
     scene: &Scene,
     subjects: Subjects,
@@ -234,9 +236,9 @@ pub(crate) fn last_activity(
         .iter()
         .filter(|task| task.status == "Completed")
         .map(|task| (&task.who_id, &task.what_id, task.activity_date));
-    let held = events.iter().map(|event| (&event.who_id, &event.what_id, event.activity_date));
+    let met = events.iter().map(|event| (&event.who_id, &event.what_id, event.activity_date));
     let mut last: BTreeMap<String, Date> = BTreeMap::new();
-    for (who_id, what_id, day) in done.chain(held) {
+    for (who_id, what_id, day) in done.chain(met) {
         let Some(day) = day.filter(|day| *day <= scene.calendar.day(0)) else { continue };
         let ids = [who_id.as_str(), what_id.as_str()];
         let accounts = ids.iter().filter_map(|id| account_of.get(id).copied());

@@ -149,7 +149,7 @@ impl<'a> Truth<'a> {
         self.by_record.get(record).map_or("", |row| row.case.as_str())
     }
 
-    /// Whether no other record of the same object is the same entity.
+    /// True if no other record of the same object is the same entity.
     pub(crate) fn is_only_link(&self, record: &str) -> bool {
         self.by_record.get(record).is_some_and(|row| {
             !row.profile_id.is_empty()
@@ -157,12 +157,12 @@ impl<'a> Truth<'a> {
         })
     }
 
-    /// Whether nobody else in the directory bears this person's name.
+    /// True if nobody else in the directory bears this person's name.
     pub(crate) fn is_only_bearer(&self, person: &Person) -> bool {
         self.namesakes.get(&full_name(person)) == Some(&1)
     }
 
-    /// Whether any record of `object` is this entity.
+    /// True if any record of `object` is this entity.
     pub(crate) fn is_linked(&self, object: &str, entity: &str) -> bool {
         self.links.contains_key(&(object, entity))
     }

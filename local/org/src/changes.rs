@@ -1,4 +1,4 @@
-//! What happens in the CRM between the first import run and the second.
+//! The changes in the CRM between the first import run and the second.
 
 use std::collections::BTreeMap;
 
@@ -127,7 +127,7 @@ impl Change {
     }
 }
 
-/// What the run must report, counted from the changes themselves.
+/// The counts that the run must report, taken from the changes themselves.
 fn counts(changes: &[Change]) -> BTreeMap<&'static str, Counts> {
     let mut expected: BTreeMap<&'static str, Counts> = BTreeMap::new();
     for change in changes {

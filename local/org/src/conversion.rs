@@ -7,8 +7,8 @@ use crate::rows::{Contact, Lead, Opportunity};
 use crate::scene::Scene;
 use crate::time::Audit;
 
-/// Converts some leads, each into the contact that the same person is, that contact's account, and for
-/// two in three an opportunity of that account where there is one.
+/// Converts some leads, each into the contact that the same person is, that contact's account, and
+/// for two in three an opportunity of that account where there is one.
 pub(crate) fn convert(
     scene: &Scene,
     leads: &mut [Lead],

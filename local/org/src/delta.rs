@@ -40,7 +40,7 @@ pub(crate) struct Delta {
     pub(crate) contacts: BTreeSet<String>,
 }
 
-/// What a match run over the second version should show.
+/// The results that a match run over the second version should show.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeltaExpectations {
     pub(crate) job_changes: Vec<JobChange>,

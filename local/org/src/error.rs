@@ -1,4 +1,4 @@
-//! What can go wrong while an org is generated.
+//! The errors of generating an org.
 
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ pub enum Error {
     /// The base data hold too little for something that the org must show.
     #[error("the base data hold no {what}")]
     Incomplete {
-        /// What was looked for.
+        /// The thing that is missing.
         what: &'static str,
     },
     /// A file of the org could not be written.

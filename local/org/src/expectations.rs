@@ -1,4 +1,4 @@
-//! What a run over the org should find, for the demo to show and the tests to check.
+//! The results that a run over the org should find. The demo shows them and the tests check them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +16,10 @@ pub(crate) struct Expectations {
     /// The user whose grant the import should use, and the one who connects.
     integration_user: String,
     seats: Vec<SeatUser>,
-    /// What the org holds of each case that some feature needs.
+    /// The org's examples of each case that some feature needs.
     shows: BTreeMap<&'static str, usize>,
-    /// With every record matched as the truth says, and saving for open opportunities of every stage.
+    /// With every record matched as the truth says, and saving for open opportunities of every
+    /// stage.
     saved_if_all_matched: Vec<Saved>,
     /// Past customers at new companies, by the truth, in the first directory version.
     champions: Vec<Champion>,
@@ -36,7 +37,7 @@ struct SeatUser {
     crm_user_id: Option<String>,
 }
 
-/// What one seat should have saved.
+/// The accounts and leads that one seat should have saved.
 #[derive(Debug, Serialize)]
 struct Saved {
     seat_email: String,

@@ -18,13 +18,14 @@ pub(crate) mod prefix {
 
 const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const CHECKSUM: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
-/// The instance and reserved part, the same as in the base data, so that all ids look like one org's.
+/// The instance and reserved part, the same as in the base data, so that all ids look like one
+/// org's.
 const INSTANCE: &str = "Dn0000";
 
 /// The three characters that make an id of 15 characters safe to compare without case.
 ///
-/// Each block of five characters gives one: bit `k` of its index is set when character `k` is one of
-/// `A`–`Z`. Characters after the fifteenth are not looked at.
+/// Each block of five characters gives one: bit `k` of its index is set when character `k` is one
+/// of `A`–`Z`. Characters after the fifteenth are not looked at.
 #[must_use]
 pub fn checksum(id: &str) -> String {
     id.as_bytes()[..id.len().min(15)]
@@ -40,7 +41,7 @@ pub fn checksum(id: &str) -> String {
         .collect()
 }
 
-/// Whether this is an id of 18 characters with the right checksum.
+/// True if this is an id of 18 characters with the right checksum.
 #[must_use]
 pub fn is_valid(id: &str) -> bool {
     id.len() == 18

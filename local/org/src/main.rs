@@ -7,8 +7,8 @@ use clap::Parser;
 use jiff::Timestamp;
 use org_generator::{Base, Error, Options, Org};
 
-/// Writes a Salesforce org over real companies and synthetic people, with a directory delta, seats and
-/// expectations
+/// Writes a Salesforce org over real companies and synthetic people, with a directory delta, seats
+/// and expectations
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {

@@ -27,7 +27,7 @@ use crate::{pipeline, records, slice, staff};
 /// 2026-11-20T00:00:00Z.
 const AS_OF: Timestamp = Timestamp::constant(1_795_132_800, 0);
 
-/// What to generate.
+/// The options of a generation.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Another seed tells another story over the same records.
@@ -61,7 +61,7 @@ struct Organization {
     my_domain: &'static str,
     edition: &'static str,
     is_sandbox: bool,
-    /// What the profiles allow; one that is not described allows everything.
+    /// The permissions of the profiles; one that is not described allows everything.
     profiles: [serde_json::Value; 1],
 }
 
@@ -92,7 +92,8 @@ impl Default for Options {
 }
 
 impl Org {
-    /// Builds the org that `options` ask for over `base`. The same input gives the same bytes, always.
+    /// Builds the org that `options` ask for over `base`. The same input gives the same bytes,
+    /// always.
     pub fn generate(base: &Base, options: Options) -> Result<Self, Error> {
         if options.small {
             return Self::over(&slice::small(base), options, Size::SMALL);
@@ -127,8 +128,8 @@ impl Org {
         })
     }
 
-    /// Writes every file of the org to `folder`, which is made when it is missing; files of an earlier org
-    /// are replaced.
+    /// Writes every file of the org to `folder`, which is made when it is missing; files of an
+    /// earlier org are replaced.
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         fs::create_dir_all(folder)
             .map_err(|source| Error::Write { path: folder.into(), source })?;
@@ -177,7 +178,7 @@ impl Tables {
         tables.tasks = activities::tasks(scene, tables.subjects());
         tables.events = activities::events(scene, tables.subjects());
         tables.notes = activities::notes(scene, tables.subjects());
-        tables.note_last_activity(scene);
+        tables.set_last_activity(scene);
         tables
     }
 
@@ -191,7 +192,7 @@ impl Tables {
         }
     }
 
-    fn note_last_activity(&mut self, scene: &Scene) {
+    fn set_last_activity(&mut self, scene: &Scene) {
         let last = activities::last_activity(scene, self.subjects(), &self.tasks, &self.events);
         for row in &mut self.accounts {
             row.last_activity_date = last.get(&row.id).copied();

@@ -191,7 +191,8 @@ fn opportunity(account: &Account, stage: usize, owner: &str, random: &mut Random
     }
 }
 
-/// Open deals close soon (a few are overdue); closed ones did so over the last three years, mostly lately.
+/// Open deals close soon (a few are overdue); closed ones did so over the last three years, mostly
+/// lately.
 fn date(scene: &Scene, opportunity: &mut Opportunity, random: &mut Random) {
     let calendar = scene.calendar;
     let audit = if opportunity.is_closed {
@@ -273,7 +274,7 @@ pub(crate) fn team_members(scene: &Scene, accounts: &[Account]) -> Vec<AccountTe
     let mut candidates = scene.staff.sellers();
     candidates.extend(scene.staff.colleagues());
     candidates.extend(scene.staff.inactive());
-    let mut taken = BTreeSet::new();
+    let mut pairs = BTreeSet::new();
     let mut members = Vec::with_capacity(scene.size.team_members);
     // A bound for base data with too few accounts for so many members.
     for _ in 0..scene.size.team_members * 4 {
@@ -284,7 +285,7 @@ pub(crate) fn team_members(scene: &Scene, accounts: &[Account]) -> Vec<AccountTe
         let user = random.pick(&candidates).to_owned();
         if scene.is_reserved(&account.id)
             || account.owner_id == user
-            || !taken.insert((account.id.as_str(), user))
+            || !pairs.insert((account.id.as_str(), user))
         {
             continue;
         }

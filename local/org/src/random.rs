@@ -7,7 +7,8 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    /// A stream of its own for each `purpose`: a change to one part of the org leaves the others alone.
+    /// A stream of its own for each `purpose`: a change to one part of the org leaves the others
+    /// alone.
     pub(crate) fn new(seed: u64, purpose: &str) -> Self {
         // FNV-1a.
         let state = purpose.bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {

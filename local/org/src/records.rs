@@ -124,7 +124,8 @@ pub(crate) fn leads(scene: &Scene) -> Vec<Lead> {
         .collect()
 }
 
-/// A fifth of the rows that are old enough were last touched by one mass update, all in the same second.
+/// A fifth of the rows that are old enough were last touched by one mass update, all in the same
+/// second.
 fn audit(scene: &Scene, created: Stamp, random: &mut Random) -> Audit {
     let audit = scene.calendar.audit(created, random);
     let mass_update = scene.calendar.mass_update();

@@ -1,7 +1,8 @@
 //! The rows of the org, one struct per object, fields in the order of their columns.
 //!
-//! A struct's fields are the object's API names in snake case. Fields that the base data hold are read
-//! from it and never changed; the generator fills the others. An empty string is Salesforce's null.
+//! A struct's fields are the object's API names in snake case. Fields that the base data hold are
+//! read from it and never changed; the generator fills the others. An empty string is Salesforce's
+//! null.
 
 #![expect(clippy::struct_field_names, reason = "the fields are Salesforce's own")]
 
@@ -52,7 +53,7 @@ rows! {
         created_date: Stamp,
     }
 
-    /// What a user may do, by name; the permissions themselves are the org's business.
+    /// The name of a set of permissions; `org.json` holds the permissions themselves.
     Profile {
         id: String,
         name: String,

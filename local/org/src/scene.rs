@@ -1,4 +1,4 @@
-//! What every part of the generator shares, and the records that the demo's script is played with.
+//! The state that every part of the generator shares, and the records of the demo's script.
 
 use std::collections::BTreeMap;
 
@@ -58,8 +58,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) plain: Vec<PlainContact<'a>>,
 }
 
-/// A contact whose names, employer and account agree with the directory, whose person has no namesake in it,
-/// and with which no other record shares person or company: the demo's script must show the product, not the limits of a matcher.
+/// A contact whose names, employer and account agree with the directory, whose person has no
+/// namesake in it, and with which no other record shares person or company: the demo's script must
+/// show the product, not the limits of a matcher.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlainContact<'a> {
     pub(crate) contact: &'a Contact,
@@ -91,8 +92,9 @@ impl<'a> Scene<'a> {
         Ok(Self { base, truth, staff, calendar, seed, size, plain })
     }
 
-    /// The contact of the opportunity that the second run's changes reopen. Its account has no other deal, no
-    /// team and an owner without a seat, so that nothing but the reopening can save it.
+    /// The contact of the opportunity that the second run's changes reopen. Its account has no
+    /// other deal, no team and an owner without a seat, so that nothing but the reopening can save
+    /// it.
     pub(crate) fn reopened(&self) -> PlainContact<'a> {
         self.plain[0]
     }

@@ -19,8 +19,8 @@ const LOOSE_CONTACTS: usize = 14;
 /// Leads who are contacts too, so that some can be converted.
 const TWIN_LEADS: usize = 16;
 
-/// Takes a slice of `base`: accounts with their contacts, leads of every case, the people and companies
-/// that they are, and others to tell them from.
+/// Takes a slice of `base`: accounts with their contacts, leads of every case, the people and
+/// companies that they are, and others to tell them from.
 pub(crate) fn small(base: &Base) -> Base {
     let truth = Truth::of(base);
     let accounts = accounts(base, &truth);

@@ -28,7 +28,7 @@ const ROLES: [(&str, &str); 13] = [
     ("Deal Desk", "VP Finance"),
 ];
 
-/// What a user is in the story that the org tells.
+/// The part of a user in the org's story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     /// Owns records and holds a seat.
@@ -187,7 +187,8 @@ impl Staff {
         self.ids(Integration).next().unwrap_or_default()
     }
 
-    /// Everyone else who works with customers: they join teams and have activities, but own no record.
+    /// Everyone else who works with customers: they join teams and have activities, but own no
+    /// record.
     pub(crate) fn colleagues(&self) -> Vec<&str> {
         self.ids(Other).collect()
     }
@@ -207,8 +208,8 @@ impl Staff {
             .map_or("", |seat| seat.email.as_str())
     }
 
-    /// An owner for the `index`-th record: mostly a seller, and by turns, so that even a small org has
-    /// them, one who left or the one without a seat.
+    /// An owner for the `index`-th record: mostly a seller, and by turns, so that even a small org
+    /// has them, one who left or the one without a seat.
     pub(crate) fn owner(&self, index: usize, random: &mut Random) -> String {
         let inactive = self.inactive();
         match index % 24 {
@@ -335,7 +336,8 @@ fn department(role: &str) -> &'static str {
     }
 }
 
-/// Every seller's seat, the admin's (who configures, and holds no seat) and one that the org does not know.
+/// Every seller's seat, the admin's (who configures, and holds no seat) and one that the org does
+/// not know.
 fn seats() -> Vec<Seat> {
     let mut seats: Vec<Seat> = PEOPLE
         .iter()

@@ -83,7 +83,8 @@ impl Calendar {
         Audit { created, modified, stamp: stamp.min(self.newest()) }
     }
 
-    /// The stamp of one mass update, shared by many rows: a reader that pages by stamp alone loses some.
+    /// The stamp of one mass update, shared by many rows: a reader that pages by stamp alone loses
+    /// some.
     pub(crate) fn mass_update(self) -> Stamp {
         self.as_of.plus_days(-37).plus_seconds(-3_600)
     }

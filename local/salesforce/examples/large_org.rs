@@ -1,4 +1,5 @@
-//! How fast and how large: an org of so many contacts is loaded, and its bulk pages are read, plain and compressed.
+//! How fast and how large: an org of so many contacts is loaded, and its bulk pages are read, plain
+//! and compressed.
 //!
 //! `cargo run --release -p salesforce-simulator --example large_org -- 1000000`
 

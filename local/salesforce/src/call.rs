@@ -1,12 +1,10 @@
-//! One request, and the small things that every handler does with it.
+//! One request, as handlers read it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
-use serde_json::Value as Json;
 
 use crate::server::Host;
 use crate::world::World;
@@ -48,7 +46,7 @@ impl Call {
         ["bearer", "oauth"].contains(&scheme.to_ascii_lowercase().as_str()).then(|| token.trim())
     }
 
-    /// Whether a list header, such as `Accept-Encoding`, names a value.
+    /// True if a list header, such as `Accept-Encoding`, names a value.
     pub(crate) fn accepts(&self, name: &str, value: &str) -> bool {
         self.header(name).is_some_and(|own| own.to_ascii_lowercase().contains(value))
     }
@@ -67,59 +65,4 @@ impl Form {
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
     }
-}
-
-/// A reply with a body of a type.
-pub(crate) fn reply(
-    status: StatusCode,
-    content_type: &str,
-    body: impl Into<Body>,
-) -> Response<Body> {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    if let Ok(value) = content_type.parse() {
-        response.headers_mut().insert(header::CONTENT_TYPE, value);
-    }
-    response
-}
-
-/// A JSON reply.
-pub(crate) fn json(status: StatusCode, body: &Json) -> Response<Body> {
-    reply(status, "application/json;charset=UTF-8", body.to_string())
-}
-
-/// A reply without a body.
-pub(crate) fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
-}
-
-/// An HTML page.
-pub(crate) fn html(status: StatusCode, body: String) -> Response<Body> {
-    let mut response = reply(status, "text/html;charset=UTF-8", body);
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    response
-}
-
-/// A time in milliseconds since 1970 as HTTP writes it.
-pub(crate) fn http_date(ms: i64) -> Option<HeaderValue> {
-    let time = jiff::Timestamp::from_second(ms.div_euclid(1000)).ok()?;
-    HeaderValue::from_str(&time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
-}
-
-/// A redirect of a person's browser.
-pub(crate) fn redirect(to: &str) -> Response<Body> {
-    redirect_with(StatusCode::FOUND, to)
-}
-
-/// A redirect with a status of one's own.
-pub(crate) fn redirect_with(status: StatusCode, to: &str) -> Response<Body> {
-    let mut response = empty(status);
-    if let Ok(value) = to.parse() {
-        response.headers_mut().insert(header::LOCATION, value);
-    }
-    response
 }

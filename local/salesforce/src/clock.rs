@@ -18,7 +18,8 @@ struct State {
 }
 
 impl Clock {
-    /// A clock that runs with real time, or begins at `start` (milliseconds since 1970) and runs on.
+    /// A clock that runs with real time, or begins at `start` (milliseconds since 1970) and runs
+    /// on.
     pub(crate) fn new(start: Option<i64>) -> Self {
         let offset_ms = start.map_or(0, |start| start - real_ms());
         Self { state: Mutex::new(State { offset_ms, frozen_at: None }) }
@@ -57,7 +58,7 @@ impl Clock {
         state.frozen_at = frozen.then_some(now);
     }
 
-    /// Whether time stands still.
+    /// True if time stands still.
     pub(crate) fn is_frozen(&self) -> bool {
         lock(&self.state).frozen_at.is_some()
     }

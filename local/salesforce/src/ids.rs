@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_checksum_is_salesforces() {
-        // The pair every Salesforce guide shows for the algorithm's form: 15 characters and their 18.
+        // The pair every Salesforce guide shows for the algorithm's form: 15 characters and their
+        // 18.
         let id = RecordId::parse("001Dn000000rlh6").unwrap();
         assert_eq!(id.to_string(), "001Dn000000rlh6IAA");
         assert_eq!(RecordId::parse("001Dn000000rlh6IAA"), Some(id));

@@ -6,9 +6,15 @@ mod call;
 mod clock;
 mod control;
 mod dml;
+mod error;
+mod faults;
+mod grants;
 mod ids;
+mod jobs;
 mod oauth;
 mod org;
+mod random;
+mod reply;
 mod rest;
 mod schema;
 mod server;
@@ -20,11 +26,12 @@ mod sync;
 mod world;
 
 pub use control::{Control, ControlError};
-pub use oauth::{App, AppPolicy, GrantView, RefreshTokenPolicy};
+pub use faults::{Fault, FaultKind};
+pub use grants::{App, AppPolicy, GrantView, RefreshTokenPolicy};
 pub use org::{
     DuplicateRule, FieldPermission, LoadError, ObjectPermission, OrgSettings, Profile,
     ValidationRule, WriteEntry,
 };
-pub use server::{Fault, FaultKind, TlsError};
+pub use server::TlsError;
 pub use simulator::{Simulator, SimulatorOptions, StartError};
 pub use world::RequestEntry;

@@ -14,16 +14,18 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::Value as Json;
 
-use crate::call::{Call, html, http_date, redirect, redirect_with, reply};
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::faults::{FaultKind, Played};
 use crate::ids::RecordId;
-use crate::oauth;
-use crate::rest::{self, ApiError};
-use crate::server::{FaultKind, Host, Peer, Played};
+use crate::reply::{html, http_date, redirect, redirect_with, reply};
+use crate::server::{Host, Peer};
 use crate::storage::format_date_time;
 use crate::sync::{lock, read};
 use crate::world::{RequestEntry, World};
+use crate::{oauth, rest};
 
-/// The largest body taken: an ingest upload of 100 MB and some.
+/// The largest body accepted: an ingest upload of 100 MB, with room for its form.
 const MOST_BODY: usize = 160 * 1024 * 1024;
 /// Salesforce's limit on the URI and the headers together.
 const MOST_HEAD: usize = 16_384;
@@ -153,7 +155,7 @@ fn dispatch(call: &Call) -> Response<Body> {
         [id] if RecordId::parse(id).is_some() => record_page(call, id),
         ["lightning", "r", .., id, "view"] => record_page(call, id),
         [] => html(StatusCode::OK, "<!DOCTYPE html><title>Salesforce simulator</title><p>This is the Salesforce simulator.</p>\n".to_owned()),
-        _ => rest::not_found(),
+        _ => ApiError::not_found().into_response(),
     }
 }
 
@@ -161,7 +163,7 @@ fn dispatch(call: &Call) -> Response<Body> {
 fn record_page(call: &Call, id: &str) -> Response<Body> {
     let known = RecordId::parse(id);
     let org = known.and_then(|id| {
-        call.host.orgs(&call.world).into_iter().find(|org| {
+        call.host.served(call.world.orgs()).into_iter().find(|org| {
             let data = read(&org.data);
             data.table_of(id).is_some_and(|table| table.get(id).is_some())
         })
@@ -170,7 +172,7 @@ fn record_page(call: &Call, id: &str) -> Response<Body> {
         (Some(org), Some(addresses)) => {
             redirect(&format!("{}/simulator/{}/record/{id}", addresses.control, org.label))
         }
-        _ => rest::not_found(),
+        _ => ApiError::not_found().into_response(),
     }
 }
 
@@ -199,7 +201,7 @@ fn planned(
     response
 }
 
-/// What Salesforce's edge answers in the API's stead.
+/// The page that Salesforce's edge answers in place of the API.
 fn edge_page(status: u16) -> Response<Body> {
     let text = match status {
         420 => "We are setting things up. Please try again in a moment.",
@@ -225,7 +227,8 @@ fn truncated(response: Response<Body>, bytes: usize) -> Response<Body> {
         futures::future::ready(part)
     });
     let cut = futures::stream::once(async {
-        // What was written before must leave the server first: hyper drops it with the connection.
+        // The bytes written before must leave the server first: hyper drops them with the
+        // connection.
         tokio::time::sleep(Duration::from_millis(20)).await;
         Err(std::io::Error::other("truncated by a planned fault"))
     });

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::control::{Control, ControlError, router};
-use crate::oauth::{App, OAuth};
+use crate::grants::{App, OAuth};
 use crate::server::{Identity, TlsError, always, serve};
 use crate::service::answer;
 use crate::world::{Addresses, World};
@@ -52,7 +52,7 @@ impl Default for SimulatorOptions {
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A port is taken.
+    /// A port is in use.
     #[error("cannot listen on 127.0.0.1")]
     Listen(#[from] std::io::Error),
     /// The test certificate could not be made.
@@ -99,7 +99,8 @@ impl Simulator {
         Ok(Self { world, addresses, ca_pem: identity.ca_pem, tasks })
     }
 
-    /// Plain HTTP on loopback: for a person's browser, and for clients that accept it. It stands for every host.
+    /// Plain HTTP on loopback: for a person's browser, and for clients that accept it. It stands
+    /// for every host.
     #[must_use]
     pub fn http_url(&self) -> &str {
         &self.addresses.http

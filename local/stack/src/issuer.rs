@@ -104,7 +104,7 @@ impl Issuer {
         self.sign(&self.claims(caller, valid))
     }
 
-    /// What such a token says.
+    /// The claims of such a token.
     #[must_use]
     pub fn claims(&self, caller: Caller<'_>, valid: Duration) -> Value {
         let now = now();

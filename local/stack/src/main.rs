@@ -42,7 +42,7 @@ enum Command {
     },
     /// Prints a token for the API of the running stack.
     Token {
-        /// What the caller may do: admin, seat, reporting, vendor-rep, service.
+        /// The caller's roles: admin, seat, reporting, vendor-rep, service.
         #[arg(long, value_delimiter = ',', required = true)]
         roles: Vec<String>,
         /// The caller's tenant.
@@ -70,7 +70,8 @@ enum Command {
         #[arg(long, requires = "org")]
         companies: Option<PathBuf>,
     },
-    /// Invokes a function of the running stack with an event of `events/`, named FUNCTION.WHAT.json.
+    /// Invokes a function of the running stack with an event of `events/`, named
+    /// FUNCTION.WHAT.json.
     Invoke {
         /// The event's file.
         event: PathBuf,
@@ -84,7 +85,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            // A closed standard error leaves nobody to tell.
+            // Nobody reads a closed standard error.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }

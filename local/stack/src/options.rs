@@ -1,4 +1,4 @@
-//! What a stack is started with.
+//! The options of a stack.
 
 use std::path::{Path, PathBuf};
 

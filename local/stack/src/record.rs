@@ -1,4 +1,4 @@
-//! What a running stack leaves for other commands to find.
+//! The file in which a running stack says where it is, for other commands.
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ impl StackRecord {
         Self::read(state).ok().filter(Self::is_running)
     }
 
-    /// Whether the process is there and is still a stack: its number may be another's by now.
+    /// True if the process runs and is a stack: its id may belong to another process by now.
     fn is_running(&self) -> bool {
         let program =
             std::fs::read_link(format!("/proc/{}/exe", self.process_id)).unwrap_or_default();

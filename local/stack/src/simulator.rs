@@ -13,7 +13,7 @@ use crate::watch::{PATIENCE, Watch};
 
 const STEP: Duration = Duration::from_millis(50);
 
-/// What the simulator writes when it listens.
+/// The file that the simulator writes once it listens.
 #[derive(Debug, Deserialize)]
 struct Ready {
     http_url: String,

@@ -50,7 +50,7 @@ struct Files(PathBuf);
 impl Drop for Files {
     fn drop(&mut self) {
         StackRecord::remove(&self.0);
-        // What is left is removed by the next start or by `make clean-local`.
+        // The next start or `make clean-local` removes the remains.
         let _ = std::fs::remove_dir_all(self.0.join("tmp"));
     }
 }

@@ -42,7 +42,8 @@ impl Tick {
     pub(crate) fn every(self, pause: Duration) -> Ticker {
         Ticker(tokio::spawn(async move {
             loop {
-                // What one tick could not do, the next does; the emulator's log says why.
+                // The next tick does the work of one that failed; the emulator's log says why it
+                // failed.
                 let _ = self.tick().await;
                 tokio::time::sleep(pause).await;
             }

@@ -24,11 +24,6 @@ pub fn typed<T: DeserializeOwned>(item: Item) -> Result<T, PortError> {
     parse(item.doc)
 }
 
-/// The document that an item holds, which stays with its owner.
-pub(super) fn read<T: DeserializeOwned>(item: &Item) -> Result<T, PortError> {
-    T::deserialize(&item.doc).map_err(|error| PortError::reject("read an item", error))
-}
-
 pub(super) fn parse<T: DeserializeOwned>(doc: Map<String, Value>) -> Result<T, PortError> {
     serde_json::from_value(Value::Object(doc))
         .map_err(|error| PortError::reject("read an item", error))

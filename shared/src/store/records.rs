@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::keys::{GenerationKeys, Relation};
-use super::{Marker, Slot, Store, documents};
+use super::{Marker, Slot, Store, Stored, When, documents};
+use crate::field;
 use crate::kernel::{
     Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, supersedes,
 };
-use crate::ports::{Condition, Item, Key, PortError, Ports, Write};
+use crate::ports::{Key, PortError, Ports, Write};
 use crate::seal::Sealer;
 
 /// How many records are read and compared at once.
@@ -21,18 +21,19 @@ const CHUNK: usize = 100;
 const CONCURRENT_PUTS: usize = 16;
 
 /// A body larger than this is refused and counted: an item holds 400 KB, and keys, digest and
-/// sealing need room (design 8).
+/// sealing need room.
 const MAX_BODY: usize = 300 * 1024;
 
 /// The records of one generation.
 #[derive(Clone)]
 pub struct Records {
     ports: Ports,
+    store: Store,
     keys: GenerationKeys,
     sealer: Sealer,
 }
 
-/// What landing some rows did.
+/// How landing some rows changed our records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordWrite {
     /// How many rows of each outcome.
@@ -41,27 +42,37 @@ pub struct RecordWrite {
     pub changed: Vec<String>,
 }
 
-/// What is to be done about one row.
+/// The decision about one row.
 enum Plan {
-    /// Nothing: it is stored so already.
+    /// It is stored so already.
     Keep,
-    /// Nothing now: this very step has stored it so before it was interrupted.
+    /// This very step stored it so before it was interrupted: its change counts again.
     KeptByThisStep(RecordChange),
+    /// It is stored.
     Store(RecordChange),
-    /// Gone already, and said to be gone again with a later stamp: no change to anybody, and still
-    /// the deed of the step that found it gone.
+    /// It was gone already and is reported gone again with a later stamp. Nobody sees a change, and
+    /// the record stays the deed of the step that found it gone.
     Restamp(Reading),
+}
+
+/// A conditional put of a record.
+struct Put {
+    change: RecordChange,
+    object: SObject,
+    id: String,
+    write: Write,
 }
 
 impl Records {
     /// The records under these keys, sealed with this key.
     #[must_use]
     pub fn new(ports: Ports, keys: GenerationKeys, sealer: Sealer) -> Self {
-        Self { ports, keys, sealer }
+        let store = Store::new(ports.clone());
+        Self { ports, store, keys, sealer }
     }
 
-    /// Stores what a step read, row by row, skipping what is stored so already. Landing the same
-    /// rows again in the same step changes nothing and counts the same.
+    /// Lands the rows that a step read, one by one; a row that is stored so already is passed over.
+    /// The same step may land the same rows again: nothing changes, and the counts are the same.
     pub async fn land(
         &self,
         reading: Reading,
@@ -82,26 +93,27 @@ impl Records {
         chunk: Vec<Record>,
         done: &mut RecordWrite,
     ) -> Result<(), PortError> {
-        let stored = self.items(chunk.iter().map(|r| (r.object, r.id.as_str()))).await?;
+        let stored = self.stored(chunk.iter().map(|r| (r.object, r.id.as_str()))).await?;
         let mut edges = Vec::new();
         let mut stale = Vec::new();
         let mut puts = Vec::new();
         let mut restamps = Vec::new();
         for record in chunk {
-            let key = self.keys.record(record.object, &record.id);
-            let old = stored.get(&key);
-            let head = old.map(documents::read::<RecordHead>).transpose()?;
-            match plan(reading, &record, head.as_ref()) {
+            let old = stored.get(self.keys.record(record.object, &record.id).key());
+            match plan(reading, &record, old.map(|old| &**old)) {
                 Plan::Keep => done.counts.unchanged += u64::from(!record.is_deleted()),
-                Plan::KeptByThisStep(change) => note(done, change, record.id),
+                Plan::KeptByThisStep(change) => done.count(change, record.id),
                 Plan::Restamp(of) => restamps.push(self.put(of, &record, RecordChange::Deleted)?),
                 Plan::Store(change) => {
                     let before = self.edges_before(old)?;
                     let after = edges_of(&record);
                     edges.extend(after.difference(&before).map(|e| self.edge(e, &record.id)));
-                    stale.extend(before.difference(&after).map(|e| self.edge(e, &record.id)));
+                    stale
+                        .extend(before.difference(&after).map(|e| self.edge(e, &record.id).into()));
                     match self.put(reading, &record, change)? {
-                        Some(write) => puts.push((change, (record.object, record.id), write)),
+                        Some(write) => {
+                            puts.push(Put { change, object: record.object, id: record.id, write });
+                        }
                         None => done.counts.failed += 1,
                     }
                 }
@@ -109,27 +121,25 @@ impl Records {
         }
         // Edges first: a reader checks an edge against its record, so one too many is harmless and
         // one too few is a loss.
-        let edges = edges.into_iter().map(|key| documents::item(Slot::at(key), &Marker {}));
+        let edges = edges.into_iter().map(|slot| documents::item(slot, &Marker {}));
         self.ports.table.put_many(edges.collect::<Result<_, _>>()?).await?;
-        let mut refused = Vec::new();
-        for (change, (object, id), written) in self.put_all(puts).await? {
-            if written {
-                note(done, change, id);
-            } else {
-                refused.push((object, id));
-            }
-        }
-        self.note_refused(reading, refused, done).await?;
+        let refused = self.put_all(puts, done).await?;
+        self.count_refused(reading, refused, done).await?;
         for write in restamps.into_iter().flatten() {
-            let _ = self.ports.table.write(write).await?;
+            self.ports
+                .table
+                .write(write)
+                .await?
+                .may_lose_to("a later state, which needs no stamp of an earlier one");
         }
         self.ports.table.delete_many(&stale).await
     }
 
-    /// What was stored between our read and our write: a newer state, which another step counts; or
-    /// the same, by this very step in another delivery of its message, which then is our change too,
-    /// since only one of the deliveries ends the step and lists its changes.
-    async fn note_refused(
+    /// Counts records that were stored by another one between our read and our write. A newer state
+    /// is counted by another step. The same state was stored by this very step in another delivery
+    /// of its message: it counts as our change too, since only one delivery ends the step and lists
+    /// its changes.
+    async fn count_refused(
         &self,
         reading: Reading,
         refused: Vec<(SObject, String)>,
@@ -138,91 +148,102 @@ impl Records {
         if refused.is_empty() {
             return Ok(());
         }
-        let stored = self.items(refused.iter().map(|(object, id)| (*object, id.as_str()))).await?;
+        let stored = self.stored(refused.iter().map(|(object, id)| (*object, id.as_str()))).await?;
         for (object, id) in refused {
-            let item = stored.get(&self.keys.record(object, &id));
-            let head = item.map(documents::read::<RecordHead>).transpose()?;
+            let head = stored.get(self.keys.record(object, &id).key());
             match head.filter(|head| (head.run, head.step) == (reading.run, reading.step)) {
-                Some(head) => note(done, head.change, id),
+                Some(head) => done.count(head.change, id),
                 None => done.counts.unchanged += 1,
             }
         }
         Ok(())
     }
 
+    /// Puts records and counts them; gives those that were refused.
     async fn put_all(
         &self,
-        puts: Vec<(RecordChange, (SObject, String), Write)>,
-    ) -> Result<Vec<(RecordChange, (SObject, String), bool)>, PortError> {
-        stream::iter(puts)
-            .map(|(change, id, write)| async move {
+        puts: Vec<Put>,
+        done: &mut RecordWrite,
+    ) -> Result<Vec<(SObject, String)>, PortError> {
+        let written: Vec<_> = stream::iter(puts)
+            .map(|Put { change, object, id, write }| async move {
                 let outcome = self.ports.table.write(write).await?;
-                Ok((change, id, outcome.is_done()))
+                Ok::<_, PortError>((outcome.is_done(), change, object, id))
             })
             .buffered(CONCURRENT_PUTS)
             .try_collect()
-            .await
+            .await?;
+        let mut refused = Vec::new();
+        for (is_done, change, object, id) in written {
+            if is_done {
+                done.count(change, id);
+            } else {
+                refused.push((object, id));
+            }
+        }
+        Ok(refused)
     }
 
-    /// The conditional put of a record; none when its body is too large to keep.
+    /// The conditional put of a record; none if its body is too large to keep. The condition is
+    /// that of [`supersedes`].
     fn put(
         &self,
         reading: Reading,
         record: &Record,
         change: RecordChange,
     ) -> Result<Option<Write>, PortError> {
-        let key = self.keys.record(record.object, &record.id);
-        let stamp = record.stamp.as_millisecond();
-        let digest = record.fields.digest();
+        let slot = self.keys.record(record.object, &record.id);
         let head = RecordHead {
             object: record.object,
             id: record.id.clone(),
-            stamp,
-            digest: digest.clone(),
+            stamp: record.stamp.as_millisecond(),
+            digest: record.fields.digest(),
             run: reading.run,
             step: reading.step,
             read_at: reading.at.as_millisecond(),
             change,
             gone: record.gone.clone(),
         };
-        let mut item = documents::item(key.clone(), &head)?;
+        let mut item = documents::item(slot.clone(), &head)?;
         if change != RecordChange::Deleted {
-            let plain = serde_json::to_vec(&record.fields)
-                .map_err(|error| PortError::reject("write a record", error))?;
-            let body = self
-                .sealer
-                .seal(&key.place(), &plain, &*self.ports.entropy)
-                .map_err(|error| PortError::reject("seal a record", error))?;
+            let body = self.sealed(&slot, &record.fields)?;
             if body.len() > MAX_BODY {
                 return Ok(None);
             }
             item.body = Some(body);
         }
-        let when = Condition::Any(vec![
-            Condition::Absent,
-            Condition::Lt("stamp", json!(stamp)),
-            Condition::All(vec![
-                Condition::Eq("stamp", json!(stamp)),
-                Condition::Ne("digest", json!(digest)),
-                Condition::Lt("read_at", json!(reading.at.as_millisecond() + 1)),
-            ]),
-        ]);
+        let same_stamp = field!(RecordHead, stamp)
+            .is(&head.stamp)?
+            .and(field!(RecordHead, digest).is_not(&head.digest)?)
+            .and(field!(RecordHead, read_at).is_below(&(head.read_at + 1))?);
+        let when = When::absent()
+            .or(field!(RecordHead, stamp).is_below(&head.stamp)?)
+            .or(same_stamp)
+            .into_condition();
         Ok(Some(Write::Put { item, when }))
+    }
+
+    fn sealed(&self, slot: &Slot<RecordHead>, fields: &Fields) -> Result<Vec<u8>, PortError> {
+        let plain = serde_json::to_vec(fields)
+            .map_err(|error| PortError::reject("write a record", error))?;
+        self.sealer
+            .seal(&slot.place(), &plain, &*self.ports.entropy)
+            .map_err(|error| PortError::reject("seal a record", error))
     }
 
     /// The records of one object that exist among `ids` and are not deleted.
     pub async fn get(&self, object: SObject, ids: &[String]) -> Result<Vec<Record>, PortError> {
         let mut found = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
-            let items = self.items(chunk.iter().map(|id| (object, id.as_str()))).await?;
-            for item in items.into_values() {
-                found.extend(self.open(item)?);
+            let stored = self.stored(chunk.iter().map(|id| (object, id.as_str()))).await?;
+            for head in stored.values() {
+                found.extend(self.open(head)?);
             }
         }
         Ok(found)
     }
 
-    /// What is known of those of `ids` that were ever stored, deleted ones included.
+    /// The heads of those of `ids` that were ever stored, deleted ones included.
     pub async fn heads(
         &self,
         object: SObject,
@@ -230,16 +251,14 @@ impl Records {
     ) -> Result<Vec<RecordHead>, PortError> {
         let mut heads = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
-            let items = self.items(chunk.iter().map(|id| (object, id.as_str()))).await?;
-            for item in items.into_values() {
-                heads.push(documents::typed(item)?);
-            }
+            let stored = self.stored(chunk.iter().map(|id| (object, id.as_str()))).await?;
+            heads.extend(stored.into_values().map(Stored::into_inner));
         }
         Ok(heads)
     }
 
-    /// What is known of a bucket's records of an object, deleted ones included, with the place to
-    /// go on.
+    /// One page of the heads of a bucket's records of an object, deleted ones included, with the
+    /// place to go on.
     pub async fn all_heads(
         &self,
         object: SObject,
@@ -247,10 +266,8 @@ impl Records {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<RecordHead>, Option<String>), PortError> {
-        let series = self.keys.records(object, bucket);
-        let page = self.ports.table.query(series.pk(), series.range(), after, limit).await?;
-        let heads = page.items.into_iter().map(documents::typed).collect::<Result<_, _>>()?;
-        Ok((heads, page.next))
+        let page = self.store.page(&self.keys.records(object, bucket), after, limit).await?;
+        Ok((page.documents.into_iter().map(Stored::into_inner).collect(), page.next))
     }
 
     /// One record, unless it is unknown or deleted.
@@ -266,11 +283,10 @@ impl Records {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Record>, Option<String>), PortError> {
-        let series = self.keys.records(object, bucket);
-        let page = self.ports.table.query(series.pk(), series.range(), after, limit).await?;
-        let mut records = Vec::with_capacity(page.items.len());
-        for item in page.items {
-            records.extend(self.open(item)?);
+        let page = self.store.page(&self.keys.records(object, bucket), after, limit).await?;
+        let mut records = Vec::with_capacity(page.documents.len());
+        for head in &page.documents {
+            records.extend(self.open(head)?);
         }
         Ok((records, page.next))
     }
@@ -283,46 +299,51 @@ impl Records {
         relation: Relation,
     ) -> Result<Vec<String>, PortError> {
         let series = self.keys.edges(parent, relation);
-        let edges = Store::new(self.ports.clone()).all(&series).await?;
+        let edges = self.store.all(&series).await?;
         Ok(edges.iter().map(|edge| series.name(edge).to_owned()).collect())
     }
 
-    async fn items<'a>(
+    async fn stored<'a>(
         &self,
         ids: impl Iterator<Item = (SObject, &'a str)>,
-    ) -> Result<BTreeMap<Key, Item>, PortError> {
+    ) -> Result<BTreeMap<Key, Stored<RecordHead>>, PortError> {
         // A page may hold a row twice; a batch read may not name a key twice.
-        let keys: BTreeSet<Key> =
-            ids.map(|(object, id)| self.keys.record(object, id).into()).collect();
-        let keys: Vec<Key> = keys.into_iter().collect();
-        let items = self.ports.table.get_many(&keys).await?;
-        Ok(items.into_iter().map(|item| (item.key.clone(), item)).collect())
+        let slots: BTreeSet<_> = ids.map(|(object, id)| self.keys.record(object, id)).collect();
+        let stored = self.store.load_many(slots).await?;
+        Ok(stored.into_iter().map(|head| (head.slot().into(), head)).collect())
     }
 
-    fn open(&self, item: Item) -> Result<Option<Record>, PortError> {
-        let Some(body) = item.body.clone() else { return Ok(None) };
-        let place = item.key.place();
-        let head: RecordHead = documents::typed(item)?;
+    /// The record of a head; none if it is deleted.
+    fn open(&self, head: &Stored<RecordHead>) -> Result<Option<Record>, PortError> {
+        let Some(body) = head.body() else { return Ok(None) };
         let plain = self
             .sealer
-            .open(&place, &body)
+            .open(&head.slot().place(), body)
             .map_err(|error| PortError::reject("open a record", error))?;
         let fields: Fields = serde_json::from_slice(&plain)
             .map_err(|error| PortError::reject("read a record", error))?;
         let stamp = Timestamp::from_millisecond(head.stamp)
             .map_err(|error| PortError::reject("read a record", error))?;
-        Ok(Some(Record { object: head.object, id: head.id, stamp, fields, gone: None }))
+        Ok(Some(Record { object: head.object, id: head.id.clone(), stamp, fields, gone: None }))
     }
 
-    fn edges_before(&self, old: Option<&Item>) -> Result<BTreeSet<(String, Relation)>, PortError> {
-        Ok(match old {
-            Some(item) => self.open(item.clone())?.map(|r| edges_of(&r)).unwrap_or_default(),
-            None => BTreeSet::new(),
-        })
+    fn edges_before(
+        &self,
+        old: Option<&Stored<RecordHead>>,
+    ) -> Result<BTreeSet<(String, Relation)>, PortError> {
+        let Some(old) = old else { return Ok(BTreeSet::new()) };
+        Ok(self.open(old)?.map(|record| edges_of(&record)).unwrap_or_default())
     }
 
-    fn edge(&self, (parent, relation): &(String, Relation), child: &str) -> Key {
-        self.keys.edge(parent, *relation, child).into()
+    fn edge(&self, (parent, relation): &(String, Relation), child: &str) -> Slot<Marker> {
+        self.keys.edge(parent, *relation, child)
+    }
+}
+
+impl RecordWrite {
+    fn count(&mut self, change: RecordChange, id: String) {
+        self.counts.count(change);
+        self.changed.push(id);
     }
 }
 
@@ -343,7 +364,7 @@ fn newest_of_each(rows: Vec<Record>) -> Vec<Record> {
 fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
     let deleted = record.is_deleted();
     let Some(head) = head else {
-        // A row that was deleted before we ever saw it is nothing to us.
+        // A row that was deleted before we ever saw it leaves no record.
         return if deleted { Plan::Keep } else { Plan::Store(RecordChange::New) };
     };
     if supersedes(head, record.stamp, &record.fields.digest(), reading.at) {
@@ -352,7 +373,7 @@ fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
                 Plan::Restamp(Reading { run: head.run, step: head.step, at: reading.at })
             }
             (true, _) => Plan::Store(RecordChange::Deleted),
-            // Undeleted: to us it comes anew.
+            // Undeleted: it comes anew.
             (false, RecordChange::Deleted) => Plan::Store(RecordChange::New),
             (false, _) => Plan::Store(RecordChange::Updated),
         };
@@ -362,11 +383,6 @@ fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
     } else {
         Plan::Keep
     }
-}
-
-fn note(done: &mut RecordWrite, change: RecordChange, id: String) {
-    done.counts.count(change);
-    done.changed.push(id);
 }
 
 /// The edges that lead to a record.
@@ -400,7 +416,7 @@ mod tests {
 
     use super::*;
     use crate::kernel::{Environment, Generation, ImportRunId, TenantEnvironment, TenantId};
-    use crate::ports::{Outcome, Page, Range, Table};
+    use crate::ports::{Item, Outcome, Page, Range, Table};
     use crate::testing::Memory;
 
     /// A table on which whoever has read lets the others read too before it goes on.

@@ -22,8 +22,8 @@ use crate::capabilities::directory::CurrentDirectory;
 use crate::capabilities::directory::{DirectoryPart, DirectoryState, DirectoryVersion};
 use crate::capabilities::importing::{
     AccountModel, ActiveRun, ErrorGroup, FieldMapping, FilterCondition, FilterOperator,
-    FilterValue, ImportRun, ImportSettings, MappingPreview, ObjectImport, ObjectPhase,
-    ObjectSelection, OpportunityPart, OrgField, Pipeline, PreviewState, PreviewValues,
+    FilterValue, HandOverCursor, ImportRun, ImportSettings, MappingPreview, ObjectImport,
+    ObjectPhase, ObjectSelection, OpportunityPart, OrgField, Pipeline, PreviewState, PreviewValues,
     RecordFilter, RowCondition, RowValue, RunState, Selection, SelectionChange, SelectionPart,
     SelectionProblem, ShownFields, Span, Stage, Sweep, Watermark,
 };
@@ -42,7 +42,7 @@ use crate::kernel::{
     Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason, RecordChange,
     RecordHead, SObject, Trouble, VersionId,
 };
-use crate::salesforce::LoginHost;
+use crate::salesforce::{JobId, LoginHost};
 
 fn connection() -> Connection {
     Connection {
@@ -225,7 +225,7 @@ fn previews(forms: &mut Forms) {
         [PreviewState::Asked, PreviewState::Ready, PreviewState::Refused { reason: text("no") }];
     forms.all("preview state", &states);
     for state in states {
-        let (mapping, record) = (mapping(), text("0031"));
+        let (mapping, record) = (mapping(), "003000000000001".parse().unwrap());
         forms.json("preview", &MappingPreview { mapping, record, asked_at: at(0), state });
     }
     forms.json("sealed preview", &PreviewValues { field: None, custom_field: Some(text("a@b.c")) });
@@ -267,7 +267,6 @@ fn selections(forms: &mut Forms) {
         filters: vec![RecordFilter { object: SObject::Lead, conditions: vec![condition] }],
         accounts: AccountModel::Person,
         changes: vec![change(None), change(Some(text("ada")))],
-        revision: 2,
     };
     forms.json("selection with all", &selection);
     forms.json("selection", &Selection::default());
@@ -303,12 +302,16 @@ fn object_selection() -> ObjectSelection {
     }
 }
 
+fn job() -> JobId {
+    JobId("750000000000001".parse().unwrap())
+}
+
 fn phases() -> Vec<ObjectPhase> {
-    let (job, locator, next) = (text("7501"), Some(text("loc")), Some(text("next")));
+    let (job, locator, next) = (job(), Some(text("loc")), Some(text("next")));
     let mut all = vec![
         ObjectPhase::Waiting,
-        ObjectPhase::Submitted { job: job.clone(), polls: 2 },
-        ObjectPhase::Fetching { job: job.clone(), locator, page: 3 },
+        ObjectPhase::Submitted { job, polls: 2 },
+        ObjectPhase::Fetching { job, locator, page: 3 },
         ObjectPhase::Landing { job, page: 3, next: next.clone() },
         ObjectPhase::Reading { locator: text("loc"), page: 3 },
         ObjectPhase::LandingRead { page: 3, next },
@@ -326,10 +329,10 @@ fn phases() -> Vec<ObjectPhase> {
 }
 
 fn sweeps() -> Vec<Sweep> {
-    let (job, locator) = (text("7501"), Some(text("loc")));
+    let (job, locator) = (job(), Some(text("loc")));
     vec![
         Sweep::Asking { page: 1 },
-        Sweep::Submitted { job: job.clone(), polls: 2, page: 1 },
+        Sweep::Submitted { job, polls: 2, page: 1 },
         Sweep::Fetching { job, locator, page: 3 },
         Sweep::Comparing { pages: 4, bucket: 5 },
     ]
@@ -381,7 +384,7 @@ fn imports_are_pinned() {
     forms.json("import run", &bare);
     let finished_at = Some(at(9));
     let (match_run, aside_of) = (Some(match_run()), Some(run()));
-    let cursor = (3, text("000001-0000"));
+    let cursor = HandOverCursor { object: 3, list: text("000001-0000") };
     forms.json(
         "import run with all",
         &ImportRun { finished_at, cursor, match_run, aside_of, ..bare },
@@ -412,7 +415,6 @@ fn imports_are_pinned() {
         begun_by: Some(run()),
         read_at: Some(at(1)),
         swept_at: Some(at(2)),
-        revision: 3,
     };
     forms.json("watermark with all", &watermark);
     forms.json("marker (slot, scored, built, edge)", &serde_json::json!({}));

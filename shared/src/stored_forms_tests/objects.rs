@@ -12,11 +12,10 @@ use zeroize::Zeroizing;
 use super::{Forms, at, environment, match_run, model, run, scope, text, version};
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, directory_part_key};
-use crate::capabilities::importing::import::deletions::{Told, deleted_object};
-use crate::capabilities::importing::import::pages::{
-    changed_folder, changed_object, page_object, read_object,
+use crate::capabilities::importing::GoneRow;
+use crate::capabilities::importing::keys::{
+    changed_folder, changed_object, deleted_object, ids_object, page_object, read_object,
 };
-use crate::capabilities::importing::import::sweep::ids_object;
 use crate::capabilities::linking::match_runs::{batch_object, probe_folder, scored_object};
 use crate::capabilities::linking::models::model_object;
 use crate::capabilities::linking::{ProbeEntry, ScoredCandidate, ScoredEntry};
@@ -120,8 +119,7 @@ fn company() -> Company {
 fn what_objects_hold_is_pinned() {
     let mut forms = Forms::default();
     forms.json("list of ids (changed, read)", &vec![text("0031"), text("0032")]);
-    let told: Vec<Told> = vec![(text("0031"), at(0), Gone::Deleted)];
-    forms.json("deletions", &told);
+    forms.json("deletions", &[GoneRow { id: text("0031"), at: at(0), gone: Gone::Deleted }]);
     let probes =
         [Probe::Person(PersonForm::from(&person())), Probe::Company(CompanyForm::from(&company()))];
     forms.all("probe", &probes);

@@ -60,7 +60,7 @@ async fn a_connection_that_nobody_mends_is_told_to_have_lapsed() {
 async fn a_run_that_is_called_off_is_told() {
     let scene = Scene::new().await;
     let world = &scene.world;
-    let run = world.functions.import().ask(world.at(), true).await.unwrap();
+    let run = world.functions.import().request_run(world.at(), true).await.unwrap();
     for message in world.memory.receive() {
         world.deliver(&message.body).await;
     }

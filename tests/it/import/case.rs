@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::capabilities::importing::{
     ActiveRun, ImportRun, ObjectImport, ObjectPhase, RunState, Watermark,
 };
 use shared::kernel::{Envelope, Grantee, ImportMessage, ImportRunId, ImportTrigger, SObject};
-use shared::store::{self, Next, Outbox};
+use shared::store::{Commit, Slot, Store};
 use tempfile::TempDir;
 use tests::world::{World, WorldOptions};
 
@@ -112,8 +113,9 @@ impl Case {
         let scope = self.world.connection().await.scope();
         let run = ImportRunId::derived(name);
         let message = ImportMessage::Start { scope, run, trigger };
-        let outbox = Outbox::new(self.world.memory.ports());
-        assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
+        let mut commit = Commit::new();
+        commit.now(message);
+        assert!(self.store().commit(commit).await.unwrap().is_done());
         run
     }
 
@@ -163,26 +165,30 @@ impl Case {
         panic!("{object} never gets there");
     }
 
+    pub(super) fn store(&self) -> Store {
+        Store::new(self.world.memory.ports())
+    }
+
+    async fn read<T: DeserializeOwned>(&self, slot: &Slot<T>) -> Option<T> {
+        self.store().read(slot).await.unwrap()
+    }
+
     pub(super) async fn run(&self, run: ImportRunId) -> Option<ImportRun> {
-        let key = self.world.keys().await.run(run);
-        store::get(&*self.world.memory.ports().table, &key).await.unwrap()
+        self.read(&self.world.keys().await.run(run)).await
     }
 
     pub(super) async fn active(&self) -> Option<ActiveRun> {
-        let key = self.world.keys().await.active_run();
-        store::get(&*self.world.memory.ports().table, &key).await.unwrap()
+        self.read(&self.world.keys().await.active_run()).await
     }
 
     pub(super) async fn watermark(&self, object: SObject) -> Option<Watermark> {
-        let key = self.world.keys().await.watermark(object);
-        store::get(&*self.world.memory.ports().table, &key).await.unwrap()
+        self.read(&self.world.keys().await.watermark(object)).await
     }
 
     pub(super) async fn objects(&self, run: ImportRunId) -> Objects {
-        let place = self.world.keys().await.object_imports(run);
-        let objects: Vec<ObjectImport> =
-            store::query_all(&*self.world.memory.ports().table, &place).await.unwrap();
-        objects.into_iter().map(|o| (o.object, o)).collect()
+        let series = self.world.keys().await.object_imports(run);
+        let objects = self.store().all(&series).await.unwrap();
+        objects.into_iter().map(|o| (o.object, o.into_inner())).collect()
     }
 
     /// The message of a step.

@@ -9,7 +9,7 @@ use shared::capabilities::custody::{Custody, OpenGeneration};
 use shared::capabilities::importing;
 use shared::capabilities::importing::{AccountModel, RecordFilter, Selection};
 use shared::kernel::SObject;
-use shared::store;
+use shared::store::Store;
 use tests::world::World;
 
 /// An object's records by id: the mapped fields that have a value.
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
         let settings = world.control().settings(&world.org).unwrap();
         let hidden = settings.hidden_records.get(user.as_str()).cloned().unwrap_or_default();
         let key = importing::keys::selection(world.at());
-        let chosen = store::get(&*world.memory.ports().table, &key).await.unwrap();
+        let chosen = Store::new(world.memory.ports()).read(&key).await.unwrap();
         Self { world, profile, hidden, chosen: chosen.unwrap_or_default() }
     }
 

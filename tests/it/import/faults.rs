@@ -6,9 +6,9 @@ use shared::capabilities::custody::Custody;
 use shared::capabilities::importing::{ImportSettings, ObjectPhase, RunState, VISIBILITY_OVERLAP};
 use shared::capabilities::leaving::PurgePhase;
 use shared::kernel::{
-    Envelope, Gone, ImportMessage, ImportRunId, ImportTrigger, Reading, Record, RecordHead, SObject,
+    Envelope, Gone, ImportMessage, ImportRunId, ImportTrigger, Reading, Record, SObject,
 };
-use shared::store::{self, Outbox};
+use shared::store::Outbox;
 use tests::world::Delivery;
 
 use super::case::Case;
@@ -258,13 +258,15 @@ async fn the_schedule_follows_its_settings() {
     let (at, import) = (case.world.at(), case.world.functions.import());
     let often = ImportSettings { every_minutes: 15, ..ImportSettings::default() };
     assert!(
-        import.set_up(at, &ImportSettings { every_minutes: 1, ..often.clone() }).await.is_err()
+        import
+            .change_settings(at, &ImportSettings { every_minutes: 1, ..often.clone() })
+            .await
+            .is_err()
     );
-    import.set_up(at, &often).await.unwrap();
+    import.change_settings(at, &often).await.unwrap();
     let scheduled = async || {
         let place = case.world.keys().await.runs();
-        let runs: Vec<shared::capabilities::importing::ImportRun> =
-            store::query_all(&*case.world.memory.ports().table, &place).await.unwrap();
+        let runs = case.store().all(&place).await.unwrap();
         runs.iter().filter(|run| run.trigger == ImportTrigger::Scheduled).count()
     };
     let outbox = Outbox::new(case.world.memory.ports());
@@ -280,7 +282,7 @@ async fn the_schedule_follows_its_settings() {
     }
     let two_hours = scheduled().await;
     assert!((6..=8).contains(&two_hours), "{two_hours} runs in two hours");
-    import.set_up(at, &ImportSettings { schedule_paused: true, ..often }).await.unwrap();
+    import.change_settings(at, &ImportSettings { schedule_paused: true, ..often }).await.unwrap();
     for _ in 0..8 {
         quarter().await;
     }
@@ -301,8 +303,7 @@ async fn why_a_record_is_gone_is_kept() {
     let keys = case.world.keys().await;
     let gone = async |id: &str| {
         let key = keys.record(SObject::Lead, id);
-        let head: Option<RecordHead> =
-            store::get(&*case.world.memory.ports().table, &key).await.unwrap();
+        let head = case.store().read(&key).await.unwrap();
         head.unwrap().gone
     };
     assert_eq!(gone(deleted).await, Some(Gone::Deleted));

@@ -8,10 +8,9 @@ use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::importing;
-use shared::capabilities::importing::{ImportRun, ObjectImport, RunState, Selection};
+use shared::capabilities::importing::{ObjectImport, RunState, Selection};
 use shared::kernel::{ConnectionState, Grantee, ImportMessage, ImportRunId, ImportTrigger};
-use shared::ports::Condition;
-use shared::store::{self, Next, Outbox};
+use shared::store::{Commit, Store, Stored};
 use tests::world::{World, WorldOptions};
 
 pub(super) use self::choices::new_org;
@@ -81,8 +80,9 @@ impl History {
         self.log.push("large accounts only".to_owned());
         let chosen = Selection { filters: large_accounts(), ..Selection::default() };
         let key = importing::keys::selection(self.world.at());
-        let write = store::put(key, &chosen, Condition::Always).unwrap();
-        assert!(self.world.memory.ports().table.write(write).await.unwrap().is_done());
+        let mut commit = Commit::new();
+        commit.put(&key, &chosen).unwrap();
+        assert!(self.store().commit(commit).await.unwrap().is_done());
     }
 
     /// Lives through some runs with trouble and one without; what differs from the org then.
@@ -162,15 +162,18 @@ impl History {
     }
 
     async fn state(&self) -> Option<RunState> {
-        let key = self.world.keys().await.run(self.run);
-        let run: Option<ImportRun> =
-            store::get(&*self.world.memory.ports().table, &key).await.unwrap();
+        let run = self.store().read(&self.world.keys().await.run(self.run)).await.unwrap();
         run.map(|run| run.state)
     }
 
     async fn objects(&self) -> Vec<ObjectImport> {
-        let place = self.world.keys().await.object_imports(self.run);
-        store::query_all(&*self.world.memory.ports().table, &place).await.unwrap()
+        let series = self.world.keys().await.object_imports(self.run);
+        let objects = self.store().all(&series).await.unwrap();
+        objects.into_iter().map(Stored::into_inner).collect()
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.world.memory.ports())
     }
 
     fn trouble(&mut self) {
@@ -198,9 +201,10 @@ impl History {
         let trigger =
             if self.random.u8(..6) == 0 { ImportTrigger::Full } else { ImportTrigger::Requested };
         let message = ImportMessage::Start { scope, run: self.run, trigger };
-        // Whoever asks is another process.
-        let outbox = Outbox::new(self.world.memory.ports());
-        assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());
+        // Another process asks.
+        let mut commit = Commit::new();
+        commit.now(message);
+        assert!(self.store().commit(commit).await.unwrap().is_done());
     }
 
     /// Delivers messages in any order, some twice, while the org lives on, until the run is over.

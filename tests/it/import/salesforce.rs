@@ -127,7 +127,10 @@ async fn f36_when_the_daily_limit_is_reached_no_more_is_asked() {
 #[tokio::test]
 async fn f37_too_many_long_calls_at_once_is_waited_out() {
     let case = Case::new().await;
-    let body = r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"ConcurrentPerOrgLongTxn Limit exceeded."}]"#;
+    let body = concat!(
+        r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","#,
+        r#""message":"ConcurrentPerOrgLongTxn Limit exceeded."}]"#
+    );
     case.world.control().add_fault(Fault { times: 5, ..respond("/jobs/query", 403, body) });
     case.world.run().await;
     let run = case.run(case.first().await).await.unwrap();
@@ -171,7 +174,9 @@ async fn f39_what_is_too_much_at_once_is_read_in_shorter_spans_of_time() {
         };
         let contact = json!({ "LastName": "Of old", "SystemModstamp": stamp(10_000_000) });
         case.create("Contact", &contact);
-        let lead = json!({ "LastName": "Of a week", "Company": "Somewhere", "SystemModstamp": stamp(20_000) });
+        let stamp = stamp(20_000);
+        let lead =
+            json!({ "LastName": "Of a week", "Company": "Somewhere", "SystemModstamp": stamp });
         case.create("Lead", &lead);
     }
     case.advance(24 * 3600);
@@ -204,7 +209,10 @@ async fn f39_what_is_too_much_at_once_is_read_in_shorter_spans_of_time() {
 #[tokio::test]
 async fn f39_rows_that_are_too_many_to_be_counted_are_compared_by_the_next_run() {
     let case = Case::new().await;
-    let body = r#"[{"errorCode":"QUERY_TIMEOUT","message":"Your query request was running for too long."}]"#;
+    let body = concat!(
+        r#"[{"errorCode":"QUERY_TIMEOUT","#,
+        r#""message":"Your query request was running for too long."}]"#
+    );
     // But for the stages of deals, which a run begins with.
     let fault = Fault { skip: 1, times: 0, ..respond("/v62.0/query", 400, body) };
     let fault = case.world.control().add_fault(fault);
@@ -232,9 +240,10 @@ async fn f39_rows_of_one_second_that_are_too_much_end_the_object_and_say_why() {
     case.world.run().await;
     let run = case.first().await;
     let contacts = &case.objects(run).await[&SObject::Contact];
-    assert!(
-        matches!(&contacts.phase, ObjectPhase::Failed { message, .. } if message.contains("QUERY_TIMEOUT"))
-    );
+    let ObjectPhase::Failed { message, .. } = &contacts.phase else {
+        panic!("{:?}", contacts.phase)
+    };
+    assert!(message.contains("QUERY_TIMEOUT"), "{message}");
     assert!(contacts.narrowed <= 60, "{}", contacts.narrowed);
     assert_eq!(case.watermark(SObject::Contact).await.and_then(|mark| mark.stamp), None);
 }

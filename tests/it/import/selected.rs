@@ -7,11 +7,8 @@ use shared::capabilities::importing::{
     AccountModel, FieldMapping, ImportSettings, ObjectImport, ObjectPhase, PreviewState,
     RecordFilter, RunState, Selection, SelectionError, SelectionPart, Span,
 };
-use shared::kernel::{
-    Environment, Fields, Gone, ImportRunId, RecordHead, SObject, TenantEnvironment,
-};
-use shared::ports::Condition;
-use shared::store;
+use shared::kernel::{Environment, Fields, Gone, ImportRunId, SObject, TenantEnvironment};
+use shared::store::Commit;
 
 use super::case::Case;
 
@@ -38,8 +35,7 @@ async fn value(case: &Case, id: &str, field: &str) -> Option<String> {
 
 async fn gone(case: &Case, object: SObject, id: &str) -> Option<Gone> {
     let key = case.world.keys().await.record(object, id);
-    let head: Option<RecordHead> =
-        store::get(&*case.world.memory.ports().table, &key).await.unwrap();
+    let head = case.store().read(&key).await.unwrap();
     head.unwrap().gone
 }
 
@@ -47,8 +43,7 @@ async fn gone(case: &Case, object: SObject, id: &str) -> Option<Gone> {
 async fn changed(case: &Case) -> std::collections::BTreeMap<SObject, ObjectImport> {
     case.world.run().await;
     let place = case.world.keys().await.runs();
-    let mut runs: Vec<shared::capabilities::importing::ImportRun> =
-        store::query_all(&*case.world.memory.ports().table, &place).await.unwrap();
+    let mut runs = case.store().all(&place).await.unwrap();
     runs.sort_by_key(|run| run.started_at);
     let run = runs.pop().unwrap();
     assert_eq!(run.state, RunState::Complete);
@@ -205,9 +200,9 @@ async fn the_other_environments_mappings_are_copied_as_far_as_this_org_shows_the
     let chosen_there = async |custom: &str| {
         let mappings = vec![mapping("Email", custom)];
         let chosen = Selection { mappings, ..Selection::default() };
-        let write =
-            store::put(importing::keys::selection(sandbox), &chosen, Condition::Always).unwrap();
-        assert!(case.world.memory.ports().table.write(write).await.unwrap().is_done());
+        let mut commit = Commit::new();
+        commit.put(&importing::keys::selection(sandbox), &chosen).unwrap();
+        assert!(case.store().commit(commit).await.unwrap().is_done());
     };
     chosen_there("Sandbox_Only__c").await;
     let refused = selections.copy_mappings(at, None).await.unwrap_err().to_string();
@@ -234,7 +229,7 @@ async fn a_formula_changes_without_a_stamp_and_is_refreshed_in_time() {
     case.import("too early").await;
     assert_eq!(value(&case, contact, "Title").await, None);
     let settings = ImportSettings { formula_refresh_hours: 30, ..ImportSettings::default() };
-    case.world.functions.import().set_up(at, &settings).await.unwrap();
+    case.world.functions.import().change_settings(at, &settings).await.unwrap();
     case.advance(7 * 3600);
     let objects = case.import("in time").await;
     assert_eq!(objects[&SObject::Contact].counts.updated, 1);
@@ -359,8 +354,7 @@ async fn a_selection_that_changes_between_two_spans_of_an_object_is_the_next_run
 }
 
 #[tokio::test]
-async fn a_row_that_is_hidden_while_the_others_are_read_by_a_new_selection_is_read_when_it_is_shown()
- {
+async fn a_row_that_is_hidden_while_the_others_are_read_by_a_new_selection_is_read_when_shown() {
     let case = with_two_addresses().await;
     let contact = &case.contacts[0];
     let user = case.world.connection().await.integration_user;

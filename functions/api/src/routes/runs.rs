@@ -65,7 +65,7 @@ pub(crate) async fn start(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.admin(at.tenant)?;
     let full = new.is_some_and(|Json(new)| new.full);
-    let run = api.import.ask(at.environment(), full).await?;
+    let run = api.import.request_run(at.environment(), full).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "run_id": run }))))
 }
 
@@ -121,7 +121,7 @@ pub(crate) async fn change_settings(
     Body(settings): Body<ImportSettings>,
 ) -> Result<Json<ImportSettings>, Problem> {
     caller.admin(at.tenant)?;
-    api.import.set_up(at.environment(), &settings).await?;
+    api.import.change_settings(at.environment(), &settings).await?;
     Ok(Json(settings))
 }
 

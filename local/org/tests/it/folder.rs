@@ -24,7 +24,7 @@ pub(crate) const IMPORTED: [&str; 11] = [
     "User",
     "UserRole",
 ];
-/// What else an org folder holds.
+/// The other files of an org folder.
 pub(crate) const OTHER: [&str; 3] = ["Group", "OpportunityStage", "Profile"];
 
 pub(crate) static BASE: LazyLock<Base> = LazyLock::new(|| Base::read(&data()).unwrap());

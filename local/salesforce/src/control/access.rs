@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::{Control, ControlError, Result, patched};
-use crate::oauth::{App, GrantView, Grantee, approve_directly};
+use crate::grants::{App, GrantView, Grantee};
+use crate::oauth::approve_directly;
 use crate::sync::{lock, read};
 
 impl Control {
@@ -34,7 +35,8 @@ impl Control {
         Ok(())
     }
 
-    /// An access token for a user (by Username or Email), without pages. It can do what the default app can.
+    /// An access token for a user (by Username or Email), without pages. It can do what the default
+    /// app can.
     pub fn access_token(&self, org: &str, username: &str) -> Result<String> {
         let org = self.org(org)?;
         let user = read(&org.data)
@@ -47,12 +49,14 @@ impl Control {
         Ok(oauth.grant(&to, &policy, &self.world.random, self.world.clock.now()).access_token)
     }
 
-    /// Puts `mark` into every token and code made from now on, so that a test can look for them where they must not be.
+    /// Puts `mark` into every token and code made from now on, so that a test can look for them
+    /// where they must not be.
     pub fn mark_tokens(&self, mark: &str) {
         self.world.random.mark(mark);
     }
 
-    /// Logs in and consents at an authorize URL without pages; gives the address to which the browser would be sent.
+    /// Logs in and consents at an authorize URL without pages; gives the address to which the
+    /// browser would be sent.
     pub fn approve(&self, authorize_url: &str, username: &str) -> Result<String> {
         approve_directly(&self.world, authorize_url, username).map_err(ControlError::new)
     }

@@ -1,4 +1,4 @@
-//! What a test or a demo does to the simulator from behind: load orgs, change records, move time, plan faults.
+//! The control API: a test or a demo loads orgs, changes records, moves time and plans faults.
 
 mod access;
 mod pages;
@@ -15,9 +15,9 @@ pub(crate) use routes::router;
 use values::{chain, map, no_record, object_of, parse_id, patched, record_json};
 
 use crate::dml::{self, Writer};
+use crate::error::ApiError;
+use crate::faults::Fault;
 use crate::org::{Access, Org, OrgData, OrgSettings, OrgSource, Profile, WriteEntry};
-use crate::rest::ApiError;
-use crate::server::Fault;
 use crate::storage::{Table, parse_date_time};
 use crate::sync::{lock, read, write};
 use crate::world::{RequestEntry, World};
@@ -43,8 +43,9 @@ type Result<T> = std::result::Result<T, ControlError>;
 
 /// Full power over a simulator, in process. The control API has the same, over HTTP.
 ///
-/// Orgs are named by their My Domain label, records by their id. Changes made here meet no permission, rule or
-/// required field; they are stamped like any other and never listed under [`Control::writes`].
+/// Orgs are named by their My Domain label, records by their id. Changes made here meet no
+/// permission, rule or required field; they are stamped like any other and never listed under
+/// [`Control::writes`].
 #[derive(Clone)]
 pub struct Control {
     world: Arc<World>,
@@ -152,8 +153,8 @@ impl Control {
         self.change(org, |data, writer| Ok(dml::merge(data, writer, master, &losers)?))
     }
 
-    /// Converts a lead. `options` may name an existing `account` and `contact` and the name of an `opportunity`. Gives
-    /// the ids of what it became.
+    /// Converts a lead. `options` may name an existing `account` and `contact` and the name of an
+    /// `opportunity`. Gives the ids of what it became.
     pub fn convert_lead(&self, org: &str, lead: &str, options: &Json) -> Result<Json> {
         let lead = parse_id(lead)?;
         let id = |key: &str| options.get(key).and_then(Json::as_str).map(parse_id).transpose();
@@ -179,8 +180,8 @@ impl Control {
         Ok(record_json(table, id, row))
     }
 
-    /// The records of an object in the order of their ids, the recycle bin's too: at most `limit` of them from
-    /// `offset` on.
+    /// The records of an object in the order of their ids, the recycle bin's too: at most `limit`
+    /// of them from `offset` on.
     pub fn records(
         &self,
         org: &str,
@@ -234,7 +235,7 @@ impl Control {
         change(&mut write(&org.data), &writer)
     }
 
-    /// What was written through the API, oldest first.
+    /// The writes through the API, oldest first.
     pub fn writes(&self, org: &str) -> Result<Vec<WriteEntry>> {
         let org = self.org(org)?;
         let data = read(&org.data);
@@ -273,7 +274,7 @@ impl Control {
         Ok(())
     }
 
-    /// What was deleted 15 days ago leaves the recycle bin.
+    /// Removes records from the recycle bin that were deleted 15 days ago or earlier.
     fn expire_bins(&self) {
         let now = self.world.clock.now();
         for org in self.world.orgs() {
@@ -286,7 +287,7 @@ impl Control {
         self.world.clock.freeze(frozen);
     }
 
-    /// Whether simulated time stands still.
+    /// True if simulated time stands still.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         self.world.clock.is_frozen()

@@ -144,7 +144,7 @@ fn reference(control: &Control, org: &str, text: &str) -> String {
     format!("<a href=\"/simulator/{}/record/{shown}\" title=\"{shown}\">{name}</a>", escape(org))
 }
 
-/// What a person calls a record.
+/// The name of a record, as a person reads it.
 fn name_of(record: &Json) -> Option<&str> {
     let text = |field: &str| record.get(field).and_then(Json::as_str).filter(|t| !t.is_empty());
     ["Name", "Subject", "Title"].into_iter().find_map(text)

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Control, ControlError, pages};
-use crate::oauth::App;
+use crate::faults::Fault;
+use crate::grants::App;
 use crate::org::Profile;
-use crate::server::Fault;
 use crate::world::World;
 
 impl IntoResponse for ControlError {
@@ -111,7 +111,7 @@ async fn set(
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct Slice {
     #[serde(default)]
     offset: usize,
     limit: Option<usize>,
@@ -120,7 +120,7 @@ struct Page {
 async fn records(
     State(control): State<Control>,
     Path((org, object)): Path<(String, String)>,
-    Query(page): Query<Page>,
+    Query(page): Query<Slice>,
 ) -> Answer<Vec<Value>> {
     control.records(&org, &object, page.offset, page.limit.unwrap_or(1000)).map(Json)
 }
@@ -214,7 +214,7 @@ async fn writes(
 async fn grants(
     State(control): State<Control>,
     Path(org): Path<String>,
-) -> Answer<Vec<crate::oauth::GrantView>> {
+) -> Answer<Vec<crate::grants::GrantView>> {
     control.grants(&org).map(Json)
 }
 

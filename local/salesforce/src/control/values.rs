@@ -1,4 +1,4 @@
-//! What the control API reads and answers.
+//! Values as the control API reads and writes them.
 
 use serde_json::{Map, Value as Json};
 

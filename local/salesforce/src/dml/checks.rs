@@ -1,12 +1,12 @@
-//! What a record must be, whatever the org's own rules.
+//! The checks that every record must pass, apart from the org's own rules.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Writer;
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::rest::ApiError;
 use crate::schema::{FieldType, ObjectSchema};
 use crate::storage::{Draft, Value};
 

@@ -1,4 +1,5 @@
-//! The values that Salesforce itself fills in: defaults, names, stamps, and what follows from other fields.
+//! The values that Salesforce itself fills in: defaults, names, stamps, and what follows from other
+//! fields.
 
 use std::sync::Arc;
 
@@ -48,7 +49,8 @@ pub(crate) fn complete(
             _ => {}
         }
     }
-    // A row modified after it was made says so in its stamp when the file gives no stamp of its own.
+    // A row modified after it was made says so in its stamp when the file gives no stamp of its
+    // own.
     if !presence.has(schema.at("SystemModstamp"))
         && presence.has(schema.at("LastModifiedDate"))
         && let Value::Time(at) = *draft.get(schema.at("LastModifiedDate"))

@@ -1,13 +1,13 @@
-//! What happens to records besides being created and changed: deletion, undeletion, merge, lead conversion.
+//! Deletion, undeletion, merge, lead conversion and archiving of records.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
 use super::{Writer, commit, create};
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::rest::ApiError;
 use crate::storage::{Draft, Value, format_date_time};
 
 /// Deletes a record and what cascades from it.
@@ -23,7 +23,8 @@ pub(super) fn delete(data: &mut OrgData, writer: &Writer<'_>, position: usize, i
     };
     touch(data, writer, id, |draft, _| draft.set(deleted_at, Value::Bool(true)));
     data.tables[position].deletions.push((id, writer.now));
-    // Contacts, opportunities, activities and notes of an account go with it, as do contact roles and team members.
+    // Contacts, opportunities, activities and notes of an account go with it, as do contact roles
+    // and team members.
     for child in children(data, id) {
         let Some(position) = data.position_of(child) else { continue };
         let Some(deleted_at) = data.tables[position].schema.position("IsDeleted") else { continue };
@@ -128,7 +129,8 @@ pub(crate) fn undelete(
     Ok(())
 }
 
-/// Merges records into one: the losers' children move to it, the losers are deleted and name it as their master.
+/// Merges records into one: the losers' children move to it, the losers are deleted and name it as
+/// their master.
 pub(crate) fn merge(
     data: &mut OrgData,
     writer: &Writer<'_>,
@@ -188,7 +190,7 @@ fn reparent(data: &mut OrgData, writer: &Writer<'_>, object: &str, from: RecordI
     }
 }
 
-/// What a lead became.
+/// The records that a lead was converted to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conversion {
     pub(crate) account: RecordId,
@@ -196,8 +198,8 @@ pub(crate) struct Conversion {
     pub(crate) opportunity: Option<RecordId>,
 }
 
-/// Converts a lead into an account, a contact and, if it is to have a name, an opportunity. Its activities move to the
-/// contact.
+/// Converts a lead into an account, a contact and, if it is to have a name, an opportunity. Its
+/// activities move to the contact.
 pub(crate) fn convert_lead(
     data: &mut OrgData,
     writer: &Writer<'_>,
@@ -319,7 +321,8 @@ pub(crate) fn expire_bin(data: &mut OrgData, now: i64) {
     }
 }
 
-/// Archives closed tasks and events that were over before a day; gives how many. Archiving moves no stamp.
+/// Archives closed tasks and events that were over before a day; gives how many. Archiving moves no
+/// stamp.
 pub(crate) fn archive(data: &mut OrgData, before: &str) -> usize {
     let mut count = 0;
     for object in ["Task", "Event"] {

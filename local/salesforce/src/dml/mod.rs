@@ -18,9 +18,9 @@ pub(crate) use transaction::Transaction;
 pub(crate) use values::find_by;
 use values::value_of;
 
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{Access, OrgData, WriteEntry};
-use crate::rest::ApiError;
 use crate::storage::{Draft, Late, Row, Value, format_date_time};
 
 /// Who writes, when, and by what headers.
@@ -88,7 +88,7 @@ pub(crate) fn create(
     }
     commit(data, position, id, &draft, writer);
     person::follow(data, writer, id, &draft);
-    note(data, writer, "create", position, id, fields);
+    record_write(data, writer, "create", position, id, fields);
     Ok(id)
 }
 
@@ -155,7 +155,7 @@ pub(crate) fn update(
     rules::check(data, position, id, &draft, writer, false)?;
     commit(data, position, id, &draft, writer);
     person::follow(data, writer, id, &draft);
-    note(data, writer, "update", position, id, fields);
+    record_write(data, writer, "update", position, id, fields);
     Ok(())
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn delete(
         object_position(data, writer, object, |allowed| allowed.delete, |flags| flags.delete)?;
     writable(data, writer, position, id)?;
     lifecycle::delete(data, writer, position, id);
-    note(data, writer, "delete", position, id, &Map::new());
+    record_write(data, writer, "delete", position, id, &Map::new());
     Ok(())
 }
 
@@ -331,7 +331,7 @@ fn commit(data: &mut OrgData, position: usize, id: RecordId, draft: &Draft, writ
 }
 
 /// Adds to the list of what was written through the API.
-fn note(
+fn record_write(
     data: &mut OrgData,
     writer: &Writer<'_>,
     operation: &'static str,

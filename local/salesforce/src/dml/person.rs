@@ -1,11 +1,12 @@
-//! Person accounts: an account that is a person has a contact of its own, which only the account can change.
+//! Person accounts: an account that is a person has a contact of its own, which only the account
+//! can change.
 
 use std::sync::Arc;
 
 use super::{Writer, commit};
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::rest::ApiError;
 use crate::schema::ObjectSchema;
 use crate::storage::{Draft, Value};
 

@@ -3,10 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use super::Writer;
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{DuplicateRule, OrgData};
-use crate::rest::ApiError;
-use crate::soql::{Scope, compile_condition, parse_condition};
+use crate::soql::{RowView, compile_condition, parse_condition};
 use crate::storage::{Draft, Slots};
 
 /// Refuses a record that a rule of the org forbids.
@@ -52,7 +52,7 @@ fn validation(
         let row = draft.encode();
         let mut slots = Slots::default();
         slots.read(&row);
-        if filter.passes(&Scope { data, id, row: &row, slots: &slots }) {
+        if filter.passes(&RowView { data, id, row: &row, slots: &slots }) {
             let fields: Vec<&str> = rule.field.iter().map(String::as_str).collect();
             return Err(ApiError::fields(
                 "FIELD_CUSTOM_VALIDATION_EXCEPTION",

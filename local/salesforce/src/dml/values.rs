@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
-use crate::rest::ApiError;
 use crate::schema::{Field, FieldType};
 use crate::storage::{Slots, Value, ValueError};
 

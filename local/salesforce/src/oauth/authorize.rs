@@ -6,10 +6,12 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use url::Url;
 
-use super::{App, AppPolicy, Code, OAuth, pages};
-use crate::call::{Call, Form, html, redirect};
+use super::pages;
+use crate::call::{Call, Form};
+use crate::grants::{App, AppPolicy, AuthorizeRequest, Code, OAuth, Ticket};
 use crate::ids::RecordId;
 use crate::org::Org;
+use crate::reply::{html, redirect};
 use crate::sync::{lock, read};
 use crate::world::World;
 
@@ -18,30 +20,11 @@ const CODE_LIFE_MS: i64 = 15 * 60_000;
 /// How long a person may look at the consent page.
 const TICKET_LIFE_MS: i64 = 30 * 60_000;
 
-/// What an app asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct AuthorizeRequest {
-    pub(crate) client_id: String,
-    pub(crate) redirect_uri: String,
-    pub(crate) scope: String,
-    pub(crate) state: Option<String>,
-    /// The PKCE challenge, always S256.
-    pub(crate) challenge: Option<String>,
-}
-
-/// A login that waits for its consent.
-pub(crate) struct Ticket {
-    request: AuthorizeRequest,
-    org: RecordId,
-    user: RecordId,
-    expires: i64,
-}
-
-/// Why a request is not taken up.
+/// Why a request is refused.
 enum Refused {
     /// Shown to the person; the app never hears of it.
     Page(&'static str, String),
-    /// Told to the app.
+    /// Sent back to the app.
     Back(String),
 }
 
@@ -54,7 +37,7 @@ impl Refused {
     }
 }
 
-/// What Salesforce shows when it cannot send the person back to the app.
+/// The page that Salesforce shows when it cannot send the person back to the app.
 fn error_page(error: &str, description: &str) -> Response<Body> {
     html(StatusCode::BAD_REQUEST, pages::error(error, description))
 }
@@ -217,25 +200,25 @@ fn check(oauth: &OAuth, form: &Form) -> Result<(Arc<App>, AuthorizeRequest), Ref
         state: form.get("state").map(str::to_owned),
         challenge: form.get("code_challenge").map(str::to_owned),
     };
-    let told = |error: &str, description: &str| {
+    let refused = |error: &str, description: &str| {
         Refused::Back(back(&request, &[("error", error), ("error_description", description)]))
     };
     if form.get("response_type") != Some("code") {
-        return Err(told("unsupported_response_type", "response type not supported"));
+        return Err(refused("unsupported_response_type", "response type not supported"));
     }
     if request
         .scope
         .split_whitespace()
         .any(|scope| !app.policy.scopes.iter().any(|own| own == scope))
     {
-        return Err(told("invalid_scope", "the requested scope is not allowed"));
+        return Err(refused("invalid_scope", "the requested scope is not allowed"));
     }
     if app.policy.require_pkce && request.challenge.is_none() {
-        return Err(told("invalid_request", "missing required code challenge"));
+        return Err(refused("invalid_request", "missing required code challenge"));
     }
     // jsforce and the sf CLI leave the method out; it is S256 then.
     if form.get("code_challenge_method").is_some_and(|method| method != "S256") {
-        return Err(told("invalid_request", "invalid code challenge method"));
+        return Err(refused("invalid_request", "invalid code challenge method"));
     }
     Ok((app, request))
 }
@@ -263,7 +246,7 @@ fn back(request: &AuthorizeRequest, parameters: &[(&str, &str)]) -> String {
 fn usernames(call: &Call) -> Vec<String> {
     const OFFERED: usize = 50;
     let mut all = Vec::new();
-    for org in call.host.orgs(&call.world) {
+    for org in call.host.served(call.world.orgs()) {
         let data = read(&org.data);
         let Some(table) = data.table("User") else { continue };
         let active =
@@ -274,13 +257,14 @@ fn usernames(call: &Call) -> Vec<String> {
 }
 
 pub(super) fn find_user(call: &Call, username: &str) -> Option<(Arc<Org>, RecordId)> {
-    call.host.orgs(&call.world).into_iter().find_map(|org| {
+    call.host.served(call.world.orgs()).into_iter().find_map(|org| {
         let user = read(&org.data).user_named(username)?;
         Some((org, user))
     })
 }
 
-/// Whether this user may use this app in this org. The flag says that the person may try another login.
+/// Checks that this user may use this app in this org.
+/// The flag is true if the person may try another login.
 fn admit(call: &Call, org: &Org, user: RecordId, app: &App) -> Result<(), (String, bool)> {
     // Locks are taken in one order everywhere: OAuth's before an org's.
     let policy = lock(&call.world.oauth).policy(&org.label, app);

@@ -4,9 +4,10 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
-use crate::call::{Call, json, reply};
+use crate::call::Call;
 use crate::ids::RecordId;
 use crate::org::{Org, OrgData};
+use crate::reply::{json, reply};
 use crate::storage::Value;
 use crate::sync::{lock, read};
 

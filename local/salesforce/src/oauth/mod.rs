@@ -1,72 +1,19 @@
-//! OAuth: apps, authorizations, grants, tokens and who they belong to.
+//! The OAuth endpoints: login, consent, tokens and identity.
 
 mod authorize;
-mod grants;
 mod identity;
 mod pages;
-mod policy;
 mod token;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
+pub(crate) use authorize::approve_directly;
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
-
-pub(crate) use authorize::{AuthorizeRequest, Ticket};
-pub use grants::GrantView;
-pub(crate) use grants::{Grant, Grantee, Session};
+pub(crate) use identity::identity;
 pub(crate) use pages::escape;
-pub use policy::{App, AppPolicy, RefreshTokenPolicy};
 
-use crate::call::{Call, empty};
-use crate::ids::RecordId;
-
-/// An authorization code that was handed out.
-pub(crate) struct Code {
-    pub(crate) request: AuthorizeRequest,
-    pub(crate) org: RecordId,
-    pub(crate) user: RecordId,
-    pub(crate) expires: i64,
-    pub(crate) used: bool,
-}
-
-/// All OAuth state of a simulator.
-#[derive(Default)]
-pub(crate) struct OAuth {
-    pub(crate) apps: Vec<Arc<App>>,
-    /// Policies that one org's administrator has set for an app: (org label, client id).
-    pub(crate) org_policies: HashMap<(String, String), AppPolicy>,
-    pub(crate) tickets: HashMap<String, Ticket>,
-    pub(crate) codes: HashMap<String, Code>,
-    pub(crate) grants: Vec<Grant>,
-    pub(crate) sessions: HashMap<String, Session>,
-    /// Every refresh token ever handed out, and the grant it belongs to.
-    pub(crate) refresh_tokens: HashMap<String, usize>,
-    /// When each user of an org logged in during the last hour, by (org, user).
-    pub(crate) logins: HashMap<(RecordId, RecordId), Vec<i64>>,
-}
-
-impl OAuth {
-    /// An app by its client id.
-    pub(crate) fn app(&self, client_id: &str) -> Option<Arc<App>> {
-        self.apps.iter().find(|app| app.client_id == client_id).cloned()
-    }
-
-    /// Adds an app, or replaces the one with its client id.
-    pub(crate) fn put_app(&mut self, app: App) {
-        self.apps.retain(|own| own.client_id != app.client_id);
-        self.apps.push(Arc::new(app));
-    }
-
-    /// What holds for an app in an org.
-    pub(crate) fn policy(&self, label: &str, app: &App) -> AppPolicy {
-        self.org_policies
-            .get(&(label.to_owned(), app.client_id.clone()))
-            .cloned()
-            .unwrap_or_else(|| app.policy.clone())
-    }
-}
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::reply::empty;
 
 /// Answers `/services/oauth2/…` and `/id/…`.
 pub(crate) fn dispatch(call: &Call, rest: &[&str]) -> Response<Body> {
@@ -82,9 +29,6 @@ pub(crate) fn dispatch(call: &Call, rest: &[&str]) -> Response<Body> {
         ["oauth2", "authorize" | "approve" | "token" | "revoke" | "introspect" | "userinfo"] => {
             empty(StatusCode::METHOD_NOT_ALLOWED)
         }
-        _ => crate::rest::not_found(),
+        _ => ApiError::not_found().into_response(),
     }
 }
-
-pub(crate) use authorize::approve_directly;
-pub(crate) use identity::identity;

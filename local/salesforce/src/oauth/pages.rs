@@ -35,7 +35,8 @@ fn page(title: &str, body: &str) -> String {
     )
 }
 
-/// The login page. `asked` is carried along in hidden fields, `offered` are usernames to choose from.
+/// The login page. `asked` is carried along in hidden fields, `offered` are usernames to choose
+/// from.
 pub(super) fn login(
     app: &str,
     asked: &[(String, String)],

@@ -8,11 +8,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::authorize::find_user;
-use super::grants::{Grantee, Issued, Refusal};
-use super::{App, AppPolicy, OAuth};
-use crate::call::{Call, Form, empty, json};
+use crate::call::{Call, Form};
+use crate::grants::{App, AppPolicy, Grantee, Issued, OAuth, Refusal};
 use crate::ids::RecordId;
 use crate::org::Org;
+use crate::reply::{empty, json};
 use crate::sync::{lock, read};
 
 /// An hour.
@@ -92,7 +92,8 @@ fn exchange(call: &Call, form: &Form) -> Result<serde_json::Value, Refusal> {
         let verifier =
             form.get("code_verifier").ok_or(("invalid_grant", "missing required code verifier"))?;
         let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
-        // RFC 7636 allows 128 characters, but jsforce sends the 171 that 128 random bytes make, and is let in.
+        // RFC 7636 allows 128 characters, but jsforce sends the 171 that 128 random bytes make, and
+        // is let in.
         if !(43..=171).contains(&verifier.len()) || digest != challenge.trim_end_matches('=') {
             return Err(("invalid_grant", "invalid code verifier"));
         }
@@ -128,8 +129,8 @@ fn refresh(call: &Call, form: &Form) -> Result<serde_json::Value, Refusal> {
     Ok(body(call, &app, &org, &issued, now))
 }
 
-/// The flow without a person: the org's own host only, and the user that the org's administrator has chosen; here the
-/// first one.
+/// The flow without a person: the org's own host only, and the user that the org's administrator
+/// has chosen; here the first one.
 fn client_credentials(call: &Call, form: &Form) -> Result<serde_json::Value, Refusal> {
     let now = call.world.clock.now();
     let mut oauth = lock(&call.world.oauth);
@@ -139,7 +140,7 @@ fn client_credentials(call: &Call, form: &Form) -> Result<serde_json::Value, Ref
     }
     let org = call
         .host
-        .orgs(&call.world)
+        .served(call.world.orgs())
         .into_iter()
         .next()
         .ok_or(("invalid_grant", "no client credentials user enabled"))?;
@@ -153,7 +154,8 @@ fn client_credentials(call: &Call, form: &Form) -> Result<serde_json::Value, Ref
     Ok(body(call, &app, &org, &issued, now))
 }
 
-/// The flow with a person's own password, which orgs made since 2023 have switched off. No refresh token comes of it.
+/// The flow with a person's own password, which orgs made since 2023 have switched off. No refresh
+/// token comes of it.
 fn password(call: &Call, form: &Form) -> Result<serde_json::Value, Refusal> {
     let now = call.world.clock.now();
     let mut oauth = lock(&call.world.oauth);
@@ -186,7 +188,7 @@ fn within_rate(oauth: &mut OAuth, org: &Org, user: RecordId, now: i64) -> Result
     Ok(())
 }
 
-/// Whether the user may use the app now.
+/// True if the user may use the app now.
 fn usable(
     call: &Call,
     org: &Org,

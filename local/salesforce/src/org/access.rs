@@ -1,4 +1,4 @@
-//! What one caller sees and may change in an org.
+//! The objects, fields and rows that one caller sees and may change.
 
 use std::sync::Arc;
 
@@ -26,12 +26,12 @@ impl Access {
         Self { user: Some(user), profile: data.profile_of(user) }
     }
 
-    /// Whether the object exists for the caller.
+    /// True if the object exists for the caller.
     pub(crate) fn sees_object(&self, data: &OrgData, schema: &ObjectSchema) -> bool {
         data.has(schema.feature) && self.profile.object(&schema.name).read
     }
 
-    /// Whether the field exists for the caller.
+    /// True if the field exists for the caller.
     pub(crate) fn sees_field(&self, data: &OrgData, schema: &ObjectSchema, field: &Field) -> bool {
         if field.hidden || !data.has(field.feature) {
             return false;
@@ -57,7 +57,7 @@ impl Access {
         schema.position(name).filter(|at| self.sees_field(data, schema, &schema.fields[*at]))
     }
 
-    /// Whether the caller may set the field when creating a record.
+    /// True if the caller may set the field when creating a record.
     pub(crate) fn creates_field(&self, schema: &ObjectSchema, field: &Field) -> bool {
         let audit = self.profile.set_audit_fields
             && matches!(field.name.as_str(), "CreatedDate" | "LastModifiedDate" | "CreatedById");
@@ -67,7 +67,7 @@ impl Access {
             && (field.required || self.profile.field(&schema.name, &field.name).edit)
     }
 
-    /// Whether the caller may change the field of a record.
+    /// True if the caller may change the field of a record.
     pub(crate) fn updates_field(&self, schema: &ObjectSchema, field: &Field) -> bool {
         !field.readonly
             && !field.createonly
@@ -76,7 +76,8 @@ impl Access {
             && (field.required || self.profile.field(&schema.name, &field.name).edit)
     }
 
-    /// Whether row sharing may hide rows of this object from the caller; when false, no row need be asked about.
+    /// True if sharing may hide rows of this object from the caller. If false, every row is
+    /// visible without a check.
     pub(crate) fn is_filtered(&self, data: &OrgData, schema: &ObjectSchema) -> bool {
         let Some(user) = self.user else { return false };
         let private = data.settings.private_objects.contains(&schema.name);
@@ -84,7 +85,7 @@ impl Access {
             || data.settings.hidden_records.contains_key(&user.to_string())
     }
 
-    /// Whether the caller sees a row.
+    /// True if the caller sees a row.
     pub(crate) fn sees_row(&self, data: &OrgData, table: &Table, id: RecordId, row: &[u8]) -> bool {
         let Some(user) = self.user else { return true };
         if !self.is_filtered(data, &table.schema) {
@@ -104,7 +105,7 @@ impl Access {
         }
     }
 
-    /// Whether the caller may change a row that they see.
+    /// True if the caller may change a row that they see.
     pub(crate) fn edits_row(
         &self,
         data: &OrgData,
@@ -136,7 +137,7 @@ fn owner(table: &Table, row: &[u8]) -> Option<RecordId> {
     slots.value(row, at, table.schema.fields[at].kind).as_id()
 }
 
-/// Whether `user`'s role is above `owner`'s in the role hierarchy.
+/// True if `user`'s role is above `owner`'s in the role hierarchy.
 fn is_above(data: &OrgData, user: RecordId, owner: RecordId) -> bool {
     let Some(own) = data.value(user, "UserRoleId").as_id() else { return false };
     let mut role = data.value(owner, "UserRoleId").as_id();

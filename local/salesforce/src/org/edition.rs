@@ -1,4 +1,4 @@
-//! What an org's edition allows.
+//! The limits of an org's edition.
 
 use super::OrgData;
 
@@ -6,14 +6,15 @@ use super::OrgData;
 const SANDBOX_CALLS: u64 = 5_000_000;
 
 impl OrgData {
-    /// Whether the edition has an API at all. Professional Edition has it as an add-on, which is the switch `api_enabled`.
+    /// True if the edition includes the API. Professional Edition sells it as an add-on, which is
+    /// the switch `api_enabled`.
     pub(crate) fn has_api(&self) -> bool {
         let without = ["Contact Manager", "Essentials", "Group", "Personal", "Starter"];
         let edition = self.settings.edition.as_str();
         self.settings.api_enabled && !without.iter().any(|own| edition.starts_with(own))
     }
 
-    /// Whether account teams are on, in an edition that knows them.
+    /// True if account teams are on, in an edition that knows them.
     pub(crate) fn has_account_teams(&self) -> bool {
         let with = ["Developer", "Enterprise", "Performance", "Unlimited"];
         let edition = self.settings.edition.as_str();

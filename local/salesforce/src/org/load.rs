@@ -35,7 +35,7 @@ const STAGES: [(&str, f64, bool, bool, &str); 10] = [
     ("Closed Lost", 0.0, true, false, "Omitted"),
 ];
 
-/// What an org is made from: the `org.json` of a folder, or the body of `POST /orgs`.
+/// The source of an org: the `org.json` of a folder, or the body of `POST /orgs`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OrgSource {
@@ -294,8 +294,8 @@ impl Loader {
         }
     }
 
-    /// A `Profile.csv` names profiles; those not described elsewhere allow everything. Those described elsewhere get
-    /// rows.
+    /// A `Profile.csv` names profiles; those not described elsewhere allow everything. Those
+    /// described elsewhere get rows.
     fn ensure_profiles_have_rows(&mut self) {
         let names: Vec<String> = match self.data.table("Profile") {
             Some(table) => table.iter().map(|(id, _)| self.data.text(id, "Name")).collect(),

@@ -52,7 +52,7 @@ pub enum LoadError {
         object: String,
         /// The field.
         field: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
     /// Anything else that the message explains.
@@ -66,7 +66,7 @@ impl From<SchemaError> for LoadError {
     }
 }
 
-/// What is wrong with a value of a file.
+/// The fault of a value in a file.
 pub(super) fn problem(field: &Field, error: &ValueError) -> String {
     match error {
         ValueError::WrongType { value } => {

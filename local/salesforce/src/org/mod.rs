@@ -118,7 +118,8 @@ impl OrgData {
         self.position(object).map(|at| &mut self.tables[at])
     }
 
-    /// The position of the table whose records an id belongs to. Enhanced notes are stored as `ContentNote`.
+    /// The position of the table whose records an id belongs to. Enhanced notes are stored as
+    /// `ContentNote`.
     pub(crate) fn position_of(&self, id: RecordId) -> Option<usize> {
         self.by_prefix.get(id.prefix()).copied()
     }
@@ -139,7 +140,7 @@ impl OrgData {
         true
     }
 
-    /// Whether a feature is on.
+    /// True if a feature is on.
     pub(crate) fn has(&self, feature: Option<Feature>) -> bool {
         match feature {
             None => true,
@@ -165,7 +166,7 @@ impl OrgData {
         self.value(id, field).as_text().unwrap_or_default().to_owned()
     }
 
-    /// Whether a record exists outside the recycle bin.
+    /// True if a record exists outside the recycle bin.
     pub(crate) fn is_live(&self, id: RecordId) -> bool {
         self.table_of(id)
             .is_some_and(|table| table.get(id).is_some_and(|row| !table.is_deleted(row)))

@@ -1,4 +1,5 @@
-//! What a user may do: object and field permissions and the few system permissions that the API asks about.
+//! The permissions of a user: for objects, for fields, and the system permissions that the API
+//! checks.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub struct Profile {
     pub edit_converted_leads: bool,
     /// "Set Audit Fields upon Record Creation".
     pub set_audit_fields: bool,
-    /// What holds for objects that `objects` does not name.
+    /// The permission for objects that `objects` does not name.
     pub other_objects: ObjectPermission,
     /// By object name.
     pub objects: BTreeMap<String, ObjectPermission>,
@@ -51,7 +52,7 @@ impl Default for Profile {
     }
 }
 
-/// What a profile allows with an object.
+/// The operations that a profile allows with an object.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "Salesforce's own list of permissions")]
@@ -72,7 +73,7 @@ impl Default for ObjectPermission {
     }
 }
 
-/// What a profile allows with a field (field-level security).
+/// The operations that a profile allows with a field (field-level security).
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FieldPermission {
@@ -89,7 +90,7 @@ impl Default for FieldPermission {
 }
 
 impl Profile {
-    /// What the profile allows with an object.
+    /// The profile's permission for an object.
     pub(crate) fn object(&self, name: &str) -> ObjectPermission {
         let mut allowed = self.objects.get(name).copied().unwrap_or(self.other_objects);
         if name == "UserRole" {
@@ -98,7 +99,7 @@ impl Profile {
         allowed
     }
 
-    /// What the profile allows with a field.
+    /// The profile's permission for a field.
     pub(crate) fn field(&self, object: &str, field: &str) -> FieldPermission {
         if self.fields.is_empty() {
             return FieldPermission::default();

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct OrgSettings {
-    /// `Organization.OrganizationType` when the org is loaded. It decides whether there are an API and account teams, and how
-    /// many calls a null `daily_api_limit` stands for.
+    /// `Organization.OrganizationType` when the org is loaded. It decides whether there are an API
+    /// and account teams, and how many calls a null `daily_api_limit` stands for.
     pub edition: String,
     /// The API is on, where the edition has one; else 403 `API_DISABLED_FOR_ORG`.
     pub api_enabled: bool,
@@ -42,7 +42,8 @@ pub struct OrgSettings {
     pub daily_bulk_query_jobs: u64,
     /// After how long queries show a committed change, in simulated milliseconds.
     pub visibility_lag_ms: i64,
-    /// How long a bulk job takes, in milliseconds of real or of simulated time, whichever is over first.
+    /// How long a bulk job takes, in milliseconds of real or of simulated time, whichever is over
+    /// first.
     pub bulk_latency_ms: u64,
     /// Each of the next bulk query jobs takes one of these and fails with it as its `errorMessage`.
     pub bulk_failures: Vec<String>,
@@ -52,7 +53,7 @@ pub struct OrgSettings {
     pub bulk_page_rows: usize,
     /// Rows in a page of a REST query (2,000 in Salesforce, fewer for wide rows).
     pub query_page_rows: usize,
-    /// What stands behind a time in bulk CSV: `Z` or `+0000`.
+    /// The suffix of a time in bulk CSV: `Z` or `+0000`.
     pub csv_time_zone: String,
     /// The status of `INSUFFICIENT_ACCESS_OR_READONLY`: 400 or 403.
     pub readonly_status: u16,
@@ -62,7 +63,8 @@ pub struct OrgSettings {
     pub limits_need_setup: bool,
     /// Rows of a query without `ORDER BY` come in an order that is not by id.
     pub shuffle: bool,
-    /// Objects whose rows only their owner, those above in the role hierarchy and "View All Data" see.
+    /// Objects whose rows only their owner, those above in the role hierarchy and "View All Data"
+    /// see.
     pub private_objects: BTreeSet<String>,
     /// Records that a user cannot see: user id → record ids (18 characters).
     pub hidden_records: BTreeMap<String, BTreeSet<String>>,
@@ -135,7 +137,7 @@ pub struct ValidationRule {
     pub object: String,
     /// A SOQL condition, such as `Phone = null AND LeadSource = 'Web'`; it refuses when true.
     pub refuse_when: String,
-    /// What the user reads.
+    /// The message for the user.
     pub message: String,
     /// The field that the message belongs to.
     #[serde(default)]

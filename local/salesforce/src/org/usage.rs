@@ -47,7 +47,8 @@ impl Rolling {
 }
 
 impl Usage {
-    /// Counts one call, unless the limit is reached. Gives the count, and whether the call may go on.
+    /// Counts one call, unless the limit is reached. Gives the count, and whether the call may go
+    /// on.
     pub(crate) fn call(&self, now: i64, limit: u64) -> (u64, bool) {
         let mut counts = lock(&self.counts);
         counts.calls.expire(now);

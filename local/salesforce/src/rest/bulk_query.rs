@@ -3,74 +3,19 @@
 use std::sync::{Arc, Mutex};
 
 use axum::http::{Method, StatusCode};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::{ApiError, Caller, Reply, job_list, json_body};
-use crate::call::{empty, json};
-use crate::clock::Clock;
+use super::caller::{Caller, json_body, method_not_allowed};
+use super::dialect::{delimiter, line_end};
+use super::job_list;
+use crate::error::{ApiError, Reply};
 use crate::ids::RecordId;
-use crate::org::{Access, Org};
-use crate::soql::{Found, Plan, Purpose, compile, parse, run};
-use crate::storage::format_date_time;
+use crate::jobs::State;
+use crate::jobs::query::{JOB_LIFE_MS, Progress, QueryJob, spawn};
+use crate::org::Org;
+use crate::reply::{empty, json};
+use crate::soql::{Purpose, compile, parse};
 use crate::sync::{lock, read, write};
-
-/// Jobs and their results are kept for so long.
-pub(super) const JOB_LIFE_MS: i64 = 7 * 24 * 3_600_000;
-
-/// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    UploadComplete,
-    InProgress,
-    JobComplete,
-    Failed,
-    Aborted,
-}
-
-impl State {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::UploadComplete => "UploadComplete",
-            Self::InProgress => "InProgress",
-            Self::JobComplete => "JobComplete",
-            Self::Failed => "Failed",
-            Self::Aborted => "Aborted",
-        }
-    }
-
-    fn is_terminal(self) -> bool {
-        matches!(self, Self::JobComplete | Self::Failed | Self::Aborted)
-    }
-}
-
-/// What a job that ran for too long fails with.
-const TIMEOUT: &str = "QUERY_TIMEOUT: Your query request was running for too long.";
-
-/// A query job.
-pub(crate) struct QueryJob {
-    pub(super) id: RecordId,
-    pub(super) org: Arc<Org>,
-    user: RecordId,
-    access: Access,
-    pub(super) version: String,
-    operation: &'static str,
-    object: String,
-    pub(super) plan: Plan,
-    pub(super) delimiter: (&'static str, char),
-    pub(super) line_end: (&'static str, &'static str),
-    pub(super) created: i64,
-    due: i64,
-    latency: i64,
-    pub(super) progress: Mutex<Progress>,
-}
-
-pub(super) struct Progress {
-    pub(super) state: State,
-    finished: i64,
-    pub(super) found: Arc<Vec<Found>>,
-    /// Why the job fails, or is going to.
-    failure: Option<String>,
-}
 
 /// Answers `/jobs/query…`.
 pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
@@ -84,7 +29,7 @@ pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
                 Method::GET => Ok(json(StatusCode::OK, &job.info())),
                 Method::PATCH => job.abort(caller),
                 Method::DELETE => job.delete(caller),
-                _ => Err(super::method_not_allowed(caller)),
+                _ => Err(method_not_allowed(caller)),
             }
         }
         [id, part] if *method == Method::GET && part.eq_ignore_ascii_case("results") => {
@@ -169,7 +114,7 @@ fn create(caller: &Caller<'_>) -> Reply {
     Ok(json(StatusCode::OK, &info))
 }
 
-/// What the org is set to let the next job fail with.
+/// The failure that a test has planned for the org's next job.
 fn planned_failure(org: &Org) -> Option<String> {
     if read(&org.data).settings.bulk_failures.is_empty() {
         return None;
@@ -179,119 +124,7 @@ fn planned_failure(org: &Org) -> Option<String> {
     if failures.is_empty() { None } else { Some(failures.remove(0)) }
 }
 
-/// Runs a job in real time.
-fn spawn(job: Arc<QueryJob>, latency: u64) {
-    tokio::spawn(async move {
-        tokio::time::sleep(Clock::latency(latency / 2)).await;
-        job.begin();
-        tokio::time::sleep(Clock::latency(latency - latency / 2)).await;
-        // A panic would be the simulator's own; the job would then stay in progress.
-        let _ = tokio::task::spawn_blocking(move || job.finish()).await;
-    });
-}
-
-pub(super) fn delimiter(name: &str) -> Result<(&'static str, char), ApiError> {
-    const ALL: [(&str, char); 6] = [
-        ("BACKQUOTE", '`'),
-        ("CARET", '^'),
-        ("COMMA", ','),
-        ("PIPE", '|'),
-        ("SEMICOLON", ';'),
-        ("TAB", '\t'),
-    ];
-    ALL.into_iter().find(|(own, _)| *own == name).ok_or_else(|| {
-        ApiError::bad("INVALIDJOB", format!("columnDelimiter {name} is not supported"))
-    })
-}
-
-pub(super) fn line_end(name: &str) -> Result<(&'static str, &'static str), ApiError> {
-    match name {
-        "LF" => Ok(("LF", "\n")),
-        "CRLF" => Ok(("CRLF", "\r\n")),
-        _ => Err(ApiError::bad("INVALIDJOB", format!("lineEnding {name} is not supported"))),
-    }
-}
-
 impl QueryJob {
-    fn begin(&self) {
-        let mut progress = lock(&self.progress);
-        if progress.state == State::UploadComplete {
-            progress.state = State::InProgress;
-        }
-    }
-
-    /// Runs the query and completes the job, unless it is over already.
-    fn finish(&self) {
-        if lock(&self.progress).state.is_terminal() {
-            return;
-        }
-        let now = self.org.clock.now();
-        let (found, most) = {
-            let data = read(&self.org.data);
-            let found = run(&data, &self.access, &self.plan, self.operation == "queryAll", now);
-            (found, data.settings.bulk_timeout_rows)
-        };
-        let mut progress = lock(&self.progress);
-        if progress.state.is_terminal() {
-            return;
-        }
-        if most.is_some_and(|most| found.len() > most) {
-            progress.failure.get_or_insert_with(|| TIMEOUT.to_owned());
-        }
-        if progress.failure.is_some() {
-            progress.state = State::Failed;
-            progress.finished = now;
-        } else {
-            progress.state = State::JobComplete;
-            progress.finished = now;
-            progress.found = Arc::new(found);
-        }
-    }
-
-    /// When simulated time has passed the job's end before real time did.
-    pub(super) fn catch_up(&self, now: i64) {
-        // A clock that stands still or was only nudged leaves it to real time.
-        if now >= self.due && now - self.created > self.latency {
-            self.finish();
-        } else if now >= self.created + self.latency / 2 && now > self.created {
-            self.begin();
-        }
-    }
-
-    fn short(&self) -> Json {
-        let state = lock(&self.progress).state;
-        json!({
-            "id": self.id.to_string(),
-            "operation": self.operation,
-            "object": self.object,
-            "createdById": self.user.to_string(),
-            "createdDate": format_date_time(self.created / 1000 * 1000, "+0000"),
-            "systemModstamp": format_date_time(self.created / 1000 * 1000, "+0000"),
-            "state": state.name(),
-            "concurrencyMode": "Parallel",
-            "contentType": "CSV",
-            "apiVersion": self.version.parse::<f64>().unwrap_or_default(),
-            "lineEnding": self.line_end.0,
-            "columnDelimiter": self.delimiter.0,
-        })
-    }
-
-    pub(super) fn info(&self) -> Json {
-        let mut info = self.short();
-        let progress = lock(&self.progress);
-        info["jobType"] = "V2Query".into();
-        if let Some(failure) = progress.failure.as_ref().filter(|_| progress.state == State::Failed)
-        {
-            info["errorMessage"] = failure.as_str().into();
-        }
-        info["numberRecordsProcessed"] = progress.found.len().into();
-        info["retries"] = 0.into();
-        info["totalProcessingTime"] = (progress.finished - self.created).max(0).into();
-        info["isPkChunkingSupported"] =
-            (self.plan.order.is_empty() && self.plan.limit.is_none()).into();
-        info
-    }
-
     fn abort(&self, caller: &Caller<'_>) -> Reply {
         let body = json_body(caller)?;
         if body.get("state").and_then(Json::as_str) != Some("Aborted") {

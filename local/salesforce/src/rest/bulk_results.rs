@@ -1,4 +1,5 @@
-//! The results of bulk query jobs: CSV pages at stable locators, streamed as fast as the client takes them.
+//! The results of bulk query jobs: CSV pages at stable locators, streamed as fast as the client
+//! takes them.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -11,9 +12,10 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 
-use super::bulk_query::{QueryJob, State};
-use super::{ApiError, Caller, Reply};
-use crate::call::json;
+use super::caller::Caller;
+use crate::error::{ApiError, Reply};
+use crate::jobs::{QueryJob, State};
+use crate::reply::{json, reply};
 use crate::soql::{CsvForm, Found, write_csv_header, write_csv_row};
 use crate::storage::Slots;
 use crate::sync::{lock, read};
@@ -59,7 +61,7 @@ impl QueryJob {
         let next = if to < found.len() { locator(to) } else { "null".to_owned() };
         let gzip = caller.call.accepts("accept-encoding", "gzip");
         let body = self.stream(found, from, to, gzip);
-        let mut response = crate::call::reply(StatusCode::OK, "text/csv", body);
+        let mut response = reply(StatusCode::OK, "text/csv", body);
         let headers = response.headers_mut();
         headers.insert("Sforce-NumberOfRecords", HeaderValue::from(to - from));
         if let Ok(next) = next.parse() {

@@ -3,12 +3,13 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
+use super::caller::{Caller, json_body, method_not_allowed};
 use super::sobjects::writer;
-use super::{ApiError, Caller, Reply, json_body, method_not_allowed};
-use crate::call::json;
 use crate::dml;
+use crate::error::{ApiError, Reply};
 use crate::ids::RecordId;
 use crate::org::OrgData;
+use crate::reply::json;
 use crate::sync::write;
 
 /// The most records in a call.

@@ -4,9 +4,10 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
-use super::{ApiError, Caller, Reply};
-use crate::call::{empty, http_date, json};
+use super::caller::Caller;
+use crate::error::{ApiError, Reply};
 use crate::org::OrgData;
+use crate::reply::{empty, http_date, json};
 use crate::schema::{Field, FieldType, ObjectSchema};
 use crate::storage::Value;
 use crate::sync::read;

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::composite::{array, chain, halted, text};
-use super::{ApiError, Caller, Reply, json_body};
-use crate::call::json;
+use super::caller::{Caller, json_body};
+use super::parts::{array, chain, halted, text};
+use crate::error::{ApiError, Reply};
+use crate::reply::json;
 
 /// The most nodes in one call, over all graphs.
 const MOST_NODES: usize = 500;

@@ -4,65 +4,17 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::{ApiError, Caller, Reply, job_list, json_body, method_not_allowed};
-use crate::call::{empty, json, reply};
-use crate::clock::Clock;
+use super::caller::{Caller, json_body, method_not_allowed};
+use super::dialect::{delimiter, line_end};
+use super::job_list;
+use crate::error::{ApiError, Reply};
 use crate::ids::RecordId;
-use crate::org::{Access, Org};
-use crate::storage::format_date_time;
+use crate::jobs::State;
+use crate::jobs::ingest::{IngestJob, Progress};
+use crate::reply::{empty, json, reply};
 use crate::sync::{lock, read};
-
-/// An ingest job.
-pub(crate) struct IngestJob {
-    pub(super) id: RecordId,
-    pub(super) org: Arc<Org>,
-    user: RecordId,
-    pub(super) access: Access,
-    pub(super) client_id: String,
-    version: String,
-    pub(super) object: String,
-    pub(super) operation: String,
-    pub(super) external_id: Option<String>,
-    pub(super) delimiter: (&'static str, char),
-    line_end: (&'static str, &'static str),
-    created: i64,
-    latency: u64,
-    pub(super) progress: Mutex<Progress>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    UploadComplete,
-    InProgress,
-    JobComplete,
-    Failed,
-    Aborted,
-}
-
-impl State {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Open => "Open",
-            Self::UploadComplete => "UploadComplete",
-            Self::InProgress => "InProgress",
-            Self::JobComplete => "JobComplete",
-            Self::Failed => "Failed",
-            Self::Aborted => "Aborted",
-        }
-    }
-}
-
-pub(super) struct Progress {
-    state: State,
-    upload: Option<Vec<u8>>,
-    pub(super) header: Vec<String>,
-    pub(super) done: Vec<(RecordId, bool, csv::StringRecord)>,
-    pub(super) failed: Vec<(String, String, csv::StringRecord)>,
-    error: Option<String>,
-}
 
 /// Answers `/jobs/ingest…`.
 pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
@@ -142,8 +94,8 @@ fn create(caller: &Caller<'_>) -> Reply {
         object: table.schema.name.clone(),
         operation: operation.to_owned(),
         external_id,
-        delimiter: super::bulk_query::delimiter(text("columnDelimiter").unwrap_or("COMMA"))?,
-        line_end: super::bulk_query::line_end(text("lineEnding").unwrap_or("LF"))?,
+        delimiter: delimiter(text("columnDelimiter").unwrap_or("COMMA"))?,
+        line_end: line_end(text("lineEnding").unwrap_or("LF"))?,
         created: caller.call.world.clock.now(),
         latency: data.settings.bulk_latency_ms,
         progress: Mutex::new(Progress {
@@ -165,48 +117,13 @@ fn create(caller: &Caller<'_>) -> Reply {
 }
 
 impl IngestJob {
-    pub(super) fn info(&self) -> Json {
-        let progress = lock(&self.progress);
-        let root = format!("services/data/v{}/jobs/ingest/{}", self.version, self.id);
-        let created = format_date_time(self.created / 1000 * 1000, "+0000");
-        let mut info = json!({
-            "id": self.id.to_string(),
-            "operation": self.operation,
-            "object": self.object,
-            "createdById": self.user.to_string(),
-            "createdDate": created,
-            "systemModstamp": created,
-            "state": progress.state.name(),
-            "concurrencyMode": "Parallel",
-            "contentType": "CSV",
-            "apiVersion": self.version.parse::<f64>().unwrap_or_default(),
-            "contentUrl": format!("{root}/batches"),
-            "lineEnding": self.line_end.0,
-            "columnDelimiter": self.delimiter.0,
-            "jobType": "V2Ingest",
-            "numberRecordsProcessed": progress.done.len() + progress.failed.len(),
-            "numberRecordsFailed": progress.failed.len(),
-            "retries": 0,
-            "totalProcessingTime": 0,
-            "apiActiveProcessingTime": 0,
-            "apexProcessingTime": 0,
-        });
-        if let Some(field) = &self.external_id {
-            info["externalIdFieldName"] = field.as_str().into();
-        }
-        if let Some(error) = &progress.error {
-            info["errorMessage"] = error.as_str().into();
-        }
-        info
-    }
-
     fn answer(self: &Arc<Self>, caller: &Caller<'_>, rest: &[&str]) -> Reply {
         match (&caller.call.method, rest) {
             (&Method::GET, []) => Ok(json(StatusCode::OK, &self.info())),
             (&Method::PATCH, []) => self.close(caller),
             (&Method::DELETE, []) => {
                 let state = lock(&self.progress).state;
-                if matches!(state, State::Open | State::UploadComplete | State::InProgress) {
+                if !state.is_terminal() {
                     let message =
                         "Error encountered when deleting the job because the job is not terminated";
                     return Err(ApiError::bad("API_ERROR", message));
@@ -251,36 +168,6 @@ impl IngestJob {
             self.start();
         }
         Ok(json(StatusCode::OK, &self.info()))
-    }
-
-    /// Lets the job run once its latency is over.
-    fn start(self: &Arc<Self>) {
-        let job = Arc::clone(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(Clock::latency(job.latency)).await;
-            // A panic would be the simulator's own; the job would then stay in progress.
-            let _ = tokio::task::spawn_blocking(move || job.run()).await;
-        });
-    }
-
-    fn run(&self) {
-        let upload = {
-            let mut progress = lock(&self.progress);
-            if progress.state != State::UploadComplete {
-                return;
-            }
-            progress.state = State::InProgress;
-            progress.upload.clone().unwrap_or_default()
-        };
-        let outcome = self.write_rows(&upload);
-        let mut progress = lock(&self.progress);
-        match outcome {
-            Ok(()) => progress.state = State::JobComplete,
-            Err(error) => {
-                progress.state = State::Failed;
-                progress.error = Some(format!("InvalidBatch : {error}"));
-            }
-        }
     }
 
     fn results(&self, part: &str) -> Reply {

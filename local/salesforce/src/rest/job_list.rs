@@ -4,16 +4,17 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
-use super::Caller;
-use super::bulk_query::JOB_LIFE_MS;
-use crate::call::json;
+use super::caller::Caller;
 use crate::ids::RecordId;
+use crate::jobs::query::JOB_LIFE_MS;
+use crate::reply::json;
 use crate::sync::lock;
 
 /// Jobs in one answer.
 const PAGE: usize = 1000;
 
-/// Query and ingest jobs, youngest first; `jobType` leaves one kind, `queryLocator` goes on after the jobs already listed.
+/// Query and ingest jobs, youngest first; `jobType` leaves one kind, `queryLocator` goes on after
+/// the jobs already listed.
 pub(super) fn list(caller: &Caller<'_>) -> Response<Body> {
     let kind = caller.call.param("jobType");
     let mut jobs: Vec<(RecordId, Json)> = Vec::new();

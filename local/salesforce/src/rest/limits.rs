@@ -4,8 +4,9 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
-use super::{ApiError, Caller, Reply};
-use crate::call::json;
+use super::caller::Caller;
+use crate::error::{ApiError, Reply};
+use crate::reply::json;
 use crate::sync::read;
 
 /// `GET /limits`.

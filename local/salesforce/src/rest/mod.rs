@@ -2,68 +2,36 @@
 
 mod bulk_query;
 mod bulk_results;
+mod caller;
 mod collections;
 mod composite;
 mod describe;
-mod error;
+mod dialect;
 mod graph;
 mod ingest;
-mod ingest_rows;
 mod job_list;
 mod limits;
+mod parts;
 mod query;
 mod replication;
 mod sobjects;
 mod tree;
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
-pub(crate) use bulk_query::QueryJob;
-pub(crate) use error::{ApiError, Reply};
-pub(crate) use ingest::IngestJob;
-pub(crate) use query::Cursor;
-
-use crate::call::{Call, json};
-use crate::ids::RecordId;
-use crate::org::{Access, Org};
+use self::caller::{Caller, method_not_allowed};
+use crate::call::Call;
+use crate::error::{ApiError, Reply};
+use crate::org::Access;
+use crate::reply::json;
 use crate::sync::{lock, read};
 
 /// The oldest version that still answers; older ones are retired.
 const OLDEST: u32 = 31;
 /// The newest version.
 const NEWEST: u32 = 67;
-
-/// A call by a user of an org.
-pub(crate) struct Caller<'c> {
-    pub(crate) call: &'c Call,
-    pub(crate) org: Arc<Org>,
-    pub(crate) user: RecordId,
-    pub(crate) client_id: String,
-    pub(crate) access: Access,
-    /// The API version as in the path, `62.0`.
-    pub(crate) version: String,
-}
-
-impl Caller<'_> {
-    /// The version as a number.
-    pub(crate) fn number(&self) -> f64 {
-        self.version.parse().unwrap_or(0.0)
-    }
-
-    /// `/services/data/v62.0`.
-    pub(crate) fn root(&self) -> String {
-        format!("/services/data/v{}", self.version)
-    }
-}
-
-/// The reply for a path that does not exist.
-pub(crate) fn not_found() -> Response<Body> {
-    ApiError::not_found().into_response()
-}
 
 /// Answers `/services/data/…`.
 pub(crate) fn dispatch(call: &Call, rest: &[&str]) -> Response<Body> {
@@ -73,7 +41,9 @@ pub(crate) fn dispatch(call: &Call, rest: &[&str]) -> Response<Body> {
         .and_then(|v| v.split_once('.'))
         .filter(|(_, minor)| *minor == "0")
         .and_then(|(major, _)| major.parse::<u32>().ok());
-    let Some(number) = number.filter(|n| *n <= NEWEST) else { return not_found() };
+    let Some(number) = number.filter(|n| *n <= NEWEST) else {
+        return ApiError::not_found().into_response();
+    };
     if number < OLDEST {
         let message = format!("API version {number}.0 is retired; use a later version");
         return ApiError::new(StatusCode::GONE, "UNSUPPORTED_API_VERSION", message).into_response();
@@ -148,7 +118,7 @@ fn authenticate(call: &Call, version: String) -> Result<Caller<'_>, ApiError> {
         return Err(forbidden("API_CURRENTLY_DISABLED", "API is currently disabled for this User"));
     }
     drop(data);
-    Ok(Caller { call, org, user, client_id, access, version })
+    Ok(Caller { call, org, user, client_id, access, version, route })
 }
 
 fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
@@ -174,12 +144,6 @@ fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
     }
 }
 
-/// 405 in Salesforce's words.
-pub(crate) fn method_not_allowed(caller: &Caller<'_>) -> ApiError {
-    let message = format!("HTTP Method '{}' not allowed. Allowed are GET,HEAD", caller.call.method);
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
-}
-
 fn resources(caller: &Caller<'_>) -> Response<Body> {
     let root = caller.root();
     let mut all = Map::new();
@@ -190,24 +154,4 @@ fn resources(caller: &Caller<'_>) -> Response<Body> {
         format!("{}/id/{}/{}", caller.call.host.login_url(&caller.org), caller.org.id, caller.user);
     all.insert("identity".to_owned(), identity.into());
     json(StatusCode::OK, &Json::Object(all))
-}
-
-/// The body of a call as JSON.
-pub(crate) fn json_body(caller: &Caller<'_>) -> Result<Json, ApiError> {
-    let typed = caller.call.header("content-type").unwrap_or_default();
-    if !typed.is_empty() && !typed.contains("json") {
-        let message =
-            "Content-Type header specified in HTTP request is not supported: ".to_owned() + typed;
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
-            message,
-        ));
-    }
-    serde_json::from_slice(&caller.call.body).map_err(|error| {
-        ApiError::bad(
-            "JSON_PARSER_ERROR",
-            format!("{error} at [line:{}, column:{}]", error.line(), error.column()),
-        )
-    })
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::{ApiError, Caller, Reply};
-use crate::call::json;
-use crate::ids::RecordId;
+use super::caller::Caller;
+use crate::error::{ApiError, Reply};
+use crate::jobs::Cursor;
 use crate::org::OrgData;
+use crate::reply::json;
 use crate::soql::{Found, Grouping, Plan, Purpose, compile, json_record, parse, run};
 use crate::storage::Value;
 use crate::sync::{lock, read};
@@ -16,21 +17,12 @@ use crate::sync::{lock, read};
 /// How long a cursor lives.
 const CURSOR_LIFE_MS: i64 = 2 * 24 * 3_600_000;
 
-/// Open queries kept at most, so that memory stays bounded; Salesforce itself has had no limit since version 56.
+/// Open queries kept at most, so that memory stays bounded; Salesforce itself has had no limit
+/// since version 56.
 const MOST_CURSORS: usize = 500;
 
 /// Groups that one answer holds.
 const MOST_GROUPS: usize = 2_000;
-
-/// An open query: the rows as they were when it ran.
-pub(crate) struct Cursor {
-    org: RecordId,
-    user: RecordId,
-    plan: Plan,
-    found: Vec<Found>,
-    page: usize,
-    expires: i64,
-}
 
 /// `GET /query?q=`. `all` also finds deleted and archived rows.
 pub(super) fn query(caller: &Caller<'_>, all: bool) -> Reply {
@@ -148,7 +140,7 @@ fn page_of(
     body
 }
 
-/// What the sf CLI asks for with `columns=true`.
+/// The description of the columns, for the sf CLI's `columns=true`.
 fn column_metadata(data: &OrgData, plan: &Plan) -> Json {
     let schema = &data.tables[plan.table].schema;
     if let Some(grouping) = &plan.grouping {

@@ -3,11 +3,11 @@
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::sobjects::time_param;
-use super::{ApiError, Caller, Reply};
-use crate::call::json;
+use super::caller::{Caller, time_param};
+use crate::error::{ApiError, Reply};
 use crate::ids::RecordId;
 use crate::org::OrgData;
+use crate::reply::json;
 use crate::schema::FieldType;
 use crate::storage::{Slots, Table, Value, format_date_time};
 use crate::sync::read;

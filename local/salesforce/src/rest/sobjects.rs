@@ -3,13 +3,15 @@
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
-use super::{ApiError, Caller, Reply, describe, json_body, method_not_allowed, replication};
-use crate::call::{empty, json, reply};
+use super::caller::{Caller, json_body, method_not_allowed};
+use super::{describe, replication};
 use crate::dml::{self, Writer};
+use crate::error::{ApiError, Reply};
 use crate::ids::RecordId;
 use crate::org::OrgData;
+use crate::reply::{empty, json, reply};
 use crate::soql::{Found, Purpose, compile, json_record, parse};
-use crate::storage::{Table, Value, parse_date_time};
+use crate::storage::{Table, Value};
 use crate::sync::{read, write};
 
 /// Answers `/sobjects…`.
@@ -31,7 +33,7 @@ pub(super) fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
     }
 }
 
-/// What a call's headers say about its writes.
+/// The writer of a call, with the options that its headers set.
 pub(super) fn writer<'c>(caller: &'c Caller<'_>) -> Writer<'c> {
     let rule = caller.call.header("sforce-duplicate-rule-header").unwrap_or_default();
     Writer {
@@ -243,15 +245,4 @@ fn upsert(
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     let body = json!({ "id": id.to_string(), "success": true, "errors": [], "created": created });
     Ok(json(status, &body))
-}
-
-/// A time of a query parameter.
-pub(super) fn time_param(caller: &Caller<'_>, name: &str) -> Result<i64, ApiError> {
-    caller
-        .call
-        .param(name)
-        .and_then(|text| parse_date_time(&text.replace(' ', "+")).or_else(|| parse_date_time(text)))
-        .ok_or_else(|| {
-            ApiError::bad("INVALID_REPLICATION_DATE", format!("{name} is not a date and time"))
-        })
 }

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
-use super::composite::{array, text};
+use super::caller::{Caller, json_body};
+use super::parts::{array, text};
 use super::sobjects::writer;
-use super::{ApiError, Caller, Reply, json_body};
-use crate::call::json;
 use crate::dml::{self, Transaction};
+use crate::error::{ApiError, Reply};
 use crate::ids::RecordId;
 use crate::org::OrgData;
+use crate::reply::json;
 use crate::sync::write;
 
 /// The most records in one call.

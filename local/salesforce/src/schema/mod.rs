@@ -1,4 +1,4 @@
-//! What objects and fields an org has: the standard ones of `standard.txt`, and its custom fields.
+//! The objects and fields of an org: the standard ones of `standard.txt`, and custom fields.
 
 mod parse;
 
@@ -79,22 +79,22 @@ impl FieldType {
         }
     }
 
-    /// Whether values are ids of 15 bytes.
+    /// True if values are ids of 15 bytes.
     pub(crate) fn is_id(self) -> bool {
         matches!(self, Self::Id | Self::Reference)
     }
 
-    /// Whether values are decimal numbers.
+    /// True if values are decimal numbers.
     pub(crate) fn is_decimal(self) -> bool {
         matches!(self, Self::Double | Self::Currency | Self::Percent)
     }
 
-    /// Whether `GROUP BY` takes it; for times there are functions of dates.
+    /// True if `GROUP BY` accepts the field. Times can only be grouped through date functions.
     pub(crate) fn is_groupable(self) -> bool {
         !self.is_decimal() && !matches!(self, Self::DateTime | Self::Address | Self::Base64)
     }
 
-    /// Whether a value is text of some form.
+    /// True if a value is text of some form.
     pub(crate) fn is_text(self) -> bool {
         matches!(
             self,
@@ -148,12 +148,12 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Whether a reference may point to more than one object.
+    /// True if a reference may point to more than one object.
     pub(crate) fn is_polymorphic(&self) -> bool {
         self.references.len() > 1
     }
 
-    /// Whether Salesforce always fills the field itself when a caller leaves it out.
+    /// True if Salesforce always fills the field itself when a caller leaves it out.
     pub(crate) fn defaulted(&self) -> bool {
         self.default.is_some()
             || self.kind == FieldType::Boolean
@@ -161,7 +161,7 @@ impl Field {
     }
 }
 
-/// What can be done with an object at all, whoever asks.
+/// The operations that an object supports, whoever asks.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "describe's own flags, each independent")]
 pub(crate) struct ObjectFlags {
@@ -180,7 +180,8 @@ pub(crate) struct ObjectFlags {
     pub(crate) computed: bool,
 }
 
-/// One object: its name, flags and fields. Field 0 is always `Id`, except on computed objects' sake, where it is null.
+/// One object: its name, flags and fields. Field 0 is always `Id`; in computed
+/// objects its value is null.
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectSchema {
     pub(crate) name: String,

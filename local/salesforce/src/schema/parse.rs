@@ -76,7 +76,8 @@ fn parse_object(line: &str) -> Result<ObjectSchema, SchemaError> {
             other => feature = Some(parse_feature(other).ok_or_else(|| error(line, "odd flag"))?),
         }
     }
-    // The currency feature adds a field to an object; it never hides the object itself but for CurrencyType.
+    // The currency feature adds a field to an object; it never hides the object itself but for
+    // CurrencyType.
     let feature = feature.filter(|f| *f != Feature::MultiCurrency || name == "CurrencyType");
     let mut object = ObjectSchema {
         prefix: (prefix != "null").then_some(prefix),

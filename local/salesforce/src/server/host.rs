@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::org::Org;
-use crate::world::World;
 
-/// A host as the simulator tells them apart.
+/// The kinds of hosts that the simulator distinguishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     /// `login.salesforce.com`.
@@ -21,7 +20,8 @@ pub(crate) enum Host {
 }
 
 impl Host {
-    /// Reads a host, with or without its port. `tls` says how the request came when it came without the proxy.
+    /// Reads a host, with or without its port. `tls` says how the request came when it came without
+    /// the proxy.
     pub(crate) fn parse(authority: &str, tls: bool) -> Self {
         let name =
             authority.rsplit_once(':').map_or(authority, |(name, _)| name).to_ascii_lowercase();
@@ -45,7 +45,7 @@ impl Host {
         }
     }
 
-    /// Whether people or apps of an org can log in here.
+    /// True if people or apps of an org can log in here.
     pub(crate) fn serves(&self, org: &Org) -> bool {
         match self {
             Self::Login => !org.is_sandbox,
@@ -58,7 +58,7 @@ impl Host {
         }
     }
 
-    /// Whether this is one of the hosts that serve many orgs.
+    /// True if this is one of the hosts that serve many orgs.
     pub(crate) fn is_generic(&self) -> bool {
         matches!(self, Self::Login | Self::Test)
     }
@@ -79,9 +79,10 @@ impl Host {
         }
     }
 
-    /// The orgs that this host serves.
-    pub(crate) fn orgs(&self, world: &World) -> Vec<Arc<Org>> {
-        world.orgs().into_iter().filter(|org| self.serves(org)).collect()
+    /// Those of `orgs` that this host serves.
+    pub(crate) fn served(&self, mut orgs: Vec<Arc<Org>>) -> Vec<Arc<Org>> {
+        orgs.retain(|org| self.serves(org));
+        orgs
     }
 }
 

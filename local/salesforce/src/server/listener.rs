@@ -79,7 +79,7 @@ where
 /// Looks at the first bytes without taking them.
 async fn first_bytes(stream: &TcpStream) -> std::io::Result<Vec<u8>> {
     let mut buffer = [0; 7];
-    // A client may send its first line in pieces; a TLS hello is told by its first byte.
+    // A client may send its first line in pieces; its first byte identifies a TLS hello.
     for _ in 0..50 {
         let n = stream.peek(&mut buffer).await?;
         if n == 0 || n == buffer.len() || buffer[0] != b'C' {
@@ -90,14 +90,15 @@ async fn first_bytes(stream: &TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(Vec::new())
 }
 
-/// Answers `CONNECT`. Hosts that are not Salesforce's are refused: the simulator never connects onwards.
+/// Answers `CONNECT`. Hosts that are not Salesforce's are refused: the simulator never connects
+/// onwards.
 async fn tunnel(stream: &mut TcpStream) -> std::io::Result<bool> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() > 16_384 {
             return Ok(false);
         }
-        // Byte by byte, so that nothing behind the head is taken.
+        // Byte by byte, so that nothing behind the head is consumed.
         head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head);
@@ -129,10 +130,12 @@ where
     // 16,384 bytes for the URI and headers are Salesforce's own limit; hyper answers 431 above it.
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        // An idle connection lives as long as its client likes, so that none dies just as a test uses it.
+        // An idle connection lives as long as its client likes, so that none dies just as a test
+        // uses it.
         .header_read_timeout(None)
         .max_buf_size(64 * 1024)
-        // As Salesforce writes them; airbyte's connector looks for `content-type` and must not find it.
+        // As Salesforce writes them; airbyte's connector looks for `content-type` and must not find
+        // it.
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
     // An error here is a dropped connection, planned or the client's.

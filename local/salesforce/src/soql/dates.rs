@@ -3,7 +3,7 @@
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
-/// Whether a word is a date literal, and if so whether it takes a number.
+/// `None` if a word is no date literal; otherwise true if the literal takes a number.
 pub(super) fn is_relative(word: &str) -> Option<bool> {
     let plain = ["YESTERDAY", "TODAY", "TOMORROW", "LAST_90_DAYS", "NEXT_90_DAYS"];
     if plain.contains(&word) {

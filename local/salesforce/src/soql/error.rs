@@ -1,4 +1,4 @@
-//! What is wrong with a query, in Salesforce's words.
+//! Errors of a query, in Salesforce's words.
 
 /// A refused query: the error code and message of the reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,7 @@ impl SoqlError {
         )
     }
 
-    /// `sObject type … is not supported`, which also stands for an object that the caller may not see.
+    /// `sObject type … is not supported`, also for an object that the caller may not see.
     pub(crate) fn no_object(text: &str, offset: usize, object: &str) -> Self {
         Self::at(
             "INVALID_TYPE",

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::ast::Operator;
-use super::filter::{Filter, Scope, Test, like};
+use super::filter::{Filter, RowView, Test, like};
 use super::path::{Path, SortKey};
 use super::plan::Plan;
 use crate::ids::RecordId;
@@ -21,7 +21,7 @@ pub(crate) struct Found {
 
 impl Path {
     /// The value that the path leads to.
-    pub(crate) fn value<'a>(&self, scope: &Scope<'a>) -> Value<'a> {
+    pub(crate) fn value<'a>(&self, scope: &RowView<'a>) -> Value<'a> {
         match self {
             Self::Id => Value::Id(scope.id),
             Self::Field { at, kind } => scope.slots.value(scope.row, *at, *kind),
@@ -57,7 +57,7 @@ impl Path {
             other => {
                 let mut own = Slots::default();
                 own.read(row);
-                match other.value(&Scope { data, id, row, slots: &own }) {
+                match other.value(&RowView { data, id, row, slots: &own }) {
                     Value::Text(std::borrow::Cow::Borrowed(text)) => {
                         Value::Text(text.to_owned().into())
                     }
@@ -69,19 +69,19 @@ impl Path {
 }
 
 /// The id in a reference field of a row.
-pub(super) fn reference(scope: &Scope<'_>, at: usize) -> Option<RecordId> {
+pub(super) fn reference(scope: &RowView<'_>, at: usize) -> Option<RecordId> {
     scope.slots.value(scope.row, at, FieldType::Reference).as_id()
 }
 
 impl Filter {
-    /// Whether a row passes.
-    pub(crate) fn passes(&self, scope: &Scope<'_>) -> bool {
+    /// True if a row passes.
+    pub(crate) fn passes(&self, scope: &RowView<'_>) -> bool {
         self.holds(&|path| path.value(scope))
     }
 }
 
 impl<P> Filter<P> {
-    /// Whether what has these values passes.
+    /// True if a group with these values passes.
     pub(super) fn holds<'v>(&self, value: &impl Fn(&P) -> Value<'v>) -> bool {
         match self {
             Self::And(all) => all.iter().all(|one| one.holds(value)),
@@ -216,7 +216,7 @@ pub(crate) fn run(data: &OrgData, access: &Access, plan: &Plan, all: bool, now: 
         if is_hidden && !all || filtered && !access.sees_row(data, table, id, row) {
             continue;
         }
-        let scope = Scope { data, id, row, slots: &slots };
+        let scope = RowView { data, id, row, slots: &slots };
         if plan.filter.as_ref().is_none_or(|filter| filter.passes(&scope)) {
             found.push(Found { id, row: row.clone() });
         }
@@ -256,7 +256,7 @@ fn sort(data: &OrgData, plan: &Plan, found: &mut Vec<Found>) {
         .map(|one| {
             let mut slots = Slots::default();
             slots.read(&one.row);
-            let scope = Scope { data, id: one.id, row: &one.row, slots: &slots };
+            let scope = RowView { data, id: one.id, row: &one.row, slots: &slots };
             let keys = plan.order.iter().map(|key| key.path.value(&scope).into_owned()).collect();
             (keys, one)
         })
@@ -312,7 +312,7 @@ pub(super) fn ids_of(data: &OrgData, access: &Access, plan: &Plan, now: i64) -> 
         .iter()
         .filter_map(|one| {
             slots.read(&one.row);
-            column.path.value(&Scope { data, id: one.id, row: &one.row, slots: &slots }).as_id()
+            column.path.value(&RowView { data, id: one.id, row: &one.row, slots: &slots }).as_id()
         })
         .collect()
 }
@@ -341,7 +341,7 @@ fn computed(data: &OrgData, table: &Table, plan: &Plan) -> Vec<Found> {
             let row = draft.encode();
             let mut slots = Slots::default();
             slots.read(&row);
-            let scope = Scope { data, id: *record, row: &row, slots: &slots };
+            let scope = RowView { data, id: *record, row: &row, slots: &slots };
             if plan.filter.as_ref().is_none_or(|filter| filter.passes(&scope)) {
                 found.push(Found { id: *record, row });
             }

@@ -65,7 +65,7 @@ pub(crate) enum Wild {
 }
 
 /// One row as a filter sees it.
-pub(crate) struct Scope<'a> {
+pub(crate) struct RowView<'a> {
     pub(crate) data: &'a OrgData,
     pub(crate) id: RecordId,
     pub(crate) row: &'a [u8],
@@ -324,7 +324,7 @@ fn pattern(text: &str) -> Vec<Wild> {
     parts
 }
 
-/// Whether a text matches a pattern: the greedy algorithm with one point to go back to.
+/// True if a text matches a pattern: the greedy algorithm with one point to go back to.
 pub(super) fn like(pattern: &[Wild], text: &str) -> bool {
     let text: Vec<char> = text.to_lowercase().chars().collect();
     let (mut p, mut t) = (0, 0);

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashSet};
 use super::SoqlError;
 use super::ast::{Name, Query, SelectItem};
 use super::eval::{as_number, compare, folded, order, run};
-use super::filter::{self, Filter, Scope, kind_of};
+use super::filter::{self, Filter, RowView, kind_of};
 use super::path::{Column, Path, SortKey};
 use super::plan::{Compiler, Plan, Purpose};
 use crate::org::{Access, OrgData};
 use crate::schema::FieldType;
 use crate::storage::{Slots, Value};
 
-/// What rows are grouped by, and what is asked of each group. Positions count a group's values: its keys, then its aggregates.
+/// The keys that rows are grouped by, and the aggregates of each group. A position counts a
+/// group's values: first its keys, then its aggregates.
 #[derive(Clone, Debug)]
 pub(crate) struct Grouping {
     keys: Vec<Path>,
@@ -83,7 +84,7 @@ struct Groups<'c> {
 }
 
 impl Compiler<'_> {
-    /// What a query groups by; none when it asks for rows.
+    /// The grouping of a query; none when it asks for rows.
     pub(super) fn grouping(
         &self,
         query: &Query,
@@ -140,7 +141,8 @@ impl Groups<'_> {
         })
     }
 
-    /// The names of the answer. What has no alias is called by its field's last name, or `expr0`, `expr1`, ….
+    /// The names of the answer's columns. A column without an alias takes the last name of its
+    /// field, or `expr0`, `expr1`, ….
     fn columns(&mut self, query: &Query) -> Result<Vec<(String, bool, usize)>, SoqlError> {
         let mut columns: Vec<(String, bool, usize)> = Vec::new();
         let mut unnamed = 0;
@@ -212,7 +214,7 @@ impl Groups<'_> {
     }
 }
 
-/// What is kept of an aggregate while rows go by.
+/// The running value of an aggregate.
 #[derive(Default)]
 struct Tally {
     count: i64,
@@ -267,7 +269,8 @@ impl Tally {
 }
 
 impl Grouping {
-    /// The groups of a plan's rows, each with its keys and aggregates. Without keys there is always one.
+    /// The groups of a plan's rows, each with its keys and aggregates. Without keys there is always
+    /// one.
     pub(crate) fn groups(
         &self,
         data: &OrgData,
@@ -284,7 +287,7 @@ impl Grouping {
         let mut slots = Slots::default();
         for found in run(data, access, plan, all, now) {
             slots.read(&found.row);
-            let scope = Scope { data, id: found.id, row: &found.row, slots: &slots };
+            let scope = RowView { data, id: found.id, row: &found.row, slots: &slots };
             let keys: Vec<Value<'_>> = self.keys.iter().map(|key| key.value(&scope)).collect();
             let (_, tallies) =
                 groups.entry(keys.iter().map(folded).collect()).or_insert_with(|| {

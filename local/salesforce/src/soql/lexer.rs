@@ -11,7 +11,7 @@ pub(super) struct Token {
     pub(super) offset: usize,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     /// A name or keyword, with its dots.
@@ -26,7 +26,7 @@ pub(super) enum Kind {
 }
 
 impl Token {
-    /// Whether this is the keyword, in any case.
+    /// True if this is the keyword, in any case.
     pub(super) fn is_word(&self, keyword: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(keyword)
     }

@@ -16,7 +16,7 @@ mod words;
 
 pub(crate) use error::SoqlError;
 pub(crate) use eval::{Found, run};
-pub(crate) use filter::Scope;
+pub(crate) use filter::RowView;
 pub(crate) use group::Grouping;
 pub(crate) use parser::{parse, parse_condition};
 pub(crate) use plan::{Plan, Purpose, compile, compile_condition};

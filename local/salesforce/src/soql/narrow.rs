@@ -1,4 +1,4 @@
-//! What a condition says before any row is read, and what an address is made of.
+//! The ids that a condition pins before any row is read, and the parts of an address.
 
 use super::ast::{Condition, Literal, Name, Operator};
 use super::path::Path;
@@ -30,7 +30,7 @@ pub(super) fn address(schema: &ObjectSchema, compound: &str) -> Path {
     Path::Address { parts }
 }
 
-/// Whether a condition pins one of the fields by `=` or `IN`.
+/// True if a condition pins one of the fields by `=` or `IN`.
 pub(super) fn pins(condition: &Condition, fields: &[&str]) -> bool {
     let is = |name: &Name| fields.iter().any(|field| name.text.eq_ignore_ascii_case(field));
     match condition {
@@ -42,7 +42,8 @@ pub(super) fn pins(condition: &Condition, fields: &[&str]) -> bool {
     }
 }
 
-/// Uses what a condition says about ids, so that keyset pages and look-ups by id do not read the whole table.
+/// Uses what a condition says about ids, so that keyset pages and look-ups by id do not read the
+/// whole table.
 pub(super) fn narrow(plan: &mut Plan, condition: &Condition) {
     let ids = |list: &[(Literal, usize)]| -> Option<Vec<RecordId>> {
         list.iter()

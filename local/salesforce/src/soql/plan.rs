@@ -30,7 +30,7 @@ pub(crate) struct Plan {
     pub(crate) offset: usize,
     /// `SELECT COUNT()`: the number of rows is the answer.
     pub(crate) count: bool,
-    /// What the rows are grouped to, when the answer is groups.
+    /// The grouping, when the answer is groups.
     pub(crate) grouping: Option<Grouping>,
     /// Rows up to this id cannot match.
     pub(crate) after: Option<RecordId>,
@@ -344,7 +344,8 @@ impl Compiler<'_> {
                 names.extend(below);
                 Ok(Path::Parent { at, targets })
             }
-            // Of a polymorphic reference only what all targets share can be asked: Salesforce calls that `Name`.
+            // Of a polymorphic reference only what all targets share can be asked: Salesforce calls
+            // that `Name`.
             (None, Some(_)) if field.is_polymorphic() => {
                 Err(SoqlError::no_column(self.text, name.offset, rest[0], "Name"))
             }

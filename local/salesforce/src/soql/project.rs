@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::eval::{Found, reference};
-use super::filter::Scope;
+use super::filter::RowView;
 use super::path::{Column, Path};
 use super::plan::Plan;
 use crate::ids::RecordId;
@@ -21,7 +21,7 @@ pub(crate) fn json_record(data: &OrgData, plan: &Plan, found: &Found, version: &
     let schema = &data.tables[plan.table].schema;
     let mut slots = Slots::default();
     slots.read(&found.row);
-    let scope = Scope { data, id: found.id, row: &found.row, slots: &slots };
+    let scope = RowView { data, id: found.id, row: &found.row, slots: &slots };
     let mut record = Map::new();
     let own = if schema.flags.computed {
         json!({ "type": schema.name, "url": format!("/services/data/v{version}/sobjects/{}", schema.name) })
@@ -36,7 +36,7 @@ pub(crate) fn json_record(data: &OrgData, plan: &Plan, found: &Found, version: &
 }
 
 fn put(
-    scope: &Scope<'_>,
+    scope: &RowView<'_>,
     names: &[String],
     path: &Path,
     record: &mut Map<String, Json>,
@@ -59,7 +59,7 @@ fn put(
             };
             let mut slots = Slots::default();
             slots.read(row);
-            put(&Scope { data: scope.data, id, row, slots: &slots }, rest, path, below, version);
+            put(&RowView { data: scope.data, id, row, slots: &slots }, rest, path, below, version);
         }
         Path::TypeName { at } => {
             let Some(id) = reference(scope, *at) else {
@@ -104,7 +104,7 @@ fn parent_object<'r>(
     }
 }
 
-fn address(scope: &Scope<'_>, parts: &[(&'static str, usize, FieldType)]) -> Json {
+fn address(scope: &RowView<'_>, parts: &[(&'static str, usize, FieldType)]) -> Json {
     let mut all = Map::new();
     all.insert("geocodeAccuracy".to_owned(), Json::Null);
     let mut any = false;
@@ -151,7 +151,7 @@ pub(crate) fn write_csv_row(
     out: &mut String,
 ) {
     slots.read(&found.row);
-    let scope = Scope { data, id: found.id, row: &found.row, slots };
+    let scope = RowView { data, id: found.id, row: &found.row, slots };
     for (n, column) in plan.columns.iter().enumerate() {
         if n > 0 {
             out.push(form.delimiter);

@@ -16,7 +16,7 @@ pub(super) fn number(text: &str) -> Option<Literal> {
     text.parse().ok().filter(|n: &f64| n.is_finite()).map(Literal::Number)
 }
 
-/// Whether a word can be no name.
+/// True if a word is reserved and cannot be a name.
 pub(super) fn is_reserved(word: &str) -> bool {
     const RESERVED: [&str; 14] = [
         "SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "LIKE", "LIMIT", "NULL", "ORDER",

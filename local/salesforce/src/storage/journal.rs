@@ -1,7 +1,7 @@
-//! What one call has changed, so that it can be undone.
+//! The changes of one call, so that they can be undone.
 //!
-//! A call is answered on one thread from its begin to its end, so the journal belongs to the thread, and what other
-//! callers write meanwhile is not in it.
+//! A call is answered on one thread from its begin to its end, so the journal belongs to the
+//! thread, and what other callers write meanwhile is not in it.
 
 use std::cell::RefCell;
 
@@ -30,7 +30,7 @@ pub(crate) fn len() -> usize {
     JOURNAL.with_borrow(|journal| journal.as_ref().map_or(0, Vec::len))
 }
 
-/// Whether a journal is kept.
+/// True while a journal is kept.
 pub(crate) fn is_kept() -> bool {
     JOURNAL.with_borrow(Option::is_some)
 }

@@ -1,7 +1,7 @@
 //! The compact form of a row: only what is not null, in field order, a length before each value.
 //!
-//! A field costs two bytes beside its value; ids take 15 bytes, booleans nothing when false. Rows never change: a
-//! write makes a new one, so a bulk job's snapshot is a list of pointers.
+//! A field costs two bytes beside its value; ids take 15 bytes, booleans nothing when false. Rows
+//! never change: a write makes a new one, so a bulk job's snapshot is a list of pointers.
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use crate::schema::ObjectSchema;
 pub(crate) struct Late {
     /// When queries begin to show it, in milliseconds.
     pub(crate) until: i64,
-    /// What they show until then; `None` when the row is new.
+    /// The row that queries show until then; `None` when it is new.
     pub(crate) before: Option<Row>,
 }
 
@@ -86,7 +86,7 @@ impl Table {
         Some(before)
     }
 
-    /// Whether a row is in the recycle bin.
+    /// True if a row is in the recycle bin.
     pub(crate) fn is_deleted(&self, row: &[u8]) -> bool {
         let mut slots = Slots::default();
         slots.read(row);
@@ -117,7 +117,7 @@ impl Table {
         self.iter_after(None)
     }
 
-    /// What a query at `now` sees of a row: its older form while a change is late.
+    /// The form of a row that a query at `now` sees: the older one while a change is late.
     pub(crate) fn seen<'t>(&'t self, id: RecordId, row: &'t Row, now: i64) -> Option<&'t Row> {
         if self.late.is_empty() {
             return Some(row);

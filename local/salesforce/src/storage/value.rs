@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use crate::ids::RecordId;
 use crate::schema::{Field, FieldType};
 
-/// A value of a field. Dates are their ten characters, which sort as dates do; times are milliseconds since 1970.
+/// A value of a field. Dates are their ten characters, which sort as dates do; times are
+/// milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     Null,
@@ -35,7 +36,7 @@ impl Value<'_> {
         Value::Text(Cow::Owned(text.into()))
     }
 
-    /// Whether there is no value.
+    /// True if there is no value.
     pub(crate) fn is_null(&self) -> bool {
         matches!(self, Value::Null)
     }
@@ -56,7 +57,7 @@ impl Value<'_> {
         }
     }
 
-    /// Whether it is the boolean true.
+    /// True if it is the boolean true.
     pub(crate) fn is_true(&self) -> bool {
         *self == Value::Bool(true)
     }
@@ -189,7 +190,8 @@ pub(crate) fn parse_date(text: &str) -> Option<String> {
     Some(date.to_owned())
 }
 
-/// Reads a time in any form that Salesforce takes or gives: `Z`, `+0000`, `+00:00`, a blank for the `T`, a bare date.
+/// Reads a time in any form that Salesforce takes or gives: `Z`, `+0000`, `+00:00`, a blank for the
+/// `T`, a bare date.
 pub(crate) fn parse_date_time(text: &str) -> Option<i64> {
     let mut text = text.trim().replacen(' ', "T", 1);
     if text.len() == 10 {
@@ -216,7 +218,8 @@ pub(crate) fn format_date_time(ms: i64, zone: &str) -> String {
     out
 }
 
-/// Appends a time. By hand because bulk pages hold several in each row, and this is their slowest part otherwise.
+/// Appends a time. By hand because bulk pages hold several in each row, and this is their slowest
+/// part otherwise.
 fn push_date_time(out: &mut String, ms: i64, zone: &str) {
     let days = ms.div_euclid(86_400_000);
     let rest = ms.rem_euclid(86_400_000);

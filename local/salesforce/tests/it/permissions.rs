@@ -1,4 +1,4 @@
-//! What a user may see and change drives describe, queries and writes alike.
+//! A user's permissions drive describe, queries and writes alike.
 
 use salesforce_simulator::{FieldPermission, ObjectPermission, Profile};
 use serde_json::{Value, json};

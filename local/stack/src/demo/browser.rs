@@ -1,4 +1,4 @@
-//! What a person does in a browser at an authorization: log in, allow, come back.
+//! A browser that does a person's part of an authorization: log in, allow, come back.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ struct Form {
 }
 
 #[derive(Debug)]
-struct Page {
+struct WebPage {
     address: Url,
     status: StatusCode,
     text: String,
@@ -76,12 +76,12 @@ impl Browser {
         bail!("the login did not end in {MOST_PAGES} pages")
     }
 
-    async fn open(&mut self, address: Url) -> anyhow::Result<Page> {
+    async fn open(&mut self, address: Url) -> anyhow::Result<WebPage> {
         let request = self.client.get(address.clone());
         self.follow(address, request).await
     }
 
-    async fn submit(&mut self, page: &Url, form: Form, username: &str) -> anyhow::Result<Page> {
+    async fn submit(&mut self, page: &Url, form: Form, username: &str) -> anyhow::Result<WebPage> {
         let address = page.join(&form.action)?;
         let filled: Vec<(String, String)> =
             form.fields.into_iter().map(|(name, value)| fill(name, value, username)).collect();
@@ -108,7 +108,7 @@ impl Browser {
         &mut self,
         mut address: Url,
         mut request: RequestBuilder,
-    ) -> anyhow::Result<Page> {
+    ) -> anyhow::Result<WebPage> {
         for _ in 0..MOST_PAGES {
             let jar = self.jar(&address);
             if !jar.is_empty() {
@@ -120,7 +120,7 @@ impl Browser {
             let status = answer.status();
             let Some(location) = answer.headers().get(LOCATION).filter(|_| status.is_redirection())
             else {
-                return Ok(Page { address, status, text: answer.text().await? });
+                return Ok(WebPage { address, status, text: answer.text().await? });
             };
             address = address.join(location.to_str()?)?;
             request = self.client.get(address.clone());

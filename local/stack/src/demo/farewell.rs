@@ -45,7 +45,7 @@ impl Demo {
         Ok(())
     }
 
-    /// What the stores hold of the connection's generations, read past our own code.
+    /// Counts what the stores hold of the connection's generations, without our own code.
     async fn left(&self) -> anyhow::Result<Left> {
         let aws = self.stack.aws();
         let bucket = self.stack.output("BucketName")?;
@@ -63,7 +63,8 @@ impl Demo {
         })
     }
 
-    /// Items whose partition is one of the connection's generations: `GEN#tenant#environment#number#…`.
+    /// Items whose partition is one of the connection's generations:
+    /// `GEN#tenant#environment#number#…`.
     async fn items_of_generations(&self) -> anyhow::Result<usize> {
         let table = self.stack.output("TableName")?;
         let prefix = format!("GEN#{}#{ENVIRONMENT}#", self.tenant);

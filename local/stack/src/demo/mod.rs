@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_millis(400);
 /// The pause between two forced ticks, so that nobody waits for the minute.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What the demo runs on.
+/// The input of a demo.
 #[derive(Debug, Clone)]
 pub struct DemoOptions {
     /// The stack to start; its org is set by the demo.
@@ -77,13 +77,13 @@ pub struct OwnData {
 pub struct Finished {
     /// The stack.
     pub stack: Stack,
-    /// What was found.
+    /// The findings.
     pub report: Report,
     /// Where a person can connect the demo's tenant again, in a browser.
     pub connect_page: ConnectPage,
 }
 
-/// What one look at something under way finds.
+/// The result of one look at something under way.
 enum Look<T> {
     /// The wait is over.
     Done(T),
@@ -117,7 +117,7 @@ struct Seat {
 /// Runs the whole job.
 ///
 /// # Errors
-/// When a step cannot be done at all. What was done and is wrong is in the report.
+/// When a step cannot be done at all. A step that was done with a wrong result is in the report.
 pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
     let progress = Progress::new();
     let org = read_org(&options, &progress)?;

@@ -1,4 +1,4 @@
-//! What a person sees while the demo runs: one line per step, and a bar under it while it lasts.
+//! The demo's output while it runs: one line per step, and a bar for the step under way.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -70,6 +70,6 @@ impl Step {
 
 /// Prints a line.
 pub fn say(line: &str) {
-    // A closed standard output leaves nobody to tell.
+    // Nobody reads a closed standard output.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! What the demo found, and whether it is right.
+//! The demo's findings, each with its verdict.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -58,7 +58,7 @@ impl Report {
         self.check(what, &true, &so)
     }
 
-    /// Whether everything is as it must be.
+    /// True if everything is as it must be.
     #[must_use]
     pub fn is_right(&self) -> bool {
         self.failures.is_empty()

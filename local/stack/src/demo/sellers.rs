@@ -1,4 +1,4 @@
-//! What sellers get and do: saved accounts and leads, and activities in the CRM.
+//! The sellers' part: saved accounts and leads, and activities in the CRM.
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ impl Demo {
         self.service.all(&path).await
     }
 
-    /// Whether a seat has saved an entity of the directory.
+    /// True if a seat has saved an entity of the directory.
     pub(super) async fn has_saved(
         &self,
         seat: &Seat,
@@ -120,7 +120,7 @@ impl Demo {
             let again = api.post_once(&path, &key, &body).await?;
             let id = text(&reply, "activity_id")?;
             if text(&again, "activity_id")? != id {
-                bail!("the same activity was taken twice: {reply} {again}");
+                bail!("the same activity was accepted twice: {reply} {again}");
             }
             logged.push((self.salesforce_id(&api, &format!("{path}/{id}")).await?, kind, subject));
         }

@@ -1,21 +1,21 @@
-//! The keys of importing.
+//! The keys of importing, in the table and in the object store.
 
 use super::{
     ActiveRun, ImportRun, ImportSettings, MappingPreview, ObjectImport, Pipeline, Selection,
     ShownFields, Watermark,
 };
-use crate::kernel::{ImportRunId, SObject, TenantEnvironment};
+use crate::kernel::{ImportRunId, SObject, Scope, TenantEnvironment};
 use crate::ports::Key;
 use crate::store::keys::{GenerationKeys, Kind, environment_partition};
 use crate::store::{Marker, Series, Slot};
 
-/// How an environment's imports are set up.
+/// The settings of an environment's imports.
 #[must_use]
 pub fn import_settings(at: TenantEnvironment) -> Slot<ImportSettings> {
     Slot::at(Key::new(environment_partition(at), "IMPORT".to_owned()))
 }
 
-/// What of an environment's org is imported.
+/// The choice of what an environment's imports read.
 #[must_use]
 pub fn selection(at: TenantEnvironment) -> Slot<Selection> {
     Slot::at(Key::new(environment_partition(at), "SELECTION".to_owned()))
@@ -81,4 +81,40 @@ impl GenerationKeys {
     pub fn mapping_preview(&self) -> Slot<MappingPreview> {
         Slot::at(self.single(Kind::Grant, "PREVIEW".to_owned()))
     }
+}
+
+/// A page of rows, as Salesforce gave it.
+pub(crate) fn page_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+    format!("{}pages/{run}/{object}/{page:06}", scope.object_prefix())
+}
+
+/// The rows that went without a trace.
+pub(crate) fn deleted_object(scope: Scope, run: ImportRunId, object: SObject) -> String {
+    format!("{}pages/{run}/{object}/deleted", scope.object_prefix())
+}
+
+/// A page of all ids that the org shows.
+pub(crate) fn ids_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+    format!("{}ids/{run}/{object}/{page:06}", scope.object_prefix())
+}
+
+/// The ids of a page of rows.
+pub(crate) fn read_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
+    format!("{}ids/{run}/{object}/read/{page:06}", scope.object_prefix())
+}
+
+/// The folder of a run's lists of changed records of one object.
+pub(crate) fn changed_folder(scope: Scope, run: ImportRunId, object: SObject) -> String {
+    format!("{}changed/{run}/{object}/", scope.object_prefix())
+}
+
+/// One list of changed records; the list of a step comes in parts.
+pub(crate) fn changed_object(
+    scope: Scope,
+    run: ImportRunId,
+    object: SObject,
+    name: &str,
+    part: usize,
+) -> String {
+    format!("{}{name}-{part:04}", changed_folder(scope, run, object))
 }

@@ -1,13 +1,34 @@
 //! Importing an org: runs, the objects of a run, and the choice of what is imported.
+//!
+//! A run reads the objects one step at a time; no step waits inside an invocation. A step reads the
+//! object's progress, does one thing, and replaces the progress together with the message of the
+//! next step, unless somebody else has replaced it. So a second delivery of a message does nothing,
+//! and a step that was killed is taken again. Whatever is read is stored before it lands: a step
+//! that lands again lands the same rows.
+//!
+//! It promises that, once a run went through undisturbed, our records equal the rows that the
+//! integration user sees and the admin chose. One run at a time works on a connection: it holds a
+//! lease, and a run without its lease takes no step and moves no watermark.
 
-pub(crate) mod import;
+mod begin;
+mod control;
+mod follow;
+mod hand_over;
+mod import;
 pub mod keys;
+mod lease;
 mod model;
+mod object;
 mod preview;
 mod selections;
 
-pub use import::{Import, SteerError, imported_record};
-pub(crate) use import::{org_fields, scheduled_import};
+pub(crate) use begin::scheduled_import;
+pub use control::ControlError;
+pub use import::Import;
 pub use model::*;
+#[cfg(test)]
+pub(crate) use object::GoneRow;
+pub use object::imported_record;
+pub(crate) use object::org_fields;
 pub use preview::Previews;
 pub use selections::{SelectionError, Selections};

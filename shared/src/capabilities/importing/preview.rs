@@ -1,20 +1,21 @@
 //! A look at one record through a field mapping, with the connection's grant.
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
-use crate::capabilities::importing::{MappingPreview, PreviewState, PreviewValues, ShownFields};
+use crate::capabilities::importing::{MappingPreview, PreviewState, PreviewValues};
+use crate::field;
 use crate::kernel::{Grantee, Scope};
-use crate::ports::{Condition, Ports, Write};
-use crate::salesforce::{FieldValues, SalesforceId};
-use crate::store;
+use crate::ports::Ports;
+use crate::salesforce::FieldValues;
+use crate::store::{Commit, Draft, Store};
 use crate::work::{Done, WorkError};
 
 /// Looks at records through field mappings that are not made yet.
 #[derive(Clone)]
 pub struct Previews {
     ports: Ports,
+    store: Store,
     custody: Custody,
     grants: Grants,
 }
@@ -24,18 +25,20 @@ impl Previews {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
-        Self { ports, custody, grants }
+        let store = Store::new(ports.clone());
+        Self { ports, store, custody, grants }
     }
 
-    /// Reads both fields of the record, and keeps what they hold; unless another look was asked for.
+    /// Reads both fields of the record and stores their values, unless another look was requested
+    /// since.
     pub async fn preview(&self, scope: Scope, asked_at: Timestamp) -> Result<Done, WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let key = opened.keys.mapping_preview();
-        let asked: Option<MappingPreview> = store::get(&*self.ports.table, &key).await?;
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let slot = generation.keys.mapping_preview();
+        let asked = self.store.read(&slot).await?;
         let is_asked =
             |p: &MappingPreview| p.asked_at == asked_at && p.state == PreviewState::Asked;
         let Some(mut preview) = asked.filter(is_asked) else { return Ok(Done::Finished) };
-        let values = match self.values(&opened, &preview).await {
+        let values = match self.values(&generation, &preview).await {
             Ok(values) => {
                 preview.state = PreviewState::Ready;
                 Some(values)
@@ -51,33 +54,35 @@ impl Previews {
             }
             Err(other) => return other.into_done("look at a record"),
         };
-        let mut item = store::item(key.clone(), &preview)?;
+        let mut draft = Draft::new(&slot, &preview)?;
         if let Some(values) = values {
-            item.body = Some(opened.sealed(&self.ports, &key, &values)?);
+            draft = draft.body(generation.sealed(&self.ports, &slot, &values)?);
         }
-        let when = Condition::Eq("asked_at", json!(asked_at));
-        let _ = self.ports.table.write(Write::Put { item, when }).await?;
+        let mut commit = Commit::new();
+        commit.write(draft.when(field!(MappingPreview, asked_at).is(&asked_at)?))?;
+        self.store
+            .commit(commit)
+            .await?
+            .may_lose_to("a look that was requested later, which replaces this one");
         Ok(Done::Finished)
     }
 
     async fn values(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         preview: &MappingPreview,
     ) -> Result<PreviewValues, GrantError> {
         let mapping = &preview.mapping;
-        let id: SalesforceId =
-            preview.record.parse().map_err(|error| WorkError::reject("look at a record", error))?;
-        let shown: Option<ShownFields> =
-            store::get(&*self.ports.table, &opened.keys.org_fields(mapping.object)).await?;
+        let record = preview.record;
+        let shown = self.store.read(&generation.keys.org_fields(mapping.object)).await?;
         let shown = shown.is_some_and(|s| s.fields.iter().any(|f| f.name == mapping.field));
         let (field, custom) = (mapping.field.as_str(), mapping.custom_field.as_str());
         let fields: &[&str] = if shown { &[field, custom] } else { &[custom] };
         let client = self.grants.app().client();
         let row = self
             .grants
-            .call(opened, Grantee::Admin, |session| async move {
-                client.read(&session, mapping.object.name(), id, fields).await
+            .call(generation, Grantee::Admin, |session| async move {
+                client.read(&session, mapping.object.name(), record, fields).await
             })
             .await?
             .value;

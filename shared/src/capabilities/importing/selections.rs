@@ -1,35 +1,31 @@
-//! Choosing what of an org is imported: field mappings, record filters, the account model.
+//! Choosing what is imported from an org: field mappings, record filters, the account model.
 //!
-//! A choice is held to what the org was last found to show. The import finds by itself that what is
-//! read of an object changed, and reads it whole.
-
-use serde_json::json;
+//! A choice is checked against the fields that the org last showed. The next import finds by itself
+//! that an object is to be read by another choice, and reads it whole.
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
-use crate::capabilities::importing;
-use crate::capabilities::importing::import::{Import, SteerError};
 use crate::capabilities::importing::{
-    AccountModel, FieldMapping, MappingPreview, OrgField, PreviewState, PreviewValues,
-    RecordFilter, Selection, SelectionPart, SelectionProblem, ShownFields, check_filters,
-    check_mappings, person_accounts,
+    AccountModel, ControlError, FieldMapping, Import, MappingPreview, OrgField, PreviewState,
+    PreviewValues, RecordFilter, Selection, SelectionPart, SelectionProblem, ShownFields,
+    check_filters, check_mappings, keys, person_accounts,
 };
 use crate::kernel::{CareMessage, Environment, SObject, TenantEnvironment};
-use crate::ports::{Condition, PortError, Ports};
+use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::{self, Next, Outbox};
+use crate::store::{Commit, Store};
 use crate::work::WorkError;
 
-/// Why something cannot be chosen.
+/// Why a choice is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
     /// There is no such thing.
     #[error("there is no {0}")]
     NotFound(&'static str),
-    /// Nobody asked the org yet what it shows.
+    /// Nobody asked the org yet which fields it shows.
     #[error("what the org shows is not known yet; check the permissions and try again")]
     NotInspected,
-    /// Not with what the org shows.
-    #[error("{}", told(.0))]
+    /// The org's fields do not allow it.
+    #[error("{}", list(.0))]
     Refused(Vec<SelectionProblem>),
     /// Another change came first.
     #[error("it was changed meanwhile; read it again")]
@@ -39,7 +35,7 @@ pub enum SelectionError {
     Work(#[from] WorkError),
 }
 
-fn told(problems: &[SelectionProblem]) -> String {
+fn list(problems: &[SelectionProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -54,11 +50,11 @@ impl From<PortError> for SelectionError {
 pub struct Selections {
     ports: Ports,
     custody: Custody,
+    store: Store,
     import: Import,
-    outbox: Outbox,
 }
 
-/// What an org shows, object by object.
+/// The fields that an org shows, object by object.
 struct Shown(Vec<(SObject, ShownFields)>);
 
 impl Shown {
@@ -69,18 +65,16 @@ impl Shown {
 }
 
 impl Selections {
-    /// Has `import` read what was chosen anew.
+    /// Choices that `import` reads by.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, import: Import) -> Self {
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, import, outbox }
+        let store = Store::new(ports.clone());
+        Self { ports, custody, store, import }
     }
 
-    /// What is chosen.
+    /// The present choice.
     pub async fn get(&self, at: TenantEnvironment) -> Result<Selection, SelectionError> {
-        Ok(store::get(&*self.ports.table, &importing::keys::selection(at))
-            .await?
-            .unwrap_or_default())
+        Ok(self.store.read(&keys::selection(at)).await?.unwrap_or_default())
     }
 
     /// The fields of an object that the org was last found to show.
@@ -89,12 +83,12 @@ impl Selections {
         at: TenantEnvironment,
         object: SObject,
     ) -> Result<ShownFields, SelectionError> {
-        let opened = self.opened(at).await?;
-        let key = opened.keys.org_fields(object);
-        store::get(&*self.ports.table, &key).await?.ok_or(SelectionError::NotInspected)
+        let generation = self.generation(at).await?;
+        let slot = generation.keys.org_fields(object);
+        self.store.read(&slot).await?.ok_or(SelectionError::NotInspected)
     }
 
-    /// Has custom fields stand in the place of standard ones: these, and no others.
+    /// Puts custom fields in the place of standard ones: these, and no others.
     pub async fn map(
         &self,
         at: TenantEnvironment,
@@ -106,7 +100,8 @@ impl Selections {
         self.change(at, by, SelectionPart::Mappings, |chosen| chosen.mappings = mappings).await
     }
 
-    /// Has only some rows imported: those of these filters, and every row of other objects.
+    /// Restricts the rows that are imported: to those of these filters, and to every row of the
+    /// objects without one.
     pub async fn filter(
         &self,
         at: TenantEnvironment,
@@ -118,7 +113,7 @@ impl Selections {
         self.change(at, by, SelectionPart::Filters, |chosen| chosen.filters = filters).await
     }
 
-    /// Has companies or persons imported.
+    /// Chooses companies or persons.
     pub async fn set_accounts(
         &self,
         at: TenantEnvironment,
@@ -132,8 +127,8 @@ impl Selections {
         self.change(at, by, SelectionPart::Accounts, |chosen| chosen.accounts = accounts).await
     }
 
-    /// Has the same fields mapped as in the tenant's other environment, as far as this org shows
-    /// every one of them.
+    /// Copies the mappings of the tenant's other environment. All of them are refused if this org
+    /// does not show one of the fields.
     pub async fn copy_mappings(
         &self,
         at: TenantEnvironment,
@@ -147,8 +142,8 @@ impl Selections {
         self.map(at, other.mappings, by).await
     }
 
-    /// Has a record read through a mapping that need not be made yet. One look at a time: the next
-    /// replaces it.
+    /// Requests a look at a record through a mapping that need not be chosen yet. There is one look
+    /// at a time: the next request replaces it.
     pub async fn preview(
         &self,
         at: TenantEnvironment,
@@ -160,31 +155,27 @@ impl Selections {
         let Ok(record) = record.parse::<SalesforceId>() else {
             return Err(SelectionError::NotFound("record"));
         };
-        let opened = self.opened(at).await?;
+        let generation = self.generation(at).await?;
         let asked_at = self.ports.clock.now();
-        let (record, state) = (record.to_string(), PreviewState::Asked);
-        let preview = MappingPreview { mapping, record, asked_at, state };
-        let key = opened.keys.mapping_preview();
-        let write = store::put(key, &preview, Condition::Always)?;
-        let message = CareMessage::PreviewMapping { scope: opened.keys.scope(), asked_at };
-        let _ = self.outbox.commit(vec![write], vec![Next::now(message)]).await?;
+        let preview = MappingPreview { mapping, record, asked_at, state: PreviewState::Asked };
+        let mut commit = Commit::new();
+        commit.put(&generation.keys.mapping_preview(), &preview)?;
+        commit.now(CareMessage::PreviewMapping { scope: generation.keys.scope(), asked_at });
+        self.store.commit(commit).await?.may_lose_to("nobody: the write has no condition");
         Ok(preview)
     }
 
-    /// The look that was asked for last, and what it showed when it is over.
+    /// The look that was requested last, and the values if it is over.
     pub async fn previewed(
         &self,
         at: TenantEnvironment,
     ) -> Result<(MappingPreview, Option<PreviewValues>), SelectionError> {
-        let opened = self.opened(at).await?;
-        let key = opened.keys.mapping_preview();
-        let item = self.ports.table.get(&key).await?;
-        let item = item.ok_or(SelectionError::NotFound("preview"))?;
-        let values = match &item.body {
-            Some(body) => Some(opened.unsealed(&key, body)?),
-            None => None,
-        };
-        Ok((store::typed(item)?, values))
+        let generation = self.generation(at).await?;
+        let slot = generation.keys.mapping_preview();
+        let stored = self.store.load(&slot).await?;
+        let stored = stored.ok_or(SelectionError::NotFound("preview"))?;
+        let values = stored.body().map(|body| generation.unsealed(&slot, body)).transpose()?;
+        Ok((stored.into_inner(), values))
     }
 
     async fn change(
@@ -194,20 +185,19 @@ impl Selections {
         set: SelectionPart,
         change: impl FnOnce(&mut Selection),
     ) -> Result<Selection, SelectionError> {
-        let key = importing::keys::selection(at);
-        let before: Option<Selection> = store::get(&*self.ports.table, &key).await?;
-        let same = |chosen: &Selection| Condition::Eq("revision", json!(chosen.revision));
-        let when = before.as_ref().map_or(Condition::Absent, same);
-        let mut chosen = before.unwrap_or_default();
+        let slot = keys::selection(at);
+        let before = self.store.load(&slot).await?;
+        let mut chosen = before.as_deref().cloned().unwrap_or_default();
         change(&mut chosen);
-        chosen.note(self.ports.clock.now(), by, set);
-        let write = store::put(key, &chosen, when)?;
-        if !self.ports.table.write(write).await?.is_done() {
+        chosen.record_change(self.ports.clock.now(), by, set);
+        let mut commit = Commit::new();
+        commit.save(&slot, before.as_ref(), &chosen)?;
+        if !self.store.commit(commit).await?.is_done() {
             return Err(SelectionError::ChangedMeanwhile);
         }
-        match self.import.ask(at, false).await {
-            Err(SteerError::Work(error)) => Err(error.into()),
-            // A connection that does not work reads it anew when it works again.
+        match self.import.request_run(at, false).await {
+            Err(ControlError::Work(error)) => Err(error.into()),
+            // If the connection does not work, the first run after it works again reads the choice.
             _ => Ok(chosen),
         }
     }
@@ -217,25 +207,23 @@ impl Selections {
         at: TenantEnvironment,
         objects: Vec<SObject>,
     ) -> Result<Shown, SelectionError> {
-        let opened = self.opened(at).await?;
-        let inspected = self.ports.table.get(&opened.keys.inspection()).await?;
-        if inspected.is_none() {
+        let generation = self.generation(at).await?;
+        if self.store.load(&generation.keys.inspection()).await?.is_none() {
             return Err(SelectionError::NotInspected);
         }
         let mut shown = Vec::new();
         for object in objects {
-            let key = opened.keys.org_fields(object);
-            let found: Option<ShownFields> = store::get(&*self.ports.table, &key).await?;
+            let found = self.store.read(&generation.keys.org_fields(object)).await?;
             shown.extend(found.map(|found| (object, found)));
         }
         Ok(Shown(shown))
     }
 
-    async fn opened(&self, at: TenantEnvironment) -> Result<OpenGeneration, SelectionError> {
+    async fn generation(&self, at: TenantEnvironment) -> Result<OpenGeneration, SelectionError> {
         let connection = self.custody.connection(at).await?;
         let connection = connection.ok_or(SelectionError::NotFound("connection"))?;
-        let opened = self.custody.open(connection.scope()).await?;
-        opened.ok_or(SelectionError::NotFound("connection"))
+        let generation = self.custody.open(connection.scope()).await?;
+        generation.ok_or(SelectionError::NotFound("connection"))
     }
 }
 

@@ -20,8 +20,8 @@ use crate::capabilities::linking::{
 use crate::kernel::{
     DirectoryVersionId, Fields, MatchMessage, MatchRunId, MatchTrigger, Record, SObject, Scope,
 };
-use crate::ports::{Condition, Ports, Write};
-use crate::store::{self, Next, Outbox};
+use crate::ports::{Condition, Ports};
+use crate::store::{self, Commit, Store};
 use crate::work::{Done, WorkError};
 
 /// How many probes a batch holds: few enough to be scored and settled well within a timeout.
@@ -44,15 +44,13 @@ pub(crate) struct Pins {
 pub(crate) struct MatchRuns {
     ports: Ports,
     custody: Custody,
-    outbox: Outbox,
 }
 
 impl MatchRuns {
     /// Planning over these ports.
     #[must_use]
     pub(crate) fn new(ports: Ports, custody: Custody) -> Self {
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, outbox }
+        Self { ports, custody }
     }
 
     /// The directory version to match to; none before the first is published.
@@ -117,35 +115,35 @@ impl MatchRuns {
     ) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let Some(pins) = self.pins(&opened).await? else { return Ok(Done::Finished) };
+        let store = Store::new(self.ports.clone());
         let key = opened.keys.match_run(id);
-        let stored: Option<MatchRun> = store::get(&*self.ports.table, &key).await?;
-        let is_new = stored.is_none();
+        let stored = store.load(&key).await?;
         let now = self.ports.clock.now();
-        let mut run = stored.unwrap_or_else(|| Self::begin(id, trigger, &pins, now));
+        let mut run = match &stored {
+            Some(stored) => MatchRun::clone(stored),
+            None => Self::begin(id, trigger, &pins, now),
+        };
         if run.step != step || run.state != MatchRunState::Planning {
             return Ok(Done::Finished);
         }
-        let when = if is_new { Condition::Absent } else { unmoved(&run) };
         let Some(directory) = self.version(run.directory).await? else {
             return Err(WorkError::reject("re-match", "the run's directory version is gone"));
         };
         // The cursor moves with the probes, at the last bucket on to the next object.
         let object = MATCHED_OBJECTS.get(run.cursor.0).copied();
         let probes = self.next_probes(&opened, &mut run).await?;
-        let mut writes = Vec::new();
-        let mut next = Vec::new();
+        let mut commit = Commit::new();
         if let (Some(probes), Some(object)) = (probes, object) {
-            self.batches(&opened, &mut run, &directory, object, probes, &mut writes, &mut next)
-                .await?;
+            self.batches(&opened, &mut run, &directory, object, probes, &mut commit).await?;
         }
         run.step += 1;
         if run.cursor.0 >= MATCHED_OBJECTS.len() {
             Self::planned(&mut run, now);
         } else {
-            next.push(Next::now(MatchMessage::Rematch { scope, run: id, trigger, step: run.step }));
+            commit.now(MatchMessage::Rematch { scope, run: id, trigger, step: run.step });
         }
-        writes.push(store::put(key, &run, when)?);
-        if self.outbox.commit(writes, next).await?.is_done() {
+        commit.save(&key, stored.as_ref(), &run)?;
+        if store.commit(commit).await?.is_done() {
             return Ok(Done::Finished);
         }
         // A batch was settled meanwhile, or another delivery was faster: the next one sees which.
@@ -175,7 +173,6 @@ impl MatchRuns {
 
     /// Adds batches of `probes` to a run that is being planned: their objects are stored here, their
     /// items and messages are added to the caller's transaction.
-    #[expect(clippy::too_many_arguments, reason = "the caller's transaction is two of them")]
     pub(crate) async fn batches(
         &self,
         opened: &OpenGeneration,
@@ -183,8 +180,7 @@ impl MatchRuns {
         directory: &DirectoryVersion,
         object: SObject,
         probes: Vec<ProbeEntry>,
-        writes: &mut Vec<Write>,
-        next: &mut Vec<Next>,
+        commit: &mut Commit,
     ) -> Result<(), WorkError> {
         let scope = opened.keys.scope();
         let Some(entity_kind) = entity_kind_of(object) else { return Ok(()) };
@@ -196,13 +192,13 @@ impl MatchRuns {
             opened.put_object(&self.ports, &batch_object(scope, run.id, number), &plain).await?;
             let records = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
             let batch = Batch { number, object, records, shards_left: shards, settled: false };
-            writes.push(store::put(opened.keys.batch(run.id, number), &batch, Condition::Always)?);
-            next.extend((0..shards).map(|shard| {
+            commit.create(&opened.keys.batch(run.id, number), &batch)?;
+            for shard in 0..shards {
                 let (run, batch) = (run.id, number);
-                Next::now(MatchMessage::Batch { scope, run, batch, entity_kind, shard })
-            }));
+                commit.now(MatchMessage::Batch { scope, run, batch, entity_kind, shard });
+            }
             if shards == 0 {
-                next.push(Next::now(MatchMessage::Settle { scope, run: run.id, batch: number }));
+                commit.now(MatchMessage::Settle { scope, run: run.id, batch: number });
             }
             run.batches += 1;
             run.records += chunk.len() as u64;

@@ -13,7 +13,7 @@ pub(crate) mod settle;
 mod histories_tests;
 
 pub use corrections::{CorrectionError, Corrections};
-pub(crate) use match_runs::{MOVED, MatchRuns, unmoved};
+pub(crate) use match_runs::{MOVED, MatchRuns};
 pub use match_steps::MatchSteps;
 pub use model::*;
 pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};

@@ -1,7 +1,7 @@
 //! An import run: eleven objects, each imported step by step, and the lease that lets one run at a
 //! time work on a connection.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::{ImportRunId, ImportTrigger, MatchRunId, SObject};
@@ -12,7 +12,7 @@ use crate::kernel::{ImportRunId, ImportTrigger, MatchRunId, SObject};
 pub enum RunState {
     /// Objects are being imported.
     Importing,
-    /// What changed is being handed to matching and auto-save; activities are being imported.
+    /// Changes are being handed to matching and auto-save; activities are being imported.
     HandingOver,
     /// All is handed over; activities are still being imported.
     Activities,
@@ -27,11 +27,31 @@ pub enum RunState {
 }
 
 impl RunState {
-    /// Whether nothing more happens.
+    /// True if nothing more happens.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Complete | Self::Failed | Self::Cancelled | Self::SteppedAside)
     }
+}
+
+/// The last list of changed records that was handed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOverCursor {
+    /// The index of its object in [`SObject::ALL`].
+    pub object: usize,
+    /// Its key in the object store; empty before the first list of the object.
+    pub list: String,
+}
+
+/// The next move of a run after an object came to its end, or is no longer waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// Other objects are awaited.
+    Nothing,
+    /// Matching and auto-save have all that they need: the hand-over begins.
+    HandOver,
+    /// It was the last one, and all is handed over: the run ends.
+    End,
 }
 
 /// One import of an org.
@@ -39,7 +59,7 @@ impl RunState {
 pub struct ImportRun {
     /// Its id.
     pub id: ImportRunId,
-    /// What called for it.
+    /// Why it runs.
     pub trigger: ImportTrigger,
     /// Where it stands.
     pub state: RunState,
@@ -54,21 +74,18 @@ pub struct ImportRun {
     /// import the closed opportunities.
     #[serde(default)]
     pub activities_left: u32,
-    /// Counts the writes of this item: each replaces the one before.
-    #[serde(default)]
-    pub revision: u64,
-    /// Whether every row is read, not only what changed.
+    /// True if every row is read, not only those that changed.
     #[serde(default)]
     pub full: bool,
-    /// Whether an object failed.
+    /// True if an object failed.
     #[serde(default)]
     pub any_failed: bool,
     /// The step of the hand-over.
     #[serde(default)]
     pub step: u64,
-    /// The last list of changed records that was handed over: index in [`SObject::ALL`], name.
+    /// How far the hand-over is.
     #[serde(default)]
-    pub cursor: (usize, String),
+    pub cursor: HandOverCursor,
     /// The match run that this run feeds, when there is a directory to match to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub match_run: Option<MatchRunId>,
@@ -90,19 +107,48 @@ impl ImportRun {
             finished_at: None,
             objects_left: count(&SObject::MATCHED_FIRST),
             activities_left: count(&SObject::ACTIVITIES),
-            revision: 0,
             full,
             any_failed: false,
             step: 0,
-            cursor: (0, String::new()),
+            cursor: HandOverCursor::default(),
             match_run: None,
             aside_of: None,
         }
     }
+    /// Counts an object that came to its end, or that is no longer waited for. `awaited` is true if
+    /// matching and auto-save waited for it.
+    pub fn count_ended(&mut self, awaited: bool) -> Follows {
+        if awaited {
+            self.objects_left = self.objects_left.saturating_sub(1);
+            if self.objects_left > 0 {
+                return Follows::Nothing;
+            }
+            self.state = RunState::HandingOver;
+            return Follows::HandOver;
+        }
+        self.activities_left = self.activities_left.saturating_sub(1);
+        if self.activities_left == 0 && self.state == RunState::Activities {
+            Follows::End
+        } else {
+            Follows::Nothing
+        }
+    }
+
+    /// Ends the run at `now`, well or not.
+    pub fn end(&mut self, now: Timestamp) {
+        self.state = if self.any_failed { RunState::Failed } else { RunState::Complete };
+        self.finished_at = Some(now);
+    }
+
+    /// The same run, given up or called off at `now`.
+    #[must_use]
+    pub fn stopped(&self, state: RunState, now: Timestamp) -> Self {
+        Self { state, finished_at: Some(now), ..self.clone() }
+    }
 }
 
-/// The run under way, and the lease on it. Its steps look here first: a run that lost its lease, was
-/// called off or is paused does nothing more.
+/// The run under way, and the lease on it. Every step of a run reads it first: a run that lost its
+/// lease, was called off or is paused does nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveRun {
     /// The run.
@@ -111,10 +157,81 @@ pub struct ActiveRun {
     pub since: Timestamp,
     /// When it last gave a sign of life.
     pub beat_at: Timestamp,
-    /// Whether somebody paused it.
+    /// True if somebody paused it.
     #[serde(default)]
     pub paused: bool,
     /// Until when it leaves the org's API to others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_back_until: Option<Timestamp>,
+}
+
+/// A run that gave no sign of life for this long does not keep others out: its steps were lost for
+/// good. Should one come after all, it finds that the lease is another run's. The time is much
+/// longer than a wait or a redelivery: in a backlog a run is silent while its steps wait in the
+/// queue, and a second run would only add to the backlog.
+pub const STALE_RUN: SignedDuration = SignedDuration::from_hours(2);
+
+impl ActiveRun {
+    /// The lease of a run that begins now.
+    #[must_use]
+    pub fn begin(run: ImportRunId, now: Timestamp) -> Self {
+        Self { run, since: now, beat_at: now, paused: false, stands_back_until: None }
+    }
+
+    /// True if it keeps other runs out at `now`.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.paused || self.beat_at + STALE_RUN > now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> ImportRun {
+        let now = Timestamp::UNIX_EPOCH;
+        ImportRun::begin(ImportRunId::derived("x"), ImportTrigger::Requested, false, now)
+    }
+
+    #[test]
+    fn the_last_awaited_object_begins_the_hand_over() {
+        let mut run = run();
+        for _ in 1..SObject::MATCHED_FIRST.len() {
+            assert_eq!(run.count_ended(true), Follows::Nothing);
+        }
+        assert_eq!(run.state, RunState::Importing);
+        assert_eq!(run.count_ended(true), Follows::HandOver);
+        assert_eq!(run.state, RunState::HandingOver);
+    }
+
+    #[test]
+    fn the_last_activity_ends_the_run_if_all_is_handed_over() {
+        let mut run = run();
+        for _ in &SObject::ACTIVITIES {
+            assert_eq!(run.count_ended(false), Follows::Nothing, "the hand-over ends it then");
+        }
+        let (state, activities_left) = (RunState::Activities, 1);
+        let mut run = ImportRun { state, activities_left, ..run };
+        assert_eq!(run.count_ended(false), Follows::End);
+    }
+
+    #[test]
+    fn a_run_with_a_failed_object_ends_as_failed() {
+        let (mut good, mut bad) = (run(), ImportRun { any_failed: true, ..run() });
+        let now = Timestamp::from_second(9).unwrap();
+        good.end(now);
+        bad.end(now);
+        assert_eq!((good.state, bad.state), (RunState::Complete, RunState::Failed));
+        assert_eq!(good.finished_at, Some(now));
+    }
+
+    #[test]
+    fn a_silent_run_keeps_others_out_for_two_hours_and_a_paused_one_for_good() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let active = ActiveRun::begin(ImportRunId::derived("x"), at(0));
+        assert!(active.is_alive(at(7_199)));
+        assert!(!active.is_alive(at(7_200)));
+        assert!(ActiveRun { paused: true, ..active }.is_alive(at(1_000_000)));
+    }
 }

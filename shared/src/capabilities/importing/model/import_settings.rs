@@ -1,4 +1,4 @@
-//! How a connection's imports are set up.
+//! The settings of a connection's imports.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct ImportSettings {
     /// Minutes from one scheduled import to the next: 15 to 1440.
     pub every_minutes: u32,
-    /// Whether the schedule is paused; imports that a person asks for still run.
+    /// True if the schedule is paused; imports that a person requests still run.
     pub schedule_paused: bool,
-    /// Imports stand back when this percentage of the org's daily API calls is used, by whomever:
+    /// Imports stand back once this percentage of the org's daily API calls is used, by whomever:
     /// 25 to 95.
     pub api_percent: u8,
     /// Calls that imports leave untouched, for what sellers write.
@@ -22,7 +22,7 @@ pub struct ImportSettings {
 }
 
 impl Default for ImportSettings {
-    /// Every 12 hours (specification 2.2), up to 70 % of the org's calls.
+    /// Every 12 hours, up to 70 % of the org's calls.
     fn default() -> Self {
         Self {
             every_minutes: 720,
@@ -41,7 +41,7 @@ pub const LONGEST_WINDOW_SECONDS: u32 = 24 * 3600;
 pub const LEAST_API_PERCENT: u8 = 25;
 
 impl ImportSettings {
-    /// What is wrong with them, if something is.
+    /// Checks that they are within their limits.
     ///
     /// # Errors
     /// A sentence for the person who set them.

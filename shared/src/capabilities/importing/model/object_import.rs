@@ -1,107 +1,17 @@
-//! One object's import: a chain of steps that survives a kill at any of them.
-//!
-//! `Waiting → Submitted → Fetching → Landing → Fetching … → Deletions → Done`. Every step ends in
-//! one transaction that replaces the progress item under the condition that nobody else has, and
-//! that puts the due item of the next step.
+//! One object's progress in a run: what was asked for, what came, and what was done to it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::capabilities::importing::{ObjectSelection, Span};
-use crate::kernel::{Counts, ImportRunId, SObject};
+use super::{IllegalTransition, ObjectEvent, ObjectPhase, ObjectSelection, Span, Sweep};
+use crate::kernel::{Counts, SObject};
 
-/// How often an object's reading is narrowed in one run: enough to come from all of Salesforce's years
-/// to a second, twice.
+/// How often an object's reading is narrowed in one run: enough to come from all of Salesforce's
+/// years to a second, twice.
 const MOST_NARROWED: u32 = 60;
 
-/// Where one object's import stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "phase", rename_all = "snake_case")]
-pub enum ObjectPhase {
-    /// Nothing was asked of Salesforce yet.
-    Waiting,
-    /// Salesforce works on the bulk job.
-    Submitted {
-        /// The bulk job's id.
-        job: String,
-        /// How often it was polled.
-        polls: u32,
-    },
-    /// A result page is to be fetched.
-    Fetching {
-        /// The bulk job's id.
-        job: String,
-        /// Salesforce's place in the results; none for the first page.
-        locator: Option<String>,
-        /// Our number of the page, from 0.
-        page: u32,
-    },
-    /// A fetched page is to be landed.
-    Landing {
-        /// The bulk job's id.
-        job: String,
-        /// The page in the object store.
-        page: u32,
-        /// Where to go on after it; none when it is the last.
-        next: Option<String>,
-    },
-    /// The next page of a small change is to be read over REST.
-    Reading {
-        /// Salesforce's place in the query's pages.
-        locator: String,
-        /// Our number of the page, from 0.
-        page: u32,
-    },
-    /// A page that was read over REST is to be landed.
-    LandingRead {
-        /// The page in the object store.
-        page: u32,
-        /// Where to go on after it; none when it is the last.
-        next: Option<String>,
-    },
-    /// Rows deleted without a trace in the results are to be asked for.
-    Deletions,
-    /// What Salesforce told of them is to be landed.
-    LandingDeletions {
-        /// Whether that is all of them since the last run.
-        complete: bool,
-    },
-    /// The counts are to be compared.
-    Counting {
-        /// Whether Salesforce told of all deletions since the last run.
-        complete: bool,
-    },
-    /// All ids are being compared with the org's.
-    Sweeping {
-        /// How far that is.
-        sweep: Sweep,
-    },
-    /// Everything landed, and the row count agrees with Salesforce's own.
-    Done,
-    /// The org does not have the object, or the integration user may not read it.
-    Skipped {
-        /// Why.
-        reason: String,
-    },
-    /// It could not be imported this time; the watermark stays.
-    Failed {
-        /// Salesforce's error code, or ours.
-        code: String,
-        /// What it said.
-        message: String,
-    },
-}
-
-impl ObjectPhase {
-    /// Whether nothing more happens.
-    #[must_use]
-    pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Done | Self::Skipped { .. } | Self::Failed { .. })
-    }
-}
-
 /// A part of the opportunities. A first import reads the open ones first: auto-save goes by them
-/// and need not wait for years of closed ones, which come while what is there is being matched.
+/// and need not wait for years of closed ones, which come while matching is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OpportunityPart {
@@ -111,50 +21,12 @@ pub enum OpportunityPart {
     Closed,
 }
 
-/// How far a comparison of all ids is. It finds what no query of changes shows: rows deleted for
-/// good, hidden by sharing, changed while they were hidden, or given to the integration user without
-/// a change of their own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
-pub enum Sweep {
-    /// The ids of a span of time are to be asked for.
-    Asking {
-        /// Our number of its first page, from 0.
-        page: u32,
-    },
-    /// Salesforce works on the bulk job of ids.
-    Submitted {
-        /// The bulk job's id.
-        job: String,
-        /// How often it was polled.
-        polls: u32,
-        /// Our number of its first page, from 0.
-        page: u32,
-    },
-    /// A page of ids is to be fetched.
-    Fetching {
-        /// The bulk job's id.
-        job: String,
-        /// Salesforce's place in the results; none for the first page.
-        locator: Option<String>,
-        /// Our number of the page, from 0.
-        page: u32,
-    },
-    /// A bucket of our records is to be compared with the ids.
-    Comparing {
-        /// How many pages of ids there are.
-        pages: u32,
-        /// The bucket.
-        bucket: u32,
-    },
-}
-
 /// One of Salesforce's errors, and how often it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorGroup {
     /// Salesforce's code, or ours.
     pub code: String,
-    /// What was said the last time.
+    /// Its words, the last time.
     pub message: String,
     /// How often.
     pub count: u64,
@@ -176,16 +48,16 @@ pub struct ObjectImport {
     /// Salesforce's time when the job was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
-    /// What is read of it.
+    /// Which fields and rows of it are read.
     #[serde(default)]
     pub selection: ObjectSelection,
-    /// The first page that was read by this selection, where what is held was read by another one. Which
-    /// rows its pages had is kept until the ids are compared: one that was hidden while the pages were
-    /// read, and is shown then, is still held as it was read before.
+    /// The first page that was read by this selection, if our records were read by another one.
+    /// The ids of these pages are kept for the comparison: a row that was hidden from the pages and
+    /// is shown to the comparison is still stored as the other selection read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_anew: Option<u32>,
-    /// Whether a part or a span of it was read by another selection, since the org came to hide some
-    /// of that one: no selection tells then how all rows were read.
+    /// True if a field became hidden between two parts or spans, so no single selection describes
+    /// every stored row.
     #[serde(default)]
     pub mixed: bool,
     /// Rows that the job says it holds.
@@ -197,13 +69,13 @@ pub struct ObjectImport {
     /// Pages landed so far.
     #[serde(default)]
     pub pages: u32,
-    /// What was done to them.
+    /// The changes of our records, by kind.
     #[serde(default)]
     pub counts: Counts,
     /// Which part of the opportunities is being read; none when they are read all at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<OpportunityPart>,
-    /// The span of time that is being read; none while all is read at once.
+    /// The span of time that is being read; none while everything is read at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
     /// How often a span was made shorter.
@@ -212,13 +84,13 @@ pub struct ObjectImport {
     /// Live rows by Salesforce's own `SELECT COUNT()`, asked when the object was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salesforce_count: Option<u64>,
-    /// Live rows that we hold, after this run.
+    /// Our live records after this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<u64>,
-    /// Whether all ids were compared.
+    /// True if all ids were compared.
     #[serde(default)]
     pub swept: bool,
-    /// Whether every row is read, not only what changed.
+    /// True if every row is read, not only those that changed.
     #[serde(default)]
     pub full: bool,
     /// How often the object was begun anew in this run.
@@ -227,7 +99,7 @@ pub struct ObjectImport {
     /// Calls of the org's API.
     #[serde(default)]
     pub api_calls: u64,
-    /// What went wrong on the way, by code.
+    /// The errors on the way, by code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ErrorGroup>,
     /// When its first step was taken, by our clock.
@@ -270,8 +142,17 @@ impl ObjectImport {
         }
     }
 
-    /// Notes an error of Salesforce's.
-    pub fn note_error(&mut self, code: &str, message: &str) {
+    /// Moves on by an event.
+    ///
+    /// # Errors
+    /// The event cannot happen in this phase.
+    pub fn advance(&mut self, event: ObjectEvent) -> Result<(), IllegalTransition> {
+        self.phase = self.phase.next(event)?;
+        Ok(())
+    }
+
+    /// Counts an error of Salesforce's, or of ours.
+    pub fn count_error(&mut self, code: &str, message: &str) {
         match self.errors.iter_mut().find(|group| group.code == code) {
             Some(group) => {
                 group.count += 1;
@@ -285,8 +166,8 @@ impl ObjectImport {
         }
     }
 
-    /// Live rows after what this run has done, when there were `before` at its begin. A comparison
-    /// of all ids counts them.
+    /// Our live records after this run, if there were `before` when it began. A comparison of all
+    /// ids has counted them.
     #[must_use]
     pub fn live_after(&self, before: u64) -> u64 {
         self.live.unwrap_or_else(|| (before + self.counts.new).saturating_sub(self.counts.deleted))
@@ -301,7 +182,7 @@ impl ObjectImport {
         (took.as_secs() > 0).then(|| rows / took.as_secs_f64())
     }
 
-    /// Seconds until all rows are read, if it goes on as it has; none when that is not known.
+    /// Seconds until all rows are read, at the rate so far; none if that is not known.
     #[must_use]
     pub fn seconds_left(&self, now: Timestamp) -> Option<u64> {
         let took = u64::try_from(now.duration_since(self.started_at?).as_secs()).ok()?;
@@ -310,44 +191,39 @@ impl ObjectImport {
         under_way.then(|| took * left / self.rows_fetched)
     }
 
-    /// Whether matching and auto-save wait for it.
+    /// True if matching and auto-save wait for it.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         !SObject::ACTIVITIES.contains(&self.object) && self.part != Some(OpportunityPart::Closed)
     }
 
-    /// Whether the next query is the first of its rows: not behind a part or a span that was read at an
-    /// earlier time.
+    /// True if the next query is the first one of its rows, and none of a later part or span.
     #[must_use]
     pub fn begins(&self) -> bool {
         self.part != Some(OpportunityPart::Closed) && self.span.is_none()
     }
 
-    /// Has what is left asked for in a span half as long, after a job was too much for Salesforce;
-    /// false when that was not it, or would not help any more.
+    /// Makes the span half as long, after a bulk job was too much for Salesforce. False if no job
+    /// was under way, or if a shorter span would not help any more.
     pub fn narrow(&mut self, now: Timestamp) -> bool {
-        let (all, asking) = match &self.phase {
-            ObjectPhase::Submitted { .. } => (self.since, ObjectPhase::Waiting),
-            ObjectPhase::Sweeping { sweep: Sweep::Submitted { page, .. } } => {
-                (None, ObjectPhase::Sweeping { sweep: Sweep::Asking { page: *page } })
-            }
-            _ => return false,
-        };
-        let span = self.span.unwrap_or(Span { from: all, until: None });
-        let half = span.halved(now).filter(|_| self.narrowed < MOST_NARROWED);
+        let Ok(asking) = self.phase.next(ObjectEvent::Narrowed) else { return false };
+        // Ids are compared over all time, whatever rows the run reads.
+        let of_ids = matches!(self.phase, ObjectPhase::Sweeping { sweep: Sweep::Submitted { .. } });
+        let all = Span { from: self.since.filter(|_| !of_ids), until: None };
+        let half = self.span.unwrap_or(all).halved(now).filter(|_| self.narrowed < MOST_NARROWED);
         let Some(half) = half else { return false };
         self.narrowed += 1;
         (self.span, self.phase) = (Some(half), asking);
         true
     }
 
-    /// Goes on to the span behind the one that was read; false when there is none.
+    /// Goes on to the span after the one that was read; false if there is none.
     pub fn go_on(&mut self, now: Timestamp) -> bool {
         self.span = self.span.and_then(|span| span.next(now));
         self.span.is_some()
     }
 
-    /// Has every row read, since too much is missing.
+    /// Has every row read, since too many are missing.
     pub fn read_again_whole(&mut self) {
         self.span = None;
         (self.live, self.swept) = (None, false);
@@ -355,61 +231,38 @@ impl ObjectImport {
         self.full = true;
     }
 
-    /// Begins it anew: what landed stays landed and counted, what was read again is not counted
-    /// twice.
-    pub fn restart(&mut self) {
+    /// Begins the object anew. The counts keep what landed and forget the rows that will be read
+    /// again.
+    ///
+    /// # Errors
+    /// The object came to its end.
+    pub fn restart(&mut self) -> Result<(), IllegalTransition> {
         if matches!(self.phase, ObjectPhase::Sweeping { .. }) {
             self.span = None; // one of ids, not of rows
         }
+        self.advance(ObjectEvent::Restarted)?;
         (self.live, self.swept) = (None, false);
-        self.phase = ObjectPhase::Waiting;
         self.restarts += 1;
         (self.rows_expected, self.rows_fetched) = (0, 0);
         let Counts { new, updated, deleted, .. } = self.counts;
         self.counts = Counts { new, updated, deleted, ..Counts::default() };
+        Ok(())
     }
 }
 
-/// How far an object has been imported.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Watermark {
-    /// Every row stamped before this, by Salesforce's clock, has landed; none before the first run
-    /// that ended well.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stamp: Option<Timestamp>,
-    /// Live rows held.
-    pub live: u64,
-    /// The digest of the selection that they were read by; none for the default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selection: Option<String>,
-    /// The run that began to read every row by another one, or for the first time, as long as no
-    /// such reading came to its end: rows of both kinds may be held, and not all are counted. Every
-    /// row is read then and all ids are compared, whatever is chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub begun_by: Option<ImportRunId>,
-    /// When every row was last read, by Salesforce's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub read_at: Option<Timestamp>,
-    /// When all ids were last compared, by Salesforce's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub swept_at: Option<Timestamp>,
-    /// Counts the writes of this item: each replaces the one before.
-    #[serde(default)]
-    pub revision: u64,
-}
-
-/// How far behind Salesforce's clock a watermark stays: rows become visible late (seconds as
-/// measured, minutes as reported), and a row that shows up behind the watermark would be lost.
-/// Airbyte's default look-back is the same 10 minutes.
-pub const VISIBILITY_OVERLAP: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::salesforce::JobId;
+
+    fn job() -> JobId {
+        JobId("750000000000001".parse().unwrap())
+    }
 
     #[test]
     fn the_time_left_follows_from_the_time_taken() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let job = "j".to_owned();
+        let job = job();
         let progress = ObjectImport {
             phase: ObjectPhase::Fetching { job, locator: None, page: 3 },
             rows_expected: 4_000,
@@ -428,7 +281,7 @@ mod tests {
     #[test]
     fn only_a_job_of_rows_is_narrowed_and_not_for_ever() {
         let now = Timestamp::from_second(1_795_294_800).unwrap();
-        let submitted = || ObjectPhase::Submitted { job: "j".to_owned(), polls: 3 };
+        let submitted = || ObjectPhase::Submitted { job: job(), polls: 3 };
         let mut progress = ObjectImport::waiting(SObject::Lead);
         assert!(progress.begins() && !progress.narrow(now), "nothing was asked");
         progress.phase = submitted();
@@ -440,12 +293,12 @@ mod tests {
         progress.read_again_whole();
         assert!(progress.begins());
         // The comparison of ids goes over all time, whatever the run reads.
-        let sweep = Sweep::Submitted { job: "j".to_owned(), polls: 3, page: 7 };
+        let sweep = Sweep::Submitted { job: job(), polls: 3, page: 7 };
         progress.phase = ObjectPhase::Sweeping { sweep };
         (progress.narrowed, progress.since) = (0, Some(now));
         assert!(progress.narrow(now) && progress.span.is_some_and(|span| span.from.is_none()));
         assert_eq!(progress.phase, ObjectPhase::Sweeping { sweep: Sweep::Asking { page: 7 } });
-        progress.restart();
+        progress.restart().unwrap();
         assert!(progress.begins(), "rows are not read by a span of ids");
     }
 
@@ -453,9 +306,9 @@ mod tests {
     fn an_object_begun_anew_keeps_what_landed_and_counts_no_row_twice() {
         let counts = Counts { new: 3, updated: 2, unchanged: 5, deleted: 1, skipped: 1, failed: 1 };
         let mut progress = ObjectImport { counts, ..ObjectImport::waiting(SObject::Lead) };
-        progress.note_error("JOB_FAILED", "once");
-        progress.note_error("JOB_FAILED", "twice");
-        progress.restart();
+        progress.count_error("JOB_FAILED", "once");
+        progress.count_error("JOB_FAILED", "twice");
+        progress.restart().unwrap();
         assert_eq!(progress.counts, Counts { new: 3, updated: 2, deleted: 1, ..Counts::default() });
         assert_eq!((progress.restarts, progress.errors[0].count), (1, 2));
         assert_eq!(progress.errors[0].message, "twice");

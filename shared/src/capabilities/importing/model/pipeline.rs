@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Stage {
     /// Its name, as opportunities hold it.
     pub name: String,
-    /// Whether opportunities in it are closed.
+    /// True if opportunities in it are closed.
     pub is_closed: bool,
-    /// Whether it is in use.
+    /// True if it is in use.
     pub is_active: bool,
 }
 
@@ -21,9 +21,9 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Whether an opportunity counts for auto-save: open, and at or after the chosen stage. A stage
-    /// that the pipeline does not know, or no longer uses, goes by `is_closed` alone (product
-    /// decisions 8), whichever of the two stages that is.
+    /// True if an opportunity counts for auto-save: it is open, and at or after the chosen stage.
+    /// If the pipeline does not know one of the two stages, or no longer uses it, the place cannot
+    /// be told, and any open opportunity counts.
     #[must_use]
     pub fn counts(&self, chosen: Option<&str>, stage: Option<&str>, is_closed: bool) -> bool {
         if is_closed {

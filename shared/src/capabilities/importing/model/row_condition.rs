@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use super::selection::shown;
+use super::org_field::shown;
 use crate::capabilities::importing::{OrgField, ValueType};
 
 /// How a field's value is compared.

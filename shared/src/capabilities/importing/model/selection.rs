@@ -1,95 +1,17 @@
-//! What of an org is imported, as its admin has chosen: custom fields in the place of standard
-//! ones, rows by condition, business or person accounts (specification 2.11).
+//! The admin's choice of what is imported: custom fields in the place of standard ones, rows by
+//! condition, business or person accounts.
 //!
 //! A choice is made against what the org shows its integration user, and applied against what it
 //! shows when an import begins, which may be less.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::capabilities::importing::{FilterCondition, RowCondition, RowValue};
-use crate::kernel::{FieldForm, SObject};
-
-/// A field as an org describes it to its integration user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "a description answers these questions apart")]
-pub struct OrgField {
-    /// The API name.
-    pub name: String,
-    /// The name as the org shows it.
-    #[serde(default)]
-    pub label: String,
-    /// Salesforce's type, such as `picklist`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Made by the org or by a package.
-    pub custom: bool,
-    /// A formula: its changes do not move `SystemModstamp`.
-    pub calculated: bool,
-    /// Can stand in a condition.
-    pub filterable: bool,
-    /// Can be read in bulk: compound values and files cannot.
-    pub importable: bool,
-}
-
-/// The fields of an object that an org was found to show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShownFields {
-    /// When.
-    pub as_of: Timestamp,
-    /// The fields.
-    pub fields: Vec<OrgField>,
-}
-
-/// What the values of a field are, whatever the finer type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueType {
-    /// Texts of all kinds, picklists too.
-    Text,
-    /// Numbers and amounts.
-    Number,
-    /// Checkboxes.
-    Boolean,
-    /// Days.
-    Date,
-    /// Moments.
-    Moment,
-    /// Ids of records.
-    Id,
-}
-
-impl fmt::Display for ValueType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Text => "text",
-            Self::Number => "number",
-            Self::Boolean => "checkbox",
-            Self::Date => "date",
-            Self::Moment => "datetime",
-            Self::Id => "record id",
-        })
-    }
-}
-
-impl ValueType {
-    /// The values of a Salesforce type; none for types that hold something else.
-    #[must_use]
-    pub fn of(kind: &str) -> Option<Self> {
-        Some(match kind {
-            "string" | "textarea" | "picklist" | "multipicklist" | "combobox" | "email"
-            | "phone" | "url" | "encryptedstring" => Self::Text,
-            "int" | "long" | "double" | "currency" | "percent" => Self::Number,
-            "boolean" => Self::Boolean,
-            "date" => Self::Date,
-            "datetime" => Self::Moment,
-            "id" | "reference" => Self::Id,
-            _ => return None,
-        })
-    }
-}
+use super::org_field::shown;
+use super::{FilterCondition, OrgField, RowCondition, RowValue, ValueType};
+use crate::kernel::{FieldForm, Gone, SObject};
 
 /// A custom field that takes a standard field's place, one for one, in everything that is done
 /// with the record.
@@ -104,45 +26,6 @@ pub struct FieldMapping {
     pub custom_field: String,
 }
 
-/// A look at one record through a mapping that need not be made yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MappingPreview {
-    /// The mapping.
-    pub mapping: FieldMapping,
-    /// The record's id.
-    #[serde(rename = "record_id")]
-    pub record: String,
-    /// When it was asked for.
-    pub asked_at: Timestamp,
-    /// Where it stands.
-    #[serde(flatten)]
-    pub state: PreviewState,
-}
-
-/// Where a look at a record stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum PreviewState {
-    /// The org is being asked.
-    Asked,
-    /// The values are there.
-    Ready,
-    /// The org does not show the record.
-    Refused {
-        /// What Salesforce said.
-        reason: String,
-    },
-}
-
-/// What a record holds in a standard field and in the custom one.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PreviewValues {
-    /// In the standard field; none for no value, or a field that is hidden.
-    pub field: Option<String>,
-    /// In the custom field.
-    pub custom_field: Option<String>,
-}
-
 /// Which rows of an object are imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -153,7 +36,7 @@ pub struct RecordFilter {
     pub conditions: Vec<FilterCondition>,
 }
 
-/// Whether the customers of an org are companies or persons.
+/// The customers of an org: companies or persons.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountModel {
@@ -172,7 +55,7 @@ pub struct SelectionChange {
     /// Who: the subject of their token; none for a token without one.
     #[serde(default)]
     pub by: Option<String>,
-    /// What was set.
+    /// The part that was changed.
     pub set: SelectionPart,
 }
 
@@ -194,7 +77,7 @@ const CHANGES: usize = 100;
 /// The most conditions on one object: a query must fit an address.
 const MOST_CONDITIONS: usize = 20;
 
-/// What of an org is imported.
+/// The choice of what is imported from an org.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Selection {
@@ -206,11 +89,9 @@ pub struct Selection {
     pub accounts: AccountModel,
     /// Who set what, the newest last.
     pub changes: Vec<SelectionChange>,
-    /// Counts the changes: each replaces the one before.
-    pub revision: u64,
 }
 
-/// What cannot be selected so, and why.
+/// A part of a selection that the org does not allow, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{object}.{field}: {reason}")]
 pub struct SelectionProblem {
@@ -222,7 +103,7 @@ pub struct SelectionProblem {
     pub reason: String,
 }
 
-/// What is read of one object: a selection as far as the org allows it.
+/// The fields and rows that are read of one object: a selection as far as the org allows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ObjectSelection {
@@ -232,7 +113,7 @@ pub struct ObjectSelection {
     /// Our fields that the integration user cannot see: not read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<String>,
-    /// What must hold of a row.
+    /// Conditions that hold of every row that is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<RowCondition>,
     /// Nothing of the object is imported.
@@ -251,7 +132,7 @@ impl ObjectSelection {
         self.columns.get(field).map_or(field, String::as_str)
     }
 
-    /// Whether a field of ours is not read.
+    /// True if a field of ours is not read.
     #[must_use]
     pub fn hides(&self, field: &str) -> bool {
         self.hidden.iter().any(|hidden| hidden == field)
@@ -263,14 +144,24 @@ impl ObjectSelection {
         seen.map(|field| self.column(field))
     }
 
-    /// Whether the org shows everything that is read.
+    /// True if the org shows every field that is read.
     #[must_use]
     pub fn is_shown(&self, object: SObject, fields: &[OrgField]) -> bool {
         self.read_fields(object).all(|name| fields.iter().any(|field| field.name == name))
     }
 
-    /// A digest of what is read, none for the default: when it is another than that of the last
-    /// import, the object is read again, whole.
+    /// The reason for which a record goes that is not among the org's ids.
+    #[must_use]
+    pub fn reason_for_unseen(&self) -> Gone {
+        if self.excluded || !self.conditions.is_empty() {
+            Gone::OutsideFilter
+        } else {
+            Gone::Unseen
+        }
+    }
+
+    /// A digest of the fields and conditions that are read by; none for the default. If it is not
+    /// that of the last import, the object is read again, whole.
     #[must_use]
     pub fn digest(&self) -> Option<String> {
         let Self { columns, hidden, conditions, excluded, .. } = self;
@@ -284,10 +175,11 @@ impl ObjectSelection {
 }
 
 impl Selection {
-    /// What is read of an object that the org describes so.
+    /// The fields and rows to read of an object that the org describes by `fields`.
     ///
     /// # Errors
-    /// A condition that cannot be put: importing more than was chosen would be worse than nothing.
+    /// A condition that cannot be put to Salesforce: to import more than was chosen would be worse
+    /// than to import nothing.
     pub fn of(
         &self,
         object: SObject,
@@ -325,9 +217,8 @@ impl Selection {
         Ok(selected)
     }
 
-    /// Notes a change.
-    pub fn note(&mut self, at: Timestamp, by: Option<String>, set: SelectionPart) {
-        self.revision += 1;
+    /// Adds a change to the list of changes.
+    pub fn record_change(&mut self, at: Timestamp, by: Option<String>, set: SelectionPart) {
         self.changes.push(SelectionChange { at, by, set });
         let over = self.changes.len().saturating_sub(CHANGES);
         self.changes.drain(..over);
@@ -347,7 +238,7 @@ pub fn person_accounts(contact: &[OrgField]) -> Result<RowCondition, SelectionPr
     Err(problem(SObject::Contact, FIELD, reason.to_owned()))
 }
 
-/// What is wrong with mappings, given what the org shows of each object.
+/// The problems of mappings, given the fields that the org shows of each object.
 #[must_use]
 pub fn check_mappings<'a>(
     mappings: &[FieldMapping],
@@ -369,7 +260,7 @@ pub fn check_mappings<'a>(
     problems
 }
 
-/// What is wrong with filters, given what the org shows of each object.
+/// The problems of filters, given the fields that the org shows of each object.
 #[must_use]
 pub fn check_filters<'a>(
     filters: &[RecordFilter],
@@ -433,7 +324,7 @@ impl FieldMapping {
         }
     }
 
-    /// What the standard field holds, when something may stand in its place.
+    /// The type of the standard field, if another field may stand in its place.
     fn type_of(&self, standard: Option<&OrgField>) -> Result<ValueType, String> {
         let field = self.field.as_str();
         if !self.object.fields().contains(&field) {
@@ -456,11 +347,6 @@ impl FieldMapping {
             _ => Err("nothing can take its place: the import itself goes by it".to_owned()),
         }
     }
-}
-
-/// A field by its name, whatever the case.
-pub(super) fn shown<'a>(fields: &'a [OrgField], name: &str) -> Option<&'a OrgField> {
-    fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl Span {
         (length >= SHORTEST).then_some(Self { until: Some(until), ..self })
     }
 
-    /// The span after it, twice as long: what is crowded in one year may be sparse in the next. None
+    /// The span after it, twice as long: one year may be crowded and the next one sparse. None
     /// after the newest.
     #[must_use]
     pub fn next(self, now: Timestamp) -> Option<Self> {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is too much: the spans that are read in the end cover all time, each moment once.
+        /// Whichever spans are too much, those that are read cover all time, each moment once.
         #[test]
         fn spans_leave_no_gap_and_do_not_overlap(
             since in proptest::option::of(915_148_800..1_795_000_000_i64),

@@ -25,7 +25,7 @@ use crate::kernel::{
 };
 use crate::ports::{Condition, Ports, Range};
 use crate::store::keys::{self, Kind, Relation};
-use crate::store::{self, Next, Outbox};
+use crate::store::{self, Commit, Next, Outbox, Store};
 use crate::testing::Memory;
 use crate::work::{Done, WorkError};
 
@@ -247,15 +247,16 @@ impl World {
                 let name = format!("{run}-{n}");
                 self.runs.keep_probes(&opened, object, &name, &probes).await.unwrap();
                 let (Some(run), Some(pins)) = (&mut match_run, &pins) else { continue };
-                let same = unmoved(run);
-                let (mut writes, mut next) = (Vec::new(), Vec::new());
+                let store = Store::new(self.ports.clone());
+                let before = store.load(&opened.keys.match_run(id)).await.unwrap().unwrap();
+                let mut commit = Commit::new();
                 let version = &pins.directory;
                 self.runs
-                    .batches(&opened, run, version, object, probes, &mut writes, &mut next)
+                    .batches(&opened, run, version, object, probes, &mut commit)
                     .await
                     .unwrap();
-                writes.push(store::put(opened.keys.match_run(id), run, same).unwrap());
-                assert!(self.outbox.commit(writes, next).await.unwrap().is_done());
+                commit.replace(&before, run).unwrap();
+                assert!(store.commit(commit).await.unwrap().is_done());
             }
         }
         if let Some(run) = &mut match_run {

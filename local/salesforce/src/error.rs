@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Value as Json, json};
 
-use crate::call::json;
+use crate::reply::json;
 use crate::soql::SoqlError;
 
 /// A refused call.
@@ -58,7 +58,8 @@ impl ApiError {
         json(status, &json!([self.body("errorCode")]))
     }
 
-    /// The error as an object; its code's key is `errorCode` at the top and `statusCode` in collections.
+    /// The error as an object; its code's key is `errorCode` at the top and `statusCode` in
+    /// collections.
     pub(crate) fn body(self, code_key: &str) -> Json {
         let mut body = serde_json::Map::new();
         if code_key == "statusCode" {

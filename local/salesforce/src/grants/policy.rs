@@ -18,7 +18,7 @@ pub struct App {
     /// Also accept any callback on a loopback address.
     #[serde(default = "yes")]
     pub allow_loopback: bool,
-    /// What holds where an org's administrator has not said otherwise.
+    /// The policy in every org whose administrator has set none.
     #[serde(default)]
     pub policy: AppPolicy,
 }
@@ -69,7 +69,8 @@ pub struct AppPolicy {
     pub rotation: bool,
     /// A rotated token that is used again ends the whole grant.
     pub revoke_on_reuse: bool,
-    /// A rotated token that is used again within this time is a concurrent refresh: retryable, and ends nothing.
+    /// A rotated token that is used again within this time is a concurrent refresh: retryable, and
+    /// ends nothing.
     pub concurrent_window_ms: i64,
     /// A refresh gives the same access token while its session lives.
     pub reuse_session: bool,
@@ -131,7 +132,7 @@ impl Default for AppPolicy {
 }
 
 impl AppPolicy {
-    /// Whether an address is in a list, if there is one.
+    /// True if there is no list, or the address is in it.
     pub(crate) fn admits(list: Option<&[String]>, ip: &str) -> bool {
         list.is_none_or(|list| {
             list.iter().any(|own| match own.strip_suffix('*') {

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::ApiError;
 use super::ingest::IngestJob;
 use crate::dml::{self, Writer};
+use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
 use crate::sync::{lock, read, write};

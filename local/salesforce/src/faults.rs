@@ -27,7 +27,7 @@ pub struct Fault {
     /// Meets so many calls, then no more; 0 for all.
     #[serde(default = "once")]
     pub times: u64,
-    /// What happens.
+    /// The effect.
     #[serde(flatten)]
     pub kind: FaultKind,
     /// Calls that fitted so far.
@@ -42,7 +42,7 @@ fn once() -> u64 {
     1
 }
 
-/// What a fault does.
+/// The effect of a fault.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FaultKind {
@@ -76,7 +76,8 @@ pub enum FaultKind {
         /// Bytes of the body that arrive.
         bytes: usize,
     },
-    /// Does what was asked and ends a CSV answer, whole in every other way, after its header and so many rows.
+    /// Executes the call, then ends the CSV answer after its header and `rows` rows. The answer
+    /// is well-formed otherwise.
     CutRows {
         /// Rows that arrive.
         rows: usize,
@@ -85,7 +86,7 @@ pub enum FaultKind {
     SetJson {
         /// Where the value stands, as a JSON pointer such as `/instance_url`.
         pointer: String,
-        /// What stands there instead.
+        /// The value to set.
         value: Json,
     },
     /// Sends the caller elsewhere; nothing is done.

@@ -1,0 +1,206 @@
+//! Handing a run's changes to matching and auto-save, one list of changed records a step.
+
+use std::collections::BTreeSet;
+
+use super::keys::changed_folder;
+use super::lease::{Turn, check_lease};
+use super::object::LIST;
+use super::{HandOverCursor, Import, ImportRun, RunState};
+use crate::capabilities::custody::OpenGeneration;
+use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns};
+use crate::kernel::{
+    AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
+    RecordChange, SObject, Scope,
+};
+use crate::store::Commit;
+use crate::store::keys::Relation;
+use crate::work::{Done, WorkError};
+
+/// How many records one auto-save message names.
+const AUTO_SAVE_RECORDS: usize = 250;
+
+/// Changes of these may change what is saved: opportunities, their contacts, their owners.
+const AUTO_SAVE_OBJECTS: [SObject; 3] =
+    [SObject::User, SObject::Opportunity, SObject::OpportunityContactRole];
+
+/// One step of a run's hand-over, and the commit that it leads to.
+struct HandOverStep<'a> {
+    import: &'a Import,
+    generation: &'a OpenGeneration,
+    run: ImportRun,
+    commit: Commit,
+}
+
+/// The next list of changed records.
+struct ChangedList {
+    object: SObject,
+    ids: Vec<String>,
+}
+
+impl Import {
+    /// Takes one step of a run's hand-over.
+    pub(super) async fn hand_over(
+        &self,
+        scope: Scope,
+        id: ImportRunId,
+        step: u64,
+    ) -> Result<Done, WorkError> {
+        let Some(generation) = &self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        // The hand-over needs nothing of the org's API: it goes on while the run stands back.
+        if matches!(self.turn(generation, id).await?, Turn::Stop) {
+            return Ok(Done::Finished);
+        }
+        let stored = self.store.load(&generation.keys.run(id)).await?;
+        let is_next = |run: &ImportRun| run.state == RunState::HandingOver && run.step == step;
+        let Some(before) = stored.filter(|run| is_next(run)) else { return Ok(Done::Finished) };
+        let (run, commit) = (ImportRun::clone(&before), Commit::new());
+        let step = HandOverStep { import: self, generation, run, commit };
+        let HandOverStep { mut commit, run, .. } = step.take().await?;
+        commit.replace(&before, &run)?;
+        if self.store.commit(commit).await?.is_done() {
+            return Ok(Done::Finished);
+        }
+        // Settling moved the match run between our read and our write, or another delivery of this
+        // message was faster. The next delivery sees which.
+        Ok(Done::Later(MOVED))
+    }
+}
+
+impl HandOverStep<'_> {
+    async fn take(mut self) -> Result<Self, WorkError> {
+        if self.run.step == 0 {
+            self.begin_match_run().await?;
+        } else {
+            match self.next_list().await? {
+                Some(list) => self.hand(&list).await?,
+                None => self.finish().await?,
+            }
+        }
+        self.run.step += 1;
+        if self.run.state == RunState::HandingOver {
+            let (scope, run) = (self.generation.keys.scope(), self.run.id);
+            self.commit.now(ImportMessage::HandOver { scope, run, step: self.run.step });
+        }
+        Ok(self)
+    }
+
+    /// Begins the match run that this run feeds, if there is a directory to match to.
+    async fn begin_match_run(&mut self) -> Result<(), WorkError> {
+        let Some(pins) = self.import.match_runs.pins(self.generation).await? else {
+            return Ok(());
+        };
+        let id = MatchRunId::derived(&self.run.id.to_string());
+        let now = self.import.ports.clock.now();
+        let match_run = MatchRuns::begin(id, MatchTrigger::Import, &pins, now);
+        self.commit.create(&self.generation.keys.match_run(id), &match_run)?;
+        self.run.match_run = Some(id);
+        Ok(())
+    }
+
+    /// The next list of changed records, with the cursor moved to it; none if all are handed over.
+    async fn next_list(&mut self) -> Result<Option<ChangedList>, WorkError> {
+        let (import, generation) = (self.import, self.generation);
+        let cursor = &mut self.run.cursor;
+        while let Some(&object) = SObject::ALL.get(cursor.object) {
+            let folder = changed_folder(generation.keys.scope(), self.run.id, object);
+            let lists = import.ports.objects.list(&folder).await?;
+            let Some(list) = lists.into_iter().find(|list| list.key > cursor.list) else {
+                *cursor = HandOverCursor { object: cursor.object + 1, list: String::new() };
+                continue;
+            };
+            let Some(plain) = generation.get_object(&import.ports, &list.key).await? else {
+                return Err(WorkError::retry("hand over", "a list of changes is gone"));
+            };
+            cursor.list = list.key;
+            let ids = serde_json::from_slice(&plain)
+                .map_err(|error| WorkError::reject("read a list of changes", error))?;
+            return Ok(Some(ChangedList { object, ids }));
+        }
+        Ok(None)
+    }
+
+    async fn hand(&mut self, list: &ChangedList) -> Result<(), WorkError> {
+        let ChangedList { object, ids } = list;
+        let (scope, object) = (self.generation.keys.scope(), *object);
+        // After a first import, matching alone finds everything that is to be saved.
+        let is_first = self.run.trigger == ImportTrigger::Connected;
+        if AUTO_SAVE_OBJECTS.contains(&object) && !is_first {
+            for records in ids.chunks(AUTO_SAVE_RECORDS) {
+                let records = records.to_vec();
+                self.commit.now(AutoSaveMessage::Records { scope, object, records });
+            }
+        }
+        if object == SObject::Account {
+            self.list_contacts_of(ids).await?;
+        }
+        if MATCHED_OBJECTS.contains(&object) {
+            self.import.follow(self.generation, object, ids).await?;
+            self.hand_to_matching(list).await?;
+        }
+        Ok(())
+    }
+
+    /// Lists the contacts of changed accounts as changed, too: a contact is matched with its
+    /// account's name and site. Accounts are handed over before contacts, so the hand-over comes to
+    /// the lists that are added here. The contacts of a new account changed themselves when they
+    /// were given to it.
+    async fn list_contacts_of(&self, accounts: &[String]) -> Result<(), WorkError> {
+        let records = &self.generation.records;
+        let mut contacts = BTreeSet::new();
+        let heads = records.heads(SObject::Account, accounts).await?;
+        for account in heads.iter().filter(|head| head.change != RecordChange::New) {
+            contacts.extend(records.children(&account.id, Relation::AccountContact).await?);
+        }
+        let contacts: Vec<String> = contacts.into_iter().collect();
+        let name = format!("account-{}", self.list_name());
+        self.import
+            .list_changed(self.generation, self.run.id, SObject::Contact, &name, &contacts)
+            .await
+    }
+
+    async fn hand_to_matching(&mut self, list: &ChangedList) -> Result<(), WorkError> {
+        let ChangedList { object, ids } = list;
+        debug_assert!(ids.len() <= LIST, "the batches of a list share one transaction");
+        let (generation, match_runs) = (self.generation, &self.import.match_runs);
+        let probes = match_runs.probe(generation, *object, ids, self.run.started_at).await?;
+        let name = format!("{}-{}", self.run.id, self.list_name());
+        match_runs.keep_probes(generation, *object, &name, &probes).await?;
+        let Some(id) = self.run.match_run else { return Ok(()) };
+        let Some(before) = self.import.store.load(&generation.keys.match_run(id)).await? else {
+            return Err(WorkError::retry("hand over", "the match run is gone"));
+        };
+        let mut match_run = MatchRun::clone(&before);
+        let Some(directory) = match_runs.version(match_run.directory).await? else {
+            return Err(WorkError::reject("hand over", "the run's directory version is gone"));
+        };
+        let commit = &mut self.commit;
+        match_runs.batches(generation, &mut match_run, &directory, *object, probes, commit).await?;
+        commit.replace(&before, &match_run)?;
+        Ok(())
+    }
+
+    /// The name of the list that the cursor is at.
+    fn list_name(&self) -> &str {
+        self.run.cursor.list.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Ends the hand-over, and the run unless activities are still being imported.
+    async fn finish(&mut self) -> Result<(), WorkError> {
+        let (import, generation) = (self.import, self.generation);
+        if let Some(id) = self.run.match_run
+            && let Some(before) = import.store.load(&generation.keys.match_run(id)).await?
+        {
+            let mut match_run = MatchRun::clone(&before);
+            MatchRuns::planned(&mut match_run, import.ports.clock.now());
+            match_run.step += 1;
+            self.commit.replace(&before, &match_run)?;
+        }
+        if self.run.activities_left == 0 {
+            import.end_run(&mut self.commit, generation, &mut self.run)?;
+        } else {
+            self.run.state = RunState::Activities;
+            check_lease(&mut self.commit, generation, self.run.id)?;
+        }
+        Ok(())
+    }
+}
