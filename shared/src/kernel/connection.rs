@@ -264,7 +264,7 @@ impl Connection {
             trouble: None,
             paused_since: None,
             degraded_since: None,
-            org_id: "00D000000000001AAA".parse().unwrap(),
+            org_id: "00D000000000001EAA".parse().unwrap(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
             instance_url: "https://acme.my.salesforce.com".parse().unwrap(),

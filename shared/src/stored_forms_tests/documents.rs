@@ -56,7 +56,7 @@ fn connection() -> Connection {
         }),
         paused_since: Some(at(3)),
         degraded_since: Some(at(4)),
-        org_id: "00D000000000001AAA".parse().unwrap(),
+        org_id: "00D000000000001EAA".parse().unwrap(),
         org_name: text("Acme"),
         edition: text("Enterprise Edition"),
         instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
@@ -677,7 +677,7 @@ fn activities_are_pinned() {
         ActivityState::Queued,
         ActivityState::Held { reason },
         ActivityState::Claimed { server_time: at(1), at: at(2), lookups: 3 },
-        ActivityState::Logged { salesforce_id: "00T000000000001AAA".parse().unwrap() },
+        ActivityState::Logged { salesforce_id: "00T000000000001EAA".parse().unwrap() },
         ActivityState::Failed { code: text("C"), message: text("m") },
     ];
     forms.all("activity state", &states);

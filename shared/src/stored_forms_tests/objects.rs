@@ -190,7 +190,7 @@ fn opened(memory: &Memory) -> OpenGeneration {
         trouble: None,
         paused_since: None,
         degraded_since: None,
-        org_id: "00D000000000001AAA".parse().unwrap(),
+        org_id: "00D000000000001EAA".parse().unwrap(),
         org_name: text("Acme"),
         edition: text("Enterprise Edition"),
         instance_url: "https://acme.my.salesforce.com".parse().unwrap(),

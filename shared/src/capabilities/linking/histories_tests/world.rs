@@ -123,7 +123,7 @@ impl World {
             at,
             generation: self.scope.generation,
             state: ConnectionState::Connected,
-            org_id: "00D000000000001AAA".parse().unwrap(),
+            org_id: "00D000000000001EAA".parse().unwrap(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),
             instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
