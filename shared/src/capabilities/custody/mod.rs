@@ -3,10 +3,12 @@
 mod generation;
 pub(crate) mod grants;
 pub mod keys;
+mod lookup;
 mod salesforce_app;
 mod ttl_cache;
 
 pub(crate) use generation::{ConnectionSecret, StoredGrant};
 pub use generation::{Custody, Opened};
 pub use grants::{GrantError, Grants};
+pub use lookup::LookupError;
 pub use salesforce_app::SalesforceApp;
