@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::capabilities::connecting::{Diagnosis, Inspection, ObjectPermissions, diagnose};
 use crate::capabilities::custody::{Custody, LookupError};
-use crate::kernel::{Connection, ConnectionState, Message, TenantEnvironment};
+use crate::kernel::{CareMessage, Connection, ConnectionState, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::keys::GenerationKeys;
 use crate::store::{Commit, Store};
@@ -93,7 +93,7 @@ impl Inspections {
             return Err(InspectionError::NotWorking);
         }
         let mut commit = Commit::new();
-        commit.now(Message::Inspect { scope: connection.scope() });
+        commit.now(CareMessage::Inspect { scope: connection.scope() });
         let _ = self.store.commit(commit).await?;
         Ok(self.ports.clock.now())
     }

@@ -2,7 +2,7 @@
 
 use crate::capabilities::custody::{Custody, LookupError};
 use crate::capabilities::linking::MatchRun;
-use crate::kernel::{MatchRunId, MatchTrigger, Message, TenantEnvironment};
+use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, TenantEnvironment};
 use crate::ports::Ports;
 use crate::store::{Commit, Store, Stored};
 
@@ -28,7 +28,7 @@ impl Rematch {
         let millis = u64::try_from(self.ports.clock.now().as_millisecond()).unwrap_or(0);
         let run = MatchRunId::new(millis, self.ports.entropy.bits());
         let mut commit = Commit::new();
-        commit.now(Message::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 });
+        commit.now(MatchMessage::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 });
         let _ = self.store.commit(commit).await?;
         Ok(run)
     }

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::capabilities::custody::Custody;
 use crate::capabilities::seats::{Role, Seat, Tenant, keys};
-use crate::kernel::{Environment, Message, SeatId, TenantEnvironment, TenantId};
+use crate::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
 use crate::ports::{PortError, Ports};
 use crate::store::{Commit, Store, Stored};
 use crate::work::WorkError;
@@ -131,7 +131,7 @@ impl Tenants {
             let at = TenantEnvironment { tenant, environment };
             if let Some(connection) = self.custody.connection(at).await? {
                 let scope = connection.scope();
-                commit.now(Message::AutoSaveSeat { scope, seat });
+                commit.now(AutoSaveMessage::Seat { scope, seat });
             }
         }
         Ok(())
