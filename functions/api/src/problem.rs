@@ -26,6 +26,7 @@ pub(crate) struct Problem {
     status: u16,
     /// What this answer is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     detail: Option<String>,
 }
 

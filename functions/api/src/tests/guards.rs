@@ -146,6 +146,21 @@ fn routes_are_registered_with_their_description_and_only_guards_read_paths() {
     }
 }
 
+/// What is decided is decided in a capability.
+#[test]
+fn routes_name_neither_the_store_nor_the_table() {
+    for file in rust_files("functions/api/src").unwrap() {
+        if file.path.contains("/tests/") {
+            continue;
+        }
+        assert!(!file.text.contains("shared::store"), "{}", file.path);
+        let ports = file.text.matches("shared::ports").count();
+        let named = ["shared::ports::Ports;", "shared::ports::Disposition;"];
+        let allowed: usize = named.iter().map(|word| file.text.matches(word).count()).sum();
+        assert_eq!(ports, allowed, "{}", file.path);
+    }
+}
+
 /// Another seat of the same tenant, for every path that names one.
 #[tokio::test]
 async fn what_belongs_to_a_seat_is_not_another_seats() {
