@@ -46,6 +46,7 @@ pub(crate) struct Certificate {
     generation: Generation,
     org_id: String,
     requested_at: Timestamp,
+    #[schema(required = true)]
     completed_at: Option<Timestamp>,
     /// How many things there were, by store and kind.
     found: BTreeMap<String, u64>,

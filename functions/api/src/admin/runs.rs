@@ -323,9 +323,9 @@ pub(crate) async fn list(
 pub(crate) async fn start(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-    new: Option<Body<NewRun>>,
+    new: Option<Body<Option<NewRun>>>,
 ) -> Result<(StatusCode, Json<AskedRun>), Problem> {
-    let full = new.is_some_and(|Body(new)| new.full);
+    let NewRun { full } = new.and_then(|Body(new)| new).unwrap_or_default();
     let run_id = api.import.ask(place.environment(), full).await?;
     Ok((StatusCode::ACCEPTED, Json(AskedRun { run_id })))
 }

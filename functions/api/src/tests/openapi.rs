@@ -11,7 +11,7 @@ use super::{Answer, Served};
 use crate::{openapi, router};
 
 /// Where Salesforce sends browsers back to.
-const CALLBACK: &str = "/oauth/callback/{environment}";
+pub(super) const CALLBACK: &str = "/oauth/callback/{environment}";
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
