@@ -88,7 +88,8 @@ impl Problem {
 
     /// A connection that needs its admin.
     pub(crate) fn not_working() -> Self {
-        let detail = "the connection does not work; the doctor says why, and authorizing it again mends most";
+        let detail = "the connection does not work; the doctor says why, and authorizing it again \
+                      mends most";
         Self::conflict("reconnect_required", detail.to_owned())
     }
 

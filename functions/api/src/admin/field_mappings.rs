@@ -92,7 +92,8 @@ pub(crate) async fn change(
 }
 
 /// Take the mappings of the tenant's other environment, held to what this org shows
-#[utoipa::path(post, path = "/field-mappings/copy", tag = "runs", operation_id = "copyFieldMappings",
+#[utoipa::path(post, path = "/field-mappings/copy", tag = "runs",
+    operation_id = "copyFieldMappings",
     params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
     responses(
         (status = 200, description = "The mappings as they are now", body = FieldMappings),

@@ -97,7 +97,9 @@ pub(crate) async fn show(
         "mapping": { "object": "Contact", "field": "Email", "custom_field": "Work_Email__c" },
         "record_id": "003000000000001AAA",
     })),
-    responses((status = 202, description = "The org is being asked", body = MappingPreview), Problem))]
+    responses(
+        (status = 202, description = "The org is being asked", body = MappingPreview),
+        Problem))]
 pub(crate) async fn ask(
     State(api): State<Api>,
     Admin(place): Admin<At>,

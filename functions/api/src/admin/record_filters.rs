@@ -68,8 +68,8 @@ impl From<RecordFilter> for importing::RecordFilter {
     }
 }
 
-/// All filters; every row is imported of an object that is not in the list. What is shown can be put
-/// back as it is.
+/// All filters; every row is imported of an object that is not in the list. What is shown can be
+/// put back as it is.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct NewRecordFilters {
     items: Vec<RecordFilter>,

@@ -128,7 +128,8 @@ impl From<directory::DirectoryVersion> for DirectoryVersion {
     request_body(content = NewDirectoryVersion,
         example = json!({ "parts": [{ "kind": "people" }, { "kind": "companies" }] })),
     responses(
-        (status = 201, description = "An upload address for each part", body = BegunDirectoryVersion),
+        (status = 201, body = BegunDirectoryVersion,
+            description = "An upload address for each part"),
         Problem))]
 pub(crate) async fn begin(
     State(api): State<Api>,

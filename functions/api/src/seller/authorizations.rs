@@ -65,7 +65,9 @@ pub(crate) async fn begin(
 #[utoipa::path(get, path = "/seats/{seat}/authorization", tag = "connections",
     operation_id = "showSeatAuthorization",
     params(AtSeat), extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),
-    responses((status = 200, description = "The authorization", body = SeatAuthorization), Problem))]
+    responses(
+        (status = 200, description = "The authorization", body = SeatAuthorization),
+        Problem))]
 pub(crate) async fn show(
     State(api): State<Api>,
     SeatOrAdmin(place): SeatOrAdmin<AtSeat>,

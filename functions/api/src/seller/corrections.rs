@@ -132,7 +132,9 @@ impl From<linking::Correction> for Corrections {
 #[utoipa::path(get, path = "/matches/{object}/{record}/corrections", tag = "matches",
     operation_id = "showCorrections",
     params(AtRecord), extensions(("x-roles" = json!(Corrector::<AtRecord>::ROLES))),
-    responses((status = 200, description = "What holds, and its history", body = Corrections), Problem))]
+    responses(
+        (status = 200, description = "What holds, and its history", body = Corrections),
+        Problem))]
 pub(crate) async fn show(
     State(api): State<Api>,
     Corrector(place, _): Corrector<AtRecord>,

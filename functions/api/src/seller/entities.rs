@@ -1,4 +1,5 @@
-//! The records that may be an entity: what a seller chooses from who looks at a person or a company.
+//! The records that may be an entity: what a seller chooses from who looks at a person or a
+//! company.
 
 use axum::Json;
 use axum::extract::State;
@@ -45,7 +46,9 @@ impl From<EntityReport> for Entity {
 #[utoipa::path(get, path = "/entities/{object}/{entity}", tag = "matches",
     operation_id = "showEntity",
     params(AtEntity), extensions(("x-roles" = json!(Corrector::<AtEntity>::ROLES))),
-    responses((status = 200, description = "The records, each with its match", body = Entity), Problem))]
+    responses(
+        (status = 200, description = "The records, each with its match", body = Entity),
+        Problem))]
 pub(crate) async fn show(
     State(api): State<Api>,
     Corrector(place, _): Corrector<AtEntity>,

@@ -88,7 +88,8 @@ impl From<ExplainedMatch> for MatchWithCandidates {
 }
 
 /// One record's match, with its candidates and what speaks for and against each
-#[utoipa::path(get, path = "/matches/{object}/{record}", tag = "matches", operation_id = "showMatch",
+#[utoipa::path(get, path = "/matches/{object}/{record}", tag = "matches",
+    operation_id = "showMatch",
     params(AtRecord), extensions(("x-roles" = json!(Corrector::<AtRecord>::ROLES))),
     responses((status = 200, description = "The match", body = MatchWithCandidates), Problem))]
 pub(crate) async fn show(
