@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import \
 	deploy ci
 
 help: ## this list
@@ -55,6 +55,10 @@ lint: ## formatting, clippy and documentation without a warning
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+openapi: .tools/nextest.done ## writes docs/openapi.yaml from the code of functions/api
+	UPDATE_OPENAPI=1 cargo nextest run --workspace \
+		-E 'package(api) & test(the_served_description_is_the_one_that_the_code_gives)'
 
 check-pure: ## the common crate and the engine build without AWS
 	@local/tools/check-pure.sh

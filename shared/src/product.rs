@@ -10,13 +10,17 @@ use std::sync::Arc;
 use matching::{InvalidModel, MatchModel};
 
 use crate::capabilities::activities::{Activities, WriteBack};
-use crate::capabilities::connecting::{Care, Connect, Upkeep};
+use crate::capabilities::connecting::{
+    Care, Connect, Inspections, SeatAuthorizations, Upkeep, Wizards,
+};
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::directory::{Directory, ShardFiles};
-use crate::capabilities::importing::{Import, Previews, Selections};
+use crate::capabilities::importing::{Import, Previews, Runs, Selections};
 use crate::capabilities::leaving::Disconnect;
-use crate::capabilities::linking::{Corrections, MatchSteps, Models};
-use crate::capabilities::saving::AutoSave;
+use crate::capabilities::linking::{Corrections, MatchSteps, Matches, Models, Rematch};
+use crate::capabilities::saving::{AutoSave, SavedLists};
+use crate::capabilities::seats::{CrmVotes, Tenants};
+use crate::capabilities::settings::ChangeSettings;
 use crate::capabilities::telling::Telling;
 use crate::ports::Ports;
 use crate::store::Outbox;
@@ -98,6 +102,18 @@ impl<R> Product<R> {
         Directory::new(self.ports.clone())
     }
 
+    /// The settings of environments.
+    #[must_use]
+    pub fn settings(&self) -> ChangeSettings {
+        ChangeSettings::new(self.ports.clone())
+    }
+
+    /// Votes for other CRMs.
+    #[must_use]
+    pub fn crm_votes(&self) -> CrmVotes {
+        CrmVotes::new(self.ports.clone())
+    }
+
     /// The telling of events.
     #[must_use]
     pub fn telling(&self) -> Telling {
@@ -124,6 +140,54 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn activities(&self) -> Activities {
         Activities::new(self.ports.clone(), self.custody())
+    }
+
+    /// Tenants and their seats.
+    #[must_use]
+    pub fn tenants(&self) -> Tenants {
+        Tenants::new(self.ports.clone(), self.custody())
+    }
+
+    /// The set-up wizards.
+    #[must_use]
+    pub fn wizards(&self) -> Wizards {
+        Wizards::new(self.ports.clone(), self.custody())
+    }
+
+    /// What orgs were found to show.
+    #[must_use]
+    pub fn inspections(&self) -> Inspections {
+        Inspections::new(self.ports.clone(), self.custody())
+    }
+
+    /// Sellers' own authorizations.
+    #[must_use]
+    pub fn seat_authorizations(&self) -> SeatAuthorizations {
+        SeatAuthorizations::new(self.ports.clone(), self.custody())
+    }
+
+    /// Import runs as people see them.
+    #[must_use]
+    pub fn runs(&self) -> Runs {
+        Runs::new(self.ports.clone(), self.custody())
+    }
+
+    /// Match runs as people see them.
+    #[must_use]
+    pub fn rematch(&self) -> Rematch {
+        Rematch::new(self.ports.clone(), self.custody())
+    }
+
+    /// Matches as people see them, explained by `models`.
+    #[must_use]
+    pub fn matches(&self, models: Models) -> Matches {
+        Matches::new(self.ports.clone(), self.custody(), models)
+    }
+
+    /// Sellers' system lists.
+    #[must_use]
+    pub fn saved_lists(&self) -> SavedLists {
+        SavedLists::new(self.ports.clone(), self.custody())
     }
 
     /// The auto-save rules.

@@ -1,12 +1,17 @@
 //! The HTTP API: what the product's back end, its front end and the customer's admin ask for.
 
-mod caller;
+mod admin;
+mod callers;
+mod extract;
+mod openapi;
+mod operator;
 mod problem;
 mod router;
-mod routes;
+mod seller;
 mod state;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::time::Duration;
 
@@ -15,7 +20,7 @@ use shared::lambda::bootstrap;
 use shared::lambda::config::ApiConfig;
 use shared::product::Product;
 
-use crate::caller::Issuer;
+use crate::callers::Issuer;
 use crate::state::Api;
 
 /// The issuer answers at once or is down.

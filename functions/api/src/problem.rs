@@ -1,38 +1,43 @@
 //! What a caller is told when something is wrong: RFC 9457 problem details, and nothing of what
-//! went on inside.
+//! went on inside. The errors of a capability become problems beside the routes of its resource.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use shared::capabilities::activities::ActivityError;
-use shared::capabilities::connecting::ConnectError;
-use shared::capabilities::directory::DirectoryError;
-use shared::capabilities::importing::{ControlError, SelectionError};
-use shared::capabilities::leaving::PurgeError;
-use shared::capabilities::linking::{CorrectionError, ModelError};
+use shared::capabilities::custody::LookupError;
 use shared::ports::Disposition;
 use shared::work::WorkError;
+use utoipa::openapi::{Ref, RefOr, Response as Described};
+use utoipa::{IntoResponses, ToSchema};
 
-/// A problem.
-#[derive(Debug, Serialize)]
+/// What is wrong, and what to do about it.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
     /// A stable name that programs can tell apart.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The same in words.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// What this answer is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     detail: Option<String>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
+    pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
         Self { kind, title, status: status.as_u16(), detail: None }
     }
 
-    fn because(mut self, detail: impl Into<String>) -> Self {
+    /// With what it is about, for the person who reads it.
+    #[must_use]
+    pub(crate) fn because(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
@@ -83,7 +88,8 @@ impl Problem {
 
     /// A connection that needs its admin.
     pub(crate) fn not_working() -> Self {
-        let detail = "the connection does not work; the doctor says why, and authorizing it again mends most";
+        let detail = "the connection does not work; the doctor says why, and authorizing it again \
+                      mends most";
         Self::conflict("reconnect_required", detail.to_owned())
     }
 
@@ -101,6 +107,13 @@ impl Problem {
 
     fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side")
+    }
+}
+
+impl IntoResponses for Problem {
+    /// Every operation may answer a problem, whatever its status.
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        [("default".to_owned(), Ref::from_response_name("Problem").into())].into()
     }
 }
 
@@ -134,105 +147,11 @@ impl From<WorkError> for Problem {
     }
 }
 
-impl From<ControlError> for Problem {
-    fn from(error: ControlError) -> Self {
+impl From<LookupError> for Problem {
+    fn from(error: LookupError) -> Self {
         match error {
-            ControlError::NotFound(what) => Self::not_found(what),
-            ControlError::Conflict(why) => Self::conflict("run_state", why.to_owned()),
-            ControlError::Invalid(why) => Self::invalid(why),
-            ControlError::Work(error) => error.into(),
-        }
-    }
-}
-
-impl From<SelectionError> for Problem {
-    fn from(error: SelectionError) -> Self {
-        match error {
-            SelectionError::NotFound(what) => Self::not_found(what),
-            SelectionError::NotInspected => Self::conflict("not_checked", error.to_string()),
-            SelectionError::Refused(_) => Self::invalid(error.to_string()),
-            SelectionError::ChangedMeanwhile => {
-                Self::conflict("changed_meanwhile", error.to_string())
-            }
-            SelectionError::Work(error) => error.into(),
-        }
-    }
-}
-
-impl From<shared::ports::PortError> for Problem {
-    fn from(error: shared::ports::PortError) -> Self {
-        WorkError::from(error).into()
-    }
-}
-
-impl From<ConnectError> for Problem {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Work(error) => error.into(),
-            ConnectError::NotFound(what) => Self::not_found(what),
-            ConnectError::NotEntitled => {
-                Self::new(StatusCode::FORBIDDEN, "not_entitled", "Not part of the contract")
-                    .because(error.to_string())
-            }
-            ConnectError::OtherOrg | ConnectError::Environment { .. } => {
-                Self::conflict("other_org", error.to_string())
-            }
-            _ => Self::invalid(error.to_string()),
-        }
-    }
-}
-
-impl From<DirectoryError> for Problem {
-    fn from(error: DirectoryError) -> Self {
-        match error {
-            DirectoryError::Work(error) => error.into(),
-            DirectoryError::NotFound => Self::not_found("directory version"),
-            DirectoryError::NotADraft => Self::conflict("not_a_draft", error.to_string()),
-            _ => Self::invalid(error.to_string()),
-        }
-    }
-}
-
-impl From<ActivityError> for Problem {
-    fn from(error: ActivityError) -> Self {
-        match error {
-            ActivityError::Work(error) => error.into(),
-            ActivityError::NotConnected => Self::conflict("not_connected", error.to_string()),
-            ActivityError::TurnedOff => Self::conflict("turned_off", error.to_string()),
-            ActivityError::KeyReused => Self::conflict("key_reused", error.to_string()),
-            ActivityError::Invalid(why) => Self::invalid(why),
-        }
-    }
-}
-
-impl From<CorrectionError> for Problem {
-    fn from(error: CorrectionError) -> Self {
-        match error {
-            CorrectionError::Work(error) => error.into(),
-            CorrectionError::NotConnected => Self::not_found("connection"),
-            CorrectionError::NoRecord => Self::not_found("record"),
-            _ => Self::invalid(error.to_string()),
-        }
-    }
-}
-
-impl From<ModelError> for Problem {
-    fn from(error: ModelError) -> Self {
-        match error {
-            ModelError::Work(error) => error.into(),
-            ModelError::NotConnected => Self::not_found("connection"),
-            ModelError::NotFound => Self::not_found("model"),
-            ModelError::NoDirectory => Self::invalid(error.to_string()),
-            ModelError::NotReady => Self::conflict("not_ready", error.to_string()),
-        }
-    }
-}
-
-impl From<PurgeError> for Problem {
-    fn from(error: PurgeError) -> Self {
-        match error {
-            PurgeError::Work(error) => error.into(),
-            PurgeError::NotConnected => Self::not_found("connection"),
+            LookupError::NotFound(what) => Self::not_found(what),
+            LookupError::Work(error) => error.into(),
         }
     }
 }

@@ -1,38 +1,47 @@
-//! What the routes share.
+//! The capabilities behind the routes.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts};
 use shared::capabilities::activities::Activities;
-use shared::capabilities::connecting::Connect;
+use shared::capabilities::connecting::{Connect, Inspections, SeatAuthorizations, Wizards};
 use shared::capabilities::custody::Custody;
 use shared::capabilities::directory::Directory;
-use shared::capabilities::importing::{Import, Selections};
+use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::Disconnect;
-use shared::capabilities::linking::{Corrections, Models};
+use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
+use shared::capabilities::saving::SavedLists;
+use shared::capabilities::seats::{CrmVotes, Tenants};
+use shared::capabilities::settings::ChangeSettings;
 use shared::lambda::config::NetworkAccess;
 use shared::matching::InvalidModel;
-use shared::ports::Ports;
 use shared::product::{Orgs, Product};
 
-use crate::caller::Issuer;
-use crate::problem::Problem;
+use crate::callers::Issuer;
 
-/// The use cases behind the routes.
+/// The capabilities that routes call.
 #[derive(Clone)]
 pub(crate) struct Api {
-    pub(crate) ports: Ports,
-    pub(crate) network_access: Arc<NetworkAccess>,
     pub(crate) issuer: Issuer,
+    pub(crate) network_access: Arc<NetworkAccess>,
     pub(crate) custody: Custody,
     pub(crate) connect: Connect,
-    pub(crate) directory: Directory,
-    pub(crate) activities: Activities,
-    pub(crate) corrections: Corrections,
-    pub(crate) models: Models,
+    pub(crate) wizards: Wizards,
+    pub(crate) inspections: Inspections,
+    pub(crate) seat_authorizations: SeatAuthorizations,
+    pub(crate) settings: ChangeSettings,
     pub(crate) disconnect: Disconnect,
     pub(crate) import: Import,
+    pub(crate) runs: Runs,
     pub(crate) selections: Selections,
+    pub(crate) rematch: Rematch,
+    pub(crate) matches: Matches,
+    pub(crate) corrections: Corrections,
+    pub(crate) models: Models,
+    pub(crate) saved_lists: SavedLists,
+    pub(crate) activities: Activities,
+    pub(crate) directory: Directory,
+    pub(crate) tenants: Tenants,
+    pub(crate) crm_votes: CrmVotes,
 }
 
 impl Api {
@@ -42,34 +51,29 @@ impl Api {
         issuer: Issuer,
         network_access: NetworkAccess,
     ) -> Result<Self, &'static InvalidModel> {
+        let models = product.models()?;
         Ok(Self {
-            ports: product.ports().clone(),
-            network_access: Arc::new(network_access),
             issuer,
+            network_access: Arc::new(network_access),
             custody: product.custody(),
             connect: product.connect(),
-            directory: product.directory(),
-            activities: product.activities(),
-            corrections: product.corrections(),
-            models: product.models()?,
+            wizards: product.wizards(),
+            inspections: product.inspections(),
+            seat_authorizations: product.seat_authorizations(),
+            settings: product.settings(),
             disconnect: product.disconnect(),
             import: product.import(),
+            runs: product.runs(),
             selections: product.selections(),
+            rematch: product.rematch(),
+            matches: product.matches(models.clone()),
+            corrections: product.corrections(),
+            models,
+            saved_lists: product.saved_lists(),
+            activities: product.activities(),
+            directory: product.directory(),
+            tenants: product.tenants(),
+            crm_votes: product.crm_votes(),
         })
     }
 }
-
-/// A JSON body whose refusal is a problem.
-#[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(Problem))]
-pub(crate) struct Body<T>(pub(crate) T);
-
-/// Path parameters whose refusal is a problem.
-#[derive(FromRequestParts)]
-#[from_request(via(axum::extract::Path), rejection(Problem))]
-pub(crate) struct Path<T>(pub(crate) T);
-
-/// Query parameters whose refusal is a problem.
-#[derive(FromRequestParts)]
-#[from_request(via(axum::extract::Query), rejection(Problem))]
-pub(crate) struct Query<T>(pub(crate) T);

@@ -1,4 +1,5 @@
-//! Nothing that the API answers about a marked org holds a token of its or an e-mail address of its people.
+//! Nothing that the API answers about a marked org holds a token of its or an e-mail address of
+//! its people.
 
 use std::path::Path;
 

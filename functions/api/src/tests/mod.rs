@@ -1,9 +1,10 @@
 //! The router as its callers meet it: real tokens, the ports in memory, and every answer held to
 //! `docs/openapi.yaml`.
 
-mod callers;
 mod canary;
+mod guards;
 mod openapi;
+mod requests;
 mod selections;
 
 use std::time::Duration;
@@ -24,7 +25,7 @@ use stack::{AUDIENCE, Caller, Issuer, Server};
 use tower::ServiceExt;
 
 use self::openapi::Description;
-use crate::{caller, router, state};
+use crate::{callers, router, state};
 
 /// What was answered.
 struct Answer {
@@ -62,7 +63,7 @@ impl Served {
         let (issuer, server) = Issuer::serve().await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let (name, keys) = (issuer.address().to_owned(), issuer.key_set_url().parse().unwrap());
-        let callers = caller::Issuer::new(name, AUDIENCE.to_owned(), keys, http);
+        let callers = callers::Issuer::new(name, AUDIENCE.to_owned(), keys, http);
         let access = NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]);
         let api = state::Api::new(&product(ports, secret_prefix), callers, access);
         Self {
@@ -75,7 +76,7 @@ impl Served {
         }
     }
 
-    /// A token of the tenant's, with one role; the back end's belongs to no tenant.
+    /// A token of the tenant's, with one role or `none`; the back end's belongs to no tenant.
     fn token(&self, role: &str) -> String {
         self.token_of(self.tenant, role)
     }
@@ -83,6 +84,7 @@ impl Served {
     fn token_of(&self, tenant: TenantId, role: &str) -> String {
         let (tenant, seat) = (tenant.to_string(), self.seat.to_string());
         let caller = match role {
+            "none" => Caller { roles: &[], tenant: Some(&tenant), seat: None },
             "service" => Caller { roles: &[role], tenant: None, seat: None },
             "seat" => Caller { roles: &[role], tenant: Some(&tenant), seat: Some(&seat) },
             _ => Caller { roles: &[role], tenant: Some(&tenant), seat: None },

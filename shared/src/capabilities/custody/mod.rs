@@ -7,6 +7,7 @@
 mod generation;
 pub(crate) mod grants;
 pub mod keys;
+mod lookup;
 mod model;
 mod open;
 mod salesforce_app;
@@ -15,6 +16,7 @@ mod ttl_cache;
 
 pub use generation::OpenGeneration;
 pub use grants::{GrantError, Grants};
+pub use lookup::LookupError;
 pub use open::Custody;
 pub use salesforce_app::SalesforceApp;
 pub(crate) use secret::{ConnectionSecret, StoredGrant};

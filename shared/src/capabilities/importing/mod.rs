@@ -20,6 +20,7 @@ mod lease;
 mod model;
 mod object;
 mod preview;
+mod runs;
 mod selections;
 
 pub(crate) use begin::scheduled_import;
@@ -31,4 +32,5 @@ pub(crate) use object::GoneRow;
 pub use object::imported_record;
 pub(crate) use object::org_fields;
 pub use preview::Previews;
+pub use runs::{RunList, RunReport, RunWithObjects, Runs};
 pub use selections::{SelectionError, Selections};

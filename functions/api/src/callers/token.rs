@@ -1,9 +1,8 @@
-//! Who calls: a verified token's tenant, seat and roles.
+//! What a token says once it is verified: a tenant, a seat and roles.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use jsonwebtoken::jwk::JwkSet;
@@ -35,62 +34,13 @@ struct Claims {
     roles: BTreeSet<Role>,
 }
 
-/// A verified caller.
+/// A verified caller. Only guards look at it.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    subject: Option<String>,
-    tenant: Option<TenantId>,
-    seat: Option<SeatId>,
-    roles: BTreeSet<Role>,
-}
-
-impl Caller {
-    /// The caller may act for every tenant, as the product's own back end does.
-    pub(crate) fn service(&self) -> Result<(), Problem> {
-        if self.roles.contains(&Role::Service) { Ok(()) } else { Err(Problem::forbidden()) }
-    }
-
-    /// The caller may configure this tenant. Another tenant's caller learns nothing, not even that
-    /// the tenant exists.
-    pub(crate) fn admin(&self, tenant: TenantId) -> Result<(), Problem> {
-        if self.roles.contains(&Role::Service) {
-            return Ok(());
-        }
-        self.own(tenant)?;
-        if self.roles.contains(&Role::Admin) { Ok(()) } else { Err(Problem::forbidden()) }
-    }
-
-    /// Who it is, for the record of a change: the token's subject, else its seat.
-    pub(crate) fn name(&self) -> Option<String> {
-        self.subject.clone().or_else(|| self.seat.map(|seat| seat.to_string()))
-    }
-
-    /// The seat that acts, of this tenant.
-    pub(crate) fn seat(&self, tenant: TenantId) -> Result<SeatId, Problem> {
-        self.own(tenant)?;
-        self.seat.filter(|_| self.roles.contains(&Role::Seat)).ok_or_else(Problem::seat_required)
-    }
-
-    /// The caller may see what belongs to this seat: its own seller, the admin, the back end.
-    pub(crate) fn seat_or_admin(&self, tenant: TenantId, seat: SeatId) -> Result<(), Problem> {
-        match self.seat(tenant) {
-            Ok(own) if own == seat => Ok(()),
-            _ => self.admin(tenant),
-        }
-    }
-
-    /// The caller may correct matches, for the whole contract: any seat, the admin, the back end.
-    /// Says which seat it is.
-    pub(crate) fn corrector(&self, tenant: TenantId) -> Result<Option<SeatId>, Problem> {
-        match self.seat(tenant) {
-            Ok(seat) => Ok(Some(seat)),
-            Err(_) => self.admin(tenant).map(|()| None),
-        }
-    }
-
-    fn own(&self, tenant: TenantId) -> Result<(), Problem> {
-        if self.tenant == Some(tenant) { Ok(()) } else { Err(Problem::not_found("tenant")) }
-    }
+pub(super) struct Caller {
+    pub(super) subject: Option<String>,
+    pub(super) tenant: Option<TenantId>,
+    pub(super) seat: Option<SeatId>,
+    pub(super) roles: BTreeSet<Role>,
 }
 
 /// The issuer's keys, fetched when a token names one that is not known.
@@ -161,16 +111,20 @@ fn find(keys: &JwkSet, kid: &str) -> Option<DecodingKey> {
     keys.find(kid).and_then(|jwk| DecodingKey::from_jwk(jwk).ok())
 }
 
-impl FromRequestParts<Api> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+impl Caller {
+    /// The caller of a request; verified once, however many extractors ask.
+    pub(super) async fn of(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or_else(Problem::unauthorized)?;
-        api.issuer.verify(token).await
+        let caller = api.issuer.verify(token).await?;
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
     }
 }

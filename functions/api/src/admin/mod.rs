@@ -1,0 +1,77 @@
+//! What a tenant's admin asks for: the connection, its imports, its matches.
+
+mod account_model;
+mod connections;
+mod corrections;
+mod crm_votes;
+mod doctor;
+mod field_mappings;
+mod import_settings;
+mod mapping_previews;
+mod match_runs;
+mod matches;
+mod models;
+mod network_access;
+mod org_fields;
+mod permissions;
+mod purges;
+mod record_filters;
+mod runs;
+mod seats;
+mod selection;
+mod settings;
+mod tenants;
+mod wizard;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) use self::connections::AuthorizeUrl;
+pub(crate) use self::matches::{Employer, Match, MatchSource};
+pub(crate) use self::seats::Seat;
+use crate::state::Api;
+
+/// Routes outside any tenant.
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(network_access::show))
+}
+
+/// Routes below a tenant.
+pub(crate) fn of_tenant() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(tenants::show))
+        .routes(routes!(seats::list))
+        .routes(routes!(crm_votes::list, crm_votes::vote))
+        .routes(routes!(purges::show))
+}
+
+/// Routes below a tenant's connection.
+pub(crate) fn of_connection() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(connections::show, connections::disconnect))
+        .routes(routes!(connections::authorize))
+        .routes(routes!(settings::show, settings::change))
+        .routes(routes!(wizard::show, wizard::answer))
+        .routes(routes!(wizard::back))
+        .routes(routes!(permissions::show))
+        .routes(routes!(permissions::check))
+        .routes(routes!(doctor::show))
+        .routes(routes!(runs::list, runs::start))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::steer))
+        .routes(routes!(import_settings::show, import_settings::change))
+        .routes(routes!(org_fields::list))
+        .routes(routes!(field_mappings::list, field_mappings::change))
+        .routes(routes!(field_mappings::copy))
+        .routes(routes!(mapping_previews::show, mapping_previews::ask))
+        .routes(routes!(record_filters::list, record_filters::change))
+        .routes(routes!(account_model::show, account_model::change))
+        .routes(routes!(match_runs::list, match_runs::start))
+        .routes(routes!(match_runs::show))
+        .routes(routes!(matches::list))
+        .routes(routes!(matches::summarize))
+        .routes(routes!(corrections::import))
+        .routes(routes!(models::list, models::tune))
+        .routes(routes!(models::show))
+        .routes(routes!(models::in_use, models::choose))
+}

@@ -1,0 +1,113 @@
+//! Purges, and their certificates.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::capabilities::leaving;
+use shared::kernel::{Environment, Generation, Scope, TenantEnvironment, TenantId};
+use utoipa::ToSchema;
+
+use crate::callers::{Admin, AtPurge};
+use crate::problem::Problem;
+use crate::state::Api;
+use crate::wire;
+
+wire::named! {
+    /// Where a purge stands.
+    PurgeState of leaving::PurgePhase { Revoke Count Sweep Verify Complete }
+
+    /// What became of a grant.
+    Revocation of leaving::Revocation { Revoked AlreadyDead Unconfirmed }
+}
+
+/// A purge of what a connection brought in.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Purge {
+    purge_id: String,
+    #[schema(value_type = PurgeState)]
+    state: leaving::PurgePhase,
+    requested_at: Timestamp,
+    /// The proof, once nothing is left.
+    #[schema(required = true)]
+    certificate: Option<Certificate>,
+}
+
+/// The proof that nothing is left.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Certificate {
+    #[schema(value_type = wire::TenantId)]
+    tenant: TenantId,
+    #[schema(value_type = wire::Environment)]
+    environment: Environment,
+    #[schema(value_type = wire::Generation)]
+    generation: Generation,
+    org_id: String,
+    requested_at: Timestamp,
+    #[schema(required = true)]
+    completed_at: Option<Timestamp>,
+    /// How many things there were, by store and kind.
+    found: BTreeMap<String, u64>,
+    /// How many are left: none.
+    remaining: BTreeMap<String, u64>,
+    data_key_destroyed: bool,
+    /// What became of the grants: the admin's, and seats' by id.
+    #[schema(value_type = BTreeMap<String, Revocation>)]
+    grants: BTreeMap<String, leaving::Revocation>,
+}
+
+impl From<leaving::Purge> for Purge {
+    fn from(purge: leaving::Purge) -> Self {
+        Self {
+            purge_id: name(purge.scope),
+            state: purge.phase,
+            requested_at: purge.requested_at,
+            certificate: (purge.phase == leaving::PurgePhase::Complete).then(|| purge.into()),
+        }
+    }
+}
+
+impl From<leaving::Purge> for Certificate {
+    fn from(purge: leaving::Purge) -> Self {
+        Self {
+            tenant: purge.scope.tenant,
+            environment: purge.scope.environment,
+            generation: purge.scope.generation,
+            org_id: purge.connection.org_id.to_string(),
+            requested_at: purge.requested_at,
+            completed_at: purge.completed_at,
+            found: purge.found,
+            remaining: purge.remaining,
+            data_key_destroyed: purge.data_key_destroyed,
+            grants: purge.grants,
+        }
+    }
+}
+
+/// A purge is named by what it purges.
+pub(super) fn name(scope: Scope) -> String {
+    format!("{}-{}", scope.environment, scope.generation)
+}
+
+/// What a purge of this name purges.
+fn named(tenant: TenantId, name: &str) -> Option<Scope> {
+    let (environment, generation) = name.rsplit_once('-')?;
+    let environment = environment.parse().ok()?;
+    let generation = Generation(generation.parse().ok()?);
+    Some(TenantEnvironment { tenant, environment }.generation(generation))
+}
+
+/// A purge, and its certificate when it is complete
+#[utoipa::path(get, path = "/purges/{purge}", tag = "connections", operation_id = "showPurge",
+    params(AtPurge), extensions(("x-roles" = json!(Admin::<AtPurge>::ROLES))),
+    responses((status = 200, description = "The purge", body = Purge), Problem))]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    Admin(place): Admin<AtPurge>,
+) -> Result<Json<Purge>, Problem> {
+    let missing = || Problem::not_found("purge");
+    let scope = named(place.tenant, &place.purge).ok_or_else(missing)?;
+    Ok(Json(api.disconnect.get(scope).await?.ok_or_else(missing)?.into()))
+}

@@ -1,0 +1,44 @@
+//! The tenant.
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::capabilities::seats;
+use shared::kernel::TenantId;
+use utoipa::ToSchema;
+
+use crate::callers::{Admin, AtTenant};
+use crate::problem::Problem;
+use crate::state::Api;
+use crate::wire;
+
+/// A customer contract.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Tenant {
+    #[schema(value_type = wire::TenantId)]
+    id: TenantId,
+    /// The customer's name.
+    name: String,
+    /// Whether the contract includes CRM sync at all.
+    entitled: bool,
+    created_at: Timestamp,
+}
+
+impl From<seats::Tenant> for Tenant {
+    fn from(tenant: seats::Tenant) -> Self {
+        let seats::Tenant { id, name, entitled, created_at } = tenant;
+        Self { id, name, entitled, created_at }
+    }
+}
+
+/// A tenant
+#[utoipa::path(get, path = "", tag = "tenants", operation_id = "showTenant",
+    params(AtTenant), extensions(("x-roles" = json!(Admin::<AtTenant>::ROLES))),
+    responses((status = 200, description = "The tenant", body = Tenant), Problem))]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    Admin(place): Admin<AtTenant>,
+) -> Result<Json<Tenant>, Problem> {
+    Ok(Json(api.tenants.get(place.tenant).await?.into()))
+}

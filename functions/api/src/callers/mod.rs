@@ -1,0 +1,14 @@
+//! Who calls: tokens are verified here, and guards let through whom a route is for.
+
+mod guards;
+mod places;
+mod token;
+
+pub(crate) use guards::{
+    Admin, Anyone, Corrector, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service, Signed,
+};
+pub(crate) use places::{
+    At, AtActivity, AtEntity, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun, AtSeat,
+    AtSteer, AtTenant, AtVersion, Steer,
+};
+pub(crate) use token::Issuer;

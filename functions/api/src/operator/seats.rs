@@ -1,0 +1,62 @@
+//! Adding a seat.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use shared::capabilities::seats::{self, Role};
+use utoipa::ToSchema;
+
+use crate::admin::Seat;
+use crate::callers::{AtTenant, Service};
+use crate::extract::Body;
+use crate::problem::Problem;
+use crate::state::Api;
+use crate::wire;
+
+/// A seat that is to be added.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSeat {
+    /// The address by which the seat's CRM user is found.
+    #[schema(max_length = 320)]
+    email: String,
+    /// The user's name.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// An IANA time zone.
+    #[serde(default = "utc")]
+    #[schema(default = "UTC")]
+    time_zone: String,
+    /// What the user may do.
+    #[serde(default = "seller")]
+    #[schema(value_type = Vec<wire::Role>, default = json!(["seat"]))]
+    roles: BTreeSet<Role>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn seller() -> BTreeSet<Role> {
+    [Role::Seat].into()
+}
+
+/// Add a seat
+#[utoipa::path(post, path = "/seats", tag = "tenants", operation_id = "addSeat",
+    params(AtTenant), extensions(("x-roles" = json!(Service::<AtTenant>::ROLES))),
+    request_body(content = NewSeat, example = json!({
+        "email": "jane@acme.example", "name": "Jane Doe", "time_zone": "Europe/Berlin",
+    })),
+    responses((status = 201, description = "It was added", body = Seat), Problem))]
+pub(crate) async fn add(
+    State(api): State<Api>,
+    Service(place): Service<AtTenant>,
+    Body(NewSeat { email, name, time_zone, roles }): Body<NewSeat>,
+) -> Result<(StatusCode, Json<Seat>), Problem> {
+    let new = seats::NewSeat { email, name, time_zone, roles };
+    let seat = api.tenants.add_seat(place.tenant, new).await?;
+    Ok((StatusCode::CREATED, Json(seat.into())))
+}

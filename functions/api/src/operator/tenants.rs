@@ -1,0 +1,65 @@
+//! Making a tenant.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use shared::capabilities::seats::TenantError;
+use shared::kernel::TenantId;
+use utoipa::ToSchema;
+
+use crate::callers::Service;
+use crate::extract::Body;
+use crate::problem::Problem;
+use crate::state::Api;
+use crate::wire;
+
+/// A tenant that is to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewTenant {
+    /// The customer's name.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// Whether the contract includes CRM sync at all.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    entitled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A tenant that was made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MadeTenant {
+    #[schema(value_type = wire::TenantId)]
+    tenant_id: TenantId,
+}
+
+/// Make a tenant
+#[utoipa::path(post, path = "/v1/tenants", tag = "tenants", operation_id = "createTenant",
+    extensions(("x-roles" = json!(Service::<()>::ROLES))),
+    request_body(content = NewTenant, example = json!({ "name": "Acme" })),
+    responses((status = 201, description = "It was made", body = MadeTenant), Problem))]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    _: Service,
+    Body(NewTenant { name, entitled }): Body<NewTenant>,
+) -> Result<(StatusCode, Json<MadeTenant>), Problem> {
+    let tenant = api.tenants.create(name, entitled).await?;
+    Ok((StatusCode::CREATED, Json(MadeTenant { tenant_id: tenant.id })))
+}
+
+impl From<TenantError> for Problem {
+    fn from(error: TenantError) -> Self {
+        match error {
+            TenantError::NotFound => Self::not_found("tenant"),
+            TenantError::Name | TenantError::Email | TenantError::TimeZone => {
+                Self::invalid(error.to_string())
+            }
+            TenantError::Work(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What sellers do, and whether it was logged.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use matching::EntityKind;
+use serde::{Deserialize, Serialize};
+use shared::capabilities::activities::{self, ActivityError, ActivityText};
+use shared::kernel::ActivityId;
+use utoipa::ToSchema;
+
+use crate::callers::{At, AtActivity, Reader, SeatOf};
+use crate::extract::Body;
+use crate::problem::Problem;
+use crate::state::Api;
+use crate::wire;
+
+wire::named! {
+    /// What was done.
+    ActivityKind of activities::ActivityKind { Message Inmail Note }
+
+    /// A person or a company.
+    KindOfEntity of matching::EntityKind { Person Company }
+
+    /// Why an activity waits.
+    HoldReason of activities::HoldReason { NoCrmRecord CrmLoginRequired ReconnectRequired }
+}
+
+/// An activity that is to be logged in the CRM.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewActivity {
+    #[schema(value_type = ActivityKind)]
+    kind: activities::ActivityKind,
+    #[schema(value_type = KindOfEntity)]
+    entity_kind: EntityKind,
+    entity_id: String,
+    #[serde(default)]
+    subject: Option<String>,
+    body: String,
+    occurred_at: Timestamp,
+}
+
+/// An activity, and where its logging stands.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Activity {
+    #[schema(value_type = wire::ActivityId)]
+    activity_id: ActivityId,
+    #[schema(value_type = ActivityKind)]
+    kind: activities::ActivityKind,
+    occurred_at: Timestamp,
+    #[serde(flatten)]
+    logging: Logging,
+}
+
+/// Where an activity's logging stands, and what belongs to that.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct Logging {
+    state: LoggingState,
+    /// Why it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<HoldReason>, nullable = false)]
+    reason: Option<activities::HoldReason>,
+    /// The logged row's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    salesforce_id: Option<String>,
+    /// Salesforce's error code, or ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    code: Option<String>,
+    /// What Salesforce said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    message: Option<String>,
+}
+
+/// Where an activity's logging stands.
+#[derive(Default, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LoggingState {
+    #[default]
+    Queued,
+    Held,
+    Logged,
+    Failed,
+}
+
+impl From<activities::ActivityState> for Logging {
+    fn from(state: activities::ActivityState) -> Self {
+        use activities::ActivityState;
+        let at = |state| Self { state, ..Self::default() };
+        match state {
+            // To a caller a claimed activity still waits for its outcome.
+            ActivityState::Queued | ActivityState::Claimed { .. } => Self::default(),
+            ActivityState::Held { reason } => {
+                Self { reason: Some(reason), ..at(LoggingState::Held) }
+            }
+            ActivityState::Logged { salesforce_id } => {
+                Self { salesforce_id: Some(salesforce_id.to_string()), ..at(LoggingState::Logged) }
+            }
+            ActivityState::Failed { code, message } => {
+                Self { code: Some(code), message: Some(message), ..at(LoggingState::Failed) }
+            }
+        }
+    }
+}
+
+impl From<activities::Activity> for Activity {
+    fn from(activity: activities::Activity) -> Self {
+        Self {
+            activity_id: activity.id,
+            kind: activity.kind,
+            occurred_at: activity.occurred_at,
+            logging: activity.state.into(),
+        }
+    }
+}
+
+/// Take in a message, an InMail or a note, to be logged in the CRM
+#[utoipa::path(post, path = "/activities", tag = "activities", operation_id = "postActivity",
+    params(At,
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 200, description =
+            "The same key and body again is the same activity; the same key with another body is \
+             refused.")),
+    extensions(("x-roles" = json!(SeatOf::<At>::ROLES))),
+    request_body(content = NewActivity, example = json!({
+        "kind": "note",
+        "entity_kind": "person",
+        "entity_id": "pr_1",
+        "body": "Met at the fair",
+        "occurred_at": "2026-11-20T10:00:00Z",
+    })),
+    responses((status = 202, description = "It is taken in", body = Activity), Problem))]
+pub(crate) async fn post(
+    State(api): State<Api>,
+    SeatOf(place, seat): SeatOf<At>,
+    headers: HeaderMap,
+    Body(posted): Body<NewActivity>,
+) -> Result<(StatusCode, Json<Activity>), Problem> {
+    let new = activities::NewActivity {
+        seat,
+        idempotency_key: idempotency_key(&headers)?.to_owned(),
+        kind: posted.kind,
+        entity_kind: posted.entity_kind,
+        entity: posted.entity_id,
+        occurred_at: posted.occurred_at,
+        text: ActivityText { subject: posted.subject, body: posted.body },
+    };
+    let activity = api.activities.post(place.environment(), new).await?;
+    Ok((StatusCode::ACCEPTED, Json(activity.into())))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+    let key = key.map(str::trim).filter(|key| (1..=200).contains(&key.len()));
+    key.ok_or_else(|| {
+        Problem::invalid("the header Idempotency-Key is required, 1 to 200 characters")
+    })
+}
+
+/// Whether an activity was logged
+#[utoipa::path(get, path = "/activities/{activity}", tag = "activities",
+    operation_id = "showActivity",
+    params(AtActivity), extensions(("x-roles" = json!(Reader::<AtActivity>::ROLES))),
+    responses((status = 200, description = "The activity", body = Activity), Problem))]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    Reader(place, viewer): Reader<AtActivity>,
+) -> Result<Json<Activity>, Problem> {
+    let found = api.activities.get(place.environment(), place.activity).await?;
+    let found = found.ok_or_else(|| Problem::not_found("activity"))?;
+    viewer.sees(found.seat)?;
+    Ok(Json(found.into()))
+}
+
+impl From<ActivityError> for Problem {
+    fn from(error: ActivityError) -> Self {
+        match error {
+            ActivityError::Work(error) => error.into(),
+            ActivityError::NotConnected => Self::conflict("not_connected", error.to_string()),
+            ActivityError::TurnedOff => Self::conflict("turned_off", error.to_string()),
+            ActivityError::KeyReused => Self::conflict("key_reused", error.to_string()),
+            ActivityError::Invalid(why) => Self::invalid(why),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A seller's own authorization in the CRM.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderName;
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::capabilities::connecting;
+use shared::kernel::Grantee;
+use utoipa::ToSchema;
+
+use crate::admin::AuthorizeUrl;
+use crate::callers::{AtSeat, OwnSeat, SeatOrAdmin};
+use crate::problem::Problem;
+use crate::state::Api;
+
+/// Whether a seller's authorization holds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SeatAuthorization {
+    state: AuthorizationState,
+    #[schema(required = true)]
+    authorized_at: Option<Timestamp>,
+    /// When the seller must log in again.
+    #[schema(required = true)]
+    ends_at: Option<Timestamp>,
+}
+
+/// Whether the seller must log in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AuthorizationState {
+    Authorized,
+    LoginRequired,
+}
+
+impl From<connecting::SeatAuthorization> for SeatAuthorization {
+    fn from(found: connecting::SeatAuthorization) -> Self {
+        let connecting::SeatAuthorization { is_usable, authorized_at, ends_at } = found;
+        let state = if is_usable {
+            AuthorizationState::Authorized
+        } else {
+            AuthorizationState::LoginRequired
+        };
+        Self { state, authorized_at, ends_at }
+    }
+}
+
+/// Begin the seller's own authorization
+#[utoipa::path(post, path = "/seats/{seat}/authorize", tag = "connections",
+    operation_id = "authorizeSeat",
+    params(AtSeat), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
+    responses(
+        (status = 200, body = AuthorizeUrl,
+            description = "Where to send the seller's browser, with a cookie as for the admin's"),
+        Problem))]
+pub(crate) async fn begin(
+    State(api): State<Api>,
+    OwnSeat(place): OwnSeat<AtSeat>,
+) -> Result<([(HeaderName, String); 1], Json<AuthorizeUrl>), Problem> {
+    let begun = api.connect.begin(place.environment(), Grantee::Seat(place.seat), None).await?;
+    Ok(AuthorizeUrl::of(begun))
+}
+
+/// Whether the seller's authorization holds, and until when
+#[utoipa::path(get, path = "/seats/{seat}/authorization", tag = "connections",
+    operation_id = "showSeatAuthorization",
+    params(AtSeat), extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),
+    responses(
+        (status = 200, description = "The authorization", body = SeatAuthorization),
+        Problem))]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    SeatOrAdmin(place): SeatOrAdmin<AtSeat>,
+) -> Result<Json<SeatAuthorization>, Problem> {
+    Ok(Json(api.seat_authorizations.get(place.environment(), place.seat).await?.into()))
+}

@@ -1,0 +1,58 @@
+//! The records that may be an entity: what a seller chooses from who looks at a person or a
+//! company.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use shared::capabilities::linking::EntityReport;
+use utoipa::ToSchema;
+
+use super::matches::Candidate;
+use crate::admin::Match;
+use crate::callers::{AtEntity, Corrector};
+use crate::problem::Problem;
+use crate::state::Api;
+
+/// The records of an object that may be an entity.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Entity {
+    entity_id: String,
+    /// The record that is linked to it.
+    #[schema(required = true)]
+    record_id: Option<String>,
+    records: Vec<MatchWithCandidate>,
+}
+
+/// A record's match, with the entity as its candidate.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MatchWithCandidate {
+    #[serde(flatten)]
+    found: Match,
+    #[schema(required = true)]
+    candidate: Option<Candidate>,
+}
+
+impl From<EntityReport> for Entity {
+    fn from(EntityReport { matches, records }: EntityReport) -> Self {
+        let records = records.into_iter().map(|(list, candidate)| MatchWithCandidate {
+            found: Match::from(&list),
+            candidate: candidate.map(Candidate::from),
+        });
+        Self { entity_id: matches.entity, record_id: matches.matched, records: records.collect() }
+    }
+}
+
+/// The records of an object that may be an entity
+#[utoipa::path(get, path = "/entities/{object}/{entity}", tag = "matches",
+    operation_id = "showEntity",
+    params(AtEntity), extensions(("x-roles" = json!(Corrector::<AtEntity>::ROLES))),
+    responses(
+        (status = 200, description = "The records, each with its match", body = Entity),
+        Problem))]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    Corrector(place, _): Corrector<AtEntity>,
+) -> Result<Json<Entity>, Problem> {
+    let at = place.environment();
+    Ok(Json(api.matches.of_entity(at, place.object, place.entity).await?.into()))
+}

@@ -1,0 +1,27 @@
+//! What sellers ask for, by their own token or through the product: their authorization, what was
+//! saved for them, matches and corrections, what they do.
+
+mod activities;
+mod authorizations;
+mod corrections;
+mod entities;
+mod matches;
+mod saved;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::Api;
+
+/// Routes below a tenant's connection.
+pub(crate) fn of_connection() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(authorizations::begin))
+        .routes(routes!(authorizations::show))
+        .routes(routes!(saved::list))
+        .routes(routes!(matches::show))
+        .routes(routes!(corrections::show, corrections::say))
+        .routes(routes!(entities::show))
+        .routes(routes!(activities::post))
+        .routes(routes!(activities::show))
+}

@@ -1,0 +1,226 @@
+//! Who may call what, and what the others are told.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use shared::kernel::{SeatId, TenantId};
+use stack::Caller;
+use tests::rust_files;
+
+use super::openapi::{CALLBACK, Operation};
+use super::{Answer, Served};
+
+const ROLES: [&str; 6] = ["admin", "seat", "reporting", "vendor-rep", "service", "none"];
+
+/// What is open to everybody: the description.
+const PUBLIC: [&str; 1] = ["/openapi.yaml"];
+
+/// A path with a thing in every place; the tenant and the seat are the caller's own.
+fn concrete(served: &Served, operation: &Operation) -> String {
+    let path = operation
+        .path
+        .replace("{tenant}", &served.tenant.to_string())
+        .replace("{environment}", "production")
+        .replace("{seat}", &served.seat.to_string())
+        .replace("{version}", "dir_00000000000000000000000001")
+        .replace("{activity}", "act_00000000000000000000000001")
+        .replace("{purge}", "production-1")
+        .replace("{object}", "Lead")
+        .replace("{entity}", "pr_1")
+        .replace("{model}", "mod_00000000000000000000000001")
+        .replace("{steer}", "pause")
+        .replace("{record}", "00Q000000000001AAA");
+    let run = if path.contains("match-runs") { "mrun_" } else { "run_" };
+    path.replace("{run}", &format!("{run}00000000000000000000000001"))
+}
+
+/// The concrete path with what its query must say.
+fn path_of(served: &Served, operation: &Operation) -> String {
+    concrete(served, operation) + &query(operation)
+}
+
+fn query(operation: &Operation) -> String {
+    let parameters = operation.value["parameters"].as_array().cloned().unwrap_or_default();
+    let required = |p: &&Value| p["in"] == "query" && p["required"] == true;
+    let values = parameters.iter().filter(required).map(|p| match p["name"].as_str().unwrap() {
+        "kind" => "kind=accounts".to_owned(),
+        name => format!("{name}=Lead"),
+    });
+    let text = values.collect::<Vec<_>>().join("&");
+    if text.is_empty() { text } else { format!("?{text}") }
+}
+
+/// Another tenant is told nothing.
+fn stranger(answer: &Answer) -> bool {
+    answer.status == StatusCode::NOT_FOUND && answer.body["detail"] == "there is no such tenant"
+}
+
+/// The authorization matrix: every operation, every role, one's own tenant and another's.
+#[tokio::test]
+async fn only_the_roles_of_the_description_may_call_and_only_within_their_tenant() {
+    let served = Served::new().await;
+    let elsewhere = TenantId::derived("another");
+    let mut checked = 0;
+    for operation in served.description.operations() {
+        let roles = operation.roles();
+        if roles.is_empty() {
+            continue; // open to everybody: another test says which
+        }
+        let open_to_any_token = roles.len() == ROLES.len() - 1;
+        let path = path_of(&served, &operation);
+        let of_a_tenant = operation.path.contains("{tenant}");
+        for role in ROLES {
+            for tenant in [served.tenant, elsewhere] {
+                let token = served.token_of(tenant, role);
+                let body = operation.example();
+                let method = operation.method.to_uppercase();
+                let answer = served.call(&method, &path, Some(&token), body).await;
+                let of = format!("{method} {path} as {role}: {} {}", answer.status, answer.body);
+                let own = role == "service" || tenant == served.tenant || !of_a_tenant;
+                if !own {
+                    let back_end_only = roles.iter().eq(["service"].iter());
+                    let told = answer.status == StatusCode::FORBIDDEN && back_end_only;
+                    assert!(told || stranger(&answer), "{of}");
+                } else if roles.contains(role) || open_to_any_token {
+                    assert_ne!(answer.status, StatusCode::FORBIDDEN, "{of}");
+                    assert!(!stranger(&answer), "{of}");
+                } else {
+                    assert!(answer.status == StatusCode::FORBIDDEN || stranger(&answer), "{of}");
+                }
+                checked += 1;
+            }
+        }
+        let answer = served.call(&operation.method.to_uppercase(), &path, None, None).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} without a token");
+    }
+    assert!(checked > 600, "{checked}");
+}
+
+/// A handler without a guard answers whoever calls: then it is listed here, or this fails.
+#[tokio::test]
+async fn only_public_paths_answer_without_a_token() {
+    let served = Served::new().await;
+    let mut public = BTreeSet::new();
+    for operation in served.description.operations() {
+        if operation.path == CALLBACK {
+            continue; // a function of its own
+        }
+        let path = path_of(&served, &operation);
+        let method = operation.method.to_uppercase();
+        for token in [None, Some("no.token.atall")] {
+            let answer = served.call(&method, &path, token, operation.example()).await;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                public.insert(operation.path.clone());
+            }
+        }
+    }
+    assert_eq!(public.iter().map(String::as_str).collect::<Vec<_>>(), PUBLIC);
+}
+
+/// What the calls above cannot see: a route that is not described, a path that is read past the
+/// guards.
+#[test]
+fn routes_are_registered_with_their_description_and_only_guards_read_paths() {
+    // The word, the files that may hold it, and how often they do.
+    let rules = [
+        (".route(", "router.rs", 1),
+        ("axum::routing", "router.rs", 1),
+        ("extract::{FromRequestParts, Path}", "callers/guards.rs", 1),
+        ("extract::Path", "none", 0),
+        ("Path(", "callers/guards.rs", 1),
+        ("RawPathParams", "none", 0),
+        ("MatchedPath", "none", 0),
+        ("OriginalUri", "none", 0),
+    ];
+    let files = rust_files("functions/api/src").unwrap();
+    let files: Vec<_> = files.iter().filter(|file| !file.path.contains("/tests/")).collect();
+    assert!(files.len() > 30, "the routes are there");
+    for (word, place, times) in rules {
+        let mut found = 0;
+        for file in &files {
+            let here = file.text.matches(word).count();
+            assert!(here == 0 || file.path.ends_with(place), "{word} in {}", file.path);
+            found += here;
+        }
+        assert_eq!(found, times, "{word} in {place}");
+    }
+}
+
+/// What is decided is decided in a capability.
+#[test]
+fn routes_name_neither_the_store_nor_the_table() {
+    for file in rust_files("functions/api/src").unwrap() {
+        if file.path.contains("/tests/") {
+            continue;
+        }
+        assert!(!file.text.contains("shared::store"), "{}", file.path);
+        let ports = file.text.matches("shared::ports").count();
+        let named = ["shared::ports::Ports;", "shared::ports::Disposition;"];
+        let allowed: usize = named.iter().map(|word| file.text.matches(word).count()).sum();
+        assert_eq!(ports, allowed, "{}", file.path);
+    }
+}
+
+/// Another seat of the same tenant, for every path that names one.
+#[tokio::test]
+async fn what_belongs_to_a_seat_is_not_another_seats() {
+    let served = Served::new().await;
+    let (tenant, other) = (served.tenant.to_string(), SeatId::derived("joe").to_string());
+    let of_another = |role| {
+        let caller = Caller { roles: role, tenant: Some(&tenant), seat: Some(&other) };
+        served.issuer.token(caller, Duration::from_mins(5)).unwrap()
+    };
+    let mut checked = 0;
+    for operation in served.description.operations() {
+        if !operation.path.contains("{seat}") {
+            continue;
+        }
+        let (method, path) = (operation.method.to_uppercase(), path_of(&served, &operation));
+        let seller = served.call(&method, &path, Some(&of_another(&["seat"])), None).await;
+        assert_eq!(seller.status, StatusCode::FORBIDDEN, "{path}");
+        // Who is an admin too may look at what is another seat's, and takes out no grant for it.
+        let both = served.call(&method, &path, Some(&of_another(&["seat", "admin"])), None).await;
+        let may = operation.roles().contains("admin");
+        assert_eq!(both.status != StatusCode::FORBIDDEN, may, "{path}");
+        checked += 1;
+    }
+    assert_eq!(checked, 3);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_verify_is_refused_whatever_is_wrong_with_it() {
+    let served = Served::new().await;
+    let path = served.connection("/runs");
+    let tenant = served.tenant.to_string();
+    let caller = Caller { roles: &["admin"], tenant: Some(&tenant), seat: None };
+    let good = served.issuer.claims(caller, Duration::from_mins(1));
+    let now = good["nbf"].as_u64().unwrap();
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        served.issuer.sign(&claims).unwrap()
+    };
+    let minutes = Duration::from_mins(2).as_secs();
+    let mut wrong = vec![
+        with("exp", json!(now - minutes)),
+        with("nbf", json!(now + minutes)),
+        with("aud", json!("another")),
+        with("iss", json!("https://issuer.example.com")),
+        "not.a.token".to_owned(),
+        String::new(),
+    ];
+    let good = served.issuer.sign(&good).unwrap();
+    // Another key's signature; no signature and no algorithm.
+    let (head, rest) = good.split_once('.').unwrap();
+    let (claims, _) = rest.split_once('.').unwrap();
+    wrong.push(format!("{head}.{claims}.{}", "A".repeat(342)));
+    wrong.push(format!("eyJhbGciOiJub25lIn0.{claims}."));
+    for token in wrong {
+        let answer = served.get(&token, &path).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{token}");
+        assert_eq!(answer.body["type"], "unauthorized");
+    }
+    assert_ne!(served.get(&good, &path).await.status, StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,130 @@
+//! The set-up wizard of an environment, kept between two visits.
+
+use crate::capabilities::connecting::{
+    ConnectError, Wizard, WizardAnswer, WizardError, keys, login_host,
+};
+use crate::capabilities::custody::Custody;
+use crate::capabilities::settings::{self, Settings};
+use crate::kernel::{ConnectionState, TenantEnvironment};
+use crate::ports::{PortError, Ports};
+use crate::store::{Commit, Store, Stored};
+use crate::work::WorkError;
+
+/// Why an answer is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The login host is not one of Salesforce's.
+    #[error(transparent)]
+    LoginHost(#[from] ConnectError),
+    /// The step cannot be answered now.
+    #[error(transparent)]
+    Step(#[from] WizardError),
+    /// Another window was faster.
+    #[error("the wizard was changed in another window; read it again")]
+    ChangedMeanwhile,
+    /// A port failed.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+impl From<PortError> for AnswerError {
+    fn from(error: PortError) -> Self {
+        Self::Work(error.into())
+    }
+}
+
+/// The wizard, and the settings that its steps are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WizardProgress {
+    /// The wizard.
+    pub wizard: Wizard,
+    /// The settings.
+    pub settings: Settings,
+}
+
+/// Shows and answers wizards.
+#[derive(Clone)]
+pub struct Wizards {
+    store: Store,
+    custody: Custody,
+}
+
+impl Wizards {
+    /// Wizards over these ports.
+    #[must_use]
+    pub fn new(ports: Ports, custody: Custody) -> Self {
+        Self { store: Store::new(ports), custody }
+    }
+
+    /// The wizard as it is now: an org may have been connected since it was left.
+    pub async fn get(&self, at: TenantEnvironment) -> Result<WizardProgress, WorkError> {
+        let mut wizard = self.stored(at).await?.map(Stored::into_inner).unwrap_or_default();
+        wizard.catch_up(self.is_connected(at).await?);
+        Ok(WizardProgress { wizard, settings: self.settings(at).await? })
+    }
+
+    /// Where the person chose to log in; none for the usual page.
+    pub async fn login_host(&self, at: TenantEnvironment) -> Result<Option<String>, WorkError> {
+        Ok(self.stored(at).await?.and_then(|wizard| wizard.login_host.clone()))
+    }
+
+    /// Answers a step, and changes the settings that it is about.
+    pub async fn answer(
+        &self,
+        at: TenantEnvironment,
+        answer: &WizardAnswer,
+    ) -> Result<WizardProgress, AnswerError> {
+        if let WizardAnswer::Connect { login_host: host } = answer {
+            login_host(at.environment, host.as_deref())?;
+        }
+        let connected = self.is_connected(at).await?;
+        let before = self.stored(at).await?;
+        let mut wizard = before.as_deref().cloned().unwrap_or_default();
+        wizard.answer(answer, connected)?;
+        let mut settings = self.settings(at).await?;
+        answer.apply(&mut settings);
+        let mut commit = Commit::new();
+        commit.put(&settings::keys::settings(at), &settings)?;
+        self.replace(at, before.as_ref(), &wizard, commit).await?;
+        Ok(WizardProgress { wizard, settings })
+    }
+
+    /// Goes back one step.
+    pub async fn back(&self, at: TenantEnvironment) -> Result<WizardProgress, AnswerError> {
+        let before = self.stored(at).await?;
+        let mut wizard = before.as_deref().cloned().unwrap_or_default();
+        wizard.back(self.is_connected(at).await?);
+        self.replace(at, before.as_ref(), &wizard, Commit::new()).await?;
+        Ok(WizardProgress { wizard, settings: self.settings(at).await? })
+    }
+
+    async fn stored(&self, at: TenantEnvironment) -> Result<Option<Stored<Wizard>>, WorkError> {
+        Ok(self.store.load(&keys::wizard(at)).await?)
+    }
+
+    async fn settings(&self, at: TenantEnvironment) -> Result<Settings, WorkError> {
+        Ok(self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default())
+    }
+
+    /// Whether an org is connected, however well that works at the moment.
+    async fn is_connected(&self, at: TenantEnvironment) -> Result<bool, WorkError> {
+        let connection = self.custody.connection(at).await?;
+        Ok(connection.is_some_and(|c| c.state != ConnectionState::Disconnected))
+    }
+
+    /// Replaces the wizard, unless another window did.
+    async fn replace(
+        &self,
+        at: TenantEnvironment,
+        before: Option<&Stored<Wizard>>,
+        wizard: &Wizard,
+        mut commit: Commit,
+    ) -> Result<(), AnswerError> {
+        commit.save(&keys::wizard(at), before, wizard)?;
+        if self.store.commit(commit).await?.is_done() {
+            Ok(())
+        } else {
+            Err(AnswerError::ChangedMeanwhile)
+        }
+    }
+}

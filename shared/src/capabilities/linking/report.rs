@@ -1,0 +1,254 @@
+//! Matches as people see them: page by page, counted, one record's, one entity's.
+
+use std::collections::BTreeMap;
+
+use crate::capabilities::custody::{Custody, LookupError};
+use crate::capabilities::linking::{
+    CandidateList, EntityMatches, ExplainedCandidate, MATCHED_OBJECTS, ModelError, Models,
+    RecordDecision,
+};
+use crate::kernel::{SObject, TenantEnvironment};
+use crate::ports::{PortError, Ports};
+use crate::store::keys::GenerationKeys;
+use crate::store::{SeriesPage, Store, Stored};
+use crate::work::WorkError;
+
+/// How many records one read of a bucket gives.
+const PAGE: usize = 500;
+
+/// The longest id of a Salesforce record.
+const LONGEST_RECORD_ID: usize = 18;
+
+/// Why matches cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// There is no such connection or record.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The cursor is made up.
+    #[error("cursor is not one that this list gave")]
+    Cursor,
+    /// The candidates cannot be explained.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+impl From<PortError> for ReportError {
+    fn from(error: PortError) -> Self {
+        Self::Lookup(error.into())
+    }
+}
+
+impl From<WorkError> for ReportError {
+    fn from(error: WorkError) -> Self {
+        Self::Lookup(error.into())
+    }
+}
+
+/// A page of records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchPage {
+    /// The records that were matched, found duplicates, or wait for a review.
+    pub lists: Vec<CandidateList>,
+    /// The cursor of the next page; none after the last.
+    pub next: Option<String>,
+}
+
+/// How many records were decided how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DecisionCounts {
+    /// Linked to an entity.
+    pub matched: u64,
+    /// Duplicates within the CRM.
+    pub duplicate: u64,
+    /// For a person to look at.
+    pub review: u64,
+    /// None that the directory knows.
+    pub unmatched: u64,
+}
+
+impl DecisionCounts {
+    fn count(&mut self, decision: RecordDecision) {
+        match decision {
+            RecordDecision::Match => self.matched += 1,
+            RecordDecision::Duplicate => self.duplicate += 1,
+            RecordDecision::Review => self.review += 1,
+            RecordDecision::NonMatch => self.unmatched += 1,
+        }
+    }
+}
+
+/// A record's match, and what speaks for and against each candidate.
+#[derive(Debug)]
+pub struct ExplainedMatch {
+    /// The record.
+    pub list: CandidateList,
+    /// Its candidates, the most likely first.
+    pub candidates: Vec<ExplainedCandidate>,
+}
+
+/// The records of an object that may be an entity.
+#[derive(Debug)]
+pub struct EntityReport {
+    /// The entity, and the record that it is linked to.
+    pub matches: EntityMatches,
+    /// The records, each with the entity as its candidate.
+    pub records: Vec<(CandidateList, Option<ExplainedCandidate>)>,
+}
+
+/// Shows matches.
+#[derive(Clone)]
+pub struct Matches {
+    store: Store,
+    custody: Custody,
+    models: Models,
+}
+
+impl Matches {
+    /// Matches that `models` explain.
+    #[must_use]
+    pub fn new(ports: Ports, custody: Custody, models: Models) -> Self {
+        Self { store: Store::new(ports), custody, models }
+    }
+
+    /// A page of the records of an object, in the order of the store. The cursor names the bucket
+    /// and the last record of the page before.
+    pub async fn page(
+        &self,
+        at: TenantEnvironment,
+        object: SObject,
+        cursor: Option<&str>,
+    ) -> Result<MatchPage, ReportError> {
+        let keys = self.custody.keys(at).await?;
+        let (bucket, after) = place(cursor, object, keys.buckets())?;
+        let page = self.bucket(&keys, object, bucket, after.as_deref()).await?;
+        let next = match (page.next, page.documents.last()) {
+            (Some(_), Some(last)) => Some(format!("{bucket}.{}", last.id)),
+            _ if bucket + 1 < keys.buckets() => Some(format!("{}.", bucket + 1)),
+            _ => None,
+        };
+        let mut lists: Vec<_> = page.documents.into_iter().map(Stored::into_inner).collect();
+        lists.retain(|list| !list.gone && list.decision != RecordDecision::NonMatch);
+        Ok(MatchPage { lists, next })
+    }
+
+    /// How many records of each object were decided how. Reads every candidate list.
+    pub async fn summary(
+        &self,
+        at: TenantEnvironment,
+    ) -> Result<BTreeMap<SObject, DecisionCounts>, ReportError> {
+        let keys = self.custody.keys(at).await?;
+        let mut objects = BTreeMap::new();
+        for object in MATCHED_OBJECTS {
+            let mut counts = DecisionCounts::default();
+            for bucket in 0..keys.buckets() {
+                self.count(&keys, object, bucket, &mut counts).await?;
+            }
+            objects.insert(object, counts);
+        }
+        Ok(objects)
+    }
+
+    /// One record's match.
+    pub async fn get(
+        &self,
+        at: TenantEnvironment,
+        object: SObject,
+        record: &str,
+    ) -> Result<ExplainedMatch, ReportError> {
+        let keys = self.custody.keys(at).await?;
+        let key = keys.candidates(object, record);
+        let list = self.store.read(&key).await?;
+        let list = list.filter(|list| !list.gone).ok_or(LookupError::NotFound("record"))?;
+        let candidates = self.models.explain(keys.scope(), &list).await?;
+        Ok(ExplainedMatch { list, candidates })
+    }
+
+    /// The records of an object that may be an entity: what a seller chooses from who looks at a
+    /// person or a company.
+    pub async fn of_entity(
+        &self,
+        at: TenantEnvironment,
+        object: SObject,
+        entity: String,
+    ) -> Result<EntityReport, ReportError> {
+        let keys = self.custody.keys(at).await?;
+        let found = self.store.read(&keys.entity(object, &entity)).await?;
+        let matches = found.unwrap_or_else(|| EntityMatches::empty(object, entity));
+        let bids = matches.bids.iter();
+        let of = bids.map(|bid| keys.candidates(object, &bid.record));
+        let lists = self.store.load_many(of).await?;
+        let mut records = Vec::with_capacity(lists.len());
+        for list in lists {
+            let candidates = self.models.explain(keys.scope(), &list).await?;
+            let this = candidates.into_iter().find(|c| c.entity_id == matches.entity);
+            records.push((list.into_inner(), this));
+        }
+        Ok(EntityReport { matches, records })
+    }
+
+    async fn count(
+        &self,
+        keys: &GenerationKeys,
+        object: SObject,
+        bucket: u32,
+        counts: &mut DecisionCounts,
+    ) -> Result<(), ReportError> {
+        let mut after = None;
+        loop {
+            let page = self.bucket(keys, object, bucket, after.as_deref()).await?;
+            for list in page.documents.iter().filter(|list| !list.gone) {
+                counts.count(list.decision);
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// One read of a bucket.
+    async fn bucket(
+        &self,
+        keys: &GenerationKeys,
+        object: SObject,
+        bucket: u32,
+        after: Option<&str>,
+    ) -> Result<SeriesPage<CandidateList>, PortError> {
+        self.store.page(&keys.all_candidates(object, bucket), after, PAGE).await
+    }
+}
+
+/// Where a cursor points: a bucket, and the sort key to go on after.
+fn place(
+    cursor: Option<&str>,
+    object: SObject,
+    buckets: u32,
+) -> Result<(u32, Option<String>), ReportError> {
+    let Some(cursor) = cursor else { return Ok((0, None)) };
+    let (bucket, record) = cursor.split_once('.').ok_or(ReportError::Cursor)?;
+    let bucket: u32 = bucket.parse().map_err(|_| ReportError::Cursor)?;
+    let plain =
+        record.len() <= LONGEST_RECORD_ID && record.chars().all(|c| c.is_ascii_alphanumeric());
+    if bucket >= buckets || !plain {
+        return Err(ReportError::Cursor);
+    }
+    Ok((bucket, (!record.is_empty()).then(|| format!("{object}#{record}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_to_a_place_within_the_list_or_nowhere() {
+        let at = |cursor| place(Some(cursor), SObject::Lead, 16).ok();
+        assert_eq!(at("3."), Some((3, None)));
+        let after = Some("Lead#00Q000000000001AAA".to_owned());
+        assert_eq!(at("3.00Q000000000001AAA"), Some((3, after)));
+        for wrong in ["", "3", "16.", "-1.", "3.a#b", "3.00Q0000000000000001"] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+        assert_eq!(place(None, SObject::Lead, 16).ok(), Some((0, None)));
+    }
+}

@@ -1,0 +1,181 @@
+//! Tenants and their seats, as the product's back end provisions them.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+
+use crate::capabilities::custody::Custody;
+use crate::capabilities::seats::{Role, Seat, Tenant, keys};
+use crate::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
+use crate::ports::{PortError, Ports};
+use crate::store::{Commit, Store, Stored};
+use crate::work::WorkError;
+
+/// A name's largest length, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// An e-mail address's largest length, in bytes.
+const LONGEST_EMAIL: usize = 320;
+
+/// Why a tenant or a seat cannot be shown or made.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    NotFound,
+    /// The name is empty or too long.
+    #[error("name must have 1 to 200 characters")]
+    Name,
+    /// The e-mail address is none.
+    #[error("email is not an e-mail address")]
+    Email,
+    /// The time zone is none.
+    #[error("time_zone is not an IANA time zone such as Europe/Berlin")]
+    TimeZone,
+    /// A port failed.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+impl From<PortError> for TenantError {
+    fn from(error: PortError) -> Self {
+        Self::Work(error.into())
+    }
+}
+
+/// A seat that is to be added.
+#[derive(Clone)]
+pub struct NewSeat {
+    /// The e-mail address by which its CRM user is found.
+    pub email: String,
+    /// The user's name.
+    pub name: String,
+    /// The user's time zone, an IANA name.
+    pub time_zone: String,
+    /// What the user may do.
+    pub roles: BTreeSet<Role>,
+}
+
+/// Makes and shows tenants and their seats.
+#[derive(Clone)]
+pub struct Tenants {
+    ports: Ports,
+    store: Store,
+    custody: Custody,
+}
+
+impl Tenants {
+    /// Tenants over these ports.
+    #[must_use]
+    pub fn new(ports: Ports, custody: Custody) -> Self {
+        let store = Store::new(ports.clone());
+        Self { ports, store, custody }
+    }
+
+    /// Makes a tenant.
+    pub async fn create(&self, name: String, entitled: bool) -> Result<Tenant, TenantError> {
+        let (millis, random) = self.fresh();
+        let tenant = Tenant {
+            id: TenantId::new(millis, random),
+            name: checked_name(name)?,
+            entitled,
+            created_at: self.ports.clock.now(),
+        };
+        let mut commit = Commit::new();
+        commit.create(&keys::tenant(tenant.id), &tenant)?;
+        let _ = self.store.commit(commit).await?;
+        Ok(tenant)
+    }
+
+    /// A tenant.
+    pub async fn get(&self, tenant: TenantId) -> Result<Tenant, TenantError> {
+        self.store.read(&keys::tenant(tenant)).await?.ok_or(TenantError::NotFound)
+    }
+
+    /// Adds a seat. It gets what its CRM user's open opportunities call for.
+    pub async fn add_seat(&self, tenant: TenantId, new: NewSeat) -> Result<Seat, TenantError> {
+        self.get(tenant).await?;
+        if TimeZone::get(&new.time_zone).is_err() {
+            return Err(TenantError::TimeZone);
+        }
+        let email = checked_email(&new.email)?;
+        let (millis, random) = self.fresh();
+        let seat = Seat {
+            id: SeatId::new(millis, random),
+            tenant,
+            email,
+            name: checked_name(new.name)?,
+            time_zone: new.time_zone,
+            roles: new.roles,
+        };
+        let mut commit = Commit::new();
+        commit.create(&keys::seat(tenant, seat.id), &seat)?;
+        self.auto_save(tenant, seat.id, &mut commit).await?;
+        let _ = self.store.commit(commit).await?;
+        Ok(seat)
+    }
+
+    /// A tenant's seats.
+    pub async fn seats(&self, tenant: TenantId) -> Result<Vec<Seat>, TenantError> {
+        let seats = self.store.all(&keys::seats(tenant)).await?;
+        Ok(seats.into_iter().map(Stored::into_inner).collect())
+    }
+
+    async fn auto_save(
+        &self,
+        tenant: TenantId,
+        seat: SeatId,
+        commit: &mut Commit,
+    ) -> Result<(), TenantError> {
+        for environment in Environment::ALL {
+            let at = TenantEnvironment { tenant, environment };
+            if let Some(connection) = self.custody.connection(at).await? {
+                let scope = connection.scope();
+                commit.now(AutoSaveMessage::Seat { scope, seat });
+            }
+        }
+        Ok(())
+    }
+
+    /// The milliseconds and the random bits of a new id.
+    fn fresh(&self) -> (u64, u128) {
+        let millis = u64::try_from(self.ports.clock.now().as_millisecond()).unwrap_or(0);
+        (millis, self.ports.entropy.bits())
+    }
+}
+
+fn checked_name(text: String) -> Result<String, TenantError> {
+    let length = text.trim().chars().count();
+    if (1..=LONGEST_NAME).contains(&length) { Ok(text) } else { Err(TenantError::Name) }
+}
+
+fn checked_email(text: &str) -> Result<String, TenantError> {
+    let email = text.trim();
+    let parts = email.split_once('@').filter(|(user, host)| !user.is_empty() && host.contains('.'));
+    if parts.is_none() || email.len() > LONGEST_EMAIL {
+        return Err(TenantError::Email);
+    }
+    Ok(email.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_user_and_a_host() {
+        assert_eq!(checked_email(" jane@acme.example ").unwrap(), "jane@acme.example");
+        let long = format!("{}@acme.example", "j".repeat(LONGEST_EMAIL));
+        for wrong in ["", "jane", "@acme.example", "jane@acme", &long] {
+            assert!(matches!(checked_email(wrong), Err(TenantError::Email)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_neither_blank_nor_too_long() {
+        let name = |length| checked_name("ä".repeat(length));
+        assert!(name(1).is_ok() && name(200).is_ok());
+        assert!(name(0).is_err() && name(201).is_err());
+        assert!(checked_name("  ".to_owned()).is_err());
+    }
+}
