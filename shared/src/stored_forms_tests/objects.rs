@@ -10,7 +10,7 @@ use matching::{
 use zeroize::Zeroizing;
 
 use super::{Forms, at, environment, match_run, model, run, scope, text, version};
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, directory_part_key};
 use crate::capabilities::importing::import::deletions::{Told, deleted_object};
 use crate::capabilities::importing::import::pages::{
@@ -182,7 +182,7 @@ fn the_directory_files_are_pinned() {
     insta::assert_snapshot!("directory_files", forms.0);
 }
 
-fn opened(memory: &Memory) -> Opened {
+fn opened(memory: &Memory) -> OpenGeneration {
     let keys = GenerationKeys::new(scope(), 16);
     let connection = Connection {
         at: environment(),
@@ -202,7 +202,7 @@ fn opened(memory: &Memory) -> Opened {
         slot_offset: 0,
     };
     let records = Records::new(memory.ports(), keys, sealer());
-    Opened { connection, keys, sealer: sealer(), records }
+    OpenGeneration { connection, keys, sealer: sealer(), records }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use salesforce_simulator::Profile;
 use serde_json::{Value, json};
-use shared::capabilities::custody::{Custody, Opened};
+use shared::capabilities::custody::{Custody, OpenGeneration};
 use shared::capabilities::importing;
 use shared::capabilities::importing::{AccountModel, RecordFilter, Selection};
 use shared::kernel::SObject;
@@ -120,7 +120,7 @@ impl<'a> View<'a> {
     }
 }
 
-async fn held(opened: &Opened, object: SObject) -> Rows {
+async fn held(opened: &OpenGeneration, object: SObject) -> Rows {
     let mut rows = Rows::new();
     for bucket in 0..opened.keys.buckets() {
         let mut after = None;

@@ -9,7 +9,7 @@ use crate::capabilities::activities::{
     Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason, Lane,
     earliest_activity,
 };
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::linking::EntityMatches;
 use crate::capabilities::settings;
 use crate::capabilities::settings::Settings;
@@ -154,7 +154,7 @@ impl Activities {
     /// One attempt; none when the lane moved meanwhile.
     async fn try_post(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         new: &NewActivity,
     ) -> Result<Option<Activity>, ActivityError> {
         let scope = opened.keys.scope();
@@ -199,7 +199,7 @@ impl Activities {
     /// The next place in a lane, and the write that takes it.
     async fn take_place(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         lane: &str,
         writes: &mut Vec<Write>,
     ) -> Result<u64, ActivityError> {
@@ -227,7 +227,7 @@ pub(super) fn unmoved(lane: Lane) -> Condition {
 /// contact goes before a lead, and what belongs to an account shares its lane.
 pub(super) async fn find_target(
     ports: &Ports,
-    opened: &Opened,
+    opened: &OpenGeneration,
     kind: EntityKind,
     entity: &str,
 ) -> Result<Option<(SObject, String, String)>, WorkError> {
@@ -251,7 +251,7 @@ pub(super) async fn find_target(
 /// claimed ones whose outcome could not be looked up.
 pub(super) async fn waiting_for_grant(
     ports: &Ports,
-    opened: &Opened,
+    opened: &OpenGeneration,
     seat: Option<SeatId>,
 ) -> Result<Vec<ActivityId>, WorkError> {
     let mut held = Vec::new();
@@ -296,7 +296,7 @@ fn digest(new: &NewActivity) -> Result<String, WorkError> {
 
 fn seal_text(
     ports: &Ports,
-    opened: &Opened,
+    opened: &OpenGeneration,
     key: &Key,
     text: &ActivityText,
 ) -> Result<Vec<u8>, WorkError> {
@@ -310,7 +310,7 @@ fn seal_text(
 
 /// Opens an activity's text.
 pub(super) fn open_text(
-    opened: &Opened,
+    opened: &OpenGeneration,
     key: &Key,
     body: &[u8],
 ) -> Result<ActivityText, WorkError> {

@@ -17,7 +17,7 @@ use crate::capabilities::activities::take_in::{open_text, unmoved, waiting_for_g
 use crate::capabilities::activities::{
     Activity, ActivityState, ActivityTarget, CrmRow, HoldReason, Lane, crm_row,
 };
-use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
+use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::seats;
 use crate::capabilities::seats::Seat;
 use crate::kernel::{
@@ -100,7 +100,11 @@ impl WriteBack {
         Ok(Done::Finished)
     }
 
-    async fn take(&self, opened: &Opened, id: ActivityId) -> Result<Option<Taken>, WorkError> {
+    async fn take(
+        &self,
+        opened: &OpenGeneration,
+        id: ActivityId,
+    ) -> Result<Option<Taken>, WorkError> {
         let key = opened.keys.activity(id);
         let Some(item) = self.ports.table.get(&key).await? else { return Ok(None) };
         let activity: Activity = store::typed(item.clone())?;
@@ -109,7 +113,7 @@ impl WriteBack {
     }
 
     /// Claims, makes the request, and notes its outcome.
-    async fn log(&self, opened: &Opened, taken: Taken) -> Result<Done, WorkError> {
+    async fn log(&self, opened: &OpenGeneration, taken: Taken) -> Result<Done, WorkError> {
         let grantee = Grantee::Seat(taken.activity.seat);
         let state = self.grants.state(opened, grantee).await?;
         let now = self.ports.clock.now();
@@ -144,7 +148,7 @@ impl WriteBack {
     /// contact. Its answer also tells Salesforce's time, before which the row cannot exist.
     async fn look(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         target: &ActivityTarget,
     ) -> Result<Seen, GrantError> {
@@ -177,7 +181,7 @@ impl WriteBack {
 
     async fn row(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         taken: &Taken,
         target: &ActivityTarget,
         owner: &str,
@@ -193,7 +197,7 @@ impl WriteBack {
 
     async fn create(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         row: &CrmRow,
     ) -> Result<SalesforceId, GrantError> {
@@ -211,7 +215,7 @@ impl WriteBack {
     /// Asks the CRM whether it has a claimed activity.
     async fn look_up(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         taken: Taken,
         at: Timestamp,
         server_time: Timestamp,
@@ -252,7 +256,7 @@ impl WriteBack {
     /// The row with the activity's marker, among those made about the record since the claim.
     async fn find(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         taken: &Taken,
         since: Timestamp,
@@ -297,7 +301,7 @@ impl WriteBack {
 
     async fn logged(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         taken: Taken,
         id: SalesforceId,
     ) -> Result<Done, WorkError> {
@@ -306,7 +310,7 @@ impl WriteBack {
     }
 
     /// Waits for the seller's login, or for the connection, and lets the others pass.
-    async fn hold(&self, opened: &Opened, taken: Taken) -> Result<Done, WorkError> {
+    async fn hold(&self, opened: &OpenGeneration, taken: Taken) -> Result<Done, WorkError> {
         let reason = match opened.connection.state {
             ConnectionState::Connected => HoldReason::CrmLoginRequired,
             _ => HoldReason::ReconnectRequired,
@@ -321,7 +325,7 @@ impl WriteBack {
     /// Salesforce certainly did not take the activity.
     async fn refused(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         taken: Taken,
         error: GrantError,
     ) -> Result<Done, WorkError> {
@@ -380,7 +384,7 @@ impl WriteBack {
     /// Replaces the state of an activity that leaves its lane.
     async fn finish(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         mut taken: Taken,
         state: ActivityState,
     ) -> Result<Done, WorkError> {
@@ -435,7 +439,7 @@ impl WriteBack {
         Ok(done.then_some(taken))
     }
 
-    async fn lane(&self, opened: &Opened, taken: &Taken) -> Result<Lane, WorkError> {
+    async fn lane(&self, opened: &OpenGeneration, taken: &Taken) -> Result<Lane, WorkError> {
         let key = opened.keys.lane(&taken.target.lane);
         Ok(store::get(&*self.ports.table, &key).await?.unwrap_or_default())
     }

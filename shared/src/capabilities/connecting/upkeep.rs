@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
+use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::importing::ActiveRun;
 use crate::capabilities::leaving::Disconnect;
 use crate::kernel::{
@@ -103,7 +103,7 @@ impl Upkeep {
     /// The run under way, when it should give signs of life and does not, with its last one.
     async fn stalled_run(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
     ) -> Result<Option<(ImportRunId, Timestamp)>, WorkError> {
         let key = opened.keys.active_run();
         let active: Option<ActiveRun> = store::get(&*self.ports.table, &key).await?;
@@ -113,7 +113,7 @@ impl Upkeep {
     }
 
     /// Renews the tokens that have idled; says when to come again.
-    async fn keep_alive(&self, opened: &Opened) -> Result<Duration, WorkError> {
+    async fn keep_alive(&self, opened: &OpenGeneration) -> Result<Duration, WorkError> {
         let now = self.ports.clock.now();
         let idles = |grantee, state: &GrantState| state.is_usable(grantee, now) && state.idles(now);
         let admin = self.grants.state(opened, Grantee::Admin).await?;
@@ -131,7 +131,7 @@ impl Upkeep {
     /// Renews one token; false when that failed, which the next hour or the grant's state sees to.
     async fn renew(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         state: &GrantState,
     ) -> Result<bool, WorkError> {
@@ -145,7 +145,7 @@ impl Upkeep {
         }
     }
 
-    async fn seats(&self, opened: &Opened) -> Result<Vec<(SeatId, GrantState)>, WorkError> {
+    async fn seats(&self, opened: &OpenGeneration) -> Result<Vec<(SeatId, GrantState)>, WorkError> {
         let series = opened.keys.seat_grants();
         let grants = Store::new(self.ports.clone()).all(&series).await?;
         let seat = |stored: Stored<GrantState>| {
@@ -156,7 +156,7 @@ impl Upkeep {
     }
 
     /// Tries a connection that does not work, until its buffer ends.
-    async fn mend(&self, opened: &Opened, trouble: Trouble) -> Result<Duration, WorkError> {
+    async fn mend(&self, opened: &OpenGeneration, trouble: Trouble) -> Result<Duration, WorkError> {
         let now = self.ports.clock.now();
         if now >= trouble.lapses_at {
             let lapsed = json!(ConnectionState::Lapsed);
@@ -181,7 +181,7 @@ impl Upkeep {
     /// Changes a connection that still needs a reconnect.
     async fn change(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         changes: Vec<Change>,
         next: Vec<Next>,
     ) -> Result<(), WorkError> {

@@ -20,7 +20,7 @@ use crate::work::WorkError;
 
 /// A generation that may be read and written.
 #[derive(Clone)]
-pub struct Opened {
+pub struct OpenGeneration {
     /// Its connection.
     pub connection: Connection,
     /// Its keys.
@@ -119,7 +119,7 @@ impl Custody {
 
     /// Opens a generation; none when the fence is up: it was disconnected, or is not the current
     /// one. What finds none is to stop without an effect.
-    pub async fn open(&self, scope: Scope) -> Result<Option<Opened>, WorkError> {
+    pub async fn open(&self, scope: Scope) -> Result<Option<OpenGeneration>, WorkError> {
         let Some(connection) = self.connection(scope.tenant_environment()).await? else {
             return Ok(None);
         };
@@ -143,7 +143,7 @@ impl Custody {
         };
         let keys = GenerationKeys::new(scope, connection.buckets);
         let records = Records::new(self.ports.clone(), keys, sealer.clone());
-        Ok(Some(Opened { connection, keys, sealer, records }))
+        Ok(Some(OpenGeneration { connection, keys, sealer, records }))
     }
 
     /// Says on the connection whether its data key could be unwrapped: that the operator's key is gone, which others are told
@@ -231,7 +231,7 @@ fn noted(
     }
 }
 
-impl Opened {
+impl OpenGeneration {
     /// Seals a value for an item of the generation.
     pub(crate) fn sealed<T: Serialize>(
         &self,

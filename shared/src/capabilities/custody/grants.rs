@@ -9,7 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use self::circuit::Circuits;
-use crate::capabilities::custody::generation::{ConnectionSecret, Custody, Opened, StoredGrant};
+use crate::capabilities::custody::generation::{
+    ConnectionSecret, Custody, OpenGeneration, StoredGrant,
+};
 use crate::capabilities::custody::salesforce_app::SalesforceApp;
 use crate::kernel::{ConnectionState, GrantState, Grantee};
 use crate::ports::{Condition, Key, PortError, Ports, Write};
@@ -123,7 +125,7 @@ impl Grants {
     /// does not answer.
     pub async fn call<T, F>(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         call: impl Fn(Session) -> F + Send + Sync,
     ) -> Result<T, GrantError>
@@ -151,7 +153,7 @@ impl Grants {
     /// What is known of a grant; none when there is none.
     pub async fn state(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
     ) -> Result<Option<GrantState>, WorkError> {
         Ok(store::get(&*self.ports.table, &state_key(opened, grantee)).await?)
@@ -160,7 +162,7 @@ impl Grants {
     /// The seat's grant as items of a new authorization: written by the caller's transaction.
     pub(crate) fn new_seat_grant(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         token: &TokenResponse,
     ) -> Result<Write, WorkError> {
@@ -176,7 +178,7 @@ impl Grants {
     /// The refresh token of a grant, for revoking it.
     pub(crate) async fn refresh_token(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
     ) -> Result<Option<SecretString>, GrantError> {
         match self.held(opened, grantee).await {
@@ -190,7 +192,7 @@ impl Grants {
     /// is revoked.
     pub(crate) fn replaced(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         number: u64,
         refresh_token: &SecretString,
     ) -> Result<Write, WorkError> {
@@ -205,7 +207,7 @@ impl Grants {
     /// How often revoking a replaced grant was tried, and its refresh token; none when that is done.
     pub(crate) async fn replaced_token(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         number: u64,
     ) -> Result<Option<(u32, SecretString)>, WorkError> {
         let key = opened.keys.replaced_grant(number);
@@ -219,7 +221,7 @@ impl Grants {
         Ok(Some((step, token.into())))
     }
 
-    async fn held(&self, opened: &Opened, grantee: Grantee) -> Result<Held, GrantError> {
+    async fn held(&self, opened: &OpenGeneration, grantee: Grantee) -> Result<Held, GrantError> {
         let key = state_key(opened, grantee);
         let item = self.ports.table.get(&key).await?.ok_or(GrantError::Missing)?;
         let body = item.body.clone();
@@ -236,7 +238,7 @@ impl Grants {
 
     async fn admin_grant(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         state: &GrantState,
     ) -> Result<StoredGrant, GrantError> {
         let name = self.custody.secret_name(opened.keys.scope());
@@ -249,7 +251,7 @@ impl Grants {
     }
 
     fn opened_grant(
-        opened: &Opened,
+        opened: &OpenGeneration,
         key: &Key,
         body: Option<&[u8]>,
     ) -> Result<StoredGrant, GrantError> {
@@ -264,7 +266,7 @@ impl Grants {
 
     fn sealed(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         key: &Key,
         grant: &StoredGrant,
     ) -> Result<Vec<u8>, WorkError> {
@@ -277,7 +279,7 @@ impl Grants {
     }
 }
 
-fn state_key(opened: &Opened, grantee: Grantee) -> Slot<GrantState> {
+fn state_key(opened: &OpenGeneration, grantee: Grantee) -> Slot<GrantState> {
     match grantee {
         Grantee::Admin => opened.keys.admin_grant(),
         Grantee::Seat(seat) => opened.keys.seat_grant(seat),

@@ -7,6 +7,6 @@ mod salesforce_app;
 mod ttl_cache;
 
 pub(crate) use generation::{ConnectionSecret, StoredGrant};
-pub use generation::{Custody, Opened};
+pub use generation::{Custody, OpenGeneration};
 pub use grants::{GrantError, Grants};
 pub use salesforce_app::SalesforceApp;

@@ -30,7 +30,7 @@ use self::outcome::Ended;
 pub use self::rows::record as imported_record;
 pub(crate) use self::selected::org_fields;
 pub use self::steer::SteerError;
-use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
+use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::importing::{ActiveRun, ObjectImport, ObjectPhase};
 use crate::capabilities::linking::MatchRuns;
 use crate::kernel::{ImportMessage, ImportRunId, Reading, SObject, Scope};
@@ -135,7 +135,7 @@ impl Import {
     }
 
     /// Whether a step of `run` may be taken now; gives the run's sign of life.
-    async fn turn(&self, opened: &Opened, run: ImportRunId) -> Result<Turn, WorkError> {
+    async fn turn(&self, opened: &OpenGeneration, run: ImportRunId) -> Result<Turn, WorkError> {
         let key = opened.keys.active_run();
         let active: Option<ActiveRun> = store::get(&*self.ports.table, &key).await?;
         let Some(active) = active.filter(|a| a.run == run && !a.paused) else {
@@ -154,7 +154,7 @@ impl Import {
     /// Changes the lease of a run that still holds it.
     async fn change_active(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         change: Change,
     ) -> Result<(), WorkError> {
@@ -169,7 +169,7 @@ impl Import {
 
     async fn step(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
     ) -> Result<Step, GrantError> {
@@ -203,7 +203,7 @@ impl Import {
     /// Replaces the progress, and sends what follows.
     async fn commit(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run_id: ImportRunId,
         mut progress: ObjectImport,
         taken: Step,

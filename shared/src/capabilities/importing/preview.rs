@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
+use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::importing::{MappingPreview, PreviewState, PreviewValues, ShownFields};
 use crate::kernel::{Grantee, Scope};
 use crate::ports::{Condition, Ports, Write};
@@ -62,7 +62,7 @@ impl Previews {
 
     async fn values(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         preview: &MappingPreview,
     ) -> Result<PreviewValues, GrantError> {
         let mapping = &preview.mapping;

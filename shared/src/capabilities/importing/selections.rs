@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::importing;
 use crate::capabilities::importing::import::{Import, SteerError};
 use crate::capabilities::importing::{
@@ -231,7 +231,7 @@ impl Selections {
         Ok(Shown(shown))
     }
 
-    async fn opened(&self, at: TenantEnvironment) -> Result<Opened, SelectionError> {
+    async fn opened(&self, at: TenantEnvironment) -> Result<OpenGeneration, SelectionError> {
         let connection = self.custody.connection(at).await?;
         let connection = connection.ok_or(SelectionError::NotFound("connection"))?;
         let opened = self.custody.open(connection.scope()).await?;

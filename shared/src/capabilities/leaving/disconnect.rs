@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::capabilities::custody::{Custody, GrantError, Grants, Opened, SalesforceApp};
+use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::leaving;
 use crate::capabilities::leaving::{Purge, PurgePhase, REVOKE_TRIES, Revocation};
 use crate::kernel::{ConnectionState, Grantee, Occurrence, PurgeMessage, Scope, TenantEnvironment};
@@ -235,7 +235,7 @@ impl Disconnect {
     /// Revokes one grant; none when Salesforce cannot be asked now.
     async fn revoke_one(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grant: Revocable,
     ) -> Result<Option<Revocation>, WorkError> {
         let token = match grant {
@@ -255,7 +255,7 @@ impl Disconnect {
 
     async fn revoke_token(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         token: &SecretString,
     ) -> Result<Option<Revocation>, WorkError> {
         let host = LoginHost::parse(&opened.connection.login_host, HostPolicy::Commercial)
@@ -271,7 +271,10 @@ impl Disconnect {
     }
 
     /// All grants of a generation, by name.
-    async fn revocable(&self, opened: &Opened) -> Result<Vec<(String, Revocable)>, WorkError> {
+    async fn revocable(
+        &self,
+        opened: &OpenGeneration,
+    ) -> Result<Vec<(String, Revocable)>, WorkError> {
         let mut grants = vec![("admin".to_owned(), Revocable::Held(Grantee::Admin))];
         for name in self.names(opened.keys.seat_grants()).await? {
             if let Ok(seat) = name.parse() {
@@ -296,11 +299,11 @@ impl Disconnect {
     }
 
     /// The generation as only its purge may open it.
-    async fn behind_the_fence(&self, purge: &Purge) -> Result<Option<Opened>, WorkError> {
+    async fn behind_the_fence(&self, purge: &Purge) -> Result<Option<OpenGeneration>, WorkError> {
         let Some(sealer) = self.custody.sealer(purge.scope).await? else { return Ok(None) };
         let keys = GenerationKeys::new(purge.scope, purge.connection.buckets);
         let records = Records::new(self.ports.clone(), keys, sealer.clone());
-        Ok(Some(Opened { connection: purge.connection.clone(), keys, sealer, records }))
+        Ok(Some(OpenGeneration { connection: purge.connection.clone(), keys, sealer, records }))
     }
 
     /// How many things the generation has, by store and kind.

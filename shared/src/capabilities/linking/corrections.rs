@@ -9,7 +9,7 @@ use crate::work::WorkError;
 use matching::EntityKind;
 use serde_json::json;
 
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::linking::match_runs::MatchRuns;
 
 /// How often a lost race for a record is run again.
@@ -115,7 +115,7 @@ impl Corrections {
     /// A slip of the pen is told at once: a match to nobody would never be seen.
     async fn check(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         kind: EntityKind,
         list: &CandidateList,
         what: &Correcting,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use matching::{CrmAccount, CrmPerson, Probe};
 use serde_json::json;
 
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory;
 use crate::capabilities::directory::{CurrentDirectory, DirectoryVersion};
 use crate::capabilities::linking::{
@@ -68,14 +68,17 @@ impl MatchRuns {
     ///
     /// The directory is read first: whichever of the two is replaced in between, the re-match that
     /// its replacement calls for has both of them as new as any run before it.
-    pub(crate) async fn pins(&self, opened: &Opened) -> Result<Option<Pins>, WorkError> {
+    pub(crate) async fn pins(&self, opened: &OpenGeneration) -> Result<Option<Pins>, WorkError> {
         let Some(directory) = self.current_directory().await? else { return Ok(None) };
         let model = self.model_choice(opened).await?;
         Ok(Some(Pins { directory, model }))
     }
 
     /// Which model the generation matches with.
-    pub(crate) async fn model_choice(&self, opened: &Opened) -> Result<ModelChoice, WorkError> {
+    pub(crate) async fn model_choice(
+        &self,
+        opened: &OpenGeneration,
+    ) -> Result<ModelChoice, WorkError> {
         let chosen = store::get(&*self.ports.table, &opened.keys.model_choice()).await?;
         Ok(chosen.unwrap_or_default())
     }
@@ -175,7 +178,7 @@ impl MatchRuns {
     #[expect(clippy::too_many_arguments, reason = "the caller's transaction is two of them")]
     pub(crate) async fn batches(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &mut MatchRun,
         directory: &DirectoryVersion,
         object: SObject,
@@ -213,7 +216,7 @@ impl MatchRuns {
     /// with it.
     pub(crate) async fn probe(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         object: SObject,
         ids: &[String],
         as_of: Timestamp,
@@ -244,7 +247,7 @@ impl MatchRuns {
     /// Appends probes to the folders that a re-match reads. `name` makes it idempotent.
     pub(crate) async fn keep_probes(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         object: SObject,
         name: &str,
         probes: &[ProbeEntry],
@@ -266,7 +269,7 @@ impl MatchRuns {
     /// place holds no more.
     async fn next_probes(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &mut MatchRun,
     ) -> Result<Option<Vec<ProbeEntry>>, WorkError> {
         let (object_index, bucket, offset) = run.cursor;
@@ -290,7 +293,7 @@ impl MatchRuns {
     /// The latest probe of each record of a bucket, by record id; the folder becomes one file.
     async fn folded(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: MatchRunId,
         object: SObject,
         bucket: u32,
@@ -351,7 +354,7 @@ pub(crate) fn scored_object(scope: Scope, run: MatchRunId, batch: u32, shard: u3
 }
 
 async fn accounts_by_id(
-    opened: &Opened,
+    opened: &OpenGeneration,
     contacts: &[Record],
 ) -> Result<BTreeMap<String, Record>, WorkError> {
     let ids: BTreeSet<String> =

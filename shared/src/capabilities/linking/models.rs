@@ -13,7 +13,7 @@ use matching::{EmployerEvidence, Evidence, ExplainedComparison, MatchModel, Thre
 use serde::Serialize;
 use serde_json::json;
 
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::{CandidateList, ModelChoice, ModelState, TunedModel};
 use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, ModelId, Scope};
@@ -121,7 +121,7 @@ impl Models {
     /// The model of a choice.
     pub(super) async fn chosen(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         choice: ModelChoice,
     ) -> Result<Arc<MatchModel>, WorkError> {
         let Some(id) = choice.model else { return Ok(self.shipped.clone()) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use matching::{Candidate, EntityKind, Evidence, MatchModel, Probe, Scorer, Shard, Statistics};
 use serde_json::json;
 
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryVersion, ShardFiles};
 use crate::capabilities::linking::match_runs::{MatchRuns, batch_object, scored_object};
 use crate::capabilities::linking::models::Models;
@@ -129,7 +129,7 @@ impl Score {
     /// transaction, so that a second delivery counts nothing twice.
     async fn note(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: MatchRunId,
         number: u32,
         shard: u32,

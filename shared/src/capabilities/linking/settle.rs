@@ -21,7 +21,7 @@ use serde_json::json;
 
 use self::lease::lease_check;
 use self::neighbourhood::Neighbourhood;
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, Entities};
 use crate::capabilities::linking::match_runs::{MatchRuns, batch_object, scored_object, unmoved};
 use crate::capabilities::linking::models::Models;
@@ -93,7 +93,7 @@ impl Settle {
 
     async fn settle(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         lease: LeaseToken,
         run: MatchRunId,
         batch: Batch,
@@ -110,7 +110,7 @@ impl Settle {
 
     async fn settle_ruled(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         lease: LeaseToken,
         object: SObject,
         record: &str,
@@ -146,7 +146,7 @@ impl Settle {
     /// The lists of the batch's records, as the shards' candidates make them.
     async fn ranked(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &MatchRun,
         batch: &Batch,
     ) -> Result<Neighbourhood, WorkError> {
@@ -215,7 +215,7 @@ impl Settle {
     /// Every record's candidates from all shards.
     async fn merged(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &MatchRun,
         version: &DirectoryVersion,
         batch: &Batch,
@@ -251,7 +251,7 @@ impl Settle {
     /// The records of a batch that there is nothing to score against: they have no candidates.
     async fn unscored(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &MatchRun,
         batch: &Batch,
     ) -> Result<BTreeMap<String, ScoredEntry>, WorkError> {
@@ -271,7 +271,7 @@ impl Settle {
     /// Notes that the batch is settled, and completes the run when it was the last.
     async fn note_settled(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         lease: LeaseToken,
         id: MatchRunId,
         mut batch: Batch,
@@ -307,7 +307,11 @@ impl Settle {
 
     /// A complete run that matched to a version, or by a model, which is not current any more is
     /// followed by a re-match: what changed while the new one came must meet it, too.
-    async fn superseded(&self, opened: &Opened, run: &MatchRun) -> Result<Vec<Next>, WorkError> {
+    async fn superseded(
+        &self,
+        opened: &OpenGeneration,
+        run: &MatchRun,
+    ) -> Result<Vec<Next>, WorkError> {
         if run.finished_at.is_none() || run.trigger != MatchTrigger::Import {
             return Ok(Vec::new());
         }

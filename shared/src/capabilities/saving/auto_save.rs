@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, TryStreamExt};
 
-use crate::capabilities::custody::{Custody, Opened};
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::importing;
 use crate::capabilities::importing::{AccountModel, Pipeline, Selection};
 use crate::capabilities::linking::CandidateList;
@@ -39,7 +39,7 @@ pub struct AutoSave {
 
 /// What the rules need to know once per message.
 struct Context {
-    opened: Opened,
+    opened: OpenGeneration,
     settings: Settings,
     pipeline: Pipeline,
     accounts: AccountModel,
@@ -303,7 +303,7 @@ async fn contacts_of(
 
 /// The accounts that a change of these records may concern.
 async fn accounts_of(
-    opened: &Opened,
+    opened: &OpenGeneration,
     object: SObject,
     ids: &[String],
 ) -> Result<BTreeSet<String>, WorkError> {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Connect, ConnectError, Connected};
 use crate::capabilities::connecting::upkeep;
-use crate::capabilities::custody::{ConnectionSecret, Opened, StoredGrant};
+use crate::capabilities::custody::{ConnectionSecret, OpenGeneration, StoredGrant};
 use crate::kernel::{CareMessage, Connection, ConnectionState, GrantState, Grantee, PurgeMessage};
 use crate::ports::{Condition, VersionId};
 use crate::salesforce::TokenResponse;
@@ -71,7 +71,7 @@ impl Connect {
     /// Stores the grant beside the generation's data key, under a number that no token had.
     async fn next_secret(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         state: Option<&GrantState>,
         token: &TokenResponse,
     ) -> Result<(u64, VersionId), ConnectError> {

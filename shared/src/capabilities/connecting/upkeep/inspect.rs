@@ -2,7 +2,7 @@
 
 use super::Upkeep;
 use crate::capabilities::connecting::{Inspection, ObjectPermissions, VisibleObject};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{ShownFields, org_fields};
 use crate::capabilities::seats;
 use crate::capabilities::seats::{Seat, folded_email};
@@ -42,7 +42,11 @@ impl Upkeep {
         Ok(Done::Finished)
     }
 
-    async fn look(&self, opened: &Opened, found: &mut Inspection) -> Result<(), GrantError> {
+    async fn look(
+        &self,
+        opened: &OpenGeneration,
+        found: &mut Inspection,
+    ) -> Result<(), GrantError> {
         let client = self.grants.app().client();
         for object in SObject::ALL {
             let described = self
@@ -74,7 +78,7 @@ impl Upkeep {
     /// Keeps what an org shows of an object: what is imported is chosen by it.
     async fn keep_fields(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         object: SObject,
         shown: &ShownFields,
     ) -> Result<(), WorkError> {
@@ -85,7 +89,7 @@ impl Upkeep {
 
     /// Whether the integration user is somebody with a seat: a personal user leaves the company one
     /// day, and takes the grant along (product decisions 4).
-    async fn is_personal(&self, opened: &Opened) -> Result<Option<bool>, GrantError> {
+    async fn is_personal(&self, opened: &OpenGeneration) -> Result<Option<bool>, GrantError> {
         let user = opened.connection.integration_user.parse();
         let user = user.map_err(|error| WorkError::reject("inspect an org", error))?;
         let client = self.grants.app().client();

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{GrantError, Grants, Held, state_key};
-use crate::capabilities::custody::generation::{ConnectionSecret, Opened, StoredGrant};
+use crate::capabilities::custody::generation::{ConnectionSecret, OpenGeneration, StoredGrant};
 use crate::kernel::{
     ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason, Trouble,
 };
@@ -29,7 +29,7 @@ impl Grants {
     /// Renews the token that carries the number `failed`, unless somebody else has.
     pub(crate) async fn renew(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         failed: u64,
     ) -> Result<Held, GrantError> {
@@ -54,7 +54,7 @@ impl Grants {
 
     async fn renew_leased(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
         held: Held,
@@ -89,7 +89,7 @@ impl Grants {
     /// What a predecessor stored before it died is the grant now.
     async fn adopt(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
         state: &GrantState,
@@ -111,7 +111,7 @@ impl Grants {
 
     async fn store(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
         state: GrantState,
@@ -133,7 +133,7 @@ impl Grants {
 
     async fn store_secret(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         lease: LeaseToken,
         number: u64,
         grant: &StoredGrant,
@@ -156,7 +156,7 @@ impl Grants {
     /// links to its records follow it.
     async fn point(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
         held: &Held,
@@ -185,7 +185,7 @@ impl Grants {
 
     async fn acquire(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         number: u64,
     ) -> Result<LeaseToken, GrantError> {
@@ -209,7 +209,7 @@ impl Grants {
 
     async fn release(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
     ) -> Result<(), GrantError> {
@@ -223,7 +223,7 @@ impl Grants {
     /// the buffer; what the org's admin may mend without a new login is tried again from there.
     async fn fail(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         grantee: Grantee,
         lease: LeaseToken,
         reason: ReconnectReason,
@@ -263,7 +263,12 @@ impl Grants {
 }
 
 /// A change of a grant by the holder of its lease.
-fn leased(opened: &Opened, grantee: Grantee, lease: LeaseToken, changes: Vec<Change>) -> Write {
+fn leased(
+    opened: &OpenGeneration,
+    grantee: Grantee,
+    lease: LeaseToken,
+    changes: Vec<Change>,
+) -> Write {
     let when = Condition::Eq("lease", json!(lease.to_string()));
     Write::Update { key: state_key(opened, grantee).into(), changes, when }
 }

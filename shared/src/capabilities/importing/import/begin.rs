@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::outcome::{Ended, build};
 use super::{Import, STALE_RUN};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{
     ActiveRun, ImportRun, ImportSettings, ObjectImport, RunState,
 };
@@ -72,7 +72,7 @@ impl Import {
     /// Takes the lease and sends the first steps; or steps aside for the run that holds it.
     async fn lease(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         id: ImportRunId,
         trigger: ImportTrigger,
     ) -> Result<Done, WorkError> {
@@ -121,7 +121,7 @@ impl Import {
     /// The end of a run whose lease another one takes.
     async fn given_up(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         dead: ImportRunId,
         now: Timestamp,
     ) -> Result<Option<Write>, WorkError> {
@@ -136,7 +136,7 @@ impl Import {
     }
 
     /// The org's stages in pipeline order, which the auto-save rules need.
-    async fn read_pipeline(&self, opened: &Opened) -> Result<(), GrantError> {
+    async fn read_pipeline(&self, opened: &OpenGeneration) -> Result<(), GrantError> {
         let soql = build(
             &Select::from("OpportunityStage")
                 .fields(["MasterLabel", "IsClosed", "IsActive"])
@@ -166,7 +166,7 @@ impl Import {
 
 /// The first steps of some objects.
 pub(crate) fn first_steps(
-    opened: &Opened,
+    opened: &OpenGeneration,
     run: &ImportRun,
     objects: &[SObject],
     writes: &mut Vec<Write>,

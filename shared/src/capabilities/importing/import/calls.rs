@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{Import, wait_until};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing;
 use crate::capabilities::importing::{ActiveRun, ImportSettings, LEAST_API_PERCENT, ObjectImport};
 use crate::kernel::{Grantee, ImportRunId, Occurrence};
@@ -43,7 +43,7 @@ impl Import {
     /// imports' share of the org's allowance is used up, the run stands back after this step.
     pub(super) async fn call<T, F>(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         call: impl Fn(Session) -> F + Send + Sync,
@@ -69,14 +69,17 @@ impl Import {
     }
 
     /// How imports of the connection are set up.
-    pub(super) async fn settings(&self, opened: &Opened) -> Result<ImportSettings, WorkError> {
+    pub(super) async fn settings(
+        &self,
+        opened: &OpenGeneration,
+    ) -> Result<ImportSettings, WorkError> {
         let key = importing::keys::import_settings(opened.connection.at);
         Ok(store::get(&*self.ports.table, &key).await?.unwrap_or_default())
     }
 
     async fn mind_the_budget(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         usage: ApiUsage,
     ) -> Result<(), WorkError> {
@@ -92,7 +95,7 @@ impl Import {
         self.stand_back(opened, run).await
     }
 
-    async fn stand_back(&self, opened: &Opened, run: ImportRunId) -> Result<(), WorkError> {
+    async fn stand_back(&self, opened: &OpenGeneration, run: ImportRunId) -> Result<(), WorkError> {
         let (key, now) = (opened.keys.active_run(), self.ports.clock.now());
         let active: Option<ActiveRun> = store::get(&*self.ports.table, &key).await?;
         let Some(active) = active.filter(|a| a.run == run) else { return Ok(()) };
@@ -118,7 +121,7 @@ impl Import {
     /// has no calls left, the whole run stands back.
     pub(super) async fn wait(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         error: GrantError,
     ) -> Result<Done, WorkError> {

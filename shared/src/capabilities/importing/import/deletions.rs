@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::outcome::build;
 use super::selected::chosen;
 use super::{Import, Step};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{ObjectImport, ObjectPhase, Sweep, Watermark};
 use crate::kernel::{Gone, ImportRunId, Record, SObject, Scope};
 use crate::salesforce::{
@@ -33,7 +33,7 @@ impl Import {
     /// rows that left the filter.
     pub(super) async fn deletions(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
     ) -> Result<Step, GrantError> {
@@ -69,7 +69,7 @@ impl Import {
 
     async fn log_of_deletions(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         start: Timestamp,
@@ -88,7 +88,7 @@ impl Import {
     /// Lands them.
     pub(super) async fn land_deletions(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         complete: bool,
@@ -107,7 +107,7 @@ impl Import {
     /// Compares our count with Salesforce's own, and all ids where that is called for.
     pub(super) async fn count(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         complete: bool,

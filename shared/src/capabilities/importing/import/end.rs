@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Import;
 use super::begin::first_steps;
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::{
     ImportRun, ObjectImport, ObjectPhase, RunState, VISIBILITY_OVERLAP, Watermark,
 };
@@ -21,7 +21,7 @@ impl Import {
     /// Nothing of it happens to a run that lost its lease.
     pub(super) async fn end(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run_id: ImportRunId,
         mut progress: ObjectImport,
         same_step: Condition,
@@ -34,7 +34,7 @@ impl Import {
     /// wait for an object that goes on: its open opportunities are there.
     pub(super) async fn pass(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run_id: ImportRunId,
         mut progress: ObjectImport,
         same_step: Condition,
@@ -79,7 +79,7 @@ impl Import {
     /// and auto-save have all they need; the end of the run, when it was the last.
     fn lead_on(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &mut ImportRun,
         awaited: bool,
         writes: &mut Vec<Write>,
@@ -107,7 +107,7 @@ impl Import {
     }
 
     /// Ends the run: its lease is given back, and others are told.
-    pub(super) fn finish(&self, opened: &Opened, run: &mut ImportRun) -> (Write, Next) {
+    pub(super) fn finish(&self, opened: &OpenGeneration, run: &mut ImportRun) -> (Write, Next) {
         let (now, id) = (self.ports.clock.now(), run.id);
         let told;
         (run.state, told) = if run.any_failed {
@@ -125,7 +125,7 @@ impl Import {
     /// behind a run that ended well.
     async fn watermark(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
     ) -> Result<Write, WorkError> {
@@ -158,6 +158,6 @@ impl Import {
 }
 
 /// Refuses the transaction of a run that lost its lease.
-pub(super) fn fence(opened: &Opened, run: ImportRunId) -> Write {
+pub(super) fn fence(opened: &OpenGeneration, run: ImportRunId) -> Write {
     Write::Check { key: opened.keys.active_run().into(), when: Condition::Eq("run", json!(run)) }
 }

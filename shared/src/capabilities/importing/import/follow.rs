@@ -2,7 +2,7 @@
 //! contact.
 
 use super::Import;
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::Correction;
 use crate::kernel::{Gone, MatchMessage, SObject};
 use crate::ports::Condition;
@@ -14,7 +14,7 @@ impl Import {
     /// said something about that one, too.
     pub(super) async fn follow(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         object: SObject,
         changed: &[String],
     ) -> Result<(), WorkError> {
@@ -38,7 +38,7 @@ impl Import {
     /// The record as which one goes on; none when it does not.
     async fn heir(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         object: SObject,
         id: &str,
     ) -> Result<Option<(SObject, String)>, WorkError> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::end::fence;
 use super::pages::{LIST, changed_folder};
 use super::{Import, Turn};
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::{ImportRun, RunState};
 use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns, unmoved};
 use crate::kernel::{
@@ -73,7 +73,7 @@ impl Import {
     /// The match run that this run feeds, if there is a directory to match to.
     async fn begin_match_run(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &mut ImportRun,
         writes: &mut Vec<Write>,
     ) -> Result<(), WorkError> {
@@ -89,7 +89,7 @@ impl Import {
     /// The next list of changed records, and the cursor moved to it; none when all are handed over.
     async fn next_list(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &mut ImportRun,
     ) -> Result<Option<(SObject, Vec<String>)>, WorkError> {
         while let Some(&object) = SObject::ALL.get(run.cursor.0) {
@@ -113,7 +113,7 @@ impl Import {
 
     async fn hand(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &ImportRun,
         object: SObject,
         ids: &[String],
@@ -143,7 +143,7 @@ impl Import {
     /// new account changed themselves when they were given to it.
     async fn changed_with_their_account(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &ImportRun,
         accounts: &[String],
     ) -> Result<(), WorkError> {
@@ -161,7 +161,7 @@ impl Import {
 
     async fn hand_to_matching(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &ImportRun,
         object: SObject,
         ids: &[String],
@@ -189,7 +189,7 @@ impl Import {
     /// Ends the hand-over, and the run unless activities are still being imported.
     async fn finish_hand_over(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: &mut ImportRun,
         writes: &mut Vec<Write>,
         next: &mut Vec<Next>,

@@ -10,7 +10,7 @@ use super::outcome::job_id;
 use super::query::row_count;
 use super::rows::record;
 use super::{Import, Step, reading};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{ObjectImport, ObjectPhase, OpportunityPart};
 use crate::kernel::{ImportRunId, Record, SObject, Scope};
 use crate::salesforce::{CsvError, CsvReader, Locator, SalesforceError, Session};
@@ -30,7 +30,7 @@ impl Import {
     /// Fetches a page into the object store.
     pub(super) async fn fetch(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         job: String,
@@ -49,7 +49,7 @@ impl Import {
     /// Downloads a page, whole.
     pub(super) async fn download(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         job: &str,
@@ -82,7 +82,7 @@ impl Import {
     /// Lands a fetched page.
     pub(super) async fn land(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         job: String,
@@ -115,7 +115,7 @@ impl Import {
 
     async fn land_csv(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         csv: &[u8],
@@ -142,7 +142,7 @@ impl Import {
     /// same step lists the same records when it is taken again.
     pub(super) async fn land_records(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         records: Vec<Record>,
@@ -158,7 +158,7 @@ impl Import {
     /// would delete it by itself after a week, so a failure is none of ours.
     pub(super) async fn forget_job(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         job: &str,
@@ -179,7 +179,7 @@ impl Import {
     /// Keeps what was read, to be landed by the next step.
     pub(super) async fn keep<T: Serialize>(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         key: &str,
         read: &T,
     ) -> Result<(), WorkError> {
@@ -191,7 +191,7 @@ impl Import {
     /// What was kept.
     pub(super) async fn kept<T: DeserializeOwned>(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         key: &str,
     ) -> Result<T, WorkError> {
         let Some(plain) = opened.get_object(&self.ports, key).await? else {
@@ -203,7 +203,7 @@ impl Import {
     /// Keeps the list of records that a step changed for the hand-over.
     pub(super) async fn note_changed(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         object: SObject,
         name: &str,

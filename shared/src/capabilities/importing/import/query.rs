@@ -9,7 +9,7 @@ use super::pages::page_object;
 use super::rows::record;
 use super::selected::{chosen, excluded, is_new, is_read_anew, org_fields, unfilterable};
 use super::{Import, Step};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing;
 use crate::capabilities::importing::{
     ObjectImport, ObjectPhase, OpportunityPart, Selection, Span, Watermark,
@@ -54,7 +54,7 @@ impl Import {
     /// Asks for the rows that changed, or for all, with the fields that the integration user sees.
     pub(super) async fn query(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
     ) -> Result<Step, GrantError> {
@@ -107,7 +107,7 @@ impl Import {
     /// Asks for the rows that changed, or for all where what is read of the object changed.
     async fn ask_for_rows(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         watermark: &Watermark,
@@ -142,7 +142,7 @@ impl Import {
     /// The first page of a change that is read over REST; none for what a bulk job is to read.
     async fn small_change(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         select: &Select,
@@ -168,7 +168,7 @@ impl Import {
     /// Reads the next page of a small change.
     pub(super) async fn read_on(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         locator: String,
@@ -187,7 +187,7 @@ impl Import {
 
     async fn keep_read(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         read: QueryPage,
@@ -207,7 +207,7 @@ impl Import {
     /// Lands a page that was read over REST.
     pub(super) async fn land_read(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         page: u32,
@@ -235,7 +235,7 @@ impl Import {
     /// Creates the bulk job.
     async fn submit(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         select: &Select,
@@ -251,7 +251,7 @@ impl Import {
     /// Creates a bulk job; gives its id, and Salesforce's time.
     pub(super) async fn create_job(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         operation: BulkOperation,
@@ -269,7 +269,7 @@ impl Import {
 
     pub(super) async fn poll(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         job: String,
@@ -295,7 +295,7 @@ impl Import {
     /// Asks how far a bulk job is; stops one that takes too long.
     pub(super) async fn ask_job(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         job: &str,

@@ -10,7 +10,7 @@ use super::Step;
 use super::end::fence;
 use super::query::REST_ROWS;
 use super::{Import, outcome::build};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{
     FilterOperator, ImportSettings, ObjectImport, ObjectPhase, ObjectSelection, OrgField,
     RowCondition, RowValue, SelectionProblem, Sweep, Watermark,
@@ -130,7 +130,7 @@ impl Import {
     /// first time: should that never end, and the selection be as before again, nothing else tells.
     pub(crate) async fn note_begun(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &ObjectImport,
         watermark: &Watermark,
@@ -157,7 +157,7 @@ impl Import {
     /// of changes does not show them. None when so much changed that all ids are better compared.
     pub(crate) async fn left_the_filter(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         since: Timestamp,
@@ -194,7 +194,7 @@ impl Import {
     /// The rows of a query over REST, deleted ones too; none when there are too many.
     async fn rows(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         select: &Select,

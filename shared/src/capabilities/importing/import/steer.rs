@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Import;
 use super::begin::scheduled_import;
 use super::end::fence;
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing;
 use crate::capabilities::importing::{
     ActiveRun, ImportRun, ImportSettings, ObjectImport, RunState,
@@ -130,7 +130,11 @@ impl Import {
     }
 
     /// The messages of the steps that a run stands before.
-    async fn steps(&self, opened: &Opened, run: ImportRunId) -> Result<Vec<Next>, SteerError> {
+    async fn steps(
+        &self,
+        opened: &OpenGeneration,
+        run: ImportRunId,
+    ) -> Result<Vec<Next>, SteerError> {
         let scope = opened.keys.scope();
         let table = &*self.ports.table;
         let objects: Vec<ObjectImport> =
@@ -150,14 +154,18 @@ impl Import {
         Ok(next)
     }
 
-    async fn opened(&self, at: TenantEnvironment) -> Result<Opened, SteerError> {
+    async fn opened(&self, at: TenantEnvironment) -> Result<OpenGeneration, SteerError> {
         let connection = self.custody.connection(at).await?;
         let connection = connection.ok_or(SteerError::NotFound("connection"))?;
         let opened = self.custody.open(connection.scope()).await?;
         opened.ok_or(SteerError::NotFound("connection"))
     }
 
-    async fn active(&self, opened: &Opened, run: ImportRunId) -> Result<ActiveRun, SteerError> {
+    async fn active(
+        &self,
+        opened: &OpenGeneration,
+        run: ImportRunId,
+    ) -> Result<ActiveRun, SteerError> {
         let key = opened.keys.active_run();
         let active: Option<ActiveRun> = store::get(&*self.ports.table, &key).await?;
         let text = "the run is not under way";

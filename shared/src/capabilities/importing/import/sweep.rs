@@ -14,7 +14,7 @@ use super::query::{Job, poll_delay, stamped, stuck};
 use super::rows::record;
 use super::selected::{IDS_AT_ONCE, chosen, left_out, reason};
 use super::{Import, Step, reading};
-use crate::capabilities::custody::{GrantError, Opened};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{ObjectImport, ObjectPhase, Sweep};
 use crate::kernel::{ImportRunId, Record, RecordChange, SObject, Scope};
 use crate::salesforce::{
@@ -37,7 +37,7 @@ impl Import {
     /// Takes one step of the comparison.
     pub(super) async fn sweep(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         sweep: Sweep,
@@ -76,7 +76,7 @@ impl Import {
     /// Creates the bulk job of ids.
     async fn ask_for_ids(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         page: u32,
@@ -92,7 +92,7 @@ impl Import {
 
     async fn fetch_ids(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         job: String,
@@ -117,7 +117,7 @@ impl Import {
     /// Compares one bucket. False when so much is missing that the object is better read again.
     async fn compare(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         pages: u32,
@@ -147,7 +147,7 @@ impl Import {
     /// What this very step did before it was interrupted is counted and listed again.
     async fn held(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         bucket: u32,
@@ -192,7 +192,7 @@ impl Import {
     /// was no other before.
     async fn read_anew(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &ObjectImport,
         bucket: u32,
@@ -210,7 +210,7 @@ impl Import {
     /// The org's rows that belong to a bucket of ours.
     async fn stamps(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         object: SObject,
         pages: u32,
@@ -237,7 +237,7 @@ impl Import {
     /// Reads rows by their ids.
     async fn by_ids(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         run: ImportRunId,
         progress: &mut ObjectImport,
         rows: Stamps,

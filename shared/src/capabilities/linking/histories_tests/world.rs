@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use matching::{EntityKind, MatchModel};
 use serde_json::Value;
 
-use crate::capabilities::custody::{ConnectionSecret, Custody, Opened, StoredGrant};
+use crate::capabilities::custody::{ConnectionSecret, Custody, OpenGeneration, StoredGrant};
 use crate::capabilities::directory::{
     Directory, DirectoryFile, DirectoryState, DirectoryVersion, HeldFile, ShardFiles,
 };
@@ -153,7 +153,7 @@ impl World {
         assert!(self.ports.table.write(write).await.unwrap().is_done());
     }
 
-    pub(super) async fn opened(&self) -> Opened {
+    pub(super) async fn opened(&self) -> OpenGeneration {
         self.custody.open(self.scope).await.unwrap().unwrap()
     }
 

@@ -13,7 +13,7 @@ use matching::{
 use serde_json::json;
 
 use super::{Models, model_object};
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::directory::DirectoryVersion;
 use crate::capabilities::linking::{
     CandidateList, Correction, MATCHED_OBJECTS, ModelChoice, ModelState, Ruling, SHADOW_EXAMPLES,
@@ -81,7 +81,7 @@ impl Models {
     /// tuned before does not drift further.
     async fn train(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         directory: &DirectoryVersion,
         tuned: &mut TunedModel,
     ) -> Result<(), WorkError> {
@@ -120,7 +120,7 @@ impl Models {
     /// Adds the corrected records of an object to a set; says how many teach something.
     async fn learn(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         object: SObject,
         set: &mut TrainingSet,
     ) -> Result<u64, WorkError> {
@@ -157,7 +157,7 @@ impl Models {
     /// Weighs the next records with both models.
     async fn shade(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         directory: &DirectoryVersion,
         tuned: &mut TunedModel,
     ) -> Result<(), WorkError> {

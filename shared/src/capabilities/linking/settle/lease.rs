@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Settle;
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::LeaseToken;
 use crate::ports::{Condition, Write};
 use crate::store::{self, Next};
@@ -17,7 +17,7 @@ const LEASE: SignedDuration = SignedDuration::from_secs(120);
 impl Settle {
     pub(super) async fn commit(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         lease: LeaseToken,
         mut writes: Vec<Write>,
         next: Vec<Next>,
@@ -30,7 +30,10 @@ impl Settle {
         }
     }
 
-    pub(super) async fn acquire(&self, opened: &Opened) -> Result<Option<LeaseToken>, WorkError> {
+    pub(super) async fn acquire(
+        &self,
+        opened: &OpenGeneration,
+    ) -> Result<Option<LeaseToken>, WorkError> {
         let now = self.ports.clock.now();
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let lease = LeaseToken::new(millis, self.ports.entropy.bits());
@@ -44,7 +47,7 @@ impl Settle {
 
     pub(super) async fn release(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         lease: LeaseToken,
     ) -> Result<(), WorkError> {
         let when = Condition::Eq("lease", json!(lease.to_string()));
@@ -64,7 +67,7 @@ pub struct SettleLease {
 }
 
 /// The check that shuts out a settlement whose lease ran out.
-pub(super) fn lease_check(opened: &Opened, lease: LeaseToken) -> Write {
+pub(super) fn lease_check(opened: &OpenGeneration, lease: LeaseToken) -> Write {
     Write::Check {
         key: opened.keys.settle_lease().into(),
         when: Condition::Eq("lease", json!(lease.to_string())),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use matching::{AssignedBy, Bid, ComponentWalk, Load, Ruling, Thresholds, assign};
 
 use super::Settle;
-use crate::capabilities::custody::Opened;
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{
     CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
@@ -160,7 +160,7 @@ impl Settle {
     /// Loads everything that is connected to the records at hand.
     pub(super) async fn close(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         near: &mut Neighbourhood,
     ) -> Result<(), WorkError> {
         let mut walk = ComponentWalk::from_records(near.lists.keys().cloned());
@@ -186,7 +186,7 @@ impl Settle {
     /// Writes what differs from what is stored; says how many records' matches changed.
     pub(super) async fn write(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         lease: LeaseToken,
         near: &Neighbourhood,
     ) -> Result<u64, WorkError> {
@@ -229,7 +229,7 @@ impl Settle {
 
     pub(super) async fn load_lists(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         object: SObject,
         ids: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, CandidateList>, WorkError> {
@@ -240,7 +240,7 @@ impl Settle {
 
     async fn load_entities(
         &self,
-        opened: &Opened,
+        opened: &OpenGeneration,
         object: SObject,
         ids: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, EntityMatches>, WorkError> {
