@@ -15,7 +15,7 @@ use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::directory::{Directory, ShardFiles};
 use crate::capabilities::importing::{Import, Previews, Selections};
 use crate::capabilities::leaving::Disconnect;
-use crate::capabilities::linking::{Corrections, MatchSteps, Models};
+use crate::capabilities::linking::{Corrections, MatchSteps, Models, UnfinishedRuns};
 use crate::capabilities::saving::AutoSave;
 use crate::capabilities::telling::Telling;
 use crate::ports::Ports;
@@ -95,7 +95,7 @@ impl<R> Product<R> {
     /// The directory of people and companies.
     #[must_use]
     pub fn directory(&self) -> Directory {
-        Directory::new(self.ports.clone())
+        Directory::new(self.ports.clone(), Arc::new(UnfinishedRuns::new(self.ports.clone())))
     }
 
     /// The telling of events.

@@ -23,8 +23,8 @@ use jiff::Timestamp;
 
 pub use self::generation::{GenerationKeys, Kind, Relation};
 
-use super::Slot;
 use super::outbox::Due;
+use super::{Series, Slot};
 use crate::kernel::{Connection, Environment, Generation, TenantEnvironment, TenantId};
 use crate::ports::Key;
 
@@ -51,6 +51,12 @@ pub(crate) fn environment_partition(at: TenantEnvironment) -> String {
 #[must_use]
 pub fn live(tenant: TenantId, environment: Environment) -> Slot<TenantEnvironment> {
     Slot::at(Key::new(LIVE.to_owned(), format!("{tenant}#{environment}")))
+}
+
+/// The list of live connections.
+#[must_use]
+pub(crate) fn live_connections() -> Series<TenantEnvironment> {
+    Series::whole(LIVE.to_owned())
 }
 
 /// The partition of the list of live connections.

@@ -106,6 +106,11 @@ impl<T> Series<T> {
         Self { pk, range: Range::Prefix(prefix), document: PhantomData }
     }
 
+    /// Every slot of `pk`.
+    pub(crate) fn whole(pk: String) -> Self {
+        Self { pk, range: Range::All, document: PhantomData }
+    }
+
     /// The sort key of the document that [`Series::name`] calls so: a place to go on after that keeps
     /// within the series.
     #[must_use]

@@ -17,8 +17,7 @@ use crate::capabilities::importing::import::pages::{
     changed_folder, changed_object, page_object, read_object,
 };
 use crate::capabilities::importing::import::sweep::ids_object;
-use crate::capabilities::linking::match_runs::{batch_object, probe_folder, scored_object};
-use crate::capabilities::linking::models::model_object;
+use crate::capabilities::linking::keys::{batch_object, model_object, probe_folder, scored_object};
 use crate::capabilities::linking::{ProbeEntry, ScoredCandidate, ScoredEntry};
 use crate::kernel::{Connection, ConnectionState, Generation, Gone, SObject};
 use crate::ports::Key;

@@ -1,19 +1,30 @@
 //! Linking records to the directory: match runs, scores, settling, corrections and models.
+//!
+//! A match run takes batches of probes, has each scored against every shard of one directory version,
+//! and settles the scores into matches. The result depends neither on the order of the steps nor on
+//! the number of shards. A person's word about a record goes before everything that the engine finds.
+//! A record is linked to one entity at most, and the engine links no entity to two records.
 
+mod batches;
 mod corrections;
 pub mod keys;
-pub(crate) mod match_runs;
+pub(crate) mod lease;
+mod match_runs;
 mod match_steps;
 mod model;
-pub(crate) mod models;
+mod models;
+mod probes;
+mod rematch;
 mod score;
-pub(crate) mod settle;
+mod settle;
+mod unfinished_runs;
 
 #[cfg(test)]
 mod histories_tests;
 
 pub use corrections::{CorrectionError, Corrections};
-pub(crate) use match_runs::{MOVED, MatchRuns, unmoved};
+pub(crate) use match_runs::{MOVED, MatchRuns};
 pub use match_steps::MatchSteps;
 pub use model::*;
 pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};
+pub use unfinished_runs::UnfinishedRuns;

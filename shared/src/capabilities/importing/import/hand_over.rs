@@ -9,14 +9,14 @@ use super::pages::{LIST, changed_folder};
 use super::{Import, Turn};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::{ImportRun, RunState};
-use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns, unmoved};
+use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns};
 use crate::kernel::{
     AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
     RecordChange, RecordHead, SObject, Scope,
 };
 use crate::ports::{Condition, Write};
 use crate::store::keys::Relation;
-use crate::store::{self, Next};
+use crate::store::{self, Commit, Next, Store};
 use crate::work::{Done, WorkError};
 
 /// How many records one auto-save message names.
@@ -174,15 +174,19 @@ impl Import {
         self.runs.keep_probes(opened, object, &format!("{}-{list}", run.id), &probes).await?;
         let Some(id) = run.match_run else { return Ok(()) };
         let key = opened.keys.match_run(id);
-        let Some(mut match_run) = store::get::<MatchRun>(&*self.ports.table, &key).await? else {
+        let Some(before) = Store::new(self.ports.clone()).load(&key).await? else {
             return Err(WorkError::retry("hand over", "the match run is gone"));
         };
-        let same = unmoved(&match_run);
+        let mut match_run = MatchRun::clone(&before);
         let Some(directory) = self.runs.version(match_run.directory).await? else {
             return Err(WorkError::reject("hand over", "the run's directory version is gone"));
         };
-        self.runs.batches(opened, &mut match_run, &directory, object, probes, writes, next).await?;
-        writes.push(store::put(key, &match_run, same)?);
+        let mut commit = Commit::new();
+        self.runs.batches(opened, &mut match_run, &directory, object, probes, &mut commit).await?;
+        commit.replace(&before, &match_run)?;
+        let (batches, steps) = commit.into_parts();
+        writes.extend(batches);
+        next.extend(steps);
         Ok(())
     }
 
@@ -196,11 +200,13 @@ impl Import {
     ) -> Result<(), WorkError> {
         if let Some(id) = run.match_run {
             let key = opened.keys.match_run(id);
-            if let Some(mut match_run) = store::get::<MatchRun>(&*self.ports.table, &key).await? {
-                let same = unmoved(&match_run);
-                MatchRuns::planned(&mut match_run, self.ports.clock.now());
+            if let Some(before) = Store::new(self.ports.clone()).load(&key).await? {
+                let mut match_run = MatchRun::clone(&before);
+                match_run.end_planning(self.ports.clock.now());
                 match_run.step += 1;
-                writes.push(store::put(key, &match_run, same)?);
+                let mut commit = Commit::new();
+                commit.replace(&before, &match_run)?;
+                writes.extend(commit.into_parts().0);
             }
         }
         if run.activities_left == 0 {
