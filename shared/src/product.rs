@@ -17,7 +17,9 @@ use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::directory::{Directory, ShardFiles};
 use crate::capabilities::importing::{Import, Previews, Runs, Selections};
 use crate::capabilities::leaving::Disconnect;
-use crate::capabilities::linking::{Corrections, MatchSteps, Matches, Models, Rematch};
+use crate::capabilities::linking::{
+    Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
+};
 use crate::capabilities::saving::{AutoSave, SavedLists};
 use crate::capabilities::seats::{CrmVotes, Tenants};
 use crate::capabilities::settings::ChangeSettings;
@@ -99,7 +101,7 @@ impl<R> Product<R> {
     /// The directory of people and companies.
     #[must_use]
     pub fn directory(&self) -> Directory {
-        Directory::new(self.ports.clone())
+        Directory::new(self.ports.clone(), Arc::new(UnfinishedRuns::new(self.ports.clone())))
     }
 
     /// The settings of environments.

@@ -54,6 +54,12 @@ pub fn live(tenant: TenantId, environment: Environment) -> Slot<TenantEnvironmen
     Slot::at(Key::new(LIVE.to_owned(), format!("{tenant}#{environment}")))
 }
 
+/// The list of live connections.
+#[must_use]
+pub(crate) fn live_connections() -> Series<TenantEnvironment> {
+    Series::whole(LIVE.to_owned())
+}
+
 /// The partition of the list of live connections.
 pub const LIVE: &str = "LIVE";
 

@@ -28,11 +28,11 @@ use crate::capabilities::importing::{
     SelectionProblem, ShownFields, Span, Stage, Sweep, Watermark,
 };
 use crate::capabilities::leaving::{Purge, PurgePhase, Revocation};
-use crate::capabilities::linking::settle::lease::SettleLease;
+use crate::capabilities::linking::lease::SettleLease;
 use crate::capabilities::linking::{
     Batch, CandidateList, Correcting, Correction, EntityBid, EntityMatches, MatchRun,
-    MatchRunState, MatchSource, ModelChoice, ModelState, RankedCandidate, RecordDecision, Ruling,
-    Said, ShadowCounts, TunedModel,
+    MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor, RankedCandidate,
+    RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
 };
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
@@ -481,7 +481,7 @@ fn match_runs_models_and_the_directory_are_pinned() {
             directory: version(),
             model: finished_at.map(|_| choice()).unwrap_or_default(),
             step: 1,
-            cursor: (1, 2, 3),
+            cursor: PlanningCursor { object: 1, bucket: 2, offset: 3 },
             batches: 4,
             settled: 5,
             records: 6,
@@ -512,7 +512,7 @@ fn models(forms: &mut Forms) {
         beside: ModelChoice::default(),
         step: 3,
         labels: BTreeMap::new(),
-        cursor: (0, 0, None),
+        cursor: ShadowCursor::default(),
         shadow: BTreeMap::new(),
         created_at: at(0),
         finished_at: None,
@@ -527,7 +527,7 @@ fn models(forms: &mut Forms) {
     };
     let all = TunedModel {
         labels: BTreeMap::from([(SObject::Lead, 30)]),
-        cursor: (1, 2, Some(text("Lead#00Q1"))),
+        cursor: ShadowCursor { object: 1, bucket: 2, after: Some(text("Lead#00Q1")) },
         shadow: BTreeMap::from([(SObject::Lead, counts)]),
         finished_at: Some(at(9)),
         ..bare
@@ -663,7 +663,7 @@ fn corrections(forms: &mut Forms) {
     history.push(Said { what: Correcting::Reset, by: None, at: at(1), of: None });
     let (object, id) = (SObject::Contact, text("0031"));
     forms.json("ruling", &Ruling::default());
-    forms.json("correction", &Correction { object, id, ruling: ruling(), history, number: 3 });
+    forms.json("correction", &Correction { object, id, ruling: ruling(), history });
 }
 
 #[test]

@@ -16,8 +16,7 @@ use crate::capabilities::importing::GoneRow;
 use crate::capabilities::importing::keys::{
     changed_folder, changed_object, deleted_object, ids_object, page_object, read_object,
 };
-use crate::capabilities::linking::match_runs::{batch_object, probe_folder, scored_object};
-use crate::capabilities::linking::models::model_object;
+use crate::capabilities::linking::keys::{batch_object, model_object, probe_folder, scored_object};
 use crate::capabilities::linking::{ProbeEntry, ScoredCandidate, ScoredEntry};
 use crate::kernel::{Connection, ConnectionState, Generation, Gone, SObject};
 use crate::ports::Key;

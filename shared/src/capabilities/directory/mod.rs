@@ -1,12 +1,18 @@
 //! The directory of people and companies: its versions, their shards, and what became of an entity.
+//!
+//! The operator uploads a version in parts. The product counts it, builds its shards and makes it the
+//! current one, and every connection is matched to it. A version never changes once it is published.
+//! Its files stay as long as work uses them, as [`VersionUse`] says.
 
 mod entities;
 mod files;
 pub mod keys;
 mod model;
+mod version_use;
 mod versions;
 
 pub(crate) use entities::Entities;
 pub use files::{DirectoryFile, HeldFile, ShardFiles};
 pub use model::*;
+pub use version_use::VersionUse;
 pub use versions::{Directory, DirectoryError};

@@ -191,7 +191,7 @@ impl HandOverStep<'_> {
             && let Some(before) = import.store.load(&generation.keys.match_run(id)).await?
         {
             let mut match_run = MatchRun::clone(&before);
-            MatchRuns::planned(&mut match_run, import.ports.clock.now());
+            match_run.end_planning(import.ports.clock.now());
             match_run.step += 1;
             self.commit.replace(&before, &match_run)?;
         }

@@ -1,21 +1,18 @@
-//! What people say about matches: taken in here, settled by [`super::settle::Settle`].
+//! People's corrections of matches. They are recorded here, and [`super::settle::Settle`] settles
+//! them.
 
-use crate::capabilities::directory::{DirectoryVersion, Entities};
-use crate::capabilities::linking::{CandidateList, Correcting, Correction, Said, entity_kind_of};
-use crate::kernel::{MatchMessage, SObject, Scope, SeatId};
-use crate::ports::{Condition, Ports};
-use crate::store::{self, Next, Outbox};
-use crate::work::WorkError;
 use matching::EntityKind;
-use serde_json::json;
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
+use crate::capabilities::directory::Entities;
 use crate::capabilities::linking::match_runs::MatchRuns;
+use crate::capabilities::linking::{CandidateList, Correcting, Correction, Said, entity_kind_of};
+use crate::kernel::{MatchMessage, SObject, Scope, SeatId, entity_kind_name};
+use crate::ports::{PortError, Ports};
+use crate::store::Store;
+use crate::work::WorkError;
 
-/// How often a lost race for a record is run again.
-const RACES: usize = 5;
-
-/// Why something cannot be said about a record.
+/// The reason why a match cannot be corrected.
 #[derive(Debug, thiserror::Error)]
 pub enum CorrectionError {
     /// The generation is gone.
@@ -38,20 +35,20 @@ pub enum CorrectionError {
     Work(#[from] WorkError),
 }
 
-impl From<crate::ports::PortError> for CorrectionError {
-    fn from(error: crate::ports::PortError) -> Self {
+impl From<PortError> for CorrectionError {
+    fn from(error: PortError) -> Self {
         Self::Work(error.into())
     }
 }
 
-/// Takes in what people say about matches.
+/// Records people's corrections of matches.
 #[derive(Clone)]
 pub struct Corrections {
     ports: Ports,
     custody: Custody,
     runs: MatchRuns,
     entities: Entities,
-    outbox: Outbox,
+    store: Store,
 }
 
 impl Corrections {
@@ -59,24 +56,24 @@ impl Corrections {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
-        let (entities, outbox) = (Entities::new(ports.clone()), Outbox::new(ports.clone()));
-        Self { ports, custody, runs, entities, outbox }
+        let (entities, store) = (Entities::new(ports.clone()), Store::new(ports.clone()));
+        Self { ports, custody, runs, entities, store }
     }
 
-    /// What was said about a record.
+    /// The corrections of a record.
     pub async fn get(
         &self,
         scope: Scope,
         object: SObject,
         record: &str,
     ) -> Result<Correction, CorrectionError> {
-        let opened = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
-        let found = store::get(&*self.ports.table, &opened.keys.correction(object, record)).await?;
+        let generation = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
+        let found = self.store.read(&generation.keys.correction(object, record)).await?;
         Ok(found.unwrap_or_else(|| Correction::none(object, record.to_owned())))
     }
 
-    /// Takes in what somebody says about a record, and has it settled. It holds from then on,
-    /// whatever the engine finds.
+    /// Records a correction of a record's match, and has it settled. It holds from then on, whatever
+    /// the engine finds.
     pub async fn say(
         &self,
         scope: Scope,
@@ -86,55 +83,46 @@ impl Corrections {
         by: Option<SeatId>,
     ) -> Result<Correction, CorrectionError> {
         let kind = entity_kind_of(object).ok_or(CorrectionError::NotMatched)?;
-        let opened = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
-        let table = &*self.ports.table;
-        let list: Option<CandidateList> =
-            store::get(table, &opened.keys.candidates(object, record)).await?;
+        let generation = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
+        let list = self.store.read(&generation.keys.candidates(object, record)).await?;
         let list = list.filter(|list| !list.gone).ok_or(CorrectionError::NoRecord)?;
-        self.check(&opened, kind, &list, &what).await?;
-        let key = opened.keys.correction(object, record);
-        let record = record.to_owned();
-        for _ in 0..RACES {
-            let stored: Option<Correction> = store::get(table, &key).await?;
-            let unmoved = match &stored {
-                None => Condition::Absent,
-                Some(stored) => Condition::Eq("number", json!(stored.number)),
-            };
-            let mut said = stored.unwrap_or_else(|| Correction::none(object, record.clone()));
+        self.check(&generation, kind, &list, &what).await?;
+        let none = || Correction::none(object, record.to_owned());
+        let slot = generation.keys.correction(object, record);
+        let corrected = self.store.update(&slot, |before, commit| {
+            let mut correction = before.cloned().unwrap_or_else(none);
             let at = self.ports.clock.now();
-            said.say(Said { what: what.clone(), by, at, of: None }, list.matched.as_deref());
-            let write = store::put(key.clone(), &said, unmoved)?;
-            let next = MatchMessage::Correct { scope, object, record: record.clone() };
-            if self.outbox.commit(vec![write], vec![Next::now(next)]).await?.is_done() {
-                return Ok(said);
-            }
-        }
-        Err(WorkError::retry("correct a match", "too many others correct the same").into())
+            let said = Said { what: what.clone(), by, at, of: None };
+            correction.say(said, list.matched.as_deref());
+            commit.now(MatchMessage::Correct { scope, object, record: record.to_owned() });
+            Ok::<_, CorrectionError>(Some(correction))
+        });
+        Ok(corrected.await?.unwrap_or_else(none))
     }
 
-    /// A slip of the pen is told at once: a match to nobody would never be seen.
+    /// Refuses a slip of the pen at once: nobody would ever see a match to nobody.
     async fn check(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         kind: EntityKind,
         list: &CandidateList,
         what: &Correcting,
     ) -> Result<(), CorrectionError> {
         match what {
             Correcting::Match { entity_id } | Correcting::WrongMatch { entity_id } => {
-                let version: Option<DirectoryVersion> = self.runs.current_directory().await?;
-                let found = match &version {
+                let found = match &self.runs.current_directory().await? {
                     Some(version) => self.entities.find(version, kind, entity_id).await?,
                     None => None,
                 };
-                let name = crate::kernel::entity_kind_name(kind);
-                found.map(drop).ok_or(CorrectionError::NoEntity(name))
+                found.map(drop).ok_or(CorrectionError::NoEntity(entity_kind_name(kind)))
             }
             Correcting::Unmatch { entity_id: None } if list.matched.is_none() => {
                 Err(CorrectionError::NothingToUnmatch)
             }
             Correcting::Unmatch { .. } | Correcting::Reset => Ok(()),
         }
-        .inspect(|()| tracing::info!(connection.id = %opened.keys.scope(), "a match is corrected"))
+        .inspect(
+            |()| tracing::info!(connection.id = %generation.keys.scope(), "a match is corrected"),
+        )
     }
 }

@@ -1,8 +1,8 @@
-//! The keys of linking.
+//! The keys of linking: of its items, and of its objects in the bucket.
 
-use super::settle::lease::SettleLease;
+use super::lease::SettleLease;
 use super::{Batch, CandidateList, Correction, EntityMatches, MatchRun, ModelChoice, TunedModel};
-use crate::kernel::{MatchRunId, ModelId, SObject};
+use crate::kernel::{MatchRunId, ModelId, SObject, Scope};
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Marker, Series, Slot};
 
@@ -31,7 +31,7 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Entity, entity, format!("{object}#{entity}")))
     }
 
-    /// What people said about a record's match.
+    /// People's corrections of a record's match.
     #[must_use]
     pub fn correction(&self, object: SObject, id: &str) -> Slot<Correction> {
         Slot::at(self.by(Kind::Correction, id, format!("{object}#{id}")))
@@ -55,7 +55,7 @@ impl GenerationKeys {
         Series::under(self.partition(Kind::Model, 0), "MODEL#".to_owned())
     }
 
-    /// Which model is taken.
+    /// The choice of a model.
     #[must_use]
     pub fn model_choice(&self) -> Slot<ModelChoice> {
         Slot::at(self.single(Kind::Model, "CHOICE".to_owned()))
@@ -84,4 +84,24 @@ impl GenerationKeys {
     pub fn scored(&self, run: MatchRunId, batch: u32, shard: u32) -> Slot<Marker> {
         Slot::at(self.single(Kind::MatchRun, format!("SCORED#{run}#{batch:08}#{shard:05}")))
     }
+}
+
+/// The folder of an object's probes of one bucket.
+pub(crate) fn probe_folder(scope: Scope, object: SObject, bucket: u32) -> String {
+    format!("{}probes/{object}/{bucket:05}/", scope.object_prefix())
+}
+
+/// The object of a batch's probes.
+pub(crate) fn batch_object(scope: Scope, run: MatchRunId, batch: u32) -> String {
+    format!("{}batches/{run}/{batch:08}", scope.object_prefix())
+}
+
+/// The object of the candidates that a shard has for a batch.
+pub(crate) fn scored_object(scope: Scope, run: MatchRunId, batch: u32, shard: u32) -> String {
+    format!("{}scored/{run}/{batch:08}/{shard:05}", scope.object_prefix())
+}
+
+/// The object of a tuned model.
+pub(crate) fn model_object(scope: Scope, model: ModelId) -> String {
+    format!("{}models/{model}", scope.object_prefix())
 }

@@ -1,16 +1,26 @@
 //! Linking records to the directory: match runs, scores, settling, corrections and models.
+//!
+//! A match run takes batches of probes, has each scored against every shard of one directory version,
+//! and settles the scores into matches. The result depends neither on the order of the steps nor on
+//! the number of shards. A person's word about a record goes before everything that the engine finds.
+//! A record is linked to one entity at most, and the engine links no entity to two records.
 
+mod batches;
 mod corrections;
 pub mod keys;
 mod known_pairs;
-pub(crate) mod match_runs;
+pub(crate) mod lease;
+mod match_runs;
 mod match_steps;
 mod model;
-pub(crate) mod models;
+mod models;
+mod probes;
 mod rematch;
 mod report;
+mod runs;
 mod score;
-pub(crate) mod settle;
+mod settle;
+mod unfinished_runs;
 
 #[cfg(test)]
 mod histories_tests;
@@ -21,5 +31,6 @@ pub(crate) use match_runs::{MOVED, MatchRuns};
 pub use match_steps::MatchSteps;
 pub use model::*;
 pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};
-pub use rematch::Rematch;
 pub use report::{DecisionCounts, EntityReport, ExplainedMatch, MatchPage, Matches, ReportError};
+pub use runs::Rematch;
+pub use unfinished_runs::UnfinishedRuns;

@@ -1,8 +1,9 @@
 //! The models that generations match with: the shipped one, or one tuned by the tenant's own
 //! corrections.
 //!
-//! A tuned model is made of its tenant's corrections alone, held to the shipped one; it runs in the
-//! shadow of the model in use before it can be taken; it is sealed, and gone with its generation.
+//! A tuned model learns from its tenant's corrections alone, and is held to the shipped one. It runs
+//! in the shadow of the model in use before it can be taken. It is sealed, and goes with its
+//! generation.
 
 mod tuning;
 
@@ -11,23 +12,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use matching::{EmployerEvidence, Evidence, ExplainedComparison, MatchModel, Thresholds};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
+use crate::capabilities::linking::keys::model_object;
 use crate::capabilities::linking::match_runs::MatchRuns;
-use crate::capabilities::linking::{CandidateList, ModelChoice, ModelState, TunedModel};
+use crate::capabilities::linking::{
+    CandidateList, ModelChoice, ModelState, ShadowCursor, TunedModel,
+};
 use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, ModelId, Scope};
-use crate::ports::{Condition, Ports};
-use crate::store::{self, Next, Outbox};
+use crate::ports::{PortError, Ports};
+use crate::store::{Commit, Store, Stored};
 use crate::work::WorkError;
 
-/// How many tuned models a sandbox holds opened.
-const HELD: usize = 16;
+/// How many tuned models a sandbox keeps unsealed.
+const KEPT_MODELS: usize = 16;
 
-/// How often a lost race for the choice is run again.
-const RACES: usize = 5;
-
-/// Why a model cannot be made or taken.
+/// The reason why a model cannot be made or taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The generation is gone.
@@ -47,13 +47,13 @@ pub enum ModelError {
     Work(#[from] WorkError),
 }
 
-impl From<crate::ports::PortError> for ModelError {
-    fn from(error: crate::ports::PortError) -> Self {
+impl From<PortError> for ModelError {
+    fn from(error: PortError) -> Self {
         Self::Work(error.into())
     }
 }
 
-/// A record's candidate, and what speaks for and against it.
+/// A record's candidate, with the evidence for and against it.
 #[derive(Debug, Serialize)]
 pub struct ExplainedCandidate {
     /// The entity.
@@ -64,22 +64,22 @@ pub struct ExplainedCandidate {
     pub probability: f64,
     /// How the record's employer stands to the entity's positions.
     pub employer: EmployerEvidence,
-    /// What speaks for and against it in words, the strongest first.
+    /// The evidence in words, the strongest first.
     pub words: String,
     /// Every comparison at its level.
     pub comparisons: Vec<WeighedComparison>,
 }
 
-/// What one comparison of a candidate came to.
+/// The result of one comparison of a candidate.
 #[derive(Debug, Serialize)]
 pub struct WeighedComparison {
     /// The comparison.
     pub name: String,
     /// The level it is at; `null` where a value is missing.
     pub level: String,
-    /// Whether the values agree exactly: what the product shows in bold.
+    /// True if the values agree exactly: the product shows these in bold.
     pub exact: bool,
-    /// What it adds, in bits.
+    /// The evidence that it adds, in bits.
     pub weight: f64,
 }
 
@@ -90,7 +90,7 @@ impl From<ExplainedComparison> for WeighedComparison {
     }
 }
 
-type Held = Arc<Mutex<Vec<(ModelId, Arc<MatchModel>)>>>;
+type KeptModels = Arc<Mutex<Vec<(ModelId, Arc<MatchModel>)>>>;
 
 /// Makes, tries and takes models.
 #[derive(Clone)]
@@ -98,10 +98,10 @@ pub struct Models {
     ports: Ports,
     custody: Custody,
     runs: MatchRuns,
-    outbox: Outbox,
+    store: Store,
     shipped: Arc<MatchModel>,
     /// The tuned models that were used last, the latest last.
-    held: Held,
+    kept: KeptModels,
 }
 
 impl Models {
@@ -109,11 +109,11 @@ impl Models {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, shipped: Arc<MatchModel>) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, runs, outbox, shipped, held: Arc::default() }
+        let store = Store::new(ports.clone());
+        Self { ports, custody, runs, store, shipped, kept: Arc::default() }
     }
 
-    /// Where matches and reviews begin: by the shipped model, whatever the weights.
+    /// The thresholds of matches and reviews: the shipped model's, whatever the weights.
     pub(super) fn thresholds(&self) -> Thresholds {
         self.shipped.thresholds
     }
@@ -121,15 +121,15 @@ impl Models {
     /// The model of a choice.
     pub(super) async fn chosen(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         choice: ModelChoice,
     ) -> Result<Arc<MatchModel>, WorkError> {
         let Some(id) = choice.model else { return Ok(self.shipped.clone()) };
-        if let Some((_, model)) = self.held().iter().find(|(held, _)| *held == id) {
+        if let Some((_, model)) = self.kept().iter().find(|(kept, _)| *kept == id) {
             return Ok(model.clone());
         }
-        let key = model_object(opened.keys.scope(), id);
-        let Some(plain) = opened.get_object(&self.ports, &key).await? else {
+        let key = model_object(generation.keys.scope(), id);
+        let Some(plain) = generation.get_object(&self.ports, &key).await? else {
             return Err(WorkError::reject("open a model", "the model is gone"));
         };
         let text = String::from_utf8_lossy(&plain);
@@ -141,26 +141,26 @@ impl Models {
             },
             Arc::new,
         );
-        let mut held = self.held();
-        let surplus = (held.len() + 1).saturating_sub(HELD);
-        held.drain(..surplus);
-        held.push((id, model.clone()));
+        let mut kept = self.kept();
+        let surplus = (kept.len() + 1).saturating_sub(KEPT_MODELS);
+        kept.drain(..surplus);
+        kept.push((id, model.clone()));
         Ok(model)
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Vec<(ModelId, Arc<MatchModel>)>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<(ModelId, Arc<MatchModel>)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A record's candidates, explained by the model that weighed them. Of a candidate that was kept
-    /// by an older engine there is nothing to tell but its weight.
+    /// A record's candidates, explained by the model that weighed them. A candidate of an older engine
+    /// has no comparisons, only its weight.
     pub async fn explain(
         &self,
         scope: Scope,
         list: &CandidateList,
     ) -> Result<Vec<ExplainedCandidate>, ModelError> {
-        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
-        let model = self.chosen(&opened, list.model).await?;
+        let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        let model = self.chosen(&generation, list.model).await?;
         let explained = list.candidates.iter().map(|kept| {
             let evidence: Option<Evidence> = kept.evidence.parse().ok();
             let comparisons = evidence.map(|e| e.explain(&model)).unwrap_or_default();
@@ -178,8 +178,8 @@ impl Models {
 
     /// Has a model made of the corrections there are, and run in the shadow of the one in use.
     pub async fn tune(&self, scope: Scope) -> Result<TunedModel, ModelError> {
-        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
-        let pins = self.runs.pins(&opened).await?.ok_or(ModelError::NoDirectory)?;
+        let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        let pins = self.runs.pins(&generation).await?.ok_or(ModelError::NoDirectory)?;
         let now = self.ports.clock.now();
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         let id = ModelId::new(millis, self.ports.entropy.bits());
@@ -189,34 +189,36 @@ impl Models {
             beside: pins.model,
             step: 0,
             labels: BTreeMap::new(),
-            cursor: (0, 0, None),
+            cursor: ShadowCursor::default(),
             shadow: BTreeMap::new(),
             created_at: now,
             finished_at: None,
         };
-        let write = store::put(opened.keys.model(id), &model, Condition::Absent)?;
-        let next = Next::now(MatchMessage::TuneModel { scope, model: id, step: 0 });
-        let _ = self.outbox.commit(vec![write], vec![next]).await?;
+        let mut commit = Commit::new();
+        commit.create(&generation.keys.model(id), &model)?;
+        commit.now(MatchMessage::TuneModel { scope, model: id, step: 0 });
+        self.store.commit(commit).await?.may_lose_to("nobody: no other model has this id");
         Ok(model)
     }
 
     /// The generation's own models, the oldest first.
     pub async fn list(&self, scope: Scope) -> Result<Vec<TunedModel>, ModelError> {
-        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
-        Ok(store::query_all(&*self.ports.table, &opened.keys.models()).await?)
+        let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        let models = self.store.all(&generation.keys.models()).await?;
+        Ok(models.into_iter().map(Stored::into_inner).collect())
     }
 
     /// One of them.
     pub async fn get(&self, scope: Scope, id: ModelId) -> Result<TunedModel, ModelError> {
-        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
-        let found = store::get(&*self.ports.table, &opened.keys.model(id)).await?;
+        let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        let found = self.store.read(&generation.keys.model(id)).await?;
         found.ok_or(ModelError::NotFound)
     }
 
     /// The model that the generation matches with.
     pub async fn choice(&self, scope: Scope) -> Result<ModelChoice, ModelError> {
-        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
-        Ok(self.runs.model_choice(&opened).await?)
+        let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        Ok(self.runs.model_choice(&generation).await?)
     }
 
     /// Takes a model of the tenant's own, or with none the shipped one again, and has everything
@@ -226,37 +228,25 @@ impl Models {
         scope: Scope,
         model: Option<ModelId>,
     ) -> Result<ModelChoice, ModelError> {
-        let opened = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
+        let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
         if let Some(id) = model {
-            let found: Option<TunedModel> =
-                store::get(&*self.ports.table, &opened.keys.model(id)).await?;
+            let found = self.store.read(&generation.keys.model(id)).await?;
             if found.ok_or(ModelError::NotFound)?.state != ModelState::Ready {
                 return Err(ModelError::NotReady);
             }
         }
-        for _ in 0..RACES {
-            let before = self.runs.model_choice(&opened).await?;
+        let slot = generation.keys.model_choice();
+        let chosen = self.store.update(&slot, |before, commit| {
+            let before = before.copied().unwrap_or_default();
             if before.model == model {
-                return Ok(before);
+                return Ok(None);
             }
             let choice = ModelChoice { number: before.number + 1, model };
-            let unmoved = match before.number {
-                0 => Condition::Absent,
-                number => Condition::Eq("number", json!(number)),
-            };
-            let write = store::put(opened.keys.model_choice(), &choice, unmoved)?;
             let run = MatchRunId::derived(&format!("{scope}|model|{}", choice.number));
             let trigger = MatchTrigger::Model;
-            let next = Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
-            if self.outbox.commit(vec![write], vec![next]).await?.is_done() {
-                return Ok(choice);
-            }
-        }
-        Err(WorkError::retry("choose a model", "too many others choose at once").into())
+            commit.now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
+            Ok::<_, ModelError>(Some(choice))
+        });
+        Ok(chosen.await?.unwrap_or_default())
     }
-}
-
-/// Where a tuned model lies, sealed.
-pub(crate) fn model_object(scope: Scope, model: ModelId) -> String {
-    format!("{}models/{model}", scope.object_prefix())
 }

@@ -1,54 +1,79 @@
-//! Match runs as people see them: which there were, and having one more.
+//! Re-matching everything that a connection holds, some batches a step.
 
-use crate::capabilities::custody::{Custody, LookupError};
-use crate::capabilities::linking::MatchRun;
-use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, TenantEnvironment};
-use crate::ports::Ports;
-use crate::store::{Commit, Store, Stored};
+use super::batches::BATCH;
+use super::match_runs::{MOVED, MatchRuns};
+use crate::capabilities::custody::OpenGeneration;
+use crate::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState, ProbeEntry};
+use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, Scope};
+use crate::store::Commit;
+use crate::work::{Done, WorkError};
 
-/// Shows match runs, and has everything matched again.
-#[derive(Clone)]
-pub struct Rematch {
-    ports: Ports,
-    store: Store,
-    custody: Custody,
-}
+/// How many batches one planning step makes: their items and messages share one transaction.
+const BATCHES_PER_STEP: usize = 8;
 
-impl Rematch {
-    /// Match runs over these ports.
-    #[must_use]
-    pub fn new(ports: Ports, custody: Custody) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody }
-    }
-
-    /// Has everything that a connection holds matched again; gives the run's id.
-    pub async fn ask(&self, at: TenantEnvironment) -> Result<MatchRunId, LookupError> {
-        let scope = self.custody.find(at).await?.scope();
-        let millis = u64::try_from(self.ports.clock.now().as_millisecond()).unwrap_or(0);
-        let run = MatchRunId::new(millis, self.ports.entropy.bits());
-        let mut commit = Commit::new();
-        commit.now(MatchMessage::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 });
-        let _ = self.store.commit(commit).await?;
-        Ok(run)
-    }
-
-    /// A connection's match runs, the newest first.
-    pub async fn list(&self, at: TenantEnvironment) -> Result<Vec<MatchRun>, LookupError> {
-        let keys = self.custody.keys(at).await?;
-        let mut runs = self.store.all(&keys.match_runs()).await?;
-        runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
-        Ok(runs.into_iter().map(Stored::into_inner).collect())
-    }
-
-    /// One of them.
-    pub async fn get(
+impl MatchRuns {
+    /// Takes one step of a re-match of everything that a connection holds.
+    pub(crate) async fn rematch(
         &self,
-        at: TenantEnvironment,
-        run: MatchRunId,
-    ) -> Result<MatchRun, LookupError> {
-        let keys = self.custody.keys(at).await?;
-        let found = self.store.read(&keys.match_run(run)).await?;
-        found.ok_or(LookupError::NotFound("match run"))
+        scope: Scope,
+        id: MatchRunId,
+        trigger: MatchTrigger,
+        step: u64,
+    ) -> Result<Done, WorkError> {
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let Some(pins) = self.pins(&generation).await? else { return Ok(Done::Finished) };
+        let slot = generation.keys.match_run(id);
+        let before = self.store.load(&slot).await?;
+        let now = self.ports.clock.now();
+        let mut run = match &before {
+            Some(before) => MatchRun::clone(before),
+            None => Self::begin(id, trigger, &pins, now),
+        };
+        if run.step != step || run.state != MatchRunState::Planning {
+            return Ok(Done::Finished);
+        }
+        let Some(directory) = self.version(run.directory).await? else {
+            return Err(WorkError::reject("re-match", "the run's directory version is gone"));
+        };
+        // The cursor moves with the probes, and from the last bucket to the next object.
+        let object = MATCHED_OBJECTS.get(run.cursor.object).copied();
+        let probes = self.next_probes(&generation, &mut run).await?;
+        let mut commit = Commit::new();
+        if let (Some(probes), Some(object)) = (probes, object) {
+            self.batches(&generation, &mut run, &directory, object, probes, &mut commit).await?;
+        }
+        run.step += 1;
+        if run.cursor.object >= MATCHED_OBJECTS.len() {
+            run.end_planning(now);
+        } else {
+            commit.now(MatchMessage::Rematch { scope, run: id, trigger, step: run.step });
+        }
+        commit.save(&slot, before.as_ref(), &run)?;
+        if self.store.commit(commit).await?.is_done() {
+            return Ok(Done::Finished);
+        }
+        // A batch was settled meanwhile, or another delivery was faster. The next delivery sees
+        // which.
+        Ok(Done::Later(MOVED))
+    }
+
+    /// The probes of the next planning step, with the cursor moved behind them; none when the place
+    /// holds no more.
+    async fn next_probes(
+        &self,
+        generation: &OpenGeneration,
+        run: &mut MatchRun,
+    ) -> Result<Option<Vec<ProbeEntry>>, WorkError> {
+        let cursor = run.cursor;
+        let Some(&object) = MATCHED_OBJECTS.get(cursor.object) else { return Ok(None) };
+        let probes = self.folded(generation, run.id, object, cursor.bucket).await?;
+        let most = BATCH * BATCHES_PER_STEP;
+        let step: Vec<ProbeEntry> = probes.into_iter().skip(cursor.offset).take(most).collect();
+        run.cursor = if step.len() == most {
+            cursor.forward(step.len())
+        } else {
+            cursor.next_bucket(generation.keys.buckets())
+        };
+        Ok((!step.is_empty()).then_some(step))
     }
 }

@@ -3,22 +3,17 @@
 use std::sync::Arc;
 
 use matching::{Candidate, EntityKind, Evidence, MatchModel, Probe, Scorer, Shard, Statistics};
-use serde_json::json;
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryVersion, ShardFiles};
-use crate::capabilities::linking::match_runs::{MatchRuns, batch_object, scored_object};
+use crate::capabilities::linking::keys::{batch_object, scored_object};
+use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::models::Models;
-use crate::capabilities::linking::{
-    Batch, KEPT_CANDIDATES, MatchRun, ProbeEntry, ScoredCandidate, ScoredEntry,
-};
+use crate::capabilities::linking::{KEPT_CANDIDATES, ProbeEntry, ScoredCandidate, ScoredEntry};
 use crate::kernel::{MatchMessage, MatchRunId, Scope};
-use crate::ports::{Condition, Ports};
-use crate::store::{self, Marker, Next, Outbox};
+use crate::ports::Ports;
+use crate::store::{Attempt, Commit, Marker, Store, attempts};
 use crate::work::{Done, WorkError};
-
-/// How often a lost race for a batch's count is run again within one invocation.
-const RACES: usize = 20;
 
 /// Scores batches.
 #[derive(Clone)]
@@ -28,7 +23,7 @@ pub(super) struct Score {
     runs: MatchRuns,
     files: Arc<dyn ShardFiles>,
     models: Models,
-    outbox: Outbox,
+    store: Store,
 }
 
 impl Score {
@@ -41,8 +36,8 @@ impl Score {
         models: Models,
     ) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, runs, files, models, outbox }
+        let store = Store::new(ports.clone());
+        Self { ports, custody, runs, files, models, store }
     }
 
     /// Scores one batch against one shard, and has the batch settled when this was the last one.
@@ -54,21 +49,19 @@ impl Score {
         kind: EntityKind,
         shard: u32,
     ) -> Result<Done, WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let table = &*self.ports.table;
-        if table.get(&opened.keys.scored(run_id, batch, shard)).await?.is_some() {
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        if self.store.read(&generation.keys.scored(run_id, batch, shard)).await?.is_some() {
             return Ok(Done::Finished);
         }
-        let key = opened.keys.match_run(run_id);
-        let Some(run) = store::get::<MatchRun>(table, &key).await? else {
+        let Some(run) = self.store.read(&generation.keys.match_run(run_id)).await? else {
             return Ok(Done::Finished);
         };
         let Some(version) = self.runs.version(run.directory).await? else {
             return Err(WorkError::reject("score a batch", "the run's directory version is gone"));
         };
-        let model = self.models.chosen(&opened, run.model).await?;
+        let model = self.models.chosen(&generation, run.model).await?;
         let object = batch_object(scope, run_id, batch);
-        let Some(plain) = opened.get_object(&self.ports, &object).await? else {
+        let Some(plain) = generation.get_object(&self.ports, &object).await? else {
             return Err(WorkError::reject("score a batch", "the batch's probes are gone"));
         };
         let probes: Vec<ProbeEntry> = serde_json::from_slice(&plain)
@@ -77,13 +70,13 @@ impl Score {
         let plain = serde_json::to_vec(&scored)
             .map_err(|error| WorkError::reject("write candidates", error))?;
         let object = scored_object(scope, run_id, batch, shard);
-        opened.put_object(&self.ports, &object, &plain).await?;
-        self.note(&opened, run_id, batch, shard).await?;
+        generation.put_object(&self.ports, &object, &plain).await?;
+        self.count_scored(&generation, run_id, batch, shard).await?;
         Ok(Done::Finished)
     }
 
-    /// The candidates of these probes in a shard of a version. Tells how long it took, and what of
-    /// that was having the files: nothing is fetched or checked twice by a warm sandbox.
+    /// The candidates of these probes in a shard of a version. The log tells how long it took, and
+    /// how long the files took: a warm sandbox fetches and checks nothing twice.
     async fn scored(
         &self,
         model: &MatchModel,
@@ -125,38 +118,32 @@ impl Score {
         Ok(scored)
     }
 
-    /// Notes that the batch was scored against the shard: a marker and a decrement in one
-    /// transaction, so that a second delivery counts nothing twice.
-    async fn note(
+    /// Counts the batch as scored against the shard, and has it settled when that was the last one.
+    ///
+    /// A marker and the count are written together, so a second delivery counts nothing twice.
+    async fn count_scored(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         run: MatchRunId,
         number: u32,
         shard: u32,
     ) -> Result<(), WorkError> {
-        let scope = opened.keys.scope();
-        let key = opened.keys.batch(run, number);
-        for _ in 0..RACES {
-            let table = &*self.ports.table;
-            let Some(mut batch) = store::get::<Batch>(table, &key).await? else { return Ok(()) };
-            let left = batch.shards_left;
-            batch.shards_left = left.saturating_sub(1);
-            let mut next = Vec::new();
+        let scope = generation.keys.scope();
+        let slot = generation.keys.batch(run, number);
+        let marker = generation.keys.scored(run, number, shard);
+        attempts(|| async {
+            let Some(before) = self.store.load(&slot).await? else { return Ok(Attempt::Done(())) };
+            let batch = before.scored_once_more();
+            let mut commit = Commit::new();
+            commit.create(&marker, &Marker {})?.replace(&before, &batch)?;
             if batch.shards_left == 0 {
-                next.push(Next::now(MatchMessage::Settle { scope, run, batch: number }));
+                commit.now(MatchMessage::Settle { scope, run, batch: number });
             }
-            let marker = opened.keys.scored(run, number, shard);
-            let writes = vec![
-                store::put(marker.clone(), &Marker {}, Condition::Absent)?,
-                store::put(key.clone(), &batch, Condition::Eq("shards_left", json!(left)))?,
-            ];
-            if self.outbox.commit(writes, next).await?.is_done()
-                || table.get(&marker).await?.is_some()
-            {
-                return Ok(());
-            }
-        }
-        Err(WorkError::retry("count a scored batch", "too many others count the same batch"))
+            let is_counted = self.store.commit(commit).await?.is_done()
+                || self.store.read(&marker).await?.is_some();
+            Ok(if is_counted { Attempt::Done(()) } else { Attempt::Overtaken })
+        })
+        .await
     }
 }
 

@@ -1,15 +1,14 @@
 //! Settling a scored batch: its records' candidates become matches, one to one.
 //!
-//! Only what is connected to the batch is settled anew: its records, the entities they asked or ask
-//! for, the other records that ask for those, and so on. [`matching::ComponentWalk`] names what to
-//! load. Since the assignment is greedy under one total order, the result equals that of settling
-//! everything: the tests beside the walk show it.
+//! A settlement touches only what is connected to the batch: its records, the entities that they ask
+//! or asked for, the other records that ask for those, and so on. [`matching::ComponentWalk`] names
+//! what to load. The assignment is greedy under one total order, so the result equals that of
+//! settling everything. The tests beside the walk show it.
 //!
-//! One settlement at a time works on a connection: a lease, checked in every transaction. Entities
-//! are written before records, and a record's list of candidates last, because the old list is
-//! what leads a repeated settlement to the entities that lost a bidder.
+//! One settlement at a time works on a connection: every transaction checks a lease. Entities are
+//! written before records, and a record's list of candidates last. The old list leads a repeated
+//! settlement to the entities that lost a bidder.
 
-pub(crate) mod lease;
 mod neighbourhood;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,30 +16,33 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use matching::{Candidate, MatchModel, Scored, posterior};
-use serde_json::json;
 
-use self::lease::lease_check;
 use self::neighbourhood::Neighbourhood;
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, Entities};
-use crate::capabilities::linking::match_runs::{MatchRuns, batch_object, scored_object, unmoved};
+use crate::capabilities::linking::keys::{batch_object, scored_object};
+use crate::capabilities::linking::lease::{self, check_lease};
+use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::models::Models;
 use crate::capabilities::linking::{
-    Batch, CandidateList, Correction, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate,
-    Ruling, ScoredCandidate, ScoredEntry, entity_kind_of,
+    Batch, CandidateList, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate, Ruling,
+    ScoredCandidate, ScoredEntry, entity_kind_of,
 };
 use crate::kernel::{LeaseToken, MatchMessage, MatchRunId, MatchTrigger, SObject, Scope};
-use crate::ports::{Condition, Ports};
-use crate::store::{self, Next, Outbox};
+use crate::ports::{Outcome, Ports};
+use crate::store::{Attempt, Commit, Store, attempts};
 use crate::work::{Done, WorkError};
 
-/// When a settlement that finds another one at work comes again.
+/// A settlement that finds another one at work comes again after this.
 const BUSY: Duration = Duration::from_secs(1);
+
+/// The place of the lease's check in the commit that counts a batch.
+const LEASE_CHECK: usize = 0;
 
 /// How many rulings are looked up in the directory at once.
 const CONCURRENT_RULINGS: usize = 16;
 
-/// Settles batches, and records about which a person said something.
+/// Settles batches, and records that a person corrected.
 #[derive(Clone)]
 pub(super) struct Settle {
     ports: Ports,
@@ -48,7 +50,7 @@ pub(super) struct Settle {
     runs: MatchRuns,
     models: Models,
     entities: Entities,
-    outbox: Outbox,
+    store: Store,
 }
 
 impl Settle {
@@ -56,8 +58,8 @@ impl Settle {
     #[must_use]
     pub(super) fn new(ports: Ports, custody: Custody, models: Models) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
-        let (entities, outbox) = (Entities::new(ports.clone()), Outbox::new(ports.clone()));
-        Self { ports, custody, runs, models, entities, outbox }
+        let (entities, store) = (Entities::new(ports.clone()), Store::new(ports.clone()));
+        Self { ports, custody, runs, models, entities, store }
     }
 
     /// Settles one batch whose shards have all been scored.
@@ -67,96 +69,98 @@ impl Settle {
         run: MatchRunId,
         number: u32,
     ) -> Result<Done, WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let key = opened.keys.batch(run, number);
-        let batch: Option<Batch> = store::get(&*self.ports.table, &key).await?;
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let batch = self.store.read(&generation.keys.batch(run, number)).await?;
         let Some(batch) = batch.filter(|b| !b.settled) else { return Ok(Done::Finished) };
-        let Some(lease) = self.acquire(&opened).await? else { return Ok(Done::Later(BUSY)) };
-        let settled = self.settle(&opened, lease, run, batch).await;
-        self.release(&opened, lease).await?;
+        let Some(lease) = self.acquire(&generation).await? else { return Ok(Done::Later(BUSY)) };
+        let settled = self.settle(&generation, lease, run, &batch).await;
+        lease::release(&self.store, &generation, lease).await?;
         settled.map(|()| Done::Finished)
     }
 
-    /// Settles one record by what people said about it.
+    /// Settles one record by the corrections of it.
     pub(super) async fn correct(
         &self,
         scope: Scope,
         object: SObject,
         record: &str,
     ) -> Result<Done, WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let Some(lease) = self.acquire(&opened).await? else { return Ok(Done::Later(BUSY)) };
-        let settled = self.settle_ruled(&opened, lease, object, record).await;
-        self.release(&opened, lease).await?;
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let Some(lease) = self.acquire(&generation).await? else { return Ok(Done::Later(BUSY)) };
+        let settled = self.settle_ruled(&generation, lease, object, record).await;
+        lease::release(&self.store, &generation, lease).await?;
         settled.map(|()| Done::Finished)
+    }
+
+    async fn acquire(&self, generation: &OpenGeneration) -> Result<Option<LeaseToken>, WorkError> {
+        let (now, entropy) = (self.ports.clock.now(), self.ports.entropy.bits());
+        lease::acquire(&self.store, generation, now, entropy).await
     }
 
     async fn settle(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         lease: LeaseToken,
         run: MatchRunId,
-        batch: Batch,
+        batch: &Batch,
     ) -> Result<(), WorkError> {
-        let key = opened.keys.match_run(run);
-        let stored: Option<MatchRun> = store::get(&*self.ports.table, &key).await?;
+        let stored = self.store.read(&generation.keys.match_run(run)).await?;
         let Some(stored) = stored else { return Ok(()) };
-        let mut near = self.ranked(opened, &stored, &batch).await?;
-        self.close(opened, &mut near).await?;
+        let mut near = self.ranked(generation, &stored, batch).await?;
+        self.close(generation, &mut near).await?;
         near.assign();
-        let changed = self.write(opened, lease, &near).await?;
-        self.note_settled(opened, lease, run, batch, changed).await
+        let changed = self.write(generation, lease, &near).await?;
+        self.count_settled(generation, lease, run, batch.number, changed).await
     }
 
     async fn settle_ruled(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         lease: LeaseToken,
         object: SObject,
         record: &str,
     ) -> Result<(), WorkError> {
-        let table = &*self.ports.table;
-        let said: Option<Correction> =
-            store::get(table, &opened.keys.correction(object, record)).await?;
-        let stored = self.load_lists(opened, object, &BTreeSet::from([record.to_owned()])).await?;
-        // What is said is said of a record that was matched, or found to be nobody; or it came from
-        // the record before it, and this one is yet to be matched.
-        let unmatched = said.as_ref().map(|_| CandidateList::empty(object, record.to_owned()));
+        let correction = self.store.read(&generation.keys.correction(object, record)).await?;
+        let stored =
+            self.load_lists(generation, object, &BTreeSet::from([record.to_owned()])).await?;
+        // A correction is made of a record that has a list. Or it came from the record that this one
+        // goes on from, and this one is yet to be matched.
+        let unmatched =
+            correction.as_ref().map(|_| CandidateList::empty(object, record.to_owned()));
         let Some(mut list) = stored.get(record).cloned().or(unmatched) else { return Ok(()) };
-        let ruling = said.map(|said| said.ruling).filter(|ruling| *ruling != Ruling::default());
-        list.ruling = ruling;
+        list.ruling = correction.map(|c| c.ruling).filter(|ruling| *ruling != Ruling::default());
         let ranked_in = match list.directory {
             Some(id) => self.runs.version(id).await?,
             None => None,
         };
-        let held = ranked_in.filter(|version| version.state == DirectoryState::Published);
+        let still_there = ranked_in.filter(|version| version.state == DirectoryState::Published);
         let current = self.runs.current_directory().await?;
-        if let Some(version) = held.or(current) {
+        if let Some(version) = still_there.or(current) {
             list = self.resolved(&version, list).await?;
         }
         let lists = BTreeMap::from([(record.to_owned(), list)]);
         let thresholds = self.models.thresholds();
         let mut near = Neighbourhood::around(object, thresholds, lists, stored);
-        self.close(opened, &mut near).await?;
+        self.close(generation, &mut near).await?;
         near.assign();
-        self.write(opened, lease, &near).await?;
+        self.write(generation, lease, &near).await?;
         Ok(())
     }
 
     /// The lists of the batch's records, as the shards' candidates make them.
     async fn ranked(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         run: &MatchRun,
         batch: &Batch,
     ) -> Result<Neighbourhood, WorkError> {
         let Some(version) = self.runs.version(run.directory).await? else {
             return Err(WorkError::reject("settle a batch", "the run's directory version is gone"));
         };
-        let model = self.models.chosen(opened, run.model).await?;
-        let scored = self.merged(opened, run, &version, batch).await?;
+        let model = self.models.chosen(generation, run.model).await?;
+        let scored = self.merged(generation, run, &version, batch).await?;
         let ids: BTreeSet<String> = scored.keys().cloned().collect();
-        let before = self.load_lists(opened, batch.object, &ids).await?;
+        let before = self.load_lists(generation, batch.object, &ids).await?;
         let lists = stream::iter(scored)
             .map(|(id, entry)| {
                 let old = before.get(&id).cloned();
@@ -191,7 +195,7 @@ impl Settle {
         self.resolved(version, list).await
     }
 
-    /// A list whose ruling speaks of entities as a version has them.
+    /// The list with its ruling in terms of a version's entities.
     async fn resolved(
         &self,
         version: &DirectoryVersion,
@@ -215,7 +219,7 @@ impl Settle {
     /// Every record's candidates from all shards.
     async fn merged(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         run: &MatchRun,
         version: &DirectoryVersion,
         batch: &Batch,
@@ -223,12 +227,12 @@ impl Settle {
         let kind = entity_kind_of(batch.object)
             .ok_or_else(|| WorkError::reject("settle a batch", "an object that is not matched"))?;
         if version.shards(kind) == 0 {
-            return self.unscored(opened, run, batch).await;
+            return self.unscored(generation, run, batch).await;
         }
         let mut merged: BTreeMap<String, ScoredEntry> = BTreeMap::new();
         for shard in 0..version.shards(kind) {
-            let key = scored_object(opened.keys.scope(), run.id, batch.number, shard);
-            let Some(plain) = opened.get_object(&self.ports, &key).await? else {
+            let key = scored_object(generation.keys.scope(), run.id, batch.number, shard);
+            let Some(plain) = generation.get_object(&self.ports, &key).await? else {
                 return Err(WorkError::reject("settle a batch", "a shard's candidates are gone"));
             };
             let scored: Vec<ScoredEntry> = serde_json::from_slice(&plain)
@@ -248,15 +252,15 @@ impl Settle {
         Ok(merged)
     }
 
-    /// The records of a batch that there is nothing to score against: they have no candidates.
+    /// The records of a batch that no shard was scored against: they have no candidates.
     async fn unscored(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         run: &MatchRun,
         batch: &Batch,
     ) -> Result<BTreeMap<String, ScoredEntry>, WorkError> {
-        let key = batch_object(opened.keys.scope(), run.id, batch.number);
-        let Some(plain) = opened.get_object(&self.ports, &key).await? else {
+        let key = batch_object(generation.keys.scope(), run.id, batch.number);
+        let Some(plain) = generation.get_object(&self.ports, &key).await? else {
             return Err(WorkError::reject("settle a batch", "the batch's probes are gone"));
         };
         let probes: Vec<ProbeEntry> = serde_json::from_slice(&plain)
@@ -268,64 +272,68 @@ impl Settle {
         Ok(probes.into_iter().map(entry).collect())
     }
 
-    /// Notes that the batch is settled, and completes the run when it was the last.
-    async fn note_settled(
+    /// Counts the batch as settled. The last one completes the run.
+    async fn count_settled(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         lease: LeaseToken,
         id: MatchRunId,
-        mut batch: Batch,
+        number: u32,
         changed: u64,
     ) -> Result<(), WorkError> {
-        batch.settled = true;
-        let key = opened.keys.match_run(id);
-        // Planning may move the run between our read and our write; then this is tried again.
-        for _ in 0..10 {
-            let Some(mut run) = store::get::<MatchRun>(&*self.ports.table, &key).await? else {
-                return Ok(());
+        let (run, batch) = (generation.keys.match_run(id), generation.keys.batch(id, number));
+        // Planning may move the run between our read and our write.
+        attempts(|| async {
+            let (Some(run_before), Some(batch_before)) =
+                (self.store.load(&run).await?, self.store.load(&batch).await?)
+            else {
+                return Ok(Attempt::Done(()));
             };
-            let same = unmoved(&run);
-            run.settled += 1;
-            run.changed += changed;
-            MatchRuns::complete_if_settled(&mut run, self.ports.clock.now());
-            let next = self.superseded(opened, &run).await?;
-            let writes = vec![
-                lease_check(opened, lease),
-                store::put(
-                    opened.keys.batch(id, batch.number),
-                    &batch,
-                    Condition::Eq("settled", json!(false)),
-                )?,
-                store::put(key.clone(), &run, same)?,
-            ];
-            if self.outbox.commit(writes, next).await?.is_done() {
-                return Ok(());
+            if batch_before.settled {
+                // Another settlement took the lease over and was faster.
+                return Ok(Attempt::Done(()));
             }
-        }
-        Err(WorkError::retry("note a settled batch", "the run keeps moving or the lease is lost"))
+            let mut run = MatchRun::clone(&run_before);
+            run.count_settled(changed, self.ports.clock.now());
+            let batch = Batch { settled: true, ..Batch::clone(&batch_before) };
+            let mut commit = Commit::new();
+            check_lease(&mut commit, generation, lease)?;
+            commit.replace(&batch_before, &batch)?.replace(&run_before, &run)?;
+            if let Some(rematch) = self.superseded(generation, &run).await? {
+                commit.now(rematch);
+            }
+            match self.store.commit(commit).await? {
+                Outcome::Done => Ok(Attempt::Done(())),
+                Outcome::Refused(refused) if refused.contains(&LEASE_CHECK) => {
+                    Err(WorkError::retry("settle a batch", "the lease was lost"))
+                }
+                Outcome::Refused(_) => Ok(Attempt::Overtaken),
+            }
+        })
+        .await
     }
 
-    /// A complete run that matched to a version, or by a model, which is not current any more is
-    /// followed by a re-match: what changed while the new one came must meet it, too.
+    /// The re-match that follows a complete import run whose directory version or model is not
+    /// current any more. Records that changed while the new one came must meet it, too.
     async fn superseded(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         run: &MatchRun,
-    ) -> Result<Vec<Next>, WorkError> {
+    ) -> Result<Option<MatchMessage>, WorkError> {
         if run.finished_at.is_none() || run.trigger != MatchTrigger::Import {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let Some(pins) = self.runs.pins(opened).await? else { return Ok(Vec::new()) };
+        let Some(pins) = self.runs.pins(generation).await? else { return Ok(None) };
         let trigger = if pins.directory.id != run.directory {
             MatchTrigger::Directory
         } else if pins.model != run.model {
             MatchTrigger::Model
         } else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let of = format!("{}|{}|{}", run.id, pins.directory.id, pins.model.number);
-        let (scope, run) = (opened.keys.scope(), MatchRunId::derived(&of));
-        Ok(vec![Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 })])
+        let (scope, run) = (generation.keys.scope(), MatchRunId::derived(&of));
+        Ok(Some(MatchMessage::Rematch { scope, run, trigger, step: 0 }))
     }
 }
 
@@ -336,8 +344,8 @@ fn ranked(
     mut scored: Vec<ScoredCandidate>,
 ) -> Vec<RankedCandidate> {
     let Some(kind) = entity_kind_of(object) else { return Vec::new() };
-    // Each shard gives its best: as many as one shard would give are weighed against each other, or
-    // the probabilities would depend on the number of shards.
+    // Each shard gives its best. Only as many as one shard would give are weighed against each other:
+    // otherwise the probabilities would depend on the number of shards.
     scored.sort_unstable_by(|left, right| {
         let (left, right) = (&left.candidate, &right.candidate);
         let by_weight = right.weight.bits().total_cmp(&left.weight.bits());
@@ -359,8 +367,8 @@ fn ranked(
         .collect()
 }
 
-/// Whether a stored list was found for a newer state of the record, or for the same state in a
-/// newer directory or by a later model.
+/// True if a stored list is newer than a run's candidates: it is about a newer state of the record,
+/// or about the same state in a newer directory or by a later model.
 fn is_outdated(list: &CandidateList, stamp: i64, run: &MatchRun) -> bool {
     let newer_directory = list.directory.is_some_and(|directory| run.directory < directory);
     let later_model = run.model.number < list.model.number;

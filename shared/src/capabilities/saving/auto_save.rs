@@ -1,26 +1,21 @@
-//! Saving what belongs to open opportunities for their owners.
+//! The auto-save rules at work.
 //!
-//! The unit of work is an account: all its open opportunities, their owners and contacts are looked
-//! at anew, whatever called for it, so that triggers may come twice, late or in any order. Saved
-//! things stay (specification 2.4: no auto-unsave).
+//! The unit of work is an account. Whatever called for it, the rules look anew at all its open
+//! opportunities, their owners and contacts. So triggers may come twice, late or in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, TryStreamExt};
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
-use crate::capabilities::importing;
-use crate::capabilities::importing::{AccountModel, Pipeline, Selection};
-use crate::capabilities::linking::CandidateList;
+use crate::capabilities::importing::{self, AccountModel, Pipeline};
 use crate::capabilities::saving::{Saved, SavedList};
-use crate::capabilities::seats;
-use crate::capabilities::seats::{Seat, folded_email};
-use crate::capabilities::settings;
-use crate::capabilities::settings::Settings;
+use crate::capabilities::seats::{self, folded_email};
+use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{AutoSaveMessage, Record, SObject, Scope, SeatId};
 use crate::ports::Ports;
 use crate::store::keys::Relation;
-use crate::store::{self, Commit, Next, Outbox, Slot, Store};
+use crate::store::{Commit, Slot, Store, Stored};
 use crate::work::{Done, WorkError};
 
 /// How many accounts one message names.
@@ -34,17 +29,17 @@ const CONCURRENT_ACCOUNTS: usize = 8;
 pub struct AutoSave {
     ports: Ports,
     custody: Custody,
-    outbox: Outbox,
+    store: Store,
 }
 
-/// What the rules need to know once per message.
+/// The facts that the rules need once per message.
 struct Context {
-    opened: OpenGeneration,
+    generation: OpenGeneration,
     settings: Settings,
     pipeline: Pipeline,
     accounts: AccountModel,
-    /// The tenant's seats by folded e-mail; none where two seats share one: nobody can tell whose
-    /// it is.
+    /// The tenant's seats by folded e-mail; none where two seats share one, since either may be
+    /// meant.
     seats: BTreeMap<String, Option<SeatId>>,
 }
 
@@ -52,8 +47,8 @@ impl AutoSave {
     /// The rules over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, custody, outbox }
+        let store = Store::new(ports.clone());
+        Self { ports, custody, store }
     }
 
     /// Does one message's work.
@@ -69,23 +64,23 @@ impl AutoSave {
                     .await?;
             }
             AutoSaveMessage::Records { scope, object, records } => {
-                let Some(opened) = self.custody.open(scope).await? else {
+                let Some(generation) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
-                let mut accounts = accounts_of(&opened, object, &records).await?;
+                let mut accounts = accounts_of(&generation, object, &records).await?;
                 if object == SObject::Contact && self.model(scope).await? == AccountModel::Person {
                     // The contact of a person account needs no role.
-                    let contacts = opened.records.get(object, &records).await?;
+                    let contacts = generation.records.get(object, &records).await?;
                     accounts.extend(named(&contacts, "AccountId"));
                 }
                 self.spread(scope, accounts).await?;
             }
             AutoSaveMessage::Owner { scope, user } => {
-                let Some(opened) = self.custody.open(scope).await? else {
+                let Some(generation) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
-                let owned = opened.records.children(&user, Relation::OwnerOpportunity).await?;
-                let accounts = accounts_of(&opened, SObject::Opportunity, &owned).await?;
+                let owned = generation.records.children(&user, Relation::OwnerOpportunity).await?;
+                let accounts = accounts_of(&generation, SObject::Opportunity, &owned).await?;
                 self.spread(scope, accounts).await?;
             }
             AutoSaveMessage::Seat { scope, seat } => self.for_seat(scope, seat).await?,
@@ -93,23 +88,20 @@ impl AutoSave {
         Ok(Done::Finished)
     }
 
-    /// A new seat: everything that the CRM user of its e-mail owns.
+    /// Has the rules applied to everything that the CRM user of a new seat's e-mail owns.
     async fn for_seat(&self, scope: Scope, seat: SeatId) -> Result<(), WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(()) };
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(()) };
         let key = seats::keys::seat(scope.tenant, seat);
-        let Some(seat) = store::get::<Seat>(&*self.ports.table, &key).await? else {
-            return Ok(());
-        };
+        let Some(seat) = self.store.read(&key).await? else { return Ok(()) };
         let email = folded_email(&seat.email);
-        for bucket in 0..opened.keys.buckets() {
+        for bucket in 0..generation.keys.buckets() {
             let mut after = None;
             loop {
                 let (users, next) =
-                    opened.records.page(SObject::User, bucket, after.as_deref(), 200).await?;
+                    generation.records.page(SObject::User, bucket, after.as_deref(), 200).await?;
                 for user in users {
                     if user.fields.get("Email").map(folded_email).as_deref() == Some(&email) {
-                        let message = AutoSaveMessage::Owner { scope, user: user.id };
-                        let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
+                        self.send(AutoSaveMessage::Owner { scope, user: user.id }).await?;
                     }
                 }
                 match next {
@@ -125,38 +117,41 @@ impl AutoSave {
     async fn spread(&self, scope: Scope, accounts: BTreeSet<String>) -> Result<(), WorkError> {
         let accounts: Vec<String> = accounts.into_iter().collect();
         for chunk in accounts.chunks(ACCOUNTS_PER_MESSAGE) {
-            let message = AutoSaveMessage::Accounts { scope, accounts: chunk.to_vec() };
-            let _ = self.outbox.commit(vec![], vec![Next::now(message)]).await?;
+            self.send(AutoSaveMessage::Accounts { scope, accounts: chunk.to_vec() }).await?;
         }
         Ok(())
     }
 
+    async fn send(&self, message: AutoSaveMessage) -> Result<(), WorkError> {
+        let mut commit = Commit::new();
+        commit.now(message);
+        self.store.commit(commit).await?.may_lose_to("nobody: the step has no condition");
+        Ok(())
+    }
+
     async fn context(&self, scope: Scope) -> Result<Option<Context>, WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(None) };
-        let table = &*self.ports.table;
-        let settings: Settings =
-            store::get(table, &settings::keys::settings(scope.tenant_environment()))
-                .await?
-                .unwrap_or_default();
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(None) };
+        let slot = settings::keys::settings(scope.tenant_environment());
+        let settings = self.store.read(&slot).await?.unwrap_or_default();
         if !settings.auto_save {
             return Ok(None);
         }
-        let pipeline = store::get(table, &opened.keys.pipeline()).await?.unwrap_or_default();
+        let pipeline = self.store.read(&generation.keys.pipeline()).await?.unwrap_or_default();
         let accounts = self.model(scope).await?;
         let mut seats = BTreeMap::new();
-        for seat in store::query_all::<Seat>(table, &seats::keys::seats(scope.tenant)).await? {
+        for seat in self.store.all(&seats::keys::seats(scope.tenant)).await? {
             seats
                 .entry(folded_email(&seat.email))
                 .and_modify(|known| *known = None)
                 .or_insert(Some(seat.id));
         }
-        Ok(Some(Context { opened, settings, pipeline, accounts, seats }))
+        Ok(Some(Context { generation, settings, pipeline, accounts, seats }))
     }
 
-    /// Whether companies or persons are imported.
+    /// The model of accounts: companies or persons.
     async fn model(&self, scope: Scope) -> Result<AccountModel, WorkError> {
         let key = importing::keys::selection(scope.tenant_environment());
-        let chosen: Option<Selection> = store::get(&*self.ports.table, &key).await?;
+        let chosen = self.store.read(&key).await?;
         Ok(chosen.unwrap_or_default().accounts)
     }
 
@@ -191,20 +186,20 @@ impl AutoSave {
                 opportunity: opportunity.id.clone(),
                 saved_at: self.ports.clock.now(),
             };
-            let key = context.opened.keys.saved(seat, list.as_str(), entity);
+            let key = context.generation.keys.saved(seat, list.as_str(), entity);
             entries.entry(key).or_insert(saved);
         }
         self.save(entries).await
     }
 
-    /// The record that stands for an account: its own; or where persons are imported and no accounts,
-    /// the contact that each person account has.
+    /// The records that stand for an account: the account itself, or the contacts of a person
+    /// account where persons are imported.
     async fn stands_for(
         &self,
         context: &Context,
         account: &str,
     ) -> Result<Vec<(SObject, String)>, WorkError> {
-        let records = &context.opened.records;
+        let records = &context.generation.records;
         if context.accounts == AccountModel::Business {
             let held = records.one(SObject::Account, account).await?;
             return Ok(held.map(|held| (SObject::Account, held.id)).into_iter().collect());
@@ -220,7 +215,7 @@ impl AutoSave {
         context: &Context,
         account: &str,
     ) -> Result<Vec<Record>, WorkError> {
-        let records = &context.opened.records;
+        let records = &context.generation.records;
         let ids = records.children(account, Relation::AccountOpportunity).await?;
         let mut open = records.get(SObject::Opportunity, &ids).await?;
         open.retain(|o| {
@@ -246,7 +241,7 @@ impl AutoSave {
             .filter_map(|o| o.fields.get("OwnerId").map(str::to_owned))
             .collect();
         let owners: Vec<String> = owners.into_iter().collect();
-        let users = context.opened.records.get(SObject::User, &owners).await?;
+        let users = context.generation.records.get(SObject::User, &owners).await?;
         Ok(users
             .into_iter()
             .filter(|user| user.fields.is_true("IsActive"))
@@ -264,23 +259,21 @@ impl AutoSave {
         context: &Context,
         records: impl Iterator<Item = (SObject, &'a str)>,
     ) -> Result<BTreeMap<(SObject, String), String>, WorkError> {
-        let keys: BTreeSet<_> =
-            records.map(|(object, id)| context.opened.keys.candidates(object, id)).collect();
-        let keys: Vec<_> = keys.into_iter().collect();
-        let lists: Vec<CandidateList> = store::get_many(&*self.ports.table, &keys).await?;
-        Ok(lists.into_iter().filter_map(|l| Some(((l.object, l.id), l.matched?))).collect())
+        let slots: BTreeSet<_> =
+            records.map(|(object, id)| context.generation.keys.candidates(object, id)).collect();
+        let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+        Ok(lists.filter_map(|list| Some(((list.object, list.id), list.matched?))).collect())
     }
 
-    /// Saves what is not saved yet. What is keeps its earlier reason.
+    /// Saves the entries that are not saved yet. The others keep their earlier reason.
     async fn save(&self, mut entries: BTreeMap<Slot<Saved>, Saved>) -> Result<(), WorkError> {
-        let store = Store::new(self.ports.clone());
-        for known in store.load_many(entries.keys().cloned()).await? {
+        for known in self.store.load_many(entries.keys().cloned()).await? {
             entries.remove(&known.slot());
         }
         for (slot, saved) in entries {
             let mut commit = Commit::new();
             commit.create(&slot, &saved)?;
-            store.commit(commit).await?.may_lose_to("another delivery that saved it");
+            self.store.commit(commit).await?.may_lose_to("another delivery that saved it");
         }
         Ok(())
     }
@@ -291,7 +284,7 @@ async fn contacts_of(
     context: &Context,
     opportunity: &Record,
 ) -> Result<BTreeSet<String>, WorkError> {
-    let records = &context.opened.records;
+    let records = &context.generation.records;
     let roles = records.children(&opportunity.id, Relation::OpportunityRole).await?;
     let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
     Ok(roles
@@ -303,11 +296,11 @@ async fn contacts_of(
 
 /// The accounts that a change of these records may concern.
 async fn accounts_of(
-    opened: &OpenGeneration,
+    generation: &OpenGeneration,
     object: SObject,
     ids: &[String],
 ) -> Result<BTreeSet<String>, WorkError> {
-    let records = &opened.records;
+    let records = &generation.records;
     match object {
         SObject::Account => Ok(ids.iter().cloned().collect()),
         SObject::Contact => {
@@ -316,12 +309,12 @@ async fn accounts_of(
                 roles.extend(records.children(id, Relation::ContactRole).await?);
             }
             let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
-            Box::pin(accounts_of(opened, SObject::Opportunity, &named(&roles, "OpportunityId")))
+            Box::pin(accounts_of(generation, SObject::Opportunity, &named(&roles, "OpportunityId")))
                 .await
         }
         SObject::OpportunityContactRole => {
             let roles = records.get(object, ids).await?;
-            Box::pin(accounts_of(opened, SObject::Opportunity, &named(&roles, "OpportunityId")))
+            Box::pin(accounts_of(generation, SObject::Opportunity, &named(&roles, "OpportunityId")))
                 .await
         }
         SObject::Opportunity | SObject::AccountTeamMember => {
@@ -333,7 +326,7 @@ async fn accounts_of(
             for id in ids {
                 owned.extend(records.children(id, Relation::OwnerOpportunity).await?);
             }
-            Box::pin(accounts_of(opened, SObject::Opportunity, &owned)).await
+            Box::pin(accounts_of(generation, SObject::Opportunity, &owned)).await
         }
         _ => Ok(BTreeSet::new()),
     }

@@ -1,4 +1,4 @@
-//! The keys of what is saved.
+//! The keys of saved things.
 
 use super::Saved;
 use crate::kernel::SeatId;
@@ -6,7 +6,7 @@ use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Series, Slot};
 
 impl GenerationKeys {
-    /// What was saved for a seat.
+    /// An entity saved for a seat.
     #[must_use]
     pub fn saved(&self, seat: SeatId, list: &str, entity: &str) -> Slot<Saved> {
         Slot::at(self.by(Kind::Saved, &seat.to_string(), format!("{seat}#{list}#{entity}")))

@@ -1,4 +1,7 @@
 //! Saving accounts and contacts of open opportunities for their owners.
+//!
+//! The rules save the entity that a record is matched to, into a list of the owner's seat. Nothing
+//! that was saved is taken away again: a seller's list does not shrink when a deal is lost.
 
 mod auto_save;
 pub mod keys;

@@ -1,4 +1,4 @@
-//! What is saved for a seller, and by which rule.
+//! The lists of a seller, and the things saved in them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,12 +26,12 @@ impl SavedList {
     }
 }
 
-/// Something saved for a seat. Append-only: it stays when the reason goes (specification 2.4).
+/// Something saved for a seat. It stays when the reason goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
-    /// For whom.
+    /// The seat that it is saved for.
     pub seat: SeatId,
-    /// In which list.
+    /// The list that it is in.
     pub list: SavedList,
     /// The directory entity.
     pub entity: String,

@@ -14,13 +14,14 @@ pub struct Tenant {
     pub id: TenantId,
     /// The customer's name.
     pub name: String,
-    /// Whether the contract includes CRM sync at all.
+    /// True if the contract includes CRM sync at all.
     pub entitled: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// What a caller or a seat may do. A set: an admin without `Seat` configures, and does not sell.
+/// A role of a caller or a seat. Each may have several: an admin without `Seat` configures, and does
+/// not sell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -41,15 +42,15 @@ pub enum Role {
 pub struct Seat {
     /// Its id.
     pub id: SeatId,
-    /// Whose contract it belongs to.
+    /// The customer whose contract it belongs to.
     pub tenant: TenantId,
     /// The e-mail address, compared without case.
     pub email: String,
     /// The user's name.
     pub name: String,
-    /// The user's time zone, an IANA name: the day of an activity is theirs.
+    /// The user's time zone, an IANA name: it says on which day an activity was.
     pub time_zone: String,
-    /// What the user may do.
+    /// The user's roles.
     pub roles: BTreeSet<Role>,
 }
 
@@ -68,7 +69,7 @@ pub fn folded_email(email: &str) -> String {
 /// A vote for another CRM than Salesforce.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrmVote {
-    /// Which one.
+    /// The other CRM.
     pub crm: String,
     /// When the tenant asked for it first.
     pub voted_at: Timestamp,

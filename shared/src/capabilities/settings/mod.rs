@@ -1,4 +1,4 @@
-//! What an admin may set for an environment.
+//! The settings that an admin makes for an environment.
 
 mod change;
 pub mod keys;

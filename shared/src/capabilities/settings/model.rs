@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What an admin may set for an environment. The defaults are those after connecting: everything
-/// is on (product decisions 5).
+/// The switches that an admin may set for an environment. After connecting, all are on but the
+/// report on won deals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -12,11 +12,11 @@ pub struct Settings {
     pub auto_save: bool,
     /// Only opportunities at or after this stage count; none means every open one ("Not Sure").
     pub stage: Option<String>,
-    /// Log messages and `InMails` (one switch, as in the original).
+    /// Log messages and `InMails`.
     pub log_messages: bool,
     /// Log notes.
     pub log_notes: bool,
-    /// Report on won deals: an opt-in (product decisions 18).
+    /// Report on won deals. Off until an admin asks for it: the report shows revenue.
     pub roi: bool,
     /// Show profiles inside the CRM.
     pub embedded_profile: bool,

@@ -13,19 +13,19 @@ use crate::capabilities::custody::{ConnectionSecret, Custody, OpenGeneration, St
 use crate::capabilities::directory::{
     Directory, DirectoryFile, DirectoryState, DirectoryVersion, HeldFile, ShardFiles,
 };
-use crate::capabilities::linking::match_runs::{MatchRuns, unmoved};
+use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::{
-    CandidateList, Correcting, Correction, Corrections, EntityMatches, MATCHED_OBJECTS, MatchSteps,
-    ModelState, Models, Ruling, TunedModel,
+    CandidateList, Correcting, Corrections, EntityMatches, MATCHED_OBJECTS, MatchSteps, ModelState,
+    Models, Ruling, ShadowCursor, TunedModel, UnfinishedRuns,
 };
 use crate::kernel::{
     Connection, ConnectionState, DirectoryVersionId, Envelope, Environment, Fields, Generation,
     ImportRunId, MatchMessage, MatchRunId, MatchTrigger, Message, ModelId, Reading, Record,
     SObject, Scope, TenantEnvironment, TenantId,
 };
-use crate::ports::{Condition, Ports, Range};
+use crate::ports::{Ports, Range};
 use crate::store::keys::{self, Kind, Relation};
-use crate::store::{self, Commit, Next, Outbox, Store};
+use crate::store::{self, Commit, Next, Outbox, Store, Stored};
 use crate::testing::Memory;
 use crate::work::{Done, WorkError};
 
@@ -149,8 +149,9 @@ impl World {
     }
 
     pub(super) async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {
-        let write = store::put(key, document, Condition::Always).unwrap();
-        assert!(self.ports.table.write(write).await.unwrap().is_done());
+        let mut commit = Commit::new();
+        commit.put(&key, document).unwrap();
+        assert!(self.store().commit(commit).await.unwrap().is_done());
     }
 
     pub(super) async fn opened(&self) -> OpenGeneration {
@@ -195,7 +196,11 @@ impl World {
     }
 
     fn directory(&self) -> Directory {
-        Directory::new(self.ports.clone())
+        Directory::new(self.ports.clone(), Arc::new(UnfinishedRuns::new(self.ports.clone())))
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.ports.clone())
     }
 
     /// The lines that say what every entity is now: the last about each.
@@ -247,8 +252,7 @@ impl World {
                 let name = format!("{run}-{n}");
                 self.runs.keep_probes(&opened, object, &name, &probes).await.unwrap();
                 let (Some(run), Some(pins)) = (&mut match_run, &pins) else { continue };
-                let store = Store::new(self.ports.clone());
-                let before = store.load(&opened.keys.match_run(id)).await.unwrap().unwrap();
+                let before = self.store().load(&opened.keys.match_run(id)).await.unwrap().unwrap();
                 let mut commit = Commit::new();
                 let version = &pins.directory;
                 self.runs
@@ -256,14 +260,15 @@ impl World {
                     .await
                     .unwrap();
                 commit.replace(&before, run).unwrap();
-                assert!(store.commit(commit).await.unwrap().is_done());
+                assert!(self.store().commit(commit).await.unwrap().is_done());
             }
         }
         if let Some(run) = &mut match_run {
-            let same = unmoved(run);
-            MatchRuns::planned(run, now);
-            let write = store::put(opened.keys.match_run(id), run, same).unwrap();
-            assert!(self.ports.table.write(write).await.unwrap().is_done());
+            let before = self.store().load(&opened.keys.match_run(id)).await.unwrap().unwrap();
+            run.end_planning(now);
+            let mut commit = Commit::new();
+            commit.replace(&before, run).unwrap();
+            assert!(self.store().commit(commit).await.unwrap().is_done());
         }
     }
 
@@ -290,7 +295,7 @@ impl World {
                     beside: crate::capabilities::linking::ModelChoice::default(),
                     step: 1,
                     labels: BTreeMap::new(),
-                    cursor: (0, 0, None),
+                    cursor: ShadowCursor::default(),
                     shadow: BTreeMap::new(),
                     created_at: Timestamp::UNIX_EPOCH,
                     finished_at: None,
@@ -307,7 +312,9 @@ impl World {
         let run = MatchRunId::new(0, self.ports.entropy.bits());
         let (scope, trigger) = (self.scope, MatchTrigger::Settings);
         let next = Next::now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
-        assert!(self.outbox.commit(vec![], vec![next]).await.unwrap().is_done());
+        let mut commit = Commit::new();
+        commit.then(next);
+        assert!(self.store().commit(commit).await.unwrap().is_done());
     }
 
     /// Delivers at most `most` messages, in any order and some of them twice.
@@ -393,11 +400,9 @@ impl World {
         for object in MATCHED_OBJECTS {
             for bucket in 0..old.keys.buckets() {
                 rows.extend(old.records.page(object, bucket, None, 1_000).await.unwrap().0);
-                let said: Vec<Correction> =
-                    store::query_all(&*self.ports.table, &old.keys.corrections(object, bucket))
-                        .await
-                        .unwrap();
-                for said in said.into_iter().filter(|said| said.ruling != Ruling::default()) {
+                let said = self.store().all(&old.keys.corrections(object, bucket)).await.unwrap();
+                let said = said.into_iter().map(Stored::into_inner);
+                for said in said.filter(|said| said.ruling != Ruling::default()) {
                     let mut list = CandidateList::empty(object, said.id.clone());
                     list.ruling = Some(said.ruling);
                     if old.records.one(object, &said.id).await.unwrap().is_some() {

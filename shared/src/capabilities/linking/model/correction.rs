@@ -1,4 +1,4 @@
-//! What people say about a record's match: it is this entity, it is not that one.
+//! People's corrections of a record's match: it is this entity, it is not that one.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::capabilities::linking::MatchSource;
 use crate::kernel::{SObject, SeatId};
 
-/// What holds for a record because a person said so: it wins over everything that the engine finds.
+/// A person's word about a record. It goes before everything that the engine finds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruling {
     /// The entity that the record is.
@@ -15,7 +15,7 @@ pub struct Ruling {
     /// The entities that it is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<String>,
-    /// Whether a person linked it, or it was created from the entity.
+    /// The source of the link: a person, or the record's creation from the entity.
     pub source: MatchSource,
 }
 
@@ -25,7 +25,7 @@ impl Default for Ruling {
     }
 }
 
-/// What a person says.
+/// A correction that a person makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Correcting {
@@ -45,22 +45,22 @@ pub enum Correcting {
         /// The right entity.
         entity_id: String,
     },
-    /// Nothing that was said holds any more: the engine decides again.
+    /// No earlier correction holds any more: the engine decides again.
     Reset,
 }
 
-/// One thing that was said.
+/// A correction that a person made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
-    /// What.
+    /// The correction.
     #[serde(flatten)]
     pub what: Correcting,
-    /// Who: a seat, or none for the product's back end.
+    /// The seat that made it; none for the product's back end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<SeatId>,
     /// When.
     pub at: Timestamp,
-    /// The record of which it was said, when that one was merged or converted into this one; as in
+    /// The record that was corrected, if it was merged or converted into this one; as in
     /// `Lead/00Q…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
@@ -69,30 +69,28 @@ pub struct Said {
 /// How much of a record's history is kept.
 const HISTORY: usize = 20;
 
-/// Everything that was said about one record. It holds for the whole contract, and the last word
-/// wins (product spec, manual match scope).
+/// The corrections of one record. They hold for the whole contract, and the last word wins: one
+/// seller's correction is right for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
     /// The record's object.
     pub object: SObject,
     /// The record's id.
     pub id: String,
-    /// What holds now.
+    /// The ruling that they come to.
     pub ruling: Ruling,
-    /// What was said, the latest last.
+    /// The latest corrections, the last one last.
     pub history: Vec<Said>,
-    /// Counts what was said: two people at once do not overwrite each other.
-    pub number: u64,
 }
 
 impl Correction {
-    /// A record about which nothing was said.
+    /// A record that nobody corrected.
     #[must_use]
     pub fn none(object: SObject, id: String) -> Self {
-        Self { object, id, ruling: Ruling::default(), history: Vec::new(), number: 0 }
+        Self { object, id, ruling: Ruling::default(), history: Vec::new() }
     }
 
-    /// Takes in what is said about a record that is matched to `matched` now.
+    /// Adds a correction of a record that is matched to `matched` now.
     pub fn say(&mut self, said: Said, matched: Option<&str>) {
         match &said.what {
             Correcting::Match { entity_id } => self.always(entity_id),
@@ -112,12 +110,11 @@ impl Correction {
         self.history.push(said);
         let surplus = self.history.len().saturating_sub(HISTORY);
         self.history.drain(..surplus);
-        self.number += 1;
     }
 
-    /// What holds of the record as which this one goes on from `at`: what a person linked stays
-    /// linked. What it is not does not go along: of two duplicates one is often unlinked before they
-    /// are merged, and the other is right.
+    /// The correction of the record as which this one goes on from `at`: a link that a person made
+    /// stays. Unlinks do not go along: of two duplicates one is often unlinked before they are merged,
+    /// and the other is right.
     #[must_use]
     pub fn pass_on(&self, object: SObject, id: String, at: Timestamp) -> Option<Self> {
         let entity_id = self.ruling.always.clone()?;
@@ -157,7 +154,6 @@ mod tests {
             let said = Said { what: what.clone(), by: None, at, of: None };
             correction.say(said, matched);
         }
-        assert_eq!(correction.number, said.len() as u64);
         assert_eq!(correction.history.len(), said.len().min(HISTORY));
         correction.ruling
     }

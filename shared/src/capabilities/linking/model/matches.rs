@@ -1,4 +1,4 @@
-//! What matching decided: a record's candidates, an entity's bidders, the match between them.
+//! The results of matching: a record's candidates, an entity's bidders, the match between them.
 
 use matching::EmployerEvidence;
 use serde::{Deserialize, Serialize};
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 use crate::capabilities::linking::{ModelChoice, Ruling};
 use crate::kernel::{DirectoryVersionId, MatchRunId, SObject};
 
-/// How a match came about.
+/// The source of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchSource {
     /// The engine was sure.
     Auto,
-    /// A person said so.
+    /// A person made it.
     Manual,
     /// The record was created from the entity.
     Created,
 }
 
-/// What was decided about a record.
+/// The decision about a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordDecision {
@@ -43,13 +43,13 @@ pub struct RankedCandidate {
     pub probability: f64,
     /// How the record's employer stands to the entity's positions.
     pub employer: EmployerEvidence,
-    /// What comparing the two found, as [`matching::Evidence`] is written; empty when it was not
+    /// The levels of its comparisons, as [`matching::Evidence`] is written; empty when they were not
     /// kept.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub evidence: String,
 }
 
-/// A record's best candidates and what was decided.
+/// A record's best candidates and the decision about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CandidateList {
     /// The record's object.
@@ -61,23 +61,23 @@ pub struct CandidateList {
     /// The entity it is linked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<String>,
-    /// How that came about.
+    /// The source of that link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<MatchSource>,
-    /// What was decided.
+    /// The decision.
     pub decision: RecordDecision,
-    /// Whether the record is gone, or is not to be matched any more. Its item stays, so that late
-    /// results for an older state cannot bring it back; what a person said sleeps meanwhile.
+    /// True if the record is gone, or is not to be matched any more. Its item stays, so that late
+    /// results for an older state cannot bring it back. Its ruling sleeps meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
-    /// What people said about it.
+    /// The ruling about it, from people's corrections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruling: Option<Ruling>,
-    /// The entity that it is always linked to: the ruling's, by the name that it goes by in
-    /// `directory`; none while the directory does not have it.
+    /// The entity that the ruling always links it to, by its id in `directory`; none while the
+    /// directory does not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub always: Option<String>,
-    /// The entities that it is never linked to: the ruling's, by the names that they go by.
+    /// The entities that the ruling never links it to, by their ids in `directory`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<String>,
     /// When the import began that found the record as the candidates were found for, in
@@ -125,7 +125,7 @@ impl CandidateList {
     }
 }
 
-/// How many candidates a record keeps, for the correction dialog (design 15).
+/// How many candidates a record keeps: the dialog for corrections shows them.
 pub const KEPT_CANDIDATES: usize = 8;
 
 /// A record that asks for an entity.
@@ -135,7 +135,7 @@ pub struct EntityBid {
     pub record: String,
     /// How likely the record is the entity.
     pub probability: f64,
-    /// Whether a person linked the two.
+    /// True if a person linked the two.
     #[serde(default)]
     pub always: bool,
 }
@@ -147,9 +147,9 @@ pub struct EntityMatches {
     pub object: SObject,
     /// The entity.
     pub entity: String,
-    /// Who asks, by record id.
+    /// The bids, by record id.
     pub bids: Vec<EntityBid>,
-    /// Who is linked.
+    /// The record that is linked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<String>,
 }

@@ -3,9 +3,11 @@
 mod correction;
 mod match_run;
 mod matches;
+mod probe;
 mod tuned_model;
 
 pub use correction::*;
 pub use match_run::*;
 pub use matches::*;
+pub(crate) use probe::probe_of;
 pub use tuned_model::*;

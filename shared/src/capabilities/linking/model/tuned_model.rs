@@ -1,5 +1,5 @@
-//! Models of a tenant's own: made of its corrections, tried in the shadow of the one in use, taken
-//! by an explicit word, and gone with the generation.
+//! Models of a tenant's own. A model is made of the tenant's corrections and tried in the shadow of
+//! the model in use. Only an explicit choice takes it, and it goes with the generation.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::{ModelId, SObject};
 
-/// Which model a generation matches with.
+/// The model that a generation matches with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelChoice {
-    /// Counts the choices of the generation: results by an earlier one never replace those by a
+    /// Counts the choices of the generation. Results by an earlier choice never replace results by a
     /// later one.
     pub number: u32,
     /// The tenant's own model; the shipped one when there is none.
@@ -19,7 +19,7 @@ pub struct ModelChoice {
     pub model: Option<ModelId>,
 }
 
-/// Where a tuned model stands.
+/// The state of a tuned model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelState {
@@ -33,8 +33,35 @@ pub enum ModelState {
     TooFewLabels,
 }
 
-/// How many records of an object a new model would decide otherwise, each record by itself: before
-/// entities are dealt one to one.
+/// The place of a shadow run among the kept candidates.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowCursor {
+    /// The index in [`MATCHED_OBJECTS`](super::MATCHED_OBJECTS).
+    pub object: usize,
+    /// The bucket of that object's candidates.
+    pub bucket: u32,
+    /// The sort key to go on after; none at the start of a bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl ShadowCursor {
+    /// Behind a page: at `next` of the same bucket, or at the next of so many buckets, or at the
+    /// next object's first one.
+    #[must_use]
+    pub fn behind_page(self, next: Option<String>, buckets: u32) -> Self {
+        if next.is_some() {
+            Self { after: next, ..self }
+        } else if self.bucket + 1 < buckets {
+            Self { object: self.object, bucket: self.bucket + 1, after: None }
+        } else {
+            Self { object: self.object + 1, bucket: 0, after: None }
+        }
+    }
+}
+
+/// How many records of an object a new model would decide otherwise. Each record counts by itself,
+/// before entities are dealt one to one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowCounts {
     /// Decided alike.
@@ -57,19 +84,19 @@ pub const SHADOW_EXAMPLES: usize = 50;
 pub struct TunedModel {
     /// Its id.
     pub id: ModelId,
-    /// Where it stands.
+    /// Its state.
     pub state: ModelState,
-    /// The model whose shadow it runs in.
+    /// The model in whose shadow it runs.
     pub beside: ModelChoice,
     /// Counts the steps; a message for an earlier one is stale.
     pub step: u64,
     /// Corrected records that it learnt from, by object.
     #[serde(default)]
     pub labels: BTreeMap<SObject, u64>,
-    /// Where its shadow run is: index in the matched objects, bucket, the last sort key.
+    /// The place of its shadow run.
     #[serde(default)]
-    pub cursor: (usize, u32, Option<String>),
-    /// What it would change, by object.
+    pub cursor: ShadowCursor,
+    /// The decisions that it would change, by object.
     #[serde(default)]
     pub shadow: BTreeMap<SObject, ShadowCounts>,
     /// When it was asked for.
@@ -77,4 +104,21 @@ pub struct TunedModel {
     /// When its shadow run was over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shadow_run_goes_through_all_pages_of_one_bucket_after_the_other() {
+        let at = |object, bucket, after: Option<&str>| ShadowCursor {
+            object,
+            bucket,
+            after: after.map(str::to_owned),
+        };
+        assert_eq!(at(0, 0, None).behind_page(Some("a".to_owned()), 2), at(0, 0, Some("a")));
+        assert_eq!(at(0, 0, Some("a")).behind_page(None, 2), at(0, 1, None));
+        assert_eq!(at(0, 1, None).behind_page(None, 2), at(1, 0, None));
+    }
 }

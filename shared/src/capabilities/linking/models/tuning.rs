@@ -1,34 +1,34 @@
-//! Tuning: a model is trained on corrections, then weighs every record's evidence in the shadow of
+//! Tuning: a model is trained on corrections. Then it weighs every record's evidence in the shadow of
 //! the model in use, some records a step.
 //!
-//! Both work on the evidence that is kept beside each candidate: no shard and no record is read, so
-//! that the result is the same for any number of shards.
+//! Both work on the evidence that is kept beside each candidate. They read no shard and no record, so
+//! the result is the same for any number of shards.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
+use futures::TryStreamExt;
 use matching::{
     Candidate, EntityKind, Evidence, KindModel, MatchModel, Provenance, Refinement, TrainingSet,
     posterior,
 };
-use serde_json::json;
 
-use super::{Models, model_object};
+use super::Models;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::directory::DirectoryVersion;
+use crate::capabilities::linking::keys::model_object;
 use crate::capabilities::linking::{
-    CandidateList, Correction, MATCHED_OBJECTS, ModelChoice, ModelState, Ruling, SHADOW_EXAMPLES,
-    ShadowCounts, TunedModel, entity_kind_of,
+    CandidateList, MATCHED_OBJECTS, ModelChoice, ModelState, Ruling, SHADOW_EXAMPLES, ShadowCounts,
+    TunedModel, entity_kind_of,
 };
 use crate::kernel::{MatchMessage, ModelId, SObject, Scope};
-use crate::ports::Condition;
-use crate::store::{self, Next};
+use crate::store::Commit;
 use crate::work::{Done, WorkError};
 
-/// Fewer corrected records of a kind than this teach nothing: what few people said in a few cases
-/// says little of the rest.
+/// Fewer corrected records of a kind than this teach nothing: a few cases say little of the rest.
 const LEAST_LABELS: usize = 20;
 
-/// More than this many corrected records of a kind add nothing that is worth the time.
+/// More corrected records of a kind than this add nothing that is worth the time.
 const MOST_LABELS: usize = 5_000;
 
 /// How strongly a tenant's weights are held to the shipped ones. With this, twenty corrections that
@@ -51,37 +51,38 @@ struct Shadow<'a> {
 impl Models {
     /// Takes the next step of making a model.
     pub async fn step(&self, scope: Scope, id: ModelId, step: u64) -> Result<Done, WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let key = opened.keys.model(id);
-        let stored: Option<TunedModel> = store::get(&*self.ports.table, &key).await?;
-        let Some(mut tuned) = stored.filter(|tuned| tuned.step == step) else {
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let stored = self.store.load(&generation.keys.model(id)).await?;
+        let Some(before) = stored.filter(|tuned| tuned.step == step) else {
             return Ok(Done::Finished);
         };
-        let Some(pins) = self.runs.pins(&opened).await? else { return Ok(Done::Finished) };
+        let Some(pins) = self.runs.pins(&generation).await? else { return Ok(Done::Finished) };
+        let mut tuned = TunedModel::clone(&before);
         match tuned.state {
-            ModelState::Training => self.train(&opened, &pins.directory, &mut tuned).await?,
-            ModelState::Shadow => self.shade(&opened, &pins.directory, &mut tuned).await?,
+            ModelState::Training => self.train(&generation, &pins.directory, &mut tuned).await?,
+            ModelState::Shadow => {
+                self.run_shadow_step(&generation, &pins.directory, &mut tuned).await?
+            }
             ModelState::Ready | ModelState::TooFewLabels => return Ok(Done::Finished),
         }
         tuned.step += 1;
-        let mut next = Vec::new();
+        let mut commit = Commit::new();
         if tuned.state == ModelState::Shadow {
-            let step = tuned.step;
-            next.push(Next::now(MatchMessage::TuneModel { scope, model: id, step }));
+            commit.now(MatchMessage::TuneModel { scope, model: id, step: tuned.step });
         } else {
             tuned.finished_at = Some(self.ports.clock.now());
         }
-        let same = Condition::Eq("step", json!(step));
-        let write = store::put(key, &tuned, same)?;
-        let _ = self.outbox.commit(vec![write], next).await?;
+        commit.replace(&before, &tuned)?;
+        let outcome = self.store.commit(commit).await?;
+        outcome.may_lose_to("another delivery of this message, which took the same step");
         Ok(Done::Finished)
     }
 
-    /// Trains on what people said, each kind by itself, always from the shipped model: what was
-    /// tuned before does not drift further.
+    /// Trains on the corrections, each kind by itself. It always begins with the shipped model, so
+    /// that models do not drift from one tuning to the next.
     async fn train(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         directory: &DirectoryVersion,
         tuned: &mut TunedModel,
     ) -> Result<(), WorkError> {
@@ -91,7 +92,7 @@ impl Models {
             let set = sets
                 .entry(kind)
                 .or_insert_with(|| TrainingSet::of_evidence(kind, entities(directory, kind)));
-            let learnt = self.learn(opened, object, set).await?;
+            let learnt = self.learn(generation, object, set).await?;
             tuned.labels.insert(object, learnt);
         }
         sets.retain(|_, set| set.len() >= LEAST_LABELS);
@@ -110,44 +111,35 @@ impl Models {
             method: format!("{} refined by labels, held to it", self.shipped.version),
             measured: String::new(),
         };
-        let key = model_object(opened.keys.scope(), tuned.id);
+        let key = model_object(generation.keys.scope(), tuned.id);
         let json = model.to_json().map_err(|error| WorkError::reject("write a model", error))?;
-        opened.put_object(&self.ports, &key, json.as_bytes()).await?;
+        generation.put_object(&self.ports, &key, json.as_bytes()).await?;
         tuned.state = ModelState::Shadow;
         Ok(())
     }
 
-    /// Adds the corrected records of an object to a set; says how many teach something.
+    /// Adds the corrected records of an object to a set. Gives the number of those that teach
+    /// something.
     async fn learn(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         object: SObject,
         set: &mut TrainingSet,
     ) -> Result<u64, WorkError> {
-        let (keys, table) = (opened.keys, &*self.ports.table);
+        let keys = generation.keys;
         let before = set.len();
         for bucket in 0..keys.buckets() {
-            let mut after = None;
-            while set.len() < MOST_LABELS {
-                let (said, next) = store::query::<Correction>(
-                    table,
-                    &keys.corrections(object, bucket),
-                    after.as_deref(),
-                    PAGE,
-                )
-                .await?;
-                let ruled: Vec<_> = said
+            let mut pages = pin!(self.store.pages(keys.corrections(object, bucket)));
+            while set.len() < MOST_LABELS
+                && let Some(corrections) = pages.try_next().await?
+            {
+                let ruled = corrections
                     .iter()
-                    .filter(|said| said.ruling != Ruling::default())
-                    .map(|said| keys.candidates(object, &said.id))
-                    .collect();
-                let lists: Vec<CandidateList> = store::get_many(table, &ruled).await?;
-                for (candidates, truth) in lists.iter().filter_map(label) {
+                    .filter(|correction| correction.ruling != Ruling::default())
+                    .map(|correction| keys.candidates(object, &correction.id));
+                let lists = self.store.load_many(ruled).await?;
+                for (candidates, truth) in lists.iter().filter_map(|list| label(list)) {
                     set.add_evidence(&candidates, truth);
-                }
-                match next {
-                    Some(next) => after = Some(next),
-                    None => break,
                 }
             }
         }
@@ -155,42 +147,37 @@ impl Models {
     }
 
     /// Weighs the next records with both models.
-    async fn shade(
+    async fn run_shadow_step(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         directory: &DirectoryVersion,
         tuned: &mut TunedModel,
     ) -> Result<(), WorkError> {
-        let old = self.chosen(opened, tuned.beside).await?;
+        let old = self.chosen(generation, tuned.beside).await?;
         let choice = ModelChoice { model: Some(tuned.id), ..tuned.beside };
-        let new = self.chosen(opened, choice).await?;
+        let new = self.chosen(generation, choice).await?;
         let shadow = Shadow { old: &old, new: &new, directory };
         for _ in 0..PAGES_PER_STEP {
-            let (at, bucket, after) = tuned.cursor.clone();
-            let Some(&object) = MATCHED_OBJECTS.get(at) else {
+            let cursor = std::mem::take(&mut tuned.cursor);
+            let Some(&object) = MATCHED_OBJECTS.get(cursor.object) else {
+                tuned.cursor = cursor;
                 tuned.state = ModelState::Ready;
                 return Ok(());
             };
-            let place = opened.keys.all_candidates(object, bucket);
-            let (lists, next) =
-                store::query::<CandidateList>(&*self.ports.table, &place, after.as_deref(), PAGE)
-                    .await?;
+            let lists = generation.keys.all_candidates(object, cursor.bucket);
+            let page = self.store.page(&lists, cursor.after.as_deref(), PAGE).await?;
             let counts = tuned.shadow.entry(object).or_default();
-            for list in &lists {
+            for list in &page.documents {
                 shadow.count(list, counts);
             }
-            tuned.cursor = match next {
-                Some(next) => (at, bucket, Some(next)),
-                None if bucket + 1 < opened.keys.buckets() => (at, bucket + 1, None),
-                None => (at + 1, 0, None),
-            };
+            tuned.cursor = cursor.behind_page(page.next, generation.keys.buckets());
         }
         Ok(())
     }
 }
 
 impl Shadow<'_> {
-    /// Notes whether the models decide a record alike.
+    /// Counts whether the models decide a record alike.
     fn count(&self, list: &CandidateList, counts: &mut ShadowCounts) {
         let Some(kind) = entity_kind_of(list.object).filter(|_| !list.gone) else { return };
         let differs = match (self.best(self.old, kind, list), self.best(self.new, kind, list)) {
@@ -234,8 +221,8 @@ impl Shadow<'_> {
     }
 }
 
-/// What a corrected record teaches: of its candidates, which is true; or that those which a person
-/// refused are not. A record whose entity was found by a person alone has no evidence to learn from.
+/// The lesson of a corrected record: which of its candidates is true, or that the refused ones are
+/// not. If only a person found the record's entity, there is no evidence to learn from.
 fn label(list: &CandidateList) -> Option<(Vec<Evidence>, Option<usize>)> {
     let is_label = |entity: &str| match &list.always {
         Some(_) => true,

@@ -1,5 +1,7 @@
-//! The part of a connection's matches that a settlement touches: found by what is stored, assigned
-//! anew, and written where it differs.
+//! The part of a connection's matches that a settlement touches.
+//!
+//! The walk from the records at hand finds it, the assignment decides it anew, and the difference is
+//! written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +9,15 @@ use matching::{AssignedBy, Bid, ComponentWalk, Load, Ruling, Thresholds, assign}
 
 use super::Settle;
 use crate::capabilities::custody::OpenGeneration;
+use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
     CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
 use crate::kernel::{AutoSaveMessage, LeaseToken, SObject};
-use crate::ports::Condition;
-use crate::store::{self, Next};
+use crate::store::{Commit, Stored};
 use crate::work::WorkError;
 
-/// How many items one transaction writes, besides the check of the lease and a due item.
+/// How many items one transaction writes. It checks the lease and writes a due item besides.
 const WRITES: usize = 90;
 
 /// The part of a connection's matches that a settlement touches.
@@ -31,7 +33,7 @@ pub(super) struct Neighbourhood {
 }
 
 impl Neighbourhood {
-    /// Around these lists, of which `stored` are stored otherwise or alike.
+    /// The neighbourhood around these lists; `stored` are the same lists as they are stored.
     pub(super) fn around(
         object: SObject,
         thresholds: Thresholds,
@@ -59,12 +61,28 @@ impl Neighbourhood {
             .collect()
     }
 
-    /// Adds entities with what is stored of them.
+    /// Adds entities, with their stored matches.
     fn add_entities(&mut self, ids: BTreeSet<String>, stored: BTreeMap<String, EntityMatches>) {
         let nobody_asks = |id: String| (id.clone(), EntityMatches::empty(self.object, id));
         self.entities.extend(ids.into_iter().map(nobody_asks));
         self.entities.extend(stored.clone());
         self.stored_entities.extend(stored);
+    }
+
+    /// The entities that are to be written.
+    fn changed_entities(&self) -> impl Iterator<Item = (&String, &EntityMatches)> {
+        self.entities.iter().filter(|(id, entity)| self.stored_entities.get(*id) != Some(*entity))
+    }
+
+    /// The lists that are to be written.
+    fn changed_lists(&self) -> impl Iterator<Item = (&String, &CandidateList)> {
+        self.lists.iter().filter(|(id, list)| self.stored_lists.get(*id) != Some(*list))
+    }
+
+    /// True if the record is linked otherwise than the stored list says.
+    fn is_relinked(&self, record: &str, list: &CandidateList) -> bool {
+        let stored = self.stored_lists.get(record).and_then(|stored| stored.matched.as_ref());
+        stored != list.matched.as_ref()
     }
 
     /// Assigns entities to records, one to one.
@@ -132,7 +150,7 @@ fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid> {
     }
 }
 
-/// What a person decided about a record, in the engine's words.
+/// A person's ruling about a record, in the engine's terms.
 fn ruling(list: &CandidateList) -> Ruling {
     if list.gone {
         return Ruling::default();
@@ -160,7 +178,7 @@ impl Settle {
     /// Loads everything that is connected to the records at hand.
     pub(super) async fn close(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         near: &mut Neighbourhood,
     ) -> Result<(), WorkError> {
         let mut walk = ComponentWalk::from_records(near.lists.keys().cloned());
@@ -168,12 +186,12 @@ impl Settle {
         while let Some(load) = walk.next_load() {
             match load {
                 Load::Entities(ids) => {
-                    let stored = self.load_entities(opened, near.object, &ids).await?;
+                    let stored = self.load_entities(generation, near.object, &ids).await?;
                     walk.reach_records(stored.values().flat_map(asking));
                     near.add_entities(ids, stored);
                 }
                 Load::Records(ids) => {
-                    let stored = self.load_lists(opened, near.object, &ids).await?;
+                    let stored = self.load_lists(generation, near.object, &ids).await?;
                     near.lists.extend(stored.clone());
                     walk.reach_entities(stored.keys().flat_map(|record| near.asked(record)));
                     near.stored_lists.extend(stored);
@@ -183,69 +201,83 @@ impl Settle {
         Ok(())
     }
 
-    /// Writes what differs from what is stored; says how many records' matches changed.
+    /// Writes the entities and lists that differ from the stored ones. Gives the number of records
+    /// whose match changed.
+    ///
+    /// The lease guards these documents, so they are put whatever lies there.
     pub(super) async fn write(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         lease: LeaseToken,
         near: &Neighbourhood,
     ) -> Result<u64, WorkError> {
-        let keys = opened.keys;
-        let mut entities = Vec::new();
-        for (id, entity) in &near.entities {
-            if near.stored_entities.get(id) != Some(entity) {
-                let key = keys.entity(near.object, id);
-                entities.push(if entity.bids.is_empty() {
-                    store::delete(key)
-                } else {
-                    store::put(key, entity, Condition::Always)?
-                });
-            }
-        }
+        let keys = generation.keys;
+        let entities: Vec<_> = near.changed_entities().collect();
         for chunk in entities.chunks(WRITES) {
-            self.commit(opened, lease, chunk.to_vec(), vec![]).await?;
-        }
-        let mut lists = Vec::new();
-        for (id, list) in &near.lists {
-            let stored = near.stored_lists.get(id);
-            if stored != Some(list) {
-                let relinked = stored.and_then(|s| s.matched.as_ref()) != list.matched.as_ref();
-                let key = keys.candidates(near.object, id);
-                lists.push((id, relinked, store::put(key, list, Condition::Always)?));
+            let mut commit = Commit::new();
+            for (id, entity) in chunk {
+                let slot = keys.entity(near.object, id);
+                if entity.bids.is_empty() {
+                    commit.delete(&slot);
+                } else {
+                    commit.put(&slot, *entity)?;
+                }
             }
+            self.commit_under(generation, lease, commit).await?;
         }
-        let changed = lists.iter().filter(|(_, relinked, _)| *relinked).count() as u64;
+        let lists: Vec<_> = near.changed_lists().collect();
+        let mut changed = 0;
         for chunk in lists.chunks(WRITES) {
-            let records: Vec<String> = chunk.iter().filter(|c| c.1).map(|c| c.0.clone()).collect();
+            let mut commit = Commit::new();
+            let mut records = Vec::new();
+            for (id, list) in chunk {
+                commit.put(&keys.candidates(near.object, id), *list)?;
+                records.extend(near.is_relinked(id, list).then(|| (*id).clone()));
+            }
+            changed += records.len() as u64;
             let (scope, object) = (keys.scope(), near.object);
-            // Leads are not in any auto-save rule so far; accounts and contacts are.
-            let next = (object != SObject::Lead && !records.is_empty())
-                .then(|| Next::now(AutoSaveMessage::Records { scope, object, records }));
-            let writes = chunk.iter().map(|c| c.2.clone()).collect();
-            self.commit(opened, lease, writes, next.into_iter().collect()).await?;
+            // No auto-save rule is about leads so far.
+            if object != SObject::Lead && !records.is_empty() {
+                commit.now(AutoSaveMessage::Records { scope, object, records });
+            }
+            self.commit_under(generation, lease, commit).await?;
         }
         Ok(changed)
     }
 
+    async fn commit_under(
+        &self,
+        generation: &OpenGeneration,
+        lease: LeaseToken,
+        mut commit: Commit,
+    ) -> Result<(), WorkError> {
+        check_lease(&mut commit, generation, lease)?;
+        if self.store.commit(commit).await?.is_done() {
+            Ok(())
+        } else {
+            Err(WorkError::retry("settle a batch", "the lease was lost"))
+        }
+    }
+
     pub(super) async fn load_lists(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         object: SObject,
         ids: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, CandidateList>, WorkError> {
-        let keys: Vec<_> = ids.iter().map(|id| opened.keys.candidates(object, id)).collect();
-        let lists: Vec<CandidateList> = store::get_many(&*self.ports.table, &keys).await?;
-        Ok(lists.into_iter().map(|list| (list.id.clone(), list)).collect())
+        let slots = ids.iter().map(|id| generation.keys.candidates(object, id));
+        let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+        Ok(lists.map(|list| (list.id.clone(), list)).collect())
     }
 
     async fn load_entities(
         &self,
-        opened: &OpenGeneration,
+        generation: &OpenGeneration,
         object: SObject,
         ids: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, EntityMatches>, WorkError> {
-        let keys: Vec<_> = ids.iter().map(|id| opened.keys.entity(object, id)).collect();
-        let entities: Vec<EntityMatches> = store::get_many(&*self.ports.table, &keys).await?;
-        Ok(entities.into_iter().map(|e| (e.entity.clone(), e)).collect())
+        let slots = ids.iter().map(|id| generation.keys.entity(object, id));
+        let entities = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+        Ok(entities.map(|matches| (matches.entity.clone(), matches)).collect())
     }
 }

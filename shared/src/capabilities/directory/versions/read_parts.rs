@@ -1,0 +1,104 @@
+//! Reading a version's parts: JSON lines, plain or gzip.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader, Cursor, Read};
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use matching::read::{DirectoryReader, Identified};
+use matching::{DirectoryLine, EntityKind};
+use serde::Deserialize;
+
+use super::Directory;
+use crate::capabilities::directory::DirectoryVersion;
+use crate::capabilities::directory::entities::identity;
+use crate::work::WorkError;
+
+const ACTION: &str = "read a directory part";
+
+impl Directory {
+    /// Hands the last line about every entity of a kind to `take`: its upsert, its retirement or its
+    /// merge into another. `skip` gets the reason of each line that cannot be read.
+    ///
+    /// Parts are read from the last to the first. So only the ids met so far are remembered.
+    pub(super) async fn each<T>(
+        &self,
+        version: &DirectoryVersion,
+        kind: EntityKind,
+        skip: &mut impl FnMut(&'static str),
+        mut take: impl FnMut(DirectoryLine<T>),
+    ) -> Result<(), WorkError>
+    where
+        T: Identified + for<'de> Deserialize<'de>,
+    {
+        let mut met: HashSet<u64> = HashSet::new();
+        for part in version.parts.iter().rev().filter(|part| part.entity_kind == kind) {
+            let Some(bytes) = self.ports.objects.get(&part.key).await? else {
+                return Err(WorkError::reject(ACTION, "the part is gone"));
+            };
+            let last = last_lines::<T>(&bytes)?;
+            let mut reader = DirectoryReader::<_, T>::new(lines(&bytes));
+            let mut line = 0_u64;
+            for read in reader.by_ref() {
+                line += 1;
+                let entry = match read {
+                    Ok(entry) => entry,
+                    Err(skipped) => {
+                        skip(skipped.reason.as_str());
+                        continue;
+                    }
+                };
+                let id = identity(entity_id(&entry));
+                if last.get(&id) == Some(&line) && met.insert(id) {
+                    take(entry);
+                }
+            }
+            check_end(&reader)?;
+        }
+        Ok(())
+    }
+}
+
+/// The last entry about each entity of a part, by position among the entries.
+fn last_lines<T>(bytes: &Bytes) -> Result<HashMap<u64, u64>, WorkError>
+where
+    T: Identified + for<'de> Deserialize<'de>,
+{
+    let mut last = HashMap::new();
+    let mut reader = DirectoryReader::<_, T>::new(lines(bytes));
+    let mut line = 0_u64;
+    for read in reader.by_ref() {
+        line += 1;
+        if let Ok(entry) = read {
+            last.insert(identity(entity_id(&entry)), line);
+        }
+    }
+    check_end(&reader)?;
+    Ok(last)
+}
+
+/// Fails if the reader stopped before the end of the part.
+fn check_end<R: BufRead, T>(reader: &DirectoryReader<R, T>) -> Result<(), WorkError> {
+    match reader.failure() {
+        Some((line, error)) => Err(WorkError::reject(ACTION, format!("line {line}: {error}"))),
+        None => Ok(()),
+    }
+}
+
+fn entity_id<T: Identified>(line: &DirectoryLine<T>) -> &str {
+    match line {
+        DirectoryLine::Upsert(entity) => entity.id(),
+        DirectoryLine::Delete { id } | DirectoryLine::Merge { id, .. } => id,
+    }
+}
+
+/// A part's lines, unpacked when it is gzip.
+fn lines(bytes: &Bytes) -> Box<dyn BufRead + Send> {
+    let source = Cursor::new(bytes.clone());
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let unpacked: Box<dyn Read + Send> = Box::new(MultiGzDecoder::new(source));
+        Box::new(BufReader::with_capacity(1 << 16, unpacked))
+    } else {
+        Box::new(source)
+    }
+}

@@ -1,0 +1,126 @@
+//! Making probes of records, and keeping them.
+//!
+//! Probes stay in the object store, sealed, in one folder per object and bucket. Every import
+//! appends the probes of the records that changed. A re-match reads them all, takes the latest of
+//! each record, and folds the folder into one file. So it reads neither Salesforce nor the table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::keys::probe_folder;
+use super::match_runs::MatchRuns;
+use crate::capabilities::custody::OpenGeneration;
+use crate::capabilities::linking::{ProbeEntry, probe_of};
+use crate::kernel::{MatchRunId, Record, SObject};
+use crate::work::WorkError;
+
+impl MatchRuns {
+    /// The probes of these records as they are now. A record that is gone or is not to be matched
+    /// gets an entry without a probe.
+    ///
+    /// `as_of` is when the import began that hands them over. The records' own stamps would not do:
+    /// a contact whose account is gone from sight has an older stamp than it had before.
+    pub(crate) async fn probe(
+        &self,
+        generation: &OpenGeneration,
+        object: SObject,
+        ids: &[String],
+        as_of: Timestamp,
+    ) -> Result<Vec<ProbeEntry>, WorkError> {
+        let records = generation.records.get(object, ids).await?;
+        let accounts = match object {
+            SObject::Contact => accounts_by_id(generation, &records).await?,
+            _ => BTreeMap::new(),
+        };
+        let heads = generation.records.heads(object, ids).await?;
+        let stamp = as_of.as_millisecond();
+        let mut probes: BTreeMap<String, ProbeEntry> = heads
+            .into_iter()
+            .map(|head| {
+                let entry = ProbeEntry { record: head.id, stamp, probe: None };
+                (entry.record.clone(), entry)
+            })
+            .collect();
+        for record in &records {
+            let account = record.fields.get("AccountId").and_then(|id| accounts.get(id));
+            let probe = probe_of(record, account);
+            let entry = ProbeEntry { record: record.id.clone(), stamp, probe };
+            probes.insert(record.id.clone(), entry);
+        }
+        Ok(probes.into_values().collect())
+    }
+
+    /// Appends probes to the folders that a re-match reads. A second call of the same `name` appends
+    /// nothing.
+    pub(crate) async fn keep_probes(
+        &self,
+        generation: &OpenGeneration,
+        object: SObject,
+        name: &str,
+        probes: &[ProbeEntry],
+    ) -> Result<(), WorkError> {
+        let mut by_bucket: BTreeMap<u32, Vec<&ProbeEntry>> = BTreeMap::new();
+        for probe in probes {
+            by_bucket.entry(generation.keys.bucket(&probe.record)).or_default().push(probe);
+        }
+        for (bucket, probes) in by_bucket {
+            let key = format!("{}{name}", probe_folder(generation.keys.scope(), object, bucket));
+            let plain = serde_json::to_vec(&probes)
+                .map_err(|error| WorkError::reject("write probes", error))?;
+            generation.put_object(&self.ports, &key, &plain).await?;
+        }
+        Ok(())
+    }
+
+    /// The latest probe of each record of a bucket, by record id. The folder becomes one file.
+    pub(super) async fn folded(
+        &self,
+        generation: &OpenGeneration,
+        run: MatchRunId,
+        object: SObject,
+        bucket: u32,
+    ) -> Result<Vec<ProbeEntry>, WorkError> {
+        let folder = probe_folder(generation.keys.scope(), object, bucket);
+        let files = self.ports.objects.list(&folder).await?;
+        let mut latest: BTreeMap<String, ProbeEntry> = BTreeMap::new();
+        for file in &files {
+            let Some(plain) = generation.get_object(&self.ports, &file.key).await? else {
+                continue;
+            };
+            let probes: Vec<ProbeEntry> = serde_json::from_slice(&plain)
+                .map_err(|error| WorkError::reject("read probes", error))?;
+            for probe in probes {
+                match latest.get(&probe.record) {
+                    Some(known) if known.stamp > probe.stamp => {}
+                    _ => {
+                        latest.insert(probe.record.clone(), probe);
+                    }
+                }
+            }
+        }
+        let entries: Vec<ProbeEntry> = latest.into_values().collect();
+        // Each run folds into a file of its own, so that two runs at once lose nothing.
+        let base = format!("{folder}0-{run}");
+        let others: Vec<String> =
+            files.into_iter().map(|f| f.key).filter(|key| *key != base).collect();
+        if !others.is_empty() {
+            let plain = serde_json::to_vec(&entries)
+                .map_err(|error| WorkError::reject("write probes", error))?;
+            generation.put_object(&self.ports, &base, &plain).await?;
+            self.ports.objects.delete(&others).await?;
+        }
+        Ok(entries)
+    }
+}
+
+async fn accounts_by_id(
+    generation: &OpenGeneration,
+    contacts: &[Record],
+) -> Result<BTreeMap<String, Record>, WorkError> {
+    let ids: BTreeSet<String> =
+        contacts.iter().filter_map(|c| c.fields.get("AccountId").map(str::to_owned)).collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let accounts = generation.records.get(SObject::Account, &ids).await?;
+    Ok(accounts.into_iter().map(|account| (account.id.clone(), account)).collect())
+}
