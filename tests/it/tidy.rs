@@ -1,6 +1,7 @@
 //! The repository's own rules: what no compiler checks, and what a reader relies on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use shared::lambda::config::{self, Config};
 use tests::{SourceFile, read, root, rust_files};
@@ -237,7 +238,7 @@ fn markdown_files() -> Vec<String> {
             let skipped = name.starts_with('.') || ["target", "node_modules"].contains(&&*name);
             if entry.file_type().unwrap().is_dir() && !skipped {
                 below(&path, found);
-            } else if name.ends_with(".md") {
+            } else if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
                 found.push(path);
             }
         }

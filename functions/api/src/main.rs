@@ -1,5 +1,7 @@
 //! The HTTP API: what the product's back end, its front end and the customer's admin ask for.
 
+#![expect(clippy::struct_field_names, reason = "fields are named as they are on the wire")]
+
 mod admin;
 mod callers;
 mod extract;

@@ -26,7 +26,6 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_m
 /// The documents of the one table.
 #[derive(Clone)]
 pub struct Store {
-    ports: Ports,
     outbox: Outbox,
 }
 
@@ -59,8 +58,7 @@ impl Store {
     /// The documents in these ports' table.
     #[must_use]
     pub fn new(ports: Ports) -> Self {
-        let outbox = Outbox::new(ports.clone());
-        Self { ports, outbox }
+        Self { outbox: Outbox::new(ports) }
     }
 
     /// The document at a slot, as of now.
@@ -68,7 +66,7 @@ impl Store {
         &self,
         slot: &Slot<T>,
     ) -> Result<Option<Stored<T>>, PortError> {
-        self.ports.table.get(slot.key()).await?.map(Stored::of).transpose()
+        self.outbox.ports.table.get(slot.key()).await?.map(Stored::of).transpose()
     }
 
     /// The document at a slot without its revision: for who only looks.
@@ -82,7 +80,7 @@ impl Store {
         slots: impl IntoIterator<Item = Slot<T>>,
     ) -> Result<Vec<Stored<T>>, PortError> {
         let keys: Vec<Key> = slots.into_iter().map(|slot| slot.key().clone()).collect();
-        self.ports.table.get_many(&keys).await?.into_iter().map(Stored::of).collect()
+        self.outbox.ports.table.get_many(&keys).await?.into_iter().map(Stored::of).collect()
     }
 
     /// One page of a series.
@@ -92,7 +90,7 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Result<SeriesPage<T>, PortError> {
-        let page = self.ports.table.query(&series.pk, &series.range, after, limit).await?;
+        let page = self.outbox.ports.table.query(&series.pk, &series.range, after, limit).await?;
         let documents = page.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?;
         Ok(SeriesPage { documents, next: page.next })
     }

@@ -113,11 +113,6 @@ impl Commit {
         self.then(Next::now(message))
     }
 
-    /// The writes and the steps, for a transaction that is not a commit yet.
-    pub(crate) fn into_parts(self) -> (Vec<Write>, Vec<Next>) {
-        (self.writes, self.next)
-    }
-
     /// How many items it writes, deletes or checks, and how many steps follow: a transaction has
     /// room for a hundred of both.
     #[must_use]

@@ -94,7 +94,7 @@ pub(crate) struct WaitingStep {
 /// Commits states together with the steps that follow from them.
 #[derive(Clone)]
 pub struct Outbox {
-    ports: Ports,
+    pub(super) ports: Ports,
 }
 
 impl Outbox {

@@ -142,7 +142,7 @@ pub(crate) async fn begin(
     let kinds: Vec<EntityKind> = new.parts.iter().map(|part| part.kind.into()).collect();
     let (version, urls) = api.directory.begin(new.base, &kinds).await?;
     let parts = new.parts.iter().zip(urls);
-    let uploads = parts.map(|(part, url)| Upload { kind: part.kind, url: url.to_string() });
+    let uploads = parts.map(|(part, url)| Upload { kind: part.kind, url });
     let begun = BegunDirectoryVersion { version: version.id, uploads: uploads.collect() };
     Ok((StatusCode::CREATED, Json(begun)))
 }

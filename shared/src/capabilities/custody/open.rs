@@ -56,14 +56,14 @@ impl Custody {
             self.unwrapped.remove(&scope);
         }
         // A cached key tells nothing of the key service as it is now.
-        let sealer = match self.unwrapped.get(&scope, self.ports.clock.now()) {
-            Some(sealer) => sealer,
-            None => {
-                let sealer = self.unwrap(scope).await;
-                self.mark_key_health(&connection, sealer.as_ref().err()).await?;
-                let Some(sealer) = sealer? else { return Ok(None) };
-                sealer
-            }
+        let cached = self.unwrapped.get(&scope, self.ports.clock.now());
+        let sealer = if let Some(sealer) = cached {
+            sealer
+        } else {
+            let sealer = self.unwrap(scope).await;
+            self.mark_key_health(&connection, sealer.as_ref().err()).await?;
+            let Some(sealer) = sealer? else { return Ok(None) };
+            sealer
         };
         Ok(Some(self.opened_by(connection, sealer)))
     }
@@ -152,6 +152,9 @@ impl Custody {
     }
 }
 
+/// An edit of a mark, and the condition that nobody else moved the mark.
+type MarkMove = (Edit<Connection>, When<Connection>);
+
 /// The edit that makes a mark say so since `now`, or removes it, with the condition that nobody
 /// moved the mark. None when the mark is right.
 fn mark(
@@ -159,7 +162,7 @@ fn mark(
     since: Option<Timestamp>,
     is_so: bool,
     now: Timestamp,
-) -> Result<Option<(Edit<Connection>, When<Connection>)>, PortError> {
+) -> Result<Option<MarkMove>, PortError> {
     Ok(match since {
         None if is_so => Some((field.set(&Some(now))?, field.is_missing())),
         Some(_) if !is_so => Some((field.remove(), field.is(&since)?)),

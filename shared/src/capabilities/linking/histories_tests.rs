@@ -288,7 +288,7 @@ fn retire(id: &str) -> (EntityKind, Value) {
 
 #[tokio::test]
 async fn what_a_person_said_outlives_rematches_and_follows_the_directory() {
-    let (mut world, mut random) = rare_world(2, 4, "Globex Corporation").await;
+    let (mut world, mut random) = Box::pin(rare_world(2, 4, "Globex Corporation")).await;
     // A second lead of the same person is a duplicate, with the candidates it would have had.
     let twin = id(SObject::Lead, 9);
     let row = rare_lead(&world, 9, 0, "Globex Corporation");
@@ -335,7 +335,7 @@ async fn what_a_person_said_outlives_rematches_and_follows_the_directory() {
 
 #[tokio::test]
 async fn an_unmatch_holds_and_a_wrong_match_is_put_right() {
-    let (mut world, mut random) = rare_world(1, 3, "Globex Corporation").await;
+    let (mut world, mut random) = Box::pin(rare_world(1, 3, "Globex Corporation")).await;
     let lead = id(SObject::Lead, 0);
     assert!(world.say(SObject::Lead, &lead, Correcting::Unmatch { entity_id: None }).await);
     world.settle_down(&mut random).await;
@@ -358,7 +358,7 @@ async fn an_unmatch_holds_and_a_wrong_match_is_put_right() {
 
 #[tokio::test]
 async fn a_new_job_a_merge_and_a_retirement_show_without_any_change_in_the_crm() {
-    let (mut world, mut random) = rare_world(2, 4, "Globex Corporation").await;
+    let (mut world, mut random) = Box::pin(rare_world(2, 4, "Globex Corporation")).await;
     let employer = |list: &crate::capabilities::linking::CandidateList| list.candidates[0].employer;
     let lead = id(SObject::Lead, 1);
     assert_eq!(employer(&world.list(&lead).await), matching::EmployerEvidence::Current);
@@ -376,7 +376,7 @@ async fn a_new_job_a_merge_and_a_retirement_show_without_any_change_in_the_crm()
 
 #[tokio::test]
 async fn a_replaced_version_is_deleted_when_no_run_is_made_with_it() {
-    let (mut world, mut random) = rare_world(2, 3, "Globex Corporation").await;
+    let (mut world, mut random) = Box::pin(rare_world(2, 3, "Globex Corporation")).await;
     let first = world.runs.current_directory().await.unwrap().unwrap().id;
     // A run begins, and is not over when the next version comes.
     let row = rare_lead(&world, 7, 1, "Globex Corporation");
@@ -405,7 +405,7 @@ async fn a_replaced_version_is_deleted_when_no_run_is_made_with_it() {
 
 #[tokio::test]
 async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with_the_rest() {
-    let (mut world, mut random) = rare_world(2, 60, "Initech GmbH").await;
+    let (mut world, mut random) = Box::pin(rare_world(2, 60, "Initech GmbH")).await;
     let unmatch = |n: usize| Correcting::Unmatch { entity_id: Some(format!("p{n}")) };
     for n in 0..10 {
         assert!(world.say(SObject::Lead, &id(SObject::Lead, n), unmatch(n)).await);

@@ -97,10 +97,10 @@ mod tests {
         let lapses = since + BUFFER;
         assert_eq!(UpkeepTask::of(&broken, lapses - second), UpkeepTask::Mend(trouble));
         assert_eq!(UpkeepTask::of(&broken, lapses), UpkeepTask::Lapse(trouble));
-        let lapsed = connection(ConnectionState::Lapsed, Some(trouble));
+        let past_buffer = connection(ConnectionState::Lapsed, Some(trouble));
         let ends = since + SignedDuration::from_hours(30 * 24);
-        assert_eq!(UpkeepTask::of(&lapsed, ends - second), UpkeepTask::Wait);
-        assert_eq!(UpkeepTask::of(&lapsed, ends), UpkeepTask::Purge);
+        assert_eq!(UpkeepTask::of(&past_buffer, ends - second), UpkeepTask::Wait);
+        assert_eq!(UpkeepTask::of(&past_buffer, ends), UpkeepTask::Purge);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Models {
         match tuned.state {
             ModelState::Training => self.train(&generation, &pins.directory, &mut tuned).await?,
             ModelState::Shadow => {
-                self.run_shadow_step(&generation, &pins.directory, &mut tuned).await?
+                self.run_shadow_step(&generation, &pins.directory, &mut tuned).await?;
             }
             ModelState::Ready | ModelState::TooFewLabels => return Ok(Done::Finished),
         }
