@@ -2,8 +2,8 @@
 //!
 //! A function builds its product only as far as it needs: over the ports alone, then with the means
 //! to open generations, then with our app at Salesforce. What needs more than a function has does
-//! not compile there. Capabilities are made when they are asked for; a product is cheap to clone, and
-//! all that is made of it shares its caches.
+//! not compile there. Capabilities are made when they are asked for; a product is cheap to clone,
+//! and all that is made of it shares its caches.
 
 use std::sync::Arc;
 
@@ -76,8 +76,8 @@ impl Product {
         Self { ports, reach: PortsOnly }
     }
 
-    /// The product that also opens generations. `secret_prefix` is how the names of the connections'
-    /// secrets begin.
+    /// The product that also opens generations. `secret_prefix` is how the names of the
+    /// connections' secrets begin.
     #[must_use]
     pub fn opening(self, secret_prefix: String) -> Product<Generations> {
         let custody = Custody::new(self.ports.clone(), secret_prefix);

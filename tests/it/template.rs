@@ -66,7 +66,8 @@ fn list(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
 }
 
-/// The logical id of a role, queue or other resource in `{"Fn::GetAtt": "X.Arn"}` or `{"Ref": "X"}`.
+/// The logical id of a role, queue or other resource in `{"Fn::GetAtt": "X.Arn"}` or `{"Ref":
+/// "X"}`.
 fn target(reference: &Value) -> Option<&str> {
     let name = reference["Fn::GetAtt"].as_str().or_else(|| reference["Ref"].as_str())?;
     Some(name.split('.').next().unwrap_or(name))

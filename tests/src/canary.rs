@@ -1,5 +1,5 @@
-//! Marked tokens and marked people: whatever is written, sent, answered or logged is searched for the
-//! marks, in the clear and in the disguises that a careless line gives them.
+//! Marked tokens and marked people: whatever is written, sent, answered or logged is searched for
+//! the marks, in the clear and in the disguises that a careless line gives them.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,7 +1,7 @@
 //! The ports on AWS: the only code that names an SDK.
 //!
-//! Whatever a service answers becomes a [`PortError`](crate::ports::PortError) that says what was being done and whether to
-//! try again, and holds nothing that was sent or received.
+//! Whatever a service answers becomes a [`PortError`](crate::ports::PortError) that says what was
+//! being done and whether to try again, and holds nothing that was sent or received.
 
 mod dynamodb;
 mod error;

@@ -1,4 +1,5 @@
-//! Metrics: one JSON line each in the embedded metric format, which `CloudWatch` reads from the log.
+//! Metrics: one JSON line each in the embedded metric format, which `CloudWatch` reads from the
+//! log.
 
 use std::io::{self, Write};
 

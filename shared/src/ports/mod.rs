@@ -1,8 +1,9 @@
 //! What the use cases need of the world outside, in words that name no provider.
 //!
 //! Eight ports: the table, the queues, the object store, the secrets, the data keys, the bus of
-//! events, the clock and the source of randomness. The adapters for AWS are in [`crate::aws`] (feature `aws`), the ones in memory in
-//! [`crate::testing`] (feature `testing`); one contract suite holds both to the same promises.
+//! events, the clock and the source of randomness. The adapters for AWS are in [`crate::aws`]
+//! (feature `aws`), the ones in memory in [`crate::testing`] (feature `testing`); one contract
+//! suite holds both to the same promises.
 
 mod clock;
 mod data_keys;

@@ -1,7 +1,8 @@
 //! The one table: items under a partition key and a sort key, conditional writes, transactions.
 //!
 //! The port is a key-value store with conditions, not a set of repositories: the repositories of
-//! [`crate::store`] are written once, above it, and the tests inject a crash at any call (ADR 0002).
+//! [`crate::store`] are written once, above it, and the tests inject a crash at any call (ADR
+//! 0002).
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};

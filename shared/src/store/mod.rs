@@ -1,8 +1,8 @@
 //! The documents above the one table, written once for the real table and for the one in memory.
 //!
-//! A key is a [`Slot`]: it knows the type of its document. A document that was read is a [`Stored`]:
-//! it knows its revision. What is written is a [`Commit`]: documents, conditions and the steps that
-//! follow, done together or not at all.
+//! A key is a [`Slot`]: it knows the type of its document. A document that was read is a
+//! [`Stored`]: it knows its revision. What is written is a [`Commit`]: documents, conditions and
+//! the steps that follow, done together or not at all.
 
 mod access;
 mod commit;

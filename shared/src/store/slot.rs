@@ -116,8 +116,8 @@ impl<T> Series<T> {
         Self { pk, range: Range::UpTo(last), document: PhantomData }
     }
 
-    /// The sort key of the document that [`Series::name`] calls so: a place to go on after that keeps
-    /// within the series.
+    /// The sort key of the document that [`Series::name`] calls so: a place to go on after that
+    /// keeps within the series.
     #[must_use]
     pub fn place(&self, name: &str) -> String {
         match &self.range {

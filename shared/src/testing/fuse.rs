@@ -59,8 +59,8 @@ impl Fuse {
         }
     }
 
-    /// From now on every call waits before its effect, until the gate that the receiver gets of it is
-    /// opened or dropped.
+    /// From now on every call waits before its effect, until the gate that the receiver gets of it
+    /// is opened or dropped.
     #[must_use]
     pub fn gates(&self) -> UnboundedReceiver<Gate> {
         let (sender, receiver) = unbounded();

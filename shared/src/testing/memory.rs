@@ -71,8 +71,9 @@ impl Memory {
         }
     }
 
-    /// Shows every item, object, message and event that is written from now on to `watcher`: where it goes and its bytes.
-    /// Secrets are for secrets and are not shown. Only the first watcher counts.
+    /// Shows every item, object, message and event that is written from now on to `watcher`: where
+    /// it goes and its bytes. Secrets are for secrets and are not shown. Only the first watcher
+    /// counts.
     pub fn watch(&self, watcher: impl Fn(&str, &[u8]) + Send + Sync + 'static) {
         let _ = self.watcher.set(Box::new(watcher));
     }

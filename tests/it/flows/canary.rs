@@ -1,5 +1,5 @@
-//! A whole job with marked tokens and marked people, all kinds of faults included: no log line, queue
-//! body, stored object, item, reply or error ever holds a mark.
+//! A whole job with marked tokens and marked people, all kinds of faults included: no log line,
+//! queue body, stored object, item, reply or error ever holds a mark.
 
 use std::path::Path;
 

@@ -122,8 +122,8 @@ async fn imports(world: &World) -> BTreeMap<String, String> {
     imports
 }
 
-/// What others were told of the connection and of the imports that were asked for; not what was told
-/// of troubles on the way.
+/// What others were told of the connection and of the imports that were asked for; not what was
+/// told of troubles on the way.
 async fn told(world: &World) -> BTreeSet<String> {
     let runs = runs(world).await;
     let asked = |id| runs.iter().any(|r| r.id == id && r.trigger != ImportTrigger::Scheduled);

@@ -1,5 +1,5 @@
-//! The main job while Salesforce has a bad day: every call that we make meets every kind of failure,
-//! and the end is the same as without; nothing is lost, nothing is written twice.
+//! The main job while Salesforce has a bad day: every call that we make meets every kind of
+//! failure, and the end is the same as without; nothing is lost, nothing is written twice.
 
 use salesforce_simulator::{Fault, FaultKind};
 use tests::world::{Delivery, World};

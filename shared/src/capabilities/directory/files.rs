@@ -55,7 +55,8 @@ pub struct HeldFile {
     pub fetched: u64,
 }
 
-/// The files of directory versions: memory-mapped in a function's sandbox, in plain memory in tests.
+/// The files of directory versions: memory-mapped in a function's sandbox, in plain memory in
+/// tests.
 #[async_trait]
 pub trait ShardFiles: Send + Sync {
     /// The file at the key of an object that never changes.

@@ -1,8 +1,8 @@
 //! The directory of people and companies: its versions, their shards, and what became of an entity.
 //!
-//! The operator uploads a version in parts. The product counts it, builds its shards and makes it the
-//! current one, and every connection is matched to it. A version never changes once it is published.
-//! Its files stay as long as work uses them, as [`VersionUse`] says.
+//! The operator uploads a version in parts. The product counts it, builds its shards and makes it
+//! the current one, and every connection is matched to it. A version never changes once it is
+//! published. Its files stay as long as work uses them, as [`VersionUse`] says.
 
 mod entities;
 mod files;

@@ -23,8 +23,8 @@ use crate::ports::Ports;
 use crate::store::{Commit, Store, Stored};
 use crate::work::{Done, WorkError};
 
-/// How much of the parts, as they are stored, becomes one shard. A shard file may have 1 GiB, and an
-/// index is larger than what it is built from.
+/// How much of the parts, as they are stored, becomes one shard. A shard file may have 1 GiB, and
+/// an index is larger than what it is built from.
 const SHARD_OF_PARTS: u64 = 96 << 20;
 
 /// A part's largest size.
@@ -94,8 +94,8 @@ impl Directory {
         self
     }
 
-    /// Begins a version of these parts, as a delta when `base` is given. Gives the address to upload
-    /// each part to.
+    /// Begins a version of these parts, as a delta when `base` is given. Gives the address to
+    /// upload each part to.
     pub async fn begin(
         &self,
         base: Option<DirectoryVersionId>,

@@ -13,8 +13,8 @@ use crate::work::WorkError;
 pub(super) const BATCH: usize = 500;
 
 impl MatchRuns {
-    /// Adds batches of `probes` to a run that is being planned. Stores their objects, and adds their
-    /// items and messages to the caller's commit.
+    /// Adds batches of `probes` to a run that is being planned. Stores their objects, and adds
+    /// their items and messages to the caller's commit.
     pub(crate) async fn batches(
         &self,
         generation: &OpenGeneration,

@@ -72,8 +72,8 @@ impl Corrections {
         Ok(found.unwrap_or_else(|| Correction::none(object, record.to_owned())))
     }
 
-    /// Records a correction of a record's match, and has it settled. It holds from then on, whatever
-    /// the engine finds.
+    /// Records a correction of a record's match, and has it settled. It holds from then on,
+    /// whatever the engine finds.
     pub async fn say(
         &self,
         scope: Scope,

@@ -1,7 +1,7 @@
 //! Match runs: the directory version and the model that a run is made with, and its beginning.
 //!
-//! The verbs are beside it: [`super::rematch`] plans a match of everything, [`super::batches`] makes
-//! batches, [`super::probes`] makes probes and keeps them.
+//! The verbs are beside it: [`super::rematch`] plans a match of everything, [`super::batches`]
+//! makes batches, [`super::probes`] makes probes and keeps them.
 
 use std::time::Duration;
 

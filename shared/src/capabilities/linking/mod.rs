@@ -1,9 +1,10 @@
 //! Linking records to the directory: match runs, scores, settling, corrections and models.
 //!
-//! A match run takes batches of probes, has each scored against every shard of one directory version,
-//! and settles the scores into matches. The result depends neither on the order of the steps nor on
-//! the number of shards. A person's word about a record goes before everything that the engine finds.
-//! A record is linked to one entity at most, and the engine links no entity to two records.
+//! A match run takes batches of probes, has each scored against every shard of one directory
+//! version, and settles the scores into matches. The result depends neither on the order of the
+//! steps nor on the number of shards. A person's word about a record goes before everything that
+//! the engine finds. A record is linked to one entity at most, and the engine links no entity to
+//! two records.
 
 mod batches;
 mod corrections;

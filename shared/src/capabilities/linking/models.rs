@@ -1,8 +1,8 @@
 //! The models that generations match with: the shipped one, or one tuned by the tenant's own
 //! corrections.
 //!
-//! A tuned model learns from its tenant's corrections alone, and is held to the shipped one. It runs
-//! in the shadow of the model in use before it can be taken. It is sealed, and goes with its
+//! A tuned model learns from its tenant's corrections alone, and is held to the shipped one. It
+//! runs in the shadow of the model in use before it can be taken. It is sealed, and goes with its
 //! generation.
 
 mod tuning;
@@ -152,8 +152,8 @@ impl Models {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A record's candidates, explained by the model that weighed them. A candidate of an older engine
-    /// has no comparisons, only its weight.
+    /// A record's candidates, explained by the model that weighed them. A candidate of an older
+    /// engine has no comparisons, only its weight.
     pub async fn explain(
         &self,
         scope: Scope,

@@ -51,8 +51,8 @@ impl MatchRuns {
         Ok(probes.into_values().collect())
     }
 
-    /// Appends probes to the folders that a re-match reads. A second call of the same `name` appends
-    /// nothing.
+    /// Appends probes to the folders that a re-match reads. A second call of the same `name`
+    /// appends nothing.
     pub(crate) async fn keep_probes(
         &self,
         generation: &OpenGeneration,

@@ -1,8 +1,8 @@
 //! Settling a scored batch: its records' candidates become matches, one to one.
 //!
-//! A settlement touches only what is connected to the batch: its records, the entities that they ask
-//! or asked for, the other records that ask for those, and so on. [`matching::ComponentWalk`] names
-//! what to load. The assignment is greedy under one total order, so the result equals that of
+//! A settlement touches only what is connected to the batch: its records, the entities that they
+//! ask or asked for, the other records that ask for those, and so on. [`matching::ComponentWalk`]
+//! names what to load. The assignment is greedy under one total order, so the result equals that of
 //! settling everything. The tests beside the walk show it.
 //!
 //! One settlement at a time works on a connection: every transaction checks a lease. Entities are
@@ -123,8 +123,8 @@ impl Settle {
         let correction = self.store.read(&generation.keys.correction(object, record)).await?;
         let stored =
             self.load_lists(generation, object, &BTreeSet::from([record.to_owned()])).await?;
-        // A correction is made of a record that has a list. Or it came from the record that this one
-        // goes on from, and this one is yet to be matched.
+        // A correction is made of a record that has a list. Or it came from the record that this
+        // one goes on from, and this one is yet to be matched.
         let unmatched =
             correction.as_ref().map(|_| CandidateList::empty(object, record.to_owned()));
         let Some(mut list) = stored.get(record).cloned().or(unmatched) else { return Ok(()) };
@@ -344,8 +344,8 @@ fn ranked(
     mut scored: Vec<ScoredCandidate>,
 ) -> Vec<RankedCandidate> {
     let Some(kind) = entity_kind_of(object) else { return Vec::new() };
-    // Each shard gives its best. Only as many as one shard would give are weighed against each other:
-    // otherwise the probabilities would depend on the number of shards.
+    // Each shard gives its best. Only as many as one shard would give are weighed against each
+    // other: otherwise the probabilities would depend on the number of shards.
     scored.sort_unstable_by(|left, right| {
         let (left, right) = (&left.candidate, &right.candidate);
         let by_weight = right.weight.bits().total_cmp(&left.weight.bits());

@@ -20,8 +20,8 @@ pub struct Tenant {
     pub created_at: Timestamp,
 }
 
-/// A role of a caller or a seat. Each may have several: an admin without `Seat` configures, and does
-/// not sell.
+/// A role of a caller or a seat. Each may have several: an admin without `Seat` configures, and
+/// does not sell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {

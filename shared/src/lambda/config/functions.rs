@@ -19,8 +19,8 @@ struct Needs {
     queues: &'static [Queue],
 }
 
-/// `TABLE_NAME`; where they are needed `BUCKET_NAME`, `KMS_KEY_ID`, and the addresses of the queues:
-/// `IMPORT_QUEUE_URL`, `MATCH_QUEUE_URL`, `AUTO_SAVE_QUEUE_URL`, `WRITEBACK_QUEUE_URL`,
+/// `TABLE_NAME`; where they are needed `BUCKET_NAME`, `KMS_KEY_ID`, and the addresses of the
+/// queues: `IMPORT_QUEUE_URL`, `MATCH_QUEUE_URL`, `AUTO_SAVE_QUEUE_URL`, `WRITEBACK_QUEUE_URL`,
 /// `CARE_QUEUE_URL`, `TELLING_QUEUE_URL`, `PURGE_QUEUE_URL`, `DIRECTORY_QUEUE_URL`.
 fn aws(variables: &mut Variables, needs: &Needs) -> Option<AwsConfig> {
     let table_name = variables.required("TABLE_NAME");
@@ -121,13 +121,14 @@ pub struct CallersConfig {
     pub jwks_url: Url,
 }
 
-/// The addresses from which this deployment calls Salesforce, for orgs that let in listed ones only.
+/// The addresses from which this deployment calls Salesforce, for orgs that let in listed ones
+/// only.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct NetworkAccess {
     /// Changes with the list, so that an admin sees when to look again.
     pub version: String,
-    /// The ranges, as in `203.0.113.7/32`. Empty: calls come from any address of AWS's region, and an
-    /// org that restricts addresses must relax that for the app.
+    /// The ranges, as in `203.0.113.7/32`. Empty: calls come from any address of AWS's region, and
+    /// an org that restricts addresses must relax that for the app.
     pub ranges: Vec<String>,
     /// The clicks in Salesforce's Setup.
     pub steps: &'static [&'static str],
@@ -300,8 +301,8 @@ pub struct WritebackConfig {
     pub secret_prefix: String,
     /// Our app at Salesforce.
     pub salesforce: SalesforceConfig,
-    /// `PRODUCT_NAME`: the product's name in the subjects of tasks and notes; `Sales Navigator` when
-    /// it is not set.
+    /// `PRODUCT_NAME`: the product's name in the subjects of tasks and notes; `Sales Navigator`
+    /// when it is not set.
     pub product: String,
 }
 

@@ -69,8 +69,8 @@ impl Directory {
         Ok(bytes / ENTITY_IN_PARTS)
     }
 
-    /// Hands a version's entities, normalised, to `take`, and the ids that were merged into others to
-    /// `merge`. `take` gets so few entities at a time that memory stays flat.
+    /// Hands a version's entities, normalised, to `take`, and the ids that were merged into others
+    /// to `merge`. `take` gets so few entities at a time that memory stays flat.
     pub(super) async fn each_some(
         &self,
         version: &DirectoryVersion,

@@ -17,8 +17,8 @@ use crate::work::WorkError;
 const ACTION: &str = "read a directory part";
 
 impl Directory {
-    /// Hands the last line about every entity of a kind to `take`: its upsert, its retirement or its
-    /// merge into another. `skip` gets the reason of each line that cannot be read.
+    /// Hands the last line about every entity of a kind to `take`: its upsert, its retirement or
+    /// its merge into another. `skip` gets the reason of each line that cannot be read.
     ///
     /// Parts are read from the last to the first. So only the ids met so far are remembered.
     pub(super) async fn each<T>(

@@ -113,8 +113,8 @@ impl Correction {
     }
 
     /// The correction of the record as which this one goes on from `at`: a link that a person made
-    /// stays. Unlinks do not go along: of two duplicates one is often unlinked before they are merged,
-    /// and the other is right.
+    /// stays. Unlinks do not go along: of two duplicates one is often unlinked before they are
+    /// merged, and the other is right.
     #[must_use]
     pub fn pass_on(&self, object: SObject, id: String, at: Timestamp) -> Option<Self> {
         let entity_id = self.ruling.always.clone()?;

@@ -43,8 +43,8 @@ pub struct RankedCandidate {
     pub probability: f64,
     /// How the record's employer stands to the entity's positions.
     pub employer: EmployerEvidence,
-    /// The levels of its comparisons, as [`matching::Evidence`] is written; empty when they were not
-    /// kept.
+    /// The levels of its comparisons, as [`matching::Evidence`] is written; empty when they were
+    /// not kept.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub evidence: String,
 }

@@ -11,8 +11,8 @@ use crate::kernel::{ModelId, SObject};
 /// The model that a generation matches with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelChoice {
-    /// Counts the choices of the generation. Results by an earlier choice never replace results by a
-    /// later one.
+    /// Counts the choices of the generation. Results by an earlier choice never replace results by
+    /// a later one.
     pub number: u32,
     /// The tenant's own model; the shipped one when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,8 @@
-//! Tuning: a model is trained on corrections. Then it weighs every record's evidence in the shadow of
-//! the model in use, some records a step.
+//! Tuning: a model is trained on corrections. Then it weighs every record's evidence in the shadow
+//! of the model in use, some records a step.
 //!
-//! Both work on the evidence that is kept beside each candidate. They read no shard and no record, so
-//! the result is the same for any number of shards.
+//! Both work on the evidence that is kept beside each candidate. They read no shard and no record,
+//! so the result is the same for any number of shards.
 
 use std::collections::BTreeMap;
 use std::pin::pin;

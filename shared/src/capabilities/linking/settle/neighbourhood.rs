@@ -1,7 +1,7 @@
 //! The part of a connection's matches that a settlement touches.
 //!
-//! The walk from the records at hand finds it, the assignment decides it anew, and the difference is
-//! written.
+//! The walk from the records at hand finds it, the assignment decides it anew, and the difference
+//! is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
