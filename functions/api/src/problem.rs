@@ -52,7 +52,7 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "The token's roles do not allow this")
     }
 
-    /// A seller's action by somebody without a seat (product decisions 7).
+    /// A seller's action by somebody without a seat.
     pub(crate) fn seat_required() -> Self {
         Self::new(StatusCode::FORBIDDEN, "seat_required", "Only a seat can do this")
     }

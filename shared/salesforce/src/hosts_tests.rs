@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// reliability.md I72, and what its neighbours would try.
+/// Addresses that an attacker would try in place of a host of Salesforce.
 const REFUSED: &[(&str, HostError)] = &[
     ("http://169.254.169.254", HostError::NotHttps),
     ("http://acme.my.salesforce.com", HostError::NotHttps),

@@ -216,7 +216,7 @@ mod tests {
     async fn a_finished_message_takes_its_due_item_along() {
         let memory = memory();
         let outbox = Outbox::new(memory.ports());
-        let _ = outbox.commit(vec![], vec![Next::now(message(0))]).await.unwrap();
+        assert!(outbox.commit(vec![], vec![Next::now(message(0))]).await.unwrap().is_done());
         assert_eq!(memory.items().len(), 1, "the due item");
         let sent: Vec<String> = memory.receive().into_iter().map(|m| m.body).collect();
         let response =
@@ -262,7 +262,7 @@ mod tests {
     async fn f21_what_cannot_be_opened_without_the_key_waits_and_does_not_fail() {
         let memory = memory();
         let outbox = Outbox::new(memory.ports());
-        let _ = outbox.commit(vec![], vec![Next::now(message(0))]).await.unwrap();
+        assert!(outbox.commit(vec![], vec![Next::now(message(0))]).await.unwrap().is_done());
         let sent: Vec<String> = memory.receive().into_iter().map(|m| m.body).collect();
         let gone = PortError {
             action: "unwrap a data key",

@@ -14,11 +14,16 @@ pub(crate) mod records;
 mod slot;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "testing"))]
+mod unchecked;
 
 pub use access::{Attempt, SeriesPage, Store, attempts};
 pub use commit::{Commit, Draft};
 pub use condition::{Edit, Field, When};
-pub use documents::{delete, get, get_many, item, item_key_suffix, put, query, query_all, typed};
+#[cfg(any(test, feature = "testing"))]
+pub use documents::item;
 pub use outbox::{Next, Outbox};
 pub use records::{RecordWrite, Records};
 pub use slot::{Marker, Series, Slot, Stored};
+#[cfg(any(test, feature = "testing"))]
+pub use unchecked::{get, put, query_all, typed};

@@ -18,7 +18,7 @@ use crate::state::Api;
 /// A JWKS answer is read no further than this.
 const MOST_KEYS: usize = 64;
 
-/// How far the issuer's clock may be from ours, in seconds (security checklist 17).
+/// How far the issuer's clock may be from ours, in seconds.
 const LEEWAY: u64 = 60;
 
 /// What a token says.

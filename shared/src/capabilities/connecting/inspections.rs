@@ -94,7 +94,7 @@ impl Inspections {
         }
         let mut commit = Commit::new();
         commit.now(CareMessage::Inspect { scope: connection.scope() });
-        let _ = self.store.commit(commit).await?;
+        self.store.commit(commit).await?.may_lose_to("nobody: a message alone has no condition");
         Ok(self.ports.clock.now())
     }
 

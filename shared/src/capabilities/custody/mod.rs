@@ -15,6 +15,7 @@ mod secret;
 mod ttl_cache;
 
 pub use generation::OpenGeneration;
+pub(crate) use grants::Replaced;
 pub use grants::{GrantError, Grants};
 pub use lookup::LookupError;
 pub use open::Custody;

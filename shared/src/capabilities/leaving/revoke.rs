@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::Disconnect;
-use crate::capabilities::custody::grants::Replaced;
+use crate::capabilities::custody::Replaced;
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::leaving::{Purge, REVOKE_TRIES, Revocation, revoke_again};
 use crate::field;

@@ -29,7 +29,7 @@ impl Rematch {
         let run = MatchRunId::new(millis, self.ports.entropy.bits());
         let mut commit = Commit::new();
         commit.now(MatchMessage::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 });
-        let _ = self.store.commit(commit).await?;
+        self.store.commit(commit).await?.may_lose_to("nobody: a message alone has no condition");
         Ok(run)
     }
 

@@ -83,7 +83,7 @@ impl Tenants {
         };
         let mut commit = Commit::new();
         commit.create(&keys::tenant(tenant.id), &tenant)?;
-        let _ = self.store.commit(commit).await?;
+        self.store.commit(commit).await?.may_lose_to("nobody: the id is new");
         Ok(tenant)
     }
 
@@ -111,7 +111,7 @@ impl Tenants {
         let mut commit = Commit::new();
         commit.create(&keys::seat(tenant, seat.id), &seat)?;
         self.auto_save(tenant, seat.id, &mut commit).await?;
-        let _ = self.store.commit(commit).await?;
+        self.store.commit(commit).await?.may_lose_to("nobody: the id is new");
         Ok(seat)
     }
 

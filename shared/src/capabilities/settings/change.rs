@@ -32,7 +32,7 @@ impl ChangeSettings {
     ) -> Result<(), WorkError> {
         let mut commit = Commit::new();
         commit.put(&keys::settings(at), settings)?;
-        let _ = self.store.commit(commit).await?;
+        self.store.commit(commit).await?.may_lose_to("nobody: the settings are put whole");
         Ok(())
     }
 }
