@@ -208,7 +208,8 @@ fn no_outcome_of_a_commit_is_dropped() {
     let mut offences = Vec::new();
     for file in ["shared/src", "functions"].iter().flat_map(|folder| rust_files(folder).unwrap()) {
         let lines = code_lines(&file).filter(|line| {
-            let writes = [".commit(", ".write(", ".transact("].iter().any(|verb| line.contains(verb));
+            let writes =
+                [".commit(", ".write(", ".transact("].iter().any(|verb| line.contains(verb));
             line.contains("let _ =") && writes
         });
         offences.extend(lines.map(|line| format!("{}: {}", file.path, line.trim())));
