@@ -156,7 +156,10 @@ impl Event {
     /// drop an event that comes twice.
     #[must_use]
     pub fn id(&self) -> EventId {
-        EventId::derived(&json!([self.scope.to_string(), self.occurrence]).to_string())
+        let mut identity = json!([self.scope.to_string(), self.occurrence]);
+        // A dependency may have JSON objects keep the order of their making: the id must not move.
+        identity.sort_all_objects();
+        EventId::derived(&identity.to_string())
     }
 
     /// The event in the JSON format of CloudEvents 1.0. `source` is the path of the connection in

@@ -167,7 +167,7 @@ impl Store {
 }
 
 /// Tries an optimistic change again, a little later each time, until it is done. After
-/// [`TRIES`] it fails, and its work is to be tried again.
+/// 20 more tries it fails, and its work is to be tried again.
 pub async fn attempts<R, E, F>(once: impl Fn() -> F) -> Result<R, E>
 where
     F: Future<Output = Result<Attempt<R>, E>>,
