@@ -167,9 +167,10 @@ impl<T, V: Into<i64>> Field<T, V> {
 /// The stored field of a document: `field!(Connection.generation)`. A field that is renamed or gone
 /// does not compile. A field that serde stores under another name cannot be named so; the pins of
 /// stored forms tell of one.
-#[macro_export]
 macro_rules! field {
     ($document:ty, $field:ident) => {
         $crate::store::Field::<$document, _>::new(stringify!($field), |document| &document.$field)
     };
 }
+
+pub(crate) use field;

@@ -19,6 +19,7 @@ mod unchecked;
 
 pub use access::{Attempt, SeriesPage, Store, attempts};
 pub use commit::{Commit, Draft};
+pub(crate) use condition::field;
 pub use condition::{Edit, Field, When};
 #[cfg(any(test, feature = "testing"))]
 pub use documents::item;

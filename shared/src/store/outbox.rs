@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Commit, Series, Slot, Store, When, keys};
-use crate::field;
 use crate::kernel::{Envelope, Event, Message, Occurrence, Scope, TellingMessage};
 use crate::ports::{Key, Outcome, PortError, Ports, QueueMessage, Write};
+use crate::store::field;
 
 /// The tick sends a due item again when this time has passed since its turn. A message that waits
 /// in a backlog is not lost, and a second one helps nobody, so the pause doubles each time.

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::keys::{GenerationKeys, Relation};
 use super::{Marker, Slot, Store, Stored, When, documents};
-use crate::field;
 use crate::kernel::{
     Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, supersedes,
 };
 use crate::ports::{Key, PortError, Ports, Write};
 use crate::seal::Sealer;
+use crate::store::field;
 
 /// How many records are read and compared at once.
 const CHUNK: usize = 100;

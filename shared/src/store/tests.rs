@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::{Attempt, Commit, Draft, Series, Slot, Store, When, attempts};
-use crate::field;
 use crate::ports::{Disposition, Key, Outcome, PortError, Ports};
+use crate::store::field;
 use crate::testing::Memory;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

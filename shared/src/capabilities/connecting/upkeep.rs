@@ -12,12 +12,12 @@ use std::time::Duration;
 use super::{STALLED, StalledRun, UpkeepChain, UpkeepTask, catch_up};
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::leaving::Disconnect;
-use crate::field;
 use crate::kernel::{
     CareMessage, Connection, ConnectionState, GrantState, Grantee, Occurrence, Scope, SeatId,
     Trouble,
 };
 use crate::ports::Ports;
+use crate::store::field;
 use crate::store::keys::connection as connection_slot;
 use crate::store::{Commit, Edit, Next, Store, Stored};
 use crate::work::{Done, WorkError};

@@ -5,11 +5,11 @@ use super::begin::scheduled_import;
 use super::lease::{check_lease, give_lease_back};
 use super::{ActiveRun, Import, ImportSettings, RunState, keys};
 use crate::capabilities::custody::OpenGeneration;
-use crate::field;
 use crate::kernel::{
     ConnectionState, ImportMessage, ImportRunId, ImportTrigger, Occurrence, TenantEnvironment,
 };
 use crate::ports::PortError;
+use crate::store::field;
 use crate::store::{Attempt, Commit, Next, attempts};
 use crate::work::WorkError;
 

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{ActiveRun, Import};
 use crate::capabilities::custody::OpenGeneration;
-use crate::field;
 use crate::kernel::{ImportRunId, Occurrence};
 use crate::ports::PortError;
+use crate::store::field;
 use crate::store::{Commit, Edit, Next};
 use crate::work::WorkError;
 

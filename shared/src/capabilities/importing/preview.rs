@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::importing::{MappingPreview, PreviewState, PreviewValues};
-use crate::field;
 use crate::kernel::{Grantee, Scope};
 use crate::ports::Ports;
 use crate::salesforce::FieldValues;
+use crate::store::field;
 use crate::store::{Commit, Draft, Store};
 use crate::work::{Done, WorkError};
 

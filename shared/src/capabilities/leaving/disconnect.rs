@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::capabilities::custody::{Custody, Grants, SalesforceApp};
 use crate::capabilities::leaving::{Purge, PurgePhase, keys};
-use crate::field;
 use crate::kernel::{
     Connection, ConnectionState, Occurrence, PurgeMessage, Scope, TenantEnvironment,
 };
 use crate::ports::{PortError, Ports};
+use crate::store::field;
 use crate::store::keys::{connection as connection_slot, live};
 use crate::store::{Commit, Next, Store};
 use crate::work::{Done, WorkError};

@@ -9,9 +9,9 @@ use super::Disconnect;
 use crate::capabilities::custody::Replaced;
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::leaving::{Purge, REVOKE_TRIES, Revocation, revoke_again};
-use crate::field;
 use crate::kernel::{Grantee, PurgeMessage, Scope};
 use crate::salesforce::OAuthError;
+use crate::store::field;
 use crate::store::{Commit, Next, Series, When};
 use crate::work::{Done, WorkError};
 

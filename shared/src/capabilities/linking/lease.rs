@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::custody::OpenGeneration;
-use crate::field;
 use crate::kernel::LeaseToken;
 use crate::ports::PortError;
+use crate::store::field;
 use crate::store::{Commit, Draft, Store, When};
 use crate::work::WorkError;
 

@@ -7,13 +7,13 @@ use crate::capabilities::connecting::{LastGeneration, UpkeepChain, keys};
 use crate::capabilities::custody::{ConnectionSecret, StoredGrant};
 use crate::capabilities::importing;
 use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, scheduled_import};
-use crate::field;
 use crate::kernel::{
     CareMessage, Connection, ConnectionState, Environment, Generation, GrantState, ImportMessage,
     ImportRunId, ImportTrigger, Occurrence, PendingAuthorization, Scope, TenantEnvironment,
 };
 use crate::ports::VersionId;
 use crate::salesforce::TokenResponse;
+use crate::store::field;
 use crate::store::keys::{GenerationKeys, connection as connection_slot, live};
 use crate::store::{Attempt, Commit, Draft, Next, When, attempts};
 

@@ -3,11 +3,11 @@
 use super::{Connect, ConnectError, Connected};
 use crate::capabilities::connecting::catch_up;
 use crate::capabilities::custody::{ConnectionSecret, OpenGeneration, StoredGrant};
-use crate::field;
 use crate::kernel::{CareMessage, Connection, ConnectionState, GrantState, Grantee, PurgeMessage};
 use crate::ports::VersionId;
 use crate::salesforce::{LoginHost, TokenResponse};
 use crate::store::Commit;
+use crate::store::field;
 use crate::store::keys::connection as connection_slot;
 
 impl Connect {

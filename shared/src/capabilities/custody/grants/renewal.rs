@@ -9,13 +9,13 @@ use secrecy::SecretString;
 
 use super::{CurrentGrant, GrantError, Grants, state_slot};
 use crate::capabilities::custody::{ConnectionSecret, OpenGeneration, StoredGrant};
-use crate::field;
 use crate::kernel::{
     Connection, ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason,
     Trouble,
 };
 use crate::ports::{PortError, VersionId};
 use crate::salesforce::{self, OAuthError};
+use crate::store::field;
 use crate::store::keys::connection as connection_slot;
 use crate::store::{Commit, Edit, Next};
 use crate::work;
