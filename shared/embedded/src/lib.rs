@@ -1,0 +1,1 @@
+//! The ports on one machine, without any service beside the process.
