@@ -8,6 +8,10 @@ use super::slot::Slot;
 use crate::ports::{Item, PortError};
 
 /// The item that holds `document` at `slot`.
+#[cfg_attr(
+    not(any(test, feature = "testing")),
+    expect(unreachable_pub, reason = "shown to tests alone")
+)]
 pub fn item<T: Serialize>(slot: Slot<T>, document: &T) -> Result<Item, PortError> {
     match serde_json::to_value(document) {
         Ok(Value::Object(doc)) => Ok(Item { key: slot.into(), doc, body: None, expires_at: None }),
