@@ -16,7 +16,7 @@ use crate::capabilities::connecting::{
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::directory::{Directory, ShardFiles};
 use crate::capabilities::importing::{Import, Previews, Runs, Selections};
-use crate::capabilities::leaving::Disconnect;
+use crate::capabilities::leaving::{Disconnect, PurgeSteps};
 use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
@@ -108,6 +108,12 @@ impl<R> Product<R> {
     #[must_use]
     pub fn settings(&self) -> ChangeSettings {
         ChangeSettings::new(self.ports.clone())
+    }
+
+    /// The end of connections.
+    #[must_use]
+    pub fn disconnect(&self) -> Disconnect {
+        Disconnect::new(self.ports.clone())
     }
 
     /// Votes for other CRMs.
@@ -238,10 +244,10 @@ impl Product<Orgs> {
         Care::new(Upkeep::new(ports, custody, app, self.disconnect()), previews)
     }
 
-    /// The end of connections.
+    /// The steps of purges, and the giving back of tokens.
     #[must_use]
-    pub fn disconnect(&self) -> Disconnect {
-        Disconnect::new(self.ports.clone(), self.custody(), self.app())
+    pub fn purge_steps(&self) -> PurgeSteps {
+        PurgeSteps::new(self.ports.clone(), self.custody(), self.app())
     }
 
     /// Imports.

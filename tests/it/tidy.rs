@@ -374,7 +374,12 @@ fn keys_are_built_where_keys_belong() {
     assert_none(&offences, "a key is made in the keys.rs of the store or of its capability");
     assert_only_in(
         "Key::stored(",
-        &["shared/src/aws/dynamodb/", "shared/src/testing/contracts/", "tests/"],
+        &[
+            "shared/src/aws/dynamodb/",
+            "shared/src/testing/contracts/",
+            "shared/src/testing/memory.rs",
+            "tests/",
+        ],
     );
     let prefixes = ["TEN#", "ENV#", "GEN#", "DUE#", "STATE#", "SEAT#", "VERSION#"];
     for prefix in prefixes {

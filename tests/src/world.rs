@@ -17,7 +17,7 @@ use shared::capabilities::connecting::{Begun, Care, Connect, Connected};
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
-use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::leaving::{Disconnect, PurgeSteps};
 use shared::capabilities::linking::{Corrections, MatchSteps, Models};
 use shared::capabilities::saving::AutoSave;
 use shared::capabilities::seats;
@@ -75,8 +75,9 @@ pub struct Functions {
     pub activities: Activities,
     /// `directory-index`, and what the API begins.
     pub directory: Directory,
-    /// `data-purge`, and what the API begins.
+    /// What the API begins of `data-purge`.
     pub disconnect: Disconnect,
+    purge_steps: PurgeSteps,
     /// What the API lets an admin choose of an org.
     pub selections: Selections,
     /// The API's corrections.
@@ -104,7 +105,8 @@ impl Functions {
             connect: product.connect(),
             activities: product.activities(),
             directory: product.directory(),
-            disconnect: product.disconnect().with_grace(GRACE),
+            disconnect: product.disconnect(),
+            purge_steps: product.purge_steps().with_grace(GRACE),
             selections: product.selections(),
             corrections: product.corrections(),
             models: product.models().expect("the shipped model"),
@@ -137,7 +139,7 @@ impl Functions {
             Message::Writeback(message) => self.write_back.handle(message).await,
             Message::Care(message) => self.care.handle(message).await,
             Message::Telling(message) => self.telling.handle(message).await,
-            Message::Purge(message) => self.disconnect.handle(message).await,
+            Message::Purge(message) => self.purge_steps.handle(message).await,
             Message::Directory(message) => self.directory.handle(message).await,
         }
     }

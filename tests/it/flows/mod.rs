@@ -6,6 +6,7 @@ mod events;
 mod following;
 mod killed;
 mod leaving;
+mod logins;
 mod main_job;
 mod observe;
 mod org;

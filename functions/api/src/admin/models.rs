@@ -122,7 +122,7 @@ pub(crate) async fn list(
     State(api): State<Api>,
     Admin(place): Admin<At>,
 ) -> Result<Json<TunedModels>, Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     let models = api.models.list(scope).await?;
     Ok(Json(TunedModels { items: models.into_iter().map(TunedModel::from).collect() }))
 }
@@ -135,7 +135,7 @@ pub(crate) async fn tune(
     State(api): State<Api>,
     Admin(place): Admin<At>,
 ) -> Result<(StatusCode, Json<TunedModel>), Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok((StatusCode::ACCEPTED, Json(api.models.tune(scope).await?.into())))
 }
 
@@ -147,7 +147,7 @@ pub(crate) async fn show(
     State(api): State<Api>,
     Admin(place): Admin<AtModel>,
 ) -> Result<Json<TunedModel>, Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok(Json(api.models.get(scope, place.model).await?.into()))
 }
 
@@ -159,7 +159,7 @@ pub(crate) async fn in_use(
     State(api): State<Api>,
     Admin(place): Admin<At>,
 ) -> Result<Json<ModelChoice>, Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok(Json(api.models.choice(scope).await?.into()))
 }
 
@@ -175,7 +175,7 @@ pub(crate) async fn choose(
     Admin(place): Admin<At>,
     Body(ChooseModel { model }): Body<ChooseModel>,
 ) -> Result<(StatusCode, Json<ModelChoice>), Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok((StatusCode::ACCEPTED, Json(api.models.choose(scope, model).await?.into())))
 }
 
