@@ -162,8 +162,8 @@ fn grants(forms: &mut Forms) {
     let (lease, lease_until) = (Some(lease()), 1_795_294_800);
     forms.json("grant with all", &GrantState { version, lease, lease_until, ..state });
     forms.json("replaced grant", &Replaced { step: 2 });
-    let login_host = "login.salesforce.com".parse().unwrap();
-    let login = Login { grantee: Grantee::Admin, login_host, key: text("AAEC"), step: 2 };
+    let host = "login.salesforce.com".parse().unwrap();
+    let login = Login { grantee: Grantee::Admin, host, key: text("AAEC"), step: 2 };
     forms.json("login", &login);
     let grant = || StoredGrant {
         access_token: text("access"),

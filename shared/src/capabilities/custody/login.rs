@@ -28,7 +28,7 @@ pub(crate) struct Login {
     /// For whom.
     pub(crate) grantee: Grantee,
     /// The host that gave the tokens.
-    pub(crate) login_host: LoginHost,
+    pub(crate) host: LoginHost,
     /// The key that seals the token, wrapped, base64.
     pub(crate) key: String,
     /// Counts the tries to give it back.
@@ -80,7 +80,7 @@ impl Custody {
         let (key, wrapped) = self.ports.data_keys.generate(&context(pending.at)).await?;
         let login = Login {
             grantee: pending.grantee,
-            login_host: pending.login_host.clone(),
+            host: pending.login_host.clone(),
             key: BASE64.encode(&wrapped.0),
             step: 0,
         };
@@ -104,8 +104,8 @@ impl Custody {
         id: &str,
     ) -> Result<Option<(Stored<Login>, Option<SecretString>)>, WorkError> {
         let Some(login) = self.store.load(&keys::login(at, id)).await? else { return Ok(None) };
-        let wrapped = BASE64.decode(&login.key).map(WrappedKey).unwrap_or(WrappedKey(Vec::new()));
-        let key = match self.ports.data_keys.unwrap(&wrapped, &context(at)).await {
+        let wrapped = BASE64.decode(&login.key).unwrap_or_default();
+        let key = match self.ports.data_keys.unwrap(&WrappedKey(wrapped), &context(at)).await {
             Ok(key) => Sealer::new(&key),
             Err(error) if error.disposition == crate::ports::Disposition::Reject => {
                 return Ok(Some((login, None)));

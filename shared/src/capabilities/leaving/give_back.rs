@@ -77,23 +77,18 @@ impl PurgeSteps {
             let tries = grant.tries.saturating_add(1);
             let is_last = is_over || tries >= REVOKE_TRIES;
             let unchanged = When::unchanged(&grant);
-            match outcome.or(is_last.then_some(Revocation::Unconfirmed)) {
-                Some(revocation) => {
-                    turn.purge.grants.end(revocation);
-                    commit.delete_when(&grant.slot(), unchanged);
-                    ended = true;
-                }
-                None => {
-                    let wait = SignedDuration::try_from(revoke_again(tries)).unwrap_or_default();
-                    let next_at = (now + wait).min(turn.purge.gives_up_at());
-                    let edits = [
-                        field!(KeptGrant, tries).set(&tries)?,
-                        field!(KeptGrant, next_at).set(&next_at)?,
-                    ];
-                    commit.edit(&grant.slot(), unchanged, edits);
-                    *next = Some(next.map_or(next_at, |soonest| soonest.min(next_at)));
-                }
+            if let Some(end) = outcome.or(is_last.then_some(Revocation::Unconfirmed)) {
+                turn.purge.grants.end(end);
+                commit.delete_when(&grant.slot(), unchanged);
+                ended = true;
+                continue;
             }
+            let wait = SignedDuration::try_from(revoke_again(tries)).unwrap_or_default();
+            let next_at = (now + wait).min(turn.purge.gives_up_at());
+            let edits =
+                [field!(KeptGrant, tries).set(&tries)?, field!(KeptGrant, next_at).set(&next_at)?];
+            commit.edit(&grant.slot(), unchanged, edits);
+            *next = Some(next.map_or(next_at, |soonest| soonest.min(next_at)));
         }
         self.note(turn, commit).await?;
         Ok(ended)

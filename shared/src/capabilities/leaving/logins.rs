@@ -26,7 +26,7 @@ impl PurgeSteps {
             _ => false,
         };
         let is_over = match &token {
-            Some(token) if !is_held => self.revoke_token(&login.login_host, token).await.is_some(),
+            Some(token) if !is_held => self.revoke_token(&login.host, token).await.is_some(),
             _ => true,
         };
         let tries = step.saturating_add(1);
