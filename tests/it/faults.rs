@@ -394,7 +394,7 @@ async fn f22_a_process_reads_the_apps_credentials_once_in_five_minutes() {
 async fn f24_a_backlog_is_not_sent_again_and_again() {
     let memory = Memory::new("2026-11-21T09:00:00Z".parse().unwrap(), 1);
     let outbox = Outbox::new(memory.ports());
-    let messages: u128 = 300;
+    let messages: u128 = 600;
     for n in 0..messages {
         let message = DirectoryMessage::Count { version: DirectoryVersionId::new(1, n) };
         assert!(outbox.commit(vec![], vec![Next::now(message)]).await.unwrap().is_done());

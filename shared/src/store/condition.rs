@@ -97,16 +97,15 @@ impl<T> Edit<T> {
     }
 }
 
-/// A field of a document, by which conditions and changes name it. [`field!`](crate::field) makes
-/// one.
+/// A field of a document, by which conditions and changes name it. `field!` makes one.
 pub struct Field<T, V> {
     name: &'static str,
     of: PhantomData<fn(&T) -> &V>,
 }
 
 impl<T, V> Field<T, V> {
-    /// The field that `read` reads, under its stored name. [`field!`](crate::field) takes both from
-    /// one word.
+    /// The field that `read` reads, under its stored name. `field!` takes both from one
+    /// word.
     #[must_use]
     pub const fn new(name: &'static str, _read: fn(&T) -> &V) -> Self {
         Self { name, of: PhantomData }

@@ -24,7 +24,7 @@ use serde_json::Value;
 
 pub use self::generation::{GenerationKeys, Kind, Relation};
 
-use super::outbox::Due;
+use super::due::Due;
 use super::{Series, Slot};
 use crate::kernel::{Connection, Environment, Generation, Scope, TenantEnvironment, TenantId};
 use crate::ports::Key;
@@ -87,8 +87,13 @@ pub(crate) fn due_by_sort_key(owner: &str, sk: String) -> Slot<Due> {
     Slot::at(Key::new(due_partition(owner), sk))
 }
 
-/// The due items of a partition that are due at `at`.
-pub(crate) fn due_by(partition: u32, at: Timestamp) -> Series<Due> {
+/// The slot of a due item that was read as it lies there.
+pub(crate) fn due_at(item: Slot<Value>) -> Slot<Due> {
+    Slot::at(item.into())
+}
+
+/// The due items of a partition that are due at `at`, as they lie there.
+pub(crate) fn due_by(partition: u32, at: Timestamp) -> Series<Value> {
     Series::up_to(due_partition_at(partition), due_until(at))
 }
 

@@ -7,21 +7,15 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use futures::TryStreamExt;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Commit, Series, Slot, Store, When, keys};
+use super::due::{Due, GRACE};
+use super::{Commit, Slot, Store, Stored, When, keys};
 use crate::kernel::{Envelope, Event, Message, Occurrence, Scope, TellingMessage};
 use crate::ports::{Key, Outcome, PortError, Ports, QueueMessage, Write};
 use crate::store::field;
-
-/// The tick sends a due item again when this time has passed since its turn. A message that waits
-/// in a backlog is not lost, and a second one helps nobody, so the pause doubles each time.
-const GRACE: SignedDuration = SignedDuration::from_secs(300);
-
-/// The doubling stops here: about 21 hours.
-const MOST_DOUBLINGS: u32 = 8;
 
 /// A step that lies no further ahead than this is sent at once and waits in its queue. The tick
 /// comes each minute, so a later step waits as a due item alone: a queue's depth counts work, not
@@ -31,8 +25,15 @@ const AHEAD: Duration = Duration::from_mins(1);
 /// The longest delay that a queue can hold a message for.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
-/// One tick takes this many due items from each partition.
-const TICK_LIMIT: usize = 500;
+/// The tick reads this many partitions at a time.
+const CONCURRENT_PARTITIONS: usize = 4;
+
+/// The tick sends this many messages in one call, and then notes that they were sent: when it is
+/// cut off in between, no more than these are sent twice.
+const SENT_TOGETHER: usize = 100;
+
+/// The tick notes this many sent messages at a time.
+const CONCURRENT_MARKS: usize = 16;
 
 /// A step that follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,22 +64,27 @@ impl Next {
     }
 }
 
-/// A due item as it is stored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Due {
-    pub(crate) message: Message,
-    /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
-    pub(crate) sent_at: i64,
-    /// Counts how often the tick sent it.
-    #[serde(default)]
-    pub(crate) sends: u32,
+/// The work of a tick, or of a part of it.
+#[derive(Debug, Default)]
+struct Ticked {
+    sent: u64,
+    /// Due items whose form this version of the code does not know.
+    unreadable: u64,
+    /// The first error.
+    failed: Option<PortError>,
 }
 
-impl Due {
-    /// True if the tick leaves it alone at `now`.
-    fn rests(&self, now: Timestamp) -> bool {
-        let pause = GRACE.as_secs() << self.sends.min(MOST_DOUBLINGS);
-        self.sent_at + pause > now.as_second()
+impl Ticked {
+    fn add(&mut self, part: Self) {
+        self.sent += part.sent;
+        self.unreadable += part.unreadable;
+        if let Some(error) = part.failed {
+            self.fail(error);
+        }
+    }
+
+    fn fail(&mut self, error: PortError) {
+        self.failed.get_or_insert(error);
     }
 }
 
@@ -189,29 +195,79 @@ impl Outbox {
     }
 
     /// Sends each step that is due and was not sent within the grace. Gives the number of messages.
+    ///
+    /// The tick reads on past steps that rest and past items that it cannot read, and it visits
+    /// every partition whatever became of the others: no backlog and no fault of one tenant holds
+    /// back another's step. It fails with the first error after all that could be sent was sent.
     pub async fn tick(&self) -> Result<u64, PortError> {
         let now = self.ports.clock.now();
-        let mut sent = 0;
-        for partition in 0..keys::DUE_PARTITIONS {
-            sent += self.tick_partition(&keys::due_by(partition, now), now).await?;
+        let mut partitions = stream::iter(0..keys::DUE_PARTITIONS)
+            .map(|partition| self.tick_partition(partition, now))
+            .buffer_unordered(CONCURRENT_PARTITIONS);
+        let mut ticked = Ticked::default();
+        while let Some(partition) = partitions.next().await {
+            ticked.add(partition);
         }
-        Ok(sent)
+        if ticked.unreadable > 0 {
+            tracing::error!(items.count = ticked.unreadable, "due items are not understood");
+        }
+        ticked.failed.map_or(Ok(ticked.sent), Err)
     }
 
-    async fn tick_partition(&self, series: &Series<Due>, now: Timestamp) -> Result<u64, PortError> {
-        let page = Store::new(self.ports.clone()).page(series, None, TICK_LIMIT).await?;
-        let mut sent = 0;
-        for due in page.documents {
-            if due.rests(now) {
-                continue;
+    async fn tick_partition(&self, partition: u32, now: Timestamp) -> Ticked {
+        let mut ticked = Ticked::default();
+        let store = Store::new(self.ports.clone());
+        let mut pages = pin!(store.pages(keys::due_by(partition, now)));
+        loop {
+            match pages.try_next().await {
+                Ok(Some(page)) => self.send_page(page, now, &mut ticked).await,
+                Ok(None) => return ticked,
+                Err(error) => {
+                    ticked.fail(error);
+                    return ticked;
+                }
             }
-            let slot = due.slot();
-            let sk = slot.sk().to_owned();
-            let message = queue_message(due.into_inner().message, Some(sk), 0, Duration::ZERO)?;
-            self.ports.queues.send(vec![message]).await?;
-            self.mark_sent(&slot, now.as_second(), 1).await?;
-            sent += 1;
         }
+    }
+
+    /// Sends what is due of a page. The items are read one by one: one that this version of the
+    /// code does not know stays for a version that does.
+    async fn send_page(&self, page: Vec<Stored<Value>>, now: Timestamp, ticked: &mut Ticked) {
+        let mut due = Vec::new();
+        for item in page {
+            let slot = keys::due_at(item.slot());
+            match serde_json::from_value::<Due>(item.into_inner()) {
+                Ok(step) if step.rests(now) => {}
+                Ok(step) => due.push((slot, step)),
+                Err(_) => ticked.unreadable += 1,
+            }
+        }
+        while !due.is_empty() {
+            let rest = due.split_off(due.len().min(SENT_TOGETHER));
+            let batch = std::mem::replace(&mut due, rest);
+            match self.send_batch(batch, now).await {
+                Ok(sent) => ticked.sent += sent,
+                Err(error) => ticked.fail(error),
+            }
+        }
+    }
+
+    async fn send_batch(
+        &self,
+        batch: Vec<(Slot<Due>, Due)>,
+        now: Timestamp,
+    ) -> Result<u64, PortError> {
+        let (slots, steps): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let messages = slots.iter().zip(steps).map(|(slot, step)| {
+            queue_message(step.message, Some(slot.sk().to_owned()), 0, Duration::ZERO)
+        });
+        self.ports.queues.send(messages.collect::<Result<_, _>>()?).await?;
+        let sent = slots.len() as u64;
+        stream::iter(slots.into_iter().map(Ok::<_, PortError>))
+            .try_for_each_concurrent(CONCURRENT_MARKS, async |slot| {
+                self.mark_sent(&slot, now.as_second(), 1).await
+            })
+            .await?;
         Ok(sent)
     }
 
@@ -239,27 +295,4 @@ fn queue_message(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::{DirectoryMessage, DirectoryVersionId};
-    use crate::testing::Memory;
-
-    /// A queue that holds next hour's import never looks at rest.
-    #[tokio::test]
-    async fn a_later_step_is_left_to_the_tick_and_a_near_one_waits_in_its_queue() {
-        let memory = Memory::new("2026-11-22T09:00:00Z".parse().unwrap(), 1);
-        let outbox = Outbox::new(memory.ports());
-        for (n, seconds) in [(1, 60), (2, 61)] {
-            let message = DirectoryMessage::Count { version: DirectoryVersionId::new(1, n) };
-            let next = Next::after(Duration::from_secs(seconds), message);
-            assert!(outbox.commit(vec![], vec![next]).await.unwrap().is_done());
-        }
-        memory.clock.advance(SignedDuration::from_secs(60));
-        assert_eq!(outbox.tick().await.unwrap(), 0);
-        assert_eq!(memory.receive().len(), 1);
-        assert_eq!(memory.next_visible(), None);
-        memory.clock.advance(SignedDuration::from_secs(1));
-        assert_eq!(outbox.tick().await.unwrap(), 1);
-        assert_eq!(memory.receive().len(), 1);
-    }
-}
+mod tests;
