@@ -1,5 +1,5 @@
-//! The main job, on both homes of the product: one process on embedded stores, and the real function
-//! binaries on the emulator. Salesforce is the simulator.
+//! The main job, on both homes of the product: one process on embedded stores, and the real
+//! function binaries on the emulator. Salesforce is the simulator.
 
 use stack::{Data, DemoOptions, On, run_demo};
 

@@ -1,18 +1,21 @@
 //! `crm-sync serve`, as a child process, with a data folder and a configuration of its own.
 
 use std::ffi::OsStr;
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::home::Left;
+use crate::home::{Left, Traces};
 use crate::issuer::Caller;
 use crate::options::{StackOptions, empty};
 use crate::process::Process;
 use crate::simulator::Simulator;
+use crate::stack::{CLIENT_ID, CLIENT_SECRET};
 use crate::watch::{PATIENCE, Watch};
 use crate::{metrics, net, stores};
 
@@ -94,7 +97,11 @@ impl Embedded {
     /// The command that prints a token of the product's own service.
     #[must_use]
     pub fn token_command(&self) -> String {
-        format!("{} token --config {} --role service", self.program.display(), self.config.display())
+        format!(
+            "{} token --config {} --role service",
+            self.program.display(),
+            self.config.display()
+        )
     }
 
     /// A token for `caller`, as an operator gets one: from `crm-sync token`.
@@ -126,9 +133,9 @@ impl Embedded {
         Ok(metrics::parked(&self.metrics().await?))
     }
 
-    /// Counts what the stores hold of the generations of a tenant's connection.
-    pub(crate) fn left(&self, tenant: &str, environment: &str) -> anyhow::Result<Left> {
-        stores::left(&self.data, tenant, environment)
+    /// Counts what the stores hold of the generations of a connection.
+    pub(crate) fn left(&self, of: &Traces) -> anyhow::Result<Left> {
+        stores::left(&self.data, of)
     }
 
     async fn metrics(&self) -> anyhow::Result<String> {
@@ -159,6 +166,55 @@ fn data_folder(options: &StackOptions) -> PathBuf {
     options.file("data")
 }
 
+/// The process's configuration: our app at the simulator, and how long a purge waits.
+fn configuration(
+    options: &StackOptions,
+    simulator: &Simulator,
+    port: u16,
+) -> anyhow::Result<String> {
+    let secret = options.file("client-secret");
+    write_secret(&secret, CLIENT_SECRET)?;
+    let text = |value: &str| serde_json::Value::from(value).to_string();
+    let path = |value: &Path| text(&value.display().to_string());
+    Ok(format!(
+        "[server]\n\
+         listen = \"127.0.0.1:{port}\"\n\
+         public_base = \"http://127.0.0.1:{port}\"\n\
+         \n\
+         [data]\n\
+         dir = {data}\n\
+         \n\
+         [salesforce]\n\
+         client_id = {CLIENT_ID:?}\n\
+         client_secret = {{ file = {secret} }}\n\
+         ca_file = {authority}\n\
+         browser_base = {browser}\n\
+         \n\
+         [callers]\n\
+         builtin = true\n\
+         \n\
+         [purge]\n\
+         grace = \"{grace}s\"\n\
+         \n\
+         [log]\n\
+         filter = {filter}\n",
+        data = path(&data_folder(options)),
+        secret = path(&secret),
+        authority = text(&simulator.ca_file()?),
+        browser = text(simulator.http_url()),
+        grace = options.purge_grace_seconds,
+        filter = text(&options.log_filter),
+    ))
+}
+
+/// Writes a file that only its owner can read.
+fn write_secret(path: &Path, secret: &str) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(secret.as_bytes())?;
+    Ok(())
+}
+
 /// Starts the process and waits until it is ready.
 async fn serve(
     options: &StackOptions,
@@ -171,8 +227,13 @@ async fn serve(
     std::fs::write(&config, configuration(options, simulator, port)?)
         .with_context(|| format!("write {}", config.display()))?;
     let arguments: [&OsStr; 3] = ["serve".as_ref(), "--config".as_ref(), config.as_os_str()];
+    // The way to the simulator under Salesforce's own host names, as to any proxy.
+    let environment = [
+        ("HTTPS_PROXY", simulator.proxy_url().to_owned()),
+        ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
+    ];
     let log = options.file("serve.log");
-    let mut server = Process::start("crm-sync serve", program, &arguments, &[], log)?;
+    let mut server = Process::start("crm-sync serve", program, &arguments, &environment, log)?;
     let ready = format!("http://127.0.0.1:{port}/health/ready");
     let mut watch = Watch::new(Instant::now());
     while !watch.stands_still("starting", Instant::now()) {

@@ -42,6 +42,17 @@ pub enum Home {
     Emulator(Box<Stack>),
 }
 
+/// How a connection's generations show in the stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// The partitions of their items begin so.
+    pub partitions: String,
+    /// The keys of their objects begin so.
+    pub objects: String,
+    /// The names of their secrets hold this.
+    pub secrets: String,
+}
+
 /// What the stores hold of a connection's generations, counted without the product's own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left {
@@ -118,11 +129,11 @@ impl Home {
         }
     }
 
-    /// Counts what the stores hold of the generations of a tenant's connection.
-    pub async fn left(&self, tenant: &str, environment: &str) -> anyhow::Result<Left> {
+    /// Counts what the stores hold of the generations of a connection.
+    pub async fn left(&self, of: &Traces) -> anyhow::Result<Left> {
         match self {
-            Self::Embedded(embedded) => embedded.left(tenant, environment),
-            Self::Emulator(stack) => stack.left(tenant, environment).await,
+            Self::Embedded(embedded) => embedded.left(of),
+            Self::Emulator(stack) => stack.left(of).await,
         }
     }
 

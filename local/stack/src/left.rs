@@ -2,31 +2,30 @@
 
 use serde_json::{Value, json};
 
-use crate::home::Left;
+use crate::home::{Left, Traces};
 use crate::stack::Stack;
 
 impl Stack {
-    /// Counts what the stores hold of the generations of a tenant's connection.
-    pub async fn left(&self, tenant: &str, environment: &str) -> anyhow::Result<Left> {
+    /// Counts what the stores hold of the generations of a connection.
+    pub async fn left(&self, of: &Traces) -> anyhow::Result<Left> {
         let aws = self.aws();
         let bucket = self.output("BucketName")?;
         let secrets = aws
             .json("secretsmanager", "secretsmanager.ListSecrets", &json!({"MaxResults": 100}))
             .await?;
         let listed = secrets["SecretList"].as_array().into_iter().flatten();
-        let ours = listed.filter(|s| s["Name"].as_str().is_some_and(|name| name.contains(tenant)));
+        let ours =
+            listed.filter(|s| s["Name"].as_str().is_some_and(|name| name.contains(&of.secrets)));
         Ok(Left {
-            items: self.items_of_generations(tenant, environment).await?,
-            objects: aws.object_keys(bucket, &format!("{tenant}/{environment}/")).await?.len(),
+            items: self.items_in(&of.partitions).await?,
+            objects: aws.object_keys(bucket, &of.objects).await?.len(),
             secrets: ours.count(),
         })
     }
 
-    /// Items whose partition is one of the connection's generations:
-    /// `GEN#tenant#environment#number#…`.
-    async fn items_of_generations(&self, tenant: &str, environment: &str) -> anyhow::Result<usize> {
+    /// Items whose partition begins with `prefix`.
+    async fn items_in(&self, prefix: &str) -> anyhow::Result<usize> {
         let table = self.output("TableName")?;
-        let prefix = format!("GEN#{tenant}#{environment}#");
         let mut items = 0;
         let mut start = Value::Null;
         loop {

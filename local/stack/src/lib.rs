@@ -18,12 +18,14 @@ mod front;
 mod home;
 mod issuer;
 mod left;
+mod metrics;
 mod net;
 mod options;
 mod process;
 mod record;
 mod simulator;
 mod stack;
+mod stores;
 mod ticker;
 mod watch;
 
@@ -33,7 +35,7 @@ pub use demo::{
     run as run_demo, say,
 };
 pub use embedded::Embedded;
-pub use home::{Home, Left, On};
+pub use home::{Home, Left, On, Traces};
 pub use issuer::{AUDIENCE, Caller, Issuer};
 pub use net::Server;
 pub use options::StackOptions;

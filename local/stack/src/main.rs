@@ -9,8 +9,8 @@ use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
 use stack::{
-    Caller, Data, DemoOptions, Finished, Home, Issuer, On, OwnData, Stack, StackOptions, StackRecord,
-    differences, run_demo, say,
+    Caller, Data, DemoOptions, Finished, Home, Issuer, On, OwnData, Stack, StackOptions,
+    StackRecord, differences, run_demo, say,
 };
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -73,8 +73,12 @@ mod tests {
                  certificate {{\"tenant\":\"{tenant}\",\"purged_at\":\"{time}\"}}\n"
             )
         };
-        let one =
-            report("00T5g00000AbCdEAAV", "ten_01JD4ZK3V9Q8W7E6R5T4Y3U2I1", "2026-11-28T07:00:00Z", 60);
+        let one = report(
+            "00T5g00000AbCdEAAV",
+            "ten_01JD4ZK3V9Q8W7E6R5T4Y3U2I1",
+            "2026-11-28T07:00:00Z",
+            60,
+        );
         let other = report(
             "00T5g00000ZzZzZAAV",
             "ten_01JD4ZK3V9Q8W7E6R5T4Y3U2I2",

@@ -2,12 +2,20 @@
 
 use anyhow::bail;
 
+use crate::home::Traces;
+
 use super::{Demo, ENVIRONMENT, Look, number, text};
 
 impl Demo {
     pub(super) async fn disconnect(&mut self) -> anyhow::Result<()> {
         let step = self.progress.step("disconnect");
-        let before = self.home.left(&self.tenant, ENVIRONMENT).await?;
+        let tenant = &self.tenant;
+        let traces = Traces {
+            partitions: format!("GEN#{tenant}#{ENVIRONMENT}#"),
+            objects: format!("{tenant}/{ENVIRONMENT}/"),
+            secrets: tenant.clone(),
+        };
+        let before = self.home.left(&traces).await?;
         let reply = self.service.delete(&self.connection()).await?;
         let (purge, generation) = (text(&reply, "purge_id")?, number(&reply, "generation"));
         let path = format!("/v1/tenants/{}/purges/{purge}", self.tenant);
@@ -22,7 +30,7 @@ impl Demo {
         if done["certificate"].is_null() {
             bail!("the purge ended without a certificate: {done}");
         }
-        let after = self.home.left(&self.tenant, ENVIRONMENT).await?;
+        let after = self.home.left(&traces).await?;
         self.report.section(format!("Disconnected: generation {generation} purged"));
         for (what, had, has) in [
             ("items", before.items, after.items),
