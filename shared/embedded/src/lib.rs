@@ -1,1 +1,3 @@
 //! The ports on one machine, without any service beside the process.
+
+pub mod queues;
