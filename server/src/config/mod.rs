@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shared::capabilities::connecting::NetworkAccess;
 use shared::kernel::Queue;
 use shared::salesforce::ApiVersion;
 use url::Url;
@@ -74,8 +75,8 @@ pub struct Salesforce {
     pub ca_file: Option<PathBuf>,
     /// Replaces the login host in the address that a browser is sent to: the simulator's.
     pub browser_base: Option<Url>,
-    /// The address ranges from which the process calls, for orgs that let in listed ones only.
-    pub egress_ranges: Vec<String>,
+    /// The addresses from which the process calls, for orgs that let in listed ones only.
+    pub network_access: Option<NetworkAccess>,
 }
 
 /// The app's consumer key and secret.

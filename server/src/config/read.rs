@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use shared::capabilities::connecting::NetworkAccess;
 use shared::kernel::Queue;
 use shared::salesforce::ApiVersion;
 use toml::de::DeTable;
@@ -128,17 +129,18 @@ fn salesforce(section: Section<'_>) -> Salesforce {
     let browser_base = section.parsed("browser_base", expected, loopback);
     let expected = "address ranges, as in [\"203.0.113.7/32\"]";
     let ranges = section.texts("egress_ranges", expected).unwrap_or_default();
-    let ca_file = section.path("ca_file");
-    if ranges.iter().any(|range| !is_range(range)) {
+    let network_access = NetworkAccess::of(ranges);
+    if network_access.is_none() {
         section.wrong("egress_ranges", format!("write {expected}"));
     }
+    let ca_file = section.path("ca_file");
     section.end();
     Salesforce {
         app,
         api_version: version.unwrap_or_default(),
         ca_file,
         browser_base,
-        egress_ranges: ranges,
+        network_access,
     }
 }
 
@@ -288,15 +290,4 @@ fn loopback(text: &str) -> Option<Url> {
         Host::Ipv6(address) => address.is_loopback(),
     };
     (on_loopback && url.scheme() == "http" && url.username().is_empty()).then_some(url)
-}
-
-/// An address and the length of its prefix.
-fn is_range(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else { return false };
-    let longest = match address.parse() {
-        Ok(std::net::IpAddr::V4(_)) => 32,
-        Ok(std::net::IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    length.parse::<u8>().is_ok_and(|length| length <= longest)
 }
