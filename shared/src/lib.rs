@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod capabilities;
+pub mod edge;
 pub mod kernel;
 #[cfg(feature = "lambda")]
 pub mod lambda;

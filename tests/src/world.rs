@@ -26,7 +26,6 @@ use shared::capabilities::telling::Telling;
 use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
-use shared::lambda::chain;
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
 use shared::product::Product;
@@ -34,7 +33,7 @@ use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
-use shared::work::{Done, WorkError};
+use shared::work::{Done, WorkError, chain};
 use url::Url;
 
 /// Rounds after which a world that does not come to rest is taken for one that never will.

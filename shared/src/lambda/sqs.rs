@@ -1,28 +1,19 @@
 //! A batch of queue messages: each is worked on by itself, and only those that failed come back.
 
-use std::error::Error;
 use std::future::Future;
-use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::stream::{self, StreamExt};
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
-use crate::kernel::{Envelope, Message};
-use crate::ports::Disposition;
+use crate::edge::{self, Settled};
+use crate::kernel::Message;
 use crate::store::Outbox;
 use crate::work::{Done, WorkError};
 
 /// How many messages of a batch are worked on at once.
 const CONCURRENT_MESSAGES: usize = 4;
-
-/// How often a message may be put off by sending it again. What waits longer is left to the due
-/// item behind it: a loop over a queue always ends, whatever a handler answers.
-const MAX_HOPS: u32 = 200;
-
-/// When work that waits for the operator's key is tried again.
-const PAUSE: Duration = Duration::from_mins(15);
 
 /// Hands each message to `handler` and says which ones failed. The queue gives those again, and in
 /// the end keeps them in its dead-letter queue: what cannot be read or done is seen by a person.
@@ -47,8 +38,10 @@ where
                 message.kind = tracing::field::Empty,
                 connection.id = tracing::field::Empty,
             );
-            let done = one(record, outbox, &handler).instrument(span).await;
-            done.is_err().then_some(id)
+            let body = record.body.as_deref().unwrap_or_default();
+            let work = edge::one_message(body, outbox, &handler).instrument(span);
+            let (_, settled) = work.await;
+            (settled == Settled::Failed).then_some(id)
         })
         .buffer_unordered(CONCURRENT_MESSAGES)
         .filter_map(std::future::ready)
@@ -62,83 +55,6 @@ where
     response
 }
 
-/// Told already.
-struct Failed;
-
-async fn one<M, F, Fut>(record: SqsMessage, outbox: &Outbox, handler: &F) -> Result<(), Failed>
-where
-    M: Clone + DeserializeOwned + Into<Message>,
-    F: Fn(M) -> Fut,
-    Fut: Future<Output = Result<Done, WorkError>>,
-{
-    let envelope = match Envelope::<M>::parse(record.body.as_deref().unwrap_or_default()) {
-        Ok(envelope) => envelope,
-        Err(error) => {
-            // serde's error may quote a part of the body; a body holds ids only.
-            tracing::error!(retry = false, error = chain(&error), "the message is not understood");
-            return Err(Failed);
-        }
-    };
-    let work = handler(envelope.message.clone());
-    let envelope = envelope.map(Into::into);
-    let span = tracing::Span::current();
-    span.record("message.kind", envelope.message.kind());
-    if let Some(scope) = envelope.message.scope() {
-        span.record("connection.id", scope.to_string());
-    }
-    match settle(envelope, outbox, work).await {
-        Ok(()) => Ok(()),
-        Err(error) if error.disposition == Disposition::Retry => {
-            tracing::warn!(retry = true, error = chain(&error), "the message failed");
-            Err(Failed)
-        }
-        Err(error) => {
-            tracing::error!(retry = false, error = chain(&error), "the message failed");
-            Err(Failed)
-        }
-    }
-}
-
-/// Awaits a message's work, then has the outbox forget the message or bring it again.
-async fn settle(
-    envelope: Envelope,
-    outbox: &Outbox,
-    work: impl Future<Output = Result<Done, WorkError>>,
-) -> Result<(), WorkError> {
-    let done = match work.await {
-        Err(error) if error.disposition == Disposition::Pause => {
-            tracing::error!(error = chain(&error), "the message waits for the key");
-            Done::Later(PAUSE)
-        }
-        other => other?,
-    };
-    match done {
-        Done::Finished => outbox.finish(&envelope).await?,
-        Done::Later(_) if envelope.hops >= MAX_HOPS => {
-            if envelope.due.is_none() {
-                let error = "put off too often, and no due item would bring it back";
-                return Err(WorkError::reject("put a message off", error));
-            }
-            tracing::warn!(hops = envelope.hops, "put off too often, left to the due item");
-        }
-        Done::Later(delay) => outbox.put_off(envelope, delay).await?,
-    }
-    Ok(())
-}
-
-/// An error and all its causes.
-#[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
@@ -146,7 +62,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::kernel::{DirectoryMessage, DirectoryVersionId, ImportMessage, Queue};
+    use crate::edge::MAX_HOPS;
+    use crate::kernel::{DirectoryMessage, DirectoryVersionId, Envelope, ImportMessage, Queue};
     use crate::ports::PortError;
     use crate::store::Next;
     use crate::testing::Memory;
