@@ -14,7 +14,10 @@ pub(crate) fn under_way(text: &str) -> Vec<(String, u64)> {
 
 /// The queues with messages that failed for good, and how many.
 pub(crate) fn parked(text: &str) -> Vec<(String, u64)> {
-    by_queue(text, |state| state == DEAD).into_iter().filter(|(_, messages)| *messages > 0).collect()
+    by_queue(text, |state| state == DEAD)
+        .into_iter()
+        .filter(|(_, messages)| *messages > 0)
+        .collect()
 }
 
 fn by_queue(text: &str, counts: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
@@ -35,7 +38,9 @@ fn sample(line: &str) -> Option<(&str, &str, u64)> {
     let (labels, value) = line.strip_prefix(MESSAGES)?.strip_prefix('{')?.rsplit_once('}')?;
     let label = |wanted: &str| {
         let labels = labels.split(',').filter_map(|label| label.split_once('='));
-        labels.map(|(name, value)| (name, value.trim_matches('"'))).find(|(name, _)| *name == wanted)
+        labels
+            .map(|(name, value)| (name, value.trim_matches('"')))
+            .find(|(name, _)| *name == wanted)
     };
     // A whole number may be written as a decimal.
     let value = value.trim();

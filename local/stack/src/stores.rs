@@ -15,10 +15,12 @@ const ITEMS: &str = "SELECT count(*) FROM items JOIN partitions ON partitions.id
 /// Secrets whose name holds a text.
 const SECRETS: &str = "SELECT count(DISTINCT name) FROM secrets WHERE instr(name, ?1) > 0";
 
+const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+
 /// Counts what the stores in `data` hold of the generations of a connection.
 pub(crate) fn left(data: &Path, of: &Traces) -> anyhow::Result<Left> {
     Ok(Left {
-        items: count(&data.join("table.db"), ITEMS, &of.partitions)?,
+        items: count(&data.join("table.db"), READ_ONLY, ITEMS, &of.partitions)?,
         objects: files(&data.join("objects/stored").join(folders(&of.objects)))?,
         secrets: secrets(&data.join("secrets.db"), &of.secrets)?,
     })
@@ -37,12 +39,11 @@ fn secrets(file: &Path, of: &str) -> anyhow::Result<usize> {
     if log(file).exists() {
         copy(log(file), log(&copied)).context("copy the log of the secrets")?;
     }
-    count(&copied, SECRETS, of)
+    // A log that nobody has open is read only by who may write.
+    count(&copied, OpenFlags::SQLITE_OPEN_READ_WRITE, SECRETS, of)
 }
 
-fn count(file: &Path, query: &str, of: &str) -> anyhow::Result<usize> {
-    // A log that is there is read only by who may write.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+fn count(file: &Path, flags: OpenFlags, query: &str, of: &str) -> anyhow::Result<usize> {
     let counted: i64 = Connection::open_with_flags(file, flags)
         .and_then(|open| open.query_row(query, [of], |row| row.get(0)))
         .with_context(|| format!("count in {}", file.display()))?;
