@@ -13,8 +13,10 @@ mod pace;
 mod run;
 mod stores;
 mod ticks;
+mod token;
 mod workers;
 
 pub use http::ListenError;
 pub use run::{Running, StartError};
 pub use stores::StoresError;
+pub use token::{TokenError, token};
