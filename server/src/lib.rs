@@ -2,7 +2,21 @@
 //! one folder.
 
 pub mod config;
-pub mod functions;
+pub mod control;
+pub mod events;
+mod functions;
+mod http;
 pub mod issuer;
-pub mod metrics;
-pub mod pace;
+pub mod logs;
+mod metrics;
+mod pace;
+mod run;
+mod stores;
+mod ticks;
+mod token;
+mod workers;
+
+pub use http::ListenError;
+pub use run::{Running, StartError};
+pub use stores::StoresError;
+pub use token::{TokenError, token};

@@ -68,7 +68,7 @@ fn no_file_is_long() {
 }
 
 /// Which modules of the common crate a module may name; `salesforce` is the crate below them all.
-const DIRECTIONS: [(&str, &[&str]); 10] = [
+const DIRECTIONS: [(&str, &[&str]); 11] = [
     ("kernel", &["salesforce"]),
     ("ports", &["kernel"]),
     ("seal", &["ports"]),
@@ -77,7 +77,8 @@ const DIRECTIONS: [(&str, &[&str]); 10] = [
     ("capabilities", &["kernel", "ports", "salesforce", "seal", "store", "work"]),
     ("product", &["capabilities", "ports", "store"]),
     ("edge", &["kernel", "ports", "store", "work"]),
-    ("aws", &["kernel", "ports"]),
+    ("host", &["ports"]),
+    ("aws", &["host", "kernel", "ports"]),
     (
         "lambda",
         &[
