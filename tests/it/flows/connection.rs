@@ -12,7 +12,7 @@ use shared::capabilities::connecting::{
 use shared::capabilities::importing::RunState;
 use shared::capabilities::leaving::{PurgePhase, Revocation};
 use shared::kernel::{
-    ConnectionState, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
+    ConnectionState, EntityId, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
 };
 use shared::salesforce::SalesforceId;
 use shared::store;
@@ -30,7 +30,7 @@ const TOKEN: &str = "/services/oauth2/token";
 pub(super) struct Scene {
     pub(super) world: World,
     pub(super) seat: SeatId,
-    pub(super) person: String,
+    pub(super) person: EntityId,
     _folder: TempDir,
 }
 
@@ -48,7 +48,7 @@ impl Scene {
     }
 
     async fn post(&self, key: &str) -> Result<Activity, ActivityError> {
-        let new = activity(self.seat, key, ActivityKind::Message, &self.person);
+        let new = activity(self.seat, key, ActivityKind::Message, self.person.as_str());
         self.world.functions.activities.post(self.world.at(), new).await
     }
 
@@ -298,7 +298,7 @@ async fn a_grant_that_nothing_needs_is_kept_alive() {
 async fn a_seller_authorizes_again_after_ninety_days() {
     let scene = Scene::new().await;
     scene.world.memory.clock.advance(SignedDuration::from_hours(90 * 24));
-    let new = activity(scene.seat, "1", ActivityKind::Message, &scene.person);
+    let new = activity(scene.seat, "1", ActivityKind::Message, scene.person.as_str());
     let now = scene.world.memory.ports().clock.now();
     let new = shared::capabilities::activities::NewActivity { occurred_at: now, ..new };
     let posted = scene.world.functions.activities.post(scene.world.at(), new).await.unwrap();

@@ -9,7 +9,8 @@ use shared::capabilities::activities::{ActivityKind, ActivityState, ActivityText
 use shared::capabilities::importing::RunState;
 use shared::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState};
 use shared::kernel::{
-    ActivityId, Grantee, ImportMessage, ImportRunId, ImportTrigger, MatchTrigger, SObject, SeatId,
+    ActivityId, EntityId, Grantee, ImportMessage, ImportRunId, ImportTrigger, MatchTrigger,
+    SObject, SeatId,
 };
 use shared::matching::EntityKind;
 use shared::store::{self, Next};
@@ -51,7 +52,7 @@ pub(super) fn activity(seat: SeatId, key: &str, kind: ActivityKind, entity: &str
         idempotency_key: key.to_owned(),
         kind,
         entity_kind: EntityKind::Person,
-        entity: entity.to_owned(),
+        entity: entity.parse().unwrap(),
         occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
         text: ActivityText {
             subject: Some("Hello".to_owned()),
@@ -99,7 +100,7 @@ async fn most_records_with_a_true_match_are_matched_to_it() {
         for list in lists(&world, object).await {
             let Some(entity) = list.matched else { continue };
             match truth.get(list.id.as_str()) {
-                Some(&true_entity) if true_entity == entity => right += 1,
+                Some(&true_entity) if true_entity == entity.as_str() => right += 1,
                 _ => wrong += 1,
             }
         }
@@ -227,12 +228,18 @@ async fn a_new_directory_version_alone_changes_a_match() {
     assert_eq!(run.trigger, MatchTrigger::Directory);
     assert_eq!(run.state, MatchRunState::Complete);
     let contacts = lists(&world, SObject::Contact).await;
-    assert!(contacts.iter().all(|l| l.matched.as_deref() != Some(old)), "the merged one is gone");
-    assert!(contacts.iter().any(|l| l.matched.as_deref() == Some(into)), "its survivor is matched");
+    assert!(
+        contacts.iter().all(|l| l.matched != Some(old.parse().unwrap())),
+        "the merged one is gone"
+    );
+    assert!(
+        contacts.iter().any(|l| l.matched == Some(into.parse().unwrap())),
+        "its survivor is matched"
+    );
     let change = &expected["job_changes"][0];
     let contact = change["contact_id"].as_str().unwrap();
-    let list = contacts.iter().find(|l| l.id == contact).unwrap();
-    assert_eq!(list.matched.as_deref(), change["person_id"].as_str());
+    let list = contacts.iter().find(|l| l.id.as_str() == contact).unwrap();
+    assert_eq!(list.matched.as_ref().map(EntityId::as_str), change["person_id"].as_str());
     let employer = list.matched_candidate().unwrap().employer;
     assert_eq!(employer, shared::matching::EmployerEvidence::Past);
 }
@@ -247,7 +254,7 @@ async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
         lists(&world, SObject::Contact).await.into_iter().find(|l| l.matched.is_some()).unwrap();
     let person = contact.matched.clone().unwrap();
     let at = world.at();
-    let held = activity(seat, "1", ActivityKind::Message, &person);
+    let held = activity(seat, "1", ActivityKind::Message, person.as_str());
     let held = world.functions.activities.post(at, held).await.unwrap();
     world.run().await;
     assert!(matches!(state(&world, held.id).await, ActivityState::Held { .. }), "no login so far");
@@ -255,7 +262,7 @@ async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
     world.run().await;
     let mut ids = vec![held.id];
     for (key, kind) in [("2", ActivityKind::Inmail), ("3", ActivityKind::Note)] {
-        let new = activity(seat, key, kind, &person);
+        let new = activity(seat, key, kind, person.as_str());
         let posted = world.functions.activities.post(at, new.clone()).await.unwrap();
         let again = world.functions.activities.post(at, new).await.unwrap();
         assert_eq!(posted.id, again.id, "the same key is the same activity");

@@ -183,14 +183,14 @@ pub(super) async fn lists(world: &World, object: SObject) -> Vec<CandidateList> 
 /// The records of an object that are matched.
 pub(super) async fn matched(world: &World, object: SObject) -> BTreeSet<String> {
     let lists = lists(world, object).await;
-    lists.into_iter().filter(|l| l.matched.is_some()).map(|l| l.id).collect()
+    lists.into_iter().filter(|l| l.matched.is_some()).map(|l| l.id.to_string()).collect()
 }
 
 /// The records saved for a seat.
 pub(super) async fn saved(world: &World, seat: SeatId, list: &str) -> BTreeSet<String> {
     let place = world.keys().await.saved_list(seat, list);
     let saved: Vec<Saved> = store::query_all(&*world.memory.ports().table, &place).await.unwrap();
-    saved.into_iter().map(|s| s.record).collect()
+    saved.into_iter().map(|s| s.record.to_string()).collect()
 }
 
 /// The records saved for any seat.

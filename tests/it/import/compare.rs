@@ -131,7 +131,7 @@ async fn held(opened: &OpenGeneration, object: SObject) -> Rows {
                 let fields = record.fields.0.into_iter();
                 let fields =
                     fields.map(|(name, text)| (name.into_owned(), canonical(&text))).collect();
-                assert_eq!(rows.insert(record.id, fields), None, "held twice");
+                assert_eq!(rows.insert(record.id.to_string(), fields), None, "held twice");
             }
             after = next;
             if after.is_none() {

@@ -8,6 +8,7 @@ use shared::capabilities::leaving::PurgePhase;
 use shared::kernel::{
     Envelope, Gone, ImportMessage, ImportRunId, ImportTrigger, Reading, Record, SObject,
 };
+use shared::salesforce::SalesforceId;
 use shared::store::Outbox;
 use tests::world::Delivery;
 
@@ -53,13 +54,13 @@ async fn f03_an_older_state_that_arrives_later_loses() {
     let custody = Custody::new(case.world.memory.ports(), "crm-sync/".to_owned());
     let scope = case.world.connection().await.scope();
     let opened = custody.open(scope).await.unwrap().unwrap();
-    let id = case.leads[0].clone();
-    let now = opened.records.one(SObject::Lead, &id).await.unwrap().unwrap();
+    let id: SalesforceId = case.leads[0].parse().unwrap();
+    let now = opened.records.one(SObject::Lead, id).await.unwrap().unwrap();
     let at = |seconds| now.stamp + SignedDuration::from_secs(seconds);
     let reading = |step, at| Reading { run: ImportRunId::derived("late"), step, at };
     let state = |seconds, name: &str| {
         let fields = [("LastName".to_owned(), name.to_owned())].into_iter().collect();
-        Record::read(SObject::Lead, id.clone(), at(seconds), fields)
+        Record::read(SObject::Lead, id, at(seconds), fields)
     };
     let land = async |step, read_at, record| {
         opened.records.land(reading(step, at(read_at)), vec![record]).await.unwrap().counts
@@ -67,10 +68,10 @@ async fn f03_an_older_state_that_arrives_later_loses() {
     assert_eq!(land(1, 100, state(20, "Newer")).await.updated, 1);
     assert_eq!(land(2, 100, state(10, "Older")).await.unchanged, 1, "update before update");
     assert_eq!(land(3, 90, state(20, "Same second")).await.unchanged, 1, "an earlier reading");
-    let gone = Record::tombstone(SObject::Lead, id.clone(), at(30), Gone::Deleted);
+    let gone = Record::tombstone(SObject::Lead, id, at(30), Gone::Deleted);
     assert_eq!(land(4, 110, gone).await.deleted, 1);
     assert_eq!(land(5, 100, state(25, "Before the deletion")).await.unchanged, 1);
-    assert_eq!(opened.records.one(SObject::Lead, &id).await.unwrap(), None);
+    assert_eq!(opened.records.one(SObject::Lead, id).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -302,12 +303,12 @@ async fn why_a_record_is_gone_is_kept() {
     case.import("second").await;
     let keys = case.world.keys().await;
     let gone = async |id: &str| {
-        let key = keys.record(SObject::Lead, id);
+        let key = keys.record(SObject::Lead, id.parse().unwrap());
         let head = case.store().read(&key).await.unwrap();
         head.unwrap().gone
     };
     assert_eq!(gone(deleted).await, Some(Gone::Deleted));
-    assert_eq!(gone(loser).await, Some(Gone::Merged { into: master.clone() }));
+    assert_eq!(gone(loser).await, Some(Gone::Merged { into: master.parse().unwrap() }));
     assert_eq!(gone(&case.leads[3]).await, Some(Gone::Unseen));
     case.equals_the_org().await;
 }

@@ -317,7 +317,7 @@ async fn f42_a_row_that_becomes_visible_late_comes_with_the_next_run() {
     let id = case.create("Lead", &json!({ "LastName": "Late", "Company": "Late" }));
     case.import("second").await;
     let held = async || {
-        let key = case.world.keys().await.record(SObject::Lead, &id);
+        let key = case.world.keys().await.record(SObject::Lead, id.parse().unwrap());
         case.world.memory.ports().table.get(&key).await.unwrap().is_some()
     };
     assert!(!held().await, "Salesforce does not show it yet");
@@ -374,7 +374,7 @@ async fn f44_deleted_undeleted_merged_and_converted_between_pages() {
     case.import("second").await;
     case.equals_the_org().await;
     let contact = became["contact"].as_str().unwrap();
-    let key = case.world.keys().await.record(SObject::Contact, contact);
+    let key = case.world.keys().await.record(SObject::Contact, contact.parse().unwrap());
     assert!(case.world.memory.ports().table.get(&key).await.unwrap().is_some(), "its contact");
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::activities::{self, ActivityError, ActivityText};
-use shared::kernel::ActivityId;
+use shared::kernel::{ActivityId, EntityId};
 use utoipa::ToSchema;
 
 use crate::callers::{At, AtActivity, Reader, SeatOf};
@@ -35,7 +35,8 @@ pub(crate) struct NewActivity {
     kind: activities::ActivityKind,
     #[schema(value_type = KindOfEntity)]
     entity_kind: EntityKind,
-    entity_id: String,
+    #[schema(value_type = String)]
+    entity_id: EntityId,
     #[serde(default)]
     subject: Option<String>,
     body: String,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use matching::EmployerEvidence;
 use serde::Serialize;
 use shared::capabilities::linking::{ExplainedCandidate, ExplainedMatch, WeighedComparison};
-use shared::kernel::DirectoryVersionId;
+use shared::kernel::{DirectoryVersionId, EntityId};
 use utoipa::ToSchema;
 
 use super::corrections::Ruling;
@@ -33,7 +33,8 @@ pub(crate) struct MatchWithCandidates {
 /// An entity that a record may be.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Candidate {
-    entity_id: String,
+    #[schema(value_type = String)]
+    entity_id: EntityId,
     /// The match weight, in bits.
     weight: f64,
     #[schema(minimum = 0, maximum = 1)]
@@ -96,5 +97,5 @@ pub(crate) async fn show(
     State(api): State<Api>,
     Corrector(place, _): Corrector<AtRecord>,
 ) -> Result<Json<MatchWithCandidates>, Problem> {
-    Ok(Json(api.matches.get(place.environment(), place.object, &place.record).await?.into()))
+    Ok(Json(api.matches.get(place.environment(), place.object, place.record).await?.into()))
 }

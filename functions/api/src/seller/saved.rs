@@ -5,7 +5,8 @@ use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::saving;
-use shared::kernel::{SObject, SeatId};
+use shared::kernel::{EntityId, SObject, SeatId};
+use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::callers::{AtSeat, SeatOrAdmin};
@@ -27,13 +28,16 @@ pub(crate) struct Saved {
     #[schema(value_type = SavedList)]
     list: saving::SavedList,
     /// The directory's entity.
-    entity: String,
+    #[schema(value_type = String)]
+    entity: EntityId,
     /// The record that it is matched to.
-    record: String,
+    #[schema(value_type = String)]
+    record: SalesforceId,
     #[schema(value_type = wire::SObject)]
     object: SObject,
     /// The open opportunity that was the reason.
-    opportunity: String,
+    #[schema(value_type = String)]
+    opportunity: SalesforceId,
     saved_at: Timestamp,
 }
 

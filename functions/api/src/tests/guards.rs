@@ -31,7 +31,7 @@ fn concrete(served: &Served, operation: &Operation) -> String {
         .replace("{entity}", "pr_1")
         .replace("{model}", "mod_00000000000000000000000001")
         .replace("{steer}", "pause")
-        .replace("{record}", "00Q000000000001AAA");
+        .replace("{record}", "00Q000000000001EAA");
     let run = if path.contains("match-runs") { "mrun_" } else { "run_" };
     path.replace("{run}", &format!("{run}00000000000000000000000001"))
 }

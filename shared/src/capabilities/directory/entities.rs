@@ -10,7 +10,7 @@ use bytes::Bytes;
 use matching::{EntityKind, shard_of};
 
 use crate::capabilities::directory::DirectoryVersion;
-use crate::kernel::DirectoryVersionId;
+use crate::kernel::{DirectoryVersionId, EntityId};
 use crate::ports::{PortError, Ports};
 use crate::work::WorkError;
 
@@ -24,7 +24,7 @@ const REACH: u64 = 4096;
 const ACTION: &str = "look an entity up";
 
 /// From old ids to new ones, as the version's merges say.
-pub(crate) type Merges = BTreeMap<String, String>;
+pub(crate) type Merges = BTreeMap<EntityId, EntityId>;
 
 type Held = Arc<Mutex<Option<(DirectoryVersionId, Arc<Merges>)>>>;
 
@@ -45,8 +45,8 @@ impl Entities {
     pub(crate) async fn name(
         &self,
         version: &DirectoryVersion,
-        id: &str,
-    ) -> Result<String, WorkError> {
+        id: &EntityId,
+    ) -> Result<EntityId, WorkError> {
         let merges = self.merges(version).await?;
         let mut name = id;
         // A circle of merges ends where it began: at an id that the version does not have.
@@ -56,7 +56,7 @@ impl Entities {
                 None => break,
             }
         }
-        Ok(name.to_owned())
+        Ok(name.clone())
     }
 
     /// The id of the entity as the version has it; none when it does not.
@@ -64,8 +64,8 @@ impl Entities {
         &self,
         version: &DirectoryVersion,
         kind: EntityKind,
-        id: &str,
-    ) -> Result<Option<String>, WorkError> {
+        id: &EntityId,
+    ) -> Result<Option<EntityId>, WorkError> {
         let name = self.name(version, id).await?;
         Ok(self.has(version, kind, &name).await?.then_some(name))
     }
@@ -75,13 +75,13 @@ impl Entities {
         &self,
         version: &DirectoryVersion,
         kind: EntityKind,
-        id: &str,
+        id: &EntityId,
     ) -> Result<bool, WorkError> {
         let shards = version.shards(kind);
         if shards == 0 {
             return Ok(false);
         }
-        let key = version.ids_key(kind, shard_of(id, shards));
+        let key = version.ids_key(kind, shard_of(id.as_str(), shards));
         let listed = self.ports.objects.list(&key).await?;
         let Some(list) = listed.into_iter().find(|object| object.key == key) else {
             return Err(WorkError::reject(
@@ -89,7 +89,7 @@ impl Entities {
                 "the version has no list of its ids; publish it anew",
             ));
         };
-        let (wanted, entries) = (identity(id), list.size / ENTRY);
+        let (wanted, entries) = (identity(id.as_str()), list.size / ENTRY);
         let expected = (u128::from(wanted) * u128::from(entries)) >> 64;
         let expected = u64::try_from(expected).unwrap_or(entries);
         let mut reach = REACH;

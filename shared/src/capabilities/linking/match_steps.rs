@@ -54,7 +54,7 @@ impl MatchSteps {
                 self.settle.batch(scope, run, batch).await
             }
             MatchMessage::Correct { scope, object, record } => {
-                self.settle.correct(scope, object, &record).await
+                self.settle.correct(scope, object, record).await
             }
             MatchMessage::TuneModel { scope, model, step } => {
                 self.models.step(scope, model, step).await

@@ -7,8 +7,9 @@ use crate::capabilities::linking::{
     CandidateList, EntityMatches, ExplainedCandidate, MATCHED_OBJECTS, ModelError, Models,
     RecordDecision,
 };
-use crate::kernel::{SObject, TenantEnvironment};
+use crate::kernel::{EntityId, SObject, TenantEnvironment};
 use crate::ports::{PortError, Ports};
+use crate::salesforce::SalesforceId;
 use crate::store::keys::GenerationKeys;
 use crate::store::{SeriesPage, Store, Stored};
 use crate::work::WorkError;
@@ -154,7 +155,7 @@ impl Matches {
         &self,
         at: TenantEnvironment,
         object: SObject,
-        record: &str,
+        record: SalesforceId,
     ) -> Result<ExplainedMatch, ReportError> {
         let keys = self.custody.keys(at).await?;
         let key = keys.candidates(object, record);
@@ -170,13 +171,13 @@ impl Matches {
         &self,
         at: TenantEnvironment,
         object: SObject,
-        entity: String,
+        entity: EntityId,
     ) -> Result<EntityReport, ReportError> {
         let keys = self.custody.keys(at).await?;
         let found = self.store.read(&keys.entity(object, &entity)).await?;
         let matches = found.unwrap_or_else(|| EntityMatches::empty(object, entity));
         let bids = matches.bids.iter();
-        let of = bids.map(|bid| keys.candidates(object, &bid.record));
+        let of = bids.map(|bid| keys.candidates(object, bid.record));
         let lists = self.store.load_many(of).await?;
         let mut records = Vec::with_capacity(lists.len());
         for list in lists {

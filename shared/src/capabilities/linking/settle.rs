@@ -30,6 +30,7 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{LeaseToken, MatchMessage, MatchRunId, MatchTrigger, SObject, Scope};
 use crate::ports::{Outcome, Ports};
+use crate::salesforce::SalesforceId;
 use crate::store::{Attempt, Commit, Store, attempts};
 use crate::work::{Done, WorkError};
 
@@ -83,7 +84,7 @@ impl Settle {
         &self,
         scope: Scope,
         object: SObject,
-        record: &str,
+        record: SalesforceId,
     ) -> Result<Done, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let Some(lease) = self.acquire(&generation).await? else { return Ok(Done::Later(BUSY)) };
@@ -118,16 +119,14 @@ impl Settle {
         generation: &OpenGeneration,
         lease: LeaseToken,
         object: SObject,
-        record: &str,
+        record: SalesforceId,
     ) -> Result<(), WorkError> {
         let correction = self.store.read(&generation.keys.correction(object, record)).await?;
-        let stored =
-            self.load_lists(generation, object, &BTreeSet::from([record.to_owned()])).await?;
+        let stored = self.load_lists(generation, object, &BTreeSet::from([record])).await?;
         // A correction is made of a record that has a list. Or it came from the record that this
         // one goes on from, and this one is yet to be matched.
-        let unmatched =
-            correction.as_ref().map(|_| CandidateList::empty(object, record.to_owned()));
-        let Some(mut list) = stored.get(record).cloned().or(unmatched) else { return Ok(()) };
+        let unmatched = correction.as_ref().map(|_| CandidateList::empty(object, record));
+        let Some(mut list) = stored.get(&record).cloned().or(unmatched) else { return Ok(()) };
         list.ruling = correction.map(|c| c.ruling).filter(|ruling| *ruling != Ruling::default());
         let ranked_in = match list.directory {
             Some(id) => self.runs.version(id).await?,
@@ -138,7 +137,7 @@ impl Settle {
         if let Some(version) = still_there.or(current) {
             list = self.resolved(&version, list).await?;
         }
-        let lists = BTreeMap::from([(record.to_owned(), list)]);
+        let lists = BTreeMap::from([(record, list)]);
         let thresholds = self.models.thresholds();
         let mut near = Neighbourhood::around(object, thresholds, lists, stored);
         self.close(generation, &mut near).await?;
@@ -159,12 +158,12 @@ impl Settle {
         };
         let model = self.models.chosen(generation, run.model).await?;
         let scored = self.merged(generation, run, &version, batch).await?;
-        let ids: BTreeSet<String> = scored.keys().cloned().collect();
+        let ids: BTreeSet<SalesforceId> = scored.keys().copied().collect();
         let before = self.load_lists(generation, batch.object, &ids).await?;
         let lists = stream::iter(scored)
             .map(|(id, entry)| {
                 let old = before.get(&id).cloned();
-                let list = old.unwrap_or_else(|| CandidateList::empty(batch.object, id.clone()));
+                let list = old.unwrap_or_else(|| CandidateList::empty(batch.object, id));
                 let ranked = self.rank(&model, &version, run, list, entry);
                 async move { Ok::<_, WorkError>((id, ranked.await?)) }
             })
@@ -186,7 +185,7 @@ impl Settle {
         if is_outdated(&list, entry.stamp, run) {
             return Ok(list);
         }
-        list.candidates = ranked(model, list.object, entry.candidates);
+        list.candidates = ranked(model, list.object, entry.candidates)?;
         list.gone = entry.gone;
         list.stamp = entry.stamp;
         list.run = Some(run.id);
@@ -223,13 +222,13 @@ impl Settle {
         run: &MatchRun,
         version: &DirectoryVersion,
         batch: &Batch,
-    ) -> Result<BTreeMap<String, ScoredEntry>, WorkError> {
+    ) -> Result<BTreeMap<SalesforceId, ScoredEntry>, WorkError> {
         let kind = entity_kind_of(batch.object)
             .ok_or_else(|| WorkError::reject("settle a batch", "an object that is not matched"))?;
         if version.shards(kind) == 0 {
             return self.unscored(generation, run, batch).await;
         }
-        let mut merged: BTreeMap<String, ScoredEntry> = BTreeMap::new();
+        let mut merged: BTreeMap<SalesforceId, ScoredEntry> = BTreeMap::new();
         for shard in 0..version.shards(kind) {
             let key = scored_object(generation.keys.scope(), run.id, batch.number, shard);
             let Some(plain) = generation.get_object(&self.ports, &key).await? else {
@@ -244,7 +243,7 @@ impl Settle {
                     }
                     Some(known) if known.stamp > entry.stamp => {}
                     _ => {
-                        merged.insert(entry.record.clone(), entry);
+                        merged.insert(entry.record, entry);
                     }
                 }
             }
@@ -258,7 +257,7 @@ impl Settle {
         generation: &OpenGeneration,
         run: &MatchRun,
         batch: &Batch,
-    ) -> Result<BTreeMap<String, ScoredEntry>, WorkError> {
+    ) -> Result<BTreeMap<SalesforceId, ScoredEntry>, WorkError> {
         let key = batch_object(generation.keys.scope(), run.id, batch.number);
         let Some(plain) = generation.get_object(&self.ports, &key).await? else {
             return Err(WorkError::reject("settle a batch", "the batch's probes are gone"));
@@ -267,7 +266,7 @@ impl Settle {
             .map_err(|error| WorkError::reject("read a batch", error))?;
         let entry = |ProbeEntry { record, stamp, probe }| {
             let gone = probe.is_none();
-            (record.clone(), ScoredEntry { record, stamp, gone, candidates: Vec::new() })
+            (record, ScoredEntry { record, stamp, gone, candidates: Vec::new() })
         };
         Ok(probes.into_iter().map(entry).collect())
     }
@@ -342,8 +341,8 @@ fn ranked(
     model: &MatchModel,
     object: SObject,
     mut scored: Vec<ScoredCandidate>,
-) -> Vec<RankedCandidate> {
-    let Some(kind) = entity_kind_of(object) else { return Vec::new() };
+) -> Result<Vec<RankedCandidate>, WorkError> {
+    let Some(kind) = entity_kind_of(object) else { return Ok(Vec::new()) };
     // Each shard gives its best. Only as many as one shard would give are weighed against each
     // other: otherwise the probabilities would depend on the number of shards.
     scored.sort_unstable_by(|left, right| {
@@ -357,12 +356,15 @@ fn ranked(
     posterior(model, kind, &candidates)
         .into_iter()
         .zip(evidence)
-        .map(|(Scored { candidate, probability }, evidence)| RankedCandidate {
-            entity: candidate.entity_id,
-            weight: candidate.weight.bits(),
-            probability,
-            employer: candidate.employer,
-            evidence,
+        .map(|(Scored { candidate, probability }, evidence)| {
+            let entity = candidate.entity_id.parse();
+            Ok(RankedCandidate {
+                entity: entity.map_err(|error| WorkError::reject("rank candidates", error))?,
+                weight: candidate.weight.bits(),
+                probability,
+                employer: candidate.employer,
+                evidence,
+            })
         })
         .collect()
 }

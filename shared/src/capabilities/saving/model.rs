@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{SObject, SeatId};
+use crate::kernel::{EntityId, SObject, SeatId};
+use crate::salesforce::SalesforceId;
 
 /// A seat's system lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,13 +35,13 @@ pub struct Saved {
     /// The list that it is in.
     pub list: SavedList,
     /// The directory entity.
-    pub entity: String,
+    pub entity: EntityId,
     /// The record it is matched to.
-    pub record: String,
+    pub record: SalesforceId,
     /// The record's object.
     pub object: SObject,
     /// The open opportunity that was the reason.
-    pub opportunity: String,
+    pub opportunity: SalesforceId,
     /// When it was saved.
     pub saved_at: Timestamp,
 }

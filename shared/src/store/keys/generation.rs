@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::spread;
 use crate::kernel::{Connection, RecordHead, SObject, Scope};
 use crate::ports::Key;
+use crate::salesforce::SalesforceId;
 use crate::store::{Marker, Series, Slot};
 
 /// What a partition of a generation holds. A new kind is purged because it is in [`Kind::ALL`].
@@ -169,8 +170,8 @@ impl GenerationKeys {
 
     /// A CRM record.
     #[must_use]
-    pub fn record(&self, object: SObject, id: &str) -> Slot<RecordHead> {
-        Slot::at(self.by(Kind::Record, id, format!("{object}#{id}")))
+    pub fn record(&self, object: SObject, id: SalesforceId) -> Slot<RecordHead> {
+        Slot::at(self.by(Kind::Record, id.as_str(), format!("{object}#{id}")))
     }
 
     /// A bucket's records of one object: partition and prefix.
@@ -181,15 +182,21 @@ impl GenerationKeys {
 
     /// An edge.
     #[must_use]
-    pub fn edge(&self, parent: &str, relation: Relation, child: &str) -> Slot<Marker> {
-        Slot::at(self.by(Kind::Edge, parent, format!("{parent}#{}#{child}", relation.as_str())))
+    pub fn edge(
+        &self,
+        parent: SalesforceId,
+        relation: Relation,
+        child: SalesforceId,
+    ) -> Slot<Marker> {
+        let sk = format!("{parent}#{}#{child}", relation.as_str());
+        Slot::at(self.by(Kind::Edge, parent.as_str(), sk))
     }
 
     /// A parent's edges of one relation: partition and prefix.
     #[must_use]
-    pub fn edges(&self, parent: &str, relation: Relation) -> Series<Marker> {
+    pub fn edges(&self, parent: SalesforceId, relation: Relation) -> Series<Marker> {
         Series::under(
-            self.partition(Kind::Edge, self.bucket(parent)),
+            self.partition(Kind::Edge, self.bucket(parent.as_str())),
             format!("{parent}#{}#", relation.as_str()),
         )
     }

@@ -12,9 +12,13 @@ use serde::Deserialize;
 use super::Directory;
 use crate::capabilities::directory::DirectoryVersion;
 use crate::capabilities::directory::entities::identity;
+use crate::kernel::EntityId;
 use crate::work::WorkError;
 
 const ACTION: &str = "read a directory part";
+
+/// Why a line is skipped whose ids no key can hold.
+const NO_IDS: &str = "the row has an id that is empty or longer than 512 bytes";
 
 impl Directory {
     /// Hands the last line about every entity of a kind to `take`: its upsert, its retirement or
@@ -48,6 +52,10 @@ impl Directory {
                         continue;
                     }
                 };
+                if !has_ids(&entry) {
+                    skip(NO_IDS);
+                    continue;
+                }
                 let id = identity(entity_id(&entry));
                 if last.get(&id) == Some(&line) && met.insert(id) {
                     take(entry);
@@ -90,6 +98,15 @@ fn entity_id<T: Identified>(line: &DirectoryLine<T>) -> &str {
         DirectoryLine::Upsert(entity) => entity.id(),
         DirectoryLine::Delete { id } | DirectoryLine::Merge { id, .. } => id,
     }
+}
+
+/// True if the ids of a line are ones that a key can hold.
+fn has_ids<T: Identified>(line: &DirectoryLine<T>) -> bool {
+    let into = match line {
+        DirectoryLine::Merge { into, .. } => Some(into.as_str()),
+        DirectoryLine::Upsert(_) | DirectoryLine::Delete { .. } => None,
+    };
+    std::iter::once(entity_id(line)).chain(into).all(|id| EntityId::check(id).is_ok())
 }
 
 /// A part's lines, unpacked when it is gzip.

@@ -13,7 +13,8 @@ use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
     CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
-use crate::kernel::{AutoSaveMessage, LeaseToken, SObject};
+use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, SObject};
+use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Stored};
 use crate::work::WorkError;
 
@@ -25,11 +26,11 @@ pub(super) struct Neighbourhood {
     object: SObject,
     thresholds: Thresholds,
     /// Every list as it will be.
-    lists: BTreeMap<String, CandidateList>,
+    lists: BTreeMap<SalesforceId, CandidateList>,
     /// Every list as it is stored.
-    stored_lists: BTreeMap<String, CandidateList>,
-    entities: BTreeMap<String, EntityMatches>,
-    stored_entities: BTreeMap<String, EntityMatches>,
+    stored_lists: BTreeMap<SalesforceId, CandidateList>,
+    entities: BTreeMap<EntityId, EntityMatches>,
+    stored_entities: BTreeMap<EntityId, EntityMatches>,
 }
 
 impl Neighbourhood {
@@ -37,8 +38,8 @@ impl Neighbourhood {
     pub(super) fn around(
         object: SObject,
         thresholds: Thresholds,
-        lists: BTreeMap<String, CandidateList>,
-        stored: BTreeMap<String, CandidateList>,
+        lists: BTreeMap<SalesforceId, CandidateList>,
+        stored: BTreeMap<SalesforceId, CandidateList>,
     ) -> Self {
         Self {
             object,
@@ -51,8 +52,8 @@ impl Neighbourhood {
     }
 
     /// The entities that a record asks for or is linked to, now or as it is stored.
-    fn asked(&self, record: &str) -> BTreeSet<String> {
-        let lists = self.lists.get(record).into_iter().chain(self.stored_lists.get(record));
+    fn asked(&self, record: SalesforceId) -> BTreeSet<EntityId> {
+        let lists = self.lists.get(&record).into_iter().chain(self.stored_lists.get(&record));
         lists
             .flat_map(|list| {
                 let asked = bids(list, self.thresholds).into_iter().map(|bid| bid.entity);
@@ -62,53 +63,52 @@ impl Neighbourhood {
     }
 
     /// Adds entities, with their stored matches.
-    fn add_entities(&mut self, ids: BTreeSet<String>, stored: BTreeMap<String, EntityMatches>) {
-        let nobody_asks = |id: String| (id.clone(), EntityMatches::empty(self.object, id));
+    fn add_entities(&mut self, ids: BTreeSet<EntityId>, stored: BTreeMap<EntityId, EntityMatches>) {
+        let nobody_asks = |id: EntityId| (id.clone(), EntityMatches::empty(self.object, id));
         self.entities.extend(ids.into_iter().map(nobody_asks));
         self.entities.extend(stored.clone());
         self.stored_entities.extend(stored);
     }
 
     /// The entities that are to be written.
-    fn changed_entities(&self) -> impl Iterator<Item = (&String, &EntityMatches)> {
+    fn changed_entities(&self) -> impl Iterator<Item = (&EntityId, &EntityMatches)> {
         self.entities.iter().filter(|(id, entity)| self.stored_entities.get(*id) != Some(*entity))
     }
 
     /// The lists that are to be written.
-    fn changed_lists(&self) -> impl Iterator<Item = (&String, &CandidateList)> {
+    fn changed_lists(&self) -> impl Iterator<Item = (&SalesforceId, &CandidateList)> {
         self.lists.iter().filter(|(id, list)| self.stored_lists.get(*id) != Some(*list))
     }
 
     /// True if the record is linked otherwise than the stored list says.
-    fn is_relinked(&self, record: &str, list: &CandidateList) -> bool {
-        let stored = self.stored_lists.get(record).and_then(|stored| stored.matched.as_ref());
+    fn is_relinked(&self, record: SalesforceId, list: &CandidateList) -> bool {
+        let stored = self.stored_lists.get(&record).and_then(|stored| stored.matched.as_ref());
         stored != list.matched.as_ref()
     }
 
     /// Assigns entities to records, one to one.
     pub(super) fn assign(&mut self) {
-        let mut asked: BTreeMap<String, Vec<EntityBid>> = BTreeMap::new();
+        let mut asked: BTreeMap<EntityId, Vec<EntityBid>> = BTreeMap::new();
         let mut all = Vec::new();
         let mut rulings = BTreeMap::new();
-        for (record, list) in &self.lists {
+        for (&record, list) in &self.lists {
             for bid in bids(list, self.thresholds) {
                 let always = list.always.as_ref() == Some(&bid.entity);
-                let stored =
-                    EntityBid { record: record.clone(), probability: bid.probability, always };
+                let stored = EntityBid { record, probability: bid.probability, always };
                 asked.entry(bid.entity.clone()).or_default().push(stored);
                 all.push(bid);
             }
-            rulings.insert(record.clone(), ruling(list));
+            rulings.insert(record, ruling(list));
         }
         let assignment = assign(all, &rulings, 0.0);
         // Two records may be ruled to be one entity: the first is the one that the entity shows.
-        let mut holders: BTreeMap<&str, &str> = BTreeMap::new();
-        for (record, assigned) in &assignment.matched {
+        let mut holders: BTreeMap<&EntityId, SalesforceId> = BTreeMap::new();
+        for (&record, assigned) in &assignment.matched {
             holders.entry(&assigned.entity).or_insert(record);
         }
         for (entity, matches) in &mut self.entities {
             matches.bids = asked.remove(entity).unwrap_or_default();
-            matches.matched = holders.get(entity.as_str()).map(|&record| record.to_owned());
+            matches.matched = holders.get(entity).copied();
         }
         for (record, list) in &mut self.lists {
             let assigned = assignment.matched.get(record);
@@ -125,15 +125,15 @@ impl Neighbourhood {
 }
 
 /// The records that ask for an entity, and the one that holds it.
-fn asking(entity: &EntityMatches) -> impl Iterator<Item = String> {
-    entity.bids.iter().map(|bid| &bid.record).chain(&entity.matched).cloned()
+fn asking(entity: &EntityMatches) -> impl Iterator<Item = SalesforceId> {
+    entity.bids.iter().map(|bid| bid.record).chain(entity.matched)
 }
 
 /// A record's bids: for what a person linked it to, or for every candidate that is likely enough.
 /// A record that is gone asks for nothing.
-fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid> {
-    let bid = |entity: &String, probability| Bid {
-        record: list.id.clone(),
+fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid<SalesforceId, EntityId>> {
+    let bid = |entity: &EntityId, probability| Bid {
+        record: list.id,
         entity: entity.clone(),
         probability,
     };
@@ -151,7 +151,7 @@ fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid> {
 }
 
 /// A person's ruling about a record, in the engine's terms.
-fn ruling(list: &CandidateList) -> Ruling {
+fn ruling(list: &CandidateList) -> Ruling<EntityId> {
     if list.gone {
         return Ruling::default();
     }
@@ -181,8 +181,8 @@ impl Settle {
         generation: &OpenGeneration,
         near: &mut Neighbourhood,
     ) -> Result<(), WorkError> {
-        let mut walk = ComponentWalk::from_records(near.lists.keys().cloned());
-        walk.reach_entities(near.lists.keys().flat_map(|record| near.asked(record)));
+        let mut walk = ComponentWalk::from_records(near.lists.keys().copied());
+        walk.reach_entities(near.lists.keys().flat_map(|&record| near.asked(record)));
         while let Some(load) = walk.next_load() {
             match load {
                 Load::Entities(ids) => {
@@ -193,7 +193,7 @@ impl Settle {
                 Load::Records(ids) => {
                     let stored = self.load_lists(generation, near.object, &ids).await?;
                     near.lists.extend(stored.clone());
-                    walk.reach_entities(stored.keys().flat_map(|record| near.asked(record)));
+                    walk.reach_entities(stored.keys().flat_map(|&record| near.asked(record)));
                     near.stored_lists.extend(stored);
                 }
             }
@@ -230,9 +230,9 @@ impl Settle {
         for chunk in lists.chunks(WRITES) {
             let mut commit = Commit::new();
             let mut records = Vec::new();
-            for (id, list) in chunk {
-                commit.put(&keys.candidates(near.object, id), *list)?;
-                records.extend(near.is_relinked(id, list).then(|| (*id).clone()));
+            for &(&id, list) in chunk {
+                commit.put(&keys.candidates(near.object, id), list)?;
+                records.extend(near.is_relinked(id, list).then_some(id));
             }
             changed += records.len() as u64;
             let (scope, object) = (keys.scope(), near.object);
@@ -263,19 +263,19 @@ impl Settle {
         &self,
         generation: &OpenGeneration,
         object: SObject,
-        ids: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, CandidateList>, WorkError> {
-        let slots = ids.iter().map(|id| generation.keys.candidates(object, id));
+        ids: &BTreeSet<SalesforceId>,
+    ) -> Result<BTreeMap<SalesforceId, CandidateList>, WorkError> {
+        let slots = ids.iter().map(|&id| generation.keys.candidates(object, id));
         let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
-        Ok(lists.map(|list| (list.id.clone(), list)).collect())
+        Ok(lists.map(|list| (list.id, list)).collect())
     }
 
     async fn load_entities(
         &self,
         generation: &OpenGeneration,
         object: SObject,
-        ids: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, EntityMatches>, WorkError> {
+        ids: &BTreeSet<EntityId>,
+    ) -> Result<BTreeMap<EntityId, EntityMatches>, WorkError> {
         let slots = ids.iter().map(|id| generation.keys.entity(object, id));
         let entities = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(entities.map(|matches| (matches.entity.clone(), matches)).collect())
