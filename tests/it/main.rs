@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps in vain")]
 
 mod adapters;
+mod data_model;
 mod demo;
 mod faults;
 mod flows;

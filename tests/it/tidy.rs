@@ -26,7 +26,7 @@ fn code_lines(file: &SourceFile) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a file holds nothing but tests.
+/// True if a file holds nothing but tests.
 fn is_test(file: &SourceFile) -> bool {
     file.path.starts_with("tests/it/")
         || file.path.split('/').any(|part| part == "tests.rs" || part.contains("_tests"))
@@ -118,7 +118,7 @@ fn capability_files() -> Vec<SourceFile> {
     files.into_iter().filter(|file| !is_test(file)).collect()
 }
 
-/// What follows `capabilities::` wherever a line names a capability: its name, and the next word.
+/// The capability's name and the next word, wherever a line names a capability.
 fn capabilities_named(line: &str) -> impl Iterator<Item = (&str, &str)> {
     line.split("capabilities::").skip(1).filter_map(|rest| {
         let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
@@ -317,7 +317,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
     found
 }
 
-/// Whether a line holds a word that is not the end of a longer path.
+/// True if a line holds a word that is not the end of a longer path.
 fn names(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| !line[..at].ends_with("::"))
 }

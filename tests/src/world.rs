@@ -43,7 +43,7 @@ const MOST_ROUNDS: usize = 20_000;
 /// How long what waits for the operator's key waits, as at the queue's edge.
 const PAUSE: Duration = Duration::from_mins(15);
 
-/// What the purge of a world waits for.
+/// The condition that the purge of a world waits for.
 const GRACE: Duration = Duration::from_mins(1);
 
 /// Shard files straight from the object store.
@@ -77,7 +77,7 @@ pub struct Functions {
     pub directory: Directory,
     /// `data-purge`, and what the API begins.
     pub disconnect: Disconnect,
-    /// What the API lets an admin choose of an org.
+    /// The choices that the API gives an admin about an org.
     pub selections: Selections,
     /// The API's corrections.
     pub corrections: Corrections,
@@ -143,7 +143,7 @@ impl Functions {
     }
 }
 
-/// What makes one world differ from another.
+/// The settings by which one world differs from another.
 #[derive(Debug, Clone, Copy)]
 pub struct WorldOptions {
     /// Makes its ids and tokens differ from those of other worlds.
@@ -313,7 +313,7 @@ impl World {
     }
 
     /// Delivers messages, and lets time pass where everything waits, until nothing is left to do.
-    /// What was killed or failed comes again, as from a queue.
+    /// Delivers again each message whose step was killed or failed, as a queue does.
     pub async fn run(&self) {
         let mut lost = HashSet::new();
         for _ in 0..MOST_ROUNDS {

@@ -13,7 +13,7 @@ use crate::page;
 /// The longest reason of a refusal that is shown: it comes from outside.
 const LONGEST_REASON: usize = 300;
 
-/// What Salesforce sent along.
+/// The parameters that Salesforce sent along, and the browser's cookie.
 struct Callback {
     environment: Environment,
     state: String,

@@ -132,7 +132,7 @@ pub enum ParseEntityIdError {
     #[error("an entity's id is not empty")]
     Empty,
     /// More bytes than a key has room for.
-    #[error("an entity's id has at most {longest} bytes, this has {0}", longest = EntityId::LONGEST)]
+    #[error("an entity's id has at most {max} bytes, this has {0}", max = EntityId::LONGEST)]
     Length(usize),
 }
 

@@ -1,4 +1,4 @@
-//! What waits in queues and behind due items, and what others are told.
+//! The messages in queues and behind due items, and the events for others.
 
 use matching::EntityKind;
 

@@ -1,4 +1,4 @@
-//! What a person said about a record that then goes on as another one.
+//! Corrections of a record that then goes on as another one.
 
 use serde_json::json;
 use shared::capabilities::linking::{CandidateList, Correcting, Correction, MatchSource};

@@ -53,7 +53,7 @@ fn left_of(world: &World, scope: Scope) -> Vec<String> {
     items.chain(objects).chain(secrets).filter(|name| ours(name)).collect()
 }
 
-/// What a purge must come to, whatever happened on its way.
+/// The end that a purge must come to, whatever happened on its way.
 fn assert_purged(world: &World, scope: Scope, purge: &Purge, told: &str) {
     assert_eq!(purge.phase, PurgePhase::Complete, "{told}: {purge:?}");
     assert!(purge.data_key_destroyed && purge.completed_at.is_some(), "{told}");

@@ -1,4 +1,4 @@
-//! What can be seen of a world from outside, to compare one with another.
+//! A world as it is seen from outside, to compare one with another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// What differs, a line each: `-` only here, `+` only there.
+    /// The differences, a line each: `-` only here, `+` only there.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
         let lines = |seen: &Self| -> BTreeSet<String> {
             let text = format!("{seen:#?}")
@@ -122,8 +122,8 @@ async fn imports(world: &World) -> BTreeMap<String, String> {
     imports
 }
 
-/// What others were told of the connection and of the imports that were asked for; not what was
-/// told of troubles on the way.
+/// The events about the connection and about the imports that were asked for; not those
+/// about troubles on the way.
 async fn told(world: &World) -> BTreeSet<String> {
     let runs = runs(world).await;
     let asked = |id| runs.iter().any(|r| r.id == id && r.trigger != ImportTrigger::Scheduled);
@@ -167,7 +167,7 @@ pub(super) async fn objects(world: &World, run: ImportRunId) -> BTreeMap<SObject
     objects.into_iter().map(|o| (o.object, o)).collect()
 }
 
-/// What matching decided about every record of an object.
+/// Matching's decision about every record of an object.
 pub(super) async fn lists(world: &World, object: SObject) -> Vec<CandidateList> {
     let keys = world.keys().await;
     let mut all = Vec::new();

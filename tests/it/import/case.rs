@@ -18,7 +18,7 @@ use super::compare::differences;
 
 pub(super) type Objects = BTreeMap<SObject, ObjectImport>;
 
-/// What an org's admin has added.
+/// The fields that an org's admin has added.
 const CUSTOM_FIELDS: [&str; 5] = [
     "Contact.Work_Email__c email",
     "Contact.Role__c string(80) calculated",

@@ -15,7 +15,7 @@ use tests::world::World;
 /// An object's records by id: the mapped fields that have a value.
 type Rows = BTreeMap<String, BTreeMap<String, String>>;
 
-/// What differs between the org and us, a line each; nothing when we hold exactly what the
+/// The differences between the org and us, a line each; none when we hold exactly what the
 /// integration user sees and the admin chose.
 pub(super) async fn differences(world: &World) -> Vec<String> {
     let custody = Custody::new(world.memory.ports(), "crm-sync/".to_owned());
@@ -50,7 +50,7 @@ pub(super) fn large_accounts() -> Vec<RecordFilter> {
     vec![serde_json::from_value(filter).unwrap()]
 }
 
-/// What the integration user sees of an org, and what the admin chose of it.
+/// The rows that the integration user sees of an org, and the admin's choice among them.
 struct View<'a> {
     world: &'a World,
     profile: Profile,

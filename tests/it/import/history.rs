@@ -29,11 +29,11 @@ pub(super) struct History {
     runs: u32,
     /// The run that was asked for last.
     run: ImportRunId,
-    /// Whether the org has person accounts.
+    /// True if the org has person accounts.
     has_persons: bool,
-    /// Whether a record was hidden, shown, or deleted for good, or a formula changed.
+    /// True if a record was hidden, shown, or deleted for good, or a formula changed.
     traceless: bool,
-    /// What may still go wrong in this run.
+    /// The faults that may still come in this run.
     trouble: Trouble,
     log: Vec<String>,
 }
@@ -112,7 +112,7 @@ impl History {
         wrong
     }
 
-    /// What happened, a line each.
+    /// The events so far, a line each.
     pub(super) fn log(&self) -> String {
         self.log.join("\n")
     }
@@ -232,7 +232,7 @@ impl History {
         panic!("the run does not end: {state:?}, {left:?}, {pool:?}\n{log}");
     }
 
-    /// What the run did, for whoever looks for the reason of a difference.
+    /// The deeds of the run, for whoever looks for the reason of a difference.
     async fn note_objects(&mut self) {
         for o in self.objects().await {
             let text = format!(

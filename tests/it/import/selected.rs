@@ -1,4 +1,4 @@
-//! What an admin has chosen to import: mapped fields, filtered rows, persons.
+//! An admin's choices of what to import: mapped fields, filtered rows, persons.
 
 use serde_json::{Value, json};
 use shared::capabilities::custody::Custody;
@@ -21,7 +21,7 @@ fn filter(object: SObject, conditions: &Value) -> RecordFilter {
     serde_json::from_value(json!({ "object": object, "conditions": conditions })).unwrap()
 }
 
-/// What we hold of a record; none when it is gone.
+/// The fields that we hold of a record; none when it is gone.
 async fn held(case: &Case, object: SObject, id: &str) -> Option<Fields> {
     let custody = Custody::new(case.world.memory.ports(), "crm-sync/".to_owned());
     let scope = case.world.connection().await.scope();

@@ -41,7 +41,7 @@ impl From<KnownPair> for linking::KnownPair {
     }
 }
 
-/// What became of known pairs.
+/// The outcome of taking in known pairs.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ImportedPairs {
     taken: u64,

@@ -18,7 +18,7 @@ use crate::state::Api;
 use crate::wire;
 
 wire::named! {
-    /// What was decided about a record.
+    /// The decision about a record.
     Decision of linking::RecordDecision { Match Duplicate Review NonMatch }
 
     /// How a match came about.

@@ -1,4 +1,4 @@
-//! What sellers do, and whether it was logged.
+//! Sellers' activities, and the state of their logging.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,7 @@ use crate::state::Api;
 use crate::wire;
 
 wire::named! {
-    /// What was done.
+    /// The kind of activity.
     ActivityKind of activities::ActivityKind { Message Inmail Note }
 
     /// A person or a company.
@@ -71,7 +71,7 @@ pub(crate) struct Logging {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     code: Option<String>,
-    /// What Salesforce said.
+    /// Salesforce's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<String>,
@@ -161,7 +161,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
     })
 }
 
-/// Whether an activity was logged
+/// Show an activity and the state of its logging
 #[utoipa::path(get, path = "/activities/{activity}", tag = "activities",
     operation_id = "showActivity",
     params(AtActivity), extensions(("x-roles" = json!(Reader::<AtActivity>::ROLES))),

@@ -1,4 +1,4 @@
-//! What people say about matches.
+//! People's corrections of matches.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
 
-/// What a person says of a record.
+/// A person's correction of a record's match.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub(crate) enum Correcting {
@@ -52,7 +52,7 @@ impl From<Correcting> for linking::Correcting {
     }
 }
 
-/// What holds for a record because a person said so.
+/// The ruling about a record that people's corrections come to.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Ruling {
     /// The entity that the record is.
@@ -73,7 +73,7 @@ impl From<linking::Ruling> for Ruling {
     }
 }
 
-/// What was said about a record.
+/// The corrections of a record's match.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Corrections {
     #[schema(value_type = wire::SObject)]
@@ -81,7 +81,7 @@ pub(crate) struct Corrections {
     #[schema(value_type = String)]
     record_id: SalesforceId,
     ruling: Ruling,
-    /// What was said, the latest last.
+    /// The corrections, the latest last.
     #[schema(max_items = 20)]
     history: Vec<Said>,
 }
@@ -105,7 +105,7 @@ pub(crate) struct Said {
     of: Option<String>,
 }
 
-/// What can be said.
+/// The kind of correction.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
@@ -138,7 +138,7 @@ impl From<linking::Correction> for Corrections {
     }
 }
 
-/// What was said about a record
+/// Show the corrections of a record's match
 #[utoipa::path(get, path = "/matches/{object}/{record}/corrections", tag = "matches",
     operation_id = "showCorrections",
     params(AtRecord), extensions(("x-roles" = json!(Corrector::<AtRecord>::ROLES))),

@@ -23,7 +23,7 @@ pub(crate) struct MatchWithCandidates {
     /// The most likely first.
     #[schema(max_items = 8)]
     candidates: Vec<Candidate>,
-    /// What people said.
+    /// People's ruling.
     #[schema(required = true)]
     ruling: Option<Ruling>,
     #[schema(value_type = Option<wire::DirectoryVersionId>, required = true)]
@@ -41,19 +41,19 @@ pub(crate) struct Candidate {
     probability: f64,
     #[schema(value_type = Employer)]
     employer: EmployerEvidence,
-    /// What speaks for and against it, the strongest first.
+    /// The evidence for and against it, the strongest first.
     words: String,
     comparisons: Vec<Comparison>,
 }
 
-/// What one comparison came to.
+/// The result of one comparison.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Comparison {
     name: String,
     level: String,
-    /// What a product shows in bold.
+    /// True if the values agree exactly: a product shows these in bold.
     exact: bool,
-    /// What it adds, in bits.
+    /// The evidence that it adds, in bits.
     weight: f64,
 }
 

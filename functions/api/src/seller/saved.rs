@@ -1,4 +1,4 @@
-//! What was saved for a seat.
+//! The lists that are saved for a seat.
 
 use axum::Json;
 use axum::extract::State;
@@ -77,7 +77,7 @@ pub(crate) struct SavedListing {
     cursor: Option<String>,
 }
 
-/// What was saved for a seat
+/// List the items saved for a seat
 #[utoipa::path(get, path = "/seats/{seat}/saved", tag = "matches", operation_id = "listSaved",
     params(AtSeat, SavedListing), extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),
     responses((status = 200, description = "A page of it", body = SavedPage), Problem))]

@@ -1,4 +1,4 @@
-//! What is told of requests that cannot be read, and what requests do.
+//! The answers to requests that cannot be read, and the effects of requests.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};

@@ -1,6 +1,6 @@
-//! What became of an entity in a directory version: whether it is there, and under which id.
+//! The fate of an entity in a directory version: there or not, and under which id.
 //!
-//! What a person said about an entity outlives the version that it was said in. The entity may be
+//! A person's correction outlives the version in which the entity was chosen. The entity may be
 //! merged into another since, and the match follows; or retired, and the match sleeps.
 
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ impl Entities {
         Ok(self.has(version, kind, &name).await?.then_some(name))
     }
 
-    /// Whether the version has an entity, by one ranged read of the sorted list of its shard's ids.
+    /// True if the version has an entity, by one ranged read of the sorted list of its shard's ids.
     async fn has(
         &self,
         version: &DirectoryVersion,

@@ -119,7 +119,7 @@ fn line(random: &mut Random) -> (EntityKind, Value) {
     }
 }
 
-/// What somebody might say.
+/// A correction that somebody might make.
 fn word(random: &mut Random, object: SObject) -> Correcting {
     let n = random.below(PEOPLE);
     let entity_id = if object == SObject::Account {

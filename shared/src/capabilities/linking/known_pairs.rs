@@ -25,7 +25,7 @@ pub struct RefusedPair {
     pub reason: String,
 }
 
-/// What became of a list of pairs.
+/// The outcome of taking in a list of pairs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TakenPairs {
     /// How many were taken in.

@@ -41,7 +41,7 @@ impl MatchSteps {
     /// Does one message's work.
     ///
     /// # Errors
-    /// What the step says.
+    /// When the step fails; the error says whether to try again.
     pub async fn handle(&self, message: MatchMessage) -> Result<Done, WorkError> {
         match message {
             MatchMessage::Rematch { scope, run, trigger, step } => {

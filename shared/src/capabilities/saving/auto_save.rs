@@ -39,10 +39,11 @@ struct Context {
     settings: Settings,
     pipeline: Pipeline,
     accounts: AccountModel,
-    /// The tenant's seats by folded e-mail; none where two seats share one, since either may be
-    /// meant.
-    seats: BTreeMap<String, Option<SeatId>>,
+    seats: SeatsByEmail,
 }
+
+/// A tenant's seats by folded e-mail; none where two seats share one, since either may be meant.
+type SeatsByEmail = BTreeMap<String, Option<SeatId>>;
 
 impl AutoSave {
     /// The rules over these ports.
@@ -143,13 +144,8 @@ impl AutoSave {
         }
         let pipeline = self.store.read(&generation.keys.pipeline()).await?.unwrap_or_default();
         let accounts = self.model(scope).await?;
-        let mut seats = BTreeMap::new();
-        for seat in self.store.all(&seats::keys::seats(scope.tenant)).await? {
-            seats
-                .entry(folded_email(&seat.email))
-                .and_modify(|known| *known = None)
-                .or_insert(Some(seat.id));
-        }
+        let seats = self.store.all(&seats::keys::seats(scope.tenant)).await?;
+        let seats = seats_by_email(seats.iter().map(|seat| (seat.id, seat.email.as_str())));
         Ok(Some(Context { generation, settings, pipeline, accounts, seats }))
     }
 
@@ -180,8 +176,7 @@ impl AutoSave {
         let mut entries = BTreeMap::new();
         for (seat, opportunity, object, record) in wanted {
             let Some(entity) = matched.get(&(object, record)) else { continue };
-            let list =
-                if object == SObject::Account { SavedList::Accounts } else { SavedList::Leads };
+            let list = SavedList::of(object);
             let saved = Saved {
                 seat,
                 list,
@@ -246,13 +241,8 @@ impl AutoSave {
         let owners: Vec<SalesforceId> = owners.into_iter().collect();
         let users = context.generation.records.get(SObject::User, &owners).await?;
         Ok(users
-            .into_iter()
-            .filter(|user| user.fields.is_true("IsActive"))
-            .filter_map(|user| {
-                let email = folded_email(user.fields.get("Email")?);
-                let seat = (*context.seats.get(&email)?)?;
-                Some((user.id, seat))
-            })
+            .iter()
+            .filter_map(|user| Some((user.id, seat_of_user(user, &context.seats)?)))
             .collect())
     }
 
@@ -280,6 +270,25 @@ impl AutoSave {
         }
         Ok(())
     }
+}
+
+fn seats_by_email<'a>(seats: impl Iterator<Item = (SeatId, &'a str)>) -> SeatsByEmail {
+    let mut by_email = SeatsByEmail::new();
+    for (seat, email) in seats {
+        by_email
+            .entry(folded_email(email))
+            .and_modify(|known| *known = None)
+            .or_insert(Some(seat));
+    }
+    by_email
+}
+
+/// The seat of an active CRM user, by e-mail.
+fn seat_of_user(user: &Record, seats: &SeatsByEmail) -> Option<SeatId> {
+    if !user.fields.is_true("IsActive") {
+        return None;
+    }
+    *seats.get(&folded_email(user.fields.get("Email")?))?
 }
 
 /// The contacts in the roles of an opportunity.
@@ -337,4 +346,46 @@ async fn accounts_of(
 
 fn named(records: &[Record], field: &str) -> Vec<SalesforceId> {
     records.iter().filter_map(|r| r.fields.reference(field)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::testing::record_id;
+
+    fn user(fields: &[(&'static str, &str)]) -> Record {
+        let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Record::read(SObject::User, record_id("005", 1), Timestamp::UNIX_EPOCH, fields)
+    }
+
+    #[test]
+    fn an_active_user_is_the_seat_of_the_same_email_in_any_case() {
+        let jane = SeatId::derived("jane");
+        let seats = seats_by_email([(jane, "Jane@Acme.example")].into_iter());
+        let seat = |fields: &[(&'static str, &str)]| seat_of_user(&user(fields), &seats);
+        assert_eq!(seat(&[("IsActive", "true"), ("Email", "jane@acme.EXAMPLE")]), Some(jane));
+        assert_eq!(seat(&[("IsActive", "false"), ("Email", "jane@acme.example")]), None);
+        assert_eq!(seat(&[("IsActive", "true"), ("Email", "joe@acme.example")]), None);
+        assert_eq!(seat(&[("IsActive", "true")]), None);
+    }
+
+    #[test]
+    fn an_email_that_seats_share_names_none_of_them() {
+        let shared = ["a", "b", "c"].map(|name| (SeatId::derived(name), "desk@acme.example"));
+        let user = user(&[("IsActive", "true"), ("Email", "desk@acme.example")]);
+        for seats in 2..=3 {
+            let seats = seats_by_email(shared[..seats].iter().copied());
+            assert_eq!(seat_of_user(&user, &seats), None);
+        }
+    }
+
+    #[test]
+    fn a_field_that_names_no_record_is_passed_over() {
+        let account = record_id("001", 7);
+        let of = |id: &str| user(&[("AccountId", id)]);
+        let records = [of(account.as_str()), of(&account.as_str()[..15]), of("gone"), user(&[])];
+        assert_eq!(named(&records, "AccountId"), [account, account]);
+    }
 }

@@ -8,10 +8,11 @@ use crate::ports::Key;
 use crate::salesforce::SalesforceId;
 use crate::store::{Marker, Series, Slot};
 
-/// What a partition of a generation holds. A new kind is purged because it is in [`Kind::ALL`].
+/// The kind of documents in a partition. A new kind is purged because it is in [`Kind::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Runs, each object's progress, its pages, the leases: bucket 0 only.
+    /// Import runs, the lease on them, each object's progress and watermark, the slots, the
+    /// pipeline's stages: bucket 0 only.
     Run,
     /// CRM records, by record id: `object#id`.
     Record,
@@ -21,15 +22,16 @@ pub enum Kind {
     Candidates,
     /// An entity's bidders and its match, by entity id: `object#entity`.
     Entity,
-    /// Match runs and their batches: bucket 0 only.
+    /// Match runs, their batches, the lease of settling: bucket 0 only.
     MatchRun,
-    /// What was saved for a seat, by seat: `seat#list#entity`.
+    /// The items saved for a seat, by seat: `seat#list#entity`.
     Saved,
     /// Activities, by activity id; lanes, by record id.
     Activity,
-    /// Grants: `admin`, and one per seat, sealed.
+    /// The states of grants, seats' grants sealed, and what inspections of the org found: bucket 0
+    /// only.
     Grant,
-    /// What people said about a record's match, by record id: `object#id`.
+    /// People's corrections of a record's match, by record id: `object#id`.
     Correction,
     /// Models of the tenant's own, and which one is taken: bucket 0 only.
     Model,

@@ -427,7 +427,7 @@ impl World {
         fresh
     }
 
-    /// What is stored of each record that is there.
+    /// The stored list of each record that is there.
     pub(super) async fn lists(&self) -> BTreeMap<SalesforceId, CandidateList> {
         let mut lists = BTreeMap::new();
         for item in self.items(Kind::Candidates).await {

@@ -162,3 +162,34 @@ impl EntityMatches {
         Self { object, entity, bids: Vec::new(), matched: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{entity_id, record_id};
+
+    fn candidate(entity: &str) -> RankedCandidate {
+        let (entity, employer) = (entity_id(entity), EmployerEvidence::Unknown);
+        RankedCandidate { entity, weight: 1.0, probability: 0.9, employer, evidence: String::new() }
+    }
+
+    #[test]
+    fn the_matched_candidate_is_the_one_of_the_link_wherever_it_ranks() {
+        let mut list = CandidateList::empty(SObject::Lead, record_id("00Q", 1));
+        list.candidates = vec![candidate("a"), candidate("b")];
+        assert_eq!(list.matched_candidate(), None);
+        list.matched = Some(entity_id("b"));
+        assert_eq!(list.matched_candidate().map(|c| c.entity.as_str()), Some("b"));
+        list.matched = Some(entity_id("found by a person"));
+        assert_eq!(list.matched_candidate(), None);
+    }
+
+    #[test]
+    fn a_list_whose_ids_are_none_is_not_read() {
+        let list = CandidateList::empty(SObject::Lead, record_id("00Q", 1));
+        let mut stored = serde_json::to_value(&list).unwrap();
+        assert_eq!(serde_json::from_value::<CandidateList>(stored.clone()).unwrap(), list);
+        stored["id"] = "00Q".into();
+        assert!(serde_json::from_value::<CandidateList>(stored).is_err());
+    }
+}

@@ -281,3 +281,141 @@ impl Settle {
         Ok(entities.map(|matches| (matches.entity.clone(), matches)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use matching::EmployerEvidence;
+
+    use super::*;
+    use crate::capabilities::linking::RankedCandidate;
+    use crate::testing::{entity_id, record_id};
+
+    const THRESHOLDS: Thresholds = Thresholds { match_at: 0.9, review_at: 0.5 };
+
+    fn lead(number: u64) -> SalesforceId {
+        record_id("00Q", number)
+    }
+
+    /// The list of a lead with candidates of these probabilities.
+    fn list(number: u64, candidates: &[(&str, f64)]) -> CandidateList {
+        let candidate = |&(entity, probability): &(&str, f64)| RankedCandidate {
+            entity: entity_id(entity),
+            weight: 0.0,
+            probability,
+            employer: EmployerEvidence::Unknown,
+            evidence: String::new(),
+        };
+        let candidates = candidates.iter().map(candidate).collect();
+        CandidateList { candidates, ..CandidateList::empty(SObject::Lead, lead(number)) }
+    }
+
+    fn around(lists: &[CandidateList], stored: &[CandidateList]) -> Neighbourhood {
+        let by_id = |lists: &[CandidateList]| {
+            lists.iter().map(|list| (list.id, list.clone())).collect::<BTreeMap<_, _>>()
+        };
+        Neighbourhood::around(SObject::Lead, THRESHOLDS, by_id(lists), by_id(stored))
+    }
+
+    fn bid_for(list: &CandidateList) -> Vec<(String, f64)> {
+        let bids = bids(list, THRESHOLDS).into_iter();
+        bids.map(|bid| (bid.entity.to_string(), bid.probability)).collect()
+    }
+
+    #[test]
+    fn a_record_bids_for_what_is_likely_and_not_refused() {
+        let mut list = list(1, &[("a", 0.95), ("b", 0.9), ("c", 0.89)]);
+        assert_eq!(bid_for(&list), [("a".to_owned(), 0.95), ("b".to_owned(), 0.9)]);
+        list.never = vec![entity_id("a")];
+        assert_eq!(bid_for(&list), [("b".to_owned(), 0.9)]);
+    }
+
+    #[test]
+    fn a_persons_link_is_the_only_bid_and_is_certain() {
+        let mut list = list(1, &[("a", 0.95)]);
+        list.always = Some(entity_id("z"));
+        assert_eq!(bid_for(&list), [("z".to_owned(), 1.0)]);
+    }
+
+    #[test]
+    fn a_record_that_is_gone_bids_for_nothing_and_its_ruling_sleeps() {
+        let mut list = list(1, &[("a", 0.95)]);
+        (list.always, list.never) = (Some(entity_id("z")), vec![entity_id("y")]);
+        assert_ne!(ruling(&list), Ruling::default());
+        list.gone = true;
+        assert_eq!(bid_for(&list), []);
+        assert_eq!(ruling(&list), Ruling::default());
+    }
+
+    #[test]
+    fn the_decision_follows_the_link_then_the_bids_then_the_best_candidate_not_refused() {
+        let decided = |list: &CandidateList| decide(list, THRESHOLDS);
+        let mut sure = list(1, &[("a", 0.95), ("b", 0.6)]);
+        assert_eq!(decided(&sure), RecordDecision::Duplicate, "another record has its entity");
+        sure.never = vec![entity_id("a")];
+        assert_eq!(decided(&sure), RecordDecision::Review);
+        sure.never.push(entity_id("b"));
+        assert_eq!(decided(&sure), RecordDecision::NonMatch);
+        sure.matched = Some(entity_id("z"));
+        assert_eq!(decided(&sure), RecordDecision::Match);
+        assert_eq!(decided(&list(1, &[("a", 0.5)])), RecordDecision::Review);
+        assert_eq!(decided(&list(1, &[("a", 0.49)])), RecordDecision::NonMatch);
+        assert_eq!(decided(&list(1, &[])), RecordDecision::NonMatch);
+    }
+
+    #[test]
+    fn an_entity_goes_to_the_likeliest_record_and_shows_all_bids_by_record() {
+        let lists = [list(1, &[("a", 0.92)]), list(2, &[("a", 0.97)])];
+        let mut near = around(&lists, &[]);
+        near.add_entities(BTreeSet::from([entity_id("a")]), BTreeMap::new());
+        near.assign();
+        let entity = &near.entities[&entity_id("a")];
+        assert_eq!(entity.matched, Some(lead(2)));
+        assert_eq!(asking(entity).collect::<Vec<_>>(), [lead(1), lead(2), lead(2)]);
+        let (loser, winner) = (&near.lists[&lead(1)], &near.lists[&lead(2)]);
+        assert_eq!((&loser.matched, loser.decision), (&None, RecordDecision::Duplicate));
+        assert_eq!(winner.matched, Some(entity_id("a")));
+        assert_eq!((winner.source, loser.source), (Some(MatchSource::Auto), None));
+    }
+
+    #[test]
+    fn a_ruling_takes_the_entity_and_its_source_from_the_person() {
+        let mut ruled = list(1, &[]);
+        ruled.always = Some(entity_id("a"));
+        let source = MatchSource::Created;
+        ruled.ruling = Some(crate::capabilities::linking::Ruling { source, ..Default::default() });
+        let mut near = around(&[ruled, list(2, &[("a", 0.99)])], &[]);
+        near.add_entities(BTreeSet::from([entity_id("a")]), BTreeMap::new());
+        near.assign();
+        assert_eq!(near.entities[&entity_id("a")].matched, Some(lead(1)));
+        assert!(near.entities[&entity_id("a")].bids[0].always);
+        assert_eq!(near.lists[&lead(1)].source, Some(source));
+        assert_eq!(near.lists[&lead(2)].decision, RecordDecision::Duplicate);
+    }
+
+    #[test]
+    fn a_record_reaches_what_it_asks_for_and_what_it_held() {
+        let mut stored = list(1, &[("old", 0.95)]);
+        stored.matched = Some(entity_id("held"));
+        let near = around(&[list(1, &[("new", 0.95), ("unlikely", 0.1)])], &[stored]);
+        assert_eq!(near.asked(lead(1)), ["held", "new", "old"].map(entity_id).into());
+    }
+
+    #[test]
+    fn only_what_differs_from_the_stored_is_written() {
+        let mut before = around(&[list(1, &[("a", 0.95)]), list(2, &[])], &[]);
+        before.add_entities(BTreeSet::from([entity_id("a")]), BTreeMap::new());
+        before.assign();
+        let stored: Vec<_> = before.lists.values().cloned().collect();
+        let mut again = around(&stored, &stored);
+        again.add_entities(BTreeSet::from([entity_id("a")]), before.entities.clone());
+        again.assign();
+        assert_eq!((again.changed_lists().count(), again.changed_entities().count()), (0, 0));
+
+        again.lists.insert(lead(1), list(1, &[]));
+        again.assign();
+        assert_eq!(again.changed_lists().map(|(id, _)| *id).collect::<Vec<_>>(), [lead(1)]);
+        assert_eq!(again.changed_entities().count(), 1);
+        assert!(again.is_relinked(lead(1), &again.lists[&lead(1)]));
+        assert!(!again.is_relinked(lead(2), &again.lists[&lead(2)]));
+    }
+}
