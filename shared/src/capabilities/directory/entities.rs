@@ -164,3 +164,69 @@ pub(crate) fn identity(id: &str) -> u64 {
     let hash = blake3::hash(id.as_bytes());
     u64::from_le_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::testing::{Memory, entity_id};
+
+    const KIND: EntityKind = EntityKind::Person;
+
+    /// A version of one shard of people that holds these hashes, with these merges.
+    async fn directory(hashes: Vec<u64>, merges: &[(&str, &str)]) -> (Entities, DirectoryVersion) {
+        let entities = Entities::new(Memory::new(Timestamp::UNIX_EPOCH, 1).ports());
+        let version = DirectoryVersion { people_shards: 1, ..DirectoryVersion::sample() };
+        entities.keep_ids(&version, KIND, 0, hashes).await.unwrap();
+        let merges = merges.iter().map(|&(id, into)| (entity_id(id), entity_id(into))).collect();
+        entities.keep_merges(&version, &merges).await.unwrap();
+        (entities, version)
+    }
+
+    #[tokio::test]
+    async fn an_entity_goes_by_the_id_that_it_was_merged_into_at_last() {
+        let merges = [("a", "b"), ("b", "c"), ("x", "y"), ("y", "x")];
+        let (entities, version) = directory(vec![identity("c")], &merges).await;
+        let name = async |id| entities.name(&version, &entity_id(id)).await.unwrap().to_string();
+        assert_eq!(name("a").await, "c");
+        assert_eq!(name("c").await, "c");
+        assert_eq!(name("stranger").await, "stranger");
+        let found = async |id| entities.find(&version, KIND, &entity_id(id)).await.unwrap();
+        assert_eq!(found("a").await, Some(entity_id("c")));
+        assert_eq!(found("x").await, None, "a circle of merges leads nowhere");
+    }
+
+    #[tokio::test]
+    async fn every_entity_of_a_long_list_is_found_and_no_other() {
+        let id = |n: usize| entity_id(&format!("p{n}"));
+        let hashes = (0..30_000).map(|n| identity(id(n).as_str())).collect();
+        let (entities, version) = directory(hashes, &[]).await;
+        for n in (0..60_000).step_by(997) {
+            let found = entities.find(&version, KIND, &id(n)).await.unwrap();
+            assert_eq!(found.is_some(), n < 30_000, "{n}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entity_far_from_where_its_hash_is_expected_is_found_all_the_same() {
+        // All but two of these hashes are the lowest there are, so every expectation is wrong.
+        let mut hashes: Vec<u64> = (0..40_000).collect();
+        hashes.extend([identity("a"), identity("b")]);
+        let (entities, version) = directory(hashes, &[]).await;
+        for (id, is_there) in [("a", true), ("b", true), ("c", false)] {
+            let found = entities.find(&version, KIND, &entity_id(id)).await.unwrap();
+            assert_eq!(found.is_some(), is_there, "{id}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kind_without_shards_has_nobody_and_a_missing_list_is_a_failure() {
+        let (entities, version) = directory(vec![identity("a")], &[]).await;
+        let none = DirectoryVersion { company_shards: 0, ..version.clone() };
+        let of =
+            async |version| entities.find(version, EntityKind::Company, &entity_id("a")).await.ok();
+        assert_eq!(of(&none).await, Some(None));
+        assert_eq!(of(&version).await, None, "three shards of companies, but no list of their ids");
+    }
+}

@@ -252,4 +252,19 @@ mod tests {
         }
         assert_eq!(place(None, SObject::Lead, 16).ok(), Some((0, None)));
     }
+
+    #[test]
+    fn each_decision_counts_once_under_its_name() {
+        let mut counts = DecisionCounts::default();
+        for (decision, times) in [
+            (RecordDecision::Match, 4),
+            (RecordDecision::Duplicate, 3),
+            (RecordDecision::Review, 2),
+            (RecordDecision::NonMatch, 1),
+        ] {
+            (0..times).for_each(|_| counts.count(decision));
+        }
+        let expected = DecisionCounts { matched: 4, duplicate: 3, review: 2, unmatched: 1 };
+        assert_eq!(counts, expected);
+    }
 }

@@ -376,3 +376,81 @@ fn is_outdated(list: &CandidateList, stamp: i64, run: &MatchRun) -> bool {
     let later_model = run.model.number < list.model.number;
     stamp < list.stamp || (stamp == list.stamp && (newer_directory || later_model))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use matching::{EmployerEvidence, MatchWeight};
+
+    use super::*;
+    use crate::capabilities::linking::ModelChoice;
+    use crate::kernel::DirectoryVersionId;
+    use crate::testing::record_id;
+
+    fn scored(entity: &str, bits: f64) -> ScoredCandidate {
+        let candidate = Candidate {
+            entity_id: entity.to_owned(),
+            weight: MatchWeight::new(bits),
+            employer: EmployerEvidence::Unknown,
+        };
+        ScoredCandidate { candidate, evidence: format!("evidence of {entity}") }
+    }
+
+    fn names(ranked: &[RankedCandidate]) -> Vec<&str> {
+        ranked.iter().map(|candidate| candidate.entity.as_str()).collect()
+    }
+
+    #[test]
+    fn candidates_rank_by_weight_whatever_the_order_of_the_shards() {
+        let model = MatchModel::shipped().unwrap();
+        let all = [scored("b", 9.0), scored("c", 3.0), scored("a", 9.0), scored("d", 12.0)];
+        let forward = ranked(model, SObject::Lead, all.to_vec()).unwrap();
+        let backward = ranked(model, SObject::Lead, all.iter().rev().cloned().collect()).unwrap();
+        assert_eq!(names(&forward), ["d", "a", "b", "c"], "equal weights rank by id");
+        assert_eq!(forward, backward);
+        assert!(forward.iter().all(|c| c.evidence == format!("evidence of {}", c.entity)));
+        assert!(forward.is_sorted_by(|left, right| left.probability >= right.probability));
+    }
+
+    #[test]
+    fn more_shards_give_no_more_candidates_than_one() {
+        let model = MatchModel::shipped().unwrap();
+        let shard = |n: u32| (0..KEPT_CANDIDATES).map(move |m| (n, m));
+        let all = (0..3).flat_map(shard);
+        let all = all.map(|(n, m)| scored(&format!("{n}-{m}"), f64::from(n) + 1.0)).collect();
+        let kept = ranked(model, SObject::Contact, all).unwrap();
+        assert_eq!(kept.len(), KEPT_CANDIDATES);
+        assert!(names(&kept).iter().all(|name| name.starts_with("2-")));
+    }
+
+    #[test]
+    fn a_candidate_whose_id_is_none_fails_and_an_object_that_is_not_matched_has_none() {
+        let model = MatchModel::shipped().unwrap();
+        assert!(ranked(model, SObject::Lead, vec![scored(" ", 9.0)]).is_err());
+        assert_eq!(ranked(model, SObject::Task, vec![scored("a", 9.0)]).unwrap(), []);
+    }
+
+    #[test]
+    fn candidates_are_outdated_by_a_newer_record_directory_or_model_only() {
+        let (old, new) = (DirectoryVersionId::new(1, 1), DirectoryVersionId::new(2, 1));
+        let choice = |number| ModelChoice { number, model: None };
+        let run = |directory, number| {
+            let (id, trigger) = (MatchRunId::derived("run"), MatchTrigger::Import);
+            MatchRun::begin(id, trigger, directory, choice(number), Timestamp::UNIX_EPOCH)
+        };
+        let list = |directory, number| CandidateList {
+            stamp: 5,
+            directory: Some(directory),
+            model: choice(number),
+            ..CandidateList::empty(SObject::Lead, record_id("00Q", 1))
+        };
+        assert!(is_outdated(&list(old, 0), 4, &run(new, 9)), "about an older state of the record");
+        assert!(!is_outdated(&list(new, 9), 6, &run(old, 0)), "about a newer state");
+        assert!(is_outdated(&list(new, 0), 5, &run(old, 0)));
+        assert!(is_outdated(&list(old, 1), 5, &run(new, 0)));
+        assert!(!is_outdated(&list(old, 0), 5, &run(old, 0)), "the same again");
+        assert!(!is_outdated(&list(old, 0), 5, &run(new, 1)));
+        let unranked = CandidateList::empty(SObject::Lead, record_id("00Q", 1));
+        assert!(!is_outdated(&unranked, 0, &run(old, 0)));
+    }
+}

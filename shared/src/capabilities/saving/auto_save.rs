@@ -275,10 +275,7 @@ impl AutoSave {
 fn seats_by_email<'a>(seats: impl Iterator<Item = (SeatId, &'a str)>) -> SeatsByEmail {
     let mut by_email = SeatsByEmail::new();
     for (seat, email) in seats {
-        by_email
-            .entry(folded_email(email))
-            .and_modify(|known| *known = None)
-            .or_insert(Some(seat));
+        by_email.entry(folded_email(email)).and_modify(|known| *known = None).or_insert(Some(seat));
     }
     by_email
 }

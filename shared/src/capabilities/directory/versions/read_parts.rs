@@ -119,3 +119,55 @@ fn lines(bytes: &Bytes) -> Box<dyn BufRead + Send> {
         Box::new(source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use matching::Person;
+
+    use super::*;
+
+    const PART: &str = concat!(
+        "{\"id\":\"a\",\"title\":\"first\"}\n",
+        "{\"id\":\"b\"}\n",
+        "not a line\n",
+        "{\"id\":\"a\",\"title\":\"last\"}\n",
+        "{\"id\":\"b\",\"op\":\"merge\",\"into\":\"a\"}\n",
+    );
+
+    fn gzip(text: &str) -> Bytes {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap().into()
+    }
+
+    #[test]
+    fn the_last_line_about_an_entity_counts_in_plain_parts_and_in_gzip() {
+        let expected = HashMap::from([(identity("a"), 4), (identity("b"), 5)]);
+        assert_eq!(last_lines::<Person>(&Bytes::from_static(PART.as_bytes())).unwrap(), expected);
+        assert_eq!(last_lines::<Person>(&gzip(PART)).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_part_that_breaks_off_is_an_error_and_not_a_shorter_part() {
+        let whole = gzip(&PART.repeat(2_000));
+        assert!(last_lines::<Person>(&whole.slice(..whole.len() - 12)).is_err());
+    }
+
+    #[test]
+    fn a_line_is_about_an_entity_only_if_its_ids_fit_into_keys() {
+        let merge = |id: &str, into: &str| DirectoryLine::<Person>::Merge {
+            id: id.to_owned(),
+            into: into.to_owned(),
+        };
+        let long = "x".repeat(EntityId::LONGEST + 1);
+        assert!(has_ids(&merge("a", "b")));
+        assert!(!has_ids(&merge("a", " ")));
+        assert!(!has_ids(&merge("a", &long)));
+        assert!(!has_ids(&DirectoryLine::<Person>::Delete { id: long.clone() }));
+        assert!(!has_ids(&DirectoryLine::Upsert(Person { id: long, ..Person::default() })));
+    }
+}

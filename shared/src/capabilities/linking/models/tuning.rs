@@ -258,3 +258,58 @@ fn kind_model(model: &mut MatchModel, kind: EntityKind) -> &mut KindModel {
         EntityKind::Company => &mut model.company,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use matching::{EmployerEvidence, Levels};
+
+    use super::*;
+    use crate::capabilities::linking::RankedCandidate;
+    use crate::testing::{entity_id, record_id};
+
+    /// A list with these candidates, all with evidence but those in capitals.
+    fn list(candidates: &[&str]) -> CandidateList {
+        let evidence = Evidence::new(EntityKind::Person, &Levels::default()).to_string();
+        let candidate = |&name: &&str| {
+            let is_kept = name.chars().all(char::is_lowercase);
+            RankedCandidate {
+                entity: entity_id(name),
+                weight: 1.0,
+                probability: 0.5,
+                employer: EmployerEvidence::Unknown,
+                evidence: if is_kept { evidence.clone() } else { String::new() },
+            }
+        };
+        let candidates = candidates.iter().map(candidate).collect();
+        CandidateList { candidates, ..CandidateList::empty(SObject::Lead, record_id("00Q", 1)) }
+    }
+
+    /// How many candidates a list teaches, and which of them is true.
+    fn lesson(list: &CandidateList) -> Option<(usize, Option<usize>)> {
+        label(list).map(|(evidence, truth)| (evidence.len(), truth))
+    }
+
+    #[test]
+    fn a_link_teaches_all_candidates_and_an_unlink_the_refused_ones() {
+        let mut linked = list(&["a", "b", "c"]);
+        linked.always = Some(entity_id("b"));
+        assert_eq!(lesson(&linked), Some((3, Some(1))));
+        let mut refused = list(&["a", "b", "c"]);
+        refused.never = ["a", "c", "elsewhere"].map(entity_id).into();
+        assert_eq!(lesson(&refused), Some((2, None)));
+    }
+
+    #[test]
+    fn nothing_is_learnt_without_a_word_an_entity_or_evidence() {
+        assert_eq!(lesson(&list(&["a"])), None, "nobody corrected it");
+        let always = |mut list: CandidateList, entity: &str| {
+            list.always = Some(entity_id(entity));
+            list
+        };
+        assert_eq!(lesson(&always(list(&["a"]), "z")), None, "only a person found the entity");
+        assert_eq!(lesson(&always(list(&["a", "B"]), "B")), None, "its evidence was not kept");
+        assert_eq!(lesson(&always(list(&["a", "B"]), "a")), Some((1, Some(0))));
+        let gone = CandidateList { gone: true, ..always(list(&["a"]), "a") };
+        assert_eq!(lesson(&gone), None, "the record is gone");
+    }
+}
