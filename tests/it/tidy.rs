@@ -73,7 +73,7 @@ const DIRECTIONS: [(&str, &[&str]); 9] = [
     ("ports", &["kernel"]),
     ("seal", &["ports"]),
     ("work", &["ports"]),
-    ("store", &["kernel", "ports", "seal"]),
+    ("store", &["kernel", "ports", "salesforce", "seal"]),
     ("capabilities", &["kernel", "ports", "salesforce", "seal", "store", "work"]),
     ("product", &["capabilities", "ports", "store"]),
     ("aws", &["kernel", "ports"]),

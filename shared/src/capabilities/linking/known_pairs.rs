@@ -74,6 +74,8 @@ impl KnownPair {
 
 #[cfg(test)]
 mod tests {
+    use matching::EntityKind;
+
     use super::*;
     use crate::testing::{entity_id, record_id};
 
@@ -97,7 +99,7 @@ mod tests {
         let record = record_id("00Q", 1);
         let no_record = CorrectionError::NoRecord.to_string();
         assert_eq!(refused(SObject::Lead, "nobody", "pr_1"), no_record);
-        let no_person = CorrectionError::NoEntity("person").to_string();
+        let no_person = CorrectionError::NoEntity(entity_kind_name(EntityKind::Person)).to_string();
         assert_eq!(refused(SObject::Lead, record.as_str(), " "), no_person);
         let not_matched = CorrectionError::NotMatched.to_string();
         assert_eq!(refused(SObject::Task, "nobody", ""), not_matched);

@@ -17,9 +17,6 @@ use crate::work::WorkError;
 /// How many records one read of a bucket gives.
 const PAGE: usize = 500;
 
-/// The longest id of a Salesforce record.
-const LONGEST_RECORD_ID: usize = 18;
-
 /// Why matches cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -229,12 +226,14 @@ fn place(
     let Some(cursor) = cursor else { return Ok((0, None)) };
     let (bucket, record) = cursor.split_once('.').ok_or(ReportError::Cursor)?;
     let bucket: u32 = bucket.parse().map_err(|_| ReportError::Cursor)?;
-    let plain =
-        record.len() <= LONGEST_RECORD_ID && record.chars().all(|c| c.is_ascii_alphanumeric());
-    if bucket >= buckets || !plain {
+    if bucket >= buckets {
         return Err(ReportError::Cursor);
     }
-    Ok((bucket, (!record.is_empty()).then(|| format!("{object}#{record}"))))
+    if record.is_empty() {
+        return Ok((bucket, None));
+    }
+    let record: SalesforceId = record.parse().map_err(|_| ReportError::Cursor)?;
+    Ok((bucket, Some(format!("{object}#{record}"))))
 }
 
 #[cfg(test)]
@@ -245,9 +244,10 @@ mod tests {
     fn a_cursor_leads_to_a_place_within_the_list_or_nowhere() {
         let at = |cursor| place(Some(cursor), SObject::Lead, 16).ok();
         assert_eq!(at("3."), Some((3, None)));
-        let after = Some("Lead#00Q000000000001AAA".to_owned());
-        assert_eq!(at("3.00Q000000000001AAA"), Some((3, after)));
-        for wrong in ["", "3", "16.", "-1.", "3.a#b", "3.00Q0000000000000001"] {
+        let after = Some("Lead#00Q000000000001EAA".to_owned());
+        assert_eq!(at("3.00Q000000000001EAA"), Some((3, after)));
+        let mistyped = "3.00Q000000000001AAA";
+        for wrong in ["", "3", "16.", "-1.", "3.a#b", "3.00Q0000000000000001", mistyped] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
         assert_eq!(place(None, SObject::Lead, 16).ok(), Some((0, None)));
