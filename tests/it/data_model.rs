@@ -59,12 +59,12 @@ fn every_key_that_the_code_names_is_on_the_page() {
     let named = named(name_of_key);
     assert!(named.contains("WATERMARK") && named.contains("TEN"), "{named:?}");
     let kinds: BTreeSet<&str> = Kind::ALL.into_iter().map(Kind::as_str).collect();
-    let names = named.iter().filter(|name| !kinds.contains(name.as_str()));
+    let documents = named.iter().filter(|name| !kinds.contains(name.as_str()));
     let is_missing = |name: &&String| {
         let forms = [format!("`{name}`"), format!("`{name}#"), format!(" {name}#")];
         !forms.iter().any(|form| page.contains(form))
     };
-    assert_eq!(names.filter(is_missing).collect::<Vec<_>>(), Vec::<&String>::new(), "{PAGE}");
+    assert_eq!(documents.filter(is_missing).collect::<Vec<_>>(), Vec::<&String>::new(), "{PAGE}");
 }
 
 #[test]

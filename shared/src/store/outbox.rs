@@ -9,20 +9,13 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::due::{Due, GRACE};
 use super::{Commit, Slot, Store, Stored, When, keys};
 use crate::kernel::{Envelope, Event, Message, Occurrence, Scope, TellingMessage};
 use crate::ports::{Key, Outcome, PortError, Ports, QueueMessage, Write};
 use crate::store::field;
-
-/// The tick sends a due item again when this time has passed since its turn. A message that waits
-/// in a backlog is not lost, and a second one helps nobody, so the pause doubles each time.
-const GRACE: SignedDuration = SignedDuration::from_secs(300);
-
-/// The doubling stops here: about 21 hours.
-const MOST_DOUBLINGS: u32 = 8;
 
 /// A step that lies no further ahead than this is sent at once and waits in its queue. The tick
 /// comes each minute, so a later step waits as a due item alone: a queue's depth counts work, not
@@ -68,25 +61,6 @@ impl Next {
     #[must_use]
     pub fn after(delay: Duration, message: impl Into<Message>) -> Self {
         Self { message: message.into(), delay }
-    }
-}
-
-/// A due item as it is stored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Due {
-    pub(crate) message: Message,
-    /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
-    pub(crate) sent_at: i64,
-    /// Counts how often the tick sent it.
-    #[serde(default)]
-    pub(crate) sends: u32,
-}
-
-impl Due {
-    /// True if the tick leaves it alone at `now`.
-    fn rests(&self, now: Timestamp) -> bool {
-        let pause = GRACE.as_secs() << self.sends.min(MOST_DOUBLINGS);
-        self.sent_at + pause > now.as_second()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::kernel::{
     MatchMessage, MatchTrigger, Message, Occurrence, PurgeMessage, Queue, ReconnectReason, SObject,
     TellingMessage, WritebackMessage,
 };
-use crate::store::outbox::Due;
+use crate::store::due::Due;
 use crate::testing::record_id;
 
 fn messages() -> Vec<Message> {

@@ -163,7 +163,7 @@ async fn one_event(world: &mut World, random: &mut Random) {
                 let n = random.below(RECORDS);
                 rows.push(row(random, &world.ports, object, n));
             }
-            rows.sort_by(|a, b| a.id.cmp(&b.id));
+            rows.sort_by_key(|row| row.id);
             rows.dedup_by(|a, b| a.id == b.id);
             world.import(rows, 1 + random.below(3)).await;
         }
