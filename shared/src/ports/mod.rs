@@ -24,7 +24,10 @@ pub use events::Events;
 pub use objects::{ObjectStore, StoredObject};
 pub use queues::{QueueMessage, Queues};
 pub use secrets::Secrets;
-pub use table::{Change, Condition, Item, Key, Outcome, Page, Range, Table, Write};
+pub use table::{
+    Change, Condition, Item, Key, MOST_WRITES, Outcome, Page, Range, Table, Write,
+    transaction_fault,
+};
 
 /// All ports, as a use case takes them.
 #[derive(Clone)]

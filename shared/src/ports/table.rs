@@ -83,6 +83,33 @@ pub enum Condition {
     Any(Vec<Condition>),
 }
 
+impl Condition {
+    /// Tells if it holds on an item, or on its absence. An implementation that evaluates conditions
+    /// itself does it by this.
+    #[must_use]
+    pub fn holds(&self, item: Option<&Item>) -> bool {
+        let attribute = |name: &str| item.and_then(|item| item.doc.get(name));
+        match self {
+            Self::Always => true,
+            Self::Absent => item.is_none(),
+            Self::Exists => item.is_some(),
+            Self::Eq(name, value) => attribute(name) == Some(value),
+            Self::Ne(name, value) => attribute(name).is_some_and(|found| found != value),
+            Self::Lt(name, value) => attribute(name).is_some_and(|found| is_less(found, value)),
+            Self::Missing(name) => attribute(name).is_none(),
+            Self::All(all) => all.iter().all(|condition| condition.holds(item)),
+            Self::Any(any) => any.iter().any(|condition| condition.holds(item)),
+        }
+    }
+}
+
+fn is_less(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a < b,
+        _ => a.as_i64().zip(b.as_i64()).is_some_and(|(a, b)| a < b),
+    }
+}
+
 /// A change of one attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -94,6 +121,14 @@ pub enum Change {
     Remove(&'static str),
     /// Sets the sealed body.
     Body(Vec<u8>),
+}
+
+impl Item {
+    /// An item without attributes.
+    #[must_use]
+    pub fn empty(key: Key) -> Self {
+        Self { key, doc: Map::new(), body: None, expires_at: None }
+    }
 }
 
 /// One write, or one check within a transaction.
@@ -153,6 +188,25 @@ impl Write {
     }
 }
 
+impl Change {
+    /// Makes the change to an item.
+    pub fn apply(self, item: &mut Item) {
+        match self {
+            Self::Set(name, value) => {
+                item.doc.insert(name.to_owned(), value);
+            }
+            Self::Add(name, by) => {
+                let old = item.doc.get(name).and_then(Value::as_i64).unwrap_or(0);
+                item.doc.insert(name.to_owned(), old.saturating_add(by).into());
+            }
+            Self::Remove(name) => {
+                item.doc.remove(name);
+            }
+            Self::Body(body) => item.body = Some(body),
+        }
+    }
+}
+
 /// The outcome of a write or a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a refused write did not happen"]
@@ -177,6 +231,24 @@ impl Outcome {
             tracing::debug!(winner, "a write was refused, as it may be");
         }
     }
+}
+
+/// The most writes of one transaction.
+pub const MOST_WRITES: usize = 100;
+
+/// Why writes are no transaction; none when they are one.
+#[must_use]
+pub fn transaction_fault(writes: &[Write]) -> Option<PortError> {
+    let fault = |fault: &'static str| Some(PortError::reject("write a transaction", fault));
+    if writes.len() > MOST_WRITES {
+        return fault("more than 100 writes");
+    }
+    let mut keys: Vec<&Key> = writes.iter().map(Write::key).collect();
+    keys.sort_unstable();
+    if keys.windows(2).any(|two| two[0] == two[1]) {
+        return fault("an item is written twice");
+    }
+    None
 }
 
 /// Which sort keys of a partition a query reads, ascending.
