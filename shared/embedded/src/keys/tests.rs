@@ -48,7 +48,7 @@ async fn the_local_data_keys_keep_the_contract() {
 #[test]
 fn a_key_is_read_as_base64_and_as_hex() {
     let key = [0xFB, 0xEF].repeat(16);
-    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = "fbef".repeat(16);
     let base64 = base64::prelude::BASE64_STANDARD.encode(&key);
     let url = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(&key);
     assert!(base64.contains('+') && url.contains('-'));
@@ -360,7 +360,8 @@ impl Entropy for Deadly {
 #[tokio::test]
 async fn a_rotation_that_is_killed_anywhere_is_done_or_not_begun() {
     if let Some(path) = child_path() {
-        let left = std::env::var(DRAWS).unwrap().parse::<usize>().unwrap().into();
+        let left =
+            std::env::var_os(DRAWS).unwrap().to_str().unwrap().parse::<usize>().unwrap().into();
         let deadly = Deadly { left, source: entropy(7) };
         SealedSecrets::rotate(&path, &master(1), &master(2), &deadly).unwrap();
         return;
@@ -408,13 +409,13 @@ async fn what_a_kill_left_in_the_log_is_gone_after_the_next_opening() {
 
 fn fill(path: &Path) {
     let secrets = open(path, 1, 5).unwrap();
-    let (sealer, entropy) = (secrets::sealer(&master(1)), entropy(6));
+    let (own, entropy) = (secrets::sealer(&master(1)), entropy(6));
     let mut database = secrets.database();
     let whole = database.transaction().unwrap();
     for n in 0..MANY {
         let (name, value) = (format!("n{n}"), format!("value {n}"));
         let place = secrets::place(&name, "t");
-        let sealed = sealer.seal(&place, value.as_bytes(), &*entropy).unwrap();
+        let sealed = own.seal(&place, value.as_bytes(), &*entropy).unwrap();
         let insert = "INSERT INTO secrets (name, version, sealed) VALUES (?1, 't', ?2)";
         whole.execute(insert, rusqlite::params![name, sealed]).unwrap();
     }

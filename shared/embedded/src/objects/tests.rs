@@ -120,7 +120,8 @@ async fn a_folder_that_is_emptied_and_filled_at_once_loses_no_object() {
             let both = [goes, "a/b/c/none".to_owned()];
             let (put, deleted) =
                 tokio::join!(objects.put(&stays, Bytes::from_static(b"x")), objects.delete(&both),);
-            (put.unwrap(), deleted.unwrap());
+            put.unwrap();
+            deleted.unwrap();
             assert_eq!(objects.get(&stays).await.unwrap().unwrap(), "x");
             objects.delete(&[stays]).await.unwrap();
         }
