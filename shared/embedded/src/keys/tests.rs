@@ -403,7 +403,7 @@ async fn what_a_kill_left_in_the_log_is_gone_after_the_next_opening() {
     let mut child = again("what_a_kill_left_in_the_log_is_gone_after_the_next_opening", &path);
     assert!(child.status().unwrap().signal().is_some());
     assert!(holds(&bytes_of(folder.path()), &doomed), "the kill came between the two");
-    drop(open(&path, 1, 3).unwrap());
+    let _opened = open(&path, 1, 3).unwrap();
     assert!(!holds(&bytes_of(folder.path()), &doomed));
 }
 
