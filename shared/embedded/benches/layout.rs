@@ -106,8 +106,9 @@ fn reads(layout: &str, connection: &Connection, items: u64) {
     for look in 0..looks {
         let n = mixed(look) % items;
         let sk = format!("Contact#003{n:015x}");
-        let body: Vec<u8> =
-            get.query_row(params![i64::try_from(mixed(n) % BUCKETS).unwrap(), sk], |row| row.get(1)).unwrap();
+        let body: Vec<u8> = get
+            .query_row(params![i64::try_from(mixed(n) % BUCKETS).unwrap(), sk], |row| row.get(1))
+            .unwrap();
         assert_eq!(body.len(), BODY);
     }
     let taken = begun.elapsed().as_secs_f64() * 1e6 / looks as f64;
