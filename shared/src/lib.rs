@@ -7,6 +7,7 @@ pub mod edge;
 pub mod kernel;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod metrics;
 pub mod ports;
 pub mod product;
 pub mod seal;
