@@ -2,7 +2,19 @@
 //! one folder.
 
 pub mod config;
-pub mod functions;
+pub mod control;
+pub mod events;
+mod functions;
+mod http;
 pub mod issuer;
-pub mod metrics;
-pub mod pace;
+pub mod logs;
+mod metrics;
+mod pace;
+mod run;
+mod stores;
+mod ticks;
+mod workers;
+
+pub use http::ListenError;
+pub use run::{Running, StartError};
+pub use stores::StoresError;

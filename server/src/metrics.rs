@@ -6,6 +6,7 @@ use std::time::Duration;
 use embedded::queues::LocalQueues;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -147,26 +148,31 @@ impl fmt::Debug for Depths {
 
 impl Collector for Depths {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let gauge = ConstGauge::new(0_i64);
-        let mut metric = encoder.encode_descriptor(
-            "queue_messages",
-            "Messages in a queue by their state",
-            None,
-            gauge.metric_type(),
-        )?;
+        let waiting = "Messages in a queue by their state";
+        let mut metric =
+            encoder.encode_descriptor("queue_messages", waiting, None, MetricType::Gauge)?;
         for queue in Queue::ALL {
             let depth = self.0.depth(queue);
             for (state, count) in [
                 ("visible", depth.visible),
                 ("in_flight", depth.in_flight),
                 ("delayed", depth.delayed),
-                ("dead", depth.dead),
             ] {
                 let labels = [("queue", queue.as_str()), ("state", state)];
-                let count = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
-                count.encode(metric.encode_family(&labels)?)?;
+                gauge(count).encode(metric.encode_family(&labels)?)?;
             }
+        }
+        let dead = "Messages that failed too often";
+        let mut metric =
+            encoder.encode_descriptor("dead_letters", dead, None, MetricType::Gauge)?;
+        for queue in Queue::ALL {
+            let labels = [("queue", queue.as_str())];
+            gauge(self.0.depth(queue).dead).encode(metric.encode_family(&labels)?)?;
         }
         Ok(())
     }
+}
+
+fn gauge(count: usize) -> ConstGauge<i64> {
+    ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX))
 }

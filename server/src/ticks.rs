@@ -1,5 +1,7 @@
 //! What comes again and again: the tick over due items, and the sweep of what has expired.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use embedded::table::SqliteTable;
@@ -39,10 +41,11 @@ pub async fn tick(outbox: Outbox, metrics: Metrics, stopping: CancellationToken)
     }
 }
 
-/// Deletes what has expired, each minute, until `stopping` is cancelled.
+/// Deletes what has expired from the table in `file`, each minute, until `stopping` is cancelled.
 pub async fn sweep(
     table: SqliteTable,
-    clock: std::sync::Arc<dyn Clock>,
+    file: PathBuf,
+    clock: Arc<dyn Clock>,
     metrics: Metrics,
     stopping: CancellationToken,
 ) {
@@ -54,7 +57,8 @@ pub async fn sweep(
                 if swept == SWEPT_TOGETHER {
                     wait = TICK;
                 }
-                metrics.swept(swept as u64, table.size());
+                let size = tokio::fs::metadata(&file).await.map_or(0, |about| about.len());
+                metrics.swept(swept as u64, size);
             }
             Err(error) => tracing::error!(error = chain(&error), "the sweep failed"),
         }

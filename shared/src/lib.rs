@@ -4,6 +4,7 @@
 pub mod aws;
 pub mod capabilities;
 pub mod edge;
+pub mod host;
 pub mod kernel;
 #[cfg(feature = "lambda")]
 pub mod lambda;

@@ -68,7 +68,7 @@ fn no_file_is_long() {
 }
 
 /// Which modules of the common crate a module may name; `salesforce` is the crate below them all.
-const DIRECTIONS: [(&str, &[&str]); 11] = [
+const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("kernel", &["salesforce"]),
     ("ports", &["kernel"]),
     ("seal", &["ports"]),
@@ -78,7 +78,8 @@ const DIRECTIONS: [(&str, &[&str]); 11] = [
     ("product", &["capabilities", "ports", "store"]),
     ("edge", &["kernel", "ports", "store", "work"]),
     ("metrics", &[]),
-    ("aws", &["kernel", "ports"]),
+    ("host", &["ports"]),
+    ("aws", &["host", "kernel", "ports"]),
     (
         "lambda",
         &[

@@ -41,8 +41,6 @@ pub struct Config {
     pub callers: Callers,
     /// Who hears what happens.
     pub events: Events,
-    /// Who gets mail about it.
-    pub mail: Option<Mail>,
     /// How the log is written.
     pub log: Log,
     /// How many messages of a queue are worked on at once, where it is not the default.
@@ -122,21 +120,6 @@ pub struct Webhook {
     pub url: Url,
     /// The key of the signatures.
     pub secret: Secret,
-}
-
-/// Mail about what happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// The SMTP server, as in `smtps://user@smtp.example.com`.
-    pub server: Url,
-    /// The password, where the server asks for one.
-    pub password: Option<Secret>,
-    /// The sender.
-    pub from: String,
-    /// The receivers.
-    pub to: Vec<String>,
-    /// The types of events that are mailed.
-    pub types: Vec<String>,
 }
 
 /// How the log is written.

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
 use super::reader::{Mistake, Reader, Section};
-use super::{App, Callers, Config, Events, Log, Mail, Overrides, Salesforce, Secret, Tls, Webhook};
+use super::{App, Callers, Config, Events, Log, Overrides, Salesforce, Secret, Tls, Webhook};
 
 /// The address that is listened on when none is given.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -53,7 +53,6 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
     let salesforce = salesforce(root.section("salesforce"));
     let callers = callers(root.section("callers"));
     let events = events(root.section("events"));
-    let mail = mail(root.section("mail"));
     let log = log(root.section("log"));
     let (workers, largest_upload) = limits(root.section("limits"));
     let purge_grace = purge(root.section("purge"));
@@ -67,7 +66,6 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
         salesforce,
         callers: callers?,
         events,
-        mail,
         log,
         workers,
         largest_upload,
@@ -188,28 +186,6 @@ fn events(section: Section<'_>) -> Events {
     hook.end();
     section.end();
     Events { stdout, file, webhook: webhook.flatten() }
-}
-
-fn mail(section: Section<'_>) -> Option<Mail> {
-    let form = "a server, as in \"smtps://user@smtp.example.com\"";
-    let server = section.parsed("server", form, |text| {
-        let url = Url::parse(text).ok()?;
-        let known = ["smtp", "smtps"].contains(&url.scheme()) && url.password().is_none();
-        (known && url.has_host()).then_some(url)
-    });
-    let password = secret(&section, "password");
-    let from = section.text("from");
-    let to = section.texts("to", "addresses, as in [\"ops@example.com\"]");
-    let types = section.texts("types", "types of events, as docs/events.md names them");
-    if section.is_there() {
-        for name in ["server", "from", "to", "types"] {
-            if !section.has(name) {
-                section.wrong(name, "is missing: mail needs server, from, to and types");
-            }
-        }
-    }
-    section.end();
-    Some(Mail { server: server?, password, from: from?, to: to?, types: types? })
 }
 
 fn log(section: Section<'_>) -> Log {

@@ -30,7 +30,6 @@ fn a_whole_file_is_read() {
     let webhook = config.events.webhook.unwrap();
     let command = ["vault", "read", "hook"].map(str::to_owned).to_vec();
     assert_eq!(webhook.secret, Secret::Command(command));
-    assert_eq!(config.mail.unwrap().to, ["ops@example.com"]);
     assert!(config.log.json);
     assert_eq!(config.workers, BTreeMap::from([(Queue::Import, 2), (Queue::AutoSave, 1)]));
     assert_eq!(config.largest_upload, 100 << 20);

@@ -12,18 +12,20 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
+use embedded::objects::FileObjects;
 use jsonwebtoken::jwk::JwkSet;
+use shared::capabilities::connecting::Connect;
 use shared::ports::Entropy;
 
 use crate::metrics::{self, Metrics};
 
 pub use listen::{Http, ListenError, bind};
-pub use uploads::{Uploads, routes as uploads};
 
 /// Whether the process takes work.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicU8>);
 
+/// States of [`Readiness`].
 const STARTING: u8 = 0;
 const READY: u8 = 1;
 const STOPPING: u8 = 2;
@@ -61,8 +63,9 @@ pub struct Frame {
     pub keys: Option<Arc<JwkSet>>,
 }
 
-/// Everything that is served: `product` is what the product itself answers.
-pub fn router(frame: Frame, product: Router) -> Router {
+/// Everything that is served: uploads into `objects`, the callback and the API beside the frame's
+/// own.
+pub fn router(frame: Frame, objects: FileObjects, connect: Connect, api: Router) -> Router {
     let mut router = Router::new()
         .route("/health/live", get(async || "live\n"))
         .route("/health/ready", get(ready))
@@ -72,7 +75,9 @@ pub fn router(frame: Frame, product: Router) -> Router {
     }
     router
         .with_state(frame.clone())
-        .fallback_service(product)
+        .merge(uploads::routes(objects))
+        .merge(oauth_callback::router(connect))
+        .fallback_service(api)
         .layer(middleware::from_fn_with_state(frame, observe::request))
 }
 

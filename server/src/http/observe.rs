@@ -24,14 +24,11 @@ pub(super) async fn request(
 ) -> Response {
     let begun = Instant::now();
     let id = request.headers().get(&REQUEST_ID).filter(|id| is_plain(id)).cloned();
-    let id = id.or_else(|| {
-        HeaderValue::from_str(&Ulid::from(frame.entropy.bits()).to_string()).ok()
-    });
+    let id =
+        id.or_else(|| HeaderValue::from_str(&Ulid::from(frame.entropy.bits()).to_string()).ok());
     let method = request.method().clone();
-    let span = tracing::info_span!(
-        "request",
-        request.id = id.as_ref().and_then(|id| id.to_str().ok()),
-    );
+    let span =
+        tracing::info_span!("request", request.id = id.as_ref().and_then(|id| id.to_str().ok()),);
     if let Some(id) = &id {
         request.headers_mut().insert(REQUEST_ID, id.clone());
     }

@@ -1,5 +1,7 @@
 //! The ports on one machine, without any service beside the process.
 
+pub mod keys;
+pub mod objects;
 pub mod queues;
 mod sqlite;
 pub mod table;
