@@ -68,7 +68,7 @@ fn no_file_is_long() {
 }
 
 /// Which modules of the common crate a module may name; `salesforce` is the crate below them all.
-const DIRECTIONS: [(&str, &[&str]); 11] = [
+const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("kernel", &["salesforce"]),
     ("ports", &["kernel"]),
     ("seal", &["ports"]),
@@ -77,6 +77,7 @@ const DIRECTIONS: [(&str, &[&str]); 11] = [
     ("capabilities", &["kernel", "ports", "salesforce", "seal", "store", "work"]),
     ("product", &["capabilities", "ports", "store"]),
     ("edge", &["kernel", "ports", "store", "work"]),
+    ("metrics", &[]),
     ("host", &["ports"]),
     ("aws", &["host", "kernel", "ports"]),
     (
@@ -86,6 +87,7 @@ const DIRECTIONS: [(&str, &[&str]); 11] = [
             "capabilities",
             "edge",
             "kernel",
+            "metrics",
             "ports",
             "product",
             "salesforce",

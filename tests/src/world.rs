@@ -23,6 +23,7 @@ use shared::capabilities::saving::AutoSave;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
 use shared::capabilities::telling::Telling;
+use shared::edge::{self, Settled};
 use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
@@ -38,9 +39,6 @@ use url::Url;
 
 /// Rounds after which a world that does not come to rest is taken for one that never will.
 const MOST_ROUNDS: usize = 20_000;
-
-/// How long what waits for the operator's key waits, as at the queue's edge.
-const PAUSE: Duration = Duration::from_mins(15);
 
 /// What the purge of a world waits for.
 const GRACE: Duration = Duration::from_mins(1);
@@ -338,25 +336,16 @@ impl World {
 
     /// Delivers one message. A dead process is started again, and its message comes again.
     pub async fn deliver(&self, body: &str) {
-        let envelope = Envelope::<Message>::parse(body).expect("a message");
-        let done = self.functions.handle(envelope.message.clone()).await;
-        let handled = match done {
-            Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
-            Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
-            Err(error) if error.disposition == Disposition::Pause => {
-                self.functions.outbox.put_off(envelope.clone(), PAUSE).await
+        let handler = async |message: Message| {
+            let done = self.functions.handle(message).await;
+            if let Err(error) = &done {
+                let rejected = error.disposition == Disposition::Reject;
+                assert!(!rejected || self.fuse.is_dead(), "{body}: {}", chain(error));
             }
-            Err(error) => {
-                // As the queue's edge does.
-                tracing::warn!(error = chain(&error), "the message failed");
-                let again = self.fuse.is_dead() || error.is_retryable();
-                assert!(again, "{envelope:?}: {error}: {}", error.source);
-                self.fuse.restart();
-                self.redeliver(body).await;
-                Ok(())
-            }
+            done
         };
-        if handled.is_err() {
+        let (_, settled) = edge::one_message(body, &self.functions.outbox, handler).await;
+        if settled == Settled::Failed {
             self.fuse.restart();
             self.redeliver(body).await;
         }
