@@ -1,6 +1,7 @@
 //! The command line's grammar.
 
 use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -40,6 +41,65 @@ pub enum Command {
     Calibration(CalibrationArgs),
     /// Make a speed set: a directory, a CRM and the truth, of any size.
     Generate(GenerateArgs),
+    /// Run the whole product in this process, with everything in one folder.
+    Serve(ServeArgs),
+    /// Look at the configuration of `serve`.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a token for the API of `serve`.
+    Token(TokenArgs),
+}
+
+/// Where `serve` finds what it needs.
+#[derive(Debug, Clone, Args)]
+pub struct ServeSource {
+    /// The folder that everything is kept in; made when missing.
+    #[arg(long, required_unless_present = "config")]
+    pub data: Option<PathBuf>,
+    /// The configuration, in TOML; docs/self-host.md names its keys.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+}
+
+/// `crm-sync serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The data folder and the configuration.
+    #[command(flatten)]
+    pub source: ServeSource,
+    /// The address to listen on, in place of the configuration's; 127.0.0.1:8080 when neither says.
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `crm-sync config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Name every mistake of a configuration, with its line and what to write instead.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// `crm-sync token`.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The data folder and the configuration.
+    #[command(flatten)]
+    pub source: ServeSource,
+    /// admin, seat, reporting, vendor-rep or service; may be given several times.
+    #[arg(long, required = true)]
+    pub role: Vec<String>,
+    /// The tenant that the caller belongs to; none for the product's own services.
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// The seat, for a seller.
+    #[arg(long, requires = "tenant")]
+    pub seat: Option<String>,
+    /// How long it is valid, as in 30m, 1h or 7d.
+    #[arg(long, default_value = "1h")]
+    pub valid: String,
 }
 
 /// How a command speaks.

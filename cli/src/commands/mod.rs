@@ -7,11 +7,12 @@ pub mod explain;
 pub mod generate;
 pub mod index;
 pub mod match_records;
+pub mod serve;
 pub mod train;
 
 mod sources;
 
-use crate::args::{Command, IndexCommand};
+use crate::args::{Command, ConfigCommand, IndexCommand};
 use crate::input::FileProblems;
 
 /// The result of a command, for its caller to print.
@@ -46,5 +47,8 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Calibration(args) => calibration::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Config(ConfigCommand::Check { file }) => serve::check(file),
+        Command::Token(args) => serve::token(args),
     }
 }
