@@ -1,6 +1,6 @@
 //! The log: lines for people, or JSON lines for machines, on standard error.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
@@ -13,6 +13,6 @@ pub fn start(log: &Log) {
     let _ = if log.json {
         builder.json().flatten_event(true).with_span_list(false).try_init()
     } else {
-        builder.with_target(false).try_init()
+        builder.with_target(false).with_ansi(io::stderr().is_terminal()).try_init()
     };
 }

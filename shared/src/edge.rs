@@ -12,7 +12,7 @@ use crate::work::{Done, WorkError, chain};
 
 /// How often a message may be put off by sending it again. What waits longer is left to the due
 /// item behind it: a loop over a queue always ends, whatever a handler answers.
-pub(crate) const MAX_HOPS: u32 = 200;
+const MAX_HOPS: u32 = 200;
 
 /// When work that waits for the operator's key is tried again.
 const PAUSE: Duration = Duration::from_mins(15);
@@ -113,4 +113,118 @@ async fn settle(
         Done::Later(delay) => outbox.put_off(envelope, delay).await?,
     }
     Ok(Settled::PutOff)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use serde::Serialize;
+
+    use super::*;
+    use crate::kernel::{DirectoryMessage, DirectoryVersionId, ImportMessage, Queue};
+    use crate::ports::PortError;
+    use crate::store::Next;
+    use crate::testing::Memory;
+
+    fn message(n: u128) -> DirectoryMessage {
+        DirectoryMessage::Count { version: DirectoryVersionId::new(1, n) }
+    }
+
+    fn body(envelope: &Envelope<impl Serialize>) -> String {
+        serde_json::to_string(envelope).unwrap()
+    }
+
+    fn memory() -> Memory {
+        Memory::new(Timestamp::from_second(1_795_288_123).unwrap(), 1)
+    }
+
+    async fn answered(memory: &Memory, body: &str, answer: Result<Done, WorkError>) -> Settled {
+        let outbox = Outbox::new(memory.ports());
+        let (_, settled) = one_message(body, &outbox, async |_: DirectoryMessage| answer).await;
+        settled
+    }
+
+    async fn committed(memory: &Memory) -> String {
+        let outbox = Outbox::new(memory.ports());
+        assert!(outbox.commit(vec![], vec![Next::now(message(0))]).await.unwrap().is_done());
+        assert_eq!(memory.items().len(), 1, "the due item");
+        memory.receive().remove(0).body
+    }
+
+    #[tokio::test]
+    async fn a_message_of_another_function_is_refused_unread() {
+        let memory = memory();
+        let outbox = Outbox::new(memory.ports());
+        let body = body(&Envelope::of(message(0)));
+        let handler = async |m: ImportMessage| panic!("{m:?} reached a handler");
+        assert_eq!(one_message(&body, &outbox, handler).await, (None, Settled::Failed));
+        let error = Envelope::<ImportMessage>::parse(&body).unwrap_err();
+        let told = chain(&error);
+        let clear = "the body is not a message of this queue: unknown variant `directory_count`, \
+                     expected one of `import_start`, `import_object`, `import_hand_over`";
+        assert!(told.starts_with(clear), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_finished_message_takes_its_due_item_along() {
+        let memory = memory();
+        let sent = committed(&memory).await;
+        let settled = answered(&memory, &sent, Ok(Done::Finished)).await;
+        assert_eq!(settled, Settled::Finished);
+        assert!(memory.items().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_failed_message_keeps_its_due_item() {
+        let memory = memory();
+        let sent = committed(&memory).await;
+        let throttled = PortError::retry("get an item", "throttled").into();
+        assert_eq!(answered(&memory, &sent, Err(throttled)).await, Settled::Failed);
+        let broken = WorkError::reject("read a shard", "no such object");
+        assert_eq!(answered(&memory, &sent, Err(broken)).await, Settled::Failed);
+        assert_eq!(memory.items().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_put_off_comes_again_one_hop_further() {
+        let memory = memory();
+        let first = body(&Envelope::of(message(0)));
+        let later = Ok(Done::Later(Duration::from_secs(30)));
+        assert_eq!(answered(&memory, &first, later).await, Settled::PutOff);
+        assert!(memory.receive().is_empty(), "not yet");
+        memory.clock.advance(SignedDuration::from_secs(30));
+        let again = memory.receive();
+        assert_eq!(again.len(), 1);
+        assert_eq!(again[0].queue, Queue::Directory);
+        assert_eq!(Envelope::<Message>::parse(&again[0].body).unwrap().hops, 1);
+    }
+
+    #[tokio::test]
+    async fn after_many_hops_the_due_item_takes_over() {
+        let memory = memory();
+        let tired = |due: Option<&str>| {
+            let due = due.map(ToOwned::to_owned);
+            body(&Envelope { v: 1, due, hops: MAX_HOPS, message: message(0) })
+        };
+        let later = || Ok(Done::Later(Duration::ZERO));
+        let settled = answered(&memory, &tired(Some("t")), later()).await;
+        assert_eq!(settled, Settled::PutOff);
+        assert!(memory.receive().is_empty(), "not sent again");
+        let settled = answered(&memory, &tired(None), later()).await;
+        assert_eq!(settled, Settled::Failed, "nothing would bring it back");
+    }
+
+    #[tokio::test]
+    async fn f21_what_cannot_be_opened_without_the_key_waits_and_does_not_fail() {
+        let memory = memory();
+        let sent = committed(&memory).await;
+        let (action, disposition) = ("unwrap a data key", Disposition::Pause);
+        let gone = WorkError { action, disposition, source: "DisabledException".into() };
+        let settled = answered(&memory, &sent, Err(gone)).await;
+        assert_eq!(settled, Settled::PutOff, "not for the dead letters");
+        memory.clock.advance(SignedDuration::from_mins(14));
+        assert!(memory.receive().is_empty());
+        memory.clock.advance(SignedDuration::from_mins(1));
+        assert_eq!(memory.receive().len(), 1);
+    }
 }

@@ -8,6 +8,7 @@ pub mod host;
 pub mod kernel;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod metrics;
 pub mod ports;
 pub mod product;
 pub mod seal;

@@ -38,7 +38,7 @@ pub struct Product<R = PortsOnly> {
 #[derive(Clone)]
 pub struct PortsOnly;
 
-/// What tenants' connections brought in.
+/// The data that tenants' connections brought in.
 #[derive(Clone)]
 pub struct Generations {
     custody: Custody,
@@ -53,7 +53,7 @@ pub struct Orgs {
 
 /// A reach that includes the generations.
 pub trait ReachesGenerations {
-    /// What opens them.
+    /// The custody that opens them.
     fn custody(&self) -> &Custody;
 }
 
@@ -132,7 +132,7 @@ impl Product<Generations> {
 }
 
 impl<R: ReachesGenerations> Product<R> {
-    /// What opens generations.
+    /// The custody that opens generations.
     #[must_use]
     pub fn custody(&self) -> Custody {
         self.reach.custody().clone()
@@ -156,7 +156,7 @@ impl<R: ReachesGenerations> Product<R> {
         Wizards::new(self.ports.clone(), self.custody())
     }
 
-    /// What orgs were found to show.
+    /// The inspections of orgs.
     #[must_use]
     pub fn inspections(&self) -> Inspections {
         Inspections::new(self.ports.clone(), self.custody())

@@ -17,7 +17,7 @@ use crate::page;
 /// The longest reason of a refusal that is shown: it comes from outside.
 const LONGEST_REASON: usize = 300;
 
-/// What Salesforce sent along.
+/// The parameters that Salesforce sent along, and the browser's cookie.
 struct Callback {
     environment: Environment,
     state: String,
@@ -27,7 +27,9 @@ struct Callback {
 
 /// The callback's route, over `connect`.
 pub fn router(connect: Connect) -> Router {
-    Router::new().route("/oauth/callback/{environment}", get(end)).with_state(connect)
+    // Only the browser's own visit ends an authorization: axum would take a HEAD for one.
+    let end = get(end).head(async || StatusCode::METHOD_NOT_ALLOWED);
+    Router::new().route("/oauth/callback/{environment}", end).with_state(connect)
 }
 
 async fn end(
@@ -112,7 +114,7 @@ fn refusal(error: &ConnectError) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
-    use axum::http::Request;
+    use axum::http::{Method, Request};
     use jiff::Timestamp;
     use lambda_http::request::from_str;
     use shared::testing::{Memory, product};
@@ -153,6 +155,14 @@ mod tests {
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         let page = page::text(response).await;
         assert!(page.contains("this authorization was not begun here"));
+    }
+
+    #[tokio::test]
+    async fn only_the_browsers_own_visit_ends_an_authorization() {
+        let mut request = routed(EVENT);
+        *request.method_mut() = Method::HEAD;
+        let response = router(connect()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 
     #[test]

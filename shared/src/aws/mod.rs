@@ -43,7 +43,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Until the first byte of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What one function uses of AWS. What it does not use is not set, and refused when it is called.
+/// The parts of AWS that one function uses. A part that is not set refuses its calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsConfig {
     /// The table.

@@ -1,4 +1,4 @@
-//! What the use cases need of the world outside, in words that name no provider.
+//! The needs of the use cases from the world outside, in words that name no provider.
 //!
 //! Eight ports: the table, the queues, the object store, the secrets, the data keys, the bus of
 //! events, the clock and the source of randomness. The adapters for AWS are in [`crate::aws`]

@@ -59,7 +59,7 @@ pub struct Item {
     pub expires_at: Option<i64>,
 }
 
-/// What must hold for a write to be done. Comparisons are between strings or between integers; an
+/// The condition for a write to be done. Comparisons are between strings or between integers; an
 /// absent attribute satisfies none of them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
@@ -138,30 +138,30 @@ pub enum Write {
     Put {
         /// The new item.
         item: Item,
-        /// What must hold.
+        /// The condition.
         when: Condition,
     },
     /// Changes some attributes, creating the item when the condition allows that.
     Update {
         /// Which item.
         key: Key,
-        /// What changes.
+        /// The changes.
         changes: Vec<Change>,
-        /// What must hold.
+        /// The condition.
         when: Condition,
     },
     /// Deletes the item; no error when there is none, unless the condition says so.
     Delete {
         /// Which item.
         key: Key,
-        /// What must hold.
+        /// The condition.
         when: Condition,
     },
     /// Only checks (in a transaction).
     Check {
         /// Which item.
         key: Key,
-        /// What must hold.
+        /// The condition.
         when: Condition,
     },
 }
@@ -176,7 +176,7 @@ impl Write {
         }
     }
 
-    /// What must hold.
+    /// The condition.
     #[must_use]
     pub fn when(&self) -> &Condition {
         match self {
@@ -207,7 +207,7 @@ impl Change {
     }
 }
 
-/// What became of a write or a transaction.
+/// The outcome of a write or a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a refused write did not happen"]
 pub enum Outcome {
@@ -218,7 +218,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it was done.
+    /// True if it was done.
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Done)

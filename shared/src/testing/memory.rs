@@ -196,7 +196,9 @@ fn apply(items: &mut BTreeMap<Key, Item>, write: Write) {
         Write::Check { .. } => {}
         Write::Update { key, changes, .. } => {
             let item = items.entry(key.clone()).or_insert_with(|| Item::empty(key));
-            changes.into_iter().for_each(|change| change.apply(item));
+            for change in changes {
+                change.apply(item);
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ wire::named! {
     /// Where a purge stands.
     PurgeState of leaving::PurgePhase { Revoke Count Sweep Verify Complete }
 
-    /// What became of a grant.
+    /// The outcome for a grant.
     Revocation of leaving::Revocation { Revoked AlreadyDead Unconfirmed }
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Certificate {
     /// How many are left: none.
     remaining: BTreeMap<String, u64>,
     data_key_destroyed: bool,
-    /// What became of the grants: the admin's, and seats' by id.
+    /// The outcome for each grant: the admin's, and seats' by id.
     #[schema(value_type = BTreeMap<String, Revocation>)]
     grants: BTreeMap<String, leaving::Revocation>,
 }
@@ -91,7 +91,7 @@ pub(super) fn name(scope: Scope) -> String {
     format!("{}-{}", scope.environment, scope.generation)
 }
 
-/// What a purge of this name purges.
+/// The generation that a purge of this name purges.
 fn named(tenant: TenantId, name: &str) -> Option<Scope> {
     let (environment, generation) = name.rsplit_once('-')?;
     let environment = environment.parse().ok()?;

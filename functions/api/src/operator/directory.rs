@@ -41,7 +41,7 @@ pub(crate) struct NewPart {
     kind: PartKind,
 }
 
-/// What a part holds.
+/// The kind of entity that a part holds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PartKind {

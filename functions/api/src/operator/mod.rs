@@ -1,4 +1,4 @@
-//! What the product's own back end asks for: tenants, seats, the directory.
+//! The routes for the product's own back end: tenants, seats, the directory.
 
 mod directory;
 mod seats;

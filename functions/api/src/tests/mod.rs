@@ -27,7 +27,7 @@ use tower::ServiceExt;
 use self::openapi::Description;
 use crate::{callers, router, state};
 
-/// What was answered.
+/// An answer.
 struct Answer {
     status: StatusCode,
     content_type: String,

@@ -1,4 +1,4 @@
-//! What is told of requests that cannot be read, and what requests do.
+//! The answers to requests that cannot be read, and the effects of requests.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -45,6 +45,28 @@ async fn what_is_not_there_is_a_problem_too() {
     ] {
         let answer = served.call(method, &path, Some(&token), None).await;
         assert_eq!(answer.status, status, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_can_be_none_names_nothing() {
+    let served = Served::new().await;
+    let token = served.token("service");
+    let nothing = served.get(&token, "/v1/tenants/no-id").await;
+    let long = "x".repeat(513);
+    for (path, is_one) in [
+        ("/matches/Lead/no-id".to_owned(), false),
+        ("/matches/Lead/00Q000000000001AAA".to_owned(), false),
+        ("/matches/Lead/00Q000000000001EAA".to_owned(), true),
+        ("/matches/Lead/00Q000000000001".to_owned(), true),
+        ("/matches/Lead/no-id/corrections".to_owned(), false),
+        (format!("/entities/Lead/{long}"), false),
+        ("/entities/Lead/pr_1".to_owned(), true),
+    ] {
+        let answer = served.get(&token, &served.connection(&path)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        // An id that is one is looked for where nothing is connected.
+        assert_eq!(answer.body != nothing.body, is_one, "{path}: {}", answer.body);
     }
 }
 

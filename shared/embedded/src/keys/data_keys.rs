@@ -70,8 +70,8 @@ impl DataKeys for LocalDataKeys {
         let refused = |error: SealError| PortError::reject("make a data key", error);
         let mut key = Zeroizing::new([0; 32]);
         self.entropy.fill(&mut *key);
-        let sealer = self.sealer(self.current).ok_or_else(|| refused(SealError::Unopenable))?;
-        let sealed = sealer.seal(&place(context), &*key, &*self.entropy).map_err(refused)?;
+        let own = self.sealer(self.current).ok_or_else(|| refused(SealError::Unopenable))?;
+        let sealed = own.seal(&place(context), &*key, &*self.entropy).map_err(refused)?;
         let wrapped = [&[VERSION], &self.current.0[..], &sealed].concat();
         Ok((key, WrappedKey(wrapped)))
     }
@@ -84,12 +84,12 @@ impl DataKeys for LocalDataKeys {
         let action = "unwrap a data key";
         let parsed = parse(&wrapped.0);
         let (id, sealed) = parsed.ok_or_else(|| PortError::reject(action, UnwrapError::Form))?;
-        let Some(sealer) = self.sealer(id) else {
+        let Some(master) = self.sealer(id) else {
             // Data from before a key was lost opens again once the operator gives the key back.
             let source = UnwrapError::Unknown(id).into();
             return Err(PortError { action, disposition: Disposition::Pause, source });
         };
-        let plain = sealer.open(&place(context), sealed);
+        let plain = master.open(&place(context), sealed);
         let plain = Zeroizing::new(plain.map_err(|error| PortError::reject(action, error))?);
         let mut key = Zeroizing::new([0; 32]);
         if plain.len() != key.len() {

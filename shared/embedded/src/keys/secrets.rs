@@ -150,10 +150,10 @@ pub(super) fn retired(
 ) -> Result<Vec<MasterKey>, OpenSecretsError> {
     let mut rows = database.prepare("SELECT id, sealed FROM retired_keys")?;
     let rows = rows.query_map([], |row| Ok((KeyId(row.get(0)?), row.get::<_, Vec<u8>>(1)?)))?;
-    let sealer = sealer(master);
+    let own = sealer(master);
     rows.map(|row| {
         let (id, sealed) = row?;
-        let plain = sealer.open(&retired_place(id), &sealed).map(Zeroizing::new);
+        let plain = own.open(&retired_place(id), &sealed).map(Zeroizing::new);
         let key = plain.ok().and_then(|plain| MasterKey::of(&plain));
         key.ok_or(OpenSecretsError::Damaged)
     })
@@ -251,12 +251,12 @@ impl SealedSecrets {
 }
 
 fn open_value(
-    sealer: &Sealer,
+    own: &Sealer,
     name: &str,
     version: &str,
     sealed: &[u8],
 ) -> Result<SecretString, SecretError> {
-    let plain = sealer.open(&place(name, version), sealed).map_err(SecretError::Unopenable)?;
+    let plain = own.open(&place(name, version), sealed).map_err(SecretError::Unopenable)?;
     let plain = Zeroizing::new(plain);
     str::from_utf8(&plain).map(SecretString::from).map_err(|_| SecretError::NoText)
 }
@@ -300,19 +300,15 @@ impl Secrets for SealedSecrets {
         let (own, entropy) = (self.sealer.clone(), self.entropy.clone());
         let (name, token, value) = (name.to_owned(), token.to_owned(), value.clone());
         self.with("put a secret", move |database| {
-            match version_of(database, &name, &token)? {
-                Some(sealed) => {
-                    let before = open_value(&own, &name, &token, &sealed)?;
-                    if before.expose_secret() != value.expose_secret() {
-                        return Err(SecretError::OtherValue);
-                    }
+            if let Some(sealed) = version_of(database, &name, &token)? {
+                let before = open_value(&own, &name, &token, &sealed)?;
+                if before.expose_secret() != value.expose_secret() {
+                    return Err(SecretError::OtherValue);
                 }
-                None => {
-                    let plain = value.expose_secret().as_bytes();
-                    let sealed = own.seal(&place(&name, &token), plain, &*entropy);
-                    let sealed = sealed.map_err(SecretError::Unopenable)?;
-                    add(database, &name, &token, &sealed)?;
-                }
+            } else {
+                let plain = value.expose_secret().as_bytes();
+                let sealed = own.seal(&place(&name, &token), plain, &*entropy);
+                add(database, &name, &token, &sealed.map_err(SecretError::Unopenable)?)?;
             }
             Ok(VersionId(token))
         })

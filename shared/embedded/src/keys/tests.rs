@@ -2,9 +2,11 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -46,7 +48,7 @@ async fn the_local_data_keys_keep_the_contract() {
 #[test]
 fn a_key_is_read_as_base64_and_as_hex() {
     let key = [0xFB, 0xEF].repeat(16);
-    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = "fbef".repeat(16);
     let base64 = base64::prelude::BASE64_STANDARD.encode(&key);
     let url = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(&key);
     assert!(base64.contains('+') && url.contains('-'));
@@ -322,66 +324,102 @@ async fn a_backup_opens_under_the_same_key() {
 /// Tells the child of a test where its database is.
 const CHILD: &str = "EMBEDDED_TEST_SECRETS";
 
-/// Enough that a rotation can be met in the middle.
+/// Tells the child after how many draws of randomness it dies; each sealed text takes one.
+const DRAWS: &str = "EMBEDDED_TEST_DRAWS";
+
+/// Enough that a rotation's pages do not fit into the cache: some reach the disk before it ends.
 const MANY: usize = 3_000;
+
+/// This test again, in a process of its own.
+fn again(test: &str, path: &Path) -> Command {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", &format!("keys::tests::{test}")]).env(CHILD, path);
+    child.stdout(Stdio::null()).stderr(Stdio::null());
+    child
+}
+
+fn child_path() -> Option<PathBuf> {
+    std::env::var_os(CHILD).map(PathBuf::from)
+}
+
+/// Randomness that kills the process, without a chance to tidy up.
+struct Deadly {
+    left: AtomicUsize,
+    source: Arc<dyn Entropy>,
+}
+
+impl Entropy for Deadly {
+    fn fill(&self, bytes: &mut [u8]) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            std::process::abort();
+        }
+        self.source.fill(bytes);
+    }
+}
 
 #[tokio::test]
 async fn a_rotation_that_is_killed_anywhere_is_done_or_not_begun() {
-    if let Some(path) = std::env::var_os(CHILD).map(PathBuf::from) {
-        SealedSecrets::rotate(&path, &master(1), &master(2), &*entropy(7)).unwrap();
+    if let Some(path) = child_path() {
+        let left =
+            std::env::var_os(DRAWS).unwrap().to_str().unwrap().parse::<usize>().unwrap().into();
+        let deadly = Deadly { left, source: entropy(7) };
+        SealedSecrets::rotate(&path, &master(1), &master(2), &deadly).unwrap();
         return;
     }
     let folder = folder();
-    let first = folder.path().join("first.db");
-    fill(&first).await;
-    let mut ends = [0; 2];
-    for wait in (0..12).map(|n| Duration::from_millis(n * 15)) {
-        let path = folder.path().join("secrets.db");
-        for end in ["", "-wal", "-shm"] {
-            let _ = fs::remove_file(folder.path().join(format!("secrets.db{end}")));
-        }
-        fs::copy(&first, &path).unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "keys::tests::a_rotation_that_is_killed_anywhere_is_done_or_not_begun",
-            ])
-            .env(CHILD, &path)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(wait);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let key = match open(&path, 1, 20) {
-            Ok(_) => 1,
-            Err(OpenSecretsError::WrongKey { .. }) => 2,
-            Err(error) => panic!("{error:?}"),
-        };
-        ends[key as usize - 1] += 1;
-        check_all(&path, key).await;
-        SealedSecrets::rotate(&path, &master(1), &master(2), &*entropy(8)).unwrap();
-        check_all(&path, 2).await;
+    let path = folder.path().join("secrets.db");
+    fill(&path);
+    // The secrets, the retired key, the check value; then nothing is left to die at.
+    let deaths = [0, 1, MANY / 2, MANY - 1, MANY, MANY + 1];
+    for draws in deaths {
+        let mut child = again("a_rotation_that_is_killed_anywhere_is_done_or_not_begun", &path);
+        let ended = child.env(DRAWS, draws.to_string()).status().unwrap();
+        assert!(ended.signal().is_some(), "killed at {draws}");
+        let refused = open(&path, 2, 20).err().unwrap();
+        assert!(matches!(refused, OpenSecretsError::WrongKey { .. }), "killed at {draws}");
+        check_all(&path, 1).await;
     }
-    println!("killed before the commit {} times, after it {} times", ends[0], ends[1]);
-    assert!(ends[0] > 0, "some kills came in time");
+    let mut child = again("a_rotation_that_is_killed_anywhere_is_done_or_not_begun", &path);
+    let ended = child.env(DRAWS, (MANY + 2).to_string()).status().unwrap();
+    assert!(ended.success(), "the deaths above were all there are");
+    check_all(&path, 2).await;
+    let again = SealedSecrets::rotate(&path, &master(1), &master(2), &*entropy(8));
+    assert_eq!(again.unwrap(), Rotation::Before);
 }
 
-async fn fill(path: &Path) {
-    let secrets = open(path, 1, 5).unwrap();
-    let database = secrets.database();
-    database.execute_batch("BEGIN").unwrap();
-    drop(database);
-    let sealer = secrets::sealer(&master(1));
-    for n in 0..MANY {
-        let name = format!("n{n}");
-        let sealed = sealer
-            .seal(&secrets::place(&name, "t"), format!("value {n}").as_bytes(), &*entropy(n as u64))
-            .unwrap();
-        let insert = "INSERT INTO secrets (name, version, sealed) VALUES (?1, 't', ?2)";
-        secrets.database().execute(insert, rusqlite::params![name, sealed]).unwrap();
+#[tokio::test]
+async fn what_a_kill_left_in_the_log_is_gone_after_the_next_opening() {
+    if let Some(path) = child_path() {
+        let secrets = open(&path, 1, 7).unwrap();
+        secrets.database().execute("DELETE FROM secrets WHERE name = 'n'", []).unwrap();
+        std::process::abort();
     }
-    secrets.database().execute_batch("COMMIT").unwrap();
+    let folder = folder();
+    let path = folder.path().join("secrets.db");
+    let secrets = open(&path, 1, 2).unwrap();
+    secrets.put("n", &"a value that is destroyed".into(), "t").await.unwrap();
+    let doomed = sealed(&secrets, "n").remove(0);
+    drop(secrets);
+    let mut child = again("what_a_kill_left_in_the_log_is_gone_after_the_next_opening", &path);
+    assert!(child.status().unwrap().signal().is_some());
+    assert!(holds(&bytes_of(folder.path()), &doomed), "the kill came between the two");
+    let _opened = open(&path, 1, 3).unwrap();
+    assert!(!holds(&bytes_of(folder.path()), &doomed));
+}
+
+fn fill(path: &Path) {
+    let secrets = open(path, 1, 5).unwrap();
+    let (own, entropy) = (secrets::sealer(&master(1)), entropy(6));
+    let mut database = secrets.database();
+    let whole = database.transaction().unwrap();
+    for n in 0..MANY {
+        let (name, value) = (format!("n{n}"), format!("value {n}"));
+        let place = secrets::place(&name, "t");
+        let sealed = own.seal(&place, value.as_bytes(), &*entropy).unwrap();
+        let insert = "INSERT INTO secrets (name, version, sealed) VALUES (?1, 't', ?2)";
+        whole.execute(insert, rusqlite::params![name, sealed]).unwrap();
+    }
+    whole.commit().unwrap();
 }
 
 async fn check_all(path: &Path, key: u64) {

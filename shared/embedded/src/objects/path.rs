@@ -125,7 +125,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_and_its_path_are_one_to_one(key in "([a-zA-Z0-9._=%+~ é\\\\\u{0}-]{1,6}/){0,3}[ab.%+é]{1,4}") {
+        fn a_key_and_its_path_are_one_to_one(
+            key in "([a-zA-Z0-9._=%+~ é\\\\\u{0}-]{1,6}/){0,3}[ab.%+é]{1,4}",
+        ) {
             if let Ok(path) = path_of(&key) {
                 prop_assert_eq!(key_of(&path), Some(key));
                 prop_assert!(path.is_relative());

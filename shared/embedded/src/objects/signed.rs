@@ -67,10 +67,10 @@ impl FileObjects {
         format!("{base}/objects/{}?expires={expires}&signature={signature}", parts.join("/"))
     }
 
-    /// Stores what is put at an address of [`presign_put`](shared::ports::ObjectStore::presign_put).
-    /// `key` is the object's, as the address names it once it is decoded; `expires` (Unix seconds)
-    /// and `signature` are its parameters. The body goes to the disk piece by piece, and is an
-    /// object only once it is whole.
+    /// Stores what is put at an address that
+    /// [`presign_put`](shared::ports::ObjectStore::presign_put) gave out. `key` is the object's, as
+    /// the address names it once it is decoded; `expires` (Unix seconds) and `signature` are its
+    /// parameters. The body goes to the disk piece by piece, and is an object once it is whole.
     pub async fn accept<E: Into<Box<dyn Error + Send + Sync>>>(
         &self,
         key: &str,

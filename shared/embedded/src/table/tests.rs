@@ -210,7 +210,7 @@ async fn a_backup_is_whole_while_writing_goes_on() {
         }
     };
     let copy = folder.path().join("copy.db");
-    let (_, backed_up) = tokio::join!(writing, table.back_up(&copy));
+    let ((), backed_up) = tokio::join!(writing, table.back_up(&copy));
     backed_up.unwrap();
     let copy = SqliteTable::open(&copy).unwrap();
     let items = copy.query("p", &Range::All, None, 10).await.unwrap().items;

@@ -111,9 +111,17 @@ fn work(mut connection: Connection, waiting: &Receiver<Job>) {
         let mut jobs = vec![first];
         jobs.extend(waiting.try_iter().take(MOST_JOBS - 1));
         match together(&mut connection, &jobs) {
-            Ok(done) => jobs.into_iter().zip(done).for_each(|(job, done)| job.answer(Ok(done))),
+            Ok(done) => {
+                for (job, done) in jobs.into_iter().zip(done) {
+                    job.answer(Ok(done));
+                }
+            }
             // One job's fault is nobody else's: each is tried by itself.
-            Err(_) => jobs.into_iter().for_each(|job| alone(&mut connection, job)),
+            Err(_) => {
+                for job in jobs {
+                    alone(&mut connection, job);
+                }
+            }
         }
     }
 }
@@ -157,7 +165,9 @@ fn transact(connection: &Connection, writes: &[Write]) -> rusqlite::Result<Outco
             Write::Put { item, .. } => rows::put(connection, item)?,
             Write::Update { key, changes, .. } => {
                 let mut item = before.unwrap_or_else(|| Item::empty(key.clone()));
-                changes.iter().cloned().for_each(|change| change.apply(&mut item));
+                for change in changes {
+                    change.clone().apply(&mut item);
+                }
                 rows::put(connection, &item)?;
             }
             Write::Delete { key, .. } => rows::delete(connection, key)?,

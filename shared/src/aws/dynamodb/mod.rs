@@ -129,7 +129,7 @@ impl DynamoTable {
     }
 }
 
-/// Whether doing these changes twice is the same as doing them once.
+/// True if doing these changes twice is the same as doing them once.
 fn repeatable(changes: &[Change], when: &Condition) -> bool {
     !changes.is_empty()
         && !changes.iter().any(|change| matches!(change, Change::Add(..)))
