@@ -54,6 +54,19 @@ impl From<PortError> for WorkError {
     }
 }
 
+/// An error and all its causes.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
 tokio::task_local! {
     static DEADLINE: Timestamp;
 }

@@ -23,10 +23,10 @@ use shared::capabilities::saving::AutoSave;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
 use shared::capabilities::telling::Telling;
+use shared::edge::{self, Settled};
 use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
-use shared::lambda::chain;
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
 use shared::product::Product;
@@ -34,7 +34,7 @@ use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
-use shared::work::{Done, WorkError};
+use shared::work::{Done, WorkError, chain};
 use url::Url;
 
 use crate::home::{Home, Machine};
@@ -42,10 +42,7 @@ use crate::home::{Home, Machine};
 /// Rounds after which a world that does not come to rest is taken for one that never will.
 const MOST_ROUNDS: usize = 20_000;
 
-/// How long what waits for the operator's key waits, as at the queue's edge.
-const PAUSE: Duration = Duration::from_mins(15);
-
-/// The condition that the purge of a world waits for.
+/// The time that the purge of a world waits for.
 const GRACE: Duration = Duration::from_mins(1);
 
 /// Shard files straight from the object store.
@@ -390,25 +387,16 @@ impl World {
 
     /// Delivers one message. A dead process is started again, and its message comes again.
     pub async fn deliver(&self, body: &str) {
-        let envelope = Envelope::<Message>::parse(body).expect("a message");
-        let done = self.functions.handle(envelope.message.clone()).await;
-        let handled = match done {
-            Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
-            Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
-            Err(error) if error.disposition == Disposition::Pause => {
-                self.functions.outbox.put_off(envelope.clone(), PAUSE).await
+        let handler = async |message: Message| {
+            let done = self.functions.handle(message).await;
+            if let Err(error) = &done {
+                let rejected = error.disposition == Disposition::Reject;
+                assert!(!rejected || self.fuse.is_dead(), "{body}: {}", chain(error));
             }
-            Err(error) => {
-                // As the queue's edge does.
-                tracing::warn!(error = chain(&error), "the message failed");
-                let again = self.fuse.is_dead() || error.is_retryable();
-                assert!(again, "{envelope:?}: {error}: {}", error.source);
-                self.fuse.restart();
-                self.redeliver(body).await;
-                Ok(())
-            }
+            done
         };
-        if handled.is_err() {
+        let (_, settled) = edge::one_message(body, &self.functions.outbox, handler).await;
+        if settled == Settled::Failed {
             self.fuse.restart();
             self.redeliver(body).await;
         }

@@ -6,8 +6,8 @@
 mod dynamodb;
 mod error;
 mod eventbridge;
-mod host;
 mod kms;
+mod pause;
 mod s3;
 mod secrets;
 mod sqs;
@@ -22,9 +22,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
 
+pub use crate::host::{OsEntropy, SystemClock};
 pub use dynamodb::DynamoTable;
 pub use eventbridge::EventBridgeEvents;
-pub use host::{OsEntropy, SystemClock};
 pub use kms::KmsDataKeys;
 pub use s3::S3Objects;
 pub use secrets::SecretsManagerSecrets;

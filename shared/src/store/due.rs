@@ -1,5 +1,7 @@
 //! A due item: a step that waits for its turn, or for the word that it is done.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +18,8 @@ const MOST_DOUBLINGS: u32 = 8;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Due {
     pub(crate) message: Message,
-    /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
+    /// The turn for which it was last sent (Unix seconds); 0 for a step that no queue was given yet,
+    /// and that only the tick sends.
     pub(crate) sent_at: i64,
     /// Counts how often the tick sent it.
     #[serde(default)]
@@ -24,6 +27,13 @@ pub(crate) struct Due {
 }
 
 impl Due {
+    /// The time at `now` until its turn, if a queue was given it: a queue that forgot everything
+    /// must be given it again.
+    pub(super) fn waits_in_a_queue(&self, now: Timestamp) -> Option<Duration> {
+        let until = self.sent_at.saturating_sub(now.as_second());
+        (self.sent_at > 0).then(|| Duration::from_secs(until.try_into().unwrap_or(0)))
+    }
+
     /// True if the tick leaves it alone at `now`.
     pub(super) fn rests(&self, now: Timestamp) -> bool {
         let pause = GRACE.as_secs() << self.sends.min(MOST_DOUBLINGS);
