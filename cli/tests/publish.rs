@@ -1,5 +1,7 @@
 //! `crm-sync directory publish` against a deployment that a test can break.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};

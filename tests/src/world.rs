@@ -256,13 +256,11 @@ impl World {
 
     /// The keys of all items, partition and sort key.
     pub async fn item_keys(&self) -> Vec<String> {
-        match &self.machine {
-            Some(machine) => machine.item_keys().await,
-            None => {
-                let keys = self.memory.items().into_iter().map(|item| item.key);
-                keys.map(|key| format!("{} {}", key.pk(), key.sk())).collect()
-            }
+        if let Some(machine) = &self.machine {
+            return machine.item_keys().await;
         }
+        let keys = self.memory.items().into_iter().map(|item| item.key);
+        keys.map(|key| format!("{} {}", key.pk(), key.sk())).collect()
     }
 
     /// The keys of all objects.
@@ -388,7 +386,8 @@ impl World {
     /// Delivers one message. A dead process is started again, and its message comes again.
     pub async fn deliver(&self, body: &str) {
         let handler = async |message: Message| {
-            let done = self.functions.handle(message).await;
+            // A handler's future is large; it is one of many in every test's.
+            let done = Box::pin(self.functions.handle(message)).await;
             if let Err(error) = &done {
                 let rejected = error.disposition == Disposition::Reject;
                 assert!(!rejected || self.fuse.is_dead(), "{body}: {}", chain(error));
