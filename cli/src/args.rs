@@ -39,6 +39,9 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Say how far probabilities are from what they promise.
     Calibration(CalibrationArgs),
+    /// Feed a deployment's directory.
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// Make a speed set: a directory, a CRM and the truth, of any size.
     Generate(GenerateArgs),
     /// Run the whole product in this process, with everything in one folder.
@@ -130,6 +133,53 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub cases: bool,
     /// How the result is printed.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync directory`.
+#[derive(Debug, Subcommand)]
+pub enum DirectoryCommand {
+    /// Publish a full export of people and companies: what changed since the last one is sent.
+    Publish(PublishArgs),
+}
+
+/// `crm-sync directory publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// Files of people or companies, whichever their first row tells: JSON lines or CSV, plain or
+    /// gzip.
+    pub files: Vec<PathBuf>,
+    /// Files of people. May be given several times.
+    #[arg(long)]
+    pub people: Vec<PathBuf>,
+    /// Files of companies. May be given several times.
+    #[arg(long)]
+    pub companies: Vec<PathBuf>,
+    /// The address of the deployment's API.
+    #[arg(long)]
+    pub api: String,
+    /// A file that holds a token with the role `service`. Without it the variable
+    /// `CRM_SYNC_TOKEN` is read.
+    #[arg(long)]
+    pub token_file: Option<PathBuf>,
+    /// The digest of what was published last. Without it, a file for this deployment in the
+    /// user's data folder.
+    #[arg(long)]
+    pub state: Option<PathBuf>,
+    /// Send everything, whatever was published last.
+    #[arg(long)]
+    pub full: bool,
+    /// Say what would change, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Publish even if more than a fifth of the people or of the companies are gone.
+    #[arg(long)]
+    pub accept_gone: bool,
+    /// Threads to read on; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+    /// How the result is printed. With `--strict`, nothing is sent when a row is at fault.
     #[command(flatten)]
     pub voice: Voice,
 }

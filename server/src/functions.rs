@@ -17,7 +17,7 @@ use shared::product::{Orgs, Product};
 use shared::work::{Done, WorkError};
 
 /// What the functions on AWS do, each for its queue.
-pub struct Functions {
+pub(crate) struct Functions {
     import: Import,
     match_steps: MatchSteps,
     auto_save: AutoSave,
@@ -29,7 +29,7 @@ pub struct Functions {
 }
 
 /// What differs from one deployment to another.
-pub struct FunctionOptions {
+pub(crate) struct FunctionOptions {
     /// The directory's shards.
     pub files: Arc<dyn ShardFiles>,
     /// The product's name in the subjects of tasks and notes.
@@ -43,7 +43,7 @@ impl Functions {
     ///
     /// # Errors
     /// When the model that is shipped is broken.
-    pub fn new(
+    pub(crate) fn new(
         product: &Product<Orgs>,
         options: FunctionOptions,
     ) -> Result<Self, &'static InvalidModel> {
@@ -60,7 +60,7 @@ impl Functions {
     }
 
     /// Does one message's work.
-    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+    pub(crate) async fn handle(&self, message: Message) -> Result<Done, WorkError> {
         match message {
             Message::Import(message) => self.import.handle(message).await,
             Message::Match(message) => self.match_steps.handle(message).await,

@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 use shared::kernel::Queue;
 
 /// The type of the text that [`Metrics::text`] gives.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -39,7 +39,7 @@ struct RequestLabels {
 
 /// What the process counts. Clones count together.
 #[derive(Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: std::sync::Arc<Registry>,
     messages: Family<MessageLabels, Counter>,
     durations: Family<QueueLabels, Histogram>,
@@ -54,7 +54,7 @@ pub struct Metrics {
 impl Metrics {
     /// Nothing is counted yet; the depths of `queues` are asked for whenever the text is.
     #[must_use]
-    pub fn new(queues: LocalQueues) -> Self {
+    pub(crate) fn new(queues: LocalQueues) -> Self {
         let mut registry = Registry::with_prefix("crm_sync");
         let messages = Family::default();
         registry.register("messages", "Messages by their kind and outcome", messages.clone());
@@ -130,7 +130,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Never, as a text takes everything.
-    pub fn text(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

@@ -102,7 +102,7 @@ pub struct Running {
     /// The workers' threads: scoring keeps them busy while requests are answered by others.
     runtime: Option<Runtime>,
     /// Last, so that the folder is another's only when nothing works on it any more.
-    _stores: Stores,
+    stores: Stores,
 }
 
 impl Running {
@@ -148,7 +148,7 @@ impl Running {
             tasks: TaskTracker::new(),
             http,
             runtime: Some(threads().map_err(StartError::Threads)?),
-            _stores: stores,
+            stores,
         };
         running.work(config, &workers, commands, issuer);
         Ok(running)
@@ -171,7 +171,7 @@ impl Running {
         let counts = Queue::ALL.map(|queue| (queue, config.workers_of(queue)));
         let (tasks, readiness) = (self.tasks.clone(), self.readiness.clone());
         let (workers, stopping) = (workers.clone(), stopping.clone());
-        let (table, file) = (self._stores.table.clone(), stores::table_file(&config.data));
+        let (table, file) = (self.stores.table.clone(), stores::table_file(&config.data));
         let begin = async move {
             match workers.outbox.recover().await {
                 Ok(sent) => tracing::info!(messages.count = sent, "what was left is taken up"),
@@ -253,7 +253,7 @@ async fn product(
     let app = SalesforceApp::new(
         ports.clone(),
         http,
-        salesforce.api_version.clone(),
+        salesforce.api_version,
         APP_SECRET.to_owned(),
         public_base,
         salesforce.browser_base.clone(),

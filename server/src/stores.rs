@@ -15,7 +15,7 @@ use embedded::table::SqliteTable;
 use shared::host::{OsEntropy, SystemClock};
 use shared::ports::{Events, Ports};
 
-use crate::config::{Config, Secret};
+use crate::config::{Config, Secret, variable};
 
 /// A command that gives the master key has this long.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
@@ -53,7 +53,7 @@ pub enum StoresError {
 }
 
 /// Everything in a data folder. The folder is this process's alone until it is dropped.
-pub struct Stores {
+pub(crate) struct Stores {
     /// The table.
     pub table: SqliteTable,
     /// The queues.
@@ -74,7 +74,7 @@ impl Stores {
     /// # Errors
     /// When another process has the folder, when the master key is missing or another one, or when
     /// a store is broken.
-    pub async fn open(config: &Config, public_base: String) -> Result<Self, StoresError> {
+    pub(crate) async fn open(config: &Config, public_base: String) -> Result<Self, StoresError> {
         let data = &config.data;
         let folder = |error| StoresError::Folder(data.clone(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(folder)?;
@@ -99,7 +99,7 @@ impl Stores {
 
     /// The ports over these stores.
     #[must_use]
-    pub fn ports(&self, events: Arc<dyn Events>) -> Ports {
+    pub(crate) fn ports(&self, events: Arc<dyn Events>) -> Ports {
         Ports {
             table: Arc::new(self.table.clone()),
             queues: Arc::new(self.queues.clone()),
@@ -115,7 +115,7 @@ impl Stores {
 
 /// The table's file in a data folder.
 #[must_use]
-pub fn table_file(data: &Path) -> PathBuf {
+pub(crate) fn table_file(data: &Path) -> PathBuf {
     data.join("table.db")
 }
 
@@ -141,7 +141,8 @@ pub(crate) async fn master_key(
     match &config.master_key {
         Some(Secret::File(path)) => Ok((MasterKey::from_file(path)?, None)),
         Some(Secret::Env(name)) => {
-            let text = std::env::var(name).map_err(|_| StoresError::KeyVariable(name.clone()))?;
+            let text = variable(name);
+            let text = text.ok_or_else(|| StoresError::KeyVariable(name.clone()))?;
             Ok((MasterKey::from_text(&text)?, None))
         }
         Some(Secret::Command(words)) => {

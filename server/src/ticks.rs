@@ -27,7 +27,7 @@ const SWEEP: Duration = Duration::from_mins(1);
 const SWEPT_TOGETHER: usize = 500;
 
 /// Ticks over `outbox` each second until `stopping` is cancelled. A tick that fails comes again.
-pub async fn tick(outbox: Outbox, metrics: Metrics, stopping: CancellationToken) {
+pub(crate) async fn tick(outbox: Outbox, metrics: Metrics, stopping: CancellationToken) {
     let mut planned = Instant::now() + TICK;
     while !pause(planned.duration_since(Instant::now()), &stopping).await {
         let begun = Instant::now();
@@ -42,7 +42,7 @@ pub async fn tick(outbox: Outbox, metrics: Metrics, stopping: CancellationToken)
 }
 
 /// Deletes what has expired from the table in `file`, each minute, until `stopping` is cancelled.
-pub async fn sweep(
+pub(crate) async fn sweep(
     table: SqliteTable,
     file: PathBuf,
     clock: Arc<dyn Clock>,

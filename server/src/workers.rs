@@ -30,7 +30,7 @@ const WAITS: [Duration; 4] = [
 ];
 
 /// All that workers share.
-pub struct Workers {
+pub(crate) struct Workers {
     /// The queues that are worked.
     pub queues: LocalQueues,
     /// The outbox behind the queues' edges.
@@ -46,7 +46,7 @@ pub struct Workers {
 impl Workers {
     /// Starts `count` workers of `queue`. They take no further message once `stopping` is
     /// cancelled, and end with the message that they have.
-    pub fn start(
+    pub(crate) fn start(
         self: &Arc<Self>,
         queue: Queue,
         count: u32,
@@ -83,7 +83,7 @@ impl Workers {
         let time = Pace::of(queue).time;
         let left = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let handle = |message: Message| self.functions.handle(message);
-        let work = edge::one_message(&received.body, &self.outbox, handle);
+        let work = Box::pin(edge::one_message(&received.body, &self.outbox, handle));
         let work = work::until(self.clock.now() + left, work);
         let work = AssertUnwindSafe(timeout(time, work)).catch_unwind();
         let (kind, settled, outcome) = match work.instrument(span.clone()).await {

@@ -488,3 +488,10 @@ fn every_function_is_given_the_variables_that_it_reads() {
     assert_none(&offences, "template.yaml and the configuration name the same variables");
     assert_eq!(functions().len(), 10, "a new function's configuration is checked here too");
 }
+
+#[test]
+fn the_program_reaches_nothing_of_the_functions_on_aws() {
+    let script = root().join("local/tools/check-pure.sh");
+    let output = std::process::Command::new("sh").arg(script).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -6,8 +6,10 @@
 
 pub mod canary;
 mod emulator;
+mod home;
 mod repository;
 pub mod world;
 
 pub use emulator::{Cloud, Emulator};
+pub use home::Home;
 pub use repository::{SourceFile, read, root, rust_files};

@@ -1,5 +1,5 @@
-//! The whole product in one process: the real use cases over the ports in memory, against the real
-//! simulator, with a fuse that kills the "function" at any call.
+//! The whole product in one process: the real use cases over ports in memory or over those of one
+//! machine, against the real simulator, with a fuse that kills the "function" at any call.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::work::{Done, WorkError, chain};
 use url::Url;
+
+use crate::home::{Home, Machine};
 
 /// Rounds after which a world that does not come to rest is taken for one that never will.
 const MOST_ROUNDS: usize = 20_000;
@@ -89,7 +91,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    fn new(ports: &Ports, http: &Http, page_rows: Option<u32>) -> Self {
+    fn new(ports: &Ports, files: Arc<dyn ShardFiles>, http: &Http, rows: Option<u32>) -> Self {
         let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
         let version = ApiVersion::default();
         let app =
@@ -107,13 +109,11 @@ impl Functions {
             models: product.models().expect("the shipped model"),
             care: product.care(),
             telling: product.telling(),
-            import: match page_rows {
+            import: match rows {
                 Some(rows) => import.with_page_rows(rows),
                 None => import,
             },
-            match_steps: product
-                .match_steps(Arc::new(Files(ports.clone())))
-                .expect("the shipped model"),
+            match_steps: product.match_steps(files).expect("the shipped model"),
             auto_save: product.auto_save(),
             write_back: product.write_back("Sales Navigator".to_owned()),
         }
@@ -147,11 +147,13 @@ pub struct WorldOptions {
     pub seed: u64,
     /// Rows on a result page of an import; none for as many as in production.
     pub page_rows: Option<u32>,
+    /// Where its data lies.
+    pub home: Home,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { seed: 7, page_rows: None }
+        Self { seed: 7, page_rows: None, home: Home::default() }
     }
 }
 
@@ -167,14 +169,25 @@ pub enum Delivery {
     Lossy,
 }
 
+/// The ports of a world: the one place that decides them.
+fn ports_of(memory: &Memory, machine: Option<&Machine>) -> Ports {
+    let ports = memory.ports();
+    match machine {
+        Some(machine) => machine.take_over(ports),
+        None => ports,
+    }
+}
+
 /// One process with everything in it.
 pub struct World {
     /// The simulator.
     pub simulator: Simulator,
     /// The org's My Domain.
     pub org: String,
-    /// The ports.
+    /// The queues, the events and the clock; at home in memory the data too. See
+    /// [`ports`](Self::ports) for those that the functions have.
     pub memory: Memory,
+    machine: Option<Machine>,
     /// Kills the functions.
     pub fuse: Fuse,
     /// The functions.
@@ -201,20 +214,25 @@ impl World {
         let now: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
         let memory = Memory::new(now, own.seed);
         let fuse = Fuse::default();
-        let ports = fuse.guard(&memory.ports());
+        let machine = (own.home == Home::OneMachine).then(|| Machine::new(&memory.ports()));
+        let ports = fuse.guard(&ports_of(&memory, machine.as_ref()));
+        let files = machine.as_ref().map_or_else(
+            || Arc::new(Files(ports.clone())) as Arc<dyn ShardFiles>,
+            Machine::shard_files,
+        );
         let address = simulator.http_url().trim_start_matches("http://");
         let address = address.trim_end_matches('/').parse().expect("an address");
         let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
-        let functions = Box::new(Functions::new(&ports, &http, own.page_rows));
+        let functions = Box::new(Functions::new(&ports, files, &http, own.page_rows));
         let tenant = TenantId::derived("acme");
-        let world =
-            Self { simulator, org, memory, fuse, functions, tenant, delivery: Delivery::Plain };
+        let delivery = Delivery::Plain;
+        let world = Self { simulator, org, memory, machine, fuse, functions, tenant, delivery };
         world.provision().await;
         world
     }
 
     async fn provision(&self) {
-        let ports = self.memory.ports();
+        let ports = self.ports();
         let app =
             json!({ "client_id": "crm-sync-local", "client_secret": "crm-sync-local-secret" });
         let app = SecretString::from(app.to_string());
@@ -227,7 +245,40 @@ impl World {
 
     async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {
         let write = store::put(key, document, Condition::Always).expect("an item");
-        assert!(self.memory.ports().table.write(write).await.expect("a write").is_done());
+        assert!(self.ports().table.write(write).await.expect("a write").is_done());
+    }
+
+    /// The ports, as they are behind the fuse: what is done with these is not the functions'.
+    #[must_use]
+    pub fn ports(&self) -> Ports {
+        ports_of(&self.memory, self.machine.as_ref())
+    }
+
+    /// The keys of all items, partition and sort key.
+    pub async fn item_keys(&self) -> Vec<String> {
+        match &self.machine {
+            Some(machine) => machine.item_keys().await,
+            None => {
+                let keys = self.memory.items().into_iter().map(|item| item.key);
+                keys.map(|key| format!("{} {}", key.pk(), key.sk())).collect()
+            }
+        }
+    }
+
+    /// The keys of all objects.
+    pub async fn object_keys(&self) -> Vec<String> {
+        match &self.machine {
+            Some(machine) => machine.object_keys().await,
+            None => self.memory.object_keys(),
+        }
+    }
+
+    /// The names of all secrets.
+    pub async fn secret_names(&self) -> Vec<String> {
+        match &self.machine {
+            Some(machine) => machine.secret_names().await,
+            None => self.memory.secret_names(),
+        }
     }
 
     /// Adds a seat.
@@ -288,7 +339,7 @@ impl World {
         let own = version.parts.iter().rev().take(files.len()).rev();
         for (part, (_, file)) in own.zip(files) {
             let bytes = std::fs::read(file).expect("a file");
-            self.memory.ports().objects.put(&part.key, bytes.into()).await.expect("an upload");
+            self.ports().objects.put(&part.key, bytes.into()).await.expect("an upload");
         }
         self.functions.directory.publish(version.id).await.expect("a version");
         version.id
@@ -296,7 +347,7 @@ impl World {
 
     /// Publishes the folder's delta upon the current version.
     pub async fn publish_current(&self, folder: &Path) -> shared::kernel::DirectoryVersionId {
-        let ports = self.memory.ports();
+        let ports = self.ports();
         let current = ports.table.get(&directory::keys::directory_current()).await.expect("a read");
         let current = current.expect("a published version").doc["version"].clone();
         let base = serde_json::from_value(current).expect("an id");
@@ -360,13 +411,13 @@ impl World {
             group: envelope.message.group(),
             delay: Duration::from_secs(30),
         };
-        self.memory.ports().queues.send(vec![message]).await.expect("a queue");
+        self.ports().queues.send(vec![message]).await.expect("a queue");
     }
 
     /// Lets time pass until something is due; false when nothing will be within the next hours.
     async fn wait(&self) -> bool {
         if let Some(at) = self.memory.next_visible() {
-            let by = at.duration_since(self.memory.ports().clock.now());
+            let by = at.duration_since(self.ports().clock.now());
             self.memory.clock.advance(by.max(SignedDuration::ZERO));
             return true;
         }
@@ -384,7 +435,7 @@ impl World {
     /// The connection.
     pub async fn connection(&self) -> Connection {
         let key = keys::connection(self.at());
-        let found = store::get(&*self.memory.ports().table, &key).await.expect("a read");
+        let found = store::get(&*self.ports().table, &key).await.expect("a read");
         found.expect("a connection")
     }
 

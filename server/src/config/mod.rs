@@ -18,6 +18,7 @@ use shared::salesforce::ApiVersion;
 use url::Url;
 
 pub use reader::Mistake;
+pub(crate) use secret::variable;
 pub use secret::{Secret, SecretError};
 
 /// Everything that the process needs to know.

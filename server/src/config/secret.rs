@@ -53,12 +53,18 @@ impl Secret {
     pub async fn read(&self) -> Result<SecretString, SecretError> {
         let text = match self {
             Self::File(path) => read_file(path)?,
-            Self::Env(name) => std::env::var(name).map_err(|_| SecretError::Env(name.clone()))?,
+            Self::Env(name) => variable(name).ok_or_else(|| SecretError::Env(name.clone()))?,
             Self::Command(words) => run(words).await?,
         };
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() { Err(SecretError::Empty) } else { Ok(SecretString::from(text)) }
     }
+}
+
+/// An environment variable of this process; none when it is not set or is no text.
+#[expect(clippy::disallowed_methods, reason = "the configuration names the variable of a secret")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn read_file(path: &Path) -> Result<String, SecretError> {

@@ -34,7 +34,7 @@ pub enum ListenError {
 ///
 /// # Errors
 /// When another program has it, or it is not this machine's.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => ListenError::InUse(address),
         _ => ListenError::Address(address, error),
@@ -46,7 +46,7 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
 
 /// A server that runs.
 #[derive(Debug)]
-pub struct Http {
+pub(crate) struct Http {
     handle: Handle<SocketAddr>,
     serving: JoinHandle<io::Result<()>>,
 }
@@ -56,7 +56,7 @@ impl Http {
     ///
     /// # Errors
     /// When the certificate and its key cannot be used.
-    pub async fn serve(
+    pub(crate) async fn serve(
         listener: TcpListener,
         tls: Option<&Tls>,
         router: Router,
@@ -83,7 +83,7 @@ impl Http {
     }
 
     /// Takes no more connections, and ends when everybody was answered, or after `time`.
-    pub async fn stop(self, time: Duration) {
+    pub(crate) async fn stop(self, time: Duration) {
         self.handle.graceful_shutdown(Some(time));
         let _ = self.serving.await;
     }

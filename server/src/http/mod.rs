@@ -19,11 +19,12 @@ use shared::ports::Entropy;
 
 use crate::metrics::{self, Metrics};
 
-pub use listen::{Http, ListenError, bind};
+pub use listen::ListenError;
+pub(crate) use listen::{Http, bind};
 
 /// Whether the process takes work.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<AtomicU8>);
+pub(crate) struct Readiness(Arc<AtomicU8>);
 
 /// States of [`Readiness`].
 const STARTING: u8 = 0;
@@ -32,12 +33,12 @@ const STOPPING: u8 = 2;
 
 impl Readiness {
     /// Everything has started.
-    pub fn ready(&self) {
+    pub(crate) fn ready(&self) {
         self.0.store(READY, Ordering::Release);
     }
 
     /// The process ends: whoever shares the load should send nothing more.
-    pub fn stopping(&self) {
+    pub(crate) fn stopping(&self) {
         self.0.store(STOPPING, Ordering::Release);
     }
 
@@ -52,7 +53,7 @@ impl Readiness {
 
 /// What every request meets.
 #[derive(Clone)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Whether the process takes work.
     pub readiness: Readiness,
     /// Counts the requests.
@@ -65,7 +66,7 @@ pub struct Frame {
 
 /// Everything that is served: uploads into `objects`, the callback and the API beside the frame's
 /// own.
-pub fn router(frame: Frame, objects: FileObjects, connect: Connect, api: Router) -> Router {
+pub(crate) fn router(frame: Frame, objects: FileObjects, connect: Connect, api: Router) -> Router {
     let mut router = Router::new()
         .route("/health/live", get(async || "live\n"))
         .route("/health/ready", get(ready))

@@ -77,7 +77,7 @@ async fn a_run_that_is_called_off_is_told() {
 async fn a_run_without_a_sign_of_life_is_told_once_and_again_after_the_next_one() {
     let scene = Scene::new().await;
     let world = &scene.world;
-    let ports = world.memory.ports();
+    let ports = world.ports();
     let (run, since) = (ImportRunId::derived("lost"), ports.clock.now());
     // Its steps were lost for good.
     let put = async |beat_at| {

@@ -14,16 +14,30 @@ use shared::kernel::{
 };
 use shared::matching::EntityKind;
 use shared::store::{self, Next};
-use tests::world::{Delivery, World};
+use tests::Home;
+use tests::world::{Delivery, World, WorldOptions};
 
 use super::observe::{is_one_to_one, lists, matched, objects, runs, saved, saved_anywhere};
 use super::org::{directory, json_of, rows, small};
 
 pub(super) const ADMIN: &str = "crm.integration@acme.example";
 
+in_both_homes!(
+    the_first_import_brings_every_row_of_all_eleven_objects,
+    what_belongs_to_open_opportunities_is_saved_for_their_owners,
+    a_second_import_writes_only_what_changed_and_saves_a_reopened_deal,
+    a_new_directory_version_alone_changes_a_match,
+    activities_are_logged_once_with_the_subjects_of_the_documents,
+);
+
 /// A world with seats and a directory, connected, and at rest after its first import.
 pub(crate) async fn imported(folder: &Path, delivery: Delivery) -> World {
-    let mut world = World::new(folder).await;
+    imported_at(Home::Memory, folder, delivery).await
+}
+
+/// The same in a world of this home.
+pub(super) async fn imported_at(home: Home, folder: &Path, delivery: Delivery) -> World {
+    let mut world = World::with(folder, WorldOptions { home, ..WorldOptions::default() }).await;
     world.delivery = delivery;
     for seat in json_of(folder, "seats.json").as_array().unwrap() {
         world.seat(seat["email"].as_str().unwrap()).await;
@@ -65,10 +79,9 @@ pub(super) async fn state(world: &World, id: ActivityId) -> ActivityState {
     world.functions.activities.get(world.at(), id).await.unwrap().unwrap().state
 }
 
-#[tokio::test]
-async fn the_first_import_brings_every_row_of_all_eleven_objects() {
+async fn the_first_import_brings_every_row_of_all_eleven_objects(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let runs = runs(&world).await;
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].state, RunState::Complete);
@@ -111,10 +124,9 @@ async fn most_records_with_a_true_match_are_matched_to_it() {
     assert!(wrong * 20 <= right, "{wrong} wrong, {right} right");
 }
 
-#[tokio::test]
-async fn what_belongs_to_open_opportunities_is_saved_for_their_owners() {
+async fn what_belongs_to_open_opportunities_is_saved_for_their_owners(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let accounts = matched(&world, SObject::Account).await;
     let contacts = matched(&world, SObject::Contact).await;
     let expected = open_deals_by_owner(folder.path());
@@ -154,10 +166,9 @@ fn open_deals_by_owner(folder: &Path) -> BTreeMap<String, (BTreeSet<String>, BTr
     deals
 }
 
-#[tokio::test]
-async fn a_second_import_writes_only_what_changed_and_saves_a_reopened_deal() {
+async fn a_second_import_writes_only_what_changed_and_saves_a_reopened_deal(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let script = json_of(folder.path(), "changes.json");
     let reopened = &script["changes"][0];
     let account =
@@ -212,17 +223,16 @@ async fn an_unchanged_org_costs_no_write_of_a_record() {
     }
 }
 
-#[tokio::test]
-async fn a_new_directory_version_alone_changes_a_match() {
+async fn a_new_directory_version_alone_changes_a_match(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let expected = json_of(folder.path(), "expectations.json");
     let merge = &expected["merge"];
     let (old, into) = (merge["person_id"].as_str().unwrap(), merge["into"].as_str().unwrap());
     let version = world.publish_current(folder.path()).await;
     world.run().await;
     let keys = world.keys().await;
-    let ports = world.memory.ports();
+    let ports = world.ports();
     let runs: Vec<MatchRun> = store::query_all(&*ports.table, &keys.match_runs()).await.unwrap();
     let run = runs.iter().find(|r| r.directory == version).unwrap();
     assert_eq!(run.trigger, MatchTrigger::Directory);
@@ -244,10 +254,9 @@ async fn a_new_directory_version_alone_changes_a_match() {
     assert_eq!(employer, shared::matching::EmployerEvidence::Past);
 }
 
-#[tokio::test]
-async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
+async fn activities_are_logged_once_with_the_subjects_of_the_documents(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let email = "noor.castellan@acme.example";
     let seat = SeatId::derived(email);
     let contact =

@@ -64,7 +64,7 @@ pub(super) async fn see(world: &World) -> Seen {
         told: BTreeSet::new(),
     };
     for (kind, pk) in keys.partitions() {
-        let ports = world.memory.ports();
+        let ports = world.ports();
         let page = ports.table.query(&pk, &Range::All, None, 100_000).await.unwrap();
         for item in page.items {
             let sk = item.key.sk().to_owned();
@@ -154,7 +154,7 @@ fn written(world: &World) -> BTreeMap<String, usize> {
 pub(super) async fn runs(world: &World) -> Vec<ImportRun> {
     let keys = world.keys().await;
     let mut runs: Vec<ImportRun> =
-        store::query_all(&*world.memory.ports().table, &keys.runs()).await.unwrap();
+        store::query_all(&*world.ports().table, &keys.runs()).await.unwrap();
     runs.sort_by_key(|run| run.started_at);
     runs
 }
@@ -162,8 +162,7 @@ pub(super) async fn runs(world: &World) -> Vec<ImportRun> {
 /// A run's objects.
 pub(super) async fn objects(world: &World, run: ImportRunId) -> BTreeMap<SObject, ObjectImport> {
     let place = world.keys().await.object_imports(run);
-    let objects: Vec<ObjectImport> =
-        store::query_all(&*world.memory.ports().table, &place).await.unwrap();
+    let objects: Vec<ObjectImport> = store::query_all(&*world.ports().table, &place).await.unwrap();
     objects.into_iter().map(|o| (o.object, o)).collect()
 }
 
@@ -174,7 +173,7 @@ pub(super) async fn lists(world: &World, object: SObject) -> Vec<CandidateList> 
     for bucket in 0..keys.buckets() {
         let place = keys.all_candidates(object, bucket);
         let found: Vec<CandidateList> =
-            store::query_all(&*world.memory.ports().table, &place).await.unwrap();
+            store::query_all(&*world.ports().table, &place).await.unwrap();
         all.extend(found);
     }
     all
@@ -189,13 +188,13 @@ pub(super) async fn matched(world: &World, object: SObject) -> BTreeSet<String> 
 /// The records saved for a seat.
 pub(super) async fn saved(world: &World, seat: SeatId, list: &str) -> BTreeSet<String> {
     let place = world.keys().await.saved_list(seat, list);
-    let saved: Vec<Saved> = store::query_all(&*world.memory.ports().table, &place).await.unwrap();
+    let saved: Vec<Saved> = store::query_all(&*world.ports().table, &place).await.unwrap();
     saved.into_iter().map(|s| s.record.to_string()).collect()
 }
 
 /// The records saved for any seat.
 pub(super) async fn saved_anywhere(world: &World, list: &str) -> BTreeSet<String> {
-    let ports = world.memory.ports();
+    let ports = world.ports();
     let seats: Vec<Seat> =
         store::query_all(&*ports.table, &seats::keys::seats(world.tenant)).await.unwrap();
     let mut all = BTreeSet::new();

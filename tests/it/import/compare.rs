@@ -18,7 +18,7 @@ type Rows = BTreeMap<String, BTreeMap<String, String>>;
 /// The differences between the org and us, a line each; none when we hold exactly what the
 /// integration user sees and the admin chose.
 pub(super) async fn differences(world: &World) -> Vec<String> {
-    let custody = Custody::new(world.memory.ports(), "crm-sync/".to_owned());
+    let custody = Custody::new(world.ports(), "crm-sync/".to_owned());
     let scope = world.connection().await.scope();
     let opened = custody.open(scope).await.unwrap().unwrap();
     let view = View::of(world).await;
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
         let settings = world.control().settings(&world.org).unwrap();
         let hidden = settings.hidden_records.get(user.as_str()).cloned().unwrap_or_default();
         let key = importing::keys::selection(world.at());
-        let chosen = Store::new(world.memory.ports()).read(&key).await.unwrap();
+        let chosen = Store::new(world.ports()).read(&key).await.unwrap();
         Self { world, profile, hidden, chosen: chosen.unwrap_or_default() }
     }
 

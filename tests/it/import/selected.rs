@@ -23,7 +23,7 @@ fn filter(object: SObject, conditions: &Value) -> RecordFilter {
 
 /// The fields that we hold of a record; none when it is gone.
 async fn held(case: &Case, object: SObject, id: &str) -> Option<Fields> {
-    let custody = Custody::new(case.world.memory.ports(), "crm-sync/".to_owned());
+    let custody = Custody::new(case.world.ports(), "crm-sync/".to_owned());
     let scope = case.world.connection().await.scope();
     let opened = custody.open(scope).await.unwrap().unwrap();
     opened.records.one(object, id.parse().unwrap()).await.unwrap().map(|record| record.fields)

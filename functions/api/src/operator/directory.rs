@@ -173,6 +173,19 @@ pub(crate) async fn show(
     Ok(Json(version.into()))
 }
 
+/// The version that is matched to now
+#[utoipa::path(get, path = "/v1/directory/versions/current", tag = "directory",
+    operation_id = "showCurrentDirectoryVersion",
+    extensions(("x-roles" = json!(Service::<()>::ROLES))),
+    responses((status = 200, description = "The version", body = DirectoryVersion), Problem))]
+pub(crate) async fn current(
+    State(api): State<Api>,
+    _: Service,
+) -> Result<Json<DirectoryVersion>, Problem> {
+    let version = api.directory.current().await?.ok_or(DirectoryError::NotFound)?;
+    Ok(Json(version.into()))
+}
+
 impl From<DirectoryError> for Problem {
     fn from(error: DirectoryError) -> Self {
         match error {

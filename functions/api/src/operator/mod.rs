@@ -14,6 +14,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(tenants::create))
         .routes(routes!(directory::begin))
+        .routes(routes!(directory::current))
         .routes(routes!(directory::show))
         .routes(routes!(directory::publish))
 }

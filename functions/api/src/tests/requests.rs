@@ -2,7 +2,11 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use shared::capabilities::directory::{self, CurrentDirectory};
+use shared::store::{Commit, Store};
+use shared::testing::Memory;
 use tower::ServiceExt;
 
 use super::Served;
@@ -64,6 +68,29 @@ async fn an_id_that_can_be_none_names_nothing() {
         // An id that is one is looked for where nothing is connected.
         assert_eq!(answer.body != nothing.body, is_one, "{path}: {}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn the_directory_version_that_is_matched_to_is_found_without_its_id() {
+    let now = Timestamp::from_second(1_795_294_800).unwrap();
+    let ports = Memory::new(now, 1).ports();
+    let served = Served::over(ports.clone(), "test/").await;
+    let token = served.token("service");
+    let path = "/v1/directory/versions/current";
+    let none = served.get(&token, path).await;
+    assert_eq!((none.status, &none.body["type"]), (StatusCode::NOT_FOUND, &json!("not_found")));
+
+    let new = json!({ "parts": [{ "kind": "people" }] });
+    let begun = served.post(&token, "/v1/directory/versions", &new).await.body;
+    let version = begun["version"].as_str().unwrap().parse().unwrap();
+    let slot = directory::keys::directory_current();
+    let mut commit = Commit::new();
+    commit.save(&slot, None, &CurrentDirectory { version }).unwrap();
+    assert!(Store::new(ports).commit(commit).await.unwrap().is_done());
+    let current = served.get(&token, path).await;
+    assert_eq!((current.status, &current.body["version"]), (StatusCode::OK, &begun["version"]));
+    let refused = served.get(&served.token("admin"), path).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
