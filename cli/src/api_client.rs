@@ -269,7 +269,7 @@ impl ApiClient {
         bytes: u64,
         sent: impl Fn(u64) + Clone + Send + 'static,
     ) -> Result<(), ApiError> {
-        let send = || async {
+        let once = || async {
             let mut file = file.try_clone()?;
             file.rewind()?;
             let request = self
@@ -287,7 +287,7 @@ impl ApiClient {
             let status = answer.status();
             if status.is_success() { Ok(()) } else { Err(ApiError::UploadRefused { part, status }) }
         };
-        send.retry(self.pauses).when(ApiError::passes).await
+        once.retry(self.pauses).when(ApiError::passes).await
     }
 
     async fn again<T: for<'de> Deserialize<'de>>(

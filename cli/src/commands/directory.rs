@@ -49,7 +49,7 @@ impl Publishing<'_> {
         let current = adopt(&self.client, &self.state, current).await?;
         let way = Way::find(self.args.full, State::open(&self.state), current.as_ref());
         let mut scans = self.scan(&folder)?;
-        let (way, changes) = self.compare(way, &scans, current.as_ref())?;
+        let (way, changes) = Self::compare(way, &scans, current.as_ref())?;
         let problems: Vec<FileProblems> = scans.iter_mut().flatten().flat_map(taken).collect();
         let told = match &way {
             Way::Delta(state) => format!("a delta to version {}", state.description.version),
@@ -107,7 +107,6 @@ impl Publishing<'_> {
 
     /// What the export changes, and whether it goes as a delta still.
     fn compare(
-        &self,
         way: Way,
         scans: &[Option<Scanned>; 2],
         current: Option<&DirectoryVersion>,

@@ -79,7 +79,7 @@ impl Export {
             .with_context(|| format!("cannot write in {}", folder.display()))?;
         let mut ids = GzEncoder::new(ids, Compression::fast());
         let mut entities = Vec::new();
-        let scanned = |_: &mut (), (rows, chunk): (&Rows, Chunk)| {
+        let scanned = |(): &mut (), (rows, chunk): (&Rows, Chunk)| {
             let mut found = (Vec::new(), Vec::new(), Vec::new());
             rows.read_entities(&chunk, &mut found.2, |id, line| {
                 found.0.push(Fingerprint::of(id, line));
@@ -110,7 +110,7 @@ impl Export {
         wanted: impl Fn(u64) -> bool + Sync,
         mut out: impl FnMut(u64, &[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let zipped = |_: &mut (), (rows, chunk): (&Rows, Chunk)| {
+        let zipped = |(): &mut (), (rows, chunk): (&Rows, Chunk)| {
             let (mut lines, mut text, mut told) = (0, Vec::new(), Vec::new());
             rows.read_entities(&chunk, &mut told, |id, line| {
                 if wanted(hash(id.as_bytes())) {
@@ -220,8 +220,8 @@ fn recognise(path: &Path) -> anyhow::Result<EntityKind> {
         }
     };
     let among = |known: &[&str]| {
-        let named = |name: &String| known.iter().any(|known| name.eq_ignore_ascii_case(known));
-        names.iter().filter(|name| named(name)).count()
+        let is_known = |name: &String| known.iter().any(|known| name.eq_ignore_ascii_case(known));
+        names.iter().filter(|name| is_known(name)).count()
     };
     let (people, companies) = (among(&OF_PEOPLE), among(&OF_COMPANIES));
     ensure!(

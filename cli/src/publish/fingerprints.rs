@@ -30,9 +30,9 @@ impl Fingerprint {
     /// As it was stored.
     #[must_use]
     pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
-        let [a, b, c, d, e, f, g, h, content @ ..] = bytes;
-        let id = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        Self { id, content: u64::from_be_bytes(content) }
+        let both = u128::from_be_bytes(bytes);
+        let low = |both: u128| u64::try_from(both & u128::from(u64::MAX)).unwrap_or_default();
+        Self { id: low(both >> 64), content: low(both) }
     }
 }
 

@@ -123,7 +123,10 @@ async fn built(client: &ApiClient, id: &str) -> anyhow::Result<DirectoryVersion>
 }
 
 fn passed_over(version: &DirectoryVersion) -> String {
-    version.skipped.iter().map(|(reason, lines)| format!("; {lines} lines: {reason}")).collect()
+    let reasons = version.skipped.iter();
+    let reasons: Vec<String> =
+        reasons.map(|(reason, lines)| format!("; {lines} lines: {reason}")).collect();
+    reasons.concat()
 }
 
 fn part_kind(kind: EntityKind) -> PartKind {

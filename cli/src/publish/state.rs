@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 const FORMAT: u32 = 1;
 const MAGIC: [u8; 8] = *b"crmsyncD";
 /// The checksum, the length of the description, and the magic.
-const TAIL: u64 = 32 + 4 + 8;
+const TAIL_BYTES: usize = 32 + 4 + 8;
+const TAIL: u64 = TAIL_BYTES as u64;
 
 /// What the file says of itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,7 +73,7 @@ impl State {
         let length = file.metadata()?.len();
         ensure!(length > TAIL, "it is cut short");
         file.seek(SeekFrom::Start(length - TAIL))?;
-        let mut tail = [0; TAIL as usize];
+        let mut tail = [0; TAIL_BYTES];
         file.read_exact(&mut tail)?;
         ensure!(tail[36..] == MAGIC, "it is cut short or no digest file");
         file.rewind()?;

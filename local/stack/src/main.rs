@@ -203,7 +203,9 @@ fn compare(one: &Path, other: &Path) -> anyhow::Result<()> {
     };
     let (left, right) = (read(one)?, read(other)?);
     let found = differences(&left, &right);
-    found.iter().for_each(|line| say(line));
+    for line in &found {
+        say(line);
+    }
     ensure!(found.is_empty(), "{} and {} differ", one.display(), other.display());
     say(&format!("{} lines, the same in both reports", left.trim().lines().count()));
     Ok(())
