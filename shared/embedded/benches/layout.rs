@@ -34,7 +34,7 @@ const TOGETHER: u64 = 500;
 const BODY: usize = 450;
 
 fn main() {
-    let items = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(1_000_000);
+    let items = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(1_000_000);
     println!("{items} records and {items} matches of {BODY} sealed bytes, {TOGETHER} a commit");
     println!("layout\tstep\tus/item\tbytes/item");
     for (name, script) in [("by making", BY_MAKING), ("by key", BY_KEY)] {

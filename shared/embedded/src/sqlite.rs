@@ -53,6 +53,9 @@ impl StoreFault {
     /// What to do.
     #[must_use]
     pub fn advice(&self) -> &'static str {
+        if self.is_damage() {
+            return "the file is damaged: stop crm-sync and restore the last backup";
+        }
         match self.0.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => {
                 "the disk of the data folder is full: make room, and work goes on by itself"
@@ -60,9 +63,7 @@ impl StoreFault {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 "the data folder cannot be written: give the folder to the user that runs crm-sync"
             }
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                "the file is damaged: stop crm-sync and restore the last backup"
-            }
+            Some(ErrorCode::TooBig) => "an item would hold more than 400 KiB",
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 "another process holds the file"
             }
@@ -73,18 +74,33 @@ impl StoreFault {
         }
     }
 
+    /// Tells if what lies in the file is not what was written. SQLite sees a damaged page by itself;
+    /// a damaged value shows when it is no text, or no document, any more.
+    fn is_damage(&self) -> bool {
+        matches!(
+            &self.0,
+            rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::Utf8Error(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+        ) || matches!(
+            self.0.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        )
+    }
+
     /// Tells if the same call may succeed later without anybody's help, or after room was made.
     fn may_pass(&self) -> bool {
-        !matches!(
+        let needs_somebody = matches!(
             self.0.sqlite_error_code(),
             Some(
-                ErrorCode::DatabaseCorrupt
-                    | ErrorCode::NotADatabase
-                    | ErrorCode::ReadOnly
+                ErrorCode::ReadOnly
                     | ErrorCode::PermissionDenied
                     | ErrorCode::CannotOpen
+                    | ErrorCode::TooBig
             )
-        )
+        );
+        !(needs_somebody || self.is_damage())
     }
 
     /// The error of a port's call.

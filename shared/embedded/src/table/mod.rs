@@ -13,14 +13,16 @@ mod rows;
 mod tests;
 mod writer;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::channel::oneshot;
 use jiff::Timestamp;
-use rusqlite::Connection;
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ffi};
 use shared::ports::{Item, Key, Outcome, Page, PortError, Range, Table, Write, transaction_fault};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -75,20 +77,19 @@ impl SqliteTable {
     }
 
     /// Writes a whole and consistent copy of the table to a new file at `path`, on the disk when
-    /// this returns. Reading and writing go on meanwhile.
+    /// this returns. Reading and writing go on meanwhile. A copy that is not whole has another
+    /// name, and a file that is there already is left as it is.
     pub async fn back_up(&self, path: &Path) -> Result<(), PortError> {
-        let path = path.to_owned();
-        self.read("back up the table", move |connection| {
-            let mut copy = Connection::open(&path)?;
-            // All pages in one step: they are of one moment, while writers go on.
-            Backup::new(connection, &mut copy)?.step(-1)?;
-            Ok(path)
-        })
-        .await
-        .and_then(|path| {
-            let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
-            synced.map_err(|error| PortError::retry("back up the table", error))
-        })
+        const ACTION: &str = "back up the table";
+        let (path, unfinished) = (path.to_owned(), path.with_added_extension("unfinished"));
+        if path.exists() {
+            return Err(PortError::reject(ACTION, "a file of this name is there already"));
+        }
+        let copy = unfinished.clone();
+        self.read(ACTION, move |connection| copy_all(connection, &copy)).await?;
+        let named = spawn_blocking(move || name_whole(&unfinished, &path)).await;
+        let named = named.map_err(|error| PortError::retry(ACTION, error))?;
+        named.map_err(|error| PortError::retry(ACTION, error))
     }
 
     /// Reads the whole file and tells what is wrong with it; nothing when it is sound.
@@ -135,6 +136,23 @@ impl SqliteTable {
             Err(ended) => Err(PortError::retry(action, ended)),
         }
     }
+}
+
+/// Copies all pages in one step: they are of one moment, while writers go on.
+fn copy_all(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
+    let mut copy = Connection::open(to)?;
+    match Backup::new(connection, &mut copy)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+    }
+}
+
+/// Gives a whole copy its name, on the disk.
+fn name_whole(unfinished: &Path, path: &Path) -> io::Result<()> {
+    File::open(unfinished)?.sync_all()?;
+    std::fs::rename(unfinished, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[async_trait]

@@ -1,7 +1,7 @@
 //! Items as rows.
 
 use rusqlite::types::Type;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ffi, params};
 use serde_json::{Map, Value};
 use shared::ports::{Item, Key, Page, PortError, Range};
 
@@ -16,11 +16,13 @@ const LARGEST_PAGE: usize = 4 << 20;
 #[error("an item of more than 400 KiB")]
 struct TooLarge;
 
+fn is_large(item: &Item) -> bool {
+    let body = item.body.as_ref().map_or(0, Vec::len);
+    body + size_of_map(&item.doc) > LARGEST_ITEM
+}
+
+/// Refuses items before the writer sees them.
 pub(super) fn refuse_large<'a>(items: impl IntoIterator<Item = &'a Item>) -> Result<(), PortError> {
-    let is_large = |item: &Item| {
-        let body = item.body.as_ref().map_or(0, Vec::len);
-        body + size_of_map(&item.doc) > LARGEST_ITEM
-    };
     if items.into_iter().any(is_large) {
         return Err(PortError::reject("write items", TooLarge));
     }
@@ -45,9 +47,13 @@ fn size_of(value: &Value) -> usize {
 const GET: &str = "SELECT sk, doc, body, expires_at FROM items
     WHERE partition = (SELECT id FROM partitions WHERE pk = ?1) AND sk = ?2";
 
-const QUERY: &str = "SELECT sk, doc, body, expires_at FROM items
-    WHERE partition = (SELECT id FROM partitions WHERE pk = ?1) AND sk > ?2 AND sk >= ?3
-    ORDER BY sk LIMIT ?4";
+// Two statements: of two lower bounds the index would take the first, and read on from there.
+pub(super) const QUERY_FROM: &str = "SELECT sk, doc, body, expires_at FROM items
+    WHERE partition = (SELECT id FROM partitions WHERE pk = ?1) AND sk >= ?2
+    ORDER BY sk LIMIT ?3";
+pub(super) const QUERY_AFTER: &str = "SELECT sk, doc, body, expires_at FROM items
+    WHERE partition = (SELECT id FROM partitions WHERE pk = ?1) AND sk > ?2
+    ORDER BY sk LIMIT ?3";
 
 const PARTITION: &str = "SELECT id FROM partitions WHERE pk = ?1";
 const ADD_PARTITION: &str = "INSERT INTO partitions (pk) VALUES (?1)";
@@ -82,10 +88,13 @@ pub(super) fn query(
         Range::Prefix(prefix) => sk.starts_with(prefix.as_str()),
         Range::UpTo(last) => sk <= last.as_str(),
     };
-    let mut statement = connection.prepare_cached(QUERY)?;
+    let (sql, bound) = match after {
+        Some(after) if after >= from => (QUERY_AFTER, after),
+        _ => (QUERY_FROM, from),
+    };
+    let mut statement = connection.prepare_cached(sql)?;
     let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    // No sort key is empty, so that every one follows the empty text.
-    let mut rows = statement.query(params![pk, after.unwrap_or(""), from, most])?;
+    let mut rows = statement.query(params![pk, bound, most])?;
     let mut page = Page { items: Vec::new(), next: None };
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
@@ -101,6 +110,14 @@ pub(super) fn query(
         page.items.push(item);
     }
     Ok(page)
+}
+
+/// Puts an item that changes made, which may have made it too large.
+pub(super) fn put_changed(connection: &Connection, item: &Item) -> rusqlite::Result<()> {
+    if is_large(item) {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None));
+    }
+    put(connection, item)
 }
 
 pub(super) fn put(connection: &Connection, item: &Item) -> rusqlite::Result<()> {

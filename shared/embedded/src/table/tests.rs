@@ -1,9 +1,14 @@
 //! The table keeps its contract, does what the table in memory does, and outlives a kill.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
+use rusqlite::StatementStatus;
+use rustix::process::{Uid, geteuid};
+use rustix::thread::set_thread_uid;
 use serde_json::{Value, json};
 use shared::ports::{Change, Condition, Disposition};
 use shared::testing::{Memory, contracts};
@@ -196,6 +201,46 @@ async fn callers_share_a_commit_and_each_has_an_outcome_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_item_cannot_grow_beyond_what_the_table_takes() {
+    let (table, _folder) = table();
+    let grow = |bytes: usize| Write::Update {
+        key: Key::stored("p".to_owned(), "a".to_owned()),
+        changes: vec![Change::Body(vec![0; bytes])],
+        when: Condition::Always,
+    };
+    let put = |sk: &str| Write::Put { item: item("p", sk, json!({})), when: Condition::Always };
+    assert!(table.write(grow(400 << 10)).await.unwrap().is_done());
+    let large = table.transact(vec![put("b"), grow(401 << 10)]);
+    // A neighbour in the same commit keeps its own outcome.
+    let (large, neighbour) = tokio::join!(large, table.write(put("c")));
+    let error = large.unwrap_err();
+    assert_eq!(error.disposition, Disposition::Reject);
+    assert!(error.source.to_string().contains("400 KiB"), "{}", error.source);
+    assert!(neighbour.unwrap().is_done());
+    let left = table.query("p", &Range::All, None, 10).await.unwrap().items;
+    assert_eq!(left.iter().map(|item| item.key.sk()).collect::<Vec<_>>(), ["a", "c"]);
+    assert_eq!(left[0].body.as_ref().unwrap().len(), 400 << 10);
+}
+
+#[tokio::test]
+async fn a_query_reads_from_its_place_and_not_from_the_partitions_first_item() {
+    let (table, folder) = table();
+    let items = (0..20_000).map(|n| item("p", &format!("{n:05}"), json!({})));
+    table.put_many(items.collect()).await.unwrap();
+    let connection = sqlite::open_reader(&folder.path().join("table.db")).unwrap();
+    let range = Range::Prefix("1999".to_owned());
+    for (after, first) in [(None, "19990"), (Some("00005"), "19990"), (Some("19995"), "19996")] {
+        let page = rows::query(&connection, "p", &range, after, 3).unwrap();
+        assert_eq!((page.items.len(), page.items[0].key.sk()), (3, first));
+    }
+    for sql in [rows::QUERY_FROM, rows::QUERY_AFTER] {
+        let statement = connection.prepare_cached(sql).unwrap();
+        let steps = statement.get_status(StatementStatus::VmStep);
+        assert!((1..500).contains(&steps), "{steps} steps: {sql}");
+    }
+}
+
+#[tokio::test]
 async fn a_backup_is_whole_while_writing_goes_on() {
     let (table, folder) = table();
     let pair = |n: u64| {
@@ -212,6 +257,7 @@ async fn a_backup_is_whole_while_writing_goes_on() {
     let copy = folder.path().join("copy.db");
     let ((), backed_up) = tokio::join!(writing, table.back_up(&copy));
     backed_up.unwrap();
+    assert_eq!(table.back_up(&copy).await.unwrap_err().disposition, Disposition::Reject);
     let copy = SqliteTable::open(&copy).unwrap();
     let items = copy.query("p", &Range::All, None, 10).await.unwrap().items;
     assert_eq!(items.len(), 2);
@@ -250,6 +296,41 @@ async fn a_damaged_file_is_told_and_nothing_of_it_is_repeated() {
     };
     assert!(told.contains("damaged") && told.contains("backup"), "{told}");
     assert!(!told.contains("Secret"), "{told}");
+}
+
+#[tokio::test]
+async fn a_document_that_is_none_any_more_is_told_as_damage() {
+    let (table, folder) = table();
+    table.put_many(vec![item("p", "a", json!({"name": "Ada Secret"}))]).await.unwrap();
+    let key = Key::stored("p".to_owned(), "a".to_owned());
+    let other = Connection::open(folder.path().join("table.db")).unwrap();
+    for damage in [r#"'{"name": "Ada Secret'"#, "CAST(x'7bff7d' AS TEXT)", "7"] {
+        other.execute(&format!("UPDATE items SET doc = {damage}"), []).unwrap();
+        let error = table.get(&key).await.unwrap_err();
+        assert_eq!(error.disposition, Disposition::Reject, "{damage}");
+        let told = error.source.to_string();
+        assert!(told.contains("damaged") && !told.contains("Secret"), "{told}");
+    }
+}
+
+#[test]
+fn a_folder_or_a_file_that_cannot_be_written_is_told() {
+    let (first, folder) = table();
+    drop(first);
+    let file = folder.path().join("table.db");
+    std::fs::set_permissions(&file, Permissions::from_mode(0o444)).unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o555)).unwrap();
+    for path in [file, folder.path().join("new.db")] {
+        let open = move || {
+            if geteuid().is_root() {
+                // Root writes anywhere: this one thread is somebody else.
+                set_thread_uid(Uid::from_raw(65_534)).unwrap();
+            }
+            SqliteTable::open(&path).map(drop).unwrap_err().to_string()
+        };
+        let told = std::thread::spawn(open).join().unwrap();
+        assert!(told.contains("the data folder cannot be written: give"), "{told}");
+    }
 }
 
 #[tokio::test]

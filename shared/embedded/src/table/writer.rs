@@ -168,7 +168,7 @@ fn transact(connection: &Connection, writes: &[Write]) -> rusqlite::Result<Outco
                 for change in changes {
                     change.clone().apply(&mut item);
                 }
-                rows::put(connection, &item)?;
+                rows::put_changed(connection, &item)?;
             }
             Write::Delete { key, .. } => rows::delete(connection, key)?,
             Write::Check { .. } => {}
