@@ -156,7 +156,12 @@ fn a_kind_without_files_is_kept_from_the_digest_before() {
         .map(|fingerprint| fingerprint.unwrap().id)
         .collect();
     let mut ids = Vec::new();
-    after.ids(EntityKind::Company, &wanted, |id| Ok(ids.push(id.to_owned()))).unwrap();
+    after
+        .ids(EntityKind::Company, &wanted, |id| {
+            ids.push(id.to_owned());
+            Ok(())
+        })
+        .unwrap();
     assert_eq!(ids, ["c-1", "c-2"]);
 }
 
@@ -170,8 +175,10 @@ fn a_line_of_json_is_sent_as_it_is_and_a_csv_row_as_the_json_of_its_entity() {
     std::fs::write(&csv, "id;name;employees;industry\nc-2;Beta;1,200;Steel\n").unwrap();
     let export = Export { people: Vec::new(), companies: vec![path, csv] };
     let mut lines = Vec::new();
-    let take =
-        |_, zipped: &[u8]| Ok(lines.extend(std::io::read_to_string(MultiGzDecoder::new(zipped))));
+    let take = |_, zipped: &[u8]| {
+        lines.extend(std::io::read_to_string(MultiGzDecoder::new(zipped)));
+        Ok(())
+    };
     export.lines(EntityKind::Company, 1, |_| true, take).unwrap();
     assert_eq!(lines[0].trim_end(), line);
     let company: Company = serde_json::from_str(&lines[1]).unwrap();

@@ -10,6 +10,14 @@ use shared::ports::PortError;
 /// Another process may read the file meanwhile, as a command does; none writes for longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The writer's cache, in KiB as SQLite takes it. It holds the upper part of the index of a million
+/// items.
+const CACHE_KIB: i64 = -65_536;
+
+/// The log is copied into the file whenever it has so many pages, some 64 MB: pages that are written
+/// again meanwhile are copied once.
+const CHECKPOINT_PAGES: i64 = 8_000;
+
 /// Why a file cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -155,6 +163,8 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", 8_192)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "foreign_keys", false)
 }
 

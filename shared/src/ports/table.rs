@@ -300,4 +300,9 @@ pub trait Table: Send + Sync {
 
     /// Deletes items without conditions.
     async fn delete_many(&self, keys: &[Key]) -> Result<(), PortError>;
+
+    /// How many single writes of one caller are best under way at once.
+    fn writes_at_once(&self) -> usize {
+        16
+    }
 }

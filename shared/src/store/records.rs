@@ -18,9 +18,6 @@ use crate::store::field;
 /// How many records are read and compared at once.
 const CHUNK: usize = 100;
 
-/// How many conditional puts are under way at once.
-const CONCURRENT_PUTS: usize = 16;
-
 /// A body larger than this is refused and counted: an item holds 400 KB, and keys, digest and
 /// sealing need room.
 const MAX_BODY: usize = 300 * 1024;
@@ -171,7 +168,7 @@ impl Records {
                 let outcome = self.ports.table.write(write).await?;
                 Ok::<_, PortError>((outcome.is_done(), change, object, id))
             })
-            .buffered(CONCURRENT_PUTS)
+            .buffered(self.ports.table.writes_at_once())
             .try_collect()
             .await?;
         let mut refused = Vec::new();

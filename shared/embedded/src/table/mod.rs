@@ -211,4 +211,9 @@ impl Table for SqliteTable {
         let keys = keys.to_vec();
         self.job("delete items", |answer| Job::Delete { keys, answer }).await
     }
+
+    /// They share one wait for the disk.
+    fn writes_at_once(&self) -> usize {
+        500
+    }
 }
