@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use shared::capabilities::connecting::NetworkAccess;
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::leaving::Disconnect;
 use shared::host::{OsEntropy, SystemClock};
@@ -308,9 +307,7 @@ async fn serve(
             api::Issuer::with_keys(ISSUER.to_owned(), AUDIENCE.to_owned(), keys)
         }
     };
-    let access = config.salesforce.network_access.clone();
-    let access = access.or_else(|| NetworkAccess::of(Vec::new()));
-    let access = access.unwrap_or_else(|| unreachable!("no ranges are a list of ranges"));
+    let access = config.salesforce.network_access.clone().unwrap_or_default();
     let api = api::Api::new(product, issuer, access).map_err(StartError::Model)?;
     let objects = stores.objects.clone();
     let router = http::router(frame.clone(), objects, product.connect(), api::router(api));

@@ -1,8 +1,8 @@
-//! What is measured, whoever reads it: `CloudWatch` from a function's log, or a server's metrics.
+//! Measured values, whoever reads them: `CloudWatch` does, from a function's log.
 
 use serde_json::{Map, Value};
 
-/// What a metric counts.
+/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Things.
@@ -30,21 +30,21 @@ impl Unit {
 pub struct Metric {
     /// Its name, as in `DueItemsSent`.
     pub name: &'static str,
-    /// What it counts.
+    /// Its unit.
     pub unit: Unit,
     /// The value.
     pub value: u64,
 }
 
-/// What one event of a function came to. Ids belong into the
-/// properties: each value of a dimension is a metric that is paid for.
+/// The measures of one event of a function. Ids belong into the properties: each value of a
+/// dimension is a metric that is paid for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MetricLine {
     /// The function that measured.
     pub function: &'static str,
-    /// What it measured.
+    /// The measured values.
     pub metrics: Vec<Metric>,
-    /// What it was measured of, by name.
+    /// The things that were measured, such as a connection's id, by name.
     pub properties: Map<String, Value>,
 }
 

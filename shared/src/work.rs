@@ -81,3 +81,15 @@ pub async fn until<F: Future>(deadline: Timestamp, work: F) -> F::Output {
 pub fn time_left(now: Timestamp) -> Option<SignedDuration> {
     DEADLINE.try_with(|deadline| deadline.duration_since(now)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_of_an_error_is_told() {
+        let cause = PortError::retry("get an item", "throttled");
+        let error = WorkError::retry("score a batch", cause);
+        assert_eq!(chain(&error), "score a batch failed: get an item failed: throttled");
+    }
+}

@@ -359,6 +359,21 @@ fn sdks_are_named_by_the_adapters_only() {
     assert_only_in("aws_lambda_events", &["shared/src/lambda/", "tests/"]);
 }
 
+#[test]
+fn libraries_of_routes_know_neither_lambda_nor_aws() {
+    let mut offences = Vec::new();
+    for function in ["api", "oauth-callback"] {
+        for file in rust_files(&format!("functions/{function}/src")).unwrap() {
+            let lines = code_lines(&file).filter(|line| {
+                let words = ["lambda_http", "shared::lambda", "shared::aws"];
+                !file.path.ends_with("/main.rs") && words.iter().any(|word| line.contains(word))
+            });
+            offences.extend(lines.map(|line| format!("{}: {}", file.path, line.trim())));
+        }
+    }
+    assert_none(&offences, "a server runs the routes too: only a function's binary is Lambda's");
+}
+
 /// Where capabilities make the keys of their documents.
 const KEYS_OF_CAPABILITIES: [&str; 10] = [
     "shared/src/capabilities/activities/keys.rs",
