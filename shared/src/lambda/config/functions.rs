@@ -126,11 +126,10 @@ fn network_access(variables: &mut Variables) -> Option<NetworkAccess> {
     let name = "EGRESS_RANGES";
     let text = variables.optional(name).unwrap_or_default();
     let expected = "address ranges such as 203.0.113.7/32, separated by commas";
-    let ranges = variables.parsed(name, Some(text), expected, |text| {
+    variables.parsed(name, Some(text), expected, |text| {
         let ranges = text.split(',').map(str::trim).filter(|range| !range.is_empty());
         NetworkAccess::of(ranges.map(str::to_owned).collect())
-    });
-    ranges
+    })
 }
 
 /// The configuration of `api`.
