@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// items.
 const CACHE_KIB: i64 = -65_536;
 
-/// The log is copied into the file whenever it has so many pages, some 64 MB: pages that are written
-/// again meanwhile are copied once.
+/// The log is copied into the file whenever it has so many pages, some 64 MB: pages that are
+/// written again meanwhile are copied once.
 const CHECKPOINT_PAGES: i64 = 8_000;
 
 /// Why a file cannot be opened.
@@ -82,8 +82,8 @@ impl StoreFault {
         }
     }
 
-    /// Tells if what lies in the file is not what was written. SQLite sees a damaged page by itself;
-    /// a damaged value shows when it is no text, or no document, any more.
+    /// Tells if what lies in the file is not what was written. SQLite sees a damaged page by
+    /// itself; a damaged value shows when it is no text, or no document, any more.
     fn is_damage(&self) -> bool {
         matches!(
             &self.0,

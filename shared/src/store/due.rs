@@ -18,8 +18,8 @@ const MOST_DOUBLINGS: u32 = 8;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Due {
     pub(crate) message: Message,
-    /// The turn for which it was last sent (Unix seconds); 0 for a step that no queue was given yet,
-    /// and that only the tick sends.
+    /// The turn for which it was last sent (Unix seconds); 0 for a step that no queue was given
+    /// yet, and that only the tick sends.
     pub(crate) sent_at: i64,
     /// Counts how often the tick sent it.
     #[serde(default)]

@@ -166,9 +166,13 @@ impl Dice {
 pub(super) async fn answer(table: &dyn Table, call: Call) -> String {
     let told = |error: PortError| error.disposition;
     match call {
-        Call::Get(key) => format!("{:?}", table.get(&key).await.map_err(told)),
+        Call::Get(key) => {
+            let found = table.get(&key).await.map(|item| item.map(plain));
+            format!("{:?}", found.map_err(told))
+        }
         Call::GetMany(keys) => {
-            let found = table.get_many(&keys).await.map(|mut items| {
+            let found = table.get_many(&keys).await.map(|items| {
+                let mut items: Vec<Item> = items.into_iter().map(plain).collect();
                 items.sort_by(|a, b| a.key.cmp(&b.key));
                 items
             });
@@ -184,6 +188,17 @@ pub(super) async fn answer(table: &dyn Table, call: Call) -> String {
     }
 }
 
+/// The item with its attributes in one order: a table keeps none.
+fn plain(mut item: Item) -> Item {
+    let mut doc = Value::Object(item.doc);
+    doc.sort_all_objects();
+    item.doc = match doc {
+        Value::Object(doc) => doc,
+        other => panic!("a document is an object: {other}"),
+    };
+    item
+}
+
 /// The items of a query's pages. A table may say that there may be more where nothing more comes:
 /// an empty page at the end is none.
 async fn pages(
@@ -197,7 +212,7 @@ async fn pages(
     loop {
         let page = table.query(pk, range, after.as_deref(), limit).await?;
         if !page.items.is_empty() {
-            pages.push(page.items);
+            pages.push(page.items.into_iter().map(plain).collect());
         }
         after = page.next;
         if after.is_none() {
