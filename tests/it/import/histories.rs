@@ -11,13 +11,13 @@ use super::history::{History, new_org};
 
 #[test]
 fn after_any_history_our_records_equal_the_orgs() {
-    after_any_history(Home::Memory, 500);
+    after_any_history(Home::Memory, 300);
 }
 
 /// Those of the seeds are the same histories: only where they are stored differs.
 #[test]
 fn after_any_history_on_one_machine_our_records_equal_the_orgs() {
-    after_any_history(Home::OneMachine, 25);
+    after_any_history(Home::OneMachine, 10);
 }
 
 /// `CRM_SYNC_HISTORIES` histories (`usual` unless said), from the seed `CRM_SYNC_SEED` (1) on.
