@@ -15,7 +15,7 @@ export SAM_CLI_TELEMETRY := 0
 export CARGO_LAMBDA_COMPILER := cargo
 
 .PHONY: help setup fmt lint openapi check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import \
-	deploy ci
+	build-demo demo-compare deploy ci
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 14
@@ -69,8 +69,9 @@ test-unit: .tools/nextest.done ## tests that need no service
 test-it: .tools/nextest.done .venv-aws/.done build-local ## tests on the local stack, with the real function binaries
 	cargo nextest run --package tests
 
-test: .tools/nextest.done .venv-aws/.done build-local ## all tests
+test: .tools/nextest.done .venv-aws/.done build-local ## all tests; then the reports of both demos, line by line
 	cargo nextest run --workspace
+	target/debug/stack compare .local/test-demo-embedded.report .local/test-demo-emulator.report
 
 bench: ## the benchmarks
 	cargo bench --workspace
@@ -112,9 +113,28 @@ start-times: build ## size of each release binary, and its time from start to fi
 
 # ---- Running
 
-demo: setup build-local ## the main job, end to end, with a report (DEMO_EXIT=1 ends it, FULL=1 takes the full org; ORG= PEOPLE= COMPANIES= for your own data)
-	@target/$(PROFILE)/stack --binaries target/$(PROFILE) demo $(if $(DEMO_EXIT),--exit) $(if $(FULL),--full) \
+# One process needs cargo alone, and a profile of its own builds fast; the emulator needs its Python too.
+STACK ?= embedded
+ifeq ($(STACK),emulator)
+DEMO_NEEDS := setup build-local
+DEMO_BINARIES := target/$(PROFILE)
+else
+DEMO_NEEDS := build-demo
+DEMO_BINARIES := target/demo
+endif
+
+build-demo: ## the binaries that the demo runs
+	@local/tools/require.sh cargo
+	cargo build --profile demo --bins $(addprefix --package ,crm-sync org-generator salesforce-simulator stack)
+
+demo: $(DEMO_NEEDS) ## the main job, end to end, with a report (DEMO_EXIT=1 ends it, FULL=1 takes the full org, STACK=emulator runs the functions; ORG= PEOPLE= COMPANIES= for your own data)
+	@$(DEMO_BINARIES)/stack --binaries $(DEMO_BINARIES) demo --on $(STACK) $(if $(DEMO_EXIT),--exit) $(if $(FULL),--full) \
 		$(if $(ORG),--org '$(ORG)') $(if $(PEOPLE),--people '$(PEOPLE)') $(if $(COMPANIES),--companies '$(COMPANIES)')
+
+demo-compare: ## both demos, on the small org, and their reports line by line
+	$(MAKE) demo DEMO_EXIT=1
+	$(MAKE) demo DEMO_EXIT=1 STACK=emulator
+	target/demo/stack compare .local/demo-embedded.report .local/demo-emulator.report
 
 local: setup build-local ## everything on this machine, until ctrl-c (ORG=folder of CSV exports)
 	@target/$(PROFILE)/stack --binaries target/$(PROFILE) up $(if $(ORG),--org '$(ORG)')

@@ -1,6 +1,7 @@
 //! The command line's grammar.
 
 use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -38,8 +39,70 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Say how far probabilities are from what they promise.
     Calibration(CalibrationArgs),
+    /// Feed a deployment's directory.
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// Make a speed set: a directory, a CRM and the truth, of any size.
     Generate(GenerateArgs),
+    /// Run the whole product in this process, with everything in one folder.
+    Serve(ServeArgs),
+    /// Look at the configuration of `serve`.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a token for the API of `serve`.
+    Token(TokenArgs),
+}
+
+/// Where `serve` finds what it needs.
+#[derive(Debug, Clone, Args)]
+pub struct ServeSource {
+    /// The folder that everything is kept in; made when missing.
+    #[arg(long, required_unless_present = "config")]
+    pub data: Option<PathBuf>,
+    /// The configuration, in TOML; docs/self-host.md names its keys.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+}
+
+/// `crm-sync serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The data folder and the configuration.
+    #[command(flatten)]
+    pub source: ServeSource,
+    /// The address to listen on, in place of the configuration's; 127.0.0.1:8080 when neither says.
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `crm-sync config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Name every mistake of a configuration, with its line and what to write instead.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// `crm-sync token`.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The data folder and the configuration.
+    #[command(flatten)]
+    pub source: ServeSource,
+    /// admin, seat, reporting, vendor-rep or service; may be given several times.
+    #[arg(long, required = true)]
+    pub role: Vec<String>,
+    /// The tenant that the caller belongs to; none for the product's own services.
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// The seat, for a seller.
+    #[arg(long, requires = "tenant")]
+    pub seat: Option<String>,
+    /// How long it is valid, as in 30m, 1h or 7d.
+    #[arg(long, default_value = "1h")]
+    pub valid: String,
 }
 
 /// How a command speaks.
@@ -70,6 +133,53 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub cases: bool,
     /// How the result is printed.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// `crm-sync directory`.
+#[derive(Debug, Subcommand)]
+pub enum DirectoryCommand {
+    /// Publish a full export of people and companies: what changed since the last one is sent.
+    Publish(PublishArgs),
+}
+
+/// `crm-sync directory publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// Files of people or companies, whichever their first row tells: JSON lines or CSV, plain or
+    /// gzip.
+    pub files: Vec<PathBuf>,
+    /// Files of people. May be given several times.
+    #[arg(long)]
+    pub people: Vec<PathBuf>,
+    /// Files of companies. May be given several times.
+    #[arg(long)]
+    pub companies: Vec<PathBuf>,
+    /// The address of the deployment's API.
+    #[arg(long)]
+    pub api: String,
+    /// A file that holds a token with the role `service`. Without it the variable
+    /// `CRM_SYNC_TOKEN` is read.
+    #[arg(long)]
+    pub token_file: Option<PathBuf>,
+    /// The digest of what was published last. Without it, a file for this deployment in the
+    /// user's data folder.
+    #[arg(long)]
+    pub state: Option<PathBuf>,
+    /// Send everything, whatever was published last.
+    #[arg(long)]
+    pub full: bool,
+    /// Say what would change, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Publish even if more than a fifth of the people or of the companies are gone.
+    #[arg(long)]
+    pub accept_gone: bool,
+    /// Threads to read on; all cores when not given.
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+    /// How the result is printed. With `--strict`, nothing is sent when a row is at fault.
     #[command(flatten)]
     pub voice: Voice,
 }

@@ -3,6 +3,7 @@
 //! The library holds what the binary does, so that tests and fuzzing reach it; nothing else is
 //! meant to depend on it.
 
+pub mod api_client;
 pub mod args;
 pub mod commands;
 pub mod evaluate;
@@ -11,6 +12,7 @@ pub mod input;
 pub mod linkage;
 pub mod pipeline;
 pub mod progress;
+pub mod publish;
 pub mod report;
 mod salesforce_id;
 

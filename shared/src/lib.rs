@@ -3,9 +3,12 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod capabilities;
+pub mod edge;
+pub mod host;
 pub mod kernel;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod metrics;
 pub mod ports;
 pub mod product;
 pub mod seal;

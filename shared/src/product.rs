@@ -5,6 +5,8 @@
 //! not compile there. Capabilities are made when they are asked for; a product is cheap to clone,
 //! and all that is made of it shares its caches.
 
+mod functions;
+
 use std::sync::Arc;
 
 use matching::{InvalidModel, MatchModel};
@@ -27,6 +29,8 @@ use crate::capabilities::telling::Telling;
 use crate::ports::Ports;
 use crate::store::Outbox;
 
+pub use self::functions::Functions;
+
 /// The product over some ports; `R` is what it reaches beyond them.
 #[derive(Clone)]
 pub struct Product<R = PortsOnly> {
@@ -38,7 +42,7 @@ pub struct Product<R = PortsOnly> {
 #[derive(Clone)]
 pub struct PortsOnly;
 
-/// What tenants' connections brought in.
+/// The data that tenants' connections brought in.
 #[derive(Clone)]
 pub struct Generations {
     custody: Custody,
@@ -53,7 +57,7 @@ pub struct Orgs {
 
 /// A reach that includes the generations.
 pub trait ReachesGenerations {
-    /// What opens them.
+    /// The custody that opens them.
     fn custody(&self) -> &Custody;
 }
 
@@ -138,7 +142,7 @@ impl Product<Generations> {
 }
 
 impl<R: ReachesGenerations> Product<R> {
-    /// What opens generations.
+    /// The custody that opens generations.
     #[must_use]
     pub fn custody(&self) -> Custody {
         self.reach.custody().clone()
@@ -162,7 +166,7 @@ impl<R: ReachesGenerations> Product<R> {
         Wizards::new(self.ports.clone(), self.custody())
     }
 
-    /// What orgs were found to show.
+    /// The inspections of orgs.
     #[must_use]
     pub fn inspections(&self) -> Inspections {
         Inspections::new(self.ports.clone(), self.custody())
@@ -266,5 +270,14 @@ impl Product<Orgs> {
     #[must_use]
     pub fn write_back(&self, name: String) -> WriteBack {
         WriteBack::new(self.ports.clone(), self.custody(), self.app(), name)
+    }
+
+    /// Every queue's work, for one process that does all of it. A broken model refuses to start.
+    pub fn functions(
+        &self,
+        files: Arc<dyn ShardFiles>,
+        name: String,
+    ) -> Result<Functions, &'static InvalidModel> {
+        Functions::new(self, files, name)
     }
 }

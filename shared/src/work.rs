@@ -54,6 +54,19 @@ impl From<PortError> for WorkError {
     }
 }
 
+/// An error and all its causes.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
 tokio::task_local! {
     static DEADLINE: Timestamp;
 }
@@ -67,4 +80,16 @@ pub async fn until<F: Future>(deadline: Timestamp, work: F) -> F::Output {
 #[must_use]
 pub fn time_left(now: Timestamp) -> Option<SignedDuration> {
     DEADLINE.try_with(|deadline| deadline.duration_since(now)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_of_an_error_is_told() {
+        let cause = PortError::retry("get an item", "throttled");
+        let error = WorkError::retry("score a batch", cause);
+        assert_eq!(chain(&error), "score a batch failed: get an item failed: throttled");
+    }
 }

@@ -1,6 +1,12 @@
 //! The adapters keep the ports' contracts, on the AWS emulator.
 
+mod calls;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use aws_sdk_sqs::types::MessageSystemAttributeName;
+use embedded::table::SqliteTable;
 use serde_json::{Value, json};
 use shared::aws::{
     DynamoTable, EventBridgeEvents, KmsDataKeys, S3Objects, SecretsManagerSecrets, SqsQueues, ports,
@@ -8,7 +14,17 @@ use shared::aws::{
 use shared::kernel::{Environment, Event, Generation, Occurrence, Queue, Scope, TenantId};
 use shared::ports::{Disposition, Events};
 use shared::testing::contracts::{self, Received};
+use tempfile::TempDir;
 use tests::{Cloud, Emulator};
+
+use self::calls::{Dice, answer, contents};
+
+/// Histories of calls that both tables live through, and calls in each.
+const HISTORIES: u64 = 10;
+const CALLS: usize = 150;
+
+/// On a busy machine the emulator takes longer; then fewer histories are compared.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// Each test has an account of its own: one emulator serves them all at once.
 async fn cloud(account: &str) -> Cloud {
@@ -25,6 +41,38 @@ async fn the_table_keeps_its_contract() {
     contracts::transactions(&table, "t").await;
     contracts::queries(&table, "t").await;
     contracts::many_items(&table, "t").await;
+}
+
+#[tokio::test]
+async fn the_two_tables_answer_alike() {
+    let cloud = cloud("100000000009").await;
+    cloud.table("alike").await.unwrap();
+    let dynamo = DynamoTable::new(&cloud.sdk, "alike");
+    let folder = TempDir::new().unwrap();
+    let sqlite = SqliteTable::open(&folder.path().join("table.db")).unwrap();
+    let begun = Instant::now();
+    let mut compared: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut refused, mut items) = (0, 0);
+    for seed in 1..=HISTORIES {
+        let mut dice = Dice::new(seed);
+        for n in 0..CALLS {
+            let call = dice.call();
+            let theirs = answer(&dynamo, call.clone()).await;
+            let ours = answer(&sqlite, call.clone()).await;
+            assert_eq!(ours, theirs, "seed {seed}, call {n}: {call:?}");
+            *compared.entry(call.name()).or_default() += 1;
+            refused += usize::from(ours.contains("Refused"));
+        }
+        let held = contents(&sqlite, dice.partitions()).await;
+        assert_eq!(held, contents(&dynamo, dice.partitions()).await, "seed {seed}");
+        items += held.len();
+        if begun.elapsed() > LONGEST {
+            break;
+        }
+    }
+    let calls: usize = compared.values().sum();
+    println!("{calls} operations compared, {refused} refused, {items} items left: {compared:?}");
+    assert!(calls >= CALLS && refused > 0 && items > 0 && compared.len() == 7, "{compared:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What the adapters do when AWS does half of what it was asked, or does not answer.
+//! The adapters when AWS does half of what it was asked, or does not answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What `template.yaml` must keep to, which neither AWS nor the emulator would tell us.
+//! The rules that `template.yaml` keeps to and that neither AWS nor the emulator checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

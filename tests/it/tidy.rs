@@ -7,7 +7,7 @@ use shared::lambda::config::{self, Config};
 use tests::{SourceFile, read, root, rust_files};
 
 /// The folders with code of ours.
-const CODE: [&str; 5] = ["cli", "functions", "local", "shared", "tests"];
+const CODE: [&str; 6] = ["cli", "functions", "local", "server", "shared", "tests"];
 
 /// The most lines of code in a file; tests, comments and blank lines are not counted.
 const LONGEST_FILE: usize = 400;
@@ -26,7 +26,7 @@ fn code_lines(file: &SourceFile) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a file holds nothing but tests.
+/// True if a file holds nothing but tests.
 fn is_test(file: &SourceFile) -> bool {
     file.path.starts_with("tests/it/")
         || file.path.split('/').any(|part| part == "tests.rs" || part.contains("_tests"))
@@ -68,18 +68,32 @@ fn no_file_is_long() {
 }
 
 /// Which modules of the common crate a module may name; `salesforce` is the crate below them all.
-const DIRECTIONS: [(&str, &[&str]); 9] = [
+const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("kernel", &["salesforce"]),
     ("ports", &["kernel"]),
     ("seal", &["ports"]),
     ("work", &["ports"]),
-    ("store", &["kernel", "ports", "seal"]),
+    ("store", &["kernel", "ports", "salesforce", "seal"]),
     ("capabilities", &["kernel", "ports", "salesforce", "seal", "store", "work"]),
     ("product", &["capabilities", "ports", "store"]),
-    ("aws", &["kernel", "ports"]),
+    ("edge", &["kernel", "ports", "store", "work"]),
+    ("metrics", &[]),
+    ("host", &["ports"]),
+    ("aws", &["host", "kernel", "ports"]),
     (
         "lambda",
-        &["aws", "capabilities", "kernel", "ports", "product", "salesforce", "store", "work"],
+        &[
+            "aws",
+            "capabilities",
+            "edge",
+            "kernel",
+            "metrics",
+            "ports",
+            "product",
+            "salesforce",
+            "store",
+            "work",
+        ],
     ),
 ];
 
@@ -118,7 +132,7 @@ fn capability_files() -> Vec<SourceFile> {
     files.into_iter().filter(|file| !is_test(file)).collect()
 }
 
-/// What follows `capabilities::` wherever a line names a capability: its name, and the next word.
+/// The capability's name and the next word, wherever a line names a capability.
 fn capabilities_named(line: &str) -> impl Iterator<Item = (&str, &str)> {
     line.split("capabilities::").skip(1).filter_map(|rest| {
         let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
@@ -317,7 +331,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
     found
 }
 
-/// Whether a line holds a word that is not the end of a longer path.
+/// True if a line holds a word that is not the end of a longer path.
 fn names(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| !line[..at].ends_with("::"))
 }
@@ -343,6 +357,21 @@ fn sdks_are_named_by_the_adapters_only() {
     assert_only_in("aws_config", &["shared/src/aws/", "tests/", "local/stack/"]);
     assert_only_in("lambda_runtime", &["shared/src/lambda/", "tests/"]);
     assert_only_in("aws_lambda_events", &["shared/src/lambda/", "tests/"]);
+}
+
+#[test]
+fn libraries_of_routes_know_neither_lambda_nor_aws() {
+    let mut offences = Vec::new();
+    for function in ["api", "oauth-callback"] {
+        for file in rust_files(&format!("functions/{function}/src")).unwrap() {
+            let lines = code_lines(&file).filter(|line| {
+                let words = ["lambda_http", "shared::lambda", "shared::aws"];
+                !file.path.ends_with("/main.rs") && words.iter().any(|word| line.contains(word))
+            });
+            offences.extend(lines.map(|line| format!("{}: {}", file.path, line.trim())));
+        }
+    }
+    assert_none(&offences, "a server runs the routes too: only a function's binary is Lambda's");
 }
 
 /// Where capabilities make the keys of their documents.
@@ -377,6 +406,7 @@ fn keys_are_built_where_keys_belong() {
         &[
             "shared/src/aws/dynamodb/",
             "shared/src/testing/contracts/",
+            "shared/embedded/src/table/",
             "shared/src/testing/memory.rs",
             "tests/",
         ],
@@ -384,7 +414,9 @@ fn keys_are_built_where_keys_belong() {
     let prefixes = ["TEN#", "ENV#", "GEN#", "DUE#", "STATE#", "SEAT#", "VERSION#"];
     for prefix in prefixes {
         // The demo counts what a purge left from outside, by what is stored.
-        let mut places = vec!["shared/src/store/keys", "local/stack/src/demo/", "tests/"];
+        let demo = ["local/stack/src/demo/", "local/stack/src/stores.rs"];
+        let mut places = vec!["shared/src/store/keys", "tests/"];
+        places.extend(demo);
         places.extend(KEYS_OF_CAPABILITIES);
         assert_only_in(prefix, &places);
     }
@@ -400,10 +432,13 @@ fn nothing_listens_beyond_this_machine() {
 
 #[test]
 fn the_clock_and_chance_come_through_ports() {
-    let places = ["shared/src/aws/host.rs", "local/", "cli/", "tests/"];
+    let places = ["shared/src/host.rs", "local/", "cli/", "tests/"];
     assert_only_in("Timestamp::now()", &places);
     assert_only_in("SystemTime::now()", &places);
-    assert_only_in("Entropy.fill(", &["shared/src/aws/", "shared/src/testing/", "tests/"]);
+    assert_only_in(
+        "Entropy.fill(",
+        &["shared/src/aws/", "shared/src/host.rs", "shared/src/testing/", "tests/"],
+    );
 }
 
 #[test]
@@ -478,4 +513,12 @@ fn every_function_is_given_the_variables_that_it_reads() {
     check_variables::<config::WritebackConfig>(&template, "writeback", check);
     assert_none(&offences, "template.yaml and the configuration name the same variables");
     assert_eq!(functions().len(), 10, "a new function's configuration is checked here too");
+}
+
+#[test]
+fn the_program_reaches_nothing_of_the_functions_on_aws() {
+    let script = root().join("local/tools/check-pure.sh");
+    let output =
+        std::process::Command::new("bash").arg(script).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

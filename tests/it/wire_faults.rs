@@ -1,4 +1,4 @@
-//! What our client makes of the faults of the wire, each played by the simulator.
+//! Our client's answers to the faults of the wire, each played by the simulator.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

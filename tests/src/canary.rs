@@ -18,7 +18,7 @@ pub struct Canary {
 #[derive(Debug)]
 struct Mark {
     text: String,
-    /// What is looked for without regard to case: the mark itself, and its bytes in hexadecimal.
+    /// The texts sought without regard to case: the mark itself, and its bytes in hexadecimal.
     folded: Vec<String>,
     /// The mark in Base64, at each of the three offsets that it can stand at.
     encoded: Vec<String>,

@@ -1,5 +1,5 @@
-//! The whole product in one process: the real use cases over the ports in memory, against the real
-//! simulator, with a fuse that kills the "function" at any call.
+//! The whole product in one process: the real use cases over ports in memory or over those of one
+//! machine, against the real simulator, with a fuse that kills the "function" at any call.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -12,38 +12,35 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use shared::capabilities::activities::{Activities, WriteBack};
-use shared::capabilities::connecting::{Begun, Care, Connect, Connected};
+use shared::capabilities::activities::Activities;
+use shared::capabilities::connecting::{Begun, Connect, Connected};
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
-use shared::capabilities::leaving::{Disconnect, PurgeSteps};
-use shared::capabilities::linking::{Corrections, MatchSteps, Models};
-use shared::capabilities::saving::AutoSave;
+use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::linking::{Corrections, Models};
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
-use shared::capabilities::telling::Telling;
+use shared::edge::{self, Settled};
 use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
-use shared::lambda::chain;
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
-use shared::product::Product;
+use shared::product::{self, Product};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
-use shared::work::{Done, WorkError};
+use shared::work::{Done, WorkError, chain};
 use url::Url;
+
+use crate::home::{Home, Machine};
 
 /// Rounds after which a world that does not come to rest is taken for one that never will.
 const MOST_ROUNDS: usize = 20_000;
 
-/// How long what waits for the operator's key waits, as at the queue's edge.
-const PAUSE: Duration = Duration::from_mins(15);
-
-/// What the purge of a world waits for.
+/// The time that the purge of a world waits for.
 const GRACE: Duration = Duration::from_mins(1);
 
 /// Shard files straight from the object store.
@@ -77,86 +74,66 @@ pub struct Functions {
     pub directory: Directory,
     /// What the API begins of `data-purge`.
     pub disconnect: Disconnect,
-    purge_steps: PurgeSteps,
-    /// What the API lets an admin choose of an org.
+    /// The choices that the API gives an admin about an org.
     pub selections: Selections,
     /// The API's corrections.
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
-    care: Care,
-    telling: Telling,
-    import: Import,
-    match_steps: MatchSteps,
-    auto_save: AutoSave,
-    write_back: WriteBack,
+    queues: product::Functions,
 }
 
 impl Functions {
-    fn new(ports: &Ports, http: &Http, page_rows: Option<u32>) -> Self {
+    fn new(ports: &Ports, files: Arc<dyn ShardFiles>, http: &Http, rows: Option<u32>) -> Self {
         let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
         let version = ApiVersion::default();
         let app =
             SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
         let product = Product::new(ports.clone()).opening("crm-sync/".to_owned()).reaching(app);
-        let import = product.import();
+        let functions = product.functions(files, "Sales Navigator".to_owned());
+        let queues = functions.expect("the shipped model").with_purge_grace(GRACE);
         Self {
             outbox: product.outbox(),
             connect: product.connect(),
             activities: product.activities(),
             directory: product.directory(),
             disconnect: product.disconnect(),
-            purge_steps: product.purge_steps().with_grace(GRACE),
             selections: product.selections(),
             corrections: product.corrections(),
             models: product.models().expect("the shipped model"),
-            care: product.care(),
-            telling: product.telling(),
-            import: match page_rows {
-                Some(rows) => import.with_page_rows(rows),
-                None => import,
+            queues: match rows {
+                Some(rows) => queues.with_page_rows(rows),
+                None => queues,
             },
-            match_steps: product
-                .match_steps(Arc::new(Files(ports.clone())))
-                .expect("the shipped model"),
-            auto_save: product.auto_save(),
-            write_back: product.write_back("Sales Navigator".to_owned()),
         }
     }
 
     /// `bulk-import`, and what the API does to its runs.
     #[must_use]
     pub fn import(&self) -> &Import {
-        &self.import
+        self.queues.import()
     }
 
     /// Does one message's work, as the function of its queue would.
     pub async fn handle(&self, message: impl Into<Message>) -> Result<Done, WorkError> {
-        match message.into() {
-            Message::Import(message) => self.import.handle(message).await,
-            Message::Match(message) => self.match_steps.handle(message).await,
-            Message::AutoSave(message) => self.auto_save.handle(message).await,
-            Message::Writeback(message) => self.write_back.handle(message).await,
-            Message::Care(message) => self.care.handle(message).await,
-            Message::Telling(message) => self.telling.handle(message).await,
-            Message::Purge(message) => self.purge_steps.handle(message).await,
-            Message::Directory(message) => self.directory.handle(message).await,
-        }
+        self.queues.handle(message.into()).await
     }
 }
 
-/// What makes one world differ from another.
+/// The settings by which one world differs from another.
 #[derive(Debug, Clone, Copy)]
 pub struct WorldOptions {
     /// Makes its ids and tokens differ from those of other worlds.
     pub seed: u64,
     /// Rows on a result page of an import; none for as many as in production.
     pub page_rows: Option<u32>,
+    /// Where its data lies.
+    pub home: Home,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { seed: 7, page_rows: None }
+        Self { seed: 7, page_rows: None, home: Home::default() }
     }
 }
 
@@ -172,14 +149,25 @@ pub enum Delivery {
     Lossy,
 }
 
+/// The ports of a world: the one place that decides them.
+fn ports_of(memory: &Memory, machine: Option<&Machine>) -> Ports {
+    let ports = memory.ports();
+    match machine {
+        Some(machine) => machine.take_over(ports),
+        None => ports,
+    }
+}
+
 /// One process with everything in it.
 pub struct World {
     /// The simulator.
     pub simulator: Simulator,
     /// The org's My Domain.
     pub org: String,
-    /// The ports.
+    /// The queues, the events and the clock; at home in memory the data too. See
+    /// [`ports`](Self::ports) for those that the functions have.
     pub memory: Memory,
+    machine: Option<Machine>,
     /// Kills the functions.
     pub fuse: Fuse,
     /// The functions.
@@ -206,20 +194,25 @@ impl World {
         let now: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
         let memory = Memory::new(now, own.seed);
         let fuse = Fuse::default();
-        let ports = fuse.guard(&memory.ports());
+        let machine = (own.home == Home::OneMachine).then(|| Machine::new(&memory.ports()));
+        let ports = fuse.guard(&ports_of(&memory, machine.as_ref()));
+        let files = machine.as_ref().map_or_else(
+            || Arc::new(Files(ports.clone())) as Arc<dyn ShardFiles>,
+            Machine::shard_files,
+        );
         let address = simulator.http_url().trim_start_matches("http://");
         let address = address.trim_end_matches('/').parse().expect("an address");
         let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
-        let functions = Box::new(Functions::new(&ports, &http, own.page_rows));
+        let functions = Box::new(Functions::new(&ports, files, &http, own.page_rows));
         let tenant = TenantId::derived("acme");
-        let world =
-            Self { simulator, org, memory, fuse, functions, tenant, delivery: Delivery::Plain };
+        let delivery = Delivery::Plain;
+        let world = Self { simulator, org, memory, machine, fuse, functions, tenant, delivery };
         world.provision().await;
         world
     }
 
     async fn provision(&self) {
-        let ports = self.memory.ports();
+        let ports = self.ports();
         let app =
             json!({ "client_id": "crm-sync-local", "client_secret": "crm-sync-local-secret" });
         let app = SecretString::from(app.to_string());
@@ -232,7 +225,38 @@ impl World {
 
     async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {
         let write = store::put(key, document, Condition::Always).expect("an item");
-        assert!(self.memory.ports().table.write(write).await.expect("a write").is_done());
+        assert!(self.ports().table.write(write).await.expect("a write").is_done());
+    }
+
+    /// The ports, as they are behind the fuse: what is done with these is not the functions'.
+    #[must_use]
+    pub fn ports(&self) -> Ports {
+        ports_of(&self.memory, self.machine.as_ref())
+    }
+
+    /// The keys of all items, partition and sort key.
+    pub async fn item_keys(&self) -> Vec<String> {
+        if let Some(machine) = &self.machine {
+            return machine.item_keys().await;
+        }
+        let keys = self.memory.items().into_iter().map(|item| item.key);
+        keys.map(|key| format!("{} {}", key.pk(), key.sk())).collect()
+    }
+
+    /// The keys of all objects.
+    pub async fn object_keys(&self) -> Vec<String> {
+        match &self.machine {
+            Some(machine) => machine.object_keys().await,
+            None => self.memory.object_keys(),
+        }
+    }
+
+    /// The names of all secrets.
+    pub async fn secret_names(&self) -> Vec<String> {
+        match &self.machine {
+            Some(machine) => machine.secret_names().await,
+            None => self.memory.secret_names(),
+        }
     }
 
     /// Adds a seat.
@@ -293,7 +317,7 @@ impl World {
         let own = version.parts.iter().rev().take(files.len()).rev();
         for (part, (_, file)) in own.zip(files) {
             let bytes = std::fs::read(file).expect("a file");
-            self.memory.ports().objects.put(&part.key, bytes.into()).await.expect("an upload");
+            self.ports().objects.put(&part.key, bytes.into()).await.expect("an upload");
         }
         self.functions.directory.publish(version.id).await.expect("a version");
         version.id
@@ -301,7 +325,7 @@ impl World {
 
     /// Publishes the folder's delta upon the current version.
     pub async fn publish_current(&self, folder: &Path) -> shared::kernel::DirectoryVersionId {
-        let ports = self.memory.ports();
+        let ports = self.ports();
         let current = ports.table.get(&directory::keys::directory_current()).await.expect("a read");
         let current = current.expect("a published version").doc["version"].clone();
         let base = serde_json::from_value(current).expect("an id");
@@ -315,7 +339,7 @@ impl World {
     }
 
     /// Delivers messages, and lets time pass where everything waits, until nothing is left to do.
-    /// What was killed or failed comes again, as from a queue.
+    /// Delivers again each message whose step was killed or failed, as a queue does.
     pub async fn run(&self) {
         let mut lost = HashSet::new();
         for _ in 0..MOST_ROUNDS {
@@ -341,25 +365,17 @@ impl World {
 
     /// Delivers one message. A dead process is started again, and its message comes again.
     pub async fn deliver(&self, body: &str) {
-        let envelope = Envelope::<Message>::parse(body).expect("a message");
-        let done = self.functions.handle(envelope.message.clone()).await;
-        let handled = match done {
-            Ok(Done::Finished) => self.functions.outbox.finish(&envelope).await,
-            Ok(Done::Later(delay)) => self.functions.outbox.put_off(envelope.clone(), delay).await,
-            Err(error) if error.disposition == Disposition::Pause => {
-                self.functions.outbox.put_off(envelope.clone(), PAUSE).await
+        let handler = async |message: Message| {
+            // A handler's future is large; it is one of many in every test's.
+            let done = Box::pin(self.functions.handle(message)).await;
+            if let Err(error) = &done {
+                let rejected = error.disposition == Disposition::Reject;
+                assert!(!rejected || self.fuse.is_dead(), "{body}: {}", chain(error));
             }
-            Err(error) => {
-                // As the queue's edge does.
-                tracing::warn!(error = chain(&error), "the message failed");
-                let again = self.fuse.is_dead() || error.is_retryable();
-                assert!(again, "{envelope:?}: {error}: {}", error.source);
-                self.fuse.restart();
-                self.redeliver(body).await;
-                Ok(())
-            }
+            done
         };
-        if handled.is_err() {
+        let (_, settled) = edge::one_message(body, &self.functions.outbox, handler).await;
+        if settled == Settled::Failed {
             self.fuse.restart();
             self.redeliver(body).await;
         }
@@ -374,13 +390,13 @@ impl World {
             group: envelope.message.group(),
             delay: Duration::from_secs(30),
         };
-        self.memory.ports().queues.send(vec![message]).await.expect("a queue");
+        self.ports().queues.send(vec![message]).await.expect("a queue");
     }
 
     /// Lets time pass until something is due; false when nothing will be within the next hours.
     async fn wait(&self) -> bool {
         if let Some(at) = self.memory.next_visible() {
-            let by = at.duration_since(self.memory.ports().clock.now());
+            let by = at.duration_since(self.ports().clock.now());
             self.memory.clock.advance(by.max(SignedDuration::ZERO));
             return true;
         }
@@ -398,7 +414,7 @@ impl World {
     /// The connection.
     pub async fn connection(&self) -> Connection {
         let key = keys::connection(self.at());
-        let found = store::get(&*self.memory.ports().table, &key).await.expect("a read");
+        let found = store::get(&*self.ports().table, &key).await.expect("a read");
         found.expect("a connection")
     }
 

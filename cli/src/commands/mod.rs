@@ -2,16 +2,18 @@
 
 pub mod blocking;
 pub mod calibration;
+pub mod directory;
 pub mod evaluate;
 pub mod explain;
 pub mod generate;
 pub mod index;
 pub mod match_records;
+pub mod serve;
 pub mod train;
 
 mod sources;
 
-use crate::args::{Command, IndexCommand};
+use crate::args::{Command, ConfigCommand, DirectoryCommand, IndexCommand};
 use crate::input::FileProblems;
 
 /// The result of a command, for its caller to print.
@@ -45,6 +47,10 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Blocking(args) => blocking::run(args),
         Command::Calibration(args) => calibration::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Directory(DirectoryCommand::Publish(args)) => directory::publish(args),
         Command::Generate(args) => generate::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Config(ConfigCommand::Check { file }) => serve::check(file),
+        Command::Token(args) => serve::token(args),
     }
 }

@@ -1,5 +1,7 @@
 //! Rows of directory and CRM files as normalised forms.
 
+mod entities;
+
 use crate::input::salesforce::{ACCOUNT, COMPANY, CONTACT, Columns, LEAD, PERSON};
 use crate::input::{
     Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, RowFile, RowProblem,

@@ -1,4 +1,4 @@
-//! What routes take of a request beside its path: a body, a query. Their refusals are problems.
+//! The parts of a request beside its path: a body, a query. Their refusals are problems.
 
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};

@@ -1,29 +1,12 @@
-//! The HTTP API: what the product's back end, its front end and the customer's admin ask for.
-
-#![expect(clippy::struct_field_names, reason = "fields are named as they are on the wire")]
-
-mod admin;
-mod callers;
-mod extract;
-mod openapi;
-mod operator;
-mod problem;
-mod router;
-mod seller;
-mod state;
-#[cfg(test)]
-mod tests;
-mod wire;
+//! The HTTP API behind API Gateway.
 
 use std::time::Duration;
 
+use api::{Api, Issuer, router};
 use lambda_http::Error;
 use shared::lambda::bootstrap;
 use shared::lambda::config::ApiConfig;
 use shared::product::Product;
-
-use crate::callers::Issuer;
-use crate::state::Api;
 
 /// The issuer answers at once or is down.
 const ISSUER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,5 +20,5 @@ async fn main() -> Result<(), Error> {
     let callers = config.callers;
     let issuer = Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http);
     let api = Api::new(&product, issuer, config.network_access)?;
-    lambda_http::run(router::router(api)).await
+    lambda_http::run(router(api)).await
 }

@@ -1,4 +1,4 @@
-//! What the description of the API says beside its routes.
+//! The parts of the API's description beside its routes.
 
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};

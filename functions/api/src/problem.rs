@@ -1,4 +1,4 @@
-//! What a caller is told when something is wrong: RFC 9457 problem details, and nothing of what
+//! The answer to a caller when something is wrong: RFC 9457 problem details, and nothing of what
 //! went on inside. The errors of a capability become problems beside the routes of its resource.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use shared::work::WorkError;
 use utoipa::openapi::{Ref, RefOr, Response as Described};
 use utoipa::{IntoResponses, ToSchema};
 
-/// What is wrong, and what to do about it.
+/// The trouble, and what to do about it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
     /// A stable name that programs can tell apart.
@@ -24,7 +24,7 @@ pub(crate) struct Problem {
     title: &'static str,
     /// The status of the answer.
     status: u16,
-    /// What this answer is about.
+    /// The thing that this answer is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     detail: Option<String>,

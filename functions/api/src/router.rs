@@ -26,7 +26,7 @@ pub(crate) fn described() -> OpenApiRouter<Api> {
 }
 
 /// All routes over these capabilities.
-pub(crate) fn router(api: Api) -> Router {
+pub fn router(api: Api) -> Router {
     let document = async || ([(CONTENT_TYPE, "application/yaml")], openapi::SERVED);
     let (router, _) = described().split_for_parts();
     router

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use shared::capabilities::activities::Activities;
-use shared::capabilities::connecting::{Connect, Inspections, SeatAuthorizations, Wizards};
+use shared::capabilities::connecting::{
+    Connect, Inspections, NetworkAccess, SeatAuthorizations, Wizards,
+};
 use shared::capabilities::custody::Custody;
 use shared::capabilities::directory::Directory;
 use shared::capabilities::importing::{Import, Runs, Selections};
@@ -12,7 +14,6 @@ use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
 use shared::capabilities::saving::SavedLists;
 use shared::capabilities::seats::{CrmVotes, Tenants};
 use shared::capabilities::settings::ChangeSettings;
-use shared::lambda::config::NetworkAccess;
 use shared::matching::InvalidModel;
 use shared::product::{Orgs, Product};
 
@@ -20,7 +21,7 @@ use crate::callers::Issuer;
 
 /// The capabilities that routes call.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub struct Api {
     pub(crate) issuer: Issuer,
     pub(crate) network_access: Arc<NetworkAccess>,
     pub(crate) custody: Custody,
@@ -46,7 +47,10 @@ pub(crate) struct Api {
 
 impl Api {
     /// What `product` can do, for callers with tokens of `issuer`.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    /// When the model that is shipped is broken.
+    pub fn new(
         product: &Product<Orgs>,
         issuer: Issuer,
         network_access: NetworkAccess,

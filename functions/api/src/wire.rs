@@ -82,7 +82,7 @@ named! {
     /// Which of a tenant's two connections is meant.
     Environment of shared::kernel::Environment { Production Sandbox }
 
-    /// What a caller or a seat may do.
+    /// The rights of a caller or a seat.
     Role of shared::capabilities::seats::Role { Admin Seat Reporting VendorRep Service }
 
     /// An imported object of Salesforce's.

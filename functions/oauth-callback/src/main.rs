@@ -1,9 +1,5 @@
-//! Ends an authorization: Salesforce sends the person's browser here.
+//! The end of an authorization, behind API Gateway.
 
-mod handler;
-mod page;
-
-use lambda_http::service_fn;
 use shared::lambda::config::OauthCallbackConfig;
 use shared::lambda::{Error, bootstrap};
 use shared::product::Product;
@@ -14,5 +10,5 @@ async fn main() -> Result<(), Error> {
     let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
     let connect = config.salesforce.reach(product, None)?.connect();
 
-    lambda_http::run(service_fn(|request| handler::handle(request, &connect))).await
+    lambda_http::run(oauth_callback::router(connect)).await
 }

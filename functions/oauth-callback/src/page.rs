@@ -1,8 +1,7 @@
 //! The page at the end of an authorization: text only, nothing fetched, nothing remembered.
 
-use lambda_http::Response;
-use lambda_http::http::StatusCode;
-use shared::lambda::Error;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 /// In the reader's own colours and font; nothing is fetched for it.
 const STYLE: &str = "body{margin:0;background:Canvas;color:CanvasText;font:1rem/1.5 system-ui,sans-serif}\
@@ -12,15 +11,15 @@ const STYLE: &str = "body{margin:0;background:Canvas;color:CanvasText;font:1rem/
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; \
     style-src 'sha256-nP9hz9hk3hpoAZU08X6XQx5EaUKAGLQ4grTOo2+CUzQ='";
 
-pub(crate) fn done(title: &str, text: &str) -> Result<Response<String>, Error> {
+pub(crate) fn done(title: &str, text: &str) -> Response {
     page(StatusCode::OK, title, &format!("{text} You can close this window."))
 }
 
-pub(crate) fn refused(status: StatusCode, reason: &str) -> Result<Response<String>, Error> {
+pub(crate) fn refused(status: StatusCode, reason: &str) -> Response {
     page(status, "This did not work", reason)
 }
 
-fn page(status: StatusCode, title: &str, text: &str) -> Result<Response<String>, Error> {
+fn page(status: StatusCode, title: &str, text: &str) -> Response {
     let (title, text) = (escaped(title), escaped(text));
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -29,14 +28,22 @@ fn page(status: StatusCode, title: &str, text: &str) -> Result<Response<String>,
          <title>{title}</title>\n<style>{STYLE}</style>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n</main>\n</html>\n"
     );
     // The address holds a code and a state: it must not be kept, framed or passed on.
-    Ok(Response::builder()
-        .status(status)
-        .header("content-type", "text/html; charset=utf-8")
-        .header("cache-control", "no-store")
-        .header("content-security-policy", POLICY)
-        .header("referrer-policy", "no-referrer")
-        .header("x-content-type-options", "nosniff")
-        .body(html)?)
+    let headers: [(HeaderName, &str); 5] = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (status, headers, html).into_response()
+}
+
+/// The text of a page.
+#[cfg(test)]
+pub(crate) async fn text(page: Response) -> String {
+    use http_body_util::BodyExt;
+    let bytes = page.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 fn escaped(text: &str) -> String {
@@ -67,16 +74,16 @@ mod tests {
         assert!(POLICY.contains(&format!("'sha256-{hash}'")), "its hash is {hash}");
     }
 
-    #[test]
-    fn a_reason_is_shown_as_text() {
-        let page = refused(StatusCode::BAD_REQUEST, "<script>alert('x')</script>").unwrap();
-        assert!(page.body().contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"));
-        assert!(!page.body().contains("<script"));
+    #[tokio::test]
+    async fn a_reason_is_shown_as_text() {
+        let page = text(refused(StatusCode::BAD_REQUEST, "<script>alert('x')</script>")).await;
+        assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"));
+        assert!(!page.contains("<script"));
     }
 
     #[test]
     fn the_page_is_not_kept_and_tells_nobody_where_it_was() {
-        let page = done("Done", "").unwrap();
+        let page = done("Done", "");
         assert_eq!(page.headers()["cache-control"], "no-store");
         assert_eq!(page.headers()["referrer-policy"], "no-referrer");
     }

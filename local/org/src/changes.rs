@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::base::Person;
 use crate::delta::Delta;
 use crate::error::Error;
-use crate::org::Tables;
 use crate::pipeline::{REOPENED_STAGE, stage_label};
 use crate::rows::{Account, Opportunity};
 use crate::scene::Scene;
+use crate::tables::Tables;
 
 /// The changes, in order, and what the second run must report of them.
 #[derive(Debug, Serialize)]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::delta::{Champion, Deals, DeltaExpectations, champions};
-use crate::org::Tables;
 use crate::scene::Scene;
+use crate::tables::Tables;
 
 /// The contents of `expectations.json`.
 #[derive(Debug, Serialize)]

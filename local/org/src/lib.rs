@@ -7,6 +7,7 @@ mod conversion;
 mod delta;
 mod error;
 mod expectations;
+mod files;
 mod id;
 mod org;
 mod pipeline;
@@ -16,6 +17,7 @@ mod rows;
 mod scene;
 mod slice;
 mod staff;
+mod tables;
 mod time;
 
 pub use base::Base;

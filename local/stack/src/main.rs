@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
 use stack::{
-    Caller, Data, DemoOptions, Issuer, OwnData, Stack, StackOptions, StackRecord, run_demo, say,
+    Caller, Data, DemoOptions, Finished, Home, Issuer, On, OwnData, Stack, StackOptions,
+    StackRecord, differences, run_demo, say,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -54,6 +55,10 @@ enum Command {
     },
     /// Runs the main job, end to end, and reports what was found.
     Demo {
+        /// Where the product runs: in one process on embedded stores, or as functions on the AWS
+        /// emulator.
+        #[arg(long, value_enum, default_value_t = On::Embedded)]
+        on: On,
         /// End with the report; 0 when all is right.
         #[arg(long)]
         exit: bool,
@@ -69,6 +74,13 @@ enum Command {
         /// The directory's companies, JSON lines, plain or gzipped.
         #[arg(long, requires = "org")]
         companies: Option<PathBuf>,
+    },
+    /// Compares two demos' reports, line by line; ids and times are set aside.
+    Compare {
+        /// A report.
+        one: PathBuf,
+        /// Another.
+        other: PathBuf,
     },
     /// Invokes a function of the running stack with an event of `events/`, named
     /// FUNCTION.WHAT.json.
@@ -109,7 +121,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let caller = Caller { roles: &roles, tenant: tenant.as_deref(), seat: seat.as_deref() };
             say(&issuer.token(caller, Duration::from_hours(1))?);
         }
-        Command::Demo { exit, full, org, people, companies } => {
+        Command::Demo { on, exit, full, org, people, companies } => {
             let data = match (org, people, companies) {
                 (Some(org), Some(people), Some(companies)) => {
                     Data::Own(OwnData { org, people, companies })
@@ -117,8 +129,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 _ if full => Data::Full,
                 _ => Data::Small,
             };
-            return demo(DemoOptions { stack: options, data }, exit).await;
+            options.state = root.join(".local").join(format!("demo-{}", on.name()));
+            return demo(DemoOptions { on, stack: options, data }, exit).await;
         }
+        Command::Compare { one, other } => compare(&one, &other)?,
         Command::Invoke { event } => invoke(&options, &event).await?,
         Command::Down => down(&options)?,
     }
@@ -145,14 +159,56 @@ async fn demo(options: DemoOptions, exit: bool) -> anyhow::Result<ExitCode> {
         finished = run_demo(options) => finished?,
         () = ended.wait() => return Ok(ExitCode::FAILURE),
     };
-    say(&finished.report.to_string());
+    let report = finished.report.to_string();
+    say(&report);
+    // Beside the demo's folder, which is emptied when one starts.
+    let file = state.with_extension("report");
+    std::fs::write(&file, &report).with_context(|| format!("write {}", file.display()))?;
+    say(&format!("this report      {}", file.display()));
     if !exit {
-        say(&addresses(&StackRecord::read(&state)?));
-        say(&format!("connect the org again in a browser: {}", finished.connect_page.address()));
-        let _ticker = finished.stack.ticker(TICK)?;
+        say(&places(&finished, &state)?);
+        let _ticker = finished.home.ticker(TICK)?;
         ended.wait().await;
     }
     Ok(if finished.report.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What can be looked at once a demo is done.
+fn places(finished: &Finished, state: &Path) -> anyhow::Result<String> {
+    let api = finished.home.api_base();
+    let connect = finished.connect_page.address();
+    let mut lines = vec![
+        format!("API reference    {api}/openapi.yaml"),
+        format!("connect again    {connect}  (in a browser, as the customer's admin)"),
+    ];
+    lines.push(match &finished.home {
+        Home::Emulator(_) => addresses(&StackRecord::read(state)?),
+        Home::Embedded(embedded) => [
+            format!("API              {api}"),
+            format!("Salesforce       {}", embedded.simulator().http_url()),
+            format!("its records      {}/simulator", embedded.simulator().control_url()),
+            format!("metrics          {api}/metrics"),
+            format!("its stores       {}", embedded.data().display()),
+            format!("a token          {}", embedded.token_command()),
+            "ctrl-c ends it".to_owned(),
+        ]
+        .join("\n"),
+    });
+    Ok(lines.join("\n"))
+}
+
+fn compare(one: &Path, other: &Path) -> anyhow::Result<()> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
+    };
+    let (left, right) = (read(one)?, read(other)?);
+    let found = differences(&left, &right);
+    for line in &found {
+        say(line);
+    }
+    ensure!(found.is_empty(), "{} and {} differ", one.display(), other.display());
+    say(&format!("{} lines, the same in both reports", left.trim().lines().count()));
+    Ok(())
 }
 
 async fn invoke(options: &StackOptions, event: &Path) -> anyhow::Result<()> {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 /// How to start a [`Stack`](crate::Stack).
 #[derive(Debug, Clone)]
 pub struct StackOptions {
@@ -61,4 +63,12 @@ impl StackOptions {
     pub(crate) fn file(&self, name: impl AsRef<Path>) -> PathBuf {
         self.state.join(name)
     }
+}
+
+/// Empties the folder of a stack that is to start.
+pub(crate) fn empty(state: &Path) -> anyhow::Result<()> {
+    if state.exists() {
+        std::fs::remove_dir_all(state).with_context(|| format!("empty {}", state.display()))?;
+    }
+    std::fs::create_dir_all(state).with_context(|| format!("create {}", state.display()))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use serde_json::Value;
 
 use crate::aws::Aws;
@@ -13,14 +13,14 @@ use crate::emulator::Emulator;
 use crate::front::Front;
 use crate::issuer::{AUDIENCE, Caller, Issuer};
 use crate::net::{self, Server};
-use crate::options::StackOptions;
+use crate::options::{StackOptions, empty};
 use crate::record::StackRecord;
 use crate::simulator::Simulator;
 use crate::ticker::{Tick, Ticker};
 
 /// The app that the simulator knows, as a real org would know ours.
-const CLIENT_ID: &str = "crm-sync-local";
-const CLIENT_SECRET: &str = "crm-sync-local-secret";
+pub(crate) const CLIENT_ID: &str = "crm-sync-local";
+pub(crate) const CLIENT_SECRET: &str = "crm-sync-local-secret";
 /// How long a token of [`Stack::token`] is valid: longer than any demo or test.
 const TOKEN_VALID: Duration = Duration::from_hours(12);
 
@@ -61,7 +61,12 @@ impl Stack {
     /// # Errors
     /// Says what is missing and the command that makes it, or what did not start and why.
     pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
-        let files = prepare(&options)?;
+        if let Some(record) = StackRecord::running(&options.state) {
+            let id = record.process_id;
+            bail!("a stack is running already (process {id}); `stack down` ends it");
+        }
+        empty(&options.state)?;
+        let files = Files(options.state.clone());
         let simulator = match &options.org {
             Some(org) => Some(Simulator::start(&options, org).await?),
             None => None,
@@ -188,18 +193,6 @@ impl Stack {
         };
         record.write(&options.state)
     }
-}
-
-fn prepare(options: &StackOptions) -> anyhow::Result<Files> {
-    let state = &options.state;
-    if let Some(record) = StackRecord::running(state) {
-        bail!("a stack is running already (process {}); `stack down` ends it", record.process_id);
-    }
-    if state.exists() {
-        std::fs::remove_dir_all(state).with_context(|| format!("empty {}", state.display()))?;
-    }
-    std::fs::create_dir_all(state).with_context(|| format!("create {}", state.display()))?;
-    Ok(Files(state.clone()))
 }
 
 fn parameters(

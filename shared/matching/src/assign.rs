@@ -5,28 +5,36 @@
 //! depends only on records that it shares entities with, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-/// A record's wish to be matched to an entity.
+/// A record's wish to be matched to an entity. A caller whose ids have types of their own names
+/// them here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Bid {
+pub struct Bid<R = String, E = String> {
     /// The record.
-    pub record: String,
+    pub record: R,
     /// The entity.
-    pub entity: String,
+    pub entity: E,
     /// The posterior probability.
     pub probability: f64,
 }
 
 /// A person's decision about a record.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ruling {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling<E: Ord = String> {
     /// The record is this entity, whatever the bids say.
-    pub matched: Option<String>,
+    pub matched: Option<E>,
     /// The record is none of these.
-    pub unmatched: BTreeSet<String>,
+    pub unmatched: BTreeSet<E>,
+}
+
+impl<E: Ord> Default for Ruling<E> {
+    fn default() -> Self {
+        Self { matched: None, unmatched: BTreeSet::new() }
+    }
 }
 
 /// The reason for a match.
@@ -41,9 +49,9 @@ pub enum AssignedBy {
 
 /// A record's entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Assigned {
+pub struct Assigned<E = String> {
     /// The entity.
-    pub entity: String,
+    pub entity: E,
     /// The probability of the bid; 1 for a ruling without one.
     pub probability: f64,
     /// The reason.
@@ -52,25 +60,31 @@ pub struct Assigned {
 
 /// A record that lost its best entity to another record: most likely a duplicate in the CRM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Duplicate {
+pub struct Duplicate<R = String, E = String> {
     /// The entity both bid for.
-    pub entity: String,
+    pub entity: E,
     /// The record that has it.
-    pub of_record: String,
+    pub of_record: R,
     /// The loser's probability.
     pub probability: f64,
 }
 
 /// The outcome for a set of records.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Assignment {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment<R: Ord = String, E = String> {
     /// Matched records.
-    pub matched: BTreeMap<String, Assigned>,
+    pub matched: BTreeMap<R, Assigned<E>>,
     /// Unmatched records that lost an entity they bid for.
-    pub duplicates: BTreeMap<String, Duplicate>,
+    pub duplicates: BTreeMap<R, Duplicate<R, E>>,
 }
 
-fn total_order(left: &Bid, right: &Bid) -> std::cmp::Ordering {
+impl<R: Ord, E> Default for Assignment<R, E> {
+    fn default() -> Self {
+        Self { matched: BTreeMap::new(), duplicates: BTreeMap::new() }
+    }
+}
+
+fn total_order<R: Ord, E: Ord>(left: &Bid<R, E>, right: &Bid<R, E>) -> std::cmp::Ordering {
     right
         .probability
         .total_cmp(&left.probability)
@@ -84,26 +98,29 @@ fn total_order(left: &Bid, right: &Bid) -> std::cmp::Ordering {
 /// to be one entity. Its record takes no other entity, and no bid takes its entity. A manual
 /// unmatch never becomes a match. Call this once per object type: one-to-one is per object type.
 #[must_use]
-pub fn assign(
-    bids: impl IntoIterator<Item = Bid>,
-    rulings: &BTreeMap<String, Ruling>,
+pub fn assign<R, E>(
+    bids: impl IntoIterator<Item = Bid<R, E>>,
+    rulings: &BTreeMap<R, Ruling<E>>,
     floor: f64,
-) -> Assignment {
-    let mut bids: Vec<Bid> = bids.into_iter().filter(|bid| bid.probability >= floor).collect();
+) -> Assignment<R, E>
+where
+    R: Clone + Ord + Hash,
+    E: Clone + Ord + Hash,
+{
+    let mut bids: Vec<Bid<R, E>> =
+        bids.into_iter().filter(|bid| bid.probability >= floor).collect();
     bids.sort_unstable_by(total_order);
-    let mut holder: FxHashMap<&str, &str> = FxHashMap::default();
-    let mut matched: FxHashMap<&str, Assigned> = FxHashMap::default();
-    let mut duplicates: FxHashMap<&str, Duplicate> = FxHashMap::default();
-    let ruled: FxHashMap<(&str, &str), f64> = if rulings.is_empty() {
+    let mut holder: FxHashMap<&E, &R> = FxHashMap::default();
+    let mut matched: FxHashMap<&R, Assigned<E>> = FxHashMap::default();
+    let mut duplicates: FxHashMap<&R, Duplicate<R, E>> = FxHashMap::default();
+    let ruled: FxHashMap<(&R, &E), f64> = if rulings.is_empty() {
         FxHashMap::default()
     } else {
-        bids.iter()
-            .map(|bid| ((bid.record.as_str(), bid.entity.as_str()), bid.probability))
-            .collect()
+        bids.iter().map(|bid| ((&bid.record, &bid.entity), bid.probability)).collect()
     };
     for (record, ruling) in rulings {
         let Some(entity) = &ruling.matched else { continue };
-        let probability = ruled.get(&(record.as_str(), entity.as_str())).copied().unwrap_or(1.0);
+        let probability = ruled.get(&(record, entity)).copied().unwrap_or(1.0);
         matched.insert(
             record,
             Assigned { entity: entity.clone(), probability, by: AssignedBy::Ruling },
@@ -113,13 +130,13 @@ pub fn assign(
     for bid in &bids {
         let refused =
             rulings.get(&bid.record).is_some_and(|ruling| ruling.unmatched.contains(&bid.entity));
-        if refused || matched.contains_key(bid.record.as_str()) {
+        if refused || matched.contains_key(&bid.record) {
             continue;
         }
-        if let Some(of_record) = holder.get(bid.entity.as_str()) {
+        if let Some(&of_record) = holder.get(&bid.entity) {
             let duplicate = || Duplicate {
                 entity: bid.entity.clone(),
-                of_record: (*of_record).to_owned(),
+                of_record: of_record.clone(),
                 probability: bid.probability,
             };
             duplicates.entry(&bid.record).or_insert_with(duplicate);
@@ -137,13 +154,10 @@ pub fn assign(
     }
     duplicates.retain(|record, _| !matched.contains_key(record));
     Assignment {
-        matched: matched
-            .into_iter()
-            .map(|(record, assigned)| (record.to_owned(), assigned))
-            .collect(),
+        matched: matched.into_iter().map(|(record, assigned)| (record.clone(), assigned)).collect(),
         duplicates: duplicates
             .into_iter()
-            .map(|(record, duplicate)| (record.to_owned(), duplicate))
+            .map(|(record, duplicate)| (record.clone(), duplicate))
             .collect(),
     }
 }
@@ -194,15 +208,14 @@ mod tests {
 
     #[test]
     fn three_equal_duplicates_are_settled_by_record_id() {
-        let bid =
-            |record: &str| Bid { record: record.into(), entity: "e".into(), probability: 0.9 };
+        let bid = |record: &'static str| Bid { record, entity: "e", probability: 0.9 };
         let outcome = assign([bid("c"), bid("a"), bid("b")], &BTreeMap::new(), 0.5);
-        assert_eq!(outcome.matched.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(outcome.matched.keys().copied().collect::<Vec<_>>(), ["a"]);
         assert_eq!(
             outcome
                 .duplicates
                 .iter()
-                .map(|(record, duplicate)| (record.as_str(), duplicate.of_record.as_str()))
+                .map(|(&record, duplicate)| (record, duplicate.of_record))
                 .collect::<Vec<_>>(),
             [("b", "a"), ("c", "a")]
         );

@@ -7,32 +7,37 @@ use std::collections::BTreeSet;
 
 /// A load that a [`ComponentWalk`] asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Load {
+pub enum Load<R = String, E = String> {
     /// These records: answer with [`ComponentWalk::reach_entities`].
-    Records(BTreeSet<String>),
+    Records(BTreeSet<R>),
     /// These entities: answer with [`ComponentWalk::reach_records`].
-    Entities(BTreeSet<String>),
+    Entities(BTreeSet<E>),
 }
 
 /// A walk from changed records over shared entities to every record a change can reach.
 ///
 /// The walk does no I/O. Its caller loads what [`Self::next_load`] names and tells the walk what
 /// that reaches. Each id is named once, and those found together are named together.
-#[derive(Clone, Debug, Default)]
-pub struct ComponentWalk {
-    records: Reached,
-    entities: Reached,
+#[derive(Clone, Debug)]
+pub struct ComponentWalk<R = String, E = String> {
+    records: Reached<R>,
+    entities: Reached<E>,
 }
 
 /// The ids of one kind that the walk has reached.
-#[derive(Clone, Debug, Default)]
-struct Reached {
-    all: BTreeSet<String>,
-    to_load: BTreeSet<String>,
+#[derive(Clone, Debug)]
+struct Reached<T> {
+    all: BTreeSet<T>,
+    to_load: BTreeSet<T>,
 }
 
-impl Reached {
-    fn extend(&mut self, ids: impl IntoIterator<Item = String>) {
+impl<T: Clone + Ord> Reached<T> {
+    /// Ids that the caller has at hand.
+    fn at_hand(ids: impl IntoIterator<Item = T>) -> Self {
+        Self { all: ids.into_iter().collect(), to_load: BTreeSet::new() }
+    }
+
+    fn extend(&mut self, ids: impl IntoIterator<Item = T>) {
         for id in ids {
             if self.all.insert(id.clone()) {
                 self.to_load.insert(id);
@@ -41,34 +46,33 @@ impl Reached {
     }
 
     /// Takes the ids that are still to load; `None` if there are none.
-    fn take(&mut self) -> Option<BTreeSet<String>> {
+    fn take(&mut self) -> Option<BTreeSet<T>> {
         (!self.to_load.is_empty()).then(|| std::mem::take(&mut self.to_load))
     }
 }
 
-impl ComponentWalk {
+impl<R: Clone + Ord, E: Clone + Ord> ComponentWalk<R, E> {
     /// A walk from changed records, which the caller has at hand: the walk never asks for them.
     ///
     /// Then name, with [`Self::reach_entities`], the entities that they bid for or hold now. Name
     /// those from before the change as well: another record may take what they give up.
     #[must_use]
-    pub fn from_records(changed: impl IntoIterator<Item = String>) -> Self {
-        let records = Reached { all: changed.into_iter().collect(), to_load: BTreeSet::new() };
-        Self { records, entities: Reached::default() }
+    pub fn from_records(changed: impl IntoIterator<Item = R>) -> Self {
+        Self { records: Reached::at_hand(changed), entities: Reached::at_hand([]) }
     }
 
     /// Adds the entities that a record bids for or holds.
-    pub fn reach_entities(&mut self, entities: impl IntoIterator<Item = String>) {
+    pub fn reach_entities(&mut self, entities: impl IntoIterator<Item = E>) {
         self.entities.extend(entities);
     }
 
     /// Adds the records that bid for an entity, and the one that holds it.
-    pub fn reach_records(&mut self, records: impl IntoIterator<Item = String>) {
+    pub fn reach_records(&mut self, records: impl IntoIterator<Item = R>) {
         self.records.extend(records);
     }
 
     /// The next load; `None` if the component is complete.
-    pub fn next_load(&mut self) -> Option<Load> {
+    pub fn next_load(&mut self) -> Option<Load<R, E>> {
         let entities = self.entities.take().map(Load::Entities);
         entities.or_else(|| self.records.take().map(Load::Records))
     }

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::advice::Advice;
 use super::duplicates::{DuplicateResultWire, DuplicateRuleHit};
-use super::error::Advice;
-use super::quotation::{quoted, quoted_code};
-
-/// Longer messages of Salesforce's are cut here: some repeat a whole query.
-pub(super) const MAX_MESSAGE_CHARS: usize = 2_000;
+use super::quotation::{MAX_MESSAGE_CHARS, quoted, quoted_code};
 
 /// Which of the org's limits is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,24 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
 
-use super::api_error::MAX_MESSAGE_CHARS;
-use super::client::{Client, Observed, Reply, Session};
+use super::client::{Client, Reply, Session};
 use super::csv::RowReader;
 use super::error::SalesforceError;
-use super::id::SalesforceId;
-use super::quotation::quoted;
+use super::job_id::JobId;
+use super::limits::Observed;
+use super::quotation::{MAX_MESSAGE_CHARS, quoted};
 use super::soql::Soql;
-
-/// A bulk job's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JobId(pub SalesforceId);
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Where a page of results is. It stays good as long as the job exists, so a download can be taken
 /// up again days later.

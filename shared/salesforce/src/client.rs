@@ -3,7 +3,6 @@
 use std::fmt;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use secrecy::SecretString;
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::error::SalesforceError;
 use super::hosts::InstanceUrl;
 use super::http::{Answer, Http, Request};
-use super::limits::ApiUsage;
+use super::limits::Observed;
 
 /// A version of Salesforce's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,15 +47,6 @@ pub struct Session {
     pub instance: InstanceUrl,
     /// The access token.
     pub access_token: SecretString,
-}
-
-/// The facts in the headers of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Observed {
-    /// Salesforce's clock, to the second: windows of time are cut by it, never by ours.
-    pub server_date: Option<Timestamp>,
-    /// The org's API requests.
-    pub api_usage: Option<ApiUsage>,
 }
 
 /// A value, and what its answer's headers told.

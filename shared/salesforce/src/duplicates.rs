@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::api_error::MAX_MESSAGE_CHARS;
 use super::id::SalesforceId;
-use super::quotation::quoted;
+use super::quotation::{MAX_MESSAGE_CHARS, quoted};
 
 /// A record that the org's matching rules take for the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,31 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::advice::Advice;
 use super::api_error::{ApiError, LimitKind, parse_errors};
-use super::bulk::JobId;
 use super::csv::CsvError;
 use super::duplicates::DuplicateRuleHit;
+use super::job_id::JobId;
 use super::soql::SoqlError;
-
-/// The advice to the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Advice {
-    /// The same call may succeed later. A write must first ask
-    /// [`SalesforceError::is_outcome_unknown`].
-    Retry {
-        /// The server's own wish, when it stated one.
-        after: Option<Duration>,
-    },
-    /// A new access token is needed, or if the token was just refreshed, a new grant.
-    Reauthorize,
-    /// The org's allowance is used up: leave the org alone for a while.
-    StandBack {
-        /// The server's own wish, when it stated one.
-        after: Option<Duration>,
-    },
-    /// The same call will fail again.
-    Reject,
-}
 
 /// The network failed us: no whole answer came.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::api_error::MAX_MESSAGE_CHARS;
+use crate::quotation::MAX_MESSAGE_CHARS;
 
 fn answer(status: u16, body: &str) -> SalesforceError {
     SalesforceError::from_answer(status, None, body.as_bytes())

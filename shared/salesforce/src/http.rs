@@ -12,11 +12,10 @@ use reqwest::header::{
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::client::Observed;
 use super::datetime::parse_http_date;
 use super::error::{SalesforceError, TransportError};
 use super::hosts::{HostPolicy, TrustedHost};
-use super::limits::ApiUsage;
+use super::limits::{ApiUsage, Observed};
 use super::resolver::PublicResolver;
 
 /// No JSON answer is larger: a REST page holds 2,000 rows, and a describe is under 3 MB.

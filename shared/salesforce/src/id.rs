@@ -125,8 +125,22 @@ impl Serialize for SalesforceId {
 
 impl<'de> Deserialize<'de> for SalesforceId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(IdText)
+    }
+}
+
+/// Reads an id from borrowed text, so that a list of ids costs no allocation per id.
+struct IdText;
+
+impl serde::de::Visitor<'_> for IdText {
+    type Value = SalesforceId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Salesforce id")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SalesforceId, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

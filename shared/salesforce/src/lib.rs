@@ -11,6 +11,7 @@
 //! - Tokens are [`secrecy::SecretString`]s. No error, `Debug` or log text of this module holds one,
 //!   nor the query or the body sent.
 
+mod advice;
 mod api_error;
 mod bulk;
 mod client;
@@ -23,6 +24,7 @@ mod hosts;
 mod http;
 mod id;
 mod identity;
+mod job_id;
 mod limits;
 mod literal;
 mod oauth;
@@ -40,11 +42,10 @@ mod token;
 mod wire_tests;
 mod write;
 
+pub use advice::Advice;
 pub use api_error::{ApiError, LimitKind};
-pub use bulk::{
-    BulkOperation, JobId, JobState, Locator, QueryJob, ResultPage, ResultPages, ResultRows,
-};
-pub use client::{ApiVersion, Client, Observed, Reply, Session};
+pub use bulk::{BulkOperation, JobState, Locator, QueryJob, ResultPage, ResultPages, ResultRows};
+pub use client::{ApiVersion, Client, Reply, Session};
 pub use csv::{CsvError, CsvReader, Row, RowReader};
 pub use datetime::{
     DateTimeError, format_datetime, parse_date, parse_datetime, parse_epoch_millis, parse_http_date,
@@ -53,12 +54,13 @@ pub use describe::{
     ChildRelationship, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistValue,
 };
 pub use duplicates::{DuplicateMatch, DuplicateRuleHit};
-pub use error::{Advice, SalesforceError, TransportError};
+pub use error::{SalesforceError, TransportError};
 pub use hosts::{HostError, HostPolicy, IdentityUrl, InstanceUrl, LoginHost, Realm};
 pub use http::{Http, HttpError, HttpOptions};
 pub use id::{ParseIdError, SalesforceId};
 pub use identity::Identity;
-pub use limits::{ApiUsage, Budget, OrgLimit, OrgLimits};
+pub use job_id::JobId;
+pub use limits::{ApiUsage, Budget, Observed, OrgLimit, OrgLimits};
 pub use literal::Value;
 pub use oauth::{AppCredentials, AuthorizationRequest, OAuthClient, Prompt};
 pub use oauth_error::{GrantStep, OAuthError, UntrustedToken};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Daily API requests of the org, used by everybody, as `Sforce-Limit-Info` tells on each response.
@@ -29,6 +30,15 @@ impl ApiUsage {
     pub fn remaining(&self) -> u64 {
         self.max.saturating_sub(self.used)
     }
+}
+
+/// The facts in the headers of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// Salesforce's clock, to the second: windows of time are cut by it, never by ours.
+    pub server_date: Option<Timestamp>,
+    /// The org's API requests.
+    pub api_usage: Option<ApiUsage>,
 }
 
 /// The part of an org's allowance that background work may take.

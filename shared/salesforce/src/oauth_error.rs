@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::error::{Advice, TransportError};
+use super::advice::Advice;
+use super::error::TransportError;
 use super::quotation::{quoted, quoted_code};
 
 /// Longer descriptions are cut here.

@@ -4,6 +4,9 @@
 //! text is what people need to mend their org, so it is kept, but for what must not leave its
 //! place: e-mail addresses and tokens.
 
+/// Longer messages of Salesforce's are cut here: some repeat a whole query.
+pub(super) const MAX_MESSAGE_CHARS: usize = 2_000;
+
 /// Codes are cut here: Salesforce's longest are half as long.
 const LONGEST_CODE: usize = 100;
 

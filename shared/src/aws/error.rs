@@ -26,7 +26,7 @@ const PASSING: [&str; 11] = [
 const KEY_GONE: [&str; 4] =
     ["AccessDeniedException", "DecryptionFailure", "DisabledException", "KMSInvalidStateException"];
 
-/// What is kept of an SDK's error. The SDK's own one holds the request and the response, and a
+/// The part of an SDK's error that is kept. The SDK's own holds the request and the response, and a
 /// service's message may quote either; a code and a request id never do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AwsError {
@@ -93,7 +93,7 @@ impl AwsError {
         if passes { Disposition::Retry } else { Disposition::Reject }
     }
 
-    /// Whether the call may have had its effect although it failed.
+    /// True if the call may have had its effect although it failed.
     pub(crate) fn may_have_happened(&self) -> bool {
         match self {
             Self::Service { code, status, .. } => *status >= 500 && !is_throttle(code),

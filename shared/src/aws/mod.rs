@@ -6,8 +6,8 @@
 mod dynamodb;
 mod error;
 mod eventbridge;
-mod host;
 mod kms;
+mod pause;
 mod s3;
 mod secrets;
 mod sqs;
@@ -22,9 +22,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
 
+pub use crate::host::{OsEntropy, SystemClock};
 pub use dynamodb::DynamoTable;
 pub use eventbridge::EventBridgeEvents;
-pub use host::{OsEntropy, SystemClock};
 pub use kms::KmsDataKeys;
 pub use s3::S3Objects;
 pub use secrets::SecretsManagerSecrets;
@@ -43,7 +43,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Until the first byte of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What one function uses of AWS. What it does not use is not set, and refused when it is called.
+/// The parts of AWS that one function uses. A part that is not set refuses its calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsConfig {
     /// The table.

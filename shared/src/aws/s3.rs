@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::error::{AwsError, failed};
-use super::host::{ATTEMPTS, pause};
+use super::pause::{ATTEMPTS, pause};
 use crate::ports::{Disposition, ObjectStore, PortError, StoredObject};
 
 /// The most keys of one `DeleteObjects`.

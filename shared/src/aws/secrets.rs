@@ -14,7 +14,7 @@ use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{failed, unopened};
-use super::host::{ATTEMPTS, pause};
+use super::pause::{ATTEMPTS, pause};
 use crate::ports::{PortError, Secrets, VersionId};
 
 const PUT: &str = "put a secret";

@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::error::{AwsError, failed};
-use super::host::{ATTEMPTS, pause};
+use super::pause::{ATTEMPTS, pause};
 use crate::kernel::Queue;
 use crate::ports::{PortError, QueueMessage, Queues};
 

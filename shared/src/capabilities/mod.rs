@@ -1,4 +1,4 @@
-//! What the product can do, a folder for each capability.
+//! The capabilities of the product, a folder for each.
 //!
 //! A capability holds its own words (`model`, pure), its verbs and its stored documents. Verbs read
 //! through the ports, decide in the model and write through the ports. A verb may be called twice

@@ -1,8 +1,9 @@
-//! Typed identifiers. An id names its kind by a prefix, sorts by time of creation and never
+//! Typed identifiers. An id of ours names its kind by a prefix, sorts by time of creation and never
 //! holds a character that has a meaning in a key or a path.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -124,9 +125,99 @@ typed_id!(
     "lease"
 );
 
+/// Why a text is not the id of an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseEntityIdError {
+    /// Nothing, or white space alone.
+    #[error("an entity's id is not empty")]
+    Empty,
+    /// More bytes than a key has room for.
+    #[error("an entity's id has at most {max} bytes, this has {0}", max = EntityId::LONGEST)]
+    Length(usize),
+}
+
+/// A person or a company by the directory's own id: the product's, not ours, so that its form is
+/// free but for its length. A clone shares the text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityId(Arc<str>);
+
+impl EntityId {
+    /// The longest id, in bytes. The table's sort keys hold 1,024, and the longest key with an
+    /// entity in it has a seat and a list besides.
+    pub const LONGEST: usize = 512;
+
+    /// Tells why a text is not an id, without keeping it.
+    ///
+    /// # Errors
+    /// When the text is none.
+    pub fn check(text: &str) -> Result<(), ParseEntityIdError> {
+        if text.trim().is_empty() {
+            return Err(ParseEntityIdError::Empty);
+        }
+        if text.len() > Self::LONGEST {
+            return Err(ParseEntityIdError::Length(text.len()));
+        }
+        Ok(())
+    }
+
+    /// The id as the directory writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EntityId {
+    type Err = ParseEntityIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseEntityIdError> {
+        Self::check(text).map(|()| Self(text.into()))
+    }
+}
+
+impl fmt::Display for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for EntityId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for EntityId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entitys_id_is_free_but_neither_empty_nor_too_long_for_a_key() {
+        let parsed = |text: &str| text.parse::<EntityId>().map(|id| id.to_string());
+        for text in ["pr_1", "a#b/c", " 7 ", "ü", &"x".repeat(EntityId::LONGEST)] {
+            assert_eq!(parsed(text), Ok(text.to_owned()));
+            let json = serde_json::to_string(text).unwrap();
+            let id: EntityId = serde_json::from_str(&json).unwrap();
+            assert_eq!(serde_json::to_string(&id).unwrap(), json);
+        }
+        assert_eq!(parsed(""), Err(ParseEntityIdError::Empty));
+        assert_eq!(parsed(" \t"), Err(ParseEntityIdError::Empty));
+        assert_eq!(parsed(&"ü".repeat(257)), Err(ParseEntityIdError::Length(514)));
+        assert!(serde_json::from_str::<EntityId>("\"\"").is_err());
+    }
 
     #[test]
     fn an_id_reads_back_as_it_was_written() {

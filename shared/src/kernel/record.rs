@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::{ImportRunId, SObject};
+use crate::salesforce::SalesforceId;
 
 /// The mapped fields of a record, by API name. A null field is absent: Salesforce does not tell
 /// null from empty.
@@ -20,6 +21,12 @@ impl Fields {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// The record that a lookup names; none when the field is null or holds no id.
+    #[must_use]
+    pub fn reference(&self, name: &str) -> Option<SalesforceId> {
+        self.get(name)?.parse().ok()
     }
 
     /// True if a checkbox is ticked.
@@ -76,8 +83,8 @@ pub enum Gone {
     Deleted,
     /// It was merged into another.
     Merged {
-        /// The survivor's 18-character id.
-        into: String,
+        /// The survivor.
+        into: SalesforceId,
     },
     /// It is not among the ids that the integration user sees: deleted for good, or hidden from
     /// that user by sharing. Salesforce does not tell which.
@@ -103,8 +110,8 @@ pub struct Reading {
 pub struct RecordHead {
     /// Which object.
     pub object: SObject,
-    /// The 18-character id.
-    pub id: String,
+    /// The record.
+    pub id: SalesforceId,
     /// Salesforce's `SystemModstamp` of the state that is stored, in milliseconds.
     pub stamp: i64,
     /// The digest of the fields that are stored.
@@ -129,8 +136,8 @@ pub struct RecordHead {
 pub struct Record {
     /// Which object.
     pub object: SObject,
-    /// The 18-character id.
-    pub id: String,
+    /// The record.
+    pub id: SalesforceId,
     /// Salesforce's `SystemModstamp`.
     pub stamp: Timestamp,
     /// The mapped fields; none when the record is gone.
@@ -142,19 +149,18 @@ pub struct Record {
 impl Record {
     /// A record as Salesforce gives it: gone when it says so itself.
     #[must_use]
-    pub fn read(object: SObject, id: String, stamp: Timestamp, fields: Fields) -> Self {
+    pub fn read(object: SObject, id: SalesforceId, stamp: Timestamp, fields: Fields) -> Self {
         if !fields.is_true("IsDeleted") {
             return Self { object, id, stamp, fields, gone: None };
         }
-        let gone = fields
-            .get("MasterRecordId")
-            .map_or(Gone::Deleted, |master| Gone::Merged { into: master.to_owned() });
+        let master = fields.reference("MasterRecordId");
+        let gone = master.map_or(Gone::Deleted, |into| Gone::Merged { into });
         Self::tombstone(object, id, stamp, gone)
     }
 
     /// The record in place of one that is gone.
     #[must_use]
-    pub fn tombstone(object: SObject, id: String, stamp: Timestamp, gone: Gone) -> Self {
+    pub fn tombstone(object: SObject, id: SalesforceId, stamp: Timestamp, gone: Gone) -> Self {
         Self { object, id, stamp, fields: Fields::default(), gone: Some(gone) }
     }
 
@@ -225,6 +231,7 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::record_id;
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
@@ -248,7 +255,7 @@ mod tests {
     fn only_a_later_or_different_state_supersedes() {
         let head = RecordHead {
             object: SObject::Lead,
-            id: "00Q".into(),
+            id: record_id("00Q", 1),
             stamp: 1000,
             digest: "d".into(),
             run: ImportRunId::derived("x"),
@@ -268,12 +275,20 @@ mod tests {
     #[test]
     fn a_row_that_says_it_is_deleted_keeps_only_why() {
         let read = |pairs: &[(&str, &str)]| {
-            Record::read(SObject::Account, "001".into(), Timestamp::UNIX_EPOCH, fields(pairs))
+            Record::read(
+                SObject::Account,
+                record_id("001", 1),
+                Timestamp::UNIX_EPOCH,
+                fields(pairs),
+            )
         };
         assert_eq!(read(&[("IsDeleted", "false")]).gone, None);
         assert_eq!(read(&[("IsDeleted", "true"), ("Name", "x")]).gone, Some(Gone::Deleted));
         assert_eq!(read(&[("IsDeleted", "true"), ("Name", "x")]).fields, Fields::default());
-        let merged = read(&[("IsDeleted", "true"), ("MasterRecordId", "002")]);
-        assert_eq!(merged.gone, Some(Gone::Merged { into: "002".into() }));
+        let into = record_id("001", 2);
+        let merged = read(&[("IsDeleted", "true"), ("MasterRecordId", into.as_str())]);
+        assert_eq!(merged.gone, Some(Gone::Merged { into }));
+        let unnamed = read(&[("IsDeleted", "true"), ("MasterRecordId", "nobody")]);
+        assert_eq!(unnamed.gone, Some(Gone::Deleted), "no survivor is named");
     }
 }

@@ -12,9 +12,10 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::config::{self, Config, SalesforceConfig, Variables};
-use super::metrics::{MetricLine, Unit};
+use super::emf;
 use crate::aws::{SdkConfig, load_sdk};
 use crate::capabilities::custody::SalesforceApp;
+use crate::metrics::{MetricLine, Unit};
 use crate::ports::Clock;
 use crate::product::{Generations, Orgs, Product};
 use crate::salesforce::{Http, HttpOptions};
@@ -71,10 +72,10 @@ where
             let response = work.await?;
             let ended = clock.now();
             let taken = (ended.as_millisecond() - begun.as_millisecond()).try_into().unwrap_or(0);
-            MetricLine::of(function)
+            let line = MetricLine::of(function)
                 .metric("MessagesFailed", Unit::Count, response.batch_item_failures.len() as u64)
-                .metric("BatchDuration", Unit::Milliseconds, taken)
-                .emit(ended);
+                .metric("BatchDuration", Unit::Milliseconds, taken);
+            emf::emit(&line, ended);
             Ok(response)
         }
     };

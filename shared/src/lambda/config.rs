@@ -7,8 +7,8 @@ use std::fmt;
 
 pub use functions::{
     ApiConfig, AutoSaveConfig, BulkImportConfig, CallersConfig, ConnectionCareConfig,
-    DataPurgeConfig, DirectoryIndexConfig, MatchShardConfig, NetworkAccess, OauthCallbackConfig,
-    SalesforceConfig, TellingConfig, WritebackConfig,
+    DataPurgeConfig, DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, SalesforceConfig,
+    TellingConfig, WritebackConfig,
 };
 
 /// What is wrong with a variable. The value itself is not repeated.

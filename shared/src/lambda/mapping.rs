@@ -13,8 +13,9 @@ use futures::lock::Mutex;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use mapped_file::MappedFile;
 
-use super::metrics::{MetricLine, Unit};
+use super::emf;
 use crate::capabilities::directory::{DirectoryFile, HeldFile, ShardFiles};
+use crate::metrics::{MetricLine, Unit};
 use crate::ports::{Clock, ObjectStore, Ports};
 use crate::work::WorkError;
 
@@ -89,10 +90,10 @@ impl MappedFiles {
             .await?;
         let ended = self.clock.now();
         let taken = (ended.as_millisecond() - begun.as_millisecond()).try_into().unwrap_or(0);
-        MetricLine::of("match-shard")
+        let line = MetricLine::of("match-shard")
             .metric("DirectoryBytesFetched", Unit::Bytes, size)
-            .metric("DirectoryFetchDuration", Unit::Milliseconds, taken)
-            .emit(ended);
+            .metric("DirectoryFetchDuration", Unit::Milliseconds, taken);
+        emf::emit(&line, ended);
         Ok(DirectoryFile::new(MappedFile::of(&file).map_err(disk)?))
     }
 }

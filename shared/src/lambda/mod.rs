@@ -3,8 +3,8 @@
 
 mod bootstrap;
 pub mod config;
+mod emf;
 mod mapping;
-mod metrics;
 mod sqs;
 mod tick;
 
@@ -13,6 +13,5 @@ pub use lambda_runtime::Error;
 
 pub use bootstrap::{bootstrap, run, run_queue};
 pub use mapping::MappedFiles;
-pub use metrics::{Metric, MetricLine, Unit};
-pub use sqs::{chain, each_message};
+pub use sqs::each_message;
 pub use tick::{ScheduledEvent, Trigger, tick};

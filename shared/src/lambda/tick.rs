@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::Error;
 use crate::store::Outbox;
+use crate::work::chain;
 
 /// What `EventBridge` sends on a schedule. Nothing in it matters but that it came.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,7 +30,7 @@ pub enum Trigger {
 /// Sends what is due and was not sent; says how many messages that were.
 pub async fn tick(outbox: &Outbox) -> Result<u64, Error> {
     let sent = outbox.tick().await.inspect_err(|error| {
-        tracing::error!(retry = true, error = super::sqs::chain(error), "the tick failed");
+        tracing::error!(retry = true, error = chain(error), "the tick failed");
     })?;
     if sent > 0 {
         tracing::info!(messages.count = sent, "sent what was due");

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// Whether the same call may succeed later.
+/// The prospects of the same call: it may succeed later, or it never will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// A passing fault or load: try again.
@@ -18,9 +18,9 @@ pub enum Disposition {
 #[derive(Debug, thiserror::Error)]
 #[error("{action} failed")]
 pub struct PortError {
-    /// What was being done, as in "write items". Never holds data.
+    /// The action that failed, as in "write items". Never holds data.
     pub action: &'static str,
-    /// Whether to try again.
+    /// The advice on trying again.
     pub disposition: Disposition,
     /// The cause.
     pub source: Box<dyn Error + Send + Sync>,

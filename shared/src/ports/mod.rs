@@ -1,4 +1,4 @@
-//! What the use cases need of the world outside, in words that name no provider.
+//! The needs of the use cases from the world outside, in words that name no provider.
 //!
 //! Eight ports: the table, the queues, the object store, the secrets, the data keys, the bus of
 //! events, the clock and the source of randomness. The adapters for AWS are in [`crate::aws`]
@@ -24,7 +24,10 @@ pub use events::Events;
 pub use objects::{ObjectStore, StoredObject};
 pub use queues::{QueueMessage, Queues};
 pub use secrets::Secrets;
-pub use table::{Change, Condition, Item, Key, Outcome, Page, Range, Table, Write};
+pub use table::{
+    Change, Condition, Item, Key, MOST_WRITES, Outcome, Page, Range, Table, Write,
+    transaction_fault,
+};
 
 /// All ports, as a use case takes them.
 #[derive(Clone)]

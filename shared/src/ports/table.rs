@@ -59,7 +59,7 @@ pub struct Item {
     pub expires_at: Option<i64>,
 }
 
-/// What must hold for a write to be done. Comparisons are between strings or between integers; an
+/// The condition for a write to be done. Comparisons are between strings or between integers; an
 /// absent attribute satisfies none of them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
@@ -83,6 +83,33 @@ pub enum Condition {
     Any(Vec<Condition>),
 }
 
+impl Condition {
+    /// Tells if it holds on an item, or on its absence. An implementation that evaluates conditions
+    /// itself does it by this.
+    #[must_use]
+    pub fn holds(&self, item: Option<&Item>) -> bool {
+        let attribute = |name: &str| item.and_then(|item| item.doc.get(name));
+        match self {
+            Self::Always => true,
+            Self::Absent => item.is_none(),
+            Self::Exists => item.is_some(),
+            Self::Eq(name, value) => attribute(name) == Some(value),
+            Self::Ne(name, value) => attribute(name).is_some_and(|found| found != value),
+            Self::Lt(name, value) => attribute(name).is_some_and(|found| is_less(found, value)),
+            Self::Missing(name) => attribute(name).is_none(),
+            Self::All(all) => all.iter().all(|condition| condition.holds(item)),
+            Self::Any(any) => any.iter().any(|condition| condition.holds(item)),
+        }
+    }
+}
+
+fn is_less(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a < b,
+        _ => a.as_i64().zip(b.as_i64()).is_some_and(|(a, b)| a < b),
+    }
+}
+
 /// A change of one attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -96,6 +123,14 @@ pub enum Change {
     Body(Vec<u8>),
 }
 
+impl Item {
+    /// An item without attributes.
+    #[must_use]
+    pub fn empty(key: Key) -> Self {
+        Self { key, doc: Map::new(), body: None, expires_at: None }
+    }
+}
+
 /// One write, or one check within a transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
@@ -103,30 +138,30 @@ pub enum Write {
     Put {
         /// The new item.
         item: Item,
-        /// What must hold.
+        /// The condition.
         when: Condition,
     },
     /// Changes some attributes, creating the item when the condition allows that.
     Update {
         /// Which item.
         key: Key,
-        /// What changes.
+        /// The changes.
         changes: Vec<Change>,
-        /// What must hold.
+        /// The condition.
         when: Condition,
     },
     /// Deletes the item; no error when there is none, unless the condition says so.
     Delete {
         /// Which item.
         key: Key,
-        /// What must hold.
+        /// The condition.
         when: Condition,
     },
     /// Only checks (in a transaction).
     Check {
         /// Which item.
         key: Key,
-        /// What must hold.
+        /// The condition.
         when: Condition,
     },
 }
@@ -141,7 +176,7 @@ impl Write {
         }
     }
 
-    /// What must hold.
+    /// The condition.
     #[must_use]
     pub fn when(&self) -> &Condition {
         match self {
@@ -153,7 +188,26 @@ impl Write {
     }
 }
 
-/// What became of a write or a transaction.
+impl Change {
+    /// Makes the change to an item.
+    pub fn apply(self, item: &mut Item) {
+        match self {
+            Self::Set(name, value) => {
+                item.doc.insert(name.to_owned(), value);
+            }
+            Self::Add(name, by) => {
+                let old = item.doc.get(name).and_then(Value::as_i64).unwrap_or(0);
+                item.doc.insert(name.to_owned(), old.saturating_add(by).into());
+            }
+            Self::Remove(name) => {
+                item.doc.remove(name);
+            }
+            Self::Body(body) => item.body = Some(body),
+        }
+    }
+}
+
+/// The outcome of a write or a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a refused write did not happen"]
 pub enum Outcome {
@@ -164,7 +218,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it was done.
+    /// True if it was done.
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Done)
@@ -177,6 +231,24 @@ impl Outcome {
             tracing::debug!(winner, "a write was refused, as it may be");
         }
     }
+}
+
+/// The most writes of one transaction.
+pub const MOST_WRITES: usize = 100;
+
+/// Why writes are no transaction; none when they are one.
+#[must_use]
+pub fn transaction_fault(writes: &[Write]) -> Option<PortError> {
+    let fault = |fault: &'static str| Some(PortError::reject("write a transaction", fault));
+    if writes.len() > MOST_WRITES {
+        return fault("more than 100 writes");
+    }
+    let mut keys: Vec<&Key> = writes.iter().map(Write::key).collect();
+    keys.sort_unstable();
+    if keys.windows(2).any(|two| two[0] == two[1]) {
+        return fault("an item is written twice");
+    }
+    None
 }
 
 /// Which sort keys of a partition a query reads, ascending.
@@ -228,4 +300,9 @@ pub trait Table: Send + Sync {
 
     /// Deletes items without conditions.
     async fn delete_many(&self, keys: &[Key]) -> Result<(), PortError>;
+
+    /// How many single writes of one caller are best under way at once.
+    fn writes_at_once(&self) -> usize {
+        16
+    }
 }

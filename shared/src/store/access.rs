@@ -38,7 +38,7 @@ pub struct SeriesPage<T> {
     pub next: Option<String>,
 }
 
-/// What became of one try of an optimistic change.
+/// The outcome of one try of an optimistic change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt<R> {
     /// It was done, or there was nothing to do.

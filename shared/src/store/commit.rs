@@ -1,4 +1,4 @@
-//! What is done in one transaction: documents written, conditions checked, steps that follow.
+//! One transaction: the documents that it writes, the conditions that it checks, the next steps.
 
 use serde::Serialize;
 use serde_json::{Map, Value};

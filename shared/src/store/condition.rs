@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::slot::{REVISION, Stored};
 use crate::ports::{self, PortError};
 
-/// What must hold of the document at a slot for a write to be done.
+/// The condition on the document at a slot under which a write is done.
 #[must_use]
 pub struct When<T> {
     condition: ports::Condition,

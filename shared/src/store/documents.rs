@@ -4,17 +4,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::slot::Slot;
-use crate::ports::{Item, PortError};
+use crate::ports::{Item, Key, PortError};
 
-/// The item that holds `document` at `slot`.
+/// The item that holds `document` at `key`, which is its slot's.
 #[cfg_attr(
     not(any(test, feature = "testing")),
     expect(unreachable_pub, reason = "shown to tests alone")
 )]
-pub fn item<T: Serialize>(slot: Slot<T>, document: &T) -> Result<Item, PortError> {
+pub fn item<T: Serialize>(key: impl Into<Key>, document: &T) -> Result<Item, PortError> {
     match serde_json::to_value(document) {
-        Ok(Value::Object(doc)) => Ok(Item { key: slot.into(), doc, body: None, expires_at: None }),
+        Ok(Value::Object(doc)) => Ok(Item { key: key.into(), doc, body: None, expires_at: None }),
         Ok(_) => Err(PortError::reject("make an item", "a document must be an object")),
         Err(error) => Err(PortError::reject("make an item", error)),
     }

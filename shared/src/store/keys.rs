@@ -24,7 +24,7 @@ use serde_json::Value;
 
 pub use self::generation::{GenerationKeys, Kind, Relation};
 
-use super::outbox::Due;
+use super::due::Due;
 use super::{Series, Slot};
 use crate::kernel::{Connection, Environment, Generation, Scope, TenantEnvironment, TenantId};
 use crate::ports::Key;

@@ -8,6 +8,7 @@ mod access;
 mod commit;
 mod condition;
 mod documents;
+pub(crate) mod due;
 pub mod keys;
 pub(crate) mod outbox;
 pub(crate) mod records;

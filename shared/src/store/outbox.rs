@@ -9,20 +9,13 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::due::{Due, GRACE};
 use super::{Commit, Slot, Store, Stored, When, keys};
 use crate::kernel::{Envelope, Event, Message, Occurrence, Scope, TellingMessage};
 use crate::ports::{Key, Outcome, PortError, Ports, QueueMessage, Write};
 use crate::store::field;
-
-/// The tick sends a due item again when this time has passed since its turn. A message that waits
-/// in a backlog is not lost, and a second one helps nobody, so the pause doubles each time.
-const GRACE: SignedDuration = SignedDuration::from_secs(300);
-
-/// The doubling stops here: about 21 hours.
-const MOST_DOUBLINGS: u32 = 8;
 
 /// A step that lies no further ahead than this is sent at once and waits in its queue. The tick
 /// comes each minute, so a later step waits as a due item alone: a queue's depth counts work, not
@@ -71,25 +64,6 @@ impl Next {
     }
 }
 
-/// A due item as it is stored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Due {
-    pub(crate) message: Message,
-    /// When the tick last sent it (Unix seconds); 0 when only the fast path did.
-    pub(crate) sent_at: i64,
-    /// Counts how often the tick sent it.
-    #[serde(default)]
-    pub(crate) sends: u32,
-}
-
-impl Due {
-    /// True if the tick leaves it alone at `now`.
-    fn rests(&self, now: Timestamp) -> bool {
-        let pause = GRACE.as_secs() << self.sends.min(MOST_DOUBLINGS);
-        self.sent_at + pause > now.as_second()
-    }
-}
-
 /// The work of a tick, or of a part of it.
 #[derive(Debug, Default)]
 struct Ticked {
@@ -111,6 +85,42 @@ impl Ticked {
 
     fn fail(&mut self, error: PortError) {
         self.failed.get_or_insert(error);
+    }
+}
+
+/// Who sends what waits.
+#[derive(Debug, Clone, Copy)]
+enum Sender {
+    /// The tick: what is due and was not done within the grace.
+    Tick,
+    /// A process that begins with empty queues: what the queues before it held.
+    Recovery,
+}
+
+impl Sender {
+    /// The time by whose end all that it may send has its due items.
+    fn horizon(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Tick => now,
+            // The due item of a step in a queue lies a grace behind the step's turn.
+            Self::Recovery => now + GRACE + AHEAD,
+        }
+    }
+
+    /// The delay with which it sends `step`; none when it leaves the step alone.
+    fn takes(self, step: &Due, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::Tick => (!step.rests(now)).then_some(Duration::ZERO),
+            Self::Recovery => step.waits_in_a_queue(now),
+        }
+    }
+
+    /// How much the due item's count grows: a start is no failure of the step's.
+    fn counted(self) -> i64 {
+        match self {
+            Self::Tick => 1,
+            Self::Recovery => 0,
+        }
     }
 }
 
@@ -171,11 +181,12 @@ impl Outbox {
             .map_err(|error| PortError::reject("plan a step", error))?;
         // A step that only its due item brings must not wait a grace, too.
         let is_queued = delay <= AHEAD;
-        let at =
-            self.ports.clock.now() + if is_queued { delay_signed + GRACE } else { delay_signed };
+        let turn = self.ports.clock.now() + delay_signed;
+        let at = if is_queued { turn + GRACE } else { turn };
         let identity = format!("{:032x}", self.ports.entropy.bits());
         let slot = keys::due(&owner, at, &path, &identity);
-        let due = Due { message, sent_at: 0, sends: 0 };
+        let sent_at = if is_queued { turn.as_second() } else { 0 };
+        let due = Due { message, sent_at, sends: 0 };
         commit.put(&slot, &due)?;
         let sk = slot.sk().to_owned();
         is_queued.then(|| queue_message(due.message, Some(sk), 0, delay)).transpose()
@@ -226,9 +237,24 @@ impl Outbox {
     /// every partition whatever became of the others: no backlog and no fault of one tenant holds
     /// back another's step. It fails with the first error after all that could be sent was sent.
     pub async fn tick(&self) -> Result<u64, PortError> {
+        self.send_what_waits(Sender::Tick).await
+    }
+
+    /// Sends each step that a queue was given and that is not done. Gives the number of messages.
+    ///
+    /// This is for a process whose queues live and end with it, before it sends anything else: its
+    /// queues are empty, so what was given to them was lost, and the tick would bring it only after
+    /// the grace. A step whose turn has not come yet waits in its queue as it did before. The tick
+    /// sees to a step that no queue was given, and to one that an older version sent, which notes
+    /// no turn.
+    pub async fn recover(&self) -> Result<u64, PortError> {
+        self.send_what_waits(Sender::Recovery).await
+    }
+
+    async fn send_what_waits(&self, sender: Sender) -> Result<u64, PortError> {
         let now = self.ports.clock.now();
         let mut partitions = stream::iter(0..keys::DUE_PARTITIONS)
-            .map(|partition| self.tick_partition(partition, now))
+            .map(|partition| self.visit_partition(sender, partition, now))
             .buffer_unordered(CONCURRENT_PARTITIONS);
         let mut ticked = Ticked::default();
         while let Some(partition) = partitions.next().await {
@@ -240,13 +266,13 @@ impl Outbox {
         ticked.failed.map_or(Ok(ticked.sent), Err)
     }
 
-    async fn tick_partition(&self, partition: u32, now: Timestamp) -> Ticked {
+    async fn visit_partition(&self, sender: Sender, partition: u32, now: Timestamp) -> Ticked {
         let mut ticked = Ticked::default();
         let store = Store::new(self.ports.clone());
-        let mut pages = pin!(store.pages(keys::due_by(partition, now)));
+        let mut pages = pin!(store.pages(keys::due_by(partition, sender.horizon(now))));
         loop {
             match pages.try_next().await {
-                Ok(Some(page)) => self.send_page(page, now, &mut ticked).await,
+                Ok(Some(page)) => self.send_page(sender, page, now, &mut ticked).await,
                 Ok(None) => return ticked,
                 Err(error) => {
                     ticked.fail(error);
@@ -258,20 +284,25 @@ impl Outbox {
 
     /// Sends what is due of a page. The items are read one by one: one that this version of the
     /// code does not know stays for a version that does.
-    async fn send_page(&self, page: Vec<Stored<Value>>, now: Timestamp, ticked: &mut Ticked) {
+    async fn send_page(
+        &self,
+        sender: Sender,
+        page: Vec<Stored<Value>>,
+        now: Timestamp,
+        ticked: &mut Ticked,
+    ) {
         let mut due = Vec::new();
         for item in page {
             let slot = keys::due_at(item.slot());
             match serde_json::from_value::<Due>(item.into_inner()) {
-                Ok(step) if step.rests(now) => {}
-                Ok(step) => due.push((slot, step)),
+                Ok(step) => due.extend(sender.takes(&step, now).map(|delay| (slot, step, delay))),
                 Err(_) => ticked.unreadable += 1,
             }
         }
         while !due.is_empty() {
             let rest = due.split_off(due.len().min(SENT_TOGETHER));
             let batch = std::mem::replace(&mut due, rest);
-            match self.send_batch(batch, now).await {
+            match self.send_batch(sender, batch, now).await {
                 Ok(sent) => ticked.sent += sent,
                 Err(error) => ticked.fail(error),
             }
@@ -280,18 +311,21 @@ impl Outbox {
 
     async fn send_batch(
         &self,
-        batch: Vec<(Slot<Due>, Due)>,
+        sender: Sender,
+        batch: Vec<(Slot<Due>, Due, Duration)>,
         now: Timestamp,
     ) -> Result<u64, PortError> {
-        let (slots, steps): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let messages = slots.iter().zip(steps).map(|(slot, step)| {
-            queue_message(step.message, Some(slot.sk().to_owned()), 0, Duration::ZERO)
-        });
-        self.ports.queues.send(messages.collect::<Result<_, _>>()?).await?;
+        let mut messages = Vec::with_capacity(batch.len());
+        let mut slots = Vec::with_capacity(batch.len());
+        for (slot, step, delay) in batch {
+            messages.push(queue_message(step.message, Some(slot.sk().to_owned()), 0, delay)?);
+            slots.push((slot, step.sent_at.max(now.as_second())));
+        }
+        self.ports.queues.send(messages).await?;
         let sent = slots.len() as u64;
         stream::iter(slots.into_iter().map(Ok::<_, PortError>))
-            .try_for_each_concurrent(CONCURRENT_MARKS, async |slot| {
-                self.mark_sent(&slot, now.as_second(), 1).await
+            .try_for_each_concurrent(CONCURRENT_MARKS, async |(slot, turn)| {
+                self.mark_sent(&slot, turn, sender.counted()).await
             })
             .await?;
         Ok(sent)

@@ -11,14 +11,12 @@ use crate::kernel::{
     Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, supersedes,
 };
 use crate::ports::{Key, PortError, Ports, Write};
+use crate::salesforce::SalesforceId;
 use crate::seal::Sealer;
 use crate::store::field;
 
 /// How many records are read and compared at once.
 const CHUNK: usize = 100;
-
-/// How many conditional puts are under way at once.
-const CONCURRENT_PUTS: usize = 16;
 
 /// A body larger than this is refused and counted: an item holds 400 KB, and keys, digest and
 /// sealing need room.
@@ -39,7 +37,7 @@ pub struct RecordWrite {
     /// How many rows of each outcome.
     pub counts: Counts,
     /// The records that this run changed.
-    pub changed: Vec<String>,
+    pub changed: Vec<SalesforceId>,
 }
 
 /// The decision about one row.
@@ -59,7 +57,7 @@ enum Plan {
 struct Put {
     change: RecordChange,
     object: SObject,
-    id: String,
+    id: SalesforceId,
     write: Write,
 }
 
@@ -93,13 +91,13 @@ impl Records {
         chunk: Vec<Record>,
         done: &mut RecordWrite,
     ) -> Result<(), PortError> {
-        let stored = self.stored(chunk.iter().map(|r| (r.object, r.id.as_str()))).await?;
+        let stored = self.stored(chunk.iter().map(|r| (r.object, r.id))).await?;
         let mut edges = Vec::new();
         let mut stale = Vec::new();
         let mut puts = Vec::new();
         let mut restamps = Vec::new();
         for record in chunk {
-            let old = stored.get(self.keys.record(record.object, &record.id).key());
+            let old = stored.get(self.keys.record(record.object, record.id).key());
             match plan(reading, &record, old.map(|old| &**old)) {
                 Plan::Keep => done.counts.unchanged += u64::from(!record.is_deleted()),
                 Plan::KeptByThisStep(change) => done.count(change, record.id),
@@ -107,9 +105,9 @@ impl Records {
                 Plan::Store(change) => {
                     let before = self.edges_before(old)?;
                     let after = edges_of(&record);
-                    edges.extend(after.difference(&before).map(|e| self.edge(e, &record.id)));
+                    edges.extend(after.difference(&before).map(|e| self.edge(*e, record.id)));
                     stale
-                        .extend(before.difference(&after).map(|e| self.edge(e, &record.id).into()));
+                        .extend(before.difference(&after).map(|e| self.edge(*e, record.id).into()));
                     match self.put(reading, &record, change)? {
                         Some(write) => {
                             puts.push(Put { change, object: record.object, id: record.id, write });
@@ -142,15 +140,15 @@ impl Records {
     async fn count_refused(
         &self,
         reading: Reading,
-        refused: Vec<(SObject, String)>,
+        refused: Vec<(SObject, SalesforceId)>,
         done: &mut RecordWrite,
     ) -> Result<(), PortError> {
         if refused.is_empty() {
             return Ok(());
         }
-        let stored = self.stored(refused.iter().map(|(object, id)| (*object, id.as_str()))).await?;
+        let stored = self.stored(refused.iter().copied()).await?;
         for (object, id) in refused {
-            let head = stored.get(self.keys.record(object, &id).key());
+            let head = stored.get(self.keys.record(object, id).key());
             match head.filter(|head| (head.run, head.step) == (reading.run, reading.step)) {
                 Some(head) => done.count(head.change, id),
                 None => done.counts.unchanged += 1,
@@ -164,13 +162,13 @@ impl Records {
         &self,
         puts: Vec<Put>,
         done: &mut RecordWrite,
-    ) -> Result<Vec<(SObject, String)>, PortError> {
+    ) -> Result<Vec<(SObject, SalesforceId)>, PortError> {
         let written: Vec<_> = stream::iter(puts)
             .map(|Put { change, object, id, write }| async move {
                 let outcome = self.ports.table.write(write).await?;
                 Ok::<_, PortError>((outcome.is_done(), change, object, id))
             })
-            .buffered(CONCURRENT_PUTS)
+            .buffered(self.ports.table.writes_at_once())
             .try_collect()
             .await?;
         let mut refused = Vec::new();
@@ -192,10 +190,10 @@ impl Records {
         record: &Record,
         change: RecordChange,
     ) -> Result<Option<Write>, PortError> {
-        let slot = self.keys.record(record.object, &record.id);
+        let slot = self.keys.record(record.object, record.id);
         let head = RecordHead {
             object: record.object,
-            id: record.id.clone(),
+            id: record.id,
             stamp: record.stamp.as_millisecond(),
             digest: record.fields.digest(),
             run: reading.run,
@@ -232,10 +230,14 @@ impl Records {
     }
 
     /// The records of one object that exist among `ids` and are not deleted.
-    pub async fn get(&self, object: SObject, ids: &[String]) -> Result<Vec<Record>, PortError> {
+    pub async fn get(
+        &self,
+        object: SObject,
+        ids: &[SalesforceId],
+    ) -> Result<Vec<Record>, PortError> {
         let mut found = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
-            let stored = self.stored(chunk.iter().map(|id| (object, id.as_str()))).await?;
+            let stored = self.stored(chunk.iter().map(|&id| (object, id))).await?;
             for head in stored.values() {
                 found.extend(self.open(head)?);
             }
@@ -247,11 +249,11 @@ impl Records {
     pub async fn heads(
         &self,
         object: SObject,
-        ids: &[String],
+        ids: &[SalesforceId],
     ) -> Result<Vec<RecordHead>, PortError> {
         let mut heads = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
-            let stored = self.stored(chunk.iter().map(|id| (object, id.as_str()))).await?;
+            let stored = self.stored(chunk.iter().map(|&id| (object, id))).await?;
             heads.extend(stored.into_values().map(Stored::into_inner));
         }
         Ok(heads)
@@ -271,8 +273,12 @@ impl Records {
     }
 
     /// One record, unless it is unknown or deleted.
-    pub async fn one(&self, object: SObject, id: &str) -> Result<Option<Record>, PortError> {
-        Ok(self.get(object, &[id.to_owned()]).await?.pop())
+    pub async fn one(
+        &self,
+        object: SObject,
+        id: SalesforceId,
+    ) -> Result<Option<Record>, PortError> {
+        Ok(self.get(object, &[id]).await?.pop())
     }
 
     /// One page of a bucket's live records of an object, with the place to go on.
@@ -295,17 +301,19 @@ impl Records {
     /// child.
     pub async fn children(
         &self,
-        parent: &str,
+        parent: SalesforceId,
         relation: Relation,
-    ) -> Result<Vec<String>, PortError> {
+    ) -> Result<Vec<SalesforceId>, PortError> {
         let series = self.keys.edges(parent, relation);
         let edges = self.store.all(&series).await?;
-        Ok(edges.iter().map(|edge| series.name(edge).to_owned()).collect())
+        let child = |edge| series.name(edge).parse();
+        let children: Result<Vec<_>, _> = edges.iter().map(child).collect();
+        children.map_err(|error| PortError::reject("read an edge", error))
     }
 
-    async fn stored<'a>(
+    async fn stored(
         &self,
-        ids: impl Iterator<Item = (SObject, &'a str)>,
+        ids: impl Iterator<Item = (SObject, SalesforceId)>,
     ) -> Result<BTreeMap<Key, Stored<RecordHead>>, PortError> {
         // A page may hold a row twice; a batch read may not name a key twice.
         let slots: BTreeSet<_> = ids.map(|(object, id)| self.keys.record(object, id)).collect();
@@ -324,24 +332,28 @@ impl Records {
             .map_err(|error| PortError::reject("read a record", error))?;
         let stamp = Timestamp::from_millisecond(head.stamp)
             .map_err(|error| PortError::reject("read a record", error))?;
-        Ok(Some(Record { object: head.object, id: head.id.clone(), stamp, fields, gone: None }))
+        Ok(Some(Record { object: head.object, id: head.id, stamp, fields, gone: None }))
     }
 
     fn edges_before(
         &self,
         old: Option<&Stored<RecordHead>>,
-    ) -> Result<BTreeSet<(String, Relation)>, PortError> {
+    ) -> Result<BTreeSet<(SalesforceId, Relation)>, PortError> {
         let Some(old) = old else { return Ok(BTreeSet::new()) };
         Ok(self.open(old)?.map(|record| edges_of(&record)).unwrap_or_default())
     }
 
-    fn edge(&self, (parent, relation): &(String, Relation), child: &str) -> Slot<Marker> {
-        self.keys.edge(parent, *relation, child)
+    fn edge(
+        &self,
+        (parent, relation): (SalesforceId, Relation),
+        child: SalesforceId,
+    ) -> Slot<Marker> {
+        self.keys.edge(parent, relation, child)
     }
 }
 
 impl RecordWrite {
-    fn count(&mut self, change: RecordChange, id: String) {
+    fn count(&mut self, change: RecordChange, id: SalesforceId) {
         self.counts.count(change);
         self.changed.push(id);
     }
@@ -349,12 +361,12 @@ impl RecordWrite {
 
 /// A page may hold a row twice; only its newest state counts.
 fn newest_of_each(rows: Vec<Record>) -> Vec<Record> {
-    let mut newest: BTreeMap<String, Record> = BTreeMap::new();
+    let mut newest: BTreeMap<SalesforceId, Record> = BTreeMap::new();
     for row in rows {
         match newest.get(&row.id) {
             Some(known) if known.stamp > row.stamp => {}
             _ => {
-                newest.insert(row.id.clone(), row);
+                newest.insert(row.id, row);
             }
         }
     }
@@ -386,7 +398,7 @@ fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
 }
 
 /// The edges that lead to a record.
-fn edges_of(record: &Record) -> BTreeSet<(String, Relation)> {
+fn edges_of(record: &Record) -> BTreeSet<(SalesforceId, Relation)> {
     if record.is_deleted() {
         return BTreeSet::new();
     }
@@ -403,7 +415,7 @@ fn edges_of(record: &Record) -> BTreeSet<(String, Relation)> {
         _ => &[],
     };
     by.iter()
-        .filter_map(|(field, relation)| Some((record.fields.get(field)?.to_owned(), *relation)))
+        .filter_map(|(field, relation)| Some((record.fields.reference(field)?, *relation)))
         .collect()
 }
 
@@ -417,7 +429,7 @@ mod tests {
     use super::*;
     use crate::kernel::{Environment, Generation, ImportRunId, TenantEnvironment, TenantId};
     use crate::ports::{Item, Outcome, Page, Range, Table};
-    use crate::testing::Memory;
+    use crate::testing::{Memory, record_id};
 
     /// A table on which whoever has read lets the others read too before it goes on.
     struct ReadTogether(Arc<dyn Table>);
@@ -464,7 +476,12 @@ mod tests {
     fn rows() -> Vec<Record> {
         let rows = 0..30;
         let row = |n| {
-            Record::read(SObject::Task, format!("00T{n}"), Timestamp::UNIX_EPOCH, Fields::default())
+            Record::read(
+                SObject::Task,
+                record_id("00T", n),
+                Timestamp::UNIX_EPOCH,
+                Fields::default(),
+            )
         };
         rows.map(row).collect()
     }

@@ -126,7 +126,7 @@ impl<T> Series<T> {
         }
     }
 
-    /// What follows this series's prefix in the sort key of one of its documents.
+    /// The rest of the sort key of one of this series's documents, behind the prefix.
     #[must_use]
     pub fn name<'a>(&self, stored: &'a Stored<T>) -> &'a str {
         let sk = stored.key.sk();

@@ -45,6 +45,7 @@ use crate::kernel::{
     RecordHead, SObject, Trouble, VersionId,
 };
 use crate::salesforce::{JobId, LoginHost};
+use crate::testing::{entity_id, record_id};
 
 fn connection() -> Connection {
     Connection {
@@ -429,8 +430,12 @@ fn imports_are_pinned() {
 #[test]
 fn records_and_what_is_saved_are_pinned() {
     let mut forms = Forms::default();
-    let gone =
-        [Gone::Deleted, Gone::Merged { into: text("0032") }, Gone::Unseen, Gone::OutsideFilter];
+    let gone = [
+        Gone::Deleted,
+        Gone::Merged { into: record_id("003", 2) },
+        Gone::Unseen,
+        Gone::OutsideFilter,
+    ];
     forms.all("gone", &gone);
     forms.all("record change", &[RecordChange::New, RecordChange::Updated, RecordChange::Deleted]);
     let fields: Fields =
@@ -440,7 +445,7 @@ fn records_and_what_is_saved_are_pinned() {
     for gone in [None, Some(gone[0].clone()), Some(gone[1].clone())] {
         let head = RecordHead {
             object: SObject::Contact,
-            id: text("0031"),
+            id: record_id("003", 1),
             stamp: 1_795_294_800_000,
             digest: fields.digest(),
             run: run(),
@@ -455,10 +460,10 @@ fn records_and_what_is_saved_are_pinned() {
     let saved = Saved {
         seat: seat(),
         list: SavedList::Leads,
-        entity: text("pe_1"),
-        record: text("0031"),
+        entity: entity_id("pe_1"),
+        record: record_id("003", 1),
         object: SObject::Contact,
-        opportunity: text("0061"),
+        opportunity: record_id("006", 1),
         saved_at: at(0),
     };
     forms.json("saved", &saved);
@@ -528,7 +533,7 @@ fn models(forms: &mut Forms) {
         newly_matched: 2,
         no_longer_matched: 3,
         other_entity: 4,
-        examples: vec![text("00Q1")],
+        examples: vec![record_id("00Q", 1)],
     };
     let all = TunedModel {
         labels: BTreeMap::from([(SObject::Lead, 30)]),
@@ -583,13 +588,17 @@ fn directory(forms: &mut Forms) {
 }
 
 fn ruling() -> Ruling {
-    Ruling { always: Some(text("pe_1")), never: vec![text("pe_2")], source: MatchSource::Created }
+    Ruling {
+        always: Some(entity_id("pe_1")),
+        never: vec![entity_id("pe_2")],
+        source: MatchSource::Created,
+    }
 }
 
 fn candidates() -> CandidateList {
     let employer = EmployerEvidence::Current;
     let candidate = |evidence| RankedCandidate {
-        entity: text("pe_1"),
+        entity: entity_id("pe_1"),
         weight: 7.5,
         probability: 0.99,
         employer,
@@ -597,15 +606,15 @@ fn candidates() -> CandidateList {
     };
     CandidateList {
         object: SObject::Contact,
-        id: text("0031"),
+        id: record_id("003", 1),
         candidates: vec![candidate(text("ab")), candidate(String::new())],
-        matched: Some(text("pe_1")),
+        matched: Some(entity_id("pe_1")),
         source: Some(MatchSource::Auto),
         decision: RecordDecision::Match,
         gone: true,
         ruling: Some(ruling()),
-        always: Some(text("pe_1")),
-        never: vec![text("pe_2")],
+        always: Some(entity_id("pe_1")),
+        never: vec![entity_id("pe_2")],
         stamp: 1_795_294_800_000,
         run: Some(match_run()),
         directory: Some(version()),
@@ -641,9 +650,9 @@ fn matches_are_pinned() {
         ..candidates()
     };
     forms.json("candidates", &bare);
-    let bid = EntityBid { record: text("0031"), probability: 0.99, always: true };
-    for matched in [None, Some(text("0031"))] {
-        let (object, entity) = (SObject::Contact, text("pe_1"));
+    let bid = EntityBid { record: record_id("003", 1), probability: 0.99, always: true };
+    for matched in [None, Some(record_id("003", 1))] {
+        let (object, entity) = (SObject::Contact, entity_id("pe_1"));
         let bids = vec![bid.clone()];
         forms.json("entity", &EntityMatches { object, entity, bids, matched });
     }
@@ -652,7 +661,7 @@ fn matches_are_pinned() {
 }
 
 fn corrections(forms: &mut Forms) {
-    let entity_id = text("pe_1");
+    let entity_id = entity_id("pe_1");
     let correcting = [
         Correcting::Match { entity_id: entity_id.clone() },
         Correcting::Unmatch { entity_id: None },
@@ -666,7 +675,7 @@ fn corrections(forms: &mut Forms) {
         .map(|what| Said { what, by: Some(seat()), at: at(0), of: Some(text("ab")) })
         .collect();
     history.push(Said { what: Correcting::Reset, by: None, at: at(1), of: None });
-    let (object, id) = (SObject::Contact, text("0031"));
+    let (object, id) = (SObject::Contact, record_id("003", 1));
     forms.json("ruling", &Ruling::default());
     forms.json("correction", &Correction { object, id, ruling: ruling(), history });
 }
@@ -699,7 +708,7 @@ fn activities_are_pinned() {
             seat: seat(),
             kind: ActivityKind::Inmail,
             entity_kind: EntityKind::Person,
-            entity: text("pe_1"),
+            entity: entity_id("pe_1"),
             occurred_at: at(0),
             digest: text("digest"),
             target,

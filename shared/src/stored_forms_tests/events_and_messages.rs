@@ -1,4 +1,4 @@
-//! What waits in queues and behind due items, and what others are told.
+//! The messages in queues and behind due items, and the events for others.
 
 use matching::EntityKind;
 
@@ -10,7 +10,8 @@ use crate::kernel::{
     MatchMessage, MatchTrigger, Message, Occurrence, PurgeMessage, Queue, ReconnectReason, SObject,
     TellingMessage, WritebackMessage,
 };
-use crate::store::outbox::Due;
+use crate::store::due::Due;
+use crate::testing::record_id;
 
 fn messages() -> Vec<Message> {
     let (scope, run, step) = (scope(), run(), 4);
@@ -26,13 +27,20 @@ fn messages() -> Vec<Message> {
         MatchMessage::Rematch { scope, run, trigger, step },
         MatchMessage::Batch { scope, run, batch, entity_kind, shard: 3 },
         MatchMessage::Settle { scope, run, batch },
-        MatchMessage::Correct { scope, object: SObject::Lead, record: text("00Q1") },
+        MatchMessage::Correct { scope, object: SObject::Lead, record: record_id("00Q", 1) },
         MatchMessage::TuneModel { scope, model: model(), step },
     ]));
     all.extend(each([
-        AutoSaveMessage::Accounts { scope, accounts: vec![text("0011"), text("0012")] },
-        AutoSaveMessage::Records { scope, object: SObject::Lead, records: vec![text("00Q1")] },
-        AutoSaveMessage::Owner { scope, user: text("0051") },
+        AutoSaveMessage::Accounts {
+            scope,
+            accounts: vec![record_id("001", 1), record_id("001", 2)],
+        },
+        AutoSaveMessage::Records {
+            scope,
+            object: SObject::Lead,
+            records: vec![record_id("00Q", 1)],
+        },
+        AutoSaveMessage::Owner { scope, user: record_id("005", 1) },
         AutoSaveMessage::Seat { scope, seat: seat() },
     ]));
     all.extend(later_messages());

@@ -12,11 +12,11 @@ use crate::kernel::{
     ModelId, SObject, SeatId, TenantId, entity_kind_name,
 };
 use crate::ports::{Key, Range};
+use crate::salesforce::SalesforceId;
 use crate::store::Series;
 use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
+use crate::testing::{entity_id, record_id};
 
-const CONTACT: &str = "003000000000001AAA";
-const ACCOUNT: &str = "001000000000001AAA";
 const RELATIONS: [Relation; 7] = [
     Relation::AccountContact,
     Relation::AccountOpportunity,
@@ -26,6 +26,14 @@ const RELATIONS: [Relation; 7] = [
     Relation::OwnerOpportunity,
     Relation::OwnerAccount,
 ];
+
+fn contact() -> SalesforceId {
+    record_id("003", 1)
+}
+
+fn account() -> SalesforceId {
+    record_id("001", 1)
+}
 
 impl Forms {
     fn key(&mut self, name: &str, key: &Key) {
@@ -102,21 +110,21 @@ fn imports(forms: &mut Forms, keys: GenerationKeys) {
 }
 
 fn records(forms: &mut Forms, keys: GenerationKeys) {
-    forms.key("record", &keys.record(SObject::Contact, CONTACT));
+    forms.key("record", &keys.record(SObject::Contact, contact()));
     forms.range("records", &keys.records(SObject::Contact, 5));
     assert_covers(&RELATIONS);
     for relation in RELATIONS {
-        forms.key(&format!("edge {relation:?}"), &keys.edge(ACCOUNT, relation, CONTACT));
-        forms.range(&format!("edges {relation:?}"), &keys.edges(ACCOUNT, relation));
+        forms.key(&format!("edge {relation:?}"), &keys.edge(account(), relation, contact()));
+        forms.range(&format!("edges {relation:?}"), &keys.edges(account(), relation));
     }
 }
 
 fn matches(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("settle_lease", &keys.settle_lease());
-    forms.key("candidates", &keys.candidates(SObject::Contact, CONTACT));
+    forms.key("candidates", &keys.candidates(SObject::Contact, contact()));
     forms.range("all_candidates", &keys.all_candidates(SObject::Contact, 5));
-    forms.key("entity", &keys.entity(SObject::Contact, "pe_1"));
-    forms.key("correction", &keys.correction(SObject::Contact, CONTACT));
+    forms.key("entity", &keys.entity(SObject::Contact, &entity_id("pe_1")));
+    forms.key("correction", &keys.correction(SObject::Contact, contact()));
     forms.range("corrections", &keys.corrections(SObject::Contact, 5));
     forms.key("model", &keys.model(model()));
     forms.range("models", &keys.models());
@@ -128,10 +136,10 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
 }
 
 fn sellers(forms: &mut Forms, keys: GenerationKeys) {
-    forms.key("saved", &keys.saved(seat(), "accounts", "co_1"));
+    forms.key("saved", &keys.saved(seat(), "accounts", &entity_id("co_1")));
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
     forms.key("activity", &keys.activity(activity()));
-    forms.key("lane", &keys.lane(ACCOUNT.parse().unwrap()));
+    forms.key("lane", &keys.lane(account()));
     forms.key("admin_grant", &keys.admin_grant());
     forms.key("upkeep", &keys.upkeep());
     forms.key("inspection", &keys.inspection());
@@ -155,7 +163,7 @@ fn kinds_partitions_buckets_and_ids_are_pinned() {
     let seat = seat().to_string();
     for buckets in [1, 3, 16, 64] {
         let keys = GenerationKeys::new(scope(), buckets);
-        for id in [CONTACT, ACCOUNT, "pe_1", &seat] {
+        for id in [contact().as_str(), account().as_str(), "pe_1", &seat] {
             forms.line(&format!("bucket of {id} among {buckets}"), keys.bucket(id));
         }
     }

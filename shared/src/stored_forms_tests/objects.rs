@@ -24,7 +24,7 @@ use crate::salesforce::LoginHost;
 use crate::seal::Sealer;
 use crate::store::keys::GenerationKeys;
 use crate::store::records::Records;
-use crate::testing::Memory;
+use crate::testing::{Memory, entity_id, record_id};
 
 /// `some plain text` under the key of [`sealer`] for `a|b`: a version, a nonce, then AES-256-GCM
 /// over raw deflate. Python's `zlib` and `cryptography` made it.
@@ -117,8 +117,8 @@ fn company() -> Company {
 #[test]
 fn what_objects_hold_is_pinned() {
     let mut forms = Forms::default();
-    forms.json("list of ids (changed, read)", &vec![text("0031"), text("0032")]);
-    forms.json("deletions", &[GoneRow { id: text("0031"), at: at(0), gone: Gone::Deleted }]);
+    forms.json("list of ids (changed, read)", &vec![record_id("003", 1), record_id("003", 2)]);
+    forms.json("deletions", &[GoneRow { id: record_id("003", 1), at: at(0), gone: Gone::Deleted }]);
     let probes =
         [Probe::Person(PersonForm::from(&person())), Probe::Company(CompanyForm::from(&company()))];
     forms.all("probe", &probes);
@@ -128,9 +128,9 @@ fn what_objects_hold_is_pinned() {
     );
     let mut entries: Vec<ProbeEntry> = probes
         .into_iter()
-        .map(|probe| ProbeEntry { record: text("0031"), stamp: 5, probe: Some(probe) })
+        .map(|probe| ProbeEntry { record: record_id("003", 1), stamp: 5, probe: Some(probe) })
         .collect();
-    entries.push(ProbeEntry { record: text("0032"), stamp: 6, probe: None });
+    entries.push(ProbeEntry { record: record_id("003", 2), stamp: 6, probe: None });
     forms.json("batch or probes", &entries);
     let employers = [
         EmployerEvidence::Current,
@@ -147,9 +147,9 @@ fn what_objects_hold_is_pinned() {
         },
         evidence: text("ab"),
     }];
-    let entry = ScoredEntry { record: text("0031"), stamp: 5, gone: true, candidates };
+    let entry = ScoredEntry { record: record_id("003", 1), stamp: 5, gone: true, candidates };
     forms.json("scored", &vec![entry]);
-    forms.json("merges", &BTreeMap::from([(text("old"), text("new"))]));
+    forms.json("merges", &BTreeMap::from([(entity_id("old"), entity_id("new"))]));
     let model = MatchModel::shipped().unwrap().to_json().unwrap();
     let mut model: serde_json::Value = serde_json::from_str(&model).unwrap();
     model.sort_all_objects();

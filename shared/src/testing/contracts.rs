@@ -1,4 +1,4 @@
-//! What every implementation of a port promises: run on the ports in memory by this crate's own
+//! The promises of every implementation of a port: run on the ports in memory by this crate's own
 //! tests, and on the emulator of AWS by the crate `tests`.
 //!
 //! A contract panics at the first promise that is not kept. Each one takes a `place`, a prefix that

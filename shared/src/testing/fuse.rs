@@ -94,7 +94,7 @@ impl Fuse {
         self.state().calls
     }
 
-    /// Whether the process is dead.
+    /// True if the process is dead.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.state().dead

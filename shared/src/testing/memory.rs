@@ -13,13 +13,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 
 use super::clock::{ManualClock, SeededEntropy};
 use crate::kernel::Event;
 use crate::ports::{
-    Change, Clock, Condition, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports,
-    QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, Write,
+    Change, Clock, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports, QueueMessage,
+    Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, Write, transaction_fault,
 };
 
 /// A message in a queue.
@@ -186,28 +185,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn holds(condition: &Condition, item: Option<&Item>) -> bool {
-    let attribute = |name: &str| item.and_then(|i| i.doc.get(name));
-    match condition {
-        Condition::Always => true,
-        Condition::Absent => item.is_none(),
-        Condition::Exists => item.is_some(),
-        Condition::Eq(name, value) => attribute(name) == Some(value),
-        Condition::Ne(name, value) => attribute(name).is_some_and(|v| v != value),
-        Condition::Lt(name, value) => attribute(name).is_some_and(|v| less(v, value)),
-        Condition::Missing(name) => attribute(name).is_none(),
-        Condition::All(all) => all.iter().all(|c| holds(c, item)),
-        Condition::Any(any) => any.iter().any(|c| holds(c, item)),
-    }
-}
-
-fn less(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::String(a), Value::String(b)) => a < b,
-        _ => a.as_i64().zip(b.as_i64()).is_some_and(|(a, b)| a < b),
-    }
-}
-
 fn apply(items: &mut BTreeMap<Key, Item>, write: Write) {
     match write {
         Write::Put { item, .. } => {
@@ -218,26 +195,9 @@ fn apply(items: &mut BTreeMap<Key, Item>, write: Write) {
         }
         Write::Check { .. } => {}
         Write::Update { key, changes, .. } => {
-            let item = items.entry(key.clone()).or_insert_with(|| Item {
-                key,
-                doc: serde_json::Map::new(),
-                body: None,
-                expires_at: None,
-            });
+            let item = items.entry(key.clone()).or_insert_with(|| Item::empty(key));
             for change in changes {
-                match change {
-                    Change::Set(name, value) => {
-                        item.doc.insert(name.to_owned(), value);
-                    }
-                    Change::Add(name, by) => {
-                        let old = item.doc.get(name).and_then(Value::as_i64).unwrap_or(0);
-                        item.doc.insert(name.to_owned(), (old + by).into());
-                    }
-                    Change::Remove(name) => {
-                        item.doc.remove(name);
-                    }
-                    Change::Body(body) => item.body = Some(body),
-                }
+                change.apply(item);
             }
         }
     }
@@ -289,20 +249,14 @@ impl Table for Memory {
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<Outcome, PortError> {
-        if writes.len() > 100 {
-            return Err(PortError::reject("write a transaction", "more than 100 writes"));
-        }
-        let mut keys: Vec<&Key> = writes.iter().map(Write::key).collect();
-        keys.sort();
-        keys.dedup();
-        if keys.len() != writes.len() {
-            return Err(PortError::reject("write a transaction", "an item is written twice"));
+        if let Some(fault) = transaction_fault(&writes) {
+            return Err(fault);
         }
         let mut items = lock(&self.items);
         let refused: Vec<usize> = writes
             .iter()
             .enumerate()
-            .filter(|(_, write)| !holds(write.when(), items.get(write.key())))
+            .filter(|(_, write)| !write.when().holds(items.get(write.key())))
             .map(|(place, _)| place)
             .collect();
         if !refused.is_empty() {

@@ -3,10 +3,12 @@
 mod clock;
 pub mod contracts;
 mod fuse;
+mod ids;
 mod memory;
 mod product;
 
 pub use clock::{ManualClock, SeededEntropy};
 pub use fuse::{Fuse, Gate, Killed};
+pub use ids::{entity_id, record_id};
 pub use memory::{Memory, SentMessage};
 pub use product::product;

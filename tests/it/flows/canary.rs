@@ -7,9 +7,9 @@ use salesforce_simulator::{Fault, FaultKind};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
-use shared::kernel::{Environment, Grantee, SObject, SeatId};
-use shared::lambda::chain;
+use shared::kernel::{EntityId, Environment, Grantee, SObject, SeatId};
 use shared::matching::EntityKind;
+use shared::work::chain;
 use tests::canary::{Canary, mark_column};
 use tests::world::World;
 use tracing_subscriber::layer::SubscriberExt;
@@ -60,7 +60,7 @@ async fn post(world: &World, key: &str, kind: ActivityKind, entity: &str) {
         idempotency_key: key.to_owned(),
         kind,
         entity_kind: EntityKind::Person,
-        entity: entity.to_owned(),
+        entity: entity.parse().unwrap(),
         occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
         text: ActivityText { subject: Some(TEXT.to_owned()), body: format!("{TEXT} {EMAIL}@x.y") },
     };
@@ -156,11 +156,11 @@ async fn job(folder: &Path, canary: &Canary) {
     world.authorize(Grantee::Seat(SeatId::derived(SELLER)), SELLER).await.unwrap();
     plan_faults_of_a_writeback(&world);
     let contacts = lists(&world, SObject::Contact).await;
-    let persons: Vec<String> = contacts.into_iter().filter_map(|list| list.matched).collect();
+    let persons: Vec<EntityId> = contacts.into_iter().filter_map(|list| list.matched).collect();
     assert!(persons.len() > 1, "marked people are matched");
     for (n, person) in persons.iter().take(2).enumerate() {
         for kind in [ActivityKind::Message, ActivityKind::Inmail, ActivityKind::Note] {
-            post(&world, &format!("{n} {kind:?}"), kind, person).await;
+            post(&world, &format!("{n} {kind:?}"), kind, person.as_str()).await;
         }
     }
     world.run().await;

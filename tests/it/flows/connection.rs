@@ -12,7 +12,7 @@ use shared::capabilities::connecting::{
 use shared::capabilities::importing::RunState;
 use shared::capabilities::leaving::PurgePhase;
 use shared::kernel::{
-    ConnectionState, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
+    ConnectionState, EntityId, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
 };
 use shared::salesforce::SalesforceId;
 use shared::store;
@@ -30,7 +30,7 @@ const TOKEN: &str = "/services/oauth2/token";
 pub(super) struct Scene {
     pub(super) world: World,
     pub(super) seat: SeatId,
-    pub(super) person: String,
+    pub(super) person: EntityId,
     _folder: TempDir,
 }
 
@@ -48,7 +48,7 @@ impl Scene {
     }
 
     async fn post(&self, key: &str) -> Result<Activity, ActivityError> {
-        let new = activity(self.seat, key, ActivityKind::Message, &self.person);
+        let new = activity(self.seat, key, ActivityKind::Message, self.person.as_str());
         self.world.functions.activities.post(self.world.at(), new).await
     }
 
@@ -61,8 +61,8 @@ impl Scene {
 
     /// Lets hours pass; a world at rest waits 24 minutes by itself.
     pub(super) async fn pass(&self, hours: i64) {
-        let end = self.world.memory.ports().clock.now() + SignedDuration::from_hours(hours);
-        while self.world.memory.ports().clock.now() < end {
+        let end = self.world.ports().clock.now() + SignedDuration::from_hours(hours);
+        while self.world.ports().clock.now() < end {
             self.world.memory.clock.advance(SignedDuration::from_mins(36));
             self.world.run().await;
         }
@@ -92,12 +92,12 @@ impl Scene {
 
     async fn grant(&self) -> GrantState {
         let key = self.world.keys().await.admin_grant();
-        store::get(&*self.world.memory.ports().table, &key).await.unwrap().unwrap()
+        store::get(&*self.world.ports().table, &key).await.unwrap().unwrap()
     }
 
     async fn inspection(&self) -> Option<Inspection> {
         let key = self.world.keys().await.inspection();
-        store::get(&*self.world.memory.ports().table, &key).await.unwrap()
+        store::get(&*self.world.ports().table, &key).await.unwrap()
     }
 
     /// The admin authorizes again; then everything that waited is done.
@@ -135,7 +135,7 @@ async fn f20_while_the_key_service_is_down_a_connection_is_degraded_and_not_paus
     assert_eq!(world.connection().await.degraded_since, None);
     let waiting = scene.post("2").await.unwrap();
     world.memory.clock.advance(SignedDuration::from_mins(6));
-    let items = world.memory.items().len();
+    let items = world.item_keys().await.len();
     for _ in 0..5 {
         for message in world.memory.receive() {
             world.deliver(&message.body).await;
@@ -147,7 +147,7 @@ async fn f20_while_the_key_service_is_down_a_connection_is_degraded_and_not_paus
     assert!(connection.degraded_since.is_some(), "it says so");
     let doctor = shared::capabilities::connecting::diagnose(&connection, None);
     assert!(doctor.iter().any(|d| d.check == Check::DataKey && d.finding == Finding::Warning));
-    assert!(world.memory.items().len() >= items, "nothing is deleted");
+    assert!(world.item_keys().await.len() >= items, "nothing is deleted");
     assert_eq!(world.control().writes(&world.org).unwrap().len(), 1);
     world.memory.lose_key_service(false);
     world.run().await;
@@ -164,7 +164,7 @@ async fn f21_without_the_operators_key_a_connection_is_paused_and_goes_on_when_i
     let scene = Scene::new().await;
     let world = &scene.world;
     let waiting = scene.post("1").await.unwrap();
-    let (items, seen) = (world.memory.items().len(), world.memory.events().len());
+    let (items, seen) = (world.item_keys().await.len(), world.memory.events().len());
     world.memory.disable_key(true);
     // Data keys that were unwrapped are forgotten after five minutes.
     world.memory.clock.advance(SignedDuration::from_mins(6));
@@ -179,7 +179,7 @@ async fn f21_without_the_operators_key_a_connection_is_paused_and_goes_on_when_i
     let since = connection.paused_since.expect("it says so");
     let doctor = shared::capabilities::connecting::diagnose(&connection, None);
     assert!(doctor.iter().any(|d| d.check == Check::DataKey && d.finding == Finding::Problem));
-    assert!(world.memory.items().len() >= items, "nothing is deleted");
+    assert!(world.item_keys().await.len() >= items, "nothing is deleted");
     assert_eq!(world.control().writes(&world.org).unwrap().len(), 0);
     world.memory.disable_key(false);
     world.memory.clock.advance(SignedDuration::from_mins(15));
@@ -209,7 +209,7 @@ async fn f32_a_rotation_whose_answer_was_lost_asks_for_a_reconnect_and_keeps_the
     let control = scene.world.control();
     control.end_sessions(&scene.world.org).unwrap();
     control.add_fault(Fault::at(TOKEN, FaultKind::DropAfter));
-    let lost_at = scene.world.memory.ports().clock.now();
+    let lost_at = scene.world.ports().clock.now();
     import_again(&scene.world, "second").await;
     assert_eq!(scene.state().await, ConnectionState::ReconnectRequired);
     let trouble = scene.world.connection().await.trouble.unwrap();
@@ -289,8 +289,7 @@ async fn a_grant_that_nothing_needs_is_kept_alive() {
     assert!(after.renewed_at > before.renewed_at);
     assert_eq!(after.authorized_at, before.authorized_at);
     let key = scene.world.keys().await.seat_grant(scene.seat);
-    let seat: GrantState =
-        store::get(&*scene.world.memory.ports().table, &key).await.unwrap().unwrap();
+    let seat: GrantState = store::get(&*scene.world.ports().table, &key).await.unwrap().unwrap();
     assert_eq!(seat.number, 2, "the seat's too");
 }
 
@@ -298,8 +297,8 @@ async fn a_grant_that_nothing_needs_is_kept_alive() {
 async fn a_seller_authorizes_again_after_ninety_days() {
     let scene = Scene::new().await;
     scene.world.memory.clock.advance(SignedDuration::from_hours(90 * 24));
-    let new = activity(scene.seat, "1", ActivityKind::Message, &scene.person);
-    let now = scene.world.memory.ports().clock.now();
+    let new = activity(scene.seat, "1", ActivityKind::Message, scene.person.as_str());
+    let now = scene.world.ports().clock.now();
     let new = shared::capabilities::activities::NewActivity { occurred_at: now, ..new };
     let posted = scene.world.functions.activities.post(scene.world.at(), new).await.unwrap();
     scene.world.run().await;

@@ -1,4 +1,4 @@
-//! What others are told: each thing that happens, under one id, and nothing of a person.
+//! Events for others: each thing that happens, under one id, and nothing of a person.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -14,7 +14,7 @@ use tests::world::World;
 use super::connection::Scene;
 use super::main_job::{ADMIN, import_again};
 
-/// What was told since the first `seen` events, without the prefix that all types have.
+/// The types of the events after the first `seen`, without the prefix that all types have.
 fn told(world: &World, seen: usize) -> Vec<String> {
     let events = world.memory.events().into_iter().skip(seen);
     let kind = |event: Event| event.to_cloud_event()["type"].as_str().unwrap().to_owned();
@@ -77,7 +77,7 @@ async fn a_run_that_is_called_off_is_told() {
 async fn a_run_without_a_sign_of_life_is_told_once_and_again_after_the_next_one() {
     let scene = Scene::new().await;
     let world = &scene.world;
-    let ports = world.memory.ports();
+    let ports = world.ports();
     let (run, since) = (ImportRunId::derived("lost"), ports.clock.now());
     // Its steps were lost for good.
     let put = async |beat_at| {

@@ -8,7 +8,8 @@ use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
 use shared::kernel::{Grantee, ImportMessage, ImportRunId, ImportTrigger, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::store::Next;
-use tests::world::{Delivery, World};
+use tests::Home;
+use tests::world::{Delivery, World, WorldOptions};
 
 use super::observe::{Seen, lists, see};
 use super::org::{directory, json_of, tiny};
@@ -18,13 +19,19 @@ const SELLER: &str = "noor.castellan@acme.example";
 
 const NOTHING: [&str; 0] = [];
 
+in_both_homes!(
+    delivered_twice_and_backwards_the_end_is_the_same,
+    when_every_message_is_lost_at_first_the_due_items_make_it_good,
+);
+
 /// Where the process dies, counted in calls to ports from the start of the job; whether after the
 /// call's effect.
 pub(super) type Death = Option<(u64, bool)>;
 
 /// The whole job up to the second import: what is there in the end, and how many calls it took.
-async fn job(folder: &Path, delivery: Delivery, death: Death) -> (Seen, u64) {
-    job_in(World::new(folder).await, folder, delivery, death).await
+async fn job(folder: &Path, home: Home, delivery: Delivery, death: Death) -> (Seen, u64) {
+    let world = World::with(folder, WorldOptions { home, ..WorldOptions::default() }).await;
+    job_in(world, folder, delivery, death).await
 }
 
 /// As [`job`], in a world that was made ready for it.
@@ -112,46 +119,60 @@ fn apply(world: &World, change: &Value) {
     }
 }
 
-#[tokio::test]
-async fn delivered_twice_and_backwards_the_end_is_the_same() {
+async fn delivered_twice_and_backwards_the_end_is_the_same(home: Home) {
     let folder = tiny();
-    let (plain, _) = job(folder.path(), Delivery::Plain, None).await;
-    let (doubled, _) = job(folder.path(), Delivery::TwiceAndBackwards, None).await;
+    let (plain, _) = job(folder.path(), home, Delivery::Plain, None).await;
+    let (doubled, _) = job(folder.path(), home, Delivery::TwiceAndBackwards, None).await;
     assert_eq!(plain.differences(&doubled), NOTHING);
     assert_eq!(plain.written().len(), 6, "two contacts, three activities each");
     assert!(doubled.written().values().all(|rows| *rows == 1), "{:?}", doubled.written());
 }
 
-#[tokio::test]
-async fn when_every_message_is_lost_at_first_the_due_items_make_it_good() {
+async fn when_every_message_is_lost_at_first_the_due_items_make_it_good(home: Home) {
     let folder = tiny();
-    let (plain, _) = job(folder.path(), Delivery::Plain, None).await;
-    let (lossy, _) = job(folder.path(), Delivery::Lossy, None).await;
+    let (plain, _) = job(folder.path(), home, Delivery::Plain, None).await;
+    let (lossy, _) = job(folder.path(), home, Delivery::Lossy, None).await;
     assert_eq!(plain.differences(&lossy), NOTHING);
 }
 
-/// Dies at every `stride`th call, now before and now after its effect.
-async fn dies_everywhere(stride: u64, offset: u64) {
+/// Dies at every `stride`th call, now before and now after its effect; how often it died.
+async fn dies_everywhere(home: Home, stride: u64, offset: u64) -> u32 {
     let folder = tiny();
-    let (plain, calls) = job(folder.path(), Delivery::Plain, None).await;
+    let (plain, calls) = job(folder.path(), home, Delivery::Plain, None).await;
     assert!(plain.written().values().all(|rows| *rows == 1));
     let mut deaths = 0;
     for n in (1 + offset..calls).step_by(usize::try_from(stride).unwrap()) {
         let after = (n / stride).is_multiple_of(2);
-        let (killed, _) = job(folder.path(), Delivery::Plain, Some((n, after))).await;
+        let (killed, _) = job(folder.path(), home, Delivery::Plain, Some((n, after))).await;
         let differences = plain.differences(&killed);
         assert_eq!(differences, NOTHING, "killed at call {n}, after its effect: {after}");
         deaths += 1;
     }
-    assert!(deaths > 20, "died {deaths} times in a job of {calls} calls");
+    deaths
 }
 
 #[tokio::test]
 async fn killed_at_any_call_the_end_is_the_same() {
-    dies_everywhere(23, 0).await;
+    let deaths = dies_everywhere(Home::Memory, 23, 0).await;
+    assert!(deaths > 20, "died {deaths} times");
 }
 
 #[tokio::test]
 async fn killed_at_any_other_call_the_end_is_the_same() {
-    dies_everywhere(29, 11).await;
+    let deaths = dies_everywhere(Home::Memory, 29, 11).await;
+    assert!(deaths > 20, "died {deaths} times");
+}
+
+#[tokio::test]
+async fn killed_on_one_machine_the_end_is_the_same() {
+    let deaths = dies_everywhere(Home::OneMachine, 131, 5).await;
+    assert!(deaths > 5, "died {deaths} times");
+}
+
+#[tokio::test]
+async fn both_homes_come_to_the_same_end() {
+    let folder = tiny();
+    let (memory, _) = job(folder.path(), Home::Memory, Delivery::Plain, None).await;
+    let (machine, _) = job(folder.path(), Home::OneMachine, Delivery::Plain, None).await;
+    assert_eq!(memory.differences(&machine), NOTHING);
 }

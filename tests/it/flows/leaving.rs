@@ -6,23 +6,30 @@ use std::path::Path;
 use serde_json::json;
 use shared::capabilities::leaving::{Purge, PurgePhase};
 use shared::kernel::{ConnectionState, Grantee, Scope, SeatId};
+use tests::Home;
 use tests::world::{Delivery, World};
 
 use super::killed::Death;
-use super::main_job::{ADMIN, imported};
+use super::main_job::{ADMIN, imported_at};
 use super::observe::{Seen, objects, runs, see};
 use super::org::{json_of, small, tiny};
 
 const SELLER: &str = "noor.castellan@acme.example";
 
+in_both_homes!(
+    a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next,
+    delivered_twice_and_backwards_a_purge_takes_nothing_of_the_next_generation,
+);
+
 /// A world that has left and come back, at rest; what its first generation was; and how many calls
 /// the functions made from the fence on.
 async fn left_and_back(
     folder: &Path,
+    home: Home,
     delivery: Delivery,
     death: Death,
 ) -> (World, Scope, Purge, u64) {
-    let mut world = imported(folder, Delivery::Plain).await;
+    let mut world = imported_at(home, folder, Delivery::Plain).await;
     world.delivery = delivery;
     world.authorize(Grantee::Seat(SeatId::derived(SELLER)), SELLER).await.unwrap();
     let first = world.connection().await.scope();
@@ -43,41 +50,39 @@ async fn left_and_back(
 
 /// Whatever a store still has of a generation, its certificate aside. Keys join its parts by `#`,
 /// the names of objects and secrets by `/`; both are looked for everywhere.
-fn left_of(world: &World, scope: Scope) -> Vec<String> {
+async fn left_of(world: &World, scope: Scope) -> Vec<String> {
     let Scope { tenant, environment, generation } = scope;
     let item = format!("{tenant}#{environment}#{generation}");
     let path = format!("{tenant}/{environment}/{generation}");
     let begins = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_digit());
-    let names = |text: &str, part: &str| text.split(part).skip(1).any(begins);
-    let ours = |text: &str| names(text, &item) || names(text, &path);
-    let items = world.memory.items().into_iter();
-    let items = items.map(|i| format!("{} {}", i.key.pk(), i.key.sk()));
-    let objects = world.memory.object_keys().into_iter();
-    let secrets = world.memory.secret_names().into_iter();
-    items.chain(objects).chain(secrets).filter(|name| ours(name)).collect()
+    let has = |text: &str, part: &str| text.split(part).skip(1).any(begins);
+    let mut names = world.item_keys().await;
+    names.extend(world.object_keys().await);
+    names.extend(world.secret_names().await);
+    names.retain(|name| has(name, &item) || has(name, &path));
+    names
 }
 
-/// What a purge must come to, whatever happened on its way.
-fn assert_purged(world: &World, scope: Scope, purge: &Purge, told: &str) {
+/// The end that a purge must come to, whatever happened on its way.
+async fn assert_purged(world: &World, scope: Scope, purge: &Purge, told: &str) {
     assert_eq!(purge.phase, PurgePhase::Complete, "{told}: {purge:?}");
     assert!(purge.data_key_destroyed && purge.completed_at.is_some(), "{told}");
     assert!(purge.remaining.values().all(|n| *n == 0), "{told}: {:?}", purge.remaining);
-    assert_eq!(left_of(world, scope), Vec::<String>::new(), "{told}");
+    assert_eq!(left_of(world, scope).await, Vec::<String>::new(), "{told}");
     let ended = purge.grants.revoked + purge.grants.already_dead + purge.grants.unconfirmed;
     assert_eq!((purge.grants.open, ended), (0, 2), "{told}: {:?}", purge.grants);
 }
 
-#[tokio::test]
-async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next() {
+async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next(home: Home) {
     let folder = small();
-    let (world, first, purge, _) = left_and_back(folder.path(), Delivery::Plain, None).await;
-    assert_purged(&world, first, &purge, "plain");
+    let (world, first, purge, _) = left_and_back(folder.path(), home, Delivery::Plain, None).await;
+    assert_purged(&world, first, &purge, "plain").await;
     assert!(purge.found["items REC"] > 500, "{:?}", purge.found);
     assert_eq!(purge.grants.revoked, 2, "{:?}", purge.grants);
     let connection = world.connection().await;
     assert_eq!(connection.state, ConnectionState::Connected);
     assert_eq!(connection.generation.0, 2);
-    let there = left_of(&world, connection.scope());
+    let there = left_of(&world, connection.scope()).await;
     for part in ["GEN#", "#REC#", "/pages", "crm-sync/"] {
         assert!(there.iter().any(|name| name.contains(part)), "the scan sees no {part}: {there:?}");
     }
@@ -89,29 +94,41 @@ async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next() {
     }
 }
 
-#[tokio::test]
-async fn killed_at_any_call_of_a_purge_and_a_reconnect_the_end_is_the_same() {
+/// Dies at every `stride`th call of the purge and the coming back; how often it died.
+async fn dies_everywhere(home: Home, stride: usize) -> usize {
     let folder = tiny();
-    let (plain, _, _, calls) = left_and_back(folder.path(), Delivery::Plain, None).await;
+    let (plain, _, _, calls) = left_and_back(folder.path(), home, Delivery::Plain, None).await;
     let plain: Seen = see(&plain).await;
     let mut deaths = 0;
-    for (turn, n) in (1..calls).step_by(37).enumerate() {
+    for (turn, n) in (1..calls).step_by(stride).enumerate() {
         let death = Some((n, turn.is_multiple_of(2)));
-        let (world, first, purge, _) = left_and_back(folder.path(), Delivery::Plain, death).await;
+        let (world, first, purge, _) =
+            left_and_back(folder.path(), home, Delivery::Plain, death).await;
         let told = format!("killed at {death:?} of {calls} calls");
-        assert_purged(&world, first, &purge, &told);
+        assert_purged(&world, first, &purge, &told).await;
         assert_eq!(plain.differences(&see(&world).await), [""; 0], "{told}");
         deaths += 1;
     }
-    assert!(deaths > 20, "died {deaths} times in {calls} calls");
+    deaths
 }
 
 #[tokio::test]
-async fn delivered_twice_and_backwards_a_purge_takes_nothing_of_the_next_generation() {
+async fn killed_at_any_call_of_a_purge_and_a_reconnect_the_end_is_the_same() {
+    let deaths = dies_everywhere(Home::Memory, 37).await;
+    assert!(deaths > 20, "died {deaths} times");
+}
+
+#[tokio::test]
+async fn killed_in_a_purge_on_one_machine_the_end_is_the_same() {
+    let deaths = dies_everywhere(Home::OneMachine, 149).await;
+    assert!(deaths > 4, "died {deaths} times");
+}
+
+async fn delivered_twice_and_backwards_a_purge_takes_nothing_of_the_next_generation(home: Home) {
     let folder = tiny();
-    let (plain, ..) = left_and_back(folder.path(), Delivery::Plain, None).await;
+    let (plain, ..) = left_and_back(folder.path(), home, Delivery::Plain, None).await;
     let (world, first, purge, _) =
-        left_and_back(folder.path(), Delivery::TwiceAndBackwards, None).await;
-    assert_purged(&world, first, &purge, "doubled");
+        left_and_back(folder.path(), home, Delivery::TwiceAndBackwards, None).await;
+    assert_purged(&world, first, &purge, "doubled").await;
     assert_eq!(see(&plain).await.differences(&see(&world).await), [""; 0]);
 }

@@ -9,20 +9,35 @@ use shared::capabilities::activities::{ActivityKind, ActivityState, ActivityText
 use shared::capabilities::importing::RunState;
 use shared::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState};
 use shared::kernel::{
-    ActivityId, Grantee, ImportMessage, ImportRunId, ImportTrigger, MatchTrigger, SObject, SeatId,
+    ActivityId, EntityId, Grantee, ImportMessage, ImportRunId, ImportTrigger, MatchTrigger,
+    SObject, SeatId,
 };
 use shared::matching::EntityKind;
 use shared::store::{self, Next};
-use tests::world::{Delivery, World};
+use tests::Home;
+use tests::world::{Delivery, World, WorldOptions};
 
 use super::observe::{is_one_to_one, lists, matched, objects, runs, saved, saved_anywhere};
 use super::org::{directory, json_of, rows, small};
 
 pub(super) const ADMIN: &str = "crm.integration@acme.example";
 
+in_both_homes!(
+    the_first_import_brings_every_row_of_all_eleven_objects,
+    what_belongs_to_open_opportunities_is_saved_for_their_owners,
+    a_second_import_writes_only_what_changed_and_saves_a_reopened_deal,
+    a_new_directory_version_alone_changes_a_match,
+    activities_are_logged_once_with_the_subjects_of_the_documents,
+);
+
 /// A world with seats and a directory, connected, and at rest after its first import.
 pub(crate) async fn imported(folder: &Path, delivery: Delivery) -> World {
-    let mut world = World::new(folder).await;
+    imported_at(Home::Memory, folder, delivery).await
+}
+
+/// The same in a world of this home.
+pub(super) async fn imported_at(home: Home, folder: &Path, delivery: Delivery) -> World {
+    let mut world = World::with(folder, WorldOptions { home, ..WorldOptions::default() }).await;
     world.delivery = delivery;
     for seat in json_of(folder, "seats.json").as_array().unwrap() {
         world.seat(seat["email"].as_str().unwrap()).await;
@@ -51,7 +66,7 @@ pub(super) fn activity(seat: SeatId, key: &str, kind: ActivityKind, entity: &str
         idempotency_key: key.to_owned(),
         kind,
         entity_kind: EntityKind::Person,
-        entity: entity.to_owned(),
+        entity: entity.parse().unwrap(),
         occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
         text: ActivityText {
             subject: Some("Hello".to_owned()),
@@ -64,10 +79,9 @@ pub(super) async fn state(world: &World, id: ActivityId) -> ActivityState {
     world.functions.activities.get(world.at(), id).await.unwrap().unwrap().state
 }
 
-#[tokio::test]
-async fn the_first_import_brings_every_row_of_all_eleven_objects() {
+async fn the_first_import_brings_every_row_of_all_eleven_objects(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let runs = runs(&world).await;
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].state, RunState::Complete);
@@ -99,7 +113,7 @@ async fn most_records_with_a_true_match_are_matched_to_it() {
         for list in lists(&world, object).await {
             let Some(entity) = list.matched else { continue };
             match truth.get(list.id.as_str()) {
-                Some(&true_entity) if true_entity == entity => right += 1,
+                Some(&true_entity) if true_entity == entity.as_str() => right += 1,
                 _ => wrong += 1,
             }
         }
@@ -110,10 +124,9 @@ async fn most_records_with_a_true_match_are_matched_to_it() {
     assert!(wrong * 20 <= right, "{wrong} wrong, {right} right");
 }
 
-#[tokio::test]
-async fn what_belongs_to_open_opportunities_is_saved_for_their_owners() {
+async fn what_belongs_to_open_opportunities_is_saved_for_their_owners(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let accounts = matched(&world, SObject::Account).await;
     let contacts = matched(&world, SObject::Contact).await;
     let expected = open_deals_by_owner(folder.path());
@@ -153,10 +166,9 @@ fn open_deals_by_owner(folder: &Path) -> BTreeMap<String, (BTreeSet<String>, BTr
     deals
 }
 
-#[tokio::test]
-async fn a_second_import_writes_only_what_changed_and_saves_a_reopened_deal() {
+async fn a_second_import_writes_only_what_changed_and_saves_a_reopened_deal(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let script = json_of(folder.path(), "changes.json");
     let reopened = &script["changes"][0];
     let account =
@@ -211,43 +223,47 @@ async fn an_unchanged_org_costs_no_write_of_a_record() {
     }
 }
 
-#[tokio::test]
-async fn a_new_directory_version_alone_changes_a_match() {
+async fn a_new_directory_version_alone_changes_a_match(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let expected = json_of(folder.path(), "expectations.json");
     let merge = &expected["merge"];
     let (old, into) = (merge["person_id"].as_str().unwrap(), merge["into"].as_str().unwrap());
     let version = world.publish_current(folder.path()).await;
     world.run().await;
     let keys = world.keys().await;
-    let ports = world.memory.ports();
+    let ports = world.ports();
     let runs: Vec<MatchRun> = store::query_all(&*ports.table, &keys.match_runs()).await.unwrap();
     let run = runs.iter().find(|r| r.directory == version).unwrap();
     assert_eq!(run.trigger, MatchTrigger::Directory);
     assert_eq!(run.state, MatchRunState::Complete);
     let contacts = lists(&world, SObject::Contact).await;
-    assert!(contacts.iter().all(|l| l.matched.as_deref() != Some(old)), "the merged one is gone");
-    assert!(contacts.iter().any(|l| l.matched.as_deref() == Some(into)), "its survivor is matched");
+    assert!(
+        contacts.iter().all(|l| l.matched != Some(old.parse().unwrap())),
+        "the merged one is gone"
+    );
+    assert!(
+        contacts.iter().any(|l| l.matched == Some(into.parse().unwrap())),
+        "its survivor is matched"
+    );
     let change = &expected["job_changes"][0];
     let contact = change["contact_id"].as_str().unwrap();
-    let list = contacts.iter().find(|l| l.id == contact).unwrap();
-    assert_eq!(list.matched.as_deref(), change["person_id"].as_str());
+    let list = contacts.iter().find(|l| l.id.as_str() == contact).unwrap();
+    assert_eq!(list.matched.as_ref().map(EntityId::as_str), change["person_id"].as_str());
     let employer = list.matched_candidate().unwrap().employer;
     assert_eq!(employer, shared::matching::EmployerEvidence::Past);
 }
 
-#[tokio::test]
-async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
+async fn activities_are_logged_once_with_the_subjects_of_the_documents(home: Home) {
     let folder = small();
-    let world = imported(folder.path(), Delivery::Plain).await;
+    let world = imported_at(home, folder.path(), Delivery::Plain).await;
     let email = "noor.castellan@acme.example";
     let seat = SeatId::derived(email);
     let contact =
         lists(&world, SObject::Contact).await.into_iter().find(|l| l.matched.is_some()).unwrap();
     let person = contact.matched.clone().unwrap();
     let at = world.at();
-    let held = activity(seat, "1", ActivityKind::Message, &person);
+    let held = activity(seat, "1", ActivityKind::Message, person.as_str());
     let held = world.functions.activities.post(at, held).await.unwrap();
     world.run().await;
     assert!(matches!(state(&world, held.id).await, ActivityState::Held { .. }), "no login so far");
@@ -255,7 +271,7 @@ async fn activities_are_logged_once_with_the_subjects_of_the_documents() {
     world.run().await;
     let mut ids = vec![held.id];
     for (key, kind) in [("2", ActivityKind::Inmail), ("3", ActivityKind::Note)] {
-        let new = activity(seat, key, kind, &person);
+        let new = activity(seat, key, kind, person.as_str());
         let posted = world.functions.activities.post(at, new.clone()).await.unwrap();
         let again = world.functions.activities.post(at, new).await.unwrap();
         assert_eq!(posted.id, again.id, "the same key is the same activity");

@@ -1,4 +1,4 @@
-//! What can be seen of a world from outside, to compare one with another.
+//! A world as it is seen from outside, to compare one with another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// What differs, a line each: `-` only here, `+` only there.
+    /// The differences, a line each: `-` only here, `+` only there.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
         let lines = |seen: &Self| -> BTreeSet<String> {
             let text = format!("{seen:#?}")
@@ -64,7 +64,7 @@ pub(super) async fn see(world: &World) -> Seen {
         told: BTreeSet::new(),
     };
     for (kind, pk) in keys.partitions() {
-        let ports = world.memory.ports();
+        let ports = world.ports();
         let page = ports.table.query(&pk, &Range::All, None, 100_000).await.unwrap();
         for item in page.items {
             let sk = item.key.sk().to_owned();
@@ -122,8 +122,8 @@ async fn imports(world: &World) -> BTreeMap<String, String> {
     imports
 }
 
-/// What others were told of the connection and of the imports that were asked for; not what was
-/// told of troubles on the way.
+/// The events about the connection and about the imports that were asked for; not those
+/// about troubles on the way.
 async fn told(world: &World) -> BTreeSet<String> {
     let runs = runs(world).await;
     let asked = |id| runs.iter().any(|r| r.id == id && r.trigger != ImportTrigger::Scheduled);
@@ -154,7 +154,7 @@ fn written(world: &World) -> BTreeMap<String, usize> {
 pub(super) async fn runs(world: &World) -> Vec<ImportRun> {
     let keys = world.keys().await;
     let mut runs: Vec<ImportRun> =
-        store::query_all(&*world.memory.ports().table, &keys.runs()).await.unwrap();
+        store::query_all(&*world.ports().table, &keys.runs()).await.unwrap();
     runs.sort_by_key(|run| run.started_at);
     runs
 }
@@ -162,19 +162,18 @@ pub(super) async fn runs(world: &World) -> Vec<ImportRun> {
 /// A run's objects.
 pub(super) async fn objects(world: &World, run: ImportRunId) -> BTreeMap<SObject, ObjectImport> {
     let place = world.keys().await.object_imports(run);
-    let objects: Vec<ObjectImport> =
-        store::query_all(&*world.memory.ports().table, &place).await.unwrap();
+    let objects: Vec<ObjectImport> = store::query_all(&*world.ports().table, &place).await.unwrap();
     objects.into_iter().map(|o| (o.object, o)).collect()
 }
 
-/// What matching decided about every record of an object.
+/// Matching's decision about every record of an object.
 pub(super) async fn lists(world: &World, object: SObject) -> Vec<CandidateList> {
     let keys = world.keys().await;
     let mut all = Vec::new();
     for bucket in 0..keys.buckets() {
         let place = keys.all_candidates(object, bucket);
         let found: Vec<CandidateList> =
-            store::query_all(&*world.memory.ports().table, &place).await.unwrap();
+            store::query_all(&*world.ports().table, &place).await.unwrap();
         all.extend(found);
     }
     all
@@ -183,19 +182,19 @@ pub(super) async fn lists(world: &World, object: SObject) -> Vec<CandidateList> 
 /// The records of an object that are matched.
 pub(super) async fn matched(world: &World, object: SObject) -> BTreeSet<String> {
     let lists = lists(world, object).await;
-    lists.into_iter().filter(|l| l.matched.is_some()).map(|l| l.id).collect()
+    lists.into_iter().filter(|l| l.matched.is_some()).map(|l| l.id.to_string()).collect()
 }
 
 /// The records saved for a seat.
 pub(super) async fn saved(world: &World, seat: SeatId, list: &str) -> BTreeSet<String> {
     let place = world.keys().await.saved_list(seat, list);
-    let saved: Vec<Saved> = store::query_all(&*world.memory.ports().table, &place).await.unwrap();
-    saved.into_iter().map(|s| s.record).collect()
+    let saved: Vec<Saved> = store::query_all(&*world.ports().table, &place).await.unwrap();
+    saved.into_iter().map(|s| s.record.to_string()).collect()
 }
 
 /// The records saved for any seat.
 pub(super) async fn saved_anywhere(world: &World, list: &str) -> BTreeSet<String> {
-    let ports = world.memory.ports();
+    let ports = world.ports();
     let seats: Vec<Seat> =
         store::query_all(&*ports.table, &seats::keys::seats(world.tenant)).await.unwrap();
     let mut all = BTreeSet::new();

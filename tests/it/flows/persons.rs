@@ -20,7 +20,7 @@ async fn the_person_of_an_open_opportunity_is_saved_for_its_owner() {
     let nobodys = lists(world, SObject::Contact)
         .await
         .into_iter()
-        .find_map(|list| list.matched.filter(|_| !before.contains(&list.id)));
+        .find_map(|list| list.matched.filter(|_| !before.contains(list.id.as_str())));
     control.set(org, &json!({ "person_accounts": true })).unwrap();
     let users = control.records(org, "User", 0, 1_000).unwrap();
     let seller = users.iter().find(|user| user["Email"] == SELLER).unwrap()["Id"].clone();
@@ -42,7 +42,8 @@ async fn the_person_of_an_open_opportunity_is_saved_for_its_owner() {
     assert!(!saved(world, scene.seat, "leads").await.contains(contact), "not matched yet");
     let what = Correcting::Match { entity_id: nobodys.unwrap() };
     let corrections = &world.functions.corrections;
-    corrections.say(scope, SObject::Contact, contact, what, Some(scene.seat)).await.unwrap();
+    let record = contact.parse().unwrap();
+    corrections.say(scope, SObject::Contact, record, what, Some(scene.seat)).await.unwrap();
     world.run().await;
     assert!(saved(world, scene.seat, "leads").await.contains(contact));
 }

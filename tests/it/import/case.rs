@@ -12,13 +12,14 @@ use shared::capabilities::importing::{
 use shared::kernel::{Envelope, Grantee, ImportMessage, ImportRunId, ImportTrigger, SObject};
 use shared::store::{Commit, Slot, Store};
 use tempfile::TempDir;
+use tests::Home;
 use tests::world::{World, WorldOptions};
 
 use super::compare::differences;
 
 pub(super) type Objects = BTreeMap<SObject, ObjectImport>;
 
-/// What an org's admin has added.
+/// The fields that an org's admin has added.
 const CUSTOM_FIELDS: [&str; 5] = [
     "Contact.Work_Email__c email",
     "Contact.Role__c string(80) calculated",
@@ -39,14 +40,23 @@ pub(super) struct Case {
 impl Case {
     /// Pages of seven rows, so that an object has several.
     pub(super) async fn new() -> Self {
-        Self::with_page_rows(7).await
+        Self::at(Home::Memory).await
     }
 
+    /// The same in a world of this home.
+    pub(super) async fn at(home: Home) -> Self {
+        Self::with(WorldOptions { home, page_rows: Some(7), ..WorldOptions::default() }).await
+    }
+
+    /// Pages of so many rows.
     pub(super) async fn with_page_rows(rows: u32) -> Self {
+        Self::with(WorldOptions { page_rows: Some(rows), ..WorldOptions::default() }).await
+    }
+
+    async fn with(options: WorldOptions) -> Self {
         let folder = TempDir::new().unwrap();
         let org = json!({ "my_domain": "faults", "custom_fields": CUSTOM_FIELDS });
         std::fs::write(folder.path().join("org.json"), org.to_string()).unwrap();
-        let options = WorldOptions { page_rows: Some(rows), ..WorldOptions::default() };
         let world = World::with(folder.path(), options).await;
         let (accounts, contacts, leads) = (Vec::new(), Vec::new(), Vec::new());
         let mut case = Self { world, accounts, contacts, leads, _folder: folder };
@@ -73,7 +83,12 @@ impl Case {
 
     /// The same, imported once.
     pub(super) async fn imported() -> Self {
-        let case = Self::new().await;
+        Self::imported_at(Home::Memory).await
+    }
+
+    /// The same in a world of this home.
+    pub(super) async fn imported_at(home: Home) -> Self {
+        let case = Self::at(home).await;
         case.world.run().await;
         assert_eq!(case.run(case.first().await).await.unwrap().state, RunState::Complete);
         case.equals_the_org().await;
@@ -150,7 +165,7 @@ impl Case {
         for _ in 0..2_000 {
             if self.objects(run).await.get(&object).is_some_and(&there) {
                 let messages = left.into_iter().collect();
-                self.world.memory.ports().queues.send(messages).await.unwrap();
+                self.world.ports().queues.send(messages).await.unwrap();
                 return;
             }
             if left.is_empty() {
@@ -166,7 +181,7 @@ impl Case {
     }
 
     pub(super) fn store(&self) -> Store {
-        Store::new(self.world.memory.ports())
+        Store::new(self.world.ports())
     }
 
     async fn read<T: DeserializeOwned>(&self, slot: &Slot<T>) -> Option<T> {

@@ -15,10 +15,10 @@ use tests::world::World;
 /// An object's records by id: the mapped fields that have a value.
 type Rows = BTreeMap<String, BTreeMap<String, String>>;
 
-/// What differs between the org and us, a line each; nothing when we hold exactly what the
+/// The differences between the org and us, a line each; none when we hold exactly what the
 /// integration user sees and the admin chose.
 pub(super) async fn differences(world: &World) -> Vec<String> {
-    let custody = Custody::new(world.memory.ports(), "crm-sync/".to_owned());
+    let custody = Custody::new(world.ports(), "crm-sync/".to_owned());
     let scope = world.connection().await.scope();
     let opened = custody.open(scope).await.unwrap().unwrap();
     let view = View::of(world).await;
@@ -50,7 +50,7 @@ pub(super) fn large_accounts() -> Vec<RecordFilter> {
     vec![serde_json::from_value(filter).unwrap()]
 }
 
-/// What the integration user sees of an org, and what the admin chose of it.
+/// The rows that the integration user sees of an org, and the admin's choice among them.
 struct View<'a> {
     world: &'a World,
     profile: Profile,
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
         let settings = world.control().settings(&world.org).unwrap();
         let hidden = settings.hidden_records.get(user.as_str()).cloned().unwrap_or_default();
         let key = importing::keys::selection(world.at());
-        let chosen = Store::new(world.memory.ports()).read(&key).await.unwrap();
+        let chosen = Store::new(world.ports()).read(&key).await.unwrap();
         Self { world, profile, hidden, chosen: chosen.unwrap_or_default() }
     }
 
@@ -131,7 +131,7 @@ async fn held(opened: &OpenGeneration, object: SObject) -> Rows {
                 let fields = record.fields.0.into_iter();
                 let fields =
                     fields.map(|(name, text)| (name.into_owned(), canonical(&text))).collect();
-                assert_eq!(rows.insert(record.id, fields), None, "held twice");
+                assert_eq!(rows.insert(record.id.to_string(), fields), None, "held twice");
             }
             after = next;
             if after.is_none() {

@@ -8,18 +8,35 @@ use shared::capabilities::leaving::PurgePhase;
 use shared::kernel::{
     Envelope, Gone, ImportMessage, ImportRunId, ImportTrigger, Reading, Record, SObject,
 };
+use shared::salesforce::SalesforceId;
 use shared::store::Outbox;
+use tests::Home;
 use tests::world::Delivery;
 
 use super::case::Case;
+
+in_both_homes!(
+    f01_the_same_message_twice_changes_and_counts_nothing_twice,
+    f02_the_same_message_at_once_to_two_workers_is_one_step,
+    f03_an_older_state_that_arrives_later_loses,
+    f04_a_very_old_message_is_superseded,
+    f06_killed_after_the_commit_and_before_the_message_is_deleted,
+    f25_a_slot_that_fires_twice_or_late_is_one_run_and_the_schedule_goes_on,
+    f26_a_run_that_finds_another_one_under_way_steps_aside,
+    f27_a_dead_runs_lease_is_taken_over_and_its_zombie_moves_nothing,
+    f28_cursors_go_by_salesforces_clock_however_wrong_ours_is,
+    f50_a_disconnect_stops_the_import_and_nothing_is_written_behind_the_fence,
+    a_run_is_paused_goes_on_and_is_called_off,
+    the_schedule_follows_its_settings,
+    why_a_record_is_gone_is_kept,
+);
 
 fn landing(phase: &ObjectPhase) -> bool {
     matches!(phase, ObjectPhase::Landing { page: 1, .. })
 }
 
-#[tokio::test]
-async fn f01_the_same_message_twice_changes_and_counts_nothing_twice() {
-    let mut case = Case::new().await;
+async fn f01_the_same_message_twice_changes_and_counts_nothing_twice(home: Home) {
+    let mut case = Case::at(home).await;
     case.world.delivery = Delivery::TwiceAndBackwards;
     case.world.run().await;
     let run = case.first().await;
@@ -29,9 +46,8 @@ async fn f01_the_same_message_twice_changes_and_counts_nothing_twice() {
     case.equals_the_org().await;
 }
 
-#[tokio::test]
-async fn f02_the_same_message_at_once_to_two_workers_is_one_step() {
-    let case = Case::new().await;
+async fn f02_the_same_message_at_once_to_two_workers_is_one_step(home: Home) {
+    let case = Case::at(home).await;
     let run = case.first().await;
     case.until(run, SObject::Contact, landing).await;
     let before = case.objects(run).await[&SObject::Contact].clone();
@@ -47,19 +63,18 @@ async fn f02_the_same_message_at_once_to_two_workers_is_one_step() {
     case.equals_the_org().await;
 }
 
-#[tokio::test]
-async fn f03_an_older_state_that_arrives_later_loses() {
-    let case = Case::imported().await;
-    let custody = Custody::new(case.world.memory.ports(), "crm-sync/".to_owned());
+async fn f03_an_older_state_that_arrives_later_loses(home: Home) {
+    let case = Case::imported_at(home).await;
+    let custody = Custody::new(case.world.ports(), "crm-sync/".to_owned());
     let scope = case.world.connection().await.scope();
     let opened = custody.open(scope).await.unwrap().unwrap();
-    let id = case.leads[0].clone();
-    let now = opened.records.one(SObject::Lead, &id).await.unwrap().unwrap();
+    let id: SalesforceId = case.leads[0].parse().unwrap();
+    let now = opened.records.one(SObject::Lead, id).await.unwrap().unwrap();
     let at = |seconds| now.stamp + SignedDuration::from_secs(seconds);
     let reading = |step, at| Reading { run: ImportRunId::derived("late"), step, at };
     let state = |seconds, name: &str| {
         let fields = [("LastName".to_owned(), name.to_owned())].into_iter().collect();
-        Record::read(SObject::Lead, id.clone(), at(seconds), fields)
+        Record::read(SObject::Lead, id, at(seconds), fields)
     };
     let land = async |step, read_at, record| {
         opened.records.land(reading(step, at(read_at)), vec![record]).await.unwrap().counts
@@ -67,15 +82,14 @@ async fn f03_an_older_state_that_arrives_later_loses() {
     assert_eq!(land(1, 100, state(20, "Newer")).await.updated, 1);
     assert_eq!(land(2, 100, state(10, "Older")).await.unchanged, 1, "update before update");
     assert_eq!(land(3, 90, state(20, "Same second")).await.unchanged, 1, "an earlier reading");
-    let gone = Record::tombstone(SObject::Lead, id.clone(), at(30), Gone::Deleted);
+    let gone = Record::tombstone(SObject::Lead, id, at(30), Gone::Deleted);
     assert_eq!(land(4, 110, gone).await.deleted, 1);
     assert_eq!(land(5, 100, state(25, "Before the deletion")).await.unchanged, 1);
-    assert_eq!(opened.records.one(SObject::Lead, &id).await.unwrap(), None);
+    assert_eq!(opened.records.one(SObject::Lead, id).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn f04_a_very_old_message_is_superseded() {
-    let case = Case::imported().await;
+async fn f04_a_very_old_message_is_superseded(home: Home) {
+    let case = Case::imported_at(home).await;
     let old = case.first().await;
     case.update(&case.leads[0], &json!({ "LastName": "Renamed" }));
     case.advance(3600);
@@ -96,9 +110,8 @@ async fn f04_a_very_old_message_is_superseded() {
     case.equals_the_org().await;
 }
 
-#[tokio::test]
-async fn f06_killed_after_the_commit_and_before_the_message_is_deleted() {
-    let case = Case::new().await;
+async fn f06_killed_after_the_commit_and_before_the_message_is_deleted(home: Home) {
+    let case = Case::at(home).await;
     let run = case.first().await;
     case.until(run, SObject::Contact, landing).await;
     let before = case.objects(run).await[&SObject::Contact].clone();
@@ -111,11 +124,10 @@ async fn f06_killed_after_the_commit_and_before_the_message_is_deleted() {
     case.equals_the_org().await;
 }
 
-#[tokio::test]
-async fn f25_a_slot_that_fires_twice_or_late_is_one_run_and_the_schedule_goes_on() {
-    let case = Case::imported().await;
+async fn f25_a_slot_that_fires_twice_or_late_is_one_run_and_the_schedule_goes_on(home: Home) {
+    let case = Case::imported_at(home).await;
     let connection = case.world.connection().await;
-    let ports = case.world.memory.ports();
+    let ports = case.world.ports();
     let settings = ImportSettings::default();
     let slot = settings.next_slot(connection.slot_offset, ports.clock.now());
     let scope = connection.scope();
@@ -141,9 +153,8 @@ async fn f25_a_slot_that_fires_twice_or_late_is_one_run_and_the_schedule_goes_on
     case.equals_the_org().await;
 }
 
-#[tokio::test]
-async fn f26_a_run_that_finds_another_one_under_way_steps_aside() {
-    let case = Case::new().await;
+async fn f26_a_run_that_finds_another_one_under_way_steps_aside(home: Home) {
+    let case = Case::at(home).await;
     let first = case.first().await;
     case.until(first, SObject::Contact, landing).await;
     // Thirteen hours, with signs of life.
@@ -165,9 +176,8 @@ async fn f26_a_run_that_finds_another_one_under_way_steps_aside() {
     case.equals_the_org().await;
 }
 
-#[tokio::test]
-async fn f27_a_dead_runs_lease_is_taken_over_and_its_zombie_moves_nothing() {
-    let case = Case::new().await;
+async fn f27_a_dead_runs_lease_is_taken_over_and_its_zombie_moves_nothing(home: Home) {
+    let case = Case::at(home).await;
     let dead = case.first().await;
     case.until(dead, SObject::Contact, landing).await;
     case.world.memory.lose_messages();
@@ -188,10 +198,9 @@ async fn f27_a_dead_runs_lease_is_taken_over_and_its_zombie_moves_nothing() {
     case.equals_the_org().await;
 }
 
-#[tokio::test]
-async fn f28_cursors_go_by_salesforces_clock_however_wrong_ours_is() {
+async fn f28_cursors_go_by_salesforces_clock_however_wrong_ours_is(home: Home) {
     for skew in [-15, 15] {
-        let case = Case::imported().await;
+        let case = Case::imported_at(home).await;
         case.world.memory.clock.advance(SignedDuration::from_mins(skew));
         case.update(&case.leads[0], &json!({ "LastName": "Changed" }));
         case.import("second").await;
@@ -203,9 +212,8 @@ async fn f28_cursors_go_by_salesforces_clock_however_wrong_ours_is() {
     }
 }
 
-#[tokio::test]
-async fn f50_a_disconnect_stops_the_import_and_nothing_is_written_behind_the_fence() {
-    let case = Case::new().await;
+async fn f50_a_disconnect_stops_the_import_and_nothing_is_written_behind_the_fence(home: Home) {
+    let case = Case::at(home).await;
     let run = case.first().await;
     case.until(run, SObject::Contact, landing).await;
     let contacts = case.objects(run).await[&SObject::Contact].clone();
@@ -223,9 +231,8 @@ async fn f50_a_disconnect_stops_the_import_and_nothing_is_written_behind_the_fen
     assert!(purge.remaining.values().all(|n| *n == 0), "{:?}", purge.remaining);
 }
 
-#[tokio::test]
-async fn a_run_is_paused_goes_on_and_is_called_off() {
-    let case = Case::new().await;
+async fn a_run_is_paused_goes_on_and_is_called_off(home: Home) {
+    let case = Case::at(home).await;
     let (at, run) = (case.world.at(), case.first().await);
     let import = case.world.functions.import();
     case.until(run, SObject::Contact, landing).await;
@@ -252,9 +259,8 @@ async fn a_run_is_paused_goes_on_and_is_called_off() {
     case.equals_the_org().await;
 }
 
-#[tokio::test]
-async fn the_schedule_follows_its_settings() {
-    let case = Case::imported().await;
+async fn the_schedule_follows_its_settings(home: Home) {
+    let case = Case::imported_at(home).await;
     let (at, import) = (case.world.at(), case.world.functions.import());
     let often = ImportSettings { every_minutes: 15, ..ImportSettings::default() };
     assert!(
@@ -269,7 +275,7 @@ async fn the_schedule_follows_its_settings() {
         let runs = case.store().all(&place).await.unwrap();
         runs.iter().filter(|run| run.trigger == ImportTrigger::Scheduled).count()
     };
-    let outbox = Outbox::new(case.world.memory.ports());
+    let outbox = Outbox::new(case.world.ports());
     let quarter = async || {
         case.advance(900);
         outbox.tick().await.unwrap();
@@ -289,9 +295,8 @@ async fn the_schedule_follows_its_settings() {
     assert!(scheduled().await <= two_hours + 1, "a paused schedule begins nothing");
 }
 
-#[tokio::test]
-async fn why_a_record_is_gone_is_kept() {
-    let case = Case::imported().await;
+async fn why_a_record_is_gone_is_kept(home: Home) {
+    let case = Case::imported_at(home).await;
     let control = case.world.control();
     let org = &case.world.org;
     let (deleted, master, loser) = (&case.leads[0], &case.leads[1], &case.leads[2]);
@@ -302,12 +307,12 @@ async fn why_a_record_is_gone_is_kept() {
     case.import("second").await;
     let keys = case.world.keys().await;
     let gone = async |id: &str| {
-        let key = keys.record(SObject::Lead, id);
+        let key = keys.record(SObject::Lead, id.parse().unwrap());
         let head = case.store().read(&key).await.unwrap();
         head.unwrap().gone
     };
     assert_eq!(gone(deleted).await, Some(Gone::Deleted));
-    assert_eq!(gone(loser).await, Some(Gone::Merged { into: master.clone() }));
+    assert_eq!(gone(loser).await, Some(Gone::Merged { into: master.parse().unwrap() }));
     assert_eq!(gone(&case.leads[3]).await, Some(Gone::Unseen));
     case.equals_the_org().await;
 }

@@ -11,6 +11,7 @@ use shared::capabilities::importing;
 use shared::capabilities::importing::{ObjectImport, RunState, Selection};
 use shared::kernel::{ConnectionState, Grantee, ImportMessage, ImportRunId, ImportTrigger};
 use shared::store::{Commit, Store, Stored};
+use tests::Home;
 use tests::world::{World, WorldOptions};
 
 pub(super) use self::choices::new_org;
@@ -29,11 +30,11 @@ pub(super) struct History {
     runs: u32,
     /// The run that was asked for last.
     run: ImportRunId,
-    /// Whether the org has person accounts.
+    /// True if the org has person accounts.
     has_persons: bool,
-    /// Whether a record was hidden, shown, or deleted for good, or a formula changed.
+    /// True if a record was hidden, shown, or deleted for good, or a formula changed.
     traceless: bool,
-    /// What may still go wrong in this run.
+    /// The faults that may still come in this run.
     trouble: Trouble,
     log: Vec<String>,
 }
@@ -50,10 +51,10 @@ struct Trouble {
 
 impl History {
     /// A small org that was just connected.
-    pub(super) async fn begin(seed: u64, folder: &std::path::Path) -> Self {
+    pub(super) async fn begin(seed: u64, home: Home, folder: &std::path::Path) -> Self {
         let mut random = Rng::with_seed(seed);
         let page_rows = Some(random.u32(1..8));
-        let world = World::with(folder, WorldOptions { seed, page_rows }).await;
+        let world = World::with(folder, WorldOptions { seed, page_rows, home }).await;
         world.control().freeze(true);
         let run = ImportRunId::derived("none");
         let trouble = Trouble::default();
@@ -112,7 +113,7 @@ impl History {
         wrong
     }
 
-    /// What happened, a line each.
+    /// The events so far, a line each.
     pub(super) fn log(&self) -> String {
         self.log.join("\n")
     }
@@ -173,7 +174,7 @@ impl History {
     }
 
     fn store(&self) -> Store {
-        Store::new(self.world.memory.ports())
+        Store::new(self.world.ports())
     }
 
     fn trouble(&mut self) {
@@ -232,7 +233,7 @@ impl History {
         panic!("the run does not end: {state:?}, {left:?}, {pool:?}\n{log}");
     }
 
-    /// What the run did, for whoever looks for the reason of a difference.
+    /// The deeds of the run, for whoever looks for the reason of a difference.
     async fn note_objects(&mut self) {
         for o in self.objects().await {
             let text = format!(
@@ -265,7 +266,7 @@ impl History {
 
     /// Time passes until a message is visible, or a tick comes.
     async fn wait(&mut self) {
-        let now = self.world.memory.ports().clock.now();
+        let now = self.world.ports().clock.now();
         if let Some(at) = self.world.memory.next_visible() {
             self.advance(at.duration_since(now).as_secs().max(0) + 1);
         } else {

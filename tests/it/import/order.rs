@@ -1,4 +1,4 @@
-//! What comes first in a first import.
+//! The order of a first import.
 
 use jiff::SignedDuration;
 use serde_json::json;

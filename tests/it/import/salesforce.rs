@@ -252,7 +252,7 @@ async fn f39_rows_of_one_second_that_are_too_much_end_the_object_and_say_why() {
 async fn f39_a_job_that_is_stuck_is_stopped_after_six_hours() {
     let case = Case::new().await;
     case.set(&json!({ "bulk_latency_ms": 1_000_000_000 }));
-    let begun = case.world.memory.ports().clock.now();
+    let begun = case.world.ports().clock.now();
     let run = case.first().await;
     case.until(run, SObject::Lead, |phase| matches!(phase, ObjectPhase::Waiting)).await;
     case.until(run, SObject::Lead, |phase| matches!(phase, ObjectPhase::Submitted { .. })).await;
@@ -266,7 +266,7 @@ async fn f39_a_job_that_is_stuck_is_stopped_after_six_hours() {
         polls += 1;
         assert!(polls < 400, "it is never given up");
     }
-    let took = case.world.memory.ports().clock.now().duration_since(begun).as_hours();
+    let took = case.world.ports().clock.now().duration_since(begun).as_hours();
     assert!((5..9).contains(&took), "{took} hours");
     let leads = &case.objects(run).await[&SObject::Lead];
     assert_eq!((leads.errors[0].code.as_str(), leads.narrowed), ("JOB_STUCK", 1));
@@ -317,8 +317,8 @@ async fn f42_a_row_that_becomes_visible_late_comes_with_the_next_run() {
     let id = case.create("Lead", &json!({ "LastName": "Late", "Company": "Late" }));
     case.import("second").await;
     let held = async || {
-        let key = case.world.keys().await.record(SObject::Lead, &id);
-        case.world.memory.ports().table.get(&key).await.unwrap().is_some()
+        let key = case.world.keys().await.record(SObject::Lead, id.parse().unwrap());
+        case.world.ports().table.get(&key).await.unwrap().is_some()
     };
     assert!(!held().await, "Salesforce does not show it yet");
     case.advance(9 * 60);
@@ -374,8 +374,8 @@ async fn f44_deleted_undeleted_merged_and_converted_between_pages() {
     case.import("second").await;
     case.equals_the_org().await;
     let contact = became["contact"].as_str().unwrap();
-    let key = case.world.keys().await.record(SObject::Contact, contact);
-    assert!(case.world.memory.ports().table.get(&key).await.unwrap().is_some(), "its contact");
+    let key = case.world.keys().await.record(SObject::Contact, contact.parse().unwrap());
+    assert!(case.world.ports().table.get(&key).await.unwrap().is_some(), "its contact");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What an admin has chosen to import: mapped fields, filtered rows, persons.
+//! An admin's choices of what to import: mapped fields, filtered rows, persons.
 
 use serde_json::{Value, json};
 use shared::capabilities::custody::Custody;
@@ -21,12 +21,12 @@ fn filter(object: SObject, conditions: &Value) -> RecordFilter {
     serde_json::from_value(json!({ "object": object, "conditions": conditions })).unwrap()
 }
 
-/// What we hold of a record; none when it is gone.
+/// The fields that we hold of a record; none when it is gone.
 async fn held(case: &Case, object: SObject, id: &str) -> Option<Fields> {
-    let custody = Custody::new(case.world.memory.ports(), "crm-sync/".to_owned());
+    let custody = Custody::new(case.world.ports(), "crm-sync/".to_owned());
     let scope = case.world.connection().await.scope();
     let opened = custody.open(scope).await.unwrap().unwrap();
-    opened.records.one(object, id).await.unwrap().map(|record| record.fields)
+    opened.records.one(object, id.parse().unwrap()).await.unwrap().map(|record| record.fields)
 }
 
 async fn value(case: &Case, id: &str, field: &str) -> Option<String> {
@@ -34,7 +34,7 @@ async fn value(case: &Case, id: &str, field: &str) -> Option<String> {
 }
 
 async fn gone(case: &Case, object: SObject, id: &str) -> Option<Gone> {
-    let key = case.world.keys().await.record(object, id);
+    let key = case.world.keys().await.record(object, id.parse().unwrap());
     let head = case.store().read(&key).await.unwrap();
     head.unwrap().gone
 }

@@ -1,4 +1,4 @@
-//! Whether companies or persons are imported.
+//! The account model: companies or persons are imported.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use crate::state::Api;
 use crate::wire;
 
 wire::named! {
-    /// Whether the customers of an org are companies or persons.
+    /// The customers of an org: companies or persons.
     Accounts of importing::AccountModel { Business Person }
 }
 
@@ -42,7 +42,7 @@ impl From<Selection> for AccountModel {
     }
 }
 
-/// Whether companies or persons are imported
+/// Show which are imported: companies or persons
 #[utoipa::path(get, path = "/account-model", tag = "runs", operation_id = "showAccountModel",
     params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
     responses((status = 200, description = "The account model", body = AccountModel), Problem))]

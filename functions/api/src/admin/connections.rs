@@ -64,7 +64,7 @@ impl AuthorizeUrl {
     }
 }
 
-/// What keeps a connection from working.
+/// The trouble that keeps a connection from working.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Trouble {
     #[schema(value_type = ReconnectReason)]

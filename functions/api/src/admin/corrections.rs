@@ -41,7 +41,7 @@ impl From<KnownPair> for linking::KnownPair {
     }
 }
 
-/// What became of known pairs.
+/// The outcome of taking in known pairs.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ImportedPairs {
     taken: u64,
@@ -72,7 +72,7 @@ impl From<TakenPairs> for ImportedPairs {
 #[utoipa::path(post, path = "/corrections", tag = "matches", operation_id = "importKnownPairs",
     params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
     request_body(content = KnownPairs, example = json!({
-        "pairs": [{ "object": "Lead", "record_id": "00Q000000000001AAA", "entity_id": "pr_1" }],
+        "pairs": [{ "object": "Lead", "record_id": "00Q000000000001EAA", "entity_id": "pr_1" }],
     })),
     responses((status = 202, description = "Which were taken in", body = ImportedPairs), Problem))]
 pub(crate) async fn import(

@@ -1,4 +1,4 @@
-//! What commonly keeps a connection from working.
+//! The common troubles that keep a connection from working.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,13 +15,13 @@ use crate::state::Api;
 use crate::wire;
 
 wire::named! {
-    /// What is looked at.
+    /// One check of a connection.
     Check of connecting::Check {
         AppInstalled RefreshTokenPolicy SessionTimeout SessionIpLock NetworkAccess ApiEnabled
         FieldVisibility IntegrationUser SameOrg DataKey
     }
 
-    /// What was found.
+    /// The finding.
     Finding of connecting::Finding { Ok Warning Problem CannotBeSeen NotChecked }
 }
 
@@ -55,7 +55,7 @@ impl From<connecting::Diagnosis> for Diagnosis {
     }
 }
 
-/// What commonly keeps a connection from working, with evidence and the clicks that mend it
+/// Show the common troubles of a connection, with evidence and the clicks that mend them
 #[utoipa::path(get, path = "/doctor", tag = "connections", operation_id = "showDoctor",
     params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
     responses((status = 200, description = "Check by check", body = Doctor), Problem))]

@@ -29,11 +29,11 @@ pub(crate) struct MappingPreview {
     record_id: String,
     asked_at: Timestamp,
     state: PreviewState,
-    /// What Salesforce said when it refused.
+    /// Salesforce's words when it refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,
-    /// What both fields hold, once the state is `ready`.
+    /// The values of both fields, once the state is `ready`.
     #[schema(required = true)]
     values: Option<PreviewValues>,
 }
@@ -47,7 +47,7 @@ pub(crate) enum PreviewState {
     Refused,
 }
 
-/// What a record holds in both fields.
+/// A record's values in both fields.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PreviewValues {
     /// In the standard field; null for no value, or a field that is hidden.

@@ -18,7 +18,7 @@ wire::named! {
     /// Where a match run stands.
     MatchRunState of linking::MatchRunState { Planning Scoring Complete }
 
-    /// What called for a match run.
+    /// The cause of a match run.
     MatchTrigger of kernel::MatchTrigger { Import Directory Settings Model }
 }
 

@@ -7,7 +7,8 @@ use axum::extract::State;
 use matching::EmployerEvidence;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::linking::{self, CandidateList, DecisionCounts, ReportError};
-use shared::kernel::SObject;
+use shared::kernel::{EntityId, SObject};
+use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::callers::{Admin, At};
@@ -17,7 +18,7 @@ use crate::state::Api;
 use crate::wire;
 
 wire::named! {
-    /// What was decided about a record.
+    /// The decision about a record.
     Decision of linking::RecordDecision { Match Duplicate Review NonMatch }
 
     /// How a match came about.
@@ -32,12 +33,13 @@ wire::named! {
 pub(crate) struct Match {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    record_id: String,
+    #[schema(value_type = String)]
+    record_id: SalesforceId,
     #[schema(value_type = Decision)]
     decision: linking::RecordDecision,
     /// The entity that the record is linked to.
-    #[schema(required = true)]
-    entity_id: Option<String>,
+    #[schema(value_type = Option<String>, required = true)]
+    entity_id: Option<EntityId>,
     #[schema(value_type = Option<MatchSource>, required = true)]
     source: Option<linking::MatchSource>,
     /// Of the match or, without one, of the best candidate.
@@ -52,7 +54,7 @@ impl From<&CandidateList> for Match {
         let best = list.matched_candidate().or(list.candidates.first());
         Self {
             object: list.object,
-            record_id: list.id.clone(),
+            record_id: list.id,
             decision: list.decision,
             entity_id: list.matched.clone(),
             source: list.source,

@@ -1,4 +1,4 @@
-//! What a tenant's admin asks for: the connection, its imports, its matches.
+//! The routes for a tenant's admin: the connection, its imports, its matches.
 
 mod account_model;
 mod connections;

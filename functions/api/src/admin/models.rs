@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::linking::{self, ModelError};
 use shared::kernel::{ModelId, SObject};
+use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
 use crate::callers::{Admin, At, AtModel};
@@ -51,8 +52,8 @@ pub(crate) struct ShadowCounts {
     no_longer_matched: u64,
     other_entity: u64,
     /// Some of the records that differ.
-    #[schema(max_items = 50)]
-    examples: Vec<String>,
+    #[schema(value_type = Vec<String>, max_items = 50)]
+    examples: Vec<SalesforceId>,
 }
 
 impl From<linking::ShadowCounts> for ShadowCounts {

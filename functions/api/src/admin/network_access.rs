@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use shared::lambda::config;
+use shared::capabilities::connecting;
 use utoipa::ToSchema;
 
 use crate::callers::Anyone;
@@ -21,9 +21,9 @@ pub(crate) struct NetworkAccess {
     steps: &'static [&'static str],
 }
 
-impl From<&config::NetworkAccess> for NetworkAccess {
-    fn from(access: &config::NetworkAccess) -> Self {
-        let config::NetworkAccess { version, ranges, steps } = access;
+impl From<&connecting::NetworkAccess> for NetworkAccess {
+    fn from(access: &connecting::NetworkAccess) -> Self {
+        let connecting::NetworkAccess { version, ranges, steps } = access;
         Self { version: version.clone(), ranges: ranges.clone(), steps }
     }
 }

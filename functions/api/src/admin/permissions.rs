@@ -1,4 +1,4 @@
-//! What the integration user must be able to see, and what is missing.
+//! The permissions that the integration user needs, and those that are missing.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,13 +15,13 @@ use crate::state::Api;
 use crate::wire;
 
 wire::named! {
-    /// What a customer loses when a field or an object is hidden.
+    /// The feature that a customer loses when a field or an object is hidden.
     Feature of connecting::Feature {
         Import Matching ContactInformation Seats AutoSave ActivityLog Roi
     }
 }
 
-/// What is required, and what the org was last found to show.
+/// The required permissions, and those that the org was last found to give.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Permissions {
     state: StateOfPermissions,
@@ -30,7 +30,7 @@ pub(crate) struct Permissions {
     found: Option<Inspection>,
 }
 
-/// What the last inspection says of the whole org.
+/// The result of the last inspection for the whole org.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StateOfPermissions {
@@ -77,7 +77,7 @@ impl From<SObject> for RequiredObject {
     }
 }
 
-/// What an org was found to let its integration user do.
+/// The permissions that an org was found to give its integration user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Inspection {
     inspected_at: Timestamp,
@@ -92,7 +92,7 @@ pub(crate) struct Inspection {
     objects: Vec<ObjectPermissions>,
 }
 
-/// What the integration user may do with one object.
+/// The integration user's permissions on one object.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ObjectPermissions {
     #[schema(value_type = wire::SObject)]
@@ -106,7 +106,7 @@ pub(crate) struct ObjectPermissions {
     blocks: Vec<connecting::Feature>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hidden: Vec<HiddenField>,
-    /// What sellers' writes set and this user may not. Only a warning.
+    /// The fields that sellers' writes set and this user may not. Only a warning.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_editable: Vec<String>,
 }
@@ -150,7 +150,7 @@ pub(crate) struct AskedInspection {
     asked_at: Timestamp,
 }
 
-/// What the integration user must be able to see, and what is missing
+/// Show the permissions that the integration user needs, and those that are missing
 #[utoipa::path(get, path = "/permissions", tag = "connections", operation_id = "showPermissions",
     params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
     responses(

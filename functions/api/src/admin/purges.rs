@@ -137,7 +137,7 @@ pub(super) fn name(scope: Scope) -> String {
     format!("{}-{}", scope.environment, scope.generation)
 }
 
-/// What a purge of this name purges.
+/// The generation that a purge of this name purges.
 fn named(tenant: TenantId, name: &str) -> Option<Scope> {
     let (environment, generation) = name.rsplit_once('-')?;
     let environment = environment.parse().ok()?;

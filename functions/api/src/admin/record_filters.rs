@@ -30,7 +30,7 @@ pub(crate) struct RecordFilter {
     conditions: Vec<FilterCondition>,
 }
 
-/// What must hold of a row.
+/// A condition on a row.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FilterCondition {

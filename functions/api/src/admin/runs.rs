@@ -23,7 +23,7 @@ wire::named! {
         Importing HandingOver Activities SteppedAside Complete Failed Cancelled
     }
 
-    /// What called for a run.
+    /// The cause of a run.
     RunTrigger of kernel::ImportTrigger { Connected Scheduled Requested Full }
 }
 
@@ -130,7 +130,7 @@ pub(crate) struct ObjectImport {
     pages: u32,
     restarts: u32,
     api_calls: u64,
-    /// What went wrong on the way, by code, in Salesforce's own words.
+    /// The errors on the way, by code, in Salesforce's own words.
     errors: Vec<ImportErrors>,
     /// Fields that the integration user cannot see.
     hidden_fields: Vec<String>,
@@ -255,7 +255,7 @@ impl From<ObjectPhase> for Phase {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ImportErrors {
     code: String,
-    /// What Salesforce said last.
+    /// Salesforce's latest words.
     message: String,
     count: u64,
 }
@@ -283,7 +283,7 @@ impl From<importing::SelectionProblem> for DroppedMapping {
     }
 }
 
-/// What a run that is asked for reads.
+/// The rows that a run reads when it is asked for.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct NewRun {

@@ -23,7 +23,7 @@ pub(crate) struct Seat {
     name: String,
     /// An IANA time zone.
     time_zone: String,
-    /// What the user may do.
+    /// The role, which decides on the user's rights.
     #[schema(value_type = Vec<wire::Role>)]
     roles: BTreeSet<Role>,
 }

@@ -1,4 +1,4 @@
-//! What the choices of what is imported have in common.
+//! The parts that all choices of what is imported have in common.
 
 use jiff::Timestamp;
 use serde::Serialize;

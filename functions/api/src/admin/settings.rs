@@ -11,7 +11,7 @@ use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
 
-/// What an admin may set for an environment.
+/// The settings of an environment, which an admin may change.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]

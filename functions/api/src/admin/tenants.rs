@@ -20,7 +20,7 @@ pub(crate) struct Tenant {
     id: TenantId,
     /// The customer's name.
     name: String,
-    /// Whether the contract includes CRM sync at all.
+    /// True if the contract includes CRM sync at all.
     entitled: bool,
     created_at: Timestamp,
 }

@@ -54,7 +54,7 @@ impl From<WizardProgress> for Wizard {
     }
 }
 
-/// What a person answers at a step.
+/// A person's answer at a step.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum WizardAnswer {
@@ -73,7 +73,7 @@ pub(crate) enum WizardAnswer {
         log_messages: bool,
         log_notes: bool,
     },
-    /// Whether won deals are reported on.
+    /// True if won deals are reported on.
     Roi { roi: bool },
     /// The rest.
     Advanced { embedded_profile: bool, data_validation: bool },

@@ -11,4 +11,4 @@ pub(crate) use places::{
     At, AtActivity, AtEntity, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun, AtSeat,
     AtSteer, AtTenant, AtVersion, Steer,
 };
-pub(crate) use token::Issuer;
+pub use token::Issuer;

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::kernel::{
-    ActivityId, DirectoryVersionId, Environment, ImportRunId, MatchRunId, ModelId, SObject, SeatId,
-    TenantEnvironment, TenantId,
+    ActivityId, DirectoryVersionId, EntityId, Environment, ImportRunId, MatchRunId, ModelId,
+    SObject, SeatId, TenantEnvironment, TenantId,
 };
+use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::wire;
@@ -108,7 +109,7 @@ of_connection! {
     AtRecord {
         #[param(value_type = wire::SObject)] object: SObject
         /// The record's 18-character id
-        record: String
+        #[param(value_type = String)] record: SalesforceId
     }
 }
 
@@ -116,7 +117,7 @@ of_connection! {
     /// An entity of the directory, among the records of an object.
     AtEntity {
         #[param(value_type = wire::SObject)] object: SObject
-        entity: String
+        #[param(value_type = String)] entity: EntityId
     }
 }
 

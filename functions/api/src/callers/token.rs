@@ -43,26 +43,41 @@ pub(super) struct Caller {
     pub(super) roles: BTreeSet<Role>,
 }
 
-/// The issuer's keys, fetched when a token names one that is not known.
+/// Whose tokens are taken, and the keys that verify them.
 #[derive(Clone)]
-pub(crate) struct Issuer {
+pub struct Issuer {
     name: String,
     audience: String,
-    jwks_url: reqwest::Url,
-    http: reqwest::Client,
+    /// Where keys that are not known are fetched; nowhere for an issuer in this process.
+    source: Option<KeySource>,
     keys: Arc<RwLock<JwkSet>>,
 }
 
+/// Where an issuer's keys are.
+#[derive(Clone)]
+struct KeySource {
+    jwks_url: reqwest::Url,
+    http: reqwest::Client,
+}
+
 impl Issuer {
-    /// An issuer whose keys are at `jwks_url`.
-    pub(crate) fn new(
+    /// An issuer whose keys are at `jwks_url`: they are fetched when a token names one that is not
+    /// known.
+    #[must_use]
+    pub fn new(
         name: String,
         audience: String,
         jwks_url: reqwest::Url,
         http: reqwest::Client,
     ) -> Self {
         let keys = Arc::new(RwLock::new(JwkSet { keys: Vec::new() }));
-        Self { name, audience, jwks_url, http, keys }
+        Self { name, audience, source: Some(KeySource { jwks_url, http }), keys }
+    }
+
+    /// An issuer within this process, which has these keys and no others.
+    #[must_use]
+    pub fn with_keys(name: String, audience: String, keys: JwkSet) -> Self {
+        Self { name, audience, source: None, keys: Arc::new(RwLock::new(keys)) }
     }
 
     /// Verifies a token; every way of being wrong gives the same answer.
@@ -90,7 +105,8 @@ impl Issuer {
         if let Some(key) = find(&*self.keys.read().await, kid) {
             return Ok(key);
         }
-        let fetched = self.fetch().await.map_err(|error| {
+        let source = self.source.as_ref().ok_or_else(Problem::unauthorized)?;
+        let fetched = source.fetch().await.map_err(|error| {
             tracing::error!(error = %error, "the issuer's keys cannot be fetched");
             Problem::unavailable()
         })?;
@@ -98,7 +114,9 @@ impl Issuer {
         *self.keys.write().await = fetched;
         key
     }
+}
 
+impl KeySource {
     async fn fetch(&self) -> Result<JwkSet, reqwest::Error> {
         let answer = self.http.get(self.jwks_url.clone()).send().await?.error_for_status()?;
         let mut keys: JwkSet = answer.json().await?;

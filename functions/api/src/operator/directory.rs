@@ -41,7 +41,7 @@ pub(crate) struct NewPart {
     kind: PartKind,
 }
 
-/// What a part holds.
+/// The kind of entity that a part holds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PartKind {
@@ -170,6 +170,19 @@ pub(crate) async fn show(
     Service(place): Service<AtVersion>,
 ) -> Result<Json<DirectoryVersion>, Problem> {
     let version = api.directory.get(place.version).await?.ok_or(DirectoryError::NotFound)?;
+    Ok(Json(version.into()))
+}
+
+/// The version that is matched to now
+#[utoipa::path(get, path = "/v1/directory/versions/current", tag = "directory",
+    operation_id = "showCurrentDirectoryVersion",
+    extensions(("x-roles" = json!(Service::<()>::ROLES))),
+    responses((status = 200, description = "The version", body = DirectoryVersion), Problem))]
+pub(crate) async fn current(
+    State(api): State<Api>,
+    _: Service,
+) -> Result<Json<DirectoryVersion>, Problem> {
+    let version = api.directory.current().await?.ok_or(DirectoryError::NotFound)?;
     Ok(Json(version.into()))
 }
 

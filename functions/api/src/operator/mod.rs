@@ -1,4 +1,4 @@
-//! What the product's own back end asks for: tenants, seats, the directory.
+//! The routes for the product's own back end: tenants, seats, the directory.
 
 mod directory;
 mod seats;
@@ -14,6 +14,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(tenants::create))
         .routes(routes!(directory::begin))
+        .routes(routes!(directory::current))
         .routes(routes!(directory::show))
         .routes(routes!(directory::publish))
 }

@@ -30,7 +30,7 @@ pub(crate) struct NewSeat {
     #[serde(default = "utc")]
     #[schema(default = "UTC")]
     time_zone: String,
-    /// What the user may do.
+    /// The role, which decides on the user's rights.
     #[serde(default = "seller")]
     #[schema(value_type = Vec<wire::Role>, default = json!(["seat"]))]
     roles: BTreeSet<Role>,

@@ -21,7 +21,7 @@ pub(crate) struct NewTenant {
     /// The customer's name.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    /// Whether the contract includes CRM sync at all.
+    /// True if the contract includes CRM sync at all.
     #[serde(default = "yes")]
     #[schema(default = true)]
     entitled: bool,

@@ -1,4 +1,4 @@
-//! What sellers do, and whether it was logged.
+//! Sellers' activities, and the state of their logging.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::activities::{self, ActivityError, ActivityText};
-use shared::kernel::ActivityId;
+use shared::kernel::{ActivityId, EntityId};
 use utoipa::ToSchema;
 
 use crate::callers::{At, AtActivity, Reader, SeatOf};
@@ -17,7 +17,7 @@ use crate::state::Api;
 use crate::wire;
 
 wire::named! {
-    /// What was done.
+    /// The kind of activity.
     ActivityKind of activities::ActivityKind { Message Inmail Note }
 
     /// A person or a company.
@@ -35,7 +35,8 @@ pub(crate) struct NewActivity {
     kind: activities::ActivityKind,
     #[schema(value_type = KindOfEntity)]
     entity_kind: EntityKind,
-    entity_id: String,
+    #[schema(value_type = String)]
+    entity_id: EntityId,
     #[serde(default)]
     subject: Option<String>,
     body: String,
@@ -70,7 +71,7 @@ pub(crate) struct Logging {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     code: Option<String>,
-    /// What Salesforce said.
+    /// Salesforce's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<String>,
@@ -160,7 +161,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
     })
 }
 
-/// Whether an activity was logged
+/// Show an activity and the state of its logging
 #[utoipa::path(get, path = "/activities/{activity}", tag = "activities",
     operation_id = "showActivity",
     params(AtActivity), extensions(("x-roles" = json!(Reader::<AtActivity>::ROLES))),

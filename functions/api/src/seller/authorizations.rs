@@ -14,7 +14,7 @@ use crate::callers::{AtSeat, OwnSeat, SeatOrAdmin};
 use crate::problem::Problem;
 use crate::state::Api;
 
-/// Whether a seller's authorization holds.
+/// The state of a seller's authorization.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SeatAuthorization {
     state: AuthorizationState,
@@ -25,7 +25,7 @@ pub(crate) struct SeatAuthorization {
     ends_at: Option<Timestamp>,
 }
 
-/// Whether the seller must log in.
+/// True if the seller must log in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AuthorizationState {
@@ -61,7 +61,7 @@ pub(crate) async fn begin(
     Ok(AuthorizeUrl::of(begun))
 }
 
-/// Whether the seller's authorization holds, and until when
+/// Show the state of the seller's authorization, and until when it holds
 #[utoipa::path(get, path = "/seats/{seat}/authorization", tag = "connections",
     operation_id = "showSeatAuthorization",
     params(AtSeat), extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),

@@ -1,4 +1,4 @@
-//! What people say about matches.
+//! People's corrections of matches.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::linking::{self, CorrectionError};
-use shared::kernel::{SObject, SeatId};
+use shared::kernel::{EntityId, SObject, SeatId};
+use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
 use crate::admin::MatchSource;
@@ -16,19 +17,26 @@ use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
 
-/// What a person says of a record.
+/// A person's correction of a record's match.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub(crate) enum Correcting {
     /// The record is this entity.
-    Match { entity_id: String },
+    Match {
+        #[schema(value_type = String)]
+        entity_id: EntityId,
+    },
     /// The record is not this entity; without one: not what it is matched to.
     Unmatch {
         #[serde(default)]
-        entity_id: Option<String>,
+        #[schema(value_type = Option<String>)]
+        entity_id: Option<EntityId>,
     },
     /// The record is not what it is matched to, but this entity.
-    WrongMatch { entity_id: String },
+    WrongMatch {
+        #[schema(value_type = String)]
+        entity_id: EntityId,
+    },
     /// Nothing that was said holds any more.
     Reset,
 }
@@ -44,16 +52,17 @@ impl From<Correcting> for linking::Correcting {
     }
 }
 
-/// What holds for a record because a person said so.
+/// The ruling about a record that people's corrections come to.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Ruling {
     /// The entity that the record is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    always: Option<String>,
+    #[schema(value_type = Option<String>, nullable = false)]
+    always: Option<EntityId>,
     /// The entities that it is not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    never: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    never: Vec<EntityId>,
     #[schema(value_type = MatchSource)]
     source: linking::MatchSource,
 }
@@ -64,14 +73,15 @@ impl From<linking::Ruling> for Ruling {
     }
 }
 
-/// What was said about a record.
+/// The corrections of a record's match.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Corrections {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    record_id: String,
+    #[schema(value_type = String)]
+    record_id: SalesforceId,
     ruling: Ruling,
-    /// What was said, the latest last.
+    /// The corrections, the latest last.
     #[schema(max_items = 20)]
     history: Vec<Said>,
 }
@@ -81,8 +91,8 @@ pub(crate) struct Corrections {
 pub(crate) struct Said {
     action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    entity_id: Option<String>,
+    #[schema(value_type = Option<String>, nullable = false)]
+    entity_id: Option<EntityId>,
     /// The seat that said it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<wire::SeatId>, nullable = false)]
@@ -95,7 +105,7 @@ pub(crate) struct Said {
     of: Option<String>,
 }
 
-/// What can be said.
+/// The kind of correction.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
@@ -128,7 +138,7 @@ impl From<linking::Correction> for Corrections {
     }
 }
 
-/// What was said about a record
+/// Show the corrections of a record's match
 #[utoipa::path(get, path = "/matches/{object}/{record}/corrections", tag = "matches",
     operation_id = "showCorrections",
     params(AtRecord), extensions(("x-roles" = json!(Corrector::<AtRecord>::ROLES))),
@@ -140,7 +150,7 @@ pub(crate) async fn show(
     Corrector(place, _): Corrector<AtRecord>,
 ) -> Result<Json<Corrections>, Problem> {
     let scope = api.custody.live(place.environment()).await?.scope();
-    Ok(Json(api.corrections.get(scope, place.object, &place.record).await?.into()))
+    Ok(Json(api.corrections.get(scope, place.object, place.record).await?.into()))
 }
 
 /// Say what a record is or is not; any seat's word holds for the contract
@@ -158,7 +168,7 @@ pub(crate) async fn say(
     Body(what): Body<Correcting>,
 ) -> Result<(StatusCode, Json<Corrections>), Problem> {
     let scope = api.custody.live(place.environment()).await?.scope();
-    let said = api.corrections.say(scope, place.object, &place.record, what.into(), by).await?;
+    let said = api.corrections.say(scope, place.object, place.record, what.into(), by).await?;
     Ok((StatusCode::ACCEPTED, Json(said.into())))
 }
 

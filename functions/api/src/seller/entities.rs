@@ -5,6 +5,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared::capabilities::linking::EntityReport;
+use shared::kernel::EntityId;
+use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
 use super::matches::Candidate;
@@ -16,10 +18,11 @@ use crate::state::Api;
 /// The records of an object that may be an entity.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Entity {
-    entity_id: String,
+    #[schema(value_type = String)]
+    entity_id: EntityId,
     /// The record that is linked to it.
-    #[schema(required = true)]
-    record_id: Option<String>,
+    #[schema(value_type = Option<String>, required = true)]
+    record_id: Option<SalesforceId>,
     records: Vec<MatchWithCandidate>,
 }
 

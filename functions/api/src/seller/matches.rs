@@ -5,7 +5,7 @@ use axum::extract::State;
 use matching::EmployerEvidence;
 use serde::Serialize;
 use shared::capabilities::linking::{ExplainedCandidate, ExplainedMatch, WeighedComparison};
-use shared::kernel::DirectoryVersionId;
+use shared::kernel::{DirectoryVersionId, EntityId};
 use utoipa::ToSchema;
 
 use super::corrections::Ruling;
@@ -23,7 +23,7 @@ pub(crate) struct MatchWithCandidates {
     /// The most likely first.
     #[schema(max_items = 8)]
     candidates: Vec<Candidate>,
-    /// What people said.
+    /// People's ruling.
     #[schema(required = true)]
     ruling: Option<Ruling>,
     #[schema(value_type = Option<wire::DirectoryVersionId>, required = true)]
@@ -33,26 +33,27 @@ pub(crate) struct MatchWithCandidates {
 /// An entity that a record may be.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Candidate {
-    entity_id: String,
+    #[schema(value_type = String)]
+    entity_id: EntityId,
     /// The match weight, in bits.
     weight: f64,
     #[schema(minimum = 0, maximum = 1)]
     probability: f64,
     #[schema(value_type = Employer)]
     employer: EmployerEvidence,
-    /// What speaks for and against it, the strongest first.
+    /// The evidence for and against it, the strongest first.
     words: String,
     comparisons: Vec<Comparison>,
 }
 
-/// What one comparison came to.
+/// The result of one comparison.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Comparison {
     name: String,
     level: String,
-    /// What a product shows in bold.
+    /// True if the values agree exactly: a product shows these in bold.
     exact: bool,
-    /// What it adds, in bits.
+    /// The evidence that it adds, in bits.
     weight: f64,
 }
 
@@ -96,5 +97,5 @@ pub(crate) async fn show(
     State(api): State<Api>,
     Corrector(place, _): Corrector<AtRecord>,
 ) -> Result<Json<MatchWithCandidates>, Problem> {
-    Ok(Json(api.matches.get(place.environment(), place.object, &place.record).await?.into()))
+    Ok(Json(api.matches.get(place.environment(), place.object, place.record).await?.into()))
 }

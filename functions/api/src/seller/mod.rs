@@ -1,4 +1,4 @@
-//! What sellers ask for, by their own token or through the product: their authorization, what was
+//! The routes for sellers, by their own token or through the product: their authorization, what was
 //! saved for them, matches and corrections, what they do.
 
 mod activities;

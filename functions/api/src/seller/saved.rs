@@ -1,11 +1,12 @@
-//! What was saved for a seat.
+//! The lists that are saved for a seat.
 
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::saving;
-use shared::kernel::{SObject, SeatId};
+use shared::kernel::{EntityId, SObject, SeatId};
+use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::callers::{AtSeat, SeatOrAdmin};
@@ -27,13 +28,16 @@ pub(crate) struct Saved {
     #[schema(value_type = SavedList)]
     list: saving::SavedList,
     /// The directory's entity.
-    entity: String,
+    #[schema(value_type = String)]
+    entity: EntityId,
     /// The record that it is matched to.
-    record: String,
+    #[schema(value_type = String)]
+    record: SalesforceId,
     #[schema(value_type = wire::SObject)]
     object: SObject,
     /// The open opportunity that was the reason.
-    opportunity: String,
+    #[schema(value_type = String)]
+    opportunity: SalesforceId,
     saved_at: Timestamp,
 }
 
@@ -73,7 +77,7 @@ pub(crate) struct SavedListing {
     cursor: Option<String>,
 }
 
-/// What was saved for a seat
+/// List the items saved for a seat
 #[utoipa::path(get, path = "/seats/{seat}/saved", tag = "matches", operation_id = "listSaved",
     params(AtSeat, SavedListing), extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),
     responses((status = 200, description = "A page of it", body = SavedPage), Problem))]

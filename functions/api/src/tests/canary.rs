@@ -63,7 +63,7 @@ async fn refused(world: &World, entity: &str) -> String {
         idempotency_key: "1".to_owned(),
         kind: ActivityKind::Message,
         entity_kind: EntityKind::Person,
-        entity: entity.to_owned(),
+        entity: entity.parse().unwrap(),
         occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
         text: ActivityText { subject: None, body: "Hello".to_owned() },
     };

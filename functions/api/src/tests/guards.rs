@@ -14,7 +14,7 @@ use super::{Answer, Served};
 
 const ROLES: [&str; 6] = ["admin", "seat", "reporting", "vendor-rep", "service", "none"];
 
-/// What is open to everybody: the description.
+/// The route that is open to everybody: the description.
 const PUBLIC: [&str; 1] = ["/openapi.yaml"];
 
 /// A path with a thing in every place; the tenant and the seat are the caller's own.
@@ -31,7 +31,7 @@ fn concrete(served: &Served, operation: &Operation) -> String {
         .replace("{entity}", "pr_1")
         .replace("{model}", "mod_00000000000000000000000001")
         .replace("{steer}", "pause")
-        .replace("{record}", "00Q000000000001AAA");
+        .replace("{record}", "00Q000000000001EAA");
     let run = if path.contains("match-runs") { "mrun_" } else { "run_" };
     path.replace("{run}", &format!("{run}00000000000000000000000001"))
 }
@@ -119,7 +119,7 @@ async fn only_public_paths_answer_without_a_token() {
     assert_eq!(public.iter().map(String::as_str).collect::<Vec<_>>(), PUBLIC);
 }
 
-/// What the calls above cannot see: a route that is not described, a path that is read past the
+/// Finds what the calls above cannot see: a route that is not described, a path read past the
 /// guards.
 #[test]
 fn routes_are_registered_with_their_description_and_only_guards_read_paths() {
@@ -148,7 +148,7 @@ fn routes_are_registered_with_their_description_and_only_guards_read_paths() {
     }
 }
 
-/// What is decided is decided in a capability.
+/// Decisions belong to a capability.
 #[test]
 fn routes_name_neither_the_store_nor_the_table() {
     for file in rust_files("functions/api/src").unwrap() {

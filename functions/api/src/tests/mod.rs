@@ -15,9 +15,9 @@ use axum::http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use shared::capabilities::connecting::NetworkAccess;
 use shared::capabilities::seats::{self, Tenant};
 use shared::kernel::{SeatId, TenantId};
-use shared::lambda::config::NetworkAccess;
 use shared::ports::{Condition, Ports};
 use shared::store;
 use shared::testing::{Memory, product};
@@ -27,7 +27,7 @@ use tower::ServiceExt;
 use self::openapi::Description;
 use crate::{callers, router, state};
 
-/// What was answered.
+/// An answer.
 struct Answer {
     status: StatusCode,
     content_type: String,
@@ -64,7 +64,7 @@ impl Served {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let (name, keys) = (issuer.address().to_owned(), issuer.key_set_url().parse().unwrap());
         let callers = callers::Issuer::new(name, AUDIENCE.to_owned(), keys, http);
-        let access = NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]);
+        let access = NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]).unwrap();
         let api = state::Api::new(&product(ports, secret_prefix), callers, access);
         Self {
             router: router::router(api.unwrap()),

@@ -72,7 +72,7 @@ impl Description {
         operations
     }
 
-    /// Whether an answer is one that the document promises.
+    /// True if an answer is one that the document promises.
     pub(super) fn check(&self, method: &str, path: &str, answer: &Answer) {
         let operations = self.operations();
         let operation = operations

@@ -1,8 +1,12 @@
-//! What is told of requests that cannot be read, and what requests do.
+//! The answers to requests that cannot be read, and the effects of requests.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use shared::capabilities::directory::{self, CurrentDirectory};
+use shared::store::{Commit, Store};
+use shared::testing::Memory;
 use tower::ServiceExt;
 
 use super::Served;
@@ -42,6 +46,51 @@ async fn what_is_not_there_is_a_problem_too() {
         let answer = served.call(method, &path, Some(&token), None).await;
         assert_eq!(answer.status, status, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn an_id_that_can_be_none_names_nothing() {
+    let served = Served::new().await;
+    let token = served.token("service");
+    let nothing = served.get(&token, "/v1/tenants/no-id").await;
+    let long = "x".repeat(513);
+    for (path, is_one) in [
+        ("/matches/Lead/no-id".to_owned(), false),
+        ("/matches/Lead/00Q000000000001AAA".to_owned(), false),
+        ("/matches/Lead/00Q000000000001EAA".to_owned(), true),
+        ("/matches/Lead/00Q000000000001".to_owned(), true),
+        ("/matches/Lead/no-id/corrections".to_owned(), false),
+        (format!("/entities/Lead/{long}"), false),
+        ("/entities/Lead/pr_1".to_owned(), true),
+    ] {
+        let answer = served.get(&token, &served.connection(&path)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        // An id that is one is looked for where nothing is connected.
+        assert_eq!(answer.body != nothing.body, is_one, "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn the_directory_version_that_is_matched_to_is_found_without_its_id() {
+    let now = Timestamp::from_second(1_795_294_800).unwrap();
+    let ports = Memory::new(now, 1).ports();
+    let served = Served::over(ports.clone(), "test/").await;
+    let token = served.token("service");
+    let path = "/v1/directory/versions/current";
+    let none = served.get(&token, path).await;
+    assert_eq!((none.status, &none.body["type"]), (StatusCode::NOT_FOUND, &json!("not_found")));
+
+    let new = json!({ "parts": [{ "kind": "people" }] });
+    let begun = served.post(&token, "/v1/directory/versions", &new).await.body;
+    let version = begun["version"].as_str().unwrap().parse().unwrap();
+    let slot = directory::keys::directory_current();
+    let mut commit = Commit::new();
+    commit.save(&slot, None, &CurrentDirectory { version }).unwrap();
+    assert!(Store::new(ports).commit(commit).await.unwrap().is_done());
+    let current = served.get(&token, path).await;
+    assert_eq!((current.status, &current.body["version"]), (StatusCode::OK, &begun["version"]));
+    let refused = served.get(&served.token("admin"), path).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod api;
 mod browser;
+mod compare;
 mod connect_page;
 mod control;
 mod farewell;
@@ -24,11 +25,12 @@ use self::api::Api;
 use self::control::Control;
 use self::org::Org;
 use self::progress::{Progress, Step};
+use crate::home::{Home, On};
 use crate::issuer::Caller;
 use crate::options::StackOptions;
-use crate::stack::Stack;
 use crate::watch::{PATIENCE, Watch};
 
+pub use self::compare::differences;
 pub use self::connect_page::ConnectPage;
 pub use self::progress::say;
 pub use self::quality::Quality;
@@ -44,6 +46,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// The input of a demo.
 #[derive(Debug, Clone)]
 pub struct DemoOptions {
+    /// Where the product runs.
+    pub on: On,
     /// The stack to start; its org is set by the demo.
     pub stack: StackOptions,
     /// The data that it runs on.
@@ -72,11 +76,11 @@ pub struct OwnData {
     pub companies: PathBuf,
 }
 
-/// A finished demo, its stack still running.
+/// A finished demo, its home still running.
 #[derive(Debug)]
 pub struct Finished {
-    /// The stack.
-    pub stack: Stack,
+    /// Where the product runs.
+    pub home: Home,
     /// The findings.
     pub report: Report,
     /// Where a person can connect the demo's tenant again, in a browser.
@@ -93,7 +97,7 @@ enum Look<T> {
 
 /// Everything that the steps share.
 struct Demo {
-    stack: Stack,
+    home: Home,
     org: Org,
     service: Api,
     control: Control,
@@ -121,18 +125,20 @@ struct Seat {
 pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
     let progress = Progress::new();
     let org = read_org(&options, &progress)?;
-    let step = progress.step("stack");
-    step.at("emulator, template, simulator");
-    let stack =
-        Stack::start(StackOptions { org: Some(org.folder.clone()), ..options.stack }).await?;
-    step.done(&format!("API at {}", stack.api_base()));
-    let _ticker = stack.ticker(TICK)?;
-    let Some(simulator) = stack.simulator() else { bail!("the demo needs the simulator") };
-    let control = Control::new(simulator).await?;
-    let token = stack.token(Caller { roles: &["service"], ..Caller::default() })?;
-    let service = Api::new(stack.api_base(), token)?;
+    let step = progress.step("start");
+    step.at(match options.on {
+        On::Embedded => "simulator, crm-sync serve",
+        On::Emulator => "simulator, emulator, template",
+    });
+    let stack = StackOptions { org: Some(org.folder.clone()), ..options.stack };
+    let home = Home::start(options.on, stack).await?;
+    step.done(&format!("{}, API at {}", options.on.name(), home.api_base()));
+    let _ticker = home.ticker(TICK)?;
+    let control = Control::new(home.simulator()?).await?;
+    let token = home.token(Caller { roles: &["service"], ..Caller::default() }).await?;
+    let service = Api::new(home.api_base(), token)?;
     let mut demo = Demo {
-        stack,
+        home,
         org,
         service,
         control,
@@ -148,7 +154,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
     }
     let path = format!("{}/authorize", demo.connection());
     let connect_page = ConnectPage::serve(demo.service, path).await?;
-    Ok(Finished { stack: demo.stack, report: demo.report, connect_page })
+    Ok(Finished { home: demo.home, report: demo.report, connect_page })
 }
 
 fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {
@@ -201,12 +207,13 @@ impl Demo {
                 Look::Done(found) => return Ok(found),
                 Look::At(at) => at,
             };
-            if let Some((queue, messages)) = self.stack.parked_messages().await?.first() {
+            if let Some((queue, messages)) = self.home.parked_messages().await?.first() {
                 bail!(
-                    "{messages} message(s) of the queue {queue} failed five times; the emulator's log says why"
+                    "{messages} message(s) of the queue {queue} failed five times; {} says why",
+                    self.home.log()
                 );
             }
-            let sight = format!("{at}; {}", queues(&self.stack.messages_under_way().await?));
+            let sight = format!("{at}; {}", queues(&self.home.messages_under_way().await?));
             if watch.stands_still(&sight, Instant::now()) {
                 let minutes = PATIENCE.as_secs() / 60;
                 bail!("{what}: nothing has moved for {minutes} minutes; it stands at {sight}");
@@ -219,7 +226,7 @@ impl Demo {
     async fn until_quiet(&self, step: &Step) -> anyhow::Result<()> {
         let mut quiet = 0;
         self.until("the queues", async || {
-            let under_way = self.stack.messages_under_way().await?;
+            let under_way = self.home.messages_under_way().await?;
             let messages: u64 = under_way.iter().map(|(_, depth)| depth).sum();
             step.at(format!("{messages} messages under way"));
             quiet = if messages == 0 { quiet + 1 } else { 0 };
@@ -230,7 +237,7 @@ impl Demo {
 }
 
 /// The queues that have messages, with how many.
-fn queues(under_way: &[(&str, u64)]) -> String {
+fn queues(under_way: &[(String, u64)]) -> String {
     let busy = under_way.iter().filter(|(_, depth)| *depth > 0);
     let busy: Vec<String> = busy.map(|(queue, depth)| format!("{queue} {depth}")).collect();
     if busy.is_empty() {

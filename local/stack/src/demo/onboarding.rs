@@ -129,7 +129,7 @@ impl Demo {
 
     /// Begins the authorization at `path` of the API in a new browser, and does what a person does.
     pub(super) async fn log_in(&self, path: &str, username: &str) -> anyhow::Result<()> {
-        let base = self.stack.api_base();
+        let base = self.home.api_base();
         let callback = format!("{base}/oauth/callback/{ENVIRONMENT}");
         let (reply, cookies) = self.service.post_for_cookies(path, &json!({})).await?;
         let mut browser = Browser::new()?;

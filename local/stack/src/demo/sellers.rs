@@ -99,7 +99,7 @@ impl Demo {
         seat: &Seat,
     ) -> anyhow::Result<Vec<(String, &'static str, &'static str)>> {
         let caller = Caller { roles: &["seat"], tenant: Some(&self.tenant), seat: Some(&seat.id) };
-        let api = Api::new(self.stack.api_base(), self.stack.token(caller)?)?;
+        let api = Api::new(self.home.api_base(), self.home.token(caller).await?)?;
         let person = self.person_of(seat).await?;
         let path = format!("{}/activities", self.connection());
         let mut logged = Vec::new();

@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::item::{self, Attributes};
 use crate::aws::error::{AwsError, failed};
-use crate::aws::host::{ATTEMPTS, pause};
+use crate::aws::pause::{ATTEMPTS, pause};
 use crate::ports::{Item, Key, PortError};
 
 /// The most keys of one `BatchGetItem`.

@@ -88,7 +88,11 @@ impl Placeholders {
         }
     }
 
+    /// One condition stands for itself: DynamoDB refuses redundant parentheses.
     fn joined(&mut self, conditions: &[Condition], with: &str) -> String {
+        if let [only] = conditions {
+            return self.term(only);
+        }
         let terms: Vec<String> = conditions.iter().map(|c| self.term(c)).collect();
         format!("({})", terms.join(with))
     }
@@ -177,6 +181,14 @@ mod tests {
     fn empty_lists_of_conditions_keep_their_meaning() {
         assert!(rendered(&Condition::All(vec![])).contains(" OR "));
         assert!(rendered(&Condition::Any(vec![])).contains(" AND "));
+    }
+
+    #[test]
+    fn a_single_condition_has_no_parentheses_of_its_own() {
+        let nested = Condition::Any(vec![Condition::All(vec![Condition::Absent])]);
+        assert_eq!(rendered(&nested), "attribute_not_exists(pk)");
+        let many = Condition::Any(vec![nested, Condition::Exists]);
+        assert_eq!(rendered(&many), "(attribute_not_exists(pk) OR attribute_exists(pk))");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) const BODY: &str = "body";
 const EXPIRES_AT: &str = "expires_at";
 const OURS: [&str; 4] = [PK, SK, BODY, EXPIRES_AT];
 
-/// What is stored is not an item of ours.
+/// The stored attributes are not those of an item of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum ForeignItem {
     #[error("the item has no text as its key")]

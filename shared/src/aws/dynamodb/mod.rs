@@ -18,8 +18,8 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
 use super::error::{AwsError, failed};
-use super::host::{ATTEMPTS, pause};
 use super::once;
+use super::pause::{ATTEMPTS, pause};
 use crate::ports::{
     Change, Condition, Disposition, Item, Key, Outcome, Page, PortError, Range, Table, Write,
 };
@@ -129,7 +129,7 @@ impl DynamoTable {
     }
 }
 
-/// Whether doing these changes twice is the same as doing them once.
+/// True if doing these changes twice is the same as doing them once.
 fn repeatable(changes: &[Change], when: &Condition) -> bool {
     !changes.is_empty()
         && !changes.iter().any(|change| matches!(change, Change::Add(..)))

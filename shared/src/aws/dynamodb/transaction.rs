@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::types::{
 use super::expression::Placeholders;
 use super::item;
 use crate::aws::error::failed;
-use crate::aws::host::{ATTEMPTS, OsEntropy, pause};
+use crate::aws::pause::{ATTEMPTS, pause};
+use crate::host::OsEntropy;
 use crate::ports::{Entropy, Outcome, PortError, Write};
 
 const ACTION: &str = "write a transaction";

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{ActivityId, SObject, SeatId};
+use crate::kernel::{ActivityId, EntityId, SObject, SeatId};
 use crate::salesforce::SalesforceId;
 
 /// The kind of thing that was done.
@@ -93,7 +93,7 @@ pub struct Activity {
     /// A person or a company.
     pub entity_kind: EntityKind,
     /// Which one.
-    pub entity: String,
+    pub entity: EntityId,
     /// When it was done.
     pub occurred_at: Timestamp,
     /// The digest of the request, to tell a repetition from a reused key.
@@ -241,7 +241,7 @@ mod tests {
             seat: SeatId::derived("s"),
             kind,
             entity_kind: EntityKind::Person,
-            entity: "pr_1".into(),
+            entity: "pr_1".parse().unwrap(),
             occurred_at: "2026-03-01T02:30:00Z".parse().unwrap(),
             digest: String::new(),
             target: None,

@@ -116,7 +116,7 @@ mod tests {
             seat: SeatId::derived("s"),
             kind,
             entity_kind: EntityKind::Person,
-            entity: "pr_1".into(),
+            entity: "pr_1".parse().unwrap(),
             occurred_at: "2026-03-01T02:30:00Z".parse().unwrap(),
             digest: String::new(),
             target: None,

@@ -15,7 +15,7 @@ use super::{
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::settings;
 use crate::kernel::{
-    ActivityId, ConnectionState, Scope, SeatId, TenantEnvironment, WritebackMessage,
+    ActivityId, ConnectionState, EntityId, Scope, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::store::keys::GenerationKeys;
@@ -40,7 +40,7 @@ pub struct NewActivity {
     /// A person or a company.
     pub entity_kind: EntityKind,
     /// Which one.
-    pub entity: String,
+    pub entity: EntityId,
     /// When it was done.
     pub occurred_at: Timestamp,
     /// Its text.

@@ -4,8 +4,7 @@ use matching::EntityKind;
 
 use super::ActivityTarget;
 use crate::capabilities::custody::OpenGeneration;
-use crate::kernel::SObject;
-use crate::salesforce::SalesforceId;
+use crate::kernel::{EntityId, SObject};
 use crate::store::Store;
 use crate::work::WorkError;
 
@@ -15,7 +14,7 @@ pub(super) async fn find_target(
     store: &Store,
     opened: &OpenGeneration,
     kind: EntityKind,
-    entity: &str,
+    entity: &EntityId,
 ) -> Result<Option<ActivityTarget>, WorkError> {
     let objects: &[SObject] = match kind {
         EntityKind::Person => &[SObject::Contact, SObject::Lead],
@@ -23,15 +22,10 @@ pub(super) async fn find_target(
     };
     for &object in objects {
         let matches = store.read(&opened.keys.entity(object, entity)).await?;
-        let Some(id) = matches.and_then(|matches| matches.matched) else { continue };
-        let Some(row) = opened.records.one(object, &id).await? else { continue };
-        let record = record_id(&id)?;
-        let lane = row.fields.get("AccountId").map_or(Ok(record), record_id)?;
+        let Some(record) = matches.and_then(|matches| matches.matched) else { continue };
+        let Some(row) = opened.records.one(object, record).await? else { continue };
+        let lane = row.fields.reference("AccountId").unwrap_or(record);
         return Ok(Some(ActivityTarget { object, record, lane, place: 0 }));
     }
     Ok(None)
-}
-
-fn record_id(text: &str) -> Result<SalesforceId, WorkError> {
-    text.parse().map_err(|error| WorkError::reject("read a record's id", error))
 }

@@ -1,4 +1,4 @@
-//! What an org was last found to show its integration user, what follows from it, and asking again.
+//! The last inspection of an org, the conclusions from it, and asking for the next one.
 
 use jiff::Timestamp;
 
@@ -27,7 +27,7 @@ impl From<PortError> for InspectionError {
     }
 }
 
-/// What an inspection says of the whole org.
+/// The result of an inspection for the whole org.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PermissionState {
     /// Nobody asked the org yet.
@@ -41,7 +41,7 @@ pub enum PermissionState {
 }
 
 impl PermissionState {
-    /// What follows from the last inspection.
+    /// The conclusion from the last inspection.
     #[must_use]
     pub fn of(found: Option<&Inspection>) -> Self {
         match found {
@@ -98,7 +98,7 @@ impl Inspections {
         Ok(self.ports.clock.now())
     }
 
-    /// What keeps a connection from working.
+    /// The trouble that keeps a connection from working.
     pub async fn diagnose(&self, at: TenantEnvironment) -> Result<Diagnosed, InspectionError> {
         let connection = self.custody.find(at).await?;
         let found = self.of(&connection).await.map_err(LookupError::from)?;

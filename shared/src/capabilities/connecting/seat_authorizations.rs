@@ -1,4 +1,4 @@
-//! Whether a seller's own authorization holds, and until when.
+//! The state of a seller's own authorization: that it holds and until when, or that it is missing.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::store::Store;
 /// A seller's authorization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeatAuthorization {
-    /// Whether it can be used now.
+    /// True if it can be used now.
     pub is_usable: bool,
     /// When the seller authorized; none before the first time.
     pub authorized_at: Option<Timestamp>,

@@ -106,7 +106,7 @@ impl Wizards {
         Ok(self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default())
     }
 
-    /// Whether an org is connected, however well that works at the moment.
+    /// True if an org is connected, however well that works at the moment.
     async fn is_connected(&self, at: TenantEnvironment) -> Result<bool, WorkError> {
         let connection = self.custody.connection(at).await?;
         Ok(connection.is_some_and(|c| c.state != ConnectionState::Disconnected))

@@ -1,6 +1,6 @@
-//! What became of an entity in a directory version: whether it is there, and under which id.
+//! The fate of an entity in a directory version: there or not, and under which id.
 //!
-//! What a person said about an entity outlives the version that it was said in. The entity may be
+//! A person's correction outlives the version in which the entity was chosen. The entity may be
 //! merged into another since, and the match follows; or retired, and the match sleeps.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use matching::{EntityKind, shard_of};
 
 use crate::capabilities::directory::DirectoryVersion;
-use crate::kernel::DirectoryVersionId;
+use crate::kernel::{DirectoryVersionId, EntityId};
 use crate::ports::{PortError, Ports};
 use crate::work::WorkError;
 
@@ -24,7 +24,7 @@ const REACH: u64 = 4096;
 const ACTION: &str = "look an entity up";
 
 /// From old ids to new ones, as the version's merges say.
-pub(crate) type Merges = BTreeMap<String, String>;
+pub(crate) type Merges = BTreeMap<EntityId, EntityId>;
 
 type Held = Arc<Mutex<Option<(DirectoryVersionId, Arc<Merges>)>>>;
 
@@ -45,8 +45,8 @@ impl Entities {
     pub(crate) async fn name(
         &self,
         version: &DirectoryVersion,
-        id: &str,
-    ) -> Result<String, WorkError> {
+        id: &EntityId,
+    ) -> Result<EntityId, WorkError> {
         let merges = self.merges(version).await?;
         let mut name = id;
         // A circle of merges ends where it began: at an id that the version does not have.
@@ -56,7 +56,7 @@ impl Entities {
                 None => break,
             }
         }
-        Ok(name.to_owned())
+        Ok(name.clone())
     }
 
     /// The id of the entity as the version has it; none when it does not.
@@ -64,24 +64,24 @@ impl Entities {
         &self,
         version: &DirectoryVersion,
         kind: EntityKind,
-        id: &str,
-    ) -> Result<Option<String>, WorkError> {
+        id: &EntityId,
+    ) -> Result<Option<EntityId>, WorkError> {
         let name = self.name(version, id).await?;
         Ok(self.has(version, kind, &name).await?.then_some(name))
     }
 
-    /// Whether the version has an entity, by one ranged read of the sorted list of its shard's ids.
+    /// True if the version has an entity, by one ranged read of the sorted list of its shard's ids.
     async fn has(
         &self,
         version: &DirectoryVersion,
         kind: EntityKind,
-        id: &str,
+        id: &EntityId,
     ) -> Result<bool, WorkError> {
         let shards = version.shards(kind);
         if shards == 0 {
             return Ok(false);
         }
-        let key = version.ids_key(kind, shard_of(id, shards));
+        let key = version.ids_key(kind, shard_of(id.as_str(), shards));
         let listed = self.ports.objects.list(&key).await?;
         let Some(list) = listed.into_iter().find(|object| object.key == key) else {
             return Err(WorkError::reject(
@@ -89,7 +89,7 @@ impl Entities {
                 "the version has no list of its ids; publish it anew",
             ));
         };
-        let (wanted, entries) = (identity(id), list.size / ENTRY);
+        let (wanted, entries) = (identity(id.as_str()), list.size / ENTRY);
         let expected = (u128::from(wanted) * u128::from(entries)) >> 64;
         let expected = u64::try_from(expected).unwrap_or(entries);
         let mut reach = REACH;
@@ -163,4 +163,70 @@ impl Entities {
 pub(crate) fn identity(id: &str) -> u64 {
     let hash = blake3::hash(id.as_bytes());
     u64::from_le_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::testing::{Memory, entity_id};
+
+    const KIND: EntityKind = EntityKind::Person;
+
+    /// A version of one shard of people that holds these hashes, with these merges.
+    async fn directory(hashes: Vec<u64>, merges: &[(&str, &str)]) -> (Entities, DirectoryVersion) {
+        let entities = Entities::new(Memory::new(Timestamp::UNIX_EPOCH, 1).ports());
+        let version = DirectoryVersion { people_shards: 1, ..DirectoryVersion::sample() };
+        entities.keep_ids(&version, KIND, 0, hashes).await.unwrap();
+        let merges = merges.iter().map(|&(id, into)| (entity_id(id), entity_id(into))).collect();
+        entities.keep_merges(&version, &merges).await.unwrap();
+        (entities, version)
+    }
+
+    #[tokio::test]
+    async fn an_entity_goes_by_the_id_that_it_was_merged_into_at_last() {
+        let merges = [("a", "b"), ("b", "c"), ("x", "y"), ("y", "x")];
+        let (entities, version) = directory(vec![identity("c")], &merges).await;
+        let name = async |id| entities.name(&version, &entity_id(id)).await.unwrap().to_string();
+        assert_eq!(name("a").await, "c");
+        assert_eq!(name("c").await, "c");
+        assert_eq!(name("stranger").await, "stranger");
+        let found = async |id| entities.find(&version, KIND, &entity_id(id)).await.unwrap();
+        assert_eq!(found("a").await, Some(entity_id("c")));
+        assert_eq!(found("x").await, None, "a circle of merges leads nowhere");
+    }
+
+    #[tokio::test]
+    async fn every_entity_of_a_long_list_is_found_and_no_other() {
+        let id = |n: usize| entity_id(&format!("p{n}"));
+        let hashes = (0..30_000).map(|n| identity(id(n).as_str())).collect();
+        let (entities, version) = directory(hashes, &[]).await;
+        for n in (0..60_000).step_by(997) {
+            let found = entities.find(&version, KIND, &id(n)).await.unwrap();
+            assert_eq!(found.is_some(), n < 30_000, "{n}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entity_far_from_where_its_hash_is_expected_is_found_all_the_same() {
+        // All but two of these hashes are the lowest there are, so every expectation is wrong.
+        let mut hashes: Vec<u64> = (0..40_000).collect();
+        hashes.extend([identity("a"), identity("b")]);
+        let (entities, version) = directory(hashes, &[]).await;
+        for (id, is_there) in [("a", true), ("b", true), ("c", false)] {
+            let found = entities.find(&version, KIND, &entity_id(id)).await.unwrap();
+            assert_eq!(found.is_some(), is_there, "{id}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kind_without_shards_has_nobody_and_a_missing_list_is_a_failure() {
+        let (entities, version) = directory(vec![identity("a")], &[]).await;
+        let none = DirectoryVersion { company_shards: 0, ..version.clone() };
+        let of =
+            async |version| entities.find(version, EntityKind::Company, &entity_id("a")).await.ok();
+        assert_eq!(of(&none).await, Some(None));
+        assert_eq!(of(&version).await, None, "three shards of companies, but no list of their ids");
+    }
 }

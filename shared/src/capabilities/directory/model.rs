@@ -130,3 +130,61 @@ pub fn directory_part_key(version: DirectoryVersionId, number: usize) -> String 
 pub fn directory_prefix(version: DirectoryVersionId) -> String {
     format!("directory/{version}/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_versions_files_lie_in_its_folder_each_at_its_own_key() {
+        let version = DirectoryVersion::sample();
+        let kinds = [EntityKind::Person, EntityKind::Company];
+        let of_shards = kinds.into_iter().flat_map(|kind| {
+            let shards = 0..version.shards(kind);
+            let version = &version;
+            shards.flat_map(move |n| [version.shard_key(kind, n), version.ids_key(kind, n)])
+        });
+        let mut keys: Vec<String> = of_shards.collect();
+        keys.extend([version.merges_key(), version.statistics_key()]);
+        keys.push(directory_part_key(version.id, 0));
+        assert_eq!(keys.len(), 2 * (2 + 3) + 3);
+        assert!(keys.iter().all(|key| key.starts_with(&version.prefix())));
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 2 * (2 + 3) + 3, "no two files share a key");
+    }
+
+    #[test]
+    fn each_kind_has_its_own_number_of_shards() {
+        let version = DirectoryVersion::sample();
+        assert_eq!(version.shards(EntityKind::Person), 2);
+        assert_eq!(version.shards(EntityKind::Company), 3);
+    }
+
+    #[test]
+    fn the_folder_of_one_version_holds_no_file_of_another() {
+        let prefix = |millis| directory_prefix(DirectoryVersionId::new(millis, 1));
+        assert!(!prefix(10).starts_with(&prefix(1)));
+    }
+
+    impl DirectoryVersion {
+        /// A published version of two shards of people and three of companies.
+        pub(in crate::capabilities::directory) fn sample() -> Self {
+            Self {
+                id: DirectoryVersionId::new(1, 1),
+                base: None,
+                state: DirectoryState::Published,
+                parts: Vec::new(),
+                people_shards: 2,
+                company_shards: 3,
+                people: 0,
+                companies: 0,
+                skipped: std::collections::BTreeMap::new(),
+                shards_left: 0,
+                reason: None,
+                created_at: Timestamp::UNIX_EPOCH,
+                published_at: None,
+            }
+        }
+    }
+}

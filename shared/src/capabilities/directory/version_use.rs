@@ -6,8 +6,8 @@ use crate::kernel::DirectoryVersionId;
 use crate::store::keys::GenerationKeys;
 use crate::work::WorkError;
 
-/// What works with directory versions says which of them it uses. The directory deletes no files of
-/// a version in use.
+/// Says which directory versions a capability uses. The directory deletes no files of a version in
+/// use.
 #[async_trait]
 pub trait VersionUse: Send + Sync {
     /// True if unfinished work of this generation uses the version.

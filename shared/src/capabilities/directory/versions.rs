@@ -150,6 +150,14 @@ impl Directory {
         Ok(self.load(id).await?.map(Stored::into_inner))
     }
 
+    /// The version that is matched to now; none before the first.
+    pub async fn current(&self) -> Result<Option<DirectoryVersion>, WorkError> {
+        match self.store.read(&keys::directory_current()).await? {
+            Some(current) => self.get(current.version).await,
+            None => Ok(None),
+        }
+    }
+
     async fn load(
         &self,
         id: DirectoryVersionId,

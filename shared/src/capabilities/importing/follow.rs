@@ -4,6 +4,7 @@
 use super::Import;
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::{Gone, MatchMessage, SObject};
+use crate::salesforce::SalesforceId;
 use crate::store::Commit;
 use crate::work::WorkError;
 
@@ -14,12 +15,12 @@ impl Import {
         &self,
         generation: &OpenGeneration,
         object: SObject,
-        changed: &[String],
+        changed: &[SalesforceId],
     ) -> Result<(), WorkError> {
-        let slots = changed.iter().map(|id| generation.keys.correction(object, id));
+        let slots = changed.iter().map(|&id| generation.keys.correction(object, id));
         let corrections = self.store.load_many(slots).await?;
         for correction in corrections.iter().filter(|found| found.ruling.always.is_some()) {
-            let heir = self.heir(generation, object, &correction.id).await?;
+            let heir = self.heir(generation, object, correction.id).await?;
             let now = self.ports.clock.now();
             let Some(heir) = heir.and_then(|(object, id)| correction.pass_on(object, id, now))
             else {
@@ -27,7 +28,7 @@ impl Import {
             };
             let scope = generation.keys.scope();
             let mut commit = Commit::new();
-            commit.create(&generation.keys.correction(heir.object, &heir.id), &heir)?;
+            commit.create(&generation.keys.correction(heir.object, heir.id), &heir)?;
             commit.now(MatchMessage::Correct { scope, object: heir.object, record: heir.id });
             self.store.commit(commit).await?.may_lose_to(
                 "a correction of the record itself, which goes before an inherited one",
@@ -41,9 +42,9 @@ impl Import {
         &self,
         generation: &OpenGeneration,
         object: SObject,
-        id: &str,
-    ) -> Result<Option<(SObject, String)>, WorkError> {
-        let head = generation.records.heads(object, &[id.to_owned()]).await?.pop();
+        id: SalesforceId,
+    ) -> Result<Option<(SObject, SalesforceId)>, WorkError> {
+        let head = generation.records.heads(object, &[id]).await?.pop();
         if let Some(Gone::Merged { into }) = head.and_then(|head| head.gone) {
             return Ok(Some((object, into)));
         }
@@ -53,7 +54,7 @@ impl Import {
         let lead = generation.records.one(object, id).await?;
         let contact = lead
             .filter(|lead| lead.fields.is_true("IsConverted"))
-            .and_then(|lead| lead.fields.get("ConvertedContactId").map(ToOwned::to_owned));
+            .and_then(|lead| lead.fields.reference("ConvertedContactId"));
         Ok(contact.map(|contact| (SObject::Contact, contact)))
     }
 }

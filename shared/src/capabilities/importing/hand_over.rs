@@ -12,6 +12,7 @@ use crate::kernel::{
     AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
     RecordChange, SObject, Scope,
 };
+use crate::salesforce::SalesforceId;
 use crate::store::Commit;
 use crate::store::keys::Relation;
 use crate::work::{Done, WorkError};
@@ -34,7 +35,7 @@ struct HandOverStep<'a> {
 /// The next list of changed records.
 struct ChangedList {
     object: SObject,
-    ids: Vec<String>,
+    ids: Vec<SalesforceId>,
 }
 
 impl Import {
@@ -144,14 +145,14 @@ impl HandOverStep<'_> {
     /// account's name and site. Accounts are handed over before contacts, so the hand-over comes to
     /// the lists that are added here. The contacts of a new account changed themselves when they
     /// were given to it.
-    async fn list_contacts_of(&self, accounts: &[String]) -> Result<(), WorkError> {
+    async fn list_contacts_of(&self, accounts: &[SalesforceId]) -> Result<(), WorkError> {
         let records = &self.generation.records;
         let mut contacts = BTreeSet::new();
         let heads = records.heads(SObject::Account, accounts).await?;
         for account in heads.iter().filter(|head| head.change != RecordChange::New) {
-            contacts.extend(records.children(&account.id, Relation::AccountContact).await?);
+            contacts.extend(records.children(account.id, Relation::AccountContact).await?);
         }
-        let contacts: Vec<String> = contacts.into_iter().collect();
+        let contacts: Vec<SalesforceId> = contacts.into_iter().collect();
         let name = format!("account-{}", self.list_name());
         self.import
             .list_changed(self.generation, self.run.id, SObject::Contact, &name, &contacts)

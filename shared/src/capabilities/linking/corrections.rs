@@ -9,6 +9,7 @@ use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::{CandidateList, Correcting, Correction, Said, entity_kind_of};
 use crate::kernel::{MatchMessage, SObject, Scope, SeatId, entity_kind_name};
 use crate::ports::{PortError, Ports};
+use crate::salesforce::SalesforceId;
 use crate::store::Store;
 use crate::work::WorkError;
 
@@ -65,11 +66,11 @@ impl Corrections {
         &self,
         scope: Scope,
         object: SObject,
-        record: &str,
+        record: SalesforceId,
     ) -> Result<Correction, CorrectionError> {
         let generation = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
         let found = self.store.read(&generation.keys.correction(object, record)).await?;
-        Ok(found.unwrap_or_else(|| Correction::none(object, record.to_owned())))
+        Ok(found.unwrap_or_else(|| Correction::none(object, record)))
     }
 
     /// Records a correction of a record's match, and has it settled. It holds from then on,
@@ -78,7 +79,7 @@ impl Corrections {
         &self,
         scope: Scope,
         object: SObject,
-        record: &str,
+        record: SalesforceId,
         what: Correcting,
         by: Option<SeatId>,
     ) -> Result<Correction, CorrectionError> {
@@ -87,14 +88,14 @@ impl Corrections {
         let list = self.store.read(&generation.keys.candidates(object, record)).await?;
         let list = list.filter(|list| !list.gone).ok_or(CorrectionError::NoRecord)?;
         self.check(&generation, kind, &list, &what).await?;
-        let none = || Correction::none(object, record.to_owned());
+        let none = || Correction::none(object, record);
         let slot = generation.keys.correction(object, record);
         let corrected = self.store.update(&slot, |before, commit| {
             let mut correction = before.cloned().unwrap_or_else(none);
             let at = self.ports.clock.now();
             let said = Said { what: what.clone(), by, at, of: None };
-            correction.say(said, list.matched.as_deref());
-            commit.now(MatchMessage::Correct { scope, object, record: record.to_owned() });
+            correction.say(said, list.matched.as_ref());
+            commit.now(MatchMessage::Correct { scope, object, record });
             Ok::<_, CorrectionError>(Some(correction))
         });
         Ok(corrected.await?.unwrap_or_else(none))

@@ -13,6 +13,8 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{Record, SObject};
 use crate::ports::{Key, Ports};
+use crate::salesforce::SalesforceId;
+use crate::testing::entity_id;
 
 const GIVEN: [&str; 3] = ["Anna", "Hanna", "Thaddeus"];
 const FAMILY: [&str; 3] = ["Berg", "Bergmann", "Quillfeather"];
@@ -74,7 +76,7 @@ fn row(random: &mut Random, ports: &Ports, object: SObject, n: usize) -> Record 
         SObject::Contact => vec![
             ("FirstName", given),
             ("LastName", family),
-            ("AccountId", &account),
+            ("AccountId", account.as_str()),
             ("Email", mail),
             ("MailingCity", city),
             ("MailingCountry", country),
@@ -117,11 +119,14 @@ fn line(random: &mut Random) -> (EntityKind, Value) {
     }
 }
 
-/// What somebody might say.
+/// A correction that somebody might make.
 fn word(random: &mut Random, object: SObject) -> Correcting {
     let n = random.below(PEOPLE);
-    let entity_id =
-        if object == SObject::Account { format!("c{}", n % 4) } else { format!("p{n}") };
+    let entity_id = if object == SObject::Account {
+        entity_id(&format!("c{}", n % 4))
+    } else {
+        entity_id(&format!("p{n}"))
+    };
     match random.below(4) {
         0 => Correcting::Match { entity_id },
         1 => Correcting::Unmatch { entity_id: random.once_in(2).then_some(entity_id) },
@@ -158,7 +163,7 @@ async fn one_event(world: &mut World, random: &mut Random) {
                 let n = random.below(RECORDS);
                 rows.push(row(random, &world.ports, object, n));
             }
-            rows.sort_by(|a, b| a.id.cmp(&b.id));
+            rows.sort_by_key(|row| row.id);
             rows.dedup_by(|a, b| a.id == b.id);
             world.import(rows, 1 + random.below(3)).await;
         }
@@ -169,7 +174,7 @@ async fn one_event(world: &mut World, random: &mut Random) {
         6..8 => {
             let record = id(object, random.below(RECORDS));
             let what = word(random, object);
-            world.say(object, &record, what).await;
+            world.say(object, record, what).await;
         }
         8 => world.rematch().await,
         _ => {
@@ -275,7 +280,7 @@ async fn rare_world(shards: u64, n: usize, company: &str) -> (World, Random) {
 }
 
 fn is(entity: &str) -> Correcting {
-    Correcting::Match { entity_id: entity.to_owned() }
+    Correcting::Match { entity_id: entity_id(entity) }
 }
 
 fn merge(id: &str, into: &str) -> (EntityKind, Value) {
@@ -295,16 +300,19 @@ async fn what_a_person_said_outlives_rematches_and_follows_the_directory() {
     world.import(vec![row], 10).await;
     world.settle_down(&mut random).await;
     let first = id(SObject::Lead, 0);
-    assert_eq!(world.list(&first).await.matched.as_deref(), Some("p0"));
-    assert_eq!(world.list(&twin).await.decision, RecordDecision::Duplicate);
+    assert_eq!(world.list(first).await.matched, Some(entity_id("p0")));
+    assert_eq!(world.list(twin).await.decision, RecordDecision::Duplicate);
 
     // A person's word takes the entity from the one that had it.
-    assert!(world.say(SObject::Lead, &twin, is("p0")).await);
+    assert!(world.say(SObject::Lead, twin, is("p0")).await);
     world.settle_down(&mut random).await;
-    let (list, loser) = (world.list(&twin).await, world.list(&first).await);
-    assert_eq!((list.matched.as_deref(), list.source), (Some("p0"), Some(MatchSource::Manual)));
+    let (list, loser) = (world.list(twin).await, world.list(first).await);
+    assert_eq!(
+        (list.matched.as_ref(), list.source),
+        (Some(&entity_id("p0")), Some(MatchSource::Manual))
+    );
     assert_eq!((loser.matched, loser.decision), (None, RecordDecision::Duplicate));
-    assert_eq!(loser.candidates[0].entity, "p0");
+    assert_eq!(loser.candidates[0].entity, entity_id("p0"));
     let why = world.models.explain(world.scope, &list).await.unwrap();
     assert!(why[0].words.contains("same surname"), "{}", why[0].words);
     assert!(why[0].comparisons.iter().any(|c| c.name == "family_name" && c.exact));
@@ -319,17 +327,17 @@ async fn what_a_person_said_outlives_rematches_and_follows_the_directory() {
     ] {
         world.publish(&lines).await;
         world.settle_down(&mut random).await;
-        assert_eq!(world.list(&twin).await.matched.as_deref(), expected, "{lines:?}");
+        assert_eq!(world.list(twin).await.matched, expected.map(entity_id), "{lines:?}");
     }
 
     // Whose lead this was is none the wiser, until everything said is taken back.
     let third = id(SObject::Lead, 2);
-    assert_eq!(world.list(&third).await.decision, RecordDecision::Duplicate);
-    assert!(world.say(SObject::Lead, &twin, Correcting::Reset).await);
+    assert_eq!(world.list(third).await.decision, RecordDecision::Duplicate);
+    assert!(world.say(SObject::Lead, twin, Correcting::Reset).await);
     world.settle_down(&mut random).await;
-    assert_eq!(world.list(&third).await.source, Some(MatchSource::Auto));
-    assert_eq!(world.list(&twin).await.matched, None);
-    let said = world.corrections.get(world.scope, SObject::Lead, &twin).await.unwrap();
+    assert_eq!(world.list(third).await.source, Some(MatchSource::Auto));
+    assert_eq!(world.list(twin).await.matched, None);
+    let said = world.corrections.get(world.scope, SObject::Lead, twin).await.unwrap();
     assert_eq!(said.history.len(), 2);
 }
 
@@ -337,23 +345,23 @@ async fn what_a_person_said_outlives_rematches_and_follows_the_directory() {
 async fn an_unmatch_holds_and_a_wrong_match_is_put_right() {
     let (mut world, mut random) = Box::pin(rare_world(1, 3, "Globex Corporation")).await;
     let lead = id(SObject::Lead, 0);
-    assert!(world.say(SObject::Lead, &lead, Correcting::Unmatch { entity_id: None }).await);
+    assert!(world.say(SObject::Lead, lead, Correcting::Unmatch { entity_id: None }).await);
     world.settle_down(&mut random).await;
     world.rematch().await;
     world.settle_down(&mut random).await;
-    assert_eq!(world.list(&lead).await.matched, None);
+    assert_eq!(world.list(lead).await.matched, None);
     // Nothing is matched any more: what would be unmatched must be named.
-    assert!(!world.say(SObject::Lead, &lead, Correcting::Unmatch { entity_id: None }).await);
+    assert!(!world.say(SObject::Lead, lead, Correcting::Unmatch { entity_id: None }).await);
     let other = id(SObject::Lead, 1);
-    let wrong = Correcting::WrongMatch { entity_id: "p2".to_owned() };
-    assert!(world.say(SObject::Lead, &other, wrong).await);
+    let wrong = Correcting::WrongMatch { entity_id: entity_id("p2") };
+    assert!(world.say(SObject::Lead, other, wrong).await);
     world.settle_down(&mut random).await;
-    let list = world.list(&other).await;
-    assert_eq!((list.matched.as_deref(), list.never), (Some("p2"), vec!["p1".to_owned()]));
+    let list = world.list(other).await;
+    assert_eq!((list.matched, list.never), (Some(entity_id("p2")), vec![entity_id("p1")]));
     // Nobody is matched to somebody who is not there, and nothing is said of a stranger.
-    assert!(!world.say(SObject::Lead, &lead, is("p77")).await);
-    assert!(!world.say(SObject::Lead, &id(SObject::Lead, 77), is("p2")).await);
-    assert!(!world.say(SObject::Opportunity, &lead, is("p2")).await);
+    assert!(!world.say(SObject::Lead, lead, is("p77")).await);
+    assert!(!world.say(SObject::Lead, id(SObject::Lead, 77), is("p2")).await);
+    assert!(!world.say(SObject::Opportunity, lead, is("p2")).await);
 }
 
 #[tokio::test]
@@ -361,16 +369,16 @@ async fn a_new_job_a_merge_and_a_retirement_show_without_any_change_in_the_crm()
     let (mut world, mut random) = Box::pin(rare_world(2, 4, "Globex Corporation")).await;
     let employer = |list: &crate::capabilities::linking::CandidateList| list.candidates[0].employer;
     let lead = id(SObject::Lead, 1);
-    assert_eq!(employer(&world.list(&lead).await), matching::EmployerEvidence::Current);
+    assert_eq!(employer(&world.list(lead).await), matching::EmployerEvidence::Current);
     world.publish(&[rare_person(1, "Initech GmbH")]).await;
     world.settle_down(&mut random).await;
-    assert_eq!(employer(&world.list(&lead).await), matching::EmployerEvidence::Conflict);
+    assert_eq!(employer(&world.list(lead).await), matching::EmployerEvidence::Conflict);
     world.publish(&[retire("p2"), merge("p3", "p0")]).await;
     world.settle_down(&mut random).await;
     for n in [2, 3] {
-        let list = world.list(&id(SObject::Lead, n)).await;
+        let list = world.list(id(SObject::Lead, n)).await;
         assert!(list.matched.is_none(), "{list:?}");
-        assert!(list.candidates.iter().all(|c| c.entity != "p2" && c.entity != "p3"));
+        assert!(list.candidates.iter().all(|c| !["p2", "p3"].contains(&c.entity.as_str())));
     }
 }
 
@@ -406,9 +414,9 @@ async fn a_replaced_version_is_deleted_when_no_run_is_made_with_it() {
 #[tokio::test]
 async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with_the_rest() {
     let (mut world, mut random) = Box::pin(rare_world(2, 60, "Initech GmbH")).await;
-    let unmatch = |n: usize| Correcting::Unmatch { entity_id: Some(format!("p{n}")) };
+    let unmatch = |n: usize| Correcting::Unmatch { entity_id: Some(entity_id(&format!("p{n}"))) };
     for n in 0..10 {
-        assert!(world.say(SObject::Lead, &id(SObject::Lead, n), unmatch(n)).await);
+        assert!(world.say(SObject::Lead, id(SObject::Lead, n), unmatch(n)).await);
     }
     world.settle_down(&mut random).await;
     let few = world.models.tune(world.scope).await.unwrap().id;
@@ -418,7 +426,7 @@ async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with
     assert!(world.models.choose(world.scope, Some(few.id)).await.is_err());
 
     for n in 10..30 {
-        assert!(world.say(SObject::Lead, &id(SObject::Lead, n), unmatch(n)).await);
+        assert!(world.say(SObject::Lead, id(SObject::Lead, n), unmatch(n)).await);
     }
     world.settle_down(&mut random).await;
     let tuned = world.models.tune(world.scope).await.unwrap().id;
@@ -437,7 +445,7 @@ async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with
     world.models.choose(world.scope, Some(tuned.id)).await.unwrap();
     world.settle_down(&mut random).await;
     let after = world.lists().await;
-    let changed: Vec<&String> =
+    let changed: Vec<&SalesforceId> =
         before.keys().filter(|id| before[*id].matched != after[*id].matched).collect();
     assert_eq!(changed.len() as u64, differ);
     assert!(changed.iter().all(|id| shadow.examples.contains(id)));
@@ -456,7 +464,7 @@ async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with
     let keys: [Key; 3] = [
         keys.model(tuned.id).into(),
         keys.model_choice().into(),
-        keys.correction(SObject::Lead, "x").into(),
+        keys.correction(SObject::Lead, id(SObject::Lead, 0)).into(),
     ];
     for key in keys {
         assert!(places.iter().any(|pk| pk == key.pk()), "{}", key.pk());

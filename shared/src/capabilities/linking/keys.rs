@@ -2,7 +2,8 @@
 
 use super::lease::SettleLease;
 use super::{Batch, CandidateList, Correction, EntityMatches, MatchRun, ModelChoice, TunedModel};
-use crate::kernel::{MatchRunId, ModelId, SObject, Scope};
+use crate::kernel::{EntityId, MatchRunId, ModelId, SObject, Scope};
+use crate::salesforce::SalesforceId;
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Marker, Series, Slot};
 
@@ -15,8 +16,8 @@ impl GenerationKeys {
 
     /// A record's candidates and match.
     #[must_use]
-    pub fn candidates(&self, object: SObject, id: &str) -> Slot<CandidateList> {
-        Slot::at(self.by(Kind::Candidates, id, format!("{object}#{id}")))
+    pub fn candidates(&self, object: SObject, id: SalesforceId) -> Slot<CandidateList> {
+        Slot::at(self.by(Kind::Candidates, id.as_str(), format!("{object}#{id}")))
     }
 
     /// A bucket's candidates of one object.
@@ -27,14 +28,14 @@ impl GenerationKeys {
 
     /// An entity's bidders and match among the records of one object.
     #[must_use]
-    pub fn entity(&self, object: SObject, entity: &str) -> Slot<EntityMatches> {
-        Slot::at(self.by(Kind::Entity, entity, format!("{object}#{entity}")))
+    pub fn entity(&self, object: SObject, entity: &EntityId) -> Slot<EntityMatches> {
+        Slot::at(self.by(Kind::Entity, entity.as_str(), format!("{object}#{entity}")))
     }
 
     /// People's corrections of a record's match.
     #[must_use]
-    pub fn correction(&self, object: SObject, id: &str) -> Slot<Correction> {
-        Slot::at(self.by(Kind::Correction, id, format!("{object}#{id}")))
+    pub fn correction(&self, object: SObject, id: SalesforceId) -> Slot<Correction> {
+        Slot::at(self.by(Kind::Correction, id.as_str(), format!("{object}#{id}")))
     }
 
     /// A bucket's corrections of one object.

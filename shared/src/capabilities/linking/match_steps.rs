@@ -41,7 +41,7 @@ impl MatchSteps {
     /// Does one message's work.
     ///
     /// # Errors
-    /// What the step says.
+    /// When the step fails; the error says whether to try again.
     pub async fn handle(&self, message: MatchMessage) -> Result<Done, WorkError> {
         match message {
             MatchMessage::Rematch { scope, run, trigger, step } => {
@@ -54,7 +54,7 @@ impl MatchSteps {
                 self.settle.batch(scope, run, batch).await
             }
             MatchMessage::Correct { scope, object, record } => {
-                self.settle.correct(scope, object, &record).await
+                self.settle.correct(scope, object, record).await
             }
             MatchMessage::TuneModel { scope, model, step } => {
                 self.models.step(scope, model, step).await

@@ -19,7 +19,7 @@ use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::{
     CandidateList, ModelChoice, ModelState, ShadowCursor, TunedModel,
 };
-use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, ModelId, Scope};
+use crate::kernel::{EntityId, MatchMessage, MatchRunId, MatchTrigger, ModelId, Scope};
 use crate::ports::{PortError, Ports};
 use crate::store::{Commit, Store, Stored};
 use crate::work::WorkError;
@@ -57,7 +57,7 @@ impl From<PortError> for ModelError {
 #[derive(Debug, Serialize)]
 pub struct ExplainedCandidate {
     /// The entity.
-    pub entity_id: String,
+    pub entity_id: EntityId,
     /// The evidence in bits.
     pub weight: f64,
     /// How likely it is, given all candidates and "none".

@@ -13,6 +13,7 @@ use super::match_runs::MatchRuns;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{ProbeEntry, probe_of};
 use crate::kernel::{MatchRunId, Record, SObject};
+use crate::salesforce::SalesforceId;
 use crate::work::WorkError;
 
 impl MatchRuns {
@@ -25,7 +26,7 @@ impl MatchRuns {
         &self,
         generation: &OpenGeneration,
         object: SObject,
-        ids: &[String],
+        ids: &[SalesforceId],
         as_of: Timestamp,
     ) -> Result<Vec<ProbeEntry>, WorkError> {
         let records = generation.records.get(object, ids).await?;
@@ -35,18 +36,17 @@ impl MatchRuns {
         };
         let heads = generation.records.heads(object, ids).await?;
         let stamp = as_of.as_millisecond();
-        let mut probes: BTreeMap<String, ProbeEntry> = heads
+        let mut probes: BTreeMap<SalesforceId, ProbeEntry> = heads
             .into_iter()
             .map(|head| {
                 let entry = ProbeEntry { record: head.id, stamp, probe: None };
-                (entry.record.clone(), entry)
+                (entry.record, entry)
             })
             .collect();
         for record in &records {
-            let account = record.fields.get("AccountId").and_then(|id| accounts.get(id));
+            let account = record.fields.reference("AccountId").and_then(|id| accounts.get(&id));
             let probe = probe_of(record, account);
-            let entry = ProbeEntry { record: record.id.clone(), stamp, probe };
-            probes.insert(record.id.clone(), entry);
+            probes.insert(record.id, ProbeEntry { record: record.id, stamp, probe });
         }
         Ok(probes.into_values().collect())
     }
@@ -62,7 +62,7 @@ impl MatchRuns {
     ) -> Result<(), WorkError> {
         let mut by_bucket: BTreeMap<u32, Vec<&ProbeEntry>> = BTreeMap::new();
         for probe in probes {
-            by_bucket.entry(generation.keys.bucket(&probe.record)).or_default().push(probe);
+            by_bucket.entry(generation.keys.bucket(probe.record.as_str())).or_default().push(probe);
         }
         for (bucket, probes) in by_bucket {
             let key = format!("{}{name}", probe_folder(generation.keys.scope(), object, bucket));
@@ -83,7 +83,7 @@ impl MatchRuns {
     ) -> Result<Vec<ProbeEntry>, WorkError> {
         let folder = probe_folder(generation.keys.scope(), object, bucket);
         let files = self.ports.objects.list(&folder).await?;
-        let mut latest: BTreeMap<String, ProbeEntry> = BTreeMap::new();
+        let mut latest: BTreeMap<SalesforceId, ProbeEntry> = BTreeMap::new();
         for file in &files {
             let Some(plain) = generation.get_object(&self.ports, &file.key).await? else {
                 continue;
@@ -94,7 +94,7 @@ impl MatchRuns {
                 match latest.get(&probe.record) {
                     Some(known) if known.stamp > probe.stamp => {}
                     _ => {
-                        latest.insert(probe.record.clone(), probe);
+                        latest.insert(probe.record, probe);
                     }
                 }
             }
@@ -117,10 +117,10 @@ impl MatchRuns {
 async fn accounts_by_id(
     generation: &OpenGeneration,
     contacts: &[Record],
-) -> Result<BTreeMap<String, Record>, WorkError> {
-    let ids: BTreeSet<String> =
-        contacts.iter().filter_map(|c| c.fields.get("AccountId").map(str::to_owned)).collect();
-    let ids: Vec<String> = ids.into_iter().collect();
+) -> Result<BTreeMap<SalesforceId, Record>, WorkError> {
+    let ids: BTreeSet<SalesforceId> =
+        contacts.iter().filter_map(|c| c.fields.reference("AccountId")).collect();
+    let ids: Vec<SalesforceId> = ids.into_iter().collect();
     let accounts = generation.records.get(SObject::Account, &ids).await?;
-    Ok(accounts.into_iter().map(|account| (account.id.clone(), account)).collect())
+    Ok(accounts.into_iter().map(|account| (account.id, account)).collect())
 }

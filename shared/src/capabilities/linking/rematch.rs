@@ -11,6 +11,10 @@ use crate::work::{Done, WorkError};
 /// How many batches one planning step makes: their items and messages share one transaction.
 const BATCHES_PER_STEP: usize = 8;
 
+/// How often a step is taken that loses to a batch of its own run: batches settle while the rest is
+/// planned, so that waiting each time would make planning last for seconds a bucket.
+const TRIES: usize = 8;
+
 impl MatchRuns {
     /// Takes one step of a re-match of everything that a connection holds.
     pub(crate) async fn rematch(
@@ -20,8 +24,26 @@ impl MatchRuns {
         trigger: MatchTrigger,
         step: u64,
     ) -> Result<Done, WorkError> {
-        let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let Some(pins) = self.pins(&generation).await? else { return Ok(Done::Finished) };
+        for _ in 0..TRIES {
+            if let Some(done) = self.planned(scope, id, trigger, step).await? {
+                return Ok(done);
+            }
+        }
+        Ok(Done::Later(MOVED))
+    }
+
+    /// Tries to take a step; none when the run moved meanwhile: a batch was settled, or another
+    /// delivery was faster. The next try sees which.
+    async fn planned(
+        &self,
+        scope: Scope,
+        id: MatchRunId,
+        trigger: MatchTrigger,
+        step: u64,
+    ) -> Result<Option<Done>, WorkError> {
+        let finished = Ok(Some(Done::Finished));
+        let Some(generation) = self.custody.open(scope).await? else { return finished };
+        let Some(pins) = self.pins(&generation).await? else { return finished };
         let slot = generation.keys.match_run(id);
         let before = self.store.load(&slot).await?;
         let now = self.ports.clock.now();
@@ -30,7 +52,7 @@ impl MatchRuns {
             None => Self::begin(id, trigger, &pins, now),
         };
         if run.step != step || run.state != MatchRunState::Planning {
-            return Ok(Done::Finished);
+            return finished;
         }
         let Some(directory) = self.version(run.directory).await? else {
             return Err(WorkError::reject("re-match", "the run's directory version is gone"));
@@ -49,12 +71,7 @@ impl MatchRuns {
             commit.now(MatchMessage::Rematch { scope, run: id, trigger, step: run.step });
         }
         commit.save(&slot, before.as_ref(), &run)?;
-        if self.store.commit(commit).await?.is_done() {
-            return Ok(Done::Finished);
-        }
-        // A batch was settled meanwhile, or another delivery was faster. The next delivery sees
-        // which.
-        Ok(Done::Later(MOVED))
+        Ok(self.store.commit(commit).await?.is_done().then_some(Done::Finished))
     }
 
     /// The probes of the next planning step, with the cursor moved behind them; none when the place

@@ -7,17 +7,15 @@ use crate::capabilities::linking::{
     CandidateList, EntityMatches, ExplainedCandidate, MATCHED_OBJECTS, ModelError, Models,
     RecordDecision,
 };
-use crate::kernel::{SObject, TenantEnvironment};
+use crate::kernel::{EntityId, SObject, TenantEnvironment};
 use crate::ports::{PortError, Ports};
+use crate::salesforce::SalesforceId;
 use crate::store::keys::GenerationKeys;
 use crate::store::{SeriesPage, Store, Stored};
 use crate::work::WorkError;
 
 /// How many records one read of a bucket gives.
 const PAGE: usize = 500;
-
-/// The longest id of a Salesforce record.
-const LONGEST_RECORD_ID: usize = 18;
 
 /// Why matches cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +152,7 @@ impl Matches {
         &self,
         at: TenantEnvironment,
         object: SObject,
-        record: &str,
+        record: SalesforceId,
     ) -> Result<ExplainedMatch, ReportError> {
         let keys = self.custody.keys(at).await?;
         let key = keys.candidates(object, record);
@@ -170,13 +168,13 @@ impl Matches {
         &self,
         at: TenantEnvironment,
         object: SObject,
-        entity: String,
+        entity: EntityId,
     ) -> Result<EntityReport, ReportError> {
         let keys = self.custody.keys(at).await?;
         let found = self.store.read(&keys.entity(object, &entity)).await?;
         let matches = found.unwrap_or_else(|| EntityMatches::empty(object, entity));
         let bids = matches.bids.iter();
-        let of = bids.map(|bid| keys.candidates(object, &bid.record));
+        let of = bids.map(|bid| keys.candidates(object, bid.record));
         let lists = self.store.load_many(of).await?;
         let mut records = Vec::with_capacity(lists.len());
         for list in lists {
@@ -228,12 +226,14 @@ fn place(
     let Some(cursor) = cursor else { return Ok((0, None)) };
     let (bucket, record) = cursor.split_once('.').ok_or(ReportError::Cursor)?;
     let bucket: u32 = bucket.parse().map_err(|_| ReportError::Cursor)?;
-    let plain =
-        record.len() <= LONGEST_RECORD_ID && record.chars().all(|c| c.is_ascii_alphanumeric());
-    if bucket >= buckets || !plain {
+    if bucket >= buckets {
         return Err(ReportError::Cursor);
     }
-    Ok((bucket, (!record.is_empty()).then(|| format!("{object}#{record}"))))
+    if record.is_empty() {
+        return Ok((bucket, None));
+    }
+    let record: SalesforceId = record.parse().map_err(|_| ReportError::Cursor)?;
+    Ok((bucket, Some(format!("{object}#{record}"))))
 }
 
 #[cfg(test)]
@@ -244,11 +244,27 @@ mod tests {
     fn a_cursor_leads_to_a_place_within_the_list_or_nowhere() {
         let at = |cursor| place(Some(cursor), SObject::Lead, 16).ok();
         assert_eq!(at("3."), Some((3, None)));
-        let after = Some("Lead#00Q000000000001AAA".to_owned());
-        assert_eq!(at("3.00Q000000000001AAA"), Some((3, after)));
-        for wrong in ["", "3", "16.", "-1.", "3.a#b", "3.00Q0000000000000001"] {
+        let after = Some("Lead#00Q000000000001EAA".to_owned());
+        assert_eq!(at("3.00Q000000000001EAA"), Some((3, after)));
+        let mistyped = "3.00Q000000000001AAA";
+        for wrong in ["", "3", "16.", "-1.", "3.a#b", "3.00Q0000000000000001", mistyped] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
         assert_eq!(place(None, SObject::Lead, 16).ok(), Some((0, None)));
+    }
+
+    #[test]
+    fn each_decision_counts_once_under_its_name() {
+        let mut counts = DecisionCounts::default();
+        for (decision, times) in [
+            (RecordDecision::Match, 4),
+            (RecordDecision::Duplicate, 3),
+            (RecordDecision::Review, 2),
+            (RecordDecision::NonMatch, 1),
+        ] {
+            (0..times).for_each(|_| counts.count(decision));
+        }
+        let expected = DecisionCounts { matched: 4, duplicate: 3, review: 2, unmatched: 1 };
+        assert_eq!(counts, expected);
     }
 }

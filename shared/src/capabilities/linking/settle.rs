@@ -30,6 +30,7 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{LeaseToken, MatchMessage, MatchRunId, MatchTrigger, SObject, Scope};
 use crate::ports::{Outcome, Ports};
+use crate::salesforce::SalesforceId;
 use crate::store::{Attempt, Commit, Store, attempts};
 use crate::work::{Done, WorkError};
 
@@ -83,7 +84,7 @@ impl Settle {
         &self,
         scope: Scope,
         object: SObject,
-        record: &str,
+        record: SalesforceId,
     ) -> Result<Done, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let Some(lease) = self.acquire(&generation).await? else { return Ok(Done::Later(BUSY)) };
@@ -118,16 +119,14 @@ impl Settle {
         generation: &OpenGeneration,
         lease: LeaseToken,
         object: SObject,
-        record: &str,
+        record: SalesforceId,
     ) -> Result<(), WorkError> {
         let correction = self.store.read(&generation.keys.correction(object, record)).await?;
-        let stored =
-            self.load_lists(generation, object, &BTreeSet::from([record.to_owned()])).await?;
+        let stored = self.load_lists(generation, object, &BTreeSet::from([record])).await?;
         // A correction is made of a record that has a list. Or it came from the record that this
         // one goes on from, and this one is yet to be matched.
-        let unmatched =
-            correction.as_ref().map(|_| CandidateList::empty(object, record.to_owned()));
-        let Some(mut list) = stored.get(record).cloned().or(unmatched) else { return Ok(()) };
+        let unmatched = correction.as_ref().map(|_| CandidateList::empty(object, record));
+        let Some(mut list) = stored.get(&record).cloned().or(unmatched) else { return Ok(()) };
         list.ruling = correction.map(|c| c.ruling).filter(|ruling| *ruling != Ruling::default());
         let ranked_in = match list.directory {
             Some(id) => self.runs.version(id).await?,
@@ -138,7 +137,7 @@ impl Settle {
         if let Some(version) = still_there.or(current) {
             list = self.resolved(&version, list).await?;
         }
-        let lists = BTreeMap::from([(record.to_owned(), list)]);
+        let lists = BTreeMap::from([(record, list)]);
         let thresholds = self.models.thresholds();
         let mut near = Neighbourhood::around(object, thresholds, lists, stored);
         self.close(generation, &mut near).await?;
@@ -159,12 +158,12 @@ impl Settle {
         };
         let model = self.models.chosen(generation, run.model).await?;
         let scored = self.merged(generation, run, &version, batch).await?;
-        let ids: BTreeSet<String> = scored.keys().cloned().collect();
+        let ids: BTreeSet<SalesforceId> = scored.keys().copied().collect();
         let before = self.load_lists(generation, batch.object, &ids).await?;
         let lists = stream::iter(scored)
             .map(|(id, entry)| {
                 let old = before.get(&id).cloned();
-                let list = old.unwrap_or_else(|| CandidateList::empty(batch.object, id.clone()));
+                let list = old.unwrap_or_else(|| CandidateList::empty(batch.object, id));
                 let ranked = self.rank(&model, &version, run, list, entry);
                 async move { Ok::<_, WorkError>((id, ranked.await?)) }
             })
@@ -186,7 +185,7 @@ impl Settle {
         if is_outdated(&list, entry.stamp, run) {
             return Ok(list);
         }
-        list.candidates = ranked(model, list.object, entry.candidates);
+        list.candidates = ranked(model, list.object, entry.candidates)?;
         list.gone = entry.gone;
         list.stamp = entry.stamp;
         list.run = Some(run.id);
@@ -223,13 +222,13 @@ impl Settle {
         run: &MatchRun,
         version: &DirectoryVersion,
         batch: &Batch,
-    ) -> Result<BTreeMap<String, ScoredEntry>, WorkError> {
+    ) -> Result<BTreeMap<SalesforceId, ScoredEntry>, WorkError> {
         let kind = entity_kind_of(batch.object)
             .ok_or_else(|| WorkError::reject("settle a batch", "an object that is not matched"))?;
         if version.shards(kind) == 0 {
             return self.unscored(generation, run, batch).await;
         }
-        let mut merged: BTreeMap<String, ScoredEntry> = BTreeMap::new();
+        let mut merged: BTreeMap<SalesforceId, ScoredEntry> = BTreeMap::new();
         for shard in 0..version.shards(kind) {
             let key = scored_object(generation.keys.scope(), run.id, batch.number, shard);
             let Some(plain) = generation.get_object(&self.ports, &key).await? else {
@@ -244,7 +243,7 @@ impl Settle {
                     }
                     Some(known) if known.stamp > entry.stamp => {}
                     _ => {
-                        merged.insert(entry.record.clone(), entry);
+                        merged.insert(entry.record, entry);
                     }
                 }
             }
@@ -258,7 +257,7 @@ impl Settle {
         generation: &OpenGeneration,
         run: &MatchRun,
         batch: &Batch,
-    ) -> Result<BTreeMap<String, ScoredEntry>, WorkError> {
+    ) -> Result<BTreeMap<SalesforceId, ScoredEntry>, WorkError> {
         let key = batch_object(generation.keys.scope(), run.id, batch.number);
         let Some(plain) = generation.get_object(&self.ports, &key).await? else {
             return Err(WorkError::reject("settle a batch", "the batch's probes are gone"));
@@ -267,7 +266,7 @@ impl Settle {
             .map_err(|error| WorkError::reject("read a batch", error))?;
         let entry = |ProbeEntry { record, stamp, probe }| {
             let gone = probe.is_none();
-            (record.clone(), ScoredEntry { record, stamp, gone, candidates: Vec::new() })
+            (record, ScoredEntry { record, stamp, gone, candidates: Vec::new() })
         };
         Ok(probes.into_iter().map(entry).collect())
     }
@@ -342,8 +341,8 @@ fn ranked(
     model: &MatchModel,
     object: SObject,
     mut scored: Vec<ScoredCandidate>,
-) -> Vec<RankedCandidate> {
-    let Some(kind) = entity_kind_of(object) else { return Vec::new() };
+) -> Result<Vec<RankedCandidate>, WorkError> {
+    let Some(kind) = entity_kind_of(object) else { return Ok(Vec::new()) };
     // Each shard gives its best. Only as many as one shard would give are weighed against each
     // other: otherwise the probabilities would depend on the number of shards.
     scored.sort_unstable_by(|left, right| {
@@ -357,12 +356,15 @@ fn ranked(
     posterior(model, kind, &candidates)
         .into_iter()
         .zip(evidence)
-        .map(|(Scored { candidate, probability }, evidence)| RankedCandidate {
-            entity: candidate.entity_id,
-            weight: candidate.weight.bits(),
-            probability,
-            employer: candidate.employer,
-            evidence,
+        .map(|(Scored { candidate, probability }, evidence)| {
+            let entity = candidate.entity_id.parse();
+            Ok(RankedCandidate {
+                entity: entity.map_err(|error| WorkError::reject("rank candidates", error))?,
+                weight: candidate.weight.bits(),
+                probability,
+                employer: candidate.employer,
+                evidence,
+            })
         })
         .collect()
 }
@@ -373,4 +375,82 @@ fn is_outdated(list: &CandidateList, stamp: i64, run: &MatchRun) -> bool {
     let newer_directory = list.directory.is_some_and(|directory| run.directory < directory);
     let later_model = run.model.number < list.model.number;
     stamp < list.stamp || (stamp == list.stamp && (newer_directory || later_model))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use matching::{EmployerEvidence, MatchWeight};
+
+    use super::*;
+    use crate::capabilities::linking::ModelChoice;
+    use crate::kernel::DirectoryVersionId;
+    use crate::testing::record_id;
+
+    fn scored(entity: &str, bits: f64) -> ScoredCandidate {
+        let candidate = Candidate {
+            entity_id: entity.to_owned(),
+            weight: MatchWeight::new(bits),
+            employer: EmployerEvidence::Unknown,
+        };
+        ScoredCandidate { candidate, evidence: format!("evidence of {entity}") }
+    }
+
+    fn names(ranked: &[RankedCandidate]) -> Vec<&str> {
+        ranked.iter().map(|candidate| candidate.entity.as_str()).collect()
+    }
+
+    #[test]
+    fn candidates_rank_by_weight_whatever_the_order_of_the_shards() {
+        let model = MatchModel::shipped().unwrap();
+        let all = [scored("b", 9.0), scored("c", 3.0), scored("a", 9.0), scored("d", 12.0)];
+        let forward = ranked(model, SObject::Lead, all.to_vec()).unwrap();
+        let backward = ranked(model, SObject::Lead, all.iter().rev().cloned().collect()).unwrap();
+        assert_eq!(names(&forward), ["d", "a", "b", "c"], "equal weights rank by id");
+        assert_eq!(forward, backward);
+        assert!(forward.iter().all(|c| c.evidence == format!("evidence of {}", c.entity)));
+        assert!(forward.is_sorted_by(|left, right| left.probability >= right.probability));
+    }
+
+    #[test]
+    fn more_shards_give_no_more_candidates_than_one() {
+        let model = MatchModel::shipped().unwrap();
+        let shard = |n: u32| (0..KEPT_CANDIDATES).map(move |m| (n, m));
+        let all = (0..3).flat_map(shard);
+        let all = all.map(|(n, m)| scored(&format!("{n}-{m}"), f64::from(n) + 1.0)).collect();
+        let kept = ranked(model, SObject::Contact, all).unwrap();
+        assert_eq!(kept.len(), KEPT_CANDIDATES);
+        assert!(names(&kept).iter().all(|name| name.starts_with("2-")));
+    }
+
+    #[test]
+    fn a_candidate_whose_id_is_none_fails_and_an_object_that_is_not_matched_has_none() {
+        let model = MatchModel::shipped().unwrap();
+        assert!(ranked(model, SObject::Lead, vec![scored(" ", 9.0)]).is_err());
+        assert_eq!(ranked(model, SObject::Task, vec![scored("a", 9.0)]).unwrap(), []);
+    }
+
+    #[test]
+    fn candidates_are_outdated_by_a_newer_record_directory_or_model_only() {
+        let (old, new) = (DirectoryVersionId::new(1, 1), DirectoryVersionId::new(2, 1));
+        let choice = |number| ModelChoice { number, model: None };
+        let run = |directory, number| {
+            let (id, trigger) = (MatchRunId::derived("run"), MatchTrigger::Import);
+            MatchRun::begin(id, trigger, directory, choice(number), Timestamp::UNIX_EPOCH)
+        };
+        let list = |directory, number| CandidateList {
+            stamp: 5,
+            directory: Some(directory),
+            model: choice(number),
+            ..CandidateList::empty(SObject::Lead, record_id("00Q", 1))
+        };
+        assert!(is_outdated(&list(old, 0), 4, &run(new, 9)), "about an older state of the record");
+        assert!(!is_outdated(&list(new, 9), 6, &run(old, 0)), "about a newer state");
+        assert!(is_outdated(&list(new, 0), 5, &run(old, 0)));
+        assert!(is_outdated(&list(old, 1), 5, &run(new, 0)));
+        assert!(!is_outdated(&list(old, 0), 5, &run(old, 0)), "the same again");
+        assert!(!is_outdated(&list(old, 0), 5, &run(new, 1)));
+        let unranked = CandidateList::empty(SObject::Lead, record_id("00Q", 1));
+        assert!(!is_outdated(&unranked, 0, &run(old, 0)));
+    }
 }

@@ -12,8 +12,9 @@ use crate::capabilities::importing::{self, AccountModel, Pipeline};
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::capabilities::seats::{self, folded_email};
 use crate::capabilities::settings::{self, Settings};
-use crate::kernel::{AutoSaveMessage, Record, SObject, Scope, SeatId};
+use crate::kernel::{AutoSaveMessage, EntityId, Record, SObject, Scope, SeatId};
 use crate::ports::Ports;
+use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
 use crate::store::{Commit, Slot, Store, Stored};
 use crate::work::{Done, WorkError};
@@ -38,10 +39,11 @@ struct Context {
     settings: Settings,
     pipeline: Pipeline,
     accounts: AccountModel,
-    /// The tenant's seats by folded e-mail; none where two seats share one, since either may be
-    /// meant.
-    seats: BTreeMap<String, Option<SeatId>>,
+    seats: SeatsByEmail,
 }
+
+/// A tenant's seats by folded e-mail; none where two seats share one, since either may be meant.
+type SeatsByEmail = BTreeMap<String, Option<SeatId>>;
 
 impl AutoSave {
     /// The rules over these ports.
@@ -59,7 +61,7 @@ impl AutoSave {
                 stream::iter(accounts.into_iter().map(Ok))
                     .try_for_each_concurrent(CONCURRENT_ACCOUNTS, |account| {
                         let context = &context;
-                        async move { self.evaluate(context, &account).await }
+                        async move { self.evaluate(context, account).await }
                     })
                     .await?;
             }
@@ -79,7 +81,7 @@ impl AutoSave {
                 let Some(generation) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
-                let owned = generation.records.children(&user, Relation::OwnerOpportunity).await?;
+                let owned = generation.records.children(user, Relation::OwnerOpportunity).await?;
                 let accounts = accounts_of(&generation, SObject::Opportunity, &owned).await?;
                 self.spread(scope, accounts).await?;
             }
@@ -114,8 +116,12 @@ impl AutoSave {
     }
 
     /// Hands accounts on, some to a message.
-    async fn spread(&self, scope: Scope, accounts: BTreeSet<String>) -> Result<(), WorkError> {
-        let accounts: Vec<String> = accounts.into_iter().collect();
+    async fn spread(
+        &self,
+        scope: Scope,
+        accounts: BTreeSet<SalesforceId>,
+    ) -> Result<(), WorkError> {
+        let accounts: Vec<SalesforceId> = accounts.into_iter().collect();
         for chunk in accounts.chunks(ACCOUNTS_PER_MESSAGE) {
             self.send(AutoSaveMessage::Accounts { scope, accounts: chunk.to_vec() }).await?;
         }
@@ -138,13 +144,8 @@ impl AutoSave {
         }
         let pipeline = self.store.read(&generation.keys.pipeline()).await?.unwrap_or_default();
         let accounts = self.model(scope).await?;
-        let mut seats = BTreeMap::new();
-        for seat in self.store.all(&seats::keys::seats(scope.tenant)).await? {
-            seats
-                .entry(folded_email(&seat.email))
-                .and_modify(|known| *known = None)
-                .or_insert(Some(seat.id));
-        }
+        let seats = self.store.all(&seats::keys::seats(scope.tenant)).await?;
+        let seats = seats_by_email(seats.iter().map(|seat| (seat.id, seat.email.as_str())));
         Ok(Some(Context { generation, settings, pipeline, accounts, seats }))
     }
 
@@ -156,34 +157,33 @@ impl AutoSave {
     }
 
     /// Applies the rules to one account.
-    async fn evaluate(&self, context: &Context, account: &str) -> Result<(), WorkError> {
+    async fn evaluate(&self, context: &Context, account: SalesforceId) -> Result<(), WorkError> {
         let open = self.counting_opportunities(context, account).await?;
         let stands_for_account = self.stands_for(context, account).await?;
         if open.is_empty() || stands_for_account.is_empty() {
             return Ok(());
         }
         let seats = self.owners_seats(context, &open).await?;
-        let owned = |o: &Record| seats.get(o.fields.get("OwnerId").unwrap_or_default()).copied();
+        let owned = |o: &Record| seats.get(&o.fields.reference("OwnerId")?).copied();
         let mut wanted = Vec::new();
         for (opportunity, seat) in open.iter().filter_map(|o| Some((o, owned(o)?))) {
-            let account = stands_for_account.iter().cloned();
+            let account = stands_for_account.iter().copied();
             wanted.extend(account.map(|(object, record)| (seat, opportunity, object, record)));
             let contacts = contacts_of(context, opportunity).await?;
             wanted.extend(contacts.into_iter().map(|c| (seat, opportunity, SObject::Contact, c)));
         }
-        let matched = self.matched(context, wanted.iter().map(|w| (w.2, w.3.as_str()))).await?;
+        let matched = self.matched(context, wanted.iter().map(|w| (w.2, w.3))).await?;
         let mut entries = BTreeMap::new();
         for (seat, opportunity, object, record) in wanted {
-            let Some(entity) = matched.get(&(object, record.clone())) else { continue };
-            let list =
-                if object == SObject::Account { SavedList::Accounts } else { SavedList::Leads };
+            let Some(entity) = matched.get(&(object, record)) else { continue };
+            let list = SavedList::of(object);
             let saved = Saved {
                 seat,
                 list,
                 entity: entity.clone(),
                 record,
                 object,
-                opportunity: opportunity.id.clone(),
+                opportunity: opportunity.id,
                 saved_at: self.ports.clock.now(),
             };
             let key = context.generation.keys.saved(seat, list.as_str(), entity);
@@ -197,8 +197,8 @@ impl AutoSave {
     async fn stands_for(
         &self,
         context: &Context,
-        account: &str,
-    ) -> Result<Vec<(SObject, String)>, WorkError> {
+        account: SalesforceId,
+    ) -> Result<Vec<(SObject, SalesforceId)>, WorkError> {
         let records = &context.generation.records;
         if context.accounts == AccountModel::Business {
             let held = records.one(SObject::Account, account).await?;
@@ -213,20 +213,20 @@ impl AutoSave {
     async fn counting_opportunities(
         &self,
         context: &Context,
-        account: &str,
+        account: SalesforceId,
     ) -> Result<Vec<Record>, WorkError> {
         let records = &context.generation.records;
         let ids = records.children(account, Relation::AccountOpportunity).await?;
         let mut open = records.get(SObject::Opportunity, &ids).await?;
         open.retain(|o| {
-            o.fields.get("AccountId") == Some(account)
+            o.fields.reference("AccountId") == Some(account)
                 && context.pipeline.counts(
                     context.settings.stage.as_deref(),
                     o.fields.get("StageName"),
                     o.fields.is_true("IsClosed"),
                 )
         });
-        open.sort_by(|a, b| a.id.cmp(&b.id));
+        open.sort_by_key(|o| o.id);
         Ok(open)
     }
 
@@ -235,30 +235,23 @@ impl AutoSave {
         &self,
         context: &Context,
         opportunities: &[Record],
-    ) -> Result<BTreeMap<String, SeatId>, WorkError> {
-        let owners: BTreeSet<String> = opportunities
-            .iter()
-            .filter_map(|o| o.fields.get("OwnerId").map(str::to_owned))
-            .collect();
-        let owners: Vec<String> = owners.into_iter().collect();
+    ) -> Result<BTreeMap<SalesforceId, SeatId>, WorkError> {
+        let owners: BTreeSet<SalesforceId> =
+            opportunities.iter().filter_map(|o| o.fields.reference("OwnerId")).collect();
+        let owners: Vec<SalesforceId> = owners.into_iter().collect();
         let users = context.generation.records.get(SObject::User, &owners).await?;
         Ok(users
-            .into_iter()
-            .filter(|user| user.fields.is_true("IsActive"))
-            .filter_map(|user| {
-                let email = folded_email(user.fields.get("Email")?);
-                let seat = (*context.seats.get(&email)?)?;
-                Some((user.id, seat))
-            })
+            .iter()
+            .filter_map(|user| Some((user.id, seat_of_user(user, &context.seats)?)))
             .collect())
     }
 
     /// The entities that these records are matched to.
-    async fn matched<'a>(
+    async fn matched(
         &self,
         context: &Context,
-        records: impl Iterator<Item = (SObject, &'a str)>,
-    ) -> Result<BTreeMap<(SObject, String), String>, WorkError> {
+        records: impl Iterator<Item = (SObject, SalesforceId)>,
+    ) -> Result<BTreeMap<(SObject, SalesforceId), EntityId>, WorkError> {
         let slots: BTreeSet<_> =
             records.map(|(object, id)| context.generation.keys.candidates(object, id)).collect();
         let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
@@ -279,18 +272,34 @@ impl AutoSave {
     }
 }
 
+fn seats_by_email<'a>(seats: impl Iterator<Item = (SeatId, &'a str)>) -> SeatsByEmail {
+    let mut by_email = SeatsByEmail::new();
+    for (seat, email) in seats {
+        by_email.entry(folded_email(email)).and_modify(|known| *known = None).or_insert(Some(seat));
+    }
+    by_email
+}
+
+/// The seat of an active CRM user, by e-mail.
+fn seat_of_user(user: &Record, seats: &SeatsByEmail) -> Option<SeatId> {
+    if !user.fields.is_true("IsActive") {
+        return None;
+    }
+    *seats.get(&folded_email(user.fields.get("Email")?))?
+}
+
 /// The contacts in the roles of an opportunity.
 async fn contacts_of(
     context: &Context,
     opportunity: &Record,
-) -> Result<BTreeSet<String>, WorkError> {
+) -> Result<BTreeSet<SalesforceId>, WorkError> {
     let records = &context.generation.records;
-    let roles = records.children(&opportunity.id, Relation::OpportunityRole).await?;
+    let roles = records.children(opportunity.id, Relation::OpportunityRole).await?;
     let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
     Ok(roles
         .iter()
-        .filter(|role| role.fields.get("OpportunityId") == Some(&opportunity.id))
-        .filter_map(|role| role.fields.get("ContactId").map(str::to_owned))
+        .filter(|role| role.fields.reference("OpportunityId") == Some(opportunity.id))
+        .filter_map(|role| role.fields.reference("ContactId"))
         .collect())
 }
 
@@ -298,14 +307,14 @@ async fn contacts_of(
 async fn accounts_of(
     generation: &OpenGeneration,
     object: SObject,
-    ids: &[String],
-) -> Result<BTreeSet<String>, WorkError> {
+    ids: &[SalesforceId],
+) -> Result<BTreeSet<SalesforceId>, WorkError> {
     let records = &generation.records;
     match object {
-        SObject::Account => Ok(ids.iter().cloned().collect()),
+        SObject::Account => Ok(ids.iter().copied().collect()),
         SObject::Contact => {
             let mut roles = Vec::new();
-            for id in ids {
+            for &id in ids {
                 roles.extend(records.children(id, Relation::ContactRole).await?);
             }
             let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
@@ -323,7 +332,7 @@ async fn accounts_of(
         }
         SObject::User => {
             let mut owned = Vec::new();
-            for id in ids {
+            for &id in ids {
                 owned.extend(records.children(id, Relation::OwnerOpportunity).await?);
             }
             Box::pin(accounts_of(generation, SObject::Opportunity, &owned)).await
@@ -332,6 +341,48 @@ async fn accounts_of(
     }
 }
 
-fn named(records: &[Record], field: &str) -> Vec<String> {
-    records.iter().filter_map(|r| r.fields.get(field).map(str::to_owned)).collect()
+fn named(records: &[Record], field: &str) -> Vec<SalesforceId> {
+    records.iter().filter_map(|r| r.fields.reference(field)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::testing::record_id;
+
+    fn user(fields: &[(&'static str, &str)]) -> Record {
+        let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Record::read(SObject::User, record_id("005", 1), Timestamp::UNIX_EPOCH, fields)
+    }
+
+    #[test]
+    fn an_active_user_is_the_seat_of_the_same_email_in_any_case() {
+        let jane = SeatId::derived("jane");
+        let seats = seats_by_email([(jane, "Jane@Acme.example")].into_iter());
+        let seat = |fields: &[(&'static str, &str)]| seat_of_user(&user(fields), &seats);
+        assert_eq!(seat(&[("IsActive", "true"), ("Email", "jane@acme.EXAMPLE")]), Some(jane));
+        assert_eq!(seat(&[("IsActive", "false"), ("Email", "jane@acme.example")]), None);
+        assert_eq!(seat(&[("IsActive", "true"), ("Email", "joe@acme.example")]), None);
+        assert_eq!(seat(&[("IsActive", "true")]), None);
+    }
+
+    #[test]
+    fn an_email_that_seats_share_names_none_of_them() {
+        let shared = ["a", "b", "c"].map(|name| (SeatId::derived(name), "desk@acme.example"));
+        let user = user(&[("IsActive", "true"), ("Email", "desk@acme.example")]);
+        for seats in 2..=3 {
+            let seats = seats_by_email(shared[..seats].iter().copied());
+            assert_eq!(seat_of_user(&user, &seats), None);
+        }
+    }
+
+    #[test]
+    fn a_field_that_names_no_record_is_passed_over() {
+        let account = record_id("001", 7);
+        let of = |id: &str| user(&[("AccountId", id)]);
+        let records = [of(account.as_str()), of(&account.as_str()[..15]), of("gone"), user(&[])];
+        assert_eq!(named(&records, "AccountId"), [account, account]);
+    }
 }

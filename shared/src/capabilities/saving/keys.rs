@@ -1,14 +1,14 @@
 //! The keys of saved things.
 
 use super::Saved;
-use crate::kernel::SeatId;
+use crate::kernel::{EntityId, SeatId};
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Series, Slot};
 
 impl GenerationKeys {
     /// An entity saved for a seat.
     #[must_use]
-    pub fn saved(&self, seat: SeatId, list: &str, entity: &str) -> Slot<Saved> {
+    pub fn saved(&self, seat: SeatId, list: &str, entity: &EntityId) -> Slot<Saved> {
         Slot::at(self.by(Kind::Saved, &seat.to_string(), format!("{seat}#{list}#{entity}")))
     }
 

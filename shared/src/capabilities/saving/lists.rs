@@ -43,7 +43,7 @@ impl SavedLists {
         let series = self.custody.keys(at).await?.saved_list(seat, list.as_str());
         let after = cursor.map(|entity| series.place(entity));
         let page = self.store.page(&series, after.as_deref(), PAGE).await?;
-        let next = page.next.and(page.documents.last()).map(|saved| saved.entity.clone());
+        let next = page.next.and(page.documents.last()).map(|saved| saved.entity.to_string());
         Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })
     }
 }

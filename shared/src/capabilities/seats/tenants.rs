@@ -52,7 +52,7 @@ pub struct NewSeat {
     pub name: String,
     /// The user's time zone, an IANA name.
     pub time_zone: String,
-    /// What the user may do.
+    /// The role, which decides on the user's rights.
     pub roles: BTreeSet<Role>,
 }
 

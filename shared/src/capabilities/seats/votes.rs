@@ -31,7 +31,7 @@ impl From<PortError> for VoteError {
 pub struct Voted {
     /// The tenant's first vote for this CRM.
     pub vote: CrmVote,
-    /// Whether it is this one.
+    /// True if it is this one.
     pub is_first: bool,
 }
 

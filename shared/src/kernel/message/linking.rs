@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::kernel::{MatchRunId, ModelId, SObject, Scope};
+use crate::salesforce::SalesforceId;
 
 /// The cause of a match run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,7 @@ pub enum MatchMessage {
         /// The record's object.
         object: SObject,
         /// The record's id.
-        record: String,
+        record: SalesforceId,
     },
     /// Take the next step of making a model of a tenant's corrections.
     TuneModel {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::kernel::{SObject, Scope, SeatId};
+use crate::salesforce::SalesforceId;
 
 /// The records to which the auto-save rules are to be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
@@ -16,7 +17,7 @@ pub enum AutoSaveMessage {
         /// Of which connection.
         scope: Scope,
         /// The accounts' record ids.
-        accounts: Vec<String>,
+        accounts: Vec<SalesforceId>,
     },
     /// Find the accounts of these records, whose matches changed, and apply the rules to them.
     #[serde(rename = "auto_save_records")]
@@ -27,7 +28,7 @@ pub enum AutoSaveMessage {
         /// The object of the records.
         object: SObject,
         /// Their ids.
-        records: Vec<String>,
+        records: Vec<SalesforceId>,
     },
     /// Apply the rules to everything that a CRM user owns: their seat or role is new.
     #[serde(rename = "auto_save_owner")]
@@ -36,7 +37,7 @@ pub enum AutoSaveMessage {
         /// Of which connection.
         scope: Scope,
         /// The CRM user.
-        user: String,
+        user: SalesforceId,
     },
     /// Apply the rules to everything that the CRM user of a new seat owns.
     #[serde(rename = "auto_save_seat")]

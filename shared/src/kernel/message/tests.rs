@@ -25,7 +25,7 @@ fn bodies() -> Vec<(&'static str, String)> {
             format!(r#"{SCOPE},{MATCH_RUN},"batch":1,"entity_kind":"person","shard":2"#),
         ),
         ("settle", format!(r#"{SCOPE},{MATCH_RUN},"batch":1"#)),
-        ("correct", format!(r#"{SCOPE},"object":"Lead","record":"00Q000000000001AAA""#)),
+        ("correct", format!(r#"{SCOPE},"object":"Lead","record":"00Q000000000001EAA""#)),
         ("tune_model", format!(r#"{SCOPE},{model},"step":0"#)),
         ("auto_save", format!(r#"{SCOPE},"accounts":["001000000000001AAA"]"#)),
         (

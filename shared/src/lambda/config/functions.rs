@@ -1,6 +1,5 @@
 //! What each function reads. `template.yaml` sets exactly these variables: a test compares them.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use url::{Host, Url};
 
 use super::{Config, Variables};
 use crate::aws::AwsConfig;
+use crate::capabilities::connecting::NetworkAccess;
 use crate::capabilities::leaving::PurgeSteps;
 use crate::kernel::Queue;
 use crate::salesforce::ApiVersion;
@@ -121,55 +121,15 @@ pub struct CallersConfig {
     pub jwks_url: Url,
 }
 
-/// The addresses from which this deployment calls Salesforce, for orgs that let in listed ones
-/// only.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct NetworkAccess {
-    /// Changes with the list, so that an admin sees when to look again.
-    pub version: String,
-    /// The ranges, as in `203.0.113.7/32`. Empty: calls come from any address of AWS's region, and
-    /// an org that restricts addresses must relax that for the app.
-    pub ranges: Vec<String>,
-    /// The clicks in Salesforce's Setup.
-    pub steps: &'static [&'static str],
-}
-
-impl NetworkAccess {
-    /// The list of these ranges.
-    #[must_use]
-    pub fn of(mut ranges: Vec<String>) -> Self {
-        ranges.sort_unstable();
-        ranges.dedup();
-        let version = blake3::hash(ranges.join(",").as_bytes()).to_hex()[..8].to_owned();
-        Self {
-            version,
-            ranges,
-            steps: crate::capabilities::connecting::Check::NetworkAccess.steps(),
-        }
-    }
-}
-
 /// `EGRESS_RANGES`, separated by commas.
 fn network_access(variables: &mut Variables) -> Option<NetworkAccess> {
     let name = "EGRESS_RANGES";
     let text = variables.optional(name).unwrap_or_default();
     let expected = "address ranges such as 203.0.113.7/32, separated by commas";
-    let ranges = variables.parsed(name, Some(text), expected, |text| {
+    variables.parsed(name, Some(text), expected, |text| {
         let ranges = text.split(',').map(str::trim).filter(|range| !range.is_empty());
-        ranges.map(|range| is_range(range).then(|| range.to_owned())).collect::<Option<Vec<_>>>()
-    });
-    ranges.map(NetworkAccess::of)
-}
-
-/// An address and the length of its prefix.
-fn is_range(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else { return false };
-    let longest = match address.parse() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    length.parse::<u8>().is_ok_and(|length| length <= longest)
+        NetworkAccess::of(ranges.map(str::to_owned).collect())
+    })
 }
 
 /// The configuration of `api`.

@@ -3,12 +3,14 @@
 use super::spread;
 use crate::kernel::{Connection, RecordHead, SObject, Scope};
 use crate::ports::Key;
+use crate::salesforce::SalesforceId;
 use crate::store::{Marker, Series, Slot};
 
-/// What a partition of a generation holds. A new kind is purged because it is in [`Kind::ALL`].
+/// The kind of documents in a partition. A new kind is purged because it is in [`Kind::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Runs, each object's progress, its pages, the leases: bucket 0 only.
+    /// Import runs, the lease on them, each object's progress and watermark, the slots, the
+    /// pipeline's stages: bucket 0 only.
     Run,
     /// CRM records, by record id: `object#id`.
     Record,
@@ -18,15 +20,16 @@ pub enum Kind {
     Candidates,
     /// An entity's bidders and its match, by entity id: `object#entity`.
     Entity,
-    /// Match runs and their batches: bucket 0 only.
+    /// Match runs, their batches, the lease of settling: bucket 0 only.
     MatchRun,
-    /// What was saved for a seat, by seat: `seat#list#entity`.
+    /// The items saved for a seat, by seat: `seat#list#entity`.
     Saved,
     /// Activities, by activity id; lanes, by record id.
     Activity,
-    /// Grants: `admin`, and one per seat, sealed.
+    /// The states of grants, seats' grants sealed, and what inspections of the org found: bucket 0
+    /// only.
     Grant,
-    /// What people said about a record's match, by record id: `object#id`.
+    /// People's corrections of a record's match, by record id: `object#id`.
     Correction,
     /// Models of the tenant's own, and which one is taken: bucket 0 only.
     Model,
@@ -162,8 +165,8 @@ impl GenerationKeys {
 
     /// A CRM record.
     #[must_use]
-    pub fn record(&self, object: SObject, id: &str) -> Slot<RecordHead> {
-        Slot::at(self.by(Kind::Record, id, format!("{object}#{id}")))
+    pub fn record(&self, object: SObject, id: SalesforceId) -> Slot<RecordHead> {
+        Slot::at(self.by(Kind::Record, id.as_str(), format!("{object}#{id}")))
     }
 
     /// A bucket's records of one object: partition and prefix.
@@ -174,15 +177,21 @@ impl GenerationKeys {
 
     /// An edge.
     #[must_use]
-    pub fn edge(&self, parent: &str, relation: Relation, child: &str) -> Slot<Marker> {
-        Slot::at(self.by(Kind::Edge, parent, format!("{parent}#{}#{child}", relation.as_str())))
+    pub fn edge(
+        &self,
+        parent: SalesforceId,
+        relation: Relation,
+        child: SalesforceId,
+    ) -> Slot<Marker> {
+        let sk = format!("{parent}#{}#{child}", relation.as_str());
+        Slot::at(self.by(Kind::Edge, parent.as_str(), sk))
     }
 
     /// A parent's edges of one relation: partition and prefix.
     #[must_use]
-    pub fn edges(&self, parent: &str, relation: Relation) -> Series<Marker> {
+    pub fn edges(&self, parent: SalesforceId, relation: Relation) -> Series<Marker> {
         Series::under(
-            self.partition(Kind::Edge, self.bucket(parent)),
+            self.partition(Kind::Edge, self.bucket(parent.as_str())),
             format!("{parent}#{}#", relation.as_str()),
         )
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::kernel::Queue;
 use crate::ports::{QueueMessage, Queues};
 
-/// What a queue handed over.
+/// The messages that a queue handed over.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Received {
     /// The text.

@@ -20,7 +20,7 @@ impl Memory {
     }
 }
 
-/// What the key in memory does to a data key: enough to tell contexts apart.
+/// The change that the key in memory makes to a data key: enough to tell contexts apart.
 fn mask(context: &str) -> [u8; 32] {
     *blake3::keyed_hash(&[7; 32], context.as_bytes()).as_bytes()
 }

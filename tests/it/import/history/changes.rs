@@ -1,4 +1,4 @@
-//! What happens in the org.
+//! The events of a history in the org.
 
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ impl History {
         Some(format!("create person {id}"))
     }
 
-    /// What a formula goes by changes: its value is another, and no stamp moves.
+    /// Changes the source of a formula: its value is another, and no stamp moves.
     fn recalculate(&mut self) -> Option<String> {
         self.traceless = true;
         let id = self.pick("Contact")?;

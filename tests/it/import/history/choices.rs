@@ -1,4 +1,4 @@
-//! What the org's admin adds, shows and hides, and what of it they choose to have imported.
+//! The fields that the org's admin adds, shows and hides, and those that they choose to import.
 
 use serde_json::{Value, json};
 use shared::capabilities::importing::{AccountModel, FieldMapping};

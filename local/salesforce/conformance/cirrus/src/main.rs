@@ -1,4 +1,4 @@
-//! What an unmodified `cirrus` can do with the simulator. Prints one line of JSON per capability.
+//! Tries an unmodified `cirrus` on the simulator. Prints one line of JSON per capability.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use matching::{
 use super::Directory;
 use crate::capabilities::directory::entities::Merges;
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion};
-use crate::kernel::{DirectoryMessage, DirectoryVersionId};
+use crate::kernel::{DirectoryMessage, DirectoryVersionId, EntityId};
 use crate::store::{Commit, Stored};
 use crate::work::WorkError;
 
@@ -32,7 +32,7 @@ impl Directory {
         let mut skipped = BTreeMap::new();
         let mut skip = |reason: &'static str| *skipped.entry(reason.to_owned()).or_insert(0) += 1;
         let mut merges = Merges::new();
-        let mut merge = |id, into| drop(merges.insert(id, into));
+        let mut merge = |id: EntityId, into: EntityId| drop(merges.insert(id, into));
         let mut counts = StatisticsBuilder::sized_for(self.expected(&version).await?);
         self.each_some(&version, &mut skip, &mut merge, |some| counts.add(some)).await?;
         self.entities.keep_merges(&version, &merges).await?;
@@ -75,7 +75,7 @@ impl Directory {
         &self,
         version: &DirectoryVersion,
         skip: &mut impl FnMut(&'static str),
-        merge: &mut impl FnMut(String, String),
+        merge: &mut impl FnMut(EntityId, EntityId),
         mut take: impl FnMut(&ShardBuilder),
     ) -> Result<(), WorkError> {
         let mut some = ShardBuilder::new(EntityKind::Person, 0, 1);
@@ -84,7 +84,7 @@ impl Directory {
                 some.add_person(&PersonForm::from(&person));
                 hand_over(&mut some, COUNTED_AT_ONCE, &mut take);
             }
-            DirectoryLine::Merge { id, into } => merge(id, into),
+            DirectoryLine::Merge { id, into } => read_merge(&id, &into, merge),
             DirectoryLine::Delete { .. } => {}
         })
         .await?;
@@ -95,12 +95,19 @@ impl Directory {
                 some.add_company(&CompanyForm::from(&company));
                 hand_over(&mut some, COUNTED_AT_ONCE, &mut take);
             }
-            DirectoryLine::Merge { id, into } => merge(id, into),
+            DirectoryLine::Merge { id, into } => read_merge(&id, &into, merge),
             DirectoryLine::Delete { .. } => {}
         })
         .await?;
         hand_over(&mut some, 1, &mut take);
         Ok(())
+    }
+}
+
+/// Hands on a merge whose ids are ones: [`Directory::each`] gives no other.
+fn read_merge(id: &str, into: &str, merge: &mut impl FnMut(EntityId, EntityId)) {
+    if let (Ok(id), Ok(into)) = (id.parse(), into.parse()) {
+        merge(id, into);
     }
 }
 

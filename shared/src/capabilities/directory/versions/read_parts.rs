@@ -12,9 +12,13 @@ use serde::Deserialize;
 use super::Directory;
 use crate::capabilities::directory::DirectoryVersion;
 use crate::capabilities::directory::entities::identity;
+use crate::kernel::EntityId;
 use crate::work::WorkError;
 
 const ACTION: &str = "read a directory part";
+
+/// Why a line is skipped whose ids no key can hold.
+const NO_IDS: &str = "the row has an id that is empty or longer than 512 bytes";
 
 impl Directory {
     /// Hands the last line about every entity of a kind to `take`: its upsert, its retirement or
@@ -48,6 +52,10 @@ impl Directory {
                         continue;
                     }
                 };
+                if !has_ids(&entry) {
+                    skip(NO_IDS);
+                    continue;
+                }
                 let id = identity(entity_id(&entry));
                 if last.get(&id) == Some(&line) && met.insert(id) {
                     take(entry);
@@ -92,6 +100,15 @@ fn entity_id<T: Identified>(line: &DirectoryLine<T>) -> &str {
     }
 }
 
+/// True if the ids of a line are ones that a key can hold.
+fn has_ids<T: Identified>(line: &DirectoryLine<T>) -> bool {
+    let into = match line {
+        DirectoryLine::Merge { into, .. } => Some(into.as_str()),
+        DirectoryLine::Upsert(_) | DirectoryLine::Delete { .. } => None,
+    };
+    std::iter::once(entity_id(line)).chain(into).all(|id| EntityId::check(id).is_ok())
+}
+
 /// A part's lines, unpacked when it is gzip.
 fn lines(bytes: &Bytes) -> Box<dyn BufRead + Send> {
     let source = Cursor::new(bytes.clone());
@@ -100,5 +117,57 @@ fn lines(bytes: &Bytes) -> Box<dyn BufRead + Send> {
         Box::new(BufReader::with_capacity(1 << 16, unpacked))
     } else {
         Box::new(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use matching::Person;
+
+    use super::*;
+
+    const PART: &str = concat!(
+        "{\"id\":\"a\",\"title\":\"first\"}\n",
+        "{\"id\":\"b\"}\n",
+        "not a line\n",
+        "{\"id\":\"a\",\"title\":\"last\"}\n",
+        "{\"id\":\"b\",\"op\":\"merge\",\"into\":\"a\"}\n",
+    );
+
+    fn gzip(text: &str) -> Bytes {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap().into()
+    }
+
+    #[test]
+    fn the_last_line_about_an_entity_counts_in_plain_parts_and_in_gzip() {
+        let expected = HashMap::from([(identity("a"), 4), (identity("b"), 5)]);
+        assert_eq!(last_lines::<Person>(&Bytes::from_static(PART.as_bytes())).unwrap(), expected);
+        assert_eq!(last_lines::<Person>(&gzip(PART)).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_part_that_breaks_off_is_an_error_and_not_a_shorter_part() {
+        let whole = gzip(&PART.repeat(2_000));
+        assert!(last_lines::<Person>(&whole.slice(..whole.len() - 12)).is_err());
+    }
+
+    #[test]
+    fn a_line_is_about_an_entity_only_if_its_ids_fit_into_keys() {
+        let merge = |id: &str, into: &str| DirectoryLine::<Person>::Merge {
+            id: id.to_owned(),
+            into: into.to_owned(),
+        };
+        let long = "x".repeat(EntityId::LONGEST + 1);
+        assert!(has_ids(&merge("a", "b")));
+        assert!(!has_ids(&merge("a", " ")));
+        assert!(!has_ids(&merge("a", &long)));
+        assert!(!has_ids(&DirectoryLine::<Person>::Delete { id: long.clone() }));
+        assert!(!has_ids(&DirectoryLine::Upsert(Person { id: long, ..Person::default() })));
     }
 }

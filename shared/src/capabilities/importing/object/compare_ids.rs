@@ -34,7 +34,7 @@ const MOST_MISSING: usize = 1_000;
 const HEADS_AT_ONCE: usize = 1_000;
 
 /// The stamps of rows, in milliseconds, by id.
-type Stamps = HashMap<String, i64>;
+type Stamps = HashMap<SalesforceId, i64>;
 
 impl ObjectStep<'_> {
     /// Takes one step of the comparison.
@@ -111,7 +111,7 @@ impl ObjectStep<'_> {
                 if (head.run, head.step) == (self.run, self.progress.step) {
                     // This very step did so before it was interrupted.
                     self.progress.counts.count(head.change);
-                    found.changed.push(head.id.clone());
+                    found.changed.push(head.id);
                 }
                 found.look_at(head);
             }
@@ -148,14 +148,14 @@ impl ObjectStep<'_> {
 
     /// The ids of a bucket that this run read by the present selection; none if no other one was in
     /// force before.
-    async fn read_ids(&self, bucket: u32) -> Result<Option<HashSet<String>>, WorkError> {
+    async fn read_ids(&self, bucket: u32) -> Result<Option<HashSet<SalesforceId>>, WorkError> {
         let Some(first) = self.progress.read_anew else { return Ok(None) };
         let keys = &self.generation.keys;
         let mut read = HashSet::new();
         for page in first..self.progress.pages {
             let key = read_object(keys.scope(), self.run, self.progress.object, page);
-            let ids: Vec<String> = self.get_json(&key).await?;
-            read.extend(ids.into_iter().filter(|id| keys.bucket(id) == bucket));
+            let ids: Vec<SalesforceId> = self.get_json(&key).await?;
+            read.extend(ids.into_iter().filter(|id| keys.bucket(id.as_str()) == bucket));
         }
         Ok(Some(read))
     }
@@ -172,8 +172,8 @@ impl ObjectStep<'_> {
             let broken = |error| WorkError::reject("read a page of ids", error);
             while let Some(row) = reader.next().map_err(broken)? {
                 let stamp = row.text("SystemModstamp").and_then(|at| parse_datetime(&at).ok());
-                let row = row.id().map(|id| id.to_string()).zip(stamp);
-                let ours = row.filter(|(id, _)| self.generation.keys.bucket(id) == bucket);
+                let row = row.id().zip(stamp);
+                let ours = row.filter(|(id, _)| self.generation.keys.bucket(id.as_str()) == bucket);
                 stamps.extend(ours.map(|(id, stamp)| (id, stamp.as_millisecond())));
             }
         }
@@ -183,7 +183,7 @@ impl ObjectStep<'_> {
     /// Reads rows by their ids.
     async fn read_by_ids(&mut self, rows: &Stamps) -> Result<Vec<Record>, GrantError> {
         let object = self.progress.object;
-        let mut ids: Vec<SalesforceId> = rows.keys().filter_map(|id| id.parse().ok()).collect();
+        let mut ids: Vec<SalesforceId> = rows.keys().copied().collect();
         ids.sort_unstable();
         let selection = self.progress.selection.clone();
         let fields = selection.read_fields(object);
@@ -212,17 +212,17 @@ struct Comparison {
     /// The rows to be read: all that the org shows, until our record is found to be as new.
     missing: Stamps,
     /// The ids that this run read by the present selection; none if every record is of it.
-    read: Option<HashSet<String>>,
+    read: Option<HashSet<SalesforceId>>,
     /// Our live records.
     live: u64,
     /// Our records that the org does not show.
     unseen: Vec<RecordHead>,
     /// Records that this very step changed before it was interrupted.
-    changed: Vec<String>,
+    changed: Vec<SalesforceId>,
 }
 
 impl Comparison {
-    fn new(shown: Stamps, read: Option<HashSet<String>>) -> Self {
+    fn new(shown: Stamps, read: Option<HashSet<SalesforceId>>) -> Self {
         Self { missing: shown, read, ..Self::default() }
     }
 
@@ -247,11 +247,12 @@ impl Comparison {
 mod tests {
     use super::*;
     use crate::kernel::{ImportRunId, SObject};
+    use crate::testing::record_id;
 
-    fn head(id: &str, stamp: i64, change: RecordChange) -> RecordHead {
+    fn head(id: SalesforceId, stamp: i64, change: RecordChange) -> RecordHead {
         RecordHead {
             object: SObject::Lead,
-            id: id.to_owned(),
+            id,
             stamp,
             digest: String::new(),
             run: ImportRunId::derived("x"),
@@ -262,17 +263,30 @@ mod tests {
         }
     }
 
-    fn compare(read: Option<&[&str]>) -> (Vec<String>, Vec<String>, u64) {
-        let shown = ["same", "newer", "unknown", "deleted"].map(|id| (id.to_owned(), 5));
-        let read = read.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
+    /// Five records, each named for how it compares.
+    const NAMES: [&str; 5] = ["deleted", "newer", "same", "unknown", "unseen"];
+
+    fn id_of(name: &str) -> SalesforceId {
+        let at = NAMES.iter().position(|known| *known == name).unwrap();
+        record_id("00Q", at as u64)
+    }
+
+    fn name_of(id: SalesforceId) -> &'static str {
+        NAMES.into_iter().find(|name| id_of(name) == id).unwrap()
+    }
+
+    fn compare(read: Option<&[&str]>) -> (Vec<&'static str>, Vec<&'static str>, u64) {
+        let shown = ["same", "newer", "unknown", "deleted"].map(|name| (id_of(name), 5));
+        let read = read.map(|names| names.iter().map(|name| id_of(name)).collect());
         let mut found = Comparison::new(shown.into(), read);
-        found.look_at(head("same", 5, RecordChange::New));
-        found.look_at(head("newer", 4, RecordChange::Updated));
-        found.look_at(head("unseen", 5, RecordChange::New));
-        found.look_at(head("deleted", 5, RecordChange::Deleted));
-        let mut missing: Vec<String> = found.missing.into_keys().collect();
-        missing.sort();
-        (missing, found.unseen.into_iter().map(|head| head.id).collect(), found.live)
+        found.look_at(head(id_of("same"), 5, RecordChange::New));
+        found.look_at(head(id_of("newer"), 4, RecordChange::Updated));
+        found.look_at(head(id_of("unseen"), 5, RecordChange::New));
+        found.look_at(head(id_of("deleted"), 5, RecordChange::Deleted));
+        let mut missing: Vec<_> = found.missing.into_keys().map(name_of).collect();
+        missing.sort_unstable();
+        let unseen = found.unseen.into_iter().map(|head| name_of(head.id)).collect();
+        (missing, unseen, found.live)
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::capabilities::importing::ObjectEvent;
 use crate::capabilities::importing::keys::deleted_object;
 use crate::kernel::{Gone, Record, RecordChange};
 use crate::salesforce::{
-    Condition, DeletedRecords, FieldValues, QueryScope, Record as RestRecord, Select, Session,
-    parse_datetime,
+    Condition, DeletedRecords, FieldValues, QueryScope, Record as RestRecord, SalesforceId, Select,
+    Session, parse_datetime,
 };
 
 /// The furthest back that Salesforce's log of deletions reaches, and that the recycle bin keeps
@@ -29,7 +29,7 @@ const SHORTEST_WINDOW: SignedDuration = SignedDuration::from_mins(2);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GoneRow {
     /// Its id.
-    pub(crate) id: String,
+    pub(crate) id: SalesforceId,
     /// When it went.
     pub(crate) at: Timestamp,
     /// Why.
@@ -54,7 +54,7 @@ impl ObjectStep<'_> {
                 let log = self.log_of_deletions(start, end).await?;
                 complete &= log.earliest_available <= start;
                 gone.extend(log.records.iter().map(|deleted| GoneRow {
-                    id: deleted.id.to_string(),
+                    id: deleted.id,
                     at: deleted.deleted_at,
                     gone: Gone::Deleted,
                 }));
@@ -117,21 +117,22 @@ impl ObjectStep<'_> {
         let Some(changed) = self.small_query(&changed).await? else { return Ok(None) };
         let row = |row: &RestRecord| {
             let stamp = parse_datetime(&row.text("SystemModstamp")?).ok()?;
-            Some((row.id()?.to_string(), stamp))
+            Some((row.id()?, stamp))
         };
-        let changed: Vec<(String, Timestamp)> = changed.iter().filter_map(row).collect();
-        let ids: Vec<String> = changed.iter().map(|(id, _)| id.clone()).collect();
+        let changed: Vec<(SalesforceId, Timestamp)> = changed.iter().filter_map(row).collect();
+        let ids: Vec<SalesforceId> = changed.iter().map(|(id, _)| *id).collect();
         let mut heads = self.generation.records.heads(object, &ids).await?;
         heads.retain(|head| head.change != RecordChange::Deleted && head.run != self.run);
-        let ours: Vec<String> = heads.into_iter().map(|head| head.id).collect();
-        let mut outside: BTreeSet<String> = ours.iter().cloned().collect();
+        let ours: Vec<SalesforceId> = heads.into_iter().map(|head| head.id).collect();
+        let mut outside: BTreeSet<SalesforceId> = ours.iter().copied().collect();
         for ids in ours.chunks(IDS_AT_ONCE) {
-            let select =
-                Select::from(object.name()).fields(["Id"]).filter(Condition::is_in("Id", ids));
+            let select = Select::from(object.name())
+                .fields(["Id"])
+                .filter(Condition::is_in("Id", ids.iter().copied()));
             let select = selection_query(select, &self.progress.selection);
             let inside = self.small_query(&select).await?.unwrap_or_default();
             for id in inside.iter().filter_map(FieldValues::id) {
-                outside.remove(id.as_str());
+                outside.remove(&id);
             }
         }
         let left = changed.into_iter().filter(|(id, _)| outside.contains(id));

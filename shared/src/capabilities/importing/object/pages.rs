@@ -12,7 +12,8 @@ use crate::capabilities::importing::keys::{changed_object, page_object, read_obj
 use crate::capabilities::importing::{Import, ObjectEvent, OpportunityPart};
 use crate::kernel::{ImportRunId, Record, SObject};
 use crate::salesforce::{
-    CsvError, CsvReader, JobId, QueryLocator, QueryPage, Record as RestRecord, Session,
+    CsvError, CsvReader, JobId, QueryLocator, QueryPage, Record as RestRecord, SalesforceId,
+    Session,
 };
 use crate::work::WorkError;
 
@@ -76,7 +77,7 @@ impl ObjectStep<'_> {
             }
         }
         if self.progress.read_anew.is_some() {
-            let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+            let ids: Vec<SalesforceId> = records.iter().map(|record| record.id).collect();
             let (scope, object) = (self.generation.keys.scope(), self.progress.object);
             self.put_json(&read_object(scope, self.run, object, page), &ids).await?;
         }
@@ -140,7 +141,7 @@ impl ObjectStep<'_> {
     }
 
     /// Lists the records that this step changed for the hand-over.
-    pub(super) async fn list_changed(&self, changed: &[String]) -> Result<(), WorkError> {
+    pub(super) async fn list_changed(&self, changed: &[SalesforceId]) -> Result<(), WorkError> {
         let name = format!("{:06}", self.progress.step);
         let object = self.progress.object;
         self.import.list_changed(self.generation, self.run, object, &name, changed).await
@@ -176,7 +177,7 @@ impl Import {
         run: ImportRunId,
         object: SObject,
         name: &str,
-        changed: &[String],
+        changed: &[SalesforceId],
     ) -> Result<(), WorkError> {
         for (part, ids) in changed.chunks(LIST).enumerate() {
             let key = changed_object(generation.keys.scope(), run, object, name, part);

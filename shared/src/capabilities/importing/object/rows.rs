@@ -23,7 +23,7 @@ pub fn record(
         .iter()
         .filter_map(|name| Some((*name, in_form(name, row.text(selection.column(name))?))))
         .collect();
-    Some(Record::read(object, id.to_string(), stamp, fields))
+    Some(Record::read(object, id, stamp, fields))
 }
 
 /// A value in the form of its field. What is no moment or number where one should be is kept as it

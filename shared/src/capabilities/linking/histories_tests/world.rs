@@ -24,9 +24,10 @@ use crate::kernel::{
     SObject, Scope, TenantEnvironment, TenantId,
 };
 use crate::ports::{Ports, Range};
+use crate::salesforce::SalesforceId;
 use crate::store::keys::{self, Kind, Relation};
 use crate::store::{self, Commit, Next, Outbox, Store, Stored};
-use crate::testing::Memory;
+use crate::testing::{Memory, record_id};
 use crate::work::{Done, WorkError};
 
 /// Numbers that look random, the same for the same seed.
@@ -223,9 +224,9 @@ impl World {
         self.imports += 1;
         let run = ImportRunId::derived(&self.imports.to_string());
         let opened = self.opened().await;
-        let mut changed: BTreeMap<SObject, BTreeSet<String>> = BTreeMap::new();
+        let mut changed: BTreeMap<SObject, BTreeSet<SalesforceId>> = BTreeMap::new();
         for row in &rows {
-            changed.entry(row.object).or_default().insert(row.id.clone());
+            changed.entry(row.object).or_default().insert(row.id);
         }
         opened
             .records
@@ -233,8 +234,7 @@ impl World {
             .await
             .unwrap();
         for account in changed.get(&SObject::Account).cloned().unwrap_or_default() {
-            let with_it =
-                opened.records.children(&account, Relation::AccountContact).await.unwrap();
+            let with_it = opened.records.children(account, Relation::AccountContact).await.unwrap();
             changed.entry(SObject::Contact).or_default().extend(with_it);
         }
         let pins = self.runs.pins(&opened).await.unwrap();
@@ -246,7 +246,7 @@ impl World {
             self.put(opened.keys.match_run(id), match_run).await;
         }
         for (object, ids) in changed {
-            let ids: Vec<String> = ids.into_iter().collect();
+            let ids: Vec<SalesforceId> = ids.into_iter().collect();
             for (n, ids) in ids.chunks(batch).enumerate() {
                 let probes = self.runs.probe(&opened, object, ids, now).await.unwrap();
                 let name = format!("{run}-{n}");
@@ -273,7 +273,12 @@ impl World {
     }
 
     /// Has somebody say something, if the record is there and the entity is.
-    pub(super) async fn say(&self, object: SObject, record: &str, what: Correcting) -> bool {
+    pub(super) async fn say(
+        &self,
+        object: SObject,
+        record: SalesforceId,
+        what: Correcting,
+    ) -> bool {
         self.corrections.say(self.scope, object, record, what, None).await.is_ok()
     }
 
@@ -403,10 +408,10 @@ impl World {
                 let said = self.store().all(&old.keys.corrections(object, bucket)).await.unwrap();
                 let said = said.into_iter().map(Stored::into_inner);
                 for said in said.filter(|said| said.ruling != Ruling::default()) {
-                    let mut list = CandidateList::empty(object, said.id.clone());
+                    let mut list = CandidateList::empty(object, said.id);
                     list.ruling = Some(said.ruling);
-                    if old.records.one(object, &said.id).await.unwrap().is_some() {
-                        fresh.put(new.keys.candidates(object, &said.id), &list).await;
+                    if old.records.one(object, said.id).await.unwrap().is_some() {
+                        fresh.put(new.keys.candidates(object, said.id), &list).await;
                     }
                 }
             }
@@ -422,19 +427,19 @@ impl World {
         fresh
     }
 
-    /// What is stored of each record that is there.
-    pub(super) async fn lists(&self) -> BTreeMap<String, CandidateList> {
+    /// The stored list of each record that is there.
+    pub(super) async fn lists(&self) -> BTreeMap<SalesforceId, CandidateList> {
         let mut lists = BTreeMap::new();
         for item in self.items(Kind::Candidates).await {
             let list: CandidateList = store::typed(item).unwrap();
-            lists.insert(list.id.clone(), list);
+            lists.insert(list.id, list);
         }
         lists.retain(|_, list| !list.gone);
         lists
     }
 
-    pub(super) async fn list(&self, record: &str) -> CandidateList {
-        self.lists().await.remove(record).expect("a list")
+    pub(super) async fn list(&self, record: SalesforceId) -> CandidateList {
+        self.lists().await.remove(&record).expect("a list")
     }
 
     /// All matches, by record and by entity, without the story of how they came to be.
@@ -445,7 +450,7 @@ impl World {
             let text = format!(
                 "{decision:?} {matched:?} {source:?} always {always:?} never {never:?} {candidates:?}"
             );
-            seen.insert(id, text);
+            seen.insert(id.to_string(), text);
         }
         for item in self.items(Kind::Entity).await {
             let entity: EntityMatches = store::typed(item).unwrap();
@@ -481,11 +486,11 @@ pub(super) fn record(
 }
 
 /// The id of the nth record of an object.
-pub(super) fn id(object: SObject, n: usize) -> String {
+pub(super) fn id(object: SObject, n: usize) -> SalesforceId {
     let prefix = match object {
         SObject::Lead => "00Q",
         SObject::Contact => "003",
         _ => "001",
     };
-    format!("{prefix}{n:015}")
+    record_id(prefix, n as u64)
 }

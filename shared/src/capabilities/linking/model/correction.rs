@@ -4,17 +4,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::linking::MatchSource;
-use crate::kernel::{SObject, SeatId};
+use crate::kernel::{EntityId, SObject, SeatId};
+use crate::salesforce::SalesforceId;
 
 /// A person's word about a record. It goes before everything that the engine finds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruling {
     /// The entity that the record is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub always: Option<String>,
+    pub always: Option<EntityId>,
     /// The entities that it is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub never: Vec<String>,
+    pub never: Vec<EntityId>,
     /// The source of the link: a person, or the record's creation from the entity.
     pub source: MatchSource,
 }
@@ -32,18 +33,18 @@ pub enum Correcting {
     /// The record is this entity.
     Match {
         /// The entity.
-        entity_id: String,
+        entity_id: EntityId,
     },
     /// The record is not this entity.
     Unmatch {
         /// The entity; the one that it is matched to when none is named.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        entity_id: Option<String>,
+        entity_id: Option<EntityId>,
     },
     /// The record is not what it is matched to, but this entity.
     WrongMatch {
         /// The right entity.
-        entity_id: String,
+        entity_id: EntityId,
     },
     /// No earlier correction holds any more: the engine decides again.
     Reset,
@@ -76,7 +77,7 @@ pub struct Correction {
     /// The record's object.
     pub object: SObject,
     /// The record's id.
-    pub id: String,
+    pub id: SalesforceId,
     /// The ruling that they come to.
     pub ruling: Ruling,
     /// The latest corrections, the last one last.
@@ -86,16 +87,16 @@ pub struct Correction {
 impl Correction {
     /// A record that nobody corrected.
     #[must_use]
-    pub fn none(object: SObject, id: String) -> Self {
+    pub fn none(object: SObject, id: SalesforceId) -> Self {
         Self { object, id, ruling: Ruling::default(), history: Vec::new() }
     }
 
     /// Adds a correction of a record that is matched to `matched` now.
-    pub fn say(&mut self, said: Said, matched: Option<&str>) {
+    pub fn say(&mut self, said: Said, matched: Option<&EntityId>) {
         match &said.what {
             Correcting::Match { entity_id } => self.always(entity_id),
             Correcting::Unmatch { entity_id } => {
-                if let Some(entity) = entity_id.as_deref().or(matched) {
+                if let Some(entity) = entity_id.as_ref().or(matched) {
                     self.never(entity);
                 }
             }
@@ -116,7 +117,7 @@ impl Correction {
     /// stays. Unlinks do not go along: of two duplicates one is often unlinked before they are
     /// merged, and the other is right.
     #[must_use]
-    pub fn pass_on(&self, object: SObject, id: String, at: Timestamp) -> Option<Self> {
+    pub fn pass_on(&self, object: SObject, id: SalesforceId, at: Timestamp) -> Option<Self> {
         let entity_id = self.ruling.always.clone()?;
         let linked = self.history.iter().rev().find(|said| said.by.is_some());
         let by = linked.and_then(|said| said.by);
@@ -127,18 +128,18 @@ impl Correction {
         Some(heir)
     }
 
-    fn always(&mut self, entity: &str) {
+    fn always(&mut self, entity: &EntityId) {
         self.ruling.never.retain(|never| never != entity);
-        self.ruling.always = Some(entity.to_owned());
+        self.ruling.always = Some(entity.clone());
         self.ruling.source = MatchSource::Manual;
     }
 
-    fn never(&mut self, entity: &str) {
-        if self.ruling.always.as_deref() == Some(entity) {
+    fn never(&mut self, entity: &EntityId) {
+        if self.ruling.always.as_ref() == Some(entity) {
             self.ruling.always = None;
         }
-        if !self.ruling.never.iter().any(|never| never == entity) {
-            self.ruling.never.push(entity.to_owned());
+        if !self.ruling.never.contains(entity) {
+            self.ruling.never.push(entity.clone());
         }
     }
 }
@@ -146,68 +147,70 @@ impl Correction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{entity_id, record_id};
 
     fn correction(said: &[Correcting], matched: Option<&str>) -> Ruling {
-        let mut correction = Correction::none(SObject::Lead, "00Q".to_owned());
+        let matched = matched.map(entity_id);
+        let mut correction = Correction::none(SObject::Lead, record_id("00Q", 1));
         for what in said {
             let at = Timestamp::UNIX_EPOCH;
             let said = Said { what: what.clone(), by: None, at, of: None };
-            correction.say(said, matched);
+            correction.say(said, matched.as_ref());
         }
         assert_eq!(correction.history.len(), said.len().min(HISTORY));
         correction.ruling
     }
 
     fn is(entity: &str) -> Correcting {
-        Correcting::Match { entity_id: entity.to_owned() }
+        Correcting::Match { entity_id: entity_id(entity) }
     }
 
     fn is_not(entity: &str) -> Correcting {
-        Correcting::Unmatch { entity_id: Some(entity.to_owned()) }
+        Correcting::Unmatch { entity_id: Some(entity_id(entity)) }
     }
 
     #[test]
     fn the_last_word_wins() {
         let ruling = correction(&[is("a"), is_not("a"), is("b"), is_not("c")], None);
-        assert_eq!(ruling.always.as_deref(), Some("b"));
-        assert_eq!(ruling.never, ["a", "c"]);
+        assert_eq!(ruling.always, Some(entity_id("b")));
+        assert_eq!(ruling.never, ["a", "c"].map(entity_id));
         let ruling = correction(&[is_not("a"), is("a")], None);
-        assert_eq!(ruling, Ruling { always: Some("a".to_owned()), ..Ruling::default() });
+        assert_eq!(ruling, Ruling { always: Some(entity_id("a")), ..Ruling::default() });
         assert_eq!(correction(&[is("a"), is_not("b"), Correcting::Reset], None), Ruling::default());
     }
 
     #[test]
     fn a_wrong_match_is_refused_and_the_right_one_made() {
-        let wrong = Correcting::WrongMatch { entity_id: "b".to_owned() };
+        let wrong = Correcting::WrongMatch { entity_id: entity_id("b") };
         let ruling = correction(&[wrong], Some("a"));
-        assert_eq!(ruling.always.as_deref(), Some("b"));
-        assert_eq!(ruling.never, ["a"]);
+        assert_eq!(ruling.always, Some(entity_id("b")));
+        assert_eq!(ruling.never, [entity_id("a")]);
     }
 
     #[test]
     fn an_unmatch_without_a_name_means_the_match_there_is() {
         let unmatch = Correcting::Unmatch { entity_id: None };
-        assert_eq!(correction(std::slice::from_ref(&unmatch), Some("a")).never, ["a"]);
+        assert_eq!(correction(std::slice::from_ref(&unmatch), Some("a")).never, [entity_id("a")]);
         assert!(correction(&[unmatch], None).never.is_empty());
     }
 
     #[test]
     fn a_link_goes_on_with_the_record_and_an_unlink_does_not() {
         let at = Timestamp::UNIX_EPOCH;
-        let mut lead = Correction::none(SObject::Lead, "00Q".to_owned());
+        let mut lead = Correction::none(SObject::Lead, record_id("00Q", 1));
         lead.say(Said { what: is_not("b"), by: None, at, of: None }, None);
-        assert_eq!(lead.pass_on(SObject::Contact, "003".to_owned(), at), None);
+        assert_eq!(lead.pass_on(SObject::Contact, record_id("003", 1), at), None);
         let by = Some(SeatId::derived("jane"));
         lead.say(Said { what: is("a"), by, at, of: None }, None);
-        let contact = lead.pass_on(SObject::Contact, "003".to_owned(), at).unwrap();
-        assert_eq!(contact.ruling, Ruling { always: Some("a".to_owned()), ..Ruling::default() });
-        let of = Some("Lead/00Q".to_owned());
+        let contact = lead.pass_on(SObject::Contact, record_id("003", 1), at).unwrap();
+        assert_eq!(contact.ruling, Ruling { always: Some(entity_id("a")), ..Ruling::default() });
+        let of = Some(format!("Lead/{}", lead.id));
         assert_eq!(contact.history, [Said { what: is("a"), by, at, of }]);
     }
 
     #[test]
     fn the_history_is_bounded() {
         let said: Vec<Correcting> = (0..50).map(|n| is(&n.to_string())).collect();
-        assert_eq!(correction(&said, None).always.as_deref(), Some("49"));
+        assert_eq!(correction(&said, None).always, Some(entity_id("49")));
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capabilities::linking::ModelChoice;
 use crate::kernel::{DirectoryVersionId, MatchRunId, MatchTrigger, SObject};
+use crate::salesforce::SalesforceId;
 
 /// The state of a match run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,7 +178,7 @@ pub struct Batch {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProbeEntry {
     /// The record's id.
-    pub record: String,
+    pub record: SalesforceId,
     /// When the import began that found the record so, in milliseconds. Results for an older state
     /// of the record never replace results for a newer one.
     pub stamp: i64,
@@ -189,7 +190,7 @@ pub struct ProbeEntry {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ScoredEntry {
     /// The record's id.
-    pub record: String,
+    pub record: SalesforceId,
     /// As in the probe.
     pub stamp: i64,
     /// True if there is no probe: the record is gone, or is not to be matched any more.

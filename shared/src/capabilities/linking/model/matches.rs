@@ -4,7 +4,8 @@ use matching::EmployerEvidence;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::linking::{ModelChoice, Ruling};
-use crate::kernel::{DirectoryVersionId, MatchRunId, SObject};
+use crate::kernel::{DirectoryVersionId, EntityId, MatchRunId, SObject};
+use crate::salesforce::SalesforceId;
 
 /// The source of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ pub enum RecordDecision {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RankedCandidate {
     /// The entity.
-    pub entity: String,
+    pub entity: EntityId,
     /// The evidence in bits.
     pub weight: f64,
     /// How likely it is, given all candidates and "none".
@@ -55,12 +56,12 @@ pub struct CandidateList {
     /// The record's object.
     pub object: SObject,
     /// The record's id.
-    pub id: String,
+    pub id: SalesforceId,
     /// The best candidates, most likely first; at most [`KEPT_CANDIDATES`].
     pub candidates: Vec<RankedCandidate>,
     /// The entity it is linked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub matched: Option<String>,
+    pub matched: Option<EntityId>,
     /// The source of that link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<MatchSource>,
@@ -76,10 +77,10 @@ pub struct CandidateList {
     /// The entity that the ruling always links it to, by its id in `directory`; none while the
     /// directory does not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub always: Option<String>,
+    pub always: Option<EntityId>,
     /// The entities that the ruling never links it to, by their ids in `directory`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub never: Vec<String>,
+    pub never: Vec<EntityId>,
     /// When the import began that found the record as the candidates were found for, in
     /// milliseconds.
     #[serde(default)]
@@ -98,7 +99,7 @@ pub struct CandidateList {
 impl CandidateList {
     /// A record about which nothing is known.
     #[must_use]
-    pub fn empty(object: SObject, id: String) -> Self {
+    pub fn empty(object: SObject, id: SalesforceId) -> Self {
         Self {
             object,
             id,
@@ -132,7 +133,7 @@ pub const KEPT_CANDIDATES: usize = 8;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntityBid {
     /// The record's id.
-    pub record: String,
+    pub record: SalesforceId,
     /// How likely the record is the entity.
     pub probability: f64,
     /// True if a person linked the two.
@@ -146,18 +147,49 @@ pub struct EntityMatches {
     /// The object of the records.
     pub object: SObject,
     /// The entity.
-    pub entity: String,
+    pub entity: EntityId,
     /// The bids, by record id.
     pub bids: Vec<EntityBid>,
     /// The record that is linked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub matched: Option<String>,
+    pub matched: Option<SalesforceId>,
 }
 
 impl EntityMatches {
     /// An entity that nobody asks for.
     #[must_use]
-    pub fn empty(object: SObject, entity: String) -> Self {
+    pub fn empty(object: SObject, entity: EntityId) -> Self {
         Self { object, entity, bids: Vec::new(), matched: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{entity_id, record_id};
+
+    fn candidate(entity: &str) -> RankedCandidate {
+        let (entity, employer) = (entity_id(entity), EmployerEvidence::Unknown);
+        RankedCandidate { entity, weight: 1.0, probability: 0.9, employer, evidence: String::new() }
+    }
+
+    #[test]
+    fn the_matched_candidate_is_the_one_of_the_link_wherever_it_ranks() {
+        let mut list = CandidateList::empty(SObject::Lead, record_id("00Q", 1));
+        list.candidates = vec![candidate("a"), candidate("b")];
+        assert_eq!(list.matched_candidate(), None);
+        list.matched = Some(entity_id("b"));
+        assert_eq!(list.matched_candidate().map(|c| c.entity.as_str()), Some("b"));
+        list.matched = Some(entity_id("found by a person"));
+        assert_eq!(list.matched_candidate(), None);
+    }
+
+    #[test]
+    fn a_list_whose_ids_are_none_is_not_read() {
+        let list = CandidateList::empty(SObject::Lead, record_id("00Q", 1));
+        let mut stored = serde_json::to_value(&list).unwrap();
+        assert_eq!(serde_json::from_value::<CandidateList>(stored.clone()).unwrap(), list);
+        stored["id"] = "00Q".into();
+        assert!(serde_json::from_value::<CandidateList>(stored).is_err());
     }
 }

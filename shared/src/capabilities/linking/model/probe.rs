@@ -9,12 +9,13 @@ use crate::kernel::{Fields, Record, SObject};
 pub(crate) fn probe_of(record: &Record, account: Option<&Record>) -> Option<Probe> {
     let fields = &record.fields;
     match record.object {
-        SObject::Account => Some(Probe::account(&record.id, &crm_account(fields))),
+        SObject::Account => Some(Probe::account(record.id.as_str(), &crm_account(fields))),
         SObject::Lead if fields.is_true("IsConverted") => None,
-        SObject::Lead => Some(Probe::person(&record.id, &crm_lead(fields))),
-        SObject::Contact => {
-            Some(Probe::person(&record.id, &crm_contact(fields, account.map(|a| &a.fields))))
-        }
+        SObject::Lead => Some(Probe::person(record.id.as_str(), &crm_lead(fields))),
+        SObject::Contact => Some(Probe::person(
+            record.id.as_str(),
+            &crm_contact(fields, account.map(|a| &a.fields)),
+        )),
         _ => None,
     }
 }
@@ -77,11 +78,12 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::testing::record_id;
 
-    fn record(object: SObject, id: &str, fields: &[(&str, &str)]) -> Record {
+    fn record(object: SObject, prefix: &str, fields: &[(&str, &str)]) -> Record {
         let fields: Fields =
             fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Record::read(object, id.to_owned(), Timestamp::UNIX_EPOCH, fields)
+        Record::read(object, record_id(prefix, 1), Timestamp::UNIX_EPOCH, fields)
     }
 
     #[test]

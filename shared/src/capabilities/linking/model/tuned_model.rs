@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::{ModelId, SObject};
+use crate::salesforce::SalesforceId;
 
 /// The model that a generation matches with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +74,7 @@ pub struct ShadowCounts {
     /// Matched to another entity.
     pub other_entity: u64,
     /// Some of the records that differ, for a person to look at.
-    pub examples: Vec<String>,
+    pub examples: Vec<SalesforceId>,
 }
 
 /// How many examples of each object are kept.

@@ -21,7 +21,7 @@ use crate::capabilities::linking::{
     CandidateList, MATCHED_OBJECTS, ModelChoice, ModelState, Ruling, SHADOW_EXAMPLES, ShadowCounts,
     TunedModel, entity_kind_of,
 };
-use crate::kernel::{MatchMessage, ModelId, SObject, Scope};
+use crate::kernel::{EntityId, MatchMessage, ModelId, SObject, Scope};
 use crate::store::Commit;
 use crate::work::{Done, WorkError};
 
@@ -136,7 +136,7 @@ impl Models {
                 let ruled = corrections
                     .iter()
                     .filter(|correction| correction.ruling != Ruling::default())
-                    .map(|correction| keys.candidates(object, &correction.id));
+                    .map(|correction| keys.candidates(object, correction.id));
                 let lists = self.store.load_many(ruled).await?;
                 for (candidates, truth) in lists.iter().filter_map(|list| label(list)) {
                     set.add_evidence(&candidates, truth);
@@ -191,14 +191,14 @@ impl Shadow<'_> {
         };
         *differs += 1;
         if counts.examples.len() < SHADOW_EXAMPLES {
-            counts.examples.push(list.id.clone());
+            counts.examples.push(list.id);
         }
     }
 
     /// The entity that a record would be matched to if it were alone.
     fn best(&self, model: &MatchModel, kind: EntityKind, list: &CandidateList) -> Option<String> {
         if let Some(entity) = &list.always {
-            return Some(entity.clone());
+            return Some(entity.to_string());
         }
         let entities = entities(self.directory, kind);
         let candidates: Vec<Candidate> = list
@@ -207,7 +207,7 @@ impl Shadow<'_> {
             .filter_map(|kept| {
                 let evidence: Evidence = kept.evidence.parse().ok()?;
                 Some(Candidate {
-                    entity_id: kept.entity.clone(),
+                    entity_id: kept.entity.to_string(),
                     weight: evidence.weigh(model, entities),
                     employer: kept.employer,
                 })
@@ -215,7 +215,9 @@ impl Shadow<'_> {
             .collect();
         posterior(model, kind, &candidates)
             .into_iter()
-            .filter(|scored| !list.never.contains(&scored.candidate.entity_id))
+            .filter(|scored| {
+                !list.never.iter().any(|never| never.as_str() == scored.candidate.entity_id)
+            })
             .find(|scored| scored.probability >= model.thresholds.match_at)
             .map(|scored| scored.candidate.entity_id)
     }
@@ -224,18 +226,18 @@ impl Shadow<'_> {
 /// The lesson of a corrected record: which of its candidates is true, or that the refused ones are
 /// not. If only a person found the record's entity, there is no evidence to learn from.
 fn label(list: &CandidateList) -> Option<(Vec<Evidence>, Option<usize>)> {
-    let is_label = |entity: &str| match &list.always {
+    let is_label = |entity: &EntityId| match &list.always {
         Some(_) => true,
-        None => list.never.iter().any(|never| never == entity),
+        None => list.never.contains(entity),
     };
-    let known: Vec<(&str, Evidence)> = list
+    let known: Vec<(&EntityId, Evidence)> = list
         .candidates
         .iter()
         .filter(|kept| !list.gone && is_label(&kept.entity))
-        .filter_map(|kept| Some((kept.entity.as_str(), kept.evidence.parse().ok()?)))
+        .filter_map(|kept| Some((&kept.entity, kept.evidence.parse().ok()?)))
         .collect();
     let truth = match &list.always {
-        Some(always) => Some(known.iter().position(|(entity, _)| entity == always)?),
+        Some(always) => Some(known.iter().position(|(entity, _)| *entity == always)?),
         None => None,
     };
     let evidence: Vec<Evidence> = known.into_iter().map(|(_, evidence)| evidence).collect();
@@ -254,5 +256,60 @@ fn kind_model(model: &mut MatchModel, kind: EntityKind) -> &mut KindModel {
     match kind {
         EntityKind::Person => &mut model.person,
         EntityKind::Company => &mut model.company,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use matching::{EmployerEvidence, Levels};
+
+    use super::*;
+    use crate::capabilities::linking::RankedCandidate;
+    use crate::testing::{entity_id, record_id};
+
+    /// A list with these candidates, all with evidence but those in capitals.
+    fn list(candidates: &[&str]) -> CandidateList {
+        let evidence = Evidence::new(EntityKind::Person, &Levels::default()).to_string();
+        let candidate = |&name: &&str| {
+            let is_kept = name.chars().all(char::is_lowercase);
+            RankedCandidate {
+                entity: entity_id(name),
+                weight: 1.0,
+                probability: 0.5,
+                employer: EmployerEvidence::Unknown,
+                evidence: if is_kept { evidence.clone() } else { String::new() },
+            }
+        };
+        let candidates = candidates.iter().map(candidate).collect();
+        CandidateList { candidates, ..CandidateList::empty(SObject::Lead, record_id("00Q", 1)) }
+    }
+
+    /// How many candidates a list teaches, and which of them is true.
+    fn lesson(list: &CandidateList) -> Option<(usize, Option<usize>)> {
+        label(list).map(|(evidence, truth)| (evidence.len(), truth))
+    }
+
+    #[test]
+    fn a_link_teaches_all_candidates_and_an_unlink_the_refused_ones() {
+        let mut linked = list(&["a", "b", "c"]);
+        linked.always = Some(entity_id("b"));
+        assert_eq!(lesson(&linked), Some((3, Some(1))));
+        let mut refused = list(&["a", "b", "c"]);
+        refused.never = ["a", "c", "elsewhere"].map(entity_id).into();
+        assert_eq!(lesson(&refused), Some((2, None)));
+    }
+
+    #[test]
+    fn nothing_is_learnt_without_a_word_an_entity_or_evidence() {
+        assert_eq!(lesson(&list(&["a"])), None, "nobody corrected it");
+        let always = |mut list: CandidateList, entity: &str| {
+            list.always = Some(entity_id(entity));
+            list
+        };
+        assert_eq!(lesson(&always(list(&["a"]), "z")), None, "only a person found the entity");
+        assert_eq!(lesson(&always(list(&["a", "B"]), "B")), None, "its evidence was not kept");
+        assert_eq!(lesson(&always(list(&["a", "B"]), "a")), Some((1, Some(0))));
+        let gone = CandidateList { gone: true, ..always(list(&["a"]), "a") };
+        assert_eq!(lesson(&gone), None, "the record is gone");
     }
 }

@@ -13,7 +13,8 @@ use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
     CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
-use crate::kernel::{AutoSaveMessage, LeaseToken, SObject};
+use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, SObject};
+use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Stored};
 use crate::work::WorkError;
 
@@ -25,11 +26,11 @@ pub(super) struct Neighbourhood {
     object: SObject,
     thresholds: Thresholds,
     /// Every list as it will be.
-    lists: BTreeMap<String, CandidateList>,
+    lists: BTreeMap<SalesforceId, CandidateList>,
     /// Every list as it is stored.
-    stored_lists: BTreeMap<String, CandidateList>,
-    entities: BTreeMap<String, EntityMatches>,
-    stored_entities: BTreeMap<String, EntityMatches>,
+    stored_lists: BTreeMap<SalesforceId, CandidateList>,
+    entities: BTreeMap<EntityId, EntityMatches>,
+    stored_entities: BTreeMap<EntityId, EntityMatches>,
 }
 
 impl Neighbourhood {
@@ -37,8 +38,8 @@ impl Neighbourhood {
     pub(super) fn around(
         object: SObject,
         thresholds: Thresholds,
-        lists: BTreeMap<String, CandidateList>,
-        stored: BTreeMap<String, CandidateList>,
+        lists: BTreeMap<SalesforceId, CandidateList>,
+        stored: BTreeMap<SalesforceId, CandidateList>,
     ) -> Self {
         Self {
             object,
@@ -51,8 +52,8 @@ impl Neighbourhood {
     }
 
     /// The entities that a record asks for or is linked to, now or as it is stored.
-    fn asked(&self, record: &str) -> BTreeSet<String> {
-        let lists = self.lists.get(record).into_iter().chain(self.stored_lists.get(record));
+    fn asked(&self, record: SalesforceId) -> BTreeSet<EntityId> {
+        let lists = self.lists.get(&record).into_iter().chain(self.stored_lists.get(&record));
         lists
             .flat_map(|list| {
                 let asked = bids(list, self.thresholds).into_iter().map(|bid| bid.entity);
@@ -62,53 +63,52 @@ impl Neighbourhood {
     }
 
     /// Adds entities, with their stored matches.
-    fn add_entities(&mut self, ids: BTreeSet<String>, stored: BTreeMap<String, EntityMatches>) {
-        let nobody_asks = |id: String| (id.clone(), EntityMatches::empty(self.object, id));
+    fn add_entities(&mut self, ids: BTreeSet<EntityId>, stored: BTreeMap<EntityId, EntityMatches>) {
+        let nobody_asks = |id: EntityId| (id.clone(), EntityMatches::empty(self.object, id));
         self.entities.extend(ids.into_iter().map(nobody_asks));
         self.entities.extend(stored.clone());
         self.stored_entities.extend(stored);
     }
 
     /// The entities that are to be written.
-    fn changed_entities(&self) -> impl Iterator<Item = (&String, &EntityMatches)> {
+    fn changed_entities(&self) -> impl Iterator<Item = (&EntityId, &EntityMatches)> {
         self.entities.iter().filter(|(id, entity)| self.stored_entities.get(*id) != Some(*entity))
     }
 
     /// The lists that are to be written.
-    fn changed_lists(&self) -> impl Iterator<Item = (&String, &CandidateList)> {
+    fn changed_lists(&self) -> impl Iterator<Item = (&SalesforceId, &CandidateList)> {
         self.lists.iter().filter(|(id, list)| self.stored_lists.get(*id) != Some(*list))
     }
 
     /// True if the record is linked otherwise than the stored list says.
-    fn is_relinked(&self, record: &str, list: &CandidateList) -> bool {
-        let stored = self.stored_lists.get(record).and_then(|stored| stored.matched.as_ref());
+    fn is_relinked(&self, record: SalesforceId, list: &CandidateList) -> bool {
+        let stored = self.stored_lists.get(&record).and_then(|stored| stored.matched.as_ref());
         stored != list.matched.as_ref()
     }
 
     /// Assigns entities to records, one to one.
     pub(super) fn assign(&mut self) {
-        let mut asked: BTreeMap<String, Vec<EntityBid>> = BTreeMap::new();
+        let mut asked: BTreeMap<EntityId, Vec<EntityBid>> = BTreeMap::new();
         let mut all = Vec::new();
         let mut rulings = BTreeMap::new();
-        for (record, list) in &self.lists {
+        for (&record, list) in &self.lists {
             for bid in bids(list, self.thresholds) {
                 let always = list.always.as_ref() == Some(&bid.entity);
-                let stored =
-                    EntityBid { record: record.clone(), probability: bid.probability, always };
+                let stored = EntityBid { record, probability: bid.probability, always };
                 asked.entry(bid.entity.clone()).or_default().push(stored);
                 all.push(bid);
             }
-            rulings.insert(record.clone(), ruling(list));
+            rulings.insert(record, ruling(list));
         }
         let assignment = assign(all, &rulings, 0.0);
         // Two records may be ruled to be one entity: the first is the one that the entity shows.
-        let mut holders: BTreeMap<&str, &str> = BTreeMap::new();
-        for (record, assigned) in &assignment.matched {
+        let mut holders: BTreeMap<&EntityId, SalesforceId> = BTreeMap::new();
+        for (&record, assigned) in &assignment.matched {
             holders.entry(&assigned.entity).or_insert(record);
         }
         for (entity, matches) in &mut self.entities {
             matches.bids = asked.remove(entity).unwrap_or_default();
-            matches.matched = holders.get(entity.as_str()).map(|&record| record.to_owned());
+            matches.matched = holders.get(entity).copied();
         }
         for (record, list) in &mut self.lists {
             let assigned = assignment.matched.get(record);
@@ -125,15 +125,15 @@ impl Neighbourhood {
 }
 
 /// The records that ask for an entity, and the one that holds it.
-fn asking(entity: &EntityMatches) -> impl Iterator<Item = String> {
-    entity.bids.iter().map(|bid| &bid.record).chain(&entity.matched).cloned()
+fn asking(entity: &EntityMatches) -> impl Iterator<Item = SalesforceId> {
+    entity.bids.iter().map(|bid| bid.record).chain(entity.matched)
 }
 
 /// A record's bids: for what a person linked it to, or for every candidate that is likely enough.
 /// A record that is gone asks for nothing.
-fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid> {
-    let bid = |entity: &String, probability| Bid {
-        record: list.id.clone(),
+fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid<SalesforceId, EntityId>> {
+    let bid = |entity: &EntityId, probability| Bid {
+        record: list.id,
         entity: entity.clone(),
         probability,
     };
@@ -151,7 +151,7 @@ fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid> {
 }
 
 /// A person's ruling about a record, in the engine's terms.
-fn ruling(list: &CandidateList) -> Ruling {
+fn ruling(list: &CandidateList) -> Ruling<EntityId> {
     if list.gone {
         return Ruling::default();
     }
@@ -181,8 +181,8 @@ impl Settle {
         generation: &OpenGeneration,
         near: &mut Neighbourhood,
     ) -> Result<(), WorkError> {
-        let mut walk = ComponentWalk::from_records(near.lists.keys().cloned());
-        walk.reach_entities(near.lists.keys().flat_map(|record| near.asked(record)));
+        let mut walk = ComponentWalk::from_records(near.lists.keys().copied());
+        walk.reach_entities(near.lists.keys().flat_map(|&record| near.asked(record)));
         while let Some(load) = walk.next_load() {
             match load {
                 Load::Entities(ids) => {
@@ -193,7 +193,7 @@ impl Settle {
                 Load::Records(ids) => {
                     let stored = self.load_lists(generation, near.object, &ids).await?;
                     near.lists.extend(stored.clone());
-                    walk.reach_entities(stored.keys().flat_map(|record| near.asked(record)));
+                    walk.reach_entities(stored.keys().flat_map(|&record| near.asked(record)));
                     near.stored_lists.extend(stored);
                 }
             }
@@ -230,9 +230,9 @@ impl Settle {
         for chunk in lists.chunks(WRITES) {
             let mut commit = Commit::new();
             let mut records = Vec::new();
-            for (id, list) in chunk {
-                commit.put(&keys.candidates(near.object, id), *list)?;
-                records.extend(near.is_relinked(id, list).then(|| (*id).clone()));
+            for &(&id, list) in chunk {
+                commit.put(&keys.candidates(near.object, id), list)?;
+                records.extend(near.is_relinked(id, list).then_some(id));
             }
             changed += records.len() as u64;
             let (scope, object) = (keys.scope(), near.object);
@@ -263,21 +263,159 @@ impl Settle {
         &self,
         generation: &OpenGeneration,
         object: SObject,
-        ids: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, CandidateList>, WorkError> {
-        let slots = ids.iter().map(|id| generation.keys.candidates(object, id));
+        ids: &BTreeSet<SalesforceId>,
+    ) -> Result<BTreeMap<SalesforceId, CandidateList>, WorkError> {
+        let slots = ids.iter().map(|&id| generation.keys.candidates(object, id));
         let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
-        Ok(lists.map(|list| (list.id.clone(), list)).collect())
+        Ok(lists.map(|list| (list.id, list)).collect())
     }
 
     async fn load_entities(
         &self,
         generation: &OpenGeneration,
         object: SObject,
-        ids: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, EntityMatches>, WorkError> {
+        ids: &BTreeSet<EntityId>,
+    ) -> Result<BTreeMap<EntityId, EntityMatches>, WorkError> {
         let slots = ids.iter().map(|id| generation.keys.entity(object, id));
         let entities = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(entities.map(|matches| (matches.entity.clone(), matches)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use matching::EmployerEvidence;
+
+    use super::*;
+    use crate::capabilities::linking::RankedCandidate;
+    use crate::testing::{entity_id, record_id};
+
+    const THRESHOLDS: Thresholds = Thresholds { match_at: 0.9, review_at: 0.5 };
+
+    fn lead(number: u64) -> SalesforceId {
+        record_id("00Q", number)
+    }
+
+    /// The list of a lead with candidates of these probabilities.
+    fn list(number: u64, candidates: &[(&str, f64)]) -> CandidateList {
+        let candidate = |&(entity, probability): &(&str, f64)| RankedCandidate {
+            entity: entity_id(entity),
+            weight: 0.0,
+            probability,
+            employer: EmployerEvidence::Unknown,
+            evidence: String::new(),
+        };
+        let candidates = candidates.iter().map(candidate).collect();
+        CandidateList { candidates, ..CandidateList::empty(SObject::Lead, lead(number)) }
+    }
+
+    fn around(lists: &[CandidateList], stored: &[CandidateList]) -> Neighbourhood {
+        let by_id = |lists: &[CandidateList]| {
+            lists.iter().map(|list| (list.id, list.clone())).collect::<BTreeMap<_, _>>()
+        };
+        Neighbourhood::around(SObject::Lead, THRESHOLDS, by_id(lists), by_id(stored))
+    }
+
+    fn bid_for(list: &CandidateList) -> Vec<(String, f64)> {
+        let bids = bids(list, THRESHOLDS).into_iter();
+        bids.map(|bid| (bid.entity.to_string(), bid.probability)).collect()
+    }
+
+    #[test]
+    fn a_record_bids_for_what_is_likely_and_not_refused() {
+        let mut list = list(1, &[("a", 0.95), ("b", 0.9), ("c", 0.89)]);
+        assert_eq!(bid_for(&list), [("a".to_owned(), 0.95), ("b".to_owned(), 0.9)]);
+        list.never = vec![entity_id("a")];
+        assert_eq!(bid_for(&list), [("b".to_owned(), 0.9)]);
+    }
+
+    #[test]
+    fn a_persons_link_is_the_only_bid_and_is_certain() {
+        let mut list = list(1, &[("a", 0.95)]);
+        list.always = Some(entity_id("z"));
+        assert_eq!(bid_for(&list), [("z".to_owned(), 1.0)]);
+    }
+
+    #[test]
+    fn a_record_that_is_gone_bids_for_nothing_and_its_ruling_sleeps() {
+        let mut list = list(1, &[("a", 0.95)]);
+        (list.always, list.never) = (Some(entity_id("z")), vec![entity_id("y")]);
+        assert_ne!(ruling(&list), Ruling::default());
+        list.gone = true;
+        assert_eq!(bid_for(&list), []);
+        assert_eq!(ruling(&list), Ruling::default());
+    }
+
+    #[test]
+    fn the_decision_follows_the_link_then_the_bids_then_the_best_candidate_not_refused() {
+        let decided = |list: &CandidateList| decide(list, THRESHOLDS);
+        let mut sure = list(1, &[("a", 0.95), ("b", 0.6)]);
+        assert_eq!(decided(&sure), RecordDecision::Duplicate, "another record has its entity");
+        sure.never = vec![entity_id("a")];
+        assert_eq!(decided(&sure), RecordDecision::Review);
+        sure.never.push(entity_id("b"));
+        assert_eq!(decided(&sure), RecordDecision::NonMatch);
+        sure.matched = Some(entity_id("z"));
+        assert_eq!(decided(&sure), RecordDecision::Match);
+        assert_eq!(decided(&list(1, &[("a", 0.5)])), RecordDecision::Review);
+        assert_eq!(decided(&list(1, &[("a", 0.49)])), RecordDecision::NonMatch);
+        assert_eq!(decided(&list(1, &[])), RecordDecision::NonMatch);
+    }
+
+    #[test]
+    fn an_entity_goes_to_the_likeliest_record_and_shows_all_bids_by_record() {
+        let lists = [list(1, &[("a", 0.92)]), list(2, &[("a", 0.97)])];
+        let mut near = around(&lists, &[]);
+        near.add_entities(BTreeSet::from([entity_id("a")]), BTreeMap::new());
+        near.assign();
+        let entity = &near.entities[&entity_id("a")];
+        assert_eq!(entity.matched, Some(lead(2)));
+        assert_eq!(asking(entity).collect::<Vec<_>>(), [lead(1), lead(2), lead(2)]);
+        let (loser, winner) = (&near.lists[&lead(1)], &near.lists[&lead(2)]);
+        assert_eq!((&loser.matched, loser.decision), (&None, RecordDecision::Duplicate));
+        assert_eq!(winner.matched, Some(entity_id("a")));
+        assert_eq!((winner.source, loser.source), (Some(MatchSource::Auto), None));
+    }
+
+    #[test]
+    fn a_ruling_takes_the_entity_and_its_source_from_the_person() {
+        let mut ruled = list(1, &[]);
+        ruled.always = Some(entity_id("a"));
+        let source = MatchSource::Created;
+        ruled.ruling = Some(crate::capabilities::linking::Ruling { source, ..Default::default() });
+        let mut near = around(&[ruled, list(2, &[("a", 0.99)])], &[]);
+        near.add_entities(BTreeSet::from([entity_id("a")]), BTreeMap::new());
+        near.assign();
+        assert_eq!(near.entities[&entity_id("a")].matched, Some(lead(1)));
+        assert!(near.entities[&entity_id("a")].bids[0].always);
+        assert_eq!(near.lists[&lead(1)].source, Some(source));
+        assert_eq!(near.lists[&lead(2)].decision, RecordDecision::Duplicate);
+    }
+
+    #[test]
+    fn a_record_reaches_what_it_asks_for_and_what_it_held() {
+        let mut stored = list(1, &[("old", 0.95)]);
+        stored.matched = Some(entity_id("held"));
+        let near = around(&[list(1, &[("new", 0.95), ("unlikely", 0.1)])], &[stored]);
+        assert_eq!(near.asked(lead(1)), ["held", "new", "old"].map(entity_id).into());
+    }
+
+    #[test]
+    fn only_what_differs_from_the_stored_is_written() {
+        let mut before = around(&[list(1, &[("a", 0.95)]), list(2, &[])], &[]);
+        before.add_entities(BTreeSet::from([entity_id("a")]), BTreeMap::new());
+        before.assign();
+        let stored: Vec<_> = before.lists.values().cloned().collect();
+        let mut again = around(&stored, &stored);
+        again.add_entities(BTreeSet::from([entity_id("a")]), before.entities.clone());
+        again.assign();
+        assert_eq!((again.changed_lists().count(), again.changed_entities().count()), (0, 0));
+
+        again.lists.insert(lead(1), list(1, &[]));
+        again.assign();
+        assert_eq!(again.changed_lists().map(|(id, _)| *id).collect::<Vec<_>>(), [lead(1)]);
+        assert_eq!(again.changed_entities().count(), 1);
+        assert!(again.is_relinked(lead(1), &again.lists[&lead(1)]));
+        assert!(!again.is_relinked(lead(2), &again.lists[&lead(2)]));
     }
 }

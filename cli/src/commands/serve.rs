@@ -1,0 +1,97 @@
+//! `serve`, `config check` and `token`: the whole product in one process, and what surrounds it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use server::Running;
+use server::config::{Config, Overrides};
+use server::control::TokenRequest;
+use shared::capabilities::seats::Role;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Outcome;
+use crate::args::{ServeArgs, ServeSource, TokenArgs};
+
+/// Runs the product until a signal ends it.
+pub fn run(args: &ServeArgs) -> anyhow::Result<Outcome> {
+    let mut config = read(&args.source)?;
+    config.listen = args.listen.unwrap_or(config.listen);
+    server::logs::start(&config.log);
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(&config))?;
+    // What blocks still is a write that nobody waits for: its due item brings it again.
+    runtime.shutdown_background();
+    Ok(Outcome::default())
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let running = Running::start(config).await?;
+    for line in running.summary() {
+        eprintln!("{line}");
+    }
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
+    }
+    running.stop().await;
+    Ok(())
+}
+
+/// Checks a configuration. Every mistake is part of the error.
+pub fn check(file: &Path) -> anyhow::Result<Outcome> {
+    // The command line of `serve` may give the folder: that the file names none is no mistake.
+    let overrides = Overrides { data: Some(PathBuf::new()), listen: None };
+    Config::read(Some(file), overrides)?;
+    Ok(Outcome { output: format!("{} is in order\n", file.display()), ..Outcome::default() })
+}
+
+/// Prints a token.
+pub fn token(args: &TokenArgs) -> anyhow::Result<Outcome> {
+    let config = read(&args.source)?;
+    let form = "write --valid as in 30m, 1h or 7d";
+    let valid: SignedDuration = args.valid.parse().context(form)?;
+    ensure!(valid > SignedDuration::ZERO, form);
+    let roles = "a role is one of admin, seat, reporting, vendor-rep, service";
+    let asked = TokenRequest {
+        roles: args
+            .role
+            .iter()
+            .map(|role| word(role))
+            .collect::<Option<BTreeSet<Role>>>()
+            .context(roles)?,
+        tenant: args
+            .tenant
+            .as_deref()
+            .map(|id| word(id).context("--tenant is no tenant's id"))
+            .transpose()?,
+        seat: args
+            .seat
+            .as_deref()
+            .map(|id| word(id).context("--seat is no seat's id"))
+            .transpose()?,
+        seconds: valid.as_secs().unsigned_abs(),
+    };
+    let token = runtime()?.block_on(server::token(&config, asked))?;
+    Ok(Outcome { output: format!("{token}\n"), ..Outcome::default() })
+}
+
+fn read(source: &ServeSource) -> anyhow::Result<Config> {
+    let overrides = Overrides { data: source.data.clone(), listen: None };
+    Ok(Config::read(source.config.as_deref(), overrides)?)
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// A value by the word that stands for it in JSON.
+fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(Value::from(text)).ok()
+}

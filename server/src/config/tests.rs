@@ -1,0 +1,142 @@
+//! Every mistake of a configuration, told at once.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, Vec<String>> {
+    let overrides = Overrides { data: Some("/data".into()), listen: None };
+    Config::parse(text, Path::new("/etc/crm-sync"), overrides)
+        .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn an_empty_file_is_enough() {
+    let config = parse("").unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.callers, Callers::BuiltIn);
+    assert_eq!(config.data, Path::new("/data"));
+    assert_eq!(config.master_key, None);
+    assert_eq!(config.product_name, "Sales Navigator");
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    let config = parse(include_str!("../../tests/whole.toml")).unwrap();
+    assert_eq!(config.listen.port(), 8443);
+    assert_eq!(config.tls.unwrap().cert, Path::new("/etc/crm-sync/tls/cert.pem"));
+    assert_eq!(config.master_key, Some(Secret::Env("CRM_SYNC_MASTER_KEY".to_owned())));
+    let app = config.salesforce.app.unwrap();
+    assert_eq!(app.client_secret, Secret::File("/run/secrets/app".into()));
+    assert!(matches!(config.callers, Callers::Issuer { .. }));
+    let webhook = config.events.webhook.unwrap();
+    let command = ["vault", "read", "hook"].map(str::to_owned).to_vec();
+    assert_eq!(webhook.secret, Secret::Command(command));
+    assert!(config.log.json);
+    assert_eq!(config.workers, BTreeMap::from([(Queue::Import, 2), (Queue::AutoSave, 1)]));
+    assert_eq!(config.largest_upload, 100 << 20);
+    assert_eq!(config.purge_grace, Some(Duration::from_secs(90)));
+}
+
+#[test]
+fn every_mistake_is_named_at_once_with_its_line() {
+    let text = r#"
+[server]
+listen = "localhost"
+lisen = "127.0.0.1:1"
+[server.tls]
+cert = "cert.pem"
+[master_key]
+file = "key"
+env = "KEY"
+[salesforce]
+client_id = "app"
+client_secret = "s3cret"
+browser_base = "http://example.com"
+[callers]
+issuer = "https://issuer.example.com"
+[events]
+stdout = "yes"
+[log]
+format = "xml"
+filter = "=,="
+[limits.workers]
+import = 0
+[purge]
+grace = "soon"
+[spelling]
+"#;
+    let mistakes = parse(text).unwrap_err();
+    let places: Vec<&str> = mistakes.iter().map(|m| &m[..m.rfind(": ").unwrap()]).collect();
+    let all = mistakes.join("\n");
+    for place in [
+        "line 3: server.listen",
+        "line 4: server.lisen",
+        "line 5: server.tls.key",
+        "line 7: master_key",
+        "line 12: salesforce.client_secret",
+        "line 13: salesforce.browser_base",
+        "line 14: callers.audience",
+        "line 14: callers.jwks_url",
+        "line 17: events.stdout",
+        "line 19: log.format",
+        "line 20: log.filter",
+        "line 22: limits.workers.import",
+        "line 24: purge.grace",
+        "line 25: spelling",
+    ] {
+        assert!(places.iter().any(|p| p.starts_with(place)), "{place} is not in:\n{all}");
+    }
+    assert_eq!(mistakes.len(), 14, "{all}");
+    assert!(!all.contains("s3cret"), "a value could be a secret: {all}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_says_where() {
+    let mistakes = parse("[server]\nlisten = \n").unwrap_err();
+    assert!(mistakes[0].starts_with("line 2: this is not TOML"), "{mistakes:?}");
+}
+
+#[test]
+fn the_browsers_address_may_only_be_on_loopback() {
+    let wrong = |base: &str| parse(&format!("[salesforce]\nbrowser_base = \"{base}\"")).is_err();
+    for good in ["http://127.0.0.1:9001", "http://localhost:9001", "http://[::1]:9001"] {
+        assert!(!wrong(good), "{good}");
+    }
+    for bad in [
+        "https://127.0.0.1:9001",
+        "http://example.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost@example.com",
+        "http://10.0.0.1",
+        "file:///etc/passwd",
+        "127.0.0.1",
+    ] {
+        assert!(wrong(bad), "{bad}");
+    }
+}
+
+#[test]
+fn without_a_data_folder_it_says_how_to_give_one() {
+    let mistakes = Config::parse("", Path::new(""), Overrides::default()).unwrap_err();
+    assert_eq!(mistakes.len(), 1);
+    assert!(mistakes[0].to_string().contains("--data"), "{}", mistakes[0]);
+}
+
+#[tokio::test]
+async fn a_secret_comes_from_a_file_of_its_owners_or_from_a_command() {
+    use secrecy::ExposeSecret;
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "s3cret\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let secret = Secret::File(path.clone());
+    let error = secret.read().await.unwrap_err().to_string();
+    assert!(error.contains("chmod 600") && !error.contains("s3cret"), "{error}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(secret.read().await.unwrap().expose_secret(), "s3cret");
+    let command = |words: &[&str]| Secret::Command(words.iter().map(|w| (*w).into()).collect());
+    let printed = command(&["echo", "spoken"]).read().await.unwrap();
+    assert_eq!(printed.expose_secret(), "spoken");
+    assert!(matches!(command(&["false"]).read().await, Err(SecretError::NoSecret(_))));
+    assert!(matches!(command(&["true"]).read().await, Err(SecretError::Empty)));
+}

@@ -1,0 +1,90 @@
+//! Listening, with TLS or without, until everybody was answered.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::task::JoinHandle;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+
+use crate::config::Tls;
+
+/// Why nothing can be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Somebody else listens there.
+    #[error(
+        "{0} is in use by another program: end it, or give another address with --listen or \
+         server.listen"
+    )]
+    InUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("{0} cannot be listened on")]
+    Address(SocketAddr, #[source] io::Error),
+    /// The certificate and the key cannot be used.
+    #[error("the certificate {} and its key cannot be used", .0.display())]
+    Tls(PathBuf, #[source] io::Error),
+}
+
+/// Takes the address, before anything else is started for it.
+///
+/// # Errors
+/// When another program has it, or it is not this machine's.
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => ListenError::InUse(address),
+        _ => ListenError::Address(address, error),
+    };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub(crate) struct Http {
+    handle: Handle<SocketAddr>,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Http {
+    /// Serves `router` from `listener`.
+    ///
+    /// # Errors
+    /// When the certificate and its key cannot be used.
+    pub(crate) async fn serve(
+        listener: TcpListener,
+        tls: Option<&Tls>,
+        router: Router,
+    ) -> Result<Self, ListenError> {
+        let handle = Handle::new();
+        let service = router.into_make_service();
+        let serving = if let Some(Tls { cert, key }) = tls {
+            // Another may have been installed for the whole process, and does as well.
+            let _ = aws_lc_rs::default_provider().install_default();
+            let failed = |error| ListenError::Tls(cert.clone(), error);
+            let config = RustlsConfig::from_pem_file(cert, key).await.map_err(failed)?;
+            let server = axum_server::from_tcp_rustls(listener, config).map_err(failed)?;
+            tokio::spawn(server.handle(handle.clone()).serve(service))
+        } else {
+            let address = listener.local_addr();
+            let failed = |error| match address {
+                Ok(address) => ListenError::Address(address, error),
+                Err(_) => ListenError::Address(SocketAddr::from(([0, 0, 0, 0], 0)), error),
+            };
+            let server = axum_server::from_tcp(listener).map_err(failed)?;
+            tokio::spawn(server.handle(handle.clone()).serve(service))
+        };
+        Ok(Self { handle, serving })
+    }
+
+    /// Takes no more connections, and ends when everybody was answered, or after `time`.
+    pub(crate) async fn stop(self, time: Duration) {
+        self.handle.graceful_shutdown(Some(time));
+        let _ = self.serving.await;
+    }
+}

@@ -1,0 +1,21 @@
+//! The whole product in one process: the API, the callback and every queue's work over stores in
+//! one folder.
+
+pub mod config;
+pub mod control;
+pub mod events;
+mod http;
+pub mod issuer;
+pub mod logs;
+mod metrics;
+mod pace;
+mod run;
+mod stores;
+mod ticks;
+mod token;
+mod workers;
+
+pub use http::ListenError;
+pub use run::{Running, StartError};
+pub use stores::StoresError;
+pub use token::{TokenError, token};

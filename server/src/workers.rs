@@ -1,0 +1,110 @@
+//! The workers: each takes a message of its queue, does its work, and takes the next.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use embedded::queues::{LocalQueues, Received};
+use futures::FutureExt;
+use jiff::SignedDuration;
+use shared::edge::{self, Settled};
+use shared::kernel::{Message, Queue};
+use shared::ports::Clock;
+use shared::product::Functions;
+use shared::store::Outbox;
+use shared::work;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::metrics::Metrics;
+use crate::pace::Pace;
+
+/// The waits of a message that failed before it is tried again; the last one is kept.
+const WAITS: [Duration; 4] = [
+    Duration::from_secs(10),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+];
+
+/// All that workers share.
+pub(crate) struct Workers {
+    /// The queues that are worked.
+    pub queues: LocalQueues,
+    /// The outbox behind the queues' edges.
+    pub outbox: Outbox,
+    /// Every queue's work.
+    pub functions: Functions,
+    /// Counts what they do.
+    pub metrics: Metrics,
+    /// By which a message's time ends.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Workers {
+    /// Starts `count` workers of `queue`. They take no further message once `stopping` is
+    /// cancelled, and end with the message that they have.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        queue: Queue,
+        count: u32,
+        tasks: &TaskTracker,
+        stopping: &CancellationToken,
+    ) {
+        for _ in 0..count {
+            let (workers, stopping) = (self.clone(), stopping.clone());
+            tasks.spawn(async move { workers.work(queue, &stopping).await });
+        }
+    }
+
+    async fn work(&self, queue: Queue, stopping: &CancellationToken) {
+        let visibility = Pace::of(queue).visibility();
+        loop {
+            let received = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return,
+                received = self.queues.receive(queue, visibility) => received,
+            };
+            self.one(queue, &received).await;
+        }
+    }
+
+    /// Does a message's work within its time. A panic fails the message and nothing else.
+    async fn one(&self, queue: Queue, received: &Received) {
+        let begun = Instant::now();
+        let span = tracing::info_span!(
+            "message",
+            queue = %queue,
+            message.kind = tracing::field::Empty,
+            connection.id = tracing::field::Empty,
+        );
+        let time = Pace::of(queue).time;
+        let left = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        let handle = |message: Message| self.functions.handle(message);
+        let work = Box::pin(edge::one_message(&received.body, &self.outbox, handle));
+        let work = work::until(self.clock.now() + left, work);
+        let work = AssertUnwindSafe(timeout(time, work)).catch_unwind();
+        let (kind, settled, outcome) = match work.instrument(span.clone()).await {
+            Ok(Ok((kind, settled))) => (kind, settled, settled.as_str()),
+            Ok(Err(_)) => {
+                span.in_scope(|| tracing::warn!("the message took too long"));
+                (None, Settled::Failed, "timed_out")
+            }
+            Err(_) => {
+                span.in_scope(|| tracing::error!("the message's work panicked"));
+                (None, Settled::Failed, "panicked")
+            }
+        };
+        match settled {
+            Settled::Finished | Settled::PutOff => self.queues.finish(&received.receipt),
+            Settled::Failed => {
+                let tries = usize::try_from(received.receives).unwrap_or(usize::MAX);
+                let wait = WAITS[tries.saturating_sub(1).min(WAITS.len() - 1)];
+                self.queues.give_back(&received.receipt, wait);
+            }
+        }
+        self.metrics.count_message(queue, kind.unwrap_or("unknown"), outcome, begun.elapsed());
+    }
+}
