@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -88,6 +88,10 @@ bench-splink: ## our engine beside Splink on the same files: the ratio, and the 
 
 bench-import: ## the import's pipeline, and a million rows beside two public readers (installs them; not part of ci)
 	bench/import/run.sh
+
+purge-at-size: ## a purge of two million items on disk, undisturbed and with kills, looked at from outside (minutes; ITEMS= for others; not part of ci)
+	@local/tools/require.sh cargo
+	cargo run --profile demo --package purge-bench -- $(or $(ITEMS),2000000)
 
 deny: .tools/deny.done ## licences, sources and banned crates
 	cargo deny --log-level error --all-features check --hide-inclusion-graph bans licenses sources

@@ -404,6 +404,7 @@ fn keys_are_built_where_keys_belong() {
     assert_only_in(
         "Key::stored(",
         &[
+            "bench/purge/",
             "shared/src/aws/dynamodb/",
             "shared/src/testing/contracts/",
             "shared/embedded/src/table/",
