@@ -16,8 +16,8 @@ use shared::kernel::{
     TenantId,
 };
 use shared::ports::{
-    Condition, DataKeys, Disposition, Events, Item, Key, ObjectStore, Outcome, Ports, QueueMessage,
-    Queues, Secrets, Table, WrappedKey, Write,
+    Condition, DataKeys, Disposition, Events, Item, Key, KeyContext, ObjectStore, Outcome, Ports,
+    Purpose, QueueMessage, Queues, Secrets, Table, WrappedKey, Write,
 };
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::{Next, Outbox};
@@ -333,7 +333,8 @@ async fn f20_while_kms_is_down_nothing_is_opened_and_all_may_pass_later() {
     let down = || answer(500, &json!({"__type": "KMSInternalException"}));
     let (_server, sdk) = service("TrentService.Decrypt", vec![Box::new(move |_| down())]).await;
     let keys = KmsDataKeys::new(&sdk, "key");
-    let error = keys.unwrap(&WrappedKey(vec![1]), "scope").await.unwrap_err();
+    let context = KeyContext::new("scope", Purpose::Records);
+    let error = keys.unwrap(&WrappedKey(vec![1]), &context).await.unwrap_err();
     assert_eq!(error.disposition, Disposition::Retry);
 }
 
@@ -344,7 +345,8 @@ async fn f21_without_the_key_nothing_is_opened_and_all_waits_for_the_operator() 
         let (_server, sdk) =
             service("TrentService.Decrypt", vec![Box::new(move |_| refused())]).await;
         let keys = KmsDataKeys::new(&sdk, "key");
-        let error = keys.unwrap(&WrappedKey(vec![1]), "scope").await.unwrap_err();
+        let context = KeyContext::new("scope", Purpose::SeatGrants);
+        let error = keys.unwrap(&WrappedKey(vec![1]), &context).await.unwrap_err();
         assert_eq!(error.disposition, Disposition::Pause, "{code}");
     }
     let denied = || answer(400, &json!({"__type": "AccessDeniedException", "message": "KMS"}));

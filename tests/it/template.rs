@@ -9,7 +9,8 @@ use shared::lambda::config::{
     DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig, WritebackConfig,
     variables_of,
 };
-use tests::root;
+use shared::ports::Purpose;
+use tests::{FunctionRole, root};
 
 /// The template, its short forms (`!Ref X`) written out (`{"Ref": "X"}`).
 fn template() -> Value {
@@ -133,11 +134,72 @@ fn the_key_is_used_only_with_its_context_or_by_the_secret_store() {
             let uses_key =
                 list(&statement["Action"]).iter().any(|a| a.as_str().unwrap().starts_with("kms:"));
             let condition = &statement["Condition"];
+            let keys = json!(["purpose", "scope"]);
+            let bound_keys = &condition["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"];
             let is_bound = condition["Null"]["kms:EncryptionContext:scope"] == "false"
+                && !condition["StringEquals"]["kms:EncryptionContext:purpose"].is_null()
+                && *bound_keys == keys
                 || !condition["StringEquals"]["kms:ViaService"].is_null();
             assert!(!uses_key || is_bound, "{name}: {statement}");
         }
     }
+}
+
+/// The purposes for which a function's role may take an action of the key.
+fn purposes(template: &Value, function: &Value, action: &str) -> BTreeSet<Purpose> {
+    let mut bound = BTreeSet::new();
+    for statement in statements(template, function) {
+        let condition = &statement["Condition"]["StringEquals"];
+        let names = &condition["kms:EncryptionContext:purpose"];
+        if list(&statement["Action"]).iter().any(|a| *a == action) && !names.is_null() {
+            let named = |name: &&Value| Purpose::ALL.into_iter().find(|p| **name == p.as_str());
+            bound.extend(list(names).iter().map(|name| named(name).expect("a purpose")));
+        }
+    }
+    bound
+}
+
+/// The world of the flows holds each function to these roles, so that none lacks a purpose.
+#[test]
+fn the_roles_allow_the_purposes_that_the_flows_are_held_to() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        let role = FunctionRole::of(name);
+        let set = |purposes: &[Purpose]| purposes.iter().copied().collect::<BTreeSet<_>>();
+        let [opens, makes] =
+            ["kms:Decrypt", "kms:GenerateDataKey"].map(|a| purposes(&template, function, a));
+        assert_eq!(opens, set(role.opens), "{name} opens");
+        assert_eq!(makes, set(role.makes), "{name} makes");
+        let secrets = allowed(&template, function, "secretsmanager:GetSecretValue");
+        let reads_app = secrets.iter().any(|s| target(s) == Some("AppSecret"));
+        assert_eq!(reads_app, role.reads_app, "{name}");
+    }
+}
+
+#[test]
+fn only_functions_that_call_salesforce_open_a_grant_or_read_the_apps_secret() {
+    let template = template();
+    let who = |may: &dyn Fn(&Value) -> bool| -> Vec<&str> {
+        functions(&template).into_iter().filter(|(_, f)| may(f)).map(|(name, _)| name).collect()
+    };
+    for (purpose, openers) in [
+        (
+            Purpose::AdminGrant,
+            &["bulk-import", "connection-care", "data-purge", "oauth-callback"][..],
+        ),
+        (Purpose::SeatGrants, &["connection-care", "data-purge", "oauth-callback", "writeback"]),
+        (Purpose::Purge, &["data-purge"]),
+        (Purpose::Login, &["data-purge"]),
+    ] {
+        let opens = |f: &Value| purposes(&template, f, "kms:Decrypt").contains(&purpose);
+        assert_eq!(who(&opens), openers, "{purpose:?}");
+    }
+    let reads_app = |function: &Value| {
+        let secrets = allowed(&template, function, "secretsmanager:GetSecretValue");
+        secrets.iter().any(|secret| target(secret) == Some("AppSecret"))
+    };
+    let readers = ["bulk-import", "connection-care", "oauth-callback", "writeback"];
+    assert_eq!(who(&reads_app), readers);
 }
 
 #[test]

@@ -8,8 +8,10 @@ pub mod canary;
 mod emulator;
 mod home;
 mod repository;
+mod roles;
 pub mod world;
 
 pub use emulator::{Cloud, Emulator};
 pub use home::Home;
 pub use repository::{SourceFile, read, root, rust_files};
+pub use roles::FunctionRole;

@@ -1,7 +1,7 @@
 //! The whole product in one process: the real use cases over ports in memory or over those of one
 //! machine, against the real simulator, with a fuse that kills the "function" at any call.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +23,11 @@ use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
 use shared::edge::{self, Settled};
 use shared::kernel::{
-    Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
+    Connection, Envelope, Environment, Grantee, Message, Queue, SeatId, TenantEnvironment, TenantId,
 };
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
-use shared::product::{self, Product};
+use shared::product::{self, Orgs, Product};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
@@ -36,9 +36,13 @@ use shared::work::{Done, WorkError, chain};
 use url::Url;
 
 use crate::home::{Home, Machine};
+use crate::roles::{APP_SECRET, FunctionRole};
 
 /// Rounds after which a world that does not come to rest is taken for one that never will.
 const MOST_ROUNDS: usize = 20_000;
+
+/// Our app's consumer key at the simulator.
+const CLIENT_ID: &str = "crm-sync-local";
 
 /// The time that the purge of a world waits for.
 const GRACE: Duration = Duration::from_mins(1);
@@ -62,11 +66,13 @@ impl ShardFiles for Files {
     async fn forget(&self, _: &str) {}
 }
 
-/// All functions over one set of ports.
+/// All functions over one set of ports, each held to its role.
 pub struct Functions {
     /// The outbox behind the queues' edges.
     pub outbox: Outbox,
-    /// `oauth-callback`, and what the API begins.
+    /// The authorizations that the API begins.
+    pub begin: Connect,
+    /// `oauth-callback`.
     pub connect: Connect,
     /// The API's activities.
     pub activities: Activities,
@@ -80,44 +86,62 @@ pub struct Functions {
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
-    queues: product::Functions,
+    runs: Import,
+    queues: HashMap<Queue, product::Functions>,
 }
 
 impl Functions {
-    fn new(ports: &Ports, files: Arc<dyn ShardFiles>, http: &Http, rows: Option<u32>) -> Self {
-        let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
-        let version = ApiVersion::default();
-        let app =
-            SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
-        let product = Product::new(ports.clone()).opening("crm-sync/".to_owned()).reaching(app);
-        let functions = product.functions(files, "Sales Navigator".to_owned());
-        let queues = functions.expect("the shipped model").with_purge_grace(GRACE);
+    fn new(ports: &Ports, files: &Arc<dyn ShardFiles>, http: &Http, rows: Option<u32>) -> Self {
+        let product = |role| product(role, ports, http);
+        let callback = product(FunctionRole::of("oauth-callback"));
+        let api = product(FunctionRole::of("api"));
+        let queues = Queue::ALL.map(|queue| {
+            let product = product(FunctionRole::of_queue(queue));
+            let functions = product.functions(files.clone(), "Sales Navigator".to_owned());
+            let functions = functions.expect("the shipped model").with_purge_grace(GRACE);
+            let functions = match rows {
+                Some(rows) => functions.with_page_rows(rows),
+                None => functions,
+            };
+            (queue, functions)
+        });
         Self {
-            outbox: product.outbox(),
-            connect: product.connect(),
-            activities: product.activities(),
-            directory: product.directory(),
-            disconnect: product.disconnect(),
-            selections: product.selections(),
-            corrections: product.corrections(),
-            models: product.models().expect("the shipped model"),
-            queues: match rows {
-                Some(rows) => queues.with_page_rows(rows),
-                None => queues,
-            },
+            outbox: api.outbox(),
+            begin: api.connect(),
+            connect: callback.connect(),
+            activities: api.activities(),
+            directory: api.directory(),
+            disconnect: api.disconnect(),
+            selections: api.selections(),
+            corrections: api.corrections(),
+            models: api.models().expect("the shipped model"),
+            runs: api.import(),
+            queues: queues.into(),
         }
     }
 
-    /// `bulk-import`, and what the API does to its runs.
+    /// What the API does to import runs.
     #[must_use]
     pub fn import(&self) -> &Import {
-        self.queues.import()
+        &self.runs
     }
 
     /// Does one message's work, as the function of its queue would.
     pub async fn handle(&self, message: impl Into<Message>) -> Result<Done, WorkError> {
-        self.queues.handle(message.into()).await
+        let message = message.into();
+        self.queues[&message.queue()].handle(message).await
     }
+}
+
+/// The product as the function of a role has it.
+fn product(role: FunctionRole, ports: &Ports, http: &Http) -> Product<Orgs> {
+    let ports = role.hold(ports);
+    let base: Url = "http://127.0.0.1:8080".parse().expect("a URL");
+    let version = ApiVersion::default();
+    let app =
+        SalesforceApp::new(ports.clone(), http.clone(), version, APP_SECRET.into(), base, None);
+    let app = if role.reads_app { app } else { app.knowing_only(CLIENT_ID.to_owned()) };
+    Product::new(ports).opening("crm-sync/".to_owned()).reaching(app)
 }
 
 /// The settings by which one world differs from another.
@@ -203,7 +227,7 @@ impl World {
         let address = simulator.http_url().trim_start_matches("http://");
         let address = address.trim_end_matches('/').parse().expect("an address");
         let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
-        let functions = Box::new(Functions::new(&ports, files, &http, own.page_rows));
+        let functions = Box::new(Functions::new(&ports, &files, &http, own.page_rows));
         let tenant = TenantId::derived("acme");
         let delivery = Delivery::Plain;
         let world = Self { simulator, org, memory, machine, fuse, functions, tenant, delivery };
@@ -213,10 +237,9 @@ impl World {
 
     async fn provision(&self) {
         let ports = self.ports();
-        let app =
-            json!({ "client_id": "crm-sync-local", "client_secret": "crm-sync-local-secret" });
+        let app = json!({ "client_id": CLIENT_ID, "client_secret": "crm-sync-local-secret" });
         let app = SecretString::from(app.to_string());
-        ports.secrets.put("app", &app, "1").await.expect("a secret");
+        ports.secrets.put(APP_SECRET, &app, "1").await.expect("a secret");
         let now = ports.clock.now();
         let tenant =
             Tenant { id: self.tenant, name: "Acme".into(), entitled: true, created_at: now };
@@ -292,7 +315,7 @@ impl World {
         grantee: Grantee,
         username: &str,
     ) -> Result<Connected, shared::capabilities::connecting::ConnectError> {
-        let Begun { url, cookie } = self.functions.connect.begin(self.at(), grantee, None).await?;
+        let Begun { url, cookie } = self.functions.begin.begin(self.at(), grantee, None).await?;
         let back = self.control().approve(url.as_str(), username).expect("a login");
         let back: Url = back.parse().expect("a URL");
         let parameter = |name: &str| {

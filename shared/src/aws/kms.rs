@@ -8,10 +8,11 @@ use aws_sdk_kms::types::DataKeySpec;
 use zeroize::Zeroizing;
 
 use super::error::{failed, unopened};
-use crate::ports::{DataKeys, PortError, WrappedKey};
+use crate::ports::{DataKeys, KeyContext, PortError, WrappedKey};
 
-/// The name under which the context is bound to a wrapped key; roles are allowed by it.
-const CONTEXT: &str = "scope";
+/// The names under which the context is bound to a wrapped key; roles are allowed by them.
+const SCOPE: &str = "scope";
+const PURPOSE: &str = "purpose";
 
 /// The port [`DataKeys`] on one KMS key.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ fn plain(blob: Option<Blob>, action: &'static str) -> Result<Zeroizing<[u8; 32]>
 impl DataKeys for KmsDataKeys {
     async fn generate(
         &self,
-        context: &str,
+        context: &KeyContext,
     ) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
         let action = "make a data key";
         let made = self
@@ -56,7 +57,8 @@ impl DataKeys for KmsDataKeys {
             .generate_data_key()
             .key_id(&self.key_id)
             .key_spec(DataKeySpec::Aes256)
-            .encryption_context(CONTEXT, context)
+            .encryption_context(SCOPE, &context.scope)
+            .encryption_context(PURPOSE, context.purpose.as_str())
             .send()
             .await
             .map_err(|error| failed(action, &error))?;
@@ -67,7 +69,7 @@ impl DataKeys for KmsDataKeys {
     async fn unwrap(
         &self,
         wrapped: &WrappedKey,
-        context: &str,
+        context: &KeyContext,
     ) -> Result<Zeroizing<[u8; 32]>, PortError> {
         let action = "unwrap a data key";
         let opened = self
@@ -75,7 +77,8 @@ impl DataKeys for KmsDataKeys {
             .decrypt()
             .key_id(&self.key_id)
             .ciphertext_blob(Blob::new(wrapped.0.clone()))
-            .encryption_context(CONTEXT, context)
+            .encryption_context(SCOPE, &context.scope)
+            .encryption_context(PURPOSE, context.purpose.as_str())
             .send()
             .await
             .map_err(|error| unopened(action, &error))?;

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::kernel::Event;
-use crate::ports::{DataKeys, Events, ObjectStore, PortError, StoredObject, WrappedKey};
+use crate::ports::{
+    DataKeys, Events, KeyContext, ObjectStore, PortError, StoredObject, WrappedKey,
+};
 
 /// Names the variable that would configure the service.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -51,11 +53,18 @@ impl ObjectStore for Unconfigured {
 
 #[async_trait]
 impl DataKeys for Unconfigured {
-    async fn generate(&self, _: &str) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
+    async fn generate(
+        &self,
+        _: &KeyContext,
+    ) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
         self.refuse("make a data key")
     }
 
-    async fn unwrap(&self, _: &WrappedKey, _: &str) -> Result<Zeroizing<[u8; 32]>, PortError> {
+    async fn unwrap(
+        &self,
+        _: &WrappedKey,
+        _: &KeyContext,
+    ) -> Result<Zeroizing<[u8; 32]>, PortError> {
         self.refuse("unwrap a data key")
     }
 }

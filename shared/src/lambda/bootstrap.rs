@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::config::{self, Config, SalesforceConfig, Variables};
+use super::config::{self, AppConfig, Config, SalesforceConfig, Variables};
 use super::emf;
 use crate::aws::{SdkConfig, load_sdk};
 use crate::capabilities::custody::SalesforceApp;
@@ -48,10 +48,16 @@ impl SalesforceConfig {
         let ca_pem = self.ca_file.as_ref().map(std::fs::read).transpose();
         let ca_pem = ca_pem.context("SALESFORCE_CA_FILE cannot be read")?;
         let http = Http::new(HttpOptions { ca_pem, ..HttpOptions::default() })?;
-        let (ports, secret_id) = (product.ports().clone(), self.app_secret_id);
-        let (version, base) = (self.api_version, self.public_base);
+        let (secret_id, client_id) = match self.app {
+            AppConfig::Secret(id) => (id, None),
+            AppConfig::ClientId(id) => (String::new(), Some(id)),
+        };
+        let (ports, version, base) = (product.ports().clone(), self.api_version, self.public_base);
         let app = SalesforceApp::new(ports, http, version, secret_id, base, browser_base);
-        Ok(product.reaching(app))
+        Ok(product.reaching(match client_id {
+            Some(id) => app.knowing_only(id),
+            None => app,
+        }))
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use functions::{
-    ApiConfig, AutoSaveConfig, BulkImportConfig, CallersConfig, ConnectionCareConfig,
+    ApiConfig, AppConfig, AutoSaveConfig, BulkImportConfig, CallersConfig, ConnectionCareConfig,
     DataPurgeConfig, DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, SalesforceConfig,
     TellingConfig, WritebackConfig,
 };

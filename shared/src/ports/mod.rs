@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use crate::kernel::VersionId;
 pub use clock::{Clock, Entropy};
-pub use data_keys::{DataKeys, WrappedKey};
+pub use data_keys::{DataKeys, KeyContext, Purpose, WrappedKey};
 pub use error::{Disposition, PortError};
 pub use events::Events;
 pub use objects::{ObjectStore, StoredObject};

@@ -62,12 +62,6 @@ impl Functions {
         Self { import: self.import.with_page_rows(rows), ..self }
     }
 
-    /// The imports.
-    #[must_use]
-    pub fn import(&self) -> &Import {
-        &self.import
-    }
-
     /// Does one message's work, as the function of its queue would.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::capabilities::connecting::{
     Wizard, WizardStep,
 };
 use crate::capabilities::custody::grants::Replaced;
-use crate::capabilities::custody::{ConnectionSecret, Login, StoredGrant};
+use crate::capabilities::custody::{ConnectionSecret, Login, StoredGrant, WrappedKeys};
 use crate::capabilities::directory::CurrentDirectory;
 use crate::capabilities::directory::{DirectoryPart, DirectoryState, DirectoryVersion};
 use crate::capabilities::importing::{
@@ -172,7 +172,9 @@ fn grants(forms: &mut Forms) {
         instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
     };
     forms.json("sealed grant", &grant());
-    forms.json("secret", &ConnectionSecret { data_key: text("AAEC"), number: 1, grant: grant() });
+    let keys =
+        WrappedKeys { records: text("AAEC"), admin_grant: text("AAED"), seat_grants: text("AAEE") };
+    forms.json("secret", &ConnectionSecret { keys, number: 1, grant: text("AAEF") });
 }
 
 #[test]

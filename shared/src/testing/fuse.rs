@@ -16,8 +16,9 @@ use zeroize::Zeroizing;
 
 use crate::kernel::Event;
 use crate::ports::{
-    DataKeys, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports, QueueMessage,
-    Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, WrappedKey, Write,
+    DataKeys, Events, Item, Key, KeyContext, ObjectStore, Outcome, Page, PortError, Ports,
+    QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, WrappedKey,
+    Write,
 };
 
 /// The process died.
@@ -266,7 +267,7 @@ impl Secrets for Guarded<dyn Secrets> {
 impl DataKeys for Guarded<dyn DataKeys> {
     async fn generate(
         &self,
-        context: &str,
+        context: &KeyContext,
     ) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
         self.1.call("make a data key", self.0.generate(context)).await
     }
@@ -274,7 +275,7 @@ impl DataKeys for Guarded<dyn DataKeys> {
     async fn unwrap(
         &self,
         wrapped: &WrappedKey,
-        context: &str,
+        context: &KeyContext,
     ) -> Result<Zeroizing<[u8; 32]>, PortError> {
         self.1.call("unwrap a data key", self.0.unwrap(wrapped, context)).await
     }

@@ -47,7 +47,7 @@ async fn an_address_in_other_letters_is_the_same() {
 async fn a_login_page_asks_anew_who_it_is() {
     let scene = Scene::new().await;
     for grantee in [Grantee::Admin, Grantee::Seat(scene.seat)] {
-        let begun = scene.world.functions.connect.begin(scene.world.at(), grantee, None).await;
+        let begun = scene.world.functions.begin.begin(scene.world.at(), grantee, None).await;
         let url = begun.unwrap().url;
         assert!(url.query_pairs().any(|pair| pair == ("prompt".into(), "login".into())), "{url}");
     }
@@ -113,42 +113,63 @@ async fn a_callback_that_dies_leaves_no_token_without_a_grant() {
     panic!("the callback makes more calls");
 }
 
-/// The org is disconnected between any two calls of a callback.
+/// A login in which the org is disconnected before call `n` of its callback, or after the last one.
+/// True when there was no such call. No token may be left but of a connection that came after.
+async fn disconnected_at(n: u32, is_admin: bool) -> bool {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let (grantee, username) =
+        if is_admin { (Grantee::Admin, ADMIN) } else { (Grantee::Seat(scene.seat), SELLER) };
+    let disconnect = Disconnect::new(world.memory.ports());
+    let mut gates = world.fuse.gates();
+    let mut login = Box::pin(world.authorize(grantee, username));
+    let mut calls = 0;
+    // Whoever drops the gates lets every later call through.
+    let (was_over, ended) = loop {
+        match select(login, gates.next()).await {
+            Either::Left((ended, waiting)) => {
+                drop(waiting);
+                drop(gates);
+                break (true, ended);
+            }
+            Either::Right((gate, rest)) => {
+                login = rest;
+                if calls == n {
+                    disconnect.disconnect(world.at()).await.unwrap();
+                    drop((gate, gates));
+                    break (false, login.await);
+                }
+                gate.unwrap().send(()).unwrap();
+                calls += 1;
+            }
+        }
+    };
+    if was_over {
+        disconnect.disconnect(world.at()).await.unwrap();
+    }
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    // A login of the admin that ends after the disconnect connects the org anew.
+    let is_anew = !was_over && matches!(ended, Ok(Connected::Org { .. }));
+    assert_eq!(live(world, &world.org), usize::from(is_anew), "disconnected at call {n}");
+    was_over
+}
+
+/// The org is disconnected between any two calls of a seller's callback.
 #[tokio::test]
 async fn a_disconnect_at_any_call_of_a_callback_leaves_no_token() {
-    for n in 0..40 {
-        let scene = Scene::new().await;
-        let world = &scene.world;
-        let grantee = if n % 2 == 0 { Grantee::Seat(scene.seat) } else { Grantee::Admin };
-        let username = if n % 2 == 0 { SELLER } else { ADMIN };
-        let disconnect = Disconnect::new(world.memory.ports());
-        let mut gates = world.fuse.gates();
-        let mut login = Box::pin(world.authorize(grantee, username));
-        let mut calls = 0;
-        let (was_over, ended) = loop {
-            match select(login, gates.next()).await {
-                Either::Left((ended, _)) => break (true, ended),
-                Either::Right((gate, rest)) => {
-                    login = rest;
-                    if calls == n {
-                        disconnect.disconnect(world.at()).await.unwrap();
-                        drop((gate, gates));
-                        break (false, login.await);
-                    }
-                    gate.unwrap().send(()).unwrap();
-                    calls += 1;
-                }
-            }
-        };
-        if was_over {
-            disconnect.disconnect(world.at()).await.unwrap();
-        }
-        world.memory.clock.advance(SignedDuration::from_mins(20));
-        world.run().await;
-        // A login of the admin that ends after the disconnect connects the org anew.
-        let is_anew = !was_over && matches!(ended, Ok(Connected::Org { .. }));
-        assert_eq!(live(world, &world.org), usize::from(is_anew), "disconnected at call {n}");
-        if was_over {
+    disconnected_at_any_call(false).await;
+}
+
+/// The org is disconnected between any two calls of an admin's callback.
+#[tokio::test]
+async fn a_disconnect_at_any_call_of_an_admins_callback_leaves_no_token() {
+    disconnected_at_any_call(true).await;
+}
+
+async fn disconnected_at_any_call(is_admin: bool) {
+    for n in 0..60 {
+        if disconnected_at(n, is_admin).await {
             assert!(n > 10, "the callback makes {n} calls");
             return;
         }

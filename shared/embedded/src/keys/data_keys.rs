@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::ports::{DataKeys, Disposition, Entropy, PortError, WrappedKey};
+use shared::ports::{DataKeys, Disposition, Entropy, KeyContext, PortError, WrappedKey};
 use shared::seal::{SealError, Sealer};
 use zeroize::Zeroizing;
 
@@ -14,7 +14,7 @@ use super::{KeyId, MasterKey};
 const VERSION: u8 = 1;
 
 /// The place that a data key is sealed for. Other things under the master key have others.
-fn place(context: &str) -> String {
+fn place(context: &KeyContext) -> String {
     format!("data key|{context}")
 }
 
@@ -65,7 +65,7 @@ fn parse(wrapped: &[u8]) -> Option<(KeyId, &[u8])> {
 impl DataKeys for LocalDataKeys {
     async fn generate(
         &self,
-        context: &str,
+        context: &KeyContext,
     ) -> Result<(Zeroizing<[u8; 32]>, WrappedKey), PortError> {
         let refused = |error: SealError| PortError::reject("make a data key", error);
         let mut key = Zeroizing::new([0; 32]);
@@ -79,7 +79,7 @@ impl DataKeys for LocalDataKeys {
     async fn unwrap(
         &self,
         wrapped: &WrappedKey,
-        context: &str,
+        context: &KeyContext,
     ) -> Result<Zeroizing<[u8; 32]>, PortError> {
         let action = "unwrap a data key";
         let parsed = parse(&wrapped.0);

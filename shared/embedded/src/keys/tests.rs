@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use secrecy::{ExposeSecret, SecretString};
-use shared::ports::{DataKeys, Disposition, Entropy, Secrets, VersionId};
+use shared::ports::{DataKeys, Disposition, Entropy, KeyContext, Purpose, Secrets, VersionId};
 use shared::testing::{SeededEntropy, contracts};
 
 use super::*;
@@ -256,13 +256,17 @@ async fn a_destroyed_secret_leaves_no_bytes_in_the_files() {
     assert!(stays.iter().all(|text| holds(&after, &tail(text))));
 }
 
+fn context() -> KeyContext {
+    KeyContext::new("c", Purpose::Records)
+}
+
 #[tokio::test]
 async fn a_rotation_leaves_the_old_key_nothing_and_loses_nothing() {
     let folder = folder();
     let path = folder.path().join("secrets.db");
     let secrets = open(&path, 1, 2).unwrap();
     let version = secrets.put("n", &"value".into(), "t").await.unwrap();
-    let (plain, wrapped) = secrets.data_keys().generate("c").await.unwrap();
+    let (plain, wrapped) = secrets.data_keys().generate(&context()).await.unwrap();
     let old = sealed(&secrets, "n");
     drop(secrets);
 
@@ -279,17 +283,21 @@ async fn a_rotation_leaves_the_old_key_nothing_and_loses_nothing() {
     let value = secrets.get("n", &version).await.unwrap().unwrap();
     assert_eq!(value.expose_secret(), "value");
     let keys = secrets.data_keys();
-    assert_eq!(*keys.unwrap(&wrapped, "c").await.unwrap(), *plain, "of the first master key");
-    let (newer, wrapped_now) = keys.generate("c").await.unwrap();
+    assert_eq!(
+        *keys.unwrap(&wrapped, &context()).await.unwrap(),
+        *plain,
+        "of the first master key"
+    );
+    let (newer, wrapped_now) = keys.generate(&context()).await.unwrap();
     assert_ne!(wrapped.0[1..9], wrapped_now.0[1..9], "each names its master key");
-    assert_eq!(*keys.unwrap(&wrapped_now, "c").await.unwrap(), *newer);
+    assert_eq!(*keys.unwrap(&wrapped_now, &context()).await.unwrap(), *newer);
     drop(secrets);
 
     // Back to the first: it is retired no more, and the others are.
     assert_eq!(rotate(3, 1, 16).unwrap(), Rotation::Done { secrets: 1 });
     let keys = open(&path, 1, 17).unwrap().data_keys();
-    assert_eq!(*keys.unwrap(&wrapped, "c").await.unwrap(), *plain);
-    assert_eq!(*keys.unwrap(&wrapped_now, "c").await.unwrap(), *newer);
+    assert_eq!(*keys.unwrap(&wrapped, &context()).await.unwrap(), *plain);
+    assert_eq!(*keys.unwrap(&wrapped_now, &context()).await.unwrap(), *newer);
 }
 
 #[tokio::test]
@@ -297,12 +305,12 @@ async fn a_data_key_of_an_unknown_master_key_waits_for_the_operator() {
     let folder = folder();
     let one = open(&folder.path().join("one.db"), 1, 2).unwrap().data_keys();
     let two = open(&folder.path().join("two.db"), 2, 3).unwrap().data_keys();
-    let (_, mut wrapped) = one.generate("c").await.unwrap();
-    let error = two.unwrap(&wrapped, "c").await.unwrap_err();
+    let (_, mut wrapped) = one.generate(&context()).await.unwrap();
+    let error = two.unwrap(&wrapped, &context()).await.unwrap_err();
     assert_eq!(error.disposition, Disposition::Pause);
     for at in [0, 9, 20, wrapped.0.len() - 1] {
         wrapped.0[at] ^= 1;
-        let error = one.unwrap(&wrapped, "c").await.unwrap_err();
+        let error = one.unwrap(&wrapped, &context()).await.unwrap_err();
         assert_eq!(error.disposition, Disposition::Reject, "altered at {at}");
         wrapped.0[at] ^= 1;
     }

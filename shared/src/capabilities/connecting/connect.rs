@@ -111,9 +111,9 @@ impl Connect {
             // Whatever session the browser has is not the person's who authorizes now.
             prompt: Some(Prompt::Login),
         };
-        let url = self.app.oauth().await?.authorize_url(&host, &request);
+        let url = self.app.authorize_url(&host, &request).await?;
         let cookie = (cookie_name(&state), SecretString::from(browser));
-        Ok(Begun { url: self.app.for_browser(url), cookie })
+        Ok(Begun { url, cookie })
     }
 
     /// The host to log in at. A seat logs in where the connection's own grant was given.
@@ -161,7 +161,7 @@ impl Connect {
             Err(error) => {
                 // Nothing is kept, so it is given back at once, as well as can be.
                 let token = token.refresh_token.as_ref().unwrap_or(&token.access_token);
-                let revoked = self.app.oauth().await?.revoke(host, token).await;
+                let revoked = self.app.revoke(host, token).await;
                 tracing::warn!(is_revoked = revoked.is_ok(), "a login could not be kept");
                 return Err(error.into());
             }

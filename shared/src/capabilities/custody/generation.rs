@@ -16,7 +16,7 @@ pub struct OpenGeneration {
     pub connection: Connection,
     /// Its keys.
     pub keys: GenerationKeys,
-    /// Its data key.
+    /// What seals its records; its grants are sealed under keys of their own.
     pub sealer: Sealer,
     /// Its records.
     pub records: Records,
@@ -30,11 +30,7 @@ impl OpenGeneration {
         key: &Key,
         value: &T,
     ) -> Result<Vec<u8>, PortError> {
-        // serde_json's error could quote the value.
-        let plain = serde_json::to_vec(value)
-            .map_err(|_| PortError::reject("seal a value", "unknown form"))?;
-        let sealed = self.sealer.seal(&key.place(), &plain, &*ports.entropy);
-        sealed.map_err(|error| PortError::reject("seal a value", error))
+        sealed_under(&self.sealer, ports, key, value)
     }
 
     /// Opens the body that was sealed for the item at `key`.
@@ -43,11 +39,7 @@ impl OpenGeneration {
         key: &Key,
         body: &[u8],
     ) -> Result<T, PortError> {
-        let plain = self.sealer.open(&key.place(), body);
-        let plain = plain.map_err(|error| PortError::reject("open a value", error))?;
-        // serde_json's error could quote the value.
-        serde_json::from_slice(&plain)
-            .map_err(|_| PortError::reject("open a value", "unknown form"))
+        unsealed_under(&self.sealer, key, body)
     }
 
     /// Seals an object for its key and stores it.
@@ -76,4 +68,30 @@ impl OpenGeneration {
             .map(Some)
             .map_err(|error| PortError::reject("open an object", error))
     }
+}
+
+/// Seals a value for the item at `key`.
+pub(super) fn sealed_under<T: Serialize>(
+    sealer: &Sealer,
+    ports: &Ports,
+    key: &Key,
+    value: &T,
+) -> Result<Vec<u8>, PortError> {
+    // serde_json's error could quote the value.
+    let plain =
+        serde_json::to_vec(value).map_err(|_| PortError::reject("seal a value", "unknown form"))?;
+    let sealed = sealer.seal(&key.place(), &plain, &*ports.entropy);
+    sealed.map_err(|error| PortError::reject("seal a value", error))
+}
+
+/// Opens the body that was sealed for the item at `key`.
+pub(super) fn unsealed_under<T: DeserializeOwned>(
+    sealer: &Sealer,
+    key: &Key,
+    body: &[u8],
+) -> Result<T, PortError> {
+    let plain = sealer.open(&key.place(), body);
+    let plain = plain.map_err(|error| PortError::reject("open a value", error))?;
+    // serde_json's error could quote the value.
+    serde_json::from_slice(&plain).map_err(|_| PortError::reject("open a value", "unknown form"))
 }

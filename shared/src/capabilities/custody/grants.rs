@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use self::circuit::Circuits;
 pub use self::error::GrantError;
+use super::generation::{sealed_under, unsealed_under};
 use super::{ConnectionSecret, Custody, OpenGeneration, SalesforceApp, StoredGrant};
 use crate::kernel::{ConnectionState, GrantState, Grantee, PurgeMessage};
-use crate::ports::Ports;
+use crate::ports::{Ports, Purpose};
 use crate::salesforce::{SalesforceError, Session, TokenResponse};
+use crate::seal::Sealer;
 use crate::store::{Commit, Draft, Slot, Store, Stored, When};
 use crate::work::WorkError;
 
@@ -105,12 +107,13 @@ impl Grants {
         let slot = state_slot(opened, grantee);
         let now = self.ports.clock.now();
         let state = GrantState::new(1, None, token.user_id, now);
-        let body = opened.sealed(&self.ports, &slot, &StoredGrant::of(token, None)?)?;
+        let sealer = self.sealer(opened, Purpose::SeatGrants).await?;
+        let body = sealed_under(&sealer, &self.ports, &slot, &StoredGrant::of(token, None)?)?;
         let before = self.store.load(&slot).await?;
         let when = before.as_ref().map_or_else(When::absent, When::unchanged);
-        if let Some(token) = before.and_then(|state| seat_token(opened, &state)) {
+        if let Some(token) = before.and_then(|state| seat_token(&sealer, &state)) {
             // Salesforce would honour it for weeks.
-            self.add_replaced(commit, opened, self.random(), &token)?;
+            self.add_replaced(commit, opened, self.random(), &token).await?;
         }
         commit.write(Draft::new(&slot, &state)?.body(body).when(when))?;
         Ok(())
@@ -130,8 +133,11 @@ impl Grants {
                 Err(error) => return Err(error),
             }
         }
-        if let Some((_, newest)) = self.custody.secret(opened.keys.scope()).await? {
-            tokens.push(newest.grant.refresh_token);
+        let scope = opened.keys.scope();
+        if let Some((_, newest)) = self.custody.secret(scope).await?
+            && let Some(grant) = self.custody.open_grant(scope, &newest).await?
+        {
+            tokens.push(grant.refresh_token);
         }
         tokens.dedup();
         Ok(tokens.into_iter().map(SecretString::from).collect())
@@ -139,7 +145,7 @@ impl Grants {
 
     /// Adds to the commit the item that keeps a replaced grant's refresh token until the grant is
     /// revoked, and the step that revokes it. No other one has this number.
-    pub(crate) fn add_replaced(
+    pub(crate) async fn add_replaced(
         &self,
         commit: &mut Commit,
         opened: &OpenGeneration,
@@ -147,7 +153,8 @@ impl Grants {
         refresh_token: &SecretString,
     ) -> Result<(), WorkError> {
         let slot = opened.keys.replaced_grant(number);
-        let body = opened.sealed(&self.ports, &slot, &refresh_token.expose_secret())?;
+        let sealer = self.sealer(opened, Purpose::AdminGrant).await?;
+        let body = sealed_under(&sealer, &self.ports, &slot, &refresh_token.expose_secret())?;
         commit.write(Draft::new(&slot, &Replaced { step: 0 })?.body(body).when(When::absent()))?;
         let scope = opened.keys.scope();
         commit.now(PurgeMessage::Revoke { scope, grant: number, step: 0 });
@@ -162,7 +169,8 @@ impl Grants {
     ) -> Result<Option<(Stored<Replaced>, SecretString)>, WorkError> {
         let slot = opened.keys.replaced_grant(number);
         let Some(replaced) = self.store.load(&slot).await? else { return Ok(None) };
-        let token: String = opened.unsealed(&slot, replaced.body().unwrap_or_default())?;
+        let sealer = self.sealer(opened, Purpose::AdminGrant).await?;
+        let token: String = unsealed_under(&sealer, &slot, replaced.body().unwrap_or_default())?;
         Ok(Some((replaced, token.into())))
     }
 
@@ -185,7 +193,10 @@ impl Grants {
         }
         let grant = match grantee {
             Grantee::Admin => self.admin_grant(opened, &state).await?,
-            Grantee::Seat(_) => opened.unsealed(&slot, state.body().ok_or(GrantError::Missing)?)?,
+            Grantee::Seat(_) => {
+                let sealer = self.sealer(opened, Purpose::SeatGrants).await?;
+                unsealed_under(&sealer, &slot, state.body().ok_or(GrantError::Missing)?)?
+            }
         };
         Ok(CurrentGrant { state: state.into_inner(), grant })
     }
@@ -198,16 +209,22 @@ impl Grants {
         let name = self.custody.secret_name(opened.keys.scope());
         let version = state.version.as_ref().ok_or(GrantError::Missing)?;
         // Never "the newest": that one may be stored and not yet pointed to.
-        match self.ports.secrets.get(&name, version).await? {
-            Some(text) => Ok(ConnectionSecret::parse(&text)?.grant),
-            None => Err(GrantError::Missing),
-        }
+        let text = self.ports.secrets.get(&name, version).await?.ok_or(GrantError::Missing)?;
+        let secret = ConnectionSecret::parse(&text)?;
+        let grant = self.custody.open_grant(opened.keys.scope(), &secret).await?;
+        grant.ok_or(GrantError::Missing)
+    }
+
+    /// What seals the grants of a purpose. It was destroyed when a disconnect came in between.
+    async fn sealer(&self, opened: &OpenGeneration, purpose: Purpose) -> Result<Sealer, WorkError> {
+        let sealer = self.custody.grant_sealer(opened.keys.scope(), purpose).await?;
+        sealer.ok_or_else(|| WorkError::retry("open a grant", "the org was disconnected"))
     }
 }
 
 /// The refresh token of a seat's grant, whether it works or not; none when it cannot be read.
-fn seat_token(opened: &OpenGeneration, state: &Stored<GrantState>) -> Option<SecretString> {
-    let grant: StoredGrant = opened.unsealed(&state.slot(), state.body()?).ok()?;
+fn seat_token(sealer: &Sealer, state: &Stored<GrantState>) -> Option<SecretString> {
+    let grant: StoredGrant = unsealed_under(sealer, &state.slot(), state.body()?).ok()?;
     Some(grant.refresh_token.into())
 }
 

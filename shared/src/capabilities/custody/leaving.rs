@@ -10,7 +10,7 @@ use super::Custody;
 use super::keys::{ADMIN, REPLACED, SEAT};
 use super::secret::ConnectionSecret;
 use crate::kernel::{Scope, VersionId};
-use crate::ports::{Disposition, Key, PortError, WrappedKey};
+use crate::ports::{Disposition, Key, KeyContext, PortError, Purpose, WrappedKey};
 use crate::seal::Sealer;
 use crate::store::Slot;
 use crate::store::keys::GenerationKeys;
@@ -23,8 +23,10 @@ pub(crate) struct LeavingGrants {
     pub(crate) has_secret: bool,
     /// The connection's own refresh tokens: of the newest version, and of the one in use.
     admin: Vec<SecretString>,
-    /// What opens the others.
-    sealer: Option<Sealer>,
+    /// What opens the seats' grants.
+    seats: Option<Sealer>,
+    /// What opens those that were replaced.
+    replaced: Option<Sealer>,
 }
 
 /// All that is needed of a stored grant to revoke it.
@@ -36,7 +38,7 @@ struct Revocable {
 impl LeavingGrants {
     /// True if there is something to read.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.admin.is_empty() || self.sealer.is_some()
+        !self.admin.is_empty() || self.seats.is_some() || self.replaced.is_some()
     }
 
     /// True if an item with this sort key, among those of the generation's grants, is a grant.
@@ -49,10 +51,12 @@ impl LeavingGrants {
         if key.sk() == ADMIN {
             return self.admin.clone();
         }
-        let plain = self.sealer.as_ref().zip(body);
+        let is_replaced = key.sk().starts_with(REPLACED);
+        let sealer = if is_replaced { &self.replaced } else { &self.seats };
+        let plain = sealer.as_ref().zip(body);
         let plain = plain.and_then(|(sealer, body)| sealer.open(&key.place(), body).ok());
         let Some(plain) = plain else { return Vec::new() };
-        let token = if key.sk().starts_with(REPLACED) {
+        let token = if is_replaced {
             serde_json::from_slice::<SecretString>(&plain).ok()
         } else {
             serde_json::from_slice(&plain).ok().map(|grant: Revocable| grant.refresh_token)
@@ -71,23 +75,36 @@ impl Custody {
         };
         let mut leaving = LeavingGrants { has_secret: true, ..LeavingGrants::default() };
         let Ok(secret) = ConnectionSecret::parse(&text) else { return Ok(leaving) };
+        leaving.replaced = self.if_it_opens(scope, Purpose::AdminGrant).await?;
+        leaving.seats = self.if_it_opens(scope, Purpose::SeatGrants).await?;
+        let Some(sealer) = &leaving.replaced else { return Ok(leaving) };
         // A renewed token may be stored and not yet pointed to: then the one before is dead.
-        leaving.admin.push(secret.grant.refresh_token.clone().into());
+        let mut secrets = vec![secret];
         if let Some(version) = self.version_in_use(scope).await?.filter(|v| *v != newest)
             && let Some(text) = self.ports.secrets.get(&name, &version).await?
             && let Ok(secret) = ConnectionSecret::parse(&text)
         {
-            leaving.admin.push(secret.grant.refresh_token.clone().into());
+            secrets.push(secret);
         }
-        leaving.sealer = match self.unwrap(scope).await {
-            Ok(sealer) => sealer,
-            Err(error) if error.disposition == Disposition::Retry => return Err(error),
-            Err(error) => {
-                tracing::warn!(error = %error, "a generation leaves that cannot be opened");
-                None
-            }
-        };
+        let grants = secrets.iter().filter_map(|secret| secret.open(sealer, scope).ok());
+        leaving.admin = grants.map(|grant| grant.refresh_token.into()).collect();
         Ok(leaving)
+    }
+
+    /// What opens grants of a purpose; none when it never will.
+    async fn if_it_opens(
+        &self,
+        scope: Scope,
+        purpose: Purpose,
+    ) -> Result<Option<Sealer>, WorkError> {
+        match self.grant_sealer(scope, purpose).await {
+            Ok(sealer) => Ok(sealer),
+            Err(error) if error.disposition == Disposition::Retry => Err(error),
+            Err(error) => {
+                tracing::warn!(error = %error, "grants of a generation that leaves do not open");
+                Ok(None)
+            }
+        }
     }
 
     async fn version_in_use(&self, scope: Scope) -> Result<Option<VersionId>, WorkError> {
@@ -144,6 +161,6 @@ impl Custody {
     }
 }
 
-fn purge_context(scope: Scope) -> String {
-    format!("{scope}/purge")
+fn purge_context(scope: Scope) -> KeyContext {
+    KeyContext::new(scope, Purpose::Purge)
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::{Custody, keys};
 use crate::kernel::{Grantee, PendingAuthorization, PurgeMessage, TenantEnvironment};
-use crate::ports::{PortError, WrappedKey};
+use crate::ports::{Disposition, KeyContext, PortError, Purpose, WrappedKey};
 use crate::salesforce::{LoginHost, TokenResponse};
 use crate::seal::Sealer;
 use crate::store::{Commit, Draft, Edit, Next, Slot, Stored, When, field};
@@ -107,7 +107,7 @@ impl Custody {
         let wrapped = BASE64.decode(&login.key).unwrap_or_default();
         let key = match self.ports.data_keys.unwrap(&WrappedKey(wrapped), &context(at)).await {
             Ok(key) => Sealer::new(&key),
-            Err(error) if error.disposition == crate::ports::Disposition::Reject => {
+            Err(error) if error.disposition == Disposition::Reject => {
                 return Ok(Some((login, None)));
             }
             Err(error) => return Err(error.into()),
@@ -125,11 +125,13 @@ impl Custody {
         token: &SecretString,
     ) -> Result<bool, WorkError> {
         let Some(connection) = self.connection(at).await? else { return Ok(false) };
-        let secret = self.secret(connection.scope()).await?;
-        Ok(secret.is_some_and(|(_, held)| held.grant.refresh_token == token.expose_secret()))
+        let scope = connection.scope();
+        let Some((_, secret)) = self.secret(scope).await? else { return Ok(false) };
+        let held = self.open_grant(scope, &secret).await?;
+        Ok(held.is_some_and(|held| held.refresh_token == token.expose_secret()))
     }
 }
 
-fn context(at: TenantEnvironment) -> String {
-    format!("{}/{}/login", at.tenant, at.environment)
+fn context(at: TenantEnvironment) -> KeyContext {
+    KeyContext::new(format!("{}/{}", at.tenant, at.environment), Purpose::Login)
 }

@@ -27,4 +27,6 @@ pub use lookup::LookupError;
 pub(crate) use lookup::unfenced;
 pub use open::Custody;
 pub use salesforce_app::SalesforceApp;
+#[cfg(test)]
+pub(crate) use secret::WrappedKeys;
 pub(crate) use secret::{ConnectionSecret, StoredGrant};

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::OpenGeneration;
 use super::model::KeyHealth;
-use super::secret::ConnectionSecret;
+use super::secret::{ConnectionSecret, StoredGrant, WrappedKeys};
 use super::ttl_cache::TtlCache;
 use crate::kernel::{Connection, ConnectionState, Scope, TenantEnvironment};
-use crate::ports::{PortError, Ports, VersionId};
+use crate::ports::{KeyContext, PortError, Ports, Purpose, VersionId};
 use crate::seal::Sealer;
 use crate::store::field;
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
@@ -20,7 +20,7 @@ pub struct Custody {
     pub(super) ports: Ports,
     pub(super) store: Store,
     secret_prefix: String,
-    unwrapped: TtlCache<Scope, Sealer>,
+    unwrapped: TtlCache<(Scope, Purpose), Sealer>,
 }
 
 impl Custody {
@@ -53,14 +53,14 @@ impl Custody {
         }
         if connection.paused_since.is_some() {
             // A key that was unwrapped before the pause does not end it.
-            self.unwrapped.remove(&scope);
+            self.forget_keys(scope);
         }
         // A cached key tells nothing of the key service as it is now.
-        let cached = self.unwrapped.get(&scope, self.ports.clock.now());
+        let cached = self.unwrapped.get(&(scope, Purpose::Records), self.ports.clock.now());
         let sealer = if let Some(sealer) = cached {
             sealer
         } else {
-            let sealer = self.unwrap(scope).await;
+            let sealer = self.unwrap(scope, Purpose::Records).await;
             self.mark_key_health(&connection, sealer.as_ref().err()).await?;
             let Some(sealer) = sealer? else { return Ok(None) };
             sealer
@@ -109,14 +109,81 @@ impl Custody {
         Ok(())
     }
 
-    /// The generation's data key, unwrapped by the key service; none when it is destroyed.
-    pub(super) async fn unwrap(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
+    /// What seals for a purpose, unwrapped by the key service; none when it is destroyed.
+    async fn unwrap(&self, scope: Scope, purpose: Purpose) -> Result<Option<Sealer>, WorkError> {
         let now = self.ports.clock.now();
         let Some((_, secret)) = self.secret(scope).await? else { return Ok(None) };
-        let key = self.ports.data_keys.unwrap(&secret.wrapped()?, &scope.to_string()).await?;
-        let sealer = Sealer::new(&key);
-        self.unwrapped.insert(scope, sealer.clone(), now);
+        let (wrapped, context) = (secret.keys.of(purpose)?, KeyContext::new(scope, purpose));
+        let sealer = Sealer::new(&self.ports.data_keys.unwrap(&wrapped, &context).await?);
+        self.unwrapped.insert((scope, purpose), sealer.clone(), now);
         Ok(Some(sealer))
+    }
+
+    /// What seals grants of a purpose, in a generation that is open. None when it is destroyed.
+    pub(super) async fn grant_sealer(
+        &self,
+        scope: Scope,
+        purpose: Purpose,
+    ) -> Result<Option<Sealer>, WorkError> {
+        match self.unwrapped.get(&(scope, purpose), self.ports.clock.now()) {
+            Some(sealer) => Ok(Some(sealer)),
+            None => self.unwrap(scope, purpose).await,
+        }
+    }
+
+    /// Makes the secret of a new generation: its data keys, and the connection's first grant.
+    pub(crate) async fn make_secret(
+        &self,
+        scope: Scope,
+        grant: &StoredGrant,
+        token: &str,
+    ) -> Result<VersionId, WorkError> {
+        let make =
+            async |purpose| self.ports.data_keys.generate(&KeyContext::new(scope, purpose)).await;
+        let (_, records) = make(Purpose::Records).await?;
+        let (key, admin_grant) = make(Purpose::AdminGrant).await?;
+        let (_, seat_grants) = make(Purpose::SeatGrants).await?;
+        let keys = WrappedKeys {
+            records: WrappedKeys::encode(&records),
+            admin_grant: WrappedKeys::encode(&admin_grant),
+            seat_grants: WrappedKeys::encode(&seat_grants),
+        };
+        self.put_secret((scope, token), keys, (1, grant), &Sealer::new(&key)).await
+    }
+
+    /// Stores the connection's next grant beside the keys that `secret` has.
+    pub(crate) async fn put_grant(
+        &self,
+        (scope, token): (Scope, &str),
+        secret: ConnectionSecret,
+        grant: (u64, &StoredGrant),
+    ) -> Result<VersionId, WorkError> {
+        let sealer = self.grant_sealer(scope, Purpose::AdminGrant).await?;
+        let sealer =
+            sealer.ok_or_else(|| WorkError::retry("store a grant", "the org was disconnected"))?;
+        self.put_secret((scope, token), secret.keys, grant, &sealer).await
+    }
+
+    async fn put_secret(
+        &self,
+        (scope, token): (Scope, &str),
+        keys: WrappedKeys,
+        grant: (u64, &StoredGrant),
+        sealer: &Sealer,
+    ) -> Result<VersionId, WorkError> {
+        let entropy = &*self.ports.entropy;
+        let secret = ConnectionSecret::with(keys, grant, (sealer, scope), entropy)?;
+        Ok(self.ports.secrets.put(&self.secret_name(scope), &secret.to_text()?, token).await?)
+    }
+
+    /// The grant in a secret; none when its key is destroyed.
+    pub(super) async fn open_grant(
+        &self,
+        scope: Scope,
+        secret: &ConnectionSecret,
+    ) -> Result<Option<StoredGrant>, WorkError> {
+        let sealer = self.grant_sealer(scope, Purpose::AdminGrant).await?;
+        Ok(sealer.map(|sealer| secret.open(&sealer, scope)).transpose()?)
     }
 
     /// The newest value of a generation's secret.
@@ -130,9 +197,15 @@ impl Custody {
             .transpose()?)
     }
 
-    /// Destroys a generation's secret, and with it its data key and its grant.
+    fn forget_keys(&self, scope: Scope) {
+        for purpose in Purpose::ALL {
+            self.unwrapped.remove(&(scope, purpose));
+        }
+    }
+
+    /// Destroys a generation's secret, and with it its data keys and its grant.
     pub(crate) async fn destroy(&self, scope: Scope) -> Result<(), WorkError> {
-        self.unwrapped.remove(&scope);
+        self.forget_keys(scope);
         self.ports.secrets.destroy(&self.secret_name(scope)).await?;
         Ok(())
     }

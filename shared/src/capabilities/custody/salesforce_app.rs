@@ -9,7 +9,10 @@ use url::Url;
 use crate::capabilities::custody::ttl_cache::TtlCache;
 use crate::kernel::Environment;
 use crate::ports::{PortError, Ports};
-use crate::salesforce::{ApiVersion, AppCredentials, Client, Http, OAuthClient, OAuthError};
+use crate::salesforce::{
+    ApiVersion, AppCredentials, AuthorizationRequest, Client, Http, LoginHost, OAuthClient,
+    OAuthError,
+};
 use crate::work::WorkError;
 
 /// The app's secret.
@@ -19,13 +22,22 @@ struct AppSecret {
     client_secret: SecretString,
 }
 
+/// What is known of the app.
+#[derive(Clone)]
+enum Known {
+    /// All that is in the secret of this id.
+    Secret(String),
+    /// Its consumer key, which every address of a login page shows.
+    ClientId(String),
+}
+
 /// Our app at Salesforce.
 #[derive(Clone)]
 pub struct SalesforceApp {
     ports: Ports,
     http: Http,
     client: Arc<Client>,
-    secret_id: String,
+    known: Known,
     credentials: TtlCache<(), AppCredentials>,
     public_base: Url,
     browser_base: Option<Url>,
@@ -46,7 +58,38 @@ impl SalesforceApp {
     ) -> Self {
         let client = Arc::new(Client::new(http.clone(), version));
         let credentials = TtlCache::default();
-        Self { ports, http, client, secret_id, credentials, public_base, browser_base }
+        let known = Known::Secret(secret_id);
+        Self { ports, http, client, known, credentials, public_base, browser_base }
+    }
+
+    /// The same app for who begins authorizations or revokes tokens and no more: its secret is not
+    /// read.
+    #[must_use]
+    pub fn knowing_only(self, client_id: String) -> Self {
+        Self { known: Known::ClientId(client_id), ..self }
+    }
+
+    /// The address of the page at which a person authorizes.
+    pub async fn authorize_url(
+        &self,
+        host: &LoginHost,
+        request: &AuthorizationRequest<'_>,
+    ) -> Result<Url, WorkError> {
+        let oauth = match &self.known {
+            Known::Secret(_) => self.oauth().await?,
+            Known::ClientId(client_id) => self.without_secret(client_id),
+        };
+        Ok(self.for_browser(oauth.authorize_url(host, request)))
+    }
+
+    /// Revokes a token: whoever has a token may end it, without the app's secret.
+    pub async fn revoke(&self, host: &LoginHost, token: &SecretString) -> Result<bool, OAuthError> {
+        self.without_secret("").revoke(host, token).await
+    }
+
+    fn without_secret(&self, client_id: &str) -> OAuthClient {
+        let (client_id, client_secret) = (client_id.to_owned(), String::new().into());
+        OAuthClient::new(self.http.clone(), AppCredentials { client_id, client_secret })
     }
 
     /// The client for an org's data.
@@ -77,7 +120,11 @@ impl SalesforceApp {
 
     async fn read_credentials(&self) -> Result<AppCredentials, WorkError> {
         let now = self.ports.clock.now();
-        let Some((_, text)) = self.ports.secrets.newest(&self.secret_id).await? else {
+        let Known::Secret(secret_id) = &self.known else {
+            let told = "this function knows the app's consumer key alone";
+            return Err(WorkError::reject("read the app's credentials", told));
+        };
+        let Some((_, text)) = self.ports.secrets.newest(secret_id).await? else {
             return Err(WorkError::reject("read the app's credentials", "the secret is missing"));
         };
         // serde_json's error could quote the value.
@@ -102,7 +149,7 @@ impl SalesforceApp {
 
     /// The address for a person's browser: the login host's own, or the simulator's on one machine.
     #[must_use]
-    pub fn for_browser(&self, authorize: Url) -> Url {
+    fn for_browser(&self, authorize: Url) -> Url {
         let Some(base) = &self.browser_base else { return authorize };
         let mut url = base.clone();
         url.set_path(authorize.path());

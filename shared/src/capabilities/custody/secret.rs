@@ -5,19 +5,52 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{PortError, WrappedKey};
+use crate::kernel::Scope;
+use crate::ports::{Entropy, PortError, Purpose, WrappedKey};
 use crate::salesforce::{InstanceUrl, Session, TokenResponse};
+use crate::seal::Sealer;
 use crate::work::WorkError;
 
-/// The secret of a connection: the wrapped data key, and the connection's own grant.
-#[derive(Serialize, Deserialize)]
+/// The secret of a connection: the wrapped data keys, and the connection's own grant.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct ConnectionSecret {
-    /// The wrapped data key, base64.
-    pub data_key: String,
+    /// The wrapped data keys.
+    pub keys: WrappedKeys,
     /// The number of the grant's token, as in [`crate::kernel::GrantState`].
     pub number: u64,
-    /// The grant.
-    pub grant: StoredGrant,
+    /// The grant, sealed under its key, base64.
+    pub grant: String,
+}
+
+/// The data keys of a generation, one for each purpose, each wrapped with its purpose bound to it;
+/// base64.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct WrappedKeys {
+    pub records: String,
+    pub admin_grant: String,
+    pub seat_grants: String,
+}
+
+impl WrappedKeys {
+    /// The key for a purpose; none when a generation has no such key.
+    pub(super) fn of(&self, purpose: Purpose) -> Result<WrappedKey, PortError> {
+        let text = match purpose {
+            Purpose::Records => &self.records,
+            Purpose::AdminGrant => &self.admin_grant,
+            Purpose::SeatGrants => &self.seat_grants,
+            Purpose::Purge | Purpose::Login => {
+                return Err(PortError::reject("unwrap a data key", "not a generation's"));
+            }
+        };
+        BASE64
+            .decode(text)
+            .map(WrappedKey)
+            .map_err(|error| PortError::reject("read a connection's secret", error))
+    }
+
+    pub(super) fn encode(wrapped: &WrappedKey) -> String {
+        BASE64.encode(&wrapped.0)
+    }
 }
 
 /// A grant's tokens as they are stored, in a secret or sealed.
@@ -66,14 +99,35 @@ impl ConnectionSecret {
             .map_err(|_| PortError::reject("write a connection's secret", "unknown form"))
     }
 
-    pub(crate) fn wrapped(&self) -> Result<WrappedKey, PortError> {
-        BASE64
-            .decode(&self.data_key)
-            .map(WrappedKey)
-            .map_err(|error| PortError::reject("read a connection's secret", error))
+    /// The same keys, with a grant of this number.
+    pub(super) fn with(
+        keys: WrappedKeys,
+        (number, grant): (u64, &StoredGrant),
+        (sealer, scope): (&Sealer, Scope),
+        entropy: &dyn Entropy,
+    ) -> Result<Self, PortError> {
+        // serde_json's error could quote the value.
+        let plain = serde_json::to_vec(grant)
+            .map_err(|_| PortError::reject("seal a grant", "unknown form"))?;
+        let sealed = sealer
+            .seal(&place(scope, number), &plain, entropy)
+            .map_err(|error| PortError::reject("seal a grant", error))?;
+        Ok(Self { keys, number, grant: BASE64.encode(sealed) })
     }
 
-    pub(crate) fn encode(wrapped: &WrappedKey) -> String {
-        BASE64.encode(&wrapped.0)
+    /// The grant.
+    pub(super) fn open(&self, sealer: &Sealer, scope: Scope) -> Result<StoredGrant, PortError> {
+        let sealed =
+            BASE64.decode(&self.grant).map_err(|error| PortError::reject("open a grant", error))?;
+        let plain = sealer
+            .open(&place(scope, self.number), &sealed)
+            .map_err(|error| PortError::reject("open a grant", error))?;
+        serde_json::from_slice(&plain)
+            .map_err(|_| PortError::reject("open a grant", "unknown form"))
     }
+}
+
+/// What a sealed grant is bound to.
+fn place(scope: Scope, number: u64) -> String {
+    format!("{scope}|admin|{number}")
 }

@@ -123,20 +123,13 @@ impl PurgeSteps {
         self.revoke_token(&host, &token.into()).await
     }
 
-    /// Revokes a token; none when Salesforce, or our app's secret, cannot be asked now.
+    /// Revokes a token; none when Salesforce cannot be asked now.
     pub(super) async fn revoke_token(
         &self,
         host: &LoginHost,
         token: &SecretString,
     ) -> Option<Revocation> {
-        let oauth = match self.grants.app().oauth().await {
-            Ok(oauth) => oauth,
-            Err(error) => {
-                tracing::warn!(error = %error, "the app's credentials cannot be had now");
-                return None;
-            }
-        };
-        match oauth.revoke(host, token).await {
+        match self.grants.app().revoke(host, token).await {
             Ok(true) => Some(Revocation::Revoked),
             Ok(false) | Err(OAuthError::GrantDead { .. }) => Some(Revocation::AlreadyDead),
             Err(error) => {

@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, json};
 
 use super::{Disconnect, Purge, PurgePhase, PurgeSteps, keys};
-use crate::capabilities::custody::{ConnectionSecret, Custody, StoredGrant};
+use crate::capabilities::custody::{Custody, SalesforceApp, StoredGrant};
 use crate::kernel::{
     Connection, ConnectionState, Envelope, GrantState, Message, Scope, SeatId, VersionId,
 };
-use crate::ports::{Item, Ports, QueueMessage};
+use crate::ports::{Item, KeyContext, Ports, Purpose, QueueMessage, WrappedKey};
+use crate::product::{Orgs, Product};
+use crate::salesforce::{ApiVersion, Http, HttpOptions};
 use crate::seal::Sealer;
 use crate::store::keys::{GenerationKeys, Kind, connection as connection_slot};
 use crate::store::{self, Commit, Draft, Outbox, Slot, Store};
-use crate::testing::{Fuse, Memory, product};
+use crate::testing::{Fuse, Memory};
 use crate::work::{self, Done};
 
 const PREFIX: &str = "crm-sync/";
@@ -36,7 +40,7 @@ impl Leaving {
         let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
         let fuse = Fuse::default();
         let ports = fuse.guard(&memory.ports());
-        let steps = product(ports.clone(), PREFIX).purge_steps();
+        let steps = unreachable_salesforce(&ports).purge_steps();
         let connection = Connection { buckets: BUCKETS, ..Connection::sample() };
         let scope = connection.scope();
         let world = Self { memory, ports, fuse, steps, scope };
@@ -53,14 +57,14 @@ impl Leaving {
         world
     }
 
+    /// The secret, and what seals the seats' grants.
     async fn make_secret(&self) -> Sealer {
-        let (key, wrapped) = self.ports.data_keys.generate(&self.scope.to_string()).await.unwrap();
-        let data_key = ConnectionSecret::encode(&wrapped);
-        let secret = ConnectionSecret { data_key, number: 1, grant: grant("admin") };
-        let text = secret.to_text().unwrap();
-        let name = Custody::new(self.ports.clone(), PREFIX.to_owned()).secret_name(self.scope);
-        self.ports.secrets.put(&name, &text, "1").await.unwrap();
-        Sealer::new(&key)
+        let custody = Custody::new(self.ports.clone(), PREFIX.to_owned());
+        custody.make_secret(self.scope, &grant("admin"), "1").await.unwrap();
+        let (_, secret) = custody.secret(self.scope).await.unwrap().unwrap();
+        let wrapped = BASE64.decode(secret.keys.seat_grants).map(WrappedKey).unwrap();
+        let context = KeyContext::new(self.scope, Purpose::SeatGrants);
+        Sealer::new(&self.ports.data_keys.unwrap(&wrapped, &context).await.unwrap())
     }
 
     async fn put_seat(&self, sealer: &Sealer, seat: SeatId) {
@@ -176,6 +180,15 @@ impl Leaving {
     }
 }
 
+/// The product where nobody answers at Salesforce's address, and where our app has no secret.
+fn unreachable_salesforce(ports: &Ports) -> Product<Orgs> {
+    let nobody = "127.0.0.1:9".parse().unwrap();
+    let http = Http::to_loopback(HttpOptions::default(), nobody).unwrap();
+    let (version, base) = (ApiVersion::default(), "https://crm-sync.example".parse().unwrap());
+    let app = SalesforceApp::new(ports.clone(), http, version, "app".to_owned(), base, None);
+    Product::new(ports.clone()).opening(PREFIX.to_owned()).reaching(app)
+}
+
 fn grant(name: &str) -> StoredGrant {
     StoredGrant {
         access_token: format!("access {name}"),
@@ -269,7 +282,7 @@ async fn calls_of_a_small_purge(death: Option<(u64, bool)>) -> u64 {
     calls
 }
 
-/// Our app's secret is missing in this world: no grant can be revoked.
+/// Nobody answers at Salesforce's address in this world, and our app's secret is missing.
 #[tokio::test]
 async fn the_data_is_unreadable_in_the_first_step_whatever_becomes_of_the_grants() {
     let leaving = Leaving::new().await;

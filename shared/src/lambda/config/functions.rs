@@ -71,11 +71,21 @@ fn loopback(text: &str) -> Option<Url> {
     (on_loopback && url.scheme() == "http" && url.username().is_empty()).then_some(url)
 }
 
+/// What a function knows of our app at Salesforce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AppConfig {
+    /// `APP_SECRET_ID`: the secret with the app's consumer key and secret.
+    Secret(String),
+    /// `SALESFORCE_CLIENT_ID`: the app's consumer key alone, for who only begins authorizations or
+    /// revokes tokens.
+    ClientId(String),
+}
+
 /// How our app at Salesforce is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SalesforceConfig {
-    /// `APP_SECRET_ID`: the secret with the app's consumer key and secret.
-    pub app_secret_id: String,
+    /// What is known of the app.
+    pub app: AppConfig,
     /// `SALESFORCE_API_VERSION`, as in `v62.0`, which it is when it is not set.
     pub api_version: ApiVersion,
     /// `SALESFORCE_CA_FILE`: certificate authorities trusted beside the system's, in PEM; for the
@@ -86,7 +96,16 @@ pub struct SalesforceConfig {
 }
 
 fn salesforce(variables: &mut Variables) -> Option<SalesforceConfig> {
-    let app_secret_id = variables.required("APP_SECRET_ID");
+    let app = variables.required("APP_SECRET_ID").map(AppConfig::Secret);
+    salesforce_of(variables, app)
+}
+
+fn salesforce_without_secret(variables: &mut Variables) -> Option<SalesforceConfig> {
+    let app = variables.required("SALESFORCE_CLIENT_ID").map(AppConfig::ClientId);
+    salesforce_of(variables, app)
+}
+
+fn salesforce_of(variables: &mut Variables, app: Option<AppConfig>) -> Option<SalesforceConfig> {
     let name = "SALESFORCE_API_VERSION";
     let version = variables.optional(name);
     let version = variables.parsed(name, version, "of the form v62.0", |text| {
@@ -95,7 +114,7 @@ fn salesforce(variables: &mut Variables) -> Option<SalesforceConfig> {
     let ca_file = variables.optional("SALESFORCE_CA_FILE").map(PathBuf::from);
     let public_base = url(variables, "PUBLIC_BASE_URL");
     Some(SalesforceConfig {
-        app_secret_id: app_secret_id?,
+        app: app?,
         api_version: version.unwrap_or_default(),
         ca_file,
         public_base: public_base?,
@@ -154,7 +173,7 @@ impl Config for ApiConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues: &Queue::ALL });
         let secret_prefix = variables.required("SECRET_PREFIX");
-        let salesforce = salesforce(variables);
+        let salesforce = salesforce_without_secret(variables);
         let name = "BROWSER_AUTHORIZE_BASE";
         let base = variables.optional(name);
         let browser_base = variables.parsed(name, base, "an http address on loopback", loopback);
@@ -333,7 +352,7 @@ impl Config for DataPurgeConfig {
         let queues = &[Queue::Purge, Queue::Telling];
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
-        let salesforce = salesforce(variables);
+        let salesforce = salesforce_without_secret(variables);
         let purge_grace = purge_grace(variables);
         Some(Self {
             aws: aws?,

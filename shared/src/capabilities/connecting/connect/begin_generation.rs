@@ -4,7 +4,7 @@ use super::org::Org;
 use super::{Connect, ConnectError, Connected};
 use crate::capabilities::connecting::upkeep::EACH;
 use crate::capabilities::connecting::{LastGeneration, UpkeepChain, keys};
-use crate::capabilities::custody::{ConnectionSecret, KeptLogin, StoredGrant};
+use crate::capabilities::custody::{KeptLogin, StoredGrant};
 use crate::capabilities::importing;
 use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, scheduled_import};
 use crate::kernel::{
@@ -131,20 +131,13 @@ impl Connect {
         }
     }
 
-    /// A new data key and the first grant, in the generation's secret.
+    /// New data keys and the first grant, in the generation's secret.
     async fn first_secret(
         &self,
         scope: Scope,
         token: &TokenResponse,
     ) -> Result<VersionId, ConnectError> {
-        let (_, wrapped) = self.ports.data_keys.generate(&scope.to_string()).await?;
-        let secret = ConnectionSecret {
-            data_key: ConnectionSecret::encode(&wrapped),
-            number: 1,
-            grant: StoredGrant::of(token, None)?,
-        };
-        let name = self.custody.secret_name(scope);
-        let random = self.random_text();
-        Ok(self.ports.secrets.put(&name, &secret.to_text()?, &random).await?)
+        let grant = StoredGrant::of(token, None)?;
+        Ok(self.custody.make_secret(scope, &grant, &self.random_text()).await?)
     }
 }

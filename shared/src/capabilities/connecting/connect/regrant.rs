@@ -2,9 +2,7 @@
 
 use super::{Connect, ConnectError, Connected};
 use crate::capabilities::connecting::catch_up;
-use crate::capabilities::custody::{
-    ConnectionSecret, KeptLogin, OpenGeneration, StoredGrant, unfenced,
-};
+use crate::capabilities::custody::{KeptLogin, OpenGeneration, StoredGrant, unfenced};
 use crate::kernel::{CareMessage, Connection, ConnectionState, GrantState, Grantee};
 use crate::ports::VersionId;
 use crate::salesforce::{LoginHost, TokenResponse};
@@ -48,7 +46,7 @@ impl Connect {
         commit.now(CareMessage::Inspect { scope });
         for refresh_token in replaced {
             let number = self.grants.random();
-            self.grants.add_replaced(&mut commit, &opened, number, &refresh_token)?;
+            self.grants.add_replaced(&mut commit, &opened, number, &refresh_token).await?;
         }
         if let Some(trouble) = live.trouble {
             for step in catch_up(scope, number, trouble, now) {
@@ -62,7 +60,7 @@ impl Connect {
         }
     }
 
-    /// Stores the grant beside the generation's data key, under a number that no token had.
+    /// Stores the grant beside the generation's data keys, under a number that no token had.
     async fn next_secret(
         &self,
         opened: &OpenGeneration,
@@ -75,8 +73,7 @@ impl Connect {
         };
         let number = old.number.max(state.map_or(0, |s| s.number)) + 1;
         let grant = StoredGrant::of(token, None)?;
-        let secret = ConnectionSecret { data_key: old.data_key, number, grant };
-        let (name, random) = (self.custody.secret_name(scope), self.random_text());
-        Ok((number, self.ports.secrets.put(&name, &secret.to_text()?, &random).await?))
+        let token = self.random_text();
+        Ok((number, self.custody.put_grant((scope, &token), old, (number, &grant)).await?))
     }
 }

@@ -8,12 +8,13 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use super::{CurrentGrant, GrantError, Grants, state_slot};
-use crate::capabilities::custody::{ConnectionSecret, OpenGeneration, StoredGrant};
+use crate::capabilities::custody::generation::sealed_under;
+use crate::capabilities::custody::{OpenGeneration, StoredGrant};
 use crate::kernel::{
     Connection, ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason,
     Trouble,
 };
-use crate::ports::{PortError, VersionId};
+use crate::ports::{PortError, Purpose, VersionId};
 use crate::salesforce::{self, OAuthError};
 use crate::store::field;
 use crate::store::keys::connection as connection_slot;
@@ -104,8 +105,11 @@ impl Grants {
         if secret.number <= state.number {
             return Ok(None);
         }
+        let Some(grant) = self.custody.open_grant(opened.keys.scope(), &secret).await? else {
+            return Ok(None);
+        };
         let state = GrantState { number: secret.number, version: Some(version), ..state.clone() };
-        let current = CurrentGrant { state, grant: secret.grant };
+        let current = CurrentGrant { state, grant };
         self.point(opened, grantee, lease, &current, None).await?;
         Ok(Some(current))
     }
@@ -124,7 +128,8 @@ impl Grants {
             Grantee::Admin => (Some(self.store_secret(opened, lease, number, &grant).await?), None),
             Grantee::Seat(_) => {
                 let slot = state_slot(opened, grantee);
-                (None, Some(opened.sealed(&self.ports, &slot, &grant)?))
+                let sealer = self.sealer(opened, Purpose::SeatGrants).await?;
+                (None, Some(sealed_under(&sealer, &self.ports, &slot, &grant)?))
             }
         };
         let current =
@@ -144,10 +149,8 @@ impl Grants {
         let Some((_, old)) = self.custody.secret(scope).await? else {
             return Err(GrantError::Missing);
         };
-        let secret = ConnectionSecret { data_key: old.data_key, number, grant: grant.clone() };
-        let text = secret.to_text()?;
-        let name = self.custody.secret_name(scope);
-        Ok(self.ports.secrets.put(&name, &text, &format!("{number}-{lease}")).await?)
+        let token = format!("{number}-{lease}");
+        Ok(self.custody.put_grant((scope, &token), old, (number, grant)).await?)
     }
 
     /// Makes the stored token the one to use, and gives the lease back. The org may have moved:

@@ -175,15 +175,13 @@ impl Model {
         };
         let scope = at.generation(Generation(1));
         store_app_secret(&ports, CLIENT_SECRET).await;
-        let (_, wrapped) = ports.data_keys.generate(&scope.to_string()).await.unwrap();
         let grant = StoredGrant {
             access_token: "access-1".to_owned(),
             refresh_token: "refresh-1".to_owned(),
             instance_url: INSTANCE.parse().unwrap(),
         };
-        let data_key = ConnectionSecret::encode(&wrapped);
-        let secret = ConnectionSecret { data_key, number: 1, grant }.to_text().unwrap();
-        let version = ports.secrets.put(&format!("test/{scope}"), &secret, "1").await.unwrap();
+        let custody = Custody::new(ports.clone(), "test/".to_owned());
+        let version = custody.make_secret(scope, &grant, "1").await.unwrap();
         let connection = Connection {
             at,
             generation: Generation(1),

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use matching::{EntityKind, MatchModel};
 use serde_json::Value;
 
-use crate::capabilities::custody::{ConnectionSecret, Custody, OpenGeneration, StoredGrant};
+use crate::capabilities::custody::{Custody, OpenGeneration, StoredGrant};
 use crate::capabilities::directory::{
     Directory, DirectoryFile, DirectoryState, DirectoryVersion, HeldFile, ShardFiles,
 };
@@ -137,14 +137,10 @@ impl World {
             paused_since: None,
             degraded_since: None,
         };
-        let (_, wrapped) = self.ports.data_keys.generate(&self.scope.to_string()).await.unwrap();
         let text = || "none".to_owned();
         let instance_url = connection.instance_url.clone();
         let grant = StoredGrant { access_token: text(), refresh_token: text(), instance_url };
-        let data_key = ConnectionSecret::encode(&wrapped);
-        let secret = ConnectionSecret { data_key, number: 1, grant }.to_text().unwrap();
-        let name = self.custody.secret_name(self.scope);
-        self.ports.secrets.put(&name, &secret, "1").await.unwrap();
+        self.custody.make_secret(self.scope, &grant, "1").await.unwrap();
         self.put(keys::connection(at), &connection).await;
         self.put(keys::live(at.tenant, at.environment), &at).await;
     }
