@@ -8,7 +8,8 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done (rows may have been skipped: the table says how many and why)
-  1  failed: a file is missing, is of another format, or cannot be written; no output is left half written
+  1  failed: a file is missing, is of another format, or cannot be written; no output is left half \
+  written
   2  the command line is wrong
   3  done, but --strict was given and rows were skipped or repaired";
 

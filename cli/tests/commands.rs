@@ -310,7 +310,9 @@ fn deltas_give_what_the_changed_directory_gives() {
     };
     let person = |id: &str, first: &str, company: &str| {
         let company = serde_json::json!({ "name": company });
-        serde_json::json!({ "id": id, "first_name": first, "last_name": "Wolcott", "company": company }).to_string()
+        serde_json::json!({ "id": id, "first_name": first, "last_name": "Wolcott",
+            "company": company })
+        .to_string()
     };
     let gone = |id: &str, op: &str, into: &str| {
         serde_json::json!({ "id": id, "op": op, "into": into }).to_string()
@@ -342,7 +344,8 @@ fn deltas_give_what_the_changed_directory_gives() {
         "now.jsonl",
         &[carla, person("pe_1", "Ann", "Orbitone"), person("pe_5", "Dunja", "Quantaport")],
     );
-    let leads = "Id,FirstName,LastName,Company\n00Q1,Ann,Wolcott,Orbitone\n00Q2,Bela,Wolcott,Orbitone\n00Q3,Carla,Wolcott,Quantaport\n00Q5,Dunja,Wolcott,Quantaport\n";
+    let leads = "Id,FirstName,LastName,Company\n00Q1,Ann,Wolcott,Orbitone\n00Q2,Bela,Wolcott,\
+         Orbitone\n00Q3,Carla,Wolcott,Quantaport\n00Q5,Dunja,Wolcott,Quantaport\n";
     put("Lead.csv", &[leads.to_owned()]);
     let matched = |options: &[&str]| {
         let out = ["match", "--lead", "Lead.csv", "--out", "p.csv", "--candidates", "c.csv"];

@@ -27,7 +27,8 @@ pub enum StoresError {
     #[error("another crm-sync uses the data folder {}: stop it first", .0.display())]
     InUse(PathBuf),
     /// The folder cannot be used.
-    #[error("the data folder {} cannot be used: give it to the user that runs crm-sync", .0.display())]
+    #[error("the data folder {} cannot be used: give it to the user that runs crm-sync",
+        .0.display())]
     Folder(PathBuf, #[source] io::Error),
     /// There is data and no master key.
     #[error(

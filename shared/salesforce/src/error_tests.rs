@@ -184,7 +184,8 @@ fn a_partial_list_of_duplicates_is_no_list() {
 
 #[test]
 fn a_missing_column_is_named() {
-    let message = "\nSELECT Foo__c FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Foo__c' on entity 'Account'. If you are";
+    let message = "\nSELECT Foo__c FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column \
+         'Foo__c' on entity 'Account'. If you are";
     let error = coded(400, "INVALID_FIELD", message);
     assert_eq!(error.errors()[0].missing_column(), Some("Foo__c"));
     assert_eq!(coded(400, "X", "No such thing").errors()[0].missing_column(), None);

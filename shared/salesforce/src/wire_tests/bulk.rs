@@ -55,8 +55,10 @@ async fn a_job_is_created_watched_and_deleted() {
         .and(path("/services/data/v62.0/jobs/query"))
         .and(body_json(json!({"operation": "queryAll", "query": "SELECT Id,Name FROM Lead",
             "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"})))
-        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": JOB, "operation": "queryAll", "object": "Lead",
-            "createdById": "005000000000001", "createdDate": "2026-01-01T10:00:00.000+0000", "state": "UploadComplete",
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": JOB,
+            "operation": "queryAll", "object": "Lead",
+            "createdById": "005000000000001", "createdDate": "2026-01-01T10:00:00.000+0000",
+                "state": "UploadComplete",
             "concurrencyMode": "Parallel", "contentType": "CSV", "apiVersion": 62.0})))
         .expect(1)
         .mount(&server)
@@ -76,8 +78,11 @@ async fn a_job_is_created_watched_and_deleted() {
     ] {
         Mock::given(method("GET"))
             .and(path(&at))
-            .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": JOB, "state": state,
-                "numberRecordsProcessed": 12, "errorMessage": "QUERY_TIMEOUT: too long", "retries": 0, "apiVersion": 62.0})))
+            .respond_with(ResponseTemplate::new(200).set_body_json(
+                json!({"id": JOB, "state": state,
+                "numberRecordsProcessed": 12, "errorMessage": "QUERY_TIMEOUT: too long",
+                    "retries": 0, "apiVersion": 62.0}),
+            ))
             .up_to_n_times(1)
             .mount(&server)
             .await;
@@ -185,7 +190,8 @@ async fn a_page_with_too_few_rows_is_an_error() {
 async fn a_download_that_breaks_off_is_an_error_however_it_is_sent() {
     let page = a_page(0..500);
     let compressed = gzip(&page);
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\nsforce-numberofrecords: 500\r\nsforce-locator: null\r\n";
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\nsforce-numberofrecords: \
+         500\r\nsforce-locator: null\r\n";
     let promised = |encoding: &str, body: &[u8], cut: usize| {
         let head = format!("{head}{encoding}content-length: {}\r\n\r\n", body.len());
         [head.as_bytes(), &body[..cut]].concat()
@@ -235,7 +241,8 @@ async fn a_download_that_stalls_is_given_up() {
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let _ = socket.read(&mut [0; 4096]).await.unwrap();
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length: 900\r\n\r\n\"Id\"\n\"1\"\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length: \
+             900\r\n\r\n\"Id\"\n\"1\"\n";
         socket.write_all(head.as_bytes()).await.unwrap();
         std::future::pending::<()>().await;
     });

@@ -448,7 +448,8 @@ impl World {
         for (id, list) in self.lists().await {
             let CandidateList { matched, source, decision, always, never, candidates, .. } = list;
             let text = format!(
-                "{decision:?} {matched:?} {source:?} always {always:?} never {never:?} {candidates:?}"
+                "{decision:?} {matched:?} {source:?} always {always:?} never {never:?} \
+                 {candidates:?}"
             );
             seen.insert(id.to_string(), text);
         }
