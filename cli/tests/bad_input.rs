@@ -7,13 +7,28 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-const PEOPLE: &str = r#"{"id":"pe_1","first_name":"Katherine","last_name":"Wolcott","title":"Head of Legal","company":{"name":"Velotrax Systems Inc."},"emails":["katherine.wolcott@velotrax.com"],"city":"Austin","state":"Texas","country":"United States"}
-{"id":"pe_2","first_name":"Bogdan","last_name":"Milewski","title":"Sales Manager","company":{"name":"Orbitone GmbH"},"emails":["b.milewski@orbitone.de"],"city":"Hamburg","country":"Germany"}
-{"id":"pe_3","first_name":"Ines","last_name":"Carvalho","title":"Analyst","company":{"name":"Quantaport"},"city":"Lisbon","country":"Portugal"}
-"#;
-const COMPANIES: &str = r#"{"id":"fi_1","name":"Velotrax Systems Inc.","domain":"velotrax.com","city":"Austin","state":"Texas","country":"United States"}
-{"id":"fi_2","name":"Orbitone GmbH","domain":"orbitone.de","city":"Hamburg","country":"Germany"}
-"#;
+const PEOPLE: &str = concat!(
+    r#"{"id":"pe_1","first_name":"Katherine","last_name":"Wolcott","title":"Head of Legal","#,
+    r#""company":{"name":"Velotrax Systems Inc."},"#,
+    r#""emails":["katherine.wolcott@velotrax.com"],"city":"Austin","state":"Texas","#,
+    r#""country":"United States"}"#,
+    "\n",
+    r#"{"id":"pe_2","first_name":"Bogdan","last_name":"Milewski","title":"Sales Manager","#,
+    r#""company":{"name":"Orbitone GmbH"},"emails":["b.milewski@orbitone.de"],"#,
+    r#""city":"Hamburg","country":"Germany"}"#,
+    "\n",
+    r#"{"id":"pe_3","first_name":"Ines","last_name":"Carvalho","title":"Analyst","#,
+    r#""company":{"name":"Quantaport"},"city":"Lisbon","country":"Portugal"}"#,
+    "\n",
+);
+const COMPANIES: &str = concat!(
+    r#"{"id":"fi_1","name":"Velotrax Systems Inc.","domain":"velotrax.com","city":"Austin","#,
+    r#""state":"Texas","country":"United States"}"#,
+    "\n",
+    r#"{"id":"fi_2","name":"Orbitone GmbH","domain":"orbitone.de","city":"Hamburg","#,
+    r#""country":"Germany"}"#,
+    "\n",
+);
 const LEADS: &str = "Id,FirstName,LastName,Company,Title,Email,City,Country\n\
     00Q1,Katherine,Wolcott,Velotrax Systems,Head of Legal,katherine.wolcott@velotrax.com,Austin,\
     USA\n\

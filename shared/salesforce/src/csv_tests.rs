@@ -180,7 +180,10 @@ proptest! {
         let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(bytes.as_bytes());
         let theirs: Rows = reader
             .records()
-            .map(|row| row.unwrap().iter().map(|value| Some(value.to_owned()).filter(|v| !v.is_empty())).collect())
+            .map(|row| {
+                let row = row.unwrap();
+                row.iter().map(|value| Some(value.to_owned()).filter(|v| !v.is_empty())).collect()
+            })
             .collect();
         prop_assert_eq!(ours, theirs);
     }

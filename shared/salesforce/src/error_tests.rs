@@ -138,12 +138,15 @@ fn errors_are_read_in_every_spelling() {
 
 fn duplicate_body(key: &str, results: &str) -> String {
     format!(
-        r#"[{{"{key}":{{"allowSave":true,"duplicateRule":"Standard_Contact_Duplicate_Rule","duplicateRuleEntityType":"Contact",
-        "errorMessage":"Use one of these?","matchResults":[{results}]}},"errorCode":"DUPLICATES_DETECTED","message":"Use one of these?"}}]"#
+        r#"[{{"{key}":{{"allowSave":true,"duplicateRule":"Standard_Contact_Duplicate_Rule",
+            "duplicateRuleEntityType":"Contact",
+        "errorMessage":"Use one of these?","matchResults":[{results}]}},"errorCode":"DUPLICATES_DETECTED",
+            "message":"Use one of these?"}}]"#
     )
 }
 
-const A_MATCH: &str = r#"{"entityType":"Contact","errors":[],"matchEngine":"FuzzyMatchEngine","matchRecords":[
+const A_MATCH: &str = r#"{"entityType":"Contact","errors":[],"matchEngine":"FuzzyMatchEngine",
+    "matchRecords":[
     {"additionalInformation":[],"fieldDiffs":[],"matchConfidence":100.0,
      "record":{"attributes":{"type":"Contact","url":"/x"},"Id":"003D000000QTYgNIAX"}}],
     "rule":"Standard_Contact_Match_Rule_v1_1","size":1,"success":true}"#;

@@ -233,7 +233,10 @@ proptest! {
             prop_assert_eq!((url.username(), url.password(), url.path()), ("", None, "/"));
             prop_assert_eq!((url.query(), url.fragment()), (None, None));
             let commercial = instance.host().ends_with(".salesforce.com");
-            prop_assert!(commercial || (policy == HostPolicy::WithGovernment && instance.host().ends_with(".salesforce.mil")));
+            let government = instance.host().ends_with(".salesforce.mil");
+            prop_assert!(
+                commercial || (policy == HostPolicy::WithGovernment && government)
+            );
             prop_assert_eq!(InstanceUrl::parse(&instance.to_string(), policy), Ok(instance));
         }
         if let Ok(login) = LoginHost::parse(&text, HostPolicy::Commercial) {

@@ -146,7 +146,7 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "aggregatable": sortable && kind != FieldType::Boolean,
         "aiPredictionField": false,
         "autoNumber": false,
-        "byteLength": if kind.is_text() || kind.is_id() { field.length * if kind.is_id() { 1 } else { 3 } } else { 0 },
+        "byteLength": byte_length(field, kind),
         "calculated": field.calculated,
         "calculatedFormula": null,
         "cascadeDelete": field.cascade,
@@ -164,7 +164,7 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "displayLocationInDecimal": false,
         "encrypted": false,
         "externalId": field.external_id,
-        "extraTypeInfo": if kind == FieldType::TextArea { Json::from("plaintextarea") } else { Json::Null },
+        "extraTypeInfo": (kind == FieldType::TextArea).then_some("plaintextarea"),
         "filterable": sortable,
         "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false,
@@ -175,6 +175,17 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         keys.extend(rest);
     }
     keys
+}
+
+/// The longest value in UTF-8: three bytes a character, but for ids, which are ASCII.
+fn byte_length(field: &Field, kind: FieldType) -> usize {
+    if kind.is_id() {
+        field.length
+    } else if kind.is_text() {
+        field.length * 3
+    } else {
+        0
+    }
 }
 
 /// The second half of a field's keys.

@@ -97,7 +97,8 @@ impl Demo {
             Ok(took.get(place).context("no match was read")?.as_secs_f64() * 1e3)
         };
         say(&format!(
-            "a match with its candidates        p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms, {} reads",
+            "a match with its candidates        p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms, \
+             {} reads",
             at(500)?,
             at(990)?,
             at(1000)?,

@@ -3,7 +3,10 @@
 
 use super::{Envelope, ImportMessage, Message};
 
-const SCOPE: &str = r#""scope":{"tenant":"ten_01KA5ZB2V4QN8X3M7C6D9F0GHJ","environment":"production","generation":1}"#;
+const SCOPE: &str = concat!(
+    r#""scope":{"tenant":"ten_01KA5ZB2V4QN8X3M7C6D9F0GHJ","#,
+    r#""environment":"production","generation":1}"#,
+);
 const RUN: &str = r#""run":"run_01KA5ZB2V4QN8X3M7C6D9F0GH1""#;
 const MATCH_RUN: &str = r#""run":"mrun_01KA5ZB2V4QN8X3M7C6D9F0GH1""#;
 const SEAT: &str = r#""seat":"seat_01KA5ZB2V4QN8X3M7C6D9F0GH1""#;
