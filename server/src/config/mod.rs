@@ -121,6 +121,8 @@ pub struct Webhook {
     pub url: Url,
     /// The key of the signatures.
     pub secret: Secret,
+    /// Whether the address may be in a private network.
+    pub private: bool,
 }
 
 /// How the log is written.

@@ -115,6 +115,55 @@ fn the_browsers_address_may_only_be_on_loopback() {
 }
 
 #[test]
+fn a_receivers_address_is_https_and_public_unless_that_is_said() {
+    let mistakes = |url: &str, more: &str| {
+        let secret = "secret = { env = \"HOOK\" }";
+        parse(&format!("[events]\nwebhook = {{ url = \"{url}\", {secret}{more} }}"))
+            .err()
+            .unwrap_or_default()
+            .join("\n")
+    };
+    let (usual, private) = ("", ", private = true");
+    for good in [
+        "https://example.com/events?key=1",
+        "https://8.8.8.8:8443/",
+        "http://127.0.0.1:9001/",
+        "http://localhost:9001",
+        "https://[::1]:9001",
+    ] {
+        assert_eq!(mistakes(good, usual), "", "{good}");
+        assert_eq!(mistakes(good, private), "", "{good}");
+    }
+    for inward in [
+        "https://10.0.0.1/",
+        "https://192.168.1.9/events",
+        "https://169.254.169.254/latest",
+        "https://[fd00::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://0x0a000001/",
+    ] {
+        assert!(mistakes(inward, usual).contains("write private = true"), "{inward}");
+        assert_eq!(mistakes(inward, private), "", "{inward}");
+    }
+    let long = format!("https://example.com/{}", "a".repeat(64 << 10));
+    for bad in [
+        "http://example.com/events",
+        "http://10.0.0.1/",
+        "http://localhost.example.com/",
+        "https://user:word@example.com/",
+        "ftp://example.com/",
+        "example.com",
+        &long,
+    ] {
+        for more in [usual, private] {
+            let told = mistakes(bad, more);
+            assert!(told.contains("line 2: events.webhook.url: write an https"), "{bad}: {told}");
+            assert!(!told.contains("word"), "{told}");
+        }
+    }
+}
+
+#[test]
 fn without_a_data_folder_it_says_how_to_give_one() {
     let mistakes = Config::parse("", Path::new(""), Overrides::default()).unwrap_err();
     assert_eq!(mistakes.len(), 1);

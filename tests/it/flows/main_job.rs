@@ -145,7 +145,9 @@ async fn what_belongs_to_open_opportunities_is_saved_for_their_owners(home: Home
 
 /// Read from the org's files alone: the accounts and contacts of the open opportunities of each
 /// active user, by lower-case e-mail.
-fn open_deals_by_owner(folder: &Path) -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
+pub(crate) fn open_deals_by_owner(
+    folder: &Path,
+) -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
     let users: BTreeMap<String, String> = rows(folder, "User.csv")
         .into_iter()
         .filter(|user| user["IsActive"] == "true")
