@@ -19,6 +19,9 @@ use crate::stores::Stores;
 /// Objects of a writer that are there at once, so that older ones are deleted all the time.
 const KEPT: u64 = 3;
 
+/// Writers of objects, and as many of secrets.
+const WRITERS: u64 = 6;
+
 fn config(data: &Path) -> Config {
     Config::read(None, Overrides { data: Some(data.to_owned()), listen: None }).unwrap()
 }
@@ -43,10 +46,25 @@ async fn names(table: &impl Table, pk: &str) -> Vec<String> {
     page.items.into_iter().map(name).collect()
 }
 
-/// Writes as the product does: what is named before its name, and a name goes before the named.
-async fn write(live: Live, writer: u64, ends: Arc<AtomicBool>, written: Arc<AtomicU64>) {
+/// What the writers share.
+#[derive(Clone, Default)]
+struct Load {
+    ends: Arc<AtomicBool>,
+    written: Arc<AtomicU64>,
+}
+
+impl Load {
+    /// Counts a round; false once it is time to end.
+    fn goes_on(&self) -> bool {
+        self.written.fetch_add(1, Ordering::Relaxed);
+        !self.ends.load(Ordering::Relaxed)
+    }
+}
+
+/// Writes as the product does: an object before its name, and the name goes before the object.
+async fn write_objects(live: Live, writer: u64, load: Load) {
     let mut n: u64 = 0;
-    while !ends.load(Ordering::Relaxed) {
+    while load.goes_on() {
         let key = format!("pages/{writer}/{n}");
         live.objects.put(&key, Bytes::from(key.clone())).await.unwrap();
         let named = item("objects", &format!("{writer}-{n}"), &key);
@@ -56,12 +74,21 @@ async fn write(live: Live, writer: u64, ends: Arc<AtomicBool>, written: Arc<Atom
             assert!(gone.unwrap().is_done());
             live.objects.delete(&[format!("pages/{writer}/{old}")]).await.unwrap();
         }
-        let name = format!("secret-{writer}");
-        let value = SecretString::from(format!("value {n}"));
-        let version = live.secrets.put(&name, &value, &format!("{n}")).await.unwrap();
-        live.table.put_many(vec![item("secrets", &name, &version.0)]).await.unwrap();
         n += 1;
-        written.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Writes as the product does: a version before its name. Each second one is never named, as when
+/// a process dies in between. The file keeps the last two.
+async fn write_secrets(live: Live, writer: u64, load: Load) {
+    let (mut n, name) = (0, format!("secret-{writer}"));
+    while load.goes_on() {
+        let value = SecretString::from(format!("value {n}"));
+        let version = live.secrets.put(&name, &value, &n.to_string()).await.unwrap();
+        if n % 2 == 0 {
+            live.table.put_many(vec![item("secrets", &name, &version.0)]).await.unwrap();
+        }
+        n += 1;
     }
 }
 
@@ -75,7 +102,7 @@ async fn assert_whole(copy: &Path, data: &Path, restored: &Path) -> usize {
         let body = stores.objects.get(key).await.unwrap();
         assert_eq!(body.as_deref(), Some(key.as_bytes()), "{key} is named");
     }
-    for writer in 0..4 {
+    for writer in 0..WRITERS {
         let name = format!("secret-{writer}");
         let key = Key::stored("secrets".to_owned(), name.clone());
         let Some(named) = stores.table.get(&key).await.unwrap() else { continue };
@@ -98,21 +125,24 @@ async fn all_that_the_table_names_is_in_a_copy_whatever_is_written_meanwhile() {
         let items = (0..50).map(|m| item("filler", &format!("{n}-{m}"), &filler)).collect();
         live.table.put_many(items).await.unwrap();
     }
-    let (ends, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let writers: Vec<_> = (0..4)
-        .map(|n| tokio::spawn(write(live.clone(), n, ends.clone(), written.clone())))
+    let load = Load::default();
+    let writers: Vec<_> = (0..WRITERS)
+        .flat_map(|n| {
+            let objects = tokio::spawn(write_objects(live.clone(), n, load.clone()));
+            [objects, tokio::spawn(write_secrets(live.clone(), n, load.clone()))]
+        })
         .collect();
     let mut named = 0;
     for n in 0..12 {
-        let before = written.load(Ordering::Relaxed);
+        let before = load.written.load(Ordering::Relaxed);
         let copy = folder.path().join(format!("copy-{n}"));
         let staged = live.stage().await.unwrap();
         copy::write(staged.path(), staged.about(), &copy).unwrap();
         drop(staged);
         named += assert_whole(&copy, &data, &folder.path().join(format!("again-{n}"))).await;
-        assert!(written.load(Ordering::Relaxed) > before, "nobody wrote meanwhile");
+        assert!(load.written.load(Ordering::Relaxed) > before, "nobody wrote meanwhile");
     }
-    ends.store(true, Ordering::Relaxed);
+    load.ends.store(true, Ordering::Relaxed);
     for writer in writers {
         writer.await.unwrap();
     }
