@@ -1,5 +1,9 @@
 //! The command line's grammar.
 
+mod upkeep;
+
+pub use upkeep::{BackupArgs, RestoreArgs};
+
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -52,6 +56,10 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print a token for the API of `serve`.
     Token(TokenArgs),
+    /// Copy everything that `serve` keeps, while it runs or not; the master key stays where it is.
+    Backup(BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(RestoreArgs),
 }
 
 /// Where `serve` finds what it needs.

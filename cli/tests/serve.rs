@@ -14,6 +14,9 @@ use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
+#[path = "serve/upkeep.rs"]
+mod upkeep;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_crm-sync");
 
 /// Longer than anything here takes, and shorter than the grace of a due item.

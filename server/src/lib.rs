@@ -1,9 +1,11 @@
 //! The whole product in one process: the API, the callback and every queue's work over stores in
 //! one folder.
 
+pub mod backup;
 pub mod config;
 pub mod control;
 pub mod events;
+mod folder;
 mod functions;
 mod http;
 pub mod issuer;

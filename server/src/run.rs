@@ -17,12 +17,13 @@ use shared::product::{Orgs, Product};
 use shared::salesforce::{HttpError, HttpOptions};
 use shared::work::chain;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::{App, Callers, Config, SecretError};
-use crate::control;
+use crate::control::{self, Commands};
 use crate::events::{Sinks, SinksError};
 use crate::functions::{FunctionOptions, Functions};
 use crate::http::{self, Frame, Http, ListenError, Readiness};
@@ -164,7 +165,9 @@ impl Running {
         let Some(runtime) = &self.runtime else { return };
         let threads = runtime.handle();
         let stopping = &self.stopping;
-        let commands = control::serve(commands, issuer);
+        let stores = self.stores.live(&config.data);
+        let backups = Arc::new(Semaphore::new(1));
+        let commands = control::serve(commands, Commands { issuer, stores, backups });
         let commands = stopping.clone().run_until_cancelled_owned(commands);
         self.tasks.spawn_on(commands, threads);
         let counts = Queue::ALL.map(|queue| (queue, config.workers_of(queue)));

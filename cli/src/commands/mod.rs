@@ -10,6 +10,7 @@ pub mod index;
 pub mod match_records;
 pub mod serve;
 pub mod train;
+pub mod upkeep;
 
 mod sources;
 
@@ -52,5 +53,7 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Serve(args) => serve::run(args),
         Command::Config(ConfigCommand::Check { file }) => serve::check(file),
         Command::Token(args) => serve::token(args),
+        Command::Backup(args) => upkeep::backup(args),
+        Command::Restore(args) => upkeep::restore(args),
     }
 }

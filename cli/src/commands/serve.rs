@@ -89,12 +89,14 @@ fn validity(text: &str) -> anyhow::Result<SignedDuration> {
     Ok(valid)
 }
 
-fn read(source: &ServeSource) -> anyhow::Result<Config> {
+/// The configuration that a command line names.
+pub(super) fn read(source: &ServeSource) -> anyhow::Result<Config> {
     let overrides = Overrides { data: source.data.clone(), listen: None };
     Ok(Config::read(source.config.as_deref(), overrides)?)
 }
 
-fn runtime() -> std::io::Result<Runtime> {
+/// Enough for one command.
+pub(super) fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 

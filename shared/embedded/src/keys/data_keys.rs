@@ -50,6 +50,11 @@ impl LocalDataKeys {
         Self { current: current.id(), sealers: sealers.collect(), entropy }
     }
 
+    /// The id of the master key that wraps new data keys.
+    pub(super) fn current(&self) -> KeyId {
+        self.current
+    }
+
     fn sealer(&self, id: KeyId) -> Option<&Sealer> {
         self.sealers.iter().find(|(known, _)| *known == id).map(|(_, sealer)| sealer)
     }

@@ -14,6 +14,7 @@ use shared::seal::{SealError, Sealer};
 use zeroize::Zeroizing;
 
 use super::{KeyId, LocalDataKeys, MasterKey};
+use crate::private;
 
 /// Names by their versions, and the master keys: which one is current, by a text sealed under it,
 /// and the ones before it, sealed under it.
@@ -81,6 +82,8 @@ impl From<rusqlite::Error> for OpenSecretsError {
 
 /// Opens the database of secrets.
 pub(super) fn open_database(path: &Path) -> Result<Connection, OpenSecretsError> {
+    // SQLite tells in its own words what is wrong with the file.
+    drop(private::file(path));
     let database = Connection::open(path)?;
     database.busy_timeout(std::time::Duration::ZERO)?;
     database.execute_batch(PRAGMAS)?;
@@ -220,14 +223,41 @@ impl SealedSecrets {
         self.data_keys.clone()
     }
 
+    /// The id of the master key that everything is sealed under.
+    #[must_use]
+    pub fn master_key(&self) -> KeyId {
+        self.data_keys.current()
+    }
+
     /// Writes a copy of the file, as of now, to `path`, where nothing may be yet. It opens under
     /// the same master key.
     pub async fn back_up(&self, path: &Path) -> Result<(), PortError> {
-        let path = path.to_string_lossy().into_owned();
+        self.back_up_with(path, || ()).await
+    }
+
+    /// Does the same, and calls `look` while no secret can be put or destroyed: what it sees of
+    /// another store is of the same moment as the copy.
+    pub async fn back_up_with<T: Send + 'static>(
+        &self,
+        path: &Path,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PortError> {
+        let path = path.to_owned();
         self.with("back up the secrets", move |own| {
-            own.execute("VACUUM INTO ?1", [path]).map(drop).map_err(SecretError::from)
+            let seen = look();
+            copy_all(own, &path)?;
+            Ok(seen)
         })
         .await
+    }
+
+    /// Writes a copy of the file at `path`, which no process has open, to `copy`, where nothing may
+    /// be yet. Gives the id of the master key that opens both; none when neither holds anything.
+    /// The key itself is not needed. Blocks.
+    pub fn back_up_file(path: &Path, copy: &Path) -> Result<Option<KeyId>, OpenSecretsError> {
+        let database = open_database(path)?;
+        copy_all(&database, copy)?;
+        Ok(current(&database)?.map(|(id, _)| id))
     }
 
     #[cfg(test)]
@@ -248,6 +278,15 @@ impl SealedSecrets {
         let done = done.await.map_err(|error| PortError::retry(action, error))?;
         done.map_err(|error| error.doing(action))
     }
+}
+
+/// Writes a copy, whole and on the disk, to a new file.
+fn copy_all(database: &Connection, to: &Path) -> rusqlite::Result<()> {
+    // SQLite refuses a file that holds something, and takes an empty one.
+    if !to.exists() {
+        drop(private::file(to));
+    }
+    database.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map(drop)
 }
 
 fn open_value(
