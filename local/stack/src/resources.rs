@@ -49,7 +49,7 @@ pub(crate) fn processor_time(process: u32) -> anyhow::Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))
         .with_context(|| format!("look at process {process}"))?;
     let ticks = ticks_of(&stat).context("read its times")?;
-    Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    Ok(Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second()))
 }
 
 /// The clock ticks in user and system mode: fields 14 and 15. The second field, the name in

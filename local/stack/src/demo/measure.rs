@@ -20,7 +20,7 @@ use crate::resources::{self, Peaks};
 /// Matches that are read one after another.
 const READS: usize = 2_000;
 /// How long the idle process is watched.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// The pause between two looks at a process's memory.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -56,7 +56,7 @@ pub async fn measure(stack: StackOptions, data: OwnData) -> anyhow::Result<()> {
     demo.publish_directory().await?;
     say(&format!("directory: uploaded to published   {:8.1} s", seconds(began)));
     peaks.say("directory")?;
-    demo.first_job(rows).await?;
+    demo.first_job(rows, &peaks).await?;
     peaks.say("the job")?;
     demo.latency().await?;
     demo.idle().await?;
@@ -66,12 +66,13 @@ pub async fn measure(stack: StackOptions, data: OwnData) -> anyhow::Result<()> {
 
 impl Demo {
     /// From the login to the last saved entity.
-    async fn first_job(&mut self, rows: u64) -> anyhow::Result<()> {
+    async fn first_job(&mut self, rows: u64, peaks: &Watched) -> anyhow::Result<()> {
         let began = Instant::now();
         self.connect().await?;
         self.first_import().await?;
         let imported = seconds(began);
         say(&format!("connect to imported, {rows} rows   {imported:8.1} s"));
+        peaks.say("the import")?;
         let step = self.progress.step("match");
         let runs = self.settled(&step).await?;
         step.done(&format!("{} match runs", runs.len()));
@@ -124,7 +125,7 @@ impl Demo {
         let process = embedded(&self.home)?.process_id();
         let before = resources::processor_time(process)?;
         tokio::time::sleep(IDLE).await;
-        let used = resources::processor_time(process)? - before;
+        let used = resources::processor_time(process)?.saturating_sub(before);
         let memory = resources::memory(process)?;
         say(&format!(
             "idle                               {:.2} % of a core, {} MB, of which {} MB its own",
@@ -139,6 +140,7 @@ impl Demo {
 /// The peaks of the process and of the simulator, looked at until it is dropped.
 #[derive(Debug)]
 struct Watched {
+    processes: [u32; 2],
     peaks: Arc<Mutex<[Peaks; 2]>>,
     looking: tokio::task::JoinHandle<()>,
 }
@@ -158,17 +160,19 @@ impl Watched {
                 tokio::time::sleep(LOOK).await;
             }
         });
-        Ok(Self { peaks, looking })
+        Ok(Self { processes, peaks, looking })
     }
 
-    /// Prints the peaks until now.
+    /// Prints the peaks until now, and the processor's time since the start.
     fn say(&self, after: &str) -> anyhow::Result<()> {
         let peaks = *self.peaks.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, peak) in ["crm-sync", "simulator"].into_iter().zip(peaks) {
+        let named = ["crm-sync", "simulator"].into_iter().zip(self.processes);
+        for ((name, process), peak) in named.zip(peaks) {
             say(&format!(
-                "peak after {after}, {name:<12} {} MB resident, {} MB its own",
+                "  after {after}: {name:<9} peak {} MB resident, {} MB its own; {:.1} s of a core",
                 peak.resident / 1_000_000,
-                peak.anonymous / 1_000_000
+                peak.anonymous / 1_000_000,
+                resources::processor_time(process)?.as_secs_f64(),
             ));
         }
         Ok(())
