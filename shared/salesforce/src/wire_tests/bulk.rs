@@ -48,7 +48,7 @@ async fn rows_of(page: ResultPage) -> Result<u64, SalesforceError> {
 }
 
 #[tokio::test]
-async fn a_job_is_created_watched_and_deleted() {
+async fn a_job_is_created_and_watched() {
     let (server, client) = a_server().await;
     let session = a_session();
     Mock::given(method("POST"))
@@ -67,7 +67,6 @@ async fn a_job_is_created_watched_and_deleted() {
         client.create_query_job(&session, BulkOperation::QueryAll, &leads()).await.unwrap().value;
     assert_eq!((job.id, job.state), (a_job(), JobState::UploadComplete));
     assert!(!job.is_complete().unwrap());
-
     let at = format!("/services/data/v62.0/jobs/query/{JOB}");
     for (state, expected) in [
         ("InProgress", Some(false)),
@@ -96,7 +95,13 @@ async fn a_job_is_created_watched_and_deleted() {
             );
         }
     }
+}
 
+#[tokio::test]
+async fn a_job_is_aborted_and_deleted() {
+    let (server, client) = a_server().await;
+    let session = a_session();
+    let at = format!("/services/data/v62.0/jobs/query/{JOB}");
     Mock::given(method("PATCH"))
         .and(path(&at))
         .and(body_json(json!({"state": "Aborted"})))
