@@ -6,7 +6,6 @@ pub mod config;
 pub mod control;
 pub mod events;
 mod folder;
-mod functions;
 mod http;
 pub mod issuer;
 pub mod logs;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::capabilities::custody::SalesforceApp;
-use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::leaving::PurgeSteps;
 use shared::host::{OsEntropy, SystemClock};
 use shared::kernel::Queue;
 use shared::matching::InvalidModel;
 use shared::ports::{Clock, PortError, Ports, Secrets};
-use shared::product::{Orgs, Product};
+use shared::product::{Functions, Orgs, Product};
 use shared::salesforce::{HttpError, HttpOptions};
 use shared::work::chain;
 use tokio::runtime::Runtime;
@@ -25,7 +25,6 @@ use url::Url;
 use crate::config::{App, Callers, Config, SecretError};
 use crate::control::{self, Commands};
 use crate::events::{Sinks, SinksError};
-use crate::functions::{FunctionOptions, Functions};
 use crate::http::{self, Frame, Http, ListenError, Readiness};
 use crate::issuer::{AUDIENCE, BuiltInIssuer, ISSUER, IssuerError};
 use crate::metrics::Metrics;
@@ -283,12 +282,10 @@ fn functions(
     product: &Product<Orgs>,
     stores: &Stores,
 ) -> Result<Functions, StartError> {
-    let options = FunctionOptions {
-        files: Arc::new(embedded::objects::MappedObjects::new(stores.objects.clone())),
-        product_name: config.product_name.clone(),
-        purge_grace: config.purge_grace.unwrap_or(Disconnect::GRACE),
-    };
-    Functions::new(product, options).map_err(StartError::Model)
+    let files = Arc::new(embedded::objects::MappedObjects::new(stores.objects.clone()));
+    let functions = product.functions(files, config.product_name.clone());
+    let functions = functions.map_err(StartError::Model)?;
+    Ok(functions.with_purge_grace(config.purge_grace.unwrap_or(PurgeSteps::GRACE)))
 }
 
 async fn serve(

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use shared::edge::{self, Settled};
 use shared::kernel::{Message, Queue};
 use shared::ports::Clock;
+use shared::product::Functions;
 use shared::store::Outbox;
 use shared::work;
 use tokio::time::{Instant, timeout};
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::functions::Functions;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 

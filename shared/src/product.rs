@@ -5,6 +5,8 @@
 //! not compile there. Capabilities are made when they are asked for; a product is cheap to clone,
 //! and all that is made of it shares its caches.
 
+mod functions;
+
 use std::sync::Arc;
 
 use matching::{InvalidModel, MatchModel};
@@ -16,7 +18,7 @@ use crate::capabilities::connecting::{
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::directory::{Directory, ShardFiles};
 use crate::capabilities::importing::{Import, Previews, Runs, Selections};
-use crate::capabilities::leaving::Disconnect;
+use crate::capabilities::leaving::{Disconnect, PurgeSteps};
 use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
@@ -26,6 +28,8 @@ use crate::capabilities::settings::ChangeSettings;
 use crate::capabilities::telling::Telling;
 use crate::ports::Ports;
 use crate::store::Outbox;
+
+pub use self::functions::Functions;
 
 /// The product over some ports; `R` is what it reaches beyond them.
 #[derive(Clone)]
@@ -108,6 +112,12 @@ impl<R> Product<R> {
     #[must_use]
     pub fn settings(&self) -> ChangeSettings {
         ChangeSettings::new(self.ports.clone())
+    }
+
+    /// The end of connections.
+    #[must_use]
+    pub fn disconnect(&self) -> Disconnect {
+        Disconnect::new(self.ports.clone())
     }
 
     /// Votes for other CRMs.
@@ -238,10 +248,10 @@ impl Product<Orgs> {
         Care::new(Upkeep::new(ports, custody, app, self.disconnect()), previews)
     }
 
-    /// The end of connections.
+    /// The steps of purges, and the giving back of tokens.
     #[must_use]
-    pub fn disconnect(&self) -> Disconnect {
-        Disconnect::new(self.ports.clone(), self.custody(), self.app())
+    pub fn purge_steps(&self) -> PurgeSteps {
+        PurgeSteps::new(self.ports.clone(), self.custody(), self.app())
     }
 
     /// Imports.
@@ -260,5 +270,14 @@ impl Product<Orgs> {
     #[must_use]
     pub fn write_back(&self, name: String) -> WriteBack {
         WriteBack::new(self.ports.clone(), self.custody(), self.app(), name)
+    }
+
+    /// Every queue's work, for one process that does all of it. A broken model refuses to start.
+    pub fn functions(
+        &self,
+        files: Arc<dyn ShardFiles>,
+        name: String,
+    ) -> Result<Functions, &'static InvalidModel> {
+        Functions::new(self, files, name)
     }
 }

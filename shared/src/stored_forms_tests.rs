@@ -19,7 +19,7 @@ use crate::capabilities::importing::{
     AccountModel, FilterOperator, FilterValue, ObjectPhase, OpportunityPart, PreviewState,
     RowValue, RunState, SelectionPart, Sweep,
 };
-use crate::capabilities::leaving::{PurgePhase, Revocation};
+use crate::capabilities::leaving::PurgePhase;
 use crate::capabilities::linking::{
     Correcting, MatchRunState, MatchSource, ModelState, RecordDecision,
 };
@@ -88,7 +88,7 @@ variants! {
     DirectoryMessage { Count, Shard, FanOut, Retire }
     ImportMessage { Start, Object, HandOver }
     MatchMessage { Rematch, Batch, Settle, Correct, TuneModel }
-    PurgeMessage { Revoke, Purge }
+    PurgeMessage { Revoke, Purge, GiveBack }
     TellingMessage { Publish }
     WritebackMessage { Activity, Release }
     ModelState { Training, Shadow, Ready, TooFewLabels }
@@ -105,7 +105,7 @@ variants! {
     OpportunityPart { Open, Closed }
     PreviewState { Asked, Ready, Refused }
     Probe { Person, Company }
-    PurgePhase { Revoke, Count, Sweep, Verify, Complete }
+    PurgePhase { Shred, Sweep, Verify, Revoke, Complete }
     Queue { Import, Match, AutoSave, Writeback, Care, Telling, Purge, Directory }
     ReconnectReason {
         GrantDead, UserInactive, AppNotInstalled, UserNotApproved, AccessRestricted, OtherOrg,
@@ -116,7 +116,6 @@ variants! {
         AccountContact, AccountOpportunity, AccountTeamMember, OpportunityRole, ContactRole,
         OwnerOpportunity, OwnerAccount,
     }
-    Revocation { Revoked, AlreadyDead, Unconfirmed }
     Role { Admin, Seat, Reporting, VendorRep, Service }
     RowValue { Null, Text, Number, Boolean, Date, Moment }
     RunState { Importing, HandingOver, Activities, SteppedAside, Complete, Failed, Cancelled }

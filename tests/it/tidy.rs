@@ -408,6 +408,7 @@ fn keys_are_built_where_keys_belong() {
             "shared/src/aws/dynamodb/",
             "shared/src/testing/contracts/",
             "shared/embedded/src/table/",
+            "shared/src/testing/memory.rs",
             "tests/",
         ],
     );

@@ -12,24 +12,22 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use shared::capabilities::activities::{Activities, WriteBack};
-use shared::capabilities::connecting::{Begun, Care, Connect, Connected};
+use shared::capabilities::activities::Activities;
+use shared::capabilities::connecting::{Begun, Connect, Connected};
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
-use shared::capabilities::linking::{Corrections, MatchSteps, Models};
-use shared::capabilities::saving::AutoSave;
+use shared::capabilities::linking::{Corrections, Models};
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
-use shared::capabilities::telling::Telling;
 use shared::edge::{self, Settled};
 use shared::kernel::{
     Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
 };
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
-use shared::product::Product;
+use shared::product::{self, Product};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
@@ -74,7 +72,7 @@ pub struct Functions {
     pub activities: Activities,
     /// `directory-index`, and what the API begins.
     pub directory: Directory,
-    /// `data-purge`, and what the API begins.
+    /// What the API begins of `data-purge`.
     pub disconnect: Disconnect,
     /// The choices that the API gives an admin about an org.
     pub selections: Selections,
@@ -82,12 +80,7 @@ pub struct Functions {
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
-    care: Care,
-    telling: Telling,
-    import: Import,
-    match_steps: MatchSteps,
-    auto_save: AutoSave,
-    write_back: WriteBack,
+    queues: product::Functions,
 }
 
 impl Functions {
@@ -97,46 +90,33 @@ impl Functions {
         let app =
             SalesforceApp::new(ports.clone(), http.clone(), version, "app".into(), base, None);
         let product = Product::new(ports.clone()).opening("crm-sync/".to_owned()).reaching(app);
-        let import = product.import();
+        let functions = product.functions(files, "Sales Navigator".to_owned());
+        let queues = functions.expect("the shipped model").with_purge_grace(GRACE);
         Self {
             outbox: product.outbox(),
             connect: product.connect(),
             activities: product.activities(),
             directory: product.directory(),
-            disconnect: product.disconnect().with_grace(GRACE),
+            disconnect: product.disconnect(),
             selections: product.selections(),
             corrections: product.corrections(),
             models: product.models().expect("the shipped model"),
-            care: product.care(),
-            telling: product.telling(),
-            import: match rows {
-                Some(rows) => import.with_page_rows(rows),
-                None => import,
+            queues: match rows {
+                Some(rows) => queues.with_page_rows(rows),
+                None => queues,
             },
-            match_steps: product.match_steps(files).expect("the shipped model"),
-            auto_save: product.auto_save(),
-            write_back: product.write_back("Sales Navigator".to_owned()),
         }
     }
 
     /// `bulk-import`, and what the API does to its runs.
     #[must_use]
     pub fn import(&self) -> &Import {
-        &self.import
+        self.queues.import()
     }
 
     /// Does one message's work, as the function of its queue would.
     pub async fn handle(&self, message: impl Into<Message>) -> Result<Done, WorkError> {
-        match message.into() {
-            Message::Import(message) => self.import.handle(message).await,
-            Message::Match(message) => self.match_steps.handle(message).await,
-            Message::AutoSave(message) => self.auto_save.handle(message).await,
-            Message::Writeback(message) => self.write_back.handle(message).await,
-            Message::Care(message) => self.care.handle(message).await,
-            Message::Telling(message) => self.telling.handle(message).await,
-            Message::Purge(message) => self.disconnect.handle(message).await,
-            Message::Directory(message) => self.directory.handle(message).await,
-        }
+        self.queues.handle(message.into()).await
     }
 }
 

@@ -1,15 +1,15 @@
 //! From messages to steps of a purge.
 
-use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::leaving::PurgeSteps;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
 
 pub(crate) async fn handle(
     event: SqsEvent,
     outbox: &Outbox,
-    disconnect: &Disconnect,
+    steps: &PurgeSteps,
 ) -> Result<SqsBatchResponse, Error> {
-    Ok(each_message(event, outbox, |message| disconnect.handle(message)).await)
+    Ok(each_message(event, outbox, |message| steps.handle(message)).await)
 }
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ mod tests {
         let product = product(memory.ports(), "test/");
         let event = include_str!("../../../events/data-purge.purge.json");
         let event = serde_json::from_str(event).unwrap();
-        let response = handle(event, &product.outbox(), &product.disconnect()).await.unwrap();
+        let response = handle(event, &product.outbox(), &product.purge_steps()).await.unwrap();
         assert!(response.batch_item_failures.is_empty());
         assert!(memory.receive().is_empty());
     }

@@ -11,9 +11,9 @@ async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<DataPurgeConfig>().await?;
     let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
     let product = config.salesforce.reach(product, None)?;
-    let disconnect = product.disconnect().with_grace(config.purge_grace);
+    let steps = product.purge_steps().with_grace(config.purge_grace);
     let outbox = product.outbox();
 
     let clock = &*product.ports().clock;
-    run_queue("data-purge", clock, |event| handler::handle(event, &outbox, &disconnect)).await
+    run_queue("data-purge", clock, |event| handler::handle(event, &outbox, &steps)).await
 }

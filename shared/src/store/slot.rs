@@ -172,6 +172,18 @@ impl<T> Stored<T> {
         self.document
     }
 
+    /// The document as it is once `document` has replaced this one.
+    #[must_use]
+    pub(crate) fn followed_by(&self, document: T) -> Self {
+        Self {
+            document,
+            key: self.key.clone(),
+            revision: self.revision + 1,
+            body: None,
+            expires_at: None,
+        }
+    }
+
     /// Where it was read.
     #[must_use]
     pub fn slot(&self) -> Slot<T> {

@@ -17,7 +17,7 @@ use crate::capabilities::connecting::{
     Wizard, WizardStep,
 };
 use crate::capabilities::custody::grants::Replaced;
-use crate::capabilities::custody::{ConnectionSecret, StoredGrant};
+use crate::capabilities::custody::{ConnectionSecret, Login, StoredGrant};
 use crate::capabilities::directory::CurrentDirectory;
 use crate::capabilities::directory::{DirectoryPart, DirectoryState, DirectoryVersion};
 use crate::capabilities::importing::{
@@ -27,7 +27,9 @@ use crate::capabilities::importing::{
     RecordFilter, RowCondition, RowValue, RunState, Selection, SelectionChange, SelectionPart,
     SelectionProblem, ShownFields, Span, Stage, Sweep, Watermark,
 };
-use crate::capabilities::leaving::{Purge, PurgePhase, Revocation};
+use crate::capabilities::leaving::{
+    self, GrantCounts, KeptGrant, Leaver, Progress, Purge, PurgePhase,
+};
 use crate::capabilities::linking::lease::SettleLease;
 use crate::capabilities::linking::{
     Batch, CandidateList, Correcting, Correction, EntityBid, EntityMatches, MatchRun,
@@ -161,6 +163,9 @@ fn grants(forms: &mut Forms) {
     let (lease, lease_until) = (Some(lease()), 1_795_294_800);
     forms.json("grant with all", &GrantState { version, lease, lease_until, ..state });
     forms.json("replaced grant", &Replaced { step: 2 });
+    let host = "login.salesforce.com".parse().unwrap();
+    let login = Login { grantee: Grantee::Admin, host, key: text("AAEC"), step: 2 };
+    forms.json("login", &login);
     let grant = || StoredGrant {
         access_token: text("access"),
         refresh_token: text("refresh"),
@@ -725,30 +730,37 @@ fn purges_are_pinned() {
     forms.all(
         "purge phase",
         &[
-            PurgePhase::Revoke,
-            PurgePhase::Count,
+            PurgePhase::Shred,
             PurgePhase::Sweep,
             PurgePhase::Verify,
+            PurgePhase::Revoke,
             PurgePhase::Complete,
         ],
     );
-    let revocations = [Revocation::Revoked, Revocation::AlreadyDead, Revocation::Unconfirmed];
-    forms.all("revocation", &revocations);
-    for completed_at in [None, Some(at(9))] {
-        let purge = Purge {
-            scope: scope(),
-            connection: connection(),
-            phase: PurgePhase::Verify,
-            step: 3,
-            revoke_tries: 2,
-            grants: BTreeMap::from([(text("admin"), Revocation::Revoked)]),
-            found: BTreeMap::from([(text("items REC"), 5)]),
-            remaining: BTreeMap::from([(text("items REC"), 0)]),
-            data_key_destroyed: true,
-            requested_at: at(0),
-            completed_at,
-        };
-        forms.json("purge", &purge);
-    }
+    let lane = leaving::Lane { up_to: Some(text("Lead#1")), is_last: true };
+    let leaver = Leaver {
+        generation: scope().generation,
+        buckets: 16,
+        org_id: text("00D000000000001EAA"),
+        login_host: text("login.salesforce.com"),
+    };
+    let first = Purge::new(scope(), leaver, at(0));
+    forms.json("purge at its begin", &first);
+    let last = Purge {
+        phase: PurgePhase::Verify,
+        step: 3,
+        grants_key: Some(VersionId(text("1"))),
+        sealed_up_to: Some(text("SEAT#1")),
+        grants: GrantCounts { open: 1, revoked: 2, already_dead: 3, unconfirmed: 4 },
+        progress: Progress { begun: 2, lanes: BTreeMap::from([(1, lane)]), counted_rest: true },
+        found: BTreeMap::from([(text("items REC"), 5)]),
+        remaining: BTreeMap::from([(text("items REC"), 0)]),
+        data_key_destroyed: true,
+        look_at: Some(at(3)),
+        completed_at: Some(at(9)),
+        ..first
+    };
+    forms.json("purge with all", &last);
+    forms.json("kept grant", &KeptGrant { tries: 2, next_at: at(1) });
     insta::assert_snapshot!("purges", forms.0);
 }

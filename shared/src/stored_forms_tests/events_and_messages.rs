@@ -63,6 +63,7 @@ fn later_messages() -> Vec<Message> {
     all.extend(each([
         PurgeMessage::Revoke { scope, grant: 1, step: 2 },
         PurgeMessage::Purge { scope, step },
+        PurgeMessage::GiveBack { at: super::environment(), login: text("0a1b"), step: 2 },
     ]));
     all.extend(each([TellingMessage::Publish { event }]));
     let version = version();

@@ -6,7 +6,7 @@ use super::{
     Forms, activity, assert_covers, at, environment, match_run, model, run, scope, seat, tenant,
     version,
 };
-use crate::capabilities::{connecting, directory, importing, leaving, seats, settings};
+use crate::capabilities::{connecting, custody, directory, importing, leaving, seats, settings};
 use crate::kernel::{
     ActivityId, DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId,
     ModelId, SObject, SeatId, TenantId, entity_kind_name,
@@ -53,6 +53,9 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("seat", &seats::keys::seat(tenant(), seat()));
     forms.range("seats", &seats::keys::seats(tenant()));
     forms.key("purge", &leaving::keys::purge(scope()));
+    forms.key("kept grant", &leaving::keys::kept_grant(scope(), "ADMIN"));
+    forms.range("kept grants", &leaving::keys::kept_grants(scope()));
+    forms.key("login", &custody::keys::login(environment(), "0a1b"));
     forms.key("crm_vote", &seats::keys::crm_vote(tenant(), "hubspot"));
     forms.range("crm_votes", &seats::keys::crm_votes(tenant()));
     forms.key("connection", &keys::connection(environment()));
@@ -144,7 +147,6 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("mapping_preview", &keys.mapping_preview());
     forms.key("seat_grant", &keys.seat_grant(seat()));
     forms.key("replaced_grant", &keys.replaced_grant(2));
-    forms.range("replaced_grants", &keys.replaced_grants());
     forms.range("seat_grants", &keys.seat_grants());
 }
 

@@ -4,7 +4,7 @@
 mod data_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -228,10 +228,13 @@ impl Table for Memory {
             SortKeys::UpTo(last) => sk <= last.as_str(),
         };
         let items = lock(&self.items);
+        let begin = Key::stored(pk.to_owned(), after.unwrap_or_default().to_owned());
+        let begin = if after.is_some() { Bound::Excluded(begin) } else { Bound::Included(begin) };
         let mut found: Vec<Item> = items
-            .values()
-            .filter(|i| i.key.pk() == pk && within(i.key.sk()))
-            .filter(|i| after.is_none_or(|after| i.key.sk() > after))
+            .range((begin, Bound::Unbounded))
+            .map(|(_, item)| item)
+            .take_while(|i| i.key.pk() == pk)
+            .filter(|i| within(i.key.sk()))
             .take(limit + 1)
             .cloned()
             .collect();

@@ -10,7 +10,7 @@ use shared::capabilities::connecting::{
     Check, ConnectError, Connected, Feature, Finding, Inspection,
 };
 use shared::capabilities::importing::RunState;
-use shared::capabilities::leaving::{PurgePhase, Revocation};
+use shared::capabilities::leaving::PurgePhase;
 use shared::kernel::{
     ConnectionState, EntityId, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
 };
@@ -319,10 +319,11 @@ async fn a_disconnect_revokes_even_when_salesforce_is_down_for_hours() {
     scene.world.run().await;
     let now = scene.world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
     assert_eq!(now.phase, PurgePhase::Revoke, "it waits for Salesforce");
+    assert!(now.data_key_destroyed && now.grants.open == 2, "{now:?}");
     scene.pass(20).await;
     let purge = scene.world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
     assert_eq!(purge.phase, PurgePhase::Complete);
-    assert!(purge.grants.values().all(|g| *g == Revocation::Revoked), "{:?}", purge.grants);
+    assert_eq!(purge.grants.revoked, 2, "{:?}", purge.grants);
     assert!(control.grants(&scene.world.org).unwrap().iter().all(|grant| grant.state == "revoked"));
 }
 

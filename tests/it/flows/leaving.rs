@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use shared::capabilities::leaving::{Purge, PurgePhase, Revocation};
+use shared::capabilities::leaving::{Purge, PurgePhase};
 use shared::kernel::{ConnectionState, Grantee, Scope, SeatId};
 use tests::Home;
 use tests::world::{Delivery, World};
@@ -34,7 +34,7 @@ async fn left_and_back(
     world.authorize(Grantee::Seat(SeatId::derived(SELLER)), SELLER).await.unwrap();
     let first = world.connection().await.scope();
     let purge = world.functions.disconnect.disconnect(world.at()).await.unwrap();
-    assert_eq!(purge.phase, PurgePhase::Revoke);
+    assert_eq!(purge.phase, PurgePhase::Shred);
     // The customer is back before the purge has come far.
     world.authorize(Grantee::Admin, ADMIN).await.unwrap();
     let before = world.fuse.calls();
@@ -48,15 +48,18 @@ async fn left_and_back(
     (world, first, purge, calls)
 }
 
-/// Whatever a store still has of a generation, its certificate aside.
+/// Whatever a store still has of a generation, its certificate aside. Keys join its parts by `#`,
+/// the names of objects and secrets by `/`; both are looked for everywhere.
 async fn left_of(world: &World, scope: Scope) -> Vec<String> {
-    let (item, path) = (format!("{scope}#"), scope.object_prefix());
-    let path = path.trim_end_matches('/');
-    let ours = |text: &str| text.contains(&item) || text.contains(path);
+    let Scope { tenant, environment, generation } = scope;
+    let item = format!("{tenant}#{environment}#{generation}");
+    let path = format!("{tenant}/{environment}/{generation}");
+    let begins = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_digit());
+    let has = |text: &str, part: &str| text.split(part).skip(1).any(begins);
     let mut names = world.item_keys().await;
     names.extend(world.object_keys().await);
     names.extend(world.secret_names().await);
-    names.retain(|name| ours(name));
+    names.retain(|name| has(name, &item) || has(name, &path));
     names
 }
 
@@ -66,7 +69,8 @@ async fn assert_purged(world: &World, scope: Scope, purge: &Purge, told: &str) {
     assert!(purge.data_key_destroyed && purge.completed_at.is_some(), "{told}");
     assert!(purge.remaining.values().all(|n| *n == 0), "{told}: {:?}", purge.remaining);
     assert_eq!(left_of(world, scope).await, Vec::<String>::new(), "{told}");
-    assert_eq!(purge.grants.len(), 2, "{told}: {:?}", purge.grants);
+    let ended = purge.grants.revoked + purge.grants.already_dead + purge.grants.unconfirmed;
+    assert_eq!((purge.grants.open, ended), (0, 2), "{told}: {:?}", purge.grants);
 }
 
 async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next(home: Home) {
@@ -74,11 +78,14 @@ async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next(hom
     let (world, first, purge, _) = left_and_back(folder.path(), home, Delivery::Plain, None).await;
     assert_purged(&world, first, &purge, "plain").await;
     assert!(purge.found["items REC"] > 500, "{:?}", purge.found);
-    assert!(purge.grants.values().all(|g| *g == Revocation::Revoked), "{:?}", purge.grants);
+    assert_eq!(purge.grants.revoked, 2, "{:?}", purge.grants);
     let connection = world.connection().await;
     assert_eq!(connection.state, ConnectionState::Connected);
     assert_eq!(connection.generation.0, 2);
-    assert_ne!(left_of(&world, connection.scope()).await, Vec::<String>::new());
+    let there = left_of(&world, connection.scope()).await;
+    for part in ["GEN#", "#REC#", "/pages", "crm-sync/"] {
+        assert!(there.iter().any(|name| name.contains(part)), "the scan sees no {part}: {there:?}");
+    }
     let runs = runs(&world).await;
     assert_eq!(runs.len(), 1);
     let rows = json_of(folder.path(), "expectations.json")["rows"].clone();

@@ -6,6 +6,7 @@ mod events;
 mod following;
 mod killed;
 mod leaving;
+mod logins;
 pub(crate) mod main_job;
 mod observe;
 pub(crate) mod org;

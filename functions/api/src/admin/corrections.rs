@@ -83,7 +83,7 @@ pub(crate) async fn import(
     if pairs.len() > MOST_PAIRS {
         return Err(Problem::invalid("a request may import 100 pairs; send the rest in others"));
     }
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     let pairs = pairs.into_iter().map(Into::into).collect();
     Ok((StatusCode::ACCEPTED, Json(api.corrections.import(scope, pairs).await?.into())))
 }

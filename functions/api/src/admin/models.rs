@@ -123,7 +123,7 @@ pub(crate) async fn list(
     State(api): State<Api>,
     Admin(place): Admin<At>,
 ) -> Result<Json<TunedModels>, Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     let models = api.models.list(scope).await?;
     Ok(Json(TunedModels { items: models.into_iter().map(TunedModel::from).collect() }))
 }
@@ -136,7 +136,7 @@ pub(crate) async fn tune(
     State(api): State<Api>,
     Admin(place): Admin<At>,
 ) -> Result<(StatusCode, Json<TunedModel>), Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok((StatusCode::ACCEPTED, Json(api.models.tune(scope).await?.into())))
 }
 
@@ -148,7 +148,7 @@ pub(crate) async fn show(
     State(api): State<Api>,
     Admin(place): Admin<AtModel>,
 ) -> Result<Json<TunedModel>, Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok(Json(api.models.get(scope, place.model).await?.into()))
 }
 
@@ -160,7 +160,7 @@ pub(crate) async fn in_use(
     State(api): State<Api>,
     Admin(place): Admin<At>,
 ) -> Result<Json<ModelChoice>, Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok(Json(api.models.choice(scope).await?.into()))
 }
 
@@ -176,7 +176,7 @@ pub(crate) async fn choose(
     Admin(place): Admin<At>,
     Body(ChooseModel { model }): Body<ChooseModel>,
 ) -> Result<(StatusCode, Json<ModelChoice>), Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok((StatusCode::ACCEPTED, Json(api.models.choose(scope, model).await?.into())))
 }
 

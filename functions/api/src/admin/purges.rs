@@ -17,10 +17,37 @@ use crate::wire;
 
 wire::named! {
     /// Where a purge stands.
-    PurgeState of leaving::PurgePhase { Revoke Count Sweep Verify Complete }
+    PurgeState of leaving::PurgePhase { Shred Sweep Verify Revoke Complete }
+}
 
-    /// The outcome for a grant.
-    Revocation of leaving::Revocation { Revoked AlreadyDead Unconfirmed }
+/// What a purge waits for.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WaitingFor {
+    /// Functions that were at work when the org was disconnected.
+    Functions,
+    /// Salesforce, to be told that grants end.
+    Salesforce,
+}
+
+/// What became of the grants, the admin's and the sellers'.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Grants {
+    /// Those that are still to be revoked; the purge keeps their tokens under a key of its own.
+    open: u64,
+    revoked: u64,
+    /// Those that Salesforce no longer knew.
+    already_dead: u64,
+    /// Those that could not be read, or of which Salesforce did not answer for three days. Their
+    /// tokens are destroyed on our side.
+    unconfirmed: u64,
+}
+
+impl From<leaving::GrantCounts> for Grants {
+    fn from(counts: leaving::GrantCounts) -> Self {
+        let leaving::GrantCounts { open, revoked, already_dead, unconfirmed } = counts;
+        Self { open, revoked, already_dead, unconfirmed }
+    }
 }
 
 /// A purge of what a connection brought in.
@@ -30,6 +57,17 @@ pub(crate) struct Purge {
     #[schema(value_type = PurgeState)]
     state: leaving::PurgePhase,
     requested_at: Timestamp,
+    /// When it must be complete.
+    deadline: Timestamp,
+    /// Whether every copy of the data is unreadable, backups too.
+    data_key_destroyed: bool,
+    /// Null while it is at work, and once it is complete.
+    #[schema(required = true)]
+    waiting_for: Option<WaitingFor>,
+    /// Until when at the longest.
+    #[schema(required = true)]
+    waiting_until: Option<Timestamp>,
+    grants: Grants,
     /// The proof, once nothing is left.
     #[schema(required = true)]
     certificate: Option<Certificate>,
@@ -53,17 +91,25 @@ pub(crate) struct Certificate {
     /// How many are left: none.
     remaining: BTreeMap<String, u64>,
     data_key_destroyed: bool,
-    /// The outcome for each grant: the admin's, and seats' by id.
-    #[schema(value_type = BTreeMap<String, Revocation>)]
-    grants: BTreeMap<String, leaving::Revocation>,
+    grants: Grants,
 }
 
 impl From<leaving::Purge> for Purge {
     fn from(purge: leaving::Purge) -> Self {
+        let (waiting_for, waiting_until) = match purge.awaited() {
+            leaving::Awaited::Nothing => (None, None),
+            leaving::Awaited::Functions(until) => (Some(WaitingFor::Functions), Some(until)),
+            leaving::Awaited::Salesforce(until) => (Some(WaitingFor::Salesforce), Some(until)),
+        };
         Self {
             purge_id: name(purge.scope),
             state: purge.phase,
             requested_at: purge.requested_at,
+            deadline: purge.deadline(),
+            data_key_destroyed: purge.data_key_destroyed,
+            waiting_for,
+            waiting_until,
+            grants: purge.grants.into(),
             certificate: (purge.phase == leaving::PurgePhase::Complete).then(|| purge.into()),
         }
     }
@@ -75,13 +121,13 @@ impl From<leaving::Purge> for Certificate {
             tenant: purge.scope.tenant,
             environment: purge.scope.environment,
             generation: purge.scope.generation,
-            org_id: purge.connection.org_id.to_string(),
+            org_id: purge.connection.org_id,
             requested_at: purge.requested_at,
             completed_at: purge.completed_at,
             found: purge.found,
             remaining: purge.remaining,
             data_key_destroyed: purge.data_key_destroyed,
-            grants: purge.grants,
+            grants: purge.grants.into(),
         }
     }
 }

@@ -149,7 +149,7 @@ pub(crate) async fn show(
     State(api): State<Api>,
     Corrector(place, _): Corrector<AtRecord>,
 ) -> Result<Json<Corrections>, Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     Ok(Json(api.corrections.get(scope, place.object, place.record).await?.into()))
 }
 
@@ -167,7 +167,7 @@ pub(crate) async fn say(
     Corrector(place, by): Corrector<AtRecord>,
     Body(what): Body<Correcting>,
 ) -> Result<(StatusCode, Json<Corrections>), Problem> {
-    let scope = api.custody.find(place.environment()).await?.scope();
+    let scope = api.custody.live(place.environment()).await?.scope();
     let said = api.corrections.say(scope, place.object, place.record, what.into(), by).await?;
     Ok((StatusCode::ACCEPTED, Json(said.into())))
 }

@@ -119,7 +119,9 @@ impl Activities {
         at: TenantEnvironment,
         id: ActivityId,
     ) -> Result<Option<Activity>, WorkError> {
-        let Some(connection) = self.custody.connection(at).await? else { return Ok(None) };
+        let connection = self.custody.connection(at).await?;
+        let live = connection.filter(|c| c.state != ConnectionState::Disconnected);
+        let Some(connection) = live else { return Ok(None) };
         let keys = GenerationKeys::of(&connection);
         Ok(self.store.read(&keys.activity(id)).await?)
     }

@@ -13,17 +13,19 @@ use url::Url;
 
 pub use self::error::ConnectError;
 use super::keys;
-use crate::capabilities::custody::{Custody, Grants, SalesforceApp};
+use crate::capabilities::custody::{Custody, Grants, KeptLogin, SalesforceApp, unfenced};
 use crate::capabilities::seats;
 use crate::kernel::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Grantee, PendingAuthorization,
-    TenantEnvironment, WritebackMessage,
+    SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::salesforce::{
-    AuthorizationRequest, HostPolicy, LoginHost, OAuthClient, Pkce, Scope, TokenResponse,
+    AuthorizationRequest, HostPolicy, LoginHost, OAuthClient, Pkce, Prompt, Scope, Session,
+    TokenResponse,
 };
-use crate::store::{Commit, Draft, Store, When};
+use crate::store::keys::connection as connection_slot;
+use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
 use crate::work::WorkError;
 
 /// An authorization that was begun.
@@ -106,7 +108,8 @@ impl Connect {
             pkce: &pkce,
             scopes: &Scope::NEEDED,
             login_hint: None,
-            prompt: None,
+            // Whatever session the browser has is not the person's who authorizes now.
+            prompt: Some(Prompt::Login),
         };
         let url = self.app.oauth().await?.authorize_url(&host, &request);
         let cookie = (cookie_name(&state), SecretString::from(browser));
@@ -153,10 +156,30 @@ impl Connect {
             answer => answer,
         };
         let token = token.map_err(ConnectError::OAuth)?;
-        match pending.grantee {
-            Grantee::Admin => self.connect(pending, token).await,
-            Grantee::Seat(_) => self.authorize_seat(pending, token).await,
+        let login = match self.custody.keep_login(&pending, &token).await {
+            Ok(login) => login,
+            Err(error) => {
+                // Nothing is kept, so it is given back at once, as well as can be.
+                let token = token.refresh_token.as_ref().unwrap_or(&token.access_token);
+                let revoked = self.app.oauth().await?.revoke(host, token).await;
+                tracing::warn!(is_revoked = revoked.is_ok(), "a login could not be kept");
+                return Err(error.into());
+            }
+        };
+        let connected = match pending.grantee {
+            _ if !has_needed_scopes(&token) => Err(ConnectError::Scopes),
+            Grantee::Admin => self.connect(pending, token, &login).await,
+            Grantee::Seat(seat) => self.authorize_seat(pending.at, seat, &token, &login).await,
+        };
+        if connected.is_err() {
+            let mut commit = Commit::new();
+            commit.now(login.give_back(0));
+            // When this fails, the step that waits does it.
+            if let Err(error) = self.store.commit(commit).await {
+                tracing::warn!(error = %error, "a login is given back a little later");
+            }
         }
+        connected
     }
 
     /// Takes the pending authorization of a state, once.
@@ -186,22 +209,56 @@ impl Connect {
 
     async fn authorize_seat(
         &self,
-        pending: PendingAuthorization,
-        token: TokenResponse,
+        at: TenantEnvironment,
+        seat: SeatId,
+        token: &TokenResponse,
+        login: &KeptLogin,
     ) -> Result<Connected, ConnectError> {
-        let live = self.live(pending.at).await?.ok_or(ConnectError::NotFound("connection"))?;
+        let live = self.live(at).await?.ok_or(ConnectError::NotFound("connection"))?;
         if live.org_id != token.org_id {
             return Err(ConnectError::OtherOrg);
         }
+        self.check_user(at, seat, token).await?;
         let scope = live.scope();
         let opened = self.custody.open(scope).await?.ok_or(ConnectError::NotFound("connection"))?;
-        let mut commit = Commit::new();
-        self.grants.add_seat_grant(&mut commit, &opened, pending.grantee, &token)?;
-        // Activities that waited for this login are logged now.
-        commit.now(WritebackMessage::Release { scope, seat: pending.grantee.seat() });
-        let winner = "nobody: a new grant takes the place of any other";
-        self.store.commit(commit).await?.may_lose_to(winner);
-        Ok(Connected::Seat)
+        let grantee = Grantee::Seat(seat);
+        attempts(|| async {
+            let mut commit = Commit::new();
+            self.grants.add_seat_grant(&mut commit, &opened, grantee, token).await?;
+            // Activities that waited for this login are logged now.
+            commit.now(WritebackMessage::Release { scope, seat: Some(seat) });
+            commit.check(&connection_slot(at), unfenced(&live)?);
+            commit.check(&seats::keys::seat(at.tenant, seat), When::exists());
+            login.forget(&mut commit);
+            let outcome = self.store.commit(commit).await?;
+            if !outcome.is_done() && self.custody.open(scope).await?.is_none() {
+                return Err(ConnectError::NotFound("connection")); // disconnected meanwhile
+            }
+            Ok(Attempt::of(&outcome, Connected::Seat))
+        })
+        .await
+    }
+
+    /// Refuses a login as somebody else: all that the seat does would be done in that user's name.
+    async fn check_user(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        token: &TokenResponse,
+    ) -> Result<(), ConnectError> {
+        let seat = self.store.read(&seats::keys::seat(at.tenant, seat)).await?;
+        let seat = seat.ok_or(ConnectError::NotFound("seat"))?;
+        let session = Session {
+            instance: token.instance_url.clone(),
+            access_token: token.access_token.clone(),
+        };
+        let identity = self.app.oauth().await?.identity(&token.id_url, &session).await;
+        let email = identity.map_err(ConnectError::Salesforce)?.value.email.unwrap_or_default();
+        if seats::folded_email(&email) == seats::folded_email(&seat.email) {
+            Ok(())
+        } else {
+            Err(ConnectError::OtherUser { seat: seat.email })
+        }
     }
 
     async fn live(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
@@ -237,6 +294,11 @@ pub fn login_host(
 
 fn parse_host(text: &str) -> Result<LoginHost, ConnectError> {
     LoginHost::parse(text, HostPolicy::Commercial).map_err(|_| ConnectError::LoginHost)
+}
+
+/// A grant with fewer scopes would fail at its first call, or could not be renewed.
+fn has_needed_scopes(token: &TokenResponse) -> bool {
+    Scope::NEEDED.iter().all(|scope| token.scope.contains(scope.as_str()))
 }
 
 /// Only hashes are stored: whoever reads the table cannot finish an authorization.

@@ -88,7 +88,7 @@ impl Inspections {
 
     /// Has the org asked again. An inspection made later than the answer is the new one.
     pub async fn ask(&self, at: TenantEnvironment) -> Result<Timestamp, InspectionError> {
-        let connection = self.custody.find(at).await?;
+        let connection = self.custody.live(at).await?;
         if connection.state != ConnectionState::Connected {
             return Err(InspectionError::NotWorking);
         }
@@ -107,6 +107,9 @@ impl Inspections {
     }
 
     async fn of(&self, connection: &Connection) -> Result<Option<Inspection>, WorkError> {
+        if connection.state == ConnectionState::Disconnected {
+            return Ok(None);
+        }
         Ok(self.store.read(&GenerationKeys::of(connection).inspection()).await?)
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use self::circuit::Circuits;
 pub use self::error::GrantError;
 use super::{ConnectionSecret, Custody, OpenGeneration, SalesforceApp, StoredGrant};
-use crate::kernel::{ConnectionState, GrantState, Grantee};
+use crate::kernel::{ConnectionState, GrantState, Grantee, PurgeMessage};
 use crate::ports::Ports;
 use crate::salesforce::{SalesforceError, Session, TokenResponse};
 use crate::store::{Commit, Draft, Slot, Store, Stored, When};
@@ -95,7 +95,7 @@ impl Grants {
     }
 
     /// Adds a seat's new grant to the commit. It takes the place of an older one.
-    pub(crate) fn add_seat_grant(
+    pub(crate) async fn add_seat_grant(
         &self,
         commit: &mut Commit,
         opened: &OpenGeneration,
@@ -106,25 +106,39 @@ impl Grants {
         let now = self.ports.clock.now();
         let state = GrantState::new(1, None, token.user_id, now);
         let body = opened.sealed(&self.ports, &slot, &StoredGrant::of(token, None)?)?;
-        commit.write(Draft::new(&slot, &state)?.body(body))?;
+        let before = self.store.load(&slot).await?;
+        let when = before.as_ref().map_or_else(When::absent, When::unchanged);
+        if let Some(token) = before.and_then(|state| seat_token(opened, &state)) {
+            // Salesforce would honour it for weeks.
+            self.add_replaced(commit, opened, self.random(), &token)?;
+        }
+        commit.write(Draft::new(&slot, &state)?.body(body).when(when))?;
         Ok(())
     }
 
-    /// The refresh token of a grant, for revoking it.
-    pub(crate) async fn refresh_token(
+    /// The refresh tokens of the connection's own grant, for revoking them: of the one in use,
+    /// whether it works or not, and of one that was stored and never pointed to.
+    pub(crate) async fn admin_tokens(
         &self,
         opened: &OpenGeneration,
-        grantee: Grantee,
-    ) -> Result<Option<SecretString>, GrantError> {
-        match self.current(opened, grantee).await {
-            Ok(current) => Ok(Some(current.grant.refresh_token.into())),
-            Err(GrantError::Missing | GrantError::Dead) => Ok(None),
-            Err(error) => Err(error),
+    ) -> Result<Vec<SecretString>, GrantError> {
+        let mut tokens = Vec::new();
+        if let Some(state) = self.state(opened, Grantee::Admin).await? {
+            match self.admin_grant(opened, &state).await {
+                Ok(grant) => tokens.push(grant.refresh_token),
+                Err(GrantError::Missing) => {}
+                Err(error) => return Err(error),
+            }
         }
+        if let Some((_, newest)) = self.custody.secret(opened.keys.scope()).await? {
+            tokens.push(newest.grant.refresh_token);
+        }
+        tokens.dedup();
+        Ok(tokens.into_iter().map(SecretString::from).collect())
     }
 
-    /// Adds to the commit the item that keeps a grant's refresh token until the grant is revoked.
-    /// The grant `number` replaces it.
+    /// Adds to the commit the item that keeps a replaced grant's refresh token until the grant is
+    /// revoked, and the step that revokes it. No other one has this number.
     pub(crate) fn add_replaced(
         &self,
         commit: &mut Commit,
@@ -135,6 +149,8 @@ impl Grants {
         let slot = opened.keys.replaced_grant(number);
         let body = opened.sealed(&self.ports, &slot, &refresh_token.expose_secret())?;
         commit.write(Draft::new(&slot, &Replaced { step: 0 })?.body(body).when(When::absent()))?;
+        let scope = opened.keys.scope();
+        commit.now(PurgeMessage::Revoke { scope, grant: number, step: 0 });
         Ok(())
     }
 
@@ -148,6 +164,13 @@ impl Grants {
         let Some(replaced) = self.store.load(&slot).await? else { return Ok(None) };
         let token: String = opened.unsealed(&slot, replaced.body().unwrap_or_default())?;
         Ok(Some((replaced, token.into())))
+    }
+
+    /// A number that no other replaced grant has.
+    pub(crate) fn random(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.ports.entropy.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
     }
 
     async fn current(
@@ -180,6 +203,12 @@ impl Grants {
             None => Err(GrantError::Missing),
         }
     }
+}
+
+/// The refresh token of a seat's grant, whether it works or not; none when it cannot be read.
+fn seat_token(opened: &OpenGeneration, state: &Stored<GrantState>) -> Option<SecretString> {
+    let grant: StoredGrant = opened.unsealed(&state.slot(), state.body()?).ok()?;
+    Some(grant.refresh_token.into())
 }
 
 fn state_slot(opened: &OpenGeneration, grantee: Grantee) -> Slot<GrantState> {

@@ -1,9 +1,10 @@
 //! Finding the connection that a question is about.
 
 use crate::capabilities::custody::Custody;
-use crate::kernel::{Connection, TenantEnvironment};
+use crate::kernel::{Connection, ConnectionState, TenantEnvironment};
 use crate::ports::PortError;
 use crate::store::keys::GenerationKeys;
+use crate::store::{When, field};
 use crate::work::WorkError;
 
 /// Why something cannot be shown.
@@ -29,8 +30,26 @@ impl Custody {
         self.connection(at).await?.ok_or(LookupError::NotFound("connection"))
     }
 
+    /// A tenant's connection in an environment. Behind the fence there is none: what a generation
+    /// brought in is not shown while it is purged.
+    pub async fn live(&self, at: TenantEnvironment) -> Result<Connection, LookupError> {
+        let connection = self.find(at).await?;
+        match connection.state {
+            ConnectionState::Disconnected => Err(LookupError::NotFound("connection")),
+            ConnectionState::Connected
+            | ConnectionState::ReconnectRequired
+            | ConnectionState::Lapsed => Ok(connection),
+        }
+    }
+
     /// The keys of what an environment's connection holds.
     pub(crate) async fn keys(&self, at: TenantEnvironment) -> Result<GenerationKeys, LookupError> {
-        Ok(GenerationKeys::of(&self.find(at).await?))
+        Ok(GenerationKeys::of(&self.live(at).await?))
     }
+}
+
+/// The condition that no fence shuts this generation out, for a commit of its connection.
+pub(crate) fn unfenced(connection: &Connection) -> Result<When<Connection>, PortError> {
+    let is_live = field!(Connection, state).is_not(&ConnectionState::Disconnected)?;
+    Ok(field!(Connection, generation).is(&connection.generation)?.and(is_live))
 }

@@ -7,6 +7,8 @@
 mod generation;
 pub(crate) mod grants;
 pub mod keys;
+mod leaving;
+mod login;
 mod lookup;
 mod model;
 mod open;
@@ -17,7 +19,12 @@ mod ttl_cache;
 pub use generation::OpenGeneration;
 pub(crate) use grants::Replaced;
 pub use grants::{GrantError, Grants};
+pub(crate) use leaving::LeavingGrants;
+pub(crate) use login::KeptLogin;
+#[cfg(test)]
+pub(crate) use login::Login;
 pub use lookup::LookupError;
+pub(crate) use lookup::unfenced;
 pub use open::Custody;
 pub use salesforce_app::SalesforceApp;
 pub(crate) use secret::{ConnectionSecret, StoredGrant};

@@ -17,8 +17,8 @@ use crate::work::WorkError;
 /// Opens generations. The data keys it holds are dropped after five minutes.
 #[derive(Clone)]
 pub struct Custody {
-    ports: Ports,
-    store: Store,
+    pub(super) ports: Ports,
+    pub(super) store: Store,
     secret_prefix: String,
     unwrapped: TtlCache<Scope, Sealer>,
 }
@@ -68,20 +68,6 @@ impl Custody {
         Ok(Some(self.opened_by(connection, sealer)))
     }
 
-    /// The generation of a connection, opened for its purge alone: the fence does not stop it. None
-    /// when its data key is destroyed.
-    pub(crate) async fn open_for_purge(
-        &self,
-        connection: &Connection,
-    ) -> Result<Option<OpenGeneration>, WorkError> {
-        let scope = connection.scope();
-        let sealer = match self.unwrapped.get(&scope, self.ports.clock.now()) {
-            Some(sealer) => Some(sealer),
-            None => self.unwrap(scope).await?,
-        };
-        Ok(sealer.map(|sealer| self.opened_by(connection.clone(), sealer)))
-    }
-
     fn opened_by(&self, connection: Connection, sealer: Sealer) -> OpenGeneration {
         let keys = GenerationKeys::of(&connection);
         let records = Records::new(self.ports.clone(), keys, sealer.clone());
@@ -124,7 +110,7 @@ impl Custody {
     }
 
     /// The generation's data key, unwrapped by the key service; none when it is destroyed.
-    async fn unwrap(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
+    pub(super) async fn unwrap(&self, scope: Scope) -> Result<Option<Sealer>, WorkError> {
         let now = self.ports.clock.now();
         let Some((_, secret)) = self.secret(scope).await? else { return Ok(None) };
         let key = self.ports.data_keys.unwrap(&secret.wrapped()?, &scope.to_string()).await?;

@@ -82,7 +82,7 @@ impl Runs {
 
     /// A connection's runs.
     pub async fn list(&self, at: TenantEnvironment) -> Result<RunList, LookupError> {
-        let connection = self.custody.find(at).await?;
+        let connection = self.custody.live(at).await?;
         let keys = GenerationKeys::of(&connection);
         let mut runs = self.store.all(&keys.runs()).await?;
         runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));

@@ -1,17 +1,14 @@
 //! Disconnecting: the fence goes up, and the steps of the purge follow.
 
-use std::time::Duration;
-
-use crate::capabilities::custody::{Custody, Grants, SalesforceApp};
-use crate::capabilities::leaving::{Purge, PurgePhase, keys};
+use crate::capabilities::leaving::{Leaver, Purge, keys};
 use crate::kernel::{
     Connection, ConnectionState, Occurrence, PurgeMessage, Scope, TenantEnvironment,
 };
 use crate::ports::{PortError, Ports};
 use crate::store::field;
 use crate::store::keys::{connection as connection_slot, live};
-use crate::store::{Commit, Next, Store};
-use crate::work::{Done, WorkError};
+use crate::store::{Commit, Next, Slot, Store};
+use crate::work::WorkError;
 
 /// Why there is nothing to disconnect.
 #[derive(Debug, thiserror::Error)]
@@ -30,46 +27,34 @@ impl From<PortError> for PurgeError {
     }
 }
 
-/// Disconnects and purges.
+/// Disconnects, and shows purges.
 #[derive(Clone)]
 pub struct Disconnect {
-    pub(super) ports: Ports,
-    pub(super) store: Store,
-    pub(super) custody: Custody,
-    pub(super) grants: Grants,
-    pub(super) grace: Duration,
+    ports: Ports,
+    store: Store,
 }
 
 impl Disconnect {
-    /// The longest timeout of all functions: a function that was at work when the fence went up may
-    /// still be at work for so long.
-    pub const GRACE: Duration = Duration::from_mins(15);
-
-    /// Purging, with the wait that suits this product's functions.
+    /// Disconnecting over these ports.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
-        let grants = Grants::new(ports.clone(), custody.clone(), app);
+    pub fn new(ports: Ports) -> Self {
         let store = Store::new(ports.clone());
-        Self { ports, store, custody, grants, grace: Self::GRACE }
-    }
-
-    /// The same, with another wait for the functions that were at work when the fence went up.
-    #[must_use]
-    pub fn with_grace(self, grace: Duration) -> Self {
-        Self { grace, ..self }
+        Self { ports, store }
     }
 
     /// Puts the fence up, and has everything behind it purged. A second call finds the purge of the
     /// first.
     pub async fn disconnect(&self, at: TenantEnvironment) -> Result<Purge, PurgeError> {
-        let connection = self.custody.connection(at).await?.ok_or(PurgeError::NotConnected)?;
-        let scope = connection.scope();
+        // Only what a purge needs is read of the connection: nothing else in it holds up its end.
+        let slot = Slot::<Leaver>::at(connection_slot(at).into());
+        let connection = self.store.read(&slot).await?.ok_or(PurgeError::NotConnected)?;
+        let scope = at.generation(connection.generation);
         if let Some(purge) = self.get(scope).await? {
             return Ok(purge);
         }
         let is_current = field!(Connection, generation).is(&connection.generation)?;
         let fence = field!(Connection, state).set(&ConnectionState::Disconnected)?;
-        let purge = Purge::new(connection, self.ports.clock.now());
+        let purge = Purge::new(scope, connection, self.ports.clock.now());
         let mut commit = Commit::new();
         commit.edit(&connection_slot(at), is_current, [fence]);
         commit.create(&keys::purge(scope), &purge)?;
@@ -86,47 +71,5 @@ impl Disconnect {
     /// A generation's purge.
     pub async fn get(&self, scope: Scope) -> Result<Option<Purge>, WorkError> {
         Ok(self.store.read(&keys::purge(scope)).await?)
-    }
-
-    /// Does one message's work.
-    pub async fn handle(&self, message: PurgeMessage) -> Result<Done, WorkError> {
-        match message {
-            PurgeMessage::Purge { scope, step } => self.step(scope, step).await,
-            PurgeMessage::Revoke { scope, grant, step } => {
-                self.revoke_replaced(scope, grant, step).await
-            }
-        }
-    }
-
-    async fn step(&self, scope: Scope, step: u64) -> Result<Done, WorkError> {
-        let before = self.store.load(&keys::purge(scope)).await?;
-        let Some(before) = before.filter(|purge| purge.awaits(step)) else {
-            return Ok(Done::Finished);
-        };
-        let mut purge = (*before).clone();
-        let wait = match purge.phase {
-            PurgePhase::Revoke => self.revoke(&mut purge).await?,
-            PurgePhase::Count => {
-                purge.counted(self.count(&purge).await?);
-                Duration::ZERO
-            }
-            PurgePhase::Sweep => {
-                self.sweep(&purge).await?;
-                purge.swept();
-                self.grace
-            }
-            PurgePhase::Verify => self.verify(&mut purge).await?,
-            PurgePhase::Complete => Duration::ZERO,
-        };
-        purge.step += 1;
-        let mut commit = Commit::new();
-        commit.replace(&before, &purge)?;
-        commit.then(match purge.completed_at {
-            None => Next::after(wait, PurgeMessage::Purge { scope, step: purge.step }),
-            Some(at) => Next::publish(scope, at, Occurrence::Purged),
-        });
-        let winner = "another delivery of this message, which took the same step";
-        self.store.commit(commit).await?.may_lose_to(winner);
-        Ok(Done::Finished)
     }
 }

@@ -3,38 +3,124 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Connection, Scope};
+use crate::kernel::{Generation, Scope, VersionId};
 
 /// Where a purge stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PurgePhase {
-    /// The grants are to be revoked at Salesforce.
-    Revoke,
-    /// Everything is to be counted.
-    Count,
-    /// Items, objects and due items are to be deleted, and the data key destroyed.
+    /// The grants are to be sealed anew, and the connection's secret destroyed.
+    Shred,
+    /// Items, objects and due items are to be deleted. Nobody can read them any more.
     Sweep,
-    /// Functions in flight at the fence are to run out. Then everything is swept and counted once
-    /// more.
+    /// Functions in flight at the fence are to run out. Then everything is looked at once more.
     Verify,
+    /// Nothing is left but grants that Salesforce is still to be told of.
+    Revoke,
     /// Nothing is left.
     Complete,
 }
 
 /// The end of one grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revocation {
     /// Salesforce confirmed it.
     Revoked,
     /// Salesforce no longer knew it.
     AlreadyDead,
-    /// Salesforce did not answer in all tries; the token is destroyed on our side.
+    /// Salesforce did not answer in all tries, or the grant could not be read; the token is
+    /// destroyed on our side.
     Unconfirmed,
+}
+
+/// How many grants came to which end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantCounts {
+    /// Those that are still to be revoked.
+    pub open: u64,
+    /// Those whose end Salesforce confirmed.
+    pub revoked: u64,
+    /// Those that Salesforce no longer knew.
+    pub already_dead: u64,
+    /// Those that could not be read, or of which Salesforce did not answer in all tries.
+    pub unconfirmed: u64,
+}
+
+impl GrantCounts {
+    /// A grant that was open came to its end.
+    pub fn end(&mut self, revocation: Revocation) {
+        self.open = self.open.saturating_sub(1);
+        match revocation {
+            Revocation::Revoked => self.revoked += 1,
+            Revocation::AlreadyDead => self.already_dead += 1,
+            Revocation::Unconfirmed => self.unconfirmed += 1,
+        }
+    }
+}
+
+/// A grant that a purge keeps until it is revoked or given up. Its refresh token is sealed beside
+/// it, under the key of the purge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptGrant {
+    /// Counts the tries to revoke it.
+    pub tries: u32,
+    /// It is not tried again before this.
+    pub next_at: Timestamp,
+}
+
+/// How far the deletion of one partition has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// Everything up to this sort key was counted, and is deleted or about to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<String>,
+    /// True if nothing came after it.
+    #[serde(default)]
+    pub is_last: bool,
+}
+
+/// How far a look at everything has come: what was counted is noted before it is deleted, so that
+/// nothing is counted twice and nothing is forgotten.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// How many of the generation's partitions were begun.
+    pub begun: usize,
+    /// The partitions under way, by their number.
+    #[serde(default)]
+    pub lanes: BTreeMap<usize, Lane>,
+    /// True once what lies outside the partitions was counted.
+    #[serde(default)]
+    pub counted_rest: bool,
+}
+
+/// What a purge waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// Nothing: it is at work.
+    Nothing,
+    /// Functions that were at work at the fence, until this time.
+    Functions(Timestamp),
+    /// Salesforce, to be told that grants end; the purge goes on without it after this time.
+    Salesforce(Timestamp),
+}
+
+/// What a purge keeps of the connection: where its items lie, and where to revoke. The texts are
+/// as they were stored, so that one which this version of the code refuses holds up nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaver {
+    /// The generation that leaves.
+    pub generation: Generation,
+    /// The number of buckets that its items were dealt to.
+    pub buckets: u32,
+    /// The org's id.
+    #[serde(default)]
+    pub org_id: String,
+    /// The host at which the grants were given.
+    #[serde(default)]
+    pub login_host: String,
 }
 
 /// A purge: the state of the work, then its certificate.
@@ -42,50 +128,73 @@ pub enum Revocation {
 pub struct Purge {
     /// The generation that is purged.
     pub scope: Scope,
-    /// The connection as it was: where to revoke, and how the items were dealt to buckets.
-    pub connection: Connection,
+    /// The connection as it was.
+    pub connection: Leaver,
     /// Where it stands.
     pub phase: PurgePhase,
     /// Counts the steps; a message for an earlier step is stale.
     pub step: u64,
-    /// Counts the tries to revoke.
+    /// The version of the purge's own secret, while it has grants to revoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants_key: Option<VersionId>,
+    /// The last grant that was sealed anew, by its sort key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_up_to: Option<String>,
+    /// How the grants ended.
     #[serde(default)]
-    pub revoke_tries: u32,
-    /// The ends of the grants: `admin`, and seats by id.
+    pub grants: GrantCounts,
+    /// How far the present look at everything has come.
     #[serde(default)]
-    pub grants: BTreeMap<String, Revocation>,
+    pub progress: Progress,
     /// The number of things there were, by store and kind.
     #[serde(default)]
     pub found: BTreeMap<String, u64>,
-    /// The number of things left in the last count, by store and kind. A certificate says 0 for
+    /// The number of things that the last look found, by store and kind. A certificate says 0 for
     /// all.
     #[serde(default)]
     pub remaining: BTreeMap<String, u64>,
-    /// True once the data key is destroyed. From then on every copy is unreadable, backups too.
+    /// True once the data keys are destroyed. From then on every copy is unreadable, backups too.
     #[serde(default)]
     pub data_key_destroyed: bool,
     /// When the disconnect was asked for.
     pub requested_at: Timestamp,
+    /// The last look comes not before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_at: Option<Timestamp>,
     /// When nothing was left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
 }
 
+/// A purge must be complete within this time of the disconnect.
+const DEADLINE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Grants are given up when Salesforce did not answer for so long: a customer's data must not wait
+/// for ever.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// A key service that does not answer holds up the end of the data keys no longer than this. The
+/// grants that it cannot open by then stay unconfirmed.
+const KEY_SERVICE_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
 impl Purge {
     /// The purge of a connection's generation, from its begin.
     #[must_use]
-    pub fn new(connection: Connection, requested_at: Timestamp) -> Self {
+    pub fn new(scope: Scope, connection: Leaver, requested_at: Timestamp) -> Self {
         Self {
-            scope: connection.scope(),
+            scope,
             connection,
-            phase: PurgePhase::Revoke,
+            phase: PurgePhase::Shred,
             step: 0,
-            revoke_tries: 0,
-            grants: BTreeMap::new(),
+            grants_key: None,
+            sealed_up_to: None,
+            grants: GrantCounts::default(),
+            progress: Progress::default(),
             found: BTreeMap::new(),
             remaining: BTreeMap::new(),
             data_key_destroyed: false,
             requested_at,
+            look_at: None,
             completed_at: None,
         }
     }
@@ -96,35 +205,80 @@ impl Purge {
         self.step == step && self.phase != PurgePhase::Complete
     }
 
-    /// Every grant came to its end: the counting follows.
-    pub fn revoked(&mut self) {
-        self.phase = PurgePhase::Count;
+    /// When it must be complete.
+    #[must_use]
+    pub fn deadline(&self) -> Timestamp {
+        self.requested_at + DEADLINE
     }
 
-    /// Everything was counted: the sweeping follows.
-    pub fn counted(&mut self, found: BTreeMap<String, u64>) {
-        self.found = found;
+    /// When grants are given up of which Salesforce did not answer.
+    #[must_use]
+    pub fn gives_up_at(&self) -> Timestamp {
+        self.requested_at + GIVE_UP
+    }
+
+    /// True if the key service may still be waited for at `now`.
+    #[must_use]
+    pub fn waits_for_keys(&self, now: Timestamp) -> bool {
+        now < self.requested_at + KEY_SERVICE_PATIENCE
+    }
+
+    /// What it waits for.
+    #[must_use]
+    pub fn awaited(&self) -> Awaited {
+        match (self.phase, self.look_at) {
+            (PurgePhase::Verify, Some(at)) => Awaited::Functions(at),
+            (PurgePhase::Revoke, _) => Awaited::Salesforce(self.gives_up_at()),
+            _ => Awaited::Nothing,
+        }
+    }
+
+    /// The data keys are destroyed: the sweeping follows.
+    pub fn shredded(&mut self) {
+        self.data_key_destroyed = true;
         self.phase = PurgePhase::Sweep;
     }
 
-    /// Everything was deleted, the data key last: the last look follows.
-    pub fn swept(&mut self) {
-        self.data_key_destroyed = true;
-        self.phase = PurgePhase::Verify;
+    /// The counts of the present look: the first one tells what there was, a later one what was
+    /// left.
+    pub fn counts(&mut self) -> &mut BTreeMap<String, u64> {
+        match self.phase {
+            PurgePhase::Shred | PurgePhase::Sweep => &mut self.found,
+            PurgePhase::Verify | PurgePhase::Revoke | PurgePhase::Complete => &mut self.remaining,
+        }
     }
 
-    /// The last look counted what remains. The purge is complete when that is nothing.
-    pub fn verified(&mut self, remaining: BTreeMap<String, u64>, now: Timestamp) {
-        self.remaining = remaining;
-        if self.remaining.values().all(|n| *n == 0) {
+    /// A look is over, and what it found is deleted. Another one follows at `look_at`, unless this
+    /// was a last look that found nothing.
+    pub fn looked(&mut self, look_at: Timestamp) {
+        let is_last = self.phase == PurgePhase::Verify;
+        if is_last && self.remaining.values().all(|n| *n == 0) {
+            self.phase = PurgePhase::Revoke;
+            self.look_at = None;
+            self.progress = Progress::default();
+        } else {
+            self.phase = PurgePhase::Verify;
+            self.begin_look(look_at);
+        }
+    }
+
+    fn begin_look(&mut self, look_at: Timestamp) {
+        self.look_at = Some(look_at);
+        self.progress = Progress::default();
+        self.remaining.clear();
+    }
+
+    /// Ends the purge when nothing is left and every grant came to its end.
+    pub fn end(&mut self, now: Timestamp) {
+        if self.phase == PurgePhase::Revoke && self.grants.open == 0 {
             self.phase = PurgePhase::Complete;
             self.completed_at = Some(now);
         }
     }
 }
 
-/// Revoking is tried this often, over about three days. Then the purge goes on without Salesforce's
-/// word: a customer's data must not wait for ever.
+/// Revoking a grant is tried this often, over about three days. Then the purge goes on without
+/// Salesforce's word.
 pub const REVOKE_TRIES: u32 = 20;
 
 /// The wait after so many tries to revoke: a minute, doubled each time, up to six hours.
@@ -137,9 +291,17 @@ pub fn revoke_again(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Connection;
 
     fn purge() -> Purge {
-        Purge::new(Connection::sample(), Timestamp::UNIX_EPOCH)
+        let scope = Connection::sample().scope();
+        let connection = Leaver {
+            generation: scope.generation,
+            buckets: 1,
+            org_id: String::new(),
+            login_host: String::new(),
+        };
+        Purge::new(scope, connection, Timestamp::UNIX_EPOCH)
     }
 
     fn counts(items: u64) -> BTreeMap<String, u64> {
@@ -148,23 +310,43 @@ mod tests {
 
     #[test]
     fn only_a_count_of_zero_makes_a_certificate() {
-        let mut purge = purge();
-        purge.revoked();
-        purge.counted(counts(7));
+        let (mut purge, now) = (purge(), Timestamp::UNIX_EPOCH);
+        purge.shredded();
         assert_eq!(purge.phase, PurgePhase::Sweep);
-        purge.swept();
-        purge.verified(counts(1), Timestamp::UNIX_EPOCH);
+        *purge.counts() = counts(7);
+        purge.looked(now);
+        *purge.counts() = counts(1);
+        purge.looked(now);
+        purge.end(now);
         assert_eq!((purge.phase, purge.completed_at), (PurgePhase::Verify, None));
-        purge.verified(counts(0), Timestamp::UNIX_EPOCH);
+        *purge.counts() = counts(0);
+        purge.looked(now);
+        purge.end(now);
         assert_eq!(purge.phase, PurgePhase::Complete);
         assert_eq!((purge.found, purge.remaining), (counts(7), counts(0)));
+    }
+
+    #[test]
+    fn a_purge_ends_after_the_last_grant() {
+        let (mut purge, now) = (purge(), Timestamp::UNIX_EPOCH);
+        purge.grants.open = 1;
+        purge.shredded();
+        purge.looked(now);
+        assert_eq!(purge.awaited(), Awaited::Functions(now));
+        purge.looked(now);
+        purge.end(now);
+        assert_eq!(purge.awaited(), Awaited::Salesforce(now + GIVE_UP));
+        assert_eq!(purge.completed_at, None);
+        purge.grants.end(Revocation::Unconfirmed);
+        purge.end(now);
+        assert_eq!((purge.phase, purge.grants.unconfirmed), (PurgePhase::Complete, 1));
     }
 
     #[test]
     fn a_message_of_another_step_or_after_the_end_has_no_work() {
         let mut purge = purge();
         assert!(purge.awaits(0) && !purge.awaits(1));
-        purge.verified(counts(0), Timestamp::UNIX_EPOCH);
+        purge.phase = PurgePhase::Complete;
         assert!(!purge.awaits(0));
     }
 

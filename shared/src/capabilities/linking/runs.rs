@@ -1,9 +1,10 @@
 //! Match runs as people see them: which there were, and having one more.
 
-use crate::capabilities::custody::{Custody, LookupError};
+use crate::capabilities::custody::{Custody, LookupError, unfenced};
 use crate::capabilities::linking::MatchRun;
 use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, TenantEnvironment};
-use crate::ports::Ports;
+use crate::ports::{Outcome, Ports};
+use crate::store::keys::connection as connection_slot;
 use crate::store::{Commit, Store, Stored};
 
 /// Shows match runs, and has everything matched again.
@@ -24,13 +25,17 @@ impl Rematch {
 
     /// Has everything that a connection holds matched again; gives the run's id.
     pub async fn ask(&self, at: TenantEnvironment) -> Result<MatchRunId, LookupError> {
-        let scope = self.custody.find(at).await?.scope();
+        let connection = self.custody.live(at).await?;
+        let scope = connection.scope();
         let millis = u64::try_from(self.ports.clock.now().as_millisecond()).unwrap_or(0);
         let run = MatchRunId::new(millis, self.ports.entropy.bits());
         let mut commit = Commit::new();
         commit.now(MatchMessage::Rematch { scope, run, trigger: MatchTrigger::Settings, step: 0 });
-        self.store.commit(commit).await?.may_lose_to("nobody: a message alone has no condition");
-        Ok(run)
+        commit.check(&connection_slot(at), unfenced(&connection)?);
+        match self.store.commit(commit).await? {
+            Outcome::Done => Ok(run),
+            Outcome::Refused(_) => Err(LookupError::NotFound("connection")),
+        }
     }
 
     /// A connection's match runs, the newest first.

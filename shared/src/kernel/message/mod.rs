@@ -94,7 +94,8 @@ impl Message {
     }
 
     /// Whose generation the work belongs to, and goes with; none for the directory, which belongs
-    /// to no tenant, and for an event, which is told though the generation may be gone.
+    /// to no tenant, for an event, which is told though the generation may be gone, and for a login
+    /// that did not become a grant.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {
@@ -103,7 +104,7 @@ impl Message {
             Self::AutoSave(message) => Some(message.scope()),
             Self::Writeback(message) => Some(message.scope()),
             Self::Care(message) => Some(message.scope()),
-            Self::Purge(message) => Some(message.scope()),
+            Self::Purge(message) => message.scope(),
             Self::Telling(_) | Self::Directory(_) => None,
         }
     }
@@ -111,11 +112,12 @@ impl Message {
     /// The fair-queue group.
     #[must_use]
     pub fn group(&self) -> String {
-        let scope = match self {
-            Self::Telling(TellingMessage::Publish { event }) => Some(event.scope),
-            _ => self.scope(),
+        let tenant = match self {
+            Self::Telling(TellingMessage::Publish { event }) => Some(event.scope.tenant),
+            Self::Purge(message) => Some(message.tenant()),
+            _ => self.scope().map(|scope| scope.tenant),
         };
-        scope.map_or_else(|| "directory".to_owned(), |scope| scope.tenant.to_string())
+        tenant.map_or_else(|| "directory".to_owned(), |tenant| tenant.to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::Scope;
+use crate::kernel::{Scope, TenantEnvironment, TenantId};
 
 /// A step of a purge, or a grant to revoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
@@ -26,14 +26,34 @@ pub enum PurgeMessage {
         /// The number of tries so far. A message for an earlier try is stale.
         step: u32,
     },
+    /// Give back the tokens of a login that did not become a grant.
+    GiveBack {
+        /// Where the login was for.
+        at: TenantEnvironment,
+        /// The login.
+        login: String,
+        /// The number of tries so far. A message for an earlier try is stale.
+        step: u32,
+    },
 }
 
 impl PurgeMessage {
-    /// Whose generation the work belongs to, and goes with.
+    /// Whose generation the work belongs to, and goes with. A login that did not become a grant
+    /// belongs to none.
     #[must_use]
-    pub fn scope(&self) -> Scope {
+    pub fn scope(&self) -> Option<Scope> {
         match self {
-            Self::Purge { scope, .. } | Self::Revoke { scope, .. } => *scope,
+            Self::Purge { scope, .. } | Self::Revoke { scope, .. } => Some(*scope),
+            Self::GiveBack { .. } => None,
+        }
+    }
+
+    /// Whose work it is.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        match self {
+            Self::Purge { scope, .. } | Self::Revoke { scope, .. } => scope.tenant,
+            Self::GiveBack { at, .. } => at.tenant,
         }
     }
 }

@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::{Config, Variables};
 use crate::aws::AwsConfig;
 use crate::capabilities::connecting::NetworkAccess;
-use crate::capabilities::leaving::Disconnect;
+use crate::capabilities::leaving::PurgeSteps;
 use crate::kernel::Queue;
 use crate::salesforce::ApiVersion;
 
@@ -107,7 +107,7 @@ fn purge_grace(variables: &mut Variables) -> Duration {
     let name = "PURGE_GRACE_SECONDS";
     let text = variables.optional(name);
     let seconds = variables.parsed(name, text, "a number of seconds", |text| text.parse().ok());
-    seconds.map_or(Disconnect::GRACE, Duration::from_secs)
+    seconds.map_or(PurgeSteps::GRACE, Duration::from_secs)
 }
 
 /// Whose tokens the API takes.

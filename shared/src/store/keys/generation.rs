@@ -1,7 +1,5 @@
 //! The keys of what belongs to one generation of a connection, and goes with it.
 
-use serde_json::Value;
-
 use super::spread;
 use crate::kernel::{Connection, RecordHead, SObject, Scope};
 use crate::ports::Key;
@@ -148,11 +146,6 @@ impl GenerationKeys {
     pub fn partition(&self, kind: Kind, bucket: u32) -> String {
         let Scope { tenant, environment, generation } = self.scope;
         format!("GEN#{tenant}#{environment}#{generation}#{}#{bucket}", kind.as_str())
-    }
-
-    /// Everything that a partition of the generation holds, as it lies there.
-    pub(crate) fn contents(self) -> impl Iterator<Item = (Kind, Series<Value>)> {
-        self.partitions().map(|(kind, pk)| (kind, Series::whole(pk)))
     }
 
     /// Every partition of the generation.

@@ -4,7 +4,7 @@ use super::org::Org;
 use super::{Connect, ConnectError, Connected};
 use crate::capabilities::connecting::upkeep::EACH;
 use crate::capabilities::connecting::{LastGeneration, UpkeepChain, keys};
-use crate::capabilities::custody::{ConnectionSecret, StoredGrant};
+use crate::capabilities::custody::{ConnectionSecret, KeptLogin, StoredGrant};
 use crate::capabilities::importing;
 use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, scheduled_import};
 use crate::kernel::{
@@ -26,6 +26,7 @@ impl Connect {
         &self,
         pending: PendingAuthorization,
         token: TokenResponse,
+        login: &KeptLogin,
     ) -> Result<Connected, ConnectError> {
         let at = pending.at;
         let org = self.ask_org(&token).await?;
@@ -35,7 +36,7 @@ impl Connect {
         }
         let before = self.custody.connection(at).await?;
         if let Some(live) = before.as_ref().filter(|c| c.state != ConnectionState::Disconnected) {
-            return self.regrant(live.clone(), pending.login_host, token).await;
+            return self.regrant(live.clone(), pending.login_host, token, login).await;
         }
         let generation = self.claim_generation(at).await?;
         let connection = self.new_connection(&pending, generation, &org, &token);
@@ -44,7 +45,7 @@ impl Connect {
             None => When::absent(),
             Some(old) => field!(Connection, generation).is(&old.generation)?,
         };
-        self.begin_generation(&connection, version, when, &token).await?;
+        self.begin_generation(&connection, version, when, (&token, login)).await?;
         // Generations that callbacks claimed and died over can never go live now.
         for dead in before.map_or(1, |c| c.generation.0 + 1)..generation.0 {
             self.custody.destroy(at.generation(Generation(dead))).await?;
@@ -99,7 +100,7 @@ impl Connect {
         connection: &Connection,
         version: VersionId,
         when: When<Connection>,
-        token: &TokenResponse,
+        (token, login): (&TokenResponse, &KeptLogin),
     ) -> Result<(), ConnectError> {
         let (scope, at) = (connection.scope(), connection.at);
         let generation_keys = GenerationKeys::of(connection);
@@ -108,6 +109,7 @@ impl Connect {
         let mut commit = Commit::new();
         commit.write(Draft::new(&connection_slot(at), connection)?.when(when))?;
         commit.put(&live(at.tenant, at.environment), &at)?;
+        login.forget(&mut commit);
         commit.put(&generation_keys.admin_grant(), &grant)?;
         commit.put(&generation_keys.upkeep(), &UpkeepChain { step: 0, stalled: None })?;
         let settings = self.store.read(&importing::keys::import_settings(at)).await?;

@@ -45,6 +45,21 @@ pub enum ConnectError {
         /// The environment that the org is.
         found: Environment,
     },
+    /// The login was another CRM user's than the seat's.
+    #[error(
+        "this was another Salesforce user's login; log out of Salesforce and log in as the user \
+         with the e-mail address {seat}, or have an admin correct the address of the seat"
+    )]
+    OtherUser {
+        /// The address of the seat, which the person in front of the browser has.
+        seat: String,
+    },
+    /// Salesforce granted less than was asked for.
+    #[error(
+        "Salesforce granted less than the app needs; an admin must allow the app the scopes api \
+         and refresh_token"
+    )]
+    Scopes,
     /// Another org is connected.
     #[error(
         "another org is connected; log in to that one, or disconnect it first \

@@ -2,8 +2,10 @@
 
 use super::{Connect, ConnectError, Connected};
 use crate::capabilities::connecting::catch_up;
-use crate::capabilities::custody::{ConnectionSecret, OpenGeneration, StoredGrant};
-use crate::kernel::{CareMessage, Connection, ConnectionState, GrantState, Grantee, PurgeMessage};
+use crate::capabilities::custody::{
+    ConnectionSecret, KeptLogin, OpenGeneration, StoredGrant, unfenced,
+};
+use crate::kernel::{CareMessage, Connection, ConnectionState, GrantState, Grantee};
 use crate::ports::VersionId;
 use crate::salesforce::{LoginHost, TokenResponse};
 use crate::store::Commit;
@@ -11,13 +13,14 @@ use crate::store::field;
 use crate::store::keys::connection as connection_slot;
 
 impl Connect {
-    /// Replaces the connection's grant; nothing is imported anew. The old grant is revoked when it
-    /// was another user's: Salesforce keeps each user's grants apart.
+    /// Replaces the connection's grant; nothing is imported anew. The old grant is revoked, the
+    /// same user's too: Salesforce would honour it beside the new one.
     pub(super) async fn regrant(
         &self,
         live: Connection,
         login_host: LoginHost,
         token: TokenResponse,
+        login: &KeptLogin,
     ) -> Result<Connected, ConnectError> {
         if live.org_id != token.org_id {
             return Err(ConnectError::OtherOrg);
@@ -27,17 +30,10 @@ impl Connect {
         let state = self.grants.state(&opened, Grantee::Admin).await?;
         let user = token.user_id;
         // Read before the new one is stored: only two versions of a secret can be read.
-        let replaced = match &state {
-            Some(state) if state.user_id != user => {
-                self.grants.refresh_token(&opened, Grantee::Admin).await?
-            }
-            _ => None,
-        };
+        let replaced = self.grants.admin_tokens(&opened).await?;
         let (number, version) = self.next_secret(&opened, state.as_ref(), &token).await?;
         let now = self.ports.clock.now();
         let grant = GrantState::new(number, Some(version), user, now);
-        let is_live = field!(Connection, state).is_not(&ConnectionState::Disconnected)?;
-        let when = field!(Connection, generation).is(&live.generation)?.and(is_live);
         let edits = [
             field!(Connection, state).set(&ConnectionState::Connected)?,
             field!(Connection, trouble).remove(),
@@ -46,12 +42,13 @@ impl Connect {
             field!(Connection, login_host).set(&login_host)?,
         ];
         let mut commit = Commit::new();
-        commit.edit(&connection_slot(live.at), when, edits);
+        commit.edit(&connection_slot(live.at), unfenced(&live)?, edits);
+        login.forget(&mut commit);
         commit.put(&opened.keys.admin_grant(), &grant)?;
         commit.now(CareMessage::Inspect { scope });
-        if let Some(refresh_token) = replaced {
+        for refresh_token in replaced {
+            let number = self.grants.random();
             self.grants.add_replaced(&mut commit, &opened, number, &refresh_token)?;
-            commit.now(PurgeMessage::Revoke { scope, grant: number, step: 0 });
         }
         if let Some(trouble) = live.trouble {
             for step in catch_up(scope, number, trouble, now) {

@@ -1,0 +1,348 @@
+//! Purges at size, killed, short of time, and without what they do not need.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, json};
+
+use super::{Disconnect, Purge, PurgePhase, PurgeSteps, keys};
+use crate::capabilities::custody::{ConnectionSecret, Custody, StoredGrant};
+use crate::kernel::{
+    Connection, ConnectionState, Envelope, GrantState, Message, Scope, SeatId, VersionId,
+};
+use crate::ports::{Item, Ports, QueueMessage};
+use crate::seal::Sealer;
+use crate::store::keys::{GenerationKeys, Kind, connection as connection_slot};
+use crate::store::{self, Commit, Draft, Outbox, Slot, Store};
+use crate::testing::{Fuse, Memory, product};
+use crate::work::{self, Done};
+
+const PREFIX: &str = "crm-sync/";
+const BUCKETS: u32 = 16;
+
+/// A generation that leaves, over ports that die when a test says so.
+struct Leaving {
+    memory: Memory,
+    ports: Ports,
+    fuse: Fuse,
+    steps: PurgeSteps,
+    scope: Scope,
+}
+
+impl Leaving {
+    /// A connection without anything, but for its secret.
+    async fn new() -> Self {
+        let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
+        let fuse = Fuse::default();
+        let ports = fuse.guard(&memory.ports());
+        let steps = product(ports.clone(), PREFIX).purge_steps();
+        let connection = Connection { buckets: BUCKETS, ..Connection::sample() };
+        let scope = connection.scope();
+        let world = Self { memory, ports, fuse, steps, scope };
+        world.fuse.pause();
+        world.put(&connection_slot(connection.at), &connection).await;
+        let sealer = world.make_secret().await;
+        let now = world.now();
+        let version = Some(VersionId("1".to_owned()));
+        let admin = GrantState::new(1, version, connection.integration_user, now);
+        world.put(&world.keys().admin_grant(), &admin).await;
+        for seat in 0..5 {
+            world.put_seat(&sealer, SeatId::new(1, seat)).await;
+        }
+        world
+    }
+
+    async fn make_secret(&self) -> Sealer {
+        let (key, wrapped) = self.ports.data_keys.generate(&self.scope.to_string()).await.unwrap();
+        let data_key = ConnectionSecret::encode(&wrapped);
+        let secret = ConnectionSecret { data_key, number: 1, grant: grant("admin") };
+        let text = secret.to_text().unwrap();
+        let name = Custody::new(self.ports.clone(), PREFIX.to_owned()).secret_name(self.scope);
+        self.ports.secrets.put(&name, &text, "1").await.unwrap();
+        Sealer::new(&key)
+    }
+
+    async fn put_seat(&self, sealer: &Sealer, seat: SeatId) {
+        let slot = self.keys().seat_grant(seat);
+        let user = "005000000000002AAA".parse().unwrap();
+        let state = GrantState::new(1, None, user, self.now());
+        let plain = serde_json::to_vec(&grant(&seat.to_string())).unwrap();
+        let body = sealer.seal(&slot.place(), &plain, &*self.ports.entropy).unwrap();
+        let mut commit = Commit::new();
+        commit.write(Draft::new(&slot, &state).unwrap().body(body)).unwrap();
+        assert!(Store::new(self.ports.clone()).commit(commit).await.unwrap().is_done());
+    }
+
+    async fn put<T: serde::Serialize>(&self, slot: &Slot<T>, document: &T) {
+        Store::new(self.ports.clone()).put(slot, document).await.unwrap();
+    }
+
+    /// Fills the kinds of the generation with `n` items in all. Gives how many each has.
+    async fn fill(&self, n: usize) -> BTreeMap<String, u64> {
+        let keys = self.keys();
+        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Grant).collect();
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        for begin in (0..n).step_by(10_000) {
+            let items = (begin..n.min(begin + 10_000)).map(|i| {
+                let kind = if i % 3 == 0 { kinds[i % kinds.len()] } else { Kind::Record };
+                *found.entry(format!("items {}", kind.as_str())).or_insert(0) += 1;
+                let id = format!("{i:018}");
+                let doc = Map::from_iter([("id".to_owned(), json!(id))]);
+                let key = keys.by(kind, &id, format!("Lead#{id}"));
+                Item { key, doc, body: Some(vec![7; 64]), expires_at: None }
+            });
+            self.memory.ports().table.put_many(items.collect()).await.unwrap();
+        }
+        found
+    }
+
+    fn keys(&self) -> GenerationKeys {
+        GenerationKeys::new(self.scope, BUCKETS)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    async fn disconnect(&self) {
+        let at = self.scope.tenant_environment();
+        Disconnect::new(self.memory.ports()).disconnect(at).await.unwrap();
+    }
+
+    async fn purge(&self) -> Purge {
+        Disconnect::new(self.memory.ports()).get(self.scope).await.unwrap().unwrap()
+    }
+
+    /// Delivers until nothing is left to do. Each invocation is almost over when it begins, and two
+    /// of three are killed, each somewhere else.
+    async fn run(&self, kills: bool) -> u64 {
+        let outbox = Outbox::new(self.ports.clone());
+        let (mut deliveries, mut at_rest) = (0_u64, 0);
+        while at_rest < 40 {
+            let batch = self.memory.receive();
+            if batch.is_empty() {
+                let by = self.memory.next_visible().map(|at| at.duration_since(self.now()));
+                let tick = SignedDuration::from_mins(61);
+                self.memory.clock.advance(by.unwrap_or(tick).max(SignedDuration::ZERO));
+                self.fuse.restart();
+                let sent = by.is_some() || outbox.tick().await.is_ok_and(|sent| sent > 0);
+                at_rest = if sent { 0 } else { at_rest + 1 };
+                continue;
+            }
+            for message in batch {
+                deliveries += 1;
+                if kills && !deliveries.is_multiple_of(3) {
+                    self.fuse.resume();
+                    self.fuse.light(deliveries * 7 % 41 + 1, deliveries.is_multiple_of(2));
+                }
+                self.deliver(&outbox, message).await;
+                self.fuse.restart();
+                self.fuse.pause();
+            }
+        }
+        deliveries
+    }
+
+    async fn deliver(&self, outbox: &Outbox, message: QueueMessage) {
+        let envelope = Envelope::<Message>::parse(&message.body).unwrap();
+        let Message::Purge(work) = envelope.message.clone() else {
+            // Events are told elsewhere.
+            return assert!(outbox.finish(&envelope).await.is_ok() || self.fuse.is_dead());
+        };
+        let soon = self.now() + SignedDuration::from_secs(10);
+        let done = match work::until(soon, self.steps.handle(work)).await {
+            Ok(Done::Finished) => outbox.finish(&envelope).await.is_ok(),
+            Ok(Done::Later(delay)) => outbox.put_off(envelope, delay).await.is_ok(),
+            Err(error) => {
+                assert!(error.is_retryable(), "{error}: {}", error.source);
+                false
+            }
+        };
+        if !done {
+            let again = QueueMessage { delay: Duration::from_secs(30), ..message };
+            self.memory.ports().queues.send(vec![again]).await.unwrap();
+        }
+    }
+
+    /// Whatever is left but the certificate and the connection, by a look at the raw stores.
+    fn left(&self) -> Vec<String> {
+        let own = [keys::purge(self.scope).sk().to_owned(), "CONNECTION".to_owned()];
+        let items = self.memory.items().into_iter();
+        let items = items.filter(|item| !own.contains(&item.key.sk().to_owned()));
+        let items = items.map(|item| format!("{} {}", item.key.pk(), item.key.sk()));
+        let rest = self.memory.object_keys().into_iter().chain(self.memory.secret_names());
+        items.chain(rest).collect()
+    }
+}
+
+fn grant(name: &str) -> StoredGrant {
+    StoredGrant {
+        access_token: format!("access {name}"),
+        refresh_token: format!("refresh {name}"),
+        instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
+    }
+}
+
+fn items(counts: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let items = counts.iter().filter(|(name, n)| name.starts_with("items") && **n > 0);
+    items.map(|(name, n)| (name.clone(), *n)).filter(|(name, _)| name != "items GRANT").collect()
+}
+
+async fn purge_of(n: usize, kills: bool) -> (Leaving, u64) {
+    let leaving = Leaving::new().await;
+    let found = leaving.fill(n).await;
+    leaving.ports.objects.put(&object(&leaving, 1), vec![1].into()).await.unwrap();
+    leaving.ports.objects.put(&object(&leaving, 2), vec![1].into()).await.unwrap();
+    leaving.disconnect().await;
+    let deliveries = leaving.run(kills).await;
+    let purge = leaving.purge().await;
+    assert_eq!(purge.phase, PurgePhase::Complete, "{purge:?}");
+    assert_eq!(items(&purge.found), found);
+    assert_eq!((purge.found["items GRANT"], purge.found["objects"]), (6, 2));
+    assert_eq!(purge.found["secrets"], 1);
+    assert!(purge.remaining.values().all(|n| *n == 0), "{:?}", purge.remaining);
+    assert_eq!(leaving.left(), Vec::<String>::new());
+    (leaving, deliveries)
+}
+
+fn object(leaving: &Leaving, n: u32) -> String {
+    format!("{}{n}", leaving.scope.object_prefix())
+}
+
+#[tokio::test]
+async fn a_purge_of_200_000_items_short_of_time_and_killed_counts_each_once() {
+    let (_, deliveries) = purge_of(200_000, true).await;
+    assert!(deliveries > 60, "{deliveries} deliveries");
+}
+
+/// `cargo nextest run --workspace --run-ignored only -E 'test(2_000_000)' --no-capture` shows the
+/// figures.
+#[tokio::test]
+#[ignore = "minutes and gigabytes; run by hand"]
+async fn a_purge_of_2_000_000_items_short_of_time_and_killed_counts_each_once() {
+    let began = std::time::Instant::now();
+    let (leaving, deliveries) = purge_of(2_000_000, true).await;
+    let (took, calls) = (began.elapsed(), leaving.fuse.calls());
+    println!(
+        "2,000,000 items: {took:?}, {deliveries} deliveries, {calls} calls that might be killed"
+    );
+}
+
+#[tokio::test]
+async fn killed_at_forty_calls_from_end_to_end_a_small_purge_counts_each_thing_once() {
+    let plain = calls_of_a_small_purge(None).await;
+    let step = usize::try_from(plain / 40).unwrap().max(1);
+    for n in (1..=plain).step_by(step) {
+        calls_of_a_small_purge(Some((n, n % 2 == 0))).await;
+    }
+    assert!(plain > 40, "{plain} calls");
+}
+
+async fn calls_of_a_small_purge(death: Option<(u64, bool)>) -> u64 {
+    let leaving = Leaving::new().await;
+    let found = leaving.fill(700).await;
+    leaving.disconnect().await;
+    leaving.fuse.resume();
+    let before = leaving.fuse.calls();
+    if let Some((n, after)) = death {
+        leaving.fuse.light(n, after);
+    }
+    let outbox = Outbox::new(leaving.ports.clone());
+    // Until the first sweep is over.
+    for _ in 0..400 {
+        for message in leaving.memory.receive() {
+            leaving.deliver(&outbox, message).await;
+            leaving.fuse.restart();
+        }
+        leaving.memory.clock.advance(SignedDuration::from_secs(31));
+    }
+    let calls = leaving.fuse.calls() - before;
+    leaving.fuse.pause();
+    leaving.run(false).await;
+    let purge = leaving.purge().await;
+    assert_eq!(purge.phase, PurgePhase::Complete, "{death:?}: {purge:?}");
+    assert_eq!(items(&purge.found), found, "{death:?}");
+    assert_eq!(purge.found["items GRANT"], 6, "{death:?}");
+    assert_eq!((purge.grants.open, purge.grants.unconfirmed), (0, 6), "{death:?}");
+    assert_eq!(leaving.left(), Vec::<String>::new(), "{death:?}");
+    calls
+}
+
+/// Our app's secret is missing in this world: no grant can be revoked.
+#[tokio::test]
+async fn the_data_is_unreadable_in_the_first_step_whatever_becomes_of_the_grants() {
+    let leaving = Leaving::new().await;
+    leaving.fill(100).await;
+    leaving.disconnect().await;
+    let outbox = Outbox::new(leaving.ports.clone());
+    for message in leaving.memory.receive() {
+        leaving.deliver(&outbox, message).await;
+    }
+    let purge = leaving.purge().await;
+    assert!(purge.data_key_destroyed, "{purge:?}");
+    assert_eq!(purge.grants.open, 6);
+    let names = leaving.memory.secret_names();
+    assert_eq!(names, [format!("{PREFIX}{}/purge", leaving.scope)], "the purge's own is left");
+    // Everything is swept within the hour, while the grants wait for their three days.
+    leaving.memory.clock.advance(SignedDuration::from_mins(1));
+    for _ in 0..60 {
+        for message in leaving.memory.receive() {
+            leaving.deliver(&outbox, message).await;
+        }
+        leaving.memory.clock.advance(SignedDuration::from_mins(1));
+        outbox.tick().await.unwrap();
+    }
+    let purge = leaving.purge().await;
+    assert_eq!((purge.phase, purge.grants.open), (PurgePhase::Revoke, 6), "{purge:?}");
+    let left = leaving.left();
+    let kept = left.iter().filter(|name| name.starts_with("PURGE#")).count();
+    let partitions: Vec<String> = leaving.keys().partitions().map(|(_, pk)| pk).collect();
+    let is_unswept = |name: &String| partitions.iter().any(|pk| name.starts_with(pk.as_str()));
+    assert_eq!((kept, left.iter().any(is_unswept)), (6, false), "{left:?}");
+    leaving.run(false).await;
+    let purge = leaving.purge().await;
+    assert_eq!((purge.phase, purge.grants.unconfirmed), (PurgePhase::Complete, 6), "{purge:?}");
+    let took = purge.completed_at.unwrap().duration_since(purge.requested_at);
+    assert!(took < SignedDuration::from_hours(4 * 24), "{took}");
+    assert_eq!(leaving.left(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_purge_needs_neither_the_operators_key_nor_intact_grants_nor_a_known_host() {
+    for fault in ["key", "grant", "secret", "host"] {
+        let leaving = Leaving::new().await;
+        leaving.fill(100).await;
+        let (memory, scope) = (&leaving.memory, leaving.scope);
+        match fault {
+            "key" => memory.disable_key(true),
+            "grant" => {
+                let slot = leaving.keys().seat_grant(SeatId::new(1, 3));
+                let mut item = leaving.ports.table.get(&slot).await.unwrap().unwrap();
+                item.body = Some(vec![1, 2, 3]);
+                memory.ports().table.put_many(vec![item]).await.unwrap();
+            }
+            "secret" => {
+                let name = format!("{PREFIX}{scope}");
+                memory.ports().secrets.put(&name, &"junk".into(), "2").await.unwrap();
+            }
+            _ => {
+                let slot = connection_slot(scope.tenant_environment());
+                let mut item = leaving.ports.table.get(&slot).await.unwrap().unwrap();
+                item.doc.insert("login_host".to_owned(), json!("evil.example"));
+                memory.ports().table.put_many(vec![item]).await.unwrap();
+            }
+        }
+        leaving.disconnect().await;
+        leaving.run(false).await;
+        let purge = leaving.purge().await;
+        assert_eq!(purge.phase, PurgePhase::Complete, "{fault}: {purge:?}");
+        assert_eq!(purge.grants.unconfirmed, 6, "{fault}");
+        assert_eq!(leaving.left(), Vec::<String>::new(), "{fault}");
+        let table = memory.ports().table;
+        let slot =
+            Slot::<serde_json::Value>::at(connection_slot(scope.tenant_environment()).into());
+        let fenced = store::get(&*table, &slot).await.unwrap().unwrap();
+        assert_eq!(fenced["state"], json!(ConnectionState::Disconnected), "{fault}");
+    }
+}

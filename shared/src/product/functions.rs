@@ -1,0 +1,87 @@
+//! Every queue's work, for whoever does all of it in one process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use matching::InvalidModel;
+
+use super::{Orgs, Product};
+use crate::capabilities::activities::WriteBack;
+use crate::capabilities::connecting::Care;
+use crate::capabilities::directory::{Directory, ShardFiles};
+use crate::capabilities::importing::Import;
+use crate::capabilities::leaving::PurgeSteps;
+use crate::capabilities::linking::MatchSteps;
+use crate::capabilities::saving::AutoSave;
+use crate::capabilities::telling::Telling;
+use crate::kernel::Message;
+use crate::work::{Done, WorkError};
+
+/// What the functions on AWS do, each for its queue.
+#[derive(Clone)]
+pub struct Functions {
+    import: Import,
+    match_steps: MatchSteps,
+    auto_save: AutoSave,
+    write_back: WriteBack,
+    care: Care,
+    telling: Telling,
+    purge_steps: PurgeSteps,
+    directory: Directory,
+}
+
+impl Functions {
+    /// The functions of `product`, with the directory's shards from `files`. `name` is the
+    /// product's in the subjects of tasks and notes.
+    pub(super) fn new(
+        product: &Product<Orgs>,
+        files: Arc<dyn ShardFiles>,
+        name: String,
+    ) -> Result<Self, &'static InvalidModel> {
+        Ok(Self {
+            import: product.import(),
+            match_steps: product.match_steps(files)?,
+            auto_save: product.auto_save(),
+            write_back: product.write_back(name),
+            care: product.care(),
+            telling: product.telling(),
+            purge_steps: product.purge_steps(),
+            directory: product.directory(),
+        })
+    }
+
+    /// The same, with another wait of purges for those who still work.
+    #[must_use]
+    pub fn with_purge_grace(self, grace: Duration) -> Self {
+        Self { purge_steps: self.purge_steps.with_grace(grace), ..self }
+    }
+
+    /// The same, with result pages of so many rows.
+    #[must_use]
+    pub fn with_page_rows(self, rows: u32) -> Self {
+        Self { import: self.import.with_page_rows(rows), ..self }
+    }
+
+    /// The imports.
+    #[must_use]
+    pub fn import(&self) -> &Import {
+        &self.import
+    }
+
+    /// Does one message's work, as the function of its queue would.
+    ///
+    /// # Errors
+    /// Those of the capability, which say whether to try again.
+    pub async fn handle(&self, message: Message) -> Result<Done, WorkError> {
+        match message {
+            Message::Import(message) => self.import.handle(message).await,
+            Message::Match(message) => self.match_steps.handle(message).await,
+            Message::AutoSave(message) => self.auto_save.handle(message).await,
+            Message::Writeback(message) => self.write_back.handle(message).await,
+            Message::Care(message) => self.care.handle(message).await,
+            Message::Telling(message) => self.telling.handle(message).await,
+            Message::Purge(message) => self.purge_steps.handle(message).await,
+            Message::Directory(message) => self.directory.handle(message).await,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Logins: whoever logs in is who was meant, and every token that is not used is given back.
+
+use futures::StreamExt;
+use futures::future::{Either, select};
+use jiff::SignedDuration;
+use serde_json::json;
+use shared::capabilities::connecting::{ConnectError, Connected};
+use shared::capabilities::leaving::Disconnect;
+use shared::kernel::{GrantState, Grantee};
+use shared::store;
+use tests::world::World;
+
+use super::connection::Scene;
+use super::main_job::ADMIN;
+
+const SELLER: &str = "noor.castellan@acme.example";
+
+/// How many grants an org still honours.
+fn live(world: &World, org: &str) -> usize {
+    let grants = world.control().grants(org).unwrap();
+    grants.iter().filter(|grant| grant.state == "active").count()
+}
+
+#[tokio::test]
+async fn a_seat_is_authorized_by_its_own_crm_user_alone() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let told = world.authorize(Grantee::Seat(scene.seat), ADMIN).await.unwrap_err();
+    assert!(matches!(told, ConnectError::OtherUser { .. }), "{told:?}");
+    assert!(told.to_string().contains(SELLER), "{told}");
+    let slot = world.keys().await.seat_grant(scene.seat);
+    let grant: GrantState = store::get(&*world.memory.ports().table, &slot).await.unwrap().unwrap();
+    assert_ne!(grant.user_id, world.connection().await.integration_user);
+    world.run().await;
+    assert_eq!(live(world, &world.org), 2, "the refused login is given back");
+}
+
+#[tokio::test]
+async fn an_address_in_other_letters_is_the_same() {
+    let scene = Scene::new().await;
+    let shouting = scene.world.seat(&SELLER.to_uppercase()).await;
+    let connected = scene.world.authorize(Grantee::Seat(shouting), SELLER).await.unwrap();
+    assert_eq!(connected, Connected::Seat);
+}
+
+#[tokio::test]
+async fn a_login_page_asks_anew_who_it_is() {
+    let scene = Scene::new().await;
+    for grantee in [Grantee::Admin, Grantee::Seat(scene.seat)] {
+        let begun = scene.world.functions.connect.begin(scene.world.at(), grantee, None).await;
+        let url = begun.unwrap().url;
+        assert!(url.query_pairs().any(|pair| pair == ("prompt".into(), "login".into())), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_the_same_user_gives_again_is_the_only_one() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    for _ in 0..3 {
+        world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
+        world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    }
+    world.run().await;
+    assert_eq!(live(world, &world.org), 2);
+    world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    world.run().await;
+    assert_eq!(live(world, &world.org), 0);
+}
+
+#[tokio::test]
+async fn a_login_in_another_org_or_environment_is_given_back() {
+    let scene = Scene::new().await;
+    let (world, control) = (&scene.world, scene.world.control());
+    for (my_domain, is_sandbox) in [("umbrella", false), ("initech", true)] {
+        let organization = json!([{ "IsSandbox": is_sandbox }]);
+        let org = json!({ "my_domain": my_domain, "records": { "Organization": organization } });
+        if control.load_org(org).is_err() {
+            control.load_org(json!({ "my_domain": my_domain })).unwrap();
+        }
+        let admin = format!("admin@{my_domain}.example");
+        for grantee in [Grantee::Admin, Grantee::Seat(scene.seat)] {
+            world.authorize(grantee, &admin).await.unwrap_err();
+        }
+        let org = control.orgs().into_iter().find(|org| org.contains(my_domain)).unwrap();
+        assert_eq!(live(world, &org), 2, "{my_domain}");
+        world.run().await;
+        assert_eq!(live(world, &org), 0, "{my_domain}");
+    }
+}
+
+/// The callback dies at each of its calls in turn, and nobody logs in again.
+#[tokio::test]
+async fn a_callback_that_dies_leaves_no_token_without_a_grant() {
+    for n in 1..40 {
+        let scene = Scene::new().await;
+        let world = &scene.world;
+        world.fuse.light(n, n % 2 == 0);
+        let _ = world.authorize(Grantee::Seat(scene.seat), SELLER).await;
+        let died = world.fuse.is_dead();
+        world.fuse.restart();
+        world.memory.clock.advance(SignedDuration::from_mins(20));
+        world.run().await;
+        assert_eq!(live(world, &world.org), 2, "died at {n}");
+        world.functions.disconnect.disconnect(world.at()).await.unwrap();
+        world.run().await;
+        assert_eq!(live(world, &world.org), 0, "died at {n}");
+        if !died {
+            assert!(n > 10, "the callback makes {n} calls");
+            return;
+        }
+    }
+    panic!("the callback makes more calls");
+}
+
+/// The org is disconnected between any two calls of a callback.
+#[tokio::test]
+async fn a_disconnect_at_any_call_of_a_callback_leaves_no_token() {
+    for n in 0..40 {
+        let scene = Scene::new().await;
+        let world = &scene.world;
+        let grantee = if n % 2 == 0 { Grantee::Seat(scene.seat) } else { Grantee::Admin };
+        let username = if n % 2 == 0 { SELLER } else { ADMIN };
+        let disconnect = Disconnect::new(world.memory.ports());
+        let mut gates = world.fuse.gates();
+        let mut login = Box::pin(world.authorize(grantee, username));
+        let mut calls = 0;
+        let (was_over, ended) = loop {
+            match select(login, gates.next()).await {
+                Either::Left((ended, _)) => break (true, ended),
+                Either::Right((gate, rest)) => {
+                    login = rest;
+                    if calls == n {
+                        disconnect.disconnect(world.at()).await.unwrap();
+                        drop((gate, gates));
+                        break (false, login.await);
+                    }
+                    gate.unwrap().send(()).unwrap();
+                    calls += 1;
+                }
+            }
+        };
+        if was_over {
+            disconnect.disconnect(world.at()).await.unwrap();
+        }
+        world.memory.clock.advance(SignedDuration::from_mins(20));
+        world.run().await;
+        // A login of the admin that ends after the disconnect connects the org anew.
+        let is_anew = !was_over && matches!(ended, Ok(Connected::Org { .. }));
+        assert_eq!(live(world, &world.org), usize::from(is_anew), "disconnected at call {n}");
+        if was_over {
+            assert!(n > 10, "the callback makes {n} calls");
+            return;
+        }
+    }
+    panic!("the callback makes more calls");
+}
