@@ -9,6 +9,7 @@ mod folder;
 mod functions;
 mod http;
 pub mod issuer;
+pub mod keys;
 pub mod logs;
 mod metrics;
 mod pace;
