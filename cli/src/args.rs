@@ -2,7 +2,7 @@
 
 mod upkeep;
 
-pub use upkeep::{BackupArgs, RestoreArgs};
+pub use upkeep::{BackupArgs, KeysCommand, RestoreArgs, RotateArgs};
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -60,6 +60,9 @@ pub enum Command {
     Backup(BackupArgs),
     /// Make a data folder of a backup.
     Restore(RestoreArgs),
+    /// See to the master key of `serve`.
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// Where `serve` finds what it needs.

@@ -28,11 +28,13 @@ use shared::host::SystemClock;
 use shared::kernel::{SeatId, TenantId};
 use shared::work::chain;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::backup::Live;
+use crate::config::Config;
 use crate::folder::SOCKET;
 use crate::issuer::{Bearer, BuiltInIssuer};
+use crate::keys;
 
 /// A token that is asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,8 +124,12 @@ pub(crate) struct Commands {
     pub issuer: Option<Arc<BuiltInIssuer>>,
     /// The stores.
     pub stores: Live,
+    /// Says where the master key comes from.
+    pub config: Config,
     /// One backup at a time.
     pub backups: Arc<Semaphore>,
+    /// One rotation at a time.
+    pub rotations: Mutex<()>,
 }
 
 /// Answers commands until it is dropped.
@@ -131,6 +137,7 @@ pub(crate) async fn serve(listener: UnixListener, commands: Commands) {
     let router = Router::new()
         .route("/token", post(token))
         .route("/backup", post(backup))
+        .route("/keys/rotate", post(rotate))
         .with_state(Arc::new(commands));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(error = chain(&error), "commands are not answered any more");
@@ -176,6 +183,24 @@ async fn backup(State(commands): State<Arc<Commands>>) -> Response {
         Err(error) => chain(&error),
     };
     tracing::error!(error = told, "a backup failed");
+    (StatusCode::INTERNAL_SERVER_ERROR, told).into_response()
+}
+
+/// Rotates the master key. A command that dies meanwhile changes nothing about it.
+async fn rotate(State(commands): State<Arc<Commands>>, Json(asked): Json<keys::Asked>) -> Response {
+    let rotated = tokio::spawn(async move {
+        let _turn = commands.rotations.lock().await;
+        keys::rotate_open(&commands.config, &commands.stores.secrets, asked).await
+    });
+    let told = match rotated.await {
+        Ok(Ok(rotated)) => {
+            tracing::info!(key.id = rotated.to, "the master key was rotated");
+            return Json(rotated).into_response();
+        }
+        Ok(Err(error)) => chain(&error),
+        Err(error) => chain(&error),
+    };
+    tracing::error!(error = told, "the master key was not rotated");
     (StatusCode::INTERNAL_SERVER_ERROR, told).into_response()
 }
 

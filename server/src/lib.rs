@@ -8,6 +8,7 @@ pub mod events;
 mod folder;
 mod http;
 pub mod issuer;
+pub mod keys;
 pub mod logs;
 mod metrics;
 mod pace;

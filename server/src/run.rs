@@ -17,7 +17,7 @@ use shared::product::{Functions, Orgs, Product};
 use shared::salesforce::{HttpError, HttpOptions};
 use shared::work::chain;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -164,9 +164,14 @@ impl Running {
         let Some(runtime) = &self.runtime else { return };
         let threads = runtime.handle();
         let stopping = &self.stopping;
-        let stores = self.stores.live(&config.data);
-        let backups = Arc::new(Semaphore::new(1));
-        let commands = control::serve(commands, Commands { issuer, stores, backups });
+        let acted_on = Commands {
+            issuer,
+            stores: self.stores.live(&config.data),
+            config: config.clone(),
+            backups: Arc::new(Semaphore::new(1)),
+            rotations: Mutex::default(),
+        };
+        let commands = control::serve(commands, acted_on);
         let commands = stopping.clone().run_until_cancelled_owned(commands);
         self.tasks.spawn_on(commands, threads);
         let counts = Queue::ALL.map(|queue| (queue, config.workers_of(queue)));

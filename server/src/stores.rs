@@ -17,6 +17,7 @@ use shared::ports::{Events, Ports};
 use crate::backup::Live;
 use crate::config::{Config, Secret, variable};
 use crate::folder::{self, DEAD_LETTERS, MASTER_KEY, OBJECTS, RESTORING, SECRETS, TABLE};
+use crate::keys::KeyFiles;
 
 /// A command that gives the master key has this long.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
@@ -148,8 +149,9 @@ pub(crate) async fn master_key(
     config: &Config,
 ) -> Result<(MasterKey, Option<PathBuf>), StoresError> {
     let data = &config.data;
+    let secrets = data.join(SECRETS);
     match &config.master_key {
-        Some(Secret::File(path)) => Ok((MasterKey::from_file(path)?, None)),
+        Some(Secret::File(path)) => Ok((KeyFiles::at(path.clone()).read(&secrets)?, None)),
         Some(Secret::Env(name)) => {
             let text = variable(name);
             let text = text.ok_or_else(|| StoresError::KeyVariable(name.clone()))?;
@@ -161,7 +163,7 @@ pub(crate) async fn master_key(
         None => {
             let path = data.join(MASTER_KEY);
             if path.exists() {
-                Ok((MasterKey::from_file(&path)?, None))
+                Ok((KeyFiles::at(path).read(&secrets)?, None))
             } else if folder::is_filled(data) {
                 Err(StoresError::KeyMissing(data.clone(), path))
             } else {

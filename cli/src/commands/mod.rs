@@ -14,7 +14,7 @@ pub mod upkeep;
 
 mod sources;
 
-use crate::args::{Command, ConfigCommand, DirectoryCommand, IndexCommand};
+use crate::args::{Command, ConfigCommand, DirectoryCommand, IndexCommand, KeysCommand};
 use crate::input::FileProblems;
 
 /// The result of a command, for its caller to print.
@@ -55,5 +55,6 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Token(args) => serve::token(args),
         Command::Backup(args) => upkeep::backup(args),
         Command::Restore(args) => upkeep::restore(args),
+        Command::Keys(KeysCommand::Rotate(args)) => upkeep::rotate(args),
     }
 }

@@ -1,10 +1,10 @@
-//! `backup` and `restore`: what the keeper of a data folder does beside `serve`.
+//! `backup`, `restore` and `keys rotate`: what the keeper of a data folder does beside `serve`.
 
 use server::backup::Manifest;
 
 use super::Outcome;
 use super::serve::{read, runtime};
-use crate::args::{BackupArgs, RestoreArgs};
+use crate::args::{BackupArgs, RestoreArgs, RotateArgs};
 
 /// Copies the data folder.
 pub fn backup(args: &BackupArgs) -> anyhow::Result<Outcome> {
@@ -27,6 +27,25 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<Outcome> {
         "{data} holds {holds}\n\
          it opens under the master key {}: put that key where `serve` looks for it, then start\n",
         manifest.about.master_key,
+    )))
+}
+
+/// Rotates the master key.
+pub fn rotate(args: &RotateArgs) -> anyhow::Result<Outcome> {
+    let config = read(&args.source)?;
+    // The process that does it may have another folder as its own.
+    let file = args.new_key_file.as_ref().map(std::path::absolute).transpose()?;
+    let rotated = runtime()?.block_on(server::keys::rotate(&config, file))?;
+    let (from, to, file) = (rotated.from, rotated.to, rotated.file.display());
+    let next = match rotated.kept {
+        Some(kept) => format!(
+            "the key before, {from}, is kept in {}: only backups from before need it\n",
+            kept.display()
+        ),
+        None => format!("put the key in {file} where `serve` looks for it, in place of {from}\n"),
+    };
+    Ok(said(format!(
+        "everything opens under the master key {to} in {file}: keep a copy of it elsewhere\n{next}"
     )))
 }
 

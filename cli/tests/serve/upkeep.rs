@@ -170,3 +170,70 @@ fn a_command_that_dies_leaves_nothing_behind_in_the_folder() {
     place.wait("swept", || staged().count() == 0);
     done(&mut place.backup_command(&place.beside("copy")));
 }
+
+#[test]
+fn a_key_is_rotated_under_load_and_old_backups_open_under_the_old_one() {
+    let place = Place::new();
+    let served = place.started();
+    let token = place.token(&["--role", "service", "--valid", "1h"]);
+    let old_copy = place.beside("old-copy");
+    done(&mut place.backup_command(&old_copy));
+    let old_key = fs::read(place.data().join("master.key")).unwrap();
+    let (ends, answered) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let count = || answered.lock().unwrap().len();
+    let said = thread::scope(|scope| {
+        scope.spawn(|| load(&place, &token, &ends, &answered));
+        let _ends = Ends(&ends);
+        place.wait("under load", || count() > 2);
+        let said = done(&mut place.command(&["keys", "rotate"]));
+        let meanwhile = count();
+        place.wait("going on", || count() > meanwhile);
+        said
+    });
+    assert_ne!(fs::read(place.data().join("master.key")).unwrap(), old_key);
+    let kept = said.split_whitespace().find(|word| word.contains("master.key.")).unwrap();
+    assert_eq!(fs::read(kept.trim_end_matches(':')).unwrap(), old_key, "{said}");
+    let after = place.token(&["--role", "service"]);
+    let new_copy = place.beside("new-copy");
+    done(&mut place.backup_command(&new_copy));
+    served.kill();
+
+    let _served = place.started();
+    let version = answered.lock().unwrap().last().unwrap().clone();
+    assert_eq!(place.state(&token, &version), "draft");
+    place.publish(&after, &version);
+    let new_key = fs::read(place.data().join("master.key")).unwrap();
+    for (copy, right, wrong) in [(old_copy, &old_key, &new_key), (new_copy, &new_key, &old_key)] {
+        let again = Place::new();
+        done(&mut again.restore_command(&copy));
+        let key = again.data().join("master.key");
+        fs::write(&key, wrong).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        let error = refused(&mut again.serve_command());
+        assert!(error.contains("sealed under the master key"), "{error}");
+        fs::write(&key, right).unwrap();
+        again.started().terminate();
+    }
+}
+
+/// Whenever the kill comes, the folder opens: a token is signed with a key among the secrets.
+#[test]
+fn a_rotation_that_is_killed_leaves_a_folder_that_opens() {
+    let place = Place::new();
+    place.started().terminate();
+    let mut rotated = 0;
+    for n in 0..16 {
+        let before = fs::read(place.data().join("master.key")).unwrap();
+        let mut command = place.command(&["keys", "rotate"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_millis(4 * n));
+        let _ = child.kill();
+        child.wait().unwrap();
+        place.token(&["--role", "service"]);
+        rotated += u32::from(fs::read(place.data().join("master.key")).unwrap() != before);
+    }
+    done(&mut place.command(&["keys", "rotate"]));
+    assert!(!place.data().join("master.key.next").exists());
+    println!("{rotated} of 16 killed rotations were done");
+    place.started().terminate();
+}

@@ -75,17 +75,15 @@ impl Live {
     /// Stages everything while others go on. Secrets change again within milliseconds; deletions of
     /// objects wait until the objects are linked; nothing else waits.
     pub(crate) async fn stage(&self) -> Result<Staged, BackupError> {
-        let about = About {
-            made: SystemClock.now(),
-            table_form: 0,
-            master_key: self.secrets.master_key().to_string(),
-        };
+        let about = About { made: SystemClock.now(), table_form: 0, master_key: String::new() };
         let mut staged = Staged::begin(&self.data, about)?;
         let place = staged.path().to_owned();
         let paused = self.objects.pause_deletions().await;
         let table = self.table.clone();
-        let snapshot =
-            self.secrets.back_up_with(&place.join(SECRETS), move || table.snapshot()).await??;
+        let secrets = place.join(SECRETS);
+        let (snapshot, key) = self.secrets.back_up_with(&secrets, move || table.snapshot()).await?;
+        let snapshot = snapshot?;
+        staged.about.master_key = key.to_string();
         let (objects, to) = (self.objects.clone(), objects_in(&place));
         blocking(&place, move || objects.link_into(&to)).await?;
         drop(paused);
