@@ -122,7 +122,6 @@ mod tests {
     use shared::testing::{Memory, product};
 
     use super::*;
-    use crate::functions::FunctionOptions;
 
     /// Nobody hears what happens, however often it is told.
     #[derive(Default)]
@@ -153,15 +152,11 @@ mod tests {
             most_upload: 1,
             clock: ports.clock.clone(),
         });
-        let options = FunctionOptions {
-            files: Arc::new(MappedObjects::new(objects.unwrap())),
-            product_name: "A product".to_owned(),
-            purge_grace: Duration::ZERO,
-        };
+        let files = Arc::new(MappedObjects::new(objects.unwrap()));
         let workers = Arc::new(Workers {
             queues: queues.clone(),
             outbox: product.outbox(),
-            functions: Functions::new(&product, options).unwrap(),
+            functions: product.functions(files, "A product".to_owned()).unwrap(),
             metrics: Metrics::new(queues.clone()),
             clock: ports.clock.clone(),
         });
