@@ -26,7 +26,7 @@ use crate::capabilities::linking::{
 use crate::capabilities::saving::SavedList;
 use crate::capabilities::seats::Role;
 use crate::kernel::{
-    ActivityId, AutoSaveMessage, CareMessage, ConnectionState, DirectoryMessage,
+    ActivityId, Author, AutoSaveMessage, CareMessage, ConnectionState, DirectoryMessage,
     DirectoryVersionId, Environment, Generation, Gone, Grantee, ImportMessage, ImportRunId,
     ImportTrigger, LeaseToken, MatchMessage, MatchRunId, MatchTrigger, ModelId, Occurrence,
     PurgeMessage, Queue, ReconnectReason, RecordChange, SObject, Scope, SeatId, TellingMessage,
@@ -59,6 +59,7 @@ macro_rules! variants {
 
 variants! {
     AccountModel { Business, Person }
+    Author { Service, Seat, Admin }
     ActivityKind { Message, Inmail, Note }
     ActivityState { Queued, Held, Claimed, Logged, Failed }
     ConnectionState { Connected, ReconnectRequired, Lapsed, Disconnected }

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::capabilities::activities::{Activities, WriteBack};
-use shared::capabilities::connecting::{Begun, Care, Connect, Connected};
+use shared::capabilities::connecting::{Begun, Care, Connect, Connected, Wizards};
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
@@ -22,10 +22,12 @@ use shared::capabilities::linking::{Corrections, MatchSteps, Models};
 use shared::capabilities::saving::AutoSave;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
+use shared::capabilities::settings::ChangeSettings;
 use shared::capabilities::telling::Telling;
 use shared::edge::{self, Settled};
 use shared::kernel::{
-    Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
+    Author, Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment,
+    TenantId,
 };
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
@@ -80,6 +82,10 @@ pub struct Functions {
     pub selections: Selections,
     /// The API's corrections.
     pub corrections: Corrections,
+    /// The set-up wizard.
+    pub wizards: Wizards,
+    /// The settings that the API changes.
+    pub settings: ChangeSettings,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
     care: Care,
@@ -106,6 +112,8 @@ impl Functions {
             disconnect: product.disconnect().with_grace(GRACE),
             selections: product.selections(),
             corrections: product.corrections(),
+            wizards: product.wizards(),
+            settings: product.settings(),
             models: product.models().expect("the shipped model"),
             care: product.care(),
             telling: product.telling(),
@@ -149,11 +157,13 @@ pub struct WorldOptions {
     pub page_rows: Option<u32>,
     /// Where its data lies.
     pub home: Home,
+    /// What its admin said of auto-save before anything was imported, if anything.
+    pub auto_save: Option<bool>,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { seed: 7, page_rows: None, home: Home::default() }
+        Self { seed: 7, page_rows: None, home: Home::default(), auto_save: Some(true) }
     }
 }
 
@@ -228,6 +238,9 @@ impl World {
         let delivery = Delivery::Plain;
         let world = Self { simulator, org, memory, machine, fuse, functions, tenant, delivery };
         world.provision().await;
+        if let Some(auto_save) = own.auto_save {
+            world.set(&json!({ "auto_save": auto_save })).await;
+        }
         world
     }
 
@@ -241,6 +254,17 @@ impl World {
         let tenant =
             Tenant { id: self.tenant, name: "Acme".into(), entitled: true, created_at: now };
         self.put(seats::keys::tenant(self.tenant), &tenant).await;
+    }
+
+    /// Changes settings as an admin does.
+    ///
+    /// # Panics
+    /// When they are refused.
+    pub async fn set(&self, patch: &Value) {
+        let patch = patch.as_object().expect("a patch");
+        let by = Author::Admin { subject: None };
+        let changed = self.functions.settings.patch(self.at(), patch, None, &by).await;
+        changed.expect("settings that can be");
     }
 
     async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {

@@ -1,5 +1,6 @@
 //! The words that several capabilities share. Pure: no clock, no randomness, no I/O.
 
+mod author;
 mod connection;
 mod entity_kind;
 mod event;
@@ -9,6 +10,7 @@ mod record;
 mod scope;
 mod sobject;
 
+pub use author::*;
 pub use connection::*;
 pub use entity_kind::*;
 pub use event::*;

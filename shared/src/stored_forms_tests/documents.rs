@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use matching::{EmployerEvidence, EntityKind};
-use serde_json::Number;
+use serde_json::{Number, Value, json};
 
 use super::{
     Forms, Variants, activity, at, environment, lease, match_run, model, run, scope, seat, tenant,
@@ -36,11 +36,11 @@ use crate::capabilities::linking::{
 };
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
-use crate::capabilities::settings::Settings;
+use crate::capabilities::settings::{ChangedSetting, KeptSettings, Settings, SettingsChange};
 use crate::kernel::{
-    Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
+    Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
     Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason, RecordChange,
-    RecordHead, SObject, Trouble, VersionId,
+    RecordHead, SObject, Signature, Trouble, VersionId,
 };
 use crate::salesforce::{JobId, LoginHost};
 use crate::testing::{entity_id, record_id};
@@ -88,11 +88,7 @@ fn tenants_and_their_settings_are_pinned() {
         },
     );
     forms.json("vote", &CrmVote { crm: text("hubspot"), voted_at: at(0) });
-    forms.json("settings", &Settings::default());
-    forms.json(
-        "settings with a stage",
-        &Settings { stage: Some(text("Won")), ..Settings::default() },
-    );
+    chosen_settings(&mut forms);
     let steps = [WizardStep::Connect, WizardStep::Sync, WizardStep::Roi, WizardStep::Advanced];
     forms.all("wizard step", &steps);
     forms.json("wizard", &Wizard::default());
@@ -102,6 +98,22 @@ fn tenants_and_their_settings_are_pinned() {
         .json("wizard with all", &Wizard { at: WizardStep::Roi, answered, login_host, changes: 3 });
     forms.json("import settings", &ImportSettings::default());
     insta::assert_snapshot!("tenants", forms.0);
+}
+
+fn chosen_settings(forms: &mut Forms) {
+    let nameless = Author::Admin { subject: None };
+    forms.json("author without a subject", &nameless);
+    let subject = Some(text("ada"));
+    let authors = [Author::Service, Author::Seat { seat: seat() }, Author::Admin { subject }];
+    forms.all("author", &authors);
+    let signed = Signature { at: at(0), by: nameless };
+    forms.json("settings", &KeptSettings::default());
+    let settings = Settings { stage: Some(text("Won")), ..Settings::default() };
+    let kept = KeptSettings { settings, changes: 3, signed: Some(signed.clone()) };
+    forms.json("settings with all", &kept);
+    let (before, after) = (Value::Null, json!("Won"));
+    let changed = vec![ChangedSetting { name: text("stage"), before, after }];
+    forms.json("settings change", &SettingsChange { number: 3, signed, changed });
 }
 
 #[test]

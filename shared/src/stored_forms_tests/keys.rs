@@ -61,6 +61,8 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("selection", &importing::keys::selection(environment()));
     forms.key("wizard", &connecting::keys::wizard(environment()));
     forms.key("settings", &settings::keys::settings(environment()));
+    forms.key("settings_change", &settings::keys::settings_change(environment(), 12));
+    forms.range("settings_changes", &settings::keys::settings_changes(environment()));
     forms.key("live", &keys::live(tenant(), environment().environment));
     forms.line("LIVE", LIVE);
     forms.key("authorization", &connecting::keys::authorization("0a1b"));

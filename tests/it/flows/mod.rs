@@ -10,4 +10,5 @@ mod main_job;
 mod observe;
 mod org;
 mod persons;
+mod saving;
 mod troubled;

@@ -1,6 +1,7 @@
 //! The routes for a tenant's admin: the connection, its imports, its matches.
 
 mod account_model;
+mod author;
 mod connections;
 mod corrections;
 mod crm_votes;
@@ -51,6 +52,7 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(connections::show, connections::disconnect))
         .routes(routes!(connections::authorize))
         .routes(routes!(settings::show, settings::change))
+        .routes(routes!(settings::history))
         .routes(routes!(wizard::show, wizard::answer))
         .routes(routes!(wizard::back))
         .routes(routes!(permissions::show))

@@ -109,10 +109,10 @@ async fn what_a_tenant_does_is_what_it_reads() {
     assert_eq!(seats["items"][0]["time_zone"], "Asia/Tokyo");
 
     let path = served.connection("/settings");
-    let answer = served.call("PUT", &path, Some(&admin), Some(r#"{"log_notes":false}"#.into()));
+    let answer = served.call("PATCH", &path, Some(&admin), Some(r#"{"log_notes":false}"#.into()));
     assert_eq!(answer.await.status, StatusCode::OK);
     let settings = served.get(&admin, &path).await.body;
-    assert_eq!((&settings["log_notes"], &settings["auto_save"]), (&json!(false), &json!(true)));
+    assert_eq!((&settings["log_notes"], &settings["log_messages"]), (&json!(false), &json!(true)));
 
     let login = json!({ "login_host": "acme.my.salesforce.com" });
     let begun = served.post(&admin, &served.connection("/authorize"), &login).await;

@@ -138,7 +138,7 @@ impl AutoSave {
     async fn context(&self, scope: Scope) -> Result<Option<Context>, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(None) };
         let slot = settings::keys::settings(scope.tenant_environment());
-        let settings = self.store.read(&slot).await?.unwrap_or_default();
+        let settings = self.store.read(&slot).await?.unwrap_or_default().settings;
         if !settings.auto_save {
             return Ok(None);
         }
