@@ -11,8 +11,9 @@ use crate::kernel::Signature;
 /// A stage's API name is no longer, in characters: Salesforce's own bound of a picklist value.
 const LONGEST_STAGE: usize = 255;
 
-/// The switches that an admin may set for an environment. After connecting, all are on but the
-/// report on won deals.
+/// The switches that an admin may set for an environment. After connecting, every type of activity
+/// is logged. All else waits for the admin's answer: what was saved is never taken away again, and
+/// a feature is on when somebody asked for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -36,13 +37,13 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            auto_save: true,
+            auto_save: false,
             stage: None,
             log_messages: true,
             log_notes: true,
             roi: false,
-            embedded_profile: true,
-            data_validation: true,
+            embedded_profile: false,
+            data_validation: false,
         }
     }
 }
@@ -185,6 +186,14 @@ mod tests {
         assert_eq!(any_stage, Settings { stage: None, ..before.clone() });
         let stage = patched(&json!({ "stage": "Won" })).unwrap();
         assert_eq!(stage, Settings { stage: Some("Won".to_owned()), ..before });
+    }
+
+    #[test]
+    fn before_anybody_answers_activities_are_logged_and_nothing_else_is_done() {
+        let on =
+            Settings::default().values().into_iter().filter(|(_, value)| *value != json!(false));
+        let on: Vec<_> = on.map(|(name, _)| name).collect();
+        assert_eq!(on, ["log_messages", "log_notes", "stage"], "no stage is every stage");
     }
 
     #[test]
