@@ -31,9 +31,9 @@ fn messages() -> Vec<Message> {
         MatchMessage::TuneModel { scope, model: model(), step },
     ]));
     all.extend(each([
-        AutoSaveMessage::Accounts {
+        AutoSaveMessage::Opportunities {
             scope,
-            accounts: vec![record_id("001", 1), record_id("001", 2)],
+            opportunities: vec![record_id("006", 1), record_id("006", 2)],
         },
         AutoSaveMessage::Records {
             scope,

@@ -1,14 +1,15 @@
 //! The auto-save rules at work.
 //!
-//! The unit of work is an account. Whatever called for it, the rules look anew at all its open
-//! opportunities, their owners and contacts. So triggers may come twice, late or in any order.
+//! The unit of work is an opportunity. Whatever called for it, the rules look anew at its owner, its
+//! account and its contacts. So triggers may come twice, late or in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::stream::{self, TryStreamExt};
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::importing::{self, AccountModel, Pipeline};
+use crate::capabilities::saving::concerned::opportunities_of;
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::capabilities::seats::{self, folded_email};
 use crate::capabilities::settings::{self, Settings};
@@ -19,11 +20,11 @@ use crate::store::keys::Relation;
 use crate::store::{Commit, Slot, Store, Stored};
 use crate::work::{Done, WorkError};
 
-/// How many accounts one message names.
-const ACCOUNTS_PER_MESSAGE: usize = 20;
+/// How many opportunities one message names.
+const OPPORTUNITIES_PER_MESSAGE: usize = 100;
 
-/// How many accounts are looked at at once.
-const CONCURRENT_ACCOUNTS: usize = 8;
+/// How many opportunities' or accounts' relations are read at once.
+const CONCURRENT_READS: usize = 8;
 
 /// The auto-save rules at work.
 #[derive(Clone)]
@@ -42,6 +43,14 @@ struct Context {
     seats: SeatsByEmail,
 }
 
+/// Something that a deal calls for: a record, for a seat.
+struct Wanted {
+    seat: SeatId,
+    opportunity: SalesforceId,
+    object: SObject,
+    record: SalesforceId,
+}
+
 /// A tenant's seats by folded e-mail; none where two seats share one, since either may be meant.
 type SeatsByEmail = BTreeMap<String, Option<SeatId>>;
 
@@ -56,34 +65,26 @@ impl AutoSave {
     /// Does one message's work.
     pub async fn handle(&self, message: AutoSaveMessage) -> Result<Done, WorkError> {
         match message {
-            AutoSaveMessage::Accounts { scope, accounts } => {
+            AutoSaveMessage::Opportunities { scope, opportunities } => {
                 let Some(context) = self.context(scope).await? else { return Ok(Done::Finished) };
-                stream::iter(accounts.into_iter().map(Ok))
-                    .try_for_each_concurrent(CONCURRENT_ACCOUNTS, |account| {
-                        let context = &context;
-                        async move { self.evaluate(context, account).await }
-                    })
-                    .await?;
+                let records = &context.generation.records;
+                let deals = records.get(SObject::Opportunity, &opportunities).await?;
+                self.evaluate(&context, deals).await?;
             }
             AutoSaveMessage::Records { scope, object, records } => {
                 let Some(generation) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
-                let mut accounts = accounts_of(&generation, object, &records).await?;
-                if object == SObject::Contact && self.model(scope).await? == AccountModel::Person {
-                    // The contact of a person account needs no role.
-                    let contacts = generation.records.get(object, &records).await?;
-                    accounts.extend(named(&contacts, "AccountId"));
-                }
-                self.spread(scope, accounts).await?;
+                let model = self.model(scope).await?;
+                let concerned = opportunities_of(&generation, model, object, &records).await?;
+                self.spread(scope, concerned).await?;
             }
             AutoSaveMessage::Owner { scope, user } => {
                 let Some(generation) = self.custody.open(scope).await? else {
                     return Ok(Done::Finished);
                 };
                 let owned = generation.records.children(user, Relation::OwnerOpportunity).await?;
-                let accounts = accounts_of(&generation, SObject::Opportunity, &owned).await?;
-                self.spread(scope, accounts).await?;
+                self.spread(scope, owned.into_iter().collect()).await?;
             }
             AutoSaveMessage::Seat { scope, seat } => self.for_seat(scope, seat).await?,
         }
@@ -115,15 +116,16 @@ impl AutoSave {
         Ok(())
     }
 
-    /// Hands accounts on, some to a message.
+    /// Hands opportunities on, some to a message.
     async fn spread(
         &self,
         scope: Scope,
-        accounts: BTreeSet<SalesforceId>,
+        opportunities: BTreeSet<SalesforceId>,
     ) -> Result<(), WorkError> {
-        let accounts: Vec<SalesforceId> = accounts.into_iter().collect();
-        for chunk in accounts.chunks(ACCOUNTS_PER_MESSAGE) {
-            self.send(AutoSaveMessage::Accounts { scope, accounts: chunk.to_vec() }).await?;
+        let opportunities: Vec<SalesforceId> = opportunities.into_iter().collect();
+        for chunk in opportunities.chunks(OPPORTUNITIES_PER_MESSAGE) {
+            let opportunities = chunk.to_vec();
+            self.send(AutoSaveMessage::Opportunities { scope, opportunities }).await?;
         }
         Ok(())
     }
@@ -156,78 +158,31 @@ impl AutoSave {
         Ok(chosen.unwrap_or_default().accounts)
     }
 
-    /// Applies the rules to one account.
-    async fn evaluate(&self, context: &Context, account: SalesforceId) -> Result<(), WorkError> {
-        let open = self.counting_opportunities(context, account).await?;
-        let stands_for_account = self.stands_for(context, account).await?;
-        if open.is_empty() || stands_for_account.is_empty() {
-            return Ok(());
-        }
-        let seats = self.owners_seats(context, &open).await?;
-        let owned = |o: &Record| seats.get(&o.fields.reference("OwnerId")?).copied();
-        let mut wanted = Vec::new();
-        for (opportunity, seat) in open.iter().filter_map(|o| Some((o, owned(o)?))) {
-            let account = stands_for_account.iter().copied();
-            wanted.extend(account.map(|(object, record)| (seat, opportunity, object, record)));
-            let contacts = contacts_of(context, opportunity).await?;
-            wanted.extend(contacts.into_iter().map(|c| (seat, opportunity, SObject::Contact, c)));
-        }
-        let matched = self.matched(context, wanted.iter().map(|w| (w.2, w.3))).await?;
-        let mut entries = BTreeMap::new();
-        for (seat, opportunity, object, record) in wanted {
-            let Some(entity) = matched.get(&(object, record)) else { continue };
-            let list = SavedList::of(object);
-            let saved = Saved {
-                seat,
-                list,
-                entity: entity.clone(),
-                record,
-                object,
-                opportunity: opportunity.id,
-                saved_at: self.ports.clock.now(),
-            };
-            let key = context.generation.keys.saved(seat, list.as_str(), entity);
-            entries.entry(key).or_insert(saved);
-        }
-        self.save(entries).await
-    }
-
-    /// The records that stand for an account: the account itself, or the contacts of a person
-    /// account where persons are imported.
-    async fn stands_for(
-        &self,
-        context: &Context,
-        account: SalesforceId,
-    ) -> Result<Vec<(SObject, SalesforceId)>, WorkError> {
-        let records = &context.generation.records;
-        if context.accounts == AccountModel::Business {
-            let held = records.one(SObject::Account, account).await?;
-            return Ok(held.map(|held| (SObject::Account, held.id)).into_iter().collect());
-        }
-        let contacts = records.children(account, Relation::AccountContact).await?;
-        let held = records.get(SObject::Contact, &contacts).await?;
-        Ok(held.into_iter().map(|contact| (SObject::Contact, contact.id)).collect())
-    }
-
-    /// The account's opportunities that count by the stage rule.
-    async fn counting_opportunities(
-        &self,
-        context: &Context,
-        account: SalesforceId,
-    ) -> Result<Vec<Record>, WorkError> {
-        let records = &context.generation.records;
-        let ids = records.children(account, Relation::AccountOpportunity).await?;
-        let mut open = records.get(SObject::Opportunity, &ids).await?;
-        open.retain(|o| {
-            o.fields.reference("AccountId") == Some(account)
-                && context.pipeline.counts(
-                    context.settings.stage.as_deref(),
-                    o.fields.get("StageName"),
-                    o.fields.is_true("IsClosed"),
-                )
-        });
-        open.sort_by_key(|o| o.id);
-        Ok(open)
+    /// Applies the rules to some opportunities.
+    async fn evaluate(&self, context: &Context, mut deals: Vec<Record>) -> Result<(), WorkError> {
+        deals.retain(|deal| counts(context, deal));
+        deals.sort_by_key(|deal| deal.id);
+        let seats = self.owners_seats(context, &deals).await?;
+        let owned = |deal: &Record| seats.get(&deal.fields.reference("OwnerId")?).copied();
+        let deals: Vec<(Record, SeatId)> =
+            deals.into_iter().filter_map(|deal| owned(&deal).map(|seat| (deal, seat))).collect();
+        let accounts = deals.iter().filter_map(|(deal, _)| deal.fields.reference("AccountId"));
+        let stand_ins = &stand_ins(context, accounts.collect()).await?;
+        let wanted: Vec<Vec<Wanted>> = stream::iter(&deals)
+            .map(|(deal, seat)| async move {
+                let of =
+                    |(object, record)| Wanted { seat: *seat, opportunity: deal.id, object, record };
+                let account = deal.fields.reference("AccountId");
+                let accounts = account.and_then(|account| stand_ins.get(&account));
+                let contacts = contacts_of(context, deal).await?;
+                let contacts = contacts.into_iter().map(|contact| (SObject::Contact, contact));
+                let records = accounts.into_iter().flatten().copied().chain(contacts);
+                Ok::<_, WorkError>(records.map(of).collect())
+            })
+            .buffered(CONCURRENT_READS)
+            .try_collect()
+            .await?;
+        self.save(context, wanted.into_iter().flatten().collect()).await
     }
 
     /// The seats of the opportunities' owners, by CRM user: active users, joined by e-mail.
@@ -250,16 +205,28 @@ impl AutoSave {
     async fn matched(
         &self,
         context: &Context,
-        records: impl Iterator<Item = (SObject, SalesforceId)>,
+        wanted: &[Wanted],
     ) -> Result<BTreeMap<(SObject, SalesforceId), EntityId>, WorkError> {
+        let keys = &context.generation.keys;
         let slots: BTreeSet<_> =
-            records.map(|(object, id)| context.generation.keys.candidates(object, id)).collect();
+            wanted.iter().map(|wanted| keys.candidates(wanted.object, wanted.record)).collect();
         let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(lists.filter_map(|list| Some(((list.object, list.id), list.matched?))).collect())
     }
 
-    /// Saves the entries that are not saved yet. The others keep their earlier reason.
-    async fn save(&self, mut entries: BTreeMap<Slot<Saved>, Saved>) -> Result<(), WorkError> {
+    /// Saves the entities of what is wanted and not saved yet. The others keep their earlier
+    /// reason.
+    async fn save(&self, context: &Context, wanted: Vec<Wanted>) -> Result<(), WorkError> {
+        let matched = self.matched(context, &wanted).await?;
+        let mut entries: BTreeMap<Slot<Saved>, Saved> = BTreeMap::new();
+        for Wanted { seat, opportunity, object, record } in wanted {
+            let Some(entity) = matched.get(&(object, record)).cloned() else { continue };
+            let list = SavedList::of(object);
+            let slot = context.generation.keys.saved(seat, list.as_str(), &entity);
+            let saved_at = self.ports.clock.now();
+            let saved = Saved { seat, list, entity, record, object, opportunity, saved_at };
+            entries.entry(slot).or_insert(saved);
+        }
         for known in self.store.load_many(entries.keys().cloned()).await? {
             entries.remove(&known.slot());
         }
@@ -270,6 +237,34 @@ impl AutoSave {
         }
         Ok(())
     }
+}
+
+/// True if an opportunity counts by the stage rule.
+fn counts(context: &Context, deal: &Record) -> bool {
+    let (chosen, is_closed) = (context.settings.stage.as_deref(), deal.fields.is_true("IsClosed"));
+    context.pipeline.counts(chosen, deal.fields.get("StageName"), is_closed)
+}
+
+/// The records that stand for accounts: the account itself if it is held, or the contacts of a
+/// person account where persons are imported.
+async fn stand_ins(
+    context: &Context,
+    accounts: BTreeSet<SalesforceId>,
+) -> Result<BTreeMap<SalesforceId, Vec<(SObject, SalesforceId)>>, WorkError> {
+    let records = &context.generation.records;
+    let accounts: Vec<SalesforceId> = accounts.into_iter().collect();
+    if context.accounts == AccountModel::Business {
+        let held = records.get(SObject::Account, &accounts).await?;
+        return Ok(held.into_iter().map(|a| (a.id, vec![(SObject::Account, a.id)])).collect());
+    }
+    let mut stand_ins = BTreeMap::new();
+    for account in accounts {
+        let contacts = records.children(account, Relation::AccountContact).await?;
+        let held = records.get(SObject::Contact, &contacts).await?;
+        let own = held.iter().filter(|c| c.fields.reference("AccountId") == Some(account));
+        stand_ins.insert(account, own.map(|c| (SObject::Contact, c.id)).collect());
+    }
+    Ok(stand_ins)
 }
 
 fn seats_by_email<'a>(seats: impl Iterator<Item = (SeatId, &'a str)>) -> SeatsByEmail {
@@ -303,48 +298,6 @@ async fn contacts_of(
         .collect())
 }
 
-/// The accounts that a change of these records may concern.
-async fn accounts_of(
-    generation: &OpenGeneration,
-    object: SObject,
-    ids: &[SalesforceId],
-) -> Result<BTreeSet<SalesforceId>, WorkError> {
-    let records = &generation.records;
-    match object {
-        SObject::Account => Ok(ids.iter().copied().collect()),
-        SObject::Contact => {
-            let mut roles = Vec::new();
-            for &id in ids {
-                roles.extend(records.children(id, Relation::ContactRole).await?);
-            }
-            let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
-            Box::pin(accounts_of(generation, SObject::Opportunity, &named(&roles, "OpportunityId")))
-                .await
-        }
-        SObject::OpportunityContactRole => {
-            let roles = records.get(object, ids).await?;
-            Box::pin(accounts_of(generation, SObject::Opportunity, &named(&roles, "OpportunityId")))
-                .await
-        }
-        SObject::Opportunity | SObject::AccountTeamMember => {
-            let rows = records.get(object, ids).await?;
-            Ok(named(&rows, "AccountId").into_iter().collect())
-        }
-        SObject::User => {
-            let mut owned = Vec::new();
-            for &id in ids {
-                owned.extend(records.children(id, Relation::OwnerOpportunity).await?);
-            }
-            Box::pin(accounts_of(generation, SObject::Opportunity, &owned)).await
-        }
-        _ => Ok(BTreeSet::new()),
-    }
-}
-
-fn named(records: &[Record], field: &str) -> Vec<SalesforceId> {
-    records.iter().filter_map(|r| r.fields.reference(field)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -376,13 +329,5 @@ mod tests {
             let seats = seats_by_email(shared[..seats].iter().copied());
             assert_eq!(seat_of_user(&user, &seats), None);
         }
-    }
-
-    #[test]
-    fn a_field_that_names_no_record_is_passed_over() {
-        let account = record_id("001", 7);
-        let of = |id: &str| user(&[("AccountId", id)]);
-        let records = [of(account.as_str()), of(&account.as_str()[..15]), of("gone"), user(&[])];
-        assert_eq!(named(&records, "AccountId"), [account, account]);
     }
 }

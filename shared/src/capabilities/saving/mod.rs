@@ -4,6 +4,7 @@
 //! that was saved is taken away again: a seller's list does not shrink when a deal is lost.
 
 mod auto_save;
+mod concerned;
 pub mod keys;
 mod lists;
 mod model;

@@ -10,16 +10,17 @@ use crate::salesforce::SalesforceId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind")]
 pub enum AutoSaveMessage {
-    /// Apply the auto-save rules to some accounts.
+    /// Apply the auto-save rules to some opportunities.
     #[serde(rename = "auto_save")]
     #[strum(serialize = "auto_save")]
-    Accounts {
+    Opportunities {
         /// Of which connection.
         scope: Scope,
-        /// The accounts' record ids.
-        accounts: Vec<SalesforceId>,
+        /// Their record ids.
+        opportunities: Vec<SalesforceId>,
     },
-    /// Find the accounts of these records, whose matches changed, and apply the rules to them.
+    /// Find the opportunities of these records, which changed or whose matches did, and apply the
+    /// rules to them.
     #[serde(rename = "auto_save_records")]
     #[strum(serialize = "auto_save_records")]
     Records {
@@ -55,7 +56,7 @@ impl AutoSaveMessage {
     #[must_use]
     pub fn scope(&self) -> Scope {
         match self {
-            Self::Accounts { scope, .. }
+            Self::Opportunities { scope, .. }
             | Self::Records { scope, .. }
             | Self::Owner { scope, .. }
             | Self::Seat { scope, .. } => *scope,

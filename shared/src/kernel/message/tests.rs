@@ -27,7 +27,7 @@ fn bodies() -> Vec<(&'static str, String)> {
         ("settle", format!(r#"{SCOPE},{MATCH_RUN},"batch":1"#)),
         ("correct", format!(r#"{SCOPE},"object":"Lead","record":"00Q000000000001EAA""#)),
         ("tune_model", format!(r#"{SCOPE},{model},"step":0"#)),
-        ("auto_save", format!(r#"{SCOPE},"accounts":["001000000000001AAA"]"#)),
+        ("auto_save", format!(r#"{SCOPE},"opportunities":["006000000000001AAA"]"#)),
         (
             "auto_save_records",
             format!(r#"{SCOPE},"object":"Contact","records":["003000000000001AAA"]"#),
