@@ -34,7 +34,7 @@ use crate::capabilities::linking::{
     MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor, RankedCandidate,
     RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
 };
-use crate::capabilities::saving::{Saved, SavedList};
+use crate::capabilities::saving::{PassPlace, Saved, SavedList, SavingPass};
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
 use crate::capabilities::settings::{ChangedSetting, KeptSettings, Settings, SettingsChange};
 use crate::kernel::{
@@ -109,7 +109,7 @@ fn chosen_settings(forms: &mut Forms) {
     let signed = Signature { at: at(0), by: nameless };
     forms.json("settings", &KeptSettings::default());
     let settings = Settings { stage: Some(text("Won")), ..Settings::default() };
-    let kept = KeptSettings { settings, changes: 3, signed: Some(signed.clone()) };
+    let kept = KeptSettings { settings, changes: 3, rules: 2, signed: Some(signed.clone()) };
     forms.json("settings with all", &kept);
     let (before, after) = (Value::Null, json!("Won"));
     let changed = vec![ChangedSetting { name: text("stage"), before, after }];
@@ -474,6 +474,9 @@ fn records_and_what_is_saved_are_pinned() {
         saved_at: at(0),
     };
     forms.json("saved", &saved);
+    let place = Some(PassPlace { bucket: 3, after: Some(text("a")) });
+    forms.json("saving pass", &SavingPass { rules: 2, step: 7, place });
+    forms.json("saving pass at its end", &SavingPass { rules: 2, step: 9, place: None });
     let stage = Stage { name: text("Won"), is_closed: true, is_active: true };
     forms.json("pipeline", &Pipeline { stages: vec![stage] });
     insta::assert_snapshot!("records", forms.0);

@@ -42,6 +42,7 @@ fn messages() -> Vec<Message> {
         },
         AutoSaveMessage::Owner { scope, user: record_id("005", 1) },
         AutoSaveMessage::Seat { scope, seat: seat() },
+        AutoSaveMessage::Everything { scope, rules: 3, step },
     ]));
     all.extend(later_messages());
     all

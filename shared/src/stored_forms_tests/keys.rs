@@ -135,6 +135,7 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
 }
 
 fn sellers(forms: &mut Forms, keys: GenerationKeys) {
+    forms.key("saving_pass", &keys.saving_pass());
     forms.key("saved", &keys.saved(seat(), "accounts", &entity_id("co_1")));
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
     forms.key("activity", &keys.activity(activity()));

@@ -92,7 +92,8 @@ impl Wizards {
         let after = now.patched(&answer.settings()).map_err(SettingsError::Refused)?;
         let mut commit = Commit::new();
         let signed = Signature { at: self.ports.clock.now(), by };
-        let settings = settings::change(&mut commit, at, kept.as_ref(), after, signed)?;
+        let (store, kept) = (&self.store, kept.as_ref());
+        let settings = settings::change(store, &mut commit, at, kept, after, signed).await?;
         self.replace(at, before.as_ref(), &wizard, commit).await?;
         Ok(WizardProgress { wizard, settings })
     }

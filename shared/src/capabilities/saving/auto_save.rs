@@ -3,6 +3,8 @@
 //! The unit of work is an opportunity. Whatever called for it, the rules look anew at its owner, its
 //! account and its contacts. So triggers may come twice, late or in any order.
 
+mod pass;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -38,6 +40,8 @@ pub struct AutoSave {
 struct Context {
     generation: OpenGeneration,
     settings: Settings,
+    /// The change of the settings that made these rules.
+    rules: u64,
     pipeline: Pipeline,
     accounts: AccountModel,
     seats: SeatsByEmail,
@@ -87,6 +91,9 @@ impl AutoSave {
                 self.spread(scope, owned.into_iter().collect()).await?;
             }
             AutoSaveMessage::Seat { scope, seat } => self.for_seat(scope, seat).await?,
+            AutoSaveMessage::Everything { scope, rules, step } => {
+                self.everything(scope, rules, step).await?;
+            }
         }
         Ok(Done::Finished)
     }
@@ -140,7 +147,8 @@ impl AutoSave {
     async fn context(&self, scope: Scope) -> Result<Option<Context>, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(None) };
         let slot = settings::keys::settings(scope.tenant_environment());
-        let settings = self.store.read(&slot).await?.unwrap_or_default().settings;
+        let kept = self.store.read(&slot).await?.unwrap_or_default();
+        let (settings, rules) = (kept.settings, kept.rules);
         if !settings.auto_save {
             return Ok(None);
         }
@@ -148,7 +156,7 @@ impl AutoSave {
         let accounts = self.model(scope).await?;
         let seats = self.store.all(&seats::keys::seats(scope.tenant)).await?;
         let seats = seats_by_email(seats.iter().map(|seat| (seat.id, seat.email.as_str())));
-        Ok(Some(Context { generation, settings, pipeline, accounts, seats }))
+        Ok(Some(Context { generation, settings, rules, pipeline, accounts, seats }))
     }
 
     /// The model of accounts: companies or persons.

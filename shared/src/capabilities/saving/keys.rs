@@ -1,11 +1,17 @@
 //! The keys of saved things.
 
-use super::Saved;
+use super::{Saved, SavingPass};
 use crate::kernel::{EntityId, SeatId};
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Series, Slot};
 
 impl GenerationKeys {
+    /// How far the pass of auto-save over everything is.
+    #[must_use]
+    pub fn saving_pass(&self) -> Slot<SavingPass> {
+        Slot::at(self.single(Kind::Run, "SAVING".to_owned()))
+    }
+
     /// An entity saved for a seat.
     #[must_use]
     pub fn saved(&self, seat: SeatId, list: &str, entity: &EntityId) -> Slot<Saved> {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::capabilities::settings::{KeptSettings, SettingProblem, Settings, SettingsChange, keys};
-use crate::kernel::{Author, Signature, TenantEnvironment};
+use crate::kernel::{Author, AutoSaveMessage, ConnectionState, Signature, TenantEnvironment};
 use crate::ports::{PortError, Ports};
+use crate::store::keys::connection;
 use crate::store::{Attempt, Commit, Store, Stored, attempts};
 use crate::work::WorkError;
 
@@ -80,7 +81,7 @@ impl ChangeSettings {
             let after = settings.patched(patch).map_err(SettingsError::Refused)?;
             let mut commit = Commit::new();
             let signed = Signature { at: self.ports.clock.now(), by: by.clone() };
-            let kept = change(&mut commit, at, before.as_ref(), after, signed)?;
+            let kept = change(&self.store, &mut commit, at, before.as_ref(), after, signed).await?;
             if commit.is_empty() {
                 return Ok(Attempt::Done(kept));
             }
@@ -97,8 +98,10 @@ impl ChangeSettings {
 }
 
 /// Adds to a commit that an environment's settings become `after`, and that this is remembered.
-/// Adds nothing when they are so already. Gives the settings as they will be kept.
-pub(crate) fn change(
+/// When auto-save goes by other rules then, these are applied to everything that is imported
+/// already. Adds nothing when the settings are so already. Gives them as they will be kept.
+pub(crate) async fn change(
+    store: &Store,
     commit: &mut Commit,
     at: TenantEnvironment,
     before: Option<&Stored<KeptSettings>>,
@@ -111,7 +114,12 @@ pub(crate) fn change(
         return Ok(kept);
     }
     let number = kept.changes + 1;
-    let kept = KeptSettings { settings: after, changes: number, signed: Some(signed.clone()) };
+    let rules = if kept.settings.saves_as(&after) { kept.rules } else { number };
+    if rules == number && after.auto_save {
+        apply_rules(store, commit, at, rules).await?;
+    }
+    let signed_by = Some(signed.clone());
+    let kept = KeptSettings { settings: after, changes: number, rules, signed: signed_by };
     commit.save(&keys::settings(at), before, &kept)?;
     let change = SettingsChange { number, signed, changed };
     commit.put(&keys::settings_change(at, number), &change)?;
@@ -119,6 +127,21 @@ pub(crate) fn change(
         commit.delete(&keys::settings_change(at, forgotten));
     }
     Ok(kept)
+}
+
+/// Has auto-save apply its rules to everything that a live connection holds. One that connects in
+/// this very moment needs nothing: its first import meets the rules as they are then.
+async fn apply_rules(
+    store: &Store,
+    commit: &mut Commit,
+    at: TenantEnvironment,
+    rules: u64,
+) -> Result<(), PortError> {
+    let connection = store.read(&connection(at)).await?;
+    if let Some(live) = connection.filter(|c| c.state != ConnectionState::Disconnected) {
+        commit.now(AutoSaveMessage::Everything { scope: live.scope(), rules, step: 0 });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

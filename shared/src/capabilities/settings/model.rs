@@ -56,6 +56,8 @@ pub struct KeptSettings {
     pub settings: Settings,
     /// Counts their changes; 0 before the first. Callers know it as the revision.
     pub changes: u64,
+    /// The change that last touched what auto-save goes by; 0 before the first.
+    pub rules: u64,
     /// Who made the last change, and when; none before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed: Option<Signature>,
@@ -144,6 +146,12 @@ impl Settings {
             Some(ChangedSetting { name, before, after })
         });
         pairs.filter(|setting| setting.before != setting.after).collect()
+    }
+
+    /// True if auto-save goes by the same rules in `after`.
+    #[must_use]
+    pub fn saves_as(&self, after: &Self) -> bool {
+        (self.auto_save, &self.stage) == (after.auto_save, &after.stage)
     }
 
     /// The settings by name.

@@ -49,6 +49,17 @@ pub enum AutoSaveMessage {
         /// The seat.
         seat: SeatId,
     },
+    /// Apply the rules to every opportunity, some a step: the rules changed.
+    #[serde(rename = "auto_save_everything")]
+    #[strum(serialize = "auto_save_everything")]
+    Everything {
+        /// Of which connection.
+        scope: Scope,
+        /// Counts the changes of the rules; a later one makes this pass pointless.
+        rules: u64,
+        /// The step that this message is for.
+        step: u64,
+    },
 }
 
 impl AutoSaveMessage {
@@ -59,7 +70,8 @@ impl AutoSaveMessage {
             Self::Opportunities { scope, .. }
             | Self::Records { scope, .. }
             | Self::Owner { scope, .. }
-            | Self::Seat { scope, .. } => *scope,
+            | Self::Seat { scope, .. }
+            | Self::Everything { scope, .. } => *scope,
         }
     }
 }
