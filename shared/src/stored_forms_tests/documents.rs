@@ -477,7 +477,8 @@ fn records_and_what_is_saved_are_pinned() {
     let place = Some(PassPlace { bucket: 3, after: Some(text("a")) });
     forms.json("saving pass", &SavingPass { rules: 2, step: 7, place });
     forms.json("saving pass at its end", &SavingPass { rules: 2, step: 9, place: None });
-    let stage = Stage { name: text("Won"), is_closed: true, is_active: true };
+    let stage =
+        Stage { name: text("Won"), label: text("Signed"), is_closed: true, is_active: true };
     forms.json("pipeline", &Pipeline { stages: vec![stage] });
     insta::assert_snapshot!("records", forms.0);
 }

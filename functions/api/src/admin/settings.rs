@@ -21,7 +21,7 @@ use crate::state::Api;
 pub(crate) struct Settings {
     /// Save accounts and contacts of open opportunities for their owners.
     auto_save: bool,
-    /// Only opportunities at or after this stage count; null for every open one.
+    /// Only opportunities at or after the stage of this API name count; null for every open one.
     #[schema(required = true)]
     stage: Option<String>,
     /// Log messages and InMails.

@@ -67,7 +67,8 @@ pub(crate) enum WizardAnswer {
     /// The switches.
     Sync {
         auto_save: bool,
-        /// Only opportunities at or after this stage count; null for every open one.
+        /// Only opportunities at or after the stage of this API name count; null for every open
+        /// one.
         #[serde(default)]
         stage: Option<String>,
         log_messages: bool,

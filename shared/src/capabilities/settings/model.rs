@@ -20,7 +20,8 @@ const LONGEST_STAGE: usize = 255;
 pub struct Settings {
     /// Save accounts and contacts of open opportunities for their owners.
     pub auto_save: bool,
-    /// Only opportunities at or after this stage count; none means every open one ("Not Sure").
+    /// Only opportunities at or after the stage of this API name count; none means every open one
+    /// ("Not Sure").
     pub stage: Option<String>,
     /// Log messages and `InMails`.
     pub log_messages: bool,
