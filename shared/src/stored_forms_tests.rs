@@ -115,7 +115,7 @@ variants! {
     RecordDecision { Match, Duplicate, Review, NonMatch }
     Relation {
         AccountContact, AccountOpportunity, AccountTeamMember, OpportunityRole, ContactRole,
-        OwnerOpportunity, OwnerAccount,
+        OwnerOpportunity, OwnerAccount, EmailUser, UserEmail,
     }
     Revocation { Revoked, AlreadyDead, Unconfirmed }
     Role { Admin, Seat, Reporting, VendorRep, Service }

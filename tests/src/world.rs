@@ -21,7 +21,7 @@ use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, MatchSteps, Models};
 use shared::capabilities::saving::AutoSave;
 use shared::capabilities::seats;
-use shared::capabilities::seats::{Role, Seat, Tenant};
+use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant};
 use shared::capabilities::settings::ChangeSettings;
 use shared::capabilities::telling::Telling;
 use shared::edge::{self, Settled};
@@ -84,6 +84,8 @@ pub struct Functions {
     pub corrections: Corrections,
     /// The set-up wizard.
     pub wizards: Wizards,
+    /// The CRM users that the API joins to seats.
+    pub crm_users: CrmUsers,
     /// The settings that the API changes.
     pub settings: ChangeSettings,
     /// The models that the API begins and takes, and their making.
@@ -112,6 +114,7 @@ impl Functions {
             disconnect: product.disconnect().with_grace(GRACE),
             selections: product.selections(),
             corrections: product.corrections(),
+            crm_users: product.crm_users(),
             wizards: product.wizards(),
             settings: product.settings(),
             models: product.models().expect("the shipped model"),

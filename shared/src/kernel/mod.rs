@@ -2,6 +2,7 @@
 
 mod author;
 mod connection;
+mod email;
 mod entity_kind;
 mod event;
 mod ids;
@@ -12,6 +13,7 @@ mod sobject;
 
 pub use author::*;
 pub use connection::*;
+pub use email::*;
 pub use entity_kind::*;
 pub use event::*;
 pub use ids::*;

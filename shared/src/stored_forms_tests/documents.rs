@@ -35,7 +35,9 @@ use crate::capabilities::linking::{
     RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
 };
 use crate::capabilities::saving::{PassPlace, Saved, SavedList, SavingPass};
-use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
+use crate::capabilities::seats::{
+    CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
+};
 use crate::capabilities::settings::{ChangedSetting, KeptSettings, Settings, SettingsChange};
 use crate::kernel::{
     Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
@@ -87,6 +89,10 @@ fn tenants_and_their_settings_are_pinned() {
             roles: roles.into_iter().collect::<BTreeSet<_>>(),
         },
     );
+    forms.json("email claim", &EmailClaim { seat: seat() });
+    let signed = Signature { at: at(0), by: Author::Service };
+    forms.json("seat mapping", &SeatMapping { user: record_id("005", 1), signed });
+    forms.json("user mapping", &UserMapping { seat: seat() });
     forms.json("vote", &CrmVote { crm: text("hubspot"), voted_at: at(0) });
     chosen_settings(&mut forms);
     let steps = [WizardStep::Connect, WizardStep::Sync, WizardStep::Roi, WizardStep::Advanced];

@@ -17,7 +17,7 @@ use crate::store::Series;
 use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
 use crate::testing::{entity_id, record_id};
 
-const RELATIONS: [Relation; 7] = [
+const RELATIONS: [Relation; 9] = [
     Relation::AccountContact,
     Relation::AccountOpportunity,
     Relation::AccountTeamMember,
@@ -25,6 +25,8 @@ const RELATIONS: [Relation; 7] = [
     Relation::ContactRole,
     Relation::OwnerOpportunity,
     Relation::OwnerAccount,
+    Relation::EmailUser,
+    Relation::UserEmail,
 ];
 
 fn contact() -> SalesforceId {
@@ -52,6 +54,7 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("tenant", &seats::keys::tenant(tenant()));
     forms.key("seat", &seats::keys::seat(tenant(), seat()));
     forms.range("seats", &seats::keys::seats(tenant()));
+    forms.key("email_claim", &seats::keys::email_claim(tenant(), "Ada@acme.example"));
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.key("crm_vote", &seats::keys::crm_vote(tenant(), "hubspot"));
     forms.range("crm_votes", &seats::keys::crm_votes(tenant()));
@@ -113,8 +116,11 @@ fn records(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("records", &keys.records(SObject::Contact, 5));
     assert_covers(&RELATIONS);
     for relation in RELATIONS {
-        forms.key(&format!("edge {relation:?}"), &keys.edge(account(), relation, contact()));
-        forms.range(&format!("edges {relation:?}"), &keys.edges(account(), relation));
+        forms.key(
+            &format!("edge {relation:?}"),
+            &keys.edge(account().as_str(), relation, contact().as_str()),
+        );
+        forms.range(&format!("edges {relation:?}"), &keys.edges(account().as_str(), relation));
     }
 }
 
@@ -135,6 +141,8 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
 }
 
 fn sellers(forms: &mut Forms, keys: GenerationKeys) {
+    forms.key("seat_mapping", &keys.seat_mapping(seat()));
+    forms.key("user_mapping", &keys.user_mapping(record_id("005", 1)));
     forms.key("saving_pass", &keys.saving_pass());
     forms.key("saved", &keys.saved(seat(), "accounts", &entity_id("co_1")));
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use shared::capabilities::connecting::WizardAnswer;
 use shared::capabilities::linking::{CandidateList, Correcting};
+use shared::capabilities::seats::{CrmUserError, CrmUserStatus};
 use shared::kernel::{Author, CareMessage, EntityId, SObject, SeatId};
 use shared::salesforce::SalesforceId;
 use shared::store::Next;
@@ -152,23 +153,63 @@ async fn an_account_that_is_filtered_out_takes_no_contact_along() {
     assert!(saved(world, scene.seat, "leads").await.contains(contact.id.as_str()));
 }
 
+/// Another active CRM user with the seller's e-mail address.
+fn twin(world: &World) -> SalesforceId {
+    let control = world.control();
+    let first = user(world, SELLER);
+    let profile = control.record(&world.org, first.as_str().unwrap()).unwrap();
+    let twin = json!({ "Username": "noor.twin@acme.example", "Email": SELLER.to_uppercase(),
+        "FirstName": "Noor", "LastName": "Castellan", "IsActive": true,
+        "ProfileId": profile["ProfileId"] });
+    control.create(&world.org, "User", &twin).unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn two_crm_users_with_one_email_save_nothing_for_the_seat_until_one_is_chosen() {
     let scene = Scene::new().await;
     let world = &scene.world;
     let (contact, account) = nobodys(world).await;
-    let first = user(world, SELLER);
-    let profile = world.control().record(&world.org, first.as_str().unwrap()).unwrap();
-    let twin = json!({ "Username": "noor.twin@acme.example", "Email": SELLER.to_uppercase(),
-        "FirstName": "Noor", "LastName": "Castellan", "IsActive": true,
-        "ProfileId": profile["ProfileId"] });
-    let twin = world.control().create(&world.org, "User", &twin).unwrap();
-    deal(world, &Value::from(twin), &account, contact.id);
+    let contact = contact.id;
+    let twin = twin(world);
+    deal(world, &Value::from(twin.as_str()), &account, contact);
     import_again(world, "second").await;
-    assert!(
-        !saved(world, scene.seat, "leads").await.contains(contact.id.as_str()),
-        "either may be meant"
-    );
+    let saved = async || saved(world, scene.seat, "leads").await.contains(contact.as_str());
+    assert!(!saved().await, "either may be meant");
+    let (crm_users, at) = (&world.functions.crm_users, world.at());
+    let link = crm_users.link(at, scene.seat).await.unwrap();
+    assert_eq!((link.status, link.user), (CrmUserStatus::Ambiguous, None));
+    let told: Vec<SalesforceId> = link.candidates.iter().map(|user| user.id).collect();
+    assert!(told.len() == 2 && told.contains(&twin), "an admin is told between whom to choose");
+    let chosen = crm_users.choose(at, scene.seat, twin, Author::Service).await.unwrap();
+    assert_eq!((chosen.status, chosen.user), (CrmUserStatus::MappedByHand, Some(twin)));
+    world.run().await;
+    assert!(saved().await);
+    let other = world.seat("other.seller@acme.example").await;
+    let taken = crm_users.choose(at, other, twin, Author::Service).await;
+    assert!(matches!(taken, Err(CrmUserError::Taken(seat)) if seat == scene.seat));
+    let again = crm_users.forget(at, scene.seat).await.unwrap();
+    assert_eq!(again.status, CrmUserStatus::Ambiguous);
+    assert!(crm_users.choose(at, other, twin, Author::Service).await.is_ok(), "free again");
+    let first = crm_users.link(at, scene.seat).await.unwrap();
+    assert_eq!(first.status, CrmUserStatus::Matched, "the other user is somebody else's now");
+}
+
+#[tokio::test]
+async fn a_seat_is_its_one_user_again_when_the_other_one_gets_another_email() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let (contact, account) = nobodys(world).await;
+    let twin = twin(world);
+    import_again(world, "second").await;
+    deal(world, &user(world, SELLER), &account, contact.id);
+    import_again(world, "third").await;
+    let saved = async || saved(world, scene.seat, "leads").await.contains(contact.id.as_str());
+    assert!(!saved().await, "either may be meant");
+    let moved = json!({ "Email": "noor.twin@acme.example" });
+    world.control().update(&world.org, twin.as_str(), &moved).unwrap();
+    world.control().advance(60);
+    import_again(world, "fourth").await;
+    assert!(saved().await);
 }
 
 #[tokio::test]

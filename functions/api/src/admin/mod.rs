@@ -4,6 +4,7 @@ mod account_model;
 mod author;
 mod connections;
 mod corrections;
+mod crm_users;
 mod crm_votes;
 mod doctor;
 mod field_mappings;
@@ -53,6 +54,8 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(connections::authorize))
         .routes(routes!(settings::show, settings::change))
         .routes(routes!(settings::history))
+        .routes(routes!(crm_users::list))
+        .routes(routes!(crm_users::show, crm_users::choose, crm_users::forget))
         .routes(routes!(wizard::show, wizard::answer))
         .routes(routes!(wizard::back))
         .routes(routes!(permissions::show))

@@ -107,6 +107,14 @@ async fn what_a_tenant_does_is_what_it_reads() {
     assert_eq!(served.post(&service, &path, &seat).await.status, StatusCode::CREATED);
     let seats = served.get(&admin, &path).await.body;
     assert_eq!(seats["items"][0]["time_zone"], "Asia/Tokyo");
+    let twin = json!({ "email": " JANE@acme.example", "name": "Janet", "time_zone": "UTC" });
+    let refused = served.post(&service, &path, &twin).await;
+    assert_eq!(
+        (refused.status, &refused.body["type"]),
+        (StatusCode::CONFLICT, &json!("email_taken"))
+    );
+    let seats = served.get(&admin, &path).await.body;
+    assert_eq!(seats["items"].as_array().unwrap().len(), 1, "a refused seat leaves nothing");
 
     let path = served.connection("/settings");
     let answer = served.call("PATCH", &path, Some(&admin), Some(r#"{"log_notes":false}"#.into()));

@@ -13,7 +13,7 @@ use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::importing::{self, AccountModel, Pipeline};
 use crate::capabilities::saving::concerned::opportunities_of;
 use crate::capabilities::saving::{Saved, SavedList};
-use crate::capabilities::seats::{self, folded_email};
+use crate::capabilities::seats::{self, SeatsByEmail, crm_user_of, seat_of_user};
 use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{AutoSaveMessage, EntityId, Record, SObject, Scope, SeatId};
 use crate::ports::Ports;
@@ -55,9 +55,6 @@ struct Wanted {
     record: SalesforceId,
 }
 
-/// A tenant's seats by folded e-mail; none where two seats share one, since either may be meant.
-type SeatsByEmail = BTreeMap<String, Option<SeatId>>;
-
 impl AutoSave {
     /// The rules over these ports.
     #[must_use]
@@ -98,27 +95,13 @@ impl AutoSave {
         Ok(Done::Finished)
     }
 
-    /// Has the rules applied to everything that the CRM user of a new seat's e-mail owns.
+    /// Has the rules applied to everything that the CRM user of a seat owns.
     async fn for_seat(&self, scope: Scope, seat: SeatId) -> Result<(), WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(()) };
         let key = seats::keys::seat(scope.tenant, seat);
         let Some(seat) = self.store.read(&key).await? else { return Ok(()) };
-        let email = folded_email(&seat.email);
-        for bucket in 0..generation.keys.buckets() {
-            let mut after = None;
-            loop {
-                let (users, next) =
-                    generation.records.page(SObject::User, bucket, after.as_deref(), 200).await?;
-                for user in users {
-                    if user.fields.get("Email").map(folded_email).as_deref() == Some(&email) {
-                        self.send(AutoSaveMessage::Owner { scope, user: user.id }).await?;
-                    }
-                }
-                match next {
-                    Some(next) => after = Some(next),
-                    None => break,
-                }
-            }
+        if let Some(user) = crm_user_of(&self.store, &generation, &seat).await?.user {
+            self.send(AutoSaveMessage::Owner { scope, user }).await?;
         }
         Ok(())
     }
@@ -155,7 +138,7 @@ impl AutoSave {
         let pipeline = self.store.read(&generation.keys.pipeline()).await?.unwrap_or_default();
         let accounts = self.model(scope).await?;
         let seats = self.store.all(&seats::keys::seats(scope.tenant)).await?;
-        let seats = seats_by_email(seats.iter().map(|seat| (seat.id, seat.email.as_str())));
+        let seats = seats.into_iter().map(Stored::into_inner).collect();
         Ok(Some(Context { generation, settings, rules, pipeline, accounts, seats }))
     }
 
@@ -193,20 +176,26 @@ impl AutoSave {
         self.save(context, wanted.into_iter().flatten().collect()).await
     }
 
-    /// The seats of the opportunities' owners, by CRM user: active users, joined by e-mail.
+    /// The seats of the opportunities' owners, by CRM user.
     async fn owners_seats(
         &self,
         context: &Context,
         opportunities: &[Record],
     ) -> Result<BTreeMap<SalesforceId, SeatId>, WorkError> {
+        let Context { generation, seats, .. } = context;
         let owners: BTreeSet<SalesforceId> =
             opportunities.iter().filter_map(|o| o.fields.reference("OwnerId")).collect();
         let owners: Vec<SalesforceId> = owners.into_iter().collect();
-        let users = context.generation.records.get(SObject::User, &owners).await?;
-        Ok(users
-            .iter()
-            .filter_map(|user| Some((user.id, seat_of_user(user, &context.seats)?)))
-            .collect())
+        let users = generation.records.get(SObject::User, &owners).await?;
+        let joined: Vec<Option<(SalesforceId, SeatId)>> = stream::iter(&users)
+            .map(|user| async move {
+                let seat = seat_of_user(&self.store, generation, seats, user).await?;
+                Ok::<_, WorkError>(seat.map(|seat| (user.id, seat)))
+            })
+            .buffered(CONCURRENT_READS)
+            .try_collect()
+            .await?;
+        Ok(joined.into_iter().flatten().collect())
     }
 
     /// The entities that these records are matched to.
@@ -275,22 +264,6 @@ async fn stand_ins(
     Ok(stand_ins)
 }
 
-fn seats_by_email<'a>(seats: impl Iterator<Item = (SeatId, &'a str)>) -> SeatsByEmail {
-    let mut by_email = SeatsByEmail::new();
-    for (seat, email) in seats {
-        by_email.entry(folded_email(email)).and_modify(|known| *known = None).or_insert(Some(seat));
-    }
-    by_email
-}
-
-/// The seat of an active CRM user, by e-mail.
-fn seat_of_user(user: &Record, seats: &SeatsByEmail) -> Option<SeatId> {
-    if !user.fields.is_true("IsActive") {
-        return None;
-    }
-    *seats.get(&folded_email(user.fields.get("Email")?))?
-}
-
 /// The contacts in the roles of an opportunity.
 async fn contacts_of(
     context: &Context,
@@ -304,38 +277,4 @@ async fn contacts_of(
         .filter(|role| role.fields.reference("OpportunityId") == Some(opportunity.id))
         .filter_map(|role| role.fields.reference("ContactId"))
         .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::testing::record_id;
-
-    fn user(fields: &[(&'static str, &str)]) -> Record {
-        let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Record::read(SObject::User, record_id("005", 1), Timestamp::UNIX_EPOCH, fields)
-    }
-
-    #[test]
-    fn an_active_user_is_the_seat_of_the_same_email_in_any_case() {
-        let jane = SeatId::derived("jane");
-        let seats = seats_by_email([(jane, "Jane@Acme.example")].into_iter());
-        let seat = |fields: &[(&'static str, &str)]| seat_of_user(&user(fields), &seats);
-        assert_eq!(seat(&[("IsActive", "true"), ("Email", "jane@acme.EXAMPLE")]), Some(jane));
-        assert_eq!(seat(&[("IsActive", "false"), ("Email", "jane@acme.example")]), None);
-        assert_eq!(seat(&[("IsActive", "true"), ("Email", "joe@acme.example")]), None);
-        assert_eq!(seat(&[("IsActive", "true")]), None);
-    }
-
-    #[test]
-    fn an_email_that_seats_share_names_none_of_them() {
-        let shared = ["a", "b", "c"].map(|name| (SeatId::derived(name), "desk@acme.example"));
-        let user = user(&[("IsActive", "true"), ("Email", "desk@acme.example")]);
-        for seats in 2..=3 {
-            let seats = seats_by_email(shared[..seats].iter().copied());
-            assert_eq!(seat_of_user(&user, &seats), None);
-        }
-    }
 }

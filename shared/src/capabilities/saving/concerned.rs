@@ -20,7 +20,15 @@ pub(super) async fn opportunities_of(
     match object {
         SObject::Opportunity => Ok(ids.iter().copied().collect()),
         SObject::Account => children(generation, Relation::AccountOpportunity, ids).await,
-        SObject::User => children(generation, Relation::OwnerOpportunity, ids).await,
+        SObject::User => {
+            // Who shares an address with a user may be the seat's one user now, or not any more.
+            let mut users = BTreeSet::new();
+            for &user in ids {
+                users.extend(records.users_beside(user).await?);
+            }
+            let users: Vec<SalesforceId> = users.into_iter().collect();
+            children(generation, Relation::OwnerOpportunity, &users).await
+        }
         SObject::OpportunityContactRole => {
             let roles = records.get(object, ids).await?;
             Ok(named(&roles, "OpportunityId").into_iter().collect())
