@@ -84,7 +84,7 @@ variants! {
     MatchRunState { Planning, Scoring, Complete }
     MatchSource { Auto, Manual, Created }
     MatchTrigger { Import, Directory, Settings, Model }
-    AutoSaveMessage { Opportunities, Records, Owner, Seat, Everything }
+    AutoSaveMessage { Opportunities, Records, Owner, Seat, Everything, Directory }
     CareMessage { Upkeep, Inspect, PreviewMapping }
     DirectoryMessage { Count, Shard, FanOut, Retire }
     ImportMessage { Start, Object, HandOver }

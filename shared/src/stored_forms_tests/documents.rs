@@ -34,7 +34,7 @@ use crate::capabilities::linking::{
     MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor, RankedCandidate,
     RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
 };
-use crate::capabilities::saving::{PassPlace, Saved, SavedList, SavingPass};
+use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList};
 use crate::capabilities::seats::{
     CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
 };
@@ -481,8 +481,9 @@ fn records_and_what_is_saved_are_pinned() {
     };
     forms.json("saved", &saved);
     let place = Some(PassPlace { bucket: 3, after: Some(text("a")) });
-    forms.json("saving pass", &SavingPass { rules: 2, step: 7, place });
-    forms.json("saving pass at its end", &SavingPass { rules: 2, step: 9, place: None });
+    forms.json("saving pass", &Pass { of: 2_u64, step: 7, place: place.clone() });
+    forms.json("saving pass at its end", &Pass { of: 2_u64, step: 9, place: None });
+    forms.json("following pass", &Pass { of: match_run(), step: 7, place });
     let stage =
         Stage { name: text("Won"), label: text("Signed"), is_closed: true, is_active: true };
     forms.json("pipeline", &Pipeline { stages: vec![stage] });

@@ -4,19 +4,22 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::capabilities::connecting::WizardAnswer;
 use shared::capabilities::linking::{CandidateList, Correcting};
+use shared::capabilities::saving::Saved;
 use shared::capabilities::seats::{CrmUserError, CrmUserStatus};
 use shared::kernel::{Author, CareMessage, EntityId, SObject, SeatId};
+use shared::ports::Key;
 use shared::salesforce::SalesforceId;
-use shared::store::Next;
+use shared::store::{self, Next};
 use tests::world::{Delivery, World, WorldOptions};
 
 use super::connection::Scene;
 use super::main_job::{assert_saved, import_again, imported, imported_with};
 use super::observe::{lists, saved, saved_anywhere};
-use super::org::{Row, json_of, small};
+use super::org::{Row, directory, json_of, small, tiny};
 
 const SELLER: &str = "noor.castellan@acme.example";
 
@@ -238,9 +241,87 @@ async fn whoever_was_merged_into_another_does_not_stay_saved_beside_them() {
 
 /// The people saved for a seat.
 async fn entities(world: &World, seat: SeatId) -> BTreeSet<EntityId> {
-    let keys = world.keys().await;
-    let place = keys.saved_list(seat, "leads");
-    let saved: Vec<shared::capabilities::saving::Saved> =
-        shared::store::query_all(&*world.ports().table, &place).await.unwrap();
+    let place = world.keys().await.saved_list(seat, "leads");
+    let saved: Vec<Saved> = store::query_all(&*world.ports().table, &place).await.unwrap();
     saved.into_iter().map(|saved| saved.entity).collect()
+}
+
+#[tokio::test]
+async fn whoever_leaves_the_directory_is_saved_for_nobody() {
+    let folder = small();
+    let world = imported(folder.path(), Delivery::Plain).await;
+    let seat = SeatId::derived(SELLER);
+    let before = entities(&world, seat).await;
+    let gone = before.first().expect("somebody is saved").clone();
+    world.memory.clock.advance(SignedDuration::from_secs(1));
+    let people = std::fs::read_to_string(folder.path().join("people.jsonl")).unwrap();
+    let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].clone();
+    let left: Vec<&str> = people.lines().filter(|line| id(line) != gone.as_str()).collect();
+    std::fs::write(folder.path().join("people.jsonl"), left.join("\n")).unwrap();
+    world.publish(None, &directory(folder.path())).await;
+    world.run().await;
+    let now = entities(&world, seat).await;
+    assert!(!now.contains(&gone));
+    assert!(now.is_superset(&before.into_iter().filter(|entity| *entity != gone).collect()));
+}
+
+/// Takes away all that is saved, as if nothing had been.
+async fn forget_saved(world: &World) {
+    let (keys, ports) = (world.keys().await, world.ports());
+    for bucket in 0..keys.buckets() {
+        let all = keys.all_saved(bucket);
+        let page = ports.table.query(all.pk(), all.range(), None, 100_000).await.unwrap();
+        let gone: Vec<Key> = page.items.into_iter().map(|item| item.key).collect();
+        ports.table.delete_many(&gone).await.unwrap();
+    }
+}
+
+/// Two rules that say the same of these deals: every open one counts, and every one from the first
+/// stage on.
+fn every_open_deal(n: u64) -> Value {
+    json!({ "stage": if n.is_multiple_of(2) { Value::Null } else { json!("Prospecting") } })
+}
+
+#[tokio::test]
+async fn a_pass_that_dies_anywhere_or_is_told_twice_comes_to_its_end() {
+    let folder = tiny();
+    let mut world = imported(folder.path(), Delivery::Plain).await;
+    assert_saved(&world, folder.path(), |_| true).await;
+    let before = world.fuse.calls();
+    world.set(&every_open_deal(1)).await;
+    world.run().await;
+    let calls = world.fuse.calls() - before;
+    let deaths = (1..calls).step_by(usize::try_from(calls / 24).unwrap());
+    for (n, death) in (0..).zip(deaths) {
+        forget_saved(&world).await;
+        world.set(&every_open_deal(n)).await;
+        world.fuse.light(death, n.is_multiple_of(3));
+        world.run().await;
+        assert_saved(&world, folder.path(), |_| true).await;
+    }
+    for delivery in [Delivery::TwiceAndBackwards, Delivery::Lossy] {
+        world.delivery = delivery;
+        forget_saved(&world).await;
+        world.set(&json!({ "auto_save": false, "stage": null })).await;
+        world.set(&json!({ "auto_save": true })).await;
+        world.run().await;
+        assert_saved(&world, folder.path(), |_| true).await;
+    }
+}
+
+#[tokio::test]
+async fn changes_in_a_row_make_one_pass() {
+    let folder = tiny();
+    let world = imported(folder.path(), Delivery::Plain).await;
+    let calls = async |changes: std::ops::Range<u64>| {
+        for n in changes {
+            world.set(&every_open_deal(n)).await;
+        }
+        let before = world.fuse.calls();
+        world.run().await;
+        world.fuse.calls() - before
+    };
+    let one = calls(1..2).await;
+    let five = calls(2..7).await;
+    assert!(five < one * 2, "{five} calls for five changes, {one} for one");
 }

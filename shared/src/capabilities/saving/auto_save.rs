@@ -3,6 +3,7 @@
 //! The unit of work is an opportunity. Whatever called for it, the rules look anew at its owner, its
 //! account and its contacts. So triggers may come twice, late or in any order.
 
+mod follow;
 mod pass;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,16 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
+use crate::capabilities::directory::Entities;
 use crate::capabilities::importing::{self, AccountModel, Pipeline};
+use crate::capabilities::linking::CandidateList;
 use crate::capabilities::saving::concerned::opportunities_of;
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::capabilities::seats::{self, SeatsByEmail, crm_user_of, seat_of_user};
 use crate::capabilities::settings::{self, Settings};
-use crate::kernel::{AutoSaveMessage, EntityId, Record, SObject, Scope, SeatId};
+use crate::kernel::{AutoSaveMessage, Record, SObject, Scope, SeatId};
 use crate::ports::Ports;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
-use crate::store::{Commit, Slot, Store, Stored};
+use crate::store::{Commit, Slot, Store, Stored, When};
 use crate::work::{Done, WorkError};
 
 /// How many opportunities one message names.
@@ -34,6 +37,7 @@ pub struct AutoSave {
     ports: Ports,
     custody: Custody,
     store: Store,
+    entities: Entities,
 }
 
 /// The facts that the rules need once per message.
@@ -59,8 +63,8 @@ impl AutoSave {
     /// The rules over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, custody, store }
+        let (store, entities) = (Store::new(ports.clone()), Entities::new(ports.clone()));
+        Self { ports, custody, store, entities }
     }
 
     /// Does one message's work.
@@ -90,6 +94,9 @@ impl AutoSave {
             AutoSaveMessage::Seat { scope, seat } => self.for_seat(scope, seat).await?,
             AutoSaveMessage::Everything { scope, rules, step } => {
                 self.everything(scope, rules, step).await?;
+            }
+            AutoSaveMessage::Directory { scope, version, step } => {
+                self.follow(scope, version, step).await?;
             }
         }
         Ok(Done::Finished)
@@ -198,39 +205,45 @@ impl AutoSave {
         Ok(joined.into_iter().flatten().collect())
     }
 
-    /// The entities that these records are matched to.
+    /// What matching says of these records.
     async fn matched(
         &self,
         context: &Context,
         wanted: &[Wanted],
-    ) -> Result<BTreeMap<(SObject, SalesforceId), EntityId>, WorkError> {
+    ) -> Result<BTreeMap<(SObject, SalesforceId), Stored<CandidateList>>, WorkError> {
         let keys = &context.generation.keys;
         let slots: BTreeSet<_> =
             wanted.iter().map(|wanted| keys.candidates(wanted.object, wanted.record)).collect();
-        let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
-        Ok(lists.filter_map(|list| Some(((list.object, list.id), list.matched?))).collect())
+        let lists = self.store.load_many(slots).await?;
+        Ok(lists.into_iter().map(|list| ((list.object, list.id), list)).collect())
     }
 
     /// Saves the entities of what is wanted and not saved yet. The others keep their earlier
     /// reason.
     async fn save(&self, context: &Context, wanted: Vec<Wanted>) -> Result<(), WorkError> {
         let matched = self.matched(context, &wanted).await?;
-        let mut entries: BTreeMap<Slot<Saved>, Saved> = BTreeMap::new();
+        let mut entries: BTreeMap<Slot<Saved>, (Saved, &Stored<CandidateList>)> = BTreeMap::new();
         for Wanted { seat, opportunity, object, record } in wanted {
-            let Some(entity) = matched.get(&(object, record)).cloned() else { continue };
+            let Some(list_of_record) = matched.get(&(object, record)) else { continue };
+            let Some(entity) = list_of_record.matched.clone() else { continue };
             let list = SavedList::of(object);
             let slot = context.generation.keys.saved(seat, list.as_str(), &entity);
             let saved_at = self.ports.clock.now();
             let saved = Saved { seat, list, entity, record, object, opportunity, saved_at };
-            entries.entry(slot).or_insert(saved);
+            entries.entry(slot).or_insert((saved, list_of_record));
         }
         for known in self.store.load_many(entries.keys().cloned()).await? {
             entries.remove(&known.slot());
         }
-        for (slot, saved) in entries {
+        for (slot, (saved, list)) in entries {
             let mut commit = Commit::new();
             commit.create(&slot, &saved)?;
-            self.store.commit(commit).await?.may_lose_to("another delivery that saved it");
+            // A match that was settled anew meanwhile may be of an older directory version.
+            commit.check(&list.slot(), When::unchanged(list));
+            let is_done = self.store.commit(commit).await?.is_done();
+            if !is_done && self.store.load(&slot).await?.is_none() {
+                return Err(WorkError::retry("save an entity", "its match was settled meanwhile"));
+            }
         }
         Ok(())
     }

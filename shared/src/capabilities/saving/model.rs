@@ -52,11 +52,11 @@ pub struct Saved {
     pub saved_at: Timestamp,
 }
 
-/// A pass of the rules over everything that is imported, bucket by bucket.
+/// A pass over everything of a kind, bucket by bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavingPass {
-    /// The change of the rules that it is for.
-    pub rules: u64,
+pub struct Pass<T> {
+    /// What it is for: a change of the rules, or a match run.
+    pub of: T,
     /// Counts the steps.
     pub step: u64,
     /// Where it goes on; none when it came to its end.
@@ -74,11 +74,11 @@ pub struct PassPlace {
     pub after: Option<String>,
 }
 
-impl SavingPass {
+impl<T> Pass<T> {
     /// A pass that begins.
     #[must_use]
-    pub fn begin(rules: u64) -> Self {
-        Self { rules, step: 0, place: Some(PassPlace::default()) }
+    pub fn begin(of: T) -> Self {
+        Self { of, step: 0, place: Some(PassPlace::default()) }
     }
 
     /// The pass after a page of `bucket`: on after `next`, or with the bucket that follows.
@@ -110,14 +110,14 @@ mod tests {
         let place = |bucket, after: Option<&str>| {
             Some(PassPlace { bucket, after: after.map(str::to_owned) })
         };
-        let mut pass = SavingPass::begin(3);
+        let mut pass = Pass::begin(3);
         let pages = [(0, Some("a")), (0, None), (1, None)];
         let places = [place(0, Some("a")), place(1, None), None];
         for ((bucket, next), place) in pages.into_iter().zip(places) {
             pass = pass.after_page(bucket, next.map(str::to_owned), 2);
             assert_eq!(pass.place, place);
         }
-        assert_eq!((pass.rules, pass.step), (3, 3));
+        assert_eq!((pass.of, pass.step), (3, 3));
     }
 
     #[test]

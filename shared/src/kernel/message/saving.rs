@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{SObject, Scope, SeatId};
+use crate::kernel::{MatchRunId, SObject, Scope, SeatId};
 use crate::salesforce::SalesforceId;
 
 /// The records to which the auto-save rules are to be applied.
@@ -60,6 +60,18 @@ pub enum AutoSaveMessage {
         /// The step that this message is for.
         step: u64,
     },
+    /// Let what is saved follow its entities into the directory version that everything was matched
+    /// to by a match run, some a step.
+    #[serde(rename = "auto_save_directory")]
+    #[strum(serialize = "auto_save_directory")]
+    Directory {
+        /// Of which connection.
+        scope: Scope,
+        /// The match run, which came to its end.
+        run: MatchRunId,
+        /// The step that this message is for.
+        step: u64,
+    },
 }
 
 impl AutoSaveMessage {
@@ -71,7 +83,8 @@ impl AutoSaveMessage {
             | Self::Records { scope, .. }
             | Self::Owner { scope, .. }
             | Self::Seat { scope, .. }
-            | Self::Everything { scope, .. } => *scope,
+            | Self::Everything { scope, .. }
+            | Self::Directory { scope, .. } => *scope,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::store::{Marker, Series, Slot};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Import runs, the lease on them, each object's progress and watermark, the slots, the
-    /// pipeline's stages, how far a pass of auto-save is: bucket 0 only.
+    /// pipeline's stages, how far the passes of auto-save are: bucket 0 only.
     Run,
     /// CRM records, by record id: `object#id`.
     Record,

@@ -5,7 +5,7 @@
 //! begins its own, so that changes in a row make one pass.
 
 use super::AutoSave;
-use crate::capabilities::saving::SavingPass;
+use crate::capabilities::saving::Pass;
 use crate::kernel::{AutoSaveMessage, SObject, Scope};
 use crate::store::Commit;
 use crate::work::WorkError;
@@ -28,8 +28,8 @@ impl AutoSave {
         let generation = &context.generation;
         let slot = generation.keys.saving_pass();
         let before = self.store.load(&slot).await?;
-        let same = before.as_deref().filter(|pass| pass.rules == rules);
-        let pass = same.cloned().unwrap_or_else(|| SavingPass::begin(rules));
+        let same = before.as_deref().filter(|pass| pass.of == rules);
+        let pass = same.cloned().unwrap_or_else(|| Pass::begin(rules));
         let Some(place) = pass.place.clone().filter(|_| pass.step == step) else { return Ok(()) };
         let (bucket, after) = (place.bucket, place.after.as_deref());
         let object = SObject::Opportunity;
