@@ -30,13 +30,13 @@ impl GenerationKeys {
     /// The CRM user that an admin chose for a seat.
     #[must_use]
     pub fn seat_mapping(&self, seat: SeatId) -> Slot<SeatMapping> {
-        Slot::at(self.single(Kind::Grant, format!("CRM-USER#{seat}")))
+        Slot::at(self.single(Kind::Grant, format!("CRMUSER#{seat}")))
     }
 
     /// The seat that an admin chose a CRM user for.
     #[must_use]
     pub fn user_mapping(&self, user: SalesforceId) -> Slot<UserMapping> {
-        Slot::at(self.single(Kind::Grant, format!("CRM-SEAT#{user}")))
+        Slot::at(self.single(Kind::Grant, format!("CRMSEAT#{user}")))
     }
 }
 
