@@ -95,8 +95,8 @@ impl AutoSave {
             AutoSaveMessage::Everything { scope, rules, step } => {
                 self.everything(scope, rules, step).await?;
             }
-            AutoSaveMessage::Directory { scope, version, step } => {
-                self.follow(scope, version, step).await?;
+            AutoSaveMessage::Directory { scope, run, step } => {
+                self.follow(scope, run, step).await?;
             }
         }
         Ok(Done::Finished)
@@ -238,7 +238,8 @@ impl AutoSave {
         for (slot, (saved, list)) in entries {
             let mut commit = Commit::new();
             commit.create(&slot, &saved)?;
-            // A match that was settled anew meanwhile may be of an older directory version.
+            // What was matched in an older directory version is not saved any more once what is
+            // saved has followed a newer one.
             commit.check(&list.slot(), When::unchanged(list));
             let is_done = self.store.commit(commit).await?.is_done();
             if !is_done && self.store.load(&slot).await?.is_none() {
