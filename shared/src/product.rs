@@ -23,7 +23,7 @@ use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
 use crate::capabilities::saving::{AutoSave, SavedLists};
-use crate::capabilities::seats::{CrmVotes, Tenants};
+use crate::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use crate::capabilities::settings::ChangeSettings;
 use crate::capabilities::telling::Telling;
 use crate::ports::Ports;
@@ -158,6 +158,12 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn tenants(&self) -> Tenants {
         Tenants::new(self.ports.clone(), self.custody())
+    }
+
+    /// The CRM users that seats are.
+    #[must_use]
+    pub fn crm_users(&self) -> CrmUsers {
+        CrmUsers::new(self.ports.clone(), self.custody())
     }
 
     /// The set-up wizards.

@@ -11,19 +11,21 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::capabilities::activities::Activities;
-use shared::capabilities::connecting::{Begun, Connect, Connected};
+use shared::capabilities::connecting::{Begun, Connect, Connected, Wizards};
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, Models};
 use shared::capabilities::seats;
-use shared::capabilities::seats::{Role, Seat, Tenant};
+use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant};
+use shared::capabilities::settings::ChangeSettings;
 use shared::edge::{self, Settled};
 use shared::kernel::{
-    Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment, TenantId,
+    Author, Connection, Envelope, Environment, Grantee, Message, SeatId, TenantEnvironment,
+    TenantId,
 };
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
@@ -78,6 +80,12 @@ pub struct Functions {
     pub selections: Selections,
     /// The API's corrections.
     pub corrections: Corrections,
+    /// The set-up wizard.
+    pub wizards: Wizards,
+    /// The CRM users that the API joins to seats.
+    pub crm_users: CrmUsers,
+    /// The settings that the API changes.
+    pub settings: ChangeSettings,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
     queues: product::Functions,
@@ -100,6 +108,9 @@ impl Functions {
             disconnect: product.disconnect(),
             selections: product.selections(),
             corrections: product.corrections(),
+            crm_users: product.crm_users(),
+            wizards: product.wizards(),
+            settings: product.settings(),
             models: product.models().expect("the shipped model"),
             queues: match rows {
                 Some(rows) => queues.with_page_rows(rows),
@@ -129,11 +140,13 @@ pub struct WorldOptions {
     pub page_rows: Option<u32>,
     /// Where its data lies.
     pub home: Home,
+    /// What its admin said of auto-save before anything was imported, if anything.
+    pub auto_save: Option<bool>,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { seed: 7, page_rows: None, home: Home::default() }
+        Self { seed: 7, page_rows: None, home: Home::default(), auto_save: Some(true) }
     }
 }
 
@@ -208,6 +221,9 @@ impl World {
         let delivery = Delivery::Plain;
         let world = Self { simulator, org, memory, machine, fuse, functions, tenant, delivery };
         world.provision().await;
+        if let Some(auto_save) = own.auto_save {
+            world.set(&json!({ "auto_save": auto_save })).await;
+        }
         world
     }
 
@@ -221,6 +237,17 @@ impl World {
         let tenant =
             Tenant { id: self.tenant, name: "Acme".into(), entitled: true, created_at: now };
         self.put(seats::keys::tenant(self.tenant), &tenant).await;
+    }
+
+    /// Changes settings as an admin does.
+    ///
+    /// # Panics
+    /// When they are refused.
+    pub async fn set(&self, patch: &Value) {
+        let patch = patch.as_object().expect("a patch");
+        let by = Author::Admin { subject: None };
+        let changed = self.functions.settings.patch(self.at(), patch, None, &by).await;
+        changed.expect("settings that can be");
     }
 
     async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {

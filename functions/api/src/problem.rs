@@ -86,6 +86,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, kind, "The state does not allow this").because(detail)
     }
 
+    /// It was changed since the caller read it.
+    pub(crate) fn stale(detail: String) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "stale", "It was changed meanwhile")
+            .because(detail)
+    }
+
     /// A connection that needs its admin.
     pub(crate) fn not_working() -> Self {
         let detail = "the connection does not work; the doctor says why, and authorizing it again \

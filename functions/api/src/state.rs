@@ -12,7 +12,7 @@ use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
 use shared::capabilities::saving::SavedLists;
-use shared::capabilities::seats::{CrmVotes, Tenants};
+use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use shared::capabilities::settings::ChangeSettings;
 use shared::matching::InvalidModel;
 use shared::product::{Orgs, Product};
@@ -42,6 +42,7 @@ pub struct Api {
     pub(crate) activities: Activities,
     pub(crate) directory: Directory,
     pub(crate) tenants: Tenants,
+    pub(crate) crm_users: CrmUsers,
     pub(crate) crm_votes: CrmVotes,
 }
 
@@ -77,6 +78,7 @@ impl Api {
             activities: product.activities(),
             directory: product.directory(),
             tenants: product.tenants(),
+            crm_users: product.crm_users(),
             crm_votes: product.crm_votes(),
         })
     }

@@ -11,4 +11,5 @@ pub(crate) mod main_job;
 mod observe;
 pub(crate) mod org;
 mod persons;
+mod saving;
 mod troubled;

@@ -96,7 +96,8 @@ impl Activities {
         new: NewActivity,
     ) -> Result<Activity, ActivityError> {
         self.check(&new)?;
-        let settings = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
+        let kept = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
+        let settings = kept.settings;
         let on = match new.kind {
             ActivityKind::Message | ActivityKind::Inmail => settings.log_messages,
             ActivityKind::Note => settings.log_notes,
