@@ -19,6 +19,7 @@ use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, 
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, MatchSteps, Models};
+use shared::capabilities::moving::Moving;
 use shared::capabilities::saving::AutoSave;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{Role, Seat, Tenant};
@@ -82,6 +83,8 @@ pub struct Functions {
     pub corrections: Corrections,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
+    /// The moves of tenants that the API does.
+    pub moving: Moving,
     care: Care,
     telling: Telling,
     import: Import,
@@ -107,6 +110,7 @@ impl Functions {
             selections: product.selections(),
             corrections: product.corrections(),
             models: product.models().expect("the shipped model"),
+            moving: product.moving().expect("the shipped model"),
             care: product.care(),
             telling: product.telling(),
             import: match rows {
@@ -180,8 +184,8 @@ fn ports_of(memory: &Memory, machine: Option<&Machine>) -> Ports {
 
 /// One process with everything in it.
 pub struct World {
-    /// The simulator.
-    pub simulator: Simulator,
+    /// The simulator, which two homes of one tenant share.
+    pub simulator: Arc<Simulator>,
     /// The org's My Domain.
     pub org: String,
     /// The queues, the events and the clock; at home in memory the data too. See
@@ -211,6 +215,12 @@ impl World {
         let org = simulator.control().orgs().pop().expect("an org");
         let settings = json!({ "bulk_latency_ms": 0 });
         simulator.control().set(&org, &settings).expect("a known setting");
+        Self::around(Arc::new(simulator), own).await
+    }
+
+    /// A world around the org of a simulator that runs: another home of the product.
+    pub async fn around(simulator: Arc<Simulator>, own: WorldOptions) -> Self {
+        let org = simulator.control().orgs().pop().expect("an org");
         let now: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
         let memory = Memory::new(now, own.seed);
         let fuse = Fuse::default();

@@ -11,6 +11,7 @@ use shared::capabilities::directory::Directory;
 use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
+use shared::capabilities::moving::Moving;
 use shared::capabilities::saving::SavedLists;
 use shared::capabilities::seats::{CrmVotes, Tenants};
 use shared::capabilities::settings::ChangeSettings;
@@ -43,6 +44,7 @@ pub struct Api {
     pub(crate) directory: Directory,
     pub(crate) tenants: Tenants,
     pub(crate) crm_votes: CrmVotes,
+    pub(crate) moving: Moving,
 }
 
 impl Api {
@@ -78,6 +80,7 @@ impl Api {
             directory: product.directory(),
             tenants: product.tenants(),
             crm_votes: product.crm_votes(),
+            moving: product.moving()?,
         })
     }
 }

@@ -26,7 +26,7 @@ enum Revocable {
 impl Disconnect {
     /// Revokes each grant that is not revoked yet. Gives the wait before the next try.
     pub(super) async fn revoke(&self, purge: &mut Purge) -> Result<Duration, WorkError> {
-        let Some(opened) = self.custody.open_for_purge(&purge.connection).await? else {
+        let Some(opened) = self.custody.open_past_the_fence(&purge.connection).await? else {
             // No data key: nobody can read the grants any more, nor could an earlier step.
             purge.revoked();
             return Ok(Duration::ZERO);
