@@ -7,6 +7,7 @@ mod following;
 mod killed;
 mod leaving;
 mod main_job;
+mod moving;
 mod observe;
 mod org;
 mod persons;
