@@ -4,6 +4,7 @@
 mod documents;
 mod events_and_messages;
 mod keys;
+mod moving;
 mod objects;
 
 use std::fmt::Write as _;

@@ -19,6 +19,7 @@ use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, 
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, Models};
+use shared::capabilities::moving::Moving;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant};
 use shared::capabilities::settings::ChangeSettings;
@@ -88,6 +89,8 @@ pub struct Functions {
     pub settings: ChangeSettings,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
+    /// The moves of tenants that the API does.
+    pub moving: Moving,
     queues: product::Functions,
 }
 
@@ -112,6 +115,7 @@ impl Functions {
             wizards: product.wizards(),
             settings: product.settings(),
             models: product.models().expect("the shipped model"),
+            moving: product.moving().expect("the shipped model"),
             queues: match rows {
                 Some(rows) => queues.with_page_rows(rows),
                 None => queues,
@@ -173,8 +177,8 @@ fn ports_of(memory: &Memory, machine: Option<&Machine>) -> Ports {
 
 /// One process with everything in it.
 pub struct World {
-    /// The simulator.
-    pub simulator: Simulator,
+    /// The simulator, which two homes of one tenant share.
+    pub simulator: Arc<Simulator>,
     /// The org's My Domain.
     pub org: String,
     /// The queues, the events and the clock; at home in memory the data too. See
@@ -204,6 +208,12 @@ impl World {
         let org = simulator.control().orgs().pop().expect("an org");
         let settings = json!({ "bulk_latency_ms": 0 });
         simulator.control().set(&org, &settings).expect("a known setting");
+        Self::around(Arc::new(simulator), own).await
+    }
+
+    /// A world around the org of a simulator that runs: another home of the product.
+    pub async fn around(simulator: Arc<Simulator>, own: WorldOptions) -> Self {
+        let org = simulator.control().orgs().pop().expect("an org");
         let now: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
         let memory = Memory::new(now, own.seed);
         let fuse = Fuse::default();

@@ -104,10 +104,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again shortly")
     }
 
-    /// The operator's key is disabled or denied.
+    /// The operator's key is disabled or denied, or the tenant is handed over to another home.
     fn paused() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "paused", "The connection is paused").because(
-            "its data cannot be opened until the operator gives the key back; work is kept",
+            "it waits for its operator, who took the key away or moves the tenant to another home; \
+             work is kept",
         )
     }
 

@@ -11,6 +11,7 @@ use shared::capabilities::directory::Directory;
 use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
+use shared::capabilities::moving::Moving;
 use shared::capabilities::saving::SavedLists;
 use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use shared::capabilities::settings::ChangeSettings;
@@ -44,6 +45,7 @@ pub struct Api {
     pub(crate) tenants: Tenants,
     pub(crate) crm_users: CrmUsers,
     pub(crate) crm_votes: CrmVotes,
+    pub(crate) moving: Moving,
 }
 
 impl Api {
@@ -80,6 +82,7 @@ impl Api {
             tenants: product.tenants(),
             crm_users: product.crm_users(),
             crm_votes: product.crm_votes(),
+            moving: product.moving()?,
         })
     }
 }

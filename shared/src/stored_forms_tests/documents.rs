@@ -61,6 +61,7 @@ fn connection() -> Connection {
         }),
         paused_since: Some(at(3)),
         degraded_since: Some(at(4)),
+        handed_over_at: Some(at(5)),
         org_id: "00D000000000001EAA".parse().unwrap(),
         org_name: text("Acme"),
         edition: text("Enterprise Edition"),
@@ -149,8 +150,13 @@ fn connections_grants_and_secrets_are_pinned() {
         ],
     );
     forms.json("connection with all", &connection());
-    let bare =
-        Connection { trouble: None, paused_since: None, degraded_since: None, ..connection() };
+    let bare = Connection {
+        trouble: None,
+        paused_since: None,
+        degraded_since: None,
+        handed_over_at: None,
+        ..connection()
+    };
     forms.json("connection", &bare);
     forms.json("live", &environment());
     forms.json("generations", &LastGeneration { last: 7 });

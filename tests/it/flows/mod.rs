@@ -8,6 +8,7 @@ mod killed;
 mod leaving;
 mod logins;
 pub(crate) mod main_job;
+mod moving;
 mod observe;
 pub(crate) mod org;
 mod persons;

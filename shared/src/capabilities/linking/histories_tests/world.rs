@@ -136,6 +136,7 @@ impl World {
             trouble: None,
             paused_since: None,
             degraded_since: None,
+            handed_over_at: None,
         };
         let (_, wrapped) = self.ports.data_keys.generate(&self.scope.to_string()).await.unwrap();
         let text = || "none".to_owned();
