@@ -115,7 +115,8 @@ impl Running {
         let public_base = public_base(config, address);
         let base_text = public_base.as_str().trim_end_matches('/').to_owned();
         let stores = Stores::open(config, base_text).await?;
-        let ports = stores.ports(Arc::new(Sinks::open(&config.events).await?));
+        let ports =
+            stores.ports(Arc::new(Sinks::open(&config.events, config.mail.as_ref()).await?));
         let issuer = match config.callers {
             Callers::BuiltIn => Some(Arc::new(BuiltInIssuer::make(&*ports.secrets).await?)),
             Callers::Issuer { .. } => None,

@@ -13,6 +13,7 @@ use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
+use super::mail::mail;
 use super::reader::{Mistake, Reader, Section};
 use super::{App, Callers, Config, Events, Log, Overrides, Salesforce, Secret, Tls, Webhook};
 
@@ -56,6 +57,7 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
     let salesforce = salesforce(root.section("salesforce"));
     let callers = callers(root.section("callers"));
     let events = events(root.section("events"));
+    let mail = mail(root.section("mail"));
     let log = log(root.section("log"));
     let (workers, largest_upload) = limits(root.section("limits"));
     let purge_grace = purge(root.section("purge"));
@@ -69,6 +71,7 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
         salesforce,
         callers: callers?,
         events,
+        mail,
         log,
         workers,
         largest_upload,
@@ -234,10 +237,10 @@ fn writeback(section: Section<'_>) -> Option<String> {
 }
 
 /// How a secret is written.
-const SECRET_FORM: &str =
+pub(super) const SECRET_FORM: &str =
     "{ file = \"…\" }, { env = \"NAME\" } or { command = [\"…\"] }: no secret stands in this file";
 
-fn secret(section: &Section<'_>, key: &'static str) -> Option<Secret> {
+pub(super) fn secret(section: &Section<'_>, key: &'static str) -> Option<Secret> {
     section_secret(section.section(key))
 }
 
@@ -266,14 +269,14 @@ fn receiver(section: &Section<'_>, key: &'static str, private: bool) -> Option<U
     let url = section.parsed(key, expected, |text| {
         let url =
             Url::parse(text).ok().filter(|url| text.len() <= LONGEST_ADDRESS && no_login(url))?;
-        (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url))).then_some(url)
+        (url.scheme() == "https" || (url.scheme() == "http" && is_here(&url))).then_some(url)
     })?;
     let address = match url.host()? {
         Host::Domain(_) => None,
         Host::Ipv4(address) => Some(IpAddr::V4(address)),
         Host::Ipv6(address) => Some(IpAddr::V6(address)),
     };
-    if !private && !is_loopback(&url) && address.is_some_and(|address| !is_public(address)) {
+    if !private && !is_here(&url) && address.is_some_and(|address| !is_public(address)) {
         section.wrong(key, "is in a private network: write private = true beside it if it may be");
         return None;
     }
@@ -283,18 +286,22 @@ fn receiver(section: &Section<'_>, key: &'static str, private: bool) -> Option<U
 /// An address on this machine. Anything else would send people's logins elsewhere.
 fn loopback(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    (is_loopback(&url) && url.scheme() == "http" && no_login(&url)).then_some(url)
+    (is_here(&url) && url.scheme() == "http" && no_login(&url)).then_some(url)
 }
 
 fn no_login(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+/// True of a host that is this machine.
+pub(super) fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
+    match host {
+        Host::Domain(name) => name.as_ref() == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
     }
+}
+
+fn is_here(url: &Url) -> bool {
+    url.host().is_some_and(|host| is_loopback(&host))
 }

@@ -2,6 +2,7 @@
 
 mod hook;
 mod lines;
+mod mail;
 mod rest;
 #[cfg(test)]
 mod tests;
@@ -9,16 +10,18 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::Value;
+use shared::host::SystemClock;
 use shared::kernel::{Event, EventId};
 use shared::ports::{Events, PortError};
 
 use self::hook::Hook;
 use self::lines::{EventFile, EventStream};
+use self::mail::Mailer;
 use crate::config::{self, SecretError};
 
 /// What failed, in the errors of all sinks.
@@ -47,6 +50,15 @@ pub enum SinksError {
     /// No client can be made.
     #[error("the webhook cannot be called")]
     Client(#[from] reqwest::Error),
+    /// The password of the mail server cannot be had.
+    #[error("mail.password cannot be had")]
+    MailPassword(#[source] SecretError),
+    /// The certificate authority of the mail server cannot be used.
+    #[error("mail.ca_file {} cannot be used", .0.display())]
+    MailAuthority(PathBuf, #[source] io::Error),
+    /// The mail server cannot be called by TLS.
+    #[error("the mail server cannot be called")]
+    MailTls(#[source] lettre::transport::smtp::Error),
 }
 
 /// Somebody who hears what happens.
@@ -70,7 +82,10 @@ impl Sinks {
     ///
     /// # Errors
     /// When one of them cannot be used.
-    pub async fn open(config: &config::Events) -> Result<Self, SinksError> {
+    pub async fn open(
+        config: &config::Events,
+        mail: Option<&config::Mail>,
+    ) -> Result<Self, SinksError> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if config.stdout {
             sinks.push(Box::new(EventStream::new(io::stdout())));
@@ -81,6 +96,9 @@ impl Sinks {
         }
         if let Some(webhook) = &config.webhook {
             sinks.push(Box::new(Hook::new(webhook, &webhook.secret.read().await?)?));
+        }
+        if let Some(mail) = mail {
+            sinks.push(Box::new(Mailer::open(mail, Arc::new(SystemClock)).await?));
         }
         Ok(Self::of(sinks))
     }

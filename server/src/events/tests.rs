@@ -183,11 +183,11 @@ async fn a_file_that_cannot_be_written_is_named_and_the_event_comes_again() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere/events.jsonl");
     let config = config::Events { file: Some(nowhere.clone()), ..config::Events::default() };
-    let error = Sinks::open(&config).await.err().unwrap().to_string();
+    let error = Sinks::open(&config, None).await.err().unwrap().to_string();
     assert_eq!(error, format!("events.file {} cannot be written", nowhere.display()));
 
     std::fs::create_dir(folder.path().join("nowhere")).unwrap();
-    let sinks = Sinks::open(&config).await.unwrap();
+    let sinks = Sinks::open(&config, None).await.unwrap();
     std::fs::remove_dir_all(folder.path().join("nowhere")).unwrap();
     let error = sinks.publish(&event(1)).await.unwrap_err();
     assert_eq!(error.disposition, Disposition::Retry);
@@ -219,7 +219,7 @@ async fn a_receiver_that_computes_the_signature_finds_it() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let webhook = Webhook { secret: Secret::File(path), ..webhook(&server.uri()) };
     let config = config::Events { webhook: Some(webhook), ..config::Events::default() };
-    let sinks = Sinks::open(&config).await.unwrap();
+    let sinks = Sinks::open(&config, None).await.unwrap();
     sinks.publish(&event(1)).await.unwrap();
 
     let calls = server.received_requests().await.unwrap();
