@@ -17,7 +17,7 @@ use crate::capabilities::moving::{
     MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSelection, MovedSettings,
     MovedTenant, MovedVote,
 };
-use crate::capabilities::settings::Settings;
+use crate::capabilities::settings::KeptSettings;
 use crate::kernel::ModelId;
 use crate::testing::{entity_id, record_id};
 
@@ -34,7 +34,7 @@ fn of_the_tenant() -> Vec<Line> {
             roles: BTreeSet::from([Role::Admin, Role::Seat]),
         }),
         Line::CrmVote(MovedVote { crm: "hubspot".to_owned(), voted_at: at(1) }),
-        Line::Settings(MovedSettings::of(environment, Settings::default())),
+        Line::Settings(MovedSettings::of(environment, KeptSettings::default())),
         Line::ImportSettings(MovedImportSettings::of(
             environment,
             &crate::capabilities::importing::ImportSettings::default(),

@@ -62,7 +62,7 @@ impl Home {
         self.moving.import(self.tenant, &lines).await
     }
 
-    async fn settings(&self) -> Option<settings::Settings> {
+    async fn settings(&self) -> Option<settings::KeptSettings> {
         let at = TenantEnvironment { tenant: self.tenant, environment: Environment::Production };
         let store = Store::new(self.ports.clone());
         store.read(&settings::keys::settings(at)).await.unwrap()
@@ -77,7 +77,7 @@ fn switches(roi: bool) -> Value {
     json!({
         "kind": "settings", "environment": "production", "auto_save": true, "stage": null,
         "log_messages": true, "log_notes": true, "roi": roi, "embedded_profile": true,
-        "data_validation": true,
+        "data_validation": true, "changes": 2, "rules": 1, "signed": null,
     })
 }
 
@@ -107,7 +107,7 @@ async fn the_files_word_goes_until_an_org_is_connected_and_the_homes_own_from_th
     let again = home.import(&lines).await.unwrap();
     assert!(again.taken.is_empty() && again.known.len() == 2, "{again:?}");
     home.import(&[contract("Acme Europe"), switches(false)]).await.unwrap();
-    assert!(!home.settings().await.unwrap().roi, "the file's");
+    assert!(!home.settings().await.unwrap().settings.roi, "the file's");
 
     home.connect().await;
     let seat = json!({
@@ -116,7 +116,7 @@ async fn the_files_word_goes_until_an_org_is_connected_and_the_homes_own_from_th
     });
     let taken = home.import(&[contract("Acme"), switches(true), seat]).await.unwrap().taken;
     assert_eq!(taken.into_iter().collect::<Vec<_>>(), [("seat", 1)], "what was missing");
-    assert!(!home.settings().await.unwrap().roi, "the home's own");
+    assert!(!home.settings().await.unwrap().settings.roi, "the home's own");
     let found = Store::new(home.ports.clone()).read(&seats::keys::tenant(home.tenant)).await;
     assert_eq!(found.unwrap().unwrap().name, "Acme Europe");
 }

@@ -30,12 +30,6 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Saved, &seat.to_string(), format!("{seat}#{list}#{entity}")))
     }
 
-    /// What a bucket's seats have saved.
-    #[must_use]
-    pub(crate) fn all_saved(&self, bucket: u32) -> Series<Saved> {
-        Series::whole(self.partition(Kind::Saved, bucket))
-    }
-
     /// A seat's list.
     #[must_use]
     pub fn saved_list(&self, seat: SeatId, list: &str) -> Series<Saved> {

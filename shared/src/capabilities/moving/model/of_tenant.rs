@@ -9,8 +9,8 @@ use crate::capabilities::importing::{
     AccountModel, FieldMapping, ImportSettings, RecordFilter, Selection, SelectionChange,
 };
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
-use crate::capabilities::settings::Settings;
-use crate::kernel::{Environment, SeatId, TenantId};
+use crate::capabilities::settings::{KeptSettings, Settings};
+use crate::kernel::{Environment, SeatId, Signature, TenantId};
 
 /// The contract.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,12 @@ pub struct MovedSettings {
     pub embedded_profile: bool,
     /// Point out records whose person has left the company.
     pub data_validation: bool,
+    /// How often they were changed: callers know it as the revision.
+    pub changes: u64,
+    /// The change that last touched what auto-save goes by.
+    pub rules: u64,
+    /// Who made the last change, and when; none before the first.
+    pub signed: Option<Signature>,
 }
 
 /// The settings of an environment's imports.
@@ -158,7 +164,8 @@ impl MovedVote {
 impl MovedSettings {
     /// An environment's switches as a line has them.
     #[must_use]
-    pub fn of(environment: Environment, settings: Settings) -> Self {
+    pub fn of(environment: Environment, kept: KeptSettings) -> Self {
+        let KeptSettings { settings, changes, rules, signed } = kept;
         let Settings {
             auto_save,
             stage,
@@ -177,13 +184,16 @@ impl MovedSettings {
             roi,
             embedded_profile,
             data_validation,
+            changes,
+            rules,
+            signed,
         }
     }
 
     /// The switches that the line tells of.
     #[must_use]
-    pub fn into_settings(self) -> Settings {
-        Settings {
+    pub fn into_settings(self) -> KeptSettings {
+        let settings = Settings {
             auto_save: self.auto_save,
             stage: self.stage,
             log_messages: self.log_messages,
@@ -191,7 +201,9 @@ impl MovedSettings {
             roi: self.roi,
             embedded_profile: self.embedded_profile,
             data_validation: self.data_validation,
-        }
+        };
+        let Self { changes, rules, signed, .. } = self;
+        KeptSettings { settings, changes, rules, signed }
     }
 }
 
