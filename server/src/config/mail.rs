@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use lettre::message::Mailbox;
+use lettre::Address;
 use shared::kernel::Occurrence;
 use strum::VariantNames;
 use url::Host;
@@ -35,9 +35,9 @@ pub struct Mail {
     /// The login at the server; none where it asks for none.
     pub login: Option<MailLogin>,
     /// The sender.
-    pub from: Mailbox,
+    pub from: Address,
     /// The receivers: at least one.
-    pub to: Vec<Mailbox>,
+    pub to: Vec<Address>,
     /// The types of events that are mailed.
     pub events: BTreeSet<&'static str>,
 }
@@ -93,7 +93,7 @@ pub(super) fn mail(section: Section<'_>) -> Option<Mail> {
     if is_there && !section.has("from") {
         section.wrong("from", format!("is missing: write {address}"));
     }
-    let from = section.parsed("from", address, |text| text.parse().ok());
+    let from = section.parsed("from", address, plain);
     let to = receivers(&section, is_there);
     let events = events(&section);
     let ca_file = section.path("ca_file");
@@ -121,13 +121,18 @@ fn login(section: &Section<'_>) -> Option<MailLogin> {
     Some(MailLogin { user: user?, password: password? })
 }
 
-fn receivers(section: &Section<'_>, is_there: bool) -> Option<Vec<Mailbox>> {
+/// An address as every mail server takes it.
+fn plain(text: &str) -> Option<Address> {
+    text.parse().ok().filter(|_| text.is_ascii())
+}
+
+fn receivers(section: &Section<'_>, is_there: bool) -> Option<Vec<Address>> {
     let addresses = "one address or more, as in [\"operators@example.com\"]";
     if is_there && !section.has("to") {
         section.wrong("to", format!("is missing: write {addresses}"));
     }
     let texts = section.texts("to", addresses)?;
-    let to: Option<Vec<Mailbox>> = texts.iter().map(|text| text.parse().ok()).collect();
+    let to: Option<Vec<Address>> = texts.iter().map(|text| plain(text)).collect();
     let to = to.filter(|to| !to.is_empty());
     if to.is_none() {
         section.wrong("to", format!("write {addresses}"));

@@ -42,7 +42,7 @@ fn a_whole_file_is_read() {
     let login = mail.login.unwrap();
     assert_eq!(login.user, "crm-sync");
     assert_eq!(login.password, Secret::Env("CRM_SYNC_MAIL_PASSWORD".to_owned()));
-    assert_eq!(mail.from.to_string(), "crm-sync <crm-sync@example.com>");
+    assert_eq!(mail.from.to_string(), "crm-sync@example.com");
     assert_eq!(mail.to.len(), 1);
     let events = BTreeSet::from(["crm-sync.connection.purged", "crm-sync.import.failed"]);
     assert_eq!(mail.events, events);

@@ -56,6 +56,9 @@ pub enum SinksError {
     /// The certificate authority of the mail server cannot be used.
     #[error("mail.ca_file {} cannot be used", .0.display())]
     MailAuthority(PathBuf, #[source] io::Error),
+    /// Nobody is there to be mailed.
+    #[error("mail.to names nobody")]
+    MailReceivers,
     /// The mail server cannot be called by TLS.
     #[error("the mail server cannot be called")]
     MailTls(#[source] lettre::transport::smtp::Error),

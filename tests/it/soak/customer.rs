@@ -99,8 +99,8 @@ impl<'a> Customer<'a> {
             if self.get(&path).await.is_err() {
                 continue;
             }
-            let matches = self.all(&path).await;
-            let matched = matches.iter().filter(|item| item["decision"] == "match");
+            let decided = self.all(&path).await;
+            let matched = decided.iter().filter(|item| item["decision"] == "match");
             self.persons = matched.map(|item| text(item, "entity_id")).collect();
         }
     }
@@ -261,8 +261,8 @@ impl<'a> Customer<'a> {
 
     /// The ids of an object's records that are matched.
     pub(super) async fn matched(&self, object: &str) -> BTreeSet<String> {
-        let matches = self.all(&self.connection(&format!("/matches?object={object}"))).await;
-        let matched = matches.iter().filter(|item| item["decision"] == "match");
+        let decided = self.all(&self.connection(&format!("/matches?object={object}"))).await;
+        let matched = decided.iter().filter(|item| item["decision"] == "match");
         matched.map(|item| text(item, "record_id")).collect()
     }
 
@@ -279,7 +279,7 @@ impl<'a> Customer<'a> {
         let (mut items, mut next) = (Vec::new(), String::new());
         loop {
             let mut page = self.get(&format!("{path}{next}")).await.unwrap();
-            items.extend(page["items"].as_array_mut().unwrap().drain(..));
+            items.append(page["items"].as_array_mut().unwrap());
             let Some(cursor) = page["next"].as_str() else { return items };
             next = format!("&cursor={cursor}");
         }

@@ -2,6 +2,8 @@
 //! likes, while its org changes and sellers log activities. In the end our records are the org's,
 //! each activity is one row, and what is saved is what the open deals order. `make soak` runs it.
 
+#![expect(clippy::print_stdout, reason = "a soak tells what it did")]
+
 mod changes;
 mod customer;
 mod ends;
@@ -149,7 +151,6 @@ fn stores(served: &Served) -> (Ports, SqliteTable) {
 }
 
 /// The program: `SOAK_PROGRAM`, or the one that a debug build left.
-#[expect(clippy::disallowed_methods, reason = "which program soaks is asked here")]
 fn program() -> PathBuf {
     let built = || root().join("target/debug/crm-sync");
     std::env::var_os("SOAK_PROGRAM").map_or_else(built, PathBuf::from)

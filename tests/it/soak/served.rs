@@ -105,9 +105,8 @@ impl Served {
                 return;
             }
             let ended = self.child().as_mut().and_then(|child| child.try_wait().unwrap());
-            if ended.is_some() || begun.elapsed() > START {
-                panic!("it does not start ({ended:?}):\n{}", self.shown_log());
-            }
+            let starts = ended.is_none() && begun.elapsed() < START;
+            assert!(starts, "it does not start ({ended:?}):\n{}", self.shown_log());
             tokio::time::sleep(LOOK).await;
         }
     }

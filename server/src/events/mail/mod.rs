@@ -7,16 +7,17 @@ mod words;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use lettre::message::Mailbox;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::address::Envelope;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::response::Code;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::kernel::{Environment, Event, TenantId};
@@ -40,8 +41,9 @@ type Kind = (TenantId, Environment, &'static str);
 /// Mails the operators.
 pub(super) struct Mailer {
     transport: Transport,
-    from: Mailbox,
-    to: Vec<Mailbox>,
+    envelope: Envelope,
+    from: Address,
+    to: Vec<Address>,
     events: BTreeSet<&'static str>,
     clock: Arc<dyn Clock>,
     time: Duration,
@@ -85,8 +87,10 @@ impl Mailer {
             let password = password.expose_secret().to_owned();
             transport = transport.credentials(Credentials::new(login.user.clone(), password));
         }
+        let envelope = Envelope::new(Some(mail.from.clone()), mail.to.clone());
         Ok(Self {
             transport: transport.build(),
+            envelope: envelope.map_err(|_| SinksError::MailReceivers)?,
             from: mail.from.clone(),
             to: mail.to.clone(),
             events: mail.events.clone(),
@@ -113,8 +117,9 @@ impl Mailer {
         Some(Taken { mailer: self, kind, is_sent: false })
     }
 
-    async fn send(&self, mail: Message) -> Result<(), PortError> {
-        let sent = tokio::time::timeout(self.time, self.transport.send(mail)).await;
+    async fn send(&self, mail: &str) -> Result<(), PortError> {
+        let sending = self.transport.send_raw(&self.envelope, mail.as_bytes());
+        let sent = tokio::time::timeout(self.time, sending).await;
         let error = match sent {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(match error.status() {
@@ -133,21 +138,29 @@ impl Mailer {
         }
     }
 
-    fn message(&self, event: &Event) -> Result<Message, PortError> {
+    /// The mail for `event`, as RFC 5322 has it: all of it is ASCII.
+    fn message(&self, event: &Event) -> Result<String, PortError> {
         let (subject, text) = words::mail(event);
-        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-        let mut message = Message::builder()
-            .from(self.from.clone())
-            .subject(subject)
-            .date(SystemTime::from(self.clock.now()))
-            // A mail that is sent twice is one to a receiver that knows its id.
-            .message_id(Some(format!("<{}@{}>", event.id(), self.from.email.domain())))
-            .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
-            .header(ContentType::TEXT_PLAIN);
-        for receiver in &self.to {
-            message = message.to(receiver.clone());
-        }
-        message.body(text).map_err(|error| PortError::reject(ACTION, error))
+        let (from, id) = (&self.from, event.id());
+        let to: Vec<&str> = self.to.iter().map(AsRef::as_ref).collect();
+        let to = to.join(",\n ");
+        let now = self.clock.now().to_zoned(TimeZone::UTC);
+        let date = rfc2822::to_string(&now).map_err(|error| PortError::reject(ACTION, error))?;
+        // A mail that is sent twice is one to a receiver that knows its id.
+        let mail = format!(
+            "From: {from}\n\
+             To: {to}\n\
+             Subject: {subject}\n\
+             Date: {date}\n\
+             Message-ID: <{id}@{domain}>\n\
+             Auto-Submitted: auto-generated\n\
+             MIME-Version: 1.0\n\
+             Content-Type: text/plain; charset=us-ascii\n\
+             \n\
+             {text}",
+            domain = from.domain()
+        );
+        Ok(mail.replace('\n', "\r\n"))
     }
 }
 
@@ -163,7 +176,7 @@ impl Sink for Mailer {
             return Ok(());
         };
         self.rest.check().map_err(|error| PortError::retry(ACTION, error))?;
-        self.send(self.message(event)?).await?;
+        self.send(&self.message(event)?).await?;
         taken.is_sent = true;
         Ok(())
     }

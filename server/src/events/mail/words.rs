@@ -30,7 +30,7 @@ pub(super) fn mail(event: &Event) -> (String, String) {
          \n\
          What to do: {to_do}\n\
          \n\
-         Should it happen again to this connection within the hour, no other mail tells of it.\n"
+         Should it happen again to this connection within the hour, no other mail tells of it."
     );
     (subject, text)
 }
