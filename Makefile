@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -72,6 +72,9 @@ test-it: .tools/nextest.done .venv-aws/.done build-local ## tests on the local s
 test: .tools/nextest.done .venv-aws/.done build-local ## all tests; then the reports of both demos, line by line
 	cargo nextest run --workspace
 	target/debug/stack compare .local/test-demo-embedded.report .local/test-demo-emulator.report
+
+soak: .tools/nextest.done build-local ## kills crm-sync serve every few seconds while its org changes (SOAK_MINUTES=30; not part of ci)
+	SOAK_PROGRAM=$(CURDIR)/target/$(PROFILE)/crm-sync cargo nextest run --workspace --test it --profile soak --run-ignored only --no-capture
 
 bench: ## the benchmarks
 	cargo bench --workspace

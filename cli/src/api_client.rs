@@ -7,12 +7,13 @@ use reqwest::{Method, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shared::kernel::TenantId;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Seek;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// An answer of the API takes no longer.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
@@ -168,6 +169,49 @@ pub struct Upload {
     pub url: Url,
 }
 
+/// A connection that a deployment does nothing for any more.
+#[derive(Debug, Deserialize)]
+pub struct HandedOver {
+    /// Its environment.
+    pub environment: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct HandOver {
+    connections: Vec<HandedOver>,
+}
+
+/// A page of a tenant's export.
+#[derive(Deserialize)]
+pub struct ExportPage {
+    /// Its lines.
+    pub lines: Vec<String>,
+    /// The cursor of the next page; none after the last.
+    pub next: Option<String>,
+}
+
+/// What became of lines that a deployment was given, by kind.
+#[derive(Debug, Default, Deserialize)]
+pub struct TakenIn {
+    /// They were written.
+    pub taken: BTreeMap<String, u64>,
+    /// Their content was there.
+    pub known: BTreeMap<String, u64>,
+}
+
+impl TakenIn {
+    /// Adds the counts of another batch.
+    pub fn add(&mut self, other: Self) {
+        let add = |counts: &mut BTreeMap<String, u64>, others: BTreeMap<String, u64>| {
+            for (kind, count) in others {
+                *counts.entry(kind).or_default() += count;
+            }
+        };
+        add(&mut self.taken, other.taken);
+        add(&mut self.known, other.known);
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Problem {
     #[serde(rename = "type")]
@@ -290,6 +334,40 @@ impl ApiClient {
         once.retry(self.pauses).when(ApiError::passes).await
     }
 
+    /// Has the deployment do nothing more for a tenant's connections. Gives those.
+    pub async fn hand_over(&self, tenant: TenantId) -> Result<Vec<HandedOver>, ApiError> {
+        let path = format!("v1/tenants/{tenant}/hand-over");
+        let handed_over: HandOver = self.again(Method::PUT, &path, None).await?;
+        Ok(handed_over.connections)
+    }
+
+    /// Takes a hand-over back.
+    pub async fn take_back(&self, tenant: TenantId) -> Result<(), ApiError> {
+        let path = format!("v1/tenants/{tenant}/hand-over");
+        self.again(Method::DELETE, &path, None).await
+    }
+
+    /// A page of the export of a tenant that was handed over; the first without a cursor.
+    pub async fn export(
+        &self,
+        tenant: TenantId,
+        cursor: Option<&str>,
+    ) -> Result<ExportPage, ApiError> {
+        let mut path = format!("v1/tenants/{tenant}/export");
+        if let Some(cursor) = cursor {
+            let query = form_urlencoded::Serializer::new(String::new());
+            path += &format!("?{}", { query }.append_pair("cursor", cursor).finish());
+        }
+        self.again(Method::GET, &path, None).await
+    }
+
+    /// Gives lines of a tenant's export to the deployment, which takes them in once however often
+    /// it is given them.
+    pub async fn import(&self, tenant: TenantId, lines: &[String]) -> Result<TakenIn, ApiError> {
+        let path = format!("v1/tenants/{tenant}/import");
+        self.again(Method::POST, &path, Some(&json!({ "lines": lines }))).await
+    }
+
     async fn again<T: for<'de> Deserialize<'de>>(
         &self,
         method: Method,
@@ -326,14 +404,21 @@ impl ApiClient {
             _ => {}
         }
         let other =
-            || ApiError::NotTheApi { base: self.base.clone(), status, path: format!("/{path}") };
+            || ApiError::NotTheApi { base: self.base.clone(), status, path: without_query(path) };
         if status.is_success() {
-            return serde_json::from_slice(&text).map_err(|_| other());
+            // Nothing is the JSON `null`.
+            let text = if status == StatusCode::NO_CONTENT { b"null" } else { &text[..] };
+            return serde_json::from_slice(text).map_err(|_| other());
         }
         let problem: Problem = serde_json::from_slice(&text).map_err(|_| other())?;
         let reason = problem.detail.unwrap_or(problem.title);
         Err(ApiError::Refused { kind: problem.kind, reason })
     }
+}
+
+/// The path as errors tell of it: a query may name records.
+fn without_query(path: &str) -> String {
+    format!("/{}", path.split('?').next().unwrap_or_default())
 }
 
 fn streamed(file: File, sent: impl Fn(u64) + Clone + Send + 'static) -> reqwest::Body {

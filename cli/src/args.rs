@@ -1,6 +1,11 @@
 //! The command line's grammar.
 
+mod upkeep;
+
+pub use upkeep::{BackupArgs, KeysCommand, RestoreArgs, RotateArgs};
+
 use clap::{Args, Parser, Subcommand};
+use shared::kernel::TenantId;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -8,7 +13,8 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done (rows may have been skipped: the table says how many and why)
-  1  failed: a file is missing, is of another format, or cannot be written; no output is left half written
+  1  failed: a file is missing, is of another format, or cannot be written; no output is left half \
+  written
   2  the command line is wrong
   3  done, but --strict was given and rows were skipped or repaired";
 
@@ -42,6 +48,9 @@ pub enum Command {
     /// Feed a deployment's directory.
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Move a tenant from one home of the product to another: from one machine to AWS, or back.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
     /// Make a speed set: a directory, a CRM and the truth, of any size.
     Generate(GenerateArgs),
     /// Run the whole product in this process, with everything in one folder.
@@ -51,6 +60,13 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print a token for the API of `serve`.
     Token(TokenArgs),
+    /// Copy everything that `serve` keeps, while it runs or not; the master key stays where it is.
+    Backup(BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(RestoreArgs),
+    /// See to the master key of `serve`.
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// Where `serve` finds what it needs.
@@ -182,6 +198,71 @@ pub struct PublishArgs {
     /// How the result is printed. With `--strict`, nothing is sent when a row is at fault.
     #[command(flatten)]
     pub voice: Voice,
+}
+
+/// Which deployment a command is for.
+#[derive(Debug, Clone, Args)]
+pub struct DeploymentArgs {
+    /// The address of the deployment's API.
+    #[arg(long)]
+    pub api: String,
+    /// A file that holds a token with the role `service`. Without it the variable
+    /// `CRM_SYNC_TOKEN` is read.
+    #[arg(long)]
+    pub token_file: Option<PathBuf>,
+}
+
+/// `crm-sync tenant`.
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Hand a tenant over and write what people made into a file: from then on this deployment
+    /// sends, reads and takes in nothing for its connections.
+    Export(TenantExportArgs),
+    /// Take a tenant in from a file. It may be run again at any time, and is once its orgs are
+    /// connected: what belongs to an org waits in the file until then.
+    Import(TenantImportArgs),
+    /// Take a hand-over back: the tenant stays. Never once another home has taken it in, or both
+    /// send its activities.
+    TakeBack(TenantTakeBackArgs),
+}
+
+/// `crm-sync tenant export`.
+#[derive(Debug, Args)]
+pub struct TenantExportArgs {
+    /// The tenant.
+    #[arg(long)]
+    pub tenant: TenantId,
+    /// The file; nothing may lie there.
+    #[arg(long)]
+    pub to: PathBuf,
+    /// The deployment that the tenant leaves.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
+}
+
+/// `crm-sync tenant import`.
+#[derive(Debug, Args)]
+pub struct TenantImportArgs {
+    /// The file.
+    #[arg(long)]
+    pub from: PathBuf,
+    /// The tenant's id at the new home; as at the old one when not given.
+    #[arg(long)]
+    pub tenant: Option<TenantId>,
+    /// The deployment that the tenant comes to.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
+}
+
+/// `crm-sync tenant take-back`.
+#[derive(Debug, Args)]
+pub struct TenantTakeBackArgs {
+    /// The tenant.
+    #[arg(long)]
+    pub tenant: TenantId,
+    /// The deployment that it was to leave.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
 }
 
 /// `crm-sync generate`.

@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod generate;
 pub mod input;
 pub mod linkage;
+pub mod moving;
 pub mod pipeline;
 pub mod progress;
 pub mod publish;

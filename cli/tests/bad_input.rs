@@ -7,15 +7,31 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-const PEOPLE: &str = r#"{"id":"pe_1","first_name":"Katherine","last_name":"Wolcott","title":"Head of Legal","company":{"name":"Velotrax Systems Inc."},"emails":["katherine.wolcott@velotrax.com"],"city":"Austin","state":"Texas","country":"United States"}
-{"id":"pe_2","first_name":"Bogdan","last_name":"Milewski","title":"Sales Manager","company":{"name":"Orbitone GmbH"},"emails":["b.milewski@orbitone.de"],"city":"Hamburg","country":"Germany"}
-{"id":"pe_3","first_name":"Ines","last_name":"Carvalho","title":"Analyst","company":{"name":"Quantaport"},"city":"Lisbon","country":"Portugal"}
-"#;
-const COMPANIES: &str = r#"{"id":"fi_1","name":"Velotrax Systems Inc.","domain":"velotrax.com","city":"Austin","state":"Texas","country":"United States"}
-{"id":"fi_2","name":"Orbitone GmbH","domain":"orbitone.de","city":"Hamburg","country":"Germany"}
-"#;
+const PEOPLE: &str = concat!(
+    r#"{"id":"pe_1","first_name":"Katherine","last_name":"Wolcott","title":"Head of Legal","#,
+    r#""company":{"name":"Velotrax Systems Inc."},"#,
+    r#""emails":["katherine.wolcott@velotrax.com"],"city":"Austin","state":"Texas","#,
+    r#""country":"United States"}"#,
+    "\n",
+    r#"{"id":"pe_2","first_name":"Bogdan","last_name":"Milewski","title":"Sales Manager","#,
+    r#""company":{"name":"Orbitone GmbH"},"emails":["b.milewski@orbitone.de"],"#,
+    r#""city":"Hamburg","country":"Germany"}"#,
+    "\n",
+    r#"{"id":"pe_3","first_name":"Ines","last_name":"Carvalho","title":"Analyst","#,
+    r#""company":{"name":"Quantaport"},"city":"Lisbon","country":"Portugal"}"#,
+    "\n",
+);
+const COMPANIES: &str = concat!(
+    r#"{"id":"fi_1","name":"Velotrax Systems Inc.","domain":"velotrax.com","city":"Austin","#,
+    r#""state":"Texas","country":"United States"}"#,
+    "\n",
+    r#"{"id":"fi_2","name":"Orbitone GmbH","domain":"orbitone.de","city":"Hamburg","#,
+    r#""country":"Germany"}"#,
+    "\n",
+);
 const LEADS: &str = "Id,FirstName,LastName,Company,Title,Email,City,Country\n\
-    00Q1,Katherine,Wolcott,Velotrax Systems,Head of Legal,katherine.wolcott@velotrax.com,Austin,USA\n\
+    00Q1,Katherine,Wolcott,Velotrax Systems,Head of Legal,katherine.wolcott@velotrax.com,Austin,\
+    USA\n\
     00Q2,Bogdan,Milewski,Orbitone,Sales Manager,b.milewski@orbitone.de,Hamburg,Germany\n";
 
 /// A folder with a small directory and leads that match it.
@@ -249,7 +265,14 @@ fn empty_crm_files_have_no_records() {
 fn a_field_of_ten_megabytes_is_skipped_and_the_rest_goes_on() {
     let long = "x".repeat(10 << 20);
     let case = Case::new();
-    case.put("Lead.csv", format!("{LEADS}00Q3,\"{long}\",Doe,X,,,,\n00Q4,Ines,Carvalho,Quantaport,Analyst,,Lisbon,Portugal\n").as_bytes());
+    case.put(
+        "Lead.csv",
+        format!(
+            "{LEADS}00Q3,\"{long}\",Doe,X,,,,\n00Q4,Ines,Carvalho,Quantaport,\
+         Analyst,,Lisbon,Portugal\n"
+        )
+        .as_bytes(),
+    );
     case.put(
         "people.jsonl",
         format!("{{\"id\":\"pe_0\",\"title\":\"{long}\"}}\n{PEOPLE}").as_bytes(),
@@ -298,7 +321,11 @@ fn bad_json_and_bad_rows_are_skipped_with_their_lines() {
 #[test]
 fn deleted_records_are_left_out() {
     let case = Case::new();
-    case.put("Lead.csv", b"Id,LastName,FirstName,Email,IsDeleted\n00Q2,Milewski,Bogdan,b.milewski@orbitone.de,true\n");
+    case.put(
+        "Lead.csv",
+        b"Id,LastName,FirstName,Email,IsDeleted\n00Q2,Milewski,Bogdan,\
+         b.milewski@orbitone.de,true\n",
+    );
     case.match_leads().did("Lead.csv: skipped 1 row: deleted (line 2)", &[]);
 }
 

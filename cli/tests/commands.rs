@@ -302,6 +302,14 @@ fn blocks_over_the_cap_are_the_same_at_any_number_of_threads() {
     }
 }
 
+const LEADS: &str = "\
+Id,FirstName,LastName,Company
+00Q1,Ann,Wolcott,Orbitone
+00Q2,Bela,Wolcott,Orbitone
+00Q3,Carla,Wolcott,Quantaport
+00Q5,Dunja,Wolcott,Quantaport
+";
+
 #[test]
 fn deltas_give_what_the_changed_directory_gives() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -310,7 +318,9 @@ fn deltas_give_what_the_changed_directory_gives() {
     };
     let person = |id: &str, first: &str, company: &str| {
         let company = serde_json::json!({ "name": company });
-        serde_json::json!({ "id": id, "first_name": first, "last_name": "Wolcott", "company": company }).to_string()
+        serde_json::json!({ "id": id, "first_name": first, "last_name": "Wolcott",
+            "company": company })
+        .to_string()
     };
     let gone = |id: &str, op: &str, into: &str| {
         serde_json::json!({ "id": id, "op": op, "into": into }).to_string()
@@ -342,8 +352,7 @@ fn deltas_give_what_the_changed_directory_gives() {
         "now.jsonl",
         &[carla, person("pe_1", "Ann", "Orbitone"), person("pe_5", "Dunja", "Quantaport")],
     );
-    let leads = "Id,FirstName,LastName,Company\n00Q1,Ann,Wolcott,Orbitone\n00Q2,Bela,Wolcott,Orbitone\n00Q3,Carla,Wolcott,Quantaport\n00Q5,Dunja,Wolcott,Quantaport\n";
-    put("Lead.csv", &[leads.to_owned()]);
+    put("Lead.csv", &[LEADS.to_owned()]);
     let matched = |options: &[&str]| {
         let out = ["match", "--lead", "Lead.csv", "--out", "p.csv", "--candidates", "c.csv"];
         let (code, _, stderr) = crm_sync(folder.path(), &[&out[..], options].concat());

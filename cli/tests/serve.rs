@@ -14,6 +14,9 @@ use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
+#[path = "serve/upkeep.rs"]
+mod upkeep;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_crm-sync");
 
 /// Longer than anything here takes, and shorter than the grace of a due item.
@@ -329,4 +332,57 @@ fn a_configuration_is_checked_without_being_used() {
     assert!(error.contains("line 2: server.listen"), "{error}");
     assert!(error.contains("line 4: salesforce.client_secret"), "{error}");
     assert!(!error.contains("s3cret"), "{error}");
+}
+
+/// Moves a tenant without a connected org: what belongs to an org is tested with an org.
+#[test]
+fn a_tenant_moves_from_one_process_to_another() {
+    let (old, new) = (Place::new(), Place::new());
+    let (_old, _new) = (old.started(), new.started());
+    let (service, there) = (old.token(&["--role", "service"]), new.token(&["--role", "service"]));
+    let made = old.post("/v1/tenants", &service, &json!({ "name": "Acme" })).text().unwrap();
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let tenant = made["tenant_id"].as_str().unwrap();
+    let seats = format!("/v1/tenants/{tenant}/seats");
+    let ada = json!({ "email": "ada@acme.example", "name": "Ada Lovell" });
+    assert_eq!(old.post(&seats, &service, &ada).status(), StatusCode::CREATED);
+    let list = |place: &Place, token: &str| {
+        let text = place.get(&seats).bearer_auth(token).send().unwrap().text().unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let file = old.folder.path().join("acme.jsonl");
+    let tenant_command = |place: &Place, token: &str, words: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.arg("tenant").args(words).args(["--api", &place.url("")]);
+        command.env("CRM_SYNC_TOKEN", token).output().unwrap()
+    };
+    let to = file.to_str().unwrap();
+    let export = ["export", "--tenant", tenant, "--to", to];
+    let exported = tenant_command(&old, &service, &export);
+    assert!(exported.status.success(), "{}", error_of(&exported));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = tenant_command(&old, &service, &export);
+    assert!(error_of(&again).contains("exists"), "{}", error_of(&again));
+
+    for counts in [["1", "0"], ["0", "1"]] {
+        let imported = tenant_command(&new, &there, &["import", "--from", to]);
+        assert!(imported.status.success(), "{}", error_of(&imported));
+        let told = String::from_utf8(imported.stdout).unwrap();
+        for kind in ["seat", "tenant"] {
+            let row = told.lines().find(|line| line.starts_with(&format!("{kind} "))).unwrap();
+            assert_eq!(row.split_whitespace().skip(1).collect::<Vec<_>>(), counts, "{told}");
+        }
+    }
+    assert_eq!(list(&new, &there), list(&old, &service));
+    assert_eq!(list(&new, &there)["items"][0]["email"], "ada@acme.example");
+
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, &text[..text.len() - 20]).unwrap();
+    let cut = tenant_command(&new, &there, &["import", "--from", to]);
+    assert!(!cut.status.success() && !error_of(&cut).contains("ada@"), "{}", error_of(&cut));
+    let nobody = ["take-back", "--tenant", "ten_0P26MTF6XHFA3HK0G2CVVH83G9"];
+    let nobody = tenant_command(&old, &service, &nobody);
+    assert!(error_of(&nobody).contains("there is no such tenant"), "{}", error_of(&nobody));
+    let back = tenant_command(&old, &service, &["take-back", "--tenant", tenant]);
+    assert!(back.status.success(), "{}", error_of(&back));
 }

@@ -1,11 +1,14 @@
 //! The whole product in one process: the API, the callback and every queue's work over stores in
 //! one folder.
 
+pub mod backup;
 pub mod config;
 pub mod control;
 pub mod events;
+mod folder;
 mod http;
 pub mod issuer;
+pub mod keys;
 pub mod logs;
 mod metrics;
 mod pace;

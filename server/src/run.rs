@@ -17,12 +17,13 @@ use shared::product::{Functions, Orgs, Product};
 use shared::salesforce::{HttpError, HttpOptions};
 use shared::work::chain;
 use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::{App, Callers, Config, SecretError};
-use crate::control;
+use crate::control::{self, Commands};
 use crate::events::{Sinks, SinksError};
 use crate::http::{self, Frame, Http, ListenError, Readiness};
 use crate::issuer::{AUDIENCE, BuiltInIssuer, ISSUER, IssuerError};
@@ -114,7 +115,8 @@ impl Running {
         let public_base = public_base(config, address);
         let base_text = public_base.as_str().trim_end_matches('/').to_owned();
         let stores = Stores::open(config, base_text).await?;
-        let ports = stores.ports(Arc::new(Sinks::open(&config.events).await?));
+        let ports =
+            stores.ports(Arc::new(Sinks::open(&config.events, config.mail.as_ref()).await?));
         let issuer = match config.callers {
             Callers::BuiltIn => Some(Arc::new(BuiltInIssuer::make(&*ports.secrets).await?)),
             Callers::Issuer { .. } => None,
@@ -163,7 +165,14 @@ impl Running {
         let Some(runtime) = &self.runtime else { return };
         let threads = runtime.handle();
         let stopping = &self.stopping;
-        let commands = control::serve(commands, issuer);
+        let acted_on = Commands {
+            issuer,
+            stores: self.stores.live(&config.data),
+            config: config.clone(),
+            backups: Arc::new(Semaphore::new(1)),
+            rotations: Mutex::default(),
+        };
+        let commands = control::serve(commands, acted_on);
         let commands = stopping.clone().run_until_cancelled_owned(commands);
         self.tasks.spawn_on(commands, threads);
         let counts = Queue::ALL.map(|queue| (queue, config.workers_of(queue)));

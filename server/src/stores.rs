@@ -1,8 +1,7 @@
 //! The stores in the data folder, opened in one order and by one process at a time.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,10 @@ use embedded::table::SqliteTable;
 use shared::host::{OsEntropy, SystemClock};
 use shared::ports::{Events, Ports};
 
+use crate::backup::Live;
 use crate::config::{Config, Secret, variable};
+use crate::folder::{self, DEAD_LETTERS, MASTER_KEY, OBJECTS, RESTORING, SECRETS, TABLE};
+use crate::keys::KeyFiles;
 
 /// A command that gives the master key has this long.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
@@ -27,8 +29,15 @@ pub enum StoresError {
     #[error("another crm-sync uses the data folder {}: stop it first", .0.display())]
     InUse(PathBuf),
     /// The folder cannot be used.
-    #[error("the data folder {} cannot be used: give it to the user that runs crm-sync", .0.display())]
+    #[error("the data folder {} cannot be used: give it to the user that runs crm-sync",
+        .0.display())]
     Folder(PathBuf, #[source] io::Error),
+    /// The folder holds a part of a copy.
+    #[error(
+        "a restore into {} was cut off: remove everything in it but master.key, and restore again",
+        .0.display()
+    )]
+    RestoreCutOff(PathBuf),
     /// There is data and no master key.
     #[error(
         "{} holds data, and its master key {} is missing: put the key back, or say in \
@@ -76,14 +85,18 @@ impl Stores {
     /// a store is broken.
     pub(crate) async fn open(config: &Config, public_base: String) -> Result<Self, StoresError> {
         let data = &config.data;
-        let folder = |error| StoresError::Folder(data.clone(), error);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(folder)?;
-        let lock = lock(data)?;
+        let unusable = |error| StoresError::Folder(data.clone(), error);
+        folder::make(data)?;
+        let lock = folder::lock(data)?;
+        if data.join(RESTORING).exists() {
+            return Err(StoresError::RestoreCutOff(data.clone()));
+        }
+        folder::close_to_others(data).and_then(|()| folder::sweep(data)).map_err(unusable)?;
         let (key, new_key) = master_key(config).await?;
         let entropy = Arc::new(OsEntropy);
-        let secrets = SealedSecrets::open(&data.join("secrets.db"), &key, entropy)?;
+        let secrets = SealedSecrets::open(&data.join(SECRETS), &key, entropy)?;
         let table = SqliteTable::open(&table_file(data))?;
-        let objects = data.join("objects");
+        let objects = data.join(OBJECTS);
         let opened = FileObjects::open(ObjectsConfig {
             folder: objects.clone(),
             public_base,
@@ -92,9 +105,21 @@ impl Stores {
             clock: Arc::new(SystemClock),
         });
         let objects = opened.map_err(|error| StoresError::File(objects, error))?;
-        let dead = data.join("dead-letters.jsonl");
+        let dead = data.join(DEAD_LETTERS);
         let queues = LocalQueues::open(&dead).map_err(|error| StoresError::File(dead, error))?;
         Ok(Self { table, queues, objects, secrets, new_key, _lock: lock })
+    }
+
+    /// These stores, for whoever copies them.
+    #[must_use]
+    pub(crate) fn live(&self, data: &Path) -> Live {
+        Live {
+            data: data.to_owned(),
+            table: self.table.clone(),
+            queues: self.queues.clone(),
+            objects: self.objects.clone(),
+            secrets: self.secrets.clone(),
+        }
     }
 
     /// The ports over these stores.
@@ -116,21 +141,7 @@ impl Stores {
 /// The table's file in a data folder.
 #[must_use]
 pub(crate) fn table_file(data: &Path) -> PathBuf {
-    data.join("table.db")
-}
-
-/// Takes the folder for this process. The system lets go of it however the process ends.
-fn lock(data: &Path) -> Result<File, StoresError> {
-    let path = data.join("lock");
-    let failed = |error| StoresError::Folder(data.to_owned(), error);
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoresError::InUse(data.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
+    data.join(TABLE)
 }
 
 /// The master key, and its file if it was made just now: only for a folder that holds nothing.
@@ -138,8 +149,9 @@ pub(crate) async fn master_key(
     config: &Config,
 ) -> Result<(MasterKey, Option<PathBuf>), StoresError> {
     let data = &config.data;
+    let secrets = data.join(SECRETS);
     match &config.master_key {
-        Some(Secret::File(path)) => Ok((MasterKey::from_file(path)?, None)),
+        Some(Secret::File(path)) => Ok((KeyFiles::at(path.clone()).read(&secrets)?, None)),
         Some(Secret::Env(name)) => {
             let text = variable(name);
             let text = text.ok_or_else(|| StoresError::KeyVariable(name.clone()))?;
@@ -149,10 +161,10 @@ pub(crate) async fn master_key(
             Ok((MasterKey::from_command(words, COMMAND_TIME).await?, None))
         }
         None => {
-            let path = data.join("master.key");
+            let path = data.join(MASTER_KEY);
             if path.exists() {
-                Ok((MasterKey::from_file(&path)?, None))
-            } else if data.join("secrets.db").exists() || table_file(data).exists() {
+                Ok((KeyFiles::at(path).read(&secrets)?, None))
+            } else if folder::is_filled(data) {
                 Err(StoresError::KeyMissing(data.clone(), path))
             } else {
                 Ok((MasterKey::generate_file(&path, &OsEntropy)?, Some(path)))

@@ -108,3 +108,75 @@ impl Workers {
         self.metrics.count_message(queue, kind.unwrap_or("unknown"), outcome, begun.elapsed());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use embedded::objects::{FileObjects, MappedObjects, ObjectsConfig};
+    use jiff::Timestamp;
+    use shared::kernel::{Environment, Event, EventId, Generation, Occurrence, Scope, TenantId};
+    use shared::ports::{Events, PortError};
+    use shared::store::Next;
+    use shared::testing::{Memory, product};
+
+    use super::*;
+
+    /// Nobody hears what happens, however often it is told.
+    #[derive(Default)]
+    struct Deaf(Mutex<Vec<(Instant, EventId)>>);
+
+    #[async_trait]
+    impl Events for Deaf {
+        async fn publish(&self, event: &Event) -> Result<(), PortError> {
+            self.0.lock().unwrap().push((Instant::now(), event.id()));
+            Err(PortError::retry("publish an event", "nobody hears it"))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_nobody_hears_comes_again_after_longer_and_longer_waits() {
+        let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
+        let folder = tempfile::tempdir().unwrap();
+        let queues = LocalQueues::open(&folder.path().join("dead-letters.jsonl")).unwrap();
+        let deaf = Arc::new(Deaf::default());
+        let mut ports = memory.ports();
+        ports.queues = Arc::new(queues.clone());
+        ports.events = deaf.clone();
+        let product = product(ports.clone(), "test/");
+        let objects = FileObjects::open(ObjectsConfig {
+            folder: folder.path().join("objects"),
+            public_base: "http://127.0.0.1".to_owned(),
+            signing_key: [7; 32].into(),
+            most_upload: 1,
+            clock: ports.clock.clone(),
+        });
+        let files = Arc::new(MappedObjects::new(objects.unwrap()));
+        let workers = Arc::new(Workers {
+            queues: queues.clone(),
+            outbox: product.outbox(),
+            functions: product.functions(files, "A product".to_owned()).unwrap(),
+            metrics: Metrics::new(queues.clone()),
+            clock: ports.clock.clone(),
+        });
+        let tenant = TenantId::new(1_795_294_800_000, 7);
+        let scope =
+            Scope { tenant, environment: Environment::Production, generation: Generation(1) };
+        let told = Next::publish(scope, ports.clock.now(), Occurrence::Purged);
+        assert!(workers.outbox.commit(vec![], vec![told]).await.unwrap().is_done());
+        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        workers.start(Queue::Telling, 4, &tasks, &stopping);
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        stopping.cancel();
+        tasks.close();
+        tasks.wait().await;
+
+        let heard = deaf.0.lock().unwrap().clone();
+        let waits: Vec<u64> = heard.windows(2).map(|w| (w[1].0 - w[0].0).as_secs()).collect();
+        assert_eq!(waits, [10, 60, 300, 900]);
+        assert!(heard.iter().all(|(_, id)| *id == heard[0].1), "each time the same id");
+        assert_eq!(queues.dead_letters(Queue::Telling).len(), 1);
+        assert_eq!(memory.items().len(), 1, "its due item stays: the tick brings it again");
+    }
+}

@@ -14,7 +14,7 @@ use crate::work::{Done, WorkError, chain};
 /// item behind it: a loop over a queue always ends, whatever a handler answers.
 const MAX_HOPS: u32 = 200;
 
-/// When work that waits for the operator's key is tried again.
+/// When work that waits for the operator is tried again.
 const PAUSE: Duration = Duration::from_mins(15);
 
 /// The outcome of one message at a queue's edge.
@@ -93,7 +93,7 @@ async fn settle(
 ) -> Result<Settled, WorkError> {
     let done = match work.await {
         Err(error) if error.disposition == Disposition::Pause => {
-            tracing::error!(error = chain(&error), "the message waits for the key");
+            tracing::error!(error = chain(&error), "the message waits for the operator");
             Done::Later(PAUSE)
         }
         other => other?,

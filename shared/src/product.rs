@@ -22,8 +22,9 @@ use crate::capabilities::leaving::{Disconnect, PurgeSteps};
 use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
+use crate::capabilities::moving::Moving;
 use crate::capabilities::saving::{AutoSave, SavedLists};
-use crate::capabilities::seats::{CrmVotes, Tenants};
+use crate::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use crate::capabilities::settings::ChangeSettings;
 use crate::capabilities::telling::Telling;
 use crate::ports::Ports;
@@ -160,6 +161,12 @@ impl<R: ReachesGenerations> Product<R> {
         Tenants::new(self.ports.clone(), self.custody())
     }
 
+    /// The CRM users that seats are.
+    #[must_use]
+    pub fn crm_users(&self) -> CrmUsers {
+        CrmUsers::new(self.ports.clone(), self.custody())
+    }
+
     /// The set-up wizards.
     #[must_use]
     pub fn wizards(&self) -> Wizards {
@@ -264,6 +271,12 @@ impl Product<Orgs> {
     #[must_use]
     pub fn selections(&self) -> Selections {
         Selections::new(self.ports.clone(), self.custody(), self.import())
+    }
+
+    /// The moving of tenants from one home to another; a broken shipped model refuses to start.
+    pub fn moving(&self) -> Result<Moving, &'static InvalidModel> {
+        let shipped = Arc::new(MatchModel::shipped()?.clone());
+        Ok(Moving::new(self.ports.clone(), self.custody(), self.app(), shipped))
     }
 
     /// The logging of activities in the CRM; `name` is the product's in subjects.

@@ -17,6 +17,9 @@ use crate::ports::Entropy;
 const VERSION: u8 = 1;
 const NONCE_LEN: usize = 12;
 
+/// What the key of names is derived for. Stored keys follow from it.
+const NAMING: &str = "crm-sync 2026-11-28 names of what is looked up by";
+
 /// No body grows beyond this when opened; a page of records stays far below.
 const MAX_OPENED: u64 = 512 << 20;
 
@@ -38,6 +41,8 @@ pub enum SealError {
 #[derive(Clone)]
 pub struct Sealer {
     cipher: Aes256Gcm,
+    /// Derived from the data key, for names alone.
+    naming_key: Zeroizing<[u8; 32]>,
 }
 
 impl fmt::Debug for Sealer {
@@ -50,7 +55,15 @@ impl Sealer {
     /// A sealer under this data key.
     #[must_use]
     pub fn new(key: &Zeroizing<[u8; 32]>) -> Self {
-        Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(**key)) }
+        let naming_key = Zeroizing::new(blake3::derive_key(NAMING, &**key));
+        Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(**key)), naming_key }
+    }
+
+    /// A name for a text that is to be found by, and may not be read from, a key. It is always the
+    /// same under one data key, and tells nothing without it.
+    #[must_use]
+    pub fn name(&self, text: &str) -> String {
+        blake3::keyed_hash(&self.naming_key, text.as_bytes()).to_hex()[..32].to_owned()
     }
 
     /// Compresses and seals `plain` for `place`, the key of the item or object that will hold it.
@@ -138,6 +151,15 @@ mod tests {
         let entropy = Counting(0.into());
         let sealed = sealer(1).seal("a#1", b"hello", &entropy).unwrap();
         assert_eq!(sealer(1).open("a#1", &sealed).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_name_is_the_same_under_one_key_and_another_under_another() {
+        let name = |byte, text| sealer(byte).name(text);
+        assert_eq!(name(1, "jane@acme.example"), name(1, "jane@acme.example"));
+        assert_ne!(name(1, "jane@acme.example"), name(1, "joe@acme.example"));
+        assert_ne!(name(1, "jane@acme.example"), name(2, "jane@acme.example"));
+        assert_eq!(name(1, "").len(), 32);
     }
 
     #[test]

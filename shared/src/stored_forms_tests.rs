@@ -4,6 +4,7 @@
 mod documents;
 mod events_and_messages;
 mod keys;
+mod moving;
 mod objects;
 
 use std::fmt::Write as _;
@@ -26,7 +27,7 @@ use crate::capabilities::linking::{
 use crate::capabilities::saving::SavedList;
 use crate::capabilities::seats::Role;
 use crate::kernel::{
-    ActivityId, AutoSaveMessage, CareMessage, ConnectionState, DirectoryMessage,
+    ActivityId, Author, AutoSaveMessage, CareMessage, ConnectionState, DirectoryMessage,
     DirectoryVersionId, Environment, Generation, Gone, Grantee, ImportMessage, ImportRunId,
     ImportTrigger, LeaseToken, MatchMessage, MatchRunId, MatchTrigger, ModelId, Occurrence,
     PurgeMessage, Queue, ReconnectReason, RecordChange, SObject, Scope, SeatId, TellingMessage,
@@ -59,6 +60,7 @@ macro_rules! variants {
 
 variants! {
     AccountModel { Business, Person }
+    Author { Service, Seat, Admin }
     ActivityKind { Message, Inmail, Note }
     ActivityState { Queued, Held, Claimed, Logged, Failed }
     ConnectionState { Connected, ReconnectRequired, Lapsed, Disconnected }
@@ -83,7 +85,7 @@ variants! {
     MatchRunState { Planning, Scoring, Complete }
     MatchSource { Auto, Manual, Created }
     MatchTrigger { Import, Directory, Settings, Model }
-    AutoSaveMessage { Accounts, Records, Owner, Seat }
+    AutoSaveMessage { Opportunities, Records, Owner, Seat, Everything, Directory }
     CareMessage { Upkeep, Inspect, PreviewMapping }
     DirectoryMessage { Count, Shard, FanOut, Retire }
     ImportMessage { Start, Object, HandOver }
@@ -114,7 +116,7 @@ variants! {
     RecordDecision { Match, Duplicate, Review, NonMatch }
     Relation {
         AccountContact, AccountOpportunity, AccountTeamMember, OpportunityRole, ContactRole,
-        OwnerOpportunity, OwnerAccount,
+        OwnerOpportunity, OwnerAccount, EmailUser, UserEmail,
     }
     Role { Admin, Seat, Reporting, VendorRep, Service }
     RowValue { Null, Text, Number, Boolean, Date, Moment }

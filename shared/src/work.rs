@@ -40,6 +40,11 @@ impl WorkError {
         Self { action, disposition: Disposition::Reject, source: source.into() }
     }
 
+    /// What cannot be done until the operator acts: the work waits.
+    pub fn pause(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { action, disposition: Disposition::Pause, source: source.into() }
+    }
+
     /// True if the same message may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -240,11 +240,12 @@ const WIDEST: usize = 100;
 fn no_line_is_wide() {
     let mut offences = Vec::new();
     for file in all_code() {
-        // What rustfmt leaves wide is a text that cannot be broken.
         let wide = file.text.lines().enumerate().filter(|(_, line)| {
+            // A table, or a text without a space, cannot be broken.
             let comment = line.trim_start().strip_prefix("//").unwrap_or_default();
-            let prose = comment.trim_start_matches(['/', '!']).trim_start();
-            prose.contains(' ') && !prose.starts_with('|') && line.chars().count() > WIDEST
+            let table = comment.trim_start_matches(['/', '!']).trim_start().starts_with('|');
+            let whole = table || !line.trim().contains(' ');
+            !whole && line.chars().count() > WIDEST
         });
         offences.extend(wide.map(|(n, _)| format!("{}:{}", file.path, n + 1)));
     }
@@ -260,7 +261,7 @@ fn no_line_is_wide() {
             }
         }
     }
-    assert_none(&offences, "a line of prose has at most 100 columns, in Rust as in Markdown");
+    assert_none(&offences, "a line has at most 100 columns, in Rust as in Markdown");
 }
 
 /// Every Markdown file of ours, but the licences' and the data's.

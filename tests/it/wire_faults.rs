@@ -107,7 +107,8 @@ impl Wire {
     /// A refresh token, as an authorization brings it.
     async fn refresh_token(&self) -> SecretString {
         let authorize = "https://login.salesforce.com/services/oauth2/authorize?response_type=code\
-             &client_id=crm-sync-local&redirect_uri=http://127.0.0.1:9/&scope=api%20refresh_token%20id";
+             &client_id=crm-sync-local&redirect_uri=http://127.0.0.1:9/&\
+             scope=api%20refresh_token%20id";
         let no_challenge = json!({ "require_pkce": false });
         self.simulator.control().set_policy(APP, None, &no_challenge).unwrap();
         let back = self.simulator.control().approve(authorize, ADMIN).unwrap();

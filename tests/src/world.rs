@@ -11,19 +11,22 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::capabilities::activities::Activities;
-use shared::capabilities::connecting::{Begun, Connect, Connected};
+use shared::capabilities::connecting::{Begun, Connect, Connected, Wizards};
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, Models};
+use shared::capabilities::moving::Moving;
 use shared::capabilities::seats;
-use shared::capabilities::seats::{Role, Seat, Tenant};
+use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant};
+use shared::capabilities::settings::ChangeSettings;
 use shared::edge::{self, Settled};
 use shared::kernel::{
-    Connection, Envelope, Environment, Grantee, Message, Queue, SeatId, TenantEnvironment, TenantId,
+    Author, Connection, Envelope, Environment, Grantee, Message, Queue, SeatId, TenantEnvironment,
+    TenantId,
 };
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
@@ -84,8 +87,16 @@ pub struct Functions {
     pub selections: Selections,
     /// The API's corrections.
     pub corrections: Corrections,
+    /// The set-up wizard.
+    pub wizards: Wizards,
+    /// The CRM users that the API joins to seats.
+    pub crm_users: CrmUsers,
+    /// The settings that the API changes.
+    pub settings: ChangeSettings,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
+    /// The moves of tenants that the API does.
+    pub moving: Moving,
     runs: Import,
     queues: HashMap<Queue, product::Functions>,
 }
@@ -114,7 +125,11 @@ impl Functions {
             disconnect: api.disconnect(),
             selections: api.selections(),
             corrections: api.corrections(),
+            crm_users: api.crm_users(),
+            wizards: api.wizards(),
+            settings: api.settings(),
             models: api.models().expect("the shipped model"),
+            moving: api.moving().expect("the shipped model"),
             runs: api.import(),
             queues: queues.into(),
         }
@@ -153,11 +168,13 @@ pub struct WorldOptions {
     pub page_rows: Option<u32>,
     /// Where its data lies.
     pub home: Home,
+    /// What its admin said of auto-save before anything was imported, if anything.
+    pub auto_save: Option<bool>,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { seed: 7, page_rows: None, home: Home::default() }
+        Self { seed: 7, page_rows: None, home: Home::default(), auto_save: Some(true) }
     }
 }
 
@@ -184,8 +201,8 @@ fn ports_of(memory: &Memory, machine: Option<&Machine>) -> Ports {
 
 /// One process with everything in it.
 pub struct World {
-    /// The simulator.
-    pub simulator: Simulator,
+    /// The simulator, which two homes of one tenant share.
+    pub simulator: Arc<Simulator>,
     /// The org's My Domain.
     pub org: String,
     /// The queues, the events and the clock; at home in memory the data too. See
@@ -215,6 +232,12 @@ impl World {
         let org = simulator.control().orgs().pop().expect("an org");
         let settings = json!({ "bulk_latency_ms": 0 });
         simulator.control().set(&org, &settings).expect("a known setting");
+        Self::around(Arc::new(simulator), own).await
+    }
+
+    /// A world around the org of a simulator that runs: another home of the product.
+    pub async fn around(simulator: Arc<Simulator>, own: WorldOptions) -> Self {
+        let org = simulator.control().orgs().pop().expect("an org");
         let now: Timestamp = "2026-11-21T09:00:00Z".parse().expect("a time");
         let memory = Memory::new(now, own.seed);
         let fuse = Fuse::default();
@@ -232,6 +255,9 @@ impl World {
         let delivery = Delivery::Plain;
         let world = Self { simulator, org, memory, machine, fuse, functions, tenant, delivery };
         world.provision().await;
+        if let Some(auto_save) = own.auto_save {
+            world.set(&json!({ "auto_save": auto_save })).await;
+        }
         world
     }
 
@@ -244,6 +270,17 @@ impl World {
         let tenant =
             Tenant { id: self.tenant, name: "Acme".into(), entitled: true, created_at: now };
         self.put(seats::keys::tenant(self.tenant), &tenant).await;
+    }
+
+    /// Changes settings as an admin does.
+    ///
+    /// # Panics
+    /// When they are refused.
+    pub async fn set(&self, patch: &Value) {
+        let patch = patch.as_object().expect("a patch");
+        let by = Author::Admin { subject: None };
+        let changed = self.functions.settings.patch(self.at(), patch, None, &by).await;
+        changed.expect("settings that can be");
     }
 
     async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {

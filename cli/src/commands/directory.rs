@@ -1,6 +1,7 @@
 //! `crm-sync directory`: feeds the directory of a deployment.
 
 use super::Outcome;
+use super::deployment::token;
 use crate::api_client::{ApiClient, DirectoryVersion};
 use crate::args::PublishArgs;
 use crate::input::FileProblems;
@@ -13,14 +14,10 @@ use crate::{progress, threads};
 use anyhow::{Context, bail, ensure};
 use etcetera::BaseStrategy;
 use matching::EntityKind;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use url::Url;
-
-/// The variable that holds a token: other people's programs see the command line, not this.
-const TOKEN: &str = "CRM_SYNC_TOKEN";
 
 /// Publishes an export.
 pub fn publish(args: &PublishArgs) -> anyhow::Result<Outcome> {
@@ -226,19 +223,6 @@ fn export(args: &PublishArgs) -> anyhow::Result<Export> {
         "nothing to publish: name the files of an export"
     );
     Ok(export)
-}
-
-fn token(file: Option<&Path>) -> anyhow::Result<SecretString> {
-    let token = match file {
-        Some(path) => std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the token in {}", path.display()))?,
-        None => std::env::var_os(TOKEN)
-            .and_then(|token| token.into_string().ok())
-            .with_context(|| format!("no token: give --token-file, or set {TOKEN}"))?,
-    };
-    let token = token.trim();
-    ensure!(!token.is_empty(), "the token is empty");
-    Ok(SecretString::from(token.to_owned()))
 }
 
 /// A file for the deployment at `api`, in the user's data folder.

@@ -157,8 +157,8 @@ impl Summary<'_> {
         let skipped: u64 = self.totals.problems.iter().map(FileProblems::skipped).sum();
         let peak = report::peak_memory().map_or_else(|| "unknown".to_owned(), report::bytes);
         format!(
-            "{table}directory: {} entities, {} rows skipped; {:.1} s to read and index, {:.1} s in all; \
-             {} records/s; peak memory {peak}\n",
+            "{table}directory: {} entities, {} rows skipped; {:.1} s to read and index, {:.1} s in \
+             all; {} records/s; peak memory {peak}\n",
             thousands(self.totals.entities),
             thousands(skipped),
             self.read.as_secs_f64(),

@@ -9,11 +9,16 @@ pub mod generate;
 pub mod index;
 pub mod match_records;
 pub mod serve;
+pub mod tenant;
 pub mod train;
+pub mod upkeep;
 
+mod deployment;
 mod sources;
 
-use crate::args::{Command, ConfigCommand, DirectoryCommand, IndexCommand};
+use crate::args::{
+    Command, ConfigCommand, DirectoryCommand, IndexCommand, KeysCommand, TenantCommand,
+};
 use crate::input::FileProblems;
 
 /// The result of a command, for its caller to print.
@@ -48,9 +53,15 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Calibration(args) => calibration::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Directory(DirectoryCommand::Publish(args)) => directory::publish(args),
+        Command::Tenant(TenantCommand::Export(args)) => tenant::export(args),
+        Command::Tenant(TenantCommand::Import(args)) => tenant::import(args),
+        Command::Tenant(TenantCommand::TakeBack(args)) => tenant::take_back(args),
         Command::Generate(args) => generate::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Config(ConfigCommand::Check { file }) => serve::check(file),
         Command::Token(args) => serve::token(args),
+        Command::Backup(args) => upkeep::backup(args),
+        Command::Restore(args) => upkeep::restore(args),
+        Command::Keys(KeysCommand::Rotate(args)) => upkeep::rotate(args),
     }
 }

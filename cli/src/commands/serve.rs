@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use server::Running;
@@ -55,9 +55,7 @@ pub fn check(file: &Path) -> anyhow::Result<Outcome> {
 /// Prints a token.
 pub fn token(args: &TokenArgs) -> anyhow::Result<Outcome> {
     let config = read(&args.source)?;
-    let form = "write --valid as in 30m, 1h or 7d";
-    let valid: SignedDuration = args.valid.parse().context(form)?;
-    ensure!(valid > SignedDuration::ZERO, form);
+    let valid = validity(&args.valid)?;
     let roles = "a role is one of admin, seat, reporting, vendor-rep, service";
     let asked = TokenRequest {
         roles: args
@@ -82,16 +80,44 @@ pub fn token(args: &TokenArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome { output: format!("{token}\n"), ..Outcome::default() })
 }
 
-fn read(source: &ServeSource) -> anyhow::Result<Config> {
+/// How long a token is valid; a day has 24 hours.
+fn validity(text: &str) -> anyhow::Result<SignedDuration> {
+    let form = "write --valid as in 30m, 1h or 7d";
+    let span: Span = text.parse().context(form)?;
+    let valid = span.to_duration(SpanRelativeTo::days_are_24_hours()).context(form)?;
+    ensure!(valid > SignedDuration::ZERO, form);
+    Ok(valid)
+}
+
+/// The configuration that a command line names.
+pub(super) fn read(source: &ServeSource) -> anyhow::Result<Config> {
     let overrides = Overrides { data: source.data.clone(), listen: None };
     Ok(Config::read(source.config.as_deref(), overrides)?)
 }
 
-fn runtime() -> std::io::Result<Runtime> {
+/// Enough for one command.
+pub(super) fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
 /// A value by the word that stands for it in JSON.
 fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_value(Value::from(text)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_valid_for_as_long_as_the_advice_says() {
+        for (text, hours) in [("1h", 1), ("7d", 168), ("1d 12h", 36)] {
+            assert_eq!(validity(text).unwrap(), SignedDuration::from_hours(hours), "{text}");
+        }
+        assert_eq!(validity("30m").unwrap(), SignedDuration::from_mins(30));
+        for wrong in ["", "7", "a week", "0s", "-1h", "1mo"] {
+            let error = validity(wrong).unwrap_err().to_string();
+            assert!(error.contains("30m, 1h or 7d"), "{wrong}: {error}");
+        }
+    }
 }

@@ -57,7 +57,8 @@ fn write_point(
 ) -> std::fmt::Result {
     writeln!(
         out,
-        "   {name:13} P={:.4} R={:.4} F1={:.4}  (thr {}; {} links, {} wrong; record-level P={:.4} R={:.4})",
+        "   {name:13} P={:.4} R={:.4} F1={:.4}  (thr {}; {} links, {} wrong; record-level P={:.4} \
+         R={:.4})",
         p.precision,
         p.recall,
         p.f1,

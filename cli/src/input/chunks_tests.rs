@@ -105,7 +105,8 @@ proptest::proptest! {
     ) {
         let bytes = rows.join("\n").into_bytes();
         let layout = delimiter.map_or(Layout::JsonLines, |delimiter| Layout::Csv { delimiter });
-        let chunks = ChunkReader::new("x".into(), Box::new(std::io::Cursor::new(bytes.clone())), layout);
+        let chunks = ChunkReader::new("x".into(), Box::new(std::io::Cursor::new(bytes.clone())),
+            layout);
         let mut kept = 0;
         for chunk in chunks {
             let Ok(chunk) = chunk else { return Ok(()) };

@@ -57,7 +57,8 @@ mod tests {
             let entity_ids: Vec<String> = (0..9).map(|n| format!("e{}", (n * 5) % 9)).collect();
             let mut bids: Vec<PlacedBid> = wishes
                 .iter()
-                .map(|(&(record, entity), &tenths)| PlacedBid { record, entity, probability: f64::from(tenths) / 10.0 + 0.5 })
+                .map(|(&(record, entity), &tenths)| PlacedBid { record, entity,
+                    probability: f64::from(tenths) / 10.0 + 0.5 })
                 .collect();
             let named: Vec<Bid> = bids
                 .iter()
@@ -67,15 +68,18 @@ mod tests {
                     probability: bid.probability,
                 })
                 .collect();
-            let ours = assign(&mut bids, 12, 9, |n| &record_ids[n as usize], |n| &entity_ids[n as usize]);
+            let ours = assign(&mut bids, 12, 9, |n| &record_ids[n as usize],
+                |n| &entity_ids[n as usize]);
             let engines = matching::assign(named, &BTreeMap::new(), 0.0);
             let ours: BTreeMap<String, String> = ours
                 .into_iter()
                 .flatten()
-                .map(|bid| (record_ids[bid.record as usize].clone(), entity_ids[bid.entity as usize].clone()))
+                .map(|bid| (record_ids[bid.record as usize].clone(),
+                    entity_ids[bid.entity as usize].clone()))
                 .collect();
             let engines: BTreeMap<String, String> =
-                engines.matched.into_iter().map(|(record, assigned)| (record, assigned.entity)).collect();
+                engines.matched.into_iter().map(|(record, assigned)| (record,
+                    assigned.entity)).collect();
             prop_assert_eq!(ours, engines);
         }
     }

@@ -86,6 +86,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, kind, "The state does not allow this").because(detail)
     }
 
+    /// It was changed since the caller read it.
+    pub(crate) fn stale(detail: String) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "stale", "It was changed meanwhile")
+            .because(detail)
+    }
+
     /// A connection that needs its admin.
     pub(crate) fn not_working() -> Self {
         let detail = "the connection does not work; the doctor says why, and authorizing it again \
@@ -98,10 +104,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again shortly")
     }
 
-    /// The operator's key is disabled or denied.
+    /// The operator's key is disabled or denied, or the tenant is handed over to another home.
     fn paused() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "paused", "The connection is paused").because(
-            "its data cannot be opened until the operator gives the key back; work is kept",
+            "it waits for its operator, who took the key away or moves the tenant to another home; \
+             work is kept",
         )
     }
 

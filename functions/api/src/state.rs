@@ -11,8 +11,9 @@ use shared::capabilities::directory::Directory;
 use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::Disconnect;
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
+use shared::capabilities::moving::Moving;
 use shared::capabilities::saving::SavedLists;
-use shared::capabilities::seats::{CrmVotes, Tenants};
+use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use shared::capabilities::settings::ChangeSettings;
 use shared::matching::InvalidModel;
 use shared::product::{Orgs, Product};
@@ -42,7 +43,9 @@ pub struct Api {
     pub(crate) activities: Activities,
     pub(crate) directory: Directory,
     pub(crate) tenants: Tenants,
+    pub(crate) crm_users: CrmUsers,
     pub(crate) crm_votes: CrmVotes,
+    pub(crate) moving: Moving,
 }
 
 impl Api {
@@ -77,7 +80,9 @@ impl Api {
             activities: product.activities(),
             directory: product.directory(),
             tenants: product.tenants(),
+            crm_users: product.crm_users(),
             crm_votes: product.crm_votes(),
+            moving: product.moving()?,
         })
     }
 }

@@ -4,8 +4,9 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 /// In the reader's own colours and font; nothing is fetched for it.
-const STYLE: &str = "body{margin:0;background:Canvas;color:CanvasText;font:1rem/1.5 system-ui,sans-serif}\
-    main{max-width:30rem;margin:15vh auto;padding:0 1.5rem}h1{font-size:1.5rem;line-height:1.25}";
+const STYLE: &str = "body{margin:0;background:Canvas;color:CanvasText;font:1rem/1.5 system-ui,\
+    sans-serif}main{max-width:30rem;margin:15vh auto;padding:0 1.5rem}h1{font-size:1.5rem;\
+    line-height:1.25}";
 
 /// Nothing runs and nothing is fetched; of styles only [`STYLE`], by its SHA-256, is taken.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; \
@@ -25,7 +26,8 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response {
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n</main>\n</html>\n"
+         <title>{title}</title>\n<style>{STYLE}</style>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\
+         \n</main>\n</html>\n"
     );
     // The address holds a code and a state: it must not be kept, framed or passed on.
     let headers: [(HeaderName, &str); 5] = [

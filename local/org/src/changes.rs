@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::base::Person;
 use crate::delta::Delta;
 use crate::error::Error;
-use crate::pipeline::{REOPENED_STAGE, stage_label};
+use crate::pipeline::{REOPENED_STAGE, stage_name};
 use crate::rows::{Account, Opportunity};
 use crate::scene::Scene;
 use crate::tables::Tables;
@@ -95,7 +95,7 @@ impl SecondRun {
                 "Opportunity",
                 &reopened.opportunity_id,
                 json!({
-                    "StageName": stage_label(REOPENED_STAGE), "IsClosed": false, "IsWon": false
+                    "StageName": stage_name(REOPENED_STAGE), "IsClosed": false, "IsWon": false
                 }),
             ),
             Change::update(

@@ -11,7 +11,7 @@ use crate::rows::{
 use crate::scene::Scene;
 use crate::time::Audit;
 
-/// Label, active, closed, won, probability, forecast category; in pipeline order.
+/// API name, active, closed, won, probability, forecast category; in pipeline order.
 const STAGES: [(&str, bool, bool, bool, u32, &str); 11] = [
     ("Prospecting", true, false, false, 10, "Pipeline"),
     ("Qualification", true, false, false, 10, "Pipeline"),
@@ -26,6 +26,8 @@ const STAGES: [(&str, bool, bool, bool, u32, &str); 11] = [
     ("Closed Won", true, true, true, 100, "Closed"),
     ("Closed Lost", true, true, false, 0, "Omitted"),
 ];
+/// A stage that somebody renamed: its label changed, and deals go on to hold its API name.
+const RENAMED: (&str, &str) = ("Perception Analysis", "Validation");
 const OPEN_STAGES: usize = 9;
 const WON: usize = 9;
 const LOST: usize = 10;
@@ -59,12 +61,12 @@ pub(crate) fn stages(scene: &Scene) -> Vec<OpportunityStage> {
     let mut mint = IdMint::new(prefix::OPPORTUNITY_STAGE);
     (1..)
         .zip(STAGES)
-        .map(|(sort_order, (label, is_active, is_closed, is_won, probability, forecast))| {
+        .map(|(sort_order, (name, is_active, is_closed, is_won, probability, forecast))| {
             let created = scene.calendar.days_ago(1_950, &mut random);
             let mut stage = OpportunityStage {
                 id: mint.mint(),
-                master_label: label.to_owned(),
-                api_name: label.to_owned(),
+                master_label: if name == RENAMED.0 { RENAMED.1 } else { name }.to_owned(),
+                api_name: name.to_owned(),
                 is_active,
                 sort_order,
                 is_closed,
@@ -80,8 +82,8 @@ pub(crate) fn stages(scene: &Scene) -> Vec<OpportunityStage> {
         .collect()
 }
 
-/// The label of a stage by its place in the pipeline.
-pub(crate) fn stage_label(stage: usize) -> &'static str {
+/// The API name of a stage by its place in the pipeline.
+pub(crate) fn stage_name(stage: usize) -> &'static str {
     STAGES[stage].0
 }
 
@@ -170,7 +172,7 @@ fn lost_before_reopening(
 }
 
 fn opportunity(account: &Account, stage: usize, owner: &str, random: &mut Random) -> Opportunity {
-    let (label, _, is_closed, is_won, probability, _) = STAGES[stage];
+    let (name, _, is_closed, is_won, probability, _) = STAGES[stage];
     let amount = match random.below(20) {
         0 => String::new(),
         1..=3 => format!("{}.50", random.between(900, 9_000)),
@@ -179,7 +181,7 @@ fn opportunity(account: &Account, stage: usize, owner: &str, random: &mut Random
     Opportunity {
         account_id: account.id.clone(),
         name: format!("{} - {}", account.name, random.pick(&PRODUCTS)).chars().take(120).collect(),
-        stage_name: label.to_owned(),
+        stage_name: name.to_owned(),
         amount,
         probability,
         kind: (*random.pick(&TYPES)).to_owned(),

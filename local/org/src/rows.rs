@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::time::{Audit, Stamp};
 
 macro_rules! rows {
-    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => {$(
+    ($(
+        $(#[$meta:meta])*
+        $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }
+    )*) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, Default, Deserialize, Serialize)]
         #[serde(rename_all = "PascalCase", default)]

@@ -17,9 +17,9 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Rows on a page, as crm-sync asks for them.
 const PAGE: usize = 25_000;
-const FIELDS: &str = "Id, AccountId, FirstName, LastName, Name, Email, Phone, Title, MailingCity, MailingCountry, \
-    Department, Description, OwnerId, IsDeleted, CreatedDate, LastModifiedDate, SystemModstamp, HasOptedOutOfEmail, \
-    DoNotCall, IsEmailBounced";
+const FIELDS: &str = "Id, AccountId, FirstName, LastName, Name, Email, Phone, Title, MailingCity, \
+    MailingCountry, Department, Description, OwnerId, IsDeleted, CreatedDate, LastModifiedDate, \
+    SystemModstamp, HasOptedOutOfEmail, DoNotCall, IsEmailBounced";
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
@@ -72,8 +72,9 @@ fn write_contacts(folder: &Path, rows: usize) -> Outcome<u64> {
     for n in 0..rows {
         writeln!(
             file,
-            "First{n},Last{n},first{n}.last{n}@company{}.example,+49 30 {n:07},Head of Unit {},Berlin,Germany,\
-             Unit {},\"A note, with \"\"quotes\"\", about contact {n} and what was said to them last time\"",
+            "First{n},Last{n},first{n}.last{n}@company{}.example,+49 30 {n:07},Head of Unit {},\
+             Berlin,Germany,Unit {},\"A note, with \"\"quotes\"\", about contact {n} and what was \
+             said to them last time\"",
             n % 40_000,
             n % 90,
             n % 90

@@ -132,8 +132,10 @@ async fn with_fault(
     // Handlers take locks and may read a whole table: not on the threads that serve connections.
     let handled = tokio::task::spawn_blocking(move || dispatch(&call)).await;
     let response = handled.unwrap_or_else(|_| {
-        let message = "An unexpected error occurred. Please include this ErrorId if you contact support: 1234567890-1 (1)";
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN_EXCEPTION", message).into_response()
+        let message = "An unexpected error occurred. Please include this ErrorId if you contact \
+             support: 1234567890-1 (1)";
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN_EXCEPTION", message)
+            .into_response()
     });
     let response = match kind {
         Some(FaultKind::DropAfter) => return None,
@@ -154,7 +156,12 @@ fn dispatch(call: &Call) -> Response<Body> {
         ["id", org, user] => oauth::identity(call, org, user),
         [id] if RecordId::parse(id).is_some() => record_page(call, id),
         ["lightning", "r", .., id, "view"] => record_page(call, id),
-        [] => html(StatusCode::OK, "<!DOCTYPE html><title>Salesforce simulator</title><p>This is the Salesforce simulator.</p>\n".to_owned()),
+        [] => html(
+            StatusCode::OK,
+            "<!DOCTYPE html><title>Salesforce simulator</title><p>This is \
+             the Salesforce simulator.</p>\n"
+                .to_owned(),
+        ),
         _ => ApiError::not_found().into_response(),
     }
 }
@@ -209,7 +216,8 @@ fn edge_page(status: u16) -> Response<Body> {
         _ => "Salesforce",
     };
     let body = format!(
-        "<!DOCTYPE html>\n<html><head><title>Salesforce</title></head><body><h1>{text}</h1></body></html>\n"
+        "<!DOCTYPE html>\n<html><head><title>Salesforce</title></head><body><h1>{text}</h1></body>\
+         </html>\n"
     );
     planned(status, &body, Some("text/html; charset=UTF-8"), None)
 }

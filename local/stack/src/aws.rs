@@ -75,7 +75,8 @@ impl Aws {
     /// Makes a bucket.
     pub(crate) async fn create_bucket(&self, bucket: &str) -> anyhow::Result<()> {
         let configuration = format!(
-            "<CreateBucketConfiguration><LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>",
+            "<CreateBucketConfiguration><LocationConstraint>{}</LocationConstraint></\
+             CreateBucketConfiguration>",
             Self::REGION
         );
         self.call(self.request(Method::PUT, "s3", &format!("/{bucket}")).body(configuration))
@@ -147,7 +148,8 @@ impl Aws {
     fn request(&self, method: Method, service: &str, path: &str) -> reqwest::RequestBuilder {
         // The emulator tells services apart by the scope of the signature.
         let credential = format!(
-            "AWS4-HMAC-SHA256 Credential={}/20260101/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
+            "AWS4-HMAC-SHA256 Credential={}/20260101/{}/{service}/aws4_request, \
+             SignedHeaders=host, Signature=0",
             Self::ACCOUNT,
             Self::REGION
         );

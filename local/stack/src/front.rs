@@ -103,7 +103,8 @@ mod tests {
 
     async fn echo(uri: Uri, headers: HeaderMap, body: String) -> Response {
         let host = headers.get("host").and_then(|h| h.to_str().ok()).unwrap_or_default();
-        let reply = json!({"uri": uri.to_string(), "body": body, "host": host, "token": headers.contains_key("authorization")});
+        let reply = json!({"uri": uri.to_string(), "body": body, "host": host,
+            "token": headers.contains_key("authorization")});
         let cookies = [("set-cookie", "a=1"), ("set-cookie", "b=2")]
             .map(|(k, v)| (HeaderName::from_static(k), axum::http::HeaderValue::from_static(v)));
         let mut answer = (StatusCode::CREATED, Json(reply)).into_response();

@@ -23,6 +23,7 @@ mod net;
 mod options;
 mod process;
 mod record;
+mod resources;
 mod simulator;
 mod stack;
 mod stores;
@@ -31,7 +32,7 @@ mod watch;
 
 pub use aws::Aws;
 pub use demo::{
-    ConnectPage, Data, DemoOptions, Finished, OwnData, Quality, Report, differences,
+    ConnectPage, Data, DemoOptions, Finished, OwnData, Quality, Report, differences, measure,
     run as run_demo, say,
 };
 pub use embedded::Embedded;

@@ -75,6 +75,18 @@ enum Command {
         #[arg(long, requires = "org")]
         companies: Option<PathBuf>,
     },
+    /// Measures one process on an org of one's own: times, memory, how fast the API answers.
+    Measure {
+        /// A folder of CSV exports.
+        #[arg(long)]
+        org: PathBuf,
+        /// The directory's people, JSON lines, plain or gzipped.
+        #[arg(long)]
+        people: PathBuf,
+        /// The directory's companies, JSON lines, plain or gzipped.
+        #[arg(long)]
+        companies: PathBuf,
+    },
     /// Compares two demos' reports, line by line; ids and times are set aside.
     Compare {
         /// A report.
@@ -131,6 +143,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             };
             options.state = root.join(".local").join(format!("demo-{}", on.name()));
             return demo(DemoOptions { on, stack: options, data }, exit).await;
+        }
+        Command::Measure { org, people, companies } => {
+            options.state = root.join(".local/measure");
+            stack::measure(options, OwnData { org, people, companies }).await?;
         }
         Command::Compare { one, other } => compare(&one, &other)?,
         Command::Invoke { event } => invoke(&options, &event).await?,

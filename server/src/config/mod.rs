@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, read whole before anything starts.
 
+mod mail;
 mod read;
 mod reader;
 mod secret;
@@ -17,6 +18,9 @@ use shared::kernel::Queue;
 use shared::salesforce::ApiVersion;
 use url::Url;
 
+#[cfg(test)]
+pub(crate) use mail::USUAL_EVENTS;
+pub use mail::{Mail, MailLogin, MailTls};
 pub use reader::Mistake;
 pub(crate) use secret::variable;
 pub use secret::{Secret, SecretError};
@@ -42,6 +46,8 @@ pub struct Config {
     pub callers: Callers,
     /// Who hears what happens.
     pub events: Events,
+    /// Who is mailed when a person is needed; nobody when it is not said.
+    pub mail: Option<Mail>,
     /// How the log is written.
     pub log: Log,
     /// How many messages of a queue are worked on at once, where it is not the default.
@@ -121,6 +127,8 @@ pub struct Webhook {
     pub url: Url,
     /// The key of the signatures.
     pub secret: Secret,
+    /// Whether the address may be in a private network.
+    pub private: bool,
 }
 
 /// How the log is written.

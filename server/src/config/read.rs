@@ -1,26 +1,30 @@
 //! From the file's text to the configuration: each section's keys, and what they should be.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use shared::capabilities::connecting::NetworkAccess;
 use shared::kernel::Queue;
-use shared::salesforce::ApiVersion;
+use shared::salesforce::{ApiVersion, is_public};
 use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
+use super::mail::mail;
 use super::reader::{Mistake, Reader, Section};
 use super::{App, Callers, Config, Events, Log, Overrides, Salesforce, Secret, Tls, Webhook};
 
 /// The address that is listened on when none is given.
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// An uploaded file is no larger, unless the file says so: 8 GiB hold some 20 million people.
 const LARGEST_UPLOAD_MB: u32 = 8 << 10;
+
+/// An address of a receiver is no longer, in bytes.
+const LONGEST_ADDRESS: usize = 2_048;
 
 /// The most messages of a queue that may be worked on at once.
 const MOST_WORKERS: u32 = 256;
@@ -53,6 +57,7 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
     let salesforce = salesforce(root.section("salesforce"));
     let callers = callers(root.section("callers"));
     let events = events(root.section("events"));
+    let mail = mail(root.section("mail"));
     let log = log(root.section("log"));
     let (workers, largest_upload) = limits(root.section("limits"));
     let purge_grace = purge(root.section("purge"));
@@ -66,6 +71,7 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
         salesforce,
         callers: callers?,
         events,
+        mail,
         log,
         workers,
         largest_upload,
@@ -172,16 +178,16 @@ fn events(section: Section<'_>) -> Events {
     let stdout = section.flag("stdout").unwrap_or(false);
     let file = section.path("file");
     let hook = section.section("webhook");
-    let address = "an address to call, as in \"https://example.com/events\"";
     let webhook = hook.is_there().then(|| {
         if !hook.has("url") {
-            hook.wrong("url", format!("is missing: write {address}"));
+            hook.wrong("url", "is missing: write the address to call");
         }
         if !hook.has("secret") {
             hook.wrong("secret", format!("is missing: write {SECRET_FORM}"));
         }
-        let (url, secret) = (hook.parsed("url", address, http), secret(&hook, "secret"));
-        Some(Webhook { url: url?, secret: secret? })
+        let private = hook.flag("private").unwrap_or(false);
+        let (url, secret) = (receiver(&hook, "url", private), secret(&hook, "secret"));
+        Some(Webhook { url: url?, secret: secret?, private })
     });
     hook.end();
     section.end();
@@ -231,10 +237,10 @@ fn writeback(section: Section<'_>) -> Option<String> {
 }
 
 /// How a secret is written.
-const SECRET_FORM: &str =
+pub(super) const SECRET_FORM: &str =
     "{ file = \"…\" }, { env = \"NAME\" } or { command = [\"…\"] }: no secret stands in this file";
 
-fn secret(section: &Section<'_>, key: &'static str) -> Option<Secret> {
+pub(super) fn secret(section: &Section<'_>, key: &'static str) -> Option<Secret> {
     section_secret(section.section(key))
 }
 
@@ -257,13 +263,45 @@ fn http(text: &str) -> Option<Url> {
     (["http", "https"].contains(&url.scheme()) && url.has_host()).then_some(url)
 }
 
+/// The address of a receiver: https, in a private network only if that is said; or this machine.
+fn receiver(section: &Section<'_>, key: &'static str, private: bool) -> Option<Url> {
+    let expected = "an https address, as in \"https://example.com/events\", without a login";
+    let url = section.parsed(key, expected, |text| {
+        let url =
+            Url::parse(text).ok().filter(|url| text.len() <= LONGEST_ADDRESS && no_login(url))?;
+        (url.scheme() == "https" || (url.scheme() == "http" && is_here(&url))).then_some(url)
+    })?;
+    let address = match url.host()? {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => Some(IpAddr::V4(address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(address)),
+    };
+    if !private && !is_here(&url) && address.is_some_and(|address| !is_public(address)) {
+        section.wrong(key, "is in a private network: write private = true beside it if it may be");
+        return None;
+    }
+    Some(url)
+}
+
 /// An address on this machine. Anything else would send people's logins elsewhere.
 fn loopback(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let on_loopback = match url.host()? {
-        Host::Domain(name) => name == "localhost",
+    (is_here(&url) && url.scheme() == "http" && no_login(&url)).then_some(url)
+}
+
+fn no_login(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
+}
+
+/// True of a host that is this machine.
+pub(super) fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
+    match host {
+        Host::Domain(name) => name.as_ref() == "localhost",
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
-    };
-    (on_loopback && url.scheme() == "http" && url.username().is_empty()).then_some(url)
+    }
+}
+
+fn is_here(url: &Url) -> bool {
+    url.host().is_some_and(|host| is_loopback(&host))
 }

@@ -1,5 +1,7 @@
 //! Every mistake of a configuration, told at once.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, Vec<String>> {
@@ -30,6 +32,20 @@ fn a_whole_file_is_read() {
     let webhook = config.events.webhook.unwrap();
     let command = ["vault", "read", "hook"].map(str::to_owned).to_vec();
     assert_eq!(webhook.secret, Secret::Command(command));
+    assert!(webhook.private);
+    let mail = config.mail.unwrap();
+    assert_eq!(
+        (mail.host.as_str(), mail.port, mail.tls),
+        ("smtp.example.com", 2_587, MailTls::Starttls)
+    );
+    assert_eq!(mail.ca_file.unwrap(), Path::new("/etc/crm-sync/mail-ca.pem"));
+    let login = mail.login.unwrap();
+    assert_eq!(login.user, "crm-sync");
+    assert_eq!(login.password, Secret::Env("CRM_SYNC_MAIL_PASSWORD".to_owned()));
+    assert_eq!(mail.from.to_string(), "crm-sync@example.com");
+    assert_eq!(mail.to.len(), 1);
+    let events = BTreeSet::from(["crm-sync.connection.purged", "crm-sync.import.failed"]);
+    assert_eq!(mail.events, events);
     assert!(config.log.json);
     assert_eq!(config.workers, BTreeMap::from([(Queue::Import, 2), (Queue::AutoSave, 1)]));
     assert_eq!(config.largest_upload, 100 << 20);
@@ -111,6 +127,111 @@ fn the_browsers_address_may_only_be_on_loopback() {
         "127.0.0.1",
     ] {
         assert!(wrong(bad), "{bad}");
+    }
+}
+
+#[test]
+fn a_short_mail_section_is_enough() {
+    let parsed = |more: &str| {
+        let text = "[mail]\nfrom = \"a@example.com\"\nto = [\"b@example.com\"]\n";
+        parse(&format!("{text}{more}")).map(|config| config.mail.unwrap())
+    };
+    let mail = parsed("host = \"smtp.example.com\"").unwrap();
+    assert_eq!((mail.port, mail.tls, mail.login), (587, MailTls::Starttls, None));
+    assert_eq!(mail.events, USUAL_EVENTS.into());
+    let port = |tls: &str| parsed(&format!("host = \"h\"\ntls = \"{tls}\"")).unwrap().port;
+    assert_eq!((port("tls"), port("none")), (465, 25));
+    let login = "tls = \"none\"\nuser = \"u\"\npassword = { env = \"P\" }";
+    for here in ["localhost", "127.0.0.1", "[::1]"] {
+        assert!(parsed(&format!("host = \"{here}\"\n{login}")).is_ok(), "{here}");
+    }
+    let mistakes = parsed(&format!("host = \"smtp.example.com\"\n{login}")).unwrap_err();
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    assert!(mistakes[0].starts_with("line 5: mail.tls: is \"none\", and a password"));
+    assert_eq!(parse("").unwrap().mail, None);
+}
+
+#[test]
+fn every_mistake_of_the_mail_section_is_named_at_once() {
+    let text = r#"
+[mail]
+host = "smtp example"
+port = 70000
+tls = "ssl"
+user = "crm-sync"
+from = "nobody"
+to = []
+events = ["crm-sync.import.failed", "crm-sync.import.fialed"]
+hots = "smtp.example.com"
+"#;
+    let mistakes = parse(text).unwrap_err();
+    let all = mistakes.join("\n");
+    for place in [
+        "line 3: mail.host",
+        "line 4: mail.port",
+        "line 5: mail.tls",
+        "line 2: mail.password",
+        "line 7: mail.from",
+        "line 8: mail.to",
+        "line 9: mail.events",
+        "line 10: mail.hots",
+    ] {
+        assert!(all.contains(place), "{place} is not in:\n{all}");
+    }
+    assert_eq!(mistakes.len(), 8, "{all}");
+    let empty = parse("[mail]\npassword = { env = \"P\" }").unwrap_err().join("\n");
+    for place in ["mail.host", "mail.from", "mail.to", "mail.user"] {
+        assert!(empty.contains(&format!("line 1: {place}: is missing")), "{empty}");
+    }
+    assert!(parse("[mail]").is_err(), "an empty section mails nobody");
+}
+
+#[test]
+fn a_receivers_address_is_https_and_public_unless_that_is_said() {
+    let mistakes = |url: &str, more: &str| {
+        let secret = "secret = { env = \"HOOK\" }";
+        parse(&format!("[events]\nwebhook = {{ url = \"{url}\", {secret}{more} }}"))
+            .err()
+            .unwrap_or_default()
+            .join("\n")
+    };
+    let (usual, private) = ("", ", private = true");
+    for good in [
+        "https://example.com/events?key=1",
+        "https://8.8.8.8:8443/",
+        "http://127.0.0.1:9001/",
+        "http://localhost:9001",
+        "https://[::1]:9001",
+    ] {
+        assert_eq!(mistakes(good, usual), "", "{good}");
+        assert_eq!(mistakes(good, private), "", "{good}");
+    }
+    for inward in [
+        "https://10.0.0.1/",
+        "https://192.168.1.9/events",
+        "https://169.254.169.254/latest",
+        "https://[fd00::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://0x0a000001/",
+    ] {
+        assert!(mistakes(inward, usual).contains("write private = true"), "{inward}");
+        assert_eq!(mistakes(inward, private), "", "{inward}");
+    }
+    let long = format!("https://example.com/{}", "a".repeat(64 << 10));
+    for bad in [
+        "http://example.com/events",
+        "http://10.0.0.1/",
+        "http://localhost.example.com/",
+        "https://user:word@example.com/",
+        "ftp://example.com/",
+        "example.com",
+        &long,
+    ] {
+        for more in [usual, private] {
+            let told = mistakes(bad, more);
+            assert!(told.contains("line 2: events.webhook.url: write an https"), "{bad}: {told}");
+            assert!(!told.contains("word"), "{told}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod keys;
 pub mod objects;
+pub mod private;
 pub mod queues;
 mod sqlite;
 pub mod table;

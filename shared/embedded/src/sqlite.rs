@@ -7,6 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use shared::ports::PortError;
 
+use crate::private;
+
 /// Another process may read the file meanwhile, as a command does; none writes for longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -132,6 +134,8 @@ pub(crate) fn open(path: &Path, forms: Forms) -> Result<Connection, OpenError> {
         path: path.to_owned(),
         source: StoreFault(source),
     };
+    // SQLite tells in its own words what is wrong with the file.
+    drop(private::file(path));
     let mut connection = Connection::open(path).map_err(refused)?;
     prepare(&connection).map_err(refused)?;
     let found: u32 =

@@ -28,7 +28,8 @@ async fn read_pieces(page: &[u8], size: usize, expected: Option<u64>) -> Result<
 
 #[test]
 fn rows_are_read_as_salesforce_writes_them() {
-    let page = "\"Id\",\"Name\",\"Owner.Name\"\n\"1\",\"NA\",\"\"\n\"2\",\"say \"\"hi\"\",\nAnn\r\n\",\"\u{c4}\"\n";
+    let page = "\"Id\",\"Name\",\"Owner.Name\"\n\"1\",\"NA\",\"\"\n\"2\",\"say \"\"hi\"\",\
+         \nAnn\r\n\",\"\u{c4}\"\n";
     let mut reader = CsvReader::new(page.as_bytes(), Some(2));
     let row = reader.next().unwrap().unwrap();
     assert_eq!(
@@ -179,7 +180,10 @@ proptest! {
         let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(bytes.as_bytes());
         let theirs: Rows = reader
             .records()
-            .map(|row| row.unwrap().iter().map(|value| Some(value.to_owned()).filter(|v| !v.is_empty())).collect())
+            .map(|row| {
+                let row = row.unwrap();
+                row.iter().map(|value| Some(value.to_owned()).filter(|v| !v.is_empty())).collect()
+            })
             .collect();
         prop_assert_eq!(ours, theirs);
     }

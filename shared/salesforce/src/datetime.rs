@@ -89,7 +89,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back_and_ends_in_z(millis in -62_000_000_000_000_i64..250_000_000_000_000) {
+        fn what_is_written_is_read_back_and_ends_in_z(
+            millis in -62_000_000_000_000_i64..250_000_000_000_000
+        ) {
             let moment = Timestamp::from_millisecond(millis).unwrap();
             let text = format_datetime(moment);
             prop_assert!(text.ends_with('Z') && !text.contains('+'));

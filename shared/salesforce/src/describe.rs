@@ -191,12 +191,17 @@ mod tests {
 
     #[test]
     fn a_describe_is_read_and_unknown_keys_are_ignored() {
-        let json = r#"{"name":"Contact","label":"Contact","keyPrefix":"003","queryable":true,"createable":false,
+        let json = r#"{"name":"Contact","label":"Contact","keyPrefix":"003","queryable":true,
+            "createable":false,
             "updateable":true,"replicateable":true,"custom":false,"brandNew":{"x":[1]},
-            "fields":[{"name":"LastName","label":"Last Name","type":"string","soapType":"xsd:string","length":80,
-            "nillable":false,"createable":true,"updateable":true,"defaultedOnCreate":false,"defaultValue":null,
-            "picklistValues":[],"referenceTo":[],"relationshipName":null,"extraTypeInfo":null,"compoundFieldName":"Name"}],
-            "childRelationships":[{"childSObject":"Task","field":"WhoId","relationshipName":"Tasks","cascadeDelete":true}]}"#;
+            "fields":[{"name":"LastName","label":"Last Name","type":"string","soapType":"xsd:string",
+            "length":80,
+            "nillable":false,"createable":true,"updateable":true,"defaultedOnCreate":false,
+            "defaultValue":null,
+            "picklistValues":[],"referenceTo":[],"relationshipName":null,"extraTypeInfo":null,
+            "compoundFieldName":"Name"}],
+            "childRelationships":[{"childSObject":"Task","field":"WhoId","relationshipName":"Tasks",
+            "cascadeDelete":true}]}"#;
         let contact: ObjectDescribe = serde_json::from_str(json).unwrap();
         assert_eq!(contact.summary.key_prefix.as_deref(), Some("003"));
         assert!(contact.summary.queryable && !contact.summary.createable);
@@ -218,11 +223,13 @@ mod tests {
             (r#"{"name":"Where__c","type":"location","soapType":"urn:location"}"#, false),
             (r#"{"name":"Body","type":"base64","soapType":"xsd:base64Binary"}"#, false),
             (
-                r#"{"name":"TaskWhoIds","type":"junctionIdList","soapType":"urn:JunctionIdListNames"}"#,
+                r#"{"name":"TaskWhoIds","type":"junctionIdList",
+                    "soapType":"urn:JunctionIdListNames"}"#,
                 false,
             ),
             (
-                r#"{"name":"Name","type":"string","soapType":"xsd:string","compoundFieldName":"Name"}"#,
+                r#"{"name":"Name","type":"string","soapType":"xsd:string",
+                    "compoundFieldName":"Name"}"#,
                 true,
             ),
             (r#"{"name":"New__c","type":"a type of next year","soapType":"xsd:string"}"#, true),

@@ -138,12 +138,15 @@ fn errors_are_read_in_every_spelling() {
 
 fn duplicate_body(key: &str, results: &str) -> String {
     format!(
-        r#"[{{"{key}":{{"allowSave":true,"duplicateRule":"Standard_Contact_Duplicate_Rule","duplicateRuleEntityType":"Contact",
-        "errorMessage":"Use one of these?","matchResults":[{results}]}},"errorCode":"DUPLICATES_DETECTED","message":"Use one of these?"}}]"#
+        r#"[{{"{key}":{{"allowSave":true,"duplicateRule":"Standard_Contact_Duplicate_Rule",
+            "duplicateRuleEntityType":"Contact",
+        "errorMessage":"Use one of these?","matchResults":[{results}]}},"errorCode":"DUPLICATES_DETECTED",
+            "message":"Use one of these?"}}]"#
     )
 }
 
-const A_MATCH: &str = r#"{"entityType":"Contact","errors":[],"matchEngine":"FuzzyMatchEngine","matchRecords":[
+const A_MATCH: &str = r#"{"entityType":"Contact","errors":[],"matchEngine":"FuzzyMatchEngine",
+    "matchRecords":[
     {"additionalInformation":[],"fieldDiffs":[],"matchConfidence":100.0,
      "record":{"attributes":{"type":"Contact","url":"/x"},"Id":"003D000000QTYgNIAX"}}],
     "rule":"Standard_Contact_Match_Rule_v1_1","size":1,"success":true}"#;
@@ -184,7 +187,8 @@ fn a_partial_list_of_duplicates_is_no_list() {
 
 #[test]
 fn a_missing_column_is_named() {
-    let message = "\nSELECT Foo__c FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Foo__c' on entity 'Account'. If you are";
+    let message = "\nSELECT Foo__c FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column \
+         'Foo__c' on entity 'Account'. If you are";
     let error = coded(400, "INVALID_FIELD", message);
     assert_eq!(error.errors()[0].missing_column(), Some("Foo__c"));
     assert_eq!(coded(400, "X", "No such thing").errors()[0].missing_column(), None);

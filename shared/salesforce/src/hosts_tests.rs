@@ -205,8 +205,11 @@ fn nearly_an_address() -> impl Strategy<Value = String> {
     let odd = prop_oneof![
         3 => Just(String::new()),
         2 => prop::sample::select(vec![
-            "https://", "http://", "//", "/", "\\", "@", ":", ":443", ".", "..", "-", "--", "%2e", "%00", "\t", "\n", " ", "#", "?",
-            "[", "]", "[::1]", "127.0.0.1", "0x7f.1", "xn--", ".xn--", "\u{ff0e}", "\u{3002}", "\u{200b}", "\u{ad}", "evil.com", "A",
+            "https://", "http://", "/\
+                 /", "/", "\\", "@", ":", ":443", ".", "..", "-", "--", "%2e", "%00", "\t", "\n",
+                     " ", "#", "?",
+            "[", "]", "[::1]", "127.0.0.1", "0x7f.1", "xn--", ".xn--", "\u{ff0e}", "\u{3002}",
+                "\u{200b}", "\u{ad}", "evil.com", "A",
         ])
         .prop_map(str::to_owned),
         1 => "\\PC{1,3}",
@@ -225,11 +228,15 @@ proptest! {
         for policy in [HostPolicy::Commercial, HostPolicy::WithGovernment] {
             let Ok(instance) = InstanceUrl::parse(&text, policy) else { continue };
             let url = url::Url::parse(&text).unwrap();
-            prop_assert_eq!((url.scheme(), url.host_str(), url.port()), ("https", Some(instance.host()), None));
+            prop_assert_eq!((url.scheme(), url.host_str(), url.port()), ("https",
+                Some(instance.host()), None));
             prop_assert_eq!((url.username(), url.password(), url.path()), ("", None, "/"));
             prop_assert_eq!((url.query(), url.fragment()), (None, None));
             let commercial = instance.host().ends_with(".salesforce.com");
-            prop_assert!(commercial || (policy == HostPolicy::WithGovernment && instance.host().ends_with(".salesforce.mil")));
+            let government = instance.host().ends_with(".salesforce.mil");
+            prop_assert!(
+                commercial || (policy == HostPolicy::WithGovernment && government)
+            );
             prop_assert_eq!(InstanceUrl::parse(&instance.to_string(), policy), Ok(instance));
         }
         if let Ok(login) = LoginHost::parse(&text, HostPolicy::Commercial) {

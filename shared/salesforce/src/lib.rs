@@ -67,6 +67,7 @@ pub use oauth_error::{GrantStep, OAuthError, UntrustedToken};
 pub use pkce::{Pkce, PkceError};
 pub use query::{QueryLocator, QueryLocatorError, QueryPage, QueryScope};
 pub use record::{FieldValues, Record};
+pub use resolver::is_public;
 pub use rest::{DeletedRecord, DeletedRecords};
 pub use scope::{Scope, Scopes};
 pub use soql::{Condition, Direction, Select, Soql, SoqlError};

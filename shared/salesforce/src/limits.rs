@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn limits_of_an_unknown_shape_are_left_out() {
-        let json = r#"{"DailyApiRequests":{"Max":5,"Remaining":3,"App":{"Max":1,"Remaining":1}},"New":[1]}"#;
+        let json = r#"{"DailyApiRequests":{"Max":5,"Remaining":3,"App":{"Max":1,"Remaining":1}},
+            "New":[1]}"#;
         let limits: OrgLimits = serde_json::from_str(json).unwrap();
         assert_eq!(limits.get("DailyApiRequests"), Some(OrgLimit { max: 5, remaining: 3 }));
         assert_eq!(limits.iter().count(), 1);

@@ -78,7 +78,8 @@ mod tests {
         for (text, expected) in [
             ("Required fields are missing: [LastName]", "Required fields are missing: [LastName]"),
             (
-                "duplicate value found: Email duplicates 'jane.o'brien+x@acme.example', id: 003000000000001AAA",
+                "duplicate value found: Email duplicates 'jane.o'brien+x@acme.example', id: \
+                 003000000000001AAA",
                 "duplicate value found: Email duplicates [e-mail address], id: 003000000000001AAA",
             ),
             ("Email: <mailto:a@b.example>?", "Email: <mailto:[e-mail address]>?"),

@@ -37,7 +37,10 @@ fn allowed(name: &str, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     addresses
 }
 
-fn is_public(ip: IpAddr) -> bool {
+/// True of an address that anybody may reach: none of a private network, of this machine, or of
+/// another special block.
+#[must_use]
+pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),

@@ -28,8 +28,8 @@ fn a_query_is_written_as_salesforce_reads_it() {
     assert_eq!(
         text_of(&select),
         "SELECT Id,Name,Account.Owner.Name,My_Field__c FROM Contact \
-         WHERE (SystemModstamp >= 2026-01-31T10:00:00.500Z AND (Id > '003D000000QTYgNIAX' OR IsDeleted = true)) \
-         AND Email != null ORDER BY SystemModstamp ASC, Id DESC LIMIT 2000"
+         WHERE (SystemModstamp >= 2026-01-31T10:00:00.500Z AND (Id > '003D000000QTYgNIAX' OR \
+         IsDeleted = true)) AND Email != null ORDER BY SystemModstamp ASC, Id DESC LIMIT 2000"
     );
 }
 
@@ -170,7 +170,8 @@ proptest! {
 
     #[test]
     fn a_prefix_matches_only_itself(text in any_text()) {
-        let query = text_of(&Select::count("Account").filter(Condition::starts_with("Name", &text)));
+        let query = text_of(&Select::count("Account").filter(Condition::starts_with("Name",
+            &text)));
         let literal = query.strip_prefix("SELECT COUNT() FROM Account WHERE Name LIKE ").unwrap();
         // Every wildcard but the last is escaped.
         let body = &literal[1..literal.len() - 2];

@@ -13,6 +13,7 @@ pub mod directory;
 pub mod importing;
 pub mod leaving;
 pub mod linking;
+pub mod moving;
 pub mod saving;
 pub mod seats;
 pub mod settings;

@@ -91,6 +91,10 @@ pub struct Connection {
     /// are used for some minutes more; other work is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded_since: Option<Timestamp>,
+    /// When the tenant was handed over to another home of the product. From then on this one does
+    /// nothing for it; its work is kept, in case the hand-over is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over_at: Option<Timestamp>,
     /// The org's 18-character id.
     pub org_id: SalesforceId,
     /// The org's name.
@@ -264,6 +268,7 @@ impl Connection {
             trouble: None,
             paused_since: None,
             degraded_since: None,
+            handed_over_at: None,
             org_id: "00D000000000001EAA".parse().unwrap(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),

@@ -1,6 +1,8 @@
 //! The words that several capabilities share. Pure: no clock, no randomness, no I/O.
 
+mod author;
 mod connection;
+mod email;
 mod entity_kind;
 mod event;
 mod ids;
@@ -9,7 +11,9 @@ mod record;
 mod scope;
 mod sobject;
 
+pub use author::*;
 pub use connection::*;
+pub use email::*;
 pub use entity_kind::*;
 pub use event::*;
 pub use ids::*;

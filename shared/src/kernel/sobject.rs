@@ -128,10 +128,10 @@ impl SObject {
         )
     }
 
-    /// True if an org may lack the object, by its edition or because a feature is off.
+    /// True if an org may lack the object because a feature is off.
     #[must_use]
     pub fn optional(self) -> bool {
-        matches!(self, Self::AccountTeamMember | Self::UserRole)
+        self == Self::AccountTeamMember
     }
 }
 

@@ -9,8 +9,8 @@ pub enum Disposition {
     Retry,
     /// It will fail the same way each time: someone has to act.
     Reject,
-    /// The customer's data cannot be opened until the operator gives the key back. The same call
-    /// succeeds then: the work waits.
+    /// The customer's data cannot be opened until the operator gives the key back, or takes the
+    /// tenant's hand-over back. The same call succeeds then: the work waits.
     Pause,
 }
 

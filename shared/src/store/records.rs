@@ -6,9 +6,9 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::keys::{GenerationKeys, Relation};
-use super::{Marker, Slot, Store, Stored, When, documents};
+use super::{Marker, Series, Slot, Store, Stored, When, documents};
 use crate::kernel::{
-    Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, supersedes,
+    Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, folded_email, supersedes,
 };
 use crate::ports::{Key, PortError, Ports, Write};
 use crate::salesforce::SalesforceId;
@@ -104,10 +104,10 @@ impl Records {
                 Plan::Restamp(of) => restamps.push(self.put(of, &record, RecordChange::Deleted)?),
                 Plan::Store(change) => {
                     let before = self.edges_before(old)?;
-                    let after = edges_of(&record);
-                    edges.extend(after.difference(&before).map(|e| self.edge(*e, record.id)));
-                    stale
-                        .extend(before.difference(&after).map(|e| self.edge(*e, record.id).into()));
+                    let after = self.edges_of(&record);
+                    edges.extend(after.difference(&before).map(|edge| self.edge(edge)));
+                    let gone = before.difference(&after).filter(|(_, by, _)| !by.stays());
+                    stale.extend(gone.map(|edge| self.edge(edge).into()));
                     match self.put(reading, &record, change)? {
                         Some(write) => {
                             puts.push(Put { change, object: record.object, id: record.id, write });
@@ -304,8 +304,37 @@ impl Records {
         parent: SalesforceId,
         relation: Relation,
     ) -> Result<Vec<SalesforceId>, PortError> {
-        let series = self.keys.edges(parent, relation);
-        let edges = self.store.all(&series).await?;
+        self.ends(&self.keys.edges(parent.as_str(), relation)).await
+    }
+
+    /// The users who have an e-mail address, however it is written, by id.
+    pub async fn users_of(&self, email: &str) -> Result<Vec<Record>, PortError> {
+        let folded = folded_email(email);
+        let name = self.sealer.name(&folded);
+        let known = self.ends(&self.keys.edges(&name, Relation::EmailUser)).await?;
+        let mut users = self.get(SObject::User, &known).await?;
+        users.retain(|user| user.fields.get("Email").map(folded_email).as_ref() == Some(&folded));
+        users.sort_by_key(|user| user.id);
+        Ok(users)
+    }
+
+    /// A user, and all who share an e-mail address with them, or once did.
+    pub async fn users_beside(
+        &self,
+        user: SalesforceId,
+    ) -> Result<BTreeSet<SalesforceId>, PortError> {
+        let mut users = BTreeSet::from([user]);
+        let series = self.keys.edges(user.as_str(), Relation::UserEmail);
+        for edge in self.store.all(&series).await? {
+            let sharing = self.keys.edges(series.name(&edge), Relation::EmailUser);
+            users.extend(self.ends(&sharing).await?);
+        }
+        Ok(users)
+    }
+
+    /// The ids at the far end of some edges.
+    async fn ends(&self, series: &Series<Marker>) -> Result<Vec<SalesforceId>, PortError> {
+        let edges = self.store.all(series).await?;
         let child = |edge| series.name(edge).parse();
         let children: Result<Vec<_>, _> = edges.iter().map(child).collect();
         children.map_err(|error| PortError::reject("read an edge", error))
@@ -335,20 +364,29 @@ impl Records {
         Ok(Some(Record { object: head.object, id: head.id, stamp, fields, gone: None }))
     }
 
-    fn edges_before(
-        &self,
-        old: Option<&Stored<RecordHead>>,
-    ) -> Result<BTreeSet<(SalesforceId, Relation)>, PortError> {
+    fn edges_before(&self, old: Option<&Stored<RecordHead>>) -> Result<BTreeSet<Edge>, PortError> {
         let Some(old) = old else { return Ok(BTreeSet::new()) };
-        Ok(self.open(old)?.map(|record| edges_of(&record)).unwrap_or_default())
+        Ok(self.open(old)?.map(|record| self.edges_of(&record)).unwrap_or_default())
     }
 
-    fn edge(
-        &self,
-        (parent, relation): (SalesforceId, Relation),
-        child: SalesforceId,
-    ) -> Slot<Marker> {
-        self.keys.edge(parent, relation, child)
+    /// The edges that lead to a record, or from it.
+    fn edges_of(&self, record: &Record) -> BTreeSet<Edge> {
+        let id = record.id.as_str();
+        let mut edges: BTreeSet<Edge> = parents_of(record)
+            .map(|(parent, relation)| (parent.as_str().to_owned(), relation, id.to_owned()))
+            .collect();
+        if record.object == SObject::User
+            && let Some(email) = record.fields.get("Email")
+        {
+            let name = self.sealer.name(&folded_email(email));
+            edges.insert((name.clone(), Relation::EmailUser, id.to_owned()));
+            edges.insert((id.to_owned(), Relation::UserEmail, name));
+        }
+        edges
+    }
+
+    fn edge(&self, (parent, relation, child): &Edge) -> Slot<Marker> {
+        self.keys.edge(parent, *relation, child)
     }
 }
 
@@ -397,11 +435,11 @@ fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
     }
 }
 
-/// The edges that lead to a record.
-fn edges_of(record: &Record) -> BTreeSet<(SalesforceId, Relation)> {
-    if record.is_deleted() {
-        return BTreeSet::new();
-    }
+/// An edge: where it begins, its relation, and where it leads.
+type Edge = (String, Relation, String);
+
+/// The records that a record's lookups name; none of one that is gone.
+fn parents_of(record: &Record) -> impl Iterator<Item = (SalesforceId, Relation)> {
     let by: &[(&str, Relation)] = match record.object {
         SObject::Contact => &[("AccountId", Relation::AccountContact)],
         SObject::Account => &[("OwnerId", Relation::OwnerAccount)],
@@ -415,8 +453,7 @@ fn edges_of(record: &Record) -> BTreeSet<(SalesforceId, Relation)> {
         _ => &[],
     };
     by.iter()
-        .filter_map(|(field, relation)| Some((record.fields.reference(field)?, *relation)))
-        .collect()
+        .filter_map(move |(field, relation)| Some((record.fields.reference(field)?, *relation)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use matching::{EmployerEvidence, EntityKind};
-use serde_json::Number;
+use serde_json::{Number, Value, json};
 
 use super::{
     Forms, Variants, activity, at, environment, lease, match_run, model, run, scope, seat, tenant,
@@ -36,13 +36,15 @@ use crate::capabilities::linking::{
     MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor, RankedCandidate,
     RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
 };
-use crate::capabilities::saving::{Saved, SavedList};
-use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
-use crate::capabilities::settings::Settings;
+use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList};
+use crate::capabilities::seats::{
+    CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
+};
+use crate::capabilities::settings::{ChangedSetting, KeptSettings, Settings, SettingsChange};
 use crate::kernel::{
-    Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
+    Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
     Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason, RecordChange,
-    RecordHead, SObject, Trouble, VersionId,
+    RecordHead, SObject, Signature, Trouble, VersionId,
 };
 use crate::salesforce::{JobId, LoginHost};
 use crate::testing::{entity_id, record_id};
@@ -59,6 +61,7 @@ fn connection() -> Connection {
         }),
         paused_since: Some(at(3)),
         degraded_since: Some(at(4)),
+        handed_over_at: Some(at(5)),
         org_id: "00D000000000001EAA".parse().unwrap(),
         org_name: text("Acme"),
         edition: text("Enterprise Edition"),
@@ -89,12 +92,12 @@ fn tenants_and_their_settings_are_pinned() {
             roles: roles.into_iter().collect::<BTreeSet<_>>(),
         },
     );
+    forms.json("email claim", &EmailClaim { seat: seat() });
+    let signed = Signature { at: at(0), by: Author::Service };
+    forms.json("seat mapping", &SeatMapping { user: record_id("005", 1), signed });
+    forms.json("user mapping", &UserMapping { seat: seat() });
     forms.json("vote", &CrmVote { crm: text("hubspot"), voted_at: at(0) });
-    forms.json("settings", &Settings::default());
-    forms.json(
-        "settings with a stage",
-        &Settings { stage: Some(text("Won")), ..Settings::default() },
-    );
+    chosen_settings(&mut forms);
     let steps = [WizardStep::Connect, WizardStep::Sync, WizardStep::Roi, WizardStep::Advanced];
     forms.all("wizard step", &steps);
     forms.json("wizard", &Wizard::default());
@@ -104,6 +107,22 @@ fn tenants_and_their_settings_are_pinned() {
         .json("wizard with all", &Wizard { at: WizardStep::Roi, answered, login_host, changes: 3 });
     forms.json("import settings", &ImportSettings::default());
     insta::assert_snapshot!("tenants", forms.0);
+}
+
+fn chosen_settings(forms: &mut Forms) {
+    let nameless = Author::Admin { subject: None };
+    forms.json("author without a subject", &nameless);
+    let subject = Some(text("ada"));
+    let authors = [Author::Service, Author::Seat { seat: seat() }, Author::Admin { subject }];
+    forms.all("author", &authors);
+    let signed = Signature { at: at(0), by: nameless };
+    forms.json("settings", &KeptSettings::default());
+    let settings = Settings { stage: Some(text("Won")), ..Settings::default() };
+    let kept = KeptSettings { settings, changes: 3, rules: 2, signed: Some(signed.clone()) };
+    forms.json("settings with all", &kept);
+    let (before, after) = (Value::Null, json!("Won"));
+    let changed = vec![ChangedSetting { name: text("stage"), before, after }];
+    forms.json("settings change", &SettingsChange { number: 3, signed, changed });
 }
 
 #[test]
@@ -131,8 +150,13 @@ fn connections_grants_and_secrets_are_pinned() {
         ],
     );
     forms.json("connection with all", &connection());
-    let bare =
-        Connection { trouble: None, paused_since: None, degraded_since: None, ..connection() };
+    let bare = Connection {
+        trouble: None,
+        paused_since: None,
+        degraded_since: None,
+        handed_over_at: None,
+        ..connection()
+    };
     forms.json("connection", &bare);
     forms.json("live", &environment());
     forms.json("generations", &LastGeneration { last: 7 });
@@ -469,7 +493,12 @@ fn records_and_what_is_saved_are_pinned() {
         saved_at: at(0),
     };
     forms.json("saved", &saved);
-    let stage = Stage { name: text("Won"), is_closed: true, is_active: true };
+    let place = Some(PassPlace { bucket: 3, after: Some(text("a")) });
+    forms.json("saving pass", &Pass { of: 2_u64, step: 7, place: place.clone() });
+    forms.json("saving pass at its end", &Pass { of: 2_u64, step: 9, place: None });
+    forms.json("following pass", &Pass { of: match_run(), step: 7, place });
+    let stage =
+        Stage { name: text("Won"), label: text("Signed"), is_closed: true, is_active: true };
     forms.json("pipeline", &Pipeline { stages: vec![stage] });
     insta::assert_snapshot!("records", forms.0);
 }

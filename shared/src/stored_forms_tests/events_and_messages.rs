@@ -31,9 +31,9 @@ fn messages() -> Vec<Message> {
         MatchMessage::TuneModel { scope, model: model(), step },
     ]));
     all.extend(each([
-        AutoSaveMessage::Accounts {
+        AutoSaveMessage::Opportunities {
             scope,
-            accounts: vec![record_id("001", 1), record_id("001", 2)],
+            opportunities: vec![record_id("006", 1), record_id("006", 2)],
         },
         AutoSaveMessage::Records {
             scope,
@@ -42,6 +42,8 @@ fn messages() -> Vec<Message> {
         },
         AutoSaveMessage::Owner { scope, user: record_id("005", 1) },
         AutoSaveMessage::Seat { scope, seat: seat() },
+        AutoSaveMessage::Everything { scope, rules: 3, step },
+        AutoSaveMessage::Directory { scope, run: match_run(), step },
     ]));
     all.extend(later_messages());
     all

@@ -17,7 +17,7 @@ use crate::store::Series;
 use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
 use crate::testing::{entity_id, record_id};
 
-const RELATIONS: [Relation; 7] = [
+const RELATIONS: [Relation; 9] = [
     Relation::AccountContact,
     Relation::AccountOpportunity,
     Relation::AccountTeamMember,
@@ -25,6 +25,8 @@ const RELATIONS: [Relation; 7] = [
     Relation::ContactRole,
     Relation::OwnerOpportunity,
     Relation::OwnerAccount,
+    Relation::EmailUser,
+    Relation::UserEmail,
 ];
 
 fn contact() -> SalesforceId {
@@ -52,6 +54,7 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("tenant", &seats::keys::tenant(tenant()));
     forms.key("seat", &seats::keys::seat(tenant(), seat()));
     forms.range("seats", &seats::keys::seats(tenant()));
+    forms.key("email_claim", &seats::keys::email_claim(tenant(), "Ada@acme.example"));
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.key("kept grant", &leaving::keys::kept_grant(scope(), "ADMIN"));
     forms.range("kept grants", &leaving::keys::kept_grants(scope()));
@@ -64,6 +67,8 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("selection", &importing::keys::selection(environment()));
     forms.key("wizard", &connecting::keys::wizard(environment()));
     forms.key("settings", &settings::keys::settings(environment()));
+    forms.key("settings_change", &settings::keys::settings_change(environment(), 12));
+    forms.range("settings_changes", &settings::keys::settings_changes(environment()));
     forms.key("live", &keys::live(tenant(), environment().environment));
     forms.line("LIVE", LIVE);
     forms.key("authorization", &connecting::keys::authorization("0a1b"));
@@ -114,8 +119,11 @@ fn records(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("records", &keys.records(SObject::Contact, 5));
     assert_covers(&RELATIONS);
     for relation in RELATIONS {
-        forms.key(&format!("edge {relation:?}"), &keys.edge(account(), relation, contact()));
-        forms.range(&format!("edges {relation:?}"), &keys.edges(account(), relation));
+        forms.key(
+            &format!("edge {relation:?}"),
+            &keys.edge(account().as_str(), relation, contact().as_str()),
+        );
+        forms.range(&format!("edges {relation:?}"), &keys.edges(account().as_str(), relation));
     }
 }
 
@@ -136,6 +144,10 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
 }
 
 fn sellers(forms: &mut Forms, keys: GenerationKeys) {
+    forms.key("seat_mapping", &keys.seat_mapping(seat()));
+    forms.key("user_mapping", &keys.user_mapping(record_id("005", 1)));
+    forms.key("saving_pass", &keys.saving_pass());
+    forms.key("following_pass", &keys.following_pass());
     forms.key("saved", &keys.saved(seat(), "accounts", &entity_id("co_1")));
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
     forms.key("activity", &keys.activity(activity()));

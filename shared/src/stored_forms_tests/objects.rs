@@ -190,6 +190,7 @@ fn opened(memory: &Memory) -> OpenGeneration {
         trouble: None,
         paused_since: None,
         degraded_since: None,
+        handed_over_at: None,
         org_id: "00D000000000001EAA".parse().unwrap(),
         org_name: text("Acme"),
         edition: text("Enterprise Edition"),

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(super) type Row = BTreeMap<String, String>;
 
 /// The small org in a folder of its own.
-pub(super) fn small() -> TempDir {
+pub(crate) fn small() -> TempDir {
     let folder = TempDir::new().unwrap();
     let base = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/dev"));
     let options = Options { small: true, ..Options::default() };
@@ -66,7 +66,7 @@ pub(super) fn tiny() -> TempDir {
 }
 
 /// The org's directory.
-pub(super) fn directory(folder: &Path) -> [(EntityKind, PathBuf); 2] {
+pub(crate) fn directory(folder: &Path) -> [(EntityKind, PathBuf); 2] {
     [
         (EntityKind::Person, folder.join("people.jsonl")),
         (EntityKind::Company, folder.join("companies.jsonl")),
@@ -74,7 +74,7 @@ pub(super) fn directory(folder: &Path) -> [(EntityKind, PathBuf); 2] {
 }
 
 /// A JSON file of the folder.
-pub(super) fn json_of(folder: &Path, name: &str) -> Value {
+pub(crate) fn json_of(folder: &Path, name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use salesforce_simulator::Profile;
+use salesforce_simulator::{Control, Profile};
 use serde_json::{Value, json};
 use shared::capabilities::custody::{Custody, OpenGeneration};
 use shared::capabilities::importing;
 use shared::capabilities::importing::{AccountModel, RecordFilter, Selection};
-use shared::kernel::SObject;
-use shared::store::Store;
+use shared::kernel::{Connection, SObject, TenantEnvironment};
+use shared::ports::Ports;
+use shared::store::{self, Store};
 use tests::world::World;
 
 /// An object's records by id: the mapped fields that have a value.
@@ -18,28 +19,56 @@ type Rows = BTreeMap<String, BTreeMap<String, String>>;
 /// The differences between the org and us, a line each; none when we hold exactly what the
 /// integration user sees and the admin chose.
 pub(super) async fn differences(world: &World) -> Vec<String> {
-    let custody = Custody::new(world.ports(), "crm-sync/".to_owned());
-    let scope = world.connection().await.scope();
-    let opened = custody.open(scope).await.unwrap().unwrap();
-    let view = View::of(world).await;
-    let mut lines = Vec::new();
-    for object in SObject::ALL {
-        let (theirs, ours) = (view.rows(object), held(&opened, object).await);
-        for id in theirs.keys().chain(ours.keys()).collect::<BTreeSet<_>>() {
-            match (theirs.get(id), ours.get(id)) {
-                (Some(_), None) => lines.push(format!("{object} {id} is missing")),
-                (None, Some(_)) => lines.push(format!("{object} {id} is one too many")),
-                (Some(there), Some(here)) if there != here => {
-                    let differ = there.iter().filter(|(name, text)| here.get(*name) != Some(text));
-                    let over = here.keys().filter(|name| !there.contains_key(*name));
-                    let differ: Vec<_> = differ.map(|(name, _)| name).chain(over).collect();
-                    lines.push(format!("{object} {id} differs in {differ:?}"));
+    let (ports, control, org) = (world.ports(), world.control(), world.org.clone());
+    Sides { ports, control, org, at: world.at() }.differences().await
+}
+
+/// An org, and the stores in which we hold its records.
+pub(crate) struct Sides {
+    pub(crate) ports: Ports,
+    pub(crate) control: Control,
+    pub(crate) org: String,
+    pub(crate) at: TenantEnvironment,
+}
+
+impl Sides {
+    async fn connection(&self) -> Connection {
+        let found = store::get(&*self.ports.table, &store::keys::connection(self.at)).await;
+        found.unwrap().unwrap()
+    }
+
+    /// How many rows of the org we should hold.
+    pub(crate) async fn rows(&self) -> usize {
+        let view = View::of(self).await;
+        SObject::ALL.iter().map(|object| view.rows(*object).len()).sum()
+    }
+
+    /// As [`differences`].
+    pub(crate) async fn differences(&self) -> Vec<String> {
+        let custody = Custody::new(self.ports.clone(), "crm-sync/".to_owned());
+        let scope = self.connection().await.scope();
+        let opened = custody.open(scope).await.unwrap().unwrap();
+        let view = View::of(self).await;
+        let mut lines = Vec::new();
+        for object in SObject::ALL {
+            let (theirs, ours) = (view.rows(object), held(&opened, object).await);
+            for id in theirs.keys().chain(ours.keys()).collect::<BTreeSet<_>>() {
+                match (theirs.get(id), ours.get(id)) {
+                    (Some(_), None) => lines.push(format!("{object} {id} is missing")),
+                    (None, Some(_)) => lines.push(format!("{object} {id} is one too many")),
+                    (Some(there), Some(here)) if there != here => {
+                        let differ =
+                            there.iter().filter(|(name, text)| here.get(*name) != Some(text));
+                        let over = here.keys().filter(|name| !there.contains_key(*name));
+                        let differ: Vec<_> = differ.map(|(name, _)| name).chain(over).collect();
+                        lines.push(format!("{object} {id} differs in {differ:?}"));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
+        lines
     }
-    lines
 }
 
 /// The filter of some histories: half of the accounts.
@@ -52,7 +81,7 @@ pub(super) fn large_accounts() -> Vec<RecordFilter> {
 
 /// The rows that the integration user sees of an org, and the admin's choice among them.
 struct View<'a> {
-    world: &'a World,
+    sides: &'a Sides,
     profile: Profile,
     /// Hidden by sharing.
     hidden: BTreeSet<String>,
@@ -60,19 +89,19 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    async fn of(world: &'a World) -> Self {
-        let user = world.connection().await.integration_user;
-        let profile = world.control().profile_of(&world.org, user.as_str()).unwrap();
-        let settings = world.control().settings(&world.org).unwrap();
+    async fn of(sides: &'a Sides) -> Self {
+        let user = sides.connection().await.integration_user;
+        let profile = sides.control.profile_of(&sides.org, user.as_str()).unwrap();
+        let settings = sides.control.settings(&sides.org).unwrap();
         let hidden = settings.hidden_records.get(user.as_str()).cloned().unwrap_or_default();
-        let key = importing::keys::selection(world.at());
-        let chosen = Store::new(world.ports()).read(&key).await.unwrap();
-        Self { world, profile, hidden, chosen: chosen.unwrap_or_default() }
+        let key = importing::keys::selection(sides.at);
+        let chosen = Store::new(sides.ports.clone()).read(&key).await.unwrap();
+        Self { sides, profile, hidden, chosen: chosen.unwrap_or_default() }
     }
 
     fn rows(&self, object: SObject) -> Rows {
-        let control = self.world.control();
-        let rows = control.records(&self.world.org, object.name(), 0, 1_000_000).unwrap();
+        let Sides { control, org, .. } = self.sides;
+        let rows = control.records(org, object.name(), 0, 1_000_000).unwrap();
         rows.iter()
             .filter(|row| row["IsDeleted"] != true && self.is_chosen(object, row))
             .filter_map(|row| {

@@ -54,7 +54,9 @@ impl History {
     pub(super) async fn begin(seed: u64, home: Home, folder: &std::path::Path) -> Self {
         let mut random = Rng::with_seed(seed);
         let page_rows = Some(random.u32(1..8));
-        let world = World::with(folder, WorldOptions { seed, page_rows, home }).await;
+        let world =
+            World::with(folder, WorldOptions { seed, page_rows, home, ..WorldOptions::default() })
+                .await;
         world.control().freeze(true);
         let run = ImportRunId::derived("none");
         let trouble = Trouble::default();

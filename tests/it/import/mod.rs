@@ -2,7 +2,7 @@
 //! the faults of the catalogue one by one.
 
 mod case;
-mod compare;
+pub(crate) mod compare;
 mod faults;
 mod histories;
 mod history;

@@ -102,6 +102,10 @@ pub(crate) struct Connection {
     /// Since when the key service or the secret store cannot be reached; work is tried again.
     #[schema(required = true)]
     degraded_since: Option<Timestamp>,
+    /// When the tenant was handed over to another home of the product; this one does nothing for
+    /// it since.
+    #[schema(required = true)]
+    handed_over_at: Option<Timestamp>,
 }
 
 /// The org that is connected.
@@ -131,6 +135,7 @@ impl From<kernel::Connection> for Connection {
             trouble: connection.trouble.map(Trouble::from),
             paused_since: connection.paused_since,
             degraded_since: connection.degraded_since,
+            handed_over_at: connection.handed_over_at,
         }
     }
 }

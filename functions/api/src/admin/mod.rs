@@ -1,8 +1,10 @@
 //! The routes for a tenant's admin: the connection, its imports, its matches.
 
 mod account_model;
+mod author;
 mod connections;
 mod corrections;
+mod crm_users;
 mod crm_votes;
 mod doctor;
 mod field_mappings;
@@ -51,6 +53,9 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(connections::show, connections::disconnect))
         .routes(routes!(connections::authorize))
         .routes(routes!(settings::show, settings::change))
+        .routes(routes!(settings::history))
+        .routes(routes!(crm_users::list))
+        .routes(routes!(crm_users::show, crm_users::choose, crm_users::forget))
         .routes(routes!(wizard::show, wizard::answer))
         .routes(routes!(wizard::back))
         .routes(routes!(permissions::show))

@@ -1,51 +1,51 @@
-//! The switches and the stage of an environment.
+//! The switches and the stage of an environment, who changed them, and what they were before.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header::ETAG;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::capabilities::settings;
+use serde_json::{Map, Value};
+use shared::capabilities::settings::{self, KeptSettings, SettingsError};
 use utoipa::ToSchema;
 
-use crate::callers::{Admin, At};
-use crate::extract::Body;
+use super::author::Author;
+use crate::callers::{Acting, Admin, At};
+use crate::extract::{Body, IfMatch};
 use crate::problem::Problem;
 use crate::state::Api;
 
 /// The settings of an environment, which an admin may change.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Settings {
     /// Save accounts and contacts of open opportunities for their owners.
-    #[schema(default = true)]
     auto_save: bool,
-    /// Only opportunities at or after this stage count; null for every open one.
+    /// Only opportunities at or after the stage of this API name count; null for every open one.
+    #[schema(required = true)]
     stage: Option<String>,
     /// Log messages and InMails.
-    #[schema(default = true)]
     log_messages: bool,
     /// Log notes.
-    #[schema(default = true)]
     log_notes: bool,
     /// Report on won deals.
-    #[schema(default = false)]
     roi: bool,
     /// Show profiles inside the CRM.
-    #[schema(default = true)]
     embedded_profile: bool,
     /// Point out records whose person has left the company.
-    #[schema(default = true)]
     data_validation: bool,
+    /// Counts the changes; 0 before the first. The `ETag` is the same number in quotes.
+    revision: u64,
+    #[schema(required = true)]
+    changed_at: Option<Timestamp>,
+    #[schema(required = true)]
+    changed_by: Option<Author>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        settings::Settings::default().into()
-    }
-}
-
-impl From<settings::Settings> for Settings {
-    fn from(settings: settings::Settings) -> Self {
+impl From<KeptSettings> for Settings {
+    fn from(kept: KeptSettings) -> Self {
+        let KeptSettings { settings, changes: revision, signed } = kept;
+        let (changed_at, changed_by) = signed.map(|signed| (signed.at, signed.by.into())).unzip();
         Self {
             auto_save: settings.auto_save,
             stage: settings.stage,
@@ -54,20 +54,86 @@ impl From<settings::Settings> for Settings {
             roi: settings.roi,
             embedded_profile: settings.embedded_profile,
             data_validation: settings.data_validation,
+            revision,
+            changed_at,
+            changed_by,
         }
     }
 }
 
-impl From<Settings> for settings::Settings {
-    fn from(settings: Settings) -> Self {
+/// The settings, with their revision as a validator.
+type Tagged = ([(HeaderName, String); 1], Json<Settings>);
+
+fn tagged(kept: KeptSettings) -> Tagged {
+    ([(ETAG, format!("\"{}\"", kept.changes))], Json(kept.into()))
+}
+
+/// The settings to change, and no others.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema: the patch itself is read by the settings")]
+pub(crate) struct SettingsPatch {
+    #[serde(default)]
+    #[schema(required = false)]
+    auto_save: bool,
+    /// A stage's API name; null for every open opportunity.
+    #[schema(max_length = 255)]
+    stage: Option<String>,
+    #[serde(default)]
+    #[schema(required = false)]
+    log_messages: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    log_notes: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    roi: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    embedded_profile: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    data_validation: bool,
+}
+
+/// The last changes of the settings, the newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SettingsHistory {
+    items: Vec<SettingsChange>,
+}
+
+/// A change of the settings.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SettingsChange {
+    /// The revision that it led to.
+    revision: u64,
+    changed_at: Timestamp,
+    changed_by: Author,
+    changes: Vec<ChangedSetting>,
+}
+
+/// A setting before and after a change.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ChangedSetting {
+    name: String,
+    #[schema(value_type = Value)]
+    before: Value,
+    #[schema(value_type = Value)]
+    after: Value,
+}
+
+impl From<settings::SettingsChange> for SettingsChange {
+    fn from(change: settings::SettingsChange) -> Self {
+        let settings::SettingsChange { number, signed, changed } = change;
+        let changes =
+            changed.into_iter().map(|settings::ChangedSetting { name, before, after }| {
+                ChangedSetting { name, before, after }
+            });
         Self {
-            auto_save: settings.auto_save,
-            stage: settings.stage,
-            log_messages: settings.log_messages,
-            log_notes: settings.log_notes,
-            roi: settings.roi,
-            embedded_profile: settings.embedded_profile,
-            data_validation: settings.data_validation,
+            revision: number,
+            changed_at: signed.at,
+            changed_by: signed.by.into(),
+            changes: changes.collect(),
         }
     }
 }
@@ -75,27 +141,61 @@ impl From<Settings> for settings::Settings {
 /// The switches and the stage
 #[utoipa::path(get, path = "/settings", tag = "connections", operation_id = "showSettings",
     params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
-    responses((status = 200, description = "The settings", body = Settings), Problem))]
+    responses(
+        (status = 200, description = "The settings", body = Settings,
+            headers(("ETag" = String, description = "Their revision"))),
+        Problem))]
 pub(crate) async fn show(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-) -> Result<Json<Settings>, Problem> {
-    Ok(Json(api.settings.get(place.environment()).await?.into()))
+) -> Result<Tagged, Problem> {
+    Ok(tagged(api.settings.get(place.environment()).await?))
 }
 
-/// Change them; what is left out gets its default
-#[utoipa::path(put, path = "/settings", tag = "connections", operation_id = "changeSettings",
-    params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
-    request_body(content = Settings, example = json!({ "stage": "Proposal" })),
+/// Change the settings that are named
+///
+/// A JSON merge patch (RFC 7396), as `application/json` or `application/merge-patch+json`: what is
+/// left out stays as it is. An unknown name is refused. Null resets the stage and is refused for a
+/// switch.
+#[utoipa::path(patch, path = "/settings", tag = "connections", operation_id = "changeSettings",
+    params(At, ("If-Match" = Option<String>, Header, description =
+        "Change them only at this revision, as the `ETag` gave it; else 412")),
+    extensions(("x-roles" = json!(Admin::<At>::ROLES))),
+    request_body(content = SettingsPatch, example = json!({ "stage": "Proposal" })),
     responses(
-        (status = 200, description = "The settings as they are now", body = Settings),
+        (status = 200, description = "The settings as they are now", body = Settings,
+            headers(("ETag" = String, description = "Their revision"))),
         Problem))]
 pub(crate) async fn change(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-    Body(settings): Body<Settings>,
-) -> Result<Json<Settings>, Problem> {
-    let settings = settings.into();
-    api.settings.replace(place.environment(), &settings).await?;
-    Ok(Json(settings.into()))
+    Acting(by): Acting,
+    IfMatch(revisions): IfMatch,
+    Body(patch): Body<Map<String, Value>>,
+) -> Result<Tagged, Problem> {
+    let at = place.environment();
+    Ok(tagged(api.settings.patch(at, &patch, revisions.as_ref(), &by).await?))
+}
+
+/// Who changed which setting when; the last 200 changes
+#[utoipa::path(get, path = "/settings/history", tag = "connections",
+    operation_id = "listSettingsChanges",
+    params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
+    responses((status = 200, description = "The changes", body = SettingsHistory), Problem))]
+pub(crate) async fn history(
+    State(api): State<Api>,
+    Admin(place): Admin<At>,
+) -> Result<Json<SettingsHistory>, Problem> {
+    let changes = api.settings.history(place.environment()).await?;
+    Ok(Json(SettingsHistory { items: changes.into_iter().map(SettingsChange::from).collect() }))
+}
+
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Work(error) => error.into(),
+            SettingsError::Stale { .. } => Self::stale(error.to_string()),
+            SettingsError::Refused(_) => Self::invalid(error.to_string()),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use shared::capabilities::connecting::{self, AnswerError, WizardError, WizardPro
 use utoipa::ToSchema;
 
 use super::settings::Settings;
-use crate::callers::{Admin, At};
+use crate::callers::{Acting, Admin, At};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -67,7 +67,8 @@ pub(crate) enum WizardAnswer {
     /// The switches.
     Sync {
         auto_save: bool,
-        /// Only opportunities at or after this stage count; null for every open one.
+        /// Only opportunities at or after the stage of this API name count; null for every open
+        /// one.
         #[serde(default)]
         stage: Option<String>,
         log_messages: bool,
@@ -119,9 +120,10 @@ pub(crate) async fn show(
 pub(crate) async fn answer(
     State(api): State<Api>,
     Admin(place): Admin<At>,
+    Acting(by): Acting,
     Body(answer): Body<WizardAnswer>,
 ) -> Result<Json<Wizard>, Problem> {
-    Ok(Json(api.wizards.answer(place.environment(), &answer.into()).await?.into()))
+    Ok(Json(api.wizards.answer(place.environment(), &answer.into(), by).await?.into()))
 }
 
 /// Go back one step; nothing that was answered is lost
@@ -145,6 +147,7 @@ impl From<AnswerError> for Problem {
             AnswerError::Step(WizardError::TooEarly) => {
                 Self::conflict("too_early", error.to_string())
             }
+            AnswerError::Settings(error) => error.into(),
             AnswerError::ChangedMeanwhile => Self::conflict("changed_meanwhile", error.to_string()),
             AnswerError::Work(error) => error.into(),
         }

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use shared::capabilities::seats::Role;
-use shared::kernel::{SeatId, TenantId};
+use shared::kernel::{Author, SeatId, TenantId};
 
 use super::places::{OfSeat, OfTenant};
 use super::token::Caller;
@@ -42,6 +42,9 @@ pub(crate) struct Reader<P>(pub(crate) P, pub(crate) Viewer);
 
 /// Who signs a change: the token's subject, else its seat. It lets nobody through by itself.
 pub(crate) struct Signed(pub(crate) Option<String>);
+
+/// Who acts: the back end, a seat, or an admin without one. It lets nobody through by itself.
+pub(crate) struct Acting(pub(crate) Author);
 
 /// Whose things a caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,5 +238,18 @@ impl FromRequestParts<Api> for Signed {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let caller = Caller::of(parts, api).await?;
         Ok(Self(caller.subject.or_else(|| caller.seat.map(|seat| seat.to_string()))))
+    }
+}
+
+impl FromRequestParts<Api> for Acting {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Caller { subject, seat, roles, .. } = Caller::of(parts, api).await?;
+        Ok(Self(match seat {
+            _ if roles.contains(&Role::Service) => Author::Service,
+            Some(seat) => Author::Seat { seat },
+            None => Author::Admin { subject },
+        }))
     }
 }

@@ -1,13 +1,18 @@
-//! The routes for the product's own back end: tenants, seats, the directory.
+//! The routes for the product's own back end: tenants and their moves, seats, the directory.
 
 mod directory;
+mod moving;
 mod seats;
 mod tenants;
 
+use axum::extract::DefaultBodyLimit;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::Api;
+
+/// No batch of an import is larger: a function's request holds 6 MB.
+const LARGEST_BATCH: usize = 4 << 20;
 
 /// Routes outside any tenant.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
@@ -21,5 +26,13 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 
 /// Routes below a tenant.
 pub(crate) fn of_tenant() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(seats::add))
+    // A line may hold an activity's text, and a batch many lines.
+    let import = OpenApiRouter::default()
+        .routes(routes!(moving::import))
+        .layer(DefaultBodyLimit::max(LARGEST_BATCH));
+    OpenApiRouter::default()
+        .routes(routes!(seats::add))
+        .routes(routes!(moving::hand_over, moving::take_back))
+        .routes(routes!(moving::export))
+        .merge(import)
 }

@@ -59,6 +59,7 @@ impl From<TenantError> for Problem {
             TenantError::Name | TenantError::Email | TenantError::TimeZone => {
                 Self::invalid(error.to_string())
             }
+            TenantError::EmailTaken => Self::conflict("email_taken", error.to_string()),
             TenantError::Work(error) => error.into(),
         }
     }

@@ -107,12 +107,20 @@ async fn what_a_tenant_does_is_what_it_reads() {
     assert_eq!(served.post(&service, &path, &seat).await.status, StatusCode::CREATED);
     let seats = served.get(&admin, &path).await.body;
     assert_eq!(seats["items"][0]["time_zone"], "Asia/Tokyo");
+    let twin = json!({ "email": " JANE@acme.example", "name": "Janet", "time_zone": "UTC" });
+    let refused = served.post(&service, &path, &twin).await;
+    assert_eq!(
+        (refused.status, &refused.body["type"]),
+        (StatusCode::CONFLICT, &json!("email_taken"))
+    );
+    let seats = served.get(&admin, &path).await.body;
+    assert_eq!(seats["items"].as_array().unwrap().len(), 1, "a refused seat leaves nothing");
 
     let path = served.connection("/settings");
-    let answer = served.call("PUT", &path, Some(&admin), Some(r#"{"log_notes":false}"#.into()));
+    let answer = served.call("PATCH", &path, Some(&admin), Some(r#"{"log_notes":false}"#.into()));
     assert_eq!(answer.await.status, StatusCode::OK);
     let settings = served.get(&admin, &path).await.body;
-    assert_eq!((&settings["log_notes"], &settings["auto_save"]), (&json!(false), &json!(true)));
+    assert_eq!((&settings["log_notes"], &settings["log_messages"]), (&json!(false), &json!(true)));
 
     let login = json!({ "login_host": "acme.my.salesforce.com" });
     let begun = served.post(&admin, &served.connection("/authorize"), &login).await;

@@ -65,7 +65,10 @@ fn a_folder_without_data_is_named() {
 #[test]
 fn a_broken_entity_is_named_by_file_and_line() {
     let folder = copy_of_the_base();
-    let company = r#"{"id":"co_1","name":"A","domain":"","website":"","phone":"","street":"","city":"","state":"","postal_code":"","country":"","industry":"","employees":3}"#;
+    let company = concat!(
+        r#"{"id":"co_1","name":"A","domain":"","website":"","phone":"","street":"","city":"","#,
+        r#""state":"","postal_code":"","country":"","industry":"","employees":3}"#,
+    );
     replace(folder.path(), "companies.jsonl.gz", &format!("{company}\n{{\"id\":\"co_2\"}}\n"));
     let said = complaint(folder.path());
     assert!(said.contains("line 2 of") && said.contains("companies.jsonl.gz"), "{said}");

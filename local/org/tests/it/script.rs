@@ -149,8 +149,7 @@ fn nothing_but_its_reopening_can_save_the_reopened_deal_s_account() {
         let update = &changes["changes"][0];
         assert_eq!(update["id"], reopened["opportunity_id"]);
         let stages = folder.rows("OpportunityStage").iter();
-        let mut stages =
-            stages.filter(|stage| stage["MasterLabel"] == update["fields"]["StageName"]);
+        let mut stages = stages.filter(|stage| stage["ApiName"] == update["fields"]["StageName"]);
         let stage = stages.next().unwrap();
         assert!(stage["IsActive"] == "true" && stage["IsClosed"] == "false");
     }

@@ -138,9 +138,11 @@ fn opportunities_are_in_every_stage_and_agree_with_it() {
         let stages: BTreeMap<&str, &Row> = folder
             .rows("OpportunityStage")
             .iter()
-            .map(|stage| (stage["MasterLabel"].as_str(), stage))
+            .map(|stage| (stage["ApiName"].as_str(), stage))
             .collect();
         assert_eq!(stages.values().filter(|stage| stage["IsActive"] == "false").count(), 1);
+        let renamed = |stage: &&Row| stage["MasterLabel"] != stage["ApiName"];
+        assert_eq!(stages.values().copied().filter(renamed).count(), 1);
         let mut used = BTreeSet::new();
         for deal in folder.rows("Opportunity") {
             let stage = stages[deal["StageName"].as_str()];

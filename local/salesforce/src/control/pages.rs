@@ -60,10 +60,10 @@ fn page(title: &str, way: &[(String, &str)], body: &str) -> Html<String> {
         let _ = write!(back, " › <a href=\"{}\">{}</a>", escape(address), escape(text));
     }
     Html(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} | Salesforce simulator</title>\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <style>{style}</style></head>\n<body><header><a href=\"/simulator\">Salesforce simulator</a>{back}</header>\
-         <main>{body}</main></body></html>\n",
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} | \
+         Salesforce simulator</title><meta name=\"viewport\" content=\"width=device-width, \
+         initial-scale=1\"><style>{style}</style></head>\n<body><header><a href=\"/simulator\">\
+         Salesforce simulator</a>{back}</header><main>{body}</main></body></html>\n",
         title = escape(title),
         style = include_str!("pages.css"),
     ))
@@ -94,14 +94,16 @@ pub(super) async fn orgs(State(control): State<Control>) -> Shown {
 pub(super) async fn org(State(control): State<Control>, Path(org): Path<String>) -> Shown {
     let host = control.org(&org)?.host();
     let mut body = format!(
-        "<h1>{}</h1><p class=\"pale\">{}</p><div class=\"columns\"><section><h2>Records</h2><table>",
+        "<h1>{}</h1><p class=\"pale\">{}</p><div class=\"columns\"><section><h2>Records</h2>\
+         <table>",
         escape(&org),
         escape(&host)
     );
     for (object, count) in control.counts(&org)?.into_iter().filter(|(_, count)| *count > 0) {
         let _ = write!(
             body,
-            "<tr><td><a href=\"/simulator/{}/{object}\">{object}</a></td><td class=\"number\">{count}</td></tr>",
+            "<tr><td><a href=\"/simulator/{}/{object}\">{object}</a></td><td class=\"number\">\
+             {count}</td></tr>",
             escape(&org)
         );
     }

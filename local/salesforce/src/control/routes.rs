@@ -78,9 +78,8 @@ async fn load_org(State(control): State<Control>, Json(source): Json<Value>) -> 
     // Reading files is no work for the threads that serve connections.
     let loaded = tokio::task::spawn_blocking(move || {
         let label = control.load_org(source)?;
-        Ok(
-            json!({ "my_domain": label, "id": control.org_id(&label)?, "counts": control.counts(&label)? }),
-        )
+        Ok(json!({ "my_domain": label, "id": control.org_id(&label)?,
+                "counts": control.counts(&label)? }))
     });
     match loaded.await {
         Ok(result) => result.map(Json),
@@ -319,7 +318,8 @@ async fn approve(State(control): State<Control>, Json(approval): Json<Approval>)
 }
 
 fn clock_json(control: &Control) -> Value {
-    json!({ "now": crate::storage::format_date_time(control.now(), "Z"), "frozen": control.is_frozen() })
+    json!({ "now": crate::storage::format_date_time(control.now(), "Z"),
+        "frozen": control.is_frozen() })
 }
 
 async fn clock(State(control): State<Control>) -> Json<Value> {

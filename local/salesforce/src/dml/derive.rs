@@ -123,6 +123,7 @@ pub(crate) fn derive(
     match schema.name.as_str() {
         "Contact" | "Lead" | "User" => person_name(schema, draft, presence),
         "Opportunity" => opportunity(data, schema, draft, presence),
+        "OpportunityStage" => stage_name(schema, draft),
         "Task" => task(data, schema, draft, presence, now),
         "Event" => event(data, schema, draft, presence),
         _ => {}
@@ -142,6 +143,14 @@ fn person_name(schema: &ObjectSchema, draft: &mut Draft, presence: Presence<'_>)
     }
 }
 
+/// A stage that was never renamed has its label for an API name.
+fn stage_name(schema: &ObjectSchema, draft: &mut Draft) {
+    let at = schema.at("ApiName");
+    if draft.get(at).is_null() {
+        draft.set(at, draft.get(schema.at("MasterLabel")).clone());
+    }
+}
+
 fn opportunity(data: &OrgData, schema: &ObjectSchema, draft: &mut Draft, presence: Presence<'_>) {
     if let Some(close) = draft.get(schema.at("CloseDate")).as_text().map(str::to_owned) {
         let year: i64 = close[..4].parse().unwrap_or(0);
@@ -150,13 +159,13 @@ fn opportunity(data: &OrgData, schema: &ObjectSchema, draft: &mut Draft, presenc
         draft.set(schema.at("FiscalQuarter"), Value::Int(quarter));
         draft.set(schema.at("Fiscal"), Value::text(format!("{year} {quarter}")));
     }
-    let label = draft.get(schema.at("StageName")).as_text().unwrap_or_default().to_owned();
+    let name = draft.get(schema.at("StageName")).as_text().unwrap_or_default().to_owned();
     let Some(table) = data.table("OpportunityStage") else { return };
     let stage = table.iter().find(|(_, row)| {
         let mut slots = Slots::default();
         slots.read(row);
-        let own = slots.value(row, table.schema.at("MasterLabel"), FieldType::String);
-        own.as_text().is_some_and(|own| own.eq_ignore_ascii_case(&label))
+        let own = slots.value(row, table.schema.at("ApiName"), FieldType::String);
+        own.as_text().is_some_and(|own| own.eq_ignore_ascii_case(&name))
     });
     let Some((stage, _)) = stage else { return };
     for (field, of) in [("IsClosed", "IsClosed"), ("IsWon", "IsWon")] {

@@ -272,8 +272,8 @@ fn settable(
     };
     if !allowed {
         let message = format!(
-            "Unable to create/update fields: {}. Please check the security settings of this field and verify that it is \
-             read/write for your profile or permission set.",
+            "Unable to create/update fields: {}. Please check the security settings of this field \
+             and verify that it is read/write for your profile or permission set.",
             field.name
         );
         return Err(ApiError::fields("INVALID_FIELD_FOR_INSERT_UPDATE", message, &[&field.name]));

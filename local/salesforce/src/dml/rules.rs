@@ -126,7 +126,8 @@ fn match_record(object: &str, id: RecordId) -> Json {
         "fieldDiffs": [],
         "matchConfidence": 100.0,
         "record": {
-            "attributes": { "type": object, "url": format!("/services/data/v62.0/sobjects/{object}/{id}") },
+            "attributes": { "type": object, "url": format!("/services/data/v62.0/sobjects/{object}/\
+                 {id}") },
             "Id": id.to_string(),
         },
     })

@@ -75,7 +75,8 @@ pub(super) fn login(call: &Call) -> Response<Body> {
     };
     let Some((org, user)) = find_user(call, username) else {
         return retry(
-            "Please check your username and password. If you still can't log in, contact your Salesforce administrator.",
+            "Please check your username and password. If you still can't log in, contact your \
+             Salesforce administrator.",
         );
     };
     match admit(call, &org, user, &app) {

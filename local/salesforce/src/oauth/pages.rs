@@ -18,19 +18,21 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;background:#f3f5f8;color:#1b1f24;margin:0}\
-main{max-width:26rem;margin:8vh auto;background:#fff;border:1px solid #d5dae1;border-radius:8px;padding:2rem}\
-h1{font-size:1.25rem;margin:0 0 1rem}label{display:block;margin:.75rem 0 .25rem;font-weight:600}\
-input{width:100%;box-sizing:border-box;font:inherit;padding:.5rem;border:1px solid #8a94a3;border-radius:4px}\
-button{font:inherit;padding:.5rem 1.25rem;border-radius:4px;border:1px solid #0b5cab;background:#0b5cab;color:#fff;\
-margin:1rem .5rem 0 0;cursor:pointer}button.plain{background:#fff;color:#0b5cab}\
-.note{color:#555f6d;font-size:.875rem}.problem{color:#a3130e}";
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;background:#f3f5f8;color:#1b1f24;\
+margin:0}main{max-width:26rem;margin:8vh auto;background:#fff;border:1px solid #d5dae1;\
+border-radius:8px;padding:2rem}h1{font-size:1.25rem;margin:0 0 1rem}label{display:block;\
+margin:.75rem 0 .25rem;font-weight:600}input{width:100%;box-sizing:border-box;font:inherit;\
+padding:.5rem;border:1px solid #8a94a3;border-radius:4px}button{font:inherit;padding:.5rem 1.25rem;\
+border-radius:4px;border:1px solid #0b5cab;background:#0b5cab;color:#fff;margin:1rem .5rem 0 0;\
+cursor:pointer}button.plain{background:#fff;color:#0b5cab}.note{color:#555f6d;\
+font-size:.875rem}.problem{color:#a3130e}";
 
 fn page(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head>\n<body><main>{body}</main></body></html>\n",
+         <title>{title}</title><style>{STYLE}</style></head>\n<body><main>{body}</main></body></\
+         html>\n",
         title = escape(title)
     )
 }
@@ -62,12 +64,12 @@ pub(super) fn login(
          <p>{app} asks for access to an org.</p>\
          <form method=\"post\" action=\"/services/oauth2/authorize\">{hidden}\
          <label for=\"username\">Username</label>\
-         <input id=\"username\" name=\"username\" autocomplete=\"username\" list=\"users\" autofocus value=\"{username}\">\
-         <datalist id=\"users\">{options}</datalist>\
+         <input id=\"username\" name=\"username\" autocomplete=\"username\" list=\"users\" \
+         autofocus value=\"{username}\"><datalist id=\"users\">{options}</datalist>\
          <label for=\"password\">Password</label>\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"off\">\
-         <p class=\"note\">This is a simulator: the username or e-mail address of any user of the org, and any \
-         password at all. Do not type a real one.</p>\
+         <p class=\"note\">This is a simulator: the username or e-mail address of any user of the \
+         org, and any password at all. Do not type a real one.</p>\
          <button type=\"submit\">Log In</button></form>",
         app = escape(app),
         username = escape(username.unwrap_or_default()),
@@ -98,7 +100,8 @@ pub(super) fn consent(app: &str, user: &str, org: &str, scope: &str, ticket: &st
          <form method=\"post\" action=\"/services/oauth2/approve\">\
          <input type=\"hidden\" name=\"ticket\" value=\"{ticket}\">\
          <button type=\"submit\" name=\"decision\" value=\"approve\">Allow</button>\
-         <button type=\"submit\" name=\"decision\" value=\"deny\" class=\"plain\">Deny</button></form>",
+         <button type=\"submit\" name=\"decision\" value=\"deny\" class=\"plain\">Deny</button></\
+         form>",
         app = escape(app),
         user = escape(user),
         org = escape(org),

@@ -133,7 +133,8 @@ fn finish(
         .map(|result| match result {
             Ok(_) if rolled_back => failure(&ApiError::fields(
                 "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-                "Record rolled back because not all records were valid and the request was using AllOrNone header",
+                "Record rolled back because not all records were valid and the request was using \
+                 AllOrNone header",
                 &[],
             )),
             Ok((id, created)) => {

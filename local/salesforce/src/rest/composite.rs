@@ -49,7 +49,8 @@ fn batch(caller: &Caller<'_>) -> Reply {
     let mut results: Vec<Json> = Vec::new();
     for request in parts(&body, "batchRequests")? {
         if has_errors && halt {
-            let halted = json!([{ "errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request" }]);
+            let halted = json!([{ "errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch \
+                 processing halted per request" }]);
             results.push(json!({ "statusCode": 412, "result": halted }));
             continue;
         }

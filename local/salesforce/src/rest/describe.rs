@@ -146,7 +146,7 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "aggregatable": sortable && kind != FieldType::Boolean,
         "aiPredictionField": false,
         "autoNumber": false,
-        "byteLength": if kind.is_text() || kind.is_id() { field.length * if kind.is_id() { 1 } else { 3 } } else { 0 },
+        "byteLength": byte_length(field, kind),
         "calculated": field.calculated,
         "calculatedFormula": null,
         "cascadeDelete": field.cascade,
@@ -164,7 +164,7 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "displayLocationInDecimal": false,
         "encrypted": false,
         "externalId": field.external_id,
-        "extraTypeInfo": if kind == FieldType::TextArea { Json::from("plaintextarea") } else { Json::Null },
+        "extraTypeInfo": (kind == FieldType::TextArea).then_some("plaintextarea"),
         "filterable": sortable,
         "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false,
@@ -175,6 +175,17 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         keys.extend(rest);
     }
     keys
+}
+
+/// The longest value in UTF-8: three bytes a character, but for ids, which are ASCII.
+fn byte_length(field: &Field, kind: FieldType) -> usize {
+    if kind.is_id() {
+        field.length
+    } else if kind.is_text() {
+        field.length * 3
+    } else {
+        0
+    }
 }
 
 /// The second half of a field's keys.
@@ -248,36 +259,38 @@ fn default_value(field: &Field) -> Json {
 }
 
 fn picklist(data: &OrgData, schema: &ObjectSchema, field: &Field) -> Vec<Json> {
-    let entry = |value: &str, active: bool| {
+    let entry = |label: &str, value: &str, active: bool| {
         json!({
             "active": active,
             "defaultValue": field.default.as_deref() == Some(value),
-            "label": value,
+            "label": label,
             "validFor": null,
             "value": value,
         })
     };
     if schema.name == "Opportunity" && field.name == "StageName" {
-        return stages(data).into_iter().map(|(label, active)| entry(&label, active)).collect();
+        let stages = stages(data).into_iter();
+        return stages.map(|(label, name, active)| entry(&label, &name, active)).collect();
     }
-    field.picklist.iter().map(|value| entry(value, true)).collect()
+    field.picklist.iter().map(|value| entry(value, value, true)).collect()
 }
 
-/// The opportunity stages in their order.
-fn stages(data: &OrgData) -> Vec<(String, bool)> {
+/// The opportunity stages in their order: label, API name, whether it is in use.
+fn stages(data: &OrgData) -> Vec<(String, String, bool)> {
     let Some(table) = data.table("OpportunityStage") else { return Vec::new() };
-    let mut stages: Vec<(i64, String, bool)> = table
+    let mut stages: Vec<(i64, (String, String, bool))> = table
         .iter()
         .map(|(id, _)| {
             let order = match data.value(id, "SortOrder") {
                 Value::Int(order) => order,
                 _ => 0,
             };
-            (order, data.text(id, "MasterLabel"), data.value(id, "IsActive").is_true())
+            let (label, name) = (data.text(id, "MasterLabel"), data.text(id, "ApiName"));
+            (order, (label, name, data.value(id, "IsActive").is_true()))
         })
         .collect();
     stages.sort();
-    stages.into_iter().map(|(_, label, active)| (label, active)).collect()
+    stages.into_iter().map(|(_, stage)| stage).collect()
 }
 
 fn children(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema) -> Vec<Json> {

@@ -81,7 +81,8 @@ fn versions() -> Response<Body> {
             let from_start = n - 31 + 2;
             let season = seasons[from_start as usize % 3];
             let year = 14 + from_start / 3;
-            json!({ "label": format!("{season} '{year}"), "url": format!("/services/data/v{n}.0"), "version": format!("{n}.0") })
+            json!({ "label": format!("{season} '{year}"), "url": format!("/services/data/\
+                 v{n}.0"), "version": format!("{n}.0") })
         })
         .collect();
     json(StatusCode::OK, &all.into())

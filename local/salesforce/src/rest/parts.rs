@@ -132,7 +132,8 @@ pub(super) fn halted(reference: &str) -> Json {
     json!({
         "body": [{
             "errorCode": "PROCESSING_HALTED",
-            "message": "The transaction was rolled back since another operation in the same transaction failed.",
+            "message": "The transaction was rolled back since another operation in the same \
+                 transaction failed.",
         }],
         "httpHeaders": {},
         "httpStatusCode": 400,

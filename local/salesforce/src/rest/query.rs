@@ -77,7 +77,8 @@ fn groups(grouping: &Grouping, groups: &[Vec<Value<'static>>]) -> Reply {
     if groups.len() > MOST_GROUPS {
         return Err(ApiError::bad(
             "EXCEEDED_ID_LIMIT",
-            "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch",
+            "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a \
+             single batch",
         ));
     }
     let record = |values: &Vec<Value<'static>>| {
@@ -145,7 +146,10 @@ fn column_metadata(data: &OrgData, plan: &Plan) -> Json {
     let schema = &data.tables[plan.table].schema;
     if let Some(grouping) = &plan.grouping {
         let names = grouping.columns.iter();
-        let column = |(name, aggregate, _): &(String, bool, usize)| json!({ "aggregate": aggregate, "columnName": name, "displayName": name, "joinColumns": [] });
+        let column = |(name, aggregate, _): &(String, bool, usize)| {
+            json!({ "aggregate": aggregate,
+            "columnName": name, "displayName": name, "joinColumns": [] })
+        };
         return json!({
             "columnMetadata": names.map(column).collect::<Vec<_>>(),
             "entityName": schema.name,

@@ -68,7 +68,10 @@ pub(super) fn deleted(caller: &Caller<'_>, object: &str) -> Reply {
         .deletions
         .iter()
         .filter(|(_, at)| (window.start..window.end).contains(at))
-        .map(|(id, at)| json!({ "id": id.to_string(), "deletedDate": format_date_time(at / 1000 * 1000, "+0000") }))
+        .map(|(id, at)| {
+            json!({ "id": id.to_string(),
+            "deletedDate": format_date_time(at / 1000 * 1000, "+0000") })
+        })
         .collect();
     if records.len() > MOST_IDS {
         return Err(ApiError::bad("EXCEEDED_ID_LIMIT", "too many ids; use a smaller window"));
@@ -95,7 +98,8 @@ pub(super) fn updated(caller: &Caller<'_>, object: &str) -> Reply {
         .filter(|(id, row)| {
             let Some(row) = table.seen(*id, row, now) else { return false };
             slots.read(row);
-            let stamped = matches!(slots.value(row, at, FieldType::DateTime), Value::Time(t) if (window.start..window.end).contains(&t));
+            let stamped = matches!(slots.value(row, at, FieldType::DateTime),
+                Value::Time(t) if (window.start..window.end).contains(&t));
             stamped && !table.is_deleted(row) && caller.access.sees_row(&data, table, *id, row)
         })
         .map(|(id, _)| id)

@@ -17,8 +17,10 @@ fn error(line: &str, problem: &'static str) -> SchemaError {
     SchemaError { line: line.trim().to_owned(), problem }
 }
 
-const AUDIT: &str = "CreatedDate datetime readonly nonnull\nCreatedById reference(User) readonly nonnull rel=CreatedBy\n\
-    LastModifiedDate datetime readonly nonnull\nLastModifiedById reference(User) readonly nonnull rel=LastModifiedBy\n\
+const AUDIT: &str = "CreatedDate datetime readonly nonnull\nCreatedById reference(User) readonly \
+     nonnull rel=CreatedBy\n\
+    LastModifiedDate datetime readonly nonnull\nLastModifiedById reference(User) readonly nonnull \
+    rel=LastModifiedBy\n\
     SystemModstamp datetime readonly nonnull";
 const VIEWED: &str = "LastViewedDate datetime readonly\nLastReferencedDate datetime readonly";
 const OWNER: &str = "OwnerId reference(User,Group) nonnull rel=Owner";

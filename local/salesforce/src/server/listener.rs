@@ -107,7 +107,8 @@ async fn tunnel(stream: &mut TcpStream) -> std::io::Result<bool> {
         let body =
             format!("The Salesforce simulator serves Salesforce's hosts only, not {authority}.\n");
         let answer = format!(
-            "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: \
+             {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(answer.as_bytes()).await?;

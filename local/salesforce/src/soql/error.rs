@@ -39,9 +39,9 @@ impl SoqlError {
             text,
             offset,
             &format!(
-                "No such column '{column}' on entity '{entity}'. If you are attempting to use a custom field, be sure \
-                 to append the '__c' after the custom field name. Please reference your WSDL or the describe call for \
-                 the appropriate names."
+                "No such column '{column}' on entity '{entity}'. If you are attempting to use a \
+                 custom field, be sure to append the '__c' after the custom field name. Please \
+                 reference your WSDL or the describe call for the appropriate names."
             ),
         )
     }
@@ -53,9 +53,9 @@ impl SoqlError {
             text,
             offset,
             &format!(
-                "sObject type '{object}' is not supported. If you are attempting to use a custom object, be sure to \
-                 append the '__c' after the entity name. Please reference your WSDL or the describe call for the \
-                 appropriate names."
+                "sObject type '{object}' is not supported. If you are attempting to use a custom \
+                 object, be sure to append the '__c' after the entity name. Please reference your \
+                 WSDL or the describe call for the appropriate names."
             ),
         )
     }
@@ -67,9 +67,10 @@ impl SoqlError {
             text,
             offset,
             &format!(
-                "Didn't understand relationship '{name}' in field path. If you are attempting to use a custom \
-                 relationship, be sure to append the '__r' after the custom relationship name. Please reference your \
-                 WSDL or the describe call for the appropriate names."
+                "Didn't understand relationship '{name}' in field path. If you are attempting to \
+                 use a custom relationship, be sure to append the '__r' after the custom \
+                 relationship name. Please reference your WSDL or the describe call for the \
+                 appropriate names."
             ),
         )
     }
@@ -82,7 +83,8 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_column() {
         let error = SoqlError::no_column("SELECT Foo FROM Account", 7, "Foo", "Account");
-        let expected = "\nSELECT Foo FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Foo' on entity 'Account'.";
+        let expected = "\nSELECT Foo FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such \
+             column 'Foo' on entity 'Account'.";
         assert!(error.message.starts_with(expected), "{}", error.message);
     }
 }

@@ -181,7 +181,8 @@ fn wrong_type(compiler: &Compiler<'_>, name: &Name, kind: FieldType) -> SoqlErro
     let quoted = kind.is_id() || (kind.is_text() && kind != FieldType::Date);
     let not = if quoted { "" } else { "not " };
     let message = format!(
-        "value of filter criterion for field '{}' must be of type {} and should {not}be enclosed in quotes",
+        "value of filter criterion for field '{}' must be of type {} and should {not}be enclosed \
+         in quotes",
         name.text,
         type_name(kind)
     );
@@ -365,7 +366,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pattern_with_wildcards_around_finds_the_part(a in "[a-c]{0,5}", b in "[a-c]{0,4}", c in "[a-c]{0,5}") {
+        fn a_pattern_with_wildcards_around_finds_the_part(a in "[a-c]{0,5}", b in "[a-c]{0,4}",
+            c in "[a-c]{0,5}") {
             let p = format!("%{b}%");
             let text = format!("{a}{b}{c}");
             prop_assert!(like(&pattern(&p), &text));

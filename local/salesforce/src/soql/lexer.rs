@@ -160,7 +160,8 @@ mod tests {
 
         #[test]
         fn an_escaped_string_is_read_back(text in "[a-z'\\\\\n\t\"äß]{0,30}") {
-            let escaped = text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n").replace('\t', "\\t");
+            let escaped = text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n',
+                "\\n").replace('\t', "\\t");
             let tokens = tokens(&format!("'{escaped}'")).unwrap();
             prop_assert_eq!(&tokens[0].kind, &Kind::Text(text));
         }

@@ -143,8 +143,8 @@ impl Compiler<'_> {
             && !query.condition.as_ref().is_some_and(|c| pins(c, &fields))
         {
             let message = format!(
-                "Implementation restriction: {} requires a filter by a single Id on {} using the equals operator or \
-                 multiple Id's using the IN operator.",
+                "Implementation restriction: {} requires a filter by a single Id on {} using the \
+                 equals operator or multiple Id's using the IN operator.",
                 schema.name,
                 if fields[0] == fields[1] { fields[0].to_owned() } else { fields.join(" or ") },
             );

@@ -24,7 +24,8 @@ pub(crate) fn json_record(data: &OrgData, plan: &Plan, found: &Found, version: &
     let scope = RowView { data, id: found.id, row: &found.row, slots: &slots };
     let mut record = Map::new();
     let own = if schema.flags.computed {
-        json!({ "type": schema.name, "url": format!("/services/data/v{version}/sobjects/{}", schema.name) })
+        json!({ "type": schema.name, "url": format!("/services/data/v{version}/sobjects/{}",
+            schema.name) })
     } else {
         attributes(&schema.name, found.id, version)
     };

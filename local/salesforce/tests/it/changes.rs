@@ -87,10 +87,12 @@ fn jiff_text(ms: i64) -> String {
 async fn team_members_and_contact_roles_vanish_without_a_trace_but_one() {
     let world = world().await;
     let token = world.log_in("ada@acme.example").await.access;
-    let member = json!({ "AccountId": "001000000000001", "UserId": "005000000000002", "TeamMemberRole": "Sales Rep" });
+    let member = json!({ "AccountId": "001000000000001", "UserId": "005000000000002",
+        "TeamMemberRole": "Sales Rep" });
     let (status, made) = world.send("POST", &token, "/sobjects/AccountTeamMember", &member).await;
     assert_eq!(status, 201, "{made}");
-    let role = json!({ "OpportunityId": "006000000000001", "ContactId": "003000000000001", "Role": "Evaluator" });
+    let role = json!({ "OpportunityId": "006000000000001", "ContactId": "003000000000001",
+        "Role": "Evaluator" });
     let (_, role) = world.send("POST", &token, "/sobjects/OpportunityContactRole", &role).await;
     for (object, made) in [("AccountTeamMember", &made), ("OpportunityContactRole", &role)] {
         let id = made["id"].as_str().unwrap();
@@ -185,10 +187,12 @@ async fn many_rows_may_share_a_stamp_and_a_test_may_set_it() {
     let world = world().await;
     let token = world.log_in("ada@acme.example").await.access;
     for n in 0..10 {
-        let fields = json!({ "LastName": format!("T{n}"), "Company": "C", "SystemModstamp": "2026-05-05T05:05:05Z" });
+        let fields = json!({ "LastName": format!("T{n}"), "Company": "C",
+            "SystemModstamp": "2026-05-05T05:05:05Z" });
         world.control.create("acme", "Lead", &fields).unwrap();
     }
-    let soql = "SELECT Id FROM Lead WHERE SystemModstamp = 2026-05-05T05:05:05Z ORDER BY SystemModstamp, Id";
+    let soql = "SELECT Id FROM Lead WHERE SystemModstamp = 2026-05-05T05:05:05Z ORDER BY \
+         SystemModstamp, Id";
     let found = ids(&world, &token, soql).await;
     assert_eq!(found.len(), 10);
     assert!(found.windows(2).all(|pair| pair[0] < pair[1]));

@@ -8,8 +8,10 @@ use crate::support::{World, world};
 async fn leads() -> (World, String) {
     let world = world().await;
     let lead = |name: &str, source: Value, employees: Value, revenue: Value| {
-        json!({ "LastName": name, "Company": "C", "LeadSource": source, "NumberOfEmployees": employees,
-                "AnnualRevenue": revenue, "Title": name.to_lowercase().chars().next().unwrap().to_string() })
+        json!({ "LastName": name, "Company": "C", "LeadSource": source,
+            "NumberOfEmployees": employees,
+                "AnnualRevenue": revenue,
+                    "Title": name.to_lowercase().chars().next().unwrap().to_string() })
     };
     let leads = json!([
         lead("Ames", json!("Web"), json!(3), json!(10.5)),
@@ -51,11 +53,14 @@ async fn groups_have_their_keys_and_aggregates() {
     let (world, token) = leads().await;
     for (soql, expected) in [
         (
-            "SELECT LeadSource, COUNT(Id) FROM Lead GROUP BY LeadSource ORDER BY COUNT(Id) DESC, LeadSource NULLS LAST",
-            json!([{ "LeadSource": "Web", "expr0": 3 }, { "LeadSource": "Other", "expr0": 1 }, { "LeadSource": null, "expr0": 1 }]),
+            "SELECT LeadSource, COUNT(Id) FROM Lead GROUP BY LeadSource ORDER BY COUNT(Id) DESC, \
+             LeadSource NULLS LAST",
+            json!([{ "LeadSource": "Web", "expr0": 3 }, { "LeadSource": "Other", "expr0": 1 },
+                { "LeadSource": null, "expr0": 1 }]),
         ),
         (
-            "SELECT SUM(NumberOfEmployees), AVG(NumberOfEmployees) mean, MIN(AnnualRevenue), MAX(LastName) FROM Lead",
+            "SELECT SUM(NumberOfEmployees), AVG(NumberOfEmployees) mean, MIN(AnnualRevenue), \
+             MAX(LastName) FROM Lead",
             json!([{ "expr0": 15, "mean": 5.0, "expr1": 1.5, "expr2": "Dorn" }]),
         ),
         // Text is the same without regard to case, and null is nothing to count.
@@ -73,7 +78,8 @@ async fn groups_have_their_keys_and_aggregates() {
             json!([{ "LeadSource": "Web" }]),
         ),
         (
-            "SELECT Account.Name, COUNT(Id) n FROM Contact GROUP BY Account.Name ORDER BY Account.Name NULLS LAST LIMIT 1",
+            "SELECT Account.Name, COUNT(Id) n FROM Contact GROUP BY Account.Name ORDER BY \
+             Account.Name NULLS LAST LIMIT 1",
             json!([{ "Name": "Globex", "n": 1 }]),
         ),
         // Without keys there is a group even of nothing.

@@ -70,7 +70,8 @@ async fn records_are_described_queried_and_written() {
     assert_eq!(found["records"][1]["Owner"]["Name"], "Ada Admin");
 
     let task = json!({
-        "Subject": "Message sent from Sales Navigator", "WhoId": "003000000000001", "Status": "Completed",
+        "Subject": "Message sent from Sales \
+             Navigator", "WhoId": "003000000000001", "Status": "Completed",
         "ActivityDate": "2026-11-21", "Description": "Hello",
     });
     let (status, created) = world.send("POST", &token, "/sobjects/Task/", &task).await;

@@ -102,9 +102,8 @@ async fn policies_refuse_refreshes() {
     policy(json!({ "cross_org_blocked": false, "admin_approval_only": true }));
     let (_, body) = world.refresh(&tokens.refresh).await;
     assert_eq!(refusal(&body).1, "user is not admin approved to access this app");
-    policy(
-        json!({ "approved_usernames": ["ada@acme.example"], "refresh_token_policy": { "lifetime_hours": 5 } }),
-    );
+    policy(json!({ "approved_usernames": ["ada@acme.example"],
+            "refresh_token_policy": { "lifetime_hours": 5 } }));
     assert_eq!(world.control.apps()[0].policy.approved_usernames.len(), 1);
     world.control.advance(4 * 3600);
     let (status, body) = world.refresh(&tokens.refresh).await;

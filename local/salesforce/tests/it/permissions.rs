@@ -104,7 +104,8 @@ async fn sharing_hides_rows_and_says_so_on_request() {
     assert_eq!(found["totalSize"], 1, "only the seller's own");
     let ids = "'001000000000001','001000000000002'";
     let soql = format!(
-        "SELECT RecordId, HasReadAccess, HasEditAccess FROM UserRecordAccess WHERE UserId = '005000000000002AAA' AND RecordId IN ({ids})"
+        "SELECT RecordId, HasReadAccess, HasEditAccess FROM UserRecordAccess WHERE UserId = \
+         '005000000000002AAA' AND RecordId IN ({ids})"
     );
     let (_, rights) = world.query(&token, &soql).await;
     let reads: Vec<bool> = rights["records"]
@@ -120,7 +121,14 @@ async fn sharing_hides_rows_and_says_so_on_request() {
     assert_eq!(code(&body), "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY");
     let job = world.bulk_job(&token, "SELECT Id FROM Account", "queryAll").await;
     assert_eq!(job["numberRecordsProcessed"], 1);
-    world.control.set("acme", &json!({ "private_objects": [], "hidden_records": { "005000000000002AAA": ["001000000000001AAA"] } })).unwrap();
+    world
+        .control
+        .set(
+            "acme",
+            &json!({ "private_objects": [],
+        "hidden_records": { "005000000000002AAA": ["001000000000001AAA"] } }),
+        )
+        .unwrap();
     let (_, found) = world.query(&token, "SELECT Id FROM Account").await;
     assert_eq!(found["records"][0]["Id"], "001000000000002AAA");
 }
@@ -131,7 +139,8 @@ async fn features_come_and_go() {
     let token = world.log_in("ada@acme.example").await.access;
     assert_eq!(world.query(&token, "SELECT Id, UserId FROM AccountTeamMember").await.0, 200);
     assert_eq!(world.query(&token, "SELECT CurrencyIsoCode FROM Account").await.0, 400);
-    let features = json!({ "account_teams": false, "multi_currency": true, "person_accounts": true, "enhanced_notes": false });
+    let features = json!({ "account_teams": false, "multi_currency": true, "person_accounts": true,
+        "enhanced_notes": false });
     world.control.set("acme", &features).unwrap();
     assert_eq!(
         code(&world.query(&token, "SELECT Id FROM AccountTeamMember").await.1),

@@ -70,13 +70,15 @@ async fn conditions_find_what_they_should() {
         ("SELECT Id FROM Account WHERE AnnualRevenue > 999999.5", 1),
         ("SELECT Id FROM Account WHERE AnnualRevenue != 1000000", 1),
         (
-            "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity WHERE IsWon = true)",
+            "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity WHERE IsWon = \
+             true)",
             1,
         ),
         ("SELECT Id FROM Account WHERE Id NOT IN (SELECT AccountId FROM Contact)", 1),
         ("SELECT Id FROM User WHERE IsActive = false OR (NOT Name LIKE 'A%')", 2),
         (
-            "SELECT Id FROM Account WHERE SystemModstamp > 2020-01-01T00:00:00Z AND CreatedDate = TODAY",
+            "SELECT Id FROM Account WHERE SystemModstamp > 2020-01-01T00:00:00Z AND CreatedDate = \
+             TODAY",
             2,
         ),
         ("SELECT Id FROM Account WHERE Id > '001000000000001AAA' ORDER BY Id LIMIT 5", 1),
@@ -99,7 +101,8 @@ async fn bad_queries_are_told_in_salesforces_words() {
         (
             "SELECT Foo FROM Account",
             "INVALID_FIELD",
-            "\nSELECT Foo FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Foo' on entity 'Account'",
+            "\nSELECT Foo FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Foo' on \
+             entity 'Account'",
         ),
         ("SELECT Id FROM Foo", "INVALID_TYPE", "sObject type 'Foo' is not supported"),
         ("SELECT Id FROM", "MALFORMED_QUERY", "unexpected token: '<EOF>'"),
@@ -170,7 +173,8 @@ async fn bulk_refuses_what_it_cannot_do_and_aborts() {
         assert!(body[0]["message"].as_str().unwrap().contains(text));
     }
     world.control.set("acme", &json!({ "bulk_latency_ms": 60_000 })).unwrap();
-    let job = json!({ "operation": "query", "query": "SELECT Id FROM Account", "lineEnding": "CRLF", "columnDelimiter": "PIPE" });
+    let job = json!({ "operation": "query", "query": "SELECT Id FROM Account", "lineEnding": "CRLF",
+        "columnDelimiter": "PIPE" });
     let (_, created) = world.send("POST", &token, "/jobs/query", &job).await;
     let path = format!("/jobs/query/{}", created["id"].as_str().unwrap());
     let (status, body) = world.get_json(&token, &format!("{path}/results")).await;

@@ -15,27 +15,38 @@ pub(crate) fn small_org() -> Value {
     json!({
         "my_domain": "acme",
         "name": "Acme Sales",
-        "custom_fields": ["Contact.Tier__c picklist(Gold|Silver) restricted", "Task.Marker__c string(40) externalid unique"],
+        "custom_fields": ["Contact.Tier__c picklist(Gold|Silver) restricted", "Task.Marker__c \
+             string(40) externalid unique"],
         "records": {
             "User": [
-                { "Id": "005000000000001", "Username": "ada@acme.example", "Email": "ada@acme.example", "FirstName": "Ada", "LastName": "Admin" },
-                { "Id": "005000000000002", "Username": "sam@acme.example", "Email": "sam@acme.example", "FirstName": "Sam", "LastName": "Seller" },
-                { "Id": "005000000000003", "Username": "gone@acme.example", "Email": "gone@acme.example", "LastName": "Gone", "IsActive": false },
+                { "Id": "005000000000001", "Username": "ada@acme.example",
+                    "Email": "ada@acme.example", "FirstName": "Ada", "LastName": "Admin" },
+                { "Id": "005000000000002", "Username": "sam@acme.example",
+                    "Email": "sam@acme.example", "FirstName": "Sam", "LastName": "Seller" },
+                { "Id": "005000000000003", "Username": "gone@acme.example",
+                    "Email": "gone@acme.example", "LastName": "Gone", "IsActive": false },
             ],
             "Account": [
-                { "Id": "001000000000001", "Name": "Globex", "BillingCity": "Berlin", "OwnerId": "005000000000002" },
-                { "Id": "001000000000002", "Name": "Initech \"Inc\"", "AnnualRevenue": 1_000_000, "OwnerId": "005000000000001" },
+                { "Id": "001000000000001", "Name": "Globex", "BillingCity": "Berlin",
+                    "OwnerId": "005000000000002" },
+                { "Id": "001000000000002", "Name": "Initech \
+                     \"Inc\"", "AnnualRevenue": 1_000_000, "OwnerId": "005000000000001" },
             ],
             "Contact": [
-                { "Id": "003000000000001", "AccountId": "001000000000001", "FirstName": "Zoë", "LastName": "Keller", "Email": "zoe@globex.example" },
+                { "Id": "003000000000001", "AccountId": "001000000000001", "FirstName": "Zoë",
+                    "LastName": "Keller", "Email": "zoe@globex.example" },
                 { "Id": "003000000000002", "LastName": "Orphan" },
             ],
             "Lead": [
                 { "Id": "00Q000000000001", "LastName": "Lea", "Company": "Hooli" },
             ],
             "Opportunity": [
-                { "Id": "006000000000001", "Name": "Globex 1", "AccountId": "001000000000001", "StageName": "Prospecting", "CloseDate": "2026-12-31", "OwnerId": "005000000000002" },
-                { "Id": "006000000000002", "Name": "Globex 2", "AccountId": "001000000000001", "StageName": "Closed Won", "CloseDate": "2026-01-31" },
+                { "Id": "006000000000001", "Name": "Globex \
+                     1", "AccountId": "001000000000001", "StageName": "Prospecting",
+                         "CloseDate": "2026-12-31", "OwnerId": "005000000000002" },
+                { "Id": "006000000000002", "Name": "Globex \
+                     2", "AccountId": "001000000000001", "StageName": "Closed \
+                          Won", "CloseDate": "2026-01-31" },
             ],
         },
     })
@@ -76,9 +87,9 @@ pub(crate) struct Tokens {
 impl World {
     pub(crate) fn authorize_url() -> String {
         format!(
-            "https://login.salesforce.com/services/oauth2/authorize?response_type=code&client_id=crm-sync-local\
-             &redirect_uri={REDIRECT}&scope=api%20refresh_token%20id&state=s1&code_challenge={CHALLENGE}\
-             &code_challenge_method=S256"
+            "https://login.salesforce.com/services/oauth2/authorize?response_type=code&\
+             client_id=crm-sync-local&redirect_uri={REDIRECT}&scope=api%20refresh_token%20id&\
+             state=s1&code_challenge={CHALLENGE}&code_challenge_method=S256"
         )
     }
 

@@ -71,8 +71,10 @@ async fn a_job_may_come_with_its_rows_and_is_listed() {
     let token = world.log_in("ada@acme.example").await.access;
     let job = json!({ "object": "Lead", "operation": "insert", "contentType": "CSV" });
     let body = format!(
-        "--edge\r\ncontent-disposition: form-data; name=\"job\"\r\ncontent-type: application/json\r\n\r\n{job}\r\n\
-         --edge\r\ncontent-disposition: form-data; name=\"content\"; filename=\"content\"\r\ncontent-type: text/csv\r\n\r\n\
+        "--edge\r\ncontent-disposition: form-data; name=\"job\"\r\ncontent-type: application/\
+         json\r\n\r\n{job}\r\n\
+         --edge\r\ncontent-disposition: form-data; name=\"content\"; \
+         filename=\"content\"\r\ncontent-type: text/csv\r\n\r\n\
          LastName,Company\nOne,A\nTwo,\n\r\n--edge--\r\n"
     );
     let post = |body: String| {

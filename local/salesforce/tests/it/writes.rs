@@ -11,7 +11,8 @@ async fn every_kind_of_bad_write_has_its_code() {
     world
         .control
         .set("acme", &json!({
-            "validation_rules": [{ "object": "Contact", "refuse_when": "Department = 'Closed' AND Phone = null", "message": "Call them first", "field": "Phone" }],
+            "validation_rules": [{ "object": "Contact", "refuse_when": "Department = 'Closed' AND \
+                 Phone = null", "message": "Call them first", "field": "Phone" }],
             "locked_records": ["003000000000002AAA"],
         }))
         .unwrap();
@@ -74,19 +75,22 @@ async fn an_event_needs_times_that_agree() {
     for (object, fields, code) in [
         (
             "Event",
-            json!({ "StartDateTime": "2026-01-02T10:00:00Z", "EndDateTime": "2026-01-01T10:00:00Z" }),
+            json!({ "StartDateTime": "2026-01-02T10:00:00Z",
+                "EndDateTime": "2026-01-01T10:00:00Z" }),
             "FIELD_INTEGRITY_EXCEPTION",
         ),
         (
             "Event",
-            json!({ "StartDateTime": "2026-01-02T10:00:00Z", "EndDateTime": "2026-03-01T10:00:00Z" }),
+            json!({ "StartDateTime": "2026-01-02T10:00:00Z",
+                "EndDateTime": "2026-03-01T10:00:00Z" }),
             "FIELD_INTEGRITY_EXCEPTION",
         ),
     ] {
         let (_, body) = world.send("POST", &token, &format!("/sobjects/{object}"), &fields).await;
         assert_eq!(body[0]["errorCode"], code, "{fields} {body}");
     }
-    let event = json!({ "Subject": "Demo", "StartDateTime": "2026-01-02T10:00:00Z", "DurationInMinutes": 30, "WhoId": "003000000000001" });
+    let event = json!({ "Subject": "Demo", "StartDateTime": "2026-01-02T10:00:00Z",
+        "DurationInMinutes": 30, "WhoId": "003000000000001" });
     let (status, made) = world.send("POST", &token, "/sobjects/Event", &event).await;
     assert_eq!(status, 201, "{made}");
     let (_, event) =
@@ -98,7 +102,8 @@ async fn an_event_needs_times_that_agree() {
 async fn duplicates_are_refused_with_the_famous_typo() {
     let world = world().await;
     let token = world.log_in("ada@acme.example").await.access;
-    let rule = json!({ "object": "Lead", "name": "Standard_Lead_Duplicate_Rule", "fields": ["Email"], "against": ["Lead", "Contact"], "allow_save": true });
+    let rule = json!({ "object": "Lead", "name": "Standard_Lead_Duplicate_Rule",
+        "fields": ["Email"], "against": ["Lead", "Contact"], "allow_save": true });
     world.control.set("acme", &json!({ "duplicate_rules": [rule] })).unwrap();
     let lead = json!({ "LastName": "Z", "Company": "C", "Email": "ZOE@globex.example" });
     let (status, body) = world.send("POST", &token, "/sobjects/Lead", &lead).await;
@@ -178,10 +183,13 @@ async fn a_note_is_attached_in_one_composite_call_or_not_at_all() {
     let content = base64::engine::general_purpose::STANDARD.encode("<p>Hi &amp; bye</p>");
     let body = |parent: &str| {
         json!({ "allOrNone": true, "compositeRequest": [
-            { "method": "POST", "url": "/services/data/v62.0/sobjects/ContentNote", "referenceId": "note",
+            { "method": "POST", "url": "/services/data/v62.0/sobjects/\
+                 ContentNote", "referenceId": "note",
               "body": { "Title": "Notes", "Content": content } },
-            { "method": "POST", "url": "/services/data/v62.0/sobjects/ContentDocumentLink", "referenceId": "link",
-              "body": { "ContentDocumentId": "@{note.id}", "LinkedEntityId": parent, "ShareType": "V" } },
+            { "method": "POST", "url": "/services/data/v62.0/sobjects/\
+                 ContentDocumentLink", "referenceId": "link",
+              "body": { "ContentDocumentId": "@{note.id}", "LinkedEntityId": parent,
+                  "ShareType": "V" } },
         ]})
     };
     let (_, done) = world.send("POST", &token, "/composite", &body("003000000000001")).await;
@@ -194,14 +202,16 @@ async fn a_note_is_attached_in_one_composite_call_or_not_at_all() {
         .await
         .unwrap();
     assert_eq!(text, "<p>Hi &amp; bye</p>");
-    let soql = "SELECT ContentDocumentId FROM ContentDocumentLink WHERE LinkedEntityId = '003000000000001'";
+    let soql = "SELECT ContentDocumentId FROM ContentDocumentLink WHERE LinkedEntityId = \
+         '003000000000001'";
     assert_eq!(world.query(&token, soql).await.1["records"][0]["ContentDocumentId"], json!(note));
     let (_, done) = world.send("POST", &token, "/composite", &body("003000000000009")).await;
     assert_eq!(done["compositeResponse"][0]["body"][0]["errorCode"], "PROCESSING_HALTED");
     assert_eq!(done["compositeResponse"][1]["body"][0]["errorCode"], "INVALID_CROSS_REFERENCE_KEY");
     assert_eq!(world.control.counts("acme").unwrap()["ContentNote"], 1);
     let batch = json!({ "batchRequests": [
-        { "method": "GET", "url": "v62.0/sobjects/Account/describe" }, { "method": "GET", "url": "v62.0/sobjects/Nope/describe" },
+        { "method": "GET", "url": "v62.0/sobjects/Account/\
+             describe" }, { "method": "GET", "url": "v62.0/sobjects/Nope/describe" },
     ]});
     let (_, done) = world.send("POST", &token, "/composite/batch", &batch).await;
     assert_eq!(

@@ -180,9 +180,9 @@ mod tests {
 
     #[test]
     fn a_form_is_read_with_its_hidden_fields_and_its_first_button() {
-        let html = "<p>Allow?</p><form method=post action='/allow?x=1&amp;y=2'><input type=hidden name=token value='a&amp;b'>\
-                    <button name=decision value=allow>Allow</button><button name=decision value=deny>Deny</button></form>\
-                    <input name=outside>";
+        let html = "<p>Allow?</p><form method=post action='/allow?x=1&amp;y=2'><input type=hidden \
+                    name=token value='a&amp;b'><button name=decision value=allow>Allow</button>\
+                    <button name=decision value=deny>Deny</button></form><input name=outside>";
         let expected = Form {
             action: "/allow?x=1&y=2".to_owned(),
             fields: vec![("token".into(), "a&b".into()), ("decision".into(), "allow".into())],

@@ -7,6 +7,7 @@ mod compare;
 mod connect_page;
 mod control;
 mod farewell;
+mod measure;
 mod onboarding;
 mod org;
 mod progress;
@@ -32,6 +33,7 @@ use crate::watch::{PATIENCE, Watch};
 
 pub use self::compare::differences;
 pub use self::connect_page::ConnectPage;
+pub use self::measure::measure;
 pub use self::progress::say;
 pub use self::quality::Quality;
 pub use self::report::Report;

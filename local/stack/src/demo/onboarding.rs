@@ -108,6 +108,11 @@ impl Demo {
         // Imports are asked for here: one by the schedule would find the changes of another step.
         let settings = json!({"schedule_paused": true});
         self.service.put(&format!("{}/import-settings", self.connection()), &settings).await?;
+        let answer = json!({
+            "step": "sync", "auto_save": true, "stage": null, "log_messages": true,
+            "log_notes": true,
+        });
+        self.service.put(&format!("{}/wizard", self.connection()), &answer).await?;
         let connection = self.service.get(&self.connection()).await?;
         self.report.section("Connection");
         self.report.check(
@@ -141,7 +146,11 @@ impl Demo {
     }
 }
 
+/// The file as it is uploaded; a zipped one stays as it is.
 fn zipped(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file.extension().is_some_and(|extension| extension == "gz") {
+        return std::fs::read(file).with_context(|| format!("read {}", file.display()));
+    }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(quality::text(file)?.as_bytes())?;
     Ok(encoder.finish()?)

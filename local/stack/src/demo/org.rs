@@ -161,10 +161,7 @@ fn json(folder: &Path, name: &str) -> anyhow::Result<Option<Value>> {
 
 /// The rows of an object's file, by column name; none when there is no file.
 fn table(folder: &Path, object: &str) -> anyhow::Result<Vec<BTreeMap<String, String>>> {
-    let names = [format!("{object}.csv"), format!("{object}.csv.gz")];
-    let Some(path) = names.iter().map(|name| folder.join(name)).find(|path| path.is_file()) else {
-        return Ok(Vec::new());
-    };
+    let Some(path) = file(folder, object) else { return Ok(Vec::new()) };
     let text = quality::text(&path)?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     reader
@@ -173,9 +170,24 @@ fn table(folder: &Path, object: &str) -> anyhow::Result<Vec<BTreeMap<String, Str
         .with_context(|| format!("read {}", path.display()))
 }
 
+/// Counts the rows without keeping them: an org may have a million.
 fn count_live(folder: &Path, object: &str) -> anyhow::Result<u64> {
-    let rows = table(folder, object)?;
-    Ok(rows.iter().filter(|row| !is_true(row, "IsDeleted")).count() as u64)
+    let Some(path) = file(folder, object) else { return Ok(0) };
+    let text = quality::text(&path)?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let deleted = reader.headers()?.iter().position(|name| name == "IsDeleted");
+    let mut row = csv::StringRecord::new();
+    let mut live = 0;
+    while reader.read_record(&mut row).with_context(|| format!("read {}", path.display()))? {
+        let deleted = deleted.and_then(|column| row.get(column));
+        live += u64::from(!deleted.is_some_and(|value| value.eq_ignore_ascii_case("true")));
+    }
+    Ok(live)
+}
+
+fn file(folder: &Path, object: &str) -> Option<PathBuf> {
+    let names = [format!("{object}.csv"), format!("{object}.csv.gz")];
+    names.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
 fn is_true(row: &BTreeMap<String, String>, column: &str) -> bool {
@@ -237,7 +249,8 @@ mod tests {
     }
 
     const USERS: &str = "Id,Username,FirstName,LastName,Email,IsActive\n\
-        005A,ada@x.example,Ada,Byron,Ada@x.example,true\n005B,bob@x.example,Bob,Ross,bob@x.example,true\n\
+        005A,ada@x.example,Ada,Byron,Ada@x.example,true\n005B,bob@x.example,Bob,Ross,bob@x.example,\
+        true\n\
         005C,gone@x.example,Gone,Away,gone@x.example,false\n";
 
     fn org(files: &[(&str, &str)]) -> anyhow::Result<Org> {
@@ -248,7 +261,8 @@ mod tests {
 
     #[test]
     fn an_org_without_seats_gets_one_for_each_active_owner_who_owns_most_first() {
-        let accounts = "Id,Name,OwnerId,IsDeleted\n1,A,005B,false\n2,B,005B,false\n3,C,005A,false\n4,D,005C,true\n";
+        let accounts = "Id,Name,OwnerId,IsDeleted\n1,A,005B,false\n2,B,005B,false\n3,C,005A,\
+             false\n4,D,005C,true\n";
         let files = [
             ("User.csv", USERS),
             ("Account.csv", accounts),

@@ -122,7 +122,8 @@ pub(super) fn text(path: &Path) -> anyhow::Result<String> {
 mod tests {
     use super::*;
 
-    const TRUTH: &str = "crm_id,profile_id,object,case\nL1,p1,Lead,match\nL2,p1,Lead,duplicate\nL3,p2,Lead,match\nL4,,Lead,junk\nC1,p1,Contact,match\n";
+    const TRUTH: &str = "crm_id,profile_id,object,case\nL1,p1,Lead,match\nL2,p1,Lead,duplicate\nL3,\
+         p2,Lead,match\nL4,,Lead,junk\nC1,p1,Contact,match\n";
 
     fn judge(matches: &[(&str, &str)]) -> Quality {
         Truth::parse(TRUTH).unwrap().judge("Lead", matches.iter().copied()).unwrap()

@@ -61,7 +61,7 @@ impl Demo {
     }
 
     /// Waits for every match run to end, and for what follows from it.
-    async fn settled(&self, step: &Step) -> anyhow::Result<Vec<Value>> {
+    pub(super) async fn settled(&self, step: &Step) -> anyhow::Result<Vec<Value>> {
         let path = format!("{}/match-runs", self.connection());
         let runs = self
             .until("the match runs", async || {

@@ -2,7 +2,7 @@
 //!
 //! The wrapped form: one byte of version, eight of the master key's id, the sealed data key.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
 use shared::ports::{DataKeys, Disposition, Entropy, KeyContext, PortError, WrappedKey};
@@ -21,10 +21,25 @@ fn place(context: &KeyContext) -> String {
 /// The port [`DataKeys`] under a master key and those that it replaced.
 #[derive(Clone)]
 pub struct LocalDataKeys {
+    ring: Arc<RwLock<Ring>>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// The master keys that open data keys.
+struct Ring {
     current: KeyId,
     /// The current one and the retired ones.
-    sealers: Arc<[(KeyId, Sealer)]>,
-    entropy: Arc<dyn Entropy>,
+    sealers: Vec<(KeyId, Sealer)>,
+}
+
+impl Ring {
+    fn sealer(&self, id: KeyId) -> Option<&Sealer> {
+        self.sealers.iter().find(|(known, _)| *known == id).map(|(_, sealer)| sealer)
+    }
+}
+
+fn sealer(master: &MasterKey) -> (KeyId, Sealer) {
+    (master.id(), Sealer::new(&master.derive("data keys")))
 }
 
 /// Why a data key does not come back.
@@ -45,13 +60,21 @@ impl LocalDataKeys {
         retired: &[MasterKey],
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let keys = std::iter::once(current).chain(retired);
-        let sealers = keys.map(|key| (key.id(), Sealer::new(&key.derive("data keys"))));
-        Self { current: current.id(), sealers: sealers.collect(), entropy }
+        let sealers = std::iter::once(current).chain(retired).map(sealer).collect();
+        Self { ring: Arc::new(RwLock::new(Ring { current: current.id(), sealers })), entropy }
     }
 
-    fn sealer(&self, id: KeyId) -> Option<&Sealer> {
-        self.sealers.iter().find(|(known, _)| *known == id).map(|(_, sealer)| sealer)
+    /// Wraps under `master` from now on. What was wrapped before still unwraps.
+    pub(super) fn take_over(&self, master: &MasterKey) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        ring.current = master.id();
+        if ring.sealer(master.id()).is_none() {
+            ring.sealers.push(sealer(master));
+        }
+    }
+
+    fn ring(&self) -> RwLockReadGuard<'_, Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,9 +93,10 @@ impl DataKeys for LocalDataKeys {
         let refused = |error: SealError| PortError::reject("make a data key", error);
         let mut key = Zeroizing::new([0; 32]);
         self.entropy.fill(&mut *key);
-        let own = self.sealer(self.current).ok_or_else(|| refused(SealError::Unopenable))?;
+        let ring = self.ring();
+        let own = ring.sealer(ring.current).ok_or_else(|| refused(SealError::Unopenable))?;
         let sealed = own.seal(&place(context), &*key, &*self.entropy).map_err(refused)?;
-        let wrapped = [&[VERSION], &self.current.0[..], &sealed].concat();
+        let wrapped = [&[VERSION], &ring.current.0[..], &sealed].concat();
         Ok((key, WrappedKey(wrapped)))
     }
 
@@ -84,7 +108,8 @@ impl DataKeys for LocalDataKeys {
         let action = "unwrap a data key";
         let parsed = parse(&wrapped.0);
         let (id, sealed) = parsed.ok_or_else(|| PortError::reject(action, UnwrapError::Form))?;
-        let Some(master) = self.sealer(id) else {
+        let ring = self.ring();
+        let Some(master) = ring.sealer(id) else {
             // Data from before a key was lost opens again once the operator gives the key back.
             let source = UnwrapError::Unknown(id).into();
             return Err(PortError { action, disposition: Disposition::Pause, source });

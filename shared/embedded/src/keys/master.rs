@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-use crate::objects::sync_folder;
+use crate::private::{parent, sync};
 
 /// No text of a key is longer, in bytes; the rest is not read.
 const LONGEST_TEXT: u64 = 1_024;
@@ -194,11 +194,7 @@ impl MasterKey {
     /// is there is never overwritten.
     pub fn generate_file(path: &Path, entropy: &dyn Entropy) -> Result<Self, MasterKeyError> {
         let key = Self::generate(entropy);
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        key.write(folder, path).map_err(|source| match source.kind() {
+        key.write(parent(path), path).map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => MasterKeyError::Exists { path: path.to_owned() },
             _ => MasterKeyError::File { path: path.to_owned(), source },
         })?;
@@ -213,7 +209,7 @@ impl MasterKey {
         aside.write_all(text.as_bytes())?;
         aside.as_file().sync_all()?;
         aside.persist_noclobber(path).map_err(|error| error.error)?;
-        sync_folder(folder)
+        sync(folder)
     }
 
     /// Makes a new key.

@@ -45,15 +45,57 @@ impl SealedSecrets {
             Some(now) => check(now, old)?,
             None => write_current(&database, old, entropy)?,
         }
-        let whole = database.transaction()?;
-        let secrets = reseal_secrets(&whole, old, new, entropy)?;
-        reseal_retired(&whole, old, new, entropy)?;
-        write_current(&whole, new, entropy)?;
-        whole.commit()?;
+        let secrets = reseal(&mut database, old, new, entropy)?;
         // The log still holds what was sealed under the old key.
         empty_log(&database)?;
         Ok(Rotation::Done { secrets })
     }
+
+    /// Does the same with the file that is open, while others read and write it. What was sealed
+    /// under the key before opens as ever. The key before is given too.
+    pub async fn rotate_open(&self, new: MasterKey) -> Result<(Rotation, KeyId), OpenSecretsError> {
+        let own = self.clone();
+        let done = tokio::task::spawn_blocking(move || own.rotate_now(&new)).await;
+        done.map_err(OpenSecretsError::Ended)?
+    }
+
+    fn rotate_now(&self, new: &MasterKey) -> Result<(Rotation, KeyId), OpenSecretsError> {
+        let mut opened = self.opened();
+        let old = opened.master.clone();
+        if old.id() == new.id() {
+            return Ok((Rotation::Before, old.id()));
+        }
+        let secrets = reseal(&mut opened.database, &old, new, self.entropy())?;
+        // A data key that was wrapped under the old key until now opens by the retired keys.
+        opened.master = new.clone();
+        self.data_keys().take_over(new);
+        if let Err(error) = empty_log(&opened.database) {
+            // The next start empties it.
+            tracing::warn!(error = %error, "the log of the secrets cannot be emptied yet");
+        }
+        Ok((Rotation::Done { secrets }, old.id()))
+    }
+
+    /// The id of the master key that the file at `path` is sealed under, which no process has open;
+    /// none when it holds nothing. Blocks.
+    pub fn sealed_under(path: &Path) -> Result<Option<KeyId>, OpenSecretsError> {
+        Ok(current(&open_database(path)?)?.map(|(id, _)| id))
+    }
+}
+
+/// Seals everything under `new` in one transaction. Gives the number of secrets' versions.
+fn reseal(
+    database: &mut Connection,
+    old: &MasterKey,
+    new: &MasterKey,
+    entropy: &dyn Entropy,
+) -> Result<usize, OpenSecretsError> {
+    let whole = database.transaction()?;
+    let secrets = reseal_secrets(&whole, old, new, entropy)?;
+    reseal_retired(&whole, old, new, entropy)?;
+    write_current(&whole, new, entropy)?;
+    whole.commit()?;
+    Ok(secrets)
 }
 
 fn reseal_secrets(

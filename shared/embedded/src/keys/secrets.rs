@@ -4,7 +4,7 @@
 //! pages are overwritten, and the write-ahead log is emptied.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
@@ -14,6 +14,7 @@ use shared::seal::{SealError, Sealer};
 use zeroize::Zeroizing;
 
 use super::{KeyId, LocalDataKeys, MasterKey};
+use crate::private;
 
 /// Names by their versions, and the master keys: which one is current, by a text sealed under it,
 /// and the ones before it, sealed under it.
@@ -64,6 +65,9 @@ pub enum OpenSecretsError {
     /// The database failed.
     #[error("the file of secrets cannot be used")]
     Database(#[source] rusqlite::Error),
+    /// The work was cut off.
+    #[error("the work on the secrets was cut off")]
+    Ended(#[source] tokio::task::JoinError),
     /// Something could not be sealed.
     #[error("a secret cannot be sealed")]
     Seal(#[source] SealError),
@@ -81,6 +85,8 @@ impl From<rusqlite::Error> for OpenSecretsError {
 
 /// Opens the database of secrets.
 pub(super) fn open_database(path: &Path) -> Result<Connection, OpenSecretsError> {
+    // SQLite tells in its own words what is wrong with the file.
+    drop(private::file(path));
     let database = Connection::open(path)?;
     database.busy_timeout(std::time::Duration::ZERO)?;
     database.execute_batch(PRAGMAS)?;
@@ -163,10 +169,21 @@ pub(super) fn retired(
 /// The port [`Secrets`] on one file. Clones share it.
 #[derive(Clone)]
 pub struct SealedSecrets {
-    database: Arc<Mutex<Connection>>,
-    sealer: Sealer,
+    opened: Arc<Mutex<Opened>>,
     entropy: Arc<dyn Entropy>,
     data_keys: LocalDataKeys,
+}
+
+/// The file, and the key that opens it: they change together.
+pub(super) struct Opened {
+    pub(super) database: Connection,
+    pub(super) master: MasterKey,
+}
+
+impl Opened {
+    fn sealer(&self) -> Sealer {
+        sealer(&self.master)
+    }
 }
 
 /// Why a secret cannot be used.
@@ -210,8 +227,8 @@ impl SealedSecrets {
         }
         let retired = retired(&database, master)?;
         let data_keys = LocalDataKeys::new(master, &retired, entropy.clone());
-        let database = Arc::new(Mutex::new(database));
-        Ok(Self { database, sealer: sealer(master), entropy, data_keys })
+        let opened = Arc::new(Mutex::new(Opened { database, master: master.clone() }));
+        Ok(Self { opened, entropy, data_keys })
     }
 
     /// Data keys under the same master key and those before it.
@@ -223,31 +240,62 @@ impl SealedSecrets {
     /// Writes a copy of the file, as of now, to `path`, where nothing may be yet. It opens under
     /// the same master key.
     pub async fn back_up(&self, path: &Path) -> Result<(), PortError> {
-        let path = path.to_string_lossy().into_owned();
+        self.back_up_with(path, || ()).await.map(drop)
+    }
+
+    /// Does the same, and calls `look` while no secret can be put or destroyed: what it sees of
+    /// another store is of the same moment as the copy. The id of the master key is given too.
+    pub async fn back_up_with<T: Send + 'static>(
+        &self,
+        path: &Path,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(T, KeyId), PortError> {
+        let path = path.to_owned();
         self.with("back up the secrets", move |own| {
-            own.execute("VACUUM INTO ?1", [path]).map(drop).map_err(SecretError::from)
+            let seen = look();
+            copy_all(&own.database, &path)?;
+            Ok((seen, own.master.id()))
         })
         .await
     }
 
-    #[cfg(test)]
-    pub(super) fn database(&self) -> std::sync::MutexGuard<'_, Connection> {
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes a copy of the file at `path`, which no process has open, to `copy`, where nothing may
+    /// be yet. Gives the id of the master key that opens both; none when neither holds anything.
+    /// The key itself is not needed. Blocks.
+    pub fn back_up_file(path: &Path, copy: &Path) -> Result<Option<KeyId>, OpenSecretsError> {
+        let database = open_database(path)?;
+        copy_all(&database, copy)?;
+        Ok(current(&database)?.map(|(id, _)| id))
+    }
+
+    pub(super) fn opened(&self) -> MutexGuard<'_, Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
     }
 
     /// Does something with the database, away from the threads of async code.
     async fn with<T: Send + 'static>(
         &self,
         action: &'static str,
-        work: impl FnOnce(&mut Connection) -> Result<T, SecretError> + Send + 'static,
+        work: impl FnOnce(&mut Opened) -> Result<T, SecretError> + Send + 'static,
     ) -> Result<T, PortError> {
-        let database = self.database.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            work(&mut database.lock().unwrap_or_else(PoisonError::into_inner))
-        });
+        let own = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&mut own.opened()));
         let done = done.await.map_err(|error| PortError::retry(action, error))?;
         done.map_err(|error| error.doing(action))
     }
+}
+
+/// Writes a copy, whole and on the disk, to a new file.
+fn copy_all(database: &Connection, to: &Path) -> rusqlite::Result<()> {
+    // SQLite refuses a file that holds something, and takes an empty one.
+    if !to.exists() {
+        drop(private::file(to));
+    }
+    database.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map(drop)
 }
 
 fn open_value(
@@ -297,9 +345,10 @@ impl Secrets for SealedSecrets {
         value: &SecretString,
         token: &str,
     ) -> Result<VersionId, PortError> {
-        let (own, entropy) = (self.sealer.clone(), self.entropy.clone());
+        let entropy = self.entropy.clone();
         let (name, token, value) = (name.to_owned(), token.to_owned(), value.clone());
-        self.with("put a secret", move |database| {
+        self.with("put a secret", move |opened| {
+            let (own, database) = (opened.sealer(), &mut opened.database);
             if let Some(sealed) = version_of(database, &name, &token)? {
                 let before = open_value(&own, &name, &token, &sealed)?;
                 if before.expose_secret() != value.expose_secret() {
@@ -320,22 +369,23 @@ impl Secrets for SealedSecrets {
         name: &str,
         version: &VersionId,
     ) -> Result<Option<SecretString>, PortError> {
-        let own = self.sealer.clone();
         let (name, version) = (name.to_owned(), version.0.clone());
-        self.with("get a secret", move |database| {
-            let sealed = version_of(database, &name, &version)?;
+        self.with("get a secret", move |opened| {
+            let own = opened.sealer();
+            let sealed = version_of(&opened.database, &name, &version)?;
             sealed.map(|sealed| open_value(&own, &name, &version, &sealed)).transpose()
         })
         .await
     }
 
     async fn newest(&self, name: &str) -> Result<Option<(VersionId, SecretString)>, PortError> {
-        let own = self.sealer.clone();
         let name = name.to_owned();
-        self.with("get a secret", move |database| {
+        self.with("get a secret", move |opened| {
+            let own = opened.sealer();
             let newest = "SELECT version, sealed FROM secrets WHERE name = ?1
                 ORDER BY number DESC LIMIT 1";
-            let row = database
+            let row = opened
+                .database
                 .query_row(newest, [&name], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
             row.map(|(version, sealed): (String, Vec<u8>)| {
@@ -349,7 +399,8 @@ impl Secrets for SealedSecrets {
 
     async fn destroy(&self, name: &str) -> Result<(), PortError> {
         let name = name.to_owned();
-        self.with("destroy a secret", move |database| {
+        self.with("destroy a secret", move |opened| {
+            let database = &opened.database;
             database.execute("DELETE FROM secrets WHERE name = ?1", [name])?;
             Ok(empty_log(database)?)
         })

@@ -223,8 +223,8 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
 
 /// The sealed text of every version of a secret, as it lies in the file.
 fn sealed(secrets: &SealedSecrets, name: &str) -> Vec<Vec<u8>> {
-    let database = secrets.database();
-    let mut rows = database.prepare("SELECT sealed FROM secrets WHERE name = ?1").unwrap();
+    let opened = secrets.opened();
+    let mut rows = opened.database.prepare("SELECT sealed FROM secrets WHERE name = ?1").unwrap();
     rows.query_map([name], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
@@ -399,7 +399,7 @@ async fn a_rotation_that_is_killed_anywhere_is_done_or_not_begun() {
 async fn what_a_kill_left_in_the_log_is_gone_after_the_next_opening() {
     if let Some(path) = child_path() {
         let secrets = open(&path, 1, 7).unwrap();
-        secrets.database().execute("DELETE FROM secrets WHERE name = 'n'", []).unwrap();
+        secrets.opened().database.execute("DELETE FROM secrets WHERE name = 'n'", []).unwrap();
         std::process::abort();
     }
     let folder = folder();
@@ -418,8 +418,8 @@ async fn what_a_kill_left_in_the_log_is_gone_after_the_next_opening() {
 fn fill(path: &Path) {
     let secrets = open(path, 1, 5).unwrap();
     let (own, entropy) = (secrets::sealer(&master(1)), entropy(6));
-    let mut database = secrets.database();
-    let whole = database.transaction().unwrap();
+    let mut opened = secrets.opened();
+    let whole = opened.database.transaction().unwrap();
     for n in 0..MANY {
         let (name, value) = (format!("n{n}"), format!("value {n}"));
         let place = secrets::place(&name, "t");
@@ -435,5 +435,51 @@ async fn check_all(path: &Path, key: u64) {
     for n in (0..MANY).step_by(97) {
         let value = secrets.get(&format!("n{n}"), &VersionId("t".to_owned())).await.unwrap();
         assert_eq!(value.unwrap().expose_secret(), format!("value {n}"));
+    }
+}
+
+#[tokio::test]
+async fn a_file_in_use_is_rotated_while_others_read_and_write() {
+    let folder = folder();
+    let path = folder.path().join("secrets.db");
+    let secrets = open(&path, 1, 2).unwrap();
+    let keys = secrets.data_keys();
+    let (plain, before) = keys.generate(&context()).await.unwrap();
+    let ends = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let busy = tokio::spawn({
+        let (secrets, keys, ends) = (secrets.clone(), keys.clone(), ends.clone());
+        async move {
+            let mut wrapped = Vec::new();
+            while !ends.load(Ordering::Relaxed) {
+                let (name, value) = (format!("n{}", wrapped.len()), format!("v{}", wrapped.len()));
+                let version = secrets.put(&name, &value.as_str().into(), "t").await.unwrap();
+                let held = secrets.get(&name, &version).await.unwrap().unwrap();
+                assert_eq!(held.expose_secret(), value);
+                wrapped.push(keys.generate(&context()).await.unwrap());
+            }
+            wrapped
+        }
+    });
+    for key in 2..6 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let (done, old) = secrets.rotate_open(master(key)).await.unwrap();
+        assert!(matches!(done, Rotation::Done { .. }));
+        assert_eq!(old, master(key - 1).id());
+        let (again, _) = secrets.rotate_open(master(key)).await.unwrap();
+        assert_eq!(again, Rotation::Before);
+    }
+    ends.store(true, Ordering::Relaxed);
+    let wrapped = busy.await.unwrap();
+    assert!(wrapped.len() > 4, "{}", wrapped.len());
+    drop((secrets, keys));
+    assert_eq!(SealedSecrets::sealed_under(&path).unwrap(), Some(master(5).id()));
+    assert!(matches!(open(&path, 4, 8), Err(OpenSecretsError::WrongKey { .. })));
+    let secrets = open(&path, 5, 9).unwrap();
+    let keys = secrets.data_keys();
+    assert_eq!(keys.unwrap(&before, "c").await.unwrap(), plain, "wrapped under the first key");
+    for (n, (plain, wrapped)) in wrapped.into_iter().enumerate() {
+        assert_eq!(keys.unwrap(&wrapped, &context()).await.unwrap(), plain);
+        let (_, value) = secrets.newest(&format!("n{n}")).await.unwrap().unwrap();
+        assert_eq!(value.expose_secret(), format!("v{n}"));
     }
 }

@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all, and stay: written aside, synced, renamed, synced.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,7 @@ use shared::ports::StoredObject;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::path::{folder_of, part_of_file, part_of_folder};
+use crate::private::{self, sync as sync_folder};
 
 /// The folder of all objects, and beside it that of files that are being written.
 #[derive(Debug)]
@@ -20,12 +21,17 @@ pub(super) struct Disk {
     folders: Mutex<()>,
 }
 
+/// Where the objects lie, in the folder of all objects.
+pub(super) fn stored_in(folder: &Path) -> PathBuf {
+    folder.join("stored")
+}
+
 impl Disk {
     /// The objects below `folder`. Whatever a crash left half-written is removed.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        let (stored, writing) = (folder.join("stored"), folder.join("writing"));
-        fs::create_dir_all(&stored)?;
-        fs::create_dir_all(&writing)?;
+        let (stored, writing) = (stored_in(folder), folder.join("writing"));
+        private::folder(&stored)?;
+        private::folder(&writing)?;
         sync_folder(folder)?;
         let disk = Self { stored, writing, folders: Mutex::default() };
         let swept = disk.sweep()?;
@@ -117,6 +123,23 @@ impl Disk {
     }
 }
 
+/// Links every file below `folder` to the same place below `to`, which is made; where the file
+/// system knows no links, the files are copied.
+pub(super) fn link_all(folder: &Path, to: &Path) -> io::Result<()> {
+    private::folder(to)?;
+    let Some(entries) = or_gone(fs::read_dir(folder))? else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            link_all(&from, &to)?;
+        } else {
+            or_gone(fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)))?;
+        }
+    }
+    Ok(())
+}
+
 /// Adds what lies in a folder, whose keys begin with `at`.
 fn walk(folder: &Path, at: &str, prefix: &str, found: &mut Vec<StoredObject>) -> io::Result<()> {
     let Some(entries) = or_gone(fs::read_dir(folder))? else { return Ok(()) };
@@ -162,10 +185,6 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     }
     let Some(above) = folder.parent() else { return Ok(()) };
     make_folder(above)?;
-    fs::create_dir(folder)?;
+    private::new_folder(folder)?;
     sync_folder(above)
-}
-
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

@@ -25,8 +25,7 @@ use shared::ports::{Clock, ObjectStore, PortError, StoredObject};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use zeroize::Zeroizing;
 
-pub(crate) use disk::sync_folder;
-use disk::{Disk, or_gone};
+use disk::{Disk, link_all, or_gone};
 pub use path::KeyError;
 use path::path_of;
 pub use shards::MappedObjects;
@@ -65,6 +64,12 @@ struct Inner {
 #[must_use = "deletions go on as soon as it is dropped"]
 pub struct PausedDeletions(#[expect(dead_code, reason = "held")] OwnedRwLockWriteGuard<()>);
 
+/// Links the files of the objects below `folder`, which no process has open, to places below `to`,
+/// as [`FileObjects::link_into`] does. `folder` is that of [`ObjectsConfig`].
+pub fn link_objects(folder: &Path, to: &Path) -> io::Result<()> {
+    link_all(&disk::stored_in(folder), to)
+}
+
 /// The range of a read is not within the object, or there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no such object, or the range is not within it")]
@@ -98,6 +103,12 @@ impl FileObjects {
     /// anyone, so that a crash leaves no object that somebody believes deleted.
     pub async fn pause_deletions(&self) -> PausedDeletions {
         PausedDeletions(self.0.deletions.clone().write_owned().await)
+    }
+
+    /// Links the files of all objects to places below `to`, which is made. The links stay what they
+    /// are: an object that is put anew is another file. Blocks.
+    pub fn link_into(&self, to: &Path) -> io::Result<()> {
+        link_all(self.folder(), to)
     }
 
     /// The file of an object's key.

@@ -1,11 +1,13 @@
 //! Dead letters: the messages that failed too often, in a file that a person can read.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use shared::kernel::Queue;
+
+use crate::private;
 
 /// A message that failed too often. Like every message it holds ids and object keys only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +53,7 @@ impl DeadLetters {
     }
 
     pub(super) fn add(&mut self, letter: DeadLetter) -> io::Result<()> {
-        let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+        let mut file = private::options().append(true).create(true).open(&self.path)?;
         file.write_all(line(&letter)?.as_bytes())?;
         file.sync_all()?;
         self.letters.push(letter);
@@ -72,12 +74,20 @@ impl DeadLetters {
     /// Writes the file anew, aside and then in its place.
     fn rewrite(&self) -> io::Result<()> {
         let aside = self.path.with_extension("new");
-        let mut file = File::create(&aside)?;
+        self.write_to(private::options().write(true).create(true).truncate(true).open(&aside)?)?;
+        fs::rename(&aside, &self.path)
+    }
+
+    /// Writes all letters to a new file.
+    pub(super) fn copy_to(&self, path: &Path) -> io::Result<()> {
+        self.write_to(private::options().write(true).create_new(true).open(path)?)
+    }
+
+    fn write_to(&self, mut file: File) -> io::Result<()> {
         for letter in &self.letters {
             file.write_all(line(letter)?.as_bytes())?;
         }
-        file.sync_all()?;
-        fs::rename(&aside, &self.path)
+        file.sync_all()
     }
 }
 

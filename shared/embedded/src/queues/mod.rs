@@ -121,6 +121,12 @@ impl LocalQueues {
         self.dead().of(queue)
     }
 
+    /// Writes the dead letters of all queues to a new file at `path`, which [`LocalQueues::open`]
+    /// reads. Blocks.
+    pub fn copy_dead_letters(&self, path: &Path) -> io::Result<()> {
+        self.dead().copy_to(path)
+    }
+
     /// Sends the dead letters of a queue again. Gives their number.
     ///
     /// # Errors

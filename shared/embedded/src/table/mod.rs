@@ -9,6 +9,7 @@
 //! bytes, is written in theirs.
 
 mod rows;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -27,11 +28,16 @@ use shared::ports::{Item, Key, Outcome, Page, PortError, Range, Table, Write, tr
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+pub use self::snapshot::TableSnapshot;
 use self::writer::{Job, Writer};
+use crate::private;
 use crate::sqlite::{self, Forms, OpenError, StoreFault};
 
 /// The forms of the file.
 const FORMS: Forms = &[include_str!("form_1.sql")];
+
+/// The number of the latest form that this version of the program knows.
+pub const LATEST_FORM: usize = FORMS.len();
 
 /// How many reads are under way at once.
 const READERS: usize = 4;
@@ -140,6 +146,8 @@ impl SqliteTable {
 
 /// Copies all pages in one step: they are of one moment, while writers go on.
 fn copy_all(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
+    // SQLite tells in its own words what is wrong with the file.
+    drop(private::file(to));
     let mut copy = Connection::open(to)?;
     match Backup::new(connection, &mut copy)?.step(-1)? {
         StepResult::Done => Ok(()),
@@ -151,8 +159,7 @@ fn copy_all(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
 fn name_whole(unfinished: &Path, path: &Path) -> io::Result<()> {
     File::open(unfinished)?.sync_all()?;
     std::fs::rename(unfinished, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    private::sync(private::parent(path))
 }
 
 #[async_trait]

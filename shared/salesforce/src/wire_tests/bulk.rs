@@ -48,15 +48,17 @@ async fn rows_of(page: ResultPage) -> Result<u64, SalesforceError> {
 }
 
 #[tokio::test]
-async fn a_job_is_created_watched_and_deleted() {
+async fn a_job_is_created_and_watched() {
     let (server, client) = a_server().await;
     let session = a_session();
     Mock::given(method("POST"))
         .and(path("/services/data/v62.0/jobs/query"))
         .and(body_json(json!({"operation": "queryAll", "query": "SELECT Id,Name FROM Lead",
             "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"})))
-        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": JOB, "operation": "queryAll", "object": "Lead",
-            "createdById": "005000000000001", "createdDate": "2026-01-01T10:00:00.000+0000", "state": "UploadComplete",
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": JOB,
+            "operation": "queryAll", "object": "Lead",
+            "createdById": "005000000000001", "createdDate": "2026-01-01T10:00:00.000+0000",
+                "state": "UploadComplete",
             "concurrencyMode": "Parallel", "contentType": "CSV", "apiVersion": 62.0})))
         .expect(1)
         .mount(&server)
@@ -65,7 +67,6 @@ async fn a_job_is_created_watched_and_deleted() {
         client.create_query_job(&session, BulkOperation::QueryAll, &leads()).await.unwrap().value;
     assert_eq!((job.id, job.state), (a_job(), JobState::UploadComplete));
     assert!(!job.is_complete().unwrap());
-
     let at = format!("/services/data/v62.0/jobs/query/{JOB}");
     for (state, expected) in [
         ("InProgress", Some(false)),
@@ -76,8 +77,11 @@ async fn a_job_is_created_watched_and_deleted() {
     ] {
         Mock::given(method("GET"))
             .and(path(&at))
-            .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": JOB, "state": state,
-                "numberRecordsProcessed": 12, "errorMessage": "QUERY_TIMEOUT: too long", "retries": 0, "apiVersion": 62.0})))
+            .respond_with(ResponseTemplate::new(200).set_body_json(
+                json!({"id": JOB, "state": state,
+                "numberRecordsProcessed": 12, "errorMessage": "QUERY_TIMEOUT: too long",
+                    "retries": 0, "apiVersion": 62.0}),
+            ))
             .up_to_n_times(1)
             .mount(&server)
             .await;
@@ -91,7 +95,13 @@ async fn a_job_is_created_watched_and_deleted() {
             );
         }
     }
+}
 
+#[tokio::test]
+async fn a_job_is_aborted_and_deleted() {
+    let (server, client) = a_server().await;
+    let session = a_session();
+    let at = format!("/services/data/v62.0/jobs/query/{JOB}");
     Mock::given(method("PATCH"))
         .and(path(&at))
         .and(body_json(json!({"state": "Aborted"})))
@@ -185,7 +195,8 @@ async fn a_page_with_too_few_rows_is_an_error() {
 async fn a_download_that_breaks_off_is_an_error_however_it_is_sent() {
     let page = a_page(0..500);
     let compressed = gzip(&page);
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\nsforce-numberofrecords: 500\r\nsforce-locator: null\r\n";
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\nsforce-numberofrecords: \
+         500\r\nsforce-locator: null\r\n";
     let promised = |encoding: &str, body: &[u8], cut: usize| {
         let head = format!("{head}{encoding}content-length: {}\r\n\r\n", body.len());
         [head.as_bytes(), &body[..cut]].concat()
@@ -235,7 +246,8 @@ async fn a_download_that_stalls_is_given_up() {
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let _ = socket.read(&mut [0; 4096]).await.unwrap();
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length: 900\r\n\r\n\"Id\"\n\"1\"\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length: \
+             900\r\n\r\n\"Id\"\n\"1\"\n";
         socket.write_all(head.as_bytes()).await.unwrap();
         std::future::pending::<()>().await;
     });

@@ -264,7 +264,8 @@ async fn a_token_is_revoked_and_a_dead_one_is_no_error() {
         (ResponseTemplate::new(400).set_body_json(json!({"error": "invalid_token"})), Some(false)),
         (
             ResponseTemplate::new(400).set_body_json(
-                json!({"error": "unsupported_token_type", "error_description": "this token type is not supported"}),
+                json!({"error": "unsupported_token_type", "error_description": "this token type is \
+                     not supported"}),
             ),
             Some(false),
         ),
@@ -286,9 +287,12 @@ async fn a_token_is_revoked_and_a_dead_one_is_no_error() {
 
 fn an_identity() -> Value {
     json!({
-        "id": ID_URL, "asserted_user": true, "user_id": "005xx000001SwiUAAS", "organization_id": "00Dxx0000001gPLEAY",
-        "username": "ann@acme.example", "email": "ann@acme.example", "email_verified": true, "display_name": "Ann",
-        "active": true, "user_type": "STANDARD", "locale": "en_US", "last_modified_date": "2026-01-01T10:00:00Z",
+        "id": ID_URL, "asserted_user": true, "user_id": "005xx000001SwiUAAS",
+            "organization_id": "00Dxx0000001gPLEAY",
+        "username": "ann@acme.example", "email": "ann@acme.example", "email_verified": true,
+            "display_name": "Ann",
+        "active": true, "user_type": "STANDARD", "locale": "en_US",
+            "last_modified_date": "2026-01-01T10:00:00Z",
         "urls": {}, "photos": {},
     })
 }

@@ -49,7 +49,8 @@ async fn a_query_goes_to_the_instance_and_its_headers_are_read() {
                 .insert_header("date", "Sat, 21 Nov 2026 21:00:00 GMT")
                 .insert_header("sforce-limit-info", "api-usage=18/100000; api-bursts=1/750")
                 .set_body_json(json!({"totalSize": 1, "done": true, "records": [
-                    {"attributes": {"type": "Account", "url": "/x"}, "Id": "001000000000001AAA", "Name": "Acme"}]})),
+                    {"attributes": {"type": "Account", "url": "/\
+                         x"}, "Id": "001000000000001AAA", "Name": "Acme"}]})),
         )
         .expect(1)
         .mount(&server)
@@ -65,9 +66,9 @@ async fn a_query_goes_to_the_instance_and_its_headers_are_read() {
 async fn pages_follow_one_another_and_stop_after_an_error() {
     let (server, client) = a_server().await;
     let page = |next: Json| {
-        ResponseTemplate::new(200).set_body_json(
-            json!({"totalSize": 5, "done": next.is_null(), "nextRecordsUrl": next, "records": [{"Id": "001000000000001AAA"}]}),
-        )
+        ResponseTemplate::new(200)
+            .set_body_json(json!({"totalSize": 5, "done": next.is_null(), "nextRecordsUrl": next,
+                "records": [{"Id": "001000000000001AAA"}]}))
     };
     Mock::given(path("/services/data/v62.0/query"))
         .respond_with(page(json!("/services/data/v62.0/query/0r8xx-2000")))
@@ -260,11 +261,14 @@ async fn a_record_is_created_changed_and_upserted() {
 
 #[tokio::test]
 async fn a_duplicate_rule_stops_a_write_and_names_its_matches() {
-    let body = json!([{"duplicateResut": {"allowSave": true, "duplicateRule": "Standard_Lead_Duplicate_Rule",
+    let body = json!([{"duplicateResut": {"allowSave": true,
+        "duplicateRule": "Standard_Lead_Duplicate_Rule",
         "duplicateRuleEntityType": "Lead", "errorMessage": "You're creating a duplicate record.",
         "matchResults": [{"entityType": "Contact", "errors": [], "matchEngine": "FuzzyMatchEngine",
-            "matchRecords": [{"additionalInformation": [], "fieldDiffs": [], "matchConfidence": 97.5,
-                "record": {"attributes": {"type": "Contact", "url": "/x"}, "Id": "003D000000QTYgNIAX"}}],
+            "matchRecords": [{"additionalInformation": [], "fieldDiffs": [],
+                "matchConfidence": 97.5,
+                "record": {"attributes": {"type": "Contact", "url": "/\
+                     x"}, "Id": "003D000000QTYgNIAX"}}],
             "rule": "Standard_Contact_Match_Rule_v1_1", "size": 1, "success": true}]},
         "errorCode": "DUPLICATES_DETECTED", "message": "You're creating a duplicate record."}]);
     let (_server, client) = answer(ResponseTemplate::new(400).set_body_json(body)).await;
@@ -280,8 +284,10 @@ async fn a_duplicate_rule_stops_a_write_and_names_its_matches() {
 async fn each_record_of_a_collection_has_its_own_outcome() {
     let body = json!([
         {"id": "00T000000000001EAA", "success": true, "errors": []},
-        {"success": false, "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW", "message": "busy", "fields": []}]},
-        {"success": false, "errors": [{"statusCode": "DUPLICATES_DETECTED", "message": "Use one of these?", "fields": []}]},
+        {"success": false, "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW", "message": "busy",
+            "fields": []}]},
+        {"success": false, "errors": [{"statusCode": "DUPLICATES_DETECTED", "message": "Use one of \
+             these?", "fields": []}]},
     ]);
     let (server, client) = answer(ResponseTemplate::new(200).set_body_json(body)).await;
     let record = |subject: &str| NewRecord {
@@ -322,7 +328,8 @@ async fn deletions_are_read_with_the_reach_of_the_log() {
         .and(query_param("start", "2026-01-01T00:00:00.000Z"))
         .and(query_param("end", "2026-01-02T00:00:00.000Z"))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({
-            "deletedRecords": [{"id": "003D000000QTYgNIAX", "deletedDate": "2026-01-01T12:00:00.000+0000"}],
+            "deletedRecords": [{"id": "003D000000QTYgNIAX",
+                "deletedDate": "2026-01-01T12:00:00.000+0000"}],
             "earliestDateAvailable": "2025-12-20T00:00:00.000+0000",
             "latestDateCovered": "2026-01-01T23:59:00.000+0000",
         })))
@@ -341,7 +348,8 @@ async fn describe_limits_and_counts_are_read() {
     for (at, body) in [
         (
             "sobjects",
-            json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [{"name": "Account", "queryable": true}]}),
+            json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [{"name": "Account",
+                "queryable": true}]}),
         ),
         (
             "sobjects/Account/describe",

@@ -7,6 +7,7 @@ pub mod keys;
 mod model;
 mod row;
 mod take_in;
+mod take_over;
 mod target;
 mod write_back;
 

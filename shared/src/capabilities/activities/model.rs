@@ -68,6 +68,23 @@ pub enum ActivityState {
     },
 }
 
+impl ActivityState {
+    /// True if it has its turn in a lane before it, or is at it: others wait behind it.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        matches!(self, Self::Queued | Self::Claimed { .. })
+    }
+
+    /// True if it came to no end yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_under_way() || matches!(self, Self::Held { .. })
+    }
+}
+
+/// The place of an activity that waits outside its lane: it is always its turn.
+pub const OUTSIDE_ITS_LANE: u64 = 0;
+
 /// The CRM record that an activity is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityTarget {
@@ -77,7 +94,7 @@ pub struct ActivityTarget {
     pub record: SalesforceId,
     /// The record whose activities keep their order: the account where there is one.
     pub lane: SalesforceId,
-    /// This activity's place in the lane, from 1.
+    /// This activity's place in the lane, from 1; [`OUTSIDE_ITS_LANE`] where it has none.
     pub place: u64,
 }
 
@@ -257,6 +274,8 @@ mod tests {
         assert!(lane.is_turn_of(1) && !lane.is_turn_of(2));
         let lane = lane.without(1).unwrap();
         assert!(lane.is_turn_of(2));
+        assert!(Lane { given: 5, done: 0 }.is_turn_of(OUTSIDE_ITS_LANE));
+        assert_eq!(lane.without(OUTSIDE_ITS_LANE), None, "nobody's turn comes by it");
         assert_eq!(lane.without(1), None, "it ended before");
         assert_eq!(lane.without(2).unwrap(), Lane { given: 2, done: 2 });
     }

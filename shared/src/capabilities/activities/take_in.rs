@@ -15,7 +15,7 @@ use super::{
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::settings;
 use crate::kernel::{
-    ActivityId, ConnectionState, EntityId, Scope, SeatId, TenantEnvironment, WritebackMessage,
+    ActivityId, ConnectionState, EntityId, Environment, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::store::keys::GenerationKeys;
@@ -76,8 +76,8 @@ impl From<PortError> for ActivityError {
 /// The activities of a tenant.
 #[derive(Clone)]
 pub struct Activities {
-    ports: Ports,
-    store: Store,
+    pub(super) ports: Ports,
+    pub(super) store: Store,
     custody: Custody,
 }
 
@@ -96,7 +96,8 @@ impl Activities {
         new: NewActivity,
     ) -> Result<Activity, ActivityError> {
         self.check(&new)?;
-        let settings = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
+        let kept = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
+        let settings = kept.settings;
         let on = match new.kind {
             ActivityKind::Message | ActivityKind::Inmail => settings.log_messages,
             ActivityKind::Note => settings.log_notes,
@@ -146,14 +147,15 @@ impl Activities {
         Ok(())
     }
 
-    /// One attempt. It is overtaken when another activity took the place in the lane.
+    /// One attempt. It is overtaken when another activity took the place in the lane, or when the
+    /// tenant was handed over.
     async fn try_post(
         &self,
         opened: &OpenGeneration,
         new: &NewActivity,
     ) -> Result<Attempt<Activity>, ActivityError> {
         let scope = opened.keys.scope();
-        let id = activity_id(scope, new.seat, &new.idempotency_key);
+        let id = activity_id(scope.environment, new.seat, &new.idempotency_key);
         let slot = opened.keys.activity(id);
         let digest = digest(new)?;
         if let Some(earlier) = self.store.read(&slot).await? {
@@ -164,6 +166,7 @@ impl Activities {
             };
         }
         let mut commit = Commit::new();
+        opened.check_at_home(&mut commit)?;
         let mut target = find_target(&self.store, opened, new.entity_kind, &new.entity).await?;
         if let Some(target) = &mut target {
             self.take_place(opened, target, &mut commit).await?;
@@ -190,7 +193,7 @@ impl Activities {
     }
 
     /// Gives the target the next place in its lane, once the commit is done.
-    async fn take_place(
+    pub(super) async fn take_place(
         &self,
         opened: &OpenGeneration,
         target: &mut ActivityTarget,
@@ -205,9 +208,10 @@ impl Activities {
     }
 }
 
-/// The id of the activity that a seat's key stands for.
-fn activity_id(scope: Scope, seat: SeatId, key: &str) -> ActivityId {
-    ActivityId::derived(&format!("{scope}|{seat}|{key}"))
+/// The id of the activity that a seat's key stands for, whatever home the tenant has: what is
+/// posted again after a move is a repetition too.
+fn activity_id(environment: Environment, seat: SeatId, key: &str) -> ActivityId {
+    ActivityId::derived(&format!("{environment}|{seat}|{key}"))
 }
 
 /// The digest that tells a repetition from another activity under the same key.

@@ -146,8 +146,9 @@ impl WriteBack {
             at: self.ports.clock.now(),
             lookups: 0,
         };
-        let Some(claimed) = self.change(&logging.activity, claim).await? else {
-            return Ok(Done::Later(NOT_YET)); // another delivery claims at this moment
+        let Some(claimed) = self.claim(&logging, claim).await? else {
+            // Another delivery claims at this moment, or the tenant was handed over.
+            return Ok(Done::Later(NOT_YET));
         };
         match self.create(opened, grantee, &row).await {
             Ok(id) => self.logged(opened, &claimed, id).await,
@@ -226,6 +227,19 @@ impl WriteBack {
             })
             .await?;
         Ok(reply.value)
+    }
+
+    /// Claims an activity; none when it moved meanwhile, or when another home is to log it: only a
+    /// claim that a hand-over finds made may lead to a row.
+    async fn claim(
+        &self,
+        logging: &Logging<'_>,
+        claim: ActivityState,
+    ) -> Result<Option<Activity>, WorkError> {
+        let mut commit = Commit::new();
+        let claimed = replace(&mut commit, &logging.activity, claim)?;
+        logging.opened.check_at_home(&mut commit)?;
+        Ok(self.store.commit(commit).await?.is_done().then_some(claimed))
     }
 
     /// Moves an activity to another state within its lane; none when it moved meanwhile.

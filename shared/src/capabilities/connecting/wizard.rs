@@ -4,8 +4,8 @@ use crate::capabilities::connecting::{
     ConnectError, Wizard, WizardAnswer, WizardError, keys, login_host,
 };
 use crate::capabilities::custody::Custody;
-use crate::capabilities::settings::{self, Settings};
-use crate::kernel::{ConnectionState, TenantEnvironment};
+use crate::capabilities::settings::{self, KeptSettings, SettingsError};
+use crate::kernel::{Author, ConnectionState, Signature, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::{Commit, Store, Stored};
 use crate::work::WorkError;
@@ -19,8 +19,11 @@ pub enum AnswerError {
     /// The step cannot be answered now.
     #[error(transparent)]
     Step(#[from] WizardError),
+    /// A setting cannot be as it is answered.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// Another window was faster.
-    #[error("the wizard was changed in another window; read it again")]
+    #[error("the wizard or its settings were changed in another window; read it again")]
     ChangedMeanwhile,
     /// A port failed.
     #[error(transparent)]
@@ -39,12 +42,13 @@ pub struct WizardProgress {
     /// The wizard.
     pub wizard: Wizard,
     /// The settings.
-    pub settings: Settings,
+    pub settings: KeptSettings,
 }
 
 /// Shows and answers wizards.
 #[derive(Clone)]
 pub struct Wizards {
+    ports: Ports,
     store: Store,
     custody: Custody,
 }
@@ -53,7 +57,8 @@ impl Wizards {
     /// Wizards over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        Self { store: Store::new(ports), custody }
+        let store = Store::new(ports.clone());
+        Self { ports, store, custody }
     }
 
     /// The wizard as it is now: an org may have been connected since it was left.
@@ -73,6 +78,7 @@ impl Wizards {
         &self,
         at: TenantEnvironment,
         answer: &WizardAnswer,
+        by: Author,
     ) -> Result<WizardProgress, AnswerError> {
         if let WizardAnswer::Connect { login_host: host } = answer {
             login_host(at.environment, host.as_deref())?;
@@ -81,10 +87,13 @@ impl Wizards {
         let before = self.stored(at).await?;
         let mut wizard = before.as_deref().cloned().unwrap_or_default();
         wizard.answer(answer, connected)?;
-        let mut settings = self.settings(at).await?;
-        answer.apply(&mut settings);
+        let kept = self.store.load(&settings::keys::settings(at)).await?;
+        let now = kept.as_deref().map(|kept| kept.settings.clone()).unwrap_or_default();
+        let after = now.patched(&answer.settings()).map_err(SettingsError::Refused)?;
         let mut commit = Commit::new();
-        commit.put(&settings::keys::settings(at), &settings)?;
+        let signed = Signature { at: self.ports.clock.now(), by };
+        let (store, kept) = (&self.store, kept.as_ref());
+        let settings = settings::change(store, &mut commit, at, kept, after, signed).await?;
         self.replace(at, before.as_ref(), &wizard, commit).await?;
         Ok(WizardProgress { wizard, settings })
     }
@@ -102,7 +111,7 @@ impl Wizards {
         Ok(self.store.load(&keys::wizard(at)).await?)
     }
 
-    async fn settings(&self, at: TenantEnvironment) -> Result<Settings, WorkError> {
+    async fn settings(&self, at: TenantEnvironment) -> Result<KeptSettings, WorkError> {
         Ok(self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default())
     }
 
@@ -112,7 +121,7 @@ impl Wizards {
         Ok(connection.is_some_and(|c| c.state != ConnectionState::Disconnected))
     }
 
-    /// Replaces the wizard, unless another window did.
+    /// Replaces the wizard with what else is in the commit, unless another window did.
     async fn replace(
         &self,
         at: TenantEnvironment,

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use crate::kernel::Connection;
 use crate::ports::{Key, PortError, Ports};
 use crate::seal::Sealer;
-use crate::store::Records;
-use crate::store::keys::GenerationKeys;
+use crate::store::keys::{GenerationKeys, connection as connection_slot};
+use crate::store::{Commit, Records, field};
 
 /// A generation that may be read and written.
 #[derive(Clone)]
@@ -23,6 +23,16 @@ pub struct OpenGeneration {
 }
 
 impl OpenGeneration {
+    /// Has a commit done only while this home acts for the tenant. A generation that was opened
+    /// before a hand-over may be written after it: what the other home must know of is committed
+    /// under this condition.
+    pub(crate) fn check_at_home(&self, commit: &mut Commit) -> Result<(), PortError> {
+        let is_current = field!(Connection, generation).is(&self.connection.generation)?;
+        let is_here = is_current.and(field!(Connection, handed_over_at).is_missing());
+        commit.check(&connection_slot(self.connection.at), is_here);
+        Ok(())
+    }
+
     /// Seals a value for the item at `key`.
     pub(crate) fn sealed<T: Serialize>(
         &self,

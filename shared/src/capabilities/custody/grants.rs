@@ -217,7 +217,7 @@ impl Grants {
 
     /// What seals the grants of a purpose. It was destroyed when a disconnect came in between.
     async fn sealer(&self, opened: &OpenGeneration, purpose: Purpose) -> Result<Sealer, WorkError> {
-        let sealer = self.custody.grant_sealer(opened.keys.scope(), purpose).await?;
+        let sealer = self.custody.sealer_for(opened.keys.scope(), purpose).await?;
         sealer.ok_or_else(|| WorkError::retry("open a grant", "the org was disconnected"))
     }
 }

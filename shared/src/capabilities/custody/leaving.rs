@@ -97,7 +97,7 @@ impl Custody {
         scope: Scope,
         purpose: Purpose,
     ) -> Result<Option<Sealer>, WorkError> {
-        match self.grant_sealer(scope, purpose).await {
+        match self.sealer_for(scope, purpose).await {
             Ok(sealer) => Ok(sealer),
             Err(error) if error.disposition == Disposition::Retry => Err(error),
             Err(error) => {

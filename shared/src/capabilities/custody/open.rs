@@ -14,6 +14,9 @@ use crate::store::keys::{GenerationKeys, connection as connection_slot};
 use crate::store::{Commit, Edit, Field, Next, Records, Store, When};
 use crate::work::WorkError;
 
+/// Why a generation of a tenant that was handed over is not opened.
+const HANDED_OVER: &str = "the tenant is handed over to another home";
+
 /// Opens generations. The data keys it holds are dropped after five minutes.
 #[derive(Clone)]
 pub struct Custody {
@@ -42,7 +45,8 @@ impl Custody {
     }
 
     /// Opens a generation. None when the fence is up: the generation was disconnected, or is not
-    /// the current one. A caller that gets none stops without an effect.
+    /// the current one. A caller that gets none stops without an effect. A tenant that was handed
+    /// over to another home has its work wait.
     pub async fn open(&self, scope: Scope) -> Result<Option<OpenGeneration>, WorkError> {
         let Some(connection) = self.connection(scope.tenant_environment()).await? else {
             return Ok(None);
@@ -50,6 +54,9 @@ impl Custody {
         let fenced = connection.state == ConnectionState::Disconnected;
         if fenced || connection.generation != scope.generation {
             return Ok(None);
+        }
+        if connection.handed_over_at.is_some() {
+            return Err(WorkError::pause("open a generation", HANDED_OVER));
         }
         if connection.paused_since.is_some() {
             // A key that was unwrapped before the pause does not end it.
@@ -66,6 +73,17 @@ impl Custody {
             sealer
         };
         Ok(Some(self.opened_by(connection, sealer)))
+    }
+
+    /// The generation of a connection, opened for its move alone: no fence stops
+    /// it. None when its data key is destroyed.
+    pub(crate) async fn open_past_the_fence(
+        &self,
+        connection: &Connection,
+    ) -> Result<Option<OpenGeneration>, WorkError> {
+        let scope = connection.scope();
+        let sealer = self.sealer_for(scope, Purpose::Records).await?;
+        Ok(sealer.map(|sealer| self.opened_by(connection.clone(), sealer)))
     }
 
     fn opened_by(&self, connection: Connection, sealer: Sealer) -> OpenGeneration {
@@ -119,8 +137,8 @@ impl Custody {
         Ok(Some(sealer))
     }
 
-    /// What seals grants of a purpose, in a generation that is open. None when it is destroyed.
-    pub(super) async fn grant_sealer(
+    /// What seals for a purpose; none when it is destroyed. A process keeps it for five minutes.
+    pub(super) async fn sealer_for(
         &self,
         scope: Scope,
         purpose: Purpose,
@@ -158,7 +176,7 @@ impl Custody {
         secret: ConnectionSecret,
         grant: (u64, &StoredGrant),
     ) -> Result<VersionId, WorkError> {
-        let sealer = self.grant_sealer(scope, Purpose::AdminGrant).await?;
+        let sealer = self.sealer_for(scope, Purpose::AdminGrant).await?;
         let sealer =
             sealer.ok_or_else(|| WorkError::retry("store a grant", "the org was disconnected"))?;
         self.put_secret((scope, token), secret.keys, grant, &sealer).await
@@ -182,7 +200,7 @@ impl Custody {
         scope: Scope,
         secret: &ConnectionSecret,
     ) -> Result<Option<StoredGrant>, WorkError> {
-        let sealer = self.grant_sealer(scope, Purpose::AdminGrant).await?;
+        let sealer = self.sealer_for(scope, Purpose::AdminGrant).await?;
         Ok(sealer.map(|sealer| secret.open(&sealer, scope)).transpose()?)
     }
 

@@ -174,7 +174,7 @@ impl Import {
     async fn read_pipeline(&self, generation: &OpenGeneration) -> Result<(), GrantError> {
         let soql = build(
             &Select::from("OpportunityStage")
-                .fields(["MasterLabel", "IsClosed", "IsActive"])
+                .fields(["ApiName", "MasterLabel", "IsClosed", "IsActive"])
                 .order_by("SortOrder", Direction::Ascending),
         )?;
         let client = self.grants.app().client();
@@ -187,7 +187,8 @@ impl Import {
             .await?;
         let stages = reply.value.records.iter().filter_map(|row| {
             Some(Stage {
-                name: row.text("MasterLabel")?.into_owned(),
+                name: row.text("ApiName")?.into_owned(),
+                label: row.text("MasterLabel")?.into_owned(),
                 is_closed: row.flag("IsClosed")?,
                 is_active: row.flag("IsActive")?,
             })

@@ -9,7 +9,7 @@ use crate::capabilities::importing::{
     PreviewValues, RecordFilter, Selection, SelectionPart, SelectionProblem, ShownFields,
     check_filters, check_mappings, keys, person_accounts,
 };
-use crate::kernel::{CareMessage, Environment, SObject, TenantEnvironment};
+use crate::kernel::{CareMessage, ConnectionState, Environment, SObject, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Store};
@@ -113,14 +113,17 @@ impl Selections {
         self.change(at, by, SelectionPart::Filters, |chosen| chosen.filters = filters).await
     }
 
-    /// Chooses companies or persons.
+    /// Chooses companies or persons. Before an org is connected nobody can tell if it has person
+    /// accounts: the choice stands, and an import that meets none says so.
     pub async fn set_accounts(
         &self,
         at: TenantEnvironment,
         accounts: AccountModel,
         by: Option<String>,
     ) -> Result<Selection, SelectionError> {
-        if accounts == AccountModel::Person {
+        let connection = self.custody.connection(at).await?;
+        let is_live = connection.is_some_and(|c| c.state != ConnectionState::Disconnected);
+        if accounts == AccountModel::Person && is_live {
             let shown = self.shown(at, vec![SObject::Contact]).await?;
             refuse(person_accounts(shown.of(SObject::Contact)).err().into_iter().collect())?;
         }

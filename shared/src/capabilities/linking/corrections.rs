@@ -10,7 +10,7 @@ use crate::capabilities::linking::{CandidateList, Correcting, Correction, Said, 
 use crate::kernel::{MatchMessage, SObject, Scope, SeatId, entity_kind_name};
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::Store;
+use crate::store::{Attempt, Commit, Store, attempts};
 use crate::work::WorkError;
 
 /// The reason why a match cannot be corrected.
@@ -95,10 +95,39 @@ impl Corrections {
             let at = self.ports.clock.now();
             let said = Said { what: what.clone(), by, at, of: None };
             correction.say(said, list.matched.as_ref());
+            generation.check_at_home(commit)?;
             commit.now(MatchMessage::Correct { scope, object, record });
             Ok::<_, CorrectionError>(Some(correction))
         });
         Ok(corrected.await?.unwrap_or_else(none))
+    }
+
+    /// Takes over the corrections that people made in another home of the product, and has them
+    /// settled. They may come before their record does. False when they are known here.
+    pub(crate) async fn take_over(
+        &self,
+        generation: &OpenGeneration,
+        moved: Correction,
+    ) -> Result<bool, WorkError> {
+        let (object, record) = (moved.object, moved.id);
+        let slot = generation.keys.correction(object, record);
+        let list = generation.keys.candidates(object, record);
+        attempts(|| async {
+            let before = self.store.load(&slot).await?;
+            let joined = before.as_ref().map_or_else(|| moved.clone(), |b| b.joined(&moved));
+            if before.as_deref() == Some(&joined) {
+                return Ok(Attempt::Done(false));
+            }
+            let mut commit = Commit::new();
+            commit.save(&slot, before.as_ref(), &joined)?;
+            if self.store.load(&list).await?.is_none() {
+                commit.create(&list, &CandidateList::awaited(object, record))?;
+            }
+            let scope = generation.keys.scope();
+            commit.now(MatchMessage::Correct { scope, object, record });
+            Ok(Attempt::of(&self.store.commit(commit).await?, true))
+        })
+        .await
     }
 
     /// Refuses a slip of the pen at once: nobody would ever see a match to nobody.

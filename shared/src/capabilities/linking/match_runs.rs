@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryVersion, keys as directory_keys};
 use crate::capabilities::linking::{MatchRun, ModelChoice};
-use crate::kernel::{DirectoryVersionId, MatchRunId, MatchTrigger};
+use crate::kernel::{AutoSaveMessage, DirectoryVersionId, MatchRunId, MatchTrigger, Scope};
 use crate::ports::Ports;
-use crate::store::Store;
+use crate::store::{Commit, Store};
 use crate::work::WorkError;
 
 /// A planning step that met a settlement on its way comes again after this.
@@ -76,6 +76,14 @@ impl MatchRuns {
     ) -> Result<ModelChoice, WorkError> {
         let chosen = self.store.read(&generation.keys.model_choice()).await?;
         Ok(chosen.unwrap_or_default())
+    }
+
+    /// Adds to the commit of a run that comes to its end by it what follows from that: once
+    /// everything is matched to a new directory version, what is saved follows it.
+    pub(crate) fn call_followers(commit: &mut Commit, scope: Scope, run: &MatchRun) {
+        if run.finished_at.is_some() && run.trigger == MatchTrigger::Directory {
+            commit.now(AutoSaveMessage::Directory { scope, run: run.id, step: 0 });
+        }
     }
 
     /// A run that begins now, made with `pins`.

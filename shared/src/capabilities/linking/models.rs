@@ -5,6 +5,7 @@
 //! runs in the shadow of the model in use before it can be taken. It is sealed, and goes with its
 //! generation.
 
+mod take_over;
 mod tuning;
 
 use std::collections::BTreeMap;

@@ -67,6 +67,7 @@ impl MatchRuns {
         run.step += 1;
         if run.cursor.object >= MATCHED_OBJECTS.len() {
             run.end_planning(now);
+            Self::call_followers(&mut commit, scope, &run);
         } else {
             commit.now(MatchMessage::Rematch { scope, run: id, trigger, step: run.step });
         }

@@ -298,6 +298,7 @@ impl Settle {
             let mut commit = Commit::new();
             check_lease(&mut commit, generation, lease)?;
             commit.replace(&batch_before, &batch)?.replace(&run_before, &run)?;
+            MatchRuns::call_followers(&mut commit, generation.keys.scope(), &run);
             if let Some(rematch) = self.superseded(generation, &run).await? {
                 commit.now(rematch);
             }

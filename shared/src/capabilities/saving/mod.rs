@@ -1,9 +1,12 @@
 //! Saving accounts and contacts of open opportunities for their owners.
 //!
 //! The rules save the entity that a record is matched to, into a list of the owner's seat. Nothing
-//! that was saved is taken away again: a seller's list does not shrink when a deal is lost.
+//! that was saved is taken away again: a seller's list does not shrink when a deal is lost. When an
+//! admin changes the rules, they are applied to everything that is imported already. Who is merged
+//! into another in the directory is saved as that one, and who is gone from it is not saved.
 
 mod auto_save;
+mod concerned;
 pub mod keys;
 mod lists;
 mod model;

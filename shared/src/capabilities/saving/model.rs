@@ -52,6 +52,48 @@ pub struct Saved {
     pub saved_at: Timestamp,
 }
 
+/// A pass over everything of a kind, bucket by bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass<T> {
+    /// What it is for: a change of the rules, or a match run.
+    pub of: T,
+    /// Counts the steps.
+    pub step: u64,
+    /// Where it goes on; none when it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<PassPlace>,
+}
+
+/// A place in a pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassPlace {
+    /// The bucket.
+    pub bucket: u32,
+    /// The sort key in it to go on after; none at its begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl<T> Pass<T> {
+    /// A pass that begins.
+    #[must_use]
+    pub fn begin(of: T) -> Self {
+        Self { of, step: 0, place: Some(PassPlace::default()) }
+    }
+
+    /// The pass after a page of `bucket`: on after `next`, or with the bucket that follows.
+    #[must_use]
+    pub fn after_page(self, bucket: u32, next: Option<String>, buckets: u32) -> Self {
+        let place = match next {
+            Some(after) => Some(PassPlace { bucket, after: Some(after) }),
+            None => Some(bucket + 1)
+                .filter(|next| *next < buckets)
+                .map(|bucket| PassPlace { bucket, after: None }),
+        };
+        Self { step: self.step + 1, place, ..self }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +103,21 @@ mod tests {
         assert_eq!(SavedList::of(SObject::Account), SavedList::Accounts);
         assert_eq!(SavedList::of(SObject::Contact), SavedList::Leads);
         assert_eq!(SavedList::of(SObject::Lead), SavedList::Leads);
+    }
+
+    #[test]
+    fn a_pass_goes_through_all_pages_of_all_buckets_and_ends() {
+        let place = |bucket, after: Option<&str>| {
+            Some(PassPlace { bucket, after: after.map(str::to_owned) })
+        };
+        let mut pass = Pass::begin(3);
+        let pages = [(0, Some("a")), (0, None), (1, None)];
+        let places = [place(0, Some("a")), place(1, None), None];
+        for ((bucket, next), place) in pages.into_iter().zip(places) {
+            pass = pass.after_page(bucket, next.map(str::to_owned), 2);
+            assert_eq!(pass.place, place);
+        }
+        assert_eq!((pass.of, pass.step), (3, 3));
     }
 
     #[test]

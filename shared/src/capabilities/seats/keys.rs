@@ -1,8 +1,10 @@
 //! The keys of tenants, their seats and their votes.
 
-use super::{CrmVote, Seat, Tenant};
-use crate::kernel::{SeatId, TenantId};
+use super::{CrmVote, EmailClaim, Seat, SeatMapping, Tenant, UserMapping};
+use crate::kernel::{SeatId, TenantId, folded_email};
 use crate::ports::Key;
+use crate::salesforce::SalesforceId;
+use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Series, Slot};
 
 /// A tenant.
@@ -15,6 +17,27 @@ pub fn tenant(tenant: TenantId) -> Slot<Tenant> {
 #[must_use]
 pub fn seat(tenant: TenantId, seat: SeatId) -> Slot<Seat> {
     Slot::at(Key::new(format!("TEN#{tenant}"), format!("SEAT#{seat}")))
+}
+
+/// The claim to an e-mail address among a tenant's seats. The key shows no address.
+#[must_use]
+pub fn email_claim(tenant: TenantId, email: &str) -> Slot<EmailClaim> {
+    let hash = blake3::hash(folded_email(email).as_bytes()).to_hex();
+    Slot::at(Key::new(format!("TEN#{tenant}"), format!("EMAIL#{}", &hash[..32])))
+}
+
+impl GenerationKeys {
+    /// The CRM user that an admin chose for a seat.
+    #[must_use]
+    pub fn seat_mapping(&self, seat: SeatId) -> Slot<SeatMapping> {
+        Slot::at(self.single(Kind::Grant, format!("CRMUSER#{seat}")))
+    }
+
+    /// The seat that an admin chose a CRM user for.
+    #[must_use]
+    pub fn user_mapping(&self, user: SalesforceId) -> Slot<UserMapping> {
+        Slot::at(self.single(Kind::Grant, format!("CRMSEAT#{user}")))
+    }
 }
 
 /// A tenant's seats.

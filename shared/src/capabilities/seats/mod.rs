@@ -1,10 +1,14 @@
-//! Customer contracts and their seats.
+//! Customer contracts, their seats, and the CRM users that these are.
 
+mod crm_users;
 pub mod keys;
 mod model;
 mod tenants;
 mod votes;
 
+pub use crate::kernel::folded_email;
+pub use crm_users::{CrmUserError, CrmUsers};
+pub(crate) use crm_users::{crm_user_of, seat_of_user};
 pub use model::*;
 pub use tenants::{NewSeat, TenantError, Tenants};
 pub use votes::{CrmVotes, VoteError, Voted};

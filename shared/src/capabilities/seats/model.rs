@@ -1,11 +1,12 @@
 //! A customer contract and its seats.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{SeatId, TenantId};
+use crate::kernel::{Record, SeatId, Signature, TenantId, folded_email};
+use crate::salesforce::SalesforceId;
 
 /// A customer contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,10 +61,133 @@ impl std::fmt::Debug for Seat {
     }
 }
 
-/// The form in which e-mail addresses are compared when users are joined to seats.
-#[must_use]
-pub fn folded_email(email: &str) -> String {
-    email.trim().to_lowercase()
+/// The claim of a seat to its e-mail address: no two seats of a tenant have one address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailClaim {
+    /// The seat.
+    pub seat: SeatId,
+}
+
+/// The CRM user that an admin chose for a seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatMapping {
+    /// The user.
+    pub user: SalesforceId,
+    /// Who chose, and when.
+    pub signed: Signature,
+}
+
+/// The seat that an admin chose a CRM user for: no user is chosen for two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserMapping {
+    /// The seat.
+    pub seat: SeatId,
+}
+
+/// How a seat and its CRM user were found for each other, if they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CrmUserStatus {
+    /// One active user has the seat's e-mail address.
+    Matched,
+    /// An admin chose the user.
+    MappedByHand,
+    /// No user has the address, or the chosen one is gone.
+    NotMatched,
+    /// Several active users have the address: an admin has to choose.
+    Ambiguous,
+    /// The user may not log in any more.
+    Inactive,
+}
+
+/// A CRM user, as an import brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrmUser {
+    /// The user.
+    pub id: SalesforceId,
+    /// The user's name.
+    pub name: Option<String>,
+    /// True if the user may log in.
+    pub is_active: bool,
+}
+
+/// A seat and the CRM user that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrmUserLink {
+    /// The seat.
+    pub seat: SeatId,
+    /// How that was found.
+    pub status: CrmUserStatus,
+    /// The user; none unless the seat is one user's, who is active.
+    pub user: Option<SalesforceId>,
+    /// The users of the seat's e-mail address, among whom an admin may choose.
+    pub candidates: Vec<CrmUser>,
+}
+
+impl CrmUser {
+    /// The user of a record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let name = record.fields.get("Name").map(str::to_owned);
+        Self { id: record.id, name, is_active: record.fields.is_true("IsActive") }
+    }
+}
+
+impl CrmUserStatus {
+    /// The state of a seat for which an admin chose this user, if the user is still there.
+    #[must_use]
+    pub fn chosen(user: Option<&CrmUser>) -> (Self, Option<SalesforceId>) {
+        match user {
+            Some(user) if user.is_active => (Self::MappedByHand, Some(user.id)),
+            Some(_) => (Self::Inactive, None),
+            None => (Self::NotMatched, None),
+        }
+    }
+
+    /// The state of a seat whose e-mail address these users have, who are nobody else's.
+    #[must_use]
+    pub fn by_email<'a>(users: impl Iterator<Item = &'a CrmUser>) -> (Self, Option<SalesforceId>) {
+        let users: Vec<&CrmUser> = users.collect();
+        let active: Vec<SalesforceId> =
+            users.iter().filter(|user| user.is_active).map(|user| user.id).collect();
+        match active[..] {
+            [user] => (Self::Matched, Some(user)),
+            [] if users.is_empty() => (Self::NotMatched, None),
+            [] => (Self::Inactive, None),
+            _ => (Self::Ambiguous, None),
+        }
+    }
+}
+
+/// A tenant's seats by folded e-mail. Where two seats share one, either may be meant: it names none
+/// of them.
+#[derive(Debug, Clone, Default)]
+pub struct SeatsByEmail(BTreeMap<String, Option<Seat>>, BTreeSet<SeatId>);
+
+impl SeatsByEmail {
+    /// The seat of an e-mail address, however that is written.
+    #[must_use]
+    pub fn get(&self, email: &str) -> Option<&Seat> {
+        self.0.get(&folded_email(email))?.as_ref()
+    }
+
+    /// True if this is one of the seats.
+    #[must_use]
+    pub fn has(&self, seat: SeatId) -> bool {
+        self.1.contains(&seat)
+    }
+}
+
+impl FromIterator<Seat> for SeatsByEmail {
+    fn from_iter<I: IntoIterator<Item = Seat>>(seats: I) -> Self {
+        let mut all = Self::default();
+        for seat in seats {
+            all.1.insert(seat.id);
+            let by_email = all.0.entry(folded_email(&seat.email));
+            by_email.and_modify(|known| *known = None).or_insert(Some(seat));
+        }
+        all
+    }
 }
 
 /// A vote for another CRM than Salesforce.
@@ -73,4 +197,61 @@ pub struct CrmVote {
     pub crm: String,
     /// When the tenant asked for it first.
     pub voted_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::record_id;
+
+    fn user(n: u64, is_active: bool) -> CrmUser {
+        CrmUser { id: record_id("005", n), name: None, is_active }
+    }
+
+    fn seat(name: &str, email: &str) -> Seat {
+        Seat {
+            id: SeatId::derived(name),
+            tenant: TenantId::derived("acme"),
+            email: email.to_owned(),
+            name: name.to_owned(),
+            time_zone: "UTC".to_owned(),
+            roles: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_seat_is_the_one_active_user_of_its_address() {
+        let of = |users: &[CrmUser]| CrmUserStatus::by_email(users.iter());
+        let (one, two, gone) = (user(1, true), user(2, true), user(3, false));
+        let matched = (CrmUserStatus::Matched, Some(one.id));
+        assert_eq!(of(&[one.clone(), gone.clone()]), matched);
+        assert_eq!(of(&[one, two, gone.clone()]), (CrmUserStatus::Ambiguous, None));
+        assert_eq!(of(&[gone]), (CrmUserStatus::Inactive, None));
+        assert_eq!(of(&[]), (CrmUserStatus::NotMatched, None));
+    }
+
+    #[test]
+    fn a_chosen_user_counts_while_active() {
+        let one = user(1, true);
+        let mapped = (CrmUserStatus::MappedByHand, Some(one.id));
+        assert_eq!(CrmUserStatus::chosen(Some(&one)), mapped);
+        assert_eq!(CrmUserStatus::chosen(Some(&user(2, false))), (CrmUserStatus::Inactive, None));
+        assert_eq!(CrmUserStatus::chosen(None), (CrmUserStatus::NotMatched, None));
+    }
+
+    #[test]
+    fn an_address_in_any_case_is_its_seats() {
+        let seats: SeatsByEmail = [seat("jane", "Jane@Acme.example")].into_iter().collect();
+        assert_eq!(seats.get(" jane@acme.EXAMPLE ").unwrap().id, SeatId::derived("jane"));
+        assert!(seats.get("joe@acme.example").is_none() && !seats.has(SeatId::derived("joe")));
+    }
+
+    #[test]
+    fn an_email_that_seats_share_names_none_of_them() {
+        for shared in 2..=3 {
+            let seats = ["a", "b", "c"].map(|name| seat(name, "desk@acme.example"));
+            let seats: SeatsByEmail = seats.into_iter().take(shared).collect();
+            assert!(seats.get("desk@acme.example").is_none());
+        }
+    }
 }

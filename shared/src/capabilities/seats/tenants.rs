@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use crate::capabilities::custody::Custody;
-use crate::capabilities::seats::{Role, Seat, Tenant, keys};
+use crate::capabilities::seats::{EmailClaim, Role, Seat, Tenant, keys};
 use crate::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
 use crate::ports::{PortError, Ports};
 use crate::store::{Commit, Store, Stored};
@@ -29,6 +29,9 @@ pub enum TenantError {
     /// The e-mail address is none.
     #[error("email is not an e-mail address")]
     Email,
+    /// Another seat of the tenant has the address.
+    #[error("another seat has this email; a CRM user of it could be either")]
+    EmailTaken,
     /// The time zone is none.
     #[error("time_zone is not an IANA time zone such as Europe/Berlin")]
     TimeZone,
@@ -110,9 +113,13 @@ impl Tenants {
         };
         let mut commit = Commit::new();
         commit.create(&keys::seat(tenant, seat.id), &seat)?;
+        commit.create(&keys::email_claim(tenant, &seat.email), &EmailClaim { seat: seat.id })?;
         self.auto_save(tenant, seat.id, &mut commit).await?;
-        self.store.commit(commit).await?.may_lose_to("nobody: the id is new");
-        Ok(seat)
+        if self.store.commit(commit).await?.is_done() {
+            Ok(seat)
+        } else {
+            Err(TenantError::EmailTaken) // the seat's id is new
+        }
     }
 
     /// A tenant's seats.

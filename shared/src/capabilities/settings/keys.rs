@@ -1,13 +1,25 @@
 //! The keys of settings.
 
-use super::Settings;
+use super::{KeptSettings, SettingsChange};
 use crate::kernel::TenantEnvironment;
 use crate::ports::Key;
-use crate::store::Slot;
 use crate::store::keys::environment_partition;
+use crate::store::{Series, Slot};
 
 /// The settings of an environment.
 #[must_use]
-pub fn settings(at: TenantEnvironment) -> Slot<Settings> {
+pub fn settings(at: TenantEnvironment) -> Slot<KeptSettings> {
     Slot::at(Key::new(environment_partition(at), "SETTINGS".to_owned()))
+}
+
+/// A change of an environment's settings. They sort by number.
+#[must_use]
+pub fn settings_change(at: TenantEnvironment, number: u64) -> Slot<SettingsChange> {
+    Slot::at(Key::new(environment_partition(at), format!("SETTINGS#{number:010}")))
+}
+
+/// The changes of an environment's settings.
+#[must_use]
+pub fn settings_changes(at: TenantEnvironment) -> Series<SettingsChange> {
+    Series::under(environment_partition(at), "SETTINGS#".to_owned())
 }

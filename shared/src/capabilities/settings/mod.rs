@@ -4,5 +4,6 @@ mod change;
 pub mod keys;
 mod model;
 
-pub use change::ChangeSettings;
+pub(crate) use change::change;
+pub use change::{ChangeSettings, KEPT_CHANGES, SettingsError};
 pub use model::*;

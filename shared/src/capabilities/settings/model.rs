@@ -1,16 +1,27 @@
-//! The settings of an environment.
+//! The settings of an environment, what a patch makes of them, and what is remembered of a change.
+//! Pure.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-/// The switches that an admin may set for an environment. After connecting, all are on but the
-/// report on won deals.
+use crate::kernel::Signature;
+
+/// A stage's API name is no longer, in characters: Salesforce's own bound of a picklist value.
+const LONGEST_STAGE: usize = 255;
+
+/// The switches that an admin may set for an environment. After connecting, every type of activity
+/// is logged. All else waits for the admin's answer: what was saved is never taken away again, and
+/// a feature is on when somebody asked for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// Save accounts and contacts of open opportunities for their owners.
     pub auto_save: bool,
-    /// Only opportunities at or after this stage count; none means every open one ("Not Sure").
+    /// Only opportunities at or after the stage of this API name count; none means every open one
+    /// ("Not Sure").
     pub stage: Option<String>,
     /// Log messages and `InMails`.
     pub log_messages: bool,
@@ -27,13 +38,211 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            auto_save: true,
+            auto_save: false,
             stage: None,
             log_messages: true,
             log_notes: true,
             roi: false,
-            embedded_profile: true,
-            data_validation: true,
+            embedded_profile: false,
+            data_validation: false,
+        }
+    }
+}
+
+/// The settings as they are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeptSettings {
+    /// The settings.
+    pub settings: Settings,
+    /// Counts their changes; 0 before the first. Callers know it as the revision.
+    pub changes: u64,
+    /// The change that last touched what auto-save goes by; 0 before the first.
+    pub rules: u64,
+    /// Who made the last change, and when; none before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signature>,
+}
+
+/// A change of the settings, as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsChange {
+    /// The count of changes with this one.
+    pub number: u64,
+    /// Who made it, and when.
+    pub signed: Signature,
+    /// What it changed.
+    pub changed: Vec<ChangedSetting>,
+}
+
+/// A setting before and after a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedSetting {
+    /// Its name.
+    pub name: String,
+    /// Its value before.
+    pub before: Value,
+    /// Its value after.
+    pub after: Value,
+}
+
+/// A setting that cannot be as somebody wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingProblem {
+    /// The name that was given.
+    pub name: String,
+    /// Why not, in words that follow the name.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for SettingProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.reason)
+    }
+}
+
+impl Settings {
+    /// These settings with the values that a JSON merge patch (RFC 7396) names, and all others as
+    /// they are. A null resets the stage; a switch has no null.
+    ///
+    /// # Errors
+    /// Every name that is no setting's, and every value that is none of its setting's.
+    pub fn patched(&self, patch: &Map<String, Value>) -> Result<Self, Vec<SettingProblem>> {
+        let mut values = self.values();
+        let mut problems = Vec::new();
+        for (name, value) in patch {
+            let reason = match values.get_mut(name) {
+                None => Some("is no setting"),
+                Some(Value::Bool(switch)) => match value {
+                    Value::Bool(wanted) => {
+                        *switch = *wanted;
+                        None
+                    }
+                    _ => Some("must be true or false"),
+                },
+                Some(_) if !is_stage(value) => Some(
+                    "must be a stage's API name of at most 255 characters, or null for every \
+                     open opportunity",
+                ),
+                Some(other) => {
+                    *other = value.clone();
+                    None
+                }
+            };
+            problems.extend(reason.map(|reason| SettingProblem { name: name.clone(), reason }));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        // Each value was checked against its setting, so this cannot fail.
+        Ok(serde_json::from_value(Value::Object(values)).unwrap_or_else(|_| self.clone()))
+    }
+
+    /// What differs in `after`.
+    #[must_use]
+    pub fn changes_to(&self, after: &Self) -> Vec<ChangedSetting> {
+        let mut afterwards = after.values();
+        let pairs = self.values().into_iter().filter_map(|(name, before)| {
+            let after = afterwards.remove(&name)?;
+            Some(ChangedSetting { name, before, after })
+        });
+        pairs.filter(|setting| setting.before != setting.after).collect()
+    }
+
+    /// True if auto-save goes by the same rules in `after`.
+    #[must_use]
+    pub fn saves_as(&self, after: &Self) -> bool {
+        (self.auto_save, &self.stage) == (after.auto_save, &after.stage)
+    }
+
+    /// The settings by name.
+    fn values(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(values)) => values,
+            _ => Map::new(),
+        }
+    }
+}
+
+/// True if a value can be the stage: a name, or none.
+fn is_stage(value: &Value) -> bool {
+    let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= LONGEST_STAGE;
+    value.is_null() || value.as_str().is_some_and(is_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn patched(patch: &Value) -> Result<Settings, Vec<String>> {
+        let before = Settings {
+            stage: Some("Proposal".to_owned()),
+            log_notes: false,
+            ..Settings::default()
+        };
+        let after = before.patched(patch.as_object().unwrap());
+        after.map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_else() {
+        let before = patched(&json!({})).unwrap();
+        let roi = patched(&json!({ "roi": true })).unwrap();
+        assert_eq!(roi, Settings { roi: true, ..before.clone() });
+        let any_stage = patched(&json!({ "stage": null })).unwrap();
+        assert_eq!(any_stage, Settings { stage: None, ..before.clone() });
+        let stage = patched(&json!({ "stage": "Won" })).unwrap();
+        assert_eq!(stage, Settings { stage: Some("Won".to_owned()), ..before });
+    }
+
+    #[test]
+    fn before_anybody_answers_activities_are_logged_and_nothing_else_is_done() {
+        let on =
+            Settings::default().values().into_iter().filter(|(_, value)| *value != json!(false));
+        let on: Vec<_> = on.map(|(name, _)| name).collect();
+        assert_eq!(on, ["log_messages", "log_notes", "stage"], "no stage is every stage");
+    }
+
+    #[test]
+    fn every_unknown_name_and_every_wrong_value_is_told_at_once() {
+        let long = "x".repeat(256);
+        let wrong = json!({ "log_note": true, "stag": "Won", "roi": null, "auto_save": "true" });
+        let told = patched(&wrong).unwrap_err();
+        assert_eq!(
+            told,
+            [
+                "auto_save must be true or false",
+                "log_note is no setting",
+                "roi must be true or false",
+                "stag is no setting",
+            ]
+        );
+        for stage in [json!(7), json!(" "), json!(long), json!(["Won"])] {
+            assert_eq!(patched(&json!({ "stage": stage })).unwrap_err().len(), 1, "{stage}");
+        }
+    }
+
+    #[test]
+    fn a_change_tells_each_setting_before_and_after() {
+        let before = Settings::default();
+        let after = before.patched(json!({ "stage": "Won", "roi": true }).as_object().unwrap());
+        let changed = before.changes_to(&after.unwrap());
+        let of = |name: &str, before, after| ChangedSetting { name: name.into(), before, after };
+        let expected =
+            [of("roi", json!(false), json!(true)), of("stage", Value::Null, json!("Won"))];
+        assert_eq!(changed, expected);
+        assert_eq!(before.changes_to(&before), []);
+    }
+
+    #[test]
+    fn every_setting_can_be_patched() {
+        for (name, value) in Settings::default().values() {
+            let other = value.as_bool().map_or_else(|| json!("Won"), |switch| json!(!switch));
+            let patch = Map::from_iter([(name.clone(), other.clone())]);
+            let after = Settings::default().patched(&patch).unwrap();
+            assert_eq!(after.values()[&name], other, "{name}");
         }
     }
 }

@@ -3,23 +3,24 @@
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{SObject, Scope, SeatId};
+use crate::kernel::{MatchRunId, SObject, Scope, SeatId};
 use crate::salesforce::SalesforceId;
 
 /// The records to which the auto-save rules are to be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind")]
 pub enum AutoSaveMessage {
-    /// Apply the auto-save rules to some accounts.
+    /// Apply the auto-save rules to some opportunities.
     #[serde(rename = "auto_save")]
     #[strum(serialize = "auto_save")]
-    Accounts {
+    Opportunities {
         /// Of which connection.
         scope: Scope,
-        /// The accounts' record ids.
-        accounts: Vec<SalesforceId>,
+        /// Their record ids.
+        opportunities: Vec<SalesforceId>,
     },
-    /// Find the accounts of these records, whose matches changed, and apply the rules to them.
+    /// Find the opportunities of these records, which changed or whose matches did, and apply the
+    /// rules to them.
     #[serde(rename = "auto_save_records")]
     #[strum(serialize = "auto_save_records")]
     Records {
@@ -48,6 +49,29 @@ pub enum AutoSaveMessage {
         /// The seat.
         seat: SeatId,
     },
+    /// Apply the rules to every opportunity, some a step: the rules changed.
+    #[serde(rename = "auto_save_everything")]
+    #[strum(serialize = "auto_save_everything")]
+    Everything {
+        /// Of which connection.
+        scope: Scope,
+        /// Counts the changes of the rules; a later one makes this pass pointless.
+        rules: u64,
+        /// The step that this message is for.
+        step: u64,
+    },
+    /// Let what is saved follow its entities into the directory version that everything was matched
+    /// to by a match run, some a step.
+    #[serde(rename = "auto_save_directory")]
+    #[strum(serialize = "auto_save_directory")]
+    Directory {
+        /// Of which connection.
+        scope: Scope,
+        /// The match run, which came to its end.
+        run: MatchRunId,
+        /// The step that this message is for.
+        step: u64,
+    },
 }
 
 impl AutoSaveMessage {
@@ -55,10 +79,12 @@ impl AutoSaveMessage {
     #[must_use]
     pub fn scope(&self) -> Scope {
         match self {
-            Self::Accounts { scope, .. }
+            Self::Opportunities { scope, .. }
             | Self::Records { scope, .. }
             | Self::Owner { scope, .. }
-            | Self::Seat { scope, .. } => *scope,
+            | Self::Seat { scope, .. }
+            | Self::Everything { scope, .. }
+            | Self::Directory { scope, .. } => *scope,
         }
     }
 }

@@ -3,7 +3,10 @@
 
 use super::{Envelope, ImportMessage, Message};
 
-const SCOPE: &str = r#""scope":{"tenant":"ten_01KA5ZB2V4QN8X3M7C6D9F0GHJ","environment":"production","generation":1}"#;
+const SCOPE: &str = concat!(
+    r#""scope":{"tenant":"ten_01KA5ZB2V4QN8X3M7C6D9F0GHJ","#,
+    r#""environment":"production","generation":1}"#,
+);
 const RUN: &str = r#""run":"run_01KA5ZB2V4QN8X3M7C6D9F0GH1""#;
 const MATCH_RUN: &str = r#""run":"mrun_01KA5ZB2V4QN8X3M7C6D9F0GH1""#;
 const SEAT: &str = r#""seat":"seat_01KA5ZB2V4QN8X3M7C6D9F0GH1""#;
@@ -27,13 +30,15 @@ fn bodies() -> Vec<(&'static str, String)> {
         ("settle", format!(r#"{SCOPE},{MATCH_RUN},"batch":1"#)),
         ("correct", format!(r#"{SCOPE},"object":"Lead","record":"00Q000000000001EAA""#)),
         ("tune_model", format!(r#"{SCOPE},{model},"step":0"#)),
-        ("auto_save", format!(r#"{SCOPE},"accounts":["001000000000001AAA"]"#)),
+        ("auto_save", format!(r#"{SCOPE},"opportunities":["006000000000001AAA"]"#)),
         (
             "auto_save_records",
             format!(r#"{SCOPE},"object":"Contact","records":["003000000000001AAA"]"#),
         ),
         ("auto_save_owner", format!(r#"{SCOPE},"user":"005000000000001AAA""#)),
         ("auto_save_seat", format!("{SCOPE},{SEAT}")),
+        ("auto_save_everything", format!(r#"{SCOPE},"rules":3,"step":9"#)),
+        ("auto_save_directory", format!(r#"{SCOPE},{MATCH_RUN},"step":9"#)),
         ("writeback", format!("{SCOPE},{activity}")),
         ("release", format!("{SCOPE},{SEAT}")),
         ("release", format!(r#"{SCOPE},"seat":null"#)),
@@ -67,7 +72,7 @@ fn no_two_messages_share_a_kind() {
     let all = kinds.len();
     kinds.sort_unstable();
     kinds.dedup();
-    assert_eq!((kinds.len(), all), (24, 24));
+    assert_eq!((kinds.len(), all), (26, 26));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::store::{Marker, Series, Slot};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Import runs, the lease on them, each object's progress and watermark, the slots, the
-    /// pipeline's stages: bucket 0 only.
+    /// pipeline's stages, how far the passes of auto-save are: bucket 0 only.
     Run,
     /// CRM records, by record id: `object#id`.
     Record,
@@ -87,9 +87,20 @@ pub enum Relation {
     OwnerOpportunity,
     /// CRM user → the accounts they own.
     OwnerAccount,
+    /// The name of an e-mail address → the CRM users who have it, or once had it.
+    EmailUser,
+    /// CRM user → the names of the e-mail addresses that they have, or once had.
+    UserEmail,
 }
 
 impl Relation {
+    /// True if an edge stays when its record changes: whoever shared an address with a user is
+    /// concerned when that user gets another one.
+    #[must_use]
+    pub fn stays(self) -> bool {
+        matches!(self, Self::EmailUser | Self::UserEmail)
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::AccountContact => "contact",
@@ -99,6 +110,8 @@ impl Relation {
             Self::ContactRole => "contact-role",
             Self::OwnerOpportunity => "owned-opportunity",
             Self::OwnerAccount => "owned-account",
+            Self::EmailUser => "user",
+            Self::UserEmail => "email",
         }
     }
 }
@@ -177,21 +190,16 @@ impl GenerationKeys {
 
     /// An edge.
     #[must_use]
-    pub fn edge(
-        &self,
-        parent: SalesforceId,
-        relation: Relation,
-        child: SalesforceId,
-    ) -> Slot<Marker> {
+    pub fn edge(&self, parent: &str, relation: Relation, child: &str) -> Slot<Marker> {
         let sk = format!("{parent}#{}#{child}", relation.as_str());
-        Slot::at(self.by(Kind::Edge, parent.as_str(), sk))
+        Slot::at(self.by(Kind::Edge, parent, sk))
     }
 
     /// A parent's edges of one relation: partition and prefix.
     #[must_use]
-    pub fn edges(&self, parent: SalesforceId, relation: Relation) -> Series<Marker> {
+    pub fn edges(&self, parent: &str, relation: Relation) -> Series<Marker> {
         Series::under(
-            self.partition(Kind::Edge, self.bucket(parent.as_str())),
+            self.partition(Kind::Edge, self.bucket(parent)),
             format!("{parent}#{}#", relation.as_str()),
         )
     }

@@ -175,7 +175,8 @@ async fn composite(sf: &Cirrus) -> Checked {
          "body": {"Name": "Chained"}},
         {"method": "POST", "url": "/services/data/v62.0/sobjects/Contact", "referenceId": "contact",
          "body": {"LastName": "Doe", "AccountId": "@{account.id}"}},
-        {"method": "DELETE", "url": "/services/data/v62.0/sobjects/Account/@{account.id}", "referenceId": "gone"},
+        {"method": "DELETE", "url": "/services/data/v62.0/sobjects/Account/\
+             @{account.id}", "referenceId": "gone"},
     ]);
     let done =
         sf.composite().execute(&json!({"allOrNone": true, "compositeRequest": chain})).await?;
@@ -187,7 +188,8 @@ async fn composite(sf: &Cirrus) -> Checked {
     ensure(graph.graphs[0].is_successful, format!("{graph:?}"))?;
     let tree = sf.composite().tree("Account", &json!({"records": [{
         "attributes": {"type": "Account", "referenceId": "a"}, "Name": "Planted",
-        "Contacts": {"records": [{"attributes": {"type": "Contact", "referenceId": "c"}, "LastName": "Doe"}]},
+        "Contacts": {"records": [{"attributes": {"type": "Contact", "referenceId": "c"},
+            "LastName": "Doe"}]},
     }]})).await?;
     ensure(!tree.has_errors && tree.results.len() == 2, format!("{tree:?}"))?;
     let planted = tree.results[0].id.clone().ok_or("no id")?;

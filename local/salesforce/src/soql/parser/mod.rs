@@ -108,7 +108,8 @@ impl Parser<'_> {
         if self.depth > MAX_DEPTH {
             return Err(SoqlError::new(
                 "QUERY_TOO_COMPLICATED",
-                "Query is either selecting too many fields or the filter conditions are too complicated.",
+                "Query is either selecting too many fields or the filter conditions are too \
+                 complicated.",
             ));
         }
         Ok(())
@@ -305,8 +306,8 @@ mod tests {
     #[test]
     fn a_query_with_everything_is_read() {
         let query = parse(
-            "select Id, Owner.Name from Contact where (Name like 'A%' or Email != null) and Id in ('003000000000001') \
-             order by Name desc nulls last, Id limit 10 offset 5",
+            "select Id, Owner.Name from Contact where (Name like 'A%' or Email != null) and Id in \
+             ('003000000000001') order by Name desc nulls last, Id limit 10 offset 5",
         )
         .unwrap();
         assert_eq!(query.select.len(), 2);
@@ -365,7 +366,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "(SELECT|FROM|WHERE|Id|,|\\(|\\)|=|'a'|1|AND|OR|NOT|IN| ){0,40}") {
+        fn any_text_is_read_or_refused(text in "(SELECT|FROM|WHERE|Id|,|\\(|\\)|=|'a'|1|AND|OR|NOT|\
+             IN| ){0,40}") {
             let _ = parse(&text);
         }
 

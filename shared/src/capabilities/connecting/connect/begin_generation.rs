@@ -82,6 +82,7 @@ impl Connect {
             trouble: None,
             paused_since: None,
             degraded_since: None,
+            handed_over_at: None,
             org_id: token.org_id,
             org_name: org.name.clone(),
             edition: org.edition.clone(),

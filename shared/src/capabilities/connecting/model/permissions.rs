@@ -207,4 +207,21 @@ mod tests {
         let found = ObjectPermissions::of(SObject::AccountTeamMember, None);
         assert!(!found.is_blocked(), "an edition may lack it");
     }
+
+    #[test]
+    fn every_object_that_needs_access_blocks_when_it_cannot_be_read() {
+        let needed = [
+            SObject::Account,
+            SObject::Contact,
+            SObject::Lead,
+            SObject::Opportunity,
+            SObject::OpportunityContactRole,
+            SObject::Task,
+            SObject::User,
+            SObject::UserRole,
+        ];
+        for object in needed {
+            assert!(ObjectPermissions::of(object, None).is_blocked(), "{object}");
+        }
+    }
 }

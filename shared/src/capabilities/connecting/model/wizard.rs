@@ -5,8 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-
-use crate::capabilities::settings::Settings;
+use serde_json::{Map, Value, json};
 
 /// A step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,22 +84,24 @@ impl WizardAnswer {
         }
     }
 
-    /// Changes the settings that the step is about, and no others.
-    pub fn apply(&self, settings: &mut Settings) {
-        match self {
-            Self::Connect { .. } => {}
-            Self::Sync { auto_save, stage, log_messages, log_notes } => {
-                settings.auto_save = *auto_save;
-                settings.stage.clone_from(stage);
-                settings.log_messages = *log_messages;
-                settings.log_notes = *log_notes;
-            }
-            Self::Roi { roi } => settings.roi = *roi,
-            Self::Advanced { embedded_profile, data_validation } => {
-                settings.embedded_profile = *embedded_profile;
-                settings.data_validation = *data_validation;
-            }
-        }
+    /// The settings that the step is about, and no others: a patch of the settings.
+    #[must_use]
+    pub fn settings(&self) -> Map<String, Value> {
+        let pairs = match self {
+            Self::Connect { .. } => Vec::new(),
+            Self::Sync { auto_save, stage, log_messages, log_notes } => vec![
+                ("auto_save", json!(auto_save)),
+                ("stage", json!(stage)),
+                ("log_messages", json!(log_messages)),
+                ("log_notes", json!(log_notes)),
+            ],
+            Self::Roi { roi } => vec![("roi", json!(roi))],
+            Self::Advanced { embedded_profile, data_validation } => vec![
+                ("embedded_profile", json!(embedded_profile)),
+                ("data_validation", json!(data_validation)),
+            ],
+        };
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -186,6 +187,7 @@ impl Wizard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capabilities::settings::Settings;
 
     const SYNC: WizardAnswer =
         WizardAnswer::Sync { auto_save: false, stage: None, log_messages: true, log_notes: true };
@@ -225,8 +227,11 @@ mod tests {
 
     #[test]
     fn a_step_changes_its_own_settings_alone() {
-        let mut settings = Settings { log_notes: false, ..Settings::default() };
-        ROI.apply(&mut settings);
-        assert!(settings.roi && !settings.log_notes && settings.auto_save);
+        let settings = Settings { log_notes: false, ..Settings::default() };
+        let after = settings.patched(&ROI.settings()).unwrap();
+        assert_eq!(after, Settings { roi: true, ..settings.clone() });
+        for answer in [SYNC, ROI, ADVANCED] {
+            assert!(settings.patched(&answer.settings()).is_ok(), "{answer:?}");
+        }
     }
 }

@@ -79,7 +79,8 @@ impl Circuits {
         };
         circuit.open_until = circuit.open_until.max(now + open);
         let seconds = open.as_secs();
-        tracing::warn!(%scope, circuit.failures, seconds, "an org that does not answer is left alone");
+        tracing::warn!(%scope, circuit.failures, seconds, "an org that does not answer is left \
+             alone");
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<Scope, Circuit>> {

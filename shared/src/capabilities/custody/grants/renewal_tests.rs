@@ -189,6 +189,7 @@ impl Model {
             trouble: None,
             paused_since: None,
             degraded_since: None,
+            handed_over_at: None,
             org_id: ORG.parse().unwrap(),
             org_name: "Acme".to_owned(),
             edition: "Enterprise Edition".to_owned(),

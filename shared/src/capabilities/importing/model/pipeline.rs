@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 /// A stage of the org's pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
-    /// Its name, as opportunities hold it.
+    /// Its API name, which opportunities hold whatever the stage is called by now.
     pub name: String,
+    /// What people call it.
+    pub label: String,
     /// True if opportunities in it are closed.
     pub is_closed: bool,
     /// True if it is in use.
@@ -44,8 +46,12 @@ mod tests {
     use super::*;
 
     fn pipeline() -> Pipeline {
-        let stage =
-            |name: &str, is_closed, is_active| Stage { name: name.into(), is_closed, is_active };
+        let stage = |name: &str, is_closed, is_active| Stage {
+            name: name.into(),
+            label: format!("{name}, renamed"),
+            is_closed,
+            is_active,
+        };
         Pipeline {
             stages: vec![
                 stage("Prospecting", false, true),

@@ -160,17 +160,19 @@ impl ObjectSelection {
         }
     }
 
-    /// A digest of the fields and conditions that are read by; none for the default. If it is not
-    /// that of the last import, the object is read again, whole.
+    /// A digest of the fields and conditions that an object is read by. If it is not that of the
+    /// last import, the object is read again, whole: a field that is new in our own list reaches
+    /// the rows that nobody changed, too.
     #[must_use]
-    pub fn digest(&self) -> Option<String> {
-        let Self { columns, hidden, conditions, excluded, .. } = self;
-        let chosen = (columns, hidden, conditions, excluded);
-        if columns.is_empty() && hidden.is_empty() && conditions.is_empty() && !excluded {
-            return None;
-        }
-        let text = serde_json::to_string(&chosen).unwrap_or_default();
-        Some(blake3::hash(text.as_bytes()).to_hex()[..32].to_owned())
+    pub fn digest(&self, object: SObject) -> String {
+        self.digest_of(object.fields())
+    }
+
+    fn digest_of(&self, fields: &[&str]) -> String {
+        let seen = fields.iter().filter(|field| !self.hides(field));
+        let read: Vec<(&str, &str)> = seen.map(|&field| (field, self.column(field))).collect();
+        let text = serde_json::to_string(&(read, &self.conditions, self.excluded));
+        blake3::hash(text.unwrap_or_default().as_bytes()).to_hex()[..32].to_owned()
     }
 }
 

@@ -68,15 +68,17 @@ fn a_custom_field_takes_a_standard_fields_place() {
     let other = selection(vec![mapping("Title", "Formula_Title__c")], vec![]);
     let other = other.of(SObject::Contact, &contact()).unwrap();
     assert!(other.calculated);
-    assert_ne!(selected.digest(), other.digest());
-    assert_eq!(ObjectSelection::default().digest(), None);
+    let digest = |selection: &ObjectSelection| selection.digest(SObject::Contact);
+    assert_ne!(digest(&selected), digest(&other));
+    assert_ne!(digest(&selected), digest(&ObjectSelection::default()));
 }
 
 #[test]
 fn a_mapping_that_the_org_does_not_allow_any_more_gives_way_to_the_standard_field() {
     let selected = selection(vec![mapping("Email", "Gone__c")], vec![]);
     let selected = selected.of(SObject::Contact, &whole(SObject::Contact)).unwrap();
-    assert_eq!((selected.column("Email"), selected.digest()), ("Email", None));
+    let unchosen = ObjectSelection::default().digest(SObject::Contact);
+    assert_eq!((selected.column("Email"), selected.digest(SObject::Contact)), ("Email", unchosen));
     assert_eq!(
         selected.dropped[0].to_string(),
         "Contact.Email: the org shows the integration user no field Gone__c"
@@ -93,7 +95,7 @@ fn what_the_org_hides_is_not_read_and_counts_as_another_selection() {
     assert!(selected.read_fields(SObject::Lead).all(|field| field != "Phone"));
     let before = nothing_chosen.of(SObject::Lead, &all).unwrap();
     assert_eq!(before, ObjectSelection::default());
-    assert_ne!(before.digest(), selected.digest());
+    assert_ne!(before.digest(SObject::Lead), selected.digest(SObject::Lead));
     assert!(before.is_shown(SObject::Lead, &all) && !before.is_shown(SObject::Lead, &shown));
     // A custom field in its place is shown, whatever the standard one is.
     let mapped = FieldMapping { object: SObject::Lead, ..mapping("Phone", "Mobile__c") };
@@ -220,4 +222,16 @@ fn the_last_hundred_changes_are_remembered() {
     }
     assert_eq!(selection.changes.len(), 100);
     assert_eq!(selection.changes[0].at, Timestamp::from_second(20).unwrap());
+}
+
+#[test]
+fn a_field_that_is_new_in_our_own_list_makes_another_selection() {
+    let unchosen = ObjectSelection::default();
+    let fields = SObject::Lead.fields();
+    let (_, before) = fields.split_last().unwrap();
+    assert_ne!(unchosen.digest(SObject::Lead), unchosen.digest_of(before));
+    let mut digests: Vec<_> = SObject::ALL.map(|object| unchosen.digest(object)).into();
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), SObject::ALL.len(), "each list has its own");
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{ImportSettings, ObjectImport, ObjectPhase, ObjectSelection};
-use crate::kernel::ImportRunId;
+use crate::kernel::{ImportRunId, SObject};
 
 /// How far behind Salesforce's clock a watermark stays. Rows become visible late: seconds as
 /// measured, minutes as reported. A row that appears behind the watermark would be lost. Airbyte's
@@ -20,7 +20,7 @@ pub struct Watermark {
     pub stamp: Option<Timestamp>,
     /// Our live records.
     pub live: u64,
-    /// The digest of the selection that they were read by; none for the default.
+    /// The digest of the selection that they were read by; none before the first such reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
     /// The run that began a reading of every row, by another selection or for the first time, if no
@@ -46,8 +46,8 @@ const SWEEP_AT_MOST_EVERY: SignedDuration = SignedDuration::from_hours(24);
 impl Watermark {
     /// True if some of our records were, or may have been, read by another selection.
     #[must_use]
-    pub fn is_of_another(&self, selection: &ObjectSelection) -> bool {
-        self.begun_by.is_some() || self.selection != selection.digest()
+    pub fn is_of_another(&self, object: SObject, selection: &ObjectSelection) -> bool {
+        self.begun_by.is_some() || self.selection.as_ref() != Some(&selection.digest(object))
     }
 
     /// True if every row is to be read: by another selection than before, or because a formula is
@@ -55,20 +55,21 @@ impl Watermark {
     #[must_use]
     pub fn calls_for_all_rows(
         &self,
+        object: SObject,
         selection: &ObjectSelection,
         settings: &ImportSettings,
         now: Timestamp,
     ) -> bool {
         let every = SignedDuration::from_hours(settings.formula_refresh_hours.into());
         let stale = self.read_at.is_none_or(|at| now.duration_since(at) >= every);
-        self.is_of_another(selection) || (selection.calculated && stale)
+        self.is_of_another(object, selection) || (selection.calculated && stale)
     }
 
     /// True if a reading of every row by `selection` is to be recorded before its first row lands.
     #[must_use]
-    pub fn is_to_record(&self, selection: &ObjectSelection) -> bool {
+    pub fn is_to_record(&self, object: SObject, selection: &ObjectSelection) -> bool {
         let is_first = self.stamp.is_none() && !selection.excluded;
-        self.begun_by.is_none() && (is_first || self.is_of_another(selection))
+        self.begun_by.is_none() && (is_first || self.is_of_another(object, selection))
     }
 
     /// True if all ids are to be compared, after the rows and deletions of `progress` landed.
@@ -99,7 +100,7 @@ impl Watermark {
         let left_out =
             progress.selection.excluded && matches!(progress.phase, ObjectPhase::Skipped { .. });
         if progress.phase == ObjectPhase::Done || left_out {
-            after.selection = progress.selection.digest();
+            after.selection = Some(progress.selection.digest(progress.object));
             after.begun_by = progress.mixed.then_some(run);
         }
         if let (ObjectPhase::Done, Some(asked_at)) = (&progress.phase, progress.asked_at) {
@@ -119,7 +120,7 @@ impl Watermark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Counts, SObject};
+    use crate::kernel::Counts;
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::from_second(hours * 3600).unwrap()
@@ -133,17 +134,18 @@ mod tests {
     fn formulas_are_read_again_when_their_time_has_come_and_a_changed_selection_at_once() {
         let settings = ImportSettings::default();
         let calls = |read: &Watermark, selection: &ObjectSelection, hours| {
-            read.calls_for_all_rows(selection, &settings, at(hours))
+            read.calls_for_all_rows(SObject::Lead, selection, &settings, at(hours))
         };
         let formula = ObjectSelection { calculated: true, ..ObjectSelection::default() };
-        let read = Watermark { read_at: Some(at(0)), ..Watermark::default() };
+        let selection = Some(formula.digest(SObject::Lead));
+        let read = Watermark { read_at: Some(at(0)), selection, ..Watermark::default() };
         assert!(!calls(&read, &formula, 167));
         assert!(calls(&read, &formula, 168));
         assert!(!calls(&read, &ObjectSelection::default(), 9_999));
         let columns = [("Title".to_owned(), "Role__c".to_owned())].into();
         let mapped = ObjectSelection { columns, ..ObjectSelection::default() };
         assert!(calls(&read, &mapped, 1));
-        let read = Watermark { selection: mapped.digest(), ..read };
+        let read = Watermark { selection: Some(mapped.digest(SObject::Lead)), ..read };
         assert!(!calls(&read, &mapped, 1));
         let begun_by = Some(ImportRunId::derived("dead"));
         let read = Watermark { begun_by, ..read };
@@ -154,13 +156,16 @@ mod tests {
     fn a_reading_of_all_rows_is_recorded_once() {
         let selection = ObjectSelection::default();
         let first = Watermark::default();
-        assert!(first.is_to_record(&selection));
+        assert!(first.is_to_record(SObject::Lead, &selection));
         let begun = Watermark { begun_by: Some(run()), ..first };
-        assert!(!begun.is_to_record(&selection));
-        let read = Watermark { stamp: Some(at(1)), ..Watermark::default() };
-        assert!(!read.is_to_record(&selection));
+        assert!(!begun.is_to_record(SObject::Lead, &selection));
+        let digest = Some(selection.digest(SObject::Lead));
+        let read = Watermark { stamp: Some(at(1)), selection: digest, ..Watermark::default() };
+        assert!(!read.is_to_record(SObject::Lead, &selection));
         let other = ObjectSelection { hidden: vec!["Fax".to_owned()], ..selection };
-        assert!(read.is_to_record(&other));
+        assert!(read.is_to_record(SObject::Lead, &other));
+        let shorter_list = Watermark { selection: Some("another".to_owned()), ..read };
+        assert!(shorter_list.is_to_record(SObject::Lead, &selection));
     }
 
     #[test]
@@ -216,7 +221,9 @@ mod tests {
         let done = end(ObjectPhase::Done);
         let stamp = Some(at(5) - VISIBILITY_OVERLAP);
         let (read_at, swept_at) = (Some(at(5)), Some(at(5)));
-        let moved = Watermark { stamp, live: 12, read_at, swept_at, ..Watermark::default() };
+        let selection = Some(progress.selection.digest(SObject::Lead));
+        let begun_by = None;
+        let moved = Watermark { stamp, live: 12, selection, begun_by, read_at, swept_at };
         assert_eq!(done, moved);
         let mixed = ObjectImport { phase: ObjectPhase::Done, mixed: true, ..progress.clone() };
         assert_eq!(before.clone().after(run(), &mixed).begun_by, Some(run()));

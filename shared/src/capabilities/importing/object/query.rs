@@ -40,13 +40,14 @@ impl ObjectStep<'_> {
         let stored = self.import.store.load(&slot).await?;
         let watermark = stored.as_deref().cloned().unwrap_or_default();
         if self.progress.begins() {
-            let of_another = watermark.is_of_another(&self.progress.selection);
+            let of_another = watermark.is_of_another(object, &self.progress.selection);
             let read_anew = stored.is_some() && of_another;
             self.progress.read_anew = read_anew.then_some(self.progress.pages);
         }
         self.record_reading(stored.as_ref(), &watermark).await?;
         if self.progress.selection.excluded {
-            let holds = watermark.live > 0 || watermark.is_of_another(&self.progress.selection);
+            let of_another = watermark.is_of_another(object, &self.progress.selection);
+            let holds = watermark.live > 0 || of_another;
             return Ok(if holds { ObjectEvent::NothingWanted } else { left_out() }.into());
         }
         self.ask_for_rows(&watermark).await
@@ -86,7 +87,7 @@ impl ObjectStep<'_> {
         stored: Option<&Stored<Watermark>>,
         watermark: &Watermark,
     ) -> Result<(), WorkError> {
-        if !watermark.is_to_record(&self.progress.selection) {
+        if !watermark.is_to_record(self.progress.object, &self.progress.selection) {
             return Ok(());
         }
         let begun = Watermark { begun_by: Some(self.run), ..watermark.clone() };
@@ -108,7 +109,8 @@ impl ObjectStep<'_> {
         }
         let settings = self.import.settings(self.generation).await?;
         let now = self.asked_at();
-        let whole = self.progress.full || watermark.calls_for_all_rows(selection, &settings, now);
+        let changed = watermark.calls_for_all_rows(object, selection, &settings, now);
+        let whole = self.progress.full || changed;
         self.progress.since = watermark.stamp.filter(|_| !whole);
         let fields = selection.read_fields(object);
         let mut select = selection_query(Select::from(object.name()).fields(fields), selection);

@@ -136,6 +136,7 @@ impl World {
             trouble: None,
             paused_since: None,
             degraded_since: None,
+            handed_over_at: None,
         };
         let text = || "none".to_owned();
         let instance_url = connection.instance_url.clone();
@@ -444,7 +445,8 @@ impl World {
         for (id, list) in self.lists().await {
             let CandidateList { matched, source, decision, always, never, candidates, .. } = list;
             let text = format!(
-                "{decision:?} {matched:?} {source:?} always {always:?} never {never:?} {candidates:?}"
+                "{decision:?} {matched:?} {source:?} always {always:?} never {never:?} \
+                 {candidates:?}"
             );
             seen.insert(id.to_string(), text);
         }

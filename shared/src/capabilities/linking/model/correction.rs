@@ -128,6 +128,35 @@ impl Correction {
         Some(heir)
     }
 
+    /// These corrections and those that another home of the product has of the same record. Who
+    /// spoke last knew best; what the others said holds where the last ones did not speak of it.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Self {
+        let last = |correction: &Self| correction.history.last().map(|said| said.at);
+        let (earlier, later) = if last(other) < last(self) { (other, self) } else { (self, other) };
+        let is_known = earlier.history.last().is_none_or(|said| later.history.contains(said));
+        if is_known {
+            return later.clone();
+        }
+        let mut joined = earlier.clone();
+        let new: Vec<Said> =
+            later.history.iter().filter(|said| !earlier.history.contains(said)).cloned().collect();
+        if new.iter().any(|said| said.what == Correcting::Reset) {
+            joined.ruling = Ruling::default();
+        }
+        for entity in &later.ruling.never {
+            joined.never(entity);
+        }
+        if let Some(entity) = &later.ruling.always {
+            joined.always(entity);
+            joined.ruling.source = later.ruling.source;
+        }
+        joined.history.extend(new);
+        let surplus = joined.history.len().saturating_sub(HISTORY);
+        joined.history.drain(..surplus);
+        joined
+    }
+
     fn always(&mut self, entity: &EntityId) {
         self.ruling.never.retain(|never| never != entity);
         self.ruling.always = Some(entity.clone());
@@ -206,6 +235,45 @@ mod tests {
         assert_eq!(contact.ruling, Ruling { always: Some(entity_id("a")), ..Ruling::default() });
         let of = Some(format!("Lead/{}", lead.id));
         assert_eq!(contact.history, [Said { what: is("a"), by, at, of }]);
+    }
+
+    /// A lead's corrections, each by the second in which it was said.
+    fn said(words: &[(i64, Correcting)]) -> Correction {
+        let mut correction = Correction::none(SObject::Lead, record_id("00Q", 1));
+        for (second, what) in words {
+            let at = Timestamp::from_second(*second).unwrap();
+            correction.say(Said { what: what.clone(), by: None, at, of: None }, None);
+        }
+        correction
+    }
+
+    #[test]
+    fn corrections_of_two_homes_are_joined_whichever_is_asked() {
+        let old = said(&[(1, is("a")), (2, is_not("b"))]);
+        let newer = said(&[(1, is("a")), (2, is_not("b")), (3, is("c"))]);
+        assert_eq!(old.joined(&newer), newer, "one goes on from the other");
+        assert_eq!(newer.joined(&old), newer);
+        assert_eq!(old.joined(&old), old);
+
+        let apart = said(&[(5, is_not("d"))]);
+        let joined = old.joined(&apart);
+        assert_eq!(joined.ruling, said(&[(1, is("a")), (2, is_not("b")), (5, is_not("d"))]).ruling);
+        assert_eq!(joined.history.len(), 3);
+        assert_eq!(apart.joined(&old), joined);
+        assert_eq!(joined.joined(&old), joined, "joined once is joined for good");
+        assert_eq!(joined.joined(&apart), joined);
+
+        let none = Correction::none(SObject::Lead, record_id("00Q", 1));
+        assert_eq!((none.joined(&old), old.joined(&none)), (old.clone(), old));
+    }
+
+    #[test]
+    fn the_last_word_wins_whichever_home_it_was_said_in() {
+        let old = said(&[(1, is("a"))]);
+        let joined = |last| old.joined(&said(&[(5, last)])).ruling;
+        assert_eq!(joined(is_not("a")), said(&[(1, is_not("a"))]).ruling);
+        assert_eq!(joined(is("b")), said(&[(1, is("b"))]).ruling);
+        assert_eq!(joined(Correcting::Reset), Ruling::default());
     }
 
     #[test]

@@ -118,6 +118,13 @@ impl CandidateList {
         }
     }
 
+    /// A record that is not here yet, and may never come: a ruling about it sleeps until its
+    /// candidates are ranked.
+    #[must_use]
+    pub fn awaited(object: SObject, id: SalesforceId) -> Self {
+        Self { gone: true, ..Self::empty(object, id) }
+    }
+
     /// The candidate that the record is linked to.
     #[must_use]
     pub fn matched_candidate(&self) -> Option<&RankedCandidate> {

@@ -1,0 +1,239 @@
+//! What the keeper of a data folder does beside `serve`: copies, restores.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::*;
+
+/// Runs a command that must succeed, and gives what it prints.
+fn done(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", error_of(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+impl Place {
+    /// A path beside the data folder.
+    fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn backup_command(&self, to: &Path) -> Command {
+        let mut command = self.command(&["backup"]);
+        command.arg("--to").arg(to);
+        command
+    }
+
+    fn restore_command(&self, from: &Path) -> Command {
+        let mut command = self.command(&["restore"]);
+        command.arg("--from").arg(from);
+        command
+    }
+
+    fn put(&self, address: &str, lines: usize) {
+        let put = self.client.put(address).body(companies(lines)).send().unwrap();
+        assert_eq!(put.status(), StatusCode::OK);
+    }
+
+    fn publish(&self, token: &str, version: &str) {
+        let publish = format!("/v1/directory/versions/{version}/publish");
+        assert_eq!(self.post(&publish, token, &json!({})).status(), StatusCode::ACCEPTED);
+        self.wait("published", || self.state(token, version) == "published");
+    }
+}
+
+/// Ends what waits for it, also when a test fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Begins versions and uploads their parts until it is told to end. Notes each that was answered.
+fn load(place: &Place, token: &str, ends: &AtomicBool, answered: &Mutex<Vec<String>>) {
+    while !ends.load(Ordering::Relaxed) {
+        let (version, address) = place.begin(token);
+        place.put(&address, 500);
+        answered.lock().unwrap().push(version);
+    }
+}
+
+#[test]
+fn a_backup_taken_under_load_holds_whatever_was_answered_before_it() {
+    let place = Place::new();
+    let served = place.started();
+    let token = place.token(&["--role", "service", "--valid", "1h"]);
+    let (published, address) = place.begin(&token);
+    place.put(&address, 2_000);
+    place.publish(&token, &published);
+
+    let (ends, answered) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let count = || answered.lock().unwrap().len();
+    let copy = place.beside("copy");
+    let before = thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| load(&place, &token, &ends, &answered));
+        }
+        let _ends = Ends(&ends);
+        place.wait("under load", || count() > 10);
+        let before = answered.lock().unwrap().clone();
+        let said = done(&mut place.backup_command(&copy));
+        assert!(said.contains("is not in it"), "{said}");
+        let meanwhile = count();
+        assert!(meanwhile > before.len(), "nobody was answered while it was backed up");
+        place.wait("going on", || count() > meanwhile);
+        before
+    });
+    served.kill();
+    assert!(!copy.join("master.key").exists());
+
+    let again = Place::new();
+    let said = done(&mut again.restore_command(&copy));
+    assert!(said.contains("opens under the master key"), "{said}");
+    let error = refused(&mut again.serve_command());
+    assert!(error.contains("is missing: put the key back"), "{error}");
+    let another = Place::new();
+    another.started().terminate();
+    let key = again.data().join("master.key");
+    fs::copy(another.data().join("master.key"), &key).unwrap();
+    let error = refused(&mut again.serve_command());
+    assert!(error.contains("sealed under the master key"), "{error}");
+    fs::copy(place.data().join("master.key"), &key).unwrap();
+
+    let _served = again.started();
+    assert_eq!(again.state(&token, &published), "published");
+    for version in &before {
+        assert_eq!(again.state(&token, version), "draft", "{version}");
+    }
+    // Its part was uploaded before the backup.
+    again.publish(&token, before.last().unwrap());
+}
+
+#[test]
+fn a_backup_of_a_killed_folder_is_taken_without_a_process() {
+    let place = Place::new();
+    let served = place.started();
+    let token = place.token(&["--role", "service", "--valid", "1h"]);
+    let (version, address) = place.begin(&token);
+    place.put(&address, 100);
+    served.kill();
+    let copy = place.beside("copy");
+    done(&mut place.backup_command(&copy));
+    let error = refused(&mut place.backup_command(&copy));
+    assert!(error.contains("exists and is not overwritten"), "{error}");
+    let error = refused(&mut place.restore_command(&copy));
+    assert!(error.contains("is not empty"), "{error}");
+
+    let again = Place::new();
+    done(&mut again.restore_command(&copy));
+    fs::copy(place.data().join("master.key"), again.data().join("master.key")).unwrap();
+    let _served = again.started();
+    again.publish(&token, &version);
+}
+
+#[test]
+fn a_damaged_backup_is_refused_and_names_the_file() {
+    let place = Place::new();
+    place.started().terminate();
+    let copy = place.beside("copy");
+    done(&mut place.backup_command(&copy));
+    let table = copy.join("table.db");
+    let mut bytes = fs::read(&table).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&table, bytes).unwrap();
+    let again = Place::new();
+    let error = refused(&mut again.restore_command(&copy));
+    assert!(error.contains("table.db is damaged or missing"), "{error}");
+    assert!(!again.data().exists());
+}
+
+#[test]
+fn a_command_that_dies_leaves_nothing_behind_in_the_folder() {
+    let place = Place::new();
+    let _served = place.started();
+    let staged = || {
+        let entries = fs::read_dir(place.data()).unwrap();
+        entries.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().contains("staging"))
+    };
+    let client = Client::builder().unix_socket(place.data().join("control.sock")).build().unwrap();
+    let held = client.post("http://crm-sync/backup").body("null").send().unwrap();
+    assert_eq!(held.status(), StatusCode::OK);
+    assert_eq!(staged().count(), 1);
+    let error = refused(&mut place.backup_command(&place.beside("copy")));
+    assert!(error.contains("another backup is under way"), "{error}");
+    drop(held);
+    drop(client);
+    place.wait("swept", || staged().count() == 0);
+    done(&mut place.backup_command(&place.beside("copy")));
+}
+
+#[test]
+fn a_key_is_rotated_under_load_and_old_backups_open_under_the_old_one() {
+    let place = Place::new();
+    let served = place.started();
+    let token = place.token(&["--role", "service", "--valid", "1h"]);
+    let old_copy = place.beside("old-copy");
+    done(&mut place.backup_command(&old_copy));
+    let old_key = fs::read(place.data().join("master.key")).unwrap();
+    let (ends, answered) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let count = || answered.lock().unwrap().len();
+    let said = thread::scope(|scope| {
+        scope.spawn(|| load(&place, &token, &ends, &answered));
+        let _ends = Ends(&ends);
+        place.wait("under load", || count() > 2);
+        let said = done(&mut place.command(&["keys", "rotate"]));
+        let meanwhile = count();
+        place.wait("going on", || count() > meanwhile);
+        said
+    });
+    assert_ne!(fs::read(place.data().join("master.key")).unwrap(), old_key);
+    let kept = said.split_whitespace().find(|word| word.contains("master.key.")).unwrap();
+    assert_eq!(fs::read(kept.trim_end_matches(':')).unwrap(), old_key, "{said}");
+    let after = place.token(&["--role", "service"]);
+    let new_copy = place.beside("new-copy");
+    done(&mut place.backup_command(&new_copy));
+    served.kill();
+
+    let _served = place.started();
+    let version = answered.lock().unwrap().last().unwrap().clone();
+    assert_eq!(place.state(&token, &version), "draft");
+    place.publish(&after, &version);
+    let new_key = fs::read(place.data().join("master.key")).unwrap();
+    for (copy, right, wrong) in [(old_copy, &old_key, &new_key), (new_copy, &new_key, &old_key)] {
+        let again = Place::new();
+        done(&mut again.restore_command(&copy));
+        let key = again.data().join("master.key");
+        fs::write(&key, wrong).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        let error = refused(&mut again.serve_command());
+        assert!(error.contains("sealed under the master key"), "{error}");
+        fs::write(&key, right).unwrap();
+        again.started().terminate();
+    }
+}
+
+/// Whenever the kill comes, the folder opens: a token is signed with a key among the secrets.
+#[test]
+fn a_rotation_that_is_killed_leaves_a_folder_that_opens() {
+    let place = Place::new();
+    place.started().terminate();
+    let mut rotated = 0;
+    for n in 0..16 {
+        let before = fs::read(place.data().join("master.key")).unwrap();
+        let mut command = place.command(&["keys", "rotate"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_millis(4 * n));
+        let _ = child.kill();
+        child.wait().unwrap();
+        place.token(&["--role", "service"]);
+        rotated += u32::from(fs::read(place.data().join("master.key")).unwrap() != before);
+    }
+    done(&mut place.command(&["keys", "rotate"]));
+    assert!(!place.data().join("master.key.next").exists());
+    println!("{rotated} of 16 killed rotations were done");
+    place.started().terminate();
+}

@@ -1,0 +1,99 @@
+//! The settings of an environment: patched, at a revision, and remembered.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{Answer, Served};
+
+/// Patches the settings as an admin, at a revision or whatever it is.
+async fn patch(served: &Served, body: &Value, if_match: Option<&str>) -> (Answer, HeaderMap) {
+    let path = served.connection("/settings");
+    let mut request = Request::patch(&path)
+        .header(header::AUTHORIZATION, format!("Bearer {}", served.token("admin")))
+        .header(header::CONTENT_TYPE, "application/merge-patch+json");
+    if let Some(tag) = if_match {
+        request = request.header(header::IF_MATCH, tag);
+    }
+    let request = request.body(Body::from(body.to_string())).unwrap();
+    let response = served.router.clone().oneshot(request).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let answer = Answer { status, content_type, body: serde_json::from_slice(&bytes).unwrap() };
+    served.description.check("PATCH", &path, &answer);
+    (answer, headers)
+}
+
+#[tokio::test]
+async fn a_change_of_one_setting_leaves_all_others_as_they_are() {
+    let served = Served::new().await;
+    let (off, _) = patch(&served, &json!({ "log_notes": false }), None).await;
+    assert_eq!(off.status, StatusCode::OK, "{}", off.body);
+    let (stage, _) = patch(&served, &json!({ "stage": "Proposal" }), None).await;
+    assert_eq!(stage.status, StatusCode::OK, "{}", stage.body);
+    let now = served.get(&served.token("admin"), &served.connection("/settings")).await.body;
+    assert_eq!((&now["stage"], &now["log_notes"]), (&json!("Proposal"), &json!(false)));
+    assert_eq!(now["log_messages"], true);
+    let (reset, _) = patch(&served, &json!({ "stage": null }), None).await;
+    assert_eq!((&reset.body["stage"], &reset.body["log_notes"]), (&Value::Null, &json!(false)));
+}
+
+#[tokio::test]
+async fn unknown_names_and_wrong_values_are_refused_by_name_and_change_nothing() {
+    let served = Served::new().await;
+    let wrong = json!({ "log_note": true, "autosave": true, "roi": null, "log_notes": false });
+    let (refused, _) = patch(&served, &wrong, None).await;
+    assert_eq!((refused.status, &refused.body["type"]), refusal(422, "invalid"));
+    let detail = refused.body["detail"].as_str().unwrap();
+    for name in ["log_note is no setting", "autosave is no setting", "roi must be true or false"] {
+        assert!(detail.contains(name), "{detail}");
+    }
+    let now = served.get(&served.token("admin"), &served.connection("/settings")).await.body;
+    assert_eq!((&now["log_notes"], &now["revision"]), (&json!(true), &json!(0)));
+    let (list, _) = patch(&served, &json!([{ "roi": true }]), None).await;
+    assert_eq!(list.status, StatusCode::UNPROCESSABLE_ENTITY, "a patch is an object");
+}
+
+fn refusal(status: u16, kind: &'static str) -> (StatusCode, &'static Value) {
+    let kind = Box::leak(Box::new(Value::from(kind)));
+    (StatusCode::from_u16(status).unwrap(), kind)
+}
+
+#[tokio::test]
+async fn a_change_is_made_at_the_revision_that_it_was_made_for_or_not_at_all() {
+    let served = Served::new().await;
+    let (first, headers) = patch(&served, &json!({ "roi": true }), Some("\"0\"")).await;
+    assert_eq!((first.status, &headers[header::ETAG]), (StatusCode::OK, &"\"1\"".parse().unwrap()));
+    for stale in ["\"0\"", "1", "W/\"1\"", "\"one\"", ""] {
+        let (refused, _) = patch(&served, &json!({ "roi": false }), Some(stale)).await;
+        assert_eq!((refused.status, &refused.body["type"]), refusal(412, "stale"), "{stale}");
+    }
+    for fresh in ["\"0\", \"1\"", "*"] {
+        let (changed, _) = patch(&served, &json!({ "roi": true }), Some(fresh)).await;
+        assert_eq!(changed.status, StatusCode::OK, "{fresh}");
+        assert_eq!(changed.body["revision"], 1, "nothing was changed");
+    }
+}
+
+#[tokio::test]
+async fn the_history_tells_who_changed_what_when() {
+    let served = Served::new().await;
+    patch(&served, &json!({ "log_notes": false }), None).await;
+    let (service, path) = (served.token("service"), served.connection("/settings"));
+    let stage = json!({ "stage": "Won", "roi": true }).to_string();
+    let changed = served.call("PATCH", &path, Some(&service), Some(stage)).await;
+    assert_eq!(changed.body["changed_by"], json!({ "kind": "service" }));
+    let history = served.get(&service, &served.connection("/settings/history")).await.body;
+    let told = history["items"].as_array().unwrap();
+    assert_eq!(told.len(), 2);
+    let expected = json!([
+        { "name": "roi", "before": false, "after": true },
+        { "name": "stage", "before": null, "after": "Won" },
+    ]);
+    assert_eq!((&told[0]["revision"], &told[0]["changes"]), (&json!(2), &expected));
+    assert_eq!(told[1]["changed_by"]["kind"], "admin");
+    assert!(told[1]["changed_at"].is_string());
+}

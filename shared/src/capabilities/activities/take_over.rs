@@ -1,0 +1,51 @@
+//! Taking over an activity from another home of the product.
+//!
+//! An activity that came to its end there is kept as it is, and never logged again. One that did
+//! not is logged from here on: at the end of its lane, or outside it where it waited outside.
+
+use super::{Activities, Activity, ActivityText, OUTSIDE_ITS_LANE};
+use crate::capabilities::custody::OpenGeneration;
+use crate::kernel::WritebackMessage;
+use crate::store::{Attempt, Commit, Draft, When, attempts};
+use crate::work::WorkError;
+
+impl Activities {
+    /// Takes an activity over from a home that does nothing for it any more. False when it is here:
+    /// then it stays as it is here.
+    pub(crate) async fn take_over(
+        &self,
+        opened: &OpenGeneration,
+        moved: &Activity,
+        text: &ActivityText,
+    ) -> Result<bool, WorkError> {
+        attempts(|| self.try_take_over(opened, moved, text)).await
+    }
+
+    /// One attempt. It is overtaken when another activity took the place in the lane.
+    async fn try_take_over(
+        &self,
+        opened: &OpenGeneration,
+        moved: &Activity,
+        text: &ActivityText,
+    ) -> Result<Attempt<bool>, WorkError> {
+        let slot = opened.keys.activity(moved.id);
+        if self.store.load(&slot).await?.is_some() {
+            return Ok(Attempt::Done(false));
+        }
+        let mut activity = moved.clone();
+        let mut commit = Commit::new();
+        opened.check_at_home(&mut commit)?;
+        if let Some(target) = activity.target.as_mut().filter(|_| moved.state.is_open()) {
+            if moved.state.is_under_way() {
+                self.take_place(opened, target, &mut commit).await?;
+            } else {
+                target.place = OUTSIDE_ITS_LANE;
+            }
+            let scope = opened.keys.scope();
+            commit.now(WritebackMessage::Activity { scope, activity: activity.id });
+        }
+        let body = opened.sealed(&self.ports, &slot, text)?;
+        commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
+        Ok(Attempt::of(&self.store.commit(commit).await?, true))
+    }
+}

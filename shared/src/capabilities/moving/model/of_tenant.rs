@@ -1,0 +1,251 @@
+//! The lines that belong to a tenant, whatever org is connected. Pure.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::capabilities::importing::{
+    AccountModel, FieldMapping, ImportSettings, RecordFilter, Selection, SelectionChange,
+};
+use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
+use crate::capabilities::settings::{KeptSettings, Settings};
+use crate::kernel::{Environment, SeatId, Signature, TenantId};
+
+/// The contract.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedTenant {
+    /// The customer's name.
+    pub name: String,
+    /// True if the contract includes CRM sync at all.
+    pub entitled: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A licensed user. The id stays: tokens name it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedSeat {
+    /// Its id.
+    pub seat: SeatId,
+    /// The e-mail address.
+    pub email: String,
+    /// The user's name.
+    pub name: String,
+    /// An IANA time zone.
+    pub time_zone: String,
+    /// The roles.
+    pub roles: BTreeSet<Role>,
+}
+
+/// A vote for another CRM.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedVote {
+    /// The other CRM.
+    pub crm: String,
+    /// When the tenant asked for it first.
+    pub voted_at: Timestamp,
+}
+
+/// An environment's switches.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct MovedSettings {
+    /// Of which environment.
+    pub environment: Environment,
+    /// Save accounts and contacts of open opportunities.
+    pub auto_save: bool,
+    /// The stage from which opportunities count; none for every open one.
+    pub stage: Option<String>,
+    /// Log messages and `InMails`.
+    pub log_messages: bool,
+    /// Log notes.
+    pub log_notes: bool,
+    /// Report on won deals.
+    pub roi: bool,
+    /// Show profiles inside the CRM.
+    pub embedded_profile: bool,
+    /// Point out records whose person has left the company.
+    pub data_validation: bool,
+    /// How often they were changed: callers know it as the revision.
+    pub changes: u64,
+    /// The change that last touched what auto-save goes by.
+    pub rules: u64,
+    /// Who made the last change, and when; none before the first.
+    pub signed: Option<Signature>,
+}
+
+/// The settings of an environment's imports.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedImportSettings {
+    /// Of which environment.
+    pub environment: Environment,
+    /// Minutes from one scheduled import to the next.
+    pub every_minutes: u32,
+    /// True if the schedule is paused.
+    pub schedule_paused: bool,
+    /// The percentage of the org's calls at which imports stand back.
+    pub api_percent: u8,
+    /// Calls that imports leave untouched.
+    pub api_reserve: u64,
+    /// Hours after which objects with formulas are read whole.
+    pub formula_refresh_hours: u16,
+}
+
+/// The choice of what an environment's imports read.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedSelection {
+    /// Of which environment.
+    pub environment: Environment,
+    /// Custom fields in the place of standard ones.
+    pub mappings: Vec<FieldMapping>,
+    /// Which rows.
+    pub filters: Vec<RecordFilter>,
+    /// Companies or persons.
+    pub accounts: AccountModel,
+    /// Who set what, the newest last.
+    pub changes: Vec<SelectionChange>,
+}
+
+impl MovedTenant {
+    /// The contract as a line has it.
+    #[must_use]
+    pub fn of(tenant: Tenant) -> Self {
+        let Tenant { id: _, name, entitled, created_at } = tenant;
+        Self { name, entitled, created_at }
+    }
+
+    /// The contract that the line tells of, under this id.
+    #[must_use]
+    pub fn into_tenant(self, id: TenantId) -> Tenant {
+        let Self { name, entitled, created_at } = self;
+        Tenant { id, name, entitled, created_at }
+    }
+}
+
+impl MovedSeat {
+    /// The seat as a line has it.
+    #[must_use]
+    pub fn of(seat: Seat) -> Self {
+        let Seat { id, tenant: _, email, name, time_zone, roles } = seat;
+        Self { seat: id, email, name, time_zone, roles }
+    }
+
+    /// The seat of a tenant that the line tells of.
+    #[must_use]
+    pub fn into_seat(self, tenant: TenantId) -> Seat {
+        let Self { seat, email, name, time_zone, roles } = self;
+        Seat { id: seat, tenant, email, name, time_zone, roles }
+    }
+}
+
+impl MovedVote {
+    /// The vote as a line has it.
+    #[must_use]
+    pub fn of(vote: CrmVote) -> Self {
+        let CrmVote { crm, voted_at } = vote;
+        Self { crm, voted_at }
+    }
+
+    /// The vote that the line tells of.
+    #[must_use]
+    pub fn into_vote(self) -> CrmVote {
+        let Self { crm, voted_at } = self;
+        CrmVote { crm, voted_at }
+    }
+}
+
+impl MovedSettings {
+    /// An environment's switches as a line has them.
+    #[must_use]
+    pub fn of(environment: Environment, kept: KeptSettings) -> Self {
+        let KeptSettings { settings, changes, rules, signed } = kept;
+        let Settings {
+            auto_save,
+            stage,
+            log_messages,
+            log_notes,
+            roi,
+            embedded_profile,
+            data_validation,
+        } = settings;
+        Self {
+            environment,
+            auto_save,
+            stage,
+            log_messages,
+            log_notes,
+            roi,
+            embedded_profile,
+            data_validation,
+            changes,
+            rules,
+            signed,
+        }
+    }
+
+    /// The switches that the line tells of.
+    #[must_use]
+    pub fn into_settings(self) -> KeptSettings {
+        let settings = Settings {
+            auto_save: self.auto_save,
+            stage: self.stage,
+            log_messages: self.log_messages,
+            log_notes: self.log_notes,
+            roi: self.roi,
+            embedded_profile: self.embedded_profile,
+            data_validation: self.data_validation,
+        };
+        let Self { changes, rules, signed, .. } = self;
+        KeptSettings { settings, changes, rules, signed }
+    }
+}
+
+impl MovedImportSettings {
+    /// The settings of an environment's imports as a line has them.
+    #[must_use]
+    pub fn of(environment: Environment, settings: &ImportSettings) -> Self {
+        Self {
+            environment,
+            every_minutes: settings.every_minutes,
+            schedule_paused: settings.schedule_paused,
+            api_percent: settings.api_percent,
+            api_reserve: settings.api_reserve,
+            formula_refresh_hours: settings.formula_refresh_hours,
+        }
+    }
+
+    /// The settings that the line tells of.
+    #[must_use]
+    pub fn into_settings(self) -> ImportSettings {
+        ImportSettings {
+            every_minutes: self.every_minutes,
+            schedule_paused: self.schedule_paused,
+            api_percent: self.api_percent,
+            api_reserve: self.api_reserve,
+            formula_refresh_hours: self.formula_refresh_hours,
+        }
+    }
+}
+
+impl MovedSelection {
+    /// An environment's choice as a line has it.
+    #[must_use]
+    pub fn of(environment: Environment, selection: Selection) -> Self {
+        let Selection { mappings, filters, accounts, changes } = selection;
+        Self { environment, mappings, filters, accounts, changes }
+    }
+
+    /// The choice that the line tells of.
+    #[must_use]
+    pub fn into_selection(self) -> Selection {
+        let Self { environment: _, mappings, filters, accounts, changes } = self;
+        Selection { mappings, filters, accounts, changes }
+    }
+}

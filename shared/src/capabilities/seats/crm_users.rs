@@ -1,0 +1,218 @@
+//! Which CRM user a seat is: the active one of its e-mail address, or the one that an admin chose.
+//!
+//! Two active users of one address are never guessed between: the seat is ambiguous, and nothing is
+//! done for it until an admin chooses.
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
+use crate::capabilities::seats::{
+    CrmUser, CrmUserLink, CrmUserStatus, Seat, SeatMapping, SeatsByEmail, UserMapping, keys,
+};
+use crate::kernel::{
+    Author, AutoSaveMessage, Record, SObject, SeatId, Signature, TenantEnvironment,
+};
+use crate::ports::{PortError, Ports};
+use crate::salesforce::SalesforceId;
+use crate::store::{Attempt, Commit, Store, Stored, When, attempts};
+use crate::work::WorkError;
+
+/// How many seats are looked at at once.
+const CONCURRENT_SEATS: usize = 16;
+
+/// Why a seat's CRM user cannot be shown or chosen.
+#[derive(Debug, thiserror::Error)]
+pub enum CrmUserError {
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// No import brought this user.
+    #[error("the imports have brought no CRM user of this id")]
+    UnknownUser,
+    /// The user may not log in.
+    #[error("this CRM user is not active")]
+    InactiveUser,
+    /// An admin chose the user for another seat.
+    #[error("this CRM user was chosen for {0} already")]
+    Taken(SeatId),
+    /// A port failed.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
+impl From<PortError> for CrmUserError {
+    fn from(error: PortError) -> Self {
+        Self::Work(error.into())
+    }
+}
+
+impl From<LookupError> for CrmUserError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::NotFound(what) => Self::NotFound(what),
+            LookupError::Work(error) => Self::Work(error),
+        }
+    }
+}
+
+/// Shows and chooses the CRM users of seats.
+#[derive(Clone)]
+pub struct CrmUsers {
+    ports: Ports,
+    store: Store,
+    custody: Custody,
+}
+
+impl CrmUsers {
+    /// CRM users over these ports.
+    #[must_use]
+    pub fn new(ports: Ports, custody: Custody) -> Self {
+        let store = Store::new(ports.clone());
+        Self { ports, store, custody }
+    }
+
+    /// The CRM user of every seat of the tenant.
+    pub async fn links(&self, at: TenantEnvironment) -> Result<Vec<CrmUserLink>, CrmUserError> {
+        let generation = &self.generation(at).await?;
+        let seats = self.store.all(&keys::seats(at.tenant)).await?;
+        let links = stream::iter(seats)
+            .map(|seat| async move { crm_user_of(&self.store, generation, &seat).await })
+            .buffered(CONCURRENT_SEATS)
+            .try_collect();
+        Ok(links.await?)
+    }
+
+    /// The CRM user of a seat.
+    pub async fn link(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+    ) -> Result<CrmUserLink, CrmUserError> {
+        let generation = self.generation(at).await?;
+        let seat = self.seat(at, seat).await?;
+        Ok(crm_user_of(&self.store, &generation, &seat).await?)
+    }
+
+    /// Makes a seat be this CRM user, whatever the e-mail addresses say.
+    pub async fn choose(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        user: SalesforceId,
+        by: Author,
+    ) -> Result<CrmUserLink, CrmUserError> {
+        let generation = self.generation(at).await?;
+        let seat = self.seat(at, seat).await?;
+        let found = generation.records.one(SObject::User, user).await?;
+        if !found.ok_or(CrmUserError::UnknownUser)?.fields.is_true("IsActive") {
+            return Err(CrmUserError::InactiveUser);
+        }
+        let chosen = SeatMapping { user, signed: Signature { at: self.ports.clock.now(), by } };
+        attempts(|| self.replace(&generation, seat.id, Some(&chosen))).await?;
+        Ok(crm_user_of(&self.store, &generation, &seat).await?)
+    }
+
+    /// Leaves a seat's CRM user to the e-mail addresses again.
+    pub async fn forget(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+    ) -> Result<CrmUserLink, CrmUserError> {
+        let generation = self.generation(at).await?;
+        let seat = self.seat(at, seat).await?;
+        attempts(|| self.replace(&generation, seat.id, None)).await?;
+        Ok(crm_user_of(&self.store, &generation, &seat).await?)
+    }
+
+    /// Tries to replace what was chosen for a seat; both the users concerned have the auto-save
+    /// rules applied to what they own.
+    async fn replace(
+        &self,
+        generation: &OpenGeneration,
+        seat: SeatId,
+        chosen: Option<&SeatMapping>,
+    ) -> Result<Attempt<()>, CrmUserError> {
+        let (keys, scope) = (&generation.keys, generation.keys.scope());
+        let slot = keys.seat_mapping(seat);
+        let before = self.store.load(&slot).await?;
+        let user = chosen.map(|chosen| chosen.user);
+        let mut commit = Commit::new();
+        if let Some(old) = before.as_deref().filter(|old| Some(old.user) != user) {
+            commit.delete(&keys.user_mapping(old.user));
+            commit.now(AutoSaveMessage::Owner { scope, user: old.user });
+        }
+        match (chosen, &before) {
+            (Some(chosen), _) => {
+                let claim = keys.user_mapping(chosen.user);
+                let claimed = self.store.load(&claim).await?;
+                if let Some(other) = claimed.as_deref().filter(|claimed| claimed.seat != seat) {
+                    return Err(CrmUserError::Taken(other.seat));
+                }
+                commit.save(&claim, claimed.as_ref(), &UserMapping { seat })?;
+                commit.save(&slot, before.as_ref(), chosen)?;
+            }
+            (None, Some(before)) => {
+                commit.delete_when(&slot, When::unchanged(before));
+            }
+            (None, None) => return Ok(Attempt::Done(())),
+        }
+        commit.now(AutoSaveMessage::Seat { scope, seat });
+        Ok(Attempt::of(&self.store.commit(commit).await?, ()))
+    }
+
+    async fn seat(&self, at: TenantEnvironment, seat: SeatId) -> Result<Seat, CrmUserError> {
+        let seat = self.store.read(&keys::seat(at.tenant, seat)).await?;
+        seat.ok_or(CrmUserError::NotFound("seat"))
+    }
+
+    async fn generation(&self, at: TenantEnvironment) -> Result<OpenGeneration, CrmUserError> {
+        let scope = self.custody.find(at).await?.scope();
+        let generation = self.custody.open(scope).await?;
+        generation.ok_or(CrmUserError::NotFound("connection"))
+    }
+}
+
+/// The CRM user of a seat in a generation.
+pub(crate) async fn crm_user_of(
+    store: &Store,
+    generation: &OpenGeneration,
+    seat: &Seat,
+) -> Result<CrmUserLink, PortError> {
+    let (keys, records) = (&generation.keys, &generation.records);
+    let users = records.users_of(&seat.email).await?;
+    let candidates: Vec<CrmUser> = users.iter().map(CrmUser::of).collect();
+    let (status, user) = match store.read(&keys.seat_mapping(seat.id)).await? {
+        Some(chosen) => {
+            let user = records.one(SObject::User, chosen.user).await?;
+            CrmUserStatus::chosen(user.as_ref().map(CrmUser::of).as_ref())
+        }
+        None => {
+            let claims = users.iter().map(|user| keys.user_mapping(user.id));
+            let claimed = store.load_many(claims).await?;
+            let slots: Vec<_> = claimed.iter().map(Stored::slot).collect();
+            let own = |user: &&CrmUser| !slots.contains(&keys.user_mapping(user.id));
+            CrmUserStatus::by_email(candidates.iter().filter(own))
+        }
+    };
+    Ok(CrmUserLink { seat: seat.id, status, user, candidates })
+}
+
+/// The seat of a CRM user in a generation: none when there is none, or several may be meant.
+pub(crate) async fn seat_of_user(
+    store: &Store,
+    generation: &OpenGeneration,
+    seats: &SeatsByEmail,
+    user: &Record,
+) -> Result<Option<SeatId>, PortError> {
+    if !user.fields.is_true("IsActive") {
+        return Ok(None);
+    }
+    if let Some(claim) = store.read(&generation.keys.user_mapping(user.id)).await? {
+        return Ok(seats.has(claim.seat).then_some(claim.seat));
+    }
+    let Some(seat) = user.fields.get("Email").and_then(|email| seats.get(email)) else {
+        return Ok(None);
+    };
+    let link = crm_user_of(store, generation, seat).await?;
+    Ok((link.user == Some(user.id)).then_some(seat.id))
+}

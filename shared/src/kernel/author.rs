@@ -1,0 +1,34 @@
+//! Who changes something, and when: an id, never a name.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::SeatId;
+
+/// The author of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Author {
+    /// The product's own back end.
+    Service,
+    /// Somebody with a seat.
+    Seat {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// An admin without a seat.
+    Admin {
+        /// The subject of the token; none for a token without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+    },
+}
+
+/// Who did something, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Author,
+}
