@@ -3,6 +3,7 @@
 pub mod blocking;
 pub mod calibration;
 pub mod directory;
+pub mod dlq;
 pub mod evaluate;
 pub mod explain;
 pub mod generate;
@@ -14,7 +15,9 @@ pub mod upkeep;
 
 mod sources;
 
-use crate::args::{Command, ConfigCommand, DirectoryCommand, IndexCommand, KeysCommand};
+use crate::args::{
+    Command, ConfigCommand, DirectoryCommand, DlqCommand, IndexCommand, KeysCommand,
+};
 use crate::input::FileProblems;
 
 /// The result of a command, for its caller to print.
@@ -56,5 +59,7 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Backup(args) => upkeep::backup(args),
         Command::Restore(args) => upkeep::restore(args),
         Command::Keys(KeysCommand::Rotate(args)) => upkeep::rotate(args),
+        Command::Dlq(DlqCommand::List(args)) => dlq::list(args),
+        Command::Dlq(DlqCommand::Redrive(args)) => dlq::redrive(args),
     }
 }
