@@ -122,3 +122,6 @@ pub async fn redrive(config: &Config, chosen: &Chosen) -> Result<usize, DeadLett
     let answer = process.post("/dead-letters/redrive", chosen).await?;
     answer.json().await.map_err(DeadLettersError::Answer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,8 +93,8 @@ where
     F: FnOnce(M) -> Fut,
     Fut: Future<Output = Result<Done, WorkError>>,
 {
-    let handled = handle(body, outbox, handler).await;
-    (handled.kind, handled.settled)
+    let done = handle(body, outbox, handler).await;
+    (done.kind, done.settled)
 }
 
 /// Hands the message in `body` to `handler`, and has the outbox forget it or bring it again. A body

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use server::dead_letters::{self, Chosen, Listed};
+use shared::host::SystemClock;
 use shared::kernel::Queue;
+use shared::ports::Clock;
 
 use super::Outcome;
 use super::serve::{read, runtime};
@@ -18,7 +20,7 @@ pub fn list(args: &ListArgs) -> anyhow::Result<Outcome> {
     let output = if args.json {
         serde_json::to_string_pretty(&letters)? + "\n"
     } else {
-        table(&letters, Timestamp::now())?
+        table(&letters, SystemClock.now())?
     };
     Ok(Outcome { output, ..Outcome::default() })
 }
@@ -38,9 +40,8 @@ pub fn redrive(args: &RedriveArgs) -> anyhow::Result<Outcome> {
 }
 
 fn queue_of(name: &str) -> anyhow::Result<Queue> {
-    let named = Queue::ALL.into_iter().find(|queue| queue.as_str() == name);
-    let names = || format!("a queue is one of {}", Queue::ALL.map(Queue::as_str).join(", "));
-    named.with_context(names)
+    let found = Queue::ALL.into_iter().find(|queue| queue.as_str() == name);
+    found.with_context(|| format!("a queue is one of {}", Queue::ALL.map(Queue::as_str).join(", ")))
 }
 
 /// A line each, under a head.
