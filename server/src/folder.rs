@@ -137,7 +137,7 @@ fn narrow(path: &Path) {
         }
         Err(error) => {
             let path = path.display();
-            tracing::warn!(error = %error, "{path} is open to others, and cannot be closed to them");
+            tracing::warn!(error = %error, "{path} is open to others and cannot be closed");
         }
     }
 }
