@@ -2,7 +2,9 @@
 
 mod upkeep;
 
-pub use upkeep::{BackupArgs, KeysCommand, RestoreArgs, RotateArgs};
+pub use upkeep::{
+    BackupArgs, DlqCommand, KeysCommand, ListArgs, RedriveArgs, RestoreArgs, RotateArgs,
+};
 
 use clap::{Args, Parser, Subcommand};
 use shared::kernel::TenantId;
@@ -67,6 +69,9 @@ pub enum Command {
     /// See to the master key of `serve`.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// See to the messages that failed too often.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
 }
 
 /// Where `serve` finds what it needs.

@@ -32,6 +32,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::backup::Live;
 use crate::config::Config;
+use crate::dead_letters::{self, Chosen, Listed};
 use crate::folder::SOCKET;
 use crate::issuer::{Bearer, BuiltInIssuer};
 use crate::keys;
@@ -138,6 +139,8 @@ pub(crate) async fn serve(listener: UnixListener, commands: Commands) {
         .route("/token", post(token))
         .route("/backup", post(backup))
         .route("/keys/rotate", post(rotate))
+        .route("/dead-letters", post(dead_letters))
+        .route("/dead-letters/redrive", post(redrive))
         .with_state(Arc::new(commands));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(error = chain(&error), "commands are not answered any more");
@@ -202,6 +205,20 @@ async fn rotate(State(commands): State<Arc<Commands>>, Json(asked): Json<keys::A
     };
     tracing::error!(error = told, "the master key was not rotated");
     (StatusCode::INTERNAL_SERVER_ERROR, told).into_response()
+}
+
+async fn dead_letters(State(commands): State<Arc<Commands>>) -> Json<Vec<Listed>> {
+    Json(dead_letters::of(&commands.stores.queues))
+}
+
+async fn redrive(State(commands): State<Arc<Commands>>, Json(chosen): Json<Chosen>) -> Response {
+    match dead_letters::send_again(&commands.stores.queues, &chosen) {
+        Ok(sent) => {
+            tracing::info!(messages.count = sent, "dead letters were sent again");
+            Json(sent).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 /// The token that was asked for.

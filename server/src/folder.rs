@@ -76,6 +76,8 @@ pub(crate) fn sweep(data: &Path) -> io::Result<()> {
 /// lies in it: a folder that is shared with something else is not ours to close. What cannot be
 /// taken is told in the log. A master key that others may use is refused where it is read.
 pub(crate) fn close_to_others(data: &Path) -> io::Result<()> {
+    // A link to the folder has no mode of its own.
+    let data = &fs::canonicalize(data)?;
     let mut alone = true;
     for entry in fs::read_dir(data)? {
         let entry = entry?;
@@ -137,7 +139,7 @@ fn narrow(path: &Path) {
         }
         Err(error) => {
             let path = path.display();
-            tracing::warn!(error = %error, "{path} is open to others, and cannot be closed to them");
+            tracing::warn!(error = %error, "{path} is open to others and cannot be closed");
         }
     }
 }
@@ -181,6 +183,16 @@ mod tests {
             assert_eq!(mode(&at(name)), 0o600, "{name}");
         }
         assert_eq!((mode(folder.path()), mode(&at(OBJECTS))), (0o700, 0o700));
+    }
+
+    #[test]
+    fn a_folder_behind_a_link_is_closed_as_any_other() {
+        let folder = open_folder(0o755);
+        let beside = tempfile::tempdir().unwrap();
+        let link = beside.path().join("data");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        close_to_others(&link).unwrap();
+        assert_eq!(mode(folder.path()), 0o700);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod backup;
 pub mod config;
 pub mod control;
+pub mod dead_letters;
 pub mod events;
 mod folder;
 mod http;

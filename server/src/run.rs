@@ -180,7 +180,8 @@ impl Running {
         let (workers, stopping) = (workers.clone(), stopping.clone());
         let (table, file) = (self.stores.table.clone(), stores::table_file(&config.data));
         let begin = async move {
-            match workers.outbox.recover().await {
+            let is_dead = |due: &str| workers.queues.is_dead(due);
+            match workers.outbox.recover_but(&is_dead).await {
                 Ok(sent) => tracing::info!(messages.count = sent, "what was left is taken up"),
                 // The tick brings what is missing, after its grace.
                 Err(error) => tracing::error!(error = chain(&error), "not all was taken up"),

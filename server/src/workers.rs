@@ -7,7 +7,7 @@ use std::time::Duration;
 use embedded::queues::{LocalQueues, Received};
 use futures::FutureExt;
 use jiff::SignedDuration;
-use shared::edge::{self, Settled};
+use shared::edge::{self, Handled, Settled};
 use shared::kernel::{Message, Queue};
 use shared::ports::Clock;
 use shared::product::Functions;
@@ -83,18 +83,21 @@ impl Workers {
         let time = Pace::of(queue).time;
         let left = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let handle = |message: Message| self.functions.handle(message);
-        let work = Box::pin(edge::one_message(&received.body, &self.outbox, handle));
+        let work = Box::pin(edge::handle(&received.body, &self.outbox, handle));
         let work = work::until(self.clock.now() + left, work);
         let work = AssertUnwindSafe(timeout(time, work)).catch_unwind();
-        let (kind, settled, outcome) = match work.instrument(span.clone()).await {
-            Ok(Ok((kind, settled))) => (kind, settled, settled.as_str()),
+        let (kind, settled, outcome, failure) = match work.instrument(span.clone()).await {
+            Ok(Ok(Handled { kind, settled, failure })) => {
+                let failure = failure.map(|failure| failure.to_string());
+                (kind, settled, settled.as_str(), failure)
+            }
             Ok(Err(_)) => {
                 span.in_scope(|| tracing::warn!("the message took too long"));
-                (None, Settled::Failed, "timed_out")
+                (None, Settled::Failed, "timed_out", None)
             }
             Err(_) => {
                 span.in_scope(|| tracing::error!("the message's work panicked"));
-                (None, Settled::Failed, "panicked")
+                (None, Settled::Failed, "panicked", None)
             }
         };
         match settled {
@@ -102,7 +105,8 @@ impl Workers {
             Settled::Failed => {
                 let tries = usize::try_from(received.receives).unwrap_or(usize::MAX);
                 let wait = WAITS[tries.saturating_sub(1).min(WAITS.len() - 1)];
-                self.queues.give_back(&received.receipt, wait);
+                let failure = failure.unwrap_or_else(|| outcome.to_owned());
+                self.queues.fail(&received.receipt, wait, failure);
             }
         }
         self.metrics.count_message(queue, kind.unwrap_or("unknown"), outcome, begun.elapsed());

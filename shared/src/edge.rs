@@ -1,5 +1,6 @@
 //! The edge of a queue, whatever the queue is: one message, its work, and what becomes of both.
 
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -42,12 +43,46 @@ impl Settled {
     }
 }
 
-/// Hands the message in `body` to `handler`, and has the outbox forget it or bring it again. Gives
-/// the message's kind beside the outcome; none for a body that is not an `M`, which cannot be read:
-/// `handler` meets no message of another function.
-///
-/// The kind and the connection are recorded in the current span, as `message.kind` and
-/// `connection.id`.
+/// Why a message failed: a class, in words that hold no data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Its body is no message of this queue.
+    NotUnderstood,
+    /// This action failed, and may succeed later.
+    MayPass(&'static str),
+    /// This action failed, and will not pass by itself.
+    Lasts(&'static str),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUnderstood => f.write_str("not understood"),
+            Self::MayPass(action) => write!(f, "{action}: may pass"),
+            Self::Lasts(action) => write!(f, "{action}: lasts"),
+        }
+    }
+}
+
+/// A message that was handed to its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handled {
+    /// Its kind; none for a body that cannot be read.
+    pub kind: Option<&'static str>,
+    /// Its outcome.
+    pub settled: Settled,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+impl Handled {
+    fn failed(kind: Option<&'static str>, failure: Failure) -> Self {
+        Self { kind, settled: Settled::Failed, failure: Some(failure) }
+    }
+}
+
+/// Does what [`handle`] does, for a queue that keeps no account of failures. Gives the message's
+/// kind beside the outcome.
 pub async fn one_message<M, F, Fut>(
     body: &str,
     outbox: &Outbox,
@@ -58,12 +93,27 @@ where
     F: FnOnce(M) -> Fut,
     Fut: Future<Output = Result<Done, WorkError>>,
 {
+    let done = handle(body, outbox, handler).await;
+    (done.kind, done.settled)
+}
+
+/// Hands the message in `body` to `handler`, and has the outbox forget it or bring it again. A body
+/// that is not an `M` cannot be read: `handler` meets no message of another function.
+///
+/// The kind and the connection are recorded in the current span, as `message.kind` and
+/// `connection.id`.
+pub async fn handle<M, F, Fut>(body: &str, outbox: &Outbox, handler: F) -> Handled
+where
+    M: Clone + DeserializeOwned + Into<Message>,
+    F: FnOnce(M) -> Fut,
+    Fut: Future<Output = Result<Done, WorkError>>,
+{
     let envelope = match Envelope::<M>::parse(body) {
         Ok(envelope) => envelope,
         Err(error) => {
             // serde's error may quote a part of the body; a body holds ids only.
             tracing::error!(retry = false, error = chain(&error), "the message is not understood");
-            return (None, Settled::Failed);
+            return Handled::failed(None, Failure::NotUnderstood);
         }
     };
     let work = handler(envelope.message.clone());
@@ -74,15 +124,17 @@ where
     if let Some(scope) = envelope.message.scope() {
         span.record("connection.id", scope.to_string());
     }
-    let settled = settle(envelope, outbox, work).await.unwrap_or_else(|error| {
-        if error.disposition == Disposition::Retry {
+    match settle(envelope, outbox, work).await {
+        Ok(settled) => Handled { kind: Some(kind), settled, failure: None },
+        Err(error) if error.is_retryable() => {
             tracing::warn!(retry = true, error = chain(&error), "the message failed");
-        } else {
-            tracing::error!(retry = false, error = chain(&error), "the message failed");
+            Handled::failed(Some(kind), Failure::MayPass(error.action))
         }
-        Settled::Failed
-    });
-    (Some(kind), settled)
+        Err(error) => {
+            tracing::error!(retry = false, error = chain(&error), "the message failed");
+            Handled::failed(Some(kind), Failure::Lasts(error.action))
+        }
+    }
 }
 
 /// Awaits a message's work, then has the outbox forget the message or bring it again.

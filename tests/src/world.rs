@@ -22,7 +22,7 @@ use shared::capabilities::linking::{Corrections, Models};
 use shared::capabilities::moving::Moving;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant};
-use shared::capabilities::settings::ChangeSettings;
+use shared::capabilities::settings::{ChangeSettings, SettingsPatch};
 use shared::edge::{self, Settled};
 use shared::kernel::{
     Author, Connection, Envelope, Environment, Grantee, Message, Queue, SeatId, TenantEnvironment,
@@ -277,9 +277,9 @@ impl World {
     /// # Panics
     /// When they are refused.
     pub async fn set(&self, patch: &Value) {
-        let patch = patch.as_object().expect("a patch");
+        let patch = SettingsPatch(patch.as_object().expect("a patch").clone());
         let by = Author::Admin { subject: None };
-        let changed = self.functions.settings.patch(self.at(), patch, None, &by).await;
+        let changed = self.functions.settings.patch(self.at(), &patch, None, &by).await;
         changed.expect("settings that can be");
     }
 

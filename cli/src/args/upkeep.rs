@@ -46,3 +46,40 @@ pub struct RotateArgs {
     #[arg(long)]
     pub new_key_file: Option<PathBuf>,
 }
+
+/// `crm-sync dlq`.
+#[derive(Debug, Subcommand)]
+pub enum DlqCommand {
+    /// List them, the one that failed last at the end: ids and classes, and no data.
+    List(ListArgs),
+    /// Have the running `serve` do their work again.
+    Redrive(RedriveArgs),
+}
+
+/// `crm-sync dlq list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The data folder and the configuration.
+    #[command(flatten)]
+    pub source: ServeSource,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `crm-sync dlq redrive`.
+#[derive(Debug, Args)]
+#[group(id = "chosen", required = true, multiple = false, args = ["id", "queue", "all"])]
+pub struct RedriveArgs {
+    /// The data folder and the configuration.
+    #[command(flatten)]
+    pub source: ServeSource,
+    /// The id of one, as `dlq list` prints it.
+    pub id: Option<String>,
+    /// Those of a queue: import, match, auto-save, writeback, care, telling, purge or directory.
+    #[arg(long)]
+    pub queue: Option<String>,
+    /// All.
+    #[arg(long)]
+    pub all: bool,
+}

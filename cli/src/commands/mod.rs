@@ -3,6 +3,7 @@
 pub mod blocking;
 pub mod calibration;
 pub mod directory;
+pub mod dlq;
 pub mod evaluate;
 pub mod explain;
 pub mod generate;
@@ -17,7 +18,7 @@ mod deployment;
 mod sources;
 
 use crate::args::{
-    Command, ConfigCommand, DirectoryCommand, IndexCommand, KeysCommand, TenantCommand,
+    Command, ConfigCommand, DirectoryCommand, DlqCommand, IndexCommand, KeysCommand, TenantCommand,
 };
 use crate::input::FileProblems;
 
@@ -63,5 +64,7 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Backup(args) => upkeep::backup(args),
         Command::Restore(args) => upkeep::restore(args),
         Command::Keys(KeysCommand::Rotate(args)) => upkeep::rotate(args),
+        Command::Dlq(DlqCommand::List(args)) => dlq::list(args),
+        Command::Dlq(DlqCommand::Redrive(args)) => dlq::redrive(args),
     }
 }

@@ -1,4 +1,4 @@
-//! What the keeper of a data folder does beside `serve`: copies, restores.
+//! What the keeper of a data folder does beside `serve`: copies, keys, dead letters, modes.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -236,4 +236,86 @@ fn a_rotation_that_is_killed_leaves_a_folder_that_opens() {
     assert!(!place.data().join("master.key.next").exists());
     println!("{rotated} of 16 killed rotations were done");
     place.started().terminate();
+}
+
+/// A dead letter of a step of the directory, as its file has it.
+fn dead_letter(version: &str) -> String {
+    let body = json!({ "v": 1, "due": format!("2026-01-01T00:00:00Z#directory#{version}"),
+        "message": { "kind": "directory_count", "version": version } });
+    let letter = json!({ "queue": "directory", "group": "directory", "body": body.to_string(),
+        "at": "2026-11-27T00:00:00Z", "tries": 5, "failure": "read a part: lasts" });
+    letter.to_string() + "\n"
+}
+
+#[test]
+fn dead_letters_are_listed_without_their_bodies_and_sent_again_by_the_process_alone() {
+    let place = Place::new();
+    let served = place.started();
+    let token = place.token(&["--role", "service"]);
+    let versions: Vec<String> = (0..3).map(|_| place.begin(&token).0).collect();
+    served.terminate();
+    let letters: String = versions.iter().map(|version| dead_letter(version)).collect();
+    fs::write(place.data().join("dead-letters.jsonl"), letters).unwrap();
+    let list = || {
+        let text = done(&mut place.command(&["dlq", "list", "--json"]));
+        serde_json::from_str::<Vec<Value>>(&text).unwrap()
+    };
+    let at_rest = list();
+    let text = done(&mut place.command(&["dlq", "list"]));
+    for word in ["directory", "directory_count", "5", "read a part: lasts", "d "] {
+        assert!(text.contains(word), "{word} is not in:\n{text}");
+    }
+    assert!(!text.contains(&versions[0]), "{text}");
+    let error = refused(&mut place.command(&["dlq", "redrive", "--all"]));
+    assert!(error.contains("start it"), "{error}");
+
+    let _served = place.started();
+    assert_eq!(list(), at_rest);
+    let id = at_rest[1]["id"].as_str().unwrap();
+    let error = refused(&mut place.command(&["dlq", "redrive", "none"]));
+    assert!(error.contains("no dead letter has this id"), "{error}");
+    let error = refused(&mut place.command(&["dlq", "redrive", "--queue", "mach"]));
+    assert!(error.contains("a queue is one of import"), "{error}");
+    assert!(done(&mut place.command(&["dlq", "redrive", id])).contains("again: 1\n"));
+    assert_eq!(list(), [at_rest[0].clone(), at_rest[2].clone()]);
+    assert!(done(&mut place.command(&["dlq", "redrive", "--queue", "match"])).contains(": 0\n"));
+    assert!(done(&mut place.command(&["dlq", "redrive", "--all"])).contains("again: 2\n"));
+    assert_eq!(done(&mut place.command(&["dlq", "list"])), "no dead letters\n");
+    // A draft has nothing to count: the work is done at once.
+    let finished = "crm_sync_messages_total{kind=\"directory_count\",outcome=\"finished\"} 3";
+    let metrics = || place.get("/metrics").send().unwrap().text().unwrap();
+    place.wait("worked", || metrics().contains(finished));
+}
+
+#[test]
+fn what_lies_in_a_folder_that_was_open_to_others_is_closed_to_them() {
+    let place = Place::new();
+    let data = place.data();
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    let served = place.started();
+    let token = place.token(&["--role", "service"]);
+    let (_, address) = place.begin(&token);
+    place.put(&address, 10);
+    served.kill();
+    fs::set_permissions(data.join("table.db"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
+    let _served = place.started();
+    assert!(place.log().contains("was open to others (mode 0777)"), "{}", place.log());
+    let mut folders = vec![data];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o077, 0);
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                files += 1;
+                let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+                assert_eq!(mode, 0o600, "{}", entry.path().display());
+            }
+        }
+    }
+    assert!(files > 6, "{files}");
 }

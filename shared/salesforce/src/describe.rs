@@ -192,12 +192,11 @@ mod tests {
     #[test]
     fn a_describe_is_read_and_unknown_keys_are_ignored() {
         let json = r#"{"name":"Contact","label":"Contact","keyPrefix":"003","queryable":true,
-            "createable":false,
-            "updateable":true,"replicateable":true,"custom":false,"brandNew":{"x":[1]},
-            "fields":[{"name":"LastName","label":"Last Name","type":"string","soapType":"xsd:string",
-            "length":80,
-            "nillable":false,"createable":true,"updateable":true,"defaultedOnCreate":false,
-            "defaultValue":null,
+            "createable":false,"updateable":true,"replicateable":true,"custom":false,
+            "brandNew":{"x":[1]},
+            "fields":[{"name":"LastName","label":"Last Name","type":"string",
+            "soapType":"xsd:string","length":80,"nillable":false,"createable":true,
+            "updateable":true,"defaultedOnCreate":false,"defaultValue":null,
             "picklistValues":[],"referenceTo":[],"relationshipName":null,"extraTypeInfo":null,
             "compoundFieldName":"Name"}],
             "childRelationships":[{"childSObject":"Task","field":"WhoId","relationshipName":"Tasks",

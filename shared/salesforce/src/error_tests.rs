@@ -139,9 +139,9 @@ fn errors_are_read_in_every_spelling() {
 fn duplicate_body(key: &str, results: &str) -> String {
     format!(
         r#"[{{"{key}":{{"allowSave":true,"duplicateRule":"Standard_Contact_Duplicate_Rule",
-            "duplicateRuleEntityType":"Contact",
-        "errorMessage":"Use one of these?","matchResults":[{results}]}},"errorCode":"DUPLICATES_DETECTED",
-            "message":"Use one of these?"}}]"#
+        "duplicateRuleEntityType":"Contact","errorMessage":"Use one of these?",
+        "matchResults":[{results}]}},"errorCode":"DUPLICATES_DETECTED",
+        "message":"Use one of these?"}}]"#
     )
 }
 

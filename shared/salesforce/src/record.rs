@@ -100,10 +100,9 @@ mod tests {
     #[test]
     fn a_record_is_read_by_paths_and_without_regard_to_case() {
         let record: Record = serde_json::from_str(
-            r#"{"attributes":{"type":"Contact","url":"/x"},"Id":"003D000000QTYgN","Name":"Ann","Title":null,
-            "Phone":"",
-                "Owner":{"attributes":{"type":"User"},"Name":"Bob","Manager":{"Id":"005000000000001"}},
-            "Account":null,
+            r#"{"attributes":{"type":"Contact","url":"/x"},"Id":"003D000000QTYgN","Name":"Ann",
+                "Title":null,"Phone":"","Owner":{"attributes":{"type":"User"},"Name":"Bob",
+                "Manager":{"Id":"005000000000001"}},"Account":null,
                 "Amount":1.0E7,"IsDeleted":false}"#,
         )
         .unwrap();

@@ -89,29 +89,30 @@ impl Ticked {
 }
 
 /// Who sends what waits.
-#[derive(Debug, Clone, Copy)]
-enum Sender {
+#[derive(Clone, Copy)]
+enum Sender<'a> {
     /// The tick: what is due and was not done within the grace.
     Tick,
-    /// A process that begins with empty queues: what the queues before it held.
-    Recovery,
+    /// A process that begins with empty queues: what the queues before it held, but for the due
+    /// items, by their sort keys, whose messages failed too often.
+    Recovery(&'a (dyn Fn(&str) -> bool + Sync)),
 }
 
-impl Sender {
+impl Sender<'_> {
     /// The time by whose end all that it may send has its due items.
     fn horizon(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Tick => now,
             // The due item of a step in a queue lies a grace behind the step's turn.
-            Self::Recovery => now + GRACE + AHEAD,
+            Self::Recovery(_) => now + GRACE + AHEAD,
         }
     }
 
-    /// The delay with which it sends `step`; none when it leaves the step alone.
-    fn takes(self, step: &Due, now: Timestamp) -> Option<Duration> {
+    /// The delay with which it sends the step at `sk`; none when it leaves the step alone.
+    fn takes(self, sk: &str, step: &Due, now: Timestamp) -> Option<Duration> {
         match self {
             Self::Tick => (!step.rests(now)).then_some(Duration::ZERO),
-            Self::Recovery => step.waits_in_a_queue(now),
+            Self::Recovery(is_dead) => step.waits_in_a_queue(now).filter(|_| !is_dead(sk)),
         }
     }
 
@@ -119,7 +120,7 @@ impl Sender {
     fn counted(self) -> i64 {
         match self {
             Self::Tick => 1,
-            Self::Recovery => 0,
+            Self::Recovery(_) => 0,
         }
     }
 }
@@ -248,10 +249,20 @@ impl Outbox {
     /// sees to a step that no queue was given, and to one that an older version sent, which notes
     /// no turn.
     pub async fn recover(&self) -> Result<u64, PortError> {
-        self.send_what_waits(Sender::Recovery).await
+        self.recover_but(&|_| false).await
     }
 
-    async fn send_what_waits(&self, sender: Sender) -> Result<u64, PortError> {
+    /// Does the same, but for the due items, by their sort keys, of which `is_dead` says that their
+    /// messages failed too often: a start gives them no new tries. The tick brings them at its
+    /// growing pauses, as it does on AWS.
+    pub async fn recover_but(
+        &self,
+        is_dead: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<u64, PortError> {
+        self.send_what_waits(Sender::Recovery(is_dead)).await
+    }
+
+    async fn send_what_waits(&self, sender: Sender<'_>) -> Result<u64, PortError> {
         let now = self.ports.clock.now();
         let mut partitions = stream::iter(0..keys::DUE_PARTITIONS)
             .map(|partition| self.visit_partition(sender, partition, now))
@@ -266,7 +277,7 @@ impl Outbox {
         ticked.failed.map_or(Ok(ticked.sent), Err)
     }
 
-    async fn visit_partition(&self, sender: Sender, partition: u32, now: Timestamp) -> Ticked {
+    async fn visit_partition(&self, sender: Sender<'_>, partition: u32, now: Timestamp) -> Ticked {
         let mut ticked = Ticked::default();
         let store = Store::new(self.ports.clone());
         let mut pages = pin!(store.pages(keys::due_by(partition, sender.horizon(now))));
@@ -286,7 +297,7 @@ impl Outbox {
     /// code does not know stays for a version that does.
     async fn send_page(
         &self,
-        sender: Sender,
+        sender: Sender<'_>,
         page: Vec<Stored<Value>>,
         now: Timestamp,
         ticked: &mut Ticked,
@@ -295,7 +306,10 @@ impl Outbox {
         for item in page {
             let slot = keys::due_at(item.slot());
             match serde_json::from_value::<Due>(item.into_inner()) {
-                Ok(step) => due.extend(sender.takes(&step, now).map(|delay| (slot, step, delay))),
+                Ok(step) => {
+                    let delay = sender.takes(slot.sk(), &step, now);
+                    due.extend(delay.map(|delay| (slot, step, delay)));
+                }
                 Err(_) => ticked.unreadable += 1,
             }
         }
@@ -311,7 +325,7 @@ impl Outbox {
 
     async fn send_batch(
         &self,
-        sender: Sender,
+        sender: Sender<'_>,
         batch: Vec<(Slot<Due>, Due, Duration)>,
         now: Timestamp,
     ) -> Result<u64, PortError> {

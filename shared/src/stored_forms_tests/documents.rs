@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use matching::{EmployerEvidence, EntityKind};
-use serde_json::{Number, Value, json};
+use serde_json::Number;
 
 use super::{
     Forms, Variants, activity, at, environment, lease, match_run, model, run, scope, seat, tenant,
@@ -40,7 +40,9 @@ use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList};
 use crate::capabilities::seats::{
     CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
 };
-use crate::capabilities::settings::{ChangedSetting, KeptSettings, Settings, SettingsChange};
+use crate::capabilities::settings::{
+    ChangedSetting, KeptSettings, SettingValue, Settings, SettingsChange,
+};
 use crate::kernel::{
     Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
     Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason, RecordChange,
@@ -120,7 +122,7 @@ fn chosen_settings(forms: &mut Forms) {
     let settings = Settings { stage: Some(text("Won")), ..Settings::default() };
     let kept = KeptSettings { settings, changes: 3, rules: 2, signed: Some(signed.clone()) };
     forms.json("settings with all", &kept);
-    let (before, after) = (Value::Null, json!("Won"));
+    let (before, after) = (SettingValue::Null(()), SettingValue::Name(text("Won")));
     let changed = vec![ChangedSetting { name: text("stage"), before, after }];
     forms.json("settings change", &SettingsChange { number: 3, signed, changed });
 }

@@ -15,7 +15,8 @@ use shared::capabilities::seats::{self, Seat};
 use shared::capabilities::settings::{self, Settings};
 use shared::kernel::{ActivityId, Grantee, SObject, SeatId};
 use shared::ports::{Clock, Range};
-use shared::store::{self, keys::Kind};
+use shared::store::keys::Kind;
+use shared::store::{self, Store, Stored};
 use tempfile::TempDir;
 use tests::Home;
 use tests::world::{Delivery, World, WorldOptions};
@@ -261,13 +262,12 @@ async fn logged_person(old: &Old) -> String {
 async fn same_after_the_move(old: &Old, new: &World) {
     let (at, was) = (new.at(), &old.world);
     let read = async |world: &World| {
-        let (ports, slot) = (world.ports(), settings::keys::settings(at));
-        let settings: Option<Settings> = store::get(&*ports.table, &slot).await.unwrap();
+        let store = Store::new(world.ports());
+        let settings = store.read(&settings::keys::settings(at)).await.unwrap().unwrap();
         let slot = importing::keys::import_settings(at);
-        let imports: Option<ImportSettings> = store::get(&*ports.table, &slot).await.unwrap();
-        let place = seats::keys::seats(world.tenant);
-        let seats: Vec<Seat> = store::query_all(&*ports.table, &place).await.unwrap();
-        (settings.unwrap(), imports.unwrap(), seats)
+        let imports: ImportSettings = store.read(&slot).await.unwrap().unwrap();
+        let seats = store.all(&seats::keys::seats(world.tenant)).await.unwrap();
+        (settings, imports, seats.into_iter().map(Stored::into_inner).collect::<Vec<Seat>>())
     };
     assert_eq!(read(new).await, read(was).await);
     let corrections = documents::<Correction>(was, Kind::Correction, "").await;
@@ -346,4 +346,41 @@ async fn a_hand_over_that_is_taken_back_has_lost_nothing() {
     assert!(states.iter().all(|s| matches!(s, ActivityState::Logged { .. })), "{states:?}");
     let rows = rows_by_marker(world);
     assert_eq!((rows.len(), rows.values().max()), (4, Some(&1)), "{rows:?}");
+}
+
+/// The narrowest moment: the seller's record is being read, and the claim is the next step.
+#[tokio::test]
+async fn an_activity_that_is_about_to_be_claimed_when_the_tenant_is_handed_over_is_not() {
+    let folder = tiny();
+    let world = imported_at(Home::Memory, folder.path(), Delivery::Plain).await;
+    let noor = SeatId::derived(NOOR);
+    world.authorize(Grantee::Seat(noor), NOOR).await.unwrap();
+    world.run().await;
+    let person = lists(&world, SObject::Contact).await.into_iter().find_map(|list| list.matched);
+    let new = activity(noor, "narrow", ActivityKind::Message, person.unwrap().as_str());
+    let posted = world.functions.activities.post(world.at(), new).await.unwrap();
+    world.control().add_fault(Fault {
+        method: Some("GET".to_owned()),
+        times: 1,
+        ..Fault::at("/sobjects/Contact", FaultKind::Delay { ms: 2_000 })
+    });
+    let messages = world.memory.receive();
+    let deliver = async {
+        for message in &messages {
+            world.deliver(&message.body).await;
+        }
+    };
+    let hand_over = async {
+        while world.control().faults().iter().all(|fault| fault.hits == 0) {
+            tokio::task::yield_now().await;
+        }
+        world.functions.moving.hand_over(world.tenant).await.unwrap();
+    };
+    tokio::join!(deliver, hand_over);
+    assert_eq!(state(&world, posted.id).await, ActivityState::Queued);
+    assert_eq!(rows_by_marker(&world), BTreeMap::new());
+
+    world.functions.moving.take_back(world.tenant).await.unwrap();
+    world.run().await;
+    assert_eq!(rows_by_marker(&world).into_values().collect::<Vec<_>>(), [1]);
 }

@@ -6,8 +6,7 @@ use axum::http::HeaderName;
 use axum::http::header::ETAG;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use shared::capabilities::settings::{self, KeptSettings, SettingsError};
+use shared::capabilities::settings::{self, KeptSettings, SettingValue, SettingsError};
 use utoipa::ToSchema;
 
 use super::author::Author;
@@ -44,7 +43,7 @@ pub(crate) struct Settings {
 
 impl From<KeptSettings> for Settings {
     fn from(kept: KeptSettings) -> Self {
-        let KeptSettings { settings, changes: revision, signed } = kept;
+        let KeptSettings { settings, changes: revision, signed, .. } = kept;
         let (changed_at, changed_by) = signed.map(|signed| (signed.at, signed.by.into())).unzip();
         Self {
             auto_save: settings.auto_save,
@@ -117,9 +116,9 @@ pub(crate) struct SettingsChange {
 pub(crate) struct ChangedSetting {
     name: String,
     #[schema(value_type = Value)]
-    before: Value,
+    before: SettingValue,
     #[schema(value_type = Value)]
-    after: Value,
+    after: SettingValue,
 }
 
 impl From<settings::SettingsChange> for SettingsChange {
@@ -171,7 +170,7 @@ pub(crate) async fn change(
     Admin(place): Admin<At>,
     Acting(by): Acting,
     IfMatch(revisions): IfMatch,
-    Body(patch): Body<Map<String, Value>>,
+    Body(patch): Body<settings::SettingsPatch>,
 ) -> Result<Tagged, Problem> {
     let at = place.environment();
     Ok(tagged(api.settings.patch(at, &patch, revisions.as_ref(), &by).await?))

@@ -8,8 +8,9 @@
 //! seals every secret under the new key, keeps the old key itself sealed under the new one, and
 //! writes the new check value: a kill leaves either all of it or none. A wrapped data key names the
 //! master key that wrapped it, so that those of earlier master keys still open, by the retired keys
-//! that the file keeps. [`SealedSecrets::rotate_open`] does the same for a file that is in use. From then on the old key opens nothing that the file holds; only a copy
-//! from before the rotation still opens under it.
+//! that the file keeps. [`SealedSecrets::rotate_open`] does the same for a file that is in use.
+//! From then on the old key opens nothing that the file holds; only a copy from before the rotation
+//! still opens under it.
 
 mod data_keys;
 mod master;

@@ -15,13 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use shared::host::SystemClock;
 use shared::kernel::Queue;
-use shared::ports::{PortError, QueueMessage, Queues};
+use shared::ports::{Clock, PortError, QueueMessage, Queues};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::dead::DeadLetter;
-use self::dead::DeadLetters;
+use self::dead::{DeadLetters, id_of, id_of_body};
 pub use self::state::{Depth, Receipt, Received};
 use self::state::{State, Taken};
 
@@ -44,6 +45,7 @@ struct Full {
 pub struct LocalQueues {
     queues: Arc<[One; Queue::ALL.len()]>,
     dead: Arc<Mutex<DeadLetters>>,
+    clock: Arc<dyn Clock>,
     most: usize,
 }
 
@@ -68,7 +70,14 @@ impl LocalQueues {
     /// When the file cannot be read or written, or is not one of dead letters.
     pub fn open(dead_letters: &Path) -> io::Result<Self> {
         let dead = Arc::new(Mutex::new(DeadLetters::open(dead_letters)?));
-        Ok(Self { queues: Arc::default(), dead, most: MOST_MESSAGES })
+        let clock = Arc::new(SystemClock);
+        Ok(Self { queues: Arc::default(), dead, clock, most: MOST_MESSAGES })
+    }
+
+    /// The same queues, whose dead letters have the time of `clock`.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 
     /// Waits for a message of `queue`, and hides it from others until it is finished or given back,
@@ -96,9 +105,21 @@ impl LocalQueues {
     }
 
     /// Forgets a message whose work is done. A receipt whose visibility has passed is of no use any
-    /// more: the message belongs to whoever received it since.
+    /// more: the message belongs to whoever received it since. If the message is a dead letter, the
+    /// tick brought it again: the letter goes.
     pub fn finish(&self, receipt: &Receipt) {
-        self.one(receipt.queue).state().finish(receipt);
+        let finished = self.one(receipt.queue).state().finish(receipt);
+        let Some(body) = finished else { return };
+        let mut dead = self.dead();
+        if dead.all().is_empty() {
+            return;
+        }
+        let id = id_of_body(&body);
+        match dead.take(|letter| letter.id == id) {
+            Ok(taken) if taken.is_empty() => {}
+            Ok(_) => tracing::info!(letter.id = id, "a dead letter's work is done after all"),
+            Err(error) => tracing::error!(error = %error, "the dead letters cannot be written"),
+        }
     }
 
     /// Gives a message back, to be received again after `delay`.
@@ -106,6 +127,13 @@ impl LocalQueues {
         let one = self.one(receipt.queue);
         one.state().give_back(receipt, Instant::now() + delay);
         one.changed.notify_one();
+    }
+
+    /// Gives a message back that failed, as [`LocalQueues::give_back`] does. `failure` is the class
+    /// of the failure, without any data: its dead letter tells it.
+    pub fn fail(&self, receipt: &Receipt, delay: Duration, failure: String) {
+        self.one(receipt.queue).state().note_failure(receipt, failure);
+        self.give_back(receipt, delay);
     }
 
     /// The numbers of a queue's messages by their state.
@@ -118,7 +146,20 @@ impl LocalQueues {
     /// The dead letters of a queue, the oldest first.
     #[must_use]
     pub fn dead_letters(&self, queue: Queue) -> Vec<DeadLetter> {
-        self.dead().of(queue)
+        let of = |letter: &&DeadLetter| letter.queue == queue;
+        self.dead().all().iter().filter(of).cloned().collect()
+    }
+
+    /// The dead letters of all queues, the one that failed last at the end.
+    #[must_use]
+    pub fn all_dead_letters(&self) -> Vec<DeadLetter> {
+        self.dead().all().to_vec()
+    }
+
+    /// True if the message behind which the due item with this sort key stands is a dead letter.
+    #[must_use]
+    pub fn is_dead(&self, due: &str) -> bool {
+        self.dead().holds(&id_of(due))
     }
 
     /// Writes the dead letters of all queues to a new file at `path`, which [`LocalQueues::open`]
@@ -132,26 +173,46 @@ impl LocalQueues {
     /// # Errors
     /// When the file of dead letters cannot be written: nothing was sent then.
     pub fn redrive(&self, queue: Queue) -> io::Result<usize> {
-        let letters = self.dead().take(queue)?;
-        let one = self.one(queue);
-        let now = Instant::now();
-        for letter in &letters {
-            one.state().add(letter.body.clone(), letter.group.clone(), now, now);
+        self.redrive_chosen(|letter| letter.queue == queue)
+    }
+
+    /// Sends the dead letters again that are `chosen`. Gives their number.
+    ///
+    /// # Errors
+    /// When the file of dead letters cannot be written: nothing was sent then.
+    pub fn redrive_chosen(&self, chosen: impl Fn(&DeadLetter) -> bool) -> io::Result<usize> {
+        let letters = self.dead().take(chosen)?;
+        let (sent, now) = (letters.len(), Instant::now());
+        for DeadLetter { queue, body, group, .. } in letters {
+            let one = self.one(queue);
+            one.state().add(body, group, now, now);
+            one.changed.notify_one();
         }
-        one.changed.notify_one();
-        Ok(letters.len())
+        Ok(sent)
     }
 
     /// Puts a message that failed too often among the dead letters. Its due item stays, so that a
     /// letter that cannot be written is not lost: the tick sends the message again.
     fn bury(&self, queue: Queue, received: &Received) {
-        let letter =
-            DeadLetter { queue, body: received.body.clone(), group: received.group.clone() };
-        tracing::error!(queue = %queue, "a message failed too often and is a dead letter now");
+        let letter = DeadLetter {
+            id: id_of_body(&received.body),
+            queue,
+            body: received.body.clone(),
+            group: received.group.clone(),
+            at: Some(self.clock.now()),
+            // This time it is not tried.
+            tries: received.receives - 1,
+            failure: received.failure.clone(),
+        };
+        tracing::error!(
+            queue = %queue,
+            letter.id = letter.id,
+            "a message failed too often and is a dead letter now"
+        );
         if let Err(error) = self.dead().add(letter) {
             tracing::error!(queue = %queue, error = %error, "a dead letter cannot be written");
         }
-        self.finish(&received.receipt);
+        self.one(queue).state().finish(&received.receipt);
     }
 
     fn one(&self, queue: Queue) -> &One {

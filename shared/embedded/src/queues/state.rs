@@ -25,6 +25,8 @@ pub struct Received {
     pub group: String,
     /// Counts how often it was received, this time included.
     pub receives: u32,
+    /// The class of its last failure; none when it did not fail yet, or ended without a word.
+    pub failure: Option<String>,
 }
 
 /// The numbers of a queue's messages by their state.
@@ -54,6 +56,7 @@ struct Waiting {
     body: String,
     group: String,
     receives: u32,
+    failure: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +76,7 @@ pub(super) struct State {
 impl State {
     /// Adds a message that can be received from `at` on.
     pub(super) fn add(&mut self, body: String, group: String, at: Instant, now: Instant) {
-        let waiting = Waiting { body, group, receives: 0 };
+        let waiting = Waiting { body, group, receives: 0, failure: None };
         if at <= now {
             self.show(waiting);
         } else {
@@ -106,6 +109,7 @@ impl State {
             body: waiting.body.clone(),
             group: waiting.group.clone(),
             receives: waiting.receives,
+            failure: waiting.failure.clone(),
         };
         let until = now + visibility;
         self.in_flight.insert(receipt.number, until);
@@ -113,9 +117,17 @@ impl State {
         Taken::Message(received)
     }
 
-    pub(super) fn finish(&mut self, receipt: &Receipt) {
-        if let Some(until) = self.in_flight.remove(&receipt.number) {
-            self.later.remove(&(until, receipt.number));
+    /// Gives the body of the message, unless it belongs to somebody else by now.
+    pub(super) fn finish(&mut self, receipt: &Receipt) -> Option<String> {
+        let until = self.in_flight.remove(&receipt.number)?;
+        self.later.remove(&(until, receipt.number)).map(|finished| finished.body)
+    }
+
+    pub(super) fn note_failure(&mut self, receipt: &Receipt, failure: String) {
+        if let Some(until) = self.in_flight.get(&receipt.number)
+            && let Some(waiting) = self.later.get_mut(&(*until, receipt.number))
+        {
+            waiting.failure = Some(failure);
         }
     }
 

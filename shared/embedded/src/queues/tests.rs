@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use shared::testing::contracts;
+use jiff::SignedDuration;
+use serde_json::json;
+use shared::kernel::{DirectoryMessage, DirectoryVersionId};
+use shared::store::{Next, Outbox};
+use shared::testing::{Memory, contracts};
 use tempfile::TempDir;
 
 use super::*;
@@ -135,4 +139,109 @@ async fn a_full_queue_refuses_and_says_that_the_message_comes_later() {
     let error = queues.send(messages).await.unwrap_err();
     assert_eq!(error.disposition, shared::ports::Disposition::Retry);
     assert_eq!(queues.depth(Queue::Match).visible, 2);
+}
+
+/// Receives a message and fails it until it is a dead letter. Gives how often it came.
+async fn fail_for_good(queues: &LocalQueues, queue: Queue) -> u32 {
+    let mut times = 0;
+    loop {
+        let next = queues.receive(queue, VISIBILITY);
+        let Ok(got) = tokio::time::timeout(Duration::from_secs(1), next).await else {
+            return times;
+        };
+        times += 1;
+        queues.fail(&got.receipt, Duration::ZERO, format!("try {times}"));
+    }
+}
+
+/// An outbox over queues of one machine, with everything else in memory.
+fn outbox(memory: &Memory, queues: &LocalQueues) -> Outbox {
+    Outbox::new(shared::ports::Ports { queues: Arc::new(queues.clone()), ..memory.ports() })
+}
+
+/// The queues as a process after this one has them: it knows the file only.
+fn restarted(memory: &Memory, path: &Path) -> LocalQueues {
+    LocalQueues::open(path).unwrap().with_clock(Arc::new(memory.clock.clone()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_always_fails_is_one_letter_whatever_restarts_and_ticks_come() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("dead-letters.jsonl");
+    let memory = Memory::new(jiff::Timestamp::from_second(1_795_288_123).unwrap(), 1);
+    let mut queues = restarted(&memory, &path);
+    let version = DirectoryVersionId::new(1, 1);
+    let step = Next::now(DirectoryMessage::Count { version });
+    assert!(outbox(&memory, &queues).commit(vec![], vec![step]).await.unwrap().is_done());
+    assert_eq!(fail_for_good(&queues, Queue::Directory).await, MOST_RECEIVES);
+
+    for _ in 0..3 {
+        queues = restarted(&memory, &path);
+        let is_dead = |due: &str| queues.is_dead(due);
+        let outbox = outbox(&memory, &queues);
+        assert_eq!(outbox.recover_but(&is_dead).await.unwrap(), 0, "a start gives no new tries");
+        assert_eq!(outbox.tick().await.unwrap(), 0, "it rests");
+        assert_eq!(queues.depth(Queue::Directory), Depth { dead: 1, ..Depth::default() });
+    }
+    // The tick brings it after its pause, as on AWS, and counts on.
+    memory.clock.advance(SignedDuration::from_mins(6));
+    assert_eq!(outbox(&memory, &queues).tick().await.unwrap(), 1);
+    assert_eq!(fail_for_good(&queues, Queue::Directory).await, MOST_RECEIVES);
+    // Who opens the file would join what was written twice.
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    let letters = restarted(&memory, &path).all_dead_letters();
+    let [letter] = &*letters else { panic!("{letters:?}") };
+    assert_eq!((letter.tries, letter.failure.as_deref()), (2 * MOST_RECEIVES, Some("try 5")));
+    assert_eq!(letter.at, Some(memory.clock.now()));
+
+    // Once it succeeds, it is no dead letter any more.
+    memory.clock.advance(SignedDuration::from_mins(11));
+    assert_eq!(outbox(&memory, &queues).tick().await.unwrap(), 1);
+    let got = queues.receive(Queue::Directory, VISIBILITY).await;
+    queues.finish(&got.receipt);
+    assert_eq!(restarted(&memory, &path).all_dead_letters(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_is_redriven_is_no_letter_for_the_next_start() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("dead-letters.jsonl");
+    let memory = Memory::new(jiff::Timestamp::from_second(1_795_288_123).unwrap(), 1);
+    let queues = restarted(&memory, &path);
+    let step = |n| {
+        let message = DirectoryMessage::Count { version: DirectoryVersionId::new(1, n) };
+        Next::now(message)
+    };
+    let outbox_before = outbox(&memory, &queues);
+    assert!(outbox_before.commit(vec![], vec![step(1), step(2)]).await.unwrap().is_done());
+    assert_eq!(fail_for_good(&queues, Queue::Directory).await, 2 * MOST_RECEIVES);
+    let letters = queues.all_dead_letters();
+    assert_ne!(letters[0].id, letters[1].id);
+    let chosen = letters[0].id.clone();
+    assert_eq!(queues.redrive_chosen(|letter| letter.id == "none").unwrap(), 0);
+    assert_eq!(queues.redrive_chosen(|letter| letter.id == chosen).unwrap(), 1);
+    // Killed before it is received.
+    let again = restarted(&memory, &path);
+    assert_eq!(again.all_dead_letters(), [letters[1].clone()]);
+    let is_dead = |due: &str| again.is_dead(due);
+    assert_eq!(outbox(&memory, &again).recover_but(&is_dead).await.unwrap(), 1);
+    let got = again.receive(Queue::Directory, VISIBILITY).await;
+    assert_eq!(got.body, letters[0].body);
+}
+
+#[test]
+fn letters_of_an_older_version_are_read_and_a_message_that_was_written_twice_is_one() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("dead-letters.jsonl");
+    let body = json!({ "v": 1, "due": "2026#x", "message": {} }).to_string();
+    let further = json!({ "v": 1, "due": "2026#x", "hops": 3, "message": {} }).to_string();
+    let line =
+        |body: &str| json!({ "queue": "match", "body": body, "group": "t" }).to_string() + "\n";
+    std::fs::write(&path, [line(&body), line("{}"), line(&further)].concat()).unwrap();
+    let queues = LocalQueues::open(&path).unwrap();
+    assert!(queues.is_dead("2026#x") && !queues.is_dead("2026#y"));
+    let tries: Vec<_> = queues.all_dead_letters().iter().map(|letter| letter.tries).collect();
+    assert_eq!(tries, [MOST_RECEIVES, 2 * MOST_RECEIVES]);
+    assert_eq!(LocalQueues::open(&path).unwrap().all_dead_letters(), queues.all_dead_letters());
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
 }

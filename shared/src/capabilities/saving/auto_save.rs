@@ -1,7 +1,7 @@
 //! The auto-save rules at work.
 //!
-//! The unit of work is an opportunity. Whatever called for it, the rules look anew at its owner, its
-//! account and its contacts. So triggers may come twice, late or in any order.
+//! The unit of work is an opportunity. Whatever called for it, the rules look anew at its owner,
+//! its account and its contacts. So triggers may come twice, late or in any order.
 
 mod follow;
 mod pass;
@@ -166,13 +166,12 @@ impl AutoSave {
             deals.into_iter().filter_map(|deal| owned(&deal).map(|seat| (deal, seat))).collect();
         let accounts = deals.iter().filter_map(|(deal, _)| deal.fields.reference("AccountId"));
         let stand_ins = &stand_ins(context, accounts.collect()).await?;
-        let wanted: Vec<Vec<Wanted>> = stream::iter(&deals)
+        let wanted: Vec<Vec<Wanted>> = stream::iter(deals)
             .map(|(deal, seat)| async move {
-                let of =
-                    |(object, record)| Wanted { seat: *seat, opportunity: deal.id, object, record };
+                let of = |(object, record)| Wanted { seat, opportunity: deal.id, object, record };
                 let account = deal.fields.reference("AccountId");
                 let accounts = account.and_then(|account| stand_ins.get(&account));
-                let contacts = contacts_of(context, deal).await?;
+                let contacts = contacts_of(context, &deal).await?;
                 let contacts = contacts.into_iter().map(|contact| (SObject::Contact, contact));
                 let records = accounts.into_iter().flatten().copied().chain(contacts);
                 Ok::<_, WorkError>(records.map(of).collect())
@@ -194,9 +193,9 @@ impl AutoSave {
             opportunities.iter().filter_map(|o| o.fields.reference("OwnerId")).collect();
         let owners: Vec<SalesforceId> = owners.into_iter().collect();
         let users = generation.records.get(SObject::User, &owners).await?;
-        let joined: Vec<Option<(SalesforceId, SeatId)>> = stream::iter(&users)
+        let joined: Vec<Option<(SalesforceId, SeatId)>> = stream::iter(users)
             .map(|user| async move {
-                let seat = seat_of_user(&self.store, generation, seats, user).await?;
+                let seat = seat_of_user(&self.store, generation, seats, &user).await?;
                 Ok::<_, WorkError>(seat.map(|seat| (user.id, seat)))
             })
             .buffered(CONCURRENT_READS)

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
-
-use crate::capabilities::settings::{KeptSettings, SettingProblem, Settings, SettingsChange, keys};
+use crate::capabilities::settings::{
+    KeptSettings, SettingProblem, Settings, SettingsChange, SettingsPatch, keys,
+};
 use crate::kernel::{Author, AutoSaveMessage, ConnectionState, Signature, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::keys::connection;
@@ -66,7 +66,7 @@ impl ChangeSettings {
     pub async fn patch(
         &self,
         at: TenantEnvironment,
-        patch: &Map<String, Value>,
+        patch: &SettingsPatch,
         revisions: Option<&BTreeSet<u64>>,
         by: &Author,
     ) -> Result<KeptSettings, SettingsError> {
@@ -146,7 +146,7 @@ async fn apply_rules(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::kernel::{Environment, SeatId, TenantId};
@@ -168,7 +168,8 @@ mod tests {
         by: &Author,
     ) -> Result<KeptSettings, SettingsError> {
         let revisions = revisions.map(|revisions| revisions.iter().copied().collect());
-        settings.patch(at(), patch.as_object().unwrap(), revisions.as_ref(), by).await
+        let patch = SettingsPatch(patch.as_object().unwrap().clone());
+        settings.patch(at(), &patch, revisions.as_ref(), by).await
     }
 
     #[tokio::test]

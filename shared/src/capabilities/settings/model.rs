@@ -81,9 +81,36 @@ pub struct ChangedSetting {
     /// Its name.
     pub name: String,
     /// Its value before.
-    pub before: Value,
+    pub before: SettingValue,
     /// Its value after.
-    pub after: Value,
+    pub after: SettingValue,
+}
+
+/// The value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// A switch.
+    Switch(bool),
+    /// A stage's API name.
+    Name(String),
+    /// No stage.
+    Null(()),
+}
+
+/// A JSON merge patch (RFC 7396) of the settings, as somebody sent it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct SettingsPatch(pub Map<String, Value>);
+
+impl From<Value> for SettingValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Bool(switch) => Self::Switch(switch),
+            Value::String(name) => Self::Name(name),
+            _ => Self::Null(()),
+        }
+    }
 }
 
 /// A setting that cannot be as somebody wants it.
@@ -102,12 +129,14 @@ impl fmt::Display for SettingProblem {
 }
 
 impl Settings {
-    /// These settings with the values that a JSON merge patch (RFC 7396) names, and all others as
-    /// they are. A null resets the stage; a switch has no null.
+    /// These settings with the values that a patch names, and all others as they are. A null resets the stage; a switch has no null.
     ///
     /// # Errors
     /// Every name that is no setting's, and every value that is none of its setting's.
-    pub fn patched(&self, patch: &Map<String, Value>) -> Result<Self, Vec<SettingProblem>> {
+    pub fn patched(
+        &self,
+        SettingsPatch(patch): &SettingsPatch,
+    ) -> Result<Self, Vec<SettingProblem>> {
         let mut values = self.values();
         let mut problems = Vec::new();
         for (name, value) in patch {
@@ -132,21 +161,24 @@ impl Settings {
             problems.extend(reason.map(|reason| SettingProblem { name: name.clone(), reason }));
         }
         if !problems.is_empty() {
+            problems.sort_by(|left, right| left.name.cmp(&right.name));
             return Err(problems);
         }
         // Each value was checked against its setting, so this cannot fail.
         Ok(serde_json::from_value(Value::Object(values)).unwrap_or_else(|_| self.clone()))
     }
 
-    /// What differs in `after`.
+    /// What differs in `after`, by name.
     #[must_use]
     pub fn changes_to(&self, after: &Self) -> Vec<ChangedSetting> {
         let mut afterwards = after.values();
         let pairs = self.values().into_iter().filter_map(|(name, before)| {
             let after = afterwards.remove(&name)?;
-            Some(ChangedSetting { name, before, after })
+            Some(ChangedSetting { name, before: before.into(), after: after.into() })
         });
-        pairs.filter(|setting| setting.before != setting.after).collect()
+        let mut changed: Vec<_> = pairs.filter(|pair| pair.before != pair.after).collect();
+        changed.sort_by(|left, right| left.name.cmp(&right.name));
+        changed
     }
 
     /// True if auto-save goes by the same rules in `after`.
@@ -172,17 +204,23 @@ fn is_stage(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::json;
 
     use super::*;
 
-    fn patched(patch: &Value) -> Result<Settings, Vec<String>> {
+    fn patch(patch: &Value) -> SettingsPatch {
+        SettingsPatch(patch.as_object().unwrap().clone())
+    }
+
+    fn patched(wanted: &Value) -> Result<Settings, Vec<String>> {
         let before = Settings {
             stage: Some("Proposal".to_owned()),
             log_notes: false,
             ..Settings::default()
         };
-        let after = before.patched(patch.as_object().unwrap());
+        let after = before.patched(&patch(wanted));
         after.map_err(|problems| problems.iter().map(ToString::to_string).collect())
     }
 
@@ -201,8 +239,9 @@ mod tests {
     fn before_anybody_answers_activities_are_logged_and_nothing_else_is_done() {
         let on =
             Settings::default().values().into_iter().filter(|(_, value)| *value != json!(false));
-        let on: Vec<_> = on.map(|(name, _)| name).collect();
-        assert_eq!(on, ["log_messages", "log_notes", "stage"], "no stage is every stage");
+        let on: BTreeSet<_> = on.map(|(name, _)| name).collect();
+        let expected = ["log_messages", "log_notes", "stage"].map(str::to_owned);
+        assert_eq!(on, BTreeSet::from(expected), "no stage is every stage");
     }
 
     #[test]
@@ -227,9 +266,12 @@ mod tests {
     #[test]
     fn a_change_tells_each_setting_before_and_after() {
         let before = Settings::default();
-        let after = before.patched(json!({ "stage": "Won", "roi": true }).as_object().unwrap());
+        let after = before.patched(&patch(&json!({ "stage": "Won", "roi": true })));
         let changed = before.changes_to(&after.unwrap());
-        let of = |name: &str, before, after| ChangedSetting { name: name.into(), before, after };
+        let of = |name: &str, before: Value, after: Value| {
+            let (before, after) = (before.into(), after.into());
+            ChangedSetting { name: name.into(), before, after }
+        };
         let expected =
             [of("roi", json!(false), json!(true)), of("stage", Value::Null, json!("Won"))];
         assert_eq!(changed, expected);
@@ -240,7 +282,7 @@ mod tests {
     fn every_setting_can_be_patched() {
         for (name, value) in Settings::default().values() {
             let other = value.as_bool().map_or_else(|| json!("Won"), |switch| json!(!switch));
-            let patch = Map::from_iter([(name.clone(), other.clone())]);
+            let patch = SettingsPatch(Map::from_iter([(name.clone(), other.clone())]));
             let after = Settings::default().patched(&patch).unwrap();
             assert_eq!(after.values()[&name], other, "{name}");
         }

@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::json;
+
+use crate::capabilities::settings::SettingsPatch;
 
 /// A step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,7 +88,7 @@ impl WizardAnswer {
 
     /// The settings that the step is about, and no others: a patch of the settings.
     #[must_use]
-    pub fn settings(&self) -> Map<String, Value> {
+    pub fn settings(&self) -> SettingsPatch {
         let pairs = match self {
             Self::Connect { .. } => Vec::new(),
             Self::Sync { auto_save, stage, log_messages, log_notes } => vec![
@@ -101,7 +103,7 @@ impl WizardAnswer {
                 ("data_validation", json!(data_validation)),
             ],
         };
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        SettingsPatch(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 }
 

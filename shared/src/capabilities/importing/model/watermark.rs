@@ -162,7 +162,7 @@ mod tests {
         let digest = Some(selection.digest(SObject::Lead));
         let read = Watermark { stamp: Some(at(1)), selection: digest, ..Watermark::default() };
         assert!(!read.is_to_record(SObject::Lead, &selection));
-        let other = ObjectSelection { hidden: vec!["Fax".to_owned()], ..selection };
+        let other = ObjectSelection { hidden: vec!["Phone".to_owned()], ..selection.clone() };
         assert!(read.is_to_record(SObject::Lead, &other));
         let shorter_list = Watermark { selection: Some("another".to_owned()), ..read };
         assert!(shorter_list.is_to_record(SObject::Lead, &selection));

@@ -132,12 +132,18 @@ impl Correction {
     /// spoke last knew best; what the others said holds where the last ones did not speak of it.
     #[must_use]
     pub fn joined(&self, other: &Self) -> Self {
+        let goes_on_from = |one: &Self, another: &Self| {
+            another.history.last().is_none_or(|said| one.history.contains(said))
+        };
+        let (longer, shorter) =
+            if other.history.len() > self.history.len() { (other, self) } else { (self, other) };
+        for (one, another) in [(longer, shorter), (shorter, longer)] {
+            if goes_on_from(one, another) {
+                return one.clone();
+            }
+        }
         let last = |correction: &Self| correction.history.last().map(|said| said.at);
         let (earlier, later) = if last(other) < last(self) { (other, self) } else { (self, other) };
-        let is_known = earlier.history.last().is_none_or(|said| later.history.contains(said));
-        if is_known {
-            return later.clone();
-        }
         let mut joined = earlier.clone();
         let new: Vec<Said> =
             later.history.iter().filter(|said| !earlier.history.contains(said)).cloned().collect();
@@ -152,6 +158,7 @@ impl Correction {
             joined.ruling.source = later.ruling.source;
         }
         joined.history.extend(new);
+        joined.history.sort_by_key(|said| said.at);
         let surplus = joined.history.len().saturating_sub(HISTORY);
         joined.history.drain(..surplus);
         joined
