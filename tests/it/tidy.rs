@@ -75,7 +75,7 @@ const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("work", &["ports"]),
     ("store", &["kernel", "ports", "salesforce", "seal"]),
     ("capabilities", &["kernel", "ports", "salesforce", "seal", "store", "work"]),
-    ("product", &["capabilities", "ports", "store"]),
+    ("product", &["capabilities", "kernel", "ports", "store", "work"]),
     ("edge", &["kernel", "ports", "store", "work"]),
     ("metrics", &[]),
     ("host", &["ports"]),

@@ -17,7 +17,8 @@ use crate::stores::Stores;
 /// A step whose message failed too often, as a process left it.
 async fn leave_a_dead_letter(config: &Config) {
     let stores = Stores::open(config, "http://127.0.0.1".to_owned()).await.unwrap();
-    let outbox = Outbox::new(stores.ports(Arc::new(Sinks::open(&config.events).await.unwrap())));
+    let outbox =
+        Outbox::new(stores.ports(Arc::new(Sinks::open(&config.events, None).await.unwrap())));
     let version = DirectoryVersionId::new(1, 1);
     let step = Next::now(DirectoryMessage::Count { version });
     assert!(outbox.commit(vec![], vec![step]).await.unwrap().is_done());

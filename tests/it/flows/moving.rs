@@ -61,6 +61,7 @@ impl Old {
         let world = imported_at(home, folder.path(), Delivery::Plain).await;
         let at = world.at();
         let changed = Settings { roi: true, data_validation: false, ..Settings::default() };
+        let changed = settings::KeptSettings { settings: changed, ..Default::default() };
         put(&world, settings::keys::settings(at), &changed).await;
         let every = ImportSettings { every_minutes: 360, ..ImportSettings::default() };
         world.functions.import().change_settings(at, &every).await.unwrap();

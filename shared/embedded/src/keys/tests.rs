@@ -476,7 +476,11 @@ async fn a_file_in_use_is_rotated_while_others_read_and_write() {
     assert!(matches!(open(&path, 4, 8), Err(OpenSecretsError::WrongKey { .. })));
     let secrets = open(&path, 5, 9).unwrap();
     let keys = secrets.data_keys();
-    assert_eq!(keys.unwrap(&before, "c").await.unwrap(), plain, "wrapped under the first key");
+    assert_eq!(
+        keys.unwrap(&before, &context()).await.unwrap(),
+        plain,
+        "wrapped under the first key"
+    );
     for (n, (plain, wrapped)) in wrapped.into_iter().enumerate() {
         assert_eq!(keys.unwrap(&wrapped, &context()).await.unwrap(), plain);
         let (_, value) = secrets.newest(&format!("n{n}")).await.unwrap().unwrap();
