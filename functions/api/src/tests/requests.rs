@@ -28,6 +28,10 @@ async fn a_body_that_cannot_be_read_says_what_is_wrong_with_it() {
         let detail = answer.body["detail"].as_str().unwrap();
         assert!(detail.contains(says), "{body}: {detail}");
     }
+    let runs = served.connection("/runs");
+    let runs = served.call("POST", &runs, Some(&token), Some("{".into())).await;
+    assert_eq!(runs.status, StatusCode::BAD_REQUEST, "a body that may be left out, too");
+    assert_eq!(runs.content_type, "application/problem+json");
     let large = json!({ "name": "x".repeat(300 * 1024) });
     let answer = served.post(&token, path, &large).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);

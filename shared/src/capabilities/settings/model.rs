@@ -129,7 +129,8 @@ impl fmt::Display for SettingProblem {
 }
 
 impl Settings {
-    /// These settings with the values that a patch names, and all others as they are. A null resets the stage; a switch has no null.
+    /// These settings with the values that a patch names, and all others as they are. A null resets
+    /// the stage; a switch has no null.
     ///
     /// # Errors
     /// Every name that is no setting's, and every value that is none of its setting's.
