@@ -94,9 +94,9 @@ impl WriteBack {
         }
     }
 
-    /// Sends the activities, of one seat or of all, that waited for a grant, and those in the queue:
-    /// behind one that waited long, their own messages may rest for hours. One that is sent twice
-    /// is logged once: each activity knows its state.
+    /// Sends the activities, of one seat or of all, that waited for a grant, and those that are
+    /// queued: behind one that waited long, their own messages may rest for hours. One that is sent
+    /// twice is logged once: each activity knows its state.
     async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let is_released = |activity: &Activity| {
