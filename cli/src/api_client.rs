@@ -355,8 +355,9 @@ impl ApiClient {
     ) -> Result<ExportPage, ApiError> {
         let mut path = format!("v1/tenants/{tenant}/export");
         if let Some(cursor) = cursor {
-            let query = form_urlencoded::Serializer::new(String::new());
-            path += &format!("?{}", { query }.append_pair("cursor", cursor).finish());
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            path.push('?');
+            path.push_str(&query.append_pair("cursor", cursor).finish());
         }
         self.again(Method::GET, &path, None).await
     }

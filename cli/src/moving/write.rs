@@ -109,11 +109,11 @@ impl TenantFileWriter {
 }
 
 impl UnderWay {
-    fn add(&mut self, lane: SalesforceId, place: u64, line: &str) -> std::io::Result<()> {
+    fn add(&mut self, lane: SalesforceId, place: u64, text: &str) -> std::io::Result<()> {
         self.file.seek(SeekFrom::End(0))?;
-        self.file.write_all(line.as_bytes())?;
-        self.places.push((lane, place, self.length, line.len()));
-        self.length += line.len() as u64;
+        self.file.write_all(text.as_bytes())?;
+        self.places.push((lane, place, self.length, text.len()));
+        self.length += text.len() as u64;
         Ok(())
     }
 

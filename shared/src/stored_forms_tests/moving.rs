@@ -64,6 +64,28 @@ fn of_the_tenant() -> Vec<Line> {
     ]
 }
 
+fn sent() -> MovedActivity {
+    MovedActivity {
+        activity: activity(),
+        seat: seat(),
+        activity_kind: ActivityKind::Inmail,
+        entity_kind: EntityKind::Person,
+        entity: entity_id("pr_1"),
+        occurred_at: at(7),
+        digest: "digest".to_owned(),
+        target: Some(ActivityTarget {
+            object: SObject::Contact,
+            record: record_id("003", 1),
+            lane: record_id("001", 1),
+            place: 3,
+        }),
+        state: ActivityState::Claimed { server_time: at(8), at: at(9), lookups: 1 },
+        tries: 1,
+        subject: Some("Hello".to_owned()),
+        body: "Shall we talk?".to_owned(),
+    }
+}
+
 fn of_an_org() -> Vec<Line> {
     let counts =
         ShadowCounts { same: 3, examples: vec![record_id("00Q", 1)], ..Default::default() };
@@ -106,25 +128,7 @@ fn of_an_org() -> Vec<Line> {
             opportunity: record_id("006", 1),
             saved_at: at(6),
         }),
-        Line::Activity(Box::new(MovedActivity {
-            activity: activity(),
-            seat: seat(),
-            activity_kind: ActivityKind::Inmail,
-            entity_kind: EntityKind::Person,
-            entity: entity_id("pr_1"),
-            occurred_at: at(7),
-            digest: "digest".to_owned(),
-            target: Some(ActivityTarget {
-                object: SObject::Contact,
-                record: record_id("003", 1),
-                lane: record_id("001", 1),
-                place: 3,
-            }),
-            state: ActivityState::Claimed { server_time: at(8), at: at(9), lookups: 1 },
-            tries: 1,
-            subject: Some("Hello".to_owned()),
-            body: "Shall we talk?".to_owned(),
-        })),
+        Line::Activity(Box::new(sent())),
         Line::End(End { lines: BTreeMap::from([("seat".to_owned(), 1)]) }),
     ]
 }

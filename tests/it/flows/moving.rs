@@ -211,7 +211,7 @@ async fn a_tenant_moves_with_everything_that_people_made(home: Home) {
     let old = Old::at(other(home)).await;
     let (of_tenant, of_org) = old.exported().await;
     let head = of_tenant[0].clone();
-    let batch = |lines: &[String]| [&[head.clone()], lines].concat();
+    let batch = |lines: &[String]| [std::slice::from_ref(&head), lines].concat();
 
     // What waits at the old home stays there, and nothing new is taken in.
     let rows = rows_by_marker(&old.world);
@@ -231,7 +231,8 @@ async fn a_tenant_moves_with_everything_that_people_made(home: Home) {
     // An import that ends half-way is simply run again.
     import(&new, &batch(&of_org[..of_org.len() / 2])).await.unwrap();
     let again = import(&new, &batch(&of_org)).await.unwrap();
-    assert_eq!(again.taken.values().sum::<u64>() as usize, of_org.len() - of_org.len() / 2);
+    let rest = of_org.len() - of_org.len() / 2;
+    assert_eq!(again.taken.values().sum::<u64>(), rest as u64);
     // The first match is made with the corrections in hand.
     new.publish(None, &directory(old.folder.path())).await;
     new.run().await;

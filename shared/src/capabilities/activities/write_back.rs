@@ -94,12 +94,14 @@ impl WriteBack {
         }
     }
 
-    /// Sends the activities, of one seat or of all, that waited for a grant. One that is sent twice
-    /// is logged once: each activity knows its state.
+    /// Sends the activities, of one seat or of all, that waited for a grant, and those that are
+    /// queued: behind one that waited long, their own messages may rest for hours. One that is sent
+    /// twice is logged once: each activity knows its state.
     async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let is_released = |activity: &Activity| {
-            activity.waits_for_grant() && seat.is_none_or(|seat| seat == activity.seat)
+            let waits = activity.waits_for_grant() || activity.state == ActivityState::Queued;
+            waits && seat.is_none_or(|seat| seat == activity.seat)
         };
         for bucket in 0..opened.keys.buckets() {
             let mut pages = pin!(self.store.pages(opened.keys.activities(bucket)));

@@ -66,11 +66,10 @@ impl Moving {
         lines: &[String],
     ) -> Result<ImportedLines, MovingError> {
         let lines = parsed(lines)?;
-        let live = self.live(tenant).await?;
-        if live.iter().any(|connection| connection.handed_over_at.is_some()) {
+        let arrival = Arrival { tenant, live: self.live(tenant).await? };
+        if arrival.live.iter().any(|connection| connection.handed_over_at.is_some()) {
             return Err(MovingError::HandedOver);
         }
-        let arrival = Arrival { tenant, live };
         let mut done = ImportedLines::default();
         let mut lines = lines.into_iter().peekable();
         while let Some((number, line)) = lines.next() {
