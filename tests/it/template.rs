@@ -152,8 +152,8 @@ fn purposes(template: &Value, function: &Value, action: &str) -> BTreeSet<Purpos
         let condition = &statement["Condition"]["StringEquals"];
         let names = &condition["kms:EncryptionContext:purpose"];
         if list(&statement["Action"]).iter().any(|a| *a == action) && !names.is_null() {
-            let named = |name: &&Value| Purpose::ALL.into_iter().find(|p| **name == p.as_str());
-            bound.extend(list(names).iter().map(|name| named(name).expect("a purpose")));
+            let purpose = |name: &&Value| Purpose::ALL.into_iter().find(|p| **name == p.as_str());
+            bound.extend(list(names).iter().map(|name| purpose(name).unwrap()));
         }
     }
     bound

@@ -17,6 +17,7 @@ use crate::state::Api;
 
 /// The settings of an environment, which an admin may change.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Settings {
     /// Save accounts and contacts of open opportunities for their owners.
     auto_save: bool,
@@ -70,6 +71,7 @@ fn tagged(kept: KeptSettings) -> Tagged {
 /// The settings to change, and no others.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[expect(dead_code, reason = "only its schema: the patch itself is read by the settings")]
 pub(crate) struct SettingsPatch {
     #[serde(default)]

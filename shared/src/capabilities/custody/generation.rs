@@ -90,8 +90,9 @@ pub(super) fn sealed_under<T: Serialize>(
     // serde_json's error could quote the value.
     let plain =
         serde_json::to_vec(value).map_err(|_| PortError::reject("seal a value", "unknown form"))?;
-    let sealed = sealer.seal(&key.place(), &plain, &*ports.entropy);
-    sealed.map_err(|error| PortError::reject("seal a value", error))
+    sealer
+        .seal(&key.place(), &plain, &*ports.entropy)
+        .map_err(|error| PortError::reject("seal a value", error))
 }
 
 /// Opens the body that was sealed for the item at `key`.

@@ -109,18 +109,18 @@ impl ConnectionSecret {
         // serde_json's error could quote the value.
         let plain = serde_json::to_vec(grant)
             .map_err(|_| PortError::reject("seal a grant", "unknown form"))?;
-        let sealed = sealer
+        let body = sealer
             .seal(&place(scope, number), &plain, entropy)
             .map_err(|error| PortError::reject("seal a grant", error))?;
-        Ok(Self { keys, number, grant: BASE64.encode(sealed) })
+        Ok(Self { keys, number, grant: BASE64.encode(body) })
     }
 
     /// The grant.
     pub(super) fn open(&self, sealer: &Sealer, scope: Scope) -> Result<StoredGrant, PortError> {
-        let sealed =
+        let body =
             BASE64.decode(&self.grant).map_err(|error| PortError::reject("open a grant", error))?;
         let plain = sealer
-            .open(&place(scope, self.number), &sealed)
+            .open(&place(scope, self.number), &body)
             .map_err(|error| PortError::reject("open a grant", error))?;
         serde_json::from_slice(&plain)
             .map_err(|_| PortError::reject("open a grant", "unknown form"))

@@ -181,18 +181,16 @@ pub(crate) async fn crm_user_of(
     let (keys, records) = (&generation.keys, &generation.records);
     let users = records.users_of(&seat.email).await?;
     let candidates: Vec<CrmUser> = users.iter().map(CrmUser::of).collect();
-    let (status, user) = match store.read(&keys.seat_mapping(seat.id)).await? {
-        Some(chosen) => {
-            let user = records.one(SObject::User, chosen.user).await?;
-            CrmUserStatus::chosen(user.as_ref().map(CrmUser::of).as_ref())
-        }
-        None => {
-            let claims = users.iter().map(|user| keys.user_mapping(user.id));
-            let claimed = store.load_many(claims).await?;
-            let slots: Vec<_> = claimed.iter().map(Stored::slot).collect();
-            let own = |user: &&CrmUser| !slots.contains(&keys.user_mapping(user.id));
-            CrmUserStatus::by_email(candidates.iter().filter(own))
-        }
+    let chosen = store.read(&keys.seat_mapping(seat.id)).await?;
+    let (status, user) = if let Some(chosen) = chosen {
+        let user = records.one(SObject::User, chosen.user).await?;
+        CrmUserStatus::chosen(user.as_ref().map(CrmUser::of).as_ref())
+    } else {
+        let claims = users.iter().map(|user| keys.user_mapping(user.id));
+        let claimed = store.load_many(claims).await?;
+        let slots: Vec<_> = claimed.iter().map(Stored::slot).collect();
+        let own = |user: &&CrmUser| !slots.contains(&keys.user_mapping(user.id));
+        CrmUserStatus::by_email(candidates.iter().filter(own))
     };
     Ok(CrmUserLink { seat: seat.id, status, user, candidates })
 }

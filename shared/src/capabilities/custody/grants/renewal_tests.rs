@@ -389,7 +389,7 @@ async fn no_renewal_begins_with_under_thirty_seconds_of_the_invocation_left() {
     let invoked = async |seconds: i64| {
         let deadline = history.ports().clock.now() + SignedDuration::from_secs(seconds);
         let (http, rotating) = (model.http.clone(), model.rotating.clone());
-        work::until(deadline, call(history.ports(), http, rotating)).await
+        Box::pin(work::until(deadline, call(history.ports(), http, rotating))).await
     };
     let refused = invoked(29).await.unwrap_err();
     assert!(matches!(refused, GrantError::TooLate), "{refused:?}");
