@@ -6,16 +6,27 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-const HEAD: &str = r#"{"kind":"tenant_export","format":1,"tenant":"ten_01KB4WHE7T9M2J5V0XQ3RD8SCA","exported_at":"2026-11-28T09:00:00Z"}"#;
+const HEAD: &str = concat!(
+    r#"{"kind":"tenant_export","format":1,"tenant":"ten_01KB4WHE7T9M2J5V0XQ3RD8SCA","#,
+    r#""exported_at":"2026-11-28T09:00:00Z"}"#,
+);
 const TENANT: &str =
     r#"{"kind":"tenant","name":"Acme","entitled":true,"created_at":"2026-11-01T09:00:00Z"}"#;
-const ORG: &str = r#"{"kind":"connection","environment":"production","org_id":"00D000000000001EAA","org_name":"Acme"}"#;
+const ORG: &str = concat!(
+    r#"{"kind":"connection","environment":"production","#,
+    r#""org_id":"00D000000000001EAA","org_name":"Acme"}"#,
+);
 
 /// An activity of a lane; `n` makes its id.
 fn activity(n: u8, lane: char, place: u64, state: &str) -> String {
-    format!(
-        r#"{{"kind":"activity","activity":"act_0000000000000000000000000{n}","seat":"seat_00000000000000000000000001","activity_kind":"note","entity_kind":"person","entity":"pr_1","occurred_at":"2026-11-20T15:00:00Z","digest":"d","target":{{"object":"Contact","record":"003000000000001AAA","lane":"00{lane}000000000001AAA","place":{place}}},"state":{state},"tries":0,"subject":null,"body":"A secret of Ada's"}}"#
-    )
+    let head = format!(r#"{{"kind":"activity","activity":"act_0000000000000000000000000{n}","#);
+    let seat = r#""seat":"seat_00000000000000000000000001","activity_kind":"note","#;
+    let about = r#""entity_kind":"person","entity":"pr_1","occurred_at":"2026-11-20T15:00:00Z","#;
+    let target = r#""target":{"object":"Contact","record":"003000000000001AAA","#;
+    let lane = format!(r#""lane":"00{lane}000000000001AAA","place":{place}}},"#);
+    let rest = r#""tries":0,"subject":null,"body":"A secret of Ada's"}"#;
+    let state = format!(r#""state":{state},"#);
+    [&head, seat, about, r#""digest":"d","#, target, &lane, &state, rest].concat()
 }
 
 const QUEUED: &str = r#"{"state":"queued"}"#;

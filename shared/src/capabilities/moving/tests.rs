@@ -67,7 +67,8 @@ impl Home {
 }
 
 fn contract(name: &str) -> Value {
-    json!({ "kind": "tenant", "name": name, "entitled": true, "created_at": "2026-11-01T09:00:00Z" })
+    let made = "2026-11-01T09:00:00Z";
+    json!({ "kind": "tenant", "name": name, "entitled": true, "created_at": made })
 }
 
 fn switches(roi: bool) -> Value {
