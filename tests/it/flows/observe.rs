@@ -217,11 +217,14 @@ pub(super) async fn is_one_to_one(world: &World) -> bool {
     true
 }
 
-/// An edge of an address has a name under the data key, which each home draws for itself: two
-/// worlds agree on the user alone.
+/// An edge between a user and an address has a name under the data key, which each home draws for
+/// itself: two worlds agree on the user alone.
 fn without_keyed_name(edge: String) -> String {
-    match edge.split_once("#email#") {
-        Some((user, _)) => format!("{user}#email#"),
-        None => edge,
+    if let Some((user, _)) = edge.split_once("#email#") {
+        format!("{user}#email#")
+    } else if let Some((_, user)) = edge.split_once("#user#005") {
+        format!("#user#005{user}")
+    } else {
+        edge
     }
 }
