@@ -5,15 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::api::Api;
-use super::control::Control;
 use super::org::Org;
 use super::progress::Progress;
-use super::report::Report;
 use super::{Demo, OwnData, say};
 use crate::embedded::Embedded;
 use crate::home::{Home, On};
-use crate::issuer::Caller;
 use crate::options::StackOptions;
 use crate::resources::{self, Peaks};
 
@@ -37,20 +33,7 @@ pub async fn measure(stack: StackOptions, data: OwnData) -> anyhow::Result<()> {
     let home = Home::start(On::Embedded, options).await?;
     say(&format!("start, simulator's load included   {:8.1} s", seconds(began)));
     let peaks = Watched::begin(&home)?;
-    let control = Control::new(home.simulator()?).await?;
-    let token = home.token(Caller { roles: &["service"], ..Caller::default() }).await?;
-    let service = Api::new(home.api_base(), token)?;
-    let mut demo = Demo {
-        home,
-        org,
-        service,
-        control,
-        progress: Progress::new(),
-        report: Report::default(),
-        tenant: String::new(),
-        directory: String::new(),
-        seats: Vec::new(),
-    };
+    let mut demo = Demo::of(home, org, Progress::new()).await?;
     demo.create_tenant().await?;
     let began = Instant::now();
     demo.publish_directory().await?;

@@ -136,20 +136,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
     let home = Home::start(options.on, stack).await?;
     step.done(&format!("{}, API at {}", options.on.name(), home.api_base()));
     let _ticker = home.ticker(TICK)?;
-    let control = Control::new(home.simulator()?).await?;
-    let token = home.token(Caller { roles: &["service"], ..Caller::default() }).await?;
-    let service = Api::new(home.api_base(), token)?;
-    let mut demo = Demo {
-        home,
-        org,
-        service,
-        control,
-        progress,
-        report: Report::default(),
-        tenant: String::new(),
-        directory: String::new(),
-        seats: Vec::new(),
-    };
+    let mut demo = Demo::of(home, org, progress).await?;
     if let Err(error) = demo.all_steps().await {
         say(&demo.report.to_string());
         return Err(error);
@@ -178,6 +165,24 @@ fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {
 }
 
 impl Demo {
+    /// A demo in a home that runs, before its first step.
+    async fn of(home: Home, org: Org, progress: Progress) -> anyhow::Result<Self> {
+        let control = Control::new(home.simulator()?).await?;
+        let token = home.token(Caller { roles: &["service"], ..Caller::default() }).await?;
+        let service = Api::new(home.api_base(), token)?;
+        Ok(Self {
+            home,
+            org,
+            service,
+            control,
+            progress,
+            report: Report::default(),
+            tenant: String::new(),
+            directory: String::new(),
+            seats: Vec::new(),
+        })
+    }
+
     async fn all_steps(&mut self) -> anyhow::Result<()> {
         self.create_tenant().await?;
         self.publish_directory().await?;

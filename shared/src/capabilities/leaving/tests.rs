@@ -229,19 +229,6 @@ async fn a_purge_of_200_000_items_short_of_time_and_killed_counts_each_once() {
     assert!(deliveries > 60, "{deliveries} deliveries");
 }
 
-/// `cargo nextest run --workspace --run-ignored only -E 'test(2_000_000)' --no-capture` shows the
-/// figures.
-#[tokio::test]
-#[ignore = "minutes and gigabytes; run by hand"]
-async fn a_purge_of_2_000_000_items_short_of_time_and_killed_counts_each_once() {
-    let began = std::time::Instant::now();
-    let (leaving, deliveries) = purge_of(2_000_000, true).await;
-    let (took, calls) = (began.elapsed(), leaving.fuse.calls());
-    println!(
-        "2,000,000 items: {took:?}, {deliveries} deliveries, {calls} calls that might be killed"
-    );
-}
-
 #[tokio::test]
 async fn killed_at_forty_calls_from_end_to_end_a_small_purge_counts_each_thing_once() {
     let plain = calls_of_a_small_purge(None).await;
