@@ -28,7 +28,7 @@ def contact(n):
 def main(folder, rows):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "org.json").write_text(json.dumps({"name": "Bench", "my_domain": "bench"}))
-    table(folder, "User", ["Id", "Username", "Email", "LastName"], [[ADMIN, "admin@bench.example", "admin@bench.example", "Admin"]])
+    table(folder, "User", ["Id", "Username", "Email", "LastName", "IsActive"], [[ADMIN, "admin@bench.example", "admin@bench.example", "Admin", "true"]])
     accounts = ([f"001B{n:011}", f"Company {n}", f"https://company{n}.example", ADMIN] for n in range(rows // 40 + 1))
     table(folder, "Account", ["Id", "Name", "Website", "OwnerId"], accounts)
     table(folder, "Contact", HEADER, map(contact, range(rows)))

@@ -32,8 +32,8 @@ mod watch;
 
 pub use aws::Aws;
 pub use demo::{
-    ConnectPage, Data, DemoOptions, Finished, OwnData, Quality, Report, differences, measure,
-    run as run_demo, say,
+    ConnectPage, Data, DemoOptions, DirectoryFiles, Finished, OwnData, Quality, Report,
+    differences, measure, run as run_demo, say,
 };
 pub use embedded::Embedded;
 pub use home::{Home, Left, On, Traces};

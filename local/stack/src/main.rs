@@ -9,8 +9,8 @@ use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
 use stack::{
-    Caller, Data, DemoOptions, Finished, Home, Issuer, On, OwnData, Stack, StackOptions,
-    StackRecord, differences, run_demo, say,
+    Caller, Data, DemoOptions, DirectoryFiles, Finished, Home, Issuer, On, OwnData, Stack,
+    StackOptions, StackRecord, differences, run_demo, say,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -80,12 +80,13 @@ enum Command {
         /// A folder of CSV exports.
         #[arg(long)]
         org: PathBuf,
-        /// The directory's people, JSON lines, plain or gzipped.
-        #[arg(long)]
-        people: PathBuf,
+        /// The directory's people, JSON lines, plain or gzipped. Without a directory the import
+        /// alone is measured.
+        #[arg(long, requires = "companies")]
+        people: Option<PathBuf>,
         /// The directory's companies, JSON lines, plain or gzipped.
-        #[arg(long)]
-        companies: PathBuf,
+        #[arg(long, requires = "people")]
+        companies: Option<PathBuf>,
     },
     /// Compares two demos' reports, line by line; ids and times are set aside.
     Compare {
@@ -136,7 +137,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo { on, exit, full, org, people, companies } => {
             let data = match (org, people, companies) {
                 (Some(org), Some(people), Some(companies)) => {
-                    Data::Own(OwnData { org, people, companies })
+                    let directory = Some(DirectoryFiles { people, companies });
+                    Data::Own(OwnData { org, directory })
                 }
                 _ if full => Data::Full,
                 _ => Data::Small,
@@ -146,7 +148,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Measure { org, people, companies } => {
             options.state = root.join(".local/measure");
-            stack::measure(options, OwnData { org, people, companies }).await?;
+            let files = people.zip(companies);
+            let directory = files.map(|(people, companies)| DirectoryFiles { people, companies });
+            stack::measure(options, OwnData { org, directory }).await?;
         }
         Command::Compare { one, other } => compare(&one, &other)?,
         Command::Invoke { event } => invoke(&options, &event).await?,

@@ -72,9 +72,16 @@ pub enum Data {
 pub struct OwnData {
     /// A folder of Salesforce CSV exports.
     pub org: PathBuf,
-    /// The directory's people, JSON lines.
+    /// The directory; without it nothing is matched.
+    pub directory: Option<DirectoryFiles>,
+}
+
+/// A directory's two files, JSON lines, plain or gzipped.
+#[derive(Debug, Clone)]
+pub struct DirectoryFiles {
+    /// Its people.
     pub people: PathBuf,
-    /// The directory's companies, JSON lines.
+    /// Its companies.
     pub companies: PathBuf,
 }
 
@@ -157,7 +164,7 @@ fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {
     let org = match &options.data {
         Data::Small => generate(true)?,
         Data::Full => generate(false)?,
-        Data::Own(own) => Org::read(&own.org, own.people.clone(), own.companies.clone())?,
+        Data::Own(own) => Org::read(&own.org, own.directory.clone())?,
     };
     let rows: u64 = org.rows.values().sum();
     step.done(&format!("{rows} rows of {} objects in {}", org.rows.len(), org.folder.display()));

@@ -40,8 +40,8 @@ impl Demo {
     }
 
     pub(super) async fn publish_directory(&mut self) -> anyhow::Result<()> {
-        let (people, companies) = (self.org.people.clone(), self.org.companies.clone());
-        let version = self.publish("directory", None, &people, &companies).await?;
+        let files = self.org.directory.as_ref().context("the demo has no directory")?;
+        let version = self.publish("directory", None, &files.people, &files.companies).await?;
         self.directory = text(&version, "version")?;
         self.report.section("Directory");
         self.report.line(format!(

@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::DirectoryFiles;
 use super::quality::{self, Truth};
 
 /// Seats that are made when the folder names none.
@@ -52,8 +53,7 @@ pub(super) struct User {
 #[derive(Debug)]
 pub(super) struct Org {
     pub(super) folder: PathBuf,
-    pub(super) people: PathBuf,
-    pub(super) companies: PathBuf,
+    pub(super) directory: Option<DirectoryFiles>,
     pub(super) users: Vec<User>,
     pub(super) seats: Vec<SeatPlan>,
     /// Live rows of each object, by the files.
@@ -63,6 +63,14 @@ pub(super) struct Org {
     pub(super) expectations: Option<Value>,
     /// The second directory version, as a delta.
     pub(super) delta: Option<(PathBuf, PathBuf)>,
+}
+
+impl DirectoryFiles {
+    /// The files as a generated org's folder has them.
+    fn of(folder: &Path) -> Self {
+        let (people, companies) = (folder.join("people.jsonl"), folder.join("companies.jsonl"));
+        Self { people, companies }
+    }
 }
 
 impl Org {
@@ -91,13 +99,13 @@ impl Org {
             "the org generator failed: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Self::read(folder, folder.join("people.jsonl"), folder.join("companies.jsonl"))
+        Self::read(folder, Some(DirectoryFiles::of(folder)))
     }
 
     /// Reads a folder, the caller's own or a generated one.
-    pub(super) fn read(folder: &Path, people: PathBuf, companies: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn read(folder: &Path, directory: Option<DirectoryFiles>) -> anyhow::Result<Self> {
         ensure!(folder.is_dir(), "there is no folder {}", folder.display());
-        for file in [&people, &companies] {
+        for file in directory.iter().flat_map(|files| [&files.people, &files.companies]) {
             ensure!(
                 file.is_file(),
                 "there is no directory file {}; name it with PEOPLE= and COMPANIES=",
@@ -120,8 +128,7 @@ impl Org {
         };
         Ok(Self {
             folder: folder.to_owned(),
-            people,
-            companies,
+            directory,
             seats,
             rows,
             users,
@@ -256,7 +263,7 @@ mod tests {
     fn org(files: &[(&str, &str)]) -> anyhow::Result<Org> {
         let folder = folder(files);
         let at = folder.path();
-        Org::read(at, at.join("people.jsonl"), at.join("companies.jsonl"))
+        Org::read(at, Some(DirectoryFiles::of(at)))
     }
 
     #[test]
