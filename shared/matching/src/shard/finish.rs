@@ -28,14 +28,14 @@ impl ShardBuilder {
         let blocks = postings::index(&self, &resolved, statistics);
         let (row_offsets, rows) = self.row_sections();
         let sections = [
-            &[row_offsets][..],
-            &[rows],
-            &[employers],
-            &[employer_words],
-            &[title_offsets],
-            &[titles],
-            &[blocks.starts],
-            &blocks.postings,
+            vec![row_offsets],
+            vec![rows],
+            vec![employers],
+            vec![employer_words],
+            vec![title_offsets],
+            vec![titles],
+            vec![blocks.starts],
+            blocks.postings,
         ];
         let header = Header {
             kind: self.kind,
@@ -45,7 +45,9 @@ impl ShardBuilder {
             bucket_bits: blocks.bits,
             statistics: statistics.fingerprint(),
         };
-        assemble(&header, &sections)
+        // A shard's entities may take hundreds of megabytes: they go before the file is made.
+        drop(self);
+        assemble(&header, sections)
     }
 
     /// Rows with their employments behind them, so that a candidate is read from one place.
@@ -102,17 +104,18 @@ impl ShardBuilder {
     }
 }
 
-/// Puts header and sections together, each section in pieces.
-fn assemble(header: &Header, sections: &[&[Vec<u8>]; SECTIONS]) -> Vec<u8> {
+/// Puts header and sections together, each section in pieces. Each piece goes as soon as it is
+/// copied, so that the file is not held twice.
+fn assemble(header: &Header, sections: [Vec<Vec<u8>>; SECTIONS]) -> Vec<u8> {
     let mut body_hash = xxhash_rust::xxh3::Xxh3::new();
-    for piece in sections.iter().copied().flatten() {
+    for piece in sections.iter().flatten() {
         body_hash.update(piece);
     }
     let mut fields = Vec::with_capacity(HEADER_BYTES - 16);
     header.put(&mut fields);
     fields.put_u64(body_hash.digest());
     let mut at = HEADER_BYTES as u64;
-    for section in sections {
+    for section in &sections {
         let length = section.iter().map(|piece| piece.len() as u64).sum();
         fields.put_u64(at);
         fields.put_u64(length);
@@ -122,8 +125,8 @@ fn assemble(header: &Header, sections: &[&[Vec<u8>]; SECTIONS]) -> Vec<u8> {
     bytes.extend_from_slice(&MAGIC);
     bytes.put_u64(hash64(&fields));
     bytes.extend_from_slice(&fields);
-    for piece in sections.iter().copied().flatten() {
-        bytes.extend_from_slice(piece);
+    for piece in sections.into_iter().flatten() {
+        bytes.extend_from_slice(&piece);
     }
     bytes
 }
