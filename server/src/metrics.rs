@@ -42,6 +42,7 @@ struct RequestLabels {
 pub(crate) struct Metrics {
     registry: std::sync::Arc<Registry>,
     messages: Family<MessageLabels, Counter>,
+    all_messages: Counter,
     durations: Family<QueueLabels, Histogram>,
     requests: Family<RequestLabels, Counter>,
     request_durations: Histogram,
@@ -82,6 +83,7 @@ impl Metrics {
         Self {
             registry: std::sync::Arc::new(registry),
             messages,
+            all_messages: Counter::default(),
             durations,
             requests,
             request_durations,
@@ -101,8 +103,15 @@ impl Metrics {
         taken: Duration,
     ) {
         self.messages.get_or_create(&MessageLabels { kind, outcome }).inc();
+        self.all_messages.inc();
         let queue = QueueLabels { queue: queue.as_str() };
         self.durations.get_or_create(&queue).observe(taken.as_secs_f64());
+    }
+
+    /// The messages that were worked on since the start.
+    #[must_use]
+    pub(crate) fn worked_on(&self) -> u64 {
+        self.all_messages.get()
     }
 
     /// Counts an answer of the HTTP server.

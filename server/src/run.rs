@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use embedded::objects::MappedObjects;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::capabilities::custody::SalesforceApp;
@@ -40,6 +41,9 @@ const SECRET_PREFIX: &str = "crm-sync/";
 
 /// An issuer answers at once or is down.
 const ISSUER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A thread that waits for the disk and has nothing to do ends after this long.
+const IDLE_THREAD: Duration = Duration::from_millis(250);
 
 /// Whoever is being answered has this long at the end, and so has the work.
 const GRACEFUL: Duration = Duration::from_secs(8);
@@ -123,10 +127,11 @@ impl Running {
         };
         let product = product(config, &ports, public_base.clone()).await?;
         let metrics = Metrics::new(stores.queues.clone());
+        let files = Arc::new(MappedObjects::new(stores.objects.clone()));
         let workers = Arc::new(Workers {
             queues: stores.queues.clone(),
             outbox: product.outbox(),
-            functions: functions(config, &product, &stores)?,
+            functions: functions(config, &product, files.clone())?,
             metrics: metrics.clone(),
             clock: Arc::new(SystemClock),
         });
@@ -150,7 +155,7 @@ impl Running {
             runtime: Some(threads().map_err(StartError::Threads)?),
             stores,
         };
-        running.work(config, &workers, commands, issuer);
+        running.work(config, &workers, files, commands, issuer);
         Ok(running)
     }
 
@@ -159,6 +164,7 @@ impl Running {
         &self,
         config: &Config,
         workers: &Arc<Workers>,
+        files: Arc<MappedObjects>,
         commands: tokio::net::UnixListener,
         issuer: Option<Arc<BuiltInIssuer>>,
     ) {
@@ -191,7 +197,9 @@ impl Running {
             }
             let (outbox, metrics) = (workers.outbox.clone(), workers.metrics.clone());
             tasks.spawn(ticks::tick(outbox, metrics.clone(), stopping.clone()));
-            tasks.spawn(ticks::sweep(table, file, workers.clock.clone(), metrics, stopping));
+            let (clock, told) = (workers.clock.clone(), metrics.clone());
+            tasks.spawn(ticks::sweep(table.clone(), file, clock, told, stopping.clone()));
+            tasks.spawn(ticks::rest(table, files, metrics, stopping));
             readiness.ready();
         };
         self.tasks.spawn_on(begin, threads);
@@ -227,9 +235,11 @@ impl Running {
     }
 }
 
-/// Threads for the work beside those that answer requests.
+/// Threads for the work beside those that answer requests. One that waits for the disk ends soon
+/// after it was needed: the memory that it would keep for itself is the process's again.
 fn threads() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread().thread_name("work").enable_all().build()
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    threads.thread_name("work").thread_keep_alive(IDLE_THREAD).enable_all().build()
 }
 
 fn public_base(config: &Config, address: SocketAddr) -> Url {
@@ -287,9 +297,8 @@ async fn keep_app(secrets: &dyn Secrets, app: &App) -> Result<(), StartError> {
 fn functions(
     config: &Config,
     product: &Product<Orgs>,
-    stores: &Stores,
+    files: Arc<MappedObjects>,
 ) -> Result<Functions, StartError> {
-    let files = Arc::new(embedded::objects::MappedObjects::new(stores.objects.clone()));
     let functions = product.functions(files, config.product_name.clone());
     let functions = functions.map_err(StartError::Model)?;
     Ok(functions.with_purge_grace(config.purge_grace.unwrap_or(PurgeSteps::GRACE)))

@@ -1,9 +1,11 @@
-//! What comes again and again: the tick over due items, and the sweep of what has expired.
+//! What comes again and again: the tick over due items, the sweep of what has expired, and the look
+//! whether all rest.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use embedded::objects::MappedObjects;
 use embedded::table::SqliteTable;
 use shared::ports::Clock;
 use shared::store::Outbox;
@@ -22,6 +24,9 @@ const PAUSE_AFTER: u32 = 9;
 
 /// The sweep comes this often.
 const SWEEP: Duration = Duration::from_mins(1);
+
+/// The look whether all rest comes this often.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Items that are deleted in one go, so that no writer waits long for the sweep.
 const SWEPT_TOGETHER: usize = 500;
@@ -62,6 +67,29 @@ pub(crate) async fn sweep(
             }
             Err(error) => tracing::error!(error = chain(&error), "the sweep failed"),
         }
+    }
+}
+
+/// Gives the memory back that a job took, once no message was worked on between two looks, until
+/// `stopping` is cancelled. Caches of the table and mapped files of directories are made again when
+/// they are needed.
+pub(crate) async fn rest(
+    table: SqliteTable,
+    files: Arc<MappedObjects>,
+    metrics: Metrics,
+    stopping: CancellationToken,
+) {
+    let (mut seen, mut rested) = (0, 0);
+    while !pause(LOOK, &stopping).await {
+        let worked_on = metrics.worked_on();
+        if worked_on == seen && worked_on != rested {
+            files.rest();
+            if let Err(error) = table.rest().await {
+                tracing::warn!(error = chain(&error), "the table keeps its memory");
+            }
+            rested = worked_on;
+        }
+        seen = worked_on;
     }
 }
 

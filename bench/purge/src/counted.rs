@@ -113,7 +113,10 @@ impl Table for Counted {
         self.table.delete_many(keys).await
     }
 
-    fn writes_at_once(&self) -> usize {
-        self.table.writes_at_once()
+    async fn write_each(&self, writes: Vec<Write>) -> Result<Vec<Outcome>, PortError> {
+        for _ in &writes {
+            count(&self.writes);
+        }
+        self.table.write_each(writes).await
     }
 }

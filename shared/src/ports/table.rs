@@ -5,6 +5,7 @@
 //! 0002).
 
 use async_trait::async_trait;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Map, Value};
 
 use super::PortError;
@@ -271,6 +272,9 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// How many single writes of one caller are under way at once, where they share nothing.
+const WRITES_AT_ONCE: usize = 16;
+
 /// The table.
 #[async_trait]
 pub trait Table: Send + Sync {
@@ -301,8 +305,10 @@ pub trait Table: Send + Sync {
     /// Deletes items without conditions.
     async fn delete_many(&self, keys: &[Key]) -> Result<(), PortError>;
 
-    /// How many single writes of one caller are best under way at once.
-    fn writes_at_once(&self) -> usize {
-        16
+    /// Does each of `writes`, which are of different items, if its own condition holds. The outcomes
+    /// are in the order of the writes. After an error any of them may have been done.
+    async fn write_each(&self, writes: Vec<Write>) -> Result<Vec<Outcome>, PortError> {
+        let outcomes = stream::iter(writes).map(|write| async move { self.write(write).await });
+        outcomes.buffered(WRITES_AT_ONCE).try_collect().await
     }
 }

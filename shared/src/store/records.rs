@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::keys::{GenerationKeys, Relation};
@@ -163,17 +162,15 @@ impl Records {
         puts: Vec<Put>,
         done: &mut RecordWrite,
     ) -> Result<Vec<(SObject, SalesforceId)>, PortError> {
-        let written: Vec<_> = stream::iter(puts)
-            .map(|Put { change, object, id, write }| async move {
-                let outcome = self.ports.table.write(write).await?;
-                Ok::<_, PortError>((outcome.is_done(), change, object, id))
-            })
-            .buffered(self.ports.table.writes_at_once())
-            .try_collect()
-            .await?;
+        let (mut told, mut writes) = (Vec::new(), Vec::new());
+        for Put { change, object, id, write } in puts {
+            told.push((change, object, id));
+            writes.push(write);
+        }
+        let outcomes = self.ports.table.write_each(writes).await?;
         let mut refused = Vec::new();
-        for (is_done, change, object, id) in written {
-            if is_done {
+        for ((change, object, id), outcome) in told.into_iter().zip(outcomes) {
+            if outcome.is_done() {
                 done.count(change, id);
             } else {
                 refused.push((object, id));

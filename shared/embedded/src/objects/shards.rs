@@ -64,6 +64,11 @@ impl MappedObjects {
         Self { objects, held: Mutex::default() }
     }
 
+    /// Gives back the files that nobody reads.
+    pub fn rest(&self) {
+        self.held().retain(|_, held| Arc::strong_count(&held.file) > 1);
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<PathBuf, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

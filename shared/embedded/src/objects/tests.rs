@@ -278,6 +278,22 @@ async fn a_shard_file_is_mapped_where_it_lies() {
     }
 }
 
+#[tokio::test]
+async fn at_rest_only_files_that_somebody_reads_stay_mapped() {
+    let world = World::new();
+    let objects = world.open();
+    let files = MappedObjects::new(objects.clone());
+    for key in ["shards/0", "shards/1"] {
+        objects.put(key, Bytes::from_static(b"one")).await.unwrap();
+    }
+    let read = files.file("shards/0").await.unwrap().file;
+    let unread = Arc::downgrade(&files.file("shards/1").await.unwrap().file);
+    files.rest();
+    assert!(unread.upgrade().is_none(), "nobody reads it");
+    assert!(Arc::ptr_eq(&files.file("shards/0").await.unwrap().file, &read), "still mapped");
+    assert_eq!(files.file("shards/1").await.unwrap().file.bytes(), b"one", "mapped again");
+}
+
 /// A shard of some people, as the directory's build writes it.
 fn shard() -> Vec<u8> {
     use shared::matching::{EntityKind, Person, PersonForm, ShardBuilder, StatisticsBuilder};

@@ -82,6 +82,12 @@ impl SqliteTable {
         self.job("drop expired items", |answer| Job::Sweep { now, limit, answer }).await
     }
 
+    /// Gives back the memory that work took: nothing is read or written for now.
+    pub async fn rest(&self) -> Result<(), PortError> {
+        self.readers.idle().clear();
+        self.job("give back memory", |answer| Job::Rest { answer }).await
+    }
+
     /// Writes a whole and consistent copy of the table to a new file at `path`, on the disk when
     /// this returns. Reading and writing go on meanwhile. A copy that is not whole has another
     /// name, and a file that is there already is left as it is.
@@ -144,6 +150,13 @@ impl SqliteTable {
     }
 }
 
+fn refuse_large_puts(writes: &[Write]) -> Result<(), PortError> {
+    rows::refuse_large(writes.iter().filter_map(|write| match write {
+        Write::Put { item, .. } => Some(item),
+        _ => None,
+    }))
+}
+
 /// Copies all pages in one step: they are of one moment, while writers go on.
 fn copy_all(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
     // SQLite tells in its own words what is wrong with the file.
@@ -202,10 +215,7 @@ impl Table for SqliteTable {
         if let Some(fault) = transaction_fault(&writes) {
             return Err(fault);
         }
-        rows::refuse_large(writes.iter().filter_map(|write| match write {
-            Write::Put { item, .. } => Some(item),
-            _ => None,
-        }))?;
+        refuse_large_puts(&writes)?;
         self.job("write items", |answer| Job::Transact { writes, answer }).await
     }
 
@@ -220,7 +230,8 @@ impl Table for SqliteTable {
     }
 
     /// They share one wait for the disk.
-    fn writes_at_once(&self) -> usize {
-        500
+    async fn write_each(&self, writes: Vec<Write>) -> Result<Vec<Outcome>, PortError> {
+        refuse_large_puts(&writes)?;
+        self.job("write items", |answer| Job::WriteEach { writes, answer }).await
     }
 }

@@ -187,6 +187,20 @@ async fn what_has_expired_is_dropped_a_few_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_table_that_rested_reads_and_writes_as_before() {
+    let (table, _folder) = table();
+    let one = item("p", "s", json!({"n": 1}));
+    table.put_many(vec![one.clone()]).await.unwrap();
+    assert_eq!(table.get(&one.key).await.unwrap().as_ref(), Some(&one));
+    assert!(!table.readers.idle().is_empty(), "a connection waits for the next read");
+    table.rest().await.unwrap();
+    assert!(table.readers.idle().is_empty());
+    let two = item("p", "s", json!({"n": 2}));
+    table.put_many(vec![two.clone()]).await.unwrap();
+    assert_eq!(table.get(&one.key).await.unwrap(), Some(two));
+}
+
+#[tokio::test]
 async fn callers_share_a_commit_and_each_has_an_outcome_of_its_own() {
     let (table, _folder) = table();
     let puts = (0..400).map(|n| {

@@ -22,14 +22,17 @@ type Answer<T> = oneshot::Sender<Result<T, StoreFault>>;
 /// One caller's writes.
 pub(super) enum Job {
     Transact { writes: Vec<Write>, answer: Answer<Outcome> },
+    WriteEach { writes: Vec<Write>, answer: Answer<Vec<Outcome>> },
     Put { items: Vec<Item>, answer: Answer<()> },
     Delete { keys: Vec<Key>, answer: Answer<()> },
     Sweep { now: Timestamp, limit: usize, answer: Answer<usize> },
+    Rest { answer: Answer<()> },
 }
 
 /// A job's result, which its caller gets once it is on the disk.
 enum Done {
     Outcome(Outcome),
+    Outcomes(Vec<Outcome>),
     Nothing,
     Count(usize),
 }
@@ -38,6 +41,10 @@ impl Job {
     fn run(&self, connection: &Connection) -> rusqlite::Result<Done> {
         match self {
             Self::Transact { writes, .. } => transact(connection, writes).map(Done::Outcome),
+            Self::WriteEach { writes, .. } => {
+                let each = writes.chunks(1).map(|write| transact(connection, write));
+                each.collect::<rusqlite::Result<_>>().map(Done::Outcomes)
+            }
             Self::Put { items, .. } => {
                 items.iter().try_for_each(|item| rows::put(connection, item))?;
                 Ok(Done::Nothing)
@@ -49,6 +56,10 @@ impl Job {
             Self::Sweep { now, limit, .. } => {
                 rows::sweep(connection, now.as_second(), *limit).map(Done::Count)
             }
+            Self::Rest { .. } => {
+                connection.execute_batch("PRAGMA shrink_memory")?;
+                Ok(Done::Nothing)
+            }
         }
     }
 
@@ -57,14 +68,18 @@ impl Job {
         match self {
             Self::Transact { answer, .. } => drop(answer.send(done.map(|done| match done {
                 Done::Outcome(outcome) => outcome,
-                Done::Nothing | Done::Count(_) => Outcome::Done,
+                Done::Outcomes(_) | Done::Nothing | Done::Count(_) => Outcome::Done,
             }))),
-            Self::Put { answer, .. } | Self::Delete { answer, .. } => {
+            Self::WriteEach { answer, .. } => drop(answer.send(done.map(|done| match done {
+                Done::Outcomes(outcomes) => outcomes,
+                Done::Outcome(_) | Done::Nothing | Done::Count(_) => Vec::new(),
+            }))),
+            Self::Put { answer, .. } | Self::Delete { answer, .. } | Self::Rest { answer } => {
                 drop(answer.send(done.map(drop)));
             }
             Self::Sweep { answer, .. } => drop(answer.send(done.map(|done| match done {
                 Done::Count(count) => count,
-                Done::Nothing | Done::Outcome(_) => 0,
+                Done::Nothing | Done::Outcome(_) | Done::Outcomes(_) => 0,
             }))),
         }
     }

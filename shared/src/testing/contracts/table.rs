@@ -92,6 +92,26 @@ pub async fn conditions(table: &dyn Table, place: &str) {
         }
     }
     refused_writes_change_nothing(table, place, &there).await;
+    each_write_has_a_condition_of_its_own(table, place).await;
+}
+
+/// Of writes that share nothing, each is done or refused by itself.
+async fn each_write_has_a_condition_of_its_own(table: &dyn Table, place: &str) {
+    let keys: Vec<Key> = (0..40).map(|n| key(place, &format!("each-{n:02}"))).collect();
+    for held in keys.iter().step_by(3) {
+        let old = item(held.clone(), json!({"n": 1}));
+        assert!(table.write(put(old, Condition::Always)).await.unwrap().is_done());
+    }
+    let new = |key: &Key| put(item(key.clone(), json!({"n": 2})), Condition::Absent);
+    let writes = keys.iter().map(new).collect();
+    let outcomes = table.write_each(writes).await.unwrap();
+    assert_eq!(outcomes.len(), keys.len());
+    for (n, (key, outcome)) in keys.iter().zip(outcomes).enumerate() {
+        let (expected, is) =
+            if n % 3 == 0 { (Outcome::Refused(vec![0]), 1) } else { (Outcome::Done, 2) };
+        assert_eq!(outcome, expected, "write {n}");
+        assert_eq!(table.get(key).await.unwrap().unwrap().doc["n"], json!(is), "item {n}");
+    }
 }
 
 /// A condition, whether it holds on `{"n": 5, "s": "b", "null": null}`, and on no item.
