@@ -131,7 +131,7 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("settle_lease", &keys.settle_lease());
     forms.key("candidates", &keys.candidates(SObject::Contact, contact()));
     forms.range("all_candidates", &keys.all_candidates(SObject::Contact, 5));
-    forms.key("entity", &keys.entity(SObject::Contact, &entity_id("pe_1")));
+    forms.key("entity", &keys.entity(EntityKind::Person, &entity_id("pe_1")));
     forms.key("correction", &keys.correction(SObject::Contact, contact()));
     forms.range("corrections", &keys.corrections(SObject::Contact, 5));
     forms.key("model", &keys.model(model()));

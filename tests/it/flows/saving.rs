@@ -156,6 +156,32 @@ async fn an_account_that_is_filtered_out_takes_no_contact_along() {
     assert!(saved(world, scene.seat, "leads").await.contains(contact.id.as_str()));
 }
 
+#[tokio::test]
+async fn what_a_new_owner_of_a_deal_is_called_for_is_saved_for_them_and_stays_with_the_old_one() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let before = saved(world, scene.seat, "leads").await;
+    let control = world.control();
+    let owner = user(world, SELLER);
+    let deals = control.records(&world.org, "Opportunity", 0, 1_000).unwrap();
+    let own = |deal: &&Value| deal["OwnerId"] == owner && deal["IsClosed"] == false;
+    let deals: Vec<&Value> = deals.iter().filter(own).collect();
+    let users = control.records(&world.org, "User", 0, 1_000).unwrap();
+    let other = |user: &&Value| user["IsActive"] == true && user["Email"] != SELLER;
+    let (new, email) = users.iter().find(other).map(|user| (&user["Id"], &user["Email"])).unwrap();
+    let seat = world.seat(email.as_str().unwrap()).await;
+    let had = saved(world, seat, "leads").await;
+    assert!(!before.is_empty() && !before.is_subset(&had), "there is something to save");
+    for deal in deals {
+        let id = deal["Id"].as_str().unwrap();
+        control.update(&world.org, id, &json!({ "OwnerId": new })).unwrap();
+    }
+    control.advance(60);
+    import_again(world, "second").await;
+    assert!(before.is_subset(&saved(world, seat, "leads").await), "saved for the new owner");
+    assert_eq!(saved(world, scene.seat, "leads").await, before, "what was saved stays");
+}
+
 /// Another active CRM user with the seller's e-mail address.
 fn twin(world: &World) -> SalesforceId {
     let control = world.control();
