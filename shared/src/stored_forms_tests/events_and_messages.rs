@@ -70,6 +70,8 @@ fn later_messages() -> Vec<Message> {
     all.extend(each([
         PurgeMessage::Revoke { scope, grant: 1, step: 2 },
         PurgeMessage::Purge { scope, step },
+        PurgeMessage::EndGrant { scope, seat: seat(), authorized_at: at(1) },
+        PurgeMessage::RemoveTenant { tenant: scope.tenant },
         PurgeMessage::GiveBack { at: super::environment(), login: text("0a1b"), step: 2 },
     ]));
     all.extend(each([TellingMessage::Publish { event }]));

@@ -11,12 +11,34 @@ use shared::capabilities::linking::CandidateList;
 use shared::kernel::{Connection, Environment, Grantee, SObject, SeatId, TenantEnvironment};
 use shared::store::keys::{self, GenerationKeys};
 use shared::store::{self, query_all};
+use tempfile::TempDir;
 use tests::world::{Delivery, World};
 
 use super::main_job::{ADMIN, activity, imported};
 use super::org::{directory, tiny};
 
 const SELLER: &str = "noor.castellan@acme.example";
+
+/// The tiny org as a sandbox has it: login names end in the sandbox's name.
+fn sandbox_of_tiny() -> TempDir {
+    let folder = tiny();
+    let path = folder.path().join("User.csv");
+    let mut reader = csv::Reader::from_path(&path).unwrap();
+    let headers = reader.headers().unwrap().clone();
+    let at = headers.iter().position(|name| name == "Username").unwrap();
+    let users: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let mut writer = csv::Writer::from_path(&path).unwrap();
+    writer.write_record(&headers).unwrap();
+    for user in users {
+        let own = |(n, value): (usize, &str)| match n == at {
+            true => format!("{value}.uat"),
+            false => value.to_owned(),
+        };
+        writer.write_record(user.iter().enumerate().map(own)).unwrap();
+    }
+    writer.flush().unwrap();
+    folder
+}
 
 fn sandbox(world: &World) -> TenantEnvironment {
     TenantEnvironment { environment: Environment::Sandbox, ..world.at() }
@@ -38,7 +60,7 @@ async fn records(world: &World, keys: &GenerationKeys) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn a_sandbox_is_a_connection_of_its_own_beside_production() {
-    let (folder, copy) = (tiny(), tiny());
+    let (folder, copy) = (tiny(), sandbox_of_tiny());
     let world = imported(folder.path(), Delivery::Plain).await;
     let production = world.connection().await;
     let there = records(&world, &world.keys().await).await;
@@ -81,32 +103,36 @@ async fn a_sandbox_is_a_connection_of_its_own_beside_production() {
     assert_eq!(connection(&world, world.at()).await, Some(production));
 }
 
+/// Has an org say that it is a sandbox, or that it is none.
+fn say(world: &World, org: &str, is_sandbox: bool) {
+    let id = world.control().org_id(org).unwrap();
+    world.control().update(org, &id, &json!({ "IsSandbox": is_sandbox })).unwrap();
+}
+
 #[tokio::test]
 async fn an_org_of_the_other_environment_is_refused_and_both_are_named() {
-    let folder = tiny();
+    let (folder, copy) = (tiny(), sandbox_of_tiny());
     let world = World::new(folder.path()).await;
-    let told = world.authorize_at(sandbox(&world), Grantee::Admin, ADMIN).await.unwrap_err();
-    let refused =
-        ConnectError::Environment { asked: Environment::Sandbox, found: Environment::Production };
-    assert_eq!(told.to_string(), refused.to_string());
-    assert_eq!(
-        told.to_string(),
-        "this is a production org, but the sandbox connection was being made"
-    );
-    let copy = tiny();
-    world.control().load_folder(copy.path(), Some("acme--uat"), true).unwrap();
-    let told = world.authorize(Grantee::Admin, &format!("{ADMIN}.uat")).await.unwrap_err();
-    assert_eq!(
-        told.to_string(),
-        "this is a sandbox org, but the production connection was being made"
-    );
+    say(&world, &world.org, true);
+    let told = world.authorize(Grantee::Admin, ADMIN).await.unwrap_err();
+    let (asked, found) = (Environment::Production, Environment::Sandbox);
+    assert_eq!(told.to_string(), ConnectError::Environment { asked, found }.to_string());
+    let words = "this is a sandbox org, but the production connection was being made";
+    assert_eq!(told.to_string(), words);
+
+    let org = world.control().load_folder(copy.path(), Some("acme--uat"), true).unwrap();
+    say(&world, &org, false);
+    let (at, admin) = (sandbox(&world), format!("{ADMIN}.uat"));
+    let told = world.authorize_at(at, Grantee::Admin, &admin).await.unwrap_err();
+    let words = "this is a production org, but the sandbox connection was being made";
+    assert_eq!(told.to_string(), words);
     for at in [world.at(), sandbox(&world)] {
         assert_eq!(connection(&world, at).await, None);
     }
     world.run().await;
     for org in world.control().orgs() {
         let grants = world.control().grants(&org).unwrap();
-        assert!(grants.iter().all(|grant| grant.state != "active"), "{org}: {grants:?}");
+        assert!(!grants.is_empty() && grants.iter().all(|g| g.state != "active"), "{grants:?}");
     }
 }
 

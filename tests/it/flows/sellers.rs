@@ -14,7 +14,6 @@ use shared::capabilities::linking::{Correcting, EntityMatches, RecordDecision};
 use shared::kernel::{EntityId, Grantee, MatchMessage, RecordRef, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::product::Product;
-use shared::salesforce::SalesforceId;
 use shared::store;
 use shared::work::{Done, WorkError};
 use tests::world::World;
@@ -153,7 +152,7 @@ async fn what_had_no_record_is_logged_once_one_is_created_in_the_crm() {
     let world = &scene.world;
     let contact = contact(&scene).await;
     let row = world.control().record(&world.org, contact.id.as_str()).unwrap();
-    world.control().hard_delete(&world.org, contact.id.as_str()).unwrap();
+    world.control().delete(&world.org, contact.id.as_str()).unwrap();
     import(world, "deleted").await;
     let waiting = post(&scene, "1", ActivityKind::Message).await;
     assert_eq!(waiting.state, held(HoldReason::NoCrmRecord));
@@ -178,10 +177,8 @@ impl ShardFiles for NoFiles {
 
 /// The person is linked before call `n` of a post, or after the last one. True when there was no
 /// such call.
-async fn linked_at(n: usize) -> bool {
-    let scene = Scene::new().await;
+async fn linked_at(scene: &Scene, contact: RecordRef, n: usize) -> bool {
     let world = &scene.world;
-    let contact = contact(&scene).await;
     correct(world, contact, is_not(&scene.person)).await;
     let product = Product::new(world.memory.ports()).opening("crm-sync/".to_owned());
     let steps = product.match_steps(std::sync::Arc::new(NoFiles)).unwrap();
@@ -194,7 +191,8 @@ async fn linked_at(n: usize) -> bool {
         assert!(matches!(settled, Ok(Done::Finished)), "{settled:?}");
     };
     let mut gates = world.fuse.gates();
-    let mut posting = Box::pin(post(&scene, "1", ActivityKind::Message));
+    let key = n.to_string();
+    let mut posting = Box::pin(post(scene, &key, ActivityKind::Message));
     let mut calls = 0;
     let (was_over, posted) = loop {
         match select(posting, gates.next()).await {
@@ -223,8 +221,10 @@ async fn linked_at(n: usize) -> bool {
 
 #[tokio::test]
 async fn a_link_that_comes_at_any_call_of_a_post_is_not_missed() {
+    let scene = Scene::new().await;
+    let contact = contact(&scene).await;
     for n in 0..30 {
-        if linked_at(n).await {
+        if linked_at(&scene, contact, n).await {
             assert!(n > 4, "a post makes {n} calls");
             return;
         }
@@ -252,18 +252,20 @@ async fn a_missing_or_dead_login_is_told_at_once_and_the_activity_is_logged_afte
 
 /// A login of the seat's ends before call `n` of a post, or after the last one. True when there was
 /// no such call.
-async fn logs_in_at(n: usize) -> bool {
-    let scene = logged_out().await;
+async fn logs_in_at(scene: &Scene, n: usize) -> bool {
     let world = &scene.world;
+    world.functions.offboarding.end_authorization(world.at(), scene.seat).await.unwrap();
+    world.run().await;
     let mut gates = world.fuse.gates();
-    let mut posting = Box::pin(post(&scene, "1", ActivityKind::Message));
+    let key = n.to_string();
+    let mut posting = Box::pin(post(scene, &key, ActivityKind::Message));
     let mut calls = 0;
-    let was_over = loop {
+    let (was_over, posted) = loop {
         match select(posting, gates.next()).await {
-            Either::Left((_, waiting)) => {
+            Either::Left((posted, waiting)) => {
                 drop(waiting);
                 drop(gates);
-                break true;
+                break (true, posted);
             }
             Either::Right((gate, rest)) => {
                 posting = rest;
@@ -280,8 +282,7 @@ async fn logs_in_at(n: usize) -> bool {
                         }
                     }
                     drop((gate, gates));
-                    posting.await;
-                    break false;
+                    break (false, posting.await);
                 }
                 gate.unwrap().send(()).unwrap();
                 calls += 1;
@@ -292,14 +293,16 @@ async fn logs_in_at(n: usize) -> bool {
         world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
     }
     world.run().await;
-    assert_eq!(world.control().writes(&world.org).unwrap().len(), 1, "logged in at call {n}");
+    let told = state(world, posted.id).await;
+    assert!(matches!(told, ActivityState::Logged { .. }), "logged in at call {n}: {told:?}");
     was_over
 }
 
 #[tokio::test]
 async fn a_login_that_comes_at_any_call_of_a_post_is_not_missed() {
+    let scene = Scene::new().await;
     for n in 0..30 {
-        if logs_in_at(n).await {
+        if logs_in_at(&scene, n).await {
             assert!(n > 4, "a post makes {n} calls");
             return;
         }
@@ -390,11 +393,16 @@ async fn f44_a_message_to_a_deleted_contact_waits_and_is_logged_when_it_is_back(
     let posted = post(&scene, "1", ActivityKind::Message).await;
     let contact = contact(&scene).await.id;
     world.control().delete(&world.org, contact.as_str()).unwrap();
-    log_in(&scene).await;
+    world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
+    for _ in 0..3 {
+        for message in world.memory.receive() {
+            world.deliver(&message.body).await;
+        }
+    }
     assert_eq!(state(world, posted.id).await, held(HoldReason::NoCrmRecord));
     // No import saw that it was gone.
     world.control().undelete(&world.org, contact.as_str()).unwrap();
-    scene.pass(2).await;
+    world.run().await;
     assert_eq!(logged_on(world, &posted).await, contact.as_str());
 }
 
@@ -443,13 +451,14 @@ async fn i65_activities_are_logged_back_to_the_23rd_of_june_2021_and_not_before(
     assert_eq!(row["ActivityDate"], "2021-06-23", "the day in Berlin");
 }
 
-/// How many calls the functions make for a post that waits for a link, and for the link.
-async fn killed_at(n: Option<u64>) -> (World, Activity, SalesforceId, u64) {
-    let scene = Scene::new().await;
-    let contact = contact(&scene).await;
-    correct(&scene.world, contact, is_not(&scene.person)).await;
-    let posted = post(&scene, "1", ActivityKind::Message).await;
+/// Links the person of a message that waits, killed at call `n` of what follows; how many calls
+/// that made.
+async fn killed_at(scene: &Scene, contact: RecordRef, n: Option<u64>) -> u64 {
     let world = &scene.world;
+    correct(world, contact, is_not(&scene.person)).await;
+    let posted = post(scene, &format!("{n:?}"), ActivityKind::Message).await;
+    assert_eq!(posted.state, held(HoldReason::NoCrmRecord));
+    let written = world.control().writes(&world.org).unwrap().len();
     let scope = world.connection().await.scope();
     let what = is(&scene.person);
     world.functions.corrections.say(scope, contact.object, contact.id, what, None).await.unwrap();
@@ -458,17 +467,21 @@ async fn killed_at(n: Option<u64>) -> (World, Activity, SalesforceId, u64) {
         world.fuse.light(n, n.is_multiple_of(2));
     }
     world.run().await;
-    let calls = world.fuse.calls() - before;
-    (scene.world, posted, contact.id, calls)
+    world.fuse.restart();
+    assert_eq!(logged_on(world, &posted).await, contact.id.as_str(), "killed at {n:?}");
+    let written = world.control().writes(&world.org).unwrap().len() - written;
+    assert_eq!(written, 1, "killed at {n:?}");
+    world.fuse.calls() - before
 }
 
 #[tokio::test]
 async fn killed_at_any_call_of_a_link_and_its_logging_the_message_is_logged_once() {
-    let (.., calls) = killed_at(None).await;
-    for n in 1..calls {
-        let (world, posted, contact, _) = Box::pin(killed_at(Some(n))).await;
-        assert_eq!(logged_on(&world, &posted).await, contact.as_str(), "killed at {n}");
-        assert_eq!(world.control().writes(&world.org).unwrap().len(), 1, "killed at {n}");
+    let scene = Scene::new().await;
+    let contact = contact(&scene).await;
+    let calls = killed_at(&scene, contact, None).await;
+    let stride = usize::try_from(calls / 20).unwrap();
+    for n in (1..calls).step_by(stride) {
+        killed_at(&scene, contact, Some(n)).await;
     }
     assert!(calls > 20, "{calls} calls");
 }

@@ -1,5 +1,5 @@
-//! A seller's day over HTTP: a login that is missing, what waits for it, corrections, the records of
-//! a person; and the end of it.
+//! A seller's day over HTTP: a login that is missing, what waits for it, corrections, the records
+//! of a person; and the end of it.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -19,14 +19,19 @@ async fn day() -> (World, Served, String, tempfile::TempDir) {
     (world, served, token, folder)
 }
 
-/// A contact that is matched, and its person.
+/// A record that is matched, and its entity.
 async fn matched(served: &Served, object: &str) -> (String, String) {
-    let path = served.connection(&format!("/matches?object={object}"));
-    let lists = served.get(&served.token("admin"), &path).await.body;
-    let mut lists = lists["items"].as_array().unwrap().iter();
-    let list = lists.find(|list| list["entity_id"].is_string()).unwrap();
-    let text = |field: &str| list[field].as_str().unwrap().to_owned();
-    (text("record_id"), text("entity_id"))
+    let first = served.connection(&format!("/matches?object={object}"));
+    let mut path = first.clone();
+    loop {
+        let page = served.get(&served.token("admin"), &path).await.body;
+        let mut lists = page["items"].as_array().unwrap().iter();
+        if let Some(list) = lists.find(|list| list["entity_id"].is_string()) {
+            let text = |field: &str| list[field].as_str().unwrap().to_owned();
+            return (text("record_id"), text("entity_id"));
+        }
+        path = format!("{first}&cursor={}", page["next"].as_str().expect("another page"));
+    }
 }
 
 fn new(kind: &str, entity_kind: &str, entity: &str) -> Value {

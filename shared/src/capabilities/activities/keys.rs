@@ -29,9 +29,13 @@ impl GenerationKeys {
 
     /// The marker that an activity waits for the record of its entity.
     #[must_use]
-    pub fn waiting(&self, activity: &Activity) -> Slot<Marker> {
-        let (kind, entity) = (activity.entity_kind, &activity.entity);
-        let sk = format!("{}{}", waiting_for(kind, entity), activity.id);
+    pub fn waiting(
+        &self,
+        kind: EntityKind,
+        entity: &EntityId,
+        activity: ActivityId,
+    ) -> Slot<Marker> {
+        let sk = format!("{}{activity}", waiting_for(kind, entity));
         Slot::at(self.by(Kind::Activity, entity.as_str(), sk))
     }
 

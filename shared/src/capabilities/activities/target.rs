@@ -46,10 +46,10 @@ impl Link {
         activity: &Activity,
         commit: &mut Commit,
     ) -> Result<(), PortError> {
-        let entity = activity.entity.clone();
-        let awaited = opened.keys.awaited(activity.entity_kind, &entity);
-        commit.put(&awaited, &Awaited { entity })?;
-        commit.put(&opened.keys.waiting(activity), &Marker {})?;
+        let Activity { id, entity_kind: kind, entity, .. } = activity;
+        let awaited = Awaited { entity: entity.clone() };
+        commit.put(&opened.keys.awaited(*kind, entity), &awaited)?;
+        commit.put(&opened.keys.waiting(*kind, entity, *id), &Marker {})?;
         let unchanged = self.matches.as_ref().map_or_else(When::absent, When::unchanged);
         commit.check(&self.slot, unchanged);
         Ok(())

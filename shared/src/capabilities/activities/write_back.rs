@@ -259,7 +259,7 @@ fn replace(
     }
     commit.write(draft)?;
     if before.waits_for_record() && !after.waits_for_record() {
-        commit.delete(&keys.waiting(before));
+        commit.delete(&keys.waiting(before.entity_kind, &before.entity, before.id));
     }
     Ok(())
 }

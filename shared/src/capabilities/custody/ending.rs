@@ -37,8 +37,8 @@ pub(crate) fn end_seat_grant(
 }
 
 impl Grants {
-    /// Has a seat's grant that was ended revoked. One that the seat gave since stays. A renewal that
-    /// was under way ends first: the token that it brings is the one to revoke.
+    /// Has a seat's grant that was ended revoked. One that the seat gave since stays. A renewal
+    /// that was under way ends first: the token that it brings is the one to revoke.
     pub(crate) async fn give_seat_grant_back(
         &self,
         opened: &OpenGeneration,
