@@ -11,6 +11,7 @@ use shared::capabilities::linking::CandidateList;
 use shared::kernel::{Connection, Environment, Grantee, SObject, SeatId, TenantEnvironment};
 use shared::store::keys::{self, GenerationKeys};
 use shared::store::{self, query_all};
+use shared::testing::record_id;
 use tempfile::TempDir;
 use tests::world::{Delivery, World};
 
@@ -40,6 +41,13 @@ fn sandbox_of_tiny() -> TempDir {
     folder
 }
 
+/// Loads a sandbox beside its production org; it has an id of its own.
+fn load_sandbox(world: &World, folder: &TempDir) -> String {
+    let source = json!({ "folder": folder.path(), "my_domain": "acme--uat", "is_sandbox": true,
+        "id": record_id("00D", 99) });
+    world.control().load_org(source).unwrap()
+}
+
 fn sandbox(world: &World) -> TenantEnvironment {
     TenantEnvironment { environment: Environment::Sandbox, ..world.at() }
 }
@@ -66,7 +74,7 @@ async fn a_sandbox_is_a_connection_of_its_own_beside_production() {
     let there = records(&world, &world.keys().await).await;
     let control = world.control();
     // The copy of an org has the same rows under another org's id, and other logins.
-    let org = control.load_folder(copy.path(), Some("acme--uat"), true).unwrap();
+    let org = load_sandbox(&world, &copy);
     control.set(&org, &json!({ "bulk_latency_ms": 0 })).unwrap();
     let at = sandbox(&world);
     world.authorize_at(at, Grantee::Admin, &format!("{ADMIN}.uat")).await.unwrap();
@@ -120,7 +128,7 @@ async fn an_org_of_the_other_environment_is_refused_and_both_are_named() {
     let words = "this is a sandbox org, but the production connection was being made";
     assert_eq!(told.to_string(), words);
 
-    let org = world.control().load_folder(copy.path(), Some("acme--uat"), true).unwrap();
+    let org = load_sandbox(&world, &copy);
     say(&world, &org, false);
     let (at, admin) = (sandbox(&world), format!("{ADMIN}.uat"));
     let told = world.authorize_at(at, Grantee::Admin, &admin).await.unwrap_err();
