@@ -18,7 +18,7 @@ use crate::capabilities::connecting::{
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::directory::{Directory, ShardFiles};
 use crate::capabilities::importing::{Import, Previews, Runs, Selections};
-use crate::capabilities::leaving::{Disconnect, PurgeSteps};
+use crate::capabilities::leaving::{Disconnect, Offboarding, PurgeSteps};
 use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
@@ -161,6 +161,12 @@ impl<R: ReachesGenerations> Product<R> {
         Tenants::new(self.ports.clone(), self.custody())
     }
 
+    /// The end of grants, seats and tenants.
+    #[must_use]
+    pub fn offboarding(&self) -> Offboarding {
+        Offboarding::new(self.ports.clone(), self.custody())
+    }
+
     /// The CRM users that seats are.
     #[must_use]
     pub fn crm_users(&self) -> CrmUsers {
@@ -239,6 +245,12 @@ impl<R: ReachesGenerations> Product<R> {
 impl Product<Orgs> {
     fn app(&self) -> SalesforceApp {
         self.reach.app.clone()
+    }
+
+    /// The address of the API as browsers see it.
+    #[must_use]
+    pub fn public_base(&self) -> String {
+        self.reach.app.public_base().as_str().trim_end_matches('/').to_owned()
     }
 
     /// The connecting of orgs.

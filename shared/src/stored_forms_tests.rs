@@ -90,9 +90,9 @@ variants! {
     DirectoryMessage { Count, Shard, FanOut, Retire }
     ImportMessage { Start, Object, HandOver }
     MatchMessage { Rematch, Batch, Settle, Correct, TuneModel }
-    PurgeMessage { Revoke, Purge, GiveBack }
+    PurgeMessage { Revoke, Purge, EndGrant, RemoveTenant, GiveBack }
     TellingMessage { Publish }
-    WritebackMessage { Activity, Release }
+    WritebackMessage { Activity, Release, Linked }
     ModelState { Training, Shadow, Ready, TooFewLabels }
     NameKind { Absent, Person, Role, Placeholder }
     ObjectPhase {

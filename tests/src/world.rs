@@ -13,15 +13,15 @@ use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::capabilities::activities::Activities;
-use shared::capabilities::connecting::{Begun, Connect, Connected, Wizards};
+use shared::capabilities::connecting::{Begun, Connect, ConnectError, Connected, Wizards};
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
-use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::leaving::{Disconnect, Offboarding};
 use shared::capabilities::linking::{Corrections, Models};
 use shared::capabilities::moving::Moving;
 use shared::capabilities::seats;
-use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant};
+use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant, Tenants};
 use shared::capabilities::settings::{ChangeSettings, SettingsPatch};
 use shared::edge::{self, Settled};
 use shared::kernel::{
@@ -83,6 +83,10 @@ pub struct Functions {
     pub directory: Directory,
     /// What the API begins of `data-purge`.
     pub disconnect: Disconnect,
+    /// The end of grants, seats and tenants that the API decides.
+    pub offboarding: Offboarding,
+    /// The tenants and seats that the API makes.
+    pub tenants: Tenants,
     /// The choices that the API gives an admin about an org.
     pub selections: Selections,
     /// The API's corrections.
@@ -123,6 +127,8 @@ impl Functions {
             activities: api.activities(),
             directory: api.directory(),
             disconnect: api.disconnect(),
+            offboarding: api.offboarding(),
+            tenants: api.tenants(),
             selections: api.selections(),
             corrections: api.corrections(),
             crm_users: api.crm_users(),
@@ -351,9 +357,29 @@ impl World {
         &self,
         grantee: Grantee,
         username: &str,
-    ) -> Result<Connected, shared::capabilities::connecting::ConnectError> {
-        let Begun { url, cookie } = self.functions.begin.begin(self.at(), grantee, None).await?;
+    ) -> Result<Connected, ConnectError> {
+        self.authorize_at(self.at(), grantee, username).await
+    }
+
+    /// The same in an environment.
+    pub async fn authorize_at(
+        &self,
+        at: TenantEnvironment,
+        grantee: Grantee,
+        username: &str,
+    ) -> Result<Connected, ConnectError> {
+        let Begun { url, cookie } = self.functions.begin.begin(at, grantee, None).await?;
         let back = self.control().approve(url.as_str(), username).expect("a login");
+        self.finish(&back, cookie.1).await
+    }
+
+    /// Ends an authorization at the address to which Salesforce sends the browser `back`, which
+    /// brings its cookie.
+    pub async fn finish(
+        &self,
+        back: &str,
+        cookie: SecretString,
+    ) -> Result<Connected, ConnectError> {
         let back: Url = back.parse().expect("a URL");
         let parameter = |name: &str| {
             let pair = back.query_pairs().find(|(key, _)| key == name);
@@ -361,9 +387,10 @@ impl World {
         };
         let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
         let state = parameter("state").expect("a state");
-        let environment = Environment::Production;
-        let (connect, browser) = (&self.functions.connect, cookie.1.expose_secret());
-        connect.finish(environment, &state, Some(browser), code.map(SecretString::from)).await
+        let environment = back.path_segments().and_then(|mut path| path.next_back());
+        let environment = environment.expect("a path").parse().expect("an environment");
+        let (connect, browser) = (&self.functions.connect, Some(cookie.expose_secret()));
+        connect.finish(environment, &state, browser, code.map(SecretString::from)).await
     }
 
     /// Uploads and publishes a directory version of these files (JSON lines).

@@ -9,7 +9,7 @@ use shared::capabilities::connecting::{
 use shared::capabilities::custody::Custody;
 use shared::capabilities::directory::Directory;
 use shared::capabilities::importing::{Import, Runs, Selections};
-use shared::capabilities::leaving::Disconnect;
+use shared::capabilities::leaving::{Disconnect, Offboarding};
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
 use shared::capabilities::moving::Moving;
 use shared::capabilities::saving::SavedLists;
@@ -25,6 +25,8 @@ use crate::callers::Issuer;
 pub struct Api {
     pub(crate) issuer: Issuer,
     pub(crate) network_access: Arc<NetworkAccess>,
+    /// The address of the API as browsers see it.
+    pub(crate) public_base: String,
     pub(crate) custody: Custody,
     pub(crate) connect: Connect,
     pub(crate) wizards: Wizards,
@@ -32,6 +34,7 @@ pub struct Api {
     pub(crate) seat_authorizations: SeatAuthorizations,
     pub(crate) settings: ChangeSettings,
     pub(crate) disconnect: Disconnect,
+    pub(crate) offboarding: Offboarding,
     pub(crate) import: Import,
     pub(crate) runs: Runs,
     pub(crate) selections: Selections,
@@ -62,6 +65,7 @@ impl Api {
         Ok(Self {
             issuer,
             network_access: Arc::new(network_access),
+            public_base: product.public_base(),
             custody: product.custody(),
             connect: product.connect(),
             wizards: product.wizards(),
@@ -69,6 +73,7 @@ impl Api {
             seat_authorizations: product.seat_authorizations(),
             settings: product.settings(),
             disconnect: product.disconnect(),
+            offboarding: product.offboarding(),
             import: product.import(),
             runs: product.runs(),
             selections: product.selections(),

@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::{ImportRunId, SObject};
 use crate::salesforce::SalesforceId;
 
+/// A record of the CRM: ids of different objects are told apart. A contact goes before a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordRef {
+    /// The record's object.
+    pub object: SObject,
+    /// The record's id.
+    pub id: SalesforceId,
+}
+
 /// The mapped fields of a record, by API name. A null field is absent: Salesforce does not tell
 /// null from empty.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,7 +32,7 @@ use crate::capabilities::leaving::{
 };
 use crate::capabilities::linking::lease::SettleLease;
 use crate::capabilities::linking::{
-    Batch, CandidateList, Correcting, Correction, EntityBid, EntityMatches, MatchRun,
+    Awaited, Batch, CandidateList, Correcting, Correction, EntityBid, EntityMatches, MatchRun,
     MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor, RankedCandidate,
     RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
 };
@@ -46,7 +46,7 @@ use crate::capabilities::settings::{
 use crate::kernel::{
     Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
     Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason, RecordChange,
-    RecordHead, SObject, Signature, Trouble, VersionId,
+    RecordHead, RecordRef, SObject, Signature, Trouble, VersionId,
 };
 use crate::salesforce::{JobId, LoginHost};
 use crate::testing::{entity_id, record_id};
@@ -625,6 +625,7 @@ fn ruling() -> Ruling {
         always: Some(entity_id("pe_1")),
         never: vec![entity_id("pe_2")],
         source: MatchSource::Created,
+        since: Some(at(9)),
     }
 }
 
@@ -683,12 +684,14 @@ fn matches_are_pinned() {
         ..candidates()
     };
     forms.json("candidates", &bare);
-    let bid = EntityBid { record: record_id("003", 1), probability: 0.99, always: true };
-    for matched in [None, Some(record_id("003", 1))] {
-        let (object, entity) = (SObject::Contact, entity_id("pe_1"));
+    let record = RecordRef { object: SObject::Contact, id: record_id("003", 1) };
+    let bid = EntityBid { record, probability: 0.99, always: true };
+    for matched in [None, Some(record)] {
+        let (kind, entity) = (EntityKind::Person, entity_id("pe_1"));
         let bids = vec![bid.clone()];
-        forms.json("entity", &EntityMatches { object, entity, bids, matched });
+        forms.json("entity", &EntityMatches { kind, entity, bids, matched });
     }
+    forms.json("awaited", &Awaited { entity: entity_id("pe_1") });
     corrections(&mut forms);
     insta::assert_snapshot!("matches", forms.0);
 }

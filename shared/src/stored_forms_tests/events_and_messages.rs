@@ -11,7 +11,7 @@ use crate::kernel::{
     TellingMessage, WritebackMessage,
 };
 use crate::store::due::Due;
-use crate::testing::record_id;
+use crate::testing::{entity_id, record_id};
 
 fn messages() -> Vec<Message> {
     let (scope, run, step) = (scope(), run(), 4);
@@ -56,6 +56,11 @@ fn later_messages() -> Vec<Message> {
         WritebackMessage::Activity { scope, activity: activity() },
         WritebackMessage::Release { scope, seat: Some(seat()) },
         WritebackMessage::Release { scope, seat: None },
+        WritebackMessage::Linked {
+            scope,
+            entity_kind: EntityKind::Person,
+            entity: entity_id("pe_1"),
+        },
     ]);
     all.extend(each([
         CareMessage::Upkeep { scope, step },
@@ -65,6 +70,8 @@ fn later_messages() -> Vec<Message> {
     all.extend(each([
         PurgeMessage::Revoke { scope, grant: 1, step: 2 },
         PurgeMessage::Purge { scope, step },
+        PurgeMessage::EndGrant { scope, seat: seat(), authorized_at: at(1) },
+        PurgeMessage::RemoveTenant { tenant: scope.tenant },
         PurgeMessage::GiveBack { at: super::environment(), login: text("0a1b"), step: 2 },
     ]));
     all.extend(each([TellingMessage::Publish { event }]));

@@ -56,6 +56,10 @@ fn the_keys_outside_generations_are_pinned() {
     forms.range("seats", &seats::keys::seats(tenant()));
     forms.key("email_claim", &seats::keys::email_claim(tenant(), "Ada@acme.example"));
     forms.key("purge", &leaving::keys::purge(scope()));
+    forms.range("purges", &leaving::keys::purges(tenant()));
+    for rest in leaving::keys::rest_of(tenant()) {
+        forms.line("rest of a tenant", format!("{} {:?}", rest.pk(), rest.range()));
+    }
     forms.key("kept grant", &leaving::keys::kept_grant(scope(), "ADMIN"));
     forms.range("kept grants", &leaving::keys::kept_grants(scope()));
     forms.key("login", &custody::keys::login(environment(), "0a1b"));
@@ -131,7 +135,8 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("settle_lease", &keys.settle_lease());
     forms.key("candidates", &keys.candidates(SObject::Contact, contact()));
     forms.range("all_candidates", &keys.all_candidates(SObject::Contact, 5));
-    forms.key("entity", &keys.entity(SObject::Contact, &entity_id("pe_1")));
+    forms.key("entity", &keys.entity(EntityKind::Person, &entity_id("pe_1")));
+    forms.key("awaited", &keys.awaited(EntityKind::Person, &entity_id("pe_1")));
     forms.key("correction", &keys.correction(SObject::Contact, contact()));
     forms.range("corrections", &keys.corrections(SObject::Contact, 5));
     forms.key("model", &keys.model(model()));
@@ -152,6 +157,9 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
     forms.key("activity", &keys.activity(activity()));
     forms.key("lane", &keys.lane(account()));
+    let (kind, person) = (EntityKind::Person, entity_id("pe_1"));
+    forms.key("waiting", &keys.waiting(kind, &person, activity()));
+    forms.range("all_waiting", &keys.all_waiting(kind, &person));
     forms.key("admin_grant", &keys.admin_grant());
     forms.key("upkeep", &keys.upkeep());
     forms.key("inspection", &keys.inspection());

@@ -112,6 +112,7 @@ fn of_an_org() -> Vec<Line> {
             always: Some(entity_id("pr_1")),
             never: vec![entity_id("pr_2")],
             source: MatchSource::Manual,
+            since: Some(at(5)),
             history: vec![Said {
                 what: Correcting::WrongMatch { entity_id: entity_id("pr_1") },
                 by: Some(seat()),

@@ -2,6 +2,7 @@
 
 mod canary;
 mod connection;
+mod environments;
 mod events;
 mod following;
 mod killed;
@@ -10,7 +11,9 @@ mod logins;
 pub(crate) mod main_job;
 mod moving;
 mod observe;
+mod offboarding;
 pub(crate) mod org;
 mod persons;
 mod saving;
+mod sellers;
 mod troubled;

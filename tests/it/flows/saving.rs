@@ -87,7 +87,7 @@ async fn touch_every_deal(world: &World) {
 }
 
 /// A matched contact that nobody saved, and its account, which somebody did.
-async fn nobodys(world: &World) -> (CandidateList, Value) {
+pub(super) async fn nobodys(world: &World) -> (CandidateList, Value) {
     let leads = saved_anywhere(world, "leads").await;
     let accounts = saved_anywhere(world, "accounts").await;
     for list in lists(world, SObject::Contact).await {
@@ -102,13 +102,13 @@ async fn nobodys(world: &World) -> (CandidateList, Value) {
 }
 
 /// A CRM user of an e-mail address.
-fn user(world: &World, email: &str) -> Value {
+pub(super) fn user(world: &World, email: &str) -> Value {
     let users = world.control().records(&world.org, "User", 0, 1_000).unwrap();
     users.into_iter().find(|user| user["Email"] == email).unwrap()["Id"].clone()
 }
 
 /// An open deal of `owner` at `account` with `contact` in a role.
-fn deal(world: &World, owner: &Value, account: &Value, contact: SalesforceId) {
+pub(super) fn deal(world: &World, owner: &Value, account: &Value, contact: SalesforceId) {
     let control = world.control();
     let mut fields = json!({ "Name": "Deal", "OwnerId": owner, "StageName": "Prospecting",
         "CloseDate": "2027-01-31" });
@@ -154,6 +154,27 @@ async fn an_account_that_is_filtered_out_takes_no_contact_along() {
     deal(world, &user(world, SELLER), &account, contact.id);
     import_again(world, "second").await;
     assert!(saved(world, scene.seat, "leads").await.contains(contact.id.as_str()));
+}
+
+#[tokio::test]
+async fn what_a_new_owner_of_a_deal_is_called_for_is_saved_for_them_and_stays_with_the_old_one() {
+    let scene = Scene::new().await;
+    let (world, control) = (&scene.world, scene.world.control());
+    let users = control.records(&world.org, "User", 0, 1_000).unwrap();
+    let other = |user: &&Value| user["IsActive"] == true && user["Email"] != SELLER;
+    let (new, email) = users.iter().find(other).map(|user| (&user["Id"], &user["Email"])).unwrap();
+    let seat = world.seat(email.as_str().unwrap()).await;
+    let (contact, _) = nobodys(world).await;
+    deal(world, &user(world, SELLER), &Value::Null, contact.id);
+    import_again(world, "second").await;
+    let has = async |seat| saved(world, seat, "leads").await.contains(contact.id.as_str());
+    assert_eq!((has(scene.seat).await, has(seat).await), (true, false));
+    let deals = control.records(&world.org, "Opportunity", 0, 1_000).unwrap();
+    let moved = deals.iter().find(|deal| deal["Name"] == "Deal").unwrap()["Id"].as_str().unwrap();
+    control.update(&world.org, moved, &json!({ "OwnerId": new })).unwrap();
+    control.advance(60);
+    import_again(world, "third").await;
+    assert_eq!((has(scene.seat).await, has(seat).await), (true, true), "what was saved stays");
 }
 
 /// Another active CRM user with the seller's e-mail address.

@@ -9,6 +9,6 @@ pub(crate) use guards::{
 };
 pub(crate) use places::{
     At, AtActivity, AtEntity, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun, AtSeat,
-    AtSteer, AtTenant, AtVersion, Steer,
+    AtSeatOfTenant, AtSteer, AtTenant, AtVersion, Steer,
 };
 pub use token::Issuer;

@@ -1,5 +1,6 @@
 //! What paths name: a tenant, one of its environments, and a thing there.
 
+use matching::EntityKind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::kernel::{
@@ -9,6 +10,7 @@ use shared::kernel::{
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::seller::KindOfEntity;
 use crate::wire;
 
 /// A path that names a tenant.
@@ -71,6 +73,11 @@ of_tenant! {
     AtPurge { purge: String }
 }
 
+of_tenant! {
+    /// A seat of a tenant's.
+    AtSeatOfTenant { #[param(value_type = wire::SeatId)] seat: SeatId }
+}
+
 of_connection! {
     /// A connection.
     At {}
@@ -114,9 +121,9 @@ of_connection! {
 }
 
 of_connection! {
-    /// An entity of the directory, among the records of an object.
+    /// An entity of the directory.
     AtEntity {
-        #[param(value_type = wire::SObject)] object: SObject
+        #[param(value_type = KindOfEntity)] kind: EntityKind
         #[param(value_type = String)] entity: EntityId
     }
 }

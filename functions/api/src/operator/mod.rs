@@ -31,7 +31,9 @@ pub(crate) fn of_tenant() -> OpenApiRouter<Api> {
         .routes(routes!(moving::import))
         .layer(DefaultBodyLimit::max(LARGEST_BATCH));
     OpenApiRouter::default()
+        .routes(routes!(tenants::remove))
         .routes(routes!(seats::add))
+        .routes(routes!(seats::remove))
         .routes(routes!(moving::hand_over, moving::take_back))
         .routes(routes!(moving::export))
         .merge(import)

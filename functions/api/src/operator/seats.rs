@@ -1,4 +1,4 @@
-//! Adding a seat.
+//! Adding and removing a seat.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use shared::capabilities::seats::{self, Role};
 use utoipa::ToSchema;
 
 use crate::admin::Seat;
-use crate::callers::{AtTenant, Service};
+use crate::callers::{AtSeatOfTenant, AtTenant, Service};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -59,4 +59,17 @@ pub(crate) async fn add(
     let new = seats::NewSeat { email, name, time_zone, roles };
     let seat = api.tenants.add_seat(place.tenant, new).await?;
     Ok((StatusCode::CREATED, Json(seat.into())))
+}
+
+/// Remove a seat: its address is free again, its authorizations are revoked, what it did and was
+/// not logged fails as `SEAT_REMOVED`, what was saved for it goes
+#[utoipa::path(delete, path = "/seats/{seat}", tag = "tenants", operation_id = "removeSeat",
+    params(AtSeatOfTenant), extensions(("x-roles" = json!(Service::<AtSeatOfTenant>::ROLES))),
+    responses((status = 204, description = "It is not there any more"), Problem))]
+pub(crate) async fn remove(
+    State(api): State<Api>,
+    Service(place): Service<AtSeatOfTenant>,
+) -> Result<StatusCode, Problem> {
+    api.offboarding.remove_seat(place.tenant, place.seat).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

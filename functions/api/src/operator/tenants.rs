@@ -1,14 +1,15 @@
-//! Making a tenant.
+//! Making and removing a tenant.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use shared::capabilities::leaving::OffboardingError;
 use shared::capabilities::seats::TenantError;
 use shared::kernel::TenantId;
 use utoipa::ToSchema;
 
-use crate::callers::Service;
+use crate::callers::{AtTenant, Service};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -50,6 +51,29 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<MadeTenant>), Problem> {
     let tenant = api.tenants.create(name, entitled).await?;
     Ok((StatusCode::CREATED, Json(MadeTenant { tenant_id: tenant.id })))
+}
+
+/// Remove a tenant, once the purges of its connections have their certificates; those stay
+#[utoipa::path(delete, path = "", tag = "tenants", operation_id = "removeTenant",
+    params(AtTenant), extensions(("x-roles" = json!(Service::<AtTenant>::ROLES))),
+    responses((status = 204, description = "It is not there any more"), Problem))]
+pub(crate) async fn remove(
+    State(api): State<Api>,
+    Service(place): Service<AtTenant>,
+) -> Result<StatusCode, Problem> {
+    api.offboarding.remove_tenant(place.tenant).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<OffboardingError> for Problem {
+    fn from(error: OffboardingError) -> Self {
+        match error {
+            OffboardingError::NotFound(what) => Self::not_found(what),
+            OffboardingError::Connected(_) => Self::conflict("connected", error.to_string()),
+            OffboardingError::Purging(_) => Self::conflict("purging", error.to_string()),
+            OffboardingError::Work(error) => error.into(),
+        }
+    }
 }
 
 impl From<TenantError> for Problem {

@@ -6,10 +6,11 @@ use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
-use shared::capabilities::activities::{self, ActivityError, ActivityText};
-use shared::kernel::{ActivityId, EntityId};
+use shared::capabilities::activities::{self, ActivityError, ActivityState, ActivityText};
+use shared::kernel::{ActivityId, EntityId, TenantEnvironment};
 use utoipa::ToSchema;
 
+use super::authorizations::login_url;
 use crate::callers::{At, AtActivity, Reader, SeatOf};
 use crate::extract::Body;
 use crate::problem::Problem;
@@ -53,6 +54,11 @@ pub(crate) struct Activity {
     occurred_at: Timestamp,
     #[serde(flatten)]
     logging: Logging,
+    /// Where the seller logs in, when that is what it waits for: a POST there begins the login. The
+    /// activity is kept, and logged after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri", nullable = false)]
+    login_url: Option<String>,
 }
 
 /// Where an activity's logging stands, and what belongs to that.
@@ -88,9 +94,8 @@ pub(crate) enum LoggingState {
     Failed,
 }
 
-impl From<activities::ActivityState> for Logging {
-    fn from(state: activities::ActivityState) -> Self {
-        use activities::ActivityState;
+impl From<ActivityState> for Logging {
+    fn from(state: ActivityState) -> Self {
         let at = |state| Self { state, ..Self::default() };
         match state {
             // To a caller a claimed activity still waits for its outcome.
@@ -108,13 +113,17 @@ impl From<activities::ActivityState> for Logging {
     }
 }
 
-impl From<activities::Activity> for Activity {
-    fn from(activity: activities::Activity) -> Self {
+impl Activity {
+    /// The answer about an activity of this connection.
+    fn of(api: &Api, at: TenantEnvironment, activity: activities::Activity) -> Self {
+        let held = ActivityState::Held { reason: activities::HoldReason::CrmLoginRequired };
+        let login_url = (activity.state == held).then(|| login_url(api, at, activity.seat));
         Self {
             activity_id: activity.id,
             kind: activity.kind,
             occurred_at: activity.occurred_at,
             logging: activity.state.into(),
+            login_url,
         }
     }
 }
@@ -133,7 +142,10 @@ impl From<activities::Activity> for Activity {
         "body": "Met at the fair",
         "occurred_at": "2026-11-20T10:00:00Z",
     })),
-    responses((status = 202, description = "It is taken in", body = Activity), Problem))]
+    responses(
+        (status = 202, body = Activity,
+            description = "It is taken in; if it is held already, the answer says for what"),
+        Problem))]
 pub(crate) async fn post(
     State(api): State<Api>,
     SeatOf(place, seat): SeatOf<At>,
@@ -149,8 +161,9 @@ pub(crate) async fn post(
         occurred_at: posted.occurred_at,
         text: ActivityText { subject: posted.subject, body: posted.body },
     };
-    let activity = api.activities.post(place.environment(), new).await?;
-    Ok((StatusCode::ACCEPTED, Json(activity.into())))
+    let at = place.environment();
+    let activity = api.activities.post(at, new).await?;
+    Ok((StatusCode::ACCEPTED, Json(Activity::of(&api, at, activity))))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -173,13 +186,14 @@ pub(crate) async fn show(
     let found = api.activities.get(place.environment(), place.activity).await?;
     let found = found.ok_or_else(|| Problem::not_found("activity"))?;
     viewer.sees(found.seat)?;
-    Ok(Json(found.into()))
+    Ok(Json(Activity::of(&api, place.environment(), found)))
 }
 
 impl From<ActivityError> for Problem {
     fn from(error: ActivityError) -> Self {
         match error {
             ActivityError::Work(error) => error.into(),
+            ActivityError::NoSeat => Self::seat_required(),
             ActivityError::NotConnected => Self::conflict("not_connected", error.to_string()),
             ActivityError::TurnedOff => Self::conflict("turned_off", error.to_string()),
             ActivityError::KeyReused => Self::conflict("key_reused", error.to_string()),

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderName;
+use axum::http::{HeaderName, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::capabilities::connecting;
-use shared::kernel::Grantee;
+use shared::kernel::{Grantee, SeatId, TenantEnvironment};
 use utoipa::ToSchema;
 
 use crate::admin::AuthorizeUrl;
@@ -61,6 +61,13 @@ pub(crate) async fn begin(
     Ok(AuthorizeUrl::of(begun))
 }
 
+/// The address of a seat's own authorization, as the product's pages call it.
+pub(super) fn login_url(api: &Api, at: TenantEnvironment, seat: SeatId) -> String {
+    let TenantEnvironment { tenant, environment } = at;
+    let base = &api.public_base;
+    format!("{base}/v1/tenants/{tenant}/connections/{environment}/seats/{seat}/authorize")
+}
+
 /// Show the state of the seller's authorization, and until when it holds
 #[utoipa::path(get, path = "/seats/{seat}/authorization", tag = "connections",
     operation_id = "showSeatAuthorization",
@@ -73,4 +80,18 @@ pub(crate) async fn show(
     SeatOrAdmin(place): SeatOrAdmin<AtSeat>,
 ) -> Result<Json<SeatAuthorization>, Problem> {
     Ok(Json(api.seat_authorizations.get(place.environment(), place.seat).await?.into()))
+}
+
+/// End the seller's authorization: Salesforce is told to revoke it, what the seller did waits for
+/// another login
+#[utoipa::path(delete, path = "/seats/{seat}/authorization", tag = "connections",
+    operation_id = "endSeatAuthorization",
+    params(AtSeat), extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),
+    responses((status = 204, description = "There is none any more"), Problem))]
+pub(crate) async fn end(
+    State(api): State<Api>,
+    SeatOrAdmin(place): SeatOrAdmin<AtSeat>,
+) -> Result<StatusCode, Problem> {
+    api.offboarding.end_authorization(place.environment(), place.seat).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -65,11 +65,15 @@ pub(crate) struct Ruling {
     never: Vec<EntityId>,
     #[schema(value_type = MatchSource)]
     source: linking::MatchSource,
+    /// When the record was linked: of two that people linked to one entity the later holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    since: Option<Timestamp>,
 }
 
 impl From<linking::Ruling> for Ruling {
-    fn from(linking::Ruling { always, never, source }: linking::Ruling) -> Self {
-        Self { always, never, source }
+    fn from(linking::Ruling { always, never, source, since }: linking::Ruling) -> Self {
+        Self { always, never, source, since }
     }
 }
 

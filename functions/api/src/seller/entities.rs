@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared::capabilities::linking::EntityReport;
-use shared::kernel::EntityId;
+use shared::kernel::{EntityId, RecordRef, SObject};
 use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
@@ -14,16 +14,33 @@ use crate::admin::Match;
 use crate::callers::{AtEntity, Corrector};
 use crate::problem::Problem;
 use crate::state::Api;
+use crate::wire;
 
-/// The records of an object that may be an entity.
+/// The records that may be an entity.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Entity {
     #[schema(value_type = String)]
     entity_id: EntityId,
-    /// The record that is linked to it.
-    #[schema(value_type = Option<String>, required = true)]
-    record_id: Option<SalesforceId>,
+    /// The record that is linked to it: a person's lead or contact, a company's account. The other
+    /// records are its alternatives.
+    #[schema(required = true)]
+    link: Option<Link>,
     records: Vec<MatchWithCandidate>,
+}
+
+/// The record that an entity is linked to.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Link {
+    #[schema(value_type = wire::SObject)]
+    object: SObject,
+    #[schema(value_type = String)]
+    record_id: SalesforceId,
+}
+
+impl From<RecordRef> for Link {
+    fn from(RecordRef { object, id }: RecordRef) -> Self {
+        Self { object, record_id: id }
+    }
 }
 
 /// A record's match, with the entity as its candidate.
@@ -41,12 +58,13 @@ impl From<EntityReport> for Entity {
             found: Match::from(&list),
             candidate: candidate.map(Candidate::from),
         });
-        Self { entity_id: matches.entity, record_id: matches.matched, records: records.collect() }
+        let link = matches.matched.map(Link::from);
+        Self { entity_id: matches.entity, link, records: records.collect() }
     }
 }
 
-/// The records of an object that may be an entity
-#[utoipa::path(get, path = "/entities/{object}/{entity}", tag = "matches",
+/// The records that may be an entity, leads and contacts alike, and the one that is linked
+#[utoipa::path(get, path = "/entities/{kind}/{entity}", tag = "matches",
     operation_id = "showEntity",
     params(AtEntity), extensions(("x-roles" = json!(Corrector::<AtEntity>::ROLES))),
     responses(
@@ -57,5 +75,5 @@ pub(crate) async fn show(
     Corrector(place, _): Corrector<AtEntity>,
 ) -> Result<Json<Entity>, Problem> {
     let at = place.environment();
-    Ok(Json(api.matches.of_entity(at, place.object, place.entity).await?.into()))
+    Ok(Json(api.matches.of_entity(at, place.kind, place.entity).await?.into()))
 }

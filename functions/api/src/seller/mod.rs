@@ -8,6 +8,7 @@ mod entities;
 mod matches;
 mod saved;
 
+pub(crate) use self::activities::KindOfEntity;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,7 +18,7 @@ use crate::state::Api;
 pub(crate) fn of_connection() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(authorizations::begin))
-        .routes(routes!(authorizations::show))
+        .routes(routes!(authorizations::show, authorizations::end))
         .routes(routes!(saved::list))
         .routes(routes!(matches::show))
         .routes(routes!(corrections::show, corrections::say))

@@ -16,14 +16,14 @@ use tests::world::World;
 use super::Served;
 
 const ADMIN: &str = "crm.integration@acme.example";
-const SELLER: &str = "noor.castellan@acme.example";
+pub(super) const SELLER: &str = "noor.castellan@acme.example";
 /// In every token and code.
 const TOKEN: &str = "CanaryTok9";
 /// In every e-mail address of a lead and a contact.
 const EMAIL: &str = "canarymail9";
 
 /// The small org, its people's addresses marked.
-fn marked() -> TempDir {
+pub(super) fn marked() -> TempDir {
     let folder = TempDir::new().unwrap();
     let base = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/dev"));
     let options = Options { small: true, ..Options::default() };
@@ -35,7 +35,7 @@ fn marked() -> TempDir {
 }
 
 /// A world that has imported and matched the org, with a seller who may write.
-async fn imported(folder: &Path) -> World {
+pub(super) async fn imported(folder: &Path) -> World {
     let world = World::new(folder).await;
     world.control().mark_tokens(TOKEN);
     world.seat(SELLER).await;
@@ -103,7 +103,7 @@ async fn no_answer_holds_a_token_or_an_address_of_the_crm() {
     for path in [
         format!("/matches/Contact/{record}"),
         format!("/matches/Contact/{record}/corrections"),
-        format!("/entities/Contact/{entity}"),
+        format!("/entities/person/{entity}"),
         format!("/seats/{}/saved?kind=leads", SeatId::derived(SELLER)),
         format!("/activities/{}", refused(&world, entity).await),
     ] {

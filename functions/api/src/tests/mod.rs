@@ -6,6 +6,7 @@ mod guards;
 mod openapi;
 mod requests;
 mod selections;
+mod sellers;
 mod settings;
 
 use std::time::Duration;

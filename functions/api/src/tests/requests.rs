@@ -64,8 +64,8 @@ async fn an_id_that_can_be_none_names_nothing() {
         ("/matches/Lead/00Q000000000001EAA".to_owned(), true),
         ("/matches/Lead/00Q000000000001".to_owned(), true),
         ("/matches/Lead/no-id/corrections".to_owned(), false),
-        (format!("/entities/Lead/{long}"), false),
-        ("/entities/Lead/pr_1".to_owned(), true),
+        (format!("/entities/person/{long}"), false),
+        ("/entities/person/pr_1".to_owned(), true),
     ] {
         let answer = served.get(&token, &served.connection(&path)).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");

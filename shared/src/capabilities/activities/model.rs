@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{ActivityId, EntityId, SObject, SeatId};
+use crate::kernel::{ActivityId, EntityId, RecordRef, SObject, SeatId};
 use crate::salesforce::SalesforceId;
 
 /// The kind of thing that was done.
@@ -115,7 +115,8 @@ pub struct Activity {
     pub occurred_at: Timestamp,
     /// The digest of the request, to tell a repetition from a reused key.
     pub digest: String,
-    /// The record that it is about, once that is known.
+    /// The record that it is to be logged on, or was, as of the last look: which one it is is asked
+    /// anew whenever something is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ActivityTarget>,
     /// Where its logging stands.
@@ -124,6 +125,14 @@ pub struct Activity {
     /// Counts the steps of its logging; each try is one or two of them.
     #[serde(default)]
     pub tries: u32,
+}
+
+impl ActivityTarget {
+    /// The record.
+    #[must_use]
+    pub fn record(&self) -> RecordRef {
+        RecordRef { object: self.object, id: self.record }
+    }
 }
 
 impl Activity {
@@ -177,6 +186,26 @@ pub fn backoff(tries: u32) -> Duration {
 }
 
 impl Activity {
+    /// True if it waits for the record of its entity.
+    #[must_use]
+    pub fn waits_for_record(&self) -> bool {
+        self.state == ActivityState::Held { reason: HoldReason::NoCrmRecord }
+    }
+
+    /// The activity with its record as it is now. It keeps its place in its lane; without one it
+    /// waits outside.
+    #[must_use]
+    pub fn about(&self, record: RecordRef) -> Self {
+        let before = self.target.as_ref();
+        let target = ActivityTarget {
+            object: record.object,
+            record: record.id,
+            lane: before.map_or(record.id, |target| target.lane),
+            place: before.map_or(OUTSIDE_ITS_LANE, |target| target.place),
+        };
+        Self { target: Some(target), ..self.clone() }
+    }
+
     /// The activity one step on, in another state.
     #[must_use]
     pub fn moved_to(&self, state: ActivityState) -> Self {
@@ -251,6 +280,7 @@ pub fn earliest_activity() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::record_id;
 
     fn activity(kind: ActivityKind) -> Activity {
         Activity {
@@ -310,6 +340,18 @@ mod tests {
         assert!(!waits(held(HoldReason::NoCrmRecord)));
         assert!(waits(ActivityState::Claimed { server_time, at: server_time, lookups: 0 }));
         assert!(!waits(ActivityState::Queued));
+    }
+
+    #[test]
+    fn an_activity_that_gets_another_record_keeps_its_place() {
+        let record = |n| RecordRef { object: SObject::Contact, id: record_id("003", n) };
+        let waiting = activity(ActivityKind::Note).about(record(1));
+        let target = waiting.target.clone().unwrap();
+        assert_eq!((target.lane, target.place), (record(1).id, OUTSIDE_ITS_LANE));
+        let (lane, place) = (record_id("001", 1), 3);
+        let placed = Activity { target: Some(ActivityTarget { lane, place, ..target }), ..waiting };
+        let target = placed.about(record(2)).target.unwrap();
+        assert_eq!((target.record(), target.lane, target.place), (record(2), lane, place));
     }
 
     #[test]

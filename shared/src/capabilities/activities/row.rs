@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use super::{Activity, ActivityKind, ActivityTarget, ActivityText};
+use super::{Activity, ActivityKind, ActivityText};
 use crate::kernel::SObject;
 use crate::salesforce::SalesforceId;
 
@@ -29,7 +29,7 @@ const TEXT_LEN: usize = 32_000;
 pub fn crm_row(
     activity: &Activity,
     text: &ActivityText,
-    target: &ActivityTarget,
+    record: SalesforceId,
     product: &str,
     owner: SalesforceId,
     time_zone: &TimeZone,
@@ -43,7 +43,7 @@ pub fn crm_row(
         ActivityKind::Note => CrmRow {
             object: SObject::Note,
             fields: object(json!({
-                "ParentId": target.record,
+                "ParentId": record,
                 "Title": cut(&format!("Notes from {product}"), TITLE_LEN),
                 "Body": long(&text.body),
                 "OwnerId": owner,
@@ -54,7 +54,7 @@ pub fn crm_row(
             fields: object(json!({
                 "Subject": cut(&task_subject(activity.kind, text, product), SUBJECT_LEN),
                 "Description": long(&text.body),
-                "WhoId": target.record,
+                "WhoId": record,
                 "OwnerId": owner,
                 "Status": "Completed",
                 "ActivityDate": day(activity.occurred_at, time_zone).to_string(),
@@ -109,6 +109,7 @@ mod tests {
     use super::*;
     use crate::capabilities::activities::ActivityState;
     use crate::kernel::{ActivityId, SeatId};
+    use crate::testing::record_id;
 
     fn activity(kind: ActivityKind) -> Activity {
         Activity {
@@ -125,20 +126,15 @@ mod tests {
         }
     }
 
-    fn target() -> ActivityTarget {
-        ActivityTarget {
-            object: SObject::Contact,
-            record: "003000000000001AAA".parse().unwrap(),
-            lane: "001000000000001AAA".parse().unwrap(),
-            place: 1,
-        }
+    fn record() -> SalesforceId {
+        record_id("003", 1)
     }
 
     fn row(kind: ActivityKind, subject: Option<&str>, body: &str) -> CrmRow {
         let text = ActivityText { subject: subject.map(str::to_owned), body: body.into() };
         let zone = TimeZone::get("America/New_York").unwrap();
         let owner = "005000000000001AAA".parse().unwrap();
-        crm_row(&activity(kind), &text, &target(), "Sales Navigator", owner, &zone)
+        crm_row(&activity(kind), &text, record(), "Sales Navigator", owner, &zone)
     }
 
     #[test]

@@ -7,19 +7,20 @@ use jiff::{SignedDuration, Timestamp};
 use matching::EntityKind;
 use serde_json::json;
 
-use super::target::find_target;
+use super::target::{Link, lane_of};
 use super::{
     Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason,
-    earliest_activity,
+    OUTSIDE_ITS_LANE, earliest_activity,
 };
 use crate::capabilities::custody::{Custody, OpenGeneration};
-use crate::capabilities::settings;
+use crate::capabilities::{seats, settings};
 use crate::kernel::{
-    ActivityId, ConnectionState, EntityId, Environment, SeatId, TenantEnvironment, WritebackMessage,
+    ActivityId, Connection, ConnectionState, EntityId, Environment, Grantee, SeatId,
+    TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::store::keys::GenerationKeys;
-use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
+use crate::store::{Attempt, Commit, Draft, Store, When, attempts, field};
 use crate::work::WorkError;
 
 /// A caller's clock may be ahead by this much.
@@ -53,6 +54,9 @@ pub enum ActivityError {
     /// Nothing is connected.
     #[error("no org is connected in this environment")]
     NotConnected,
+    /// The seat was removed.
+    #[error("there is no such seat")]
+    NoSeat,
     /// The admin turned this kind of log off.
     #[error("the admin has turned this kind of log off")]
     TurnedOff,
@@ -105,13 +109,16 @@ impl Activities {
         if !on {
             return Err(ActivityError::TurnedOff);
         }
-        let connection = self.custody.connection(at).await?.ok_or(ActivityError::NotConnected)?;
-        if connection.state == ConnectionState::Lapsed {
-            return Err(ActivityError::NotConnected);
-        }
-        let opened = self.custody.open(connection.scope()).await?;
-        let opened = opened.ok_or(ActivityError::NotConnected)?;
-        attempts(|| self.try_post(&opened, &new)).await
+        attempts(|| async {
+            let connection = self.custody.connection(at).await?;
+            let connection = connection.ok_or(ActivityError::NotConnected)?;
+            if connection.state == ConnectionState::Lapsed {
+                return Err(ActivityError::NotConnected);
+            }
+            let opened = self.custody.open(connection.scope()).await?;
+            self.try_post(&opened.ok_or(ActivityError::NotConnected)?, &new).await
+        })
+        .await
     }
 
     /// An activity.
@@ -147,8 +154,8 @@ impl Activities {
         Ok(())
     }
 
-    /// One attempt. It is overtaken when another activity took the place in the lane, or when the
-    /// tenant was handed over.
+    /// One attempt. It is overtaken when another activity took the place in the lane, when what it
+    /// would wait for came meanwhile, or when the tenant was handed over.
     async fn try_post(
         &self,
         opened: &OpenGeneration,
@@ -166,13 +173,12 @@ impl Activities {
             };
         }
         let mut commit = Commit::new();
-        opened.check_at_home(&mut commit)?;
-        let mut target = find_target(&self.store, opened, new.entity_kind, &new.entity).await?;
-        if let Some(target) = &mut target {
-            self.take_place(opened, target, &mut commit).await?;
-            commit.now(WritebackMessage::Activity { scope, activity: id });
+        let seat = seats::keys::seat(scope.tenant, new.seat);
+        if self.store.load(&seat).await?.is_none() {
+            return Err(ActivityError::NoSeat);
         }
-        let activity = Activity {
+        commit.check(&seat, When::exists());
+        let mut activity = Activity {
             id,
             seat: new.seat,
             kind: new.kind,
@@ -180,16 +186,56 @@ impl Activities {
             entity: new.entity.clone(),
             occurred_at: new.occurred_at,
             digest,
-            state: match target {
-                Some(_) => ActivityState::Queued,
-                None => ActivityState::Held { reason: HoldReason::NoCrmRecord },
-            },
-            target,
+            state: ActivityState::Queued,
+            target: None,
             tries: 0,
         };
+        let held = self.held(opened, &activity, &mut commit).await?;
+        let link = Link::of(&self.store, opened, new.entity_kind, &new.entity).await?;
+        if let Some(record) = link.record() {
+            let lane = lane_of(opened, record).await?;
+            let place = OUTSIDE_ITS_LANE;
+            let mut target =
+                ActivityTarget { object: record.object, record: record.id, lane, place };
+            if held.is_none() {
+                self.take_place(opened, &mut target, &mut commit).await?;
+                commit.now(WritebackMessage::Activity { scope, activity: id });
+            }
+            activity.target = Some(target);
+        } else if held.is_none() {
+            activity.state = ActivityState::Held { reason: HoldReason::NoCrmRecord };
+            link.wait_for_another(opened, &activity, &mut commit)?;
+        }
+        if let Some(reason) = held {
+            activity.state = ActivityState::Held { reason };
+        }
         let body = opened.sealed(&self.ports, &slot, &new.text)?;
         commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
         Ok(Attempt::of(&self.store.commit(commit).await?, activity))
+    }
+
+    /// What an activity waits for before its record matters: the seller's login, or the connection.
+    /// The commit is done only while that is so: whoever ends the wait afterwards finds it.
+    async fn held(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+        commit: &mut Commit,
+    ) -> Result<Option<HoldReason>, ActivityError> {
+        let state = opened.connection.state;
+        let is_still = field!(Connection, state).is(&state)?;
+        opened.check_at_home_and(is_still, commit)?;
+        if state != ConnectionState::Connected {
+            return Ok(Some(HoldReason::ReconnectRequired));
+        }
+        let (slot, grantee) = (opened.keys.seat_grant(activity.seat), Grantee::Seat(activity.seat));
+        let grant = self.store.load(&slot).await?;
+        let now = self.ports.clock.now();
+        if grant.as_ref().is_some_and(|grant| grant.is_usable(grantee, now)) {
+            return Ok(None);
+        }
+        commit.check(&slot, grant.as_ref().map_or_else(When::absent, When::unchanged));
+        Ok(Some(HoldReason::CrmLoginRequired))
     }
 
     /// Gives the target the next place in its lane, once the commit is done.

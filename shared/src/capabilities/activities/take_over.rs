@@ -35,11 +35,13 @@ impl Activities {
         let mut activity = moved.clone();
         let mut commit = Commit::new();
         opened.check_at_home(&mut commit)?;
-        if let Some(target) = activity.target.as_mut().filter(|_| moved.state.is_open()) {
-            if moved.state.is_under_way() {
-                self.take_place(opened, target, &mut commit).await?;
-            } else {
-                target.place = OUTSIDE_ITS_LANE;
+        if moved.state.is_open() {
+            if let Some(target) = &mut activity.target {
+                if moved.state.is_under_way() {
+                    self.take_place(opened, target, &mut commit).await?;
+                } else {
+                    target.place = OUTSIDE_ITS_LANE;
+                }
             }
             let scope = opened.keys.scope();
             commit.now(WritebackMessage::Activity { scope, activity: activity.id });

@@ -1,31 +1,66 @@
-//! Finding the CRM record that an activity is about.
+//! Finding the CRM record that an activity is about, and waiting for it where there is none.
+//!
+//! The record is the entity's link at the moment when something is done: a correction, a merge or a
+//! conversion that comes before the activity is logged decides where it is logged.
 
 use matching::EntityKind;
 
-use super::ActivityTarget;
+use super::Activity;
 use crate::capabilities::custody::OpenGeneration;
-use crate::kernel::{EntityId, SObject};
-use crate::store::Store;
+use crate::capabilities::linking::{Awaited, EntityMatches};
+use crate::kernel::{EntityId, RecordRef};
+use crate::ports::PortError;
+use crate::salesforce::SalesforceId;
+use crate::store::{Commit, Marker, Slot, Store, Stored, When};
 use crate::work::WorkError;
 
-/// The record of an entity that is linked, with its lane but without a place in it. A contact goes
-/// before a lead, and all that belongs to an account shares its lane.
-pub(super) async fn find_target(
-    store: &Store,
-    opened: &OpenGeneration,
-    kind: EntityKind,
-    entity: &EntityId,
-) -> Result<Option<ActivityTarget>, WorkError> {
-    let objects: &[SObject] = match kind {
-        EntityKind::Person => &[SObject::Contact, SObject::Lead],
-        EntityKind::Company => &[SObject::Account],
-    };
-    for &object in objects {
-        let matches = store.read(&opened.keys.entity(object, entity)).await?;
-        let Some(record) = matches.and_then(|matches| matches.matched) else { continue };
-        let Some(row) = opened.records.one(object, record).await? else { continue };
-        let lane = row.fields.reference("AccountId").unwrap_or(record);
-        return Ok(Some(ActivityTarget { object, record, lane, place: 0 }));
+/// The link of an activity's entity, as it was read.
+pub(super) struct Link {
+    slot: Slot<EntityMatches>,
+    matches: Option<Stored<EntityMatches>>,
+}
+
+impl Link {
+    /// The link of an entity now.
+    pub(super) async fn of(
+        store: &Store,
+        opened: &OpenGeneration,
+        kind: EntityKind,
+        entity: &EntityId,
+    ) -> Result<Self, PortError> {
+        let slot = opened.keys.entity(kind, entity);
+        let matches = store.load(&slot).await?;
+        Ok(Self { slot, matches })
     }
-    Ok(None)
+
+    /// The record that the entity is linked to, if it is.
+    pub(super) fn record(&self) -> Option<RecordRef> {
+        self.matches.as_ref()?.matched
+    }
+
+    /// Has an activity wait for another link than this one. The commit is done only while this one
+    /// holds: whoever links the entity afterwards finds that somebody waits.
+    pub(super) fn wait_for_another(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+        commit: &mut Commit,
+    ) -> Result<(), PortError> {
+        let Activity { id, entity_kind: kind, entity, .. } = activity;
+        let awaited = Awaited { entity: entity.clone() };
+        commit.put(&opened.keys.awaited(*kind, entity), &awaited)?;
+        commit.put(&opened.keys.waiting(*kind, entity, *id), &Marker {})?;
+        let unchanged = self.matches.as_ref().map_or_else(When::absent, When::unchanged);
+        commit.check(&self.slot, unchanged);
+        Ok(())
+    }
+}
+
+/// The record whose activities keep their order: all that belongs to an account shares its lane.
+pub(super) async fn lane_of(
+    opened: &OpenGeneration,
+    record: RecordRef,
+) -> Result<SalesforceId, WorkError> {
+    let row = opened.records.one(record.object, record.id).await?;
+    Ok(row.and_then(|row| row.fields.reference("AccountId")).unwrap_or(record.id))
 }

@@ -6,25 +6,30 @@
 //! the request made again.
 
 mod outcome;
+mod record;
 mod resolve;
 
 use std::pin::pin;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use matching::EntityKind;
 
+use self::record::ReadRecord;
+use crate::capabilities::activities::target::Link;
 use crate::capabilities::activities::{
-    Activity, ActivityState, ActivityTarget, ActivityText, CrmRow, Lane, crm_row,
+    Activity, ActivityState, ActivityText, CrmRow, Lane, crm_row,
 };
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::seats;
+use crate::capabilities::seats::Seat;
 use crate::kernel::{
-    ActivityId, ConnectionState, Grantee, SObject, Scope, SeatId, WritebackMessage,
+    ActivityId, ConnectionState, EntityId, Grantee, RecordRef, Scope, SeatId, WritebackMessage,
 };
 use crate::ports::Ports;
-use crate::salesforce::{FieldValues, SalesforceId, WriteOptions};
+use crate::salesforce::{SalesforceId, WriteOptions};
+use crate::store::keys::GenerationKeys;
 use crate::store::{Commit, Draft, Store, Stored};
 use crate::work::{Done, WorkError};
 
@@ -45,19 +50,13 @@ pub struct WriteBack {
 struct Logging<'a> {
     opened: &'a OpenGeneration,
     activity: Stored<Activity>,
-    target: ActivityTarget,
+    seat: Seat,
 }
 
 impl Logging<'_> {
     fn grantee(&self) -> Grantee {
         Grantee::Seat(self.activity.seat)
     }
-}
-
-/// The record that an activity is about, as Salesforce has it now.
-struct ReadTarget {
-    target: ActivityTarget,
-    server_time: Timestamp,
 }
 
 impl WriteBack {
@@ -74,81 +73,105 @@ impl WriteBack {
         let (scope, activity) = match message {
             WritebackMessage::Activity { scope, activity } => (scope, activity),
             WritebackMessage::Release { scope, seat } => return self.release(scope, seat).await,
+            WritebackMessage::Linked { scope, entity_kind, entity } => {
+                return self.linked(scope, entity_kind, &entity).await;
+            }
         };
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let Some(logging) = self.load(&opened, activity).await? else { return Ok(Done::Finished) };
-        match logging.activity.state {
-            ActivityState::Logged { .. } | ActivityState::Failed { .. } => Ok(Done::Finished),
-            ActivityState::Claimed { at, server_time, lookups } => {
-                self.resolve_claim(logging, at, server_time, lookups).await
-            }
-            ActivityState::Queued | ActivityState::Held { .. } => {
-                let slot = opened.keys.lane(logging.target.lane);
-                let lane: Lane = self.store.read(&slot).await?.unwrap_or_default();
-                if lane.is_turn_of(logging.target.place) {
-                    self.log(logging).await
-                } else {
-                    Ok(Done::Later(NOT_YET))
-                }
-            }
+        let activity = self.store.load(&opened.keys.activity(activity)).await?;
+        let Some(activity) = activity.filter(|activity| activity.state.is_open()) else {
+            return Ok(Done::Finished);
+        };
+        let seat = seats::keys::seat(scope.tenant, activity.seat);
+        let Some(seat) = self.store.read(&seat).await? else {
+            return self.seat_removed(&opened, &activity).await;
+        };
+        let logging = Logging { opened: &opened, activity, seat };
+        if let ActivityState::Claimed { at, server_time, lookups } = logging.activity.state {
+            return self.resolve_claim(logging, at, server_time, lookups).await;
+        }
+        if self.is_its_turn(&logging).await? {
+            self.log(logging).await
+        } else {
+            Ok(Done::Later(NOT_YET))
         }
     }
 
-    /// Sends the activities, of one seat or of all, that waited for a grant, and those that are
-    /// queued: behind one that waited long, their own messages may rest for hours. One that is sent
-    /// twice is logged once: each activity knows its state.
+    async fn is_its_turn(&self, logging: &Logging<'_>) -> Result<bool, WorkError> {
+        let Some(target) = &logging.activity.target else { return Ok(true) };
+        let slot = logging.opened.keys.lane(target.lane);
+        let lane: Lane = self.store.read(&slot).await?.unwrap_or_default();
+        Ok(lane.is_turn_of(target.place))
+    }
+
+    /// Sends the activities, of one seat or of all, that came to no end: those that waited for a
+    /// grant, and those that are queued, since behind one that waited long their own messages may
+    /// rest for hours. One that is sent twice is logged once: each activity knows its state.
     async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let is_released = |activity: &Activity| {
-            let waits = activity.waits_for_grant() || activity.state == ActivityState::Queued;
-            waits && seat.is_none_or(|seat| seat == activity.seat)
+            activity.state.is_open() && seat.is_none_or(|seat| seat == activity.seat)
         };
         for bucket in 0..opened.keys.buckets() {
             let mut pages = pin!(self.store.pages(opened.keys.activities(bucket)));
             while let Some(page) = pages.try_next().await? {
                 for activity in page.iter().filter(|activity| is_released(activity)) {
-                    let mut commit = Commit::new();
-                    commit.now(WritebackMessage::Activity { scope, activity: activity.id });
-                    let winner = "nobody: a due item has no condition";
-                    self.store.commit(commit).await?.may_lose_to(winner);
+                    self.send(scope, activity.id).await?;
                 }
             }
         }
         Ok(Done::Finished)
     }
 
-    async fn load<'a>(
+    /// Sends the activities that waited for the record of an entity.
+    async fn linked(
         &self,
-        opened: &'a OpenGeneration,
-        id: ActivityId,
-    ) -> Result<Option<Logging<'a>>, WorkError> {
-        let activity = self.store.load(&opened.keys.activity(id)).await?;
-        Ok(activity.and_then(|activity| {
-            let target = activity.target.clone()?;
-            Some(Logging { opened, activity, target })
-        }))
+        scope: Scope,
+        kind: EntityKind,
+        entity: &EntityId,
+    ) -> Result<Done, WorkError> {
+        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let waiting = opened.keys.all_waiting(kind, entity);
+        let mut pages = pin!(self.store.pages(waiting.clone()));
+        while let Some(page) = pages.try_next().await? {
+            for activity in page.iter().filter_map(|marker| waiting.name(marker).parse().ok()) {
+                self.send(scope, activity).await?;
+            }
+        }
+        Ok(Done::Finished)
+    }
+
+    async fn send(&self, scope: Scope, activity: ActivityId) -> Result<(), WorkError> {
+        let mut commit = Commit::new();
+        commit.now(WritebackMessage::Activity { scope, activity });
+        let winner = "nobody: a due item has no condition";
+        self.store.commit(commit).await?.may_lose_to(winner);
+        Ok(())
     }
 
     /// Claims the activity, makes the request, and stores its outcome.
     async fn log(&self, logging: Logging<'_>) -> Result<Done, WorkError> {
         let (opened, grantee) = (logging.opened, logging.grantee());
+        let activity = &logging.activity;
         let state = self.grants.state(opened, grantee).await?;
         let now = self.ports.clock.now();
         let works = opened.connection.state == ConnectionState::Connected;
         let Some(grant) = state.filter(|s| works && s.is_usable(grantee, now)) else {
-            return self.hold(opened, &logging.activity).await;
+            return self.hold(opened, activity).await;
         };
-        let read = match self.read_target(opened, grantee, &logging.target).await {
-            Ok(read) => read,
-            Err(error) => return self.refused(opened, &logging.activity, error).await,
+        let (kind, entity) = (activity.entity_kind, &activity.entity);
+        let link = Link::of(&self.store, opened, kind, entity).await?;
+        let Some(record) = link.record() else {
+            return self.await_record(opened, activity, &link).await;
         };
-        let row = self.row(&logging, &read.target, grant.user_id).await?;
-        let claim = ActivityState::Claimed {
-            server_time: read.server_time,
-            at: self.ports.clock.now(),
-            lookups: 0,
+        let read = match self.read_record(opened, grantee, record).await {
+            Ok(Some(read)) => read,
+            // The next import learns of it, and another record may be linked.
+            Ok(None) => return self.await_record(opened, activity, &link).await,
+            Err(error) => return self.refused(opened, activity, error).await,
         };
-        let Some(claimed) = self.claim(&logging, claim).await? else {
+        let row = self.row(&logging, read.record, grant.user_id)?;
+        let Some(claimed) = self.claim(&logging, &read).await? else {
             // Another delivery claims at this moment, or the tenant was handed over.
             return Ok(Done::Later(NOT_YET));
         };
@@ -162,56 +185,17 @@ impl WriteBack {
         }
     }
 
-    /// Reads the record as the seller sees it. Where a lead was converted, the activity follows to
-    /// its contact. The answer also tells Salesforce's time, before which the row cannot exist.
-    async fn read_target(
-        &self,
-        opened: &OpenGeneration,
-        grantee: Grantee,
-        target: &ActivityTarget,
-    ) -> Result<ReadTarget, GrantError> {
-        let fields: &[&str] = match target.object {
-            SObject::Lead => &["Id", "IsConverted", "ConvertedContactId"],
-            _ => &["Id"],
-        };
-        let client = self.grants.app().client();
-        let (object, id) = (target.object.name(), target.record);
-        let reply = self
-            .grants
-            .call(opened, grantee, |session| async move {
-                client.read(&session, object, id, fields).await
-            })
-            .await?;
-        let mut target = target.clone();
-        if reply.value.flag("IsConverted") == Some(true)
-            && let Some(contact) = reply.value.text("ConvertedContactId")
-        {
-            target.object = SObject::Contact;
-            target.record = contact
-                .parse()
-                .map_err(|error| WorkError::reject("read a converted lead", error))?;
-        }
-        let server_time = reply
-            .observed
-            .server_date
-            .ok_or_else(|| WorkError::retry("read a record", "Salesforce's answer has no date"))?;
-        Ok(ReadTarget { target, server_time })
-    }
-
-    async fn row(
+    fn row(
         &self,
         logging: &Logging<'_>,
-        target: &ActivityTarget,
+        record: RecordRef,
         owner: SalesforceId,
     ) -> Result<CrmRow, WorkError> {
-        let Logging { opened, activity, .. } = logging;
+        let Logging { opened, activity, seat } = logging;
         let body = activity.body().unwrap_or_default();
         let text: ActivityText = opened.unsealed(&activity.slot(), body)?;
-        let seat = seats::keys::seat(opened.keys.scope().tenant, activity.seat);
-        let seat = self.store.read(&seat).await?;
-        let zone =
-            seat.and_then(|seat| TimeZone::get(&seat.time_zone).ok()).unwrap_or(TimeZone::UTC);
-        Ok(crm_row(activity, &text, target, &self.product, owner, &zone))
+        let zone = TimeZone::get(&seat.time_zone).unwrap_or(TimeZone::UTC);
+        Ok(crm_row(activity, &text, record.id, &self.product, owner, &zone))
     }
 
     async fn create(
@@ -231,42 +215,51 @@ impl WriteBack {
         Ok(reply.value)
     }
 
-    /// Claims an activity; none when it moved meanwhile, or when another home is to log it: only a
-    /// claim that a hand-over finds made may lead to a row.
+    /// Claims an activity for the record as it was read; none when it moved meanwhile, or when
+    /// another home is to log it: only a claim that a hand-over finds made may lead to a row.
     async fn claim(
         &self,
         logging: &Logging<'_>,
-        claim: ActivityState,
+        read: &ReadRecord,
     ) -> Result<Option<Activity>, WorkError> {
+        let Logging { opened, activity: before, .. } = logging;
+        let at = self.ports.clock.now();
+        let claim = ActivityState::Claimed { server_time: read.server_time, at, lookups: 0 };
+        let claimed = before.about(read.record).moved_to(claim);
         let mut commit = Commit::new();
-        let claimed = replace(&mut commit, &logging.activity, claim)?;
-        logging.opened.check_at_home(&mut commit)?;
+        replace(&mut commit, &opened.keys, before, &claimed)?;
+        opened.check_at_home(&mut commit)?;
         Ok(self.store.commit(commit).await?.is_done().then_some(claimed))
     }
 
     /// Moves an activity to another state within its lane; none when it moved meanwhile.
     async fn change(
         &self,
+        opened: &OpenGeneration,
         before: &Stored<Activity>,
         state: ActivityState,
     ) -> Result<Option<Activity>, WorkError> {
         let mut commit = Commit::new();
-        let after = replace(&mut commit, before, state)?;
+        let after = before.moved_to(state);
+        replace(&mut commit, &opened.keys, before, &after)?;
         Ok(self.store.commit(commit).await?.is_done().then_some(after))
     }
 }
 
-/// Replaces an activity by itself in another state, with the same text.
+/// Replaces an activity by itself one step on, with the same text.
 fn replace(
     commit: &mut Commit,
+    keys: &GenerationKeys,
     before: &Stored<Activity>,
-    state: ActivityState,
-) -> Result<Activity, WorkError> {
-    let after = before.moved_to(state);
-    let mut draft = Draft::after(before, &after)?;
+    after: &Activity,
+) -> Result<(), WorkError> {
+    let mut draft = Draft::after(before, after)?;
     if let Some(text) = before.body() {
         draft = draft.body(text.to_vec());
     }
     commit.write(draft)?;
-    Ok(after)
+    if before.waits_for_record() && !after.waits_for_record() {
+        commit.delete(&keys.waiting(before.entity_kind, &before.entity, before.id));
+    }
+    Ok(())
 }

@@ -13,16 +13,18 @@ use url::Url;
 
 pub use self::error::ConnectError;
 use super::keys;
-use crate::capabilities::custody::{Custody, Grants, KeptLogin, SalesforceApp, unfenced};
-use crate::capabilities::seats;
+use crate::capabilities::custody::{
+    Custody, Grants, KeptLogin, OpenGeneration, SalesforceApp, unfenced,
+};
+use crate::capabilities::seats::{self, Seat};
 use crate::kernel::{
     AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Grantee, PendingAuthorization,
-    SeatId, TenantEnvironment, WritebackMessage,
+    SObject, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::salesforce::{
-    AuthorizationRequest, HostPolicy, LoginHost, OAuthClient, Pkce, Prompt, Scope, Session,
-    TokenResponse,
+    AuthorizationRequest, HostPolicy, LoginHost, OAuthClient, Pkce, Prompt, SalesforceId, Scope,
+    Session, TokenResponse,
 };
 use crate::store::keys::connection as connection_slot;
 use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
@@ -218,17 +220,20 @@ impl Connect {
         if live.org_id != token.org_id {
             return Err(ConnectError::OtherOrg);
         }
-        self.check_user(at, seat, token).await?;
+        let seat_slot = seats::keys::seat(at.tenant, seat);
+        let of = self.store.read(&seat_slot).await?.ok_or(ConnectError::NotFound("seat"))?;
+        let email = self.email_of(token).await?;
         let scope = live.scope();
         let opened = self.custody.open(scope).await?.ok_or(ConnectError::NotFound("connection"))?;
         let grantee = Grantee::Seat(seat);
         attempts(|| async {
             let mut commit = Commit::new();
+            self.check_user(&opened, &of, (token.user_id, &email), &mut commit).await?;
             self.grants.add_seat_grant(&mut commit, &opened, grantee, token).await?;
             // Activities that waited for this login are logged now.
             commit.now(WritebackMessage::Release { scope, seat: Some(seat) });
             commit.check(&connection_slot(at), unfenced(&live)?);
-            commit.check(&seats::keys::seat(at.tenant, seat), When::exists());
+            commit.check(&seat_slot, When::exists());
             login.forget(&mut commit);
             let outcome = self.store.commit(commit).await?;
             if !outcome.is_done() && self.custody.open(scope).await?.is_none() {
@@ -239,26 +244,45 @@ impl Connect {
         .await
     }
 
-    /// Refuses a login as somebody else: all that the seat does would be done in that user's name.
-    async fn check_user(
-        &self,
-        at: TenantEnvironment,
-        seat: SeatId,
-        token: &TokenResponse,
-    ) -> Result<(), ConnectError> {
-        let seat = self.store.read(&seats::keys::seat(at.tenant, seat)).await?;
-        let seat = seat.ok_or(ConnectError::NotFound("seat"))?;
+    async fn email_of(&self, token: &TokenResponse) -> Result<String, ConnectError> {
         let session = Session {
             instance: token.instance_url.clone(),
             access_token: token.access_token.clone(),
         };
         let identity = self.app.oauth().await?.identity(&token.id_url, &session).await;
-        let email = identity.map_err(ConnectError::Salesforce)?.value.email.unwrap_or_default();
-        if seats::folded_email(&email) == seats::folded_email(&seat.email) {
-            Ok(())
-        } else {
-            Err(ConnectError::OtherUser { seat: seat.email })
+        Ok(identity.map_err(ConnectError::Salesforce)?.value.email.unwrap_or_default())
+    }
+
+    /// Refuses a login as somebody else: all that the seat does would be done in that user's name.
+    /// The user whom an admin chose for the seat is the right one, and nobody else then; without a
+    /// choice it is the one of the seat's address, unless an admin chose that one for another seat.
+    /// The commit is done only while the choices are so.
+    async fn check_user(
+        &self,
+        opened: &OpenGeneration,
+        seat: &Seat,
+        (user, email): (SalesforceId, &str),
+        commit: &mut Commit,
+    ) -> Result<(), ConnectError> {
+        let (own, claim) = (opened.keys.seat_mapping(seat.id), opened.keys.user_mapping(user));
+        let chosen = self.store.load(&own).await?;
+        let claimed = self.store.load(&claim).await?;
+        if let Some(chosen) = chosen.as_deref().filter(|chosen| chosen.user != user) {
+            let found = opened.records.one(SObject::User, chosen.user).await?;
+            let name = found.as_ref().and_then(|user| user.fields.get("Name"));
+            let user = name.map_or_else(|| chosen.user.to_string(), str::to_owned);
+            return Err(ConnectError::NotChosenUser { user });
         }
+        if claimed.as_deref().is_some_and(|claimed| claimed.seat != seat.id) {
+            return Err(ConnectError::UserOfAnotherSeat);
+        }
+        let is_own_address = seats::folded_email(email) == seats::folded_email(&seat.email);
+        if chosen.is_none() && !is_own_address {
+            return Err(ConnectError::OtherUser { seat: seat.email.clone() });
+        }
+        commit.check(&own, chosen.as_ref().map_or_else(When::absent, When::unchanged));
+        commit.check(&claim, claimed.as_ref().map_or_else(When::absent, When::unchanged));
+        Ok(())
     }
 
     async fn live(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {

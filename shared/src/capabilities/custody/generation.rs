@@ -7,7 +7,7 @@ use crate::kernel::Connection;
 use crate::ports::{Key, PortError, Ports};
 use crate::seal::Sealer;
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
-use crate::store::{Commit, Records, field};
+use crate::store::{Commit, Records, When, field};
 
 /// A generation that may be read and written.
 #[derive(Clone)]
@@ -27,10 +27,23 @@ impl OpenGeneration {
     /// before a hand-over may be written after it: what the other home must know of is committed
     /// under this condition.
     pub(crate) fn check_at_home(&self, commit: &mut Commit) -> Result<(), PortError> {
-        let is_current = field!(Connection, generation).is(&self.connection.generation)?;
-        let is_here = is_current.and(field!(Connection, handed_over_at).is_missing());
-        commit.check(&connection_slot(self.connection.at), is_here);
+        commit.check(&connection_slot(self.connection.at), self.is_at_home()?);
         Ok(())
+    }
+
+    /// The same, and while this holds of the connection.
+    pub(crate) fn check_at_home_and(
+        &self,
+        also: When<Connection>,
+        commit: &mut Commit,
+    ) -> Result<(), PortError> {
+        commit.check(&connection_slot(self.connection.at), self.is_at_home()?.and(also));
+        Ok(())
+    }
+
+    fn is_at_home(&self) -> Result<When<Connection>, PortError> {
+        let is_current = field!(Connection, generation).is(&self.connection.generation)?;
+        Ok(is_current.and(field!(Connection, handed_over_at).is_missing()))
     }
 
     /// Seals a value for the item at `key`.

@@ -35,8 +35,8 @@ pub(crate) struct Replaced {
 /// The grants of connections and seats.
 #[derive(Clone)]
 pub struct Grants {
-    ports: Ports,
-    store: Store,
+    pub(super) ports: Ports,
+    pub(super) store: Store,
     custody: Custody,
     app: SalesforceApp,
     circuits: Circuits,
@@ -216,14 +216,18 @@ impl Grants {
     }
 
     /// What seals the grants of a purpose. It was destroyed when a disconnect came in between.
-    async fn sealer(&self, opened: &OpenGeneration, purpose: Purpose) -> Result<Sealer, WorkError> {
+    pub(super) async fn sealer(
+        &self,
+        opened: &OpenGeneration,
+        purpose: Purpose,
+    ) -> Result<Sealer, WorkError> {
         let sealer = self.custody.sealer_for(opened.keys.scope(), purpose).await?;
         sealer.ok_or_else(|| WorkError::retry("open a grant", "the org was disconnected"))
     }
 }
 
 /// The refresh token of a seat's grant, whether it works or not; none when it cannot be read.
-fn seat_token(sealer: &Sealer, state: &Stored<GrantState>) -> Option<SecretString> {
+pub(super) fn seat_token(sealer: &Sealer, state: &Stored<GrantState>) -> Option<SecretString> {
     let grant: StoredGrant = unsealed_under(sealer, &state.slot(), state.body()?).ok()?;
     Some(grant.refresh_token.into())
 }

@@ -69,6 +69,12 @@ impl SalesforceApp {
         Self { known: Known::ClientId(client_id), ..self }
     }
 
+    /// The address below which browsers find the product.
+    #[must_use]
+    pub fn public_base(&self) -> &Url {
+        &self.public_base
+    }
+
     /// The address of the page at which a person authorizes.
     pub async fn authorize_url(
         &self,

@@ -1,9 +1,11 @@
 //! The keys of purges.
 
+use serde_json::Value;
+
 use super::{KeptGrant, Purge};
-use crate::kernel::Scope;
+use crate::kernel::{Environment, Scope, TenantEnvironment, TenantId};
 use crate::ports::Key;
-use crate::store::keys::padded;
+use crate::store::keys::{environment_partition, padded};
 use crate::store::{Series, Slot};
 
 /// A generation's purge; it outlives the generation.
@@ -14,6 +16,24 @@ pub fn purge(scope: Scope) -> Slot<Purge> {
         format!("TEN#{tenant}"),
         format!("PURGE#{environment}#{}", padded(generation)),
     ))
+}
+
+/// A tenant's purges.
+#[must_use]
+pub(crate) fn purges(tenant: TenantId) -> Series<Purge> {
+    Series::under(format!("TEN#{tenant}"), "PURGE#".to_owned())
+}
+
+/// What is left of a tenant once its connections are purged, but for its purges: they are the
+/// proof. Logins that are being given back go by themselves.
+#[must_use]
+pub(crate) fn rest_of(tenant: TenantId) -> Vec<Series<Value>> {
+    let of_tenant = |prefix: &str| Series::under(format!("TEN#{tenant}"), prefix.to_owned());
+    let of_environment = |environment| {
+        Series::whole(environment_partition(TenantEnvironment { tenant, environment }))
+    };
+    let environments = Environment::ALL.into_iter().map(of_environment);
+    ["SEAT#", "EMAIL#", "VOTE#"].map(of_tenant).into_iter().chain(environments).collect()
 }
 
 /// A grant that a purge keeps until it is revoked or given up.

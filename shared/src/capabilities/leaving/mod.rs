@@ -7,6 +7,9 @@
 //! function that was at work at the fence has run out, and looks at everything once more. Only a
 //! count of zero makes a certificate.
 //!
+//! A seat's grant can be ended alone, a seat be removed with all that is its own, and a tenant once
+//! nothing of its connections is left.
+//!
 //! Every part keeps its progress: a purge that is killed, or runs out of its time, goes on where it
 //! stopped.
 
@@ -15,6 +18,7 @@ mod give_back;
 pub mod keys;
 mod logins;
 mod model;
+mod offboarding;
 mod replaced;
 mod shred;
 mod steps;
@@ -24,4 +28,5 @@ mod tests;
 
 pub use disconnect::{Disconnect, PurgeError};
 pub use model::*;
+pub use offboarding::{Offboarding, OffboardingError};
 pub use steps::PurgeSteps;

@@ -81,6 +81,13 @@ impl PurgeSteps {
             PurgeMessage::Revoke { scope, grant, step } => {
                 self.revoke_replaced(scope, grant, step).await
             }
+            PurgeMessage::EndGrant { scope, seat, authorized_at } => {
+                let opened = self.custody.open(scope).await?;
+                // Behind the fence it is the purge's to give back.
+                let Some(opened) = opened else { return Ok(Done::Finished) };
+                self.grants.give_seat_grant_back(&opened, seat, authorized_at).await
+            }
+            PurgeMessage::RemoveTenant { tenant } => self.sweep_tenant(tenant).await,
             PurgeMessage::GiveBack { at, login, step } => {
                 self.give_back_login(at, login, step).await
             }

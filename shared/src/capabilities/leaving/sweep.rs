@@ -62,7 +62,7 @@ impl PurgeSteps {
         swept.try_for_each_concurrent(LANES, |series| self.delete_all(series)).await
     }
 
-    async fn delete_all(&self, series: Series<Value>) -> Result<(), WorkError> {
+    pub(super) async fn delete_all(&self, series: Series<Value>) -> Result<(), WorkError> {
         let mut pages = pin!(self.store.pages(series));
         while let Some(page) = pages.try_next().await? {
             let keys: Vec<Key> = page.iter().map(|item| item.slot().into()).collect();

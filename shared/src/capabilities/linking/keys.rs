@@ -1,8 +1,12 @@
 //! The keys of linking: of its items, and of its objects in the bucket.
 
+use matching::EntityKind;
+
 use super::lease::SettleLease;
-use super::{Batch, CandidateList, Correction, EntityMatches, MatchRun, ModelChoice, TunedModel};
-use crate::kernel::{EntityId, MatchRunId, ModelId, SObject, Scope};
+use super::{
+    Awaited, Batch, CandidateList, Correction, EntityMatches, MatchRun, ModelChoice, TunedModel,
+};
+use crate::kernel::{EntityId, MatchRunId, ModelId, SObject, Scope, entity_kind_name};
 use crate::salesforce::SalesforceId;
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Marker, Series, Slot};
@@ -26,10 +30,18 @@ impl GenerationKeys {
         Series::under(self.partition(Kind::Candidates, bucket), format!("{object}#"))
     }
 
-    /// An entity's bidders and match among the records of one object.
+    /// An entity's bidders and match, whatever object they are of.
     #[must_use]
-    pub fn entity(&self, object: SObject, entity: &EntityId) -> Slot<EntityMatches> {
-        Slot::at(self.by(Kind::Entity, entity.as_str(), format!("{object}#{entity}")))
+    pub fn entity(&self, kind: EntityKind, entity: &EntityId) -> Slot<EntityMatches> {
+        let sk = format!("{}#{entity}", entity_kind_name(kind));
+        Slot::at(self.by(Kind::Entity, entity.as_str(), sk))
+    }
+
+    /// The mark that somebody waits, or once waited, for an entity's record.
+    #[must_use]
+    pub fn awaited(&self, kind: EntityKind, entity: &EntityId) -> Slot<Awaited> {
+        let sk = format!("AWAITED#{}#{entity}", entity_kind_name(kind));
+        Slot::at(self.by(Kind::Activity, entity.as_str(), sk))
     }
 
     /// People's corrections of a record's match.

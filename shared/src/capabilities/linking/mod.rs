@@ -3,8 +3,8 @@
 //! A match run takes batches of probes, has each scored against every shard of one directory
 //! version, and settles the scores into matches. The result depends neither on the order of the
 //! steps nor on the number of shards. A person's word about a record goes before everything that
-//! the engine finds. A record is linked to one entity at most, and the engine links no entity to
-//! two records.
+//! the engine finds. A record is linked to one entity at most, and an entity to one record at most:
+//! a person to a lead or to a contact, never to both.
 
 mod batches;
 mod corrections;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use matching::EntityKind;
+
 use crate::capabilities::custody::{Custody, LookupError};
 use crate::capabilities::linking::{
     CandidateList, EntityMatches, ExplainedCandidate, MATCHED_OBJECTS, ModelError, Models,
@@ -85,7 +87,7 @@ pub struct ExplainedMatch {
     pub candidates: Vec<ExplainedCandidate>,
 }
 
-/// The records of an object that may be an entity.
+/// The records that may be an entity.
 #[derive(Debug)]
 pub struct EntityReport {
     /// The entity, and the record that it is linked to.
@@ -162,19 +164,19 @@ impl Matches {
         Ok(ExplainedMatch { list, candidates })
     }
 
-    /// The records of an object that may be an entity: what a seller chooses from who looks at a
-    /// person or a company.
+    /// The records that may be an entity, leads and contacts alike: what a seller chooses from who
+    /// looks at a person or a company.
     pub async fn of_entity(
         &self,
         at: TenantEnvironment,
-        object: SObject,
+        kind: EntityKind,
         entity: EntityId,
     ) -> Result<EntityReport, ReportError> {
         let keys = self.custody.keys(at).await?;
-        let found = self.store.read(&keys.entity(object, &entity)).await?;
-        let matches = found.unwrap_or_else(|| EntityMatches::empty(object, entity));
+        let found = self.store.read(&keys.entity(kind, &entity)).await?;
+        let matches = found.unwrap_or_else(|| EntityMatches::empty(kind, entity));
         let bids = matches.bids.iter();
-        let of = bids.map(|bid| keys.candidates(object, bid.record));
+        let of = bids.map(|bid| keys.candidates(bid.record.object, bid.record.id));
         let lists = self.store.load_many(of).await?;
         let mut records = Vec::with_capacity(lists.len());
         for list in lists {

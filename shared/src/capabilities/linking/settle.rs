@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use matching::{Candidate, MatchModel, Scored, posterior};
+use matching::{Candidate, EntityKind, MatchModel, Scored, posterior};
 
 use self::neighbourhood::Neighbourhood;
 use crate::capabilities::custody::{Custody, OpenGeneration};
@@ -28,7 +28,9 @@ use crate::capabilities::linking::{
     Batch, CandidateList, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate, Ruling,
     ScoredCandidate, ScoredEntry, entity_kind_of,
 };
-use crate::kernel::{LeaseToken, MatchMessage, MatchRunId, MatchTrigger, SObject, Scope};
+use crate::kernel::{
+    LeaseToken, MatchMessage, MatchRunId, MatchTrigger, RecordRef, SObject, Scope,
+};
 use crate::ports::{Outcome, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Attempt, Commit, Store, attempts};
@@ -122,11 +124,12 @@ impl Settle {
         record: SalesforceId,
     ) -> Result<(), WorkError> {
         let correction = self.store.read(&generation.keys.correction(object, record)).await?;
-        let stored = self.load_lists(generation, object, &BTreeSet::from([record])).await?;
+        let of = RecordRef { object, id: record };
+        let stored = self.load_lists(generation, &BTreeSet::from([of])).await?;
         // A correction is made of a record that has a list. Or it came from the record that this
         // one goes on from, and this one is yet to be matched.
         let unmatched = correction.as_ref().map(|_| CandidateList::empty(object, record));
-        let Some(mut list) = stored.get(&record).cloned().or(unmatched) else { return Ok(()) };
+        let Some(mut list) = stored.get(&of).cloned().or(unmatched) else { return Ok(()) };
         list.ruling = correction.map(|c| c.ruling).filter(|ruling| *ruling != Ruling::default());
         let ranked_in = match list.directory {
             Some(id) => self.runs.version(id).await?,
@@ -137,9 +140,10 @@ impl Settle {
         if let Some(version) = still_there.or(current) {
             list = self.resolved(&version, list).await?;
         }
-        let lists = BTreeMap::from([(record, list)]);
+        let Some(kind) = entity_kind_of(object) else { return Ok(()) };
+        let lists = BTreeMap::from([(of, list)]);
         let thresholds = self.models.thresholds();
-        let mut near = Neighbourhood::around(object, thresholds, lists, stored);
+        let mut near = Neighbourhood::around(kind, thresholds, lists, stored);
         self.close(generation, &mut near).await?;
         near.assign();
         self.write(generation, lease, &near).await?;
@@ -157,20 +161,22 @@ impl Settle {
             return Err(WorkError::reject("settle a batch", "the run's directory version is gone"));
         };
         let model = self.models.chosen(generation, run.model).await?;
+        let (object, kind) = (batch.object, kind_of(batch)?);
         let scored = self.merged(generation, run, &version, batch).await?;
-        let ids: BTreeSet<SalesforceId> = scored.keys().copied().collect();
-        let before = self.load_lists(generation, batch.object, &ids).await?;
+        let records = scored.keys().map(|&id| RecordRef { object, id }).collect();
+        let before = self.load_lists(generation, &records).await?;
         let lists = stream::iter(scored)
             .map(|(id, entry)| {
-                let old = before.get(&id).cloned();
-                let list = old.unwrap_or_else(|| CandidateList::empty(batch.object, id));
+                let record = RecordRef { object, id };
+                let old = before.get(&record).cloned();
+                let list = old.unwrap_or_else(|| CandidateList::empty(object, id));
                 let ranked = self.rank(&model, &version, run, list, entry);
-                async move { Ok::<_, WorkError>((id, ranked.await?)) }
+                async move { Ok::<_, WorkError>((record, ranked.await?)) }
             })
             .buffered(CONCURRENT_RULINGS)
             .try_collect()
             .await?;
-        Ok(Neighbourhood::around(batch.object, self.models.thresholds(), lists, before))
+        Ok(Neighbourhood::around(kind, self.models.thresholds(), lists, before))
     }
 
     /// A list as a run's candidates make it, unless they are outdated.
@@ -223,8 +229,7 @@ impl Settle {
         version: &DirectoryVersion,
         batch: &Batch,
     ) -> Result<BTreeMap<SalesforceId, ScoredEntry>, WorkError> {
-        let kind = entity_kind_of(batch.object)
-            .ok_or_else(|| WorkError::reject("settle a batch", "an object that is not matched"))?;
+        let kind = kind_of(batch)?;
         if version.shards(kind) == 0 {
             return self.unscored(generation, run, batch).await;
         }
@@ -335,6 +340,12 @@ impl Settle {
         let (scope, run) = (generation.keys.scope(), MatchRunId::derived(&of));
         Ok(Some(MatchMessage::Rematch { scope, run, trigger, step: 0 }))
     }
+}
+
+/// The kind of entity that a batch's records are matched to.
+fn kind_of(batch: &Batch) -> Result<EntityKind, WorkError> {
+    entity_kind_of(batch.object)
+        .ok_or_else(|| WorkError::reject("settle a batch", "an object that is not matched"))
 }
 
 /// The best candidates of all shards, with their probabilities.

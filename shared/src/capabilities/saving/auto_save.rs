@@ -7,6 +7,7 @@ mod follow;
 mod pass;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -102,13 +103,32 @@ impl AutoSave {
         Ok(Done::Finished)
     }
 
-    /// Has the rules applied to everything that the CRM user of a seat owns.
+    /// Has the rules applied to everything that the CRM user of a seat owns. What was saved for a
+    /// seat that was removed goes.
     async fn for_seat(&self, scope: Scope, seat: SeatId) -> Result<(), WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(()) };
         let key = seats::keys::seat(scope.tenant, seat);
-        let Some(seat) = self.store.read(&key).await? else { return Ok(()) };
+        let Some(seat) = self.store.read(&key).await? else {
+            return self.forget_seat(&generation, seat).await;
+        };
         if let Some(user) = crm_user_of(&self.store, &generation, &seat).await?.user {
             self.send(AutoSaveMessage::Owner { scope, user }).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_seat(
+        &self,
+        generation: &OpenGeneration,
+        seat: SeatId,
+    ) -> Result<(), WorkError> {
+        for list in [SavedList::Accounts, SavedList::Leads] {
+            let saved = generation.keys.saved_list(seat, list.as_str());
+            let mut pages = pin!(self.store.pages(saved));
+            while let Some(page) = pages.try_next().await? {
+                let keys: Vec<_> = page.iter().map(|saved| saved.slot().into()).collect();
+                self.ports.table.delete_many(&keys).await?;
+            }
         }
         Ok(())
     }
@@ -240,9 +260,14 @@ impl AutoSave {
             // What was matched in an older directory version is not saved any more once what is
             // saved has followed a newer one.
             commit.check(&list.slot(), When::unchanged(list));
+            let seat = seats::keys::seat(context.generation.keys.scope().tenant, saved.seat);
+            commit.check(&seat, When::exists());
             let is_done = self.store.commit(commit).await?.is_done();
             if !is_done && self.store.load(&slot).await?.is_none() {
-                return Err(WorkError::retry("save an entity", "its match was settled meanwhile"));
+                return Err(WorkError::retry(
+                    "save an entity",
+                    "its match was settled, or its seat removed, meanwhile",
+                ));
             }
         }
         Ok(())

@@ -5,12 +5,12 @@
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
+use crate::capabilities::custody::{Custody, LookupError, OpenGeneration, end_seat_grant};
 use crate::capabilities::seats::{
     CrmUser, CrmUserLink, CrmUserStatus, Seat, SeatMapping, SeatsByEmail, UserMapping, keys,
 };
 use crate::kernel::{
-    Author, AutoSaveMessage, Record, SObject, SeatId, Signature, TenantEnvironment,
+    Author, AutoSaveMessage, GrantState, Record, SObject, SeatId, Signature, TenantEnvironment,
 };
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
@@ -125,7 +125,8 @@ impl CrmUsers {
     }
 
     /// Tries to replace what was chosen for a seat; both the users concerned have the auto-save
-    /// rules applied to what they own.
+    /// rules applied to what they own. An authorization by another user than the chosen one ends,
+    /// and so does the chosen one's when nobody is chosen any more: the seat logs in anew.
     async fn replace(
         &self,
         generation: &OpenGeneration,
@@ -137,6 +138,15 @@ impl CrmUsers {
         let before = self.store.load(&slot).await?;
         let user = chosen.map(|chosen| chosen.user);
         let mut commit = Commit::new();
+        let grant = self.store.load(&keys.seat_grant(seat)).await?;
+        let is_others = |grant: &&Stored<GrantState>| match (user, &before) {
+            (Some(user), _) => grant.user_id != user,
+            (None, Some(before)) => grant.user_id == before.user,
+            (None, None) => false,
+        };
+        if let Some(grant) = grant.as_ref().filter(|grant| grant.alive).filter(is_others) {
+            end_seat_grant(&mut commit, keys, seat, Some(grant))?;
+        }
         if let Some(old) = before.as_deref().filter(|old| Some(old.user) != user) {
             commit.delete(&keys.user_mapping(old.user));
             commit.now(AutoSaveMessage::Owner { scope, user: old.user });

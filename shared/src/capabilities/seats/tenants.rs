@@ -8,7 +8,7 @@ use crate::capabilities::custody::Custody;
 use crate::capabilities::seats::{EmailClaim, Role, Seat, Tenant, keys};
 use crate::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
 use crate::ports::{PortError, Ports};
-use crate::store::{Commit, Store, Stored};
+use crate::store::{Commit, Store, Stored, When};
 use crate::work::WorkError;
 
 /// A name's largest length, in characters.
@@ -112,12 +112,14 @@ impl Tenants {
             roles: new.roles,
         };
         let mut commit = Commit::new();
+        commit.check(&keys::tenant(tenant), When::exists());
         commit.create(&keys::seat(tenant, seat.id), &seat)?;
         commit.create(&keys::email_claim(tenant, &seat.email), &EmailClaim { seat: seat.id })?;
         self.auto_save(tenant, seat.id, &mut commit).await?;
         if self.store.commit(commit).await?.is_done() {
             Ok(seat)
         } else {
+            self.get(tenant).await?; // it may be removed meanwhile
             Err(TenantError::EmailTaken) // the seat's id is new
         }
     }

@@ -1,9 +1,10 @@
 //! Work of `writeback`.
 
+use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{ActivityId, Scope, SeatId};
+use crate::kernel::{ActivityId, EntityId, Scope, SeatId};
 
 /// Activities to log in the CRM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
@@ -26,6 +27,15 @@ pub enum WritebackMessage {
         /// Of one seat, or of all.
         seat: Option<SeatId>,
     },
+    /// Log the activities that waited for an entity's record: it is linked.
+    Linked {
+        /// Of which connection.
+        scope: Scope,
+        /// A person or a company.
+        entity_kind: EntityKind,
+        /// Which one.
+        entity: EntityId,
+    },
 }
 
 impl WritebackMessage {
@@ -33,7 +43,9 @@ impl WritebackMessage {
     #[must_use]
     pub fn scope(&self) -> Scope {
         match self {
-            Self::Activity { scope, .. } | Self::Release { scope, .. } => *scope,
+            Self::Activity { scope, .. }
+            | Self::Release { scope, .. }
+            | Self::Linked { scope, .. } => *scope,
         }
     }
 }

@@ -94,8 +94,8 @@ impl Message {
     }
 
     /// Whose generation the work belongs to, and goes with; none for the directory, which belongs
-    /// to no tenant, for an event, which is told though the generation may be gone, and for a login
-    /// that did not become a grant.
+    /// to no tenant, for an event, which is told though the generation may be gone, for a login
+    /// that did not become a grant, and for the rest of a tenant.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {

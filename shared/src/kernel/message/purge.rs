@@ -1,11 +1,12 @@
 //! Work of `data-purge`.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{Scope, TenantEnvironment, TenantId};
+use crate::kernel::{Scope, SeatId, TenantEnvironment, TenantId};
 
-/// A step of a purge, or a grant to revoke.
+/// A step of a purge, a grant to revoke, or a tenant that is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -26,6 +27,20 @@ pub enum PurgeMessage {
         /// The number of tries so far. A message for an earlier try is stale.
         step: u32,
     },
+    /// Give back a seat's grant that was ended.
+    EndGrant {
+        /// Of which connection.
+        scope: Scope,
+        /// Whose.
+        seat: SeatId,
+        /// When the seller gave it: one that was given since stays.
+        authorized_at: Timestamp,
+    },
+    /// Delete what is left of a tenant whose contract ended.
+    RemoveTenant {
+        /// Which.
+        tenant: TenantId,
+    },
     /// Give back the tokens of a login that did not become a grant.
     GiveBack {
         /// Where the login was for.
@@ -39,12 +54,14 @@ pub enum PurgeMessage {
 
 impl PurgeMessage {
     /// Whose generation the work belongs to, and goes with. A login that did not become a grant
-    /// belongs to none.
+    /// belongs to none, nor does what is left of a tenant.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {
-            Self::Purge { scope, .. } | Self::Revoke { scope, .. } => Some(*scope),
-            Self::GiveBack { .. } => None,
+            Self::Purge { scope, .. }
+            | Self::Revoke { scope, .. }
+            | Self::EndGrant { scope, .. } => Some(*scope),
+            Self::RemoveTenant { .. } | Self::GiveBack { .. } => None,
         }
     }
 
@@ -52,7 +69,10 @@ impl PurgeMessage {
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         match self {
-            Self::Purge { scope, .. } | Self::Revoke { scope, .. } => scope.tenant,
+            Self::Purge { scope, .. }
+            | Self::Revoke { scope, .. }
+            | Self::EndGrant { scope, .. } => scope.tenant,
+            Self::RemoveTenant { tenant } => *tenant,
             Self::GiveBack { at, .. } => at.tenant,
         }
     }

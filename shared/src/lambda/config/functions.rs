@@ -238,7 +238,7 @@ impl Config for BulkImportConfig {
 /// The configuration of `match-shard`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchShardConfig {
-    /// The table, the bucket, the key, and the match, auto-save and telling queues.
+    /// The table, the bucket, the key, and the match, auto-save, telling and writeback queues.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -246,7 +246,7 @@ pub struct MatchShardConfig {
 
 impl Config for MatchShardConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let queues = &[Queue::Match, Queue::AutoSave, Queue::Telling];
+        let queues = &[Queue::Match, Queue::AutoSave, Queue::Telling, Queue::Writeback];
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
         Some(Self { aws: aws?, secret_prefix: secret_prefix? })

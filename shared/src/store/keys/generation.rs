@@ -18,7 +18,7 @@ pub enum Kind {
     Edge,
     /// A record's candidates and its match, by record id: `object#id`.
     Candidates,
-    /// An entity's bidders and its match, by entity id: `object#entity`.
+    /// An entity's bidders and its match, by entity id: `kind#entity`.
     Entity,
     /// Match runs, their batches, the lease of settling: bucket 0 only.
     MatchRun,

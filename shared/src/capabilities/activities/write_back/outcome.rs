@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use super::{NOT_YET, WriteBack, replace};
+use crate::capabilities::activities::target::Link;
 use crate::capabilities::activities::{Activity, ActivityState, HoldReason, Lane, backoff};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::ConnectionState;
 use crate::salesforce::{Advice, SalesforceError, SalesforceId};
-use crate::store::{Attempt, Commit, attempts};
+use crate::store::{Attempt, Commit, Stored, attempts};
 use crate::work::{Done, WorkError};
+
+/// When a record that was deleted, as far as no import has seen, is looked at once more.
+const RECORD_AGAIN: Duration = Duration::from_hours(1);
 
 /// The wait for an org that says to stand back and not for how long.
 const STAND_BACK: Duration = Duration::from_mins(5);
@@ -38,6 +42,46 @@ impl WriteBack {
             return Ok(Done::Finished);
         }
         self.finish(opened, activity, state).await
+    }
+
+    /// Waits for the entity to be linked to another record than it is now, and lets the others
+    /// pass. A record that was deleted may come back before any import saw that it was gone: that
+    /// is looked at once more.
+    pub(super) async fn await_record(
+        &self,
+        opened: &OpenGeneration,
+        before: &Stored<Activity>,
+        link: &Link,
+    ) -> Result<Done, WorkError> {
+        let mut commit = Commit::new();
+        link.wait_for_another(opened, before, &mut commit)?;
+        let is_new = !before.waits_for_record();
+        if is_new {
+            let held = ActivityState::Held { reason: HoldReason::NoCrmRecord };
+            replace(&mut commit, &opened.keys, before, &before.moved_to(held))?;
+            self.leave_lane(opened, before, &mut commit).await?;
+        }
+        if !self.store.commit(commit).await?.is_done() {
+            return Ok(Done::Later(NOT_YET)); // linked meanwhile, or the activity moved
+        }
+        let comes_back = is_new && link.record().is_some();
+        Ok(if comes_back { Done::Later(RECORD_AGAIN) } else { Done::Finished })
+    }
+
+    /// Tells what becomes of an activity whose seller left: nobody can log it any more.
+    pub(super) async fn seat_removed(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+    ) -> Result<Done, WorkError> {
+        let message = match activity.state {
+            ActivityState::Claimed { .. } => {
+                "the seat was removed before it was known whether this was logged"
+            }
+            _ => "the seat was removed before this was logged",
+        };
+        let (code, message) = ("SEAT_REMOVED".to_owned(), message.to_owned());
+        self.finish(opened, activity, ActivityState::Failed { code, message }).await
     }
 
     /// Acts on an error that leaves no doubt: Salesforce did not take the activity.
@@ -87,7 +131,7 @@ impl WriteBack {
         }
         let stored = self.store.load(&opened.keys.activity(activity.id)).await?;
         let requeued = match stored.filter(|stored| **stored == *activity) {
-            Some(stored) => self.change(&stored, ActivityState::Queued).await?.is_some(),
+            Some(stored) => self.change(opened, &stored, ActivityState::Queued).await?.is_some(),
             None => false,
         };
         if !requeued {
@@ -103,23 +147,34 @@ impl WriteBack {
         activity: &Activity,
         state: ActivityState,
     ) -> Result<Done, WorkError> {
-        let Some(target) = &activity.target else { return Ok(Done::Finished) };
-        let lane_slot = opened.keys.lane(target.lane);
         attempts(|| async {
             let stored = self.store.load(&opened.keys.activity(activity.id)).await?;
             let Some(before) = stored.filter(|stored| **stored == *activity) else {
                 return Ok(Attempt::Done(Done::Later(NOT_YET))); // the activity itself moved
             };
             let mut commit = Commit::new();
-            replace(&mut commit, &before, state.clone())?;
-            let lane = self.store.load(&lane_slot).await?;
-            let present: Lane = lane.as_deref().copied().unwrap_or_default();
-            if let Some(after) = present.without(target.place) {
-                commit.save(&lane_slot, lane.as_ref(), &after)?;
-            }
+            replace(&mut commit, &opened.keys, &before, &before.moved_to(state.clone()))?;
+            self.leave_lane(opened, &before, &mut commit).await?;
             Ok(Attempt::of(&self.store.commit(commit).await?, Done::Finished))
         })
         .await
+    }
+
+    /// Ends an activity's turn in its lane, if it has a place in one.
+    async fn leave_lane(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+        commit: &mut Commit,
+    ) -> Result<(), WorkError> {
+        let Some(target) = &activity.target else { return Ok(()) };
+        let slot = opened.keys.lane(target.lane);
+        let lane = self.store.load(&slot).await?;
+        let present: Lane = lane.as_deref().copied().unwrap_or_default();
+        if let Some(after) = present.without(target.place) {
+            commit.save(&slot, lane.as_ref(), &after)?;
+        }
+        Ok(())
     }
 }
 

@@ -37,7 +37,7 @@ impl WriteBack {
                 Err(error) => return error.into_done("look an activity up"),
             },
         };
-        if self.change(&logging.activity, state).await?.is_none() {
+        if self.change(logging.opened, &logging.activity, state).await?.is_none() {
             tracing::debug!("another delivery looked the activity up");
         }
         Ok(Done::Later(NOT_YET))
@@ -50,7 +50,10 @@ impl WriteBack {
         since: Timestamp,
     ) -> Result<Option<SalesforceId>, GrantError> {
         let (opened, grantee) = (logging.opened, logging.grantee());
-        let parent = self.read_target(opened, grantee, &logging.target).await?.target.record;
+        let Some(target) = &logging.activity.target else { return Ok(None) };
+        // What was made about a record that is deleted went with it.
+        let read = self.read_record(opened, grantee, target.record()).await?;
+        let Some(parent) = read.map(|read| read.record.id) else { return Ok(None) };
         let (object, parent_field, text_field) = match logging.activity.kind {
             ActivityKind::Note => ("Note", "ParentId", "Body"),
             ActivityKind::Message | ActivityKind::Inmail => ("Task", "WhoId", "Description"),

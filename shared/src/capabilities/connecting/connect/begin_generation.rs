@@ -7,6 +7,7 @@ use crate::capabilities::connecting::{LastGeneration, UpkeepChain, keys};
 use crate::capabilities::custody::{KeptLogin, StoredGrant};
 use crate::capabilities::importing;
 use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, scheduled_import};
+use crate::capabilities::seats;
 use crate::kernel::{
     CareMessage, Connection, ConnectionState, Environment, Generation, GrantState, ImportMessage,
     ImportRunId, ImportTrigger, Occurrence, PendingAuthorization, Scope, TenantEnvironment,
@@ -104,11 +105,13 @@ impl Connect {
         (token, login): (&TokenResponse, &KeptLogin),
     ) -> Result<(), ConnectError> {
         let (scope, at) = (connection.scope(), connection.at);
+        let tenant = seats::keys::tenant(at.tenant);
         let generation_keys = GenerationKeys::of(connection);
         let now = self.ports.clock.now();
         let grant = GrantState::new(1, Some(version), token.user_id, now);
         let mut commit = Commit::new();
         commit.write(Draft::new(&connection_slot(at), connection)?.when(when))?;
+        commit.check(&tenant, When::exists());
         commit.put(&live(at.tenant, at.environment), &at)?;
         login.forget(&mut commit);
         commit.put(&generation_keys.admin_grant(), &grant)?;
@@ -128,6 +131,9 @@ impl Connect {
             Ok(())
         } else {
             self.custody.destroy(scope).await?;
+            if self.store.load(&tenant).await?.is_none() {
+                return Err(ConnectError::NotFound("tenant")); // it was removed meanwhile
+            }
             Err(ConnectError::OtherOrg) // two callbacks at once: the other one won
         }
     }

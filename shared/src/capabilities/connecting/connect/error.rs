@@ -54,6 +54,21 @@ pub enum ConnectError {
         /// The address of the seat, which the person in front of the browser has.
         seat: String,
     },
+    /// The login was another CRM user's than the one whom an admin chose for the seat.
+    #[error(
+        "an admin chose another Salesforce user for this seat; log out of Salesforce and log in as \
+         {user}, or have an admin choose the user of this login, or nobody, for the seat"
+    )]
+    NotChosenUser {
+        /// The chosen user's name, or the id where no import brought it.
+        user: String,
+    },
+    /// An admin chose the CRM user of the login for another seat.
+    #[error(
+        "an admin chose the Salesforce user of this login for another seat; log out of Salesforce \
+         and log in as your own user, or have an admin correct the choice"
+    )]
+    UserOfAnotherSeat,
     /// Salesforce granted less than was asked for.
     #[error(
         "Salesforce granted less than the app needs; an admin must allow the app the scopes api \

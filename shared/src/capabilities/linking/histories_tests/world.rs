@@ -453,7 +453,7 @@ impl World {
         for item in self.items(Kind::Entity).await {
             let entity: EntityMatches = store::typed(item).unwrap();
             let text = format!("{:?} {:?}", entity.matched, entity.bids);
-            seen.insert(format!("{} {}", entity.object, entity.entity), text);
+            seen.insert(format!("{:?} {}", entity.kind, entity.entity), text);
         }
         seen
     }

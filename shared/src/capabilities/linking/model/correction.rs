@@ -18,11 +18,14 @@ pub struct Ruling {
     pub never: Vec<EntityId>,
     /// The source of the link: a person, or the record's creation from the entity.
     pub source: MatchSource,
+    /// When it was linked. Of two records that are linked to one entity the later word holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 impl Default for Ruling {
     fn default() -> Self {
-        Self { always: None, never: Vec::new(), source: MatchSource::Manual }
+        Self { always: None, never: Vec::new(), source: MatchSource::Manual, since: None }
     }
 }
 
@@ -94,7 +97,7 @@ impl Correction {
     /// Adds a correction of a record that is matched to `matched` now.
     pub fn say(&mut self, said: Said, matched: Option<&EntityId>) {
         match &said.what {
-            Correcting::Match { entity_id } => self.always(entity_id),
+            Correcting::Match { entity_id } => self.always(entity_id, said.at),
             Correcting::Unmatch { entity_id } => {
                 if let Some(entity) = entity_id.as_ref().or(matched) {
                     self.never(entity);
@@ -104,7 +107,7 @@ impl Correction {
                 if let Some(wrong) = matched {
                     self.never(wrong);
                 }
-                self.always(entity_id);
+                self.always(entity_id, said.at);
             }
             Correcting::Reset => self.ruling = Ruling::default(),
         }
@@ -124,7 +127,7 @@ impl Correction {
         let of = Some(format!("{}/{}", self.object, self.id));
         let mut heir = Self::none(object, id);
         heir.say(Said { what: Correcting::Match { entity_id }, by, at, of }, None);
-        heir.ruling.source = self.ruling.source;
+        (heir.ruling.source, heir.ruling.since) = (self.ruling.source, self.ruling.since);
         Some(heir)
     }
 
@@ -154,8 +157,9 @@ impl Correction {
             joined.never(entity);
         }
         if let Some(entity) = &later.ruling.always {
-            joined.always(entity);
-            joined.ruling.source = later.ruling.source;
+            joined.ruling.never.retain(|never| never != entity);
+            let Ruling { always, source, since, .. } = later.ruling.clone();
+            joined.ruling = Ruling { always, source, since, ..joined.ruling };
         }
         joined.history.extend(new);
         joined.history.sort_by_key(|said| said.at);
@@ -164,15 +168,16 @@ impl Correction {
         joined
     }
 
-    fn always(&mut self, entity: &EntityId) {
+    fn always(&mut self, entity: &EntityId, since: Timestamp) {
         self.ruling.never.retain(|never| never != entity);
         self.ruling.always = Some(entity.clone());
         self.ruling.source = MatchSource::Manual;
+        self.ruling.since = Some(since);
     }
 
     fn never(&mut self, entity: &EntityId) {
         if self.ruling.always.as_ref() == Some(entity) {
-            self.ruling.always = None;
+            (self.ruling.always, self.ruling.since) = (None, None);
         }
         if !self.ruling.never.contains(entity) {
             self.ruling.never.push(entity.clone());
@@ -197,6 +202,12 @@ mod tests {
         correction.ruling
     }
 
+    /// A ruling for `a` that holds since `second`.
+    fn always_a(second: i64) -> Ruling {
+        let since = Some(Timestamp::from_second(second).unwrap());
+        Ruling { always: Some(entity_id("a")), since, ..Ruling::default() }
+    }
+
     fn is(entity: &str) -> Correcting {
         Correcting::Match { entity_id: entity_id(entity) }
     }
@@ -211,7 +222,7 @@ mod tests {
         assert_eq!(ruling.always, Some(entity_id("b")));
         assert_eq!(ruling.never, ["a", "c"].map(entity_id));
         let ruling = correction(&[is_not("a"), is("a")], None);
-        assert_eq!(ruling, Ruling { always: Some(entity_id("a")), ..Ruling::default() });
+        assert_eq!(ruling, always_a(0));
         assert_eq!(correction(&[is("a"), is_not("b"), Correcting::Reset], None), Ruling::default());
     }
 
@@ -238,8 +249,9 @@ mod tests {
         assert_eq!(lead.pass_on(SObject::Contact, record_id("003", 1), at), None);
         let by = Some(SeatId::derived("jane"));
         lead.say(Said { what: is("a"), by, at, of: None }, None);
+        let at = Timestamp::from_second(9).unwrap();
         let contact = lead.pass_on(SObject::Contact, record_id("003", 1), at).unwrap();
-        assert_eq!(contact.ruling, Ruling { always: Some(entity_id("a")), ..Ruling::default() });
+        assert_eq!(contact.ruling, always_a(0), "as old as the word");
         let of = Some(format!("Lead/{}", lead.id));
         assert_eq!(contact.history, [Said { what: is("a"), by, at, of }]);
     }
@@ -278,8 +290,8 @@ mod tests {
     fn the_last_word_wins_whichever_home_it_was_said_in() {
         let old = said(&[(1, is("a"))]);
         let joined = |last| old.joined(&said(&[(5, last)])).ruling;
-        assert_eq!(joined(is_not("a")), said(&[(1, is_not("a"))]).ruling);
-        assert_eq!(joined(is("b")), said(&[(1, is("b"))]).ruling);
+        assert_eq!(joined(is_not("a")), said(&[(5, is_not("a"))]).ruling);
+        assert_eq!(joined(is("b")), said(&[(5, is("b"))]).ruling);
         assert_eq!(joined(Correcting::Reset), Ruling::default());
     }
 

@@ -1,10 +1,10 @@
 //! The results of matching: a record's candidates, an entity's bidders, the match between them.
 
-use matching::EmployerEvidence;
+use matching::{EmployerEvidence, EntityKind};
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::linking::{ModelChoice, Ruling};
-use crate::kernel::{DirectoryVersionId, EntityId, MatchRunId, SObject};
+use crate::kernel::{DirectoryVersionId, EntityId, MatchRunId, RecordRef, SObject};
 use crate::salesforce::SalesforceId;
 
 /// The source of a match.
@@ -125,6 +125,12 @@ impl CandidateList {
         Self { gone: true, ..Self::empty(object, id) }
     }
 
+    /// The record.
+    #[must_use]
+    pub fn record(&self) -> RecordRef {
+        RecordRef { object: self.object, id: self.id }
+    }
+
     /// The candidate that the record is linked to.
     #[must_use]
     pub fn matched_candidate(&self) -> Option<&RankedCandidate> {
@@ -139,8 +145,9 @@ pub const KEPT_CANDIDATES: usize = 8;
 /// A record that asks for an entity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntityBid {
-    /// The record's id.
-    pub record: SalesforceId,
+    /// The record.
+    #[serde(flatten)]
+    pub record: RecordRef,
     /// How likely the record is the entity.
     pub probability: f64,
     /// True if a person linked the two.
@@ -148,25 +155,34 @@ pub struct EntityBid {
     pub always: bool,
 }
 
-/// The records of one object that ask for an entity, and the one that it is linked to.
+/// The records that ask for an entity, and the one that it is linked to. A person's are leads and
+/// contacts alike: whatever the object, one record is linked, and the others are its alternatives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntityMatches {
-    /// The object of the records.
-    pub object: SObject,
+    /// A person or a company.
+    pub kind: EntityKind,
     /// The entity.
     pub entity: EntityId,
-    /// The bids, by record id.
+    /// The bids, by record.
     pub bids: Vec<EntityBid>,
     /// The record that is linked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub matched: Option<SalesforceId>,
+    pub matched: Option<RecordRef>,
+}
+
+/// The mark that somebody waits, or once waited, for an entity's record: settling tells when it is
+/// linked. It stays, since who waits is not counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// The entity.
+    pub entity: EntityId,
 }
 
 impl EntityMatches {
     /// An entity that nobody asks for.
     #[must_use]
-    pub fn empty(object: SObject, entity: EntityId) -> Self {
-        Self { object, entity, bids: Vec::new(), matched: None }
+    pub fn empty(kind: EntityKind, entity: EntityId) -> Self {
+        Self { kind, entity, bids: Vec::new(), matched: None }
     }
 }
 

@@ -5,30 +5,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use matching::{AssignedBy, Bid, ComponentWalk, Load, Ruling, Thresholds, assign};
+use jiff::Timestamp;
+use matching::{AssignedBy, Bid, ComponentWalk, EntityKind, Load, Ruling, Thresholds, assign};
 
 use super::Settle;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
-    CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
+    Awaited, CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
-use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, SObject};
+use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, RecordRef, SObject, WritebackMessage};
 use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Stored};
 use crate::work::WorkError;
 
-/// How many items one transaction writes. It checks the lease and writes a due item besides.
+/// How many items one transaction writes. It checks the lease and writes due items besides.
 const WRITES: usize = 90;
 
 /// The part of a connection's matches that a settlement touches.
+///
+/// It holds the records of every object that an entity of its kind may be: a person is linked once,
+/// be it to a lead or to a contact.
 pub(super) struct Neighbourhood {
-    object: SObject,
+    kind: EntityKind,
     thresholds: Thresholds,
     /// Every list as it will be.
-    lists: BTreeMap<SalesforceId, CandidateList>,
+    lists: BTreeMap<RecordRef, CandidateList>,
     /// Every list as it is stored.
-    stored_lists: BTreeMap<SalesforceId, CandidateList>,
+    stored_lists: BTreeMap<RecordRef, CandidateList>,
     entities: BTreeMap<EntityId, EntityMatches>,
     stored_entities: BTreeMap<EntityId, EntityMatches>,
 }
@@ -36,13 +40,13 @@ pub(super) struct Neighbourhood {
 impl Neighbourhood {
     /// The neighbourhood around these lists; `stored` are the same lists as they are stored.
     pub(super) fn around(
-        object: SObject,
+        kind: EntityKind,
         thresholds: Thresholds,
-        lists: BTreeMap<SalesforceId, CandidateList>,
-        stored: BTreeMap<SalesforceId, CandidateList>,
+        lists: BTreeMap<RecordRef, CandidateList>,
+        stored: BTreeMap<RecordRef, CandidateList>,
     ) -> Self {
         Self {
-            object,
+            kind,
             thresholds,
             lists,
             stored_lists: stored,
@@ -52,7 +56,7 @@ impl Neighbourhood {
     }
 
     /// The entities that a record asks for or is linked to, now or as it is stored.
-    fn asked(&self, record: SalesforceId) -> BTreeSet<EntityId> {
+    fn asked(&self, record: RecordRef) -> BTreeSet<EntityId> {
         let lists = self.lists.get(&record).into_iter().chain(self.stored_lists.get(&record));
         lists
             .flat_map(|list| {
@@ -64,7 +68,7 @@ impl Neighbourhood {
 
     /// Adds entities, with their stored matches.
     fn add_entities(&mut self, ids: BTreeSet<EntityId>, stored: BTreeMap<EntityId, EntityMatches>) {
-        let nobody_asks = |id: EntityId| (id.clone(), EntityMatches::empty(self.object, id));
+        let nobody_asks = |id: EntityId| (id.clone(), EntityMatches::empty(self.kind, id));
         self.entities.extend(ids.into_iter().map(nobody_asks));
         self.entities.extend(stored.clone());
         self.stored_entities.extend(stored);
@@ -76,12 +80,12 @@ impl Neighbourhood {
     }
 
     /// The lists that are to be written.
-    fn changed_lists(&self) -> impl Iterator<Item = (&SalesforceId, &CandidateList)> {
+    fn changed_lists(&self) -> impl Iterator<Item = (&RecordRef, &CandidateList)> {
         self.lists.iter().filter(|(id, list)| self.stored_lists.get(*id) != Some(*list))
     }
 
     /// True if the record is linked otherwise than the stored list says.
-    fn is_relinked(&self, record: SalesforceId, list: &CandidateList) -> bool {
+    fn is_relinked(&self, record: RecordRef, list: &CandidateList) -> bool {
         let stored = self.stored_lists.get(&record).and_then(|stored| stored.matched.as_ref());
         stored != list.matched.as_ref()
     }
@@ -91,6 +95,7 @@ impl Neighbourhood {
         let mut asked: BTreeMap<EntityId, Vec<EntityBid>> = BTreeMap::new();
         let mut all = Vec::new();
         let mut rulings = BTreeMap::new();
+        let last_word = last_words(self.lists.values());
         for (&record, list) in &self.lists {
             for bid in bids(list, self.thresholds) {
                 let always = list.always.as_ref() == Some(&bid.entity);
@@ -98,14 +103,11 @@ impl Neighbourhood {
                 asked.entry(bid.entity.clone()).or_default().push(stored);
                 all.push(bid);
             }
-            rulings.insert(record, ruling(list));
+            rulings.insert(record, ruling(list, &last_word));
         }
         let assignment = assign(all, &rulings, 0.0);
-        // Two records may be ruled to be one entity: the first is the one that the entity shows.
-        let mut holders: BTreeMap<&EntityId, SalesforceId> = BTreeMap::new();
-        for (&record, assigned) in &assignment.matched {
-            holders.entry(&assigned.entity).or_insert(record);
-        }
+        let holders: BTreeMap<&EntityId, RecordRef> =
+            assignment.matched.iter().map(|(&record, a)| (&a.entity, record)).collect();
         for (entity, matches) in &mut self.entities {
             matches.bids = asked.remove(entity).unwrap_or_default();
             matches.matched = holders.get(entity).copied();
@@ -125,15 +127,15 @@ impl Neighbourhood {
 }
 
 /// The records that ask for an entity, and the one that holds it.
-fn asking(entity: &EntityMatches) -> impl Iterator<Item = SalesforceId> {
+fn asking(entity: &EntityMatches) -> impl Iterator<Item = RecordRef> {
     entity.bids.iter().map(|bid| bid.record).chain(entity.matched)
 }
 
 /// A record's bids: for what a person linked it to, or for every candidate that is likely enough.
 /// A record that is gone asks for nothing.
-fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid<SalesforceId, EntityId>> {
+fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid<RecordRef, EntityId>> {
     let bid = |entity: &EntityId, probability| Bid {
-        record: list.id,
+        record: list.record(),
         entity: entity.clone(),
         probability,
     };
@@ -150,12 +152,31 @@ fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid<SalesforceId, E
     }
 }
 
+/// The record that each entity is linked to by the last word about it. People may link one entity
+/// to several records; it is one of them, and the others are its duplicates.
+fn last_words<'a>(
+    lists: impl IntoIterator<Item = &'a CandidateList>,
+) -> BTreeMap<&'a EntityId, RecordRef> {
+    let mut last: BTreeMap<&EntityId, (Option<Timestamp>, RecordRef)> = BTreeMap::new();
+    for list in lists.into_iter().filter(|list| !list.gone) {
+        let Some(entity) = &list.always else { continue };
+        let word = (list.ruling.as_ref().and_then(|ruling| ruling.since), list.record());
+        let known = last.entry(entity).or_insert(word);
+        if word.0 > known.0 {
+            *known = word;
+        }
+    }
+    last.into_iter().map(|(entity, (_, record))| (entity, record)).collect()
+}
+
 /// A person's ruling about a record, in the engine's terms.
-fn ruling(list: &CandidateList) -> Ruling<EntityId> {
+fn ruling(list: &CandidateList, last_word: &BTreeMap<&EntityId, RecordRef>) -> Ruling<EntityId> {
     if list.gone {
         return Ruling::default();
     }
-    Ruling { matched: list.always.clone(), unmatched: list.never.iter().cloned().collect() }
+    let holds = |entity: &&EntityId| last_word.get(entity) == Some(&list.record());
+    let matched = list.always.as_ref().filter(holds).cloned();
+    Ruling { matched, unmatched: list.never.iter().cloned().collect() }
 }
 
 fn decide(list: &CandidateList, thresholds: Thresholds) -> RecordDecision {
@@ -186,12 +207,12 @@ impl Settle {
         while let Some(load) = walk.next_load() {
             match load {
                 Load::Entities(ids) => {
-                    let stored = self.load_entities(generation, near.object, &ids).await?;
+                    let stored = self.load_entities(generation, near.kind, &ids).await?;
                     walk.reach_records(stored.values().flat_map(asking));
                     near.add_entities(ids, stored);
                 }
                 Load::Records(ids) => {
-                    let stored = self.load_lists(generation, near.object, &ids).await?;
+                    let stored = self.load_lists(generation, &ids).await?;
                     near.lists.extend(stored.clone());
                     walk.reach_entities(stored.keys().flat_map(|&record| near.asked(record)));
                     near.stored_lists.extend(stored);
@@ -216,7 +237,7 @@ impl Settle {
         for chunk in entities.chunks(WRITES) {
             let mut commit = Commit::new();
             for (id, entity) in chunk {
-                let slot = keys.entity(near.object, id);
+                let slot = keys.entity(near.kind, id);
                 if entity.bids.is_empty() {
                     commit.delete(&slot);
                 } else {
@@ -225,24 +246,64 @@ impl Settle {
             }
             self.commit_under(generation, lease, commit).await?;
         }
+        self.write_lists(generation, lease, near).await
+    }
+
+    /// Writes the lists, and tells of the links that changed: auto-save, and whoever waits for an
+    /// entity's record. The entities are written, so nobody begins to wait for one of these now.
+    async fn write_lists(
+        &self,
+        generation: &OpenGeneration,
+        lease: LeaseToken,
+        near: &Neighbourhood,
+    ) -> Result<u64, WorkError> {
+        let (keys, scope) = (generation.keys, generation.keys.scope());
         let lists: Vec<_> = near.changed_lists().collect();
         let mut changed = 0;
         for chunk in lists.chunks(WRITES) {
             let mut commit = Commit::new();
-            let mut records = Vec::new();
-            for &(&id, list) in chunk {
-                commit.put(&keys.candidates(near.object, id), list)?;
-                records.extend(near.is_relinked(id, list).then_some(id));
+            let mut relinked: BTreeMap<SObject, Vec<SalesforceId>> = BTreeMap::new();
+            let mut linked = BTreeSet::new();
+            for &(&RecordRef { object, id }, list) in chunk {
+                commit.put(&keys.candidates(object, id), list)?;
+                if near.is_relinked(list.record(), list) {
+                    changed += 1;
+                    relinked.entry(object).or_default().push(id);
+                    linked.extend(list.matched.clone());
+                }
             }
-            changed += records.len() as u64;
-            let (scope, object) = (keys.scope(), near.object);
             // No auto-save rule is about leads so far.
-            if object != SObject::Lead && !records.is_empty() {
+            relinked.remove(&SObject::Lead);
+            for (object, records) in relinked {
                 commit.now(AutoSaveMessage::Records { scope, object, records });
             }
+            // Before the lists: who dies in between tells once more.
+            self.tell_waiting(generation, near.kind, linked).await?;
             self.commit_under(generation, lease, commit).await?;
         }
         Ok(changed)
+    }
+
+    /// Tells those who wait for one of these entities' record that it is linked.
+    async fn tell_waiting(
+        &self,
+        generation: &OpenGeneration,
+        entity_kind: EntityKind,
+        linked: BTreeSet<EntityId>,
+    ) -> Result<(), WorkError> {
+        let scope = generation.keys.scope();
+        let slots = linked.iter().map(|entity| generation.keys.awaited(entity_kind, entity));
+        let mut commit = Commit::new();
+        for Awaited { entity } in
+            self.store.load_many(slots).await?.into_iter().map(Stored::into_inner)
+        {
+            commit.now(WritebackMessage::Linked { scope, entity_kind, entity });
+        }
+        if !commit.is_empty() {
+            let winner = "nobody: a due item has no condition";
+            self.store.commit(commit).await?.may_lose_to(winner);
+        }
+        Ok(())
     }
 
     async fn commit_under(
@@ -262,21 +323,20 @@ impl Settle {
     pub(super) async fn load_lists(
         &self,
         generation: &OpenGeneration,
-        object: SObject,
-        ids: &BTreeSet<SalesforceId>,
-    ) -> Result<BTreeMap<SalesforceId, CandidateList>, WorkError> {
-        let slots = ids.iter().map(|&id| generation.keys.candidates(object, id));
+        records: &BTreeSet<RecordRef>,
+    ) -> Result<BTreeMap<RecordRef, CandidateList>, WorkError> {
+        let slots = records.iter().map(|of| generation.keys.candidates(of.object, of.id));
         let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
-        Ok(lists.map(|list| (list.id, list)).collect())
+        Ok(lists.map(|list| (list.record(), list)).collect())
     }
 
     async fn load_entities(
         &self,
         generation: &OpenGeneration,
-        object: SObject,
+        kind: EntityKind,
         ids: &BTreeSet<EntityId>,
     ) -> Result<BTreeMap<EntityId, EntityMatches>, WorkError> {
-        let slots = ids.iter().map(|id| generation.keys.entity(object, id));
+        let slots = ids.iter().map(|id| generation.keys.entity(kind, id));
         let entities = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(entities.map(|matches| (matches.entity.clone(), matches)).collect())
     }
@@ -292,8 +352,12 @@ mod tests {
 
     const THRESHOLDS: Thresholds = Thresholds { match_at: 0.9, review_at: 0.5 };
 
-    fn lead(number: u64) -> SalesforceId {
-        record_id("00Q", number)
+    fn lead(number: u64) -> RecordRef {
+        RecordRef { object: SObject::Lead, id: record_id("00Q", number) }
+    }
+
+    fn contact(number: u64) -> RecordRef {
+        RecordRef { object: SObject::Contact, id: record_id("003", number) }
     }
 
     /// The list of a lead with candidates of these probabilities.
@@ -306,14 +370,36 @@ mod tests {
             evidence: String::new(),
         };
         let candidates = candidates.iter().map(candidate).collect();
-        CandidateList { candidates, ..CandidateList::empty(SObject::Lead, lead(number)) }
+        CandidateList { candidates, ..CandidateList::empty(SObject::Lead, lead(number).id) }
+    }
+
+    /// The same of a contact.
+    fn list_of_contact(number: u64, candidates: &[(&str, f64)]) -> CandidateList {
+        let RecordRef { object, id } = contact(number);
+        CandidateList { object, id, ..list(number, candidates) }
+    }
+
+    /// As a person linked it, so many seconds after the beginning.
+    fn linked_by_hand(list: CandidateList, entity: &str, seconds: i64) -> CandidateList {
+        let since = Some(Timestamp::from_second(seconds).unwrap());
+        let always = Some(entity_id(entity));
+        let ruling = Some(crate::capabilities::linking::Ruling { since, ..Default::default() });
+        CandidateList { always, ruling, ..list }
+    }
+
+    /// What becomes of these lists, all of which ask for `a`.
+    fn assigned(lists: &[CandidateList]) -> Neighbourhood {
+        let mut near = around(lists, &[]);
+        near.add_entities(BTreeSet::from([entity_id("a")]), BTreeMap::new());
+        near.assign();
+        near
     }
 
     fn around(lists: &[CandidateList], stored: &[CandidateList]) -> Neighbourhood {
         let by_id = |lists: &[CandidateList]| {
-            lists.iter().map(|list| (list.id, list.clone())).collect::<BTreeMap<_, _>>()
+            lists.iter().map(|list| (list.record(), list.clone())).collect::<BTreeMap<_, _>>()
         };
-        Neighbourhood::around(SObject::Lead, THRESHOLDS, by_id(lists), by_id(stored))
+        Neighbourhood::around(EntityKind::Person, THRESHOLDS, by_id(lists), by_id(stored))
     }
 
     fn bid_for(list: &CandidateList) -> Vec<(String, f64)> {
@@ -340,10 +426,11 @@ mod tests {
     fn a_record_that_is_gone_bids_for_nothing_and_its_ruling_sleeps() {
         let mut list = list(1, &[("a", 0.95)]);
         (list.always, list.never) = (Some(entity_id("z")), vec![entity_id("y")]);
-        assert_ne!(ruling(&list), Ruling::default());
+        let ruled = |list: &CandidateList| ruling(list, &last_words([list]));
+        assert_ne!(ruled(&list), Ruling::default());
         list.gone = true;
         assert_eq!(bid_for(&list), []);
-        assert_eq!(ruling(&list), Ruling::default());
+        assert_eq!(ruled(&list), Ruling::default());
     }
 
     #[test]
@@ -390,6 +477,46 @@ mod tests {
         assert!(near.entities[&entity_id("a")].bids[0].always);
         assert_eq!(near.lists[&lead(1)].source, Some(source));
         assert_eq!(near.lists[&lead(2)].decision, RecordDecision::Duplicate);
+    }
+
+    #[test]
+    fn a_person_is_linked_once_over_leads_and_contacts_and_the_best_score_wins() {
+        let (lead_list, contact_list) =
+            (list(1, &[("a", 0.97)]), list_of_contact(1, &[("a", 0.92)]));
+        let near = assigned(&[lead_list.clone(), contact_list]);
+        let entity = &near.entities[&entity_id("a")];
+        assert_eq!(entity.matched, Some(lead(1)));
+        let loser = &near.lists[&contact(1)];
+        assert_eq!((&loser.matched, loser.decision), (&None, RecordDecision::Duplicate));
+        let listed: Vec<_> = entity.bids.iter().map(|bid| bid.record).collect();
+        assert_eq!(listed, [contact(1), lead(1)], "the alternative is kept");
+        let equal = assigned(&[lead_list, list_of_contact(1, &[("a", 0.97)])]);
+        assert_eq!(equal.entities[&entity_id("a")].matched, Some(contact(1)));
+    }
+
+    #[test]
+    fn a_lead_that_a_person_chose_goes_before_a_contact_that_the_engine_found() {
+        let chosen = linked_by_hand(list(1, &[]), "a", 1);
+        let near = assigned(&[chosen, list_of_contact(1, &[("a", 0.99)])]);
+        assert_eq!(near.entities[&entity_id("a")].matched, Some(lead(1)));
+        assert_eq!(near.lists[&lead(1)].source, Some(MatchSource::Manual));
+        assert_eq!(near.lists[&contact(1)].decision, RecordDecision::Duplicate);
+    }
+
+    #[test]
+    fn of_two_records_that_people_linked_to_one_person_the_last_word_holds() {
+        for (first, second, holder) in [(1, 2, contact(1)), (2, 1, lead(1))] {
+            let lists = [
+                linked_by_hand(list(1, &[]), "a", first),
+                linked_by_hand(list_of_contact(1, &[]), "a", second),
+            ];
+            let near = assigned(&lists);
+            assert_eq!(near.entities[&entity_id("a")].matched, Some(holder));
+            let linked = near.lists.values().filter(|list| list.matched.is_some());
+            assert_eq!(linked.map(CandidateList::record).collect::<Vec<_>>(), [holder]);
+            let other = near.lists.values().find(|list| list.matched.is_none()).unwrap();
+            assert_eq!(other.decision, RecordDecision::Duplicate);
+        }
     }
 
     #[test]

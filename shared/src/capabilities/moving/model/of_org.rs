@@ -71,6 +71,8 @@ pub struct MovedCorrection {
     pub never: Vec<EntityId>,
     /// The source of the link.
     pub source: MatchSource,
+    /// When it was linked.
+    pub since: Option<Timestamp>,
     /// Who said what, the last one last.
     pub history: Vec<Said>,
 }
@@ -179,16 +181,17 @@ impl MovedCorrection {
     /// The corrections as a line has them.
     #[must_use]
     pub fn of(correction: Correction) -> Self {
-        let Correction { object, id, ruling: Ruling { always, never, source }, history } =
+        let Correction { object, id, ruling: Ruling { always, never, source, since }, history } =
             correction;
-        Self { object, record: id, always, never, source, history }
+        Self { object, record: id, always, never, source, since, history }
     }
 
     /// The corrections that the line tells of.
     #[must_use]
     pub fn into_correction(self) -> Correction {
-        let Self { object, record, always, never, source, history } = self;
-        Correction { object, id: record, ruling: Ruling { always, never, source }, history }
+        let Self { object, record, always, never, source, since, history } = self;
+        let ruling = Ruling { always, never, source, since };
+        Correction { object, id: record, ruling, history }
     }
 }
 

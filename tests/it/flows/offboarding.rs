@@ -1,0 +1,278 @@
+//! Whoever leaves: one authorization ends, a seat is removed, a contract is over. Killed at any
+//! call, each ends when it is asked for again.
+
+use serde_json::Value;
+use shared::capabilities::activities::{ActivityKind, ActivityState, HoldReason};
+use shared::capabilities::connecting::{ConnectError, Connected};
+use shared::capabilities::leaving::OffboardingError;
+use shared::capabilities::seats::{NewSeat, Role, TenantError};
+use shared::kernel::{Author, Environment, Grantee};
+use shared::salesforce::SalesforceId;
+use tests::world::World;
+
+use super::connection::Scene;
+use super::main_job::{ADMIN, activity, import_again, state};
+use super::observe::saved;
+use super::saving::{deal, nobodys, user as owner};
+
+const SELLER: &str = "noor.castellan@acme.example";
+
+/// How many grants the org still honours.
+fn live(world: &World) -> usize {
+    let grants = world.control().grants(&world.org).unwrap();
+    grants.iter().filter(|grant| grant.state == "active").count()
+}
+
+async fn log_in(scene: &Scene, username: &str) -> Result<Connected, ConnectError> {
+    scene.world.authorize(Grantee::Seat(scene.seat), username).await
+}
+
+/// The CRM user of a login name.
+fn user(world: &World, username: &str) -> SalesforceId {
+    let users = world.control().records(&world.org, "User", 0, 1_000).unwrap();
+    let user = users.into_iter().find(|user| user["Username"] == username).unwrap();
+    user["Id"].as_str().unwrap().parse().unwrap()
+}
+
+/// The login name of an active CRM user who is neither the seller nor the admin.
+fn somebody_else(world: &World) -> String {
+    let users = world.control().records(&world.org, "User", 0, 1_000).unwrap();
+    let username = |user: &Value| user["Username"].as_str().unwrap().to_owned();
+    let active = users.iter().filter(|user| user["IsActive"] == true).map(username);
+    active.into_iter().find(|name| ![SELLER, ADMIN].contains(&name.as_str())).unwrap()
+}
+
+#[tokio::test]
+async fn a_seat_authorizes_as_the_crm_user_whom_an_admin_chose_and_as_nobody_else() {
+    let scene = Scene::new().await;
+    let (world, at) = (&scene.world, scene.world.at());
+    let username = somebody_else(world);
+    let told = log_in(&scene, &username).await.unwrap_err();
+    assert!(matches!(told, ConnectError::OtherUser { .. }), "{told:?}");
+
+    let chosen = user(world, &username);
+    let crm_users = &world.functions.crm_users;
+    crm_users.choose(at, scene.seat, chosen, Author::Service).await.unwrap();
+    world.run().await;
+    assert_eq!(live(world), 1, "the authorization as another user ended with the choice");
+    assert_eq!(log_in(&scene, &username).await.unwrap(), Connected::Seat);
+
+    let told = log_in(&scene, SELLER).await.unwrap_err();
+    assert!(matches!(told, ConnectError::NotChosenUser { .. }), "{told:?}");
+    let row = world.control().record(&world.org, chosen.as_str()).unwrap();
+    let remedy = told.to_string();
+    assert!(remedy.contains(row["Name"].as_str().unwrap()), "{remedy}");
+    assert!(remedy.contains("log in as") && remedy.contains("have an admin choose"), "{remedy}");
+
+    let other = world.seat(&username).await;
+    let told = world.authorize(Grantee::Seat(other), &username).await.unwrap_err();
+    assert!(matches!(told, ConnectError::UserOfAnotherSeat), "{told:?}");
+    world.run().await;
+    assert_eq!(live(world), 2, "refused logins are given back");
+
+    // The user of the address again: the chosen one's authorization ends.
+    crm_users.forget(at, scene.seat).await.unwrap();
+    world.run().await;
+    assert_eq!(live(world), 1);
+    assert_eq!(log_in(&scene, SELLER).await.unwrap(), Connected::Seat);
+}
+
+/// Nothing dies any more.
+fn disarm(world: &World) {
+    world.fuse.light(u64::from(u32::MAX), false);
+}
+
+/// Ends the seller's authorization, killed at call `n`, and once more; false when there was no such
+/// call.
+async fn ended_at(scene: &Scene, n: u64) -> bool {
+    let (world, at) = (&scene.world, scene.world.at());
+    world.fuse.light(n, n.is_multiple_of(2));
+    let _ = world.functions.offboarding.end_authorization(at, scene.seat).await;
+    let died = world.fuse.is_dead();
+    disarm(world);
+    world.functions.offboarding.end_authorization(at, scene.seat).await.unwrap();
+    let new = activity(scene.seat, &n.to_string(), ActivityKind::Message, scene.person.as_str());
+    let posted = world.functions.activities.post(at, new).await.unwrap();
+    world.run().await;
+    assert_eq!(live(world), 1, "killed at {n}");
+    let login = ActivityState::Held { reason: HoldReason::CrmLoginRequired };
+    assert_eq!(state(world, posted.id).await, login, "killed at {n}");
+    log_in(scene, SELLER).await.unwrap();
+    world.run().await;
+    assert_eq!(live(world), 2, "killed at {n}");
+    assert!(matches!(state(world, posted.id).await, ActivityState::Logged { .. }));
+    died
+}
+
+#[tokio::test]
+async fn an_authorization_ends_at_salesforce_whatever_call_is_the_last() {
+    let scene = Scene::new().await;
+    let mut n = 1;
+    while ended_at(&scene, n).await {
+        n += 1;
+    }
+    assert!(n > 3, "ending makes {n} calls");
+}
+
+#[tokio::test]
+async fn a_login_after_an_end_is_not_ended_with_it() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    world.functions.offboarding.end_authorization(world.at(), scene.seat).await.unwrap();
+    log_in(&scene, SELLER).await.unwrap();
+    world.run().await;
+    assert_eq!(live(world), 2, "the first is revoked, the second is not");
+    let new = activity(scene.seat, "1", ActivityKind::Message, scene.person.as_str());
+    let posted = world.functions.activities.post(world.at(), new).await.unwrap();
+    world.run().await;
+    assert!(matches!(state(world, posted.id).await, ActivityState::Logged { .. }));
+}
+
+/// A scene whose seller was added as the product's back end adds them.
+async fn added(mut scene: Scene) -> Scene {
+    let (world, new) = (&scene.world, seller());
+    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world.run().await;
+    let seat = world.functions.tenants.add_seat(world.tenant, new).await.unwrap().id;
+    world.authorize(Grantee::Seat(seat), SELLER).await.unwrap();
+    world.run().await;
+    scene.seat = seat;
+    scene
+}
+
+fn seller() -> NewSeat {
+    NewSeat {
+        email: SELLER.to_owned(),
+        name: "Noor".to_owned(),
+        time_zone: "Europe/Berlin".to_owned(),
+        roles: [Role::Seat].into(),
+    }
+}
+
+/// Removes the seller's seat, killed at call `n`, and once more; false when there was no such call.
+async fn removed_at(scene: &Scene, n: u64) -> bool {
+    let (world, at) = (&scene.world, scene.world.at());
+    assert!(!saved(world, scene.seat, "leads").await.is_empty(), "something is saved");
+    let post = async |key: &str| {
+        let new = activity(scene.seat, key, ActivityKind::Message, scene.person.as_str());
+        world.functions.activities.post(at, new).await
+    };
+    let done = post("done").await.unwrap();
+    world.run().await;
+    let queued = post("queued").await.unwrap();
+    world.fuse.light(n, n.is_multiple_of(2));
+    let _ = world.functions.offboarding.remove_seat(world.tenant, scene.seat).await;
+    let died = world.fuse.is_dead();
+    disarm(world);
+    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world.run().await;
+
+    assert_eq!(live(world), 1, "killed at {n}");
+    assert!(matches!(state(world, done.id).await, ActivityState::Logged { .. }));
+    let told = state(world, queued.id).await;
+    let ActivityState::Failed { code, message } = told else { panic!("killed at {n}: {told:?}") };
+    assert_eq!((code.as_str(), message.contains("seat was removed")), ("SEAT_REMOVED", true));
+    assert!(post("late").await.is_err(), "killed at {n}");
+    for list in ["leads", "accounts"] {
+        assert!(saved(world, scene.seat, list).await.is_empty(), "killed at {n}");
+    }
+    let id = scene.seat.to_string();
+    let left = world.item_keys().await.into_iter().filter(|key| key.contains(&id));
+    assert_eq!(left.collect::<Vec<_>>(), [""; 0], "killed at {n}");
+    died
+}
+
+#[tokio::test]
+async fn a_seat_is_removed_with_all_that_is_its_own_whatever_call_is_the_last() {
+    // Adding the seat each time anew shows that its address is free.
+    let scene = Scene::new().await;
+    let (contact, _) = nobodys(&scene.world).await;
+    deal(&scene.world, &owner(&scene.world, SELLER), &Value::Null, contact.id);
+    import_again(&scene.world, "second").await;
+    let mut scene = added(scene).await;
+    let mut n = 1;
+    while removed_at(&scene, n).await {
+        scene = added(scene).await;
+        n += 1;
+    }
+    assert!(n > 5, "removing makes {n} calls");
+}
+
+#[tokio::test]
+async fn what_waited_for_a_record_or_a_login_fails_with_its_seat() {
+    let scene = Scene::new().await;
+    let (world, at) = (&scene.world, scene.world.at());
+    let unknown = activity(scene.seat, "1", ActivityKind::Message, "pr_of_nobody");
+    let unknown = world.functions.activities.post(at, unknown).await.unwrap();
+    world.functions.offboarding.end_authorization(at, scene.seat).await.unwrap();
+    let login = activity(scene.seat, "2", ActivityKind::Message, scene.person.as_str());
+    let login = world.functions.activities.post(at, login).await.unwrap();
+    world.run().await;
+    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world.run().await;
+    for posted in [unknown, login] {
+        let told = state(world, posted.id).await;
+        assert!(matches!(&told, ActivityState::Failed { code, .. } if code == "SEAT_REMOVED"));
+    }
+    let left = world.item_keys().await.into_iter().filter(|key| key.contains(" WAITING#"));
+    assert_eq!(left.count(), 0);
+}
+
+#[tokio::test]
+async fn the_chosen_crm_user_of_a_removed_seat_is_free_again() {
+    let scene = Scene::new().await;
+    let (world, at) = (&scene.world, scene.world.at());
+    let username = somebody_else(world);
+    let (chosen, other) = (user(world, &username), world.seat("b@acme.example").await);
+    let crm_users = &world.functions.crm_users;
+    crm_users.choose(at, scene.seat, chosen, Author::Service).await.unwrap();
+    assert!(crm_users.choose(at, other, chosen, Author::Service).await.is_err(), "taken");
+    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world.run().await;
+    assert!(crm_users.choose(at, other, chosen, Author::Service).await.is_ok());
+}
+
+/// Removes the tenant, killed at call `n` of it, and once more; false when there was no such call.
+async fn tenant_removed_at(n: u64) -> bool {
+    let scene = added(Scene::new().await).await;
+    let world = &scene.world;
+    let offboarding = &world.functions.offboarding;
+    let refused = offboarding.remove_tenant(world.tenant).await.unwrap_err();
+    assert!(matches!(refused, OffboardingError::Connected(Environment::Production)));
+    assert!(refused.to_string().contains("disconnect it"), "{refused}");
+    world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    let refused = offboarding.remove_tenant(world.tenant).await.unwrap_err();
+    assert!(matches!(&refused, OffboardingError::Purging(purge) if purge == "production-1"));
+    world.run().await;
+
+    let begun = world.functions.begin.begin(world.at(), Grantee::Admin, None).await.unwrap();
+    world.fuse.light(n, n.is_multiple_of(2));
+    let _ = offboarding.remove_tenant(world.tenant).await;
+    let died = world.fuse.is_dead();
+    disarm(world);
+    offboarding.remove_tenant(world.tenant).await.unwrap();
+    world.run().await;
+
+    let tenant = world.tenant.to_string();
+    let left = world.item_keys().await.into_iter().filter(|key| key.contains(&tenant));
+    let left: Vec<String> = left.collect();
+    assert_eq!(left, [format!("TEN#{tenant} PURGE#production#00000001")], "killed at {n}");
+    let late = world.functions.tenants.add_seat(world.tenant, seller()).await;
+    assert!(matches!(late, Err(TenantError::NotFound)), "killed at {n}");
+    // Who began to connect before cannot end it.
+    let back = world.control().approve(begun.url.as_str(), ADMIN).unwrap();
+    assert!(world.finish(&back, begun.cookie.1).await.is_err(), "killed at {n}");
+    world.memory.clock.advance(jiff::SignedDuration::from_mins(20));
+    world.run().await;
+    assert_eq!(live(world), 0, "killed at {n}");
+    died
+}
+
+#[tokio::test]
+async fn a_tenant_is_removed_once_its_connections_are_purged_whatever_call_is_the_last() {
+    let mut n = 1;
+    while tenant_removed_at(n).await {
+        n += 1;
+    }
+    assert!(n > 4, "removing makes {n} calls");
+}
