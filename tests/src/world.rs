@@ -13,7 +13,7 @@ use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::capabilities::activities::Activities;
-use shared::capabilities::connecting::{Begun, Connect, Connected, Wizards};
+use shared::capabilities::connecting::{Begun, Connect, ConnectError, Connected, Wizards};
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
@@ -176,6 +176,16 @@ impl Default for WorldOptions {
     fn default() -> Self {
         Self { seed: 7, page_rows: None, home: Home::default(), auto_save: Some(true) }
     }
+}
+
+/// What a browser comes back with from a login.
+pub struct Callback {
+    /// The state that it went with.
+    pub state: String,
+    /// The code, or why there is none.
+    pub code: Result<SecretString, String>,
+    /// The value of the cookie that it went with.
+    pub browser: String,
 }
 
 /// How a world delivers messages.
@@ -351,8 +361,26 @@ impl World {
         &self,
         grantee: Grantee,
         username: &str,
-    ) -> Result<Connected, shared::capabilities::connecting::ConnectError> {
-        let Begun { url, cookie } = self.functions.begin.begin(self.at(), grantee, None).await?;
+    ) -> Result<Connected, ConnectError> {
+        self.authorize_at(self.at(), grantee, username).await
+    }
+
+    /// As [`World::authorize`], for any tenant.
+    pub async fn authorize_at(
+        &self,
+        at: TenantEnvironment,
+        grantee: Grantee,
+        username: &str,
+    ) -> Result<Connected, ConnectError> {
+        let begun = self.functions.begin.begin(at, grantee, None).await?;
+        let Callback { state, code, browser } = self.log_in(&begun, username);
+        self.functions.connect.finish(at.environment, &state, Some(&browser), code).await
+    }
+
+    /// Logs in at the simulator as `username`: what the browser comes back with.
+    #[must_use]
+    pub fn log_in(&self, begun: &Begun, username: &str) -> Callback {
+        let Begun { url, cookie } = begun;
         let back = self.control().approve(url.as_str(), username).expect("a login");
         let back: Url = back.parse().expect("a URL");
         let parameter = |name: &str| {
@@ -361,9 +389,17 @@ impl World {
         };
         let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
         let state = parameter("state").expect("a state");
-        let environment = Environment::Production;
-        let (connect, browser) = (&self.functions.connect, cookie.1.expose_secret());
-        connect.finish(environment, &state, Some(browser), code.map(SecretString::from)).await
+        let browser = cookie.1.expose_secret().to_owned();
+        Callback { state, code: code.map(SecretString::from), browser }
+    }
+
+    /// Makes another tenant, which has connected nothing.
+    pub async fn tenant(&self, name: &str) -> TenantId {
+        let id = TenantId::derived(name);
+        let created_at = self.ports().clock.now();
+        let tenant = Tenant { id, name: name.to_owned(), entitled: true, created_at };
+        self.put(seats::keys::tenant(id), &tenant).await;
+        id
     }
 
     /// Uploads and publishes a directory version of these files (JSON lines).

@@ -32,9 +32,9 @@ impl VersionUse for UnfinishedRuns {
         generation: &GenerationKeys,
         version: DirectoryVersionId,
     ) -> Result<bool, WorkError> {
-        let mut pages = pin!(self.store.pages(generation.match_runs()));
+        let mut pages = pin!(self.store.pages(generation.unfinished_runs()));
         while let Some(runs) = pages.try_next().await? {
-            if runs.iter().any(|run| run.directory == version && run.finished_at.is_none()) {
+            if runs.iter().any(|run| run.directory == version) {
                 return Ok(true);
             }
         }

@@ -11,14 +11,15 @@ use super::Settle;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
-    CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
+    CandidateList, DecisionCounts, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
 use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, SObject};
 use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Stored};
 use crate::work::WorkError;
 
-/// How many items one transaction writes. It checks the lease and writes a due item besides.
+/// How many items one transaction writes. It checks the lease, and writes the counts and a
+/// due item besides.
 const WRITES: usize = 90;
 
 /// The part of a connection's matches that a settlement touches.
@@ -230,12 +231,15 @@ impl Settle {
         for chunk in lists.chunks(WRITES) {
             let mut commit = Commit::new();
             let mut records = Vec::new();
+            let mut counts = DecisionCounts::default();
             for &(&id, list) in chunk {
                 commit.put(&keys.candidates(near.object, id), list)?;
+                counts.count(near.stored_lists.get(&id), list);
                 records.extend(near.is_relinked(id, list).then_some(id));
             }
             changed += records.len() as u64;
             let (scope, object) = (keys.scope(), near.object);
+            counts.add_to(&mut commit, &keys.decision_counts(object));
             // No auto-save rule is about leads so far.
             if object != SObject::Lead && !records.is_empty() {
                 commit.now(AutoSaveMessage::Records { scope, object, records });
