@@ -161,6 +161,17 @@ mod tests {
         Sealer::new(&Zeroizing::new([byte; 32]))
     }
 
+    /// Does not compile while the features that overwrite keys are off.
+    #[test]
+    fn key_material_is_overwritten_when_a_sealer_goes() {
+        fn goes_clean<T: zeroize::ZeroizeOnDrop>() {}
+        goes_clean::<Aes256Gcm>();
+        goes_clean::<Zeroizing<[u8; 32]>>();
+        let names = sealer(1).sign("a");
+        assert_ne!(names, sealer(2).sign("a"));
+        assert_ne!(names, sealer(1).sign("b"));
+    }
+
     #[test]
     fn what_is_sealed_opens_in_its_place() {
         let entropy = Counting(0.into());

@@ -276,10 +276,7 @@ impl World {
         let app = json!({ "client_id": CLIENT_ID, "client_secret": "crm-sync-local-secret" });
         let app = SecretString::from(app.to_string());
         ports.secrets.put(APP_SECRET, &app, "1").await.expect("a secret");
-        let now = ports.clock.now();
-        let tenant =
-            Tenant { id: self.tenant, name: "Acme".into(), entitled: true, created_at: now };
-        self.put(seats::keys::tenant(self.tenant), &tenant).await;
+        self.contract(self.tenant, "Acme").await;
     }
 
     /// Changes settings as an admin does.
@@ -396,10 +393,14 @@ impl World {
     /// Makes another tenant, which has connected nothing.
     pub async fn tenant(&self, name: &str) -> TenantId {
         let id = TenantId::derived(name);
+        self.contract(id, name).await;
+        id
+    }
+
+    async fn contract(&self, id: TenantId, name: &str) {
         let created_at = self.ports().clock.now();
         let tenant = Tenant { id, name: name.to_owned(), entitled: true, created_at };
         self.put(seats::keys::tenant(id), &tenant).await;
-        id
     }
 
     /// Uploads and publishes a directory version of these files (JSON lines).

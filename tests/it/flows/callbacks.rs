@@ -120,7 +120,7 @@ async fn i73_a_token_answer_with_anything_wrong_connects_nothing() {
         let told = world.authorize(Grantee::Admin, ADMIN).await;
         let error = told.expect_err(what);
         assert!(!is_connected(&world, world.at()).await, "{what}: {error}");
-        if matches!(what, "no refresh token" | "fewer scopes" | "no scope") {
+        if matches!(what, "no refresh token" | "fewer scopes") {
             // A person reads what to do.
             assert!(matches!(error, ConnectError::Scopes), "{what}: {error:?}");
             assert!(error.to_string().contains("allow the app the scopes api"), "{what}: {error}");
@@ -155,14 +155,15 @@ async fn i74_two_tenants_of_one_org_are_apart_and_an_org_that_was_not_meant_is_r
     assert!(is_connected(&world, world.at()).await && !is_connected(&world, theirs).await);
     assert_eq!(live(&world), 1);
 
-    let sandbox = TenantEnvironment { tenant: other, environment: Environment::Sandbox };
-    for (at, asked) in [(sandbox, "sandbox")] {
-        let told = world.authorize_at(at, Grantee::Admin, ADMIN).await;
-        let told = told.expect_err("a production org");
-        let is_environment = matches!(told, ConnectError::Environment { .. });
-        assert!(is_environment && told.to_string().contains(asked), "{told:?}");
-        assert!(!is_connected(&world, at).await);
-    }
+    // A sandbox where production was asked for.
+    let is_sandbox = json!(true);
+    let kind = FaultKind::SetJson { pointer: "/records/0/IsSandbox".into(), value: is_sandbox };
+    world.control().add_fault(Fault::at("/query", kind));
+    let told = world.authorize_at(theirs, Grantee::Admin, ADMIN).await;
+    let told = told.expect_err("a sandbox");
+    assert!(matches!(told, ConnectError::Environment { .. }), "{told:?}");
+    assert!(told.to_string().contains("a sandbox org, but the production connection"), "{told}");
+    assert!(!is_connected(&world, theirs).await);
     world.run().await;
     assert_eq!(live(&world), 1, "what was refused is given back");
 }

@@ -2,7 +2,7 @@
 
 mod admission;
 mod guards;
-mod keys;
+mod issuer_keys;
 mod places;
 mod token;
 

@@ -12,7 +12,7 @@ use shared::capabilities::seats::Role;
 use shared::kernel::{SeatId, TenantId};
 use shared::ports::Clock;
 
-use super::keys::IssuerKeys;
+use super::issuer_keys::IssuerKeys;
 use crate::problem::Problem;
 use crate::state::Api;
 

@@ -49,8 +49,8 @@ mod tests {
     use super::*;
     use crate::capabilities::linking::match_runs::MatchRuns;
     use crate::capabilities::linking::{MatchRun, ModelChoice};
-    use crate::kernel::{Environment, Generation, MatchRunId, MatchTrigger, TenantId};
     use crate::kernel::TenantEnvironment;
+    use crate::kernel::{Environment, Generation, MatchRunId, MatchTrigger, TenantId};
     use crate::ports::Item;
     use crate::store::{Commit, item};
     use crate::testing::{Fuse, Memory};
@@ -91,7 +91,8 @@ mod tests {
         let before = store.load(&keys.match_run(MatchRunId::derived("last"))).await.unwrap();
         let before = before.unwrap();
         assert_eq!(before.expires_at(), None, "an unfinished run stays");
-        let ended = MatchRun { finished_at: Some(Timestamp::UNIX_EPOCH), ..MatchRun::clone(&before) };
+        let finished_at = Some(Timestamp::UNIX_EPOCH);
+        let ended = MatchRun { finished_at, ..MatchRun::clone(&before) };
         let mut commit = Commit::new();
         MatchRuns::save(&mut commit, &keys, Some(&before), &ended).unwrap();
         assert!(store.commit(commit).await.unwrap().is_done());
