@@ -314,9 +314,11 @@ async fn serve(
 ) -> Result<Http, StartError> {
     let issuer = match (&config.callers, built_in) {
         (Callers::Issuer { issuer, audience, jwks_url }, _) => {
-            let client = reqwest::Client::builder().timeout(ISSUER_TIMEOUT).build();
-            let client = client.map_err(StartError::Client)?;
-            api::Issuer::new(issuer.clone(), audience.clone(), jwks_url.clone(), client)
+            let (name, audience, jwks_url) = (issuer.clone(), audience.clone(), jwks_url.clone());
+            let http = reqwest::Client::builder().timeout(ISSUER_TIMEOUT);
+            let clock = product.ports().clock.clone();
+            let issuer = api::Issuer::new(name, audience, jwks_url, http, clock);
+            issuer.map_err(StartError::Client)?
         }
         (Callers::BuiltIn, built_in) => {
             let keys = built_in.ok_or(IssuerError::NoKey)?.keys().clone();

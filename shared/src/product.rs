@@ -19,6 +19,7 @@ use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::directory::{Directory, ShardFiles};
 use crate::capabilities::importing::{Import, Previews, Runs, Selections};
 use crate::capabilities::leaving::{Disconnect, Offboarding, PurgeSteps};
+use crate::capabilities::limits::Limits;
 use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
@@ -125,6 +126,12 @@ impl<R> Product<R> {
     #[must_use]
     pub fn crm_votes(&self) -> CrmVotes {
         CrmVotes::new(self.ports.clone())
+    }
+
+    /// The limits of what callers trigger.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits::new(self.ports.clone())
     }
 
     /// The telling of events.

@@ -20,6 +20,9 @@ const NONCE_LEN: usize = 12;
 /// What the key of names is derived for. Stored keys follow from it.
 const NAMING: &str = "crm-sync 2026-11-28 names of what is looked up by";
 
+/// What the key of signatures is derived for.
+const SIGNING: &str = "crm-sync 2026-11-28 signatures of what callers hand back";
+
 /// No body grows beyond this when opened; a page of records stays far below.
 const MAX_OPENED: u64 = 512 << 20;
 
@@ -43,6 +46,8 @@ pub struct Sealer {
     cipher: Aes256Gcm,
     /// Derived from the data key, for names alone.
     naming_key: Zeroizing<[u8; 32]>,
+    /// Derived from the data key, for signatures alone.
+    signing_key: Zeroizing<[u8; 32]>,
 }
 
 impl fmt::Debug for Sealer {
@@ -56,7 +61,10 @@ impl Sealer {
     #[must_use]
     pub fn new(key: &Zeroizing<[u8; 32]>) -> Self {
         let naming_key = Zeroizing::new(blake3::derive_key(NAMING, &**key));
-        Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(**key)), naming_key }
+        let signing_key = Zeroizing::new(blake3::derive_key(SIGNING, &**key));
+        let key = Zeroizing::new(**key);
+        let cipher = Aes256Gcm::new(<&Key<Aes256Gcm>>::from(&*key));
+        Self { cipher, naming_key, signing_key }
     }
 
     /// A name for a text that is to be found by, and may not be read from, a key. It is always the
@@ -64,6 +72,13 @@ impl Sealer {
     #[must_use]
     pub fn name(&self, text: &str) -> String {
         blake3::keyed_hash(&self.naming_key, text.as_bytes()).to_hex()[..32].to_owned()
+    }
+
+    /// A signature under this data key: nobody without the key can make it.
+    #[must_use]
+    pub fn sign(&self, text: &str) -> [u8; 16] {
+        let hash = blake3::keyed_hash(&self.signing_key, text.as_bytes());
+        hash.as_bytes().first_chunk().copied().unwrap_or_default()
     }
 
     /// Compresses and seals `plain` for `place`, the key of the item or object that will hold it.
@@ -144,6 +159,17 @@ mod tests {
 
     fn sealer(byte: u8) -> Sealer {
         Sealer::new(&Zeroizing::new([byte; 32]))
+    }
+
+    /// Does not compile while the features that overwrite keys are off.
+    #[test]
+    fn key_material_is_overwritten_when_a_sealer_goes() {
+        fn goes_clean<T: zeroize::ZeroizeOnDrop>() {}
+        goes_clean::<Aes256Gcm>();
+        goes_clean::<Zeroizing<[u8; 32]>>();
+        let names = sealer(1).sign("a");
+        assert_ne!(names, sealer(2).sign("a"));
+        assert_ne!(names, sealer(1).sign("b"));
     }
 
     #[test]

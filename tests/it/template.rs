@@ -270,8 +270,9 @@ fn watched(alarm: &Value) -> (&str, &str) {
 #[test]
 fn every_queue_has_an_alarm_on_its_age_and_its_dead_letters() {
     let template = template();
-    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
-    let alarms: BTreeMap<_, _> = alarms.into_values().map(|a| (watched(a), a)).collect();
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm").into_values();
+    let of_queues = alarms.filter(|alarm| alarm["Namespace"] == "AWS/SQS");
+    let alarms: BTreeMap<_, _> = of_queues.map(|a| (watched(a), a)).collect();
     for (id, queue) in resources(&template, "AWS::SQS::Queue") {
         if queue["RedrivePolicy"].is_null() {
             let letters = alarms[&("ApproximateNumberOfMessagesVisible", id)];
@@ -297,6 +298,67 @@ fn every_alarm_can_be_heard_and_none_sounds_without_a_measurement() {
     for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
         assert_eq!(alarm["AlarmActions"], heard, "{id}");
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}");
+    }
+}
+
+/// L10: who decrypts data keys one after the other is heard of.
+#[test]
+fn the_use_of_the_key_has_an_alarm() {
+    let template = template();
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    let alarm = alarms["KeyUseAlarm"];
+    assert_eq!(
+        (&alarm["Namespace"], &alarm["MetricName"]),
+        (&json!("AWS/Usage"), &json!("CallCount"))
+    );
+    let dimensions: BTreeMap<&str, &str> = list(&alarm["Dimensions"])
+        .into_iter()
+        .map(|d| (d["Name"].as_str().unwrap(), d["Value"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("Class", "None"),
+        ("Resource", "CryptographicOperationsSymmetric"),
+        ("Service", "KMS"),
+        ("Type", "API"),
+    ];
+    assert_eq!(dimensions, BTreeMap::from(expected));
+    assert_eq!(alarm["Statistic"], "Sum");
+    assert_eq!(target(&alarm["Threshold"]), Some("KeyUseAlarmPerMinute"));
+}
+
+/// L9: what a role may do is what its function does.
+#[test]
+fn roles_reach_the_objects_and_items_that_their_functions_need() {
+    let template = template();
+    let functions = functions(&template);
+    let actions = |name: &str, prefix: &str| -> BTreeSet<&str> {
+        let statements = statements(&template, functions[name]).into_iter();
+        let actions = statements.flat_map(|s| list(&s["Action"]));
+        let actions = actions.map(|action| action.as_str().unwrap());
+        actions.filter(|action| action.starts_with(prefix)).collect()
+    };
+    // The directory's files hold no customer's data; what an import brought is not theirs to read.
+    for name in ["auto-save", "directory-index"] {
+        for action in ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"] {
+            for resource in allowed(&template, functions[name], action) {
+                assert_eq!(resource["Fn::Sub"], "${Bucket.Arn}/directory/*", "{name}: {action}");
+            }
+        }
+    }
+    assert_eq!(actions("auto-save", "s3:"), ["s3:GetObject", "s3:ListBucket"].into());
+    // A purge takes away, and makes no object.
+    let taking_away = ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket"];
+    assert_eq!(actions("data-purge", "s3:"), taking_away.into());
+    // Who deletes due items alone may delete nothing else.
+    for name in ["directory-index", "telling"] {
+        let statements = statements(&template, functions[name]);
+        let deletes = |s: &&&Value| list(&s["Action"]).iter().any(|a| *a == "dynamodb:DeleteItem");
+        for statement in statements.iter().filter(deletes) {
+            let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            assert_eq!(*keys, json!(["DUE#*"]), "{name}");
+            assert_eq!(list(&statement["Action"]).len(), 1, "{name}");
+        }
+        assert!(!actions(name, "dynamodb:").contains("dynamodb:BatchWriteItem"), "{name}");
     }
 }
 
@@ -494,6 +556,59 @@ fn what_serves_one_machine_alone_is_empty_in_aws() {
         template["Parameters"]["BrowserAuthorizeBase"]["AllowedPattern"].as_str().unwrap();
     assert_eq!(pattern, r"^$|^http://127\.0\.0\.1:[0-9]+$");
     assert_eq!(template["Parameters"]["QueueVisibilitySeconds"]["Default"], 0);
+}
+
+/// L5: what makes tests quick is refused where a customer's data is, by the deployment itself.
+#[test]
+fn what_makes_tests_quick_is_refused_in_production() {
+    let template = template();
+    let parameters = &template["Parameters"];
+    let rule = &template["Rules"]["Production"];
+    assert_eq!(
+        rule["RuleCondition"],
+        json!({"Fn::Equals": [{"Ref": "DeletionProtection"}, "true"]})
+    );
+    assert_eq!(parameters["DeletionProtection"]["Default"], "true");
+    let mut held = BTreeMap::new();
+    for assertion in list(&rule["Assertions"]) {
+        let equals = &assertion["Assert"]["Fn::Equals"];
+        held.insert(target(&equals[0]).unwrap(), equals[1].as_str().unwrap());
+        assert!(assertion["AssertDescription"].is_string());
+    }
+    for name in
+        ["BrowserAuthorizeBase", "PurgeGraceSeconds", "QueueVisibilitySeconds", "SalesforceCaFile"]
+    {
+        let default = &parameters[name]["Default"];
+        let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+        assert_eq!(held[name], default, "{name}");
+    }
+    assert!(parameters["PurgeGraceSeconds"]["MinValue"].as_u64() > Some(0));
+}
+
+/// L5: no filter lets a library's debug lines through, which hold requests and answers.
+#[test]
+fn the_filter_of_log_lines_is_held_to_a_pattern() {
+    let template = template();
+    let filter = &template["Parameters"]["LogFilter"];
+    let pattern = regex::Regex::new(filter["AllowedPattern"].as_str().unwrap()).unwrap();
+    let good = ["info", "warn", "error", "info,shared=debug", "warn,shared::store::outbox=debug"];
+    for good in good.into_iter().chain(filter["Default"].as_str()) {
+        assert!(pattern.is_match(good), "{good}");
+    }
+    for bad in [
+        "",
+        "debug",
+        "trace",
+        "info,hyper=trace",
+        "info,aws_sdk_kms=debug",
+        "shared=debug",
+        "info,shared=trace",
+        "info,h2=debug,shared=debug",
+        "info\ndebug",
+        "off",
+    ] {
+        assert!(!pattern.is_match(bad), "{bad:?}");
+    }
 }
 
 #[test]

@@ -210,8 +210,10 @@ fn functions_name_no_store_and_no_keys() {
 fn no_route_answers_untyped_json() {
     let mut offences = Vec::new();
     for file in rust_files("functions/api/src").unwrap() {
-        // A schema's names are taken from the values themselves, as they are written.
-        if !is_test(&file) && !file.path.ends_with("/wire.rs") {
+        // A schema's names are taken from the values themselves, as they are written. The other two
+        // read what others send: bodies, and an issuer's keys.
+        let excepted = ["/wire.rs", "/extract.rs", "/callers/issuer_keys.rs"];
+        if !is_test(&file) && !excepted.iter().any(|name| file.path.ends_with(name)) {
             let lines = code_lines(&file).filter(|line| line.contains("serde_json"));
             offences.extend(lines.map(|line| format!("{}: {}", file.path, line.trim())));
         }

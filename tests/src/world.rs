@@ -184,6 +184,33 @@ impl Default for WorldOptions {
     }
 }
 
+/// What a browser comes back with from a login.
+pub struct Callback {
+    /// The state that it went with.
+    pub state: String,
+    /// The code, or why there is none.
+    pub code: Result<SecretString, String>,
+    /// The value of the cookie that it went with.
+    pub browser: String,
+}
+
+impl Callback {
+    /// What an address says to which Salesforce sends the browser `back`, with its cookie.
+    fn of(back: &str, cookie: &SecretString) -> Self {
+        let back: Url = back.parse().expect("a URL");
+        let parameter = |name: &str| {
+            let pair = back.query_pairs().find(|(key, _)| key == name);
+            pair.map(|(_, value)| value.into_owned())
+        };
+        let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
+        Self {
+            state: parameter("state").expect("a state"),
+            code: code.map(SecretString::from),
+            browser: cookie.expose_secret().to_owned(),
+        }
+    }
+}
+
 /// How a world delivers messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Delivery {
@@ -272,10 +299,7 @@ impl World {
         let app = json!({ "client_id": CLIENT_ID, "client_secret": "crm-sync-local-secret" });
         let app = SecretString::from(app.to_string());
         ports.secrets.put(APP_SECRET, &app, "1").await.expect("a secret");
-        let now = ports.clock.now();
-        let tenant =
-            Tenant { id: self.tenant, name: "Acme".into(), entitled: true, created_at: now };
-        self.put(seats::keys::tenant(self.tenant), &tenant).await;
+        self.contract(self.tenant, "Acme").await;
     }
 
     /// Changes settings as an admin does.
@@ -361,16 +385,24 @@ impl World {
         self.authorize_at(self.at(), grantee, username).await
     }
 
-    /// The same in an environment.
+    /// As [`World::authorize`], for any tenant and environment.
     pub async fn authorize_at(
         &self,
         at: TenantEnvironment,
         grantee: Grantee,
         username: &str,
     ) -> Result<Connected, ConnectError> {
-        let Begun { url, cookie } = self.functions.begin.begin(at, grantee, None).await?;
+        let begun = self.functions.begin.begin(at, grantee, None).await?;
+        let Callback { state, code, browser } = self.log_in(&begun, username);
+        self.functions.connect.finish(at.environment, &state, Some(&browser), code).await
+    }
+
+    /// Logs in at the simulator as `username`: what the browser comes back with.
+    #[must_use]
+    pub fn log_in(&self, begun: &Begun, username: &str) -> Callback {
+        let Begun { url, cookie } = begun;
         let back = self.control().approve(url.as_str(), username).expect("a login");
-        self.finish(&back, cookie.1).await
+        Callback::of(&back, &cookie.1)
     }
 
     /// Ends an authorization at the address to which Salesforce sends the browser `back`, which
@@ -380,17 +412,24 @@ impl World {
         back: &str,
         cookie: SecretString,
     ) -> Result<Connected, ConnectError> {
-        let back: Url = back.parse().expect("a URL");
-        let parameter = |name: &str| {
-            let pair = back.query_pairs().find(|(key, _)| key == name);
-            pair.map(|(_, value)| value.into_owned())
-        };
-        let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
-        let state = parameter("state").expect("a state");
-        let environment = back.path_segments().and_then(|mut path| path.next_back());
+        let Callback { state, code, browser } = Callback::of(back, &cookie);
+        let path: Url = back.parse().expect("a URL");
+        let environment = path.path_segments().and_then(|mut path| path.next_back());
         let environment = environment.expect("a path").parse().expect("an environment");
-        let (connect, browser) = (&self.functions.connect, Some(cookie.expose_secret()));
-        connect.finish(environment, &state, browser, code.map(SecretString::from)).await
+        self.functions.connect.finish(environment, &state, Some(&browser), code).await
+    }
+
+    /// Makes another tenant, which has connected nothing.
+    pub async fn tenant(&self, name: &str) -> TenantId {
+        let id = TenantId::derived(name);
+        self.contract(id, name).await;
+        id
+    }
+
+    async fn contract(&self, id: TenantId, name: &str) {
+        let created_at = self.ports().clock.now();
+        let tenant = Tenant { id, name: name.to_owned(), entitled: true, created_at };
+        self.put(seats::keys::tenant(id), &tenant).await;
     }
 
     /// Uploads and publishes a directory version of these files (JSON lines).

@@ -4,18 +4,17 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
-use axum::http::header::IF_MATCH;
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 use crate::state::Api;
 
 /// A JSON body.
-#[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(Problem))]
 pub(crate) struct Body<T>(pub(crate) T);
 
 /// Query parameters.
@@ -23,13 +22,72 @@ pub(crate) struct Body<T>(pub(crate) T);
 #[from_request(via(axum::extract::Query), rejection(Problem))]
 pub(crate) struct Query<T>(pub(crate) T);
 
+impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::unreadable(status, "the body must be application/json"));
+        }
+        let body = Bytes::from_request(request, api).await;
+        let body =
+            body.map_err(|refused| Problem::unreadable(refused.status(), refused.body_text()))?;
+        read(&body).map(Self)
+    }
+}
+
 impl<T: DeserializeOwned> OptionalFromRequest<Api> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Option<Self>, Problem> {
-        let body = <Json<T> as OptionalFromRequest<Api>>::from_request(request, api).await?;
-        Ok(body.map(|Json(body)| Self(body)))
+        if request.headers().contains_key(CONTENT_TYPE) {
+            <Self as FromRequest<Api>>::from_request(request, api).await.map(Some)
+        } else {
+            Ok(None)
+        }
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let subtype = essence.strip_prefix("application/");
+    subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
+}
+
+/// The value of a JSON text. What is no JSON is unreadable; what is JSON and no such value is
+/// wrong at some place.
+fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let no_json =
+        |error: serde_json::Error| Problem::unreadable(StatusCode::BAD_REQUEST, error.to_string());
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let pointer = pointer(error.path());
+        let error = error.into_inner();
+        if error.is_data() {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            Problem::unreadable(status, error.to_string()).at(pointer)
+        } else {
+            no_json(error)
+        }
+    })?;
+    json.end().map_err(no_json)?;
+    Ok(value)
+}
+
+/// A path within a value as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let escaped = |name: &str| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => escaped(key),
+            Segment::Enum { variant } => escaped(variant),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
 }
 
 /// The revisions at which a thing may be changed, by the header `If-Match`: none when the caller

@@ -16,9 +16,10 @@ async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<ApiConfig>().await?;
     let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
     let product = config.salesforce.reach(product, config.browser_base)?;
-    let http = reqwest::Client::builder().timeout(ISSUER_TIMEOUT).build()?;
+    let http = reqwest::Client::builder().timeout(ISSUER_TIMEOUT);
+    let clock = product.ports().clock.clone();
     let callers = config.callers;
-    let issuer = Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http);
+    let issuer = Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http, clock)?;
     let api = Api::new(&product, issuer, config.network_access)?;
     lambda_http::run(router(api)).await
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -13,6 +13,9 @@ use shared::ports::Disposition;
 use shared::work::WorkError;
 use utoipa::openapi::{Ref, RefOr, Response as Described};
 use utoipa::{IntoResponses, ToSchema};
+
+/// Seconds after which a call that met a passing trouble is made again.
+const SHORTLY: i64 = 5;
 
 /// The trouble, and what to do about it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,11 +31,19 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     detail: Option<String>,
+    /// The place in the body that is wrong, as a JSON pointer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pointer: Option<String>,
+    /// Seconds after which the same call may succeed: the header `Retry-After`.
+    #[serde(skip)]
+    retry_after: Option<i64>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
-        Self { kind, title, status: status.as_u16(), detail: None }
+        let (detail, pointer, retry_after) = (None, None, None);
+        Self { kind, title, status: status.as_u16(), detail, pointer, retry_after }
     }
 
     /// With what it is about, for the person who reads it.
@@ -77,8 +88,33 @@ impl Problem {
     }
 
     /// The request cannot be read.
-    fn unreadable(status: StatusCode, detail: String) -> Self {
+    pub(crate) fn unreadable(status: StatusCode, detail: impl Into<String>) -> Self {
         Self::new(status, "unreadable", "The request cannot be read").because(detail)
+    }
+
+    /// A cursor that the list did not give, or gave too long ago.
+    pub(crate) fn bad_cursor(detail: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_cursor", "The list cannot go on there")
+            .because(detail)
+    }
+
+    /// With the place in the body that is wrong.
+    #[must_use]
+    pub(crate) fn at(mut self, pointer: String) -> Self {
+        self.pointer = Some(pointer);
+        self
+    }
+
+    /// The same was asked for too often; it may be in so many seconds.
+    pub(crate) fn too_many(detail: String, retry_after: i64) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let problem = Self::new(status, "too_many", "This was asked for too often");
+        Self { retry_after: Some(retry_after), ..problem.because(detail) }
+    }
+
+    /// CRM sync is not part of the tenant's contract.
+    pub(crate) fn not_entitled(detail: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not_entitled", "Not part of the contract").because(detail)
     }
 
     /// Something that exists stands against it.
@@ -101,15 +137,20 @@ impl Problem {
 
     /// A service behind this one does not answer now.
     pub(crate) fn unavailable() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again shortly")
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again shortly");
+        Self { retry_after: Some(SHORTLY), ..problem }
     }
 
     /// The operator's key is disabled or denied, or the tenant is handed over to another home.
     fn paused() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "paused", "The connection is paused").because(
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "paused", "The connection is paused");
+        let problem = problem.because(
             "it waits for its operator, who took the key away or moves the tenant to another home; \
              work is kept",
-        )
+        );
+        Self { retry_after: Some(SHORTLY), ..problem }
     }
 
     fn internal() -> Self {
@@ -127,12 +168,13 @@ impl IntoResponses for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -160,12 +202,6 @@ impl From<LookupError> for Problem {
             LookupError::NotFound(what) => Self::not_found(what),
             LookupError::Work(error) => error.into(),
         }
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::unreadable(rejection.status(), rejection.body_text())
     }
 }
 

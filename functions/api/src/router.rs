@@ -1,8 +1,11 @@
 //! The routes of `/v1`, and their description, which comes from the same list.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -12,6 +15,13 @@ use crate::{admin, openapi, operator, seller};
 
 /// No request body is larger; directory parts go to the object store.
 const LARGEST_BODY: usize = 256 * 1024;
+
+/// No path is longer, in bytes as they are sent: the longest id in one has 512 bytes, each of which
+/// may be written as three.
+const LONGEST_PATH: usize = 2048;
+
+/// No query is longer: the longest cursor has not a thousand characters.
+const LONGEST_QUERY: usize = 1200;
 
 /// Every route, by audience, with its description.
 pub(crate) fn described() -> OpenApiRouter<Api> {
@@ -34,5 +44,19 @@ pub fn router(api: Api) -> Router {
         .fallback(async || Problem::not_found("resource"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn(bounded))
         .with_state(api)
+}
+
+/// Refuses what no id and no cursor is long enough for, before anything looks at it: a key of the
+/// table has room for 1,024 bytes.
+async fn bounded(request: Request, next: Next) -> Result<Response, Problem> {
+    let uri = request.uri();
+    if uri.path().len() > LONGEST_PATH {
+        return Err(Problem::not_found("resource"));
+    }
+    if uri.query().is_some_and(|query| query.len() > LONGEST_QUERY) {
+        return Err(Problem::unreadable(StatusCode::BAD_REQUEST, "the query is too long"));
+    }
+    Ok(next.run(request).await)
 }

@@ -10,6 +10,7 @@ use shared::capabilities::custody::Custody;
 use shared::capabilities::directory::Directory;
 use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::{Disconnect, Offboarding};
+use shared::capabilities::limits::Limits;
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
 use shared::capabilities::moving::Moving;
 use shared::capabilities::saving::SavedLists;
@@ -49,6 +50,7 @@ pub struct Api {
     pub(crate) crm_users: CrmUsers,
     pub(crate) crm_votes: CrmVotes,
     pub(crate) moving: Moving,
+    pub(crate) limits: Limits,
 }
 
 impl Api {
@@ -88,6 +90,7 @@ impl Api {
             crm_users: product.crm_users(),
             crm_votes: product.crm_votes(),
             moving: product.moving()?,
+            limits: product.limits(),
         })
     }
 }

@@ -127,7 +127,12 @@ impl Issuer {
 
     /// A token with any claims, so that tests can try what must be refused.
     pub fn sign(&self, claims: &Value) -> anyhow::Result<String> {
-        let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::RS256) };
+        self.sign_under(Some(KEY_ID), claims)
+    }
+
+    /// As [`Issuer::sign`], with another name of the key, or none.
+    pub fn sign_under(&self, kid: Option<&str>, claims: &Value) -> anyhow::Result<String> {
+        let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::RS256) };
         let key = EncodingKey::from_rsa_pem(self.private_key_pem.as_bytes())?;
         Ok(encode(&header, claims, &key)?)
     }

@@ -40,6 +40,12 @@ pub(crate) fn free_port() -> anyhow::Result<u16> {
 pub struct Server(JoinHandle<()>);
 
 impl Server {
+    /// Serves a router on a free port of loopback; gives its address too.
+    pub async fn start(router: Router) -> anyhow::Result<(Self, SocketAddr)> {
+        let (listener, address) = listen(0).await?;
+        Ok((Self::spawn(listener, router), address))
+    }
+
     pub(crate) fn spawn(listener: TcpListener, router: Router) -> Self {
         Self(tokio::spawn(async move {
             // Serving ends only with the task: accept errors are retried inside.

@@ -12,6 +12,7 @@ pub mod custody;
 pub mod directory;
 pub mod importing;
 pub mod leaving;
+pub mod limits;
 pub mod linking;
 pub mod moving;
 pub mod saving;

@@ -1,5 +1,6 @@
 //! The words that several capabilities share. Pure: no clock, no randomness, no I/O.
 
+mod asked;
 mod author;
 mod connection;
 mod email;
@@ -11,6 +12,7 @@ mod record;
 mod scope;
 mod sobject;
 
+pub use asked::*;
 pub use author::*;
 pub use connection::*;
 pub use email::*;

@@ -122,6 +122,8 @@ pub enum Change {
     Remove(&'static str),
     /// Sets the sealed body.
     Body(Vec<u8>),
+    /// Sets when the table may drop the item (Unix seconds).
+    Until(i64),
 }
 
 impl Item {
@@ -204,6 +206,7 @@ impl Change {
                 item.doc.remove(name);
             }
             Self::Body(body) => item.body = Some(body),
+            Self::Until(at) => item.expires_at = Some(at),
         }
     }
 }

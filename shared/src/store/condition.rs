@@ -92,6 +92,12 @@ impl<T> Edit<T> {
         Self::of(ports::Change::Body(body))
     }
 
+    /// Sets until when the document is kept at least (Unix seconds).
+    #[must_use]
+    pub fn until(at: i64) -> Self {
+        Self::of(ports::Change::Until(at))
+    }
+
     pub(super) fn into_change(self) -> ports::Change {
         self.change
     }

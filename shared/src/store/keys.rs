@@ -9,6 +9,7 @@
 //! | a vote for another CRM | `TEN#t` | `VOTE#crm` |
 //! | connection, settings, wizard, generations given out, imports, what is imported | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT`, `SELECTION` |
 //! | live connections | `LIVE` | `t#env` |
+//! | calls within a window | `LIMITS#t` | `USED#trigger#payer#window` |
 //! | pending authorization | `STATE#hash` | `STATE` |
 //! | due item | `DUE#nn` | `time#scope#random` |
 //! | directory | `DIRECTORY` | `CURRENT`, `VERSION#v`, `BUILT#v#kind#shard` |

@@ -30,11 +30,12 @@ use crate::capabilities::importing::{
 use crate::capabilities::leaving::{
     self, GrantCounts, KeptGrant, Leaver, Progress, Purge, PurgePhase,
 };
+use crate::capabilities::limits::Used;
 use crate::capabilities::linking::lease::SettleLease;
 use crate::capabilities::linking::{
-    Awaited, Batch, CandidateList, Correcting, Correction, EntityBid, EntityMatches, MatchRun,
-    MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor, RankedCandidate,
-    RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
+    Awaited, Batch, CandidateList, Correcting, Correction, DecisionCounts, EntityBid, EntityMatches,
+    MatchRun, MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor, RankedCandidate,
+    RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel, UnfinishedRun,
 };
 use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList};
 use crate::capabilities::seats::{
@@ -44,9 +45,9 @@ use crate::capabilities::settings::{
     ChangedSetting, KeptSettings, SettingValue, Settings, SettingsChange,
 };
 use crate::kernel::{
-    Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone, GrantState,
-    Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason, RecordChange,
-    RecordHead, RecordRef, SObject, Signature, Trouble, VersionId,
+    Asked, Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone,
+    GrantState, Grantee, ImportTrigger, MatchTrigger, PendingAuthorization, ReconnectReason,
+    RecordChange, RecordHead, RecordRef, SObject, Signature, Trouble, VersionId,
 };
 use crate::salesforce::{JobId, LoginHost};
 use crate::testing::{entity_id, record_id};
@@ -536,6 +537,11 @@ fn match_runs_models_and_the_directory_are_pinned() {
     }
     let object = SObject::Lead;
     forms.json("batch", &Batch { number: 2, object, records: 3, shards_left: 4, settled: true });
+    let counts = DecisionCounts { matched: 1, duplicate: 2, review: 3, unmatched: 4 };
+    forms.json("decision counts", &counts);
+    forms.json("unfinished run", &UnfinishedRun { directory: version() });
+    forms.json("asked re-match", &Asked { work: match_run(), asked_at: at(1) });
+    forms.json("used limit", &Used { calls: 3 });
     forms.json("settle lease", &SettleLease { lease: lease(), until: 1_795_294_800 });
     forms.json("model choice", &ModelChoice::default());
     forms.json("model choice with all", &choice());

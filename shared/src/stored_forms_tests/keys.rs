@@ -6,7 +6,10 @@ use super::{
     Forms, activity, assert_covers, at, environment, match_run, model, run, scope, seat, tenant,
     version,
 };
-use crate::capabilities::{connecting, custody, directory, importing, leaving, seats, settings};
+use crate::capabilities::limits::{Payer, Trigger};
+use crate::capabilities::{
+    connecting, custody, directory, importing, leaving, limits, seats, settings,
+};
 use crate::kernel::{
     ActivityId, DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId,
     ModelId, SObject, SeatId, TenantId, entity_kind_name,
@@ -54,6 +57,12 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("tenant", &seats::keys::tenant(tenant()));
     forms.key("seat", &seats::keys::seat(tenant(), seat()));
     forms.range("seats", &seats::keys::seats(tenant()));
+    for payer in [Payer::Tenant, Payer::Seat(seat())] {
+        for trigger in Trigger::ALL {
+            let name = format!("used {payer:?} {trigger:?}");
+            forms.key(&name, &limits::keys::used(tenant(), payer, trigger, 7));
+        }
+    }
     forms.key("email_claim", &seats::keys::email_claim(tenant(), "Ada@acme.example"));
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.range("purges", &leaving::keys::purges(tenant()));
@@ -111,6 +120,9 @@ fn imports(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("pipeline", &keys.pipeline());
     forms.key("run", &keys.run(run()));
     forms.range("runs", &keys.runs());
+    for full in [true, false] {
+        forms.key(&format!("asked_run {full}"), &keys.asked_run(full));
+    }
     for object in SObject::ALL {
         forms.key(&format!("watermark {object}"), &keys.watermark(object));
     }
@@ -135,15 +147,20 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("settle_lease", &keys.settle_lease());
     forms.key("candidates", &keys.candidates(SObject::Contact, contact()));
     forms.range("all_candidates", &keys.all_candidates(SObject::Contact, 5));
+    forms.key("decision_counts", &keys.decision_counts(SObject::Contact));
     forms.key("entity", &keys.entity(EntityKind::Person, &entity_id("pe_1")));
     forms.key("awaited", &keys.awaited(EntityKind::Person, &entity_id("pe_1")));
     forms.key("correction", &keys.correction(SObject::Contact, contact()));
     forms.range("corrections", &keys.corrections(SObject::Contact, 5));
     forms.key("model", &keys.model(model()));
     forms.range("models", &keys.models());
+    forms.key("asked_model", &keys.asked_model());
     forms.key("model_choice", &keys.model_choice());
     forms.key("match_run", &keys.match_run(match_run()));
     forms.range("match_runs", &keys.match_runs());
+    forms.key("unfinished_run", &keys.unfinished_run(match_run()));
+    forms.range("unfinished_runs", &keys.unfinished_runs());
+    forms.key("asked_rematch", &keys.asked_rematch());
     forms.key("batch", &keys.batch(match_run(), 12));
     forms.key("scored", &keys.scored(match_run(), 12, 3));
 }
@@ -162,6 +179,7 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("all_waiting", &keys.all_waiting(kind, &person));
     forms.key("admin_grant", &keys.admin_grant());
     forms.key("upkeep", &keys.upkeep());
+    forms.key("asked_inspection", &keys.asked_inspection());
     forms.key("inspection", &keys.inspection());
     forms.key("org_fields", &keys.org_fields(SObject::Contact));
     forms.key("mapping_preview", &keys.mapping_preview());

@@ -96,7 +96,7 @@ impl Memory {
                             self.show(&format!("{place} {name}"), value.to_string().as_bytes());
                         }
                         Change::Body(body) => self.show(&place, body),
-                        Change::Add(..) | Change::Remove(_) => {}
+                        Change::Add(..) | Change::Remove(_) | Change::Until(_) => {}
                     }
                 }
             }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::capabilities::activities::{Activity, ActivityState};
 use shared::capabilities::importing::{ImportRun, ObjectImport};
-use shared::capabilities::linking::{CandidateList, EntityMatches, MATCHED_OBJECTS};
+use shared::capabilities::linking::{
+    CandidateList, DecisionCounts, EntityMatches, MATCHED_OBJECTS, RecordDecision, UnfinishedRun,
+};
 use shared::capabilities::saving::Saved;
 use shared::capabilities::seats;
 use shared::capabilities::seats::Seat;
@@ -21,6 +23,7 @@ pub(super) struct Seen {
     edges: BTreeSet<String>,
     matches: BTreeMap<String, String>,
     entities: BTreeMap<String, String>,
+    counts: BTreeMap<SObject, DecisionCounts>,
     saved: BTreeSet<String>,
     imports: BTreeMap<String, String>,
     activities: BTreeSet<String>,
@@ -57,6 +60,7 @@ pub(super) async fn see(world: &World) -> Seen {
         edges: BTreeSet::new(),
         matches: BTreeMap::new(),
         entities: BTreeMap::new(),
+        counts: counts(world).await,
         saved: BTreeSet::new(),
         imports: BTreeMap::new(),
         activities: BTreeSet::new(),
@@ -175,6 +179,32 @@ pub(super) async fn lists(world: &World, object: SObject) -> Vec<CandidateList> 
         let found: Vec<CandidateList> =
             store::query_all(&*world.ports().table, &place).await.unwrap();
         all.extend(found);
+    }
+    all
+}
+
+/// The counts that are kept of each object: they are those of the lists, and no run is listed as
+/// unfinished, whatever happened.
+async fn counts(world: &World) -> BTreeMap<SObject, DecisionCounts> {
+    let (keys, ports) = (world.keys().await, world.ports());
+    let unfinished: Vec<UnfinishedRun> =
+        store::query_all(&*ports.table, &keys.unfinished_runs()).await.unwrap();
+    assert_eq!(unfinished, [], "every run came to its end");
+    let mut all = BTreeMap::new();
+    for object in MATCHED_OBJECTS {
+        let kept = store::get(&*ports.table, &keys.decision_counts(object)).await.unwrap();
+        let kept = kept.unwrap_or_default();
+        let mut counted = DecisionCounts::default();
+        for list in lists(world, object).await.into_iter().filter(|list| !list.gone) {
+            *match list.decision {
+                RecordDecision::Match => &mut counted.matched,
+                RecordDecision::Duplicate => &mut counted.duplicate,
+                RecordDecision::Review => &mut counted.review,
+                RecordDecision::NonMatch => &mut counted.unmatched,
+            } += 1;
+        }
+        assert_eq!(kept, counted, "{object}");
+        all.insert(object, kept);
     }
     all
 }

@@ -204,10 +204,7 @@ impl From<ConnectError> for Problem {
         match error {
             ConnectError::Work(error) => error.into(),
             ConnectError::NotFound(what) => Self::not_found(what),
-            ConnectError::NotEntitled => {
-                Self::new(StatusCode::FORBIDDEN, "not_entitled", "Not part of the contract")
-                    .because(error.to_string())
-            }
+            ConnectError::NotEntitled => Self::not_entitled(error.to_string()),
             ConnectError::OtherOrg | ConnectError::Environment { .. } => {
                 Self::conflict("other_org", error.to_string())
             }

@@ -76,10 +76,14 @@ pub(crate) struct Matches {
 /// How many records were decided how.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MatchCounts {
-    matched: u64,
-    duplicate: u64,
-    review: u64,
-    unmatched: u64,
+    #[schema(minimum = 0)]
+    matched: i64,
+    #[schema(minimum = 0)]
+    duplicate: i64,
+    #[schema(minimum = 0)]
+    review: i64,
+    #[schema(minimum = 0)]
+    unmatched: i64,
 }
 
 impl From<DecisionCounts> for MatchCounts {
@@ -133,7 +137,7 @@ impl From<ReportError> for Problem {
     fn from(error: ReportError) -> Self {
         match error {
             ReportError::Lookup(error) => error.into(),
-            ReportError::Cursor => Self::invalid(error.to_string()),
+            ReportError::Cursor(error) => Self::bad_cursor(error.to_string()),
             ReportError::Model(error) => error.into(),
         }
     }

@@ -6,9 +6,11 @@
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use shared::capabilities::limits::Payer;
 use shared::capabilities::seats::Role;
 use shared::kernel::{Author, SeatId, TenantId};
 
+use super::admission::admit;
 use super::places::{OfSeat, OfTenant};
 use super::token::Caller;
 use crate::problem::Problem;
@@ -146,6 +148,7 @@ impl<P: OfTenant> FromRequestParts<Api> for Admin<P> {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let (caller, place) = met::<P>(parts, api).await?;
         caller.admin(place.tenant())?;
+        admit(parts, api, place.tenant(), Payer::Tenant).await?;
         Ok(Self(place))
     }
 }
@@ -161,6 +164,7 @@ impl<P: OfTenant> FromRequestParts<Api> for SeatOf<P> {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let (caller, place) = met::<P>(parts, api).await?;
         let seat = caller.seat(place.tenant())?;
+        admit(parts, api, place.tenant(), Payer::Seat(seat)).await?;
         Ok(Self(place, seat))
     }
 }
@@ -178,6 +182,7 @@ impl<P: OfSeat> FromRequestParts<Api> for OwnSeat<P> {
         if caller.service().is_err() && caller.seat(place.tenant())? != place.seat() {
             return Err(Problem::forbidden());
         }
+        admit(parts, api, place.tenant(), Payer::Seat(place.seat())).await?;
         Ok(Self(place))
     }
 }
@@ -196,6 +201,7 @@ impl<P: OfSeat> FromRequestParts<Api> for SeatOrAdmin<P> {
             Ok(own) if own == place.seat() => {}
             _ => caller.admin(place.tenant())?,
         }
+        admit(parts, api, place.tenant(), Payer::Seat(place.seat())).await?;
         Ok(Self(place))
     }
 }
@@ -211,6 +217,8 @@ impl<P: OfTenant> FromRequestParts<Api> for Corrector<P> {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let (caller, place) = met::<P>(parts, api).await?;
         let by = caller.seat_or_admin(place.tenant())?;
+        let payer = by.map_or(Payer::Tenant, Payer::Seat);
+        admit(parts, api, place.tenant(), payer).await?;
         Ok(Self(place, by))
     }
 }
@@ -226,6 +234,8 @@ impl<P: OfTenant> FromRequestParts<Api> for Reader<P> {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let (caller, place) = met::<P>(parts, api).await?;
         let seat = caller.seat_or_admin(place.tenant())?;
+        let payer = seat.map_or(Payer::Tenant, Payer::Seat);
+        admit(parts, api, place.tenant(), payer).await?;
         let everybody = caller.admin(place.tenant()).is_ok();
         let own = seat.filter(|_| !everybody).map(Viewer::Own);
         Ok(Self(place, own.unwrap_or(Viewer::Everybody)))

@@ -1,6 +1,8 @@
 //! Who calls: tokens are verified here, and guards let through whom a route is for.
 
+mod admission;
 mod guards;
+mod issuer_keys;
 mod places;
 mod token;
 

@@ -6,17 +6,15 @@ use std::sync::Arc;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
 use shared::capabilities::seats::Role;
 use shared::kernel::{SeatId, TenantId};
-use tokio::sync::RwLock;
+use shared::ports::Clock;
 
+use super::issuer_keys::IssuerKeys;
 use crate::problem::Problem;
 use crate::state::Api;
-
-/// A JWKS answer is read no further than this.
-const MOST_KEYS: usize = 64;
 
 /// How far the issuer's clock may be from ours, in seconds.
 const LEEWAY: u64 = 60;
@@ -48,36 +46,29 @@ pub(super) struct Caller {
 pub struct Issuer {
     name: String,
     audience: String,
-    /// Where keys that are not known are fetched; nowhere for an issuer in this process.
-    source: Option<KeySource>,
-    keys: Arc<RwLock<JwkSet>>,
-}
-
-/// Where an issuer's keys are.
-#[derive(Clone)]
-struct KeySource {
-    jwks_url: reqwest::Url,
-    http: reqwest::Client,
+    keys: IssuerKeys,
 }
 
 impl Issuer {
-    /// An issuer whose keys are at `jwks_url`: they are fetched when a token names one that is not
-    /// known.
-    #[must_use]
+    /// An issuer whose keys are at `jwks_url`: they are fetched with what `http` builds, when a
+    /// token names one that is not known, and again when they are old.
+    ///
+    /// # Errors
+    /// When no client can be built.
     pub fn new(
         name: String,
         audience: String,
         jwks_url: reqwest::Url,
-        http: reqwest::Client,
-    ) -> Self {
-        let keys = Arc::new(RwLock::new(JwkSet { keys: Vec::new() }));
-        Self { name, audience, source: Some(KeySource { jwks_url, http }), keys }
+        http: reqwest::ClientBuilder,
+        clock: Arc<dyn Clock>,
+    ) -> reqwest::Result<Self> {
+        Ok(Self { name, audience, keys: IssuerKeys::at(jwks_url, http, clock)? })
     }
 
     /// An issuer within this process, which has these keys and no others.
     #[must_use]
     pub fn with_keys(name: String, audience: String, keys: JwkSet) -> Self {
-        Self { name, audience, source: None, keys: Arc::new(RwLock::new(keys)) }
+        Self { name, audience, keys: IssuerKeys::Own(Arc::new(keys)) }
     }
 
     /// Verifies a token; every way of being wrong gives the same answer.
@@ -88,7 +79,7 @@ impl Issuer {
             return Err(Problem::unauthorized());
         }
         let kid = header.kid.ok_or_else(Problem::unauthorized)?;
-        let key = self.key(&kid).await?;
+        let key = self.keys.key(&kid).await?;
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&self.name]);
         validation.set_audience(&[&self.audience]);
@@ -100,33 +91,6 @@ impl Issuer {
         let Claims { sub: subject, tenant, seat, roles } = claims;
         Ok(Caller { subject, tenant, seat, roles })
     }
-
-    async fn key(&self, kid: &str) -> Result<DecodingKey, Problem> {
-        if let Some(key) = find(&*self.keys.read().await, kid) {
-            return Ok(key);
-        }
-        let source = self.source.as_ref().ok_or_else(Problem::unauthorized)?;
-        let fetched = source.fetch().await.map_err(|error| {
-            tracing::error!(error = %error, "the issuer's keys cannot be fetched");
-            Problem::unavailable()
-        })?;
-        let key = find(&fetched, kid).ok_or_else(Problem::unauthorized);
-        *self.keys.write().await = fetched;
-        key
-    }
-}
-
-impl KeySource {
-    async fn fetch(&self) -> Result<JwkSet, reqwest::Error> {
-        let answer = self.http.get(self.jwks_url.clone()).send().await?.error_for_status()?;
-        let mut keys: JwkSet = answer.json().await?;
-        keys.keys.truncate(MOST_KEYS);
-        Ok(keys)
-    }
-}
-
-fn find(keys: &JwkSet, kid: &str) -> Option<DecodingKey> {
-    keys.find(kid).and_then(|jwk| DecodingKey::from_jwk(jwk).ok())
 }
 
 impl Caller {

@@ -79,6 +79,7 @@ impl From<OffboardingError> for Problem {
 impl From<TenantError> for Problem {
     fn from(error: TenantError) -> Self {
         match error {
+            TenantError::NotEntitled => Self::not_entitled(error.to_string()),
             TenantError::NotFound => Self::not_found("tenant"),
             TenantError::Name | TenantError::Email | TenantError::TimeZone => {
                 Self::invalid(error.to_string())

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::capabilities::saving;
+use shared::capabilities::saving::{self, SavedError};
 use shared::kernel::{EntityId, SObject, SeatId};
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
@@ -92,4 +92,13 @@ pub(crate) async fn list(
         items: page.items.into_iter().map(Saved::from).collect(),
         next: page.next,
     }))
+}
+
+impl From<SavedError> for Problem {
+    fn from(error: SavedError) -> Self {
+        match error {
+            SavedError::Lookup(error) => error.into(),
+            SavedError::Cursor(error) => Self::bad_cursor(error.to_string()),
+        }
+    }
 }

@@ -3,11 +3,15 @@
 
 mod canary;
 mod guards;
+mod inputs;
+mod limits;
 mod openapi;
 mod requests;
 mod selections;
 mod sellers;
 mod settings;
+mod tokens;
+mod walks;
 
 use std::time::Duration;
 
@@ -33,6 +37,8 @@ use crate::{callers, router, state};
 struct Answer {
     status: StatusCode,
     content_type: String,
+    /// Seconds after which the call may be made again.
+    retry_after: Option<u64>,
     body: Value,
 }
 
@@ -63,9 +69,9 @@ impl Served {
         ports.secrets.put("app", &app.into(), "1").await.unwrap();
 
         let (issuer, server) = Issuer::serve().await.unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let (http, clock) = (reqwest::Client::builder().no_proxy(), ports.clock.clone());
         let (name, keys) = (issuer.address().to_owned(), issuer.key_set_url().parse().unwrap());
-        let callers = callers::Issuer::new(name, AUDIENCE.to_owned(), keys, http);
+        let callers = callers::Issuer::new(name, AUDIENCE.to_owned(), keys, http, clock).unwrap();
         let access = NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]).unwrap();
         let api = state::Api::new(&product(ports, secret_prefix), callers, access);
         Self {
@@ -123,9 +129,11 @@ impl Served {
         let status = response.status();
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.map_or("", |value| value.to_str().unwrap()).to_owned();
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.map(|value| value.to_str().unwrap().parse().unwrap());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        let answer = Answer { status, content_type, body };
+        let answer = Answer { status, content_type, retry_after, body };
         self.description.check(method, path, &answer);
         answer
     }

@@ -22,7 +22,8 @@ async fn patch(served: &Served, body: &Value, if_match: Option<&str>) -> (Answer
     let (status, headers) = (response.status(), response.headers().clone());
     let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    let answer = Answer { status, content_type, body: serde_json::from_slice(&bytes).unwrap() };
+    let body = serde_json::from_slice(&bytes).unwrap();
+    let answer = Answer { status, content_type, retry_after: None, body };
     served.description.check("PATCH", &path, &answer);
     (answer, headers)
 }

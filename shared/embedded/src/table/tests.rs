@@ -73,6 +73,7 @@ fn change() -> impl Strategy<Value = Change> {
         value().prop_map(|value| Change::Set("m", value)),
         (-5_i64..5).prop_map(|by| Change::Add("k", by)),
         Just(Change::Remove("m")),
+        (0_i64..3).prop_map(|days| Change::Until(4_102_444_800 + days)),
         proptest::collection::vec(any::<u8>(), 0..4).prop_map(Change::Body),
     ]
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item::{BODY, PK, SK, stored_name, to_binary, to_value};
+use super::item::{BODY, EXPIRES_AT, PK, SK, stored_name, to_binary, to_value};
 use crate::ports::{Change, Condition, Range};
 
 /// The names and values that an expression's placeholders stand for.
@@ -108,6 +108,10 @@ impl Placeholders {
                 Change::Body(body) => {
                     let name = self.stored(BODY.to_owned());
                     set.push(format!("{name} = {}", self.value(to_binary(body))));
+                }
+                Change::Until(at) => {
+                    let name = self.stored(EXPIRES_AT.to_owned());
+                    set.push(format!("{name} = {}", self.value(AttributeValue::N(at.to_string()))));
                 }
                 Change::Add(name, by) => {
                     let by = AttributeValue::N(by.to_string());

@@ -18,7 +18,7 @@ pub(super) type Attributes = HashMap<String, AttributeValue>;
 pub(super) const PK: &str = "pk";
 pub(super) const SK: &str = "sk";
 pub(super) const BODY: &str = "body";
-const EXPIRES_AT: &str = "expires_at";
+pub(super) const EXPIRES_AT: &str = "expires_at";
 const OURS: [&str; 4] = [PK, SK, BODY, EXPIRES_AT];
 
 /// The stored attributes are not those of an item of ours.

@@ -169,7 +169,7 @@ impl Connect {
             }
         };
         let connected = match pending.grantee {
-            _ if !has_needed_scopes(&token) => Err(ConnectError::Scopes),
+            _ if !is_enough(&token) => Err(ConnectError::Scopes),
             Grantee::Admin => self.connect(pending, token, &login).await,
             Grantee::Seat(seat) => self.authorize_seat(pending.at, seat, &token, &login).await,
         };
@@ -320,9 +320,11 @@ fn parse_host(text: &str) -> Result<LoginHost, ConnectError> {
     LoginHost::parse(text, HostPolicy::Commercial).map_err(|_| ConnectError::LoginHost)
 }
 
-/// A grant with fewer scopes would fail at its first call, or could not be renewed.
-fn has_needed_scopes(token: &TokenResponse) -> bool {
-    Scope::NEEDED.iter().all(|scope| token.scope.contains(scope.as_str()))
+/// A grant with fewer scopes would fail at its first call, or could not be renewed; nor could one
+/// without a refresh token.
+fn is_enough(token: &TokenResponse) -> bool {
+    let is_granted = |scope: &Scope| token.scope.contains(scope.as_str());
+    token.refresh_token.is_some() && Scope::NEEDED.iter().all(is_granted)
 }
 
 /// Only hashes are stored: whoever reads the table cannot finish an authorization.

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use crate::capabilities::connecting::{Diagnosis, Inspection, ObjectPermissions, diagnose};
 use crate::capabilities::custody::{Custody, LookupError};
-use crate::kernel::{CareMessage, Connection, ConnectionState, TenantEnvironment};
+use crate::kernel::{Asked, CareMessage, Connection, ConnectionState, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::keys::GenerationKeys;
-use crate::store::{Commit, Store};
+use crate::store::{Attempt, Commit, Store, attempts};
 use crate::work::WorkError;
 
 /// Why an org cannot be asked.
@@ -86,16 +86,30 @@ impl Inspections {
         }
     }
 
-    /// Has the org asked again. An inspection made later than the answer is the new one.
+    /// Has the org asked again. An inspection made later than the answer is the new one. Who asks
+    /// again before it is made is told of the same.
     pub async fn ask(&self, at: TenantEnvironment) -> Result<Timestamp, InspectionError> {
         let connection = self.custody.live(at).await?;
         if connection.state != ConnectionState::Connected {
             return Err(InspectionError::NotWorking);
         }
-        let mut commit = Commit::new();
-        commit.now(CareMessage::Inspect { scope: connection.scope() });
-        self.store.commit(commit).await?.may_lose_to("nobody: a message alone has no condition");
-        Ok(self.ports.clock.now())
+        let slot = GenerationKeys::of(&connection).asked_inspection();
+        attempts(|| async {
+            let asked_at = self.ports.clock.now();
+            let before = self.store.load(&slot).await?;
+            if let Some(asked) = before.as_ref().filter(|asked| asked.is_awaited(asked_at)) {
+                let last = self.of(&connection).await.map_err(LookupError::from)?;
+                if last.is_none_or(|last| last.inspected_at < asked.asked_at) {
+                    return Ok(Attempt::Done(asked.asked_at));
+                }
+            }
+            let asked = Asked { work: connection.generation, asked_at };
+            let mut commit = Commit::new();
+            commit.save(&slot, before.as_ref(), &asked)?;
+            commit.now(CareMessage::Inspect { scope: connection.scope() });
+            Ok(Attempt::of(&self.store.commit(commit).await?, asked_at))
+        })
+        .await
     }
 
     /// The trouble that keeps a connection from working.

@@ -1,7 +1,7 @@
 //! The keys of connecting.
 
 use super::{Inspection, LastGeneration, UpkeepChain, Wizard};
-use crate::kernel::{PendingAuthorization, TenantEnvironment};
+use crate::kernel::{Asked, Generation, PendingAuthorization, TenantEnvironment};
 use crate::ports::Key;
 use crate::store::Slot;
 use crate::store::keys::{GenerationKeys, Kind, environment_partition};
@@ -29,6 +29,12 @@ impl GenerationKeys {
     #[must_use]
     pub(crate) fn upkeep(&self) -> Slot<UpkeepChain> {
         Slot::at(self.single(Kind::Grant, "UPKEEP".to_owned()))
+    }
+
+    /// The inspection that was asked for last.
+    #[must_use]
+    pub(crate) fn asked_inspection(&self) -> Slot<Asked<Generation>> {
+        Slot::at(self.single(Kind::Grant, "ASKED".to_owned()))
     }
 
     /// The last inspection of the org.

@@ -4,6 +4,7 @@
 //! while its connection is live: after a disconnect, every caller but the purge finds it closed.
 //! One process at a time renews a token, and a token is stored before it is used.
 
+mod cursor;
 mod ending;
 mod generation;
 pub(crate) mod grants;
@@ -17,6 +18,7 @@ mod salesforce_app;
 mod secret;
 mod ttl_cache;
 
+pub use cursor::CursorError;
 pub(crate) use ending::end_seat_grant;
 pub use generation::OpenGeneration;
 pub(crate) use grants::Replaced;
@@ -32,3 +34,4 @@ pub use salesforce_app::SalesforceApp;
 #[cfg(test)]
 pub(crate) use secret::WrappedKeys;
 pub(crate) use secret::{ConnectionSecret, StoredGrant};
+pub(crate) use ttl_cache::TtlCache;

@@ -21,9 +21,12 @@ impl<K, V> Default for TtlCache<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> TtlCache<K, V> {
-    /// The value under the key, if it may be used at `now`.
+    /// The value under the key, if it may be used at `now`. Each look drops whatever may not be
+    /// used any more, under whatever key.
     pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
-        self.entries().get(key).filter(|(_, until)| *until > now).map(|(value, _)| value.clone())
+        let mut entries = self.entries();
+        entries.retain(|_, (_, until)| *until > now);
+        entries.get(key).map(|(value, _)| value.clone())
     }
 
     /// Keeps a value that was read at `now`, and drops those that may not be used any more.
@@ -54,6 +57,11 @@ mod tests {
         cache.insert("a", 1, read);
         assert_eq!(cache.clone().get(&"a", last), Some(1));
         assert_eq!(cache.get(&"a", read + TTL), None);
+        assert!(cache.entries().is_empty(), "a look drops what is over");
+        cache.insert("a", 1, read);
+        assert_eq!(cache.get(&"another", read + TTL), None);
+        assert!(cache.entries().is_empty(), "whatever is looked for");
+        cache.insert("a", 1, read);
         cache.insert("b", 2, read + TTL);
         assert!(!cache.entries().contains_key("a"), "a value that is over is not kept");
         cache.remove(&"b");

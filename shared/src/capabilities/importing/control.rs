@@ -6,7 +6,8 @@ use super::lease::{check_lease, give_lease_back};
 use super::{ActiveRun, Import, ImportSettings, RunState, keys};
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::{
-    ConnectionState, ImportMessage, ImportRunId, ImportTrigger, Occurrence, TenantEnvironment,
+    Asked, ConnectionState, ImportMessage, ImportRunId, ImportTrigger, Occurrence,
+    TenantEnvironment,
 };
 use crate::ports::PortError;
 use crate::store::field;
@@ -49,13 +50,25 @@ impl Import {
             let text = "the connection does not work; authorize it again";
             return Err(ControlError::Conflict(text));
         }
-        let millis = u64::try_from(self.ports.clock.now().as_millisecond()).unwrap_or(0);
-        let run = ImportRunId::new(millis, self.ports.entropy.bits());
+        let (keys, scope) = (&generation.keys, generation.keys.scope());
         let trigger = if full { ImportTrigger::Full } else { ImportTrigger::Requested };
-        let mut commit = Commit::new();
-        commit.now(ImportMessage::Start { scope: generation.keys.scope(), run, trigger });
-        self.store.commit(commit).await?.may_lose_to("nobody: the message has no condition");
-        Ok(run)
+        let slot = keys.asked_run(full);
+        attempts(|| async {
+            let now = self.ports.clock.now();
+            let before = self.store.load(&slot).await?;
+            if let Some(asked) = before.as_ref().filter(|asked| asked.is_awaited(now))
+                && self.store.load(&keys.run(asked.work)).await?.is_none()
+            {
+                return Ok(Attempt::Done(asked.work));
+            }
+            let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+            let run = ImportRunId::new(millis, self.ports.entropy.bits());
+            let mut commit = Commit::new();
+            commit.save(&slot, before.as_ref(), &Asked { work: run, asked_at: now })?;
+            commit.now(ImportMessage::Start { scope, run, trigger });
+            Ok(Attempt::of(&self.store.commit(commit).await?, run))
+        })
+        .await
     }
 
     /// Pauses the run under way: a step that is being taken is finished, and no further one is

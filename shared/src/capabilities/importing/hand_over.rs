@@ -93,7 +93,7 @@ impl HandOverStep<'_> {
         let id = MatchRunId::derived(&self.run.id.to_string());
         let now = self.import.ports.clock.now();
         let match_run = MatchRuns::begin(id, MatchTrigger::Import, &pins, now);
-        self.commit.create(&self.generation.keys.match_run(id), &match_run)?;
+        MatchRuns::save(&mut self.commit, &self.generation.keys, None, &match_run)?;
         self.run.match_run = Some(id);
         Ok(())
     }
@@ -176,7 +176,7 @@ impl HandOverStep<'_> {
         };
         let commit = &mut self.commit;
         match_runs.batches(generation, &mut match_run, &directory, *object, probes, commit).await?;
-        commit.replace(&before, &match_run)?;
+        MatchRuns::save(commit, &generation.keys, Some(&before), &match_run)?;
         Ok(())
     }
 
@@ -194,7 +194,8 @@ impl HandOverStep<'_> {
             let mut match_run = MatchRun::clone(&before);
             match_run.end_planning(import.ports.clock.now());
             match_run.step += 1;
-            self.commit.replace(&before, &match_run)?;
+            let keys = &generation.keys;
+            MatchRuns::save(&mut self.commit, keys, Some(&before), &match_run)?;
         }
         if self.run.activities_left == 0 {
             import.end_run(&mut self.commit, generation, &mut self.run)?;

@@ -4,7 +4,7 @@ use super::{
     ActiveRun, ImportRun, ImportSettings, MappingPreview, ObjectImport, Pipeline, Selection,
     ShownFields, Watermark,
 };
-use crate::kernel::{ImportRunId, SObject, Scope, TenantEnvironment};
+use crate::kernel::{Asked, ImportRunId, SObject, Scope, TenantEnvironment};
 use crate::ports::Key;
 use crate::store::keys::{GenerationKeys, Kind, environment_partition};
 use crate::store::{Marker, Series, Slot};
@@ -50,6 +50,13 @@ impl GenerationKeys {
     #[must_use]
     pub fn run(&self, run: ImportRunId) -> Slot<ImportRun> {
         Slot::at(self.single(Kind::Run, format!("RUN#{run}")))
+    }
+
+    /// The run that somebody asked for last.
+    #[must_use]
+    pub fn asked_run(&self, full: bool) -> Slot<Asked<ImportRunId>> {
+        let kind = if full { "full" } else { "changed" };
+        Slot::at(self.single(Kind::Run, format!("ASKED#{kind}")))
     }
 
     /// The import runs, newest last.

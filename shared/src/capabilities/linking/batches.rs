@@ -1,12 +1,12 @@
 //! Making batches of probes, and the messages that have them scored.
 
 use super::keys::batch_object;
-use super::match_runs::MatchRuns;
+use super::match_runs::{MatchRuns, kept_until};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::directory::DirectoryVersion;
 use crate::capabilities::linking::{Batch, MatchRun, ProbeEntry, entity_kind_of};
 use crate::kernel::{MatchMessage, SObject};
-use crate::store::Commit;
+use crate::store::{Commit, Draft, When};
 use crate::work::WorkError;
 
 /// How many probes a batch holds: few enough to be scored and settled well within a timeout.
@@ -36,7 +36,9 @@ impl MatchRuns {
                 .await?;
             let records = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
             let batch = Batch { number, object, records, shards_left: shards, settled: false };
-            commit.create(&generation.keys.batch(run.id, number), &batch)?;
+            let slot = generation.keys.batch(run.id, number);
+            let made = Draft::new(&slot, &batch)?.when(When::absent());
+            commit.write(made.until(kept_until(self.ports.clock.now())))?;
             for shard in 0..shards {
                 let (run, batch) = (run.id, number);
                 commit.now(MatchMessage::Batch { scope, run, batch, entity_kind, shard });

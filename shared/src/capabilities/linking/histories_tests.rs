@@ -195,6 +195,9 @@ async fn live(seed: u64, shards: u64, events: usize) -> Result<(), TestCaseError
         world.deliver_some(&mut random, most).await;
     }
     world.settle_down(&mut random).await;
+    let [kept, counted] = world.counts().await;
+    prop_assert_eq!(kept, counted, "counts with seed {}, {} shards", seed, shards);
+    prop_assert_eq!(world.unfinished_runs().await, 0, "every run came to its end");
     let fresh = Box::pin(world.made_at_once(&mut random)).await;
     let (found, expected) = (world.seen().await, fresh.seen().await);
     for id in found.keys().chain(expected.keys()) {

@@ -4,9 +4,10 @@ use matching::EntityKind;
 
 use super::lease::SettleLease;
 use super::{
-    Awaited, Batch, CandidateList, Correction, EntityMatches, MatchRun, ModelChoice, TunedModel,
+    Awaited, Batch, CandidateList, Correction, DecisionCounts, EntityMatches, MatchRun, ModelChoice,
+    TunedModel, UnfinishedRun,
 };
-use crate::kernel::{EntityId, MatchRunId, ModelId, SObject, Scope, entity_kind_name};
+use crate::kernel::{Asked, EntityId, MatchRunId, ModelId, SObject, Scope, entity_kind_name};
 use crate::salesforce::SalesforceId;
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Marker, Series, Slot};
@@ -28,6 +29,12 @@ impl GenerationKeys {
     #[must_use]
     pub fn all_candidates(&self, object: SObject, bucket: u32) -> Series<CandidateList> {
         Series::under(self.partition(Kind::Candidates, bucket), format!("{object}#"))
+    }
+
+    /// How many records of an object were decided how.
+    #[must_use]
+    pub fn decision_counts(&self, object: SObject) -> Slot<DecisionCounts> {
+        Slot::at(self.single(Kind::MatchRun, format!("COUNTS#{object}")))
     }
 
     /// An entity's bidders and match, whatever object they are of.
@@ -68,6 +75,12 @@ impl GenerationKeys {
         Series::under(self.partition(Kind::Model, 0), "MODEL#".to_owned())
     }
 
+    /// The model that was asked for last.
+    #[must_use]
+    pub fn asked_model(&self) -> Slot<Asked<ModelId>> {
+        Slot::at(self.single(Kind::Model, "ASKED".to_owned()))
+    }
+
     /// The choice of a model.
     #[must_use]
     pub fn model_choice(&self) -> Slot<ModelChoice> {
@@ -84,6 +97,24 @@ impl GenerationKeys {
     #[must_use]
     pub fn match_runs(&self) -> Series<MatchRun> {
         Series::under(self.partition(Kind::MatchRun, 0), "RUN#".to_owned())
+    }
+
+    /// The directory version that a match run needs until its end.
+    #[must_use]
+    pub fn unfinished_run(&self, run: MatchRunId) -> Slot<UnfinishedRun> {
+        Slot::at(self.single(Kind::MatchRun, format!("UNFINISHED#{run}")))
+    }
+
+    /// The match runs that have not come to their end.
+    #[must_use]
+    pub fn unfinished_runs(&self) -> Series<UnfinishedRun> {
+        Series::under(self.partition(Kind::MatchRun, 0), "UNFINISHED#".to_owned())
+    }
+
+    /// The re-match that was asked for last.
+    #[must_use]
+    pub fn asked_rematch(&self) -> Slot<Asked<MatchRunId>> {
+        Slot::at(self.single(Kind::MatchRun, "ASKED".to_owned()))
     }
 
     /// A batch of a match run.

@@ -5,18 +5,28 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryVersion, keys as directory_keys};
-use crate::capabilities::linking::{MatchRun, ModelChoice};
+use crate::capabilities::linking::{MatchRun, ModelChoice, UnfinishedRun};
 use crate::kernel::{AutoSaveMessage, DirectoryVersionId, MatchRunId, MatchTrigger, Scope};
-use crate::ports::Ports;
-use crate::store::{Commit, Store};
+use crate::ports::{PortError, Ports};
+use crate::store::keys::GenerationKeys;
+use crate::store::{Commit, Draft, Store, Stored, When};
 use crate::work::WorkError;
 
 /// A planning step that met a settlement on its way comes again after this.
 pub(crate) const MOVED: Duration = Duration::from_secs(1);
+
+/// Who looks back at a run finds it this long after its end. A batch is kept as long after it was
+/// made or scored.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// The time (Unix seconds) until which what was written at `now` is kept.
+pub(super) fn kept_until(now: Timestamp) -> i64 {
+    (now + KEPT).as_second()
+}
 
 /// The directory version and the model that a run is made with, from its beginning to its end.
 pub(crate) struct Pins {
@@ -84,6 +94,33 @@ impl MatchRuns {
         if run.finished_at.is_some() && run.trigger == MatchTrigger::Directory {
             commit.now(AutoSaveMessage::Directory { scope, run: run.id, step: 0 });
         }
+    }
+
+    /// Adds a run to a commit, as it is after `before`. While it is unfinished it is listed with
+    /// the directory version that it needs; once it is complete, it has an end.
+    pub(crate) fn save(
+        commit: &mut Commit,
+        keys: &GenerationKeys,
+        before: Option<&Stored<MatchRun>>,
+        run: &MatchRun,
+    ) -> Result<(), PortError> {
+        let draft = match before {
+            Some(before) => Draft::after(before, run)?,
+            None => Draft::new(&keys.match_run(run.id), run)?.when(When::absent()),
+        };
+        let unfinished = keys.unfinished_run(run.id);
+        if let Some(end) = run.finished_at {
+            commit.write(draft.until(kept_until(end)))?;
+            if before.is_some() {
+                commit.delete(&unfinished);
+            }
+            return Ok(());
+        }
+        commit.write(draft)?;
+        if before.is_none() {
+            commit.put(&unfinished, &UnfinishedRun { directory: run.directory })?;
+        }
+        Ok(())
     }
 
     /// A run that begins now, made with `pins`.

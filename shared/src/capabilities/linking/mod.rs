@@ -8,6 +8,7 @@
 
 mod batches;
 mod corrections;
+mod decision_counts;
 pub mod keys;
 mod known_pairs;
 pub(crate) mod lease;
@@ -27,11 +28,12 @@ mod unfinished_runs;
 mod histories_tests;
 
 pub use corrections::{CorrectionError, Corrections};
+pub use decision_counts::DecisionCounts;
 pub use known_pairs::{KnownPair, RefusedPair, TakenPairs};
 pub(crate) use match_runs::{MOVED, MatchRuns};
 pub use match_steps::MatchSteps;
 pub use model::*;
 pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};
-pub use report::{DecisionCounts, EntityReport, ExplainedMatch, MatchPage, Matches, ReportError};
+pub use report::{EntityReport, ExplainedMatch, MatchPage, Matches, ReportError};
 pub use runs::Rematch;
 pub use unfinished_runs::UnfinishedRuns;

@@ -8,7 +8,6 @@
 mod take_over;
 mod tuning;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use matching::{EmployerEvidence, Evidence, ExplainedComparison, MatchModel, Thresholds};
@@ -17,12 +16,10 @@ use serde::Serialize;
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::linking::keys::model_object;
 use crate::capabilities::linking::match_runs::MatchRuns;
-use crate::capabilities::linking::{
-    CandidateList, ModelChoice, ModelState, ShadowCursor, TunedModel,
-};
-use crate::kernel::{EntityId, MatchMessage, MatchRunId, MatchTrigger, ModelId, Scope};
+use crate::capabilities::linking::{CandidateList, ModelChoice, ModelState, TunedModel};
+use crate::kernel::{Asked, EntityId, MatchMessage, MatchRunId, MatchTrigger, ModelId, Scope};
 use crate::ports::{PortError, Ports};
-use crate::store::{Commit, Store, Stored};
+use crate::store::{Attempt, Commit, Store, Stored, attempts};
 use crate::work::WorkError;
 
 /// How many tuned models a sandbox keeps unsealed.
@@ -177,29 +174,35 @@ impl Models {
         Ok(explained.collect())
     }
 
-    /// Has a model made of the corrections there are, and run in the shadow of the one in use.
+    /// Has a model made of the corrections there are, and run in the shadow of the one in use. Who
+    /// asks again before the first is begun is told of that one.
     pub async fn tune(&self, scope: Scope) -> Result<TunedModel, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
         let pins = self.runs.pins(&generation).await?.ok_or(ModelError::NoDirectory)?;
-        let now = self.ports.clock.now();
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        let id = ModelId::new(millis, self.ports.entropy.bits());
-        let model = TunedModel {
-            id,
-            state: ModelState::Training,
-            beside: pins.model,
-            step: 0,
-            labels: BTreeMap::new(),
-            cursor: ShadowCursor::default(),
-            shadow: BTreeMap::new(),
-            created_at: now,
-            finished_at: None,
-        };
-        let mut commit = Commit::new();
-        commit.create(&generation.keys.model(id), &model)?;
-        commit.now(MatchMessage::TuneModel { scope, model: id, step: 0 });
-        self.store.commit(commit).await?.may_lose_to("nobody: no other model has this id");
-        Ok(model)
+        let asked_slot = generation.keys.asked_model();
+        attempts(|| async {
+            let now = self.ports.clock.now();
+            let before = self.store.load(&asked_slot).await?;
+            if let Some(asked) = before.as_ref().filter(|asked| asked.is_awaited(now)) {
+                let made = self.store.read(&generation.keys.model(asked.work)).await?;
+                let unbegun = |model: &TunedModel| {
+                    let is_first = model.state == ModelState::Training && model.step == 0;
+                    is_first && model.beside == pins.model
+                };
+                if let Some(model) = made.filter(unbegun) {
+                    return Ok(Attempt::Done(model));
+                }
+            }
+            let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+            let id = ModelId::new(millis, self.ports.entropy.bits());
+            let model = TunedModel::begin(id, pins.model, now);
+            let mut commit = Commit::new();
+            commit.create(&generation.keys.model(id), &model)?;
+            commit.save(&asked_slot, before.as_ref(), &Asked { work: id, asked_at: now })?;
+            commit.now(MatchMessage::TuneModel { scope, model: id, step: 0 });
+            Ok(Attempt::of(&self.store.commit(commit).await?, model))
+        })
+        .await
     }
 
     /// The generation's own models, the oldest first.

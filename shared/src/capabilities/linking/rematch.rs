@@ -71,7 +71,7 @@ impl MatchRuns {
         } else {
             commit.now(MatchMessage::Rematch { scope, run: id, trigger, step: run.step });
         }
-        commit.save(&slot, before.as_ref(), &run)?;
+        Self::save(&mut commit, &generation.keys, before.as_ref(), &run)?;
         Ok(self.store.commit(commit).await?.is_done().then_some(Done::Finished))
     }
 

@@ -1,19 +1,19 @@
 //! Matches as people see them: page by page, counted, one record's, one entity's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use matching::EntityKind;
 
-use crate::capabilities::custody::{Custody, LookupError};
+use crate::capabilities::custody::{CursorError, Custody, LookupError};
 use crate::capabilities::linking::{
-    CandidateList, EntityMatches, ExplainedCandidate, MATCHED_OBJECTS, ModelError, Models,
-    RecordDecision,
+    CandidateList, DecisionCounts, EntityMatches, ExplainedCandidate, MATCHED_OBJECTS, ModelError,
+    Models, RecordDecision,
 };
 use crate::kernel::{EntityId, SObject, TenantEnvironment};
-use crate::ports::{PortError, Ports};
+use crate::ports::{Clock, PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::keys::GenerationKeys;
-use crate::store::{SeriesPage, Store, Stored};
+use crate::store::{Store, Stored};
 use crate::work::WorkError;
 
 /// How many records one read of a bucket gives.
@@ -25,9 +25,9 @@ pub enum ReportError {
     /// There is no such connection or record.
     #[error(transparent)]
     Lookup(#[from] LookupError),
-    /// The cursor is made up.
-    #[error("cursor is not one that this list gave")]
-    Cursor,
+    /// The cursor is made up, another list's, or too old.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// The candidates cannot be explained.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -54,30 +54,6 @@ pub struct MatchPage {
     pub next: Option<String>,
 }
 
-/// How many records were decided how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DecisionCounts {
-    /// Linked to an entity.
-    pub matched: u64,
-    /// Duplicates within the CRM.
-    pub duplicate: u64,
-    /// For a person to look at.
-    pub review: u64,
-    /// None that the directory knows.
-    pub unmatched: u64,
-}
-
-impl DecisionCounts {
-    fn count(&mut self, decision: RecordDecision) {
-        match decision {
-            RecordDecision::Match => self.matched += 1,
-            RecordDecision::Duplicate => self.duplicate += 1,
-            RecordDecision::Review => self.review += 1,
-            RecordDecision::NonMatch => self.unmatched += 1,
-        }
-    }
-}
-
 /// A record's match, and what speaks for and against each candidate.
 #[derive(Debug)]
 pub struct ExplainedMatch {
@@ -100,6 +76,7 @@ pub struct EntityReport {
 #[derive(Clone)]
 pub struct Matches {
     store: Store,
+    clock: Arc<dyn Clock>,
     custody: Custody,
     models: Models,
 }
@@ -108,7 +85,8 @@ impl Matches {
     /// Matches that `models` explain.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, models: Models) -> Self {
-        Self { store: Store::new(ports), custody, models }
+        let clock = ports.clock.clone();
+        Self { store: Store::new(ports), clock, custody, models }
     }
 
     /// A page of the records of an object, in the order of the store. The cursor names the bucket
@@ -119,20 +97,30 @@ impl Matches {
         object: SObject,
         cursor: Option<&str>,
     ) -> Result<MatchPage, ReportError> {
-        let keys = self.custody.keys(at).await?;
-        let (bucket, after) = place(cursor, object, keys.buckets())?;
-        let page = self.bucket(&keys, object, bucket, after.as_deref()).await?;
+        let scope = self.custody.live(at).await?.scope();
+        let opened = self.custody.open(scope).await?.ok_or(LookupError::NotFound("connection"))?;
+        let (keys, now) = (opened.keys, self.clock.now());
+        let list = format!("matches|{object}");
+        let place = match cursor {
+            Some(cursor) => place(&opened.position(&list, cursor, now)?, object, keys.buckets()),
+            None => Some((0, None)),
+        };
+        let (bucket, after) = place.ok_or(CursorError)?;
+        let series = keys.all_candidates(object, bucket);
+        let page = self.store.page(&series, after.as_deref(), PAGE).await?;
         let next = match (page.next, page.documents.last()) {
             (Some(_), Some(last)) => Some(format!("{bucket}.{}", last.id)),
             _ if bucket + 1 < keys.buckets() => Some(format!("{}.", bucket + 1)),
             _ => None,
         };
+        let next = next.map(|position| opened.cursor(&list, &position, now));
         let mut lists: Vec<_> = page.documents.into_iter().map(Stored::into_inner).collect();
         lists.retain(|list| !list.gone && list.decision != RecordDecision::NonMatch);
         Ok(MatchPage { lists, next })
     }
 
-    /// How many records of each object were decided how. Reads every candidate list.
+    /// How many records of each object were decided how: as settlements counted them, so that an
+    /// answer costs the same few reads however many records there are.
     pub async fn summary(
         &self,
         at: TenantEnvironment,
@@ -140,11 +128,8 @@ impl Matches {
         let keys = self.custody.keys(at).await?;
         let mut objects = BTreeMap::new();
         for object in MATCHED_OBJECTS {
-            let mut counts = DecisionCounts::default();
-            for bucket in 0..keys.buckets() {
-                self.count(&keys, object, bucket, &mut counts).await?;
-            }
-            objects.insert(object, counts);
+            let counts = self.store.read(&keys.decision_counts(object)).await?;
+            objects.insert(object, counts.unwrap_or_default());
         }
         Ok(objects)
     }
@@ -186,56 +171,20 @@ impl Matches {
         }
         Ok(EntityReport { matches, records })
     }
-
-    async fn count(
-        &self,
-        keys: &GenerationKeys,
-        object: SObject,
-        bucket: u32,
-        counts: &mut DecisionCounts,
-    ) -> Result<(), ReportError> {
-        let mut after = None;
-        loop {
-            let page = self.bucket(keys, object, bucket, after.as_deref()).await?;
-            for list in page.documents.iter().filter(|list| !list.gone) {
-                counts.count(list.decision);
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// One read of a bucket.
-    async fn bucket(
-        &self,
-        keys: &GenerationKeys,
-        object: SObject,
-        bucket: u32,
-        after: Option<&str>,
-    ) -> Result<SeriesPage<CandidateList>, PortError> {
-        self.store.page(&keys.all_candidates(object, bucket), after, PAGE).await
-    }
 }
 
-/// Where a cursor points: a bucket, and the sort key to go on after.
-fn place(
-    cursor: Option<&str>,
-    object: SObject,
-    buckets: u32,
-) -> Result<(u32, Option<String>), ReportError> {
-    let Some(cursor) = cursor else { return Ok((0, None)) };
-    let (bucket, record) = cursor.split_once('.').ok_or(ReportError::Cursor)?;
-    let bucket: u32 = bucket.parse().map_err(|_| ReportError::Cursor)?;
+/// The place of a position: a bucket, and the sort key to go on after.
+fn place(position: &str, object: SObject, buckets: u32) -> Option<(u32, Option<String>)> {
+    let (bucket, record) = position.split_once('.')?;
+    let bucket: u32 = bucket.parse().ok()?;
     if bucket >= buckets {
-        return Err(ReportError::Cursor);
+        return None;
     }
     if record.is_empty() {
-        return Ok((bucket, None));
+        return Some((bucket, None));
     }
-    let record: SalesforceId = record.parse().map_err(|_| ReportError::Cursor)?;
-    Ok((bucket, Some(format!("{object}#{record}"))))
+    let record: SalesforceId = record.parse().ok()?;
+    Some((bucket, Some(format!("{object}#{record}"))))
 }
 
 #[cfg(test)]
@@ -244,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_cursor_leads_to_a_place_within_the_list_or_nowhere() {
-        let at = |cursor| place(Some(cursor), SObject::Lead, 16).ok();
+        let at = |position| place(position, SObject::Lead, 16);
         assert_eq!(at("3."), Some((3, None)));
         let after = Some("Lead#00Q000000000001EAA".to_owned());
         assert_eq!(at("3.00Q000000000001EAA"), Some((3, after)));
@@ -252,21 +201,5 @@ mod tests {
         for wrong in ["", "3", "16.", "-1.", "3.a#b", "3.00Q0000000000000001", mistyped] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
-        assert_eq!(place(None, SObject::Lead, 16).ok(), Some((0, None)));
-    }
-
-    #[test]
-    fn each_decision_counts_once_under_its_name() {
-        let mut counts = DecisionCounts::default();
-        for (decision, times) in [
-            (RecordDecision::Match, 4),
-            (RecordDecision::Duplicate, 3),
-            (RecordDecision::Review, 2),
-            (RecordDecision::NonMatch, 1),
-        ] {
-            (0..times).for_each(|_| counts.count(decision));
-        }
-        let expected = DecisionCounts { matched: 4, duplicate: 3, review: 2, unmatched: 1 };
-        assert_eq!(counts, expected);
     }
 }

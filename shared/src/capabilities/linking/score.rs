@@ -7,12 +7,12 @@ use matching::{Candidate, EntityKind, Evidence, MatchModel, Probe, Scorer, Shard
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryVersion, ShardFiles};
 use crate::capabilities::linking::keys::{batch_object, scored_object};
-use crate::capabilities::linking::match_runs::MatchRuns;
+use crate::capabilities::linking::match_runs::{MatchRuns, kept_until};
 use crate::capabilities::linking::models::Models;
 use crate::capabilities::linking::{KEPT_CANDIDATES, ProbeEntry, ScoredCandidate, ScoredEntry};
 use crate::kernel::{MatchMessage, MatchRunId, Scope};
 use crate::ports::Ports;
-use crate::store::{Attempt, Commit, Marker, Store, attempts};
+use crate::store::{Attempt, Commit, Draft, Marker, Store, When, attempts};
 use crate::work::{Done, WorkError};
 
 /// Scores batches.
@@ -135,7 +135,11 @@ impl Score {
             let Some(before) = self.store.load(&slot).await? else { return Ok(Attempt::Done(())) };
             let batch = before.scored_once_more();
             let mut commit = Commit::new();
-            commit.create(&marker, &Marker {})?.replace(&before, &batch)?;
+            let until = kept_until(self.ports.clock.now());
+            let marked = Draft::new(&marker, &Marker {})?.when(When::absent());
+            commit
+                .write(marked.until(until))?
+                .write(Draft::after(&before, &batch)?.until(until))?;
             if batch.shards_left == 0 {
                 commit.now(MatchMessage::Settle { scope, run, batch: number });
             }

@@ -22,7 +22,7 @@ use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, Entities};
 use crate::capabilities::linking::keys::{batch_object, scored_object};
 use crate::capabilities::linking::lease::{self, check_lease};
-use crate::capabilities::linking::match_runs::MatchRuns;
+use crate::capabilities::linking::match_runs::{MatchRuns, kept_until};
 use crate::capabilities::linking::models::Models;
 use crate::capabilities::linking::{
     Batch, CandidateList, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate, Ruling,
@@ -33,7 +33,7 @@ use crate::kernel::{
 };
 use crate::ports::{Outcome, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::{Attempt, Commit, Store, attempts};
+use crate::store::{Attempt, Commit, Draft, Store, attempts};
 use crate::work::{Done, WorkError};
 
 /// A settlement that finds another one at work comes again after this.
@@ -302,7 +302,9 @@ impl Settle {
             let batch = Batch { settled: true, ..Batch::clone(&batch_before) };
             let mut commit = Commit::new();
             check_lease(&mut commit, generation, lease)?;
-            commit.replace(&batch_before, &batch)?.replace(&run_before, &run)?;
+            let batch = Draft::after(&batch_before, &batch)?;
+            commit.write(batch.until(kept_until(self.ports.clock.now())))?;
+            MatchRuns::save(&mut commit, &generation.keys, Some(&run_before), &run)?;
             MatchRuns::call_followers(&mut commit, generation.keys.scope(), &run);
             if let Some(rematch) = self.superseded(generation, &run).await? {
                 commit.now(rematch);

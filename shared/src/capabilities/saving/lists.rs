@@ -1,9 +1,11 @@
 //! A seller's system lists, page by page.
 
-use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
+use std::sync::Arc;
+
+use crate::capabilities::custody::{CursorError, Custody, LookupError, OpenGeneration};
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::kernel::{SeatId, TenantEnvironment};
-use crate::ports::Ports;
+use crate::ports::{Clock, PortError, Ports};
 use crate::store::{Attempt, Commit, Store, Stored, attempts};
 use crate::work::WorkError;
 
@@ -19,10 +21,34 @@ pub struct SavedPage {
     pub next: Option<String>,
 }
 
+/// Why a list cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    /// There is no such connection.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The cursor is made up, another list's, or too old.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+}
+
+impl From<WorkError> for SavedError {
+    fn from(error: WorkError) -> Self {
+        Self::Lookup(error.into())
+    }
+}
+
+impl From<PortError> for SavedError {
+    fn from(error: PortError) -> Self {
+        Self::Lookup(error.into())
+    }
+}
+
 /// Shows system lists.
 #[derive(Clone)]
 pub struct SavedLists {
     store: Store,
+    clock: Arc<dyn Clock>,
     custody: Custody,
 }
 
@@ -30,21 +56,27 @@ impl SavedLists {
     /// Lists over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        Self { store: Store::new(ports), custody }
+        let clock = ports.clock.clone();
+        Self { store: Store::new(ports), clock, custody }
     }
 
-    /// A page of one list of a seat; the cursor is the last entity of the page before.
+    /// A page of one list of a seat; the cursor names the last entity of the page before.
     pub async fn page(
         &self,
         at: TenantEnvironment,
         seat: SeatId,
         list: SavedList,
         cursor: Option<&str>,
-    ) -> Result<SavedPage, LookupError> {
-        let series = self.custody.keys(at).await?.saved_list(seat, list.as_str());
-        let after = cursor.map(|entity| series.place(entity));
+    ) -> Result<SavedPage, SavedError> {
+        let scope = self.custody.live(at).await?.scope();
+        let opened = self.custody.open(scope).await?.ok_or(LookupError::NotFound("connection"))?;
+        let (series, now) = (opened.keys.saved_list(seat, list.as_str()), self.clock.now());
+        let name = format!("saved|{seat}|{}", list.as_str());
+        let entity = cursor.map(|cursor| opened.position(&name, cursor, now)).transpose()?;
+        let after = entity.map(|entity| series.place(&entity));
         let page = self.store.page(&series, after.as_deref(), PAGE).await?;
-        let next = page.next.and(page.documents.last()).map(|saved| saved.entity.to_string());
+        let last = page.next.and(page.documents.last());
+        let next = last.map(|saved| opened.cursor(&name, saved.entity.as_str(), now));
         Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })
     }
 

@@ -12,5 +12,5 @@ mod lists;
 mod model;
 
 pub use auto_save::AutoSave;
-pub use lists::{SavedLists, SavedPage};
+pub use lists::{SavedError, SavedLists, SavedPage};
 pub use model::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use crate::capabilities::custody::Custody;
+use crate::capabilities::custody::{Custody, TtlCache};
 use crate::capabilities::seats::{EmailClaim, Role, Seat, Tenant, keys};
 use crate::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
 use crate::ports::{PortError, Ports};
@@ -23,6 +23,9 @@ pub enum TenantError {
     /// There is no such tenant.
     #[error("there is no such tenant")]
     NotFound,
+    /// The contract does not include CRM sync.
+    #[error("CRM sync is not part of this contract")]
+    NotEntitled,
     /// The name is empty or too long.
     #[error("name must have 1 to 200 characters")]
     Name,
@@ -65,6 +68,8 @@ pub struct Tenants {
     ports: Ports,
     store: Store,
     custody: Custody,
+    /// Tenants whose contract was seen to include CRM sync.
+    entitled: TtlCache<TenantId, ()>,
 }
 
 impl Tenants {
@@ -72,7 +77,7 @@ impl Tenants {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
         let store = Store::new(ports.clone());
-        Self { ports, store, custody }
+        Self { ports, store, custody, entitled: TtlCache::default() }
     }
 
     /// Makes a tenant.
@@ -93,6 +98,19 @@ impl Tenants {
     /// A tenant.
     pub async fn get(&self, tenant: TenantId) -> Result<Tenant, TenantError> {
         self.store.read(&keys::tenant(tenant)).await?.ok_or(TenantError::NotFound)
+    }
+
+    /// Checks that the tenant's contract includes CRM sync. That it does is known for five minutes.
+    pub async fn check_entitled(&self, tenant: TenantId) -> Result<(), TenantError> {
+        let now = self.ports.clock.now();
+        if self.entitled.get(&tenant, now).is_some() {
+            return Ok(());
+        }
+        if !self.get(tenant).await?.entitled {
+            return Err(TenantError::NotEntitled);
+        }
+        self.entitled.insert(tenant, (), now);
+        Ok(())
     }
 
     /// Adds a seat. It gets what its CRM user's open opportunities call for.

@@ -60,6 +60,7 @@ async fn updates_change_single_attributes(table: &dyn Table, place: &str) {
         Change::Set("body", json!("the document's own")),
         Change::Body(vec![9]),
         Change::Add("m", -1),
+        Change::Until(4_102_444_800),
     ];
     assert!(table.write(update(changes, Condition::Exists)).await.unwrap().is_done());
     let changes = vec![Change::Remove("gone"), Change::Remove("never")];

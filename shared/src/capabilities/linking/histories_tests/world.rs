@@ -15,8 +15,8 @@ use crate::capabilities::directory::{
 };
 use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::{
-    CandidateList, Correcting, Corrections, EntityMatches, MATCHED_OBJECTS, MatchSteps, ModelState,
-    Models, Ruling, ShadowCursor, TunedModel, UnfinishedRuns,
+    CandidateList, Correcting, Corrections, DecisionCounts, EntityMatches, MATCHED_OBJECTS,
+    MatchSteps, ModelState, Models, Ruling, ShadowCursor, TunedModel, UnfinishedRuns,
 };
 use crate::kernel::{
     Connection, ConnectionState, DirectoryVersionId, Envelope, Environment, Fields, Generation,
@@ -240,7 +240,9 @@ impl World {
         let mut match_run =
             pins.as_ref().map(|pins| MatchRuns::begin(id, MatchTrigger::Import, pins, now));
         if let Some(match_run) = &match_run {
-            self.put(opened.keys.match_run(id), match_run).await;
+            let mut commit = Commit::new();
+            MatchRuns::save(&mut commit, &opened.keys, None, match_run).unwrap();
+            assert!(self.store().commit(commit).await.unwrap().is_done());
         }
         for (object, ids) in changed {
             let ids: Vec<SalesforceId> = ids.into_iter().collect();
@@ -256,7 +258,7 @@ impl World {
                     .batches(&opened, run, version, object, probes, &mut commit)
                     .await
                     .unwrap();
-                commit.replace(&before, run).unwrap();
+                MatchRuns::save(&mut commit, &opened.keys, Some(&before), run).unwrap();
                 assert!(self.store().commit(commit).await.unwrap().is_done());
             }
         }
@@ -264,7 +266,7 @@ impl World {
             let before = self.store().load(&opened.keys.match_run(id)).await.unwrap().unwrap();
             run.end_planning(now);
             let mut commit = Commit::new();
-            commit.replace(&before, run).unwrap();
+            MatchRuns::save(&mut commit, &opened.keys, Some(&before), run).unwrap();
             assert!(self.store().commit(commit).await.unwrap().is_done());
         }
     }
@@ -433,6 +435,27 @@ impl World {
         }
         lists.retain(|_, list| !list.gone);
         lists
+    }
+
+    /// The counts of each object as they are kept, and as they are counted.
+    pub(super) async fn counts(&self) -> [BTreeMap<SObject, DecisionCounts>; 2] {
+        let keys = self.opened().await.keys;
+        let mut all: [BTreeMap<SObject, DecisionCounts>; 2] = Default::default();
+        for object in MATCHED_OBJECTS {
+            let kept = self.store().read(&keys.decision_counts(object)).await.unwrap();
+            all[0].insert(object, kept.unwrap_or_default());
+            all[1].insert(object, DecisionCounts::default());
+        }
+        for list in self.lists().await.into_values() {
+            all[1].get_mut(&list.object).unwrap().count(None, &list);
+        }
+        all
+    }
+
+    /// The match runs that are listed as unfinished.
+    pub(super) async fn unfinished_runs(&self) -> usize {
+        let series = self.opened().await.keys.unfinished_runs();
+        self.store().all(&series).await.unwrap().len()
     }
 
     pub(super) async fn list(&self, record: SalesforceId) -> CandidateList {

@@ -116,6 +116,13 @@ impl MatchRun {
     }
 }
 
+/// A match run that has not come to its end, and the directory version that it needs until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnfinishedRun {
+    /// The version.
+    pub directory: DirectoryVersionId,
+}
+
 /// The place of a run's planning among the kept probes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanningCursor {

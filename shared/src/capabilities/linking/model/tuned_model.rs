@@ -107,6 +107,24 @@ pub struct TunedModel {
     pub finished_at: Option<Timestamp>,
 }
 
+impl TunedModel {
+    /// A model that is to be made, and to run in the shadow of `beside`.
+    #[must_use]
+    pub fn begin(id: ModelId, beside: ModelChoice, now: Timestamp) -> Self {
+        Self {
+            id,
+            state: ModelState::Training,
+            beside,
+            step: 0,
+            labels: BTreeMap::new(),
+            cursor: ShadowCursor::default(),
+            shadow: BTreeMap::new(),
+            created_at: now,
+            finished_at: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

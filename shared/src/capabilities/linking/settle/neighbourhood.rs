@@ -12,14 +12,15 @@ use super::Settle;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
-    Awaited, CandidateList, EntityBid, EntityMatches, MatchSource, RecordDecision,
+    Awaited, CandidateList, DecisionCounts, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
 use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, RecordRef, SObject, WritebackMessage};
 use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Stored};
 use crate::work::WorkError;
 
-/// How many items one transaction writes. It checks the lease and writes due items besides.
+/// How many items one transaction writes. It checks the lease, and writes the counts of each object
+/// and due items besides.
 const WRITES: usize = 90;
 
 /// The part of a connection's matches that a settlement touches.
@@ -263,14 +264,20 @@ impl Settle {
         for chunk in lists.chunks(WRITES) {
             let mut commit = Commit::new();
             let mut relinked: BTreeMap<SObject, Vec<SalesforceId>> = BTreeMap::new();
+            let mut counts: BTreeMap<SObject, DecisionCounts> = BTreeMap::new();
             let mut linked = BTreeSet::new();
-            for &(&RecordRef { object, id }, list) in chunk {
+            for &(record, list) in chunk {
+                let RecordRef { object, id } = *record;
                 commit.put(&keys.candidates(object, id), list)?;
-                if near.is_relinked(list.record(), list) {
+                counts.entry(object).or_default().count(near.stored_lists.get(record), list);
+                if near.is_relinked(*record, list) {
                     changed += 1;
                     relinked.entry(object).or_default().push(id);
                     linked.extend(list.matched.clone());
                 }
+            }
+            for (object, counts) in counts {
+                counts.add_to(&mut commit, &keys.decision_counts(object));
             }
             // No auto-save rule is about leads so far.
             relinked.remove(&SObject::Lead);

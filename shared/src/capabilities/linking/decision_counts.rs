@@ -1,0 +1,104 @@
+//! How many records of an object were decided how: kept, so that nobody counts in a request.
+
+use serde::{Deserialize, Serialize};
+
+use crate::capabilities::linking::{CandidateList, RecordDecision};
+use crate::store::{Commit, Edit, Slot, When, field};
+
+/// How many records of an object were decided how. Records that are gone do not count.
+///
+/// A settlement changes the counts in the transaction that writes the lists. It holds its
+/// generation's lease, so the lists are as it read them, and no two settlements meet at a count. A
+/// settlement that is repeated finds its lists written, and counts nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionCounts {
+    /// Linked to an entity.
+    #[serde(default)]
+    pub matched: i64,
+    /// Duplicates within the CRM.
+    #[serde(default)]
+    pub duplicate: i64,
+    /// For a person to look at.
+    #[serde(default)]
+    pub review: i64,
+    /// None that the directory knows.
+    #[serde(default)]
+    pub unmatched: i64,
+}
+
+impl DecisionCounts {
+    /// Counts a record as `after` in place of `before`.
+    pub(crate) fn count(&mut self, before: Option<&CandidateList>, after: &CandidateList) {
+        if let Some(before) = before {
+            self.add(before, -1);
+        }
+        self.add(after, 1);
+    }
+
+    /// Adds these counts to those that are kept at `slot`.
+    pub(crate) fn add_to(self, commit: &mut Commit, slot: &Slot<Self>) {
+        if self == Self::default() {
+            return;
+        }
+        let edits: [Edit<Self>; 4] = [
+            field!(Self, matched).add(self.matched),
+            field!(Self, duplicate).add(self.duplicate),
+            field!(Self, review).add(self.review),
+            field!(Self, unmatched).add(self.unmatched),
+        ];
+        commit.edit(slot, When::always(), edits);
+    }
+
+    fn add(&mut self, list: &CandidateList, by: i64) {
+        if list.gone {
+            return;
+        }
+        let count = match list.decision {
+            RecordDecision::Match => &mut self.matched,
+            RecordDecision::Duplicate => &mut self.duplicate,
+            RecordDecision::Review => &mut self.review,
+            RecordDecision::NonMatch => &mut self.unmatched,
+        };
+        *count += by;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::SObject;
+    use crate::testing::record_id;
+
+    fn list(decision: RecordDecision) -> CandidateList {
+        CandidateList { decision, ..CandidateList::empty(SObject::Lead, record_id("00Q", 1)) }
+    }
+
+    #[test]
+    fn each_decision_counts_once_under_its_name() {
+        let mut counts = DecisionCounts::default();
+        for (decision, times) in [
+            (RecordDecision::Match, 4),
+            (RecordDecision::Duplicate, 3),
+            (RecordDecision::Review, 2),
+            (RecordDecision::NonMatch, 1),
+        ] {
+            (0..times).for_each(|_| counts.count(None, &list(decision)));
+        }
+        let expected = DecisionCounts { matched: 4, duplicate: 3, review: 2, unmatched: 1 };
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn a_record_leaves_the_count_that_it_was_in_and_a_gone_one_is_in_none() {
+        let mut counts = DecisionCounts { matched: 1, review: 1, ..DecisionCounts::default() };
+        let (matched, review) = (list(RecordDecision::Match), list(RecordDecision::Review));
+        counts.count(Some(&review), &matched);
+        assert_eq!(counts, DecisionCounts { matched: 2, ..DecisionCounts::default() });
+        let gone = CandidateList { gone: true, ..matched.clone() };
+        counts.count(Some(&matched), &gone);
+        counts.count(Some(&gone), &gone);
+        assert_eq!(counts, DecisionCounts { matched: 1, ..DecisionCounts::default() });
+        counts.count(Some(&gone), &matched);
+        assert_eq!(counts, DecisionCounts { matched: 2, ..DecisionCounts::default() });
+    }
+}

@@ -1,0 +1,169 @@
+//! What a callback must refuse, by the numbers of the catalogue of inputs: states, answers of
+//! Salesforce's token endpoint, and orgs that were not meant.
+
+use jiff::SignedDuration;
+use salesforce_simulator::{Fault, FaultKind};
+use serde_json::{Value, json};
+use shared::capabilities::connecting::{Begun, ConnectError, Connected};
+use shared::kernel::{ConnectionState, Environment, Grantee, TenantEnvironment};
+use shared::store::{self, keys};
+use tempfile::TempDir;
+use tests::world::{Callback, World};
+
+const TOKEN: &str = "/services/oauth2/token";
+const ADMIN: &str = "admin@callbacks.example";
+
+/// An org that is not connected.
+async fn unconnected() -> (World, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let org = json!({ "my_domain": "callbacks" });
+    std::fs::write(folder.path().join("org.json"), org.to_string()).unwrap();
+    (World::new(folder.path()).await, folder)
+}
+
+async fn begin(world: &World) -> Begun {
+    world.functions.begin.begin(world.at(), Grantee::Admin, None).await.unwrap()
+}
+
+async fn finish(
+    world: &World,
+    environment: Environment,
+    back: &Callback,
+    browser: Option<&str>,
+) -> Result<Connected, ConnectError> {
+    let code = back.code.clone();
+    world.functions.connect.finish(environment, &back.state, browser, code).await
+}
+
+/// How many grants the org still honours.
+fn live(world: &World) -> usize {
+    let grants = world.control().grants(&world.org).unwrap();
+    grants.iter().filter(|grant| grant.state == "active").count()
+}
+
+async fn is_connected(world: &World, at: TenantEnvironment) -> bool {
+    let slot = keys::connection(at);
+    let found = store::get(&*world.ports().table, &slot).await.unwrap();
+    found.is_some_and(|connection| connection.state == ConnectionState::Connected)
+}
+
+/// I71: a state is good once, in its browser, for ten minutes, and in its environment.
+#[tokio::test]
+async fn i71_a_state_is_good_once_in_its_browser_for_ten_minutes_in_its_environment() {
+    let (world, _folder) = unconnected().await;
+    let production = Environment::Production;
+    let refused_state = |told: Result<Connected, ConnectError>| {
+        assert!(matches!(told, Err(ConnectError::State)), "{told:?}");
+    };
+    // One that nobody began.
+    let back = world.log_in(&begin(&world).await, ADMIN);
+    let made_up =
+        Callback { state: "made up".into(), code: back.code.clone(), browser: String::new() };
+    refused_state(finish(&world, production, &made_up, Some(&back.browser)).await);
+
+    // Another browser's, which does not use it up.
+    for browser in [None, Some("another"), Some("")] {
+        let told = finish(&world, production, &back, browser).await;
+        assert!(matches!(told, Err(ConnectError::Browser)), "{told:?}");
+    }
+    let connected = finish(&world, production, &back, Some(&back.browser)).await;
+    assert!(matches!(connected, Ok(Connected::Org { .. })), "{connected:?}");
+    // Used before.
+    refused_state(finish(&world, production, &back, Some(&back.browser)).await);
+
+    // Of the other environment, which uses it up.
+    let back = world.log_in(&begin(&world).await, ADMIN);
+    refused_state(finish(&world, Environment::Sandbox, &back, Some(&back.browser)).await);
+    refused_state(finish(&world, production, &back, Some(&back.browser)).await);
+
+    // Just in time, and a moment too late.
+    let (just, late) = (begin(&world).await, begin(&world).await);
+    world.memory.clock.advance(SignedDuration::from_mins(10) - SignedDuration::from_secs(1));
+    let back = world.log_in(&just, ADMIN);
+    assert_eq!(
+        finish(&world, production, &back, Some(&back.browser)).await.unwrap(),
+        Connected::Regranted
+    );
+    world.memory.clock.advance(SignedDuration::from_secs(1));
+    let back = world.log_in(&late, ADMIN);
+    refused_state(finish(&world, production, &back, Some(&back.browser)).await);
+    // Salesforce's own refusal uses the state up, too.
+    let back = world.log_in(&begin(&world).await, ADMIN);
+    let declined = Callback { code: Err("access_denied".into()), ..back };
+    let told = finish(&world, production, &declined, Some(&declined.browser)).await;
+    assert!(matches!(told, Err(ConnectError::Declined(_))), "{told:?}");
+    refused_state(finish(&world, production, &declined, Some(&declined.browser)).await);
+}
+
+/// I73: a token answer with anything wrong connects nothing, and nothing of it is kept.
+#[tokio::test]
+async fn i73_a_token_answer_with_anything_wrong_connects_nothing() {
+    let lie =
+        |pointer: &str, value: Value| FaultKind::SetJson { pointer: pointer.to_owned(), value };
+    for (what, kind) in [
+        ("no refresh token", lie("/refresh_token", Value::Null)),
+        ("fewer scopes", lie("/scope", json!("api"))),
+        ("no scope", lie("/scope", json!(""))),
+        ("more scopes", lie("/scope", json!("api refresh_token full"))),
+        (
+            "another host of the identity",
+            lie("/id", json!("https://evil.example/id/00D000000000001EAA/005000000000001AAA")),
+        ),
+        ("another host of the API", lie("/instance_url", json!("https://evil.example"))),
+        ("a wrong signature", lie("/signature", json!("AAAA"))),
+        ("another time than was signed", lie("/issued_at", json!("1"))),
+        ("a page", FaultKind::Html { status: 200 }),
+        ("half an answer", FaultKind::Truncate { bytes: 40 }),
+    ] {
+        let (world, _folder) = unconnected().await;
+        world.control().add_fault(Fault::at(TOKEN, kind).method("POST"));
+        let told = world.authorize(Grantee::Admin, ADMIN).await;
+        let error = told.expect_err(what);
+        assert!(!is_connected(&world, world.at()).await, "{what}: {error}");
+        if matches!(what, "no refresh token" | "fewer scopes") {
+            // A person reads what to do.
+            assert!(matches!(error, ConnectError::Scopes), "{what}: {error:?}");
+            assert!(error.to_string().contains("allow the app the scopes api"), "{what}: {error}");
+        }
+        world.run().await;
+        let secrets = world.secret_names().await;
+        let tenant = world.tenant.to_string();
+        let kept: Vec<_> = secrets.iter().filter(|name| name.contains(&tenant)).collect();
+        assert!(kept.is_empty(), "{what}: {kept:?}");
+        // The same login without a fault connects.
+        world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+        assert!(is_connected(&world, world.at()).await, "{what}");
+    }
+}
+
+/// I74: a second tenant may connect the same org, and is apart from the first; the org of the other
+/// environment, and another org than the connected one, are refused in words.
+#[tokio::test]
+async fn i74_two_tenants_of_one_org_are_apart_and_an_org_that_was_not_meant_is_refused() {
+    let (world, _folder) = unconnected().await;
+    world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    let other = world.tenant("globex").await;
+    let theirs = TenantEnvironment { tenant: other, environment: Environment::Production };
+    world.authorize_at(theirs, Grantee::Admin, ADMIN).await.unwrap();
+    world.run().await;
+    assert!(is_connected(&world, world.at()).await && is_connected(&world, theirs).await);
+    assert_eq!(live(&world), 2, "a grant for each");
+    assert_eq!(world.secret_names().await.iter().filter(|name| name.contains("ten_")).count(), 2);
+    // The end of one is not the other's.
+    world.functions.disconnect.disconnect(theirs).await.unwrap();
+    world.run().await;
+    assert!(is_connected(&world, world.at()).await && !is_connected(&world, theirs).await);
+    assert_eq!(live(&world), 1);
+
+    // A sandbox where production was asked for.
+    let is_sandbox = json!(true);
+    let kind = FaultKind::SetJson { pointer: "/records/0/IsSandbox".into(), value: is_sandbox };
+    world.control().add_fault(Fault::at("/query", kind));
+    let told = world.authorize_at(theirs, Grantee::Admin, ADMIN).await;
+    let told = told.expect_err("a sandbox");
+    assert!(matches!(told, ConnectError::Environment { .. }), "{told:?}");
+    assert!(told.to_string().contains("a sandbox org, but the production connection"), "{told}");
+    assert!(!is_connected(&world, theirs).await);
+    world.run().await;
+    assert_eq!(live(&world), 1, "what was refused is given back");
+}
