@@ -11,6 +11,8 @@ use csv::StringRecord;
 pub struct Columns<const N: usize> {
     positions: [Option<usize>; N],
     deleted: Option<usize>,
+    /// How many columns it takes to reach the last one that is never empty.
+    pub needed: usize,
 }
 
 /// The names under which one value may stand, the first one preferred.
@@ -106,12 +108,13 @@ pub const COMPANY: [Names; 12] = [
 impl<const N: usize> Columns<N> {
     /// Finds the columns of `names` in a header. The first value is the id and must be there, and
     /// so must at least one of the values of `any_of`, or the file is another one than it should
-    /// be.
+    /// be. The first of those that the header has is never empty, nor are the values of `filled`.
     pub fn find(
         header: &Header,
         path: &str,
         names: &[Names; N],
         any_of: &[usize],
+        filled: &[usize],
     ) -> Result<Self, InputError> {
         let positions = names.map(|names| names.iter().find_map(|name| header.position(name)));
         let missing = |values: &[usize]| InputError::MissingColumn {
@@ -126,10 +129,12 @@ impl<const N: usize> Columns<N> {
         if positions[0].is_none() {
             return Err(missing(&[0]));
         }
-        if any_of.iter().all(|&value| positions[value].is_none()) {
+        let Some(name) = any_of.iter().find_map(|&value| positions[value]) else {
             return Err(missing(any_of));
-        }
-        Ok(Self { positions, deleted: header.position("IsDeleted") })
+        };
+        let filled = filled.iter().filter_map(|&value| positions[value]);
+        let needed = filled.chain(positions[0]).fold(name, usize::max) + 1;
+        Ok(Self { positions, deleted: header.position("IsDeleted"), needed })
     }
 
     /// A record's values in order; empty where the file has no such column.
