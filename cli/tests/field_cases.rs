@@ -172,3 +172,25 @@ fn field_04_code_pages_are_found_or_refused() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("save it as UTF-8"), "{}", refused.stderr);
 }
+
+#[test]
+fn i08_and_i36_bad_addresses_and_n_a_are_no_values() {
+    let case = Case::new("03-short-rows");
+    let long = format!("{}@acme.example", "a".repeat(310));
+    let rows = format!(
+        "Id,FirstName,LastName,Company,Email,City\n\
+         1,Marisol,Tavernier,Velmora Dynamics,{long},Portland\n\
+         2,Marisol,Tavernier,Velmora Dynamics,mar\0isol@velmora.example,Portland\n\
+         3,Marisol,Tavernier,#N/A,#N/A,#N/A\n4,#N/A,#N/A,#N/A,#N/A,#N/A\n#N/A,a,b,c,,\n"
+    );
+    let leads = case.put("Lead.csv", rows.as_bytes());
+    let ran = case.run(leads, case.folder.join("people.jsonl"));
+    assert_eq!(ran.records(), Some(4), "{}", ran.stderr);
+    for told in [
+        "repaired 2 rows: bad-email (line 2, 3)",
+        "kept 1 row: no-usable-name (line 5)",
+        "skipped 1 row: no-id (line 6)",
+    ] {
+        assert!(ran.stderr.contains(told), "{told} in: {}", ran.stderr);
+    }
+}

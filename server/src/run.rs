@@ -179,6 +179,7 @@ impl Running {
         let (tasks, readiness) = (self.tasks.clone(), self.readiness.clone());
         let (workers, stopping) = (workers.clone(), stopping.clone());
         let (table, file) = (self.stores.table.clone(), stores::table_file(&config.data));
+        let objects = self.stores.objects.clone();
         let begin = async move {
             let is_dead = |due: &str| workers.queues.is_dead(due);
             match workers.outbox.recover_but(&is_dead).await {
@@ -191,7 +192,9 @@ impl Running {
             }
             let (outbox, metrics) = (workers.outbox.clone(), workers.metrics.clone());
             tasks.spawn(ticks::tick(outbox, metrics.clone(), stopping.clone()));
-            tasks.spawn(ticks::sweep(table, file, workers.clock.clone(), metrics, stopping));
+            let clock = workers.clock.clone();
+            tasks.spawn(ticks::sweep_objects(objects, clock.clone(), stopping.clone()));
+            tasks.spawn(ticks::sweep(table, file, clock, metrics, stopping));
             readiness.ready();
         };
         self.tasks.spawn_on(begin, threads);

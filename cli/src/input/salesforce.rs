@@ -13,7 +13,15 @@ pub struct Columns<const N: usize> {
     deleted: Option<usize>,
     /// How many columns it takes to reach the last one that is never empty.
     pub needed: usize,
+    /// Which of the values is one e-mail address.
+    address: Option<usize>,
 }
+
+/// Spreadsheets and the data loader write null like this.
+const NULL: &str = "#N/A";
+
+/// RFC 5321 allows 64 characters before the `@` and 255 behind it.
+const LONGEST_ADDRESS: usize = 320;
 
 /// The names under which one value may stand, the first one preferred.
 type Names = &'static [&'static str];
@@ -134,13 +142,26 @@ impl<const N: usize> Columns<N> {
         };
         let filled = filled.iter().filter_map(|&value| positions[value]);
         let needed = filled.chain(positions[0]).fold(name, usize::max) + 1;
-        Ok(Self { positions, deleted: header.position("IsDeleted"), needed })
+        let address = names.iter().position(|names| names[0] == "Email");
+        Ok(Self { positions, deleted: header.position("IsDeleted"), needed, address })
     }
 
     /// A record's values in order; empty where the file has no such column.
     #[must_use]
     pub fn values<'a>(&self, record: &'a StringRecord) -> [&'a str; N] {
-        self.positions.map(|at| at.and_then(|at| record.get(at)).map_or("", str::trim))
+        let value = |at: usize| record.get(at).map(str::trim).filter(|value| *value != NULL);
+        self.positions.map(|at| at.and_then(value).unwrap_or_default())
+    }
+
+    /// Empties the e-mail address among a record's values if nobody can have it. True if so.
+    #[must_use]
+    pub fn refuses_address(&self, values: &mut [&str; N]) -> bool {
+        let Some(address) = self.address.map(|at| &mut values[at]) else { return false };
+        let is_refused = address.contains('\0') || address.chars().nth(LONGEST_ADDRESS).is_some();
+        if is_refused {
+            *address = "";
+        }
+        is_refused
     }
 
     /// The record is in the recycle bin.

@@ -299,7 +299,10 @@ fn each_record<const N: usize>(
 ) {
     let mut records = CsvRows::new(chunk, header, columns.needed);
     while let Some((line, record)) = records.next(problems) {
-        let values = columns.values(record);
+        let mut values = columns.values(record);
+        if columns.refuses_address(&mut values) {
+            problems.push(RowProblem::repaired(line, "bad-email"));
+        }
         if values[0].is_empty() {
             problems.push(RowProblem::skipped(line, "no-id"));
         } else if columns.is_deleted(record) {

@@ -3,12 +3,14 @@
 mod canary;
 mod connection;
 mod events;
+mod field;
 mod following;
 mod killed;
 mod leaving;
 mod logins;
 pub(crate) mod main_job;
 mod moving;
+mod objects;
 mod observe;
 pub(crate) mod org;
 mod persons;

@@ -254,7 +254,7 @@ impl Connect {
         };
         let identity = self.app.oauth().await?.identity(&token.id_url, &session).await;
         let email = identity.map_err(ConnectError::Salesforce)?.value.email.unwrap_or_default();
-        if seats::folded_email(&email) == seats::folded_email(&seat.email) {
+        if seats::folded_user_email(at.environment, &email) == seats::folded_email(&seat.email) {
             Ok(())
         } else {
             Err(ConnectError::OtherUser { seat: seat.email })
