@@ -10,7 +10,8 @@ pub enum Fate {
     Skipped,
     /// The row takes part, without the faulty piece.
     Repaired,
-    /// The row takes part as it is: a person named `.`, a role, a row whose last cells were left out.
+    /// The row takes part as it is: a person named `.`, a role, a row whose last cells were left
+    /// out.
     Kept,
     /// All rows were read in the encoding that the reason names.
     ReadAs,

@@ -236,10 +236,8 @@ fn each_line(
     mut each: impl FnMut(u64, &[u8], &mut Vec<RowProblem>),
 ) {
     let lines = lines(&chunk.bytes).map(<[u8]>::trim_ascii);
-    for (line, bytes) in (chunk.first_line..).zip(lines) {
-        if bytes.is_empty() {
-            continue;
-        }
+    let filled = (chunk.first_line..).zip(lines).filter(|(_, bytes)| !bytes.is_empty());
+    for (line, bytes) in filled {
         if bytes.len() > MAX_ROW_BYTES {
             problems.push(RowProblem::skipped(line, "row-too-long"));
         } else if std::str::from_utf8(bytes).is_ok() {
@@ -273,8 +271,8 @@ impl Reader {
                 let columns = Columns::find(&header, path, &COMPANY, &[1], &[])?;
                 Self::Company(header, columns)
             }
+            // Salesforce takes no lead without a company.
             Content::Leads => {
-                // Salesforce takes no lead without a company.
                 let columns = Columns::find(&header, path, &LEAD, &[2, 1, 3], &[4])?;
                 Self::Lead(header, columns)
             }

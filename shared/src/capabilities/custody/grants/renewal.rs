@@ -28,7 +28,7 @@ const LEAST_TIME: SignedDuration = SignedDuration::from_secs(30);
 /// A renewal may take this long: longer than the token endpoint's timeout.
 const LEASE: SignedDuration = SignedDuration::from_secs(40);
 
-/// A refusal in words that we do not know is taken for the connection's own trouble after this long.
+/// A refusal in words that we do not know is taken for the connection's trouble after this long.
 const REFUSED: SignedDuration = SignedDuration::from_hours(1);
 
 impl Grants {

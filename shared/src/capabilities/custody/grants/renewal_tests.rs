@@ -542,10 +542,16 @@ async fn field_13_a_refusal_in_unknown_words_that_lasts_is_the_connection_s_trou
         history.memory.clock.advance(SignedDuration::from_mins(19));
     }
     assert_eq!(history.connection().await.state, ConnectionState::Connected);
-    // A renewal that works in between begins the hour anew.
+    // A renewal that works ends the hour.
     model.rotating.grant().refusal = None;
     history.later().await.unwrap();
+    let slot = GenerationKeys::of(&history.connection().await).admin_grant();
+    let state = Store::new(history.ports()).read(&slot).await.unwrap().unwrap();
+    assert_eq!(state.refused_since, None);
+    // One that goes on for an hour is the connection's.
+    let history = model.history().await;
     model.rotating.grant().refusal = Some((400, "app_gone_elsewhere", ""));
+    let refused = || async { history.later().await.unwrap_err() };
     for _ in 0..3 {
         assert!(matches!(refused().await, GrantError::Renewal(_)));
         history.memory.clock.advance(SignedDuration::from_mins(25));

@@ -26,7 +26,7 @@ pub enum OpportunityPart {
 pub struct ErrorGroup {
     /// Salesforce's code, or ours.
     pub code: String,
-    /// Its words, the last time.
+    /// What it was about the last time, in our words: Salesforce's quote values.
     pub message: String,
     /// How often.
     pub count: u64,
