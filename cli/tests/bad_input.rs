@@ -153,8 +153,8 @@ fn other_formats_are_told() {
     let case = Case::new();
     case.put("Lead.csv", b"PK\x03\x04 and so on");
     case.match_leads().failed(&["Lead.csv: this is a zip archive"]);
-    case.put("Lead.csv", b"\xff\xfeI\0d\0,\0");
-    case.match_leads().failed(&["Lead.csv: this is UTF-16 text"]);
+    case.put("Lead.csv", b"J\x94rg,Id\n");
+    case.match_leads().failed(&["Lead.csv: the text is not UTF-8", "save it as UTF-8"]);
     case.put("Lead.csv", b"{\"Id\": 1}");
     case.match_leads().failed(&["Lead.csv: this is JSON"]);
 }
@@ -193,7 +193,8 @@ fn gzip_and_plain_and_other_delimiters_give_the_same_predictions() {
 #[test]
 fn invalid_utf8_is_repaired_and_counted() {
     let case = Case::new();
-    let mut leads = LEADS.as_bytes().to_vec();
+    // Letters that are UTF-8 say that the others are faults, and no other encoding.
+    let mut leads = LEADS.replace("Head of Legal", "Leiterin für Verträge").into_bytes();
     leads.extend(b"00Q3,In\xeas,Carvalho,Quantaport,Analyst,,Lisbon,Portugal\n");
     case.put("Lead.csv", &leads);
     let ran = case.match_leads();
@@ -207,7 +208,11 @@ fn invalid_utf8_is_repaired_and_counted() {
     let case = Case::new();
     case.put(
         "people.jsonl",
-        &[PEOPLE.as_bytes(), b"{\"id\":\"pe_4\",\"last_name\":\"Gr\xfcn\"}\n"].concat(),
+        &[
+            PEOPLE.replace("Lisbon", "Évora, São Tomé").as_bytes(),
+            b"{\"id\":\"pe_4\",\"last_name\":\"Gr\xfcn\"}\n",
+        ]
+        .concat(),
     );
     case.match_leads()
         .did("people.jsonl: repaired 1 row: invalid-utf8 (line 4)", &["00Q1", "00Q2"]);

@@ -185,6 +185,7 @@ impl Running {
         let (tasks, readiness) = (self.tasks.clone(), self.readiness.clone());
         let (workers, stopping) = (workers.clone(), stopping.clone());
         let (table, file) = (self.stores.table.clone(), stores::table_file(&config.data));
+        let objects = self.stores.objects.clone();
         let begin = async move {
             let is_dead = |due: &str| workers.queues.is_dead(due);
             match workers.outbox.recover_but(&is_dead).await {
@@ -198,6 +199,7 @@ impl Running {
             let (outbox, metrics) = (workers.outbox.clone(), workers.metrics.clone());
             tasks.spawn(ticks::tick(outbox, metrics.clone(), stopping.clone()));
             let (clock, told) = (workers.clock.clone(), metrics.clone());
+            tasks.spawn(ticks::sweep_objects(objects, clock.clone(), stopping.clone()));
             tasks.spawn(ticks::sweep(table.clone(), file, clock, told, stopping.clone()));
             tasks.spawn(ticks::rest(table, files, metrics, stopping));
             readiness.ready();

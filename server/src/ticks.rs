@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use embedded::objects::MappedObjects;
+use embedded::objects::{FileObjects, MappedObjects};
 use embedded::table::SqliteTable;
+use jiff::SignedDuration;
+use shared::kernel::{RUN_OBJECT_DAYS, RUNS};
 use shared::ports::Clock;
 use shared::store::Outbox;
 use shared::work::chain;
@@ -27,6 +29,8 @@ const SWEEP: Duration = Duration::from_mins(1);
 
 /// The look whether all rest comes this often.
 const LOOK: Duration = Duration::from_secs(10);
+/// The sweep of objects comes this often.
+const SWEEP_OF_OBJECTS: Duration = Duration::from_hours(1);
 
 /// Items that are deleted in one go, so that no writer waits long for the sweep.
 const SWEPT_TOGETHER: usize = 500;
@@ -90,6 +94,25 @@ pub(crate) async fn rest(
             rested = worked_on;
         }
         seen = worked_on;
+    }
+}
+
+/// Deletes the objects of runs that nobody deleted in their time, each hour, until `stopping` is
+/// cancelled.
+pub(crate) async fn sweep_objects(
+    objects: FileObjects,
+    clock: Arc<dyn Clock>,
+    stopping: CancellationToken,
+) {
+    let mut wait = Duration::ZERO;
+    while !pause(wait, &stopping).await {
+        wait = SWEEP_OF_OBJECTS;
+        let then = clock.now() - SignedDuration::from_hours(24 * RUN_OBJECT_DAYS);
+        match objects.delete_before(RUNS, then).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::warn!(objects.count = swept, "forgotten objects were deleted"),
+            Err(error) => tracing::error!(error = chain(&error), "the sweep of objects failed"),
+        }
     }
 }
 

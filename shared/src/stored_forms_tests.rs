@@ -88,8 +88,8 @@ variants! {
     AutoSaveMessage { Opportunities, Records, Owner, Seat, Everything, Directory }
     CareMessage { Upkeep, Inspect, PreviewMapping }
     DirectoryMessage { Count, Shard, FanOut, Retire }
-    ImportMessage { Start, Object, HandOver }
-    MatchMessage { Rematch, Batch, Settle, Correct, TuneModel }
+    ImportMessage { Start, Object, HandOver, Clear }
+    MatchMessage { Rematch, Batch, Settle, Clear, Correct, TuneModel }
     PurgeMessage { Revoke, Purge, EndGrant, RemoveTenant, GiveBack }
     TellingMessage { Publish }
     WritebackMessage { Activity, Release, Linked }
@@ -110,7 +110,8 @@ variants! {
     PurgePhase { Shred, Sweep, Verify, Revoke, Complete }
     Queue { Import, Match, AutoSave, Writeback, Care, Telling, Purge, Directory }
     ReconnectReason {
-        GrantDead, UserInactive, AppNotInstalled, UserNotApproved, AccessRestricted, OtherOrg,
+        GrantDead, UserInactive, AppNotInstalled, UserNotApproved, AccessRestricted, TokenRefused,
+        OtherOrg,
     }
     RecordChange { New, Updated, Deleted }
     RecordDecision { Match, Duplicate, Review, NonMatch }

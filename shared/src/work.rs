@@ -7,6 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{Disposition, PortError};
 
+/// A run's objects are deleted so long after its end: longer than any function's time, so that a
+/// step of it that is still under way writes none after that.
+pub const CLEAR_AFTER: Duration = Duration::from_mins(15);
+
 /// The outcome of a message's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a message that is neither finished nor put off comes back"]

@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
+use shared::capabilities::importing::MOST_PAUSED;
+use shared::kernel::{RUN_OBJECT_DAYS, RUNS};
 use shared::lambda::config::{
     ApiConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, DataPurgeConfig,
     DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig, WritebackConfig,
     variables_of,
 };
 use shared::ports::Purpose;
+use shared::work::CLEAR_AFTER;
 use tests::{FunctionRole, root};
 
 /// The template, its short forms (`!Ref X`) written out (`{"Ref": "X"}`).
@@ -490,6 +494,44 @@ fn no_function_may_scan_the_table() {
     let template = template();
     for (name, function) in functions(&template) {
         assert!(allowed(&template, function, "dynamodb:Scan").is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn objects_of_runs_are_deleted_by_those_who_end_the_runs_and_by_age() {
+    let template = template();
+    let deletes = |name: &str| {
+        let function = functions(&template)[name];
+        let resources = allowed(&template, function, "s3:DeleteObject").into_iter();
+        resources.map(|r| r["Fn::Sub"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let runs = format!("${{Bucket.Arn}}/{RUNS}*");
+    assert_eq!(deletes("bulk-import"), [runs.clone()]);
+    assert_eq!(deletes("match-shard"), [runs, "${Bucket.Arn}/*/probes/*".to_owned()]);
+    for name in functions(&template).keys() {
+        let may = ["bulk-import", "match-shard", "data-purge", "directory-index"].contains(name);
+        assert_eq!(!deletes(name).is_empty(), may, "{name}");
+    }
+    let buckets = resources(&template, "AWS::S3::Bucket");
+    let rules = buckets.values().flat_map(|b| list(&b["LifecycleConfiguration"]["Rules"]));
+    let expiring: Vec<&Value> = rules.filter(|r| !r["ExpirationInDays"].is_null()).collect();
+    assert_eq!(expiring.len(), 1, "what stays until disconnect does not expire");
+    assert_eq!(expiring[0]["Prefix"], RUNS);
+    assert_eq!(expiring[0]["Status"], "Enabled");
+    assert_eq!(expiring[0]["ExpirationInDays"], RUN_OBJECT_DAYS);
+    let longest = MOST_PAUSED + SignedDuration::from_hours(24);
+    assert!(
+        longest < SignedDuration::from_hours(24 * RUN_OBJECT_DAYS),
+        "no paused run loses pages"
+    );
+    let page = std::fs::read_to_string(root().join("docs/retention.md")).unwrap();
+    for row in [
+        format!("| {} minutes after the run's end", CLEAR_AFTER.as_secs() / 60),
+        format!("{RUN_OBJECT_DAYS} days at the longest"),
+        format!("paused for {} days", MOST_PAUSED.as_hours() / 24),
+        format!("`{RUNS}tenant/environment/generation/`"),
+    ] {
+        assert!(page.contains(&row), "docs/retention.md says: {row}");
     }
 }
 

@@ -174,13 +174,21 @@ pub struct WorldOptions {
     pub page_rows: Option<u32>,
     /// Where its data lies.
     pub home: Home,
+    /// Which of the tenant's environments it connects.
+    pub environment: Environment,
     /// What its admin said of auto-save before anything was imported, if anything.
     pub auto_save: Option<bool>,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { seed: 7, page_rows: None, home: Home::default(), auto_save: Some(true) }
+        Self {
+            seed: 7,
+            page_rows: None,
+            home: Home::default(),
+            environment: Environment::Production,
+            auto_save: Some(true),
+        }
     }
 }
 
@@ -248,6 +256,8 @@ pub struct World {
     pub functions: Box<Functions>,
     /// The tenant.
     pub tenant: TenantId,
+    /// Which of the tenant's environments is connected.
+    pub environment: Environment,
     /// How messages are delivered.
     pub delivery: Delivery,
 }
@@ -285,8 +295,18 @@ impl World {
         let http = Http::to_loopback(HttpOptions::default(), address).expect("a client");
         let functions = Box::new(Functions::new(&ports, &files, &http, own.page_rows));
         let tenant = TenantId::derived("acme");
-        let delivery = Delivery::Plain;
-        let world = Self { simulator, org, memory, machine, fuse, functions, tenant, delivery };
+        let (environment, delivery) = (own.environment, Delivery::Plain);
+        let world = Self {
+            simulator,
+            org,
+            memory,
+            machine,
+            fuse,
+            functions,
+            tenant,
+            environment,
+            delivery,
+        };
         world.provision().await;
         if let Some(auto_save) = own.auto_save {
             world.set(&json!({ "auto_save": auto_save })).await;
@@ -364,10 +384,10 @@ impl World {
         id
     }
 
-    /// The tenant's production environment.
+    /// The tenant's environment that is connected.
     #[must_use]
     pub fn at(&self) -> TenantEnvironment {
-        TenantEnvironment { tenant: self.tenant, environment: Environment::Production }
+        TenantEnvironment { tenant: self.tenant, environment: self.environment }
     }
 
     /// Full power over the simulator.

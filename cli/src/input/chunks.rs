@@ -1,5 +1,7 @@
 //! Cutting a file into chunks of whole rows, so that rows can be parsed in parallel.
 
+use super::lines::{count_lines, first_line, last_line_end, lines};
+use super::text::{Text, Unknown};
 use super::{InputError, Layout, RowProblem};
 use std::io::{ErrorKind, Read};
 
@@ -17,15 +19,15 @@ pub struct Chunk {
 /// Reads a file as chunks. After an error or a damaged end it yields nothing more.
 pub struct ChunkReader {
     name: String,
-    source: Box<dyn Read + Send>,
+    source: Text,
     /// None: a quote means nothing (JSON lines).
     delimiter: Option<u8>,
     /// Bytes read and not yet given out; always begins at a row's start.
     pending: Vec<u8>,
     line: u64,
     state: State,
-    /// The start of the file, and with it a byte order mark, has been seen.
-    started: bool,
+    /// The encoding of the text cannot be told.
+    refused: bool,
     /// Inside a row too long to hold: all up to the next line end is dropped.
     dropping: bool,
     /// Faults not yet given out.
@@ -69,7 +71,7 @@ struct Cut {
 }
 
 impl ChunkReader {
-    pub(super) fn new(name: String, source: Box<dyn Read + Send>, layout: Layout) -> Self {
+    pub(super) fn new(name: String, source: Text, layout: Layout) -> Self {
         let delimiter = match layout {
             Layout::JsonLines => None,
             Layout::Csv { delimiter } => Some(delimiter),
@@ -81,7 +83,7 @@ impl ChunkReader {
             pending: Vec::new(),
             line: 1,
             state: State::Reading,
-            started: false,
+            refused: false,
             dropping: false,
             problems: Vec::new(),
             unbalanced: 0,
@@ -94,6 +96,9 @@ impl ChunkReader {
         self.fill(CHUNK_BYTES);
         let blank = self.pending.iter().take_while(|b| matches!(b, b'\n' | b'\r' | b' ')).count();
         self.take(blank);
+        if separator(&self.pending).is_some() {
+            self.take(first_line(&self.pending));
+        }
         let end = match row_ends(&self.pending, Some(self.delimiter.unwrap_or(b',')), true) {
             Cut { end: 0, .. } => first_line(&self.pending),
             Cut { end, .. } => end,
@@ -109,12 +114,8 @@ impl ChunkReader {
         }
         self.pending.reserve(wanted);
         let read = self.source.by_ref().take(wanted as u64).read_to_end(&mut self.pending);
-        if !self.started {
-            self.started = true;
-            // A byte order mark is no part of the first column's name.
-            if self.pending.starts_with(b"\xef\xbb\xbf") {
-                self.pending.drain(..3);
-            }
+        if let Some(encoding) = self.source.take_found() {
+            self.problems.push(RowProblem::read_as(self.line, encoding));
         }
         match read {
             Ok(read) if read < wanted => self.state = State::Ended,
@@ -125,6 +126,10 @@ impl ChunkReader {
 
     /// Keeps the whole rows before the damage and drops the row that it cuts.
     fn cut_damaged_end(&mut self, error: &std::io::Error) {
+        if error.get_ref().is_some_and(|inner| inner.is::<Unknown>()) {
+            self.refused = true;
+            return;
+        }
         let keep = row_ends(&self.pending, self.delimiter, false).end;
         let reason = match error.kind() {
             ErrorKind::UnexpectedEof => "truncated-gzip",
@@ -157,8 +162,9 @@ impl ChunkReader {
 
     /// Drops bytes up to the next line end, holding none of them.
     fn drop_long_row(&mut self) {
-        if let Some(at) = memchr::memchr(b'\n', &self.pending) {
-            self.take(at + 1);
+        let end = first_line(&self.pending);
+        if matches!(self.pending[..end].last(), Some(b'\n' | b'\r')) {
+            self.take(end);
             self.dropping = false;
         } else {
             self.pending.clear();
@@ -170,6 +176,10 @@ impl ChunkReader {
         let mut target = CHUNK_BYTES;
         loop {
             self.fill(target);
+            if self.refused {
+                self.state = State::Done;
+                return Err(InputError::Encoding { path: self.name.clone() });
+            }
             if self.dropping {
                 self.drop_long_row();
                 continue;
@@ -215,26 +225,21 @@ impl Iterator for ChunkReader {
     }
 }
 
-fn count_lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
-}
-
-fn first_line(bytes: &[u8]) -> usize {
-    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
-}
-
 /// Finds the end of the last whole row that has a line end, or of the first one.
 fn row_ends(bytes: &[u8], delimiter: Option<u8>, first: bool) -> Cut {
     let Some(delimiter) = delimiter else {
-        let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
-        return Cut { end, open_quote: false };
+        return Cut { end: last_line_end(bytes), open_quote: false };
     };
     let (mut at, mut end) = (0, 0);
-    while let Some(found) = memchr::memchr2(b'"', b'\n', &bytes[at..]) {
+    while let Some(found) = memchr::memchr3(b'"', b'\n', b'\r', &bytes[at..]) {
         at += found + 1;
-        if bytes[at - 1] == b'\n' {
-            end = at;
-            if first {
+        if bytes[at - 1] != b'"' {
+            // The row ends after the LF of a CR LF; of a CR that stands last, that is not known.
+            let ends = bytes[at - 1] == b'\n' || bytes.get(at).is_some_and(|&next| next != b'\n');
+            if ends {
+                end = at;
+            }
+            if ends && first {
                 break;
             }
         } else if opens_field(&bytes[..at - 1], delimiter) {
@@ -262,6 +267,19 @@ fn closing_quote(bytes: &[u8]) -> Option<usize> {
         }
         at += 1;
     }
+}
+
+/// The delimiter that a spreadsheet's line `sep=;` names, if the file's first line is one. A
+/// program that filled the line up to the file's width wrote it several times.
+pub(super) fn separator(bytes: &[u8]) -> Option<u8> {
+    let line = lines(bytes).next()?;
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (name, rest) = line.split_at_checked(4)?;
+    let (&delimiter, more) = rest.split_first()?;
+    let is_delimiter = delimiter == b'\t' || delimiter.is_ascii_punctuation();
+    let is_alone = more.iter().all(|&byte| byte == delimiter);
+    let is_named = name.eq_ignore_ascii_case(b"sep=");
+    (is_named && is_delimiter && is_alone && delimiter != b'"').then_some(delimiter)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The records of a CSV chunk, by column name.
 
+use super::lines::count_lines;
 use super::{Chunk, InputError, MAX_ROW_BYTES, RowProblem};
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
@@ -18,6 +19,9 @@ impl Header {
         let mut reader = reader(text.as_bytes(), delimiter);
         let mut fields = StringRecord::new();
         let _ = reader.read_record(&mut fields);
+        if fields.iter().any(|field| field.starts_with(' ') && field.trim().starts_with('"')) {
+            return Err(InputError::SpacedQuotes { path: path.to_owned() });
+        }
         let columns: Vec<String> = fields.iter().map(|field| field.trim().to_owned()).collect();
         for (at, column) in columns.iter().enumerate() {
             if !column.is_empty() && columns[..at].iter().any(|c| c.eq_ignore_ascii_case(column)) {
@@ -60,15 +64,19 @@ impl Header {
 
 /// Reads the records of one chunk, one after another.
 pub struct CsvRows<'a> {
+    bytes: &'a [u8],
     reader: csv::Reader<&'a [u8]>,
     columns: usize,
-    first_line: u64,
+    needed: usize,
+    /// The line of the byte at `at`, where a record begins.
+    line: u64,
+    at: usize,
     record: StringRecord,
 }
 
 impl std::fmt::Debug for CsvRows<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CsvRows").field("first_line", &self.first_line).finish_non_exhaustive()
+        f.debug_struct("CsvRows").field("line", &self.line).finish_non_exhaustive()
     }
 }
 
@@ -77,13 +85,17 @@ fn reader(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
 }
 
 impl<'a> CsvRows<'a> {
-    /// The records of `chunk`, in a file with this header.
+    /// The records of `chunk`, in a file with this header. No record of it ends within the first
+    /// `needed` columns: a shorter one was cut, while a longer one may have lost empty cells only.
     #[must_use]
-    pub fn new(chunk: &'a Chunk, header: &Header) -> Self {
+    pub fn new(chunk: &'a Chunk, header: &Header, needed: usize) -> Self {
         Self {
+            bytes: &chunk.bytes,
             reader: reader(&chunk.bytes, header.delimiter),
             columns: header.columns.len(),
-            first_line: chunk.first_line,
+            needed,
+            line: chunk.first_line,
+            at: 0,
             record: StringRecord::new(),
         }
     }
@@ -99,11 +111,16 @@ impl<'a> CsvRows<'a> {
             if !self.reader.read_byte_record(&mut raw).unwrap_or(false) {
                 return None;
             }
-            let at = raw.position().map_or(1, csv::Position::line);
-            let line = self.first_line + at - 1;
-            if raw.len() != self.columns {
+            let line = self.line_at(from);
+            if !self.fits(&raw) {
                 problems.push(RowProblem::skipped(line, "wrong-number-of-columns"));
                 continue;
+            }
+            if raw.len() < self.columns {
+                problems.push(RowProblem::kept(line, "cells-left-out"));
+            }
+            for _ in raw.len()..self.columns {
+                raw.push_field(b"");
             }
             if self.reader.position().byte() - from > MAX_ROW_BYTES as u64 {
                 problems.push(RowProblem::skipped(line, "row-too-long"));
@@ -118,5 +135,22 @@ impl<'a> CsvRows<'a> {
             };
             break Some((line, &self.record));
         }
+    }
+
+    /// True if a record differs from the header's width by empty cells at its end only.
+    fn fits(&self, raw: &ByteRecord) -> bool {
+        let too_many = raw.iter().skip(self.columns);
+        raw.len() >= self.needed.min(self.columns) && too_many.into_iter().all(<[u8]>::is_empty)
+    }
+
+    /// The line of the record that the reader began to look for at a byte. The csv crate's own
+    /// lines are those before the line end that it has yet to pass.
+    fn line_at(&mut self, from: u64) -> u64 {
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(self.bytes.len());
+        let ends = self.bytes[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        let start = from + ends.count();
+        self.line += count_lines(&self.bytes[self.at..start]);
+        self.at = start;
+        self.line
     }
 }

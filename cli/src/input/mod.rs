@@ -6,13 +6,17 @@
 
 mod chunks;
 mod csv_rows;
+mod encoding;
+mod lines;
 mod problems;
 pub mod salesforce;
 mod source;
 mod table;
+mod text;
 
 pub use chunks::{Chunk, ChunkReader};
 pub use csv_rows::{CsvRows, Header};
+pub(crate) use lines::lines;
 pub use problems::{Fate, FileProblems, Reason, RowProblem};
 pub use source::{Layout, RowFile, from_reader, open};
 pub use table::{Column, read_columns};
@@ -33,12 +37,30 @@ pub enum InputError {
         source: std::io::Error,
     },
     /// The first bytes are of a format that is not read.
-    #[error("{path}: this is {format}; give plain or gzip text, JSON lines or CSV in UTF-8")]
+    #[error("{path}: this is {format}; give plain or gzip text, JSON lines or CSV")]
     Format {
         /// The path as given.
         path: String,
         /// The format it looks like.
         format: &'static str,
+    },
+    /// The text is in an encoding that cannot be told from others.
+    #[error(
+        "{path}: the text is not UTF-8, and which encoding it is in cannot be told; save it as \
+         UTF-8 (spreadsheets call it \"CSV UTF-8\") and try again"
+    )]
+    Encoding {
+        /// The path as given.
+        path: String,
+    },
+    /// Quotes that do not begin their fields do not count as quotes.
+    #[error(
+        "{path}, line 1: spaces stand between delimiters and quotes, so that the quotes would not \
+         count; take those spaces out"
+    )]
+    SpacedQuotes {
+        /// The path as given.
+        path: String,
     },
     /// The header names a column twice, so that no value can be trusted.
     #[error("{path}, line 1: the header names the column {column:?} twice; rename or remove one")]

@@ -10,8 +10,11 @@ pub enum Fate {
     Skipped,
     /// The row takes part, without the faulty piece.
     Repaired,
-    /// The row takes part, and cannot be of much use: a person named `.`, a role, a placeholder.
+    /// The row takes part as it is: a person named `.`, a role, a row whose last cells were left
+    /// out.
     Kept,
+    /// All rows were read in the encoding that the reason names.
+    ReadAs,
 }
 
 impl fmt::Display for Fate {
@@ -20,6 +23,7 @@ impl fmt::Display for Fate {
             Self::Skipped => "skipped",
             Self::Repaired => "repaired",
             Self::Kept => "kept",
+            Self::ReadAs => "read as",
         })
     }
 }
@@ -45,7 +49,13 @@ impl RowProblem {
         Self { line, reason, fate: Fate::Skipped }
     }
 
-    /// A row that takes part and cannot be of much use.
+    /// The encoding of all rows, from this line on.
+    #[must_use]
+    pub fn read_as(line: u64, encoding: Reason) -> Self {
+        Self { line, reason: encoding, fate: Fate::ReadAs }
+    }
+
+    /// A row that takes part as it is.
     #[must_use]
     pub fn kept(line: u64, reason: Reason) -> Self {
         Self { line, reason, fate: Fate::Kept }
@@ -110,7 +120,7 @@ impl FileProblems {
     /// True when a row was left out or changed, which `--strict` does not forgive.
     #[must_use]
     pub fn has_faults(&self) -> bool {
-        self.tallies.values().any(|tally| tally.fate != Fate::Kept)
+        self.tallies.values().any(|tally| matches!(tally.fate, Fate::Skipped | Fate::Repaired))
     }
 
     /// Rows left out, of every reason.
@@ -130,6 +140,10 @@ impl fmt::Display for FileProblems {
         for (at, (reason, fate, rows, lines)) in self.reasons().enumerate() {
             if at > 0 {
                 writeln!(f)?;
+            }
+            if fate == Fate::ReadAs {
+                write!(f, "{}: {fate} {reason}", self.file)?;
+                continue;
             }
             let lines_named: Vec<String> = lines.iter().map(u64::to_string).collect();
             let more = if rows > lines.len() as u64 { ", …" } else { "" };
@@ -156,9 +170,11 @@ mod tests {
             problems.add(RowProblem::skipped(line, "no-id"));
         }
         problems.add(RowProblem::repaired(12, "invalid-utf8"));
+        problems.add(RowProblem::read_as(1, "windows-1252"));
         insta::assert_snapshot!(problems, @r"
         Lead.csv: repaired 1 row: invalid-utf8 (line 12)
         Lead.csv: skipped 7 rows: no-id (line 2, 3, 4, 5, 6, …)
+        Lead.csv: read as windows-1252
         ");
         assert_eq!(problems.skipped(), 7);
     }

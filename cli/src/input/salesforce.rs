@@ -11,7 +11,17 @@ use csv::StringRecord;
 pub struct Columns<const N: usize> {
     positions: [Option<usize>; N],
     deleted: Option<usize>,
+    /// How many columns it takes to reach the last one that is never empty.
+    pub needed: usize,
+    /// Which of the values is one e-mail address.
+    address: Option<usize>,
 }
+
+/// Spreadsheets and the data loader write null like this.
+const NULL: &str = "#N/A";
+
+/// RFC 5321 allows 64 characters before the `@` and 255 behind it.
+const LONGEST_ADDRESS: usize = 320;
 
 /// The names under which one value may stand, the first one preferred.
 type Names = &'static [&'static str];
@@ -106,12 +116,13 @@ pub const COMPANY: [Names; 12] = [
 impl<const N: usize> Columns<N> {
     /// Finds the columns of `names` in a header. The first value is the id and must be there, and
     /// so must at least one of the values of `any_of`, or the file is another one than it should
-    /// be.
+    /// be. The first of those that the header has is never empty, nor are the values of `filled`.
     pub fn find(
         header: &Header,
         path: &str,
         names: &[Names; N],
         any_of: &[usize],
+        filled: &[usize],
     ) -> Result<Self, InputError> {
         let positions = names.map(|names| names.iter().find_map(|name| header.position(name)));
         let missing = |values: &[usize]| InputError::MissingColumn {
@@ -126,16 +137,31 @@ impl<const N: usize> Columns<N> {
         if positions[0].is_none() {
             return Err(missing(&[0]));
         }
-        if any_of.iter().all(|&value| positions[value].is_none()) {
+        let Some(name) = any_of.iter().find_map(|&value| positions[value]) else {
             return Err(missing(any_of));
-        }
-        Ok(Self { positions, deleted: header.position("IsDeleted") })
+        };
+        let filled = filled.iter().filter_map(|&value| positions[value]);
+        let needed = filled.chain(positions[0]).fold(name, usize::max) + 1;
+        let address = names.iter().position(|names| names[0] == "Email");
+        Ok(Self { positions, deleted: header.position("IsDeleted"), needed, address })
     }
 
     /// A record's values in order; empty where the file has no such column.
     #[must_use]
     pub fn values<'a>(&self, record: &'a StringRecord) -> [&'a str; N] {
-        self.positions.map(|at| at.and_then(|at| record.get(at)).map_or("", str::trim))
+        let value = |at: usize| record.get(at).map(str::trim).filter(|value| *value != NULL);
+        self.positions.map(|at| at.and_then(value).unwrap_or_default())
+    }
+
+    /// Empties the e-mail address among a record's values if nobody can have it. True if so.
+    #[must_use]
+    pub fn refuses_address(&self, values: &mut [&str; N]) -> bool {
+        let Some(address) = self.address.map(|at| &mut values[at]) else { return false };
+        let is_refused = address.contains('\0') || address.chars().nth(LONGEST_ADDRESS).is_some();
+        if is_refused {
+            *address = "";
+        }
+        is_refused
     }
 
     /// The record is in the recycle bin.

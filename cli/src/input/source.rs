@@ -1,9 +1,12 @@
 //! Opens a file. Its bytes, not its name, decide how it is read.
 
+use super::chunks::separator;
+use super::lines::lines;
+use super::text::Text;
 use super::{ChunkReader, InputError};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// How the rows of a file lie in it.
@@ -57,41 +60,66 @@ pub fn open(path: &Path) -> Result<RowFile, InputError> {
 
 /// The same for bytes that are already at hand, inflated.
 pub fn from_reader(name: String, bytes: Box<dyn Read + Send>) -> Result<RowFile, InputError> {
-    let (head, bytes) = peek(bytes);
-    let head = match head.as_slice() {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            return Err(InputError::Format { path: name, format: "UTF-16 text" });
-        }
-        [0xef, 0xbb, 0xbf, rest @ ..] => rest,
-        all => all,
-    };
+    let mut text = Text::new(bytes);
+    let Ok(head) = text.head(PEEK) else { return Err(InputError::Encoding { path: name }) };
     let layout = layout(head);
-    let chunks = ChunkReader::new(name.clone(), bytes, layout);
+    let chunks = ChunkReader::new(name.clone(), text, layout);
     Ok(RowFile { name, layout, chunks })
 }
 
-/// Enough of the start to see the whole header.
-const PEEK: u64 = 64 << 10;
+/// Enough of the start to see the whole header and some rows.
+const PEEK: usize = 64 << 10;
 
-/// The first bytes, and a reader that gives them again. A read error is left for the reader to
-/// meet a second time, where it is counted with its line.
-fn peek(mut bytes: Box<dyn Read + Send>) -> (Vec<u8>, Box<dyn Read + Send>) {
-    let mut head = Vec::new();
-    let _ = bytes.by_ref().take(PEEK).read_to_end(&mut head);
-    (head.clone(), Box::new(Cursor::new(head).chain(bytes)))
-}
+/// How many rows tell whether a delimiter fits.
+const ROWS: usize = 50;
 
 fn layout(head: &[u8]) -> Layout {
-    // Any line that begins an object tells: the first one may be the one at fault.
-    let mut lines = head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
-    if lines.clone().any(|line| line.starts_with(b"{")) {
-        return Layout::JsonLines;
+    let head = head.trim_ascii_start();
+    if let Some(delimiter) = separator(head) {
+        Layout::Csv { delimiter }
+    } else if is_json(head) {
+        Layout::JsonLines
+    } else {
+        Layout::Csv { delimiter: delimiter(head) }
     }
-    let header = lines.find(|line| !line.is_empty()).unwrap_or_default();
-    let count = |delimiter: &u8| memchr::memchr_iter(*delimiter, header).count();
-    // Of equal counts the first named wins: a comma, when the header has one column only.
-    let delimiter = b"\t|;,".iter().copied().max_by_key(count).unwrap_or(b',');
-    Layout::Csv { delimiter }
+}
+
+/// True if the first line begins an object, or half of the lines are objects: the first one may be
+/// the one at fault, and a note in a CSV file may hold a line that begins with a brace.
+fn is_json(head: &[u8]) -> bool {
+    if head.starts_with(b"{") {
+        return true;
+    }
+    let lines = lines(head).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let is_object = |line: &[u8]| {
+        line.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+    };
+    let (objects, all) = lines
+        .fold((0, 0), |(objects, all), line| (objects + usize::from(is_object(line)), all + 1));
+    all > 0 && objects * 2 >= all
+}
+
+/// The delimiter by which most rows are as wide as the header; of equals the one that makes most
+/// columns, and a comma when the header has one column only.
+fn delimiter(head: &[u8]) -> u8 {
+    let fit = |delimiter: &u8| fit(head, *delimiter);
+    b"\t|;,".iter().copied().max_by_key(fit).unwrap_or(b',')
+}
+
+/// How well a delimiter fits: no quote is left over in the header, rows as wide as the header,
+/// the header's columns.
+fn fit(head: &[u8], delimiter: u8) -> (bool, usize, usize) {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(head);
+    let mut rows = reader.byte_records().map_while(Result::ok);
+    let header = rows.next().unwrap_or_default();
+    let width = header.len();
+    let sound = !header.iter().any(|name| name.contains(&b'"'));
+    let alike = rows.take(ROWS).filter(|row| width > 1 && row.len() == width).count();
+    (sound && width > 1, alike, width)
 }
 
 #[cfg(test)]
@@ -112,8 +140,27 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_are_not_read_are_named() {
-        let utf16 = from_reader("x".into(), Box::new(&b"\xff\xfeI\0d\0"[..]));
-        assert!(utf16.unwrap_err().to_string().contains("UTF-16"));
+    fn labels_with_delimiters_notes_with_braces_and_short_rows_do_not_mislead() {
+        for (head, delimiter) in [
+            ("\"Id\";\"Name\";\"Notes, old, see wiki, v2, v3\"\n\"1\";\"Jane\";\"\"\n", b';'),
+            ("Id;Name;Notes, old, see wiki, v2, v3\n1;Jane;\n2;Joe;\n", b';'),
+            ("\"Id\",\"Name\"\n\"1\",\"uses\n{!Lead.FirstName}, thank you\"\n", b','),
+            ("Id,Name,City,Notes\n1,Jane\n2,Joe\n", b','),
+            ("Id,Name,City\n1,Jane,\"a;b;c;d;e\"\n", b','),
+            ("sep=|\nId;Name|x\n", b'|'),
+            ("\"Id\", \"Name\"\n\"1\", \"Jane\"\n", b','),
+        ] {
+            assert_eq!(layout(head.as_bytes()), Layout::Csv { delimiter }, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_text_whose_encoding_cannot_be_told_is_refused_with_the_remedy() {
+        let late = [b"Id\n".repeat(40_000), b"J\x94rg\n".to_vec()].concat();
+        for bytes in [b"J\x94rg\n".to_vec(), late] {
+            let read = from_reader("x".into(), Box::new(std::io::Cursor::new(bytes)));
+            let error = read.and_then(|file| file.chunks.collect::<Result<Vec<_>, _>>());
+            assert!(error.unwrap_err().to_string().contains("save it as UTF-8"));
+        }
     }
 }

@@ -36,10 +36,13 @@ pub fn read_columns<const N: usize>(
             Column::Optional(name) => header.position(name),
         };
     }
+    let required = positions.iter().zip(columns);
+    let needed = required.filter(|(_, column)| matches!(column, Column::Required(_)));
+    let needed = needed.filter_map(|(at, _)| *at).max().map_or(0, |last| last + 1);
     for chunk in file.chunks {
         let chunk = chunk?;
         let mut problems = Vec::new();
-        let mut records = CsvRows::new(&chunk, &header);
+        let mut records = CsvRows::new(&chunk, &header, needed);
         while let Some((line, record)) = records.next(&mut problems) {
             let fields = positions.map(|at| at.and_then(|at| record.get(at)).unwrap_or_default());
             if let Err(reason) = row(fields) {

@@ -5,7 +5,7 @@ mod entities;
 use crate::input::salesforce::{ACCOUNT, COMPANY, CONTACT, Columns, LEAD, PERSON};
 use crate::input::{
     Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, RowFile, RowProblem,
-    open,
+    lines, open,
 };
 use crate::salesforce_id::canonical;
 use matching::{
@@ -235,11 +235,9 @@ fn each_line(
     problems: &mut Vec<RowProblem>,
     mut each: impl FnMut(u64, &[u8], &mut Vec<RowProblem>),
 ) {
-    let lines = chunk.bytes.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
-    for (line, bytes) in (chunk.first_line..).zip(lines) {
-        if bytes.is_empty() {
-            continue;
-        }
+    let lines = lines(&chunk.bytes).map(<[u8]>::trim_ascii);
+    let filled = (chunk.first_line..).zip(lines).filter(|(_, bytes)| !bytes.is_empty());
+    for (line, bytes) in filled {
         if bytes.len() > MAX_ROW_BYTES {
             problems.push(RowProblem::skipped(line, "row-too-long"));
         } else if std::str::from_utf8(bytes).is_ok() {
@@ -266,23 +264,24 @@ impl Reader {
     fn of(content: Content, header: Header, path: &str) -> Result<Self, InputError> {
         Ok(match content {
             Content::People => {
-                let columns = Columns::find(&header, path, &PERSON, &[2, 1, 3])?;
+                let columns = Columns::find(&header, path, &PERSON, &[2, 1, 3], &[])?;
                 Self::Person(header, columns)
             }
             Content::Companies => {
-                let columns = Columns::find(&header, path, &COMPANY, &[1])?;
+                let columns = Columns::find(&header, path, &COMPANY, &[1], &[])?;
                 Self::Company(header, columns)
             }
+            // Salesforce takes no lead without a company.
             Content::Leads => {
-                let columns = Columns::find(&header, path, &LEAD, &[2, 1, 3])?;
+                let columns = Columns::find(&header, path, &LEAD, &[2, 1, 3], &[4])?;
                 Self::Lead(header, columns)
             }
             Content::Contacts => {
-                let columns = Columns::find(&header, path, &CONTACT, &[2, 1, 3])?;
+                let columns = Columns::find(&header, path, &CONTACT, &[2, 1, 3], &[])?;
                 Self::Contact(header, columns)
             }
             Content::Accounts => {
-                let columns = Columns::find(&header, path, &ACCOUNT, &[1])?;
+                let columns = Columns::find(&header, path, &ACCOUNT, &[1], &[])?;
                 Self::Account(header, columns)
             }
         })
@@ -296,9 +295,12 @@ fn each_record<const N: usize>(
     problems: &mut Vec<RowProblem>,
     mut each: impl FnMut(u64, [&str; N]),
 ) {
-    let mut records = CsvRows::new(chunk, header);
+    let mut records = CsvRows::new(chunk, header, columns.needed);
     while let Some((line, record)) = records.next(problems) {
-        let values = columns.values(record);
+        let mut values = columns.values(record);
+        if columns.refuses_address(&mut values) {
+            problems.push(RowProblem::repaired(line, "bad-email"));
+        }
         if values[0].is_empty() {
             problems.push(RowProblem::skipped(line, "no-id"));
         } else if columns.is_deleted(record) {

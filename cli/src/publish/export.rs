@@ -2,7 +2,7 @@
 
 use super::fingerprints::{Fingerprint, hash, settle};
 use crate::input::{
-    Chunk, ChunkReader, FileProblems, Header, InputError, Layout, RowProblem, open,
+    Chunk, ChunkReader, FileProblems, Header, InputError, Layout, RowProblem, lines, open,
 };
 use crate::linkage::{Content, Rows};
 use crate::pipeline::in_order;
@@ -213,8 +213,7 @@ fn recognise(path: &Path) -> anyhow::Result<EntityKind> {
         }
         Layout::JsonLines => {
             let chunk = file.chunks.next().transpose()?.unwrap_or_default();
-            let mut lines = chunk.bytes.split(|&byte| byte == b'\n');
-            let first = lines.find_map(|line| serde_json::from_slice(line).ok());
+            let first = lines(&chunk.bytes).find_map(|line| serde_json::from_slice(line).ok());
             let object: serde_json::Map<String, serde_json::Value> = first.unwrap_or_default();
             object.into_iter().map(|(name, _)| name).collect()
         }

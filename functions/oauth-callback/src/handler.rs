@@ -9,7 +9,6 @@ use axum::routing::get;
 use secrecy::{ExposeSecret, SecretString};
 use shared::capabilities::connecting::{Connect, ConnectError, Connected, cookie_name};
 use shared::kernel::Environment;
-use shared::work::chain;
 use url::form_urlencoded;
 
 use crate::page;
@@ -95,7 +94,7 @@ fn refusal(error: &ConnectError) -> Response {
         ConnectError::Salesforce(_) | ConnectError::OAuth(_) => StatusCode::BAD_GATEWAY,
         _ => StatusCode::BAD_REQUEST,
     };
-    let told = chain(error);
+    let told = error.to_log();
     if status.is_server_error() {
         tracing::error!(error = told, "an authorization could not be ended");
     } else {

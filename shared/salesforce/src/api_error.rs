@@ -28,12 +28,12 @@ pub enum LimitKind {
 }
 
 /// One error of Salesforce's, in its own words.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ApiError {
     /// Salesforce's code, such as `REQUIRED_FIELD_MISSING`.
     pub code: String,
     /// Salesforce's text, or the org admin's for validation rules and triggers; without e-mail
-    /// addresses and tokens.
+    /// addresses and tokens. It may quote any value of a record, and is for sealed places only.
     pub message: String,
     /// The fields it is about, where it says so.
     pub fields: Vec<String>,
@@ -103,8 +103,42 @@ impl ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        f.write_str(&self.code)?;
+        for (at, field) in self.fields.iter().filter(|field| is_api_name(field)).enumerate() {
+            write!(f, "{}{field}", if at == 0 { " of " } else { ", " })?;
+        }
+        match self.missing_column().filter(|column| is_api_name(column)) {
+            Some(column) => write!(f, ": there is no column {column}"),
+            None => Ok(()),
+        }
     }
+}
+
+/// Shows no text of Salesforce's: it may quote a record.
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ApiError").field(&self.to_string()).finish()
+    }
+}
+
+impl fmt::Display for LimitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DailyRequests => "API requests in 24 hours",
+            Self::ConcurrentRequests => "long-running requests at the same time",
+            Self::RequestRate => "requests in a short time",
+            Self::BulkJobs => "bulk jobs in 24 hours",
+            Self::BulkResults => "results of bulk jobs in 24 hours",
+            Self::Storage => "data storage",
+        })
+    }
+}
+
+/// True for the name of a field or object, by its path; no value of a field looks like one for
+/// long.
+fn is_api_name(text: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_of_name)
 }
 
 impl LimitKind {

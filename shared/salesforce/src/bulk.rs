@@ -208,7 +208,7 @@ impl Client {
             observed: answer.observed(),
             next: next.filter(|locator| !locator.is_empty()).map(|text| Locator(text.to_owned())),
             record_count: count.and_then(|text| text.trim().parse().ok()),
-            body: answer.stream().boxed(),
+            body: answer.stream(self.http.options().most_page_bytes).boxed(),
         })
     }
 

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::decode::mended;
 use super::error::SalesforceError;
 use super::hosts::InstanceUrl;
 use super::http::{Answer, Http, Request};
@@ -129,10 +130,17 @@ pub(super) fn parse_json<T: DeserializeOwned>(
     status: u16,
     body: &[u8],
 ) -> Result<T, SalesforceError> {
-    serde_json::from_slice(body).map_err(|_| SalesforceError::Protocol {
+    let unread = |_| SalesforceError::Protocol {
         status,
         problem: if looks_like_html(body) { "a page of HTML" } else { "unexpected JSON" },
-    })
+    };
+    serde_json::from_slice(body)
+        .or_else(|error| {
+            // Texts that were cut within a character cannot be decoded: only they are marked.
+            let mended = mended(body).ok_or(error)?;
+            serde_json::from_slice(&mended)
+        })
+        .map_err(unread)
 }
 
 /// A page for people where data was expected: Salesforce's edge does this with status 200, too.

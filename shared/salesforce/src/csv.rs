@@ -2,7 +2,8 @@
 //!
 //! Salesforce quotes every value and writes null and the empty text alike, as `""`. A page that was
 //! cut off anywhere is an error, never a shorter page: quotes must balance, every row must have the
-//! header's width, and the rows must be as many as the answer's header promised.
+//! header's width, and the rows must be as many as the answer's header promised. A single row that
+//! cannot be read costs itself or a part of its text, never the page: [`RowFault`].
 
 use std::collections::HashMap;
 
@@ -45,16 +46,13 @@ pub enum CsvError {
         /// The row, from 1.
         row: u64,
     },
-    /// A row is not UTF-8.
-    #[error("row {row} is not UTF-8")]
-    Encoding {
-        /// The row, from 1.
-        row: u64,
-    },
-    /// A row is longer or wider than Salesforce can write.
+    /// The header is not UTF-8.
+    #[error("the header is not UTF-8")]
+    Encoding,
+    /// The header is longer, or a row wider, than Salesforce can write.
     #[error("row {row} is larger than Salesforce writes")]
     TooLarge {
-        /// The row, from 1.
+        /// The row, from 1; 0 for the header.
         row: u64,
     },
     /// Fewer or more rows than the answer promised.
@@ -81,12 +79,22 @@ impl Header {
     }
 }
 
+/// The reason why a row is not as Salesforce holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowFault {
+    /// It is longer than Salesforce can write, and has no values.
+    TooLarge,
+    /// Some of it cannot be decoded. U+FFFD stands there.
+    Undecodable,
+}
+
 /// One row of a page.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
     header: &'a Header,
     text: &'a str,
     ends: &'a [usize],
+    fault: Option<RowFault>,
 }
 
 impl<'a> Row<'a> {
@@ -103,6 +111,12 @@ impl<'a> Row<'a> {
         let end = *self.ends.get(position)?;
         let start = if position == 0 { 0 } else { self.ends[position - 1] };
         Some(&self.text[start..end]).filter(|value| !value.is_empty())
+    }
+
+    /// Why the row is not as Salesforce holds it; none for nearly every row.
+    #[must_use]
+    pub fn fault(&self) -> Option<RowFault> {
+        self.fault
     }
 
     /// Names and values in the order of the query.
@@ -135,6 +149,10 @@ struct Assembler {
     ends: Vec<usize>,
     ends_len: usize,
     header: Option<Header>,
+    /// The row is too large, and what came of it was dropped.
+    too_large: bool,
+    /// The text of a row that could not be decoded, mended, and where its values end.
+    mended: (String, Vec<usize>),
     in_quotes: bool,
     last_byte: u8,
     rows: u64,
@@ -150,6 +168,8 @@ impl Assembler {
             ends: vec![0; 64],
             ends_len: 0,
             header: None,
+            too_large: false,
+            mended: Default::default(),
             in_quotes: false,
             last_byte: b'\n',
             rows: 0,
@@ -173,8 +193,11 @@ impl Assembler {
             self.ends_len += ended;
             match result {
                 ReadRecordResult::InputEmpty => return Ok((Step::MoreInput, taken)),
-                ReadRecordResult::OutputFull => grow(&mut self.text, MAX_ROW_BYTES, self.rows)?,
-                ReadRecordResult::OutputEndsFull => grow(&mut self.ends, MAX_COLUMNS, self.rows)?,
+                ReadRecordResult::OutputFull => self.make_room()?,
+                ReadRecordResult::OutputEndsFull if !grow(&mut self.ends, MAX_COLUMNS) => {
+                    return Err(CsvError::TooLarge { row: self.number() });
+                }
+                ReadRecordResult::OutputEndsFull => {}
                 ReadRecordResult::Record => {
                     self.check_whole(input)?;
                     if self.header.is_some() {
@@ -190,6 +213,22 @@ impl Assembler {
                 return Ok((Step::MoreInput, taken));
             }
         }
+    }
+
+    /// Makes room for more of a row. One that is too large is read on to its end, and dropped.
+    fn make_room(&mut self) -> Result<(), CsvError> {
+        if !grow(&mut self.text, MAX_ROW_BYTES) {
+            if self.header.is_none() {
+                return Err(CsvError::TooLarge { row: 0 });
+            }
+            (self.too_large, self.text_len) = (true, 0);
+        }
+        Ok(())
+    }
+
+    /// The number of the row that is being read; 0 for the header.
+    fn number(&self) -> u64 {
+        if self.header.is_some() { self.rows + 1 } else { 0 }
     }
 
     /// Quotes come in pairs, doubled ones included, so only their parity tells whether a value is
@@ -219,11 +258,11 @@ impl Assembler {
 
     fn take_header(&mut self) -> Result<Header, CsvError> {
         let mut header = Header::default();
-        let text = std::str::from_utf8(&self.text[..self.text_len])
-            .map_err(|_| CsvError::Encoding { row: 0 })?;
+        let text =
+            std::str::from_utf8(&self.text[..self.text_len]).map_err(|_| CsvError::Encoding)?;
         let mut start = 0;
         for &end in &self.ends[..self.ends_len] {
-            let name = text.get(start..end).ok_or(CsvError::Encoding { row: 0 })?;
+            let name = text.get(start..end).ok_or(CsvError::Encoding)?;
             if header.position(name).is_some() {
                 return Err(CsvError::DuplicateColumn(name.to_owned()));
             }
@@ -237,25 +276,55 @@ impl Assembler {
 
     /// Makes room for the next row.
     fn clear_row(&mut self) {
-        (self.text_len, self.ends_len) = (0, 0);
+        (self.text_len, self.ends_len, self.too_large) = (0, 0, false);
     }
 
     /// The row that was just completed.
-    fn row(&self) -> Result<Row<'_>, CsvError> {
+    fn row(&mut self) -> Result<Row<'_>, CsvError> {
         let row = self.rows;
+        let width = self.header.as_ref().map_or(0, |header| header.names.len());
+        if self.ends_len != width {
+            return Err(CsvError::Columns { row, expected: width, found: self.ends_len });
+        }
+        let fault = if self.too_large {
+            Some(RowFault::TooLarge)
+        } else if self.is_decoded() {
+            None
+        } else {
+            self.mend();
+            Some(RowFault::Undecodable)
+        };
         let header = self.header.as_ref().ok_or(CsvError::NoHeader)?;
-        let ends = &self.ends[..self.ends_len];
-        if ends.len() != header.names.len() {
-            let (expected, found) = (header.names.len(), ends.len());
-            return Err(CsvError::Columns { row, expected, found });
-        }
-        let text = std::str::from_utf8(&self.text[..self.text_len])
-            .map_err(|_| CsvError::Encoding { row })?;
+        let (text, ends): (&str, &[usize]) = match fault {
+            Some(RowFault::TooLarge) => ("", &[]),
+            Some(RowFault::Undecodable) => (&self.mended.0, &self.mended.1),
+            None => {
+                let text = std::str::from_utf8(&self.text[..self.text_len]);
+                (text.unwrap_or_default(), &self.ends[..self.ends_len])
+            }
+        };
+        Ok(Row { header, text, ends, fault })
+    }
+
+    fn is_decoded(&self) -> bool {
+        let text = std::str::from_utf8(&self.text[..self.text_len]);
         // Halves of a character in two neighbouring values would make whole UTF-8 together.
-        if !ends.iter().all(|&end| text.is_char_boundary(end)) {
-            return Err(CsvError::Encoding { row });
+        let is_whole =
+            |text: &str| self.ends[..self.ends_len].iter().all(|&end| text.is_char_boundary(end));
+        text.is_ok_and(is_whole)
+    }
+
+    /// Decodes the values one by one, with U+FFFD for what is not UTF-8.
+    fn mend(&mut self) {
+        let (text, ends) = &mut self.mended;
+        text.clear();
+        ends.clear();
+        let mut start = 0;
+        for &end in &self.ends[..self.ends_len] {
+            text.push_str(&String::from_utf8_lossy(&self.text[start..end]));
+            ends.push(text.len());
+            start = end;
         }
-        Ok(Row { header, text, ends })
     }
 
     fn end(&self) -> Result<(), CsvError> {
@@ -271,12 +340,12 @@ impl Assembler {
     }
 }
 
-fn grow<T: Clone + Default>(buffer: &mut Vec<T>, max: usize, rows: u64) -> Result<(), CsvError> {
-    if buffer.len() >= max {
-        return Err(CsvError::TooLarge { row: rows + 1 });
-    }
-    buffer.resize((buffer.len() * 2).min(max), T::default());
-    Ok(())
+/// Makes a buffer longer; false when it is as long as it may be.
+fn grow<T: Clone + Default>(buffer: &mut Vec<T>, max: usize) -> bool {
+    let longer = (buffer.len() * 2).min(max);
+    let may_grow = longer > buffer.len();
+    buffer.resize(longer, T::default());
+    may_grow
 }
 
 /// Rows of a page that is in memory.

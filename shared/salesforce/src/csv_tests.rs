@@ -84,9 +84,27 @@ fn a_damaged_page_is_an_error_and_never_a_shorter_page() {
     ] {
         assert_eq!(read(page.as_bytes(), expected_rows), Err(error), "{page:?}");
     }
-    let halves = b"\"A\",\"B\"\n\"\xc3\",\"\xa9\"\n";
-    assert_eq!(read(halves, None), Err(CsvError::Encoding { row: 1 }));
-    assert_eq!(read(b"\"A\"\n\"\xff\"\n", None), Err(CsvError::Encoding { row: 1 }));
+    assert_eq!(read(b"\"\xff\"\n\"1\"\n", None), Err(CsvError::Encoding));
+}
+
+#[test]
+fn a_row_that_cannot_be_decoded_is_kept_with_marks_and_the_page_goes_on() {
+    for (page, values) in [
+        (&b"\"A\",\"B\"\n\"\xc3\",\"\xa9\"\n\"x\",\"y\"\n"[..], ["\u{fffd}", "\u{fffd}"]),
+        (b"\"A\",\"B\"\n\"a\xffb\",\"c\"\n\"x\",\"y\"\n", ["a\u{fffd}b", "c"]),
+        (
+            b"\"A\",\"B\"\n\"\xed\xa0\xbd\",\"\xc3\xa9\"\n\"x\",\"y\"\n",
+            ["\u{fffd}\u{fffd}\u{fffd}", "é"],
+        ),
+    ] {
+        let mut reader = CsvReader::new(page, Some(2));
+        let row = reader.next().unwrap().unwrap();
+        assert_eq!(row.fault(), Some(RowFault::Undecodable));
+        assert_eq!([row.at(0), row.at(1)], values.map(Some));
+        let row = reader.next().unwrap().unwrap();
+        assert_eq!((row.fault(), row.get("B")), (None, Some("y")));
+        assert!(reader.next().unwrap().is_none());
+    }
 }
 
 #[test]
@@ -96,11 +114,30 @@ fn no_rows_may_come_with_or_without_a_header() {
 }
 
 #[test]
-fn a_row_cannot_grow_without_end() {
-    let page = format!("\"A\"\n\"{}", "x".repeat(MAX_ROW_BYTES + 1));
-    assert_eq!(read(page.as_bytes(), None), Err(CsvError::TooLarge { row: 1 }));
+fn i50_a_row_of_ten_megabytes_is_passed_over_and_the_page_goes_on() {
+    let long = "x".repeat(10 << 20);
+    let page = format!("\"A\",\"B\"\n\"1\",\"{long}\"\n\"2\",\"\"\"{long}\"\n\"3\",\"y\"\n");
+    let mut reader = CsvReader::new(page.as_bytes(), Some(3));
+    for _ in 0..2 {
+        let row = reader.next().unwrap().unwrap();
+        assert_eq!((row.fault(), row.at(0)), (Some(RowFault::TooLarge), None));
+    }
+    let row = reader.next().unwrap().unwrap();
+    assert_eq!((row.fault(), row.at(0), row.at(1)), (None, Some("3"), Some("y")));
+    assert!(reader.next().unwrap().is_none());
+    assert!(reader.assembler.text.len() <= MAX_ROW_BYTES);
+}
+
+#[test]
+fn a_header_cannot_grow_without_end_nor_a_row_beyond_all_columns() {
+    let header = "x".repeat(MAX_ROW_BYTES + 1);
+    assert_eq!(read(header.as_bytes(), None), Err(CsvError::TooLarge { row: 0 }));
     let wide = "\"x\",".repeat(MAX_COLUMNS + 1);
-    assert_eq!(read(wide.as_bytes(), None), Err(CsvError::TooLarge { row: 1 }));
+    assert_eq!(read(wide.as_bytes(), None), Err(CsvError::TooLarge { row: 0 }));
+    let row = format!("\"A\"\n{wide}\n");
+    assert_eq!(read(row.as_bytes(), None), Err(CsvError::TooLarge { row: 1 }));
+    let endless = format!("\"A\"\n\"{}", "x".repeat(2 * MAX_ROW_BYTES));
+    assert_eq!(read(endless.as_bytes(), None), Err(CsvError::Truncated { row: 1 }));
 }
 
 #[tokio::test]

@@ -1,4 +1,8 @@
 //! The errors of a call, and the advice to its caller.
+//!
+//! Salesforce's texts quote values, names and subjects. So an error's own text, which is logged,
+//! never holds them: it has codes, API names and our words. The texts are fields of the errors, for
+//! whoever seals them and shows them to those whose data they quote.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,6 +12,7 @@ use super::api_error::{ApiError, LimitKind, parse_errors};
 use super::csv::CsvError;
 use super::duplicates::DuplicateRuleHit;
 use super::job_id::JobId;
+use super::quotation::quoted_code;
 use super::soql::SoqlError;
 
 /// The network failed us: no whole answer came.
@@ -75,12 +80,10 @@ pub enum SalesforceError {
         code: String,
     },
     /// A limit of the org is reached.
-    #[error("a limit of the org is reached: {message}")]
+    #[error("a limit of the org is reached: {kind}")]
     Limited {
         /// Which limit.
         kind: LimitKind,
-        /// Salesforce's text.
-        message: String,
         /// The server's own wish, when it stated one.
         retry_after: Option<Duration>,
     },
@@ -111,7 +114,7 @@ pub enum SalesforceError {
         problem: &'static str,
     },
     /// A bulk job ended as `Failed` or `Aborted`.
-    #[error("bulk job {job} failed: {message}")]
+    #[error("bulk job {job} failed{}", Coded(.message))]
     JobFailed {
         /// The job.
         job: JobId,
@@ -135,6 +138,18 @@ pub enum SalesforceError {
         /// Salesforce's limit.
         max: usize,
     },
+}
+
+/// The code in a text of Salesforce's, as the end of a sentence.
+struct Coded<'a>(&'a str);
+
+impl fmt::Display for Coded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_of_code = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let mut words = self.0.split(|c: char| !is_of_code(c) && !c.is_ascii_lowercase());
+        let code = words.find(|word| word.contains('_') && word.chars().all(is_of_code));
+        code.map_or(Ok(()), |code| write!(f, ": {}", quoted_code(code)))
+    }
 }
 
 /// Errors as the end of a sentence.
@@ -195,6 +210,13 @@ impl SalesforceError {
             Self::Limited { kind, .. } => *kind == LimitKind::RequestRate,
             _ => false,
         }
+    }
+
+    /// True when an answer came that cannot be used: a damaged page, or not what was asked for. The
+    /// same may come for ever.
+    #[must_use]
+    pub fn is_unusable(&self) -> bool {
+        matches!(self, Self::Protocol { .. } | Self::Page(_))
     }
 
     /// Salesforce's errors, when it gave any.
@@ -258,16 +280,11 @@ impl SalesforceError {
             let code = errors.first().map_or("UNAUTHORIZED", |error| &error.code);
             return Self::Unauthorized { code: code.to_owned() };
         }
-        let limit = errors.iter().find_map(|error| Some((error.limit()?, &error.message)));
-        if let Some((kind, message)) = limit {
-            return Self::Limited { kind, message: message.clone(), retry_after };
+        if let Some(kind) = errors.iter().find_map(ApiError::limit) {
+            return Self::Limited { kind, retry_after };
         }
         match status {
-            429 => Self::Limited {
-                kind: LimitKind::RequestRate,
-                message: errors.first().map(ToString::to_string).unwrap_or_default(),
-                retry_after,
-            },
+            429 => Self::Limited { kind: LimitKind::RequestRate, retry_after },
             406 | 408 | 420 | 500.. => {
                 Self::Unavailable { status, errors: parsed.unwrap_or_default(), retry_after }
             }

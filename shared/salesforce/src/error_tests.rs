@@ -131,9 +131,41 @@ fn errors_are_read_in_every_spelling() {
         assert_eq!(error.errors(), [expected], "{body}");
         assert_eq!(
             error.to_string(),
-            "Salesforce refused the request with status 400: X_CODE: text"
+            "Salesforce refused the request with status 400: X_CODE of A"
         );
     }
+}
+
+#[test]
+fn m07_an_error_says_codes_and_api_names_and_none_of_salesforces_text() {
+    for (body, told) in [
+        (
+            r#"[{"errorCode":"STRING_TOO_LONG","message":"Last Name: too large: Lovell",
+                "fields":["LastName","Ada Lovell","x@y.z"]}]"#,
+            "STRING_TOO_LONG of LastName",
+        ),
+        (
+            r#"[{"errorCode":"FIELD_CUSTOM_VALIDATION_EXCEPTION","message":"Lovell may not."}]"#,
+            "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        ),
+        (
+            r#"[{"errorCode":"INVALID_FIELD",
+                "message":"WHERE Name = 'Lovell' ERROR: No such column 'Tier__c' on entity"}]"#,
+            "INVALID_FIELD: there is no column Tier__c",
+        ),
+        (
+            r#"[{"errorCode":"INVALID_FIELD","message":"No such column 'Ada Lovell' on entity"}]"#,
+            "INVALID_FIELD",
+        ),
+        (r#"[{"errorCode":"Ada Lovell","message":"x"}]"#, "UNKNOWN"),
+    ] {
+        let error = answer(400, body);
+        let said = format!("Salesforce refused the request with status 400: {told}");
+        assert_eq!(error.to_string(), said);
+        assert!(!format!("{error:?}").contains("Lovell"), "{error:?}");
+    }
+    let limited = answer(403, r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"Lovell"}]"#);
+    assert!(!format!("{limited} {limited:?}").contains("Lovell"), "{limited:?}");
 }
 
 fn duplicate_body(key: &str, results: &str) -> String {

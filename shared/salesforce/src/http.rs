@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt};
 use reqwest::Method;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER,
@@ -46,6 +46,9 @@ pub struct HttpOptions {
     pub total_timeout: Duration,
     /// Longest time for one page of bulk results; Salesforce cuts it at 20 minutes.
     pub download_timeout: Duration,
+    /// No page of bulk results is larger, decompressed. What is compressed is never longer than
+    /// that, so this bounds it, too.
+    pub most_page_bytes: u64,
     /// Longest time for a call to the token endpoint: callers hold a lease while they wait.
     pub token_timeout: Duration,
 }
@@ -60,6 +63,8 @@ impl Default for HttpOptions {
             read_timeout: Duration::from_secs(130),
             total_timeout: Duration::from_secs(150),
             download_timeout: Duration::from_mins(10),
+            // 5,000 rows of 400,000 characters, Salesforce's most in one.
+            most_page_bytes: 2 << 30,
             token_timeout: Duration::from_secs(25),
         }
     }
@@ -306,10 +311,19 @@ impl Answer {
         Ok(body.freeze())
     }
 
-    /// The body as it arrives, decompressed.
+    /// The body as it arrives, decompressed; an error once it is longer than `most` bytes.
     pub(super) fn stream(
         self,
+        most: u64,
     ) -> impl Stream<Item = Result<Bytes, SalesforceError>> + Send + 'static {
-        self.0.bytes_stream().map_err(|error| TransportError::from(error).into())
+        let status = self.status();
+        let mut left = most;
+        self.0.bytes_stream().map(move |chunk| {
+            let chunk = chunk.map_err(TransportError::from)?;
+            left = left
+                .checked_sub(chunk.len() as u64)
+                .ok_or(SalesforceError::Protocol { status, problem: "too large a body" })?;
+            Ok(chunk)
+        })
     }
 }

@@ -17,6 +17,7 @@ mod bulk;
 mod client;
 mod csv;
 mod datetime;
+mod decode;
 mod describe;
 mod duplicates;
 mod error;
@@ -46,7 +47,7 @@ pub use advice::Advice;
 pub use api_error::{ApiError, LimitKind};
 pub use bulk::{BulkOperation, JobState, Locator, QueryJob, ResultPage, ResultPages, ResultRows};
 pub use client::{ApiVersion, Client, Reply, Session};
-pub use csv::{CsvError, CsvReader, Row, RowReader};
+pub use csv::{CsvError, CsvReader, Row, RowFault, RowReader};
 pub use datetime::{
     DateTimeError, format_datetime, parse_date, parse_datetime, parse_epoch_millis, parse_http_date,
 };

@@ -55,7 +55,7 @@ pub enum OAuthError {
     ConcurrentRefresh,
     /// The grant is gone: revoked, expired, idle too long, evicted, or its token was used twice. A
     /// person must reconnect.
-    #[error("the grant is no longer valid ({code}: {description})")]
+    #[error("the grant is no longer valid ({code})")]
     GrantDead {
         /// Salesforce's code.
         code: String,
@@ -63,31 +63,31 @@ pub enum OAuthError {
         description: String,
     },
     /// The person said no at the approval page.
-    #[error("access was denied at Salesforce ({description})")]
+    #[error("access was denied at Salesforce")]
     Denied {
         /// Salesforce's text.
         description: String,
     },
     /// The authorization code is wrong, used or expired: start again from the login page.
-    #[error("the authorization code was not accepted ({description})")]
+    #[error("the authorization code was not accepted")]
     CodeRejected {
         /// Salesforce's text.
         description: String,
     },
     /// The app is not installed in this org; its admin must install it.
-    #[error("the app is not installed in this org ({description})")]
+    #[error("the app is not installed in this org")]
     AppNotInstalled {
         /// Salesforce's text.
         description: String,
     },
     /// The org's policy lets only users in whom its admin approved.
-    #[error("the org's admin has not approved this user for the app ({description})")]
+    #[error("the org's admin has not approved this user for the app")]
     NotApproved {
         /// Salesforce's text.
         description: String,
     },
     /// The user is deactivated or frozen.
-    #[error("the user is not active ({description})")]
+    #[error("the user is not active")]
     InactiveUser {
         /// Salesforce's text.
         description: String,
@@ -96,13 +96,13 @@ pub enum OAuthError {
     #[error("the org is not active")]
     InactiveOrg,
     /// Our address or the hour is not allowed by the org.
-    #[error("the org does not allow logins from this address or at this hour ({description})")]
+    #[error("the org does not allow logins from this address or at this hour")]
     IpRestricted {
         /// Salesforce's text.
         description: String,
     },
     /// Our app's credentials, redirect address or request are wrong.
-    #[error("the token endpoint refused the app's request ({code}: {description})")]
+    #[error("the token endpoint refused the app's request ({code})")]
     Misconfigured {
         /// Salesforce's code.
         code: String,
@@ -171,6 +171,23 @@ impl OAuthError {
             if matches!(code.as_str(), "invalid_client" | "invalid_client_id"))
     }
 
+    /// True for a refusal in words that we do not know: neither the grant's end nor a fault of ours
+    /// that the standard names.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        const KNOWN: [&str; 8] = [
+            "invalid_client",
+            "invalid_client_id",
+            "invalid_request",
+            "invalid_scope",
+            "invalid_grant",
+            "unsupported_grant_type",
+            "unsupported_response_type",
+            "redirect_uri_mismatch",
+        ];
+        matches!(self, Self::Misconfigured { code, .. } if !KNOWN.contains(&code.as_str()))
+    }
+
     /// True when only a person can help, and trying again by machine would only be counted against
     /// us.
     #[must_use]
@@ -214,6 +231,8 @@ impl OAuthError {
             "inactive_user" => Self::InactiveUser { description: description() },
             "inactive_org" => Self::InactiveOrg,
             _ if says("app must be installed")
+                || says("app is not installed")
+                || code.to_ascii_lowercase().contains("app_not_found")
                 || code == "OAUTH_APPROVAL_ERROR_GENERIC"
                 || says("cross-org oauth flows are not supported") =>
             {
@@ -297,6 +316,9 @@ mod tests {
             ("invalid_client_id", "client identifier invalid", "config", "config"),
             ("invalid_client", "invalid client credentials", "config", "config"),
             ("invalid_client", "app must be installed into org", "app", "app"),
+            ("app_not_found", "External client app is not installed in this org", "app", "app"),
+            ("OAUTH_EC_APP_NOT_FOUND", "", "app", "app"),
+            ("invalid_client", "External Client App is not installed in org", "app", "app"),
             (
                 "invalid_client",
                 "Cross-org OAuth flows are not supported for this external client app",

@@ -28,9 +28,10 @@ pub(super) fn quoted(text: &str, longest: usize) -> String {
     out.chars().take(longest).collect()
 }
 
-/// An error code in place of whatever stood in one's place.
+/// An error code; what stands in one's place and is none, is not kept.
 pub(super) fn quoted_code(code: &str) -> String {
-    quoted(code, LONGEST_CODE)
+    let is_of_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    if code.chars().all(is_of_code) { quoted(code, LONGEST_CODE) } else { "UNKNOWN".to_owned() }
 }
 
 fn is_delimiter(c: char) -> bool {

@@ -39,6 +39,8 @@ pub enum ReconnectReason {
     UserNotApproved,
     /// The org does not let our address in, or not at this hour.
     AccessRestricted,
+    /// Salesforce has refused the connection's token for an hour, for a reason that we do not know.
+    TokenRefused,
     /// Another org answers at the same login: a refreshed sandbox, or a migrated org. It is not
     /// read, so that none of its ids is taken for one of the connected org.
     OtherOrg,
@@ -205,6 +207,9 @@ pub struct GrantState {
     /// When the lease runs out (Unix seconds; 0 when nobody renews).
     #[serde(default)]
     pub lease_until: i64,
+    /// Since when each renewal was refused for a reason that we do not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_since: Option<Timestamp>,
 }
 
 /// A seat's authorization holds for this long: sellers are asked to log in again every 90 days.
@@ -232,6 +237,7 @@ impl GrantState {
             renewed_at: now,
             lease: None,
             lease_until: 0,
+            refused_since: None,
         }
     }
 

@@ -141,7 +141,7 @@ pub struct RecordHead {
 }
 
 /// A record as an import read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Which object.
     pub object: SObject,
@@ -152,6 +152,7 @@ pub struct Record {
     /// The mapped fields; none when the record is gone.
     pub fields: Fields,
     /// Why it is gone, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Gone>,
 }
 

@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::TenantId;
 
+/// What the keys of all objects begin with that belong to a run.
+pub const RUNS: &str = "runs/";
+
+/// An object of a run that is this old is deleted, whoever forgot it. A run that is paused for so
+/// long was given up before.
+pub const RUN_OBJECT_DAYS: i64 = 45;
+
 /// Which of a tenant's two connections is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,10 +107,23 @@ impl Scope {
         TenantEnvironment { tenant: self.tenant, environment: self.environment }
     }
 
-    /// The folder of this generation's objects in the bucket.
+    /// The folder of this generation's objects that stay until it ends.
     #[must_use]
     pub fn object_prefix(self) -> String {
-        format!("{}/{}/{}/", self.tenant, self.environment, self.generation)
+        format!("{self}/")
+    }
+
+    /// The folder of this generation's objects that a run needs, and that go with it. It lies apart
+    /// from those that stay: what a store deletes by age, it finds by the beginning of a key.
+    #[must_use]
+    pub fn run_prefix(self) -> String {
+        format!("{RUNS}{self}/")
+    }
+
+    /// The folders of all objects of this generation.
+    #[must_use]
+    pub fn object_prefixes(self) -> [String; 2] {
+        [self.object_prefix(), self.run_prefix()]
     }
 }
 

@@ -35,6 +35,12 @@ pub trait ObjectStore: Send + Sync {
     /// Deletes objects; the ones that do not exist are passed over.
     async fn delete(&self, keys: &[String]) -> Result<(), PortError>;
 
+    /// Deletes every object whose key begins with `prefix`.
+    async fn delete_folder(&self, prefix: &str) -> Result<(), PortError> {
+        let keys: Vec<String> = self.list(prefix).await?.into_iter().map(|o| o.key).collect();
+        if keys.is_empty() { Ok(()) } else { self.delete(&keys).await }
+    }
+
     /// An address at which anyone may put this one object until `valid` has passed.
     async fn presign_put(&self, key: &str, valid: Duration) -> Result<String, PortError>;
 }

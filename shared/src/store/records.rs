@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::keys::{GenerationKeys, Relation};
 use super::{Marker, Series, Slot, Store, Stored, When, documents};
 use crate::kernel::{
-    Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, folded_email, supersedes,
+    Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, folded_email,
+    folded_user_email, supersedes,
 };
 use crate::ports::{Key, PortError, Ports, Write};
 use crate::salesforce::SalesforceId;
@@ -310,9 +311,15 @@ impl Records {
         let name = self.sealer.name(&folded);
         let known = self.ends(&self.keys.edges(&name, Relation::EmailUser)).await?;
         let mut users = self.get(SObject::User, &known).await?;
-        users.retain(|user| user.fields.get("Email").map(folded_email).as_ref() == Some(&folded));
+        let of = |user: &Record| user.fields.get("Email").map(|email| self.folded(email));
+        users.retain(|user| of(user).as_ref() == Some(&folded));
         users.sort_by_key(|user| user.id);
         Ok(users)
+    }
+
+    /// A user's address as it is compared.
+    fn folded(&self, email: &str) -> String {
+        folded_user_email(self.keys.scope().environment, email)
     }
 
     /// A user, and all who share an e-mail address with them, or once did.
@@ -375,7 +382,7 @@ impl Records {
         if record.object == SObject::User
             && let Some(email) = record.fields.get("Email")
         {
-            let name = self.sealer.name(&folded_email(email));
+            let name = self.sealer.name(&self.folded(email));
             edges.insert((name.clone(), Relation::EmailUser, id.to_owned()));
             edges.insert((id.to_owned(), Relation::UserEmail, name));
         }

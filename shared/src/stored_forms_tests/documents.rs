@@ -149,6 +149,7 @@ fn connections_grants_and_secrets_are_pinned() {
             ReconnectReason::AppNotInstalled,
             ReconnectReason::UserNotApproved,
             ReconnectReason::AccessRestricted,
+            ReconnectReason::TokenRefused,
             ReconnectReason::OtherOrg,
         ],
     );

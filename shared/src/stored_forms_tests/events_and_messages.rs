@@ -21,12 +21,14 @@ fn messages() -> Vec<Message> {
         ImportMessage::Start { scope, run, trigger: ImportTrigger::Scheduled },
         ImportMessage::Object { scope, run, object: SObject::Contact, step },
         ImportMessage::HandOver { scope, run, step },
+        ImportMessage::Clear { scope, run },
     ]);
     let (run, trigger) = (match_run(), MatchTrigger::Directory);
     all.extend(each([
         MatchMessage::Rematch { scope, run, trigger, step },
         MatchMessage::Batch { scope, run, batch, entity_kind, shard: 3 },
         MatchMessage::Settle { scope, run, batch },
+        MatchMessage::Clear { scope, run },
         MatchMessage::Correct { scope, object: SObject::Lead, record: record_id("00Q", 1) },
         MatchMessage::TuneModel { scope, model: model(), step },
     ]));

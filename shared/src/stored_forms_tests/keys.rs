@@ -217,5 +217,6 @@ fn kinds_partitions_buckets_and_ids_are_pinned() {
     forms.line("new tenant", TenantId::new(1_795_294_800_000, 42));
     forms.line("scope", environment().generation(Generation(7)));
     forms.line("object_prefix", scope().object_prefix());
+    forms.line("run_prefix", scope().run_prefix());
     insta::assert_snapshot!("kinds_partitions_buckets_and_ids", forms.0);
 }

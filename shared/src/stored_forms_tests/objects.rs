@@ -12,13 +12,14 @@ use zeroize::Zeroizing;
 use super::{Forms, at, environment, match_run, model, run, scope, text, version};
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, directory_part_key};
-use crate::capabilities::importing::GoneRow;
 use crate::capabilities::importing::keys::{
-    changed_folder, changed_object, deleted_object, ids_object, page_object, read_object,
+    changed_folder, changed_object, deleted_object, ids_object, page_object, page_part_object,
+    read_object,
 };
+use crate::capabilities::importing::{GoneRow, PageIndex};
 use crate::capabilities::linking::keys::{batch_object, model_object, probe_folder, scored_object};
 use crate::capabilities::linking::{ProbeEntry, ScoredCandidate, ScoredEntry};
-use crate::kernel::{Connection, ConnectionState, Generation, Gone, SObject};
+use crate::kernel::{Connection, ConnectionState, Fields, Generation, Gone, Record, SObject};
 use crate::ports::Key;
 use crate::salesforce::LoginHost;
 use crate::seal::Sealer;
@@ -60,6 +61,7 @@ fn where_objects_lie_is_pinned() {
     let mut forms = Forms::default();
     let (scope, object) = (scope(), SObject::Contact);
     forms.line("page", page_object(scope, run(), object, 3));
+    forms.line("part of a page", page_part_object(scope, run(), object, 3, 1));
     forms.line("ids of a page", read_object(scope, run(), object, 3));
     forms.line("ids of a sweep", ids_object(scope, run(), object, 3));
     forms.line("deletions", deleted_object(scope, run(), object));
@@ -118,6 +120,14 @@ fn company() -> Company {
 fn what_objects_hold_is_pinned() {
     let mut forms = Forms::default();
     forms.json("list of ids (changed, read)", &vec![record_id("003", 1), record_id("003", 2)]);
+    let index = PageIndex { parts: 2, skipped: 3, too_large: 4, undecodable: 5, refused: 6 };
+    forms.json("page", &index);
+    let fields = [("LastName", text("Lovell")), ("Title", text("Head of Sales"))];
+    let fields = Fields::from_iter(fields);
+    let (id, stamp) = (record_id("003", 1), at(0));
+    forms.json("record in a part", &Record::read(SObject::Contact, id, stamp, fields));
+    let gone = Record::tombstone(SObject::Contact, id, stamp, Gone::Deleted);
+    forms.json("record in a part", &gone);
     forms.json("deletions", &[GoneRow { id: record_id("003", 1), at: at(0), gone: Gone::Deleted }]);
     let probes =
         [Probe::Person(PersonForm::from(&person())), Probe::Company(CompanyForm::from(&company()))];

@@ -27,6 +27,8 @@ const TOKEN: &str = "CanaryTok9";
 const EMAIL: &str = "canarymail9";
 /// In the text of every activity.
 const TEXT: &str = "Canarytext9";
+/// In the texts in which Salesforce quotes a record.
+const SURNAME: &str = "Canarysurname9";
 
 #[test]
 fn the_canary_sees_a_mark_in_any_disguise() {
@@ -81,7 +83,13 @@ fn echo(status: u16) -> FaultKind {
 
 /// An error in Salesforce's form whose text quotes the record.
 fn quote(status: u16, code: &str) -> FaultKind {
-    let message = format!("{EMAIL}@x.y is not welcome, nor is {}", token());
+    let message = match code {
+        "STRING_TOO_LONG" => {
+            format!("Last Name: data value too large: {SURNAME} (max length=80)")
+        }
+        "DUPLICATES_DETECTED" => format!("You are creating a duplicate of Ms {SURNAME}"),
+        _ => format!("{EMAIL}@x.y of {SURNAME} is not welcome, nor is {}", token()),
+    };
     let body = json!([{ "errorCode": code, "message": message, "fields": [] }]).to_string();
     FaultKind::Respond { status, body, content_type: None, retry_after: None }
 }
@@ -94,6 +102,7 @@ fn plan_faults_of_an_import(world: &World) {
     plan("*/describe", echo(200), 3);
     plan("*/jobs/query", echo(503), 0);
     plan("*/jobs/query", quote(500, "UNKNOWN_EXCEPTION"), 2);
+    plan("*/jobs/query", quote(400, "MALFORMED_QUERY"), 5);
     plan("*/results", FaultKind::Truncate { bytes: 300 }, 0);
     plan("*/results", FaultKind::InvalidSession, 2);
     plan("*/results", quote(400, "InvalidSessionId"), 4);
@@ -110,7 +119,9 @@ fn plan_faults_of_a_writeback(world: &World) {
     plan("/sobjects/Task", FaultKind::DropAfter, 0);
     plan("/sobjects/Task", quote(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION"), 0);
     plan("/sobjects/Task", quote(400, "UNABLE_TO_LOCK_ROW"), 1);
+    plan("/sobjects/Task", quote(400, "STRING_TOO_LONG"), 0);
     plan("/sobjects/Note", echo(500), 0);
+    plan("/sobjects/Note", quote(400, "DUPLICATES_DETECTED"), 1);
 }
 
 /// Authorizations that end badly; what the person is shown and what is logged.
@@ -186,5 +197,19 @@ async fn no_mark_is_seen_anywhere_in_a_whole_job_full_of_faults() {
     drop(logged);
     assert!(canary.looked_at() > 5_000, "{} places", canary.looked_at());
     let seen = canary.seen();
+    assert!(seen.is_empty(), "{} places: {:#?}", seen.len(), &seen[..seen.len().min(20)]);
+}
+
+#[tokio::test]
+async fn m07_texts_in_which_salesforce_quotes_a_record_reach_no_log_and_no_item_of_an_import() {
+    let folder = marked();
+    let canary = Canary::new(&[SURNAME]);
+    let log = tracing_subscriber::fmt::layer().json().with_writer(canary.clone());
+    let logged = tracing::subscriber::set_default(tracing_subscriber::registry().with(log));
+    job(folder.path(), &canary).await;
+    drop(logged);
+    let mut seen = canary.seen();
+    // What a seller is told of an activity's refusal stands in the activity's own item.
+    seen.retain(|place| !place.contains("#ACT#"));
     assert!(seen.is_empty(), "{} places: {:#?}", seen.len(), &seen[..seen.len().min(20)]);
 }

@@ -8,5 +8,6 @@ mod histories;
 mod history;
 mod locators;
 mod order;
+mod pages;
 mod salesforce;
 mod selected;

@@ -29,7 +29,8 @@ wire::named! {
 
     /// Why a connection does not work.
     ReconnectReason of shared::kernel::ReconnectReason {
-        GrantDead UserInactive AppNotInstalled UserNotApproved AccessRestricted OtherOrg
+        GrantDead UserInactive AppNotInstalled UserNotApproved AccessRestricted
+        TokenRefused OtherOrg
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct MappingPreview {
     record_id: String,
     asked_at: Timestamp,
     state: PreviewState,
-    /// Salesforce's words when it refused.
+    /// Why Salesforce refused, by its code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,

@@ -106,6 +106,10 @@ fn reconnect(reason: ReconnectReason) -> (&'static str, &'static str) {
             "the org does not let the connection in",
             "the org's admin lets this server's addresses in, at every hour.",
         ),
+        ReconnectReason::TokenRefused => (
+            "Salesforce refuses the connection's token for a reason that is not known",
+            "an admin authorizes the connection again, and reads what Salesforce says there.",
+        ),
         ReconnectReason::OtherOrg => (
             "another org answers at the connection's login",
             "disconnect the connection, and connect the org that is there now.",

@@ -5,11 +5,12 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use shared::ports::StoredObject;
 use tempfile::{NamedTempFile, TempPath};
 
-use super::path::{folder_of, part_of_file, part_of_folder};
+use super::path::{folder_of, part_of_file, part_of_folder, path_of};
 use crate::private::{self, sync as sync_folder};
 
 /// The folder of all objects, and beside it that of files that are being written.
@@ -110,6 +111,21 @@ impl Disk {
             }
         }
         or_gone(sync_folder(folder)).map(drop)
+    }
+
+    /// Deletes the objects whose keys begin with `prefix` and that were put before `then`; says how
+    /// many.
+    pub(super) fn delete_before(&self, prefix: &str, then: SystemTime) -> io::Result<usize> {
+        let mut old = Vec::new();
+        for object in self.list(prefix)? {
+            let path = PathBuf::from(path_of(&object.key).map_err(io::Error::other)?);
+            let about = or_gone(fs::metadata(self.file(&path)))?;
+            if about.is_some_and(|about| about.modified().is_ok_and(|put| put < then)) {
+                old.push(path);
+            }
+        }
+        self.delete(&old)?;
+        Ok(old.len())
     }
 
     /// Every object whose key begins with `prefix`, in key order.

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use shared::ports::{Clock, ObjectStore, PortError, StoredObject};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use zeroize::Zeroizing;
@@ -109,6 +110,22 @@ impl FileObjects {
     /// are: an object that is put anew is another file. Blocks.
     pub fn link_into(&self, to: &Path) -> io::Result<()> {
         link_all(self.folder(), to)
+    }
+
+    /// Deletes the objects whose keys begin with `prefix` and that were put before `then`, whoever
+    /// forgot them; says how many.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn delete_before(&self, prefix: &str, then: Timestamp) -> Result<usize, PortError> {
+        let allowed = self.0.deletions.clone().read_owned().await;
+        let (inner, prefix) = (self.0.clone(), prefix.to_owned());
+        blocking("delete old objects", move || {
+            let done = inner.disk.delete_before(&prefix, then.into());
+            drop(allowed);
+            done
+        })
+        .await
     }
 
     /// The file of an object's key.

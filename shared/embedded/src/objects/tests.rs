@@ -11,6 +11,7 @@ use shared::capabilities::directory::ShardFiles;
 use shared::ports::Disposition;
 use shared::testing::{ManualClock, contracts};
 
+use super::path::path_of;
 use super::*;
 
 struct World {
@@ -48,6 +49,29 @@ fn open(folder: &Path, clock: ManualClock) -> io::Result<FileObjects> {
 async fn the_objects_of_a_folder_keep_the_contract() {
     let world = World::new();
     contracts::objects(&world.open(), "o/").await;
+}
+
+#[tokio::test]
+async fn objects_of_a_folder_that_are_too_old_are_deleted() {
+    let world = World::new();
+    let objects = world.open();
+    for key in ["runs/t/old", "runs/t/new", "t/old"] {
+        objects.put(key, Bytes::from_static(b"x")).await.unwrap();
+    }
+    let now = jiff::Timestamp::now();
+    let long_ago = now - jiff::SignedDuration::from_hours(24 * 46);
+    for key in ["runs/t/old", "t/old"] {
+        let file = fs::File::options()
+            .write(true)
+            .open(objects.folder().join(path_of(key).unwrap()))
+            .unwrap();
+        file.set_modified(long_ago.into()).unwrap();
+    }
+    let then = now - jiff::SignedDuration::from_hours(24 * 45);
+    assert_eq!(objects.delete_before("runs/", then).await.unwrap(), 1);
+    assert_eq!(objects.delete_before("runs/", then).await.unwrap(), 0);
+    let left: Vec<String> = objects.list("").await.unwrap().into_iter().map(|o| o.key).collect();
+    assert_eq!(left, ["runs/t/new", "t/old"]);
 }
 
 #[tokio::test]

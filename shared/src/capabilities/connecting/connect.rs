@@ -276,7 +276,9 @@ impl Connect {
         if claimed.as_deref().is_some_and(|claimed| claimed.seat != seat.id) {
             return Err(ConnectError::UserOfAnotherSeat);
         }
-        let is_own_address = seats::folded_email(email) == seats::folded_email(&seat.email);
+        let environment = opened.keys.scope().environment;
+        let is_own_address =
+            seats::folded_user_email(environment, email) == seats::folded_email(&seat.email);
         if chosen.is_none() && !is_own_address {
             return Err(ConnectError::OtherUser { seat: seat.email.clone() });
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::clear::clear_later;
 use super::object::{Ended, build};
 use super::{
     ActiveRun, Import, ImportRun, ImportSettings, ObjectImport, Pipeline, RunState, Stage, keys,
@@ -165,6 +166,7 @@ impl Import {
     ) -> Result<(), WorkError> {
         let Some(run) = self.store.load(&generation.keys.run(dead)).await? else { return Ok(()) };
         commit.replace(&run, &run.stopped(RunState::Failed, now))?;
+        clear_later(commit, generation.keys.scope(), dead);
         let failed = Occurrence::ImportFailed { run: dead };
         commit.then(Next::publish(generation.keys.scope(), now, failed));
         Ok(())

@@ -2,6 +2,7 @@
 //! settings.
 
 use super::begin::scheduled_import;
+use super::clear::clear_later;
 use super::lease::{check_lease, give_lease_back};
 use super::{ActiveRun, Import, ImportSettings, RunState, keys};
 use crate::capabilities::custody::OpenGeneration;
@@ -76,7 +77,8 @@ impl Import {
     pub async fn pause(&self, at: TenantEnvironment, run: ImportRunId) -> Result<(), ControlError> {
         let generation = self.generation(at).await?;
         self.require_active(&generation, run).await?;
-        let paused = [field!(ActiveRun, paused).set(&true)?];
+        let now = self.ports.clock.now();
+        let paused = [field!(ActiveRun, paused).set(&true)?, field!(ActiveRun, beat_at).set(&now)?];
         // A run that ended meanwhile takes no further step either.
         self.edit_lease(&generation, run, paused).await?;
         Ok(())
@@ -126,6 +128,7 @@ impl Import {
             let mut commit = Commit::new();
             commit.replace(&found, &found.stopped(RunState::Cancelled, now))?;
             give_lease_back(&mut commit, generation, run)?;
+            clear_later(&mut commit, generation.keys.scope(), run);
             commit.then(Next::publish(generation.keys.scope(), now, cancelled));
             // A refusal is a step that ended at the same moment, or the end of the run.
             Ok(Attempt::of(&self.store.commit(commit).await?, ()))

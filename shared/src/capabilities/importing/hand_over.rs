@@ -48,9 +48,11 @@ impl Import {
     ) -> Result<Done, WorkError> {
         let Some(generation) = &self.custody.open(scope).await? else { return Ok(Done::Finished) };
         // The hand-over needs nothing of the org's API: it goes on while the run stands back.
-        if matches!(self.turn(generation, id).await?, Turn::Stop) {
-            return Ok(Done::Finished);
-        }
+        let active = match self.turn(generation, id).await? {
+            Turn::Go(active) => Some(active),
+            Turn::Wait(_) => None,
+            Turn::Stop => return Ok(Done::Finished),
+        };
         let stored = self.store.load(&generation.keys.run(id)).await?;
         let is_next = |run: &ImportRun| run.state == RunState::HandingOver && run.step == step;
         let Some(before) = stored.filter(|run| is_next(run)) else { return Ok(Done::Finished) };
@@ -59,6 +61,9 @@ impl Import {
         let HandOverStep { mut commit, run, .. } = step.take().await?;
         commit.replace(&before, &run)?;
         if self.store.commit(commit).await?.is_done() {
+            if let Some(active) = active {
+                self.beat(generation, &active).await?;
+            }
             return Ok(Done::Finished);
         }
         // Settling moved the match run between our read and our write, or another delivery of this
@@ -109,10 +114,13 @@ impl HandOverStep<'_> {
                 *cursor = HandOverCursor { object: cursor.object + 1, list: String::new() };
                 continue;
             };
-            let Some(plain) = generation.get_object(&import.ports, &list.key).await? else {
-                return Err(WorkError::retry("hand over", "a list of changes is gone"));
-            };
             cursor.list = list.key;
+            let Some(plain) = generation.get_object(&import.ports, &cursor.list).await? else {
+                // Only a store that lost it can have done so. The run goes on, and ends as failed.
+                tracing::error!(run.id = %self.run.id, "a list of changed records is gone");
+                self.run.any_failed = true;
+                continue;
+            };
             let ids = serde_json::from_slice(&plain)
                 .map_err(|error| WorkError::reject("read a list of changes", error))?;
             return Ok(Some(ChangedList { object, ids }));
@@ -195,6 +203,7 @@ impl HandOverStep<'_> {
             match_run.end_planning(import.ports.clock.now());
             match_run.step += 1;
             let keys = &generation.keys;
+            MatchRuns::call_followers(&mut self.commit, keys.scope(), &match_run);
             MatchRuns::save(&mut self.commit, keys, Some(&before), &match_run)?;
         }
         if self.run.activities_left == 0 {

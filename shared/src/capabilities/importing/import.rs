@@ -46,6 +46,7 @@ impl Import {
                 self.object(scope, run, object, step).await
             }
             ImportMessage::HandOver { scope, run, step } => self.hand_over(scope, run, step).await,
+            ImportMessage::Clear { scope, run } => self.clear(scope, run).await,
         }
     }
 }

@@ -90,29 +90,45 @@ impl GenerationKeys {
     }
 }
 
-/// A page of rows, as Salesforce gave it.
+/// The folder of all objects of a run.
+pub(crate) fn run_folder(scope: Scope, run: ImportRunId) -> String {
+    format!("{}import/{run}/", scope.run_prefix())
+}
+
+/// A part of a page of rows.
+pub(crate) fn page_part_object(
+    scope: Scope,
+    run: ImportRunId,
+    object: SObject,
+    page: u32,
+    part: u32,
+) -> String {
+    format!("{}pages/{object}/{page:06}/{part:04}", run_folder(scope, run))
+}
+
+/// The number of a page's parts, written after them.
 pub(crate) fn page_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
-    format!("{}pages/{run}/{object}/{page:06}", scope.object_prefix())
+    format!("{}pages/{object}/{page:06}/whole", run_folder(scope, run))
 }
 
 /// The rows that went without a trace.
 pub(crate) fn deleted_object(scope: Scope, run: ImportRunId, object: SObject) -> String {
-    format!("{}pages/{run}/{object}/deleted", scope.object_prefix())
+    format!("{}pages/{object}/deleted", run_folder(scope, run))
 }
 
 /// A page of all ids that the org shows.
 pub(crate) fn ids_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
-    format!("{}ids/{run}/{object}/{page:06}", scope.object_prefix())
+    format!("{}ids/{object}/{page:06}", run_folder(scope, run))
 }
 
 /// The ids of a page of rows.
 pub(crate) fn read_object(scope: Scope, run: ImportRunId, object: SObject, page: u32) -> String {
-    format!("{}ids/{run}/{object}/read/{page:06}", scope.object_prefix())
+    format!("{}ids/{object}/read/{page:06}", run_folder(scope, run))
 }
 
 /// The folder of a run's lists of changed records of one object.
 pub(crate) fn changed_folder(scope: Scope, run: ImportRunId, object: SObject) -> String {
-    format!("{}changed/{run}/{object}/", scope.object_prefix())
+    format!("{}changed/{object}/", run_folder(scope, run))
 }
 
 /// One list of changed records; the list of a step comes in parts.

@@ -24,8 +24,8 @@ const STAND_BACK: SignedDuration = SignedDuration::from_mins(30);
 
 /// Permission to take a step, or the reason to leave it.
 pub(super) enum Turn {
-    /// The step may be taken.
-    Go,
+    /// The step may be taken, under this lease.
+    Go(ActiveRun),
     /// The run stands back: the step is to come again after this long.
     Wait(Duration),
     /// The run lost its lease, or it is paused. Who resumes it sends its steps again.
@@ -33,7 +33,8 @@ pub(super) enum Turn {
 }
 
 impl Import {
-    /// Says if a step of `run` may be taken now, and gives the run's sign of life.
+    /// Says if a step of `run` may be taken now. That it is tried is no sign of life: a step that
+    /// kills its process each time would give one for ever.
     pub(super) async fn turn(
         &self,
         generation: &OpenGeneration,
@@ -44,13 +45,28 @@ impl Import {
             return Ok(Turn::Stop);
         };
         let now = self.ports.clock.now();
-        if active.beat_at + HEARTBEAT <= now {
-            self.edit_lease(generation, run, [field!(ActiveRun, beat_at).set(&now)?]).await?;
+        match active.stands_back_until {
+            Some(until) if until > now => {
+                self.beat(generation, &active).await?;
+                Ok(Turn::Wait(wait_until(until, now)))
+            }
+            _ => Ok(Turn::Go(active)),
         }
-        Ok(match active.stands_back_until {
-            Some(until) if until > now => Turn::Wait(wait_until(until, now)),
-            _ => Turn::Go,
-        })
+    }
+
+    /// Gives the sign of life of a run that took a step, or waits with good reason.
+    pub(super) async fn beat(
+        &self,
+        generation: &OpenGeneration,
+        active: &ActiveRun,
+    ) -> Result<(), WorkError> {
+        let now = self.ports.clock.now();
+        if active.beat_at + HEARTBEAT <= now {
+            let beat = [field!(ActiveRun, beat_at).set(&now)?];
+            // A run that lost its lease needs no sign of life.
+            self.edit_lease(generation, active.run, beat).await?;
+        }
+        Ok(())
     }
 
     /// The lease of `run`; none if the run does not hold it.

@@ -11,6 +11,7 @@
 //! lease, and a run without its lease takes no step and moves no watermark.
 
 mod begin;
+mod clear;
 mod control;
 mod follow;
 mod hand_over;
@@ -27,10 +28,10 @@ pub(crate) use begin::scheduled_import;
 pub use control::ControlError;
 pub use import::Import;
 pub use model::*;
-#[cfg(test)]
-pub(crate) use object::GoneRow;
 pub use object::imported_record;
 pub(crate) use object::org_fields;
+#[cfg(test)]
+pub(crate) use object::{GoneRow, PageIndex};
 pub use preview::Previews;
 pub use runs::{RunList, RunReport, RunWithObjects, Runs};
 pub use selections::{SelectionError, Selections};

@@ -116,8 +116,11 @@ impl PurgeSteps {
     /// Counts and deletes what lies outside the partitions. False when the time is over before.
     async fn sweep_rest(&self, turn: &mut Turn) -> Result<bool, Stop> {
         let scope = turn.purge.scope;
-        let objects = self.ports.objects.list(&scope.object_prefix()).await?;
-        let objects: Vec<String> = objects.into_iter().map(|object| object.key).collect();
+        let mut objects: Vec<String> = Vec::new();
+        for prefix in scope.object_prefixes() {
+            let found = self.ports.objects.list(&prefix).await?;
+            objects.extend(found.into_iter().map(|object| object.key));
+        }
         let due_items = self.due_items(&turn.purge).await?;
         // A function in flight may have put the secret back with its renewed token.
         let has_secret = self.custody.has_secret(scope).await?;

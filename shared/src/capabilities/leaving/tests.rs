@@ -220,7 +220,7 @@ async fn purge_of(n: usize, kills: bool) -> (Leaving, u64) {
 }
 
 fn object(leaving: &Leaving, n: u32) -> String {
-    format!("{}{n}", leaving.scope.object_prefix())
+    format!("{}{n}", leaving.scope.object_prefixes()[n as usize % 2])
 }
 
 #[tokio::test]

@@ -135,14 +135,19 @@ pub(crate) fn probe_folder(scope: Scope, object: SObject, bucket: u32) -> String
     format!("{}probes/{object}/{bucket:05}/", scope.object_prefix())
 }
 
+/// The folder of all objects of a run.
+pub(crate) fn run_folder(scope: Scope, run: MatchRunId) -> String {
+    format!("{}match/{run}/", scope.run_prefix())
+}
+
 /// The object of a batch's probes.
 pub(crate) fn batch_object(scope: Scope, run: MatchRunId, batch: u32) -> String {
-    format!("{}batches/{run}/{batch:08}", scope.object_prefix())
+    format!("{}batches/{batch:08}", run_folder(scope, run))
 }
 
 /// The object of the candidates that a shard has for a batch.
 pub(crate) fn scored_object(scope: Scope, run: MatchRunId, batch: u32, shard: u32) -> String {
-    format!("{}scored/{run}/{batch:08}/{shard:05}", scope.object_prefix())
+    format!("{}scored/{batch:08}/{shard:05}", run_folder(scope, run))
 }
 
 /// The object of a tuned model.

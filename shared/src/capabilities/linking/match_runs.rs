@@ -9,12 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryVersion, keys as directory_keys};
+use crate::capabilities::linking::keys::run_folder;
 use crate::capabilities::linking::{MatchRun, ModelChoice, UnfinishedRun};
-use crate::kernel::{AutoSaveMessage, DirectoryVersionId, MatchRunId, MatchTrigger, Scope};
+use crate::kernel::{
+    AutoSaveMessage, DirectoryVersionId, MatchMessage, MatchRunId, MatchTrigger, Scope,
+};
 use crate::ports::{PortError, Ports};
 use crate::store::keys::GenerationKeys;
-use crate::store::{Commit, Draft, Store, Stored, When};
-use crate::work::WorkError;
+use crate::store::{Commit, Draft, Next, Store, Stored, When};
+use crate::work::{CLEAR_AFTER, Done, WorkError};
 
 /// A planning step that met a settlement on its way comes again after this.
 pub(crate) const MOVED: Duration = Duration::from_secs(1);
@@ -88,10 +91,15 @@ impl MatchRuns {
         Ok(chosen.unwrap_or_default())
     }
 
-    /// Adds to the commit of a run that comes to its end by it what follows from that: once
-    /// everything is matched to a new directory version, what is saved follows it.
+    /// Adds to the commit of a run that comes to its end by it what follows from that: its objects
+    /// are deleted, and once everything is matched to a new directory version, what is saved
+    /// follows it.
     pub(crate) fn call_followers(commit: &mut Commit, scope: Scope, run: &MatchRun) {
-        if run.finished_at.is_some() && run.trigger == MatchTrigger::Directory {
+        if run.finished_at.is_none() {
+            return;
+        }
+        commit.then(Next::after(CLEAR_AFTER, MatchMessage::Clear { scope, run: run.id }));
+        if run.trigger == MatchTrigger::Directory {
             commit.now(AutoSaveMessage::Directory { scope, run: run.id, step: 0 });
         }
     }
@@ -121,6 +129,15 @@ impl MatchRuns {
             commit.put(&unfinished, &UnfinishedRun { directory: run.directory })?;
         }
         Ok(())
+    }
+
+    /// Deletes the batches and candidates of a run that is complete.
+    pub(super) async fn clear(&self, scope: Scope, run: MatchRunId) -> Result<Done, WorkError> {
+        // What was disconnected, the purge deletes.
+        if self.custody.open(scope).await?.is_some() {
+            self.ports.objects.delete_folder(&run_folder(scope, run)).await?;
+        }
+        Ok(Done::Finished)
     }
 
     /// A run that begins now, made with `pins`.

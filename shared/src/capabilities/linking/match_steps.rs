@@ -53,6 +53,7 @@ impl MatchSteps {
             MatchMessage::Settle { scope, run, batch } => {
                 self.settle.batch(scope, run, batch).await
             }
+            MatchMessage::Clear { scope, run } => self.runs.clear(scope, run).await,
             MatchMessage::Correct { scope, object, record } => {
                 self.settle.correct(scope, object, record).await
             }

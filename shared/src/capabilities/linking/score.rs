@@ -62,7 +62,10 @@ impl Score {
         let model = self.models.chosen(&generation, run.model).await?;
         let object = batch_object(scope, run_id, batch);
         let Some(plain) = generation.get_object(&self.ports, &object).await? else {
-            return Err(WorkError::reject("score a batch", "the batch's probes are gone"));
+            // Settling finds that there are no candidates, and calls for a re-match.
+            tracing::error!(run.id = %run_id, batch, "a batch's probes are gone");
+            self.count_scored(&generation, run_id, batch, shard).await?;
+            return Ok(Done::Finished);
         };
         let probes: Vec<ProbeEntry> = serde_json::from_slice(&plain)
             .map_err(|error| WorkError::reject("read a batch", error))?;

@@ -109,11 +109,14 @@ impl Settle {
     ) -> Result<(), WorkError> {
         let stored = self.store.read(&generation.keys.match_run(run)).await?;
         let Some(stored) = stored else { return Ok(()) };
-        let mut near = self.ranked(generation, &stored, batch).await?;
+        let Some(mut near) = self.ranked(generation, &stored, batch).await? else {
+            tracing::error!(run.id = %run, batch = batch.number, "a batch's candidates are gone");
+            return self.count_settled(generation, lease, run, batch.number, None).await;
+        };
         self.close(generation, &mut near).await?;
         near.assign();
         let changed = self.write(generation, lease, &near).await?;
-        self.count_settled(generation, lease, run, batch.number, changed).await
+        self.count_settled(generation, lease, run, batch.number, Some(changed)).await
     }
 
     async fn settle_ruled(
@@ -150,19 +153,21 @@ impl Settle {
         Ok(())
     }
 
-    /// The lists of the batch's records, as the shards' candidates make them.
+    /// The lists of the batch's records, as the shards' candidates make them; none when some of
+    /// those are gone.
     async fn ranked(
         &self,
         generation: &OpenGeneration,
         run: &MatchRun,
         batch: &Batch,
-    ) -> Result<Neighbourhood, WorkError> {
+    ) -> Result<Option<Neighbourhood>, WorkError> {
         let Some(version) = self.runs.version(run.directory).await? else {
             return Err(WorkError::reject("settle a batch", "the run's directory version is gone"));
         };
         let model = self.models.chosen(generation, run.model).await?;
         let (object, kind) = (batch.object, kind_of(batch)?);
         let scored = self.merged(generation, run, &version, batch).await?;
+        let Some(scored) = scored else { return Ok(None) };
         let records = scored.keys().map(|&id| RecordRef { object, id }).collect();
         let before = self.load_lists(generation, &records).await?;
         let lists = stream::iter(scored)
@@ -176,7 +181,7 @@ impl Settle {
             .buffered(CONCURRENT_RULINGS)
             .try_collect()
             .await?;
-        Ok(Neighbourhood::around(kind, self.models.thresholds(), lists, before))
+        Ok(Some(Neighbourhood::around(kind, self.models.thresholds(), lists, before)))
     }
 
     /// A list as a run's candidates make it, unless they are outdated.
@@ -221,14 +226,14 @@ impl Settle {
         Ok(list)
     }
 
-    /// Every record's candidates from all shards.
+    /// Every record's candidates from all shards; none when some are gone.
     async fn merged(
         &self,
         generation: &OpenGeneration,
         run: &MatchRun,
         version: &DirectoryVersion,
         batch: &Batch,
-    ) -> Result<BTreeMap<SalesforceId, ScoredEntry>, WorkError> {
+    ) -> Result<Option<BTreeMap<SalesforceId, ScoredEntry>>, WorkError> {
         let kind = kind_of(batch)?;
         if version.shards(kind) == 0 {
             return self.unscored(generation, run, batch).await;
@@ -237,7 +242,7 @@ impl Settle {
         for shard in 0..version.shards(kind) {
             let key = scored_object(generation.keys.scope(), run.id, batch.number, shard);
             let Some(plain) = generation.get_object(&self.ports, &key).await? else {
-                return Err(WorkError::reject("settle a batch", "a shard's candidates are gone"));
+                return Ok(None);
             };
             let scored: Vec<ScoredEntry> = serde_json::from_slice(&plain)
                 .map_err(|error| WorkError::reject("read candidates", error))?;
@@ -253,19 +258,20 @@ impl Settle {
                 }
             }
         }
-        Ok(merged)
+        Ok(Some(merged))
     }
 
-    /// The records of a batch that no shard was scored against: they have no candidates.
+    /// The records of a batch that no shard was scored against: they have no candidates. None when
+    /// the batch is gone.
     async fn unscored(
         &self,
         generation: &OpenGeneration,
         run: &MatchRun,
         batch: &Batch,
-    ) -> Result<BTreeMap<SalesforceId, ScoredEntry>, WorkError> {
+    ) -> Result<Option<BTreeMap<SalesforceId, ScoredEntry>>, WorkError> {
         let key = batch_object(generation.keys.scope(), run.id, batch.number);
         let Some(plain) = generation.get_object(&self.ports, &key).await? else {
-            return Err(WorkError::reject("settle a batch", "the batch's probes are gone"));
+            return Ok(None);
         };
         let probes: Vec<ProbeEntry> = serde_json::from_slice(&plain)
             .map_err(|error| WorkError::reject("read a batch", error))?;
@@ -273,17 +279,19 @@ impl Settle {
             let gone = probe.is_none();
             (record, ScoredEntry { record, stamp, gone, candidates: Vec::new() })
         };
-        Ok(probes.into_iter().map(entry).collect())
+        Ok(Some(probes.into_iter().map(entry).collect()))
     }
 
-    /// Counts the batch as settled. The last one completes the run.
+    /// Counts the batch as settled, with the matches that it changed. The last one completes the
+    /// run. A batch of which something is gone changed none: a re-match of everything, whose probes
+    /// are kept, makes up for it.
     async fn count_settled(
         &self,
         generation: &OpenGeneration,
         lease: LeaseToken,
         id: MatchRunId,
         number: u32,
-        changed: u64,
+        changed: Option<u64>,
     ) -> Result<(), WorkError> {
         let (run, batch) = (generation.keys.match_run(id), generation.keys.batch(id, number));
         // Planning may move the run between our read and our write.
@@ -298,7 +306,7 @@ impl Settle {
                 return Ok(Attempt::Done(()));
             }
             let mut run = MatchRun::clone(&run_before);
-            run.count_settled(changed, self.ports.clock.now());
+            run.count_settled(changed.unwrap_or(0), self.ports.clock.now());
             let batch = Batch { settled: true, ..Batch::clone(&batch_before) };
             let mut commit = Commit::new();
             check_lease(&mut commit, generation, lease)?;
@@ -308,6 +316,10 @@ impl Settle {
             MatchRuns::call_followers(&mut commit, generation.keys.scope(), &run);
             if let Some(rematch) = self.superseded(generation, &run).await? {
                 commit.now(rematch);
+            } else if changed.is_none() {
+                let (scope, trigger) = (generation.keys.scope(), MatchTrigger::Settings);
+                let run = MatchRunId::derived(&format!("{id}|gone"));
+                commit.now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
             }
             match self.store.commit(commit).await? {
                 Outcome::Done => Ok(Attempt::Done(())),

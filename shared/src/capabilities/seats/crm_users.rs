@@ -11,6 +11,7 @@ use crate::capabilities::seats::{
 };
 use crate::kernel::{
     Author, AutoSaveMessage, GrantState, Record, SObject, SeatId, Signature, TenantEnvironment,
+    folded_user_email,
 };
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
@@ -218,7 +219,9 @@ pub(crate) async fn seat_of_user(
     if let Some(claim) = store.read(&generation.keys.user_mapping(user.id)).await? {
         return Ok(seats.has(claim.seat).then_some(claim.seat));
     }
-    let Some(seat) = user.fields.get("Email").and_then(|email| seats.get(email)) else {
+    let environment = generation.keys.scope().environment;
+    let email = user.fields.get("Email").map(|email| folded_user_email(environment, email));
+    let Some(seat) = email.and_then(|email| seats.get(&email)) else {
         return Ok(None);
     };
     let link = crm_user_of(store, generation, seat).await?;

@@ -6,7 +6,7 @@ mod model;
 mod tenants;
 mod votes;
 
-pub use crate::kernel::folded_email;
+pub use crate::kernel::{folded_email, folded_user_email};
 pub use crm_users::{CrmUserError, CrmUsers};
 pub(crate) use crm_users::{crm_user_of, seat_of_user};
 pub use model::*;

@@ -58,6 +58,15 @@ pub enum ImportMessage {
         /// The step that this message is for.
         step: u64,
     },
+    /// Delete what a run that ended left in the object store.
+    #[serde(rename = "import_clear")]
+    #[strum(serialize = "import_clear")]
+    Clear {
+        /// Of which connection.
+        scope: Scope,
+        /// Of which run.
+        run: ImportRunId,
+    },
 }
 
 impl ImportMessage {
@@ -67,7 +76,8 @@ impl ImportMessage {
         match self {
             Self::Start { scope, .. }
             | Self::Object { scope, .. }
-            | Self::HandOver { scope, .. } => *scope,
+            | Self::HandOver { scope, .. }
+            | Self::Clear { scope, .. } => *scope,
         }
     }
 }

@@ -61,6 +61,15 @@ pub enum MatchMessage {
         /// Which batch.
         batch: u32,
     },
+    /// Delete what a run that is complete left in the object store.
+    #[serde(rename = "match_clear")]
+    #[strum(serialize = "match_clear")]
+    Clear {
+        /// Of which connection.
+        scope: Scope,
+        /// Of which run.
+        run: MatchRunId,
+    },
     /// Settle a record anew by what a person said about it.
     Correct {
         /// Of which connection.
@@ -89,6 +98,7 @@ impl MatchMessage {
             Self::Rematch { scope, .. }
             | Self::Batch { scope, .. }
             | Self::Settle { scope, .. }
+            | Self::Clear { scope, .. }
             | Self::Correct { scope, .. }
             | Self::TuneModel { scope, .. } => *scope,
         }

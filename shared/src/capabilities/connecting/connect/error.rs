@@ -4,7 +4,7 @@ use crate::capabilities::connecting::Check;
 use crate::capabilities::custody::GrantError;
 use crate::kernel::Environment;
 use crate::salesforce::{OAuthError, SalesforceError};
-use crate::work::WorkError;
+use crate::work::{WorkError, chain};
 
 /// Why an authorization did not begin or did not end in a connection. The texts are for the person
 /// in front of the browser.
@@ -97,12 +97,25 @@ impl ConnectError {
             Self::OAuth(OAuthError::AppNotInstalled { .. } | OAuthError::NotApproved { .. }) => {
                 Check::AppInstalled
             }
-            Self::Declined(reason) if reason.contains("must be installed") => Check::AppInstalled,
+            Self::Declined(reason) if says_not_installed(reason) => Check::AppInstalled,
             Self::OAuth(OAuthError::IpRestricted { .. }) => Check::NetworkAccess,
             Self::Org(_) => Check::ApiEnabled,
             _ => return &[],
         };
         check.steps()
+    }
+}
+
+impl ConnectError {
+    /// The error for the log: without what the browser or Salesforce wrote, and without anybody's
+    /// address.
+    #[must_use]
+    pub fn to_log(&self) -> String {
+        match self {
+            Self::Declined(_) => "Salesforce did not authorize".to_owned(),
+            Self::OtherUser { .. } => "this was another Salesforce user's login".to_owned(),
+            other => chain(other),
+        }
     }
 }
 
@@ -124,4 +137,13 @@ impl From<GrantError> for ConnectError {
             }
         }
     }
+}
+
+/// True for Salesforce's words for an app that the org has not installed: the older ones, and those
+/// for external client apps.
+fn says_not_installed(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("must be installed")
+        || reason.contains("app is not installed")
+        || reason.contains("app_not_found")
 }

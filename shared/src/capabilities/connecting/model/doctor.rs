@@ -187,7 +187,11 @@ impl Patient<'_> {
     }
 
     fn app_installed(&self) -> Found {
-        let reasons = [ReconnectReason::AppNotInstalled, ReconnectReason::UserNotApproved];
+        let reasons = [
+            ReconnectReason::AppNotInstalled,
+            ReconnectReason::UserNotApproved,
+            ReconnectReason::TokenRefused,
+        ];
         self.refused_for(&reasons)
             .unwrap_or_else(|| self.works("Salesforce gives the app tokens for this user"))
     }

@@ -5,7 +5,7 @@ use crate::capabilities::connecting::{Inspection, ObjectPermissions, VisibleObje
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{ShownFields, org_fields};
 use crate::capabilities::seats;
-use crate::capabilities::seats::folded_email;
+use crate::capabilities::seats::{folded_email, folded_user_email};
 use crate::kernel::{Grantee, SObject, Scope};
 use crate::salesforce::{FieldValues, ObjectDescribe, SalesforceError};
 use crate::work::{Done, WorkError};
@@ -93,7 +93,10 @@ impl Upkeep {
             })
             .await;
         let email = match row {
-            Ok(reply) => reply.value.text("Email").map(|email| folded_email(&email)),
+            Ok(reply) => {
+                let environment = opened.connection.at.environment;
+                reply.value.text("Email").map(|email| folded_user_email(environment, &email))
+            }
             Err(GrantError::Call(error)) if error.is_final() => None, // the user may not read users
             Err(error) => return Err(error),
         };

@@ -161,7 +161,7 @@ mod tests {
         }
         let limited = |kind| -> Answer {
             let retry_after = Some(Duration::from_secs(9));
-            Err(SalesforceError::Limited { kind, message: String::new(), retry_after })
+            Err(SalesforceError::Limited { kind, retry_after })
         };
         circuits.learn(org("rate"), now, &limited(LimitKind::RequestRate));
         assert_eq!(circuits.admit(org("rate"), now), Err(Duration::from_secs(9)));

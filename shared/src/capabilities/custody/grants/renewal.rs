@@ -28,6 +28,9 @@ const LEAST_TIME: SignedDuration = SignedDuration::from_secs(30);
 /// A renewal may take this long: longer than the token endpoint's timeout.
 const LEASE: SignedDuration = SignedDuration::from_secs(40);
 
+/// A refusal in words that we do not know is taken for the connection's trouble after this long.
+const REFUSED: SignedDuration = SignedDuration::from_hours(1);
+
 impl Grants {
     /// Renews the token that carries the number `failed`, unless somebody else has.
     pub(crate) async fn renew(
@@ -83,9 +86,40 @@ impl Grants {
                 Some(reason) => self.fail(opened, grantee, lease, reason).await,
                 // Two calls may take longer than one lease: the next caller brings the new secret.
                 None if self.app.is_outdated(&oauth, &error).await? => Err(GrantError::Busy),
+                None if error.is_unknown() => {
+                    self.refused(opened, grantee, lease, &current.state, error).await
+                }
                 None => Err(GrantError::Renewal(error)),
             },
         }
+    }
+
+    /// Notes a refusal in words that we do not know. The first may be Salesforce's own trouble; one
+    /// that lasts is the connection's, and is never silent.
+    async fn refused(
+        &self,
+        opened: &OpenGeneration,
+        grantee: Grantee,
+        lease: LeaseToken,
+        state: &GrantState,
+        error: OAuthError,
+    ) -> Result<CurrentGrant, GrantError> {
+        let now = self.ports.clock.now();
+        tracing::error!(error = %error, "a token was refused for a reason that is not known");
+        match state.refused_since {
+            Some(since) if since + REFUSED <= now => {
+                return self.fail(opened, grantee, lease, ReconnectReason::TokenRefused).await;
+            }
+            Some(_) => {}
+            None => {
+                let since = [field!(GrantState, refused_since).set(&Some(now))?];
+                let mut commit = Commit::new();
+                edit_leased(&mut commit, opened, grantee, lease, since)?;
+                let winner = "the next holder of the lease, which notes its own refusal";
+                self.store.commit(commit).await?.may_lose_to(winner);
+            }
+        }
+        Err(GrantError::Renewal(error))
     }
 
     /// Takes over the token that a predecessor stored before it died.
@@ -167,6 +201,7 @@ impl Grants {
         let mut edits = Vec::from(given_back()?);
         edits.push(field!(GrantState, number).set(&state.number)?);
         edits.push(field!(GrantState, renewed_at).set(&state.renewed_at)?);
+        edits.push(field!(GrantState, refused_since).remove());
         if state.version.is_some() {
             edits.push(field!(GrantState, version).set(&state.version)?);
         }

@@ -497,6 +497,11 @@ async fn f34_every_refusal_of_a_refresh_has_its_outcome() {
             Some(Why::UserNotApproved),
             true,
         ),
+        (
+            (400, "app_not_found", "External client app is not installed in this org"),
+            Some(Why::AppNotInstalled),
+            true,
+        ),
         ((400, "invalid_grant", "ip restricted"), Some(Why::AccessRestricted), true),
         ((400, "inactive_org", "organization is inactive"), None, true),
         ((400, "invalid_client_id", "client identifier invalid"), None, true),
@@ -524,6 +529,38 @@ async fn f34_every_refusal_of_a_refresh_has_its_outcome() {
         let again = model.rotating.grant().asked - asked;
         assert_eq!(again, if connected { 3 } else { 0 }, "{of}");
     }
+}
+
+#[tokio::test]
+async fn field_13_a_refusal_in_unknown_words_that_lasts_is_the_connection_s_trouble() {
+    let model = Model::new().await;
+    let history = model.history().await;
+    model.rotating.grant().refusal = Some((400, "app_gone_elsewhere", "new words of Salesforce"));
+    let refused = || async { history.later().await.unwrap_err() };
+    for _ in 0..3 {
+        assert!(matches!(refused().await, GrantError::Renewal(_)), "it may pass");
+        history.memory.clock.advance(SignedDuration::from_mins(19));
+    }
+    assert_eq!(history.connection().await.state, ConnectionState::Connected);
+    // A renewal that works ends the hour.
+    model.rotating.grant().refusal = None;
+    history.later().await.unwrap();
+    let slot = GenerationKeys::of(&history.connection().await).admin_grant();
+    let state = Store::new(history.ports()).read(&slot).await.unwrap().unwrap();
+    assert_eq!(state.refused_since, None);
+    // One that goes on for an hour is the connection's.
+    let history = model.history().await;
+    model.rotating.grant().refusal = Some((400, "app_gone_elsewhere", ""));
+    let refused = || async { history.later().await.unwrap_err() };
+    for _ in 0..3 {
+        assert!(matches!(refused().await, GrantError::Renewal(_)));
+        history.memory.clock.advance(SignedDuration::from_mins(25));
+    }
+    assert!(matches!(refused().await, GrantError::Dead));
+    let connection = history.connection().await;
+    assert_eq!(connection.state, ConnectionState::ReconnectRequired);
+    let reason = connection.trouble.map(|trouble| trouble.reason);
+    assert_eq!(reason, Some(ReconnectReason::TokenRefused));
 }
 
 #[tokio::test]

@@ -171,6 +171,9 @@ pub struct ActiveRun {
 /// queue, and a second run would only add to the backlog.
 pub const STALE_RUN: SignedDuration = SignedDuration::from_hours(2);
 
+/// A run that is paused for longer is given up: the store does not keep its pages for ever.
+pub const MOST_PAUSED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 impl ActiveRun {
     /// The lease of a run that begins now.
     #[must_use]
@@ -181,13 +184,15 @@ impl ActiveRun {
     /// True if it keeps other runs out at `now`.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp) -> bool {
-        self.paused || self.beat_at + STALE_RUN > now
+        let silent_for = if self.paused { MOST_PAUSED } else { STALE_RUN };
+        self.beat_at + silent_for > now
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::RUN_OBJECT_DAYS;
 
     fn run() -> ImportRun {
         let now = Timestamp::UNIX_EPOCH;
@@ -227,11 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_run_keeps_others_out_for_two_hours_and_a_paused_one_for_good() {
+    fn a_silent_run_keeps_others_out_for_two_hours_and_a_paused_one_for_thirty_days() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let active = ActiveRun::begin(ImportRunId::derived("x"), at(0));
         assert!(active.is_alive(at(7_199)));
         assert!(!active.is_alive(at(7_200)));
-        assert!(ActiveRun { paused: true, ..active }.is_alive(at(1_000_000)));
+        let paused = ActiveRun { paused: true, ..active };
+        assert!(paused.is_alive(at(30 * 86_400 - 1)));
+        assert!(!paused.is_alive(at(30 * 86_400)));
+        assert!(MOST_PAUSED < SignedDuration::from_hours(24 * RUN_OBJECT_DAYS), "its pages stay");
     }
 }

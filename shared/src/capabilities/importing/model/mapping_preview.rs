@@ -31,7 +31,7 @@ pub enum PreviewState {
     Ready,
     /// The org does not show the record.
     Refused {
-        /// Salesforce's words.
+        /// What it is about, in our words.
         reason: String,
     },
 }

@@ -26,10 +26,15 @@ pub enum OpportunityPart {
 pub struct ErrorGroup {
     /// Salesforce's code, or ours.
     pub code: String,
-    /// Its words, the last time.
+    /// What it was about the last time, in our words: Salesforce's quote values.
     pub message: String,
     /// How often.
     pub count: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One object's progress in a run.
@@ -99,6 +104,12 @@ pub struct ObjectImport {
     /// Calls of the org's API.
     #[serde(default)]
     pub api_calls: u64,
+    /// Since when Salesforce's answers cannot be used; none after one that can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unusable_since: Option<Timestamp>,
+    /// How many answers in a row could not be used.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unusable: u32,
     /// The errors on the way, by code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ErrorGroup>,
@@ -136,6 +147,8 @@ impl ObjectImport {
             full: false,
             restarts: 0,
             api_calls: 0,
+            unusable_since: None,
+            unusable: 0,
             errors: Vec::new(),
             started_at: None,
             finished_at: None,
@@ -153,15 +166,20 @@ impl ObjectImport {
 
     /// Counts an error of Salesforce's, or of ours.
     pub fn count_error(&mut self, code: &str, message: &str) {
+        self.count_errors(code, message, 1);
+    }
+
+    /// Counts errors that are alike.
+    pub fn count_errors(&mut self, code: &str, message: &str, count: u64) {
         match self.errors.iter_mut().find(|group| group.code == code) {
             Some(group) => {
-                group.count += 1;
+                group.count += count;
                 message.clone_into(&mut group.message);
             }
             None => self.errors.push(ErrorGroup {
                 code: code.to_owned(),
                 message: message.to_owned(),
-                count: 1,
+                count,
             }),
         }
     }

@@ -85,7 +85,7 @@ pub enum ObjectPhase {
     Failed {
         /// Salesforce's error code, or ours.
         code: String,
-        /// Salesforce's words, or ours.
+        /// What it is about, in our words.
         message: String,
     },
 }
@@ -203,7 +203,7 @@ pub enum ObjectEvent {
     Failed {
         /// Salesforce's error code, or ours.
         code: String,
-        /// Salesforce's words, or ours.
+        /// What it is about, in our words.
         message: String,
     },
 }

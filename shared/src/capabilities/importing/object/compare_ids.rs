@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::bulk_job::{Job, Page, poll_delay, stuck};
+use super::bulk_job::{IdPage, Job, poll_delay, stuck};
 use super::count::live_rows;
-use super::outcome::build;
+use super::outcome::{build, gone};
 use super::query::{left_out, within};
 use super::rows::record;
 use super::selection_query::{IDS_AT_ONCE, selection_query};
@@ -50,7 +50,7 @@ impl ObjectStep<'_> {
                 self.fetch_ids(job, locator, page).await?.into()
             }
             Sweep::Comparing { pages, bucket } if bucket < self.generation.keys.buckets() => {
-                self.compare(pages, bucket).await?.into()
+                self.compare(pages, bucket).await?
             }
             Sweep::Comparing { .. } => {
                 self.progress.swept = true;
@@ -77,7 +77,7 @@ impl ObjectStep<'_> {
         locator: Option<String>,
         page: u32,
     ) -> Result<ObjectEvent, GrantError> {
-        let Page { csv, next, .. } = self.download(job, locator, ID_PAGE_ROWS).await?;
+        let IdPage { csv, next } = self.download_ids(job, locator, ID_PAGE_ROWS).await?;
         self.generation.put_object(&self.import.ports, &self.ids_object(page), &csv).await?;
         if let Some(next) = next {
             return Ok(ObjectEvent::IdPageFetched { next });
@@ -96,9 +96,11 @@ impl ObjectStep<'_> {
     }
 
     /// Compares one bucket of our records with the ids.
-    async fn compare(&mut self, pages: u32, bucket: u32) -> Result<ObjectEvent, GrantError> {
+    async fn compare(&mut self, pages: u32, bucket: u32) -> Result<Taken, GrantError> {
         let shown = self.stamps(pages, bucket).await?;
-        let read = self.read_ids(bucket).await?;
+        let Some((shown, read)) = shown.zip(self.read_ids(bucket).await?) else {
+            return Ok(Taken::Broke(gone()));
+        };
         let mut found = Comparison::new(shown, read);
         let mut after = None;
         loop {
@@ -122,7 +124,7 @@ impl ObjectStep<'_> {
         }
         if found.missing.len() > MOST_MISSING {
             self.progress.read_again_whole();
-            return Ok(ObjectEvent::TooManyMissing);
+            return Ok(ObjectEvent::TooManyMissing.into());
         }
         let mut records = self.read_by_ids(&found.missing).await?;
         records.extend(self.tombstones(found.unseen)?);
@@ -132,7 +134,7 @@ impl ObjectStep<'_> {
         let counted = if bucket == 0 { 0 } else { self.progress.live.unwrap_or(0) };
         self.progress.live = Some(counted + live);
         self.list_changed(&[found.changed, landed.changed].concat()).await?;
-        Ok(ObjectEvent::BucketCompared)
+        Ok(ObjectEvent::BucketCompared.into())
     }
 
     /// Tombstones for records that the org does not show.
@@ -146,27 +148,31 @@ impl ObjectStep<'_> {
         unseen.into_iter().map(tombstone).collect()
     }
 
-    /// The ids of a bucket that this run read by the present selection; none if no other one was in
-    /// force before.
-    async fn read_ids(&self, bucket: u32) -> Result<Option<HashSet<SalesforceId>>, WorkError> {
-        let Some(first) = self.progress.read_anew else { return Ok(None) };
+    /// The ids of a bucket that this run read by the present selection, if another one was in force
+    /// before; none when a page of them is gone.
+    async fn read_ids(
+        &self,
+        bucket: u32,
+    ) -> Result<Option<Option<HashSet<SalesforceId>>>, WorkError> {
+        let Some(first) = self.progress.read_anew else { return Ok(Some(None)) };
         let keys = &self.generation.keys;
         let mut read = HashSet::new();
         for page in first..self.progress.pages {
             let key = read_object(keys.scope(), self.run, self.progress.object, page);
-            let ids: Vec<SalesforceId> = self.get_json(&key).await?;
+            let ids: Option<Vec<SalesforceId>> = self.get_json(&key).await?;
+            let Some(ids) = ids else { return Ok(None) };
             read.extend(ids.into_iter().filter(|id| keys.bucket(id.as_str()) == bucket));
         }
-        Ok(Some(read))
+        Ok(Some(Some(read)))
     }
 
-    /// The stamps of the org's rows that belong to a bucket of ours.
-    async fn stamps(&self, pages: u32, bucket: u32) -> Result<Stamps, WorkError> {
+    /// The stamps of the org's rows that belong to a bucket of ours; none when a page is gone.
+    async fn stamps(&self, pages: u32, bucket: u32) -> Result<Option<Stamps>, WorkError> {
         let mut stamps = Stamps::new();
         for page in 0..pages {
             let key = self.ids_object(page);
             let Some(csv) = self.generation.get_object(&self.import.ports, &key).await? else {
-                return Err(WorkError::reject("compare ids", "a page of ids is gone"));
+                return Ok(None);
             };
             let mut reader = CsvReader::new(csv.as_ref(), None);
             let broken = |error| WorkError::reject("read a page of ids", error);
@@ -177,7 +183,7 @@ impl ObjectStep<'_> {
                 stamps.extend(ours.map(|(id, stamp)| (id, stamp.as_millisecond())));
             }
         }
-        Ok(stamps)
+        Ok(Some(stamps))
     }
 
     /// Reads rows by their ids.

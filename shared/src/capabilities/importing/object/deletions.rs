@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::outcome::build;
+use super::outcome::{build, gone};
 use super::query::REST_ROWS;
 use super::selection_query::{IDS_AT_ONCE, selection_query};
 use super::{ObjectStep, Taken};
@@ -91,8 +91,9 @@ impl ObjectStep<'_> {
     /// Lands the rows that went as deleted.
     pub(super) async fn land_deletions(&mut self) -> Result<Taken, GrantError> {
         let object = self.progress.object;
-        let gone: Vec<GoneRow> = self.get_json(&self.deleted_object()).await?;
-        let tombstones = gone
+        let rows: Option<Vec<GoneRow>> = self.get_json(&self.deleted_object()).await?;
+        let Some(rows) = rows else { return Ok(Taken::Broke(gone())) };
+        let tombstones = rows
             .into_iter()
             .map(|GoneRow { id, at, gone }| Record::tombstone(object, id, at, gone));
         self.land_records(tombstones.collect()).await?;

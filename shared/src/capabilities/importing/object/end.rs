@@ -3,6 +3,7 @@
 use super::ObjectStep;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::begin::first_steps;
+use crate::capabilities::importing::clear::clear_later;
 use crate::capabilities::importing::lease::{check_lease, give_lease_back};
 use crate::capabilities::importing::{
     Follows, Import, ImportRun, ObjectImport, ObjectPhase, RunState, Watermark,
@@ -106,6 +107,7 @@ impl Import {
             _ => Occurrence::ImportCompleted { run: run.id },
         };
         commit.then(Next::publish(generation.keys.scope(), now, ended));
+        clear_later(commit, generation.keys.scope(), run.id);
         give_lease_back(commit, generation, run.id)
     }
 }

@@ -10,10 +10,12 @@ mod count;
 mod deletions;
 mod end;
 mod outcome;
+mod page_parts;
 mod pages;
 mod query;
 mod rows;
 mod selection_query;
+mod wait;
 
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ use jiff::Timestamp;
 #[cfg(test)]
 pub(crate) use self::deletions::GoneRow;
 pub(super) use self::outcome::{Ended, build};
+#[cfg(test)]
+pub(crate) use self::page_parts::PageIndex;
 pub(super) use self::pages::LIST;
 pub use self::rows::record as imported_record;
 pub(crate) use self::selection_query::org_fields;
@@ -29,7 +33,7 @@ use super::lease::Turn;
 use super::{Import, ObjectEvent, ObjectImport, ObjectPhase};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{ImportMessage, ImportRunId, Reading, SObject, Scope};
-use crate::salesforce::{Advice, Client};
+use crate::salesforce::Client;
 use crate::store::{Commit, Next, Stored};
 use crate::work::{Done, WorkError};
 
@@ -66,41 +70,30 @@ impl Import {
         step: u64,
     ) -> Result<Done, WorkError> {
         let Some(generation) = &self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        match self.turn(generation, run).await? {
-            Turn::Go => {}
+        let active = match self.turn(generation, run).await? {
+            Turn::Go(active) => active,
             Turn::Wait(delay) => return Ok(Done::Later(delay)),
             Turn::Stop => return Ok(Done::Finished),
-        }
+        };
         let stored = self.store.load(&generation.keys.object_import(run, object)).await?;
         let before = stored.filter(|p| p.step == step && !p.phase.is_terminal());
-        let Some(before) = before else { return Ok(Done::Finished) };
+        let Some(before) = before else {
+            // Another delivery took this step.
+            self.beat(generation, &active).await?;
+            return Ok(Done::Finished);
+        };
         let progress = ObjectImport::clone(&before);
         let mut step = ObjectStep { import: self, generation, run, progress };
         let taken = match step.take().await {
             Ok(taken) => taken,
-            Err(error) => match Ended::of(&error) {
+            Err(error) => match Ended::of(&error).or_else(|| step.given_up(&error)) {
                 Some(ended) => Taken::Broke(ended),
-                None => return self.wait(generation, run, error).await,
+                None => return step.wait(&before, &active, error).await,
             },
         };
         step.commit(&before, taken).await?;
+        self.beat(generation, &active).await?;
         Ok(Done::Finished)
-    }
-
-    /// Puts a step off after an error that may pass. If the org has no calls left, the whole run
-    /// stands back.
-    async fn wait(
-        &self,
-        generation: &OpenGeneration,
-        run: ImportRunId,
-        error: GrantError,
-    ) -> Result<Done, WorkError> {
-        if let GrantError::Call(call) = &error
-            && matches!(call.advice(), Advice::StandBack { .. })
-        {
-            return Ok(Done::Later(self.stand_back(generation, run).await?));
-        }
-        error.into_done("import an object")
     }
 }
 
@@ -136,6 +129,7 @@ impl<'a> ObjectStep<'a> {
         let mut leads_on = false;
         let delay = match taken {
             Taken::Moved(event, delay) => {
+                (self.progress.unusable, self.progress.unusable_since) = (0, None);
                 leads_on = event == ObjectEvent::PartLanded;
                 self.advance(event)?;
                 delay

@@ -66,6 +66,11 @@ impl Ended {
         Self { code: code.to_owned(), message: message.to_owned(), remedy: Remedy::Again }
     }
 
+    /// An error that nothing cures in this run.
+    pub(super) fn for_good(code: &str, message: &str) -> Self {
+        Self { remedy: Remedy::None, ..Self::anew(code, message) }
+    }
+
     /// Begins the object anew, or reads shorter spans of time if a job was too much; says after how
     /// long it goes on. None if the object is given up for this run.
     pub(super) fn cure(
@@ -114,6 +119,12 @@ pub(super) fn row_count(progress: &ObjectImport) -> Ended {
     let (fetched, expected) = (progress.rows_fetched, progress.rows_expected);
     let message = format!("Salesforce holds {expected} rows, and {fetched} came");
     Ended::anew("ROW_COUNT", &message)
+}
+
+/// The error of an object of the store that went before its time: a run that rested longer than
+/// the store keeps it reads it again.
+pub(super) fn gone() -> Ended {
+    Ended::anew("PAGE_GONE", "a page that was fetched is gone from the object store")
 }
 
 /// The text of a query.

@@ -3,24 +3,21 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::bulk_job::Page;
-use super::outcome::row_count;
-use super::rows::record;
+use super::bulk_job::StoredPage;
+use super::outcome::{gone, row_count};
+use super::page_parts::{LandedPage, PageIndex, PagePlace, PageWriter, land_parts};
 use super::{ObjectStep, Taken};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
-use crate::capabilities::importing::keys::{changed_object, page_object, read_object};
+use crate::capabilities::importing::keys::{changed_object, read_object};
 use crate::capabilities::importing::{Import, ObjectEvent, OpportunityPart};
 use crate::kernel::{ImportRunId, Record, SObject};
-use crate::salesforce::{
-    CsvError, CsvReader, JobId, QueryLocator, QueryPage, Record as RestRecord, SalesforceId,
-    Session,
-};
+use crate::salesforce::{JobId, QueryLocator, QueryPage, SalesforceId, Session};
 use crate::work::WorkError;
 
 /// How many changed records one list for the hand-over names.
 pub(in crate::capabilities::importing) const LIST: usize = 1_000;
 
-impl ObjectStep<'_> {
+impl<'a> ObjectStep<'a> {
     /// Fetches a page of a bulk job.
     pub(super) async fn fetch(
         &mut self,
@@ -28,8 +25,9 @@ impl ObjectStep<'_> {
         locator: Option<String>,
         page: u32,
     ) -> Result<Taken, GrantError> {
-        let Page { csv, rows, next } = self.download(job, locator, self.import.page_rows).await?;
-        self.generation.put_object(&self.import.ports, &self.page_object(page), &csv).await?;
+        // Where a page cannot be used, a smaller one may.
+        let most = (self.import.page_rows >> self.progress.unusable.min(16)).max(1);
+        let StoredPage { rows, next } = self.download_rows(job, locator, page, most).await?;
         self.progress.rows_fetched += rows;
         Ok(ObjectEvent::PageFetched { next }.into())
     }
@@ -41,12 +39,9 @@ impl ObjectStep<'_> {
         page: u32,
         next: Option<String>,
     ) -> Result<Taken, GrantError> {
-        let key = self.page_object(page);
-        let Some(csv) = self.generation.get_object(&self.import.ports, &key).await? else {
-            return Err(WorkError::reject("land a page", "the fetched page is gone").into());
-        };
-        self.land_csv(&csv, page).await?;
-        self.progress.pages += 1;
+        if !self.land_page(page).await? {
+            return Ok(Taken::Broke(gone()));
+        }
         if next.is_some() {
             return Ok(ObjectEvent::PageLanded.into());
         }
@@ -64,24 +59,6 @@ impl ObjectStep<'_> {
             ObjectEvent::RowsLanded
         }
         .into())
-    }
-
-    async fn land_csv(&mut self, csv: &[u8], page: u32) -> Result<(), WorkError> {
-        let mut reader = CsvReader::new(csv, None);
-        let mut records = Vec::new();
-        let broken = |error: CsvError| WorkError::reject("read a page", error);
-        while let Some(row) = reader.next().map_err(broken)? {
-            match record(self.progress.object, &self.progress.selection, &row) {
-                Some(record) => records.push(record),
-                None => self.progress.counts.skipped += 1,
-            }
-        }
-        if self.progress.read_anew.is_some() {
-            let ids: Vec<SalesforceId> = records.iter().map(|record| record.id).collect();
-            let (scope, object) = (self.generation.keys.scope(), self.progress.object);
-            self.put_json(&read_object(scope, self.run, object, page), &ids).await?;
-        }
-        self.land_records(records).await
     }
 
     /// Reads the next page of a small change.
@@ -106,7 +83,13 @@ impl ObjectStep<'_> {
         page: u32,
     ) -> Result<Taken, GrantError> {
         self.progress.rows_fetched += u64::try_from(read.records.len()).unwrap_or(u64::MAX);
-        self.put_json(&self.page_object(page), &read.records).await?;
+        let mut writer = PageWriter::new(self.place(page), &self.progress.selection);
+        for row in read.records {
+            if writer.add(&row)? {
+                writer.store_part().await?;
+            }
+        }
+        writer.finish().await?;
         Ok(ObjectEvent::PageFetched { next: read.next.map(String::from) }.into())
     }
 
@@ -116,20 +99,59 @@ impl ObjectStep<'_> {
         page: u32,
         next: Option<String>,
     ) -> Result<Taken, GrantError> {
-        let rows: Vec<RestRecord> = self.get_json(&self.page_object(page)).await?;
-        let to_record = |row| record(self.progress.object, &self.progress.selection, row);
-        let records: Vec<_> = rows.iter().filter_map(to_record).collect();
-        let skipped = rows.len() - records.len();
-        self.progress.counts.skipped += u64::try_from(skipped).unwrap_or(u64::MAX);
-        self.land_records(records).await?;
-        self.progress.pages += 1;
-        Ok(if next.is_some() {
+        Ok(if !self.land_page(page).await? {
+            Taken::Broke(gone())
+        } else if next.is_some() {
             ObjectEvent::PageLanded.into()
         } else if self.progress.rows_fetched == self.progress.rows_expected {
             ObjectEvent::RowsLanded.into()
         } else {
             Taken::Broke(row_count(&self.progress))
         })
+    }
+
+    /// Lands a stored page, part by part. False if it is gone, or a part of it: what landed until
+    /// then is listed all the same.
+    async fn land_page(&mut self, page: u32) -> Result<bool, WorkError> {
+        let LandedPage { index, landed, ids } =
+            land_parts(self.place(page), self.reading()).await?;
+        self.progress.counts.add(landed.counts);
+        self.list_changed(&landed.changed).await?;
+        let Some(index) = index else { return Ok(false) };
+        if self.progress.read_anew.is_some() {
+            let (scope, object) = (self.generation.keys.scope(), self.progress.object);
+            self.put_json(&read_object(scope, self.run, object, page), &ids).await?;
+        }
+        self.count_faults(&index);
+        self.progress.pages += 1;
+        Ok(true)
+    }
+
+    /// Counts the rows of a page that are not as Salesforce holds them.
+    fn count_faults(&mut self, index: &PageIndex) {
+        let progress = &mut self.progress;
+        progress.counts.skipped += index.skipped;
+        progress.counts.failed += index.too_large;
+        let told = [
+            (
+                "ROW_TOO_LARGE",
+                "rows longer than Salesforce can write were passed over",
+                index.too_large,
+            ),
+            (
+                "UNDECODABLE_TEXT",
+                "texts that cannot be decoded; U+FFFD marks the places",
+                index.undecodable,
+            ),
+            (
+                "INVALID_EMAIL",
+                "e-mail addresses that nobody can have were left out of their records",
+                index.refused,
+            ),
+        ];
+        for (code, message, count) in told.into_iter().filter(|(.., count)| *count > 0) {
+            progress.count_errors(code, message, count);
+        }
     }
 
     /// Lands records, and lists those that they changed for the hand-over. The lists are named by
@@ -147,8 +169,10 @@ impl ObjectStep<'_> {
         self.import.list_changed(self.generation, self.run, object, &name, changed).await
     }
 
-    fn page_object(&self, page: u32) -> String {
-        page_object(self.generation.keys.scope(), self.run, self.progress.object, page)
+    /// Where our page of this number lies.
+    pub(super) fn place(&self, page: u32) -> PagePlace<'a> {
+        let Self { import, generation, run, .. } = *self;
+        PagePlace { import, generation, run, object: self.progress.object, page }
     }
 
     /// Stores a value for a later step.
@@ -160,10 +184,13 @@ impl ObjectStep<'_> {
         put_json(self.import, self.generation, key, value).await
     }
 
-    /// A value that an earlier step stored.
-    pub(super) async fn get_json<T: DeserializeOwned>(&self, key: &str) -> Result<T, WorkError> {
+    /// A value that an earlier step stored; none when it is gone.
+    pub(super) async fn get_json<T: DeserializeOwned>(
+        &self,
+        key: &str,
+    ) -> Result<Option<T>, WorkError> {
         let Some(plain) = self.generation.get_object(&self.import.ports, key).await? else {
-            return Err(WorkError::reject("land a page", "the fetched page is gone"));
+            return Ok(None);
         };
         serde_json::from_slice(&plain).map_err(|error| WorkError::reject("read a page", error))
     }
