@@ -1,7 +1,9 @@
 //! The command line's grammar.
 
+mod audit;
 mod upkeep;
 
+pub use audit::{AuditCheckArgs, AuditCommand, AuditExportArgs};
 pub use upkeep::{
     BackupArgs, DlqCommand, KeysCommand, ListArgs, RedriveArgs, RestoreArgs, RotateArgs,
 };
@@ -72,6 +74,9 @@ pub enum Command {
     /// See to the messages that failed too often.
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Read and check the audit log of a tenant.
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// Where `serve` finds what it needs.

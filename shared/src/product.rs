@@ -12,6 +12,7 @@ use std::sync::Arc;
 use matching::{InvalidModel, MatchModel};
 
 use crate::capabilities::activities::{Activities, WriteBack};
+use crate::capabilities::audit::AuditLog;
 use crate::capabilities::connecting::{
     Care, Connect, Inspections, SeatAuthorizations, Upkeep, Wizards,
 };
@@ -113,6 +114,12 @@ impl<R> Product<R> {
     #[must_use]
     pub fn settings(&self) -> ChangeSettings {
         ChangeSettings::new(self.ports.clone())
+    }
+
+    /// The audit logs of tenants.
+    #[must_use]
+    pub fn audit_log(&self) -> AuditLog {
+        AuditLog::new(self.ports.clone())
     }
 
     /// The end of connections.

@@ -352,7 +352,8 @@ impl World {
         grantee: Grantee,
         username: &str,
     ) -> Result<Connected, shared::capabilities::connecting::ConnectError> {
-        let Begun { url, cookie } = self.functions.begin.begin(self.at(), grantee, None).await?;
+        let Begun { url, cookie } =
+            self.functions.begin.begin(self.at(), grantee, None, &Author::Service).await?;
         let back = self.control().approve(url.as_str(), username).expect("a login");
         let back: Url = back.parse().expect("a URL");
         let parameter = |name: &str| {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::capabilities::activities::Activities;
+use shared::capabilities::audit::AuditLog;
 use shared::capabilities::connecting::{
     Connect, Inspections, NetworkAccess, SeatAuthorizations, Wizards,
 };
@@ -31,6 +32,7 @@ pub struct Api {
     pub(crate) inspections: Inspections,
     pub(crate) seat_authorizations: SeatAuthorizations,
     pub(crate) settings: ChangeSettings,
+    pub(crate) audit_log: AuditLog,
     pub(crate) disconnect: Disconnect,
     pub(crate) import: Import,
     pub(crate) runs: Runs,
@@ -68,6 +70,7 @@ impl Api {
             inspections: product.inspections(),
             seat_authorizations: product.seat_authorizations(),
             settings: product.settings(),
+            audit_log: product.audit_log(),
             disconnect: product.disconnect(),
             import: product.import(),
             runs: product.runs(),

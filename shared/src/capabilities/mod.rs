@@ -7,6 +7,7 @@
 //! Capabilities form a graph without circles, which `tests/it/tidy.rs` checks.
 
 pub mod activities;
+pub mod audit;
 pub mod connecting;
 pub mod custody;
 pub mod directory;

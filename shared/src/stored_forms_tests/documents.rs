@@ -81,7 +81,8 @@ fn tenants_and_their_settings_are_pinned() {
     let mut forms = Forms::default();
     let name = text("Acme");
     forms.json("tenant", &Tenant { id: tenant(), name, entitled: true, created_at: at(0) });
-    let roles = [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep, Role::Service];
+    let roles =
+        [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep, Role::Service, Role::Operator];
     forms.all("role", &roles);
     forms.json(
         "seat",
@@ -176,6 +177,7 @@ fn grants(forms: &mut Forms) {
         let pending = PendingAuthorization {
             at: environment(),
             grantee,
+            by: Author::Seat { seat: seat() },
             login_host: LoginHost::production(),
             verifier: text("verifier"),
             browser: text("browser"),

@@ -6,7 +6,9 @@ use super::{
     Forms, activity, assert_covers, at, environment, match_run, model, run, scope, seat, tenant,
     version,
 };
-use crate::capabilities::{connecting, custody, directory, importing, leaving, seats, settings};
+use crate::capabilities::{
+    audit, connecting, custody, directory, importing, leaving, seats, settings,
+};
 use crate::kernel::{
     ActivityId, DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId,
     ModelId, SObject, SeatId, TenantId, entity_kind_name,
@@ -55,6 +57,9 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("seat", &seats::keys::seat(tenant(), seat()));
     forms.range("seats", &seats::keys::seats(tenant()));
     forms.key("email_claim", &seats::keys::email_claim(tenant(), "Ada@acme.example"));
+    forms.key("audit head", &audit::keys::head(tenant()));
+    forms.key("audit entry", &audit::keys::entry(tenant(), 12));
+    forms.range("audit entries", &audit::keys::entries(tenant()));
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.key("kept grant", &leaving::keys::kept_grant(scope(), "ADMIN"));
     forms.range("kept grants", &leaving::keys::kept_grants(scope()));

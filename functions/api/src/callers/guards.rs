@@ -33,15 +33,11 @@ pub(crate) struct OwnSeat<P>(pub(crate) P);
 /// Who may see what belongs to the seat that the path names: its seller, the admin, the back end.
 pub(crate) struct SeatOrAdmin<P>(pub(crate) P);
 
-/// Who may correct matches, for the whole contract: any seat, the admin, the back end. Says which
-/// seat it is.
-pub(crate) struct Corrector<P>(pub(crate) P, pub(crate) Option<SeatId>);
+/// Who may correct matches, for the whole contract: any seat, the admin, the back end.
+pub(crate) struct Corrector<P>(pub(crate) P);
 
 /// Who may look at what some seats own: any seat at its own, the admin and the back end at all.
 pub(crate) struct Reader<P>(pub(crate) P, pub(crate) Viewer);
-
-/// Who signs a change: the token's subject, else its seat. It lets nobody through by itself.
-pub(crate) struct Signed(pub(crate) Option<String>);
 
 /// Who acts: the back end, a seat, or an admin without one. It lets nobody through by itself.
 pub(crate) struct Acting(pub(crate) Author);
@@ -109,7 +105,8 @@ async fn met<P: DeserializeOwned + Send>(
 
 impl Anyone {
     /// As the description names them.
-    pub(crate) const ROLES: [&str; 5] = ["service", "admin", "seat", "reporting", "vendor-rep"];
+    pub(crate) const ROLES: [&str; 6] =
+        ["service", "admin", "seat", "reporting", "vendor-rep", "operator"];
 }
 
 impl FromRequestParts<Api> for Anyone {
@@ -210,8 +207,8 @@ impl<P: OfTenant> FromRequestParts<Api> for Corrector<P> {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let (caller, place) = met::<P>(parts, api).await?;
-        let by = caller.seat_or_admin(place.tenant())?;
-        Ok(Self(place, by))
+        caller.seat_or_admin(place.tenant())?;
+        Ok(Self(place))
     }
 }
 
@@ -229,15 +226,6 @@ impl<P: OfTenant> FromRequestParts<Api> for Reader<P> {
         let everybody = caller.admin(place.tenant()).is_ok();
         let own = seat.filter(|_| !everybody).map(Viewer::Own);
         Ok(Self(place, own.unwrap_or(Viewer::Everybody)))
-    }
-}
-
-impl FromRequestParts<Api> for Signed {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let caller = Caller::of(parts, api).await?;
-        Ok(Self(caller.subject.or_else(|| caller.seat.map(|seat| seat.to_string()))))
     }
 }
 

@@ -5,7 +5,7 @@ mod places;
 mod token;
 
 pub(crate) use guards::{
-    Acting, Admin, Anyone, Corrector, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service, Signed,
+    Acting, Admin, Anyone, Corrector, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service,
 };
 pub(crate) use places::{
     At, AtActivity, AtEntity, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun, AtSeat,

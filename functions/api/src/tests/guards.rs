@@ -12,7 +12,8 @@ use tests::rust_files;
 use super::openapi::{CALLBACK, Operation};
 use super::{Answer, Served};
 
-const ROLES: [&str; 6] = ["admin", "seat", "reporting", "vendor-rep", "service", "none"];
+const ROLES: [&str; 7] =
+    ["admin", "seat", "reporting", "vendor-rep", "service", "operator", "none"];
 
 /// The route that is open to everybody: the description.
 const PUBLIC: [&str; 1] = ["/openapi.yaml"];

@@ -13,11 +13,12 @@ use url::Url;
 
 pub use self::error::ConnectError;
 use super::keys;
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, Grants, KeptLogin, SalesforceApp, unfenced};
 use crate::capabilities::seats;
 use crate::kernel::{
-    AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Grantee, PendingAuthorization,
-    SeatId, TenantEnvironment, WritebackMessage,
+    AUTHORIZATION_MINUTES, Author, Connection, ConnectionState, Environment, Grantee,
+    PendingAuthorization, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::salesforce::{
@@ -59,6 +60,7 @@ pub struct Connect {
     custody: Custody,
     app: SalesforceApp,
     grants: Grants,
+    audit: AuditLog,
 }
 
 impl Connect {
@@ -66,8 +68,8 @@ impl Connect {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app.clone());
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody, app, grants }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, app, grants, audit }
     }
 
     /// Begins an authorization, in the browser that is to end it.
@@ -76,6 +78,7 @@ impl Connect {
         at: TenantEnvironment,
         grantee: Grantee,
         my_domain: Option<&str>,
+        by: &Author,
     ) -> Result<Begun, ConnectError> {
         let tenant = self.store.read(&seats::keys::tenant(at.tenant)).await?;
         if !tenant.ok_or(ConnectError::NotFound("tenant"))?.entitled {
@@ -88,6 +91,7 @@ impl Connect {
         let pending = PendingAuthorization {
             at,
             grantee,
+            by: by.clone(),
             login_host: host.clone(),
             verifier: pkce.verifier().expose_secret().to_owned(),
             browser: hash(&browser),
@@ -169,7 +173,7 @@ impl Connect {
         let connected = match pending.grantee {
             _ if !has_needed_scopes(&token) => Err(ConnectError::Scopes),
             Grantee::Admin => self.connect(pending, token, &login).await,
-            Grantee::Seat(seat) => self.authorize_seat(pending.at, seat, &token, &login).await,
+            Grantee::Seat(seat) => self.authorize_seat(&pending, seat, &token, &login).await,
         };
         if connected.is_err() {
             let mut commit = Commit::new();
@@ -209,11 +213,12 @@ impl Connect {
 
     async fn authorize_seat(
         &self,
-        at: TenantEnvironment,
+        pending: &PendingAuthorization,
         seat: SeatId,
         token: &TokenResponse,
         login: &KeptLogin,
     ) -> Result<Connected, ConnectError> {
+        let (at, by) = (pending.at, Actor::from(&pending.by));
         let live = self.live(at).await?.ok_or(ConnectError::NotFound("connection"))?;
         if live.org_id != token.org_id {
             return Err(ConnectError::OtherOrg);
@@ -230,7 +235,8 @@ impl Connect {
             commit.check(&connection_slot(at), unfenced(&live)?);
             commit.check(&seats::keys::seat(at.tenant, seat), When::exists());
             login.forget(&mut commit);
-            let outcome = self.store.commit(commit).await?;
+            let deed = Deed::of(Action::SeatAuthorized, scope).seat(seat);
+            let outcome = self.audit.commit(commit, at.tenant, &by, &deed).await?;
             if !outcome.is_done() && self.custody.open(scope).await?.is_none() {
                 return Err(ConnectError::NotFound("connection")); // disconnected meanwhile
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, Grants, SalesforceApp};
 use crate::capabilities::leaving::{Purge, PurgePhase, keys};
 use crate::kernel::{Occurrence, PurgeMessage, Scope};
@@ -25,6 +26,7 @@ pub struct PurgeSteps {
     pub(super) store: Store,
     pub(super) custody: Custody,
     pub(super) grants: Grants,
+    audit: AuditLog,
     grace: Duration,
 }
 
@@ -64,8 +66,8 @@ impl PurgeSteps {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody, grants, grace: Self::GRACE }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, grants, audit, grace: Self::GRACE }
     }
 
     /// The same, with another wait for the functions that were at work when the fence went up.
@@ -120,7 +122,11 @@ impl PurgeSteps {
             }
             Some(at) => Next::publish(purge.scope, at, Occurrence::Purged),
         });
-        self.note(turn, commit).await
+        if purge.completed_at.is_some() {
+            self.end(turn, commit).await
+        } else {
+            self.note(turn, commit).await
+        }
     }
 
     /// Does what there is time for. Gives the time of the next step.
@@ -153,6 +159,15 @@ impl PurgeSteps {
         }
         turn.stored = turn.stored.followed_by(turn.purge.clone());
         Ok(())
+    }
+
+    /// Notes that the purge has come to its end, and tells of it.
+    async fn end(&self, turn: &mut Turn, mut commit: Commit) -> Result<(), Stop> {
+        let scope = turn.purge.scope;
+        commit.replace(&turn.stored, &turn.purge)?;
+        let deed = Deed::of(Action::Purged, scope);
+        let done = self.audit.commit(commit, scope.tenant, &Actor::Product, &deed).await?;
+        if done.is_done() { Ok(()) } else { Err(Stop::Overtaken) }
     }
 
     /// True if too little of the invocation is left for another round.

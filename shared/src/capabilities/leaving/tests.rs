@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, json};
 
 use super::{Disconnect, Purge, PurgePhase, PurgeSteps, keys};
+use crate::capabilities::audit::Actor;
 use crate::capabilities::custody::{Custody, SalesforceApp, StoredGrant};
 use crate::kernel::{
     Connection, ConnectionState, Envelope, GrantState, Message, Scope, SeatId, VersionId,
@@ -111,7 +112,7 @@ impl Leaving {
 
     async fn disconnect(&self) {
         let at = self.scope.tenant_environment();
-        Disconnect::new(self.memory.ports()).disconnect(at).await.unwrap();
+        Disconnect::new(self.memory.ports()).disconnect(at, &Actor::Service).await.unwrap();
     }
 
     async fn purge(&self) -> Purge {

@@ -7,6 +7,7 @@ use super::{
     MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSelection, MovedSettings,
     MovedTenant, MovedVote, Moving, MovingError,
 };
+use crate::capabilities::audit::{Action, Deed};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{Correction, MATCHED_OBJECTS, TunedModel};
 use crate::capabilities::saving::Saved;
@@ -125,6 +126,7 @@ impl Moving {
         let mut page = Draft::default();
         let next = match cursor {
             None => {
+                self.tell(tenant, &Deed::new(Action::Exported)).await?;
                 self.add_tenant(tenant, &mut page).await?;
                 live.first().map(|first| Cursor::begin(first.at.environment))
             }

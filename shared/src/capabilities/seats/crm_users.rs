@@ -5,6 +5,7 @@
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
 use crate::capabilities::seats::{
     CrmUser, CrmUserLink, CrmUserStatus, Seat, SeatMapping, SeatsByEmail, UserMapping, keys,
@@ -61,14 +62,15 @@ pub struct CrmUsers {
     ports: Ports,
     store: Store,
     custody: Custody,
+    audit: AuditLog,
 }
 
 impl CrmUsers {
     /// CRM users over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, audit }
     }
 
     /// The CRM user of every seat of the tenant.
@@ -107,8 +109,9 @@ impl CrmUsers {
         if !found.ok_or(CrmUserError::UnknownUser)?.fields.is_true("IsActive") {
             return Err(CrmUserError::InactiveUser);
         }
+        let actor = Actor::from(&by);
         let chosen = SeatMapping { user, signed: Signature { at: self.ports.clock.now(), by } };
-        attempts(|| self.replace(&generation, seat.id, Some(&chosen))).await?;
+        attempts(|| self.replace(&generation, seat.id, Some(&chosen), &actor)).await?;
         Ok(crm_user_of(&self.store, &generation, &seat).await?)
     }
 
@@ -117,10 +120,12 @@ impl CrmUsers {
         &self,
         at: TenantEnvironment,
         seat: SeatId,
+        by: &Author,
     ) -> Result<CrmUserLink, CrmUserError> {
         let generation = self.generation(at).await?;
         let seat = self.seat(at, seat).await?;
-        attempts(|| self.replace(&generation, seat.id, None)).await?;
+        let actor = Actor::from(by);
+        attempts(|| self.replace(&generation, seat.id, None, &actor)).await?;
         Ok(crm_user_of(&self.store, &generation, &seat).await?)
     }
 
@@ -131,6 +136,7 @@ impl CrmUsers {
         generation: &OpenGeneration,
         seat: SeatId,
         chosen: Option<&SeatMapping>,
+        by: &Actor,
     ) -> Result<Attempt<()>, CrmUserError> {
         let (keys, scope) = (&generation.keys, generation.keys.scope());
         let slot = keys.seat_mapping(seat);
@@ -157,7 +163,10 @@ impl CrmUsers {
             (None, None) => return Ok(Attempt::Done(())),
         }
         commit.now(AutoSaveMessage::Seat { scope, seat });
-        Ok(Attempt::of(&self.store.commit(commit).await?, ()))
+        let action =
+            if chosen.is_some() { Action::CrmUserChosen } else { Action::CrmUserForgotten };
+        let deed = Deed::of(action, scope).seat(seat);
+        Ok(Attempt::of(&self.audit.commit(commit, scope.tenant, by, &deed).await?, ()))
     }
 
     async fn seat(&self, at: TenantEnvironment, seat: SeatId) -> Result<Seat, CrmUserError> {

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use matching::{EntityKind, MatchModel};
 use serde_json::Value;
 
+use crate::capabilities::audit::Actor;
 use crate::capabilities::custody::{Custody, OpenGeneration, StoredGrant};
 use crate::capabilities::directory::{
     Directory, DirectoryFile, DirectoryState, DirectoryVersion, HeldFile, ShardFiles,
@@ -19,9 +20,9 @@ use crate::capabilities::linking::{
     Models, Ruling, ShadowCursor, TunedModel, UnfinishedRuns,
 };
 use crate::kernel::{
-    Connection, ConnectionState, DirectoryVersionId, Envelope, Environment, Fields, Generation,
-    ImportRunId, MatchMessage, MatchRunId, MatchTrigger, Message, ModelId, Reading, Record,
-    SObject, Scope, TenantEnvironment, TenantId,
+    Author, Connection, ConnectionState, DirectoryVersionId, Envelope, Environment, Fields,
+    Generation, ImportRunId, MatchMessage, MatchRunId, MatchTrigger, Message, ModelId, Reading,
+    Record, SObject, Scope, TenantEnvironment, TenantId,
 };
 use crate::ports::{Ports, Range};
 use crate::salesforce::SalesforceId;
@@ -276,7 +277,7 @@ impl World {
         record: SalesforceId,
         what: Correcting,
     ) -> bool {
-        self.corrections.say(self.scope, object, record, what, None).await.is_ok()
+        self.corrections.say(self.scope, object, record, what, &Author::Service).await.is_ok()
     }
 
     /// Takes a model, or the shipped one again.
@@ -306,7 +307,7 @@ impl World {
                 Some(id)
             }
         };
-        self.models.choose(self.scope, id).await.unwrap();
+        self.models.choose(self.scope, id, &Actor::Service).await.unwrap();
     }
 
     /// Asks for a match of everything.
