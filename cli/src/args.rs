@@ -117,7 +117,7 @@ pub struct TokenArgs {
     /// The data folder and the configuration.
     #[command(flatten)]
     pub source: ServeSource,
-    /// admin, seat, reporting, vendor-rep or service; may be given several times.
+    /// admin, seat, reporting, vendor-rep, service or operator; may be given several times.
     #[arg(long, required = true)]
     pub role: Vec<String>,
     /// The tenant that the caller belongs to; none for the product's own services.

@@ -13,6 +13,7 @@ use matching::{InvalidModel, MatchModel};
 
 use crate::capabilities::activities::{Activities, WriteBack};
 use crate::capabilities::audit::AuditLog;
+use crate::capabilities::break_glass::BreakGlass;
 use crate::capabilities::connecting::{
     Care, Connect, Inspections, SeatAuthorizations, Upkeep, Wizards,
 };
@@ -162,6 +163,12 @@ impl<R: ReachesGenerations> Product<R> {
         Activities::new(self.ports.clone(), self.custody())
     }
 
+    /// Operators' looks at records.
+    #[must_use]
+    pub fn break_glass(&self) -> BreakGlass {
+        BreakGlass::new(self.ports.clone(), self.custody())
+    }
+
     /// Tenants and their seats.
     #[must_use]
     pub fn tenants(&self) -> Tenants {
@@ -207,13 +214,13 @@ impl<R: ReachesGenerations> Product<R> {
     /// Matches as people see them, explained by `models`.
     #[must_use]
     pub fn matches(&self, models: Models) -> Matches {
-        Matches::new(self.ports.clone(), self.custody(), models)
+        Matches::new(self.custody(), models)
     }
 
     /// Sellers' system lists.
     #[must_use]
     pub fn saved_lists(&self) -> SavedLists {
-        SavedLists::new(self.ports.clone(), self.custody())
+        SavedLists::new(self.custody())
     }
 
     /// The auto-save rules.

@@ -20,6 +20,9 @@ const NONCE_LEN: usize = 12;
 /// What the key of names is derived for. Stored keys follow from it.
 const NAMING: &str = "crm-sync 2026-11-28 names of what is looked up by";
 
+/// What the key of digests is derived for. Stored digests follow from it.
+const DIGESTS: &str = "crm-sync 2026-11-28 digests of contents";
+
 /// No body grows beyond this when opened; a page of records stays far below.
 const MAX_OPENED: u64 = 512 << 20;
 
@@ -43,6 +46,8 @@ pub struct Sealer {
     cipher: Aes256Gcm,
     /// Derived from the data key, for names alone.
     naming_key: Zeroizing<[u8; 32]>,
+    /// Derived from the data key, for digests alone.
+    digest_key: Zeroizing<[u8; 32]>,
 }
 
 impl fmt::Debug for Sealer {
@@ -56,7 +61,8 @@ impl Sealer {
     #[must_use]
     pub fn new(key: &Zeroizing<[u8; 32]>) -> Self {
         let naming_key = Zeroizing::new(blake3::derive_key(NAMING, &**key));
-        Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(**key)), naming_key }
+        let digest_key = Zeroizing::new(blake3::derive_key(DIGESTS, &**key));
+        Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(**key)), naming_key, digest_key }
     }
 
     /// A name for a text that is to be found by, and may not be read from, a key. It is always the
@@ -64,6 +70,12 @@ impl Sealer {
     #[must_use]
     pub fn name(&self, text: &str) -> String {
         blake3::keyed_hash(&self.naming_key, text.as_bytes()).to_hex()[..32].to_owned()
+    }
+
+    /// A digest of contents, to tell them from others. It tells nothing without the data key.
+    #[must_use]
+    pub fn digest(&self, contents: &[u8]) -> String {
+        blake3::keyed_hash(&self.digest_key, contents).to_hex()[..32].to_owned()
     }
 
     /// Compresses and seals `plain` for `place`, the key of the item or object that will hold it.

@@ -10,8 +10,8 @@ use super::DeploymentArgs;
 /// `crm-sync audit`.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Write a tenant's log into a file, an entry a line, with its head as the last line; the log is
-    /// checked as it is read.
+    /// Write a tenant's log into a file, an entry a line, with its head as the last line; the log
+    /// is checked as it is read.
     Export(AuditExportArgs),
     /// Find an entry that was edited, removed, swapped or cut off.
     Check(AuditCheckArgs),

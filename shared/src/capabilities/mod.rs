@@ -8,6 +8,7 @@
 
 pub mod activities;
 pub mod audit;
+pub mod break_glass;
 pub mod connecting;
 pub mod custody;
 pub mod directory;

@@ -2,6 +2,7 @@
 
 mod author;
 mod connection;
+mod contact;
 mod email;
 mod entity_kind;
 mod event;
@@ -13,6 +14,7 @@ mod sobject;
 
 pub use author::*;
 pub use connection::*;
+pub use contact::*;
 pub use email::*;
 pub use entity_kind::*;
 pub use event::*;

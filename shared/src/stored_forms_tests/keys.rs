@@ -7,11 +7,11 @@ use super::{
     version,
 };
 use crate::capabilities::{
-    audit, connecting, custody, directory, importing, leaving, seats, settings,
+    audit, break_glass, connecting, custody, directory, importing, leaving, seats, settings,
 };
 use crate::kernel::{
-    ActivityId, DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId,
-    ModelId, SObject, SeatId, TenantId, entity_kind_name,
+    ActivityId, DirectoryVersionId, EventId, Generation, GlassId, ImportRunId, LeaseToken,
+    MatchRunId, ModelId, SObject, SeatId, TenantId, entity_kind_name,
 };
 use crate::ports::{Key, Range};
 use crate::salesforce::SalesforceId;
@@ -60,6 +60,7 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("audit head", &audit::keys::head(tenant()));
     forms.key("audit entry", &audit::keys::entry(tenant(), 12));
     forms.range("audit entries", &audit::keys::entries(tenant()));
+    forms.key("glass", &break_glass::keys::glass(environment(), GlassId::derived("glass")));
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.key("kept grant", &leaving::keys::kept_grant(scope(), "ADMIN"));
     forms.range("kept grants", &leaving::keys::kept_grants(scope()));

@@ -259,7 +259,8 @@ async fn a_connection_that_nobody_mends_is_purged_thirty_days_later() {
     scene.pass(29 * 24).await;
     assert_eq!(scene.state().await, ConnectionState::Lapsed);
     scene.pass(27).await;
-    assert_eq!(scene.state().await, ConnectionState::Disconnected);
+    let found = scene.world.functions.custody.find(scene.world.at()).await;
+    assert!(found.is_err(), "no connection is left behind its purge");
     let purge = scene.world.functions.disconnect.get(scope).await.unwrap().unwrap();
     assert_eq!(purge.phase, PurgePhase::Complete);
     assert!(purge.remaining.values().all(|left| *left == 0), "{:?}", purge.remaining);

@@ -14,3 +14,4 @@ pub(crate) mod org;
 mod persons;
 mod saving;
 mod troubled;
+mod unsealed;

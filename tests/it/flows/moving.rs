@@ -173,13 +173,13 @@ async fn documents<T: serde::de::DeserializeOwned>(
     kind: Kind,
     prefix: &str,
 ) -> BTreeMap<String, T> {
-    let keys = world.keys().await;
+    let (keys, opened) = (world.keys().await, world.documents().await);
     let mut found = BTreeMap::new();
     for bucket in 0..keys.buckets() {
         let (ports, pk) = (world.ports(), keys.partition(kind, bucket));
         let page = ports.table.query(&pk, &Range::All, None, 100_000).await.unwrap();
         let items = page.items.into_iter().filter(|item| item.key.sk().starts_with(prefix));
-        found.extend(items.map(|item| (item.key.sk().to_owned(), store::typed(item).unwrap())));
+        found.extend(items.map(|item| (item.key.sk().to_owned(), opened.typed(item).unwrap())));
     }
     found
 }

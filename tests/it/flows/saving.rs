@@ -8,12 +8,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::capabilities::connecting::WizardAnswer;
 use shared::capabilities::linking::{CandidateList, Correcting};
-use shared::capabilities::saving::Saved;
 use shared::capabilities::seats::{CrmUserError, CrmUserStatus};
 use shared::kernel::{Author, CareMessage, EntityId, SObject, SeatId};
 use shared::ports::Key;
 use shared::salesforce::SalesforceId;
-use shared::store::{self, Next};
+use shared::store::Next;
 use tests::world::{Delivery, World, WorldOptions};
 
 use super::connection::Scene;
@@ -245,8 +244,8 @@ async fn whoever_was_merged_into_another_does_not_stay_saved_beside_them() {
 /// The people saved for a seat.
 async fn entities(world: &World, seat: SeatId) -> BTreeSet<EntityId> {
     let place = world.keys().await.saved_list(seat, "leads");
-    let saved: Vec<Saved> = store::query_all(&*world.ports().table, &place).await.unwrap();
-    saved.into_iter().map(|saved| saved.entity).collect()
+    let saved = world.documents().await.all(&place).await.unwrap();
+    saved.into_iter().map(|saved| saved.into_inner().entity).collect()
 }
 
 #[tokio::test]

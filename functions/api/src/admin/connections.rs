@@ -22,7 +22,8 @@ use crate::wire;
 wire::named! {
     /// Where a connection stands. `reconnect_required`: no data moves, work is kept, for three
     /// days. `lapsed`: those passed; nothing is taken in any more, what was kept is done after a
-    /// reconnect and purged 27 days later. `disconnected`: purged, or being purged.
+    /// reconnect and purged 27 days later. `disconnected`: being purged; once that is done there is
+    /// no connection.
     ConnectionState of shared::kernel::ConnectionState {
         Connected ReconnectRequired Lapsed Disconnected
     }

@@ -20,6 +20,9 @@ pub(crate) struct Anyone;
 /// The product's own back end, which may act for every tenant.
 pub(crate) struct Service<P = ()>(pub(crate) P);
 
+/// Somebody who runs the product, by the subject of their token.
+pub(crate) struct Operator<P>(pub(crate) P, pub(crate) String);
+
 /// Who may configure the tenant: its admin, or the back end.
 pub(crate) struct Admin<P>(pub(crate) P);
 
@@ -129,6 +132,22 @@ impl<P: DeserializeOwned + Send> FromRequestParts<Api> for Service<P> {
         let (caller, place) = met(parts, api).await?;
         caller.service()?;
         Ok(Self(place))
+    }
+}
+
+impl<P> Operator<P> {
+    /// As the description names them.
+    pub(crate) const ROLES: [&str; 1] = ["operator"];
+}
+
+impl<P: DeserializeOwned + Send> FromRequestParts<Api> for Operator<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let (caller, place) = met(parts, api).await?;
+        // Whoever breaks the glass is told by name: a token without one breaks none.
+        let subject = caller.subject.filter(|_| caller.roles.contains(&Role::Operator));
+        Ok(Self(place, subject.ok_or_else(Problem::forbidden)?))
     }
 }
 

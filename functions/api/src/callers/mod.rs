@@ -5,10 +5,10 @@ mod places;
 mod token;
 
 pub(crate) use guards::{
-    Acting, Admin, Anyone, Corrector, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service,
+    Acting, Admin, Anyone, Corrector, Operator, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service,
 };
 pub(crate) use places::{
-    At, AtActivity, AtEntity, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun, AtSeat,
-    AtSteer, AtTenant, AtVersion, Steer,
+    At, AtActivity, AtEntity, AtGlass, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun,
+    AtSeat, AtSteer, AtTenant, AtVersion, Steer,
 };
 pub use token::Issuer;

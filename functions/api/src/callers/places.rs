@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::kernel::{
-    ActivityId, DirectoryVersionId, EntityId, Environment, ImportRunId, MatchRunId, ModelId,
-    SObject, SeatId, TenantEnvironment, TenantId,
+    ActivityId, DirectoryVersionId, EntityId, Environment, GlassId, ImportRunId, MatchRunId,
+    ModelId, SObject, SeatId, TenantEnvironment, TenantId,
 };
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
@@ -107,6 +107,16 @@ of_connection! {
 of_connection! {
     /// A record of the org.
     AtRecord {
+        #[param(value_type = wire::SObject)] object: SObject
+        /// The record's 18-character id
+        #[param(value_type = String)] record: SalesforceId
+    }
+}
+
+of_connection! {
+    /// A record of the org, through broken glass.
+    AtGlass {
+        #[param(value_type = wire::GlassId)] glass: GlassId
         #[param(value_type = wire::SObject)] object: SObject
         /// The record's 18-character id
         #[param(value_type = String)] record: SalesforceId

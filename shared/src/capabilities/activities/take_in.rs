@@ -18,7 +18,6 @@ use crate::kernel::{
     ActivityId, ConnectionState, EntityId, Environment, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
-use crate::store::keys::GenerationKeys;
 use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
 use crate::work::WorkError;
 
@@ -123,8 +122,9 @@ impl Activities {
         let connection = self.custody.connection(at).await?;
         let live = connection.filter(|c| c.state != ConnectionState::Disconnected);
         let Some(connection) = live else { return Ok(None) };
-        let keys = GenerationKeys::of(&connection);
-        Ok(self.store.read(&keys.activity(id)).await?)
+        let opened = self.custody.open_past_the_fence(&connection).await?;
+        let Some(opened) = opened else { return Ok(None) };
+        Ok(opened.store.read(&opened.keys.activity(id)).await?)
     }
 
     fn check(&self, new: &NewActivity) -> Result<(), ActivityError> {
@@ -158,7 +158,7 @@ impl Activities {
         let id = activity_id(scope.environment, new.seat, &new.idempotency_key);
         let slot = opened.keys.activity(id);
         let digest = digest(new)?;
-        if let Some(earlier) = self.store.read(&slot).await? {
+        if let Some(earlier) = opened.store.read(&slot).await? {
             return if earlier.digest == digest {
                 Ok(Attempt::Done(earlier))
             } else {
@@ -167,7 +167,7 @@ impl Activities {
         }
         let mut commit = Commit::new();
         opened.check_at_home(&mut commit)?;
-        let mut target = find_target(&self.store, opened, new.entity_kind, &new.entity).await?;
+        let mut target = find_target(opened, new.entity_kind, &new.entity).await?;
         if let Some(target) = &mut target {
             self.take_place(opened, target, &mut commit).await?;
             commit.now(WritebackMessage::Activity { scope, activity: id });
@@ -189,7 +189,7 @@ impl Activities {
         };
         let body = opened.sealed(&self.ports, &slot, &new.text)?;
         commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
-        Ok(Attempt::of(&self.store.commit(commit).await?, activity))
+        Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
     }
 
     /// Gives the target the next place in its lane, once the commit is done.

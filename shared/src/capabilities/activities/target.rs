@@ -5,13 +5,11 @@ use matching::EntityKind;
 use super::ActivityTarget;
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::{EntityId, SObject};
-use crate::store::Store;
 use crate::work::WorkError;
 
 /// The record of an entity that is linked, with its lane but without a place in it. A contact goes
 /// before a lead, and all that belongs to an account shares its lane.
 pub(super) async fn find_target(
-    store: &Store,
     opened: &OpenGeneration,
     kind: EntityKind,
     entity: &EntityId,
@@ -21,7 +19,7 @@ pub(super) async fn find_target(
         EntityKind::Company => &[SObject::Account],
     };
     for &object in objects {
-        let matches = store.read(&opened.keys.entity(object, entity)).await?;
+        let matches = opened.store.read(&opened.keys.entity(object, entity)).await?;
         let Some(record) = matches.and_then(|matches| matches.matched) else { continue };
         let Some(row) = opened.records.one(object, record).await? else { continue };
         let lane = row.fields.reference("AccountId").unwrap_or(record);

@@ -104,7 +104,7 @@ impl WriteBack {
             waits && seat.is_none_or(|seat| seat == activity.seat)
         };
         for bucket in 0..opened.keys.buckets() {
-            let mut pages = pin!(self.store.pages(opened.keys.activities(bucket)));
+            let mut pages = pin!(opened.store.pages(opened.keys.activities(bucket)));
             while let Some(page) = pages.try_next().await? {
                 for activity in page.iter().filter(|activity| is_released(activity)) {
                     let mut commit = Commit::new();
@@ -122,7 +122,7 @@ impl WriteBack {
         opened: &'a OpenGeneration,
         id: ActivityId,
     ) -> Result<Option<Logging<'a>>, WorkError> {
-        let activity = self.store.load(&opened.keys.activity(id)).await?;
+        let activity = opened.store.load(&opened.keys.activity(id)).await?;
         Ok(activity.and_then(|activity| {
             let target = activity.target.clone()?;
             Some(Logging { opened, activity, target })
@@ -241,18 +241,19 @@ impl WriteBack {
         let mut commit = Commit::new();
         let claimed = replace(&mut commit, &logging.activity, claim)?;
         logging.opened.check_at_home(&mut commit)?;
-        Ok(self.store.commit(commit).await?.is_done().then_some(claimed))
+        Ok(logging.opened.store.commit(commit).await?.is_done().then_some(claimed))
     }
 
     /// Moves an activity to another state within its lane; none when it moved meanwhile.
     async fn change(
         &self,
+        opened: &OpenGeneration,
         before: &Stored<Activity>,
         state: ActivityState,
     ) -> Result<Option<Activity>, WorkError> {
         let mut commit = Commit::new();
         let after = replace(&mut commit, before, state)?;
-        Ok(self.store.commit(commit).await?.is_done().then_some(after))
+        Ok(opened.store.commit(commit).await?.is_done().then_some(after))
     }
 }
 

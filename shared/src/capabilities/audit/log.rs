@@ -87,6 +87,11 @@ impl AuditLog {
         Self { ports, store }
     }
 
+    /// The same logs, whose commits go through `store`: it writes what lies sealed.
+    pub(crate) fn through(&self, store: &Store) -> Self {
+        Self { store: store.clone(), ..self.clone() }
+    }
+
     /// Does a commit together with the entry that tells of it, again whenever another entry was
     /// faster. Refused only by the commit's own conditions: then nothing is told.
     ///

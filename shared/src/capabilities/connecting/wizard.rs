@@ -125,8 +125,8 @@ impl Wizards {
         Ok(connection.is_some_and(|c| c.state != ConnectionState::Disconnected))
     }
 
-    /// Replaces the wizard with what else is in the commit, and tells of that, unless another window
-    /// did.
+    /// Replaces the wizard with what else is in the commit, and tells of that, unless another
+    /// window did.
     async fn replace(
         &self,
         at: TenantEnvironment,

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, Grants, SalesforceApp};
 use crate::capabilities::leaving::{Purge, PurgePhase, keys};
 use crate::kernel::{Occurrence, PurgeMessage, Scope};
 use crate::ports::{PortError, Ports};
-use crate::store::{Commit, Next, Store, Stored};
+use crate::store::keys::connection as connection_slot;
+use crate::store::{Commit, Next, Slot, Store, Stored, When};
 use crate::work::{self, Done, WorkError};
 
 /// No round of a step begins with less of the invocation left: a round deletes some thousands of
@@ -161,10 +163,18 @@ impl PurgeSteps {
         Ok(())
     }
 
-    /// Notes that the purge has come to its end, and tells of it.
+    /// Notes that the purge has come to its end, and tells of it. The connection goes: what it says
+    /// of the org and its user is kept for nobody. A connection that began meanwhile stays.
     async fn end(&self, turn: &mut Turn, mut commit: Commit) -> Result<(), Stop> {
         let scope = turn.purge.scope;
         commit.replace(&turn.stored, &turn.purge)?;
+        // Read as it lies there: a form that this version refuses holds up nothing.
+        let slot = Slot::<Value>::at(connection_slot(scope.tenant_environment()).into());
+        let connection = self.store.load(&slot).await?;
+        let is_own = |found: &Stored<Value>| found["generation"] == scope.generation.0;
+        if let Some(connection) = connection.filter(is_own) {
+            commit.delete_when(&slot, When::unchanged(&connection));
+        }
         let deed = Deed::of(Action::Purged, scope);
         let done = self.audit.commit(commit, scope.tenant, &Actor::Product, &deed).await?;
         if done.is_done() { Ok(()) } else { Err(Stop::Overtaken) }

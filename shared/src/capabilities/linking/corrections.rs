@@ -11,7 +11,7 @@ use crate::capabilities::linking::{CandidateList, Correcting, Correction, Said, 
 use crate::kernel::{Author, MatchMessage, SObject, Scope, entity_kind_name};
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::{Attempt, Commit, Store, attempts};
+use crate::store::{Attempt, Commit, attempts};
 use crate::work::WorkError;
 
 /// The reason why a match cannot be corrected.
@@ -50,7 +50,6 @@ pub struct Corrections {
     custody: Custody,
     runs: MatchRuns,
     entities: Entities,
-    store: Store,
     audit: AuditLog,
 }
 
@@ -59,9 +58,9 @@ impl Corrections {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
-        let (entities, store) = (Entities::new(ports.clone()), Store::new(ports.clone()));
+        let entities = Entities::new(ports.clone());
         let audit = AuditLog::new(ports.clone());
-        Self { ports, custody, runs, entities, store, audit }
+        Self { ports, custody, runs, entities, audit }
     }
 
     /// The corrections of a record.
@@ -72,7 +71,7 @@ impl Corrections {
         record: SalesforceId,
     ) -> Result<Correction, CorrectionError> {
         let generation = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
-        let found = self.store.read(&generation.keys.correction(object, record)).await?;
+        let found = generation.store.read(&generation.keys.correction(object, record)).await?;
         Ok(found.unwrap_or_else(|| Correction::none(object, record)))
     }
 
@@ -88,13 +87,13 @@ impl Corrections {
     ) -> Result<Correction, CorrectionError> {
         let kind = entity_kind_of(object).ok_or(CorrectionError::NotMatched)?;
         let generation = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
-        let list = self.store.read(&generation.keys.candidates(object, record)).await?;
+        let list = generation.store.read(&generation.keys.candidates(object, record)).await?;
         let list = list.filter(|list| !list.gone).ok_or(CorrectionError::NoRecord)?;
         self.check(&generation, kind, &list, &what).await?;
         let slot = generation.keys.correction(object, record);
         let deed = correcting(&generation, object, record, &what);
         attempts(|| async {
-            let before = self.store.load(&slot).await?;
+            let before = generation.store.load(&slot).await?;
             let none = || Correction::none(object, record);
             let mut correction = before.as_deref().cloned().unwrap_or_else(none);
             let at = self.ports.clock.now();
@@ -104,7 +103,11 @@ impl Corrections {
             commit.save(&slot, before.as_ref(), &correction)?;
             generation.check_at_home(&mut commit)?;
             commit.now(MatchMessage::Correct { scope, object, record });
-            let done = self.audit.commit(commit, scope.tenant, &Actor::from(by), &deed).await?;
+            let done = self
+                .audit
+                .through(&generation.store)
+                .commit(commit, scope.tenant, &Actor::from(by), &deed)
+                .await?;
             Ok(Attempt::of(&done, correction))
         })
         .await
@@ -121,19 +124,19 @@ impl Corrections {
         let slot = generation.keys.correction(object, record);
         let list = generation.keys.candidates(object, record);
         attempts(|| async {
-            let before = self.store.load(&slot).await?;
+            let before = generation.store.load(&slot).await?;
             let joined = before.as_ref().map_or_else(|| moved.clone(), |b| b.joined(&moved));
             if before.as_deref() == Some(&joined) {
                 return Ok(Attempt::Done(false));
             }
             let mut commit = Commit::new();
             commit.save(&slot, before.as_ref(), &joined)?;
-            if self.store.load(&list).await?.is_none() {
+            if generation.store.load(&list).await?.is_none() {
                 commit.create(&list, &CandidateList::awaited(object, record))?;
             }
             let scope = generation.keys.scope();
             commit.now(MatchMessage::Correct { scope, object, record });
-            Ok(Attempt::of(&self.store.commit(commit).await?, true))
+            Ok(Attempt::of(&generation.store.commit(commit).await?, true))
         })
         .await
     }

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::capabilities::custody::{Custody, LookupError};
+use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
 use crate::capabilities::linking::{
     CandidateList, EntityMatches, ExplainedCandidate, MATCHED_OBJECTS, ModelError, Models,
     RecordDecision,
 };
 use crate::kernel::{EntityId, SObject, TenantEnvironment};
-use crate::ports::{PortError, Ports};
+use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
-use crate::store::keys::GenerationKeys;
-use crate::store::{SeriesPage, Store, Stored};
+use crate::store::{SeriesPage, Stored};
 use crate::work::WorkError;
 
 /// How many records one read of a bucket gives.
@@ -97,7 +96,6 @@ pub struct EntityReport {
 /// Shows matches.
 #[derive(Clone)]
 pub struct Matches {
-    store: Store,
     custody: Custody,
     models: Models,
 }
@@ -105,8 +103,8 @@ pub struct Matches {
 impl Matches {
     /// Matches that `models` explain.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, models: Models) -> Self {
-        Self { store: Store::new(ports), custody, models }
+    pub fn new(custody: Custody, models: Models) -> Self {
+        Self { custody, models }
     }
 
     /// A page of the records of an object, in the order of the store. The cursor names the bucket
@@ -117,9 +115,10 @@ impl Matches {
         object: SObject,
         cursor: Option<&str>,
     ) -> Result<MatchPage, ReportError> {
-        let keys = self.custody.keys(at).await?;
+        let opened = self.custody.shown(at).await?;
+        let keys = opened.keys;
         let (bucket, after) = place(cursor, object, keys.buckets())?;
-        let page = self.bucket(&keys, object, bucket, after.as_deref()).await?;
+        let page = bucket_page(&opened, object, bucket, after.as_deref()).await?;
         let next = match (page.next, page.documents.last()) {
             (Some(_), Some(last)) => Some(format!("{bucket}.{}", last.id)),
             _ if bucket + 1 < keys.buckets() => Some(format!("{}.", bucket + 1)),
@@ -135,12 +134,12 @@ impl Matches {
         &self,
         at: TenantEnvironment,
     ) -> Result<BTreeMap<SObject, DecisionCounts>, ReportError> {
-        let keys = self.custody.keys(at).await?;
+        let opened = self.custody.shown(at).await?;
         let mut objects = BTreeMap::new();
         for object in MATCHED_OBJECTS {
             let mut counts = DecisionCounts::default();
-            for bucket in 0..keys.buckets() {
-                self.count(&keys, object, bucket, &mut counts).await?;
+            for bucket in 0..opened.keys.buckets() {
+                self.count(&opened, object, bucket, &mut counts).await?;
             }
             objects.insert(object, counts);
         }
@@ -154,9 +153,9 @@ impl Matches {
         object: SObject,
         record: SalesforceId,
     ) -> Result<ExplainedMatch, ReportError> {
-        let keys = self.custody.keys(at).await?;
-        let key = keys.candidates(object, record);
-        let list = self.store.read(&key).await?;
+        let opened = self.custody.shown(at).await?;
+        let keys = opened.keys;
+        let list = opened.store.read(&keys.candidates(object, record)).await?;
         let list = list.filter(|list| !list.gone).ok_or(LookupError::NotFound("record"))?;
         let candidates = self.models.explain(keys.scope(), &list).await?;
         Ok(ExplainedMatch { list, candidates })
@@ -170,12 +169,13 @@ impl Matches {
         object: SObject,
         entity: EntityId,
     ) -> Result<EntityReport, ReportError> {
-        let keys = self.custody.keys(at).await?;
-        let found = self.store.read(&keys.entity(object, &entity)).await?;
+        let opened = self.custody.shown(at).await?;
+        let keys = opened.keys;
+        let found = opened.store.read(&keys.entity(object, &entity)).await?;
         let matches = found.unwrap_or_else(|| EntityMatches::empty(object, entity));
         let bids = matches.bids.iter();
         let of = bids.map(|bid| keys.candidates(object, bid.record));
-        let lists = self.store.load_many(of).await?;
+        let lists = opened.store.load_many(of).await?;
         let mut records = Vec::with_capacity(lists.len());
         for list in lists {
             let candidates = self.models.explain(keys.scope(), &list).await?;
@@ -187,14 +187,14 @@ impl Matches {
 
     async fn count(
         &self,
-        keys: &GenerationKeys,
+        opened: &OpenGeneration,
         object: SObject,
         bucket: u32,
         counts: &mut DecisionCounts,
     ) -> Result<(), ReportError> {
         let mut after = None;
         loop {
-            let page = self.bucket(keys, object, bucket, after.as_deref()).await?;
+            let page = bucket_page(opened, object, bucket, after.as_deref()).await?;
             for list in page.documents.iter().filter(|list| !list.gone) {
                 counts.count(list.decision);
             }
@@ -204,17 +204,16 @@ impl Matches {
             }
         }
     }
+}
 
-    /// One read of a bucket.
-    async fn bucket(
-        &self,
-        keys: &GenerationKeys,
-        object: SObject,
-        bucket: u32,
-        after: Option<&str>,
-    ) -> Result<SeriesPage<CandidateList>, PortError> {
-        self.store.page(&keys.all_candidates(object, bucket), after, PAGE).await
-    }
+/// One read of a bucket.
+async fn bucket_page(
+    opened: &OpenGeneration,
+    object: SObject,
+    bucket: u32,
+    after: Option<&str>,
+) -> Result<SeriesPage<CandidateList>, PortError> {
+    opened.store.page(&opened.keys.all_candidates(object, bucket), after, PAGE).await
 }
 
 /// Where a cursor points: a bucket, and the sort key to go on after.

@@ -121,7 +121,7 @@ impl Settle {
         object: SObject,
         record: SalesforceId,
     ) -> Result<(), WorkError> {
-        let correction = self.store.read(&generation.keys.correction(object, record)).await?;
+        let correction = generation.store.read(&generation.keys.correction(object, record)).await?;
         let stored = self.load_lists(generation, object, &BTreeSet::from([record])).await?;
         // A correction is made of a record that has a list. Or it came from the record that this
         // one goes on from, and this one is yet to be matched.

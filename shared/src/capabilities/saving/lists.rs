@@ -3,8 +3,7 @@
 use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::kernel::{SeatId, TenantEnvironment};
-use crate::ports::Ports;
-use crate::store::{Attempt, Commit, Store, Stored, attempts};
+use crate::store::{Attempt, Commit, Stored, attempts};
 use crate::work::WorkError;
 
 /// How many entries a page has.
@@ -22,18 +21,17 @@ pub struct SavedPage {
 /// Shows system lists.
 #[derive(Clone)]
 pub struct SavedLists {
-    store: Store,
     custody: Custody,
 }
 
 impl SavedLists {
-    /// Lists over these ports.
+    /// Lists of generations that `custody` opens.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody) -> Self {
-        Self { store: Store::new(ports), custody }
+    pub fn new(custody: Custody) -> Self {
+        Self { custody }
     }
 
-    /// A page of one list of a seat; the cursor is the last entity of the page before.
+    /// A page of one list of a seat; the cursor names the last entry of the page before.
     pub async fn page(
         &self,
         at: TenantEnvironment,
@@ -41,10 +39,11 @@ impl SavedLists {
         list: SavedList,
         cursor: Option<&str>,
     ) -> Result<SavedPage, LookupError> {
-        let series = self.custody.keys(at).await?.saved_list(seat, list.as_str());
-        let after = cursor.map(|entity| series.place(entity));
-        let page = self.store.page(&series, after.as_deref(), PAGE).await?;
-        let next = page.next.and(page.documents.last()).map(|saved| saved.entity.to_string());
+        let opened = self.custody.shown(at).await?;
+        let series = opened.keys.saved_list(seat, list.as_str());
+        let after = cursor.map(|name| series.place(name));
+        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
+        let next = page.next.and(page.documents.last()).map(|saved| series.name(saved).to_owned());
         Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })
     }
 
@@ -57,13 +56,13 @@ impl SavedLists {
     ) -> Result<bool, WorkError> {
         let slot = opened.keys.saved(saved.seat, saved.list.as_str(), &saved.entity);
         attempts(|| async {
-            let before = self.store.load(&slot).await?;
+            let before = opened.store.load(&slot).await?;
             if before.as_ref().is_some_and(|before| before.saved_at <= saved.saved_at) {
                 return Ok(Attempt::Done(false));
             }
             let mut commit = Commit::new();
             commit.save(&slot, before.as_ref(), &saved)?;
-            Ok(Attempt::of(&self.store.commit(commit).await?, true))
+            Ok(Attempt::of(&opened.store.commit(commit).await?, true))
         })
         .await
     }

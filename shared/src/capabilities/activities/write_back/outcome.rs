@@ -85,9 +85,9 @@ impl WriteBack {
         if !matches!(activity.state, ActivityState::Claimed { .. }) {
             return Ok(tries);
         }
-        let stored = self.store.load(&opened.keys.activity(activity.id)).await?;
+        let stored = opened.store.load(&opened.keys.activity(activity.id)).await?;
         let requeued = match stored.filter(|stored| **stored == *activity) {
-            Some(stored) => self.change(&stored, ActivityState::Queued).await?.is_some(),
+            Some(stored) => self.change(opened, &stored, ActivityState::Queued).await?.is_some(),
             None => false,
         };
         if !requeued {
@@ -106,7 +106,7 @@ impl WriteBack {
         let Some(target) = &activity.target else { return Ok(Done::Finished) };
         let lane_slot = opened.keys.lane(target.lane);
         attempts(|| async {
-            let stored = self.store.load(&opened.keys.activity(activity.id)).await?;
+            let stored = opened.store.load(&opened.keys.activity(activity.id)).await?;
             let Some(before) = stored.filter(|stored| **stored == *activity) else {
                 return Ok(Attempt::Done(Done::Later(NOT_YET))); // the activity itself moved
             };
@@ -117,7 +117,7 @@ impl WriteBack {
             if let Some(after) = present.without(target.place) {
                 commit.save(&lane_slot, lane.as_ref(), &after)?;
             }
-            Ok(Attempt::of(&self.store.commit(commit).await?, Done::Finished))
+            Ok(Attempt::of(&opened.store.commit(commit).await?, Done::Finished))
         })
         .await
     }

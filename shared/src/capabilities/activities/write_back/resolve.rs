@@ -37,7 +37,7 @@ impl WriteBack {
                 Err(error) => return error.into_done("look an activity up"),
             },
         };
-        if self.change(&logging.activity, state).await?.is_none() {
+        if self.change(logging.opened, &logging.activity, state).await?.is_none() {
             tracing::debug!("another delivery looked the activity up");
         }
         Ok(Done::Later(NOT_YET))

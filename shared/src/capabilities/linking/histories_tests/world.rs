@@ -150,7 +150,11 @@ impl World {
     pub(super) async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {
         let mut commit = Commit::new();
         commit.put(&key, document).unwrap();
-        assert!(self.store().commit(commit).await.unwrap().is_done());
+        let store = match self.custody.open(self.scope).await {
+            Ok(Some(opened)) => opened.store,
+            _ => self.store(),
+        };
+        assert!(store.commit(commit).await.unwrap().is_done());
     }
 
     pub(super) async fn opened(&self) -> OpenGeneration {
@@ -403,7 +407,7 @@ impl World {
         for object in MATCHED_OBJECTS {
             for bucket in 0..old.keys.buckets() {
                 rows.extend(old.records.page(object, bucket, None, 1_000).await.unwrap().0);
-                let said = self.store().all(&old.keys.corrections(object, bucket)).await.unwrap();
+                let said = old.store.all(&old.keys.corrections(object, bucket)).await.unwrap();
                 let said = said.into_iter().map(Stored::into_inner);
                 for said in said.filter(|said| said.ruling != Ruling::default()) {
                     let mut list = CandidateList::empty(object, said.id);
@@ -428,8 +432,9 @@ impl World {
     /// The stored list of each record that is there.
     pub(super) async fn lists(&self) -> BTreeMap<SalesforceId, CandidateList> {
         let mut lists = BTreeMap::new();
+        let store = self.opened().await.store;
         for item in self.items(Kind::Candidates).await {
-            let list: CandidateList = store::typed(item).unwrap();
+            let list: CandidateList = store.typed(item).unwrap();
             lists.insert(list.id, list);
         }
         lists.retain(|_, list| !list.gone);
@@ -451,8 +456,9 @@ impl World {
             );
             seen.insert(id.to_string(), text);
         }
+        let store = self.opened().await.store;
         for item in self.items(Kind::Entity).await {
-            let entity: EntityMatches = store::typed(item).unwrap();
+            let entity: EntityMatches = store.typed(item).unwrap();
             let text = format!("{:?} {:?}", entity.matched, entity.bids);
             seen.insert(format!("{} {}", entity.object, entity.entity), text);
         }

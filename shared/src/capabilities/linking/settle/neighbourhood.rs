@@ -252,7 +252,7 @@ impl Settle {
         mut commit: Commit,
     ) -> Result<(), WorkError> {
         check_lease(&mut commit, generation, lease)?;
-        if self.store.commit(commit).await?.is_done() {
+        if generation.store.commit(commit).await?.is_done() {
             Ok(())
         } else {
             Err(WorkError::retry("settle a batch", "the lease was lost"))
@@ -266,7 +266,7 @@ impl Settle {
         ids: &BTreeSet<SalesforceId>,
     ) -> Result<BTreeMap<SalesforceId, CandidateList>, WorkError> {
         let slots = ids.iter().map(|&id| generation.keys.candidates(object, id));
-        let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+        let lists = generation.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(lists.map(|list| (list.id, list)).collect())
     }
 
@@ -277,7 +277,7 @@ impl Settle {
         ids: &BTreeSet<EntityId>,
     ) -> Result<BTreeMap<EntityId, EntityMatches>, WorkError> {
         let slots = ids.iter().map(|id| generation.keys.entity(object, id));
-        let entities = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+        let entities = generation.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(entities.map(|matches| (matches.entity.clone(), matches)).collect())
     }
 }
