@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak trust sbom bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -75,6 +75,14 @@ test: .tools/nextest.done .venv-aws/.done build-local ## all tests; then the rep
 
 soak: .tools/nextest.done build-local ## kills crm-sync serve every few seconds while its org changes (SOAK_MINUTES=30; not part of ci)
 	SOAK_PROGRAM=$(CURDIR)/target/$(PROFILE)/crm-sync cargo nextest run --workspace --test it --profile soak --run-ignored only --no-capture
+
+trust: .tools/nextest.done ## faults, attacks and histories, told in docs/trust.md (minutes; not part of ci)
+	@local/tools/require.sh
+	python3 local/tools/trust.py
+
+sbom: ## what the program is made of, as target/sbom.cdx.json (CycloneDX)
+	@local/tools/require.sh cargo
+	python3 local/tools/sbom.py target/sbom.cdx.json
 
 bench: ## the benchmarks
 	cargo bench --workspace

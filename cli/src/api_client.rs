@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shared::capabilities::audit::{AuditEntry, HeadMark};
 use shared::kernel::TenantId;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -190,6 +191,17 @@ pub struct ExportPage {
     pub next: Option<String>,
 }
 
+/// A page of a tenant's audit log.
+#[derive(Debug, Deserialize)]
+pub struct AuditPage {
+    /// Its entries, the oldest first.
+    pub items: Vec<AuditEntry>,
+    /// The cursor of the next page; none after the last.
+    pub next: Option<String>,
+    /// The last entry of the whole log.
+    pub head: HeadMark,
+}
+
 /// What became of lines that a deployment was given, by kind.
 #[derive(Debug, Default, Deserialize)]
 pub struct TakenIn {
@@ -353,12 +365,17 @@ impl ApiClient {
         tenant: TenantId,
         cursor: Option<&str>,
     ) -> Result<ExportPage, ApiError> {
-        let mut path = format!("v1/tenants/{tenant}/export");
-        if let Some(cursor) = cursor {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            path.push('?');
-            path.push_str(&query.append_pair("cursor", cursor).finish());
-        }
+        let path = paged(format!("v1/tenants/{tenant}/export"), cursor);
+        self.again(Method::GET, &path, None).await
+    }
+
+    /// A page of a tenant's audit log; the first without a cursor.
+    pub async fn audit(
+        &self,
+        tenant: TenantId,
+        cursor: Option<&str>,
+    ) -> Result<AuditPage, ApiError> {
+        let path = paged(format!("v1/tenants/{tenant}/audit"), cursor);
         self.again(Method::GET, &path, None).await
     }
 
@@ -415,6 +432,16 @@ impl ApiClient {
         let reason = problem.detail.unwrap_or(problem.title);
         Err(ApiError::Refused { kind: problem.kind, reason })
     }
+}
+
+/// The path of the page behind a cursor.
+fn paged(mut path: String, cursor: Option<&str>) -> String {
+    if let Some(cursor) = cursor {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        path.push('?');
+        path.push_str(&query.append_pair("cursor", cursor).finish());
+    }
+    path
 }
 
 /// The path as errors tell of it: a query may name records.

@@ -1,7 +1,9 @@
 //! The command line's grammar.
 
+mod audit;
 mod upkeep;
 
+pub use audit::{AuditCheckArgs, AuditCommand, AuditExportArgs};
 pub use upkeep::{
     BackupArgs, DlqCommand, KeysCommand, ListArgs, RedriveArgs, RestoreArgs, RotateArgs,
 };
@@ -72,6 +74,9 @@ pub enum Command {
     /// See to the messages that failed too often.
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Read and check the audit log of a tenant.
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// Where `serve` finds what it needs.
@@ -112,7 +117,7 @@ pub struct TokenArgs {
     /// The data folder and the configuration.
     #[command(flatten)]
     pub source: ServeSource,
-    /// admin, seat, reporting, vendor-rep or service; may be given several times.
+    /// admin, seat, reporting, vendor-rep, service or operator; may be given several times.
     #[arg(long, required = true)]
     pub role: Vec<String>,
     /// The tenant that the caller belongs to; none for the product's own services.

@@ -5,6 +5,7 @@
 
 pub mod api_client;
 pub mod args;
+pub mod audit_file;
 pub mod commands;
 pub mod evaluate;
 pub mod generate;

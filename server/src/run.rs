@@ -328,7 +328,9 @@ async fn serve(
         }
     };
     let access = config.salesforce.network_access.clone().unwrap_or_default();
-    let api = api::Api::new(product, issuer, access).map_err(StartError::Model)?;
+    let api = api::Api::new(product, issuer, access)
+        .map_err(StartError::Model)?
+        .with_security_contact(config.security_contact.clone());
     let objects = stores.objects.clone();
     let router = http::router(frame.clone(), objects, product.connect(), api::router(api));
     Ok(Http::serve(listener, config.tls.as_ref(), router).await?)

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use matching::{InvalidModel, MatchModel};
 
 use crate::capabilities::activities::{Activities, WriteBack};
+use crate::capabilities::audit::AuditLog;
+use crate::capabilities::break_glass::BreakGlass;
 use crate::capabilities::connecting::{
     Care, Connect, Inspections, SeatAuthorizations, Upkeep, Wizards,
 };
@@ -116,6 +118,12 @@ impl<R> Product<R> {
         ChangeSettings::new(self.ports.clone())
     }
 
+    /// The audit logs of tenants.
+    #[must_use]
+    pub fn audit_log(&self) -> AuditLog {
+        AuditLog::new(self.ports.clone())
+    }
+
     /// The end of connections.
     #[must_use]
     pub fn disconnect(&self) -> Disconnect {
@@ -160,6 +168,12 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn activities(&self) -> Activities {
         Activities::new(self.ports.clone(), self.custody())
+    }
+
+    /// Operators' looks at records.
+    #[must_use]
+    pub fn break_glass(&self) -> BreakGlass {
+        BreakGlass::new(self.ports.clone(), self.custody())
     }
 
     /// Tenants and their seats.
@@ -213,13 +227,13 @@ impl<R: ReachesGenerations> Product<R> {
     /// Matches as people see them, explained by `models`.
     #[must_use]
     pub fn matches(&self, models: Models) -> Matches {
-        Matches::new(self.ports.clone(), self.custody(), models)
+        Matches::new(self.custody(), models)
     }
 
     /// Sellers' system lists.
     #[must_use]
     pub fn saved_lists(&self) -> SavedLists {
-        SavedLists::new(self.ports.clone(), self.custody())
+        SavedLists::new(self.custody())
     }
 
     /// The auto-save rules.

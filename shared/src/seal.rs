@@ -22,6 +22,8 @@ const NAMING: &str = "crm-sync 2026-11-28 names of what is looked up by";
 
 /// What the key of signatures is derived for.
 const SIGNING: &str = "crm-sync 2026-11-28 signatures of what callers hand back";
+/// What the key of digests is derived for. Stored digests follow from it.
+const DIGESTS: &str = "crm-sync 2026-11-28 digests of contents";
 
 /// No body grows beyond this when opened; a page of records stays far below.
 const MAX_OPENED: u64 = 512 << 20;
@@ -48,6 +50,8 @@ pub struct Sealer {
     naming_key: Zeroizing<[u8; 32]>,
     /// Derived from the data key, for signatures alone.
     signing_key: Zeroizing<[u8; 32]>,
+    /// Derived from the data key, for digests alone.
+    digest_key: Zeroizing<[u8; 32]>,
 }
 
 impl fmt::Debug for Sealer {
@@ -62,9 +66,10 @@ impl Sealer {
     pub fn new(key: &Zeroizing<[u8; 32]>) -> Self {
         let naming_key = Zeroizing::new(blake3::derive_key(NAMING, &**key));
         let signing_key = Zeroizing::new(blake3::derive_key(SIGNING, &**key));
+        let digest_key = Zeroizing::new(blake3::derive_key(DIGESTS, &**key));
         let key = Zeroizing::new(**key);
         let cipher = Aes256Gcm::new(<&Key<Aes256Gcm>>::from(&*key));
-        Self { cipher, naming_key, signing_key }
+        Self { cipher, naming_key, signing_key, digest_key }
     }
 
     /// A name for a text that is to be found by, and may not be read from, a key. It is always the
@@ -79,6 +84,12 @@ impl Sealer {
     pub fn sign(&self, text: &str) -> [u8; 16] {
         let hash = blake3::keyed_hash(&self.signing_key, text.as_bytes());
         hash.as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// A digest of contents, to tell them from others. It tells nothing without the data key.
+    #[must_use]
+    pub fn digest(&self, contents: &[u8]) -> String {
+        blake3::keyed_hash(&self.digest_key, contents).to_hex()[..32].to_owned()
     }
 
     /// Compresses and seals `plain` for `place`, the key of the item or object that will hold it.

@@ -1,6 +1,7 @@
 //! Every stored form, pinned: what is stored outlives the code that wrote it. A snapshot that
 //! changes here is a migration of data.
 
+mod audit;
 mod documents;
 mod events_and_messages;
 mod keys;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::capabilities::activities::{ActivityKind, ActivityState, HoldReason};
+use crate::capabilities::audit::{Action, Actor};
 use crate::capabilities::connecting::{Feature, WizardStep};
 use crate::capabilities::directory::DirectoryState;
 use crate::capabilities::importing::{
@@ -60,6 +62,13 @@ macro_rules! variants {
 
 variants! {
     AccountModel { Business, Person }
+    Action {
+        TenantCreated, SeatAdded, CrmUserChosen, CrmUserForgotten, Connected, Reconnected,
+        SeatAuthorized, Disconnected, Purged, SettingsChanged, ImportSettingsChanged,
+        SelectionChanged, MatchCorrected, ModelChosen, HandedOver, TakenBack, Exported, Imported,
+        GlassBroken, RecordRead,
+    }
+    Actor { Product, Service, Seat, Admin, Operator }
     Author { Service, Seat, Admin }
     ActivityKind { Message, Inmail, Note }
     ActivityState { Queued, Held, Claimed, Logged, Failed }
@@ -119,7 +128,7 @@ variants! {
         AccountContact, AccountOpportunity, AccountTeamMember, OpportunityRole, ContactRole,
         OwnerOpportunity, OwnerAccount, EmailUser, UserEmail,
     }
-    Role { Admin, Seat, Reporting, VendorRep, Service }
+    Role { Admin, Seat, Reporting, VendorRep, Service, Operator }
     RowValue { Null, Text, Number, Boolean, Date, Moment }
     RunState { Importing, HandingOver, Activities, SteppedAside, Complete, Failed, Cancelled }
     SavedList { Accounts, Leads }

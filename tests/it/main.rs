@@ -34,5 +34,6 @@ mod import;
 mod local_stack;
 mod soak;
 mod template;
+mod threats;
 mod tidy;
 mod wire_faults;

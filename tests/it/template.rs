@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 use shared::capabilities::importing::MOST_PAUSED;
-use shared::kernel::{RUN_OBJECT_DAYS, RUNS};
+use shared::capabilities::leaving::KeptElsewhere;
+use shared::kernel::{Queue, RUN_OBJECT_DAYS, RUNS};
 use shared::lambda::config::{
     ApiConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, DataPurgeConfig,
     DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig, WritebackConfig,
@@ -274,8 +275,8 @@ fn watched(alarm: &Value) -> (&str, &str) {
 #[test]
 fn every_queue_has_an_alarm_on_its_age_and_its_dead_letters() {
     let template = template();
-    let alarms = resources(&template, "AWS::CloudWatch::Alarm").into_values();
-    let of_queues = alarms.filter(|alarm| alarm["Namespace"] == "AWS/SQS");
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    let of_queues = alarms.into_values().filter(|alarm| alarm["Namespace"] == "AWS/SQS");
     let alarms: BTreeMap<_, _> = of_queues.map(|a| (watched(a), a)).collect();
     for (id, queue) in resources(&template, "AWS::SQS::Queue") {
         if queue["RedrivePolicy"].is_null() {
@@ -665,4 +666,31 @@ fn every_route_of_the_template_is_described_and_the_other_way_round() {
     let mut routes: BTreeSet<String> = routes.collect();
     assert!(routes.remove("ANY /v1/{proxy+}"));
     assert_eq!(routes, outside);
+}
+
+/// What a certificate says of copies is what the template sets up, and the page says.
+#[test]
+fn what_is_kept_elsewhere_is_kept_as_long_as_a_certificate_says() {
+    let template = template();
+    let dead: Vec<&Value> = resources(&template, "AWS::SQS::Queue")
+        .into_iter()
+        .filter(|(id, _)| id.ends_with("DeadLetterQueue"))
+        .map(|(_, queue)| &queue["MessageRetentionPeriod"])
+        .collect();
+    assert_eq!(dead.len(), Queue::ALL.len());
+    let seconds = KeptElsewhere::DeadLetters.days() * 86_400;
+    assert!(dead.iter().all(|period| period.as_i64() == Some(seconds)), "{dead:?}");
+    let tables = resources(&template, "AWS::DynamoDB::Table");
+    let (_, table) = tables.into_iter().next().unwrap();
+    let copies = &table["PointInTimeRecoverySpecification"]["RecoveryPeriodInDays"];
+    assert_eq!(copies.as_i64(), Some(KeptElsewhere::PointInTimeCopies.days()));
+    let logs = template["Parameters"]["LogRetentionDays"]["AllowedValues"].as_array().unwrap();
+    let longest = logs.iter().filter_map(Value::as_i64).max();
+    assert_eq!(longest, Some(KeptElsewhere::Logs.days()));
+    let page = tests::read("docs/retention.md").unwrap();
+    for said in
+        ["| DynamoDB | 7 days |", "| SQS | 14 days |", "365 at most", "three years an entry"]
+    {
+        assert!(page.contains(said), "docs/retention.md does not say {said}");
+    }
 }

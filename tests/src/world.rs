@@ -13,8 +13,10 @@ use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::capabilities::activities::Activities;
+use shared::capabilities::audit::AuditLog;
+use shared::capabilities::break_glass::BreakGlass;
 use shared::capabilities::connecting::{Begun, Connect, ConnectError, Connected, Wizards};
-use shared::capabilities::custody::SalesforceApp;
+use shared::capabilities::custody::{Custody, SalesforceApp};
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::{Disconnect, Offboarding};
@@ -33,7 +35,7 @@ use shared::ports::{Condition, Disposition, Ports};
 use shared::product::{self, Orgs, Product};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
-use shared::store::{self, Outbox, keys};
+use shared::store::{self, Outbox, Store, keys};
 use shared::testing::{Fuse, Memory};
 use shared::work::{Done, WorkError, chain};
 use url::Url;
@@ -73,6 +75,12 @@ impl ShardFiles for Files {
 pub struct Functions {
     /// The outbox behind the queues' edges.
     pub outbox: Outbox,
+    /// What opens generations for the API.
+    pub custody: Custody,
+    /// The audit logs that the API shows.
+    pub audit_log: AuditLog,
+    /// The looks that the API gives operators.
+    pub break_glass: BreakGlass,
     /// The authorizations that the API begins.
     pub begin: Connect,
     /// `oauth-callback`.
@@ -122,6 +130,9 @@ impl Functions {
         });
         Self {
             outbox: api.outbox(),
+            custody: api.custody(),
+            audit_log: api.audit_log(),
+            break_glass: api.break_glass(),
             begin: api.connect(),
             connect: callback.connect(),
             activities: api.activities(),
@@ -412,7 +423,8 @@ impl World {
         grantee: Grantee,
         username: &str,
     ) -> Result<Connected, ConnectError> {
-        let begun = self.functions.begin.begin(at, grantee, None).await?;
+        let by = Author::Service;
+        let begun = self.functions.begin.begin(at, grantee, None, &by).await?;
         let Callback { state, code, browser } = self.log_in(&begun, username);
         self.functions.connect.finish(at.environment, &state, Some(&browser), code).await
     }
@@ -562,6 +574,11 @@ impl World {
         let key = keys::connection(self.at());
         let found = store::get(&*self.ports().table, &key).await.expect("a read");
         found.expect("a connection")
+    }
+
+    /// The documents, with those of the current generation that lie sealed.
+    pub async fn documents(&self) -> Store {
+        self.functions.custody.shown(self.at()).await.expect("a live connection").store
     }
 
     /// The keys of the current generation.

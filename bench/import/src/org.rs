@@ -13,7 +13,7 @@ use shared::capabilities::importing::{Import, RunState};
 use shared::capabilities::seats;
 use shared::capabilities::seats::Tenant;
 use shared::kernel::{
-    Envelope, Environment, Grantee, ImportMessage, ImportRunId, ImportTrigger, Message,
+    Author, Envelope, Environment, Grantee, ImportMessage, ImportRunId, ImportTrigger, Message,
     TenantEnvironment, TenantId,
 };
 use shared::ports::Ports;
@@ -99,7 +99,7 @@ impl Bench {
         let mut commit = Commit::new();
         commit.create(&seats::keys::tenant(id), &tenant)?;
         anyhow::ensure!(Store::new(self.ports.clone()).commit(commit).await?.is_done());
-        let begun = self.connect.begin(self.at, Grantee::Admin, None).await?;
+        let begun = self.connect.begin(self.at, Grantee::Admin, None, &Author::Service).await?;
         let body = json!({ "authorize_url": begun.url.as_str(), "username": ADMIN }).to_string();
         let http = reqwest::Client::builder().no_proxy().build()?;
         let control = format!("{}/authorize", control.trim_end_matches('/'));

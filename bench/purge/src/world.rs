@@ -12,12 +12,14 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Simulator, SimulatorOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, json};
+use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::Begun;
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::leaving::{Disconnect, Purge, PurgePhase, PurgeSteps};
 use shared::capabilities::seats::{self, Role, Seat, Tenant};
 use shared::kernel::{
-    Connection, Envelope, Environment, Grantee, Message, Scope, SeatId, TenantEnvironment, TenantId,
+    Author, Connection, Envelope, Environment, Grantee, Message, Scope, SeatId, TenantEnvironment,
+    TenantId,
 };
 use shared::ports::{Condition, Item, Key, Ports, QueueMessage};
 use shared::product::{Orgs, Product};
@@ -171,7 +173,7 @@ impl World {
     async fn authorize(&self, grantee: Grantee, n: u64) -> anyhow::Result<()> {
         let connect = self.product.connect();
         let at = self.scope.tenant_environment();
-        let Begun { url, cookie } = connect.begin(at, grantee, None).await?;
+        let Begun { url, cookie } = connect.begin(at, grantee, None, &Author::Service).await?;
         let back = self.simulator.control().approve(url.as_str(), &username(n))?;
         let back: Url = back.parse()?;
         let parameter = |name: &str| {
@@ -217,7 +219,10 @@ impl World {
     /// Disconnects, and delivers until the purge is complete.
     pub(crate) async fn purge(&self, deaths: Deaths) -> anyhow::Result<Outcome> {
         let began = Instant::now();
-        self.product.disconnect().disconnect(self.scope.tenant_environment()).await?;
+        self.product
+            .disconnect()
+            .disconnect(self.scope.tenant_environment(), &Actor::Service)
+            .await?;
         let (outbox, steps) = (self.product.outbox(), self.product.purge_steps());
         let unreadable = tokio::spawn(unreadable(self.purges.clone(), self.scope));
         let (mut deliveries, mut kills, mut ticks) = (0, 0, 0);

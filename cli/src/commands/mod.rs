@@ -1,5 +1,6 @@
 //! One module a command: arguments in, an outcome out.
 
+pub mod audit;
 pub mod blocking;
 pub mod calibration;
 pub mod directory;
@@ -18,7 +19,8 @@ mod deployment;
 mod sources;
 
 use crate::args::{
-    Command, ConfigCommand, DirectoryCommand, DlqCommand, IndexCommand, KeysCommand, TenantCommand,
+    AuditCommand, Command, ConfigCommand, DirectoryCommand, DlqCommand, IndexCommand, KeysCommand,
+    TenantCommand,
 };
 use crate::input::FileProblems;
 
@@ -66,5 +68,7 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Keys(KeysCommand::Rotate(args)) => upkeep::rotate(args),
         Command::Dlq(DlqCommand::List(args)) => dlq::list(args),
         Command::Dlq(DlqCommand::Redrive(args)) => dlq::redrive(args),
+        Command::Audit(AuditCommand::Export(args)) => audit::export(args),
+        Command::Audit(AuditCommand::Check(args)) => audit::check(args),
     }
 }

@@ -56,7 +56,7 @@ pub fn check(file: &Path) -> anyhow::Result<Outcome> {
 pub fn token(args: &TokenArgs) -> anyhow::Result<Outcome> {
     let config = read(&args.source)?;
     let valid = validity(&args.valid)?;
-    let roles = "a role is one of admin, seat, reporting, vendor-rep, service";
+    let roles = "a role is one of admin, seat, reporting, vendor-rep, service, operator";
     let asked = TokenRequest {
         roles: args
             .role

@@ -9,6 +9,7 @@ mod openapi;
 mod operator;
 mod problem;
 mod router;
+mod security_txt;
 mod seller;
 mod state;
 #[cfg(test)]

@@ -20,6 +20,7 @@ async fn main() -> Result<(), Error> {
     let clock = product.ports().clock.clone();
     let callers = config.callers;
     let issuer = Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http, clock)?;
-    let api = Api::new(&product, issuer, config.network_access)?;
+    let api = Api::new(&product, issuer, config.network_access)?
+        .with_security_contact(config.security_contact);
     lambda_http::run(router(api)).await
 }

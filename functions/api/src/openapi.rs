@@ -19,6 +19,12 @@ pub(crate) const SERVED: &str = include_str!("../../../docs/openapi.yaml");
 /// Where the description is served.
 pub(crate) const PATH: &str = "/openapi.yaml";
 
+/// Where `security.txt` is served.
+pub(crate) const SECURITY_TXT: &str = "/.well-known/security.txt";
+
+/// The type of a plain text.
+pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
+
 /// Where Salesforce sends browsers back to: a function of its own.
 const CALLBACK: &str = "/oauth/callback/{environment}";
 
@@ -26,9 +32,10 @@ const DESCRIPTION: &str = "\
 Connects a customer's Salesforce org, imports it, matches it to the directory, and logs in it what
 sellers do.
 
-Every call but the callback and this document carries a JWT (RS256) of the deployment's issuer with
-`tenant`, `seat` and `roles`. `x-roles` names the roles that may make a call; `service`, the
-product's own back end, may act for every tenant. What belongs to another tenant is not found.
+Every call but the callback, this document and `security.txt` carries a JWT (RS256) of the
+deployment's issuer with `tenant`, `seat` and `roles`. `x-roles` names the roles that may make a
+call; `service`, the product's own back end, may act for every tenant. What belongs to another
+tenant is not found.
 Errors are problem details (RFC 9457) with a stable `type`.";
 
 const TAGS: [(&str, &str); 6] = [
@@ -54,7 +61,10 @@ pub(crate) fn base() -> OpenApi {
         .schema_from::<Problem>()
         .response("Problem", problem())
         .response("Page", page());
-    let paths = PathsBuilder::new().path(PATH, document()).path(CALLBACK, callback());
+    let paths = PathsBuilder::new()
+        .path(PATH, document())
+        .path(SECURITY_TXT, security_txt())
+        .path(CALLBACK, callback());
     OpenApiBuilder::new()
         .info(info.build())
         .servers(Some([ServerBuilder::new().url("/").build()]))
@@ -91,6 +101,17 @@ fn document() -> PathItem {
         .summary(Some("This document"))
         .securities(Some([]))
         .response("200", answered("This document", "application/yaml", String::schema()));
+    PathItem::new(HttpMethod::Get, operation)
+}
+
+/// The operation that says where to report a weakness.
+fn security_txt() -> PathItem {
+    let operation = OperationBuilder::new()
+        .operation_id(Some("showSecurityTxt"))
+        .summary(Some("Where to report a weakness (RFC 9116)"))
+        .securities(Some([]))
+        .response("200", answered("The contact", PLAIN, String::schema()))
+        .response("default", Ref::from_response_name("Problem"));
     PathItem::new(HttpMethod::Get, operation)
 }
 

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::problem::Problem;
 use crate::state::Api;
-use crate::{admin, openapi, operator, seller};
+use crate::{admin, openapi, operator, security_txt, seller};
 
 /// No request body is larger; directory parts go to the object store.
 const LARGEST_BODY: usize = 256 * 1024;
@@ -25,7 +25,8 @@ const LONGEST_QUERY: usize = 1200;
 
 /// Every route, by audience, with its description.
 pub(crate) fn described() -> OpenApiRouter<Api> {
-    let connection = admin::of_connection().merge(seller::of_connection());
+    let connection =
+        admin::of_connection().merge(seller::of_connection()).merge(operator::of_connection());
     let tenant = admin::of_tenant()
         .merge(operator::of_tenant())
         .nest("/connections/{environment}", connection);
@@ -41,6 +42,7 @@ pub fn router(api: Api) -> Router {
     let (router, _) = described().split_for_parts();
     router
         .route(openapi::PATH, get(document))
+        .route(openapi::SECURITY_TXT, get(security_txt::show))
         .fallback(async || Problem::not_found("resource"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

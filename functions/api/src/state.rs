@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use shared::capabilities::activities::Activities;
+use shared::capabilities::audit::AuditLog;
+use shared::capabilities::break_glass::BreakGlass;
 use shared::capabilities::connecting::{
     Connect, Inspections, NetworkAccess, SeatAuthorizations, Wizards,
 };
@@ -17,7 +19,9 @@ use shared::capabilities::saving::SavedLists;
 use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use shared::capabilities::settings::ChangeSettings;
 use shared::matching::InvalidModel;
+use shared::ports::Ports;
 use shared::product::{Orgs, Product};
+use url::Url;
 
 use crate::callers::Issuer;
 
@@ -34,6 +38,11 @@ pub struct Api {
     pub(crate) inspections: Inspections,
     pub(crate) seat_authorizations: SeatAuthorizations,
     pub(crate) settings: ChangeSettings,
+    pub(crate) audit_log: AuditLog,
+    pub(crate) break_glass: BreakGlass,
+    pub(crate) ports: Ports,
+    /// Where somebody writes who found a weakness.
+    pub(crate) security_contact: Option<Url>,
     pub(crate) disconnect: Disconnect,
     pub(crate) offboarding: Offboarding,
     pub(crate) import: Import,
@@ -74,6 +83,10 @@ impl Api {
             inspections: product.inspections(),
             seat_authorizations: product.seat_authorizations(),
             settings: product.settings(),
+            audit_log: product.audit_log(),
+            break_glass: product.break_glass(),
+            ports: product.ports().clone(),
+            security_contact: None,
             disconnect: product.disconnect(),
             offboarding: product.offboarding(),
             import: product.import(),
@@ -92,5 +105,11 @@ impl Api {
             moving: product.moving()?,
             limits: product.limits(),
         })
+    }
+
+    /// The same, saying where somebody writes who found a weakness.
+    #[must_use]
+    pub fn with_security_contact(self, security_contact: Option<Url>) -> Self {
+        Self { security_contact, ..self }
     }
 }

@@ -37,6 +37,7 @@ ids! {
     MatchRunId of MatchRunId
     ActivityId of ActivityId
     ModelId of ModelId
+    GlassId of GlassId
     DirectoryVersionId of DirectoryVersionId
 }
 
@@ -83,7 +84,9 @@ named! {
     Environment of shared::kernel::Environment { Production Sandbox }
 
     /// The rights of a caller or a seat.
-    Role of shared::capabilities::seats::Role { Admin Seat Reporting VendorRep Service }
+    Role of shared::capabilities::seats::Role {
+        Admin Seat Reporting VendorRep Service Operator
+    }
 
     /// An imported object of Salesforce's.
     SObject of shared::kernel::SObject {

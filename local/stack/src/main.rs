@@ -43,7 +43,7 @@ enum Command {
     },
     /// Prints a token for the API of the running stack.
     Token {
-        /// The caller's roles: admin, seat, reporting, vendor-rep, service.
+        /// The caller's roles: admin, seat, reporting, vendor-rep, service, operator.
         #[arg(long, value_delimiter = ',', required = true)]
         roles: Vec<String>,
         /// The caller's tenant.

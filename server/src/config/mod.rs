@@ -33,6 +33,8 @@ pub struct Config {
     /// The address at which browsers and callers see the server; that which is listened on when
     /// none is given.
     pub public_base: Option<Url>,
+    /// Where somebody writes who found a weakness; nothing is served of it when none is given.
+    pub security_contact: Option<Url>,
     /// The certificate and key, when the server itself speaks TLS.
     pub tls: Option<Tls>,
     /// The folder of everything that is kept.

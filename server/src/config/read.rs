@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use shared::capabilities::connecting::NetworkAccess;
-use shared::kernel::Queue;
+use shared::kernel::{Queue, security_contact};
 use shared::salesforce::{ApiVersion, is_public};
 use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;
@@ -51,7 +51,7 @@ pub(super) fn config(
 
 /// Reads every section before the first `?`, so that all mistakes are found at once.
 fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
-    let (listen, public_base, tls) = server(root.section("server"));
+    let (listen, public_base, security_contact, tls) = server(root.section("server"));
     let data = data(root.section("data"), overrides.data.is_some());
     let master_key = section_secret(root.section("master_key"));
     let salesforce = salesforce(root.section("salesforce"));
@@ -65,6 +65,7 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
     Some(Config {
         listen: overrides.listen.or(listen).unwrap_or(LISTEN),
         public_base,
+        security_contact,
         tls,
         data: overrides.data.or(data)?,
         master_key,
@@ -80,13 +81,18 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
     })
 }
 
-fn server(section: Section<'_>) -> (Option<SocketAddr>, Option<Url>, Option<Tls>) {
+/// Where it listens, its address, its contact, and its certificate.
+type Server = (Option<SocketAddr>, Option<Url>, Option<Url>, Option<Tls>);
+
+fn server(section: Section<'_>) -> Server {
     let expected = "an address and a port, as in \"127.0.0.1:8080\"";
     let listen = section.parsed("listen", expected, |text| text.parse().ok());
     let expected = "an address without a path, as in \"https://crm.example.com\"";
     let public_base = section.parsed("public_base", expected, |text| {
         http(text).filter(|url| url.path() == "/" && url.query().is_none())
     });
+    let expected = "an address to write to, as in \"mailto:security@example.com\"";
+    let contact = section.parsed("security_contact", expected, security_contact);
     let tls_section = section.section("tls");
     let tls = tls_section.is_there().then(|| {
         let (cert, key) = (tls_section.path("cert"), tls_section.path("key"));
@@ -99,7 +105,7 @@ fn server(section: Section<'_>) -> (Option<SocketAddr>, Option<Url>, Option<Tls>
     });
     tls_section.end();
     section.end();
-    (listen, public_base, tls.flatten())
+    (listen, public_base, contact, tls.flatten())
 }
 
 fn data(section: Section<'_>, is_given: bool) -> Option<std::path::PathBuf> {

@@ -7,6 +7,8 @@
 //! Capabilities form a graph without circles, which `tests/it/tidy.rs` checks.
 
 pub mod activities;
+pub mod audit;
+pub mod break_glass;
 pub mod connecting;
 pub mod custody;
 pub mod directory;

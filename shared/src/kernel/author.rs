@@ -24,6 +24,27 @@ pub enum Author {
     },
 }
 
+impl Author {
+    /// The seat, for somebody who has one.
+    #[must_use]
+    pub fn seat(&self) -> Option<SeatId> {
+        match self {
+            Self::Seat { seat } => Some(*seat),
+            Self::Service | Self::Admin { .. } => None,
+        }
+    }
+
+    /// The id that a choice is signed with: a seat's, or the subject of a token.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Service => None,
+            Self::Seat { seat } => Some(seat.to_string()),
+            Self::Admin { subject } => subject.clone(),
+        }
+    }
+}
+
 /// Who did something, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {

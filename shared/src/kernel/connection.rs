@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{Generation, LeaseToken, Scope, SeatId, TenantEnvironment};
+use crate::kernel::{Author, Generation, LeaseToken, Scope, SeatId, TenantEnvironment};
 use crate::salesforce::{InstanceUrl, LoginHost, SalesforceId};
 
 /// Where a connection stands.
@@ -156,6 +156,8 @@ pub struct PendingAuthorization {
     pub at: TenantEnvironment,
     /// For whom.
     pub grantee: Grantee,
+    /// Who began it. Who ends it has the same browser.
+    pub by: Author,
     /// The host that the person logs in at.
     pub login_host: LoginHost,
     /// The PKCE verifier.

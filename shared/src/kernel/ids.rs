@@ -120,6 +120,11 @@ typed_id!(
     "evt"
 );
 typed_id!(
+    /// An operator's leave to look at records.
+    GlassId,
+    "glass"
+);
+typed_id!(
     /// The holder of a lease: one attempt at one piece of work.
     LeaseToken,
     "lease"

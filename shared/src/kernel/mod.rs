@@ -3,6 +3,7 @@
 mod asked;
 mod author;
 mod connection;
+mod contact;
 mod email;
 mod entity_kind;
 mod event;
@@ -15,6 +16,7 @@ mod sobject;
 pub use asked::*;
 pub use author::*;
 pub use connection::*;
+pub use contact::*;
 pub use email::*;
 pub use entity_kind::*;
 pub use event::*;

@@ -40,6 +40,11 @@ impl Key {
         &self.sk
     }
 
+    /// The key of another item of the same partition.
+    pub(crate) fn beside(&self, sk: String) -> Self {
+        Self { pk: self.pk.clone(), sk }
+    }
+
     /// The associated data of what is sealed at this key: it opens nowhere else.
     #[must_use]
     pub fn place(&self) -> String {

@@ -1,6 +1,7 @@
 //! Reading and writing documents: by slot, by series, and all together in one transaction.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -10,8 +11,10 @@ use serde::de::DeserializeOwned;
 
 use super::commit::Commit;
 use super::outbox::Outbox;
+use super::sealed;
 use super::slot::{Series, Slot, Stored};
-use crate::ports::{Key, Outcome, PortError, Ports};
+use crate::ports::{Item, Key, Outcome, PortError, Ports};
+use crate::seal::Sealer;
 
 /// How many documents one page of a stream asks for.
 const PAGE: usize = 500;
@@ -27,6 +30,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_m
 #[derive(Clone)]
 pub struct Store {
     outbox: Outbox,
+    /// What opens the documents that lie sealed; none outside a generation. Shared, since a key's
+    /// schedule is large and stores are everywhere.
+    sealer: Option<Arc<Sealer>>,
 }
 
 /// Part of a series.
@@ -58,7 +64,32 @@ impl Store {
     /// The documents in these ports' table.
     #[must_use]
     pub fn new(ports: Ports) -> Self {
-        Self { outbox: Outbox::new(ports) }
+        Self { outbox: Outbox::new(ports), sealer: None }
+    }
+
+    /// The same documents with those that lie sealed under a generation's data key.
+    pub(crate) fn opening(ports: Ports, sealer: Sealer) -> Self {
+        Self { sealer: Some(Arc::new(sealer)), ..Self::new(ports) }
+    }
+
+    /// The slot as it is in the table, where a part of its key may be a name.
+    #[must_use]
+    pub fn slot<T>(&self, slot: &Slot<T>) -> Slot<T> {
+        Slot::at(self.key(slot.key()))
+    }
+
+    /// The document of an item as it lies in the table, for tests.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn typed<T: DeserializeOwned>(&self, item: Item) -> Result<T, PortError> {
+        self.stored(item).map(Stored::into_inner)
+    }
+
+    fn key(&self, key: &Key) -> Key {
+        sealed::place_of(self.sealer.as_deref(), key)
+    }
+
+    fn stored<T: DeserializeOwned>(&self, item: Item) -> Result<Stored<T>, PortError> {
+        Stored::of(sealed::opened(self.sealer.as_deref(), item)?)
     }
 
     /// The document at a slot, as of now.
@@ -66,7 +97,8 @@ impl Store {
         &self,
         slot: &Slot<T>,
     ) -> Result<Option<Stored<T>>, PortError> {
-        self.outbox.ports.table.get(slot.key()).await?.map(Stored::of).transpose()
+        let found = self.outbox.ports.table.get(&self.key(slot.key())).await?;
+        found.map(|item| self.stored(item)).transpose()
     }
 
     /// The document at a slot without its revision: for who only looks.
@@ -79,8 +111,9 @@ impl Store {
         &self,
         slots: impl IntoIterator<Item = Slot<T>>,
     ) -> Result<Vec<Stored<T>>, PortError> {
-        let keys: Vec<Key> = slots.into_iter().map(|slot| slot.key().clone()).collect();
-        self.outbox.ports.table.get_many(&keys).await?.into_iter().map(Stored::of).collect()
+        let keys: Vec<Key> = slots.into_iter().map(|slot| self.key(slot.key())).collect();
+        let items = self.outbox.ports.table.get_many(&keys).await?.into_iter();
+        items.map(|item| self.stored(item)).collect()
     }
 
     /// One page of a series.
@@ -91,7 +124,8 @@ impl Store {
         limit: usize,
     ) -> Result<SeriesPage<T>, PortError> {
         let page = self.outbox.ports.table.query(&series.pk, &series.range, after, limit).await?;
-        let documents = page.items.into_iter().map(Stored::of).collect::<Result<_, _>>()?;
+        let documents =
+            page.items.into_iter().map(|item| self.stored(item)).collect::<Result<_, _>>()?;
         Ok(SeriesPage { documents, next: page.next })
     }
 
@@ -138,6 +172,9 @@ impl Store {
     /// done and nothing is sent. A failure to send is no failure: the tick will send.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, PortError> {
         let Commit { writes, next } = commit;
+        let entropy = &*self.outbox.ports.entropy;
+        let shut = |write| sealed::shut(self.sealer.as_deref(), write, entropy);
+        let writes = writes.into_iter().map(shut).collect::<Result<_, _>>()?;
         self.outbox.commit(writes, next).await
     }
 

@@ -11,7 +11,7 @@ use crate::kernel::Message;
 use crate::ports::{Change, Item, PortError, Write};
 
 /// Writes that are done together or not at all, with the steps that follow from them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[must_use = "nothing is done before it is committed"]
 pub struct Commit {
     pub(super) writes: Vec<Write>,
@@ -118,6 +118,11 @@ impl Commit {
     #[must_use]
     pub fn items(&self) -> usize {
         self.writes.len() + self.next.len()
+    }
+
+    /// How many items it writes, deletes or checks: the place that the next one will have.
+    pub(crate) fn next_place(&self) -> usize {
+        self.writes.len()
     }
 
     /// True if there is nothing to do.

@@ -18,11 +18,13 @@
 //! Every kind is dealt to the buckets that the connection item fixes, so that no tenant makes a hot
 //! partition, and a purge is a set of queries over [`Kind::ALL`], never a scan.
 
+mod form;
 mod generation;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub(super) use self::form::{Form, form};
 pub use self::generation::{GenerationKeys, Kind, Relation};
 
 use super::due::Due;

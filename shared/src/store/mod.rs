@@ -12,6 +12,7 @@ pub(crate) mod due;
 pub mod keys;
 pub(crate) mod outbox;
 pub(crate) mod records;
+mod sealed;
 mod slot;
 #[cfg(test)]
 mod tests;

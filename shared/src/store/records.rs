@@ -98,7 +98,8 @@ impl Records {
         let mut restamps = Vec::new();
         for record in chunk {
             let old = stored.get(self.keys.record(record.object, record.id).key());
-            match plan(reading, &record, old.map(|old| &**old)) {
+            let digest = self.sealer.digest(&record.fields.to_digest());
+            match plan(reading, (&record, &digest), old.map(|old| &**old)) {
                 Plan::Keep => done.counts.unchanged += u64::from(!record.is_deleted()),
                 Plan::KeptByThisStep(change) => done.count(change, record.id),
                 Plan::Restamp(of) => restamps.push(self.put(of, &record, RecordChange::Deleted)?),
@@ -193,7 +194,7 @@ impl Records {
             object: record.object,
             id: record.id,
             stamp: record.stamp.as_millisecond(),
-            digest: record.fields.digest(),
+            digest: self.sealer.digest(&record.fields.to_digest()),
             run: reading.run,
             step: reading.step,
             read_at: reading.at.as_millisecond(),
@@ -415,13 +416,13 @@ fn newest_of_each(rows: Vec<Record>) -> Vec<Record> {
     newest.into_values().collect()
 }
 
-fn plan(reading: Reading, record: &Record, head: Option<&RecordHead>) -> Plan {
+fn plan(reading: Reading, (record, digest): (&Record, &str), head: Option<&RecordHead>) -> Plan {
     let deleted = record.is_deleted();
     let Some(head) = head else {
         // A row that was deleted before we ever saw it leaves no record.
         return if deleted { Plan::Keep } else { Plan::Store(RecordChange::New) };
     };
-    if supersedes(head, record.stamp, &record.fields.digest(), reading.at) {
+    if supersedes(head, record.stamp, digest, reading.at) {
         return match (deleted, head.change) {
             (true, RecordChange::Deleted) => {
                 Plan::Restamp(Reading { run: head.run, step: head.step, at: reading.at })

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use matching::{EmployerEvidence, EntityKind};
 use serde_json::Number;
 
+use super::objects::sealer;
 use super::{
     Forms, Variants, activity, at, environment, lease, match_run, model, run, scope, seat, tenant,
     text, version,
@@ -82,7 +83,8 @@ fn tenants_and_their_settings_are_pinned() {
     let mut forms = Forms::default();
     let name = text("Acme");
     forms.json("tenant", &Tenant { id: tenant(), name, entitled: true, created_at: at(0) });
-    let roles = [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep, Role::Service];
+    let roles =
+        [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep, Role::Service, Role::Operator];
     forms.all("role", &roles);
     forms.json(
         "seat",
@@ -178,6 +180,7 @@ fn grants(forms: &mut Forms) {
         let pending = PendingAuthorization {
             at: environment(),
             grantee,
+            by: Author::Seat { seat: seat() },
             login_host: LoginHost::production(),
             verifier: text("verifier"),
             browser: text("browser"),
@@ -471,13 +474,14 @@ fn records_and_what_is_saved_are_pinned() {
     let fields: Fields =
         [("Name", text("Ada Lovell")), ("Email", text("a@b.c"))].into_iter().collect();
     forms.json("sealed fields", &fields);
-    forms.line("digest", fields.digest());
+    let digest = sealer().digest(&fields.to_digest());
+    forms.line("digest", &digest);
     for gone in [None, Some(gone[0].clone()), Some(gone[1].clone())] {
         let head = RecordHead {
             object: SObject::Contact,
             id: record_id("003", 1),
             stamp: 1_795_294_800_000,
-            digest: fields.digest(),
+            digest: digest.clone(),
             run: run(),
             step: 2,
             read_at: 1_795_294_801_000,

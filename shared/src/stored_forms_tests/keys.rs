@@ -8,11 +8,11 @@ use super::{
 };
 use crate::capabilities::limits::{Payer, Trigger};
 use crate::capabilities::{
-    connecting, custody, directory, importing, leaving, limits, seats, settings,
+    audit, break_glass, connecting, custody, directory, importing, leaving, limits, seats, settings,
 };
 use crate::kernel::{
-    ActivityId, DirectoryVersionId, EventId, Generation, ImportRunId, LeaseToken, MatchRunId,
-    ModelId, SObject, SeatId, TenantId, entity_kind_name,
+    ActivityId, DirectoryVersionId, EventId, Generation, GlassId, ImportRunId, LeaseToken,
+    MatchRunId, ModelId, SObject, SeatId, TenantId, entity_kind_name,
 };
 use crate::ports::{Key, Range};
 use crate::salesforce::SalesforceId;
@@ -64,6 +64,10 @@ fn the_keys_outside_generations_are_pinned() {
         }
     }
     forms.key("email_claim", &seats::keys::email_claim(tenant(), "Ada@acme.example"));
+    forms.key("audit head", &audit::keys::head(tenant()));
+    forms.key("audit entry", &audit::keys::entry(tenant(), 12));
+    forms.range("audit entries", &audit::keys::entries(tenant()));
+    forms.key("glass", &break_glass::keys::glass(environment(), GlassId::derived("glass")));
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.range("purges", &leaving::keys::purges(tenant()));
     for rest in leaving::keys::rest_of(tenant()) {
@@ -149,7 +153,7 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("all_candidates", &keys.all_candidates(SObject::Contact, 5));
     forms.key("decision_counts", &keys.decision_counts(SObject::Contact));
     forms.key("entity", &keys.entity(EntityKind::Person, &entity_id("pe_1")));
-    forms.key("awaited", &keys.awaited(EntityKind::Person, &entity_id("pe_1")));
+    forms.key("awaited", &keys.awaited(EntityKind::Person, "0a1b"));
     forms.key("correction", &keys.correction(SObject::Contact, contact()));
     forms.range("corrections", &keys.corrections(SObject::Contact, 5));
     forms.key("model", &keys.model(model()));
@@ -174,9 +178,9 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
     forms.key("activity", &keys.activity(activity()));
     forms.key("lane", &keys.lane(account()));
-    let (kind, person) = (EntityKind::Person, entity_id("pe_1"));
-    forms.key("waiting", &keys.waiting(kind, &person, activity()));
-    forms.range("all_waiting", &keys.all_waiting(kind, &person));
+    let (kind, person) = (EntityKind::Person, "0a1b");
+    forms.key("waiting", &keys.waiting(kind, person, activity()));
+    forms.range("all_waiting", &keys.all_waiting(kind, person));
     forms.key("admin_grant", &keys.admin_grant());
     forms.key("upkeep", &keys.upkeep());
     forms.key("asked_inspection", &keys.asked_inspection());

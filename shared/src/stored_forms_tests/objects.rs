@@ -23,6 +23,7 @@ use crate::kernel::{Connection, ConnectionState, Fields, Generation, Gone, Recor
 use crate::ports::Key;
 use crate::salesforce::LoginHost;
 use crate::seal::Sealer;
+use crate::store::Store;
 use crate::store::keys::GenerationKeys;
 use crate::store::records::Records;
 use crate::testing::{Memory, entity_id, record_id};
@@ -34,7 +35,7 @@ const SEALED_ELSEWHERE: &str = concat!(
     "e190eadc5e5fdd47b68d1aec8b606f1340"
 );
 
-fn sealer() -> Sealer {
+pub(super) fn sealer() -> Sealer {
     Sealer::new(&Zeroizing::new([7; 32]))
 }
 
@@ -212,7 +213,8 @@ fn opened(memory: &Memory) -> OpenGeneration {
         slot_offset: 0,
     };
     let records = Records::new(memory.ports(), keys, sealer());
-    OpenGeneration { connection, keys, sealer: sealer(), records }
+    let store = Store::opening(memory.ports(), sealer());
+    OpenGeneration { connection, keys, sealer: sealer(), records, store }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use salesforce_simulator::{Fault, FaultKind};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
+use shared::capabilities::audit::Actor;
 use shared::kernel::{EntityId, Environment, Grantee, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::work::chain;
@@ -183,7 +184,7 @@ async fn job(folder: &Path, canary: &Canary) {
     // The grant is lost: the org's administrator has revoked it.
     world.control().revoke_grants(&world.org).unwrap();
     import_again(&world, "third").await;
-    world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     world.run().await;
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use shared::capabilities::activities::{
     Activity, ActivityError, ActivityKind, ActivityState, HoldReason,
 };
+use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::{
     Check, ConnectError, Connected, Feature, Finding, Inspection,
 };
@@ -258,7 +259,8 @@ async fn a_connection_that_nobody_mends_is_purged_thirty_days_later() {
     scene.pass(29 * 24).await;
     assert_eq!(scene.state().await, ConnectionState::Lapsed);
     scene.pass(27).await;
-    assert_eq!(scene.state().await, ConnectionState::Disconnected);
+    let found = scene.world.functions.custody.find(scene.world.at()).await;
+    assert!(found.is_err(), "no connection is left behind its purge");
     let purge = scene.world.functions.disconnect.get(scope).await.unwrap().unwrap();
     assert_eq!(purge.phase, PurgePhase::Complete);
     assert!(purge.remaining.values().all(|left| *left == 0), "{:?}", purge.remaining);
@@ -320,7 +322,13 @@ async fn a_disconnect_revokes_even_when_salesforce_is_down_for_hours() {
     let control = scene.world.control();
     let down = Fault { times: 20, ..Fault::at("/services/oauth2/revoke", FaultKind::DropBefore) };
     control.add_fault(down);
-    let purge = scene.world.functions.disconnect.disconnect(scene.world.at()).await.unwrap();
+    let purge = scene
+        .world
+        .functions
+        .disconnect
+        .disconnect(scene.world.at(), &Actor::Service)
+        .await
+        .unwrap();
     scene.world.run().await;
     let now = scene.world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
     assert_eq!(now.phase, PurgePhase::Revoke, "it waits for Salesforce");
@@ -363,7 +371,7 @@ async fn f50_a_disconnect_stops_writebacks_and_nothing_is_written_behind_the_fen
         world.deliver(&message.body).await;
     }
     scene.post("waiting").await.unwrap();
-    let purge = world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    let purge = world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     let written = control.writes(&world.org).unwrap().len();
     assert_eq!(written, 1, "before the fence");
     world.run().await;
@@ -421,7 +429,7 @@ async fn a_replaced_grant_is_revoked_when_salesforce_is_back_or_by_the_purge() {
     // Another change of users, and the org is disconnected before Salesforce is back.
     control.add_fault(Fault { times: 3, ..down });
     scene.world.authorize(Grantee::Admin, ADMIN).await.unwrap();
-    scene.world.functions.disconnect.disconnect(scene.world.at()).await.unwrap();
+    scene.world.functions.disconnect.disconnect(scene.world.at(), &Actor::Service).await.unwrap();
     scene.pass(2).await;
     assert!(control.grants(&scene.world.org).unwrap().iter().all(|grant| grant.state == "revoked"));
 }

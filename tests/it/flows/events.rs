@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
+use shared::capabilities::audit::Actor;
 use shared::capabilities::importing::ActiveRun;
 use shared::kernel::{
     Environment, Event, Generation, Grantee, ImportRunId, ImportTrigger, Occurrence, PurgeMessage,
@@ -34,7 +35,7 @@ async fn a_connections_life_is_told_once_from_its_begin_to_its_purge() {
     world.authorize(Grantee::Admin, ADMIN).await.unwrap();
     world.run().await;
     assert_eq!(told(world, 5), ["connection.restored", "import.started", "import.completed"]);
-    world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     world.run().await;
     assert_eq!(told(world, 8), ["connection.disconnected", "connection.purged"]);
     let mut ids: Vec<String> = world.memory.events().iter().map(|e| e.id().to_string()).collect();
@@ -104,7 +105,7 @@ async fn an_event_outlives_the_generation_that_it_tells_of() {
     let scene = Scene::new().await;
     let world = &scene.world;
     let before = world.memory.events().len();
-    world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     // Everything is lost but the due items; the purge goes on by its own.
     let scope = world.connection().await.scope();
     world.memory.lose_messages();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::capabilities::linking::{CandidateList, Correcting, Correction, MatchSource};
-use shared::kernel::{EntityId, SObject, SeatId};
+use shared::kernel::{Author, EntityId, SObject};
 use shared::salesforce::SalesforceId;
 use tests::world::World;
 
@@ -15,7 +15,7 @@ async fn link(
     object: SObject,
     record: SalesforceId,
     entity: &EntityId,
-    by: Option<SeatId>,
+    by: &Author,
 ) {
     let scope = world.connection().await.scope();
     let what = Correcting::Match { entity_id: entity.clone() };
@@ -48,7 +48,7 @@ async fn a_manual_match_follows_a_lead_to_the_contact_that_it_became() {
     let scene = Scene::new().await;
     let world = &scene.world;
     let lead = records(world, SObject::Lead).await.remove(0);
-    link(world, SObject::Lead, lead, &scene.person, Some(scene.seat)).await;
+    link(world, SObject::Lead, lead, &scene.person, &Author::Seat { seat: scene.seat }).await;
     let became = world.control().convert_lead(&world.org, lead.as_str(), &json!({})).unwrap();
     let contact = became["contact"].as_str().unwrap().parse().unwrap();
     import(world, "second").await;
@@ -70,9 +70,9 @@ async fn a_manual_match_follows_a_merged_record_unless_its_master_has_one() {
     let &[master, loser, other, second] = &contacts[..4] else { panic!("{contacts:?}") };
     let matched = lists(world, SObject::Contact).await.into_iter().filter_map(|l| l.matched);
     let persons: Vec<EntityId> = matched.take(3).collect();
-    link(world, SObject::Contact, loser, &persons[0], None).await;
-    link(world, SObject::Contact, second, &persons[1], None).await;
-    link(world, SObject::Contact, other, &persons[2], None).await;
+    link(world, SObject::Contact, loser, &persons[0], &Author::Service).await;
+    link(world, SObject::Contact, second, &persons[1], &Author::Service).await;
+    link(world, SObject::Contact, other, &persons[2], &Author::Service).await;
     let control = world.control();
     control.merge(&world.org, master.as_str(), &[loser.as_str()]).unwrap();
     control.merge(&world.org, other.as_str(), &[second.as_str()]).unwrap();

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use serde_json::json;
+use shared::capabilities::audit::Actor;
 use shared::capabilities::leaving::{Purge, PurgePhase};
 use shared::kernel::{ConnectionState, Grantee, Scope, SeatId};
 use tests::Home;
@@ -33,7 +34,7 @@ async fn left_and_back(
     world.delivery = delivery;
     world.authorize(Grantee::Seat(SeatId::derived(SELLER)), SELLER).await.unwrap();
     let first = world.connection().await.scope();
-    let purge = world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    let purge = world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     assert_eq!(purge.phase, PurgePhase::Shred);
     // The customer is back before the purge has come far.
     world.authorize(Grantee::Admin, ADMIN).await.unwrap();

@@ -4,9 +4,10 @@ use futures::StreamExt;
 use futures::future::{Either, select};
 use jiff::SignedDuration;
 use serde_json::json;
+use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::{ConnectError, Connected};
 use shared::capabilities::leaving::Disconnect;
-use shared::kernel::{GrantState, Grantee};
+use shared::kernel::{Author, GrantState, Grantee};
 use shared::store;
 use tests::world::World;
 
@@ -47,7 +48,12 @@ async fn an_address_in_other_letters_is_the_same() {
 async fn a_login_page_asks_anew_who_it_is() {
     let scene = Scene::new().await;
     for grantee in [Grantee::Admin, Grantee::Seat(scene.seat)] {
-        let begun = scene.world.functions.begin.begin(scene.world.at(), grantee, None).await;
+        let begun = scene
+            .world
+            .functions
+            .begin
+            .begin(scene.world.at(), grantee, None, &Author::Service)
+            .await;
         let url = begun.unwrap().url;
         assert!(url.query_pairs().any(|pair| pair == ("prompt".into(), "login".into())), "{url}");
     }
@@ -63,7 +69,7 @@ async fn a_grant_that_the_same_user_gives_again_is_the_only_one() {
     }
     world.run().await;
     assert_eq!(live(world, &world.org), 2);
-    world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     world.run().await;
     assert_eq!(live(world, &world.org), 0);
 }
@@ -102,7 +108,7 @@ async fn a_callback_that_dies_leaves_no_token_without_a_grant() {
         world.memory.clock.advance(SignedDuration::from_mins(20));
         world.run().await;
         assert_eq!(live(world, &world.org), 2, "died at {n}");
-        world.functions.disconnect.disconnect(world.at()).await.unwrap();
+        world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
         world.run().await;
         assert_eq!(live(world, &world.org), 0, "died at {n}");
         if !died {
@@ -135,7 +141,7 @@ async fn disconnected_at(n: u32, is_admin: bool) -> bool {
             Either::Right((gate, rest)) => {
                 login = rest;
                 if calls == n {
-                    disconnect.disconnect(world.at()).await.unwrap();
+                    disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
                     drop((gate, gates));
                     break (false, login.await);
                 }
@@ -145,7 +151,7 @@ async fn disconnected_at(n: u32, is_admin: bool) -> bool {
         }
     };
     if was_over {
-        disconnect.disconnect(world.at()).await.unwrap();
+        disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     }
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;

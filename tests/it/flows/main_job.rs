@@ -9,7 +9,7 @@ use shared::capabilities::activities::{ActivityKind, ActivityState, ActivityText
 use shared::capabilities::importing::RunState;
 use shared::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState};
 use shared::kernel::{
-    ActivityId, EntityId, Grantee, ImportMessage, ImportRunId, ImportTrigger, MatchTrigger,
+    ActivityId, Author, EntityId, Grantee, ImportMessage, ImportRunId, ImportTrigger, MatchTrigger,
     SObject, SeatId,
 };
 use shared::matching::EntityKind;
@@ -319,7 +319,7 @@ async fn a_denied_consent_a_used_state_and_another_org_are_refused() {
     let folder = small();
     let world = World::new(folder.path()).await;
     let connect = &world.functions.connect;
-    let begun = connect.begin(world.at(), Grantee::Admin, None).await.unwrap();
+    let begun = connect.begin(world.at(), Grantee::Admin, None, &Author::Service).await.unwrap();
     let state = begun.url.query_pairs().find(|(k, _)| k == "state").unwrap().1.into_owned();
     let environment = world.at().environment;
     let code = || Ok("code".to_owned().into());
@@ -335,7 +335,11 @@ async fn a_denied_consent_a_used_state_and_another_org_are_refused() {
     assert!(error.to_string().contains("used before"), "{error}");
     let hosts = ["evil.com", "acme.my.salesforce.com.evil.com", "127.0.0.1", "na1.salesforce.com"];
     for host in hosts {
-        let begun = world.functions.connect.begin(world.at(), Grantee::Admin, Some(host)).await;
+        let begun = world
+            .functions
+            .connect
+            .begin(world.at(), Grantee::Admin, Some(host), &Author::Service)
+            .await;
         assert!(begun.is_err(), "{host}");
     }
 }

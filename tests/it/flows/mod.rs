@@ -20,3 +20,4 @@ mod persons;
 mod saving;
 mod sellers;
 mod troubled;
+mod unsealed;

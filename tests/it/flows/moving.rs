@@ -7,13 +7,14 @@ use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::activities::{Activity, ActivityKind, ActivityState, HoldReason};
+use shared::capabilities::audit::Actor;
 use shared::capabilities::importing::{self, ImportSettings};
 use shared::capabilities::linking::{Correcting, Correction, MATCHED_OBJECTS};
 use shared::capabilities::moving::{ImportedLines, Line, LineError, MovingError};
 use shared::capabilities::saving::Saved;
 use shared::capabilities::seats::{self, Seat};
 use shared::capabilities::settings::{self, Settings};
-use shared::kernel::{ActivityId, Grantee, SObject, SeatId};
+use shared::kernel::{ActivityId, Author, Grantee, SObject, SeatId};
 use shared::ports::{Clock, Range};
 use shared::store::keys::Kind;
 use shared::store::{self, Store, Stored};
@@ -64,7 +65,7 @@ impl Old {
         let changed = settings::KeptSettings { settings: changed, ..Default::default() };
         put(&world, settings::keys::settings(at), &changed).await;
         let every = ImportSettings { every_minutes: 360, ..ImportSettings::default() };
-        world.functions.import().change_settings(at, &every).await.unwrap();
+        world.functions.import().change_settings(at, &every, &Actor::Service).await.unwrap();
         let place = seats::keys::seats(world.tenant);
         let all: Vec<Seat> = store::query_all(&*world.ports().table, &place).await.unwrap();
         let noor = SeatId::derived(NOOR);
@@ -83,11 +84,11 @@ impl Old {
         let matched: Vec<_> = matched.filter(|list| list.matched.is_some()).collect();
         let (wrong, right) = (&matched[0], &matched[1]);
         let scope = world.connection().await.scope();
-        let by = Some(self.sellers[0].0);
+        let by = Author::Seat { seat: self.sellers[0].0 };
         let unmatch = Correcting::Unmatch { entity_id: None };
         let confirm = Correcting::Match { entity_id: right.matched.clone().unwrap() };
         for (list, what) in [(wrong, unmatch), (right, confirm)] {
-            let said = world.functions.corrections.say(scope, list.object, list.id, what, by);
+            let said = world.functions.corrections.say(scope, list.object, list.id, what, &by);
             said.await.unwrap();
         }
         world.run().await;
@@ -172,13 +173,13 @@ async fn documents<T: serde::de::DeserializeOwned>(
     kind: Kind,
     prefix: &str,
 ) -> BTreeMap<String, T> {
-    let keys = world.keys().await;
+    let (keys, opened) = (world.keys().await, world.documents().await);
     let mut found = BTreeMap::new();
     for bucket in 0..keys.buckets() {
         let (ports, pk) = (world.ports(), keys.partition(kind, bucket));
         let page = ports.table.query(&pk, &Range::All, None, 100_000).await.unwrap();
         let items = page.items.into_iter().filter(|item| item.key.sk().starts_with(prefix));
-        found.extend(items.map(|item| (item.key.sk().to_owned(), store::typed(item).unwrap())));
+        found.extend(items.map(|item| (item.key.sk().to_owned(), opened.typed(item).unwrap())));
     }
     found
 }

@@ -12,8 +12,8 @@ use shared::capabilities::seats;
 use shared::capabilities::seats::Seat;
 use shared::kernel::{ImportRunId, ImportTrigger, Occurrence, RecordHead, SObject, SeatId};
 use shared::ports::Range;
-use shared::store;
 use shared::store::keys::Kind;
+use shared::store::{self, Stored};
 use tests::world::World;
 
 /// Everything that a second, killed, or doubled delivery must not change.
@@ -67,6 +67,7 @@ pub(super) async fn see(world: &World) -> Seen {
         written: written(world),
         told: BTreeSet::new(),
     };
+    let documents = world.documents().await;
     for (kind, pk) in keys.partitions() {
         let ports = world.ports();
         let page = ports.table.query(&pk, &Range::All, None, 100_000).await.unwrap();
@@ -81,21 +82,24 @@ pub(super) async fn see(world: &World) -> Seen {
                     seen.edges.insert(without_keyed_name(sk));
                 }
                 Kind::Candidates => {
-                    let list: CandidateList = store::typed(item).unwrap();
+                    let list: CandidateList = documents.typed(item).unwrap();
                     let text =
                         format!("{:?} {:?} {:?}", list.matched, list.decision, list.candidates);
                     seen.matches.insert(sk, text);
                 }
                 Kind::Entity => {
-                    let entity: EntityMatches = store::typed(item).unwrap();
-                    seen.entities.insert(sk, format!("{:?} {:?}", entity.matched, entity.bids));
+                    let entity: EntityMatches = documents.typed(item).unwrap();
+                    // Its key is a name under the home's own data key.
+                    let name = format!("{}#{}", entity.object, entity.entity);
+                    seen.entities.insert(name, format!("{:?} {:?}", entity.matched, entity.bids));
                 }
                 Kind::Saved => {
-                    let saved: Saved = store::typed(item).unwrap();
-                    seen.saved.insert(format!("{sk} {}", saved.record));
+                    let saved: Saved = documents.typed(item).unwrap();
+                    let Saved { seat, list, entity, record, .. } = saved;
+                    seen.saved.insert(format!("{seat}#{}#{entity} {record}", list.as_str()));
                 }
                 Kind::Activity if sk.starts_with("ACT#") => {
-                    let activity: Activity = store::typed(item).unwrap();
+                    let activity: Activity = documents.typed(item).unwrap();
                     let logged = matches!(activity.state, ActivityState::Logged { .. });
                     seen.activities.insert(format!("{sk} {logged}"));
                 }
@@ -172,13 +176,12 @@ pub(super) async fn objects(world: &World, run: ImportRunId) -> BTreeMap<SObject
 
 /// Matching's decision about every record of an object.
 pub(super) async fn lists(world: &World, object: SObject) -> Vec<CandidateList> {
-    let keys = world.keys().await;
+    let (keys, documents) = (world.keys().await, world.documents().await);
     let mut all = Vec::new();
     for bucket in 0..keys.buckets() {
         let place = keys.all_candidates(object, bucket);
-        let found: Vec<CandidateList> =
-            store::query_all(&*world.ports().table, &place).await.unwrap();
-        all.extend(found);
+        let found = documents.all(&place).await.unwrap();
+        all.extend(found.into_iter().map(Stored::into_inner));
     }
     all
 }
@@ -218,7 +221,7 @@ pub(super) async fn matched(world: &World, object: SObject) -> BTreeSet<String> 
 /// The records saved for a seat.
 pub(super) async fn saved(world: &World, seat: SeatId, list: &str) -> BTreeSet<String> {
     let place = world.keys().await.saved_list(seat, list);
-    let saved: Vec<Saved> = store::query_all(&*world.ports().table, &place).await.unwrap();
+    let saved = world.documents().await.all(&place).await.unwrap();
     saved.into_iter().map(|s| s.record.to_string()).collect()
 }
 

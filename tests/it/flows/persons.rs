@@ -3,7 +3,7 @@
 use serde_json::json;
 use shared::capabilities::importing::{AccountModel, RunState};
 use shared::capabilities::linking::Correcting;
-use shared::kernel::{CareMessage, Grantee, SObject};
+use shared::kernel::{Author, CareMessage, Grantee, SObject};
 use shared::store::Next;
 use tests::world::World;
 
@@ -40,13 +40,16 @@ async fn the_person_of_an_open_opportunity_is_saved_for_its_owner() {
     let _ = world.functions.outbox.commit(vec![], vec![inspect]).await.unwrap();
     world.run().await;
     let person = AccountModel::Person;
-    world.functions.selections.set_accounts(world.at(), person, None).await.unwrap();
+    world.functions.selections.set_accounts(world.at(), person, &Author::Service).await.unwrap();
     world.run().await;
     assert!(!saved(world, scene.seat, "leads").await.contains(contact), "not matched yet");
     let what = Correcting::Match { entity_id: nobodys.unwrap() };
     let corrections = &world.functions.corrections;
     let record = contact.parse().unwrap();
-    corrections.say(scope, SObject::Contact, record, what, Some(scene.seat)).await.unwrap();
+    corrections
+        .say(scope, SObject::Contact, record, what, &Author::Seat { seat: scene.seat })
+        .await
+        .unwrap();
     world.run().await;
     assert!(saved(world, scene.seat, "leads").await.contains(contact));
 }
@@ -60,7 +63,7 @@ async fn persons_that_were_chosen_before_connecting_are_all_that_the_first_impor
     let person = json!({ "LastName": "Person", "FirstName": "A" });
     control.create(org, "Account", &person).unwrap();
     let selections = &world.functions.selections;
-    selections.set_accounts(world.at(), AccountModel::Person, None).await.unwrap();
+    selections.set_accounts(world.at(), AccountModel::Person, &Author::Service).await.unwrap();
     world.authorize(Grantee::Admin, ADMIN).await.unwrap();
     world.run().await;
     let runs = runs(&world).await;
@@ -75,7 +78,7 @@ async fn an_org_without_person_accounts_says_so_when_persons_were_chosen_before_
     let folder = tiny();
     let world = World::new(folder.path()).await;
     let selections = &world.functions.selections;
-    selections.set_accounts(world.at(), AccountModel::Person, None).await.unwrap();
+    selections.set_accounts(world.at(), AccountModel::Person, &Author::Service).await.unwrap();
     world.authorize(Grantee::Admin, ADMIN).await.unwrap();
     world.run().await;
     let run = runs(&world).await.remove(0);

@@ -8,12 +8,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::capabilities::connecting::WizardAnswer;
 use shared::capabilities::linking::{CandidateList, Correcting};
-use shared::capabilities::saving::Saved;
 use shared::capabilities::seats::{CrmUserError, CrmUserStatus};
 use shared::kernel::{Author, CareMessage, EntityId, SObject, SeatId};
 use shared::ports::Key;
 use shared::salesforce::SalesforceId;
-use shared::store::{self, Next};
+use shared::store::Next;
 use tests::world::{Delivery, World, WorldOptions};
 
 use super::connection::Scene;
@@ -145,12 +144,15 @@ async fn an_account_that_is_filtered_out_takes_no_contact_along() {
     let filter = json!([{ "object": "Account",
         "conditions": [{ "field": "Name", "operator": "not_equals", "value": name }] }]);
     let filter = serde_json::from_value(filter).unwrap();
-    world.functions.selections.filter(world.at(), filter, None).await.unwrap();
+    world.functions.selections.filter(world.at(), filter, &Author::Service).await.unwrap();
     world.run().await;
     // It was found by its employer, which is not imported any more: a person says who it is.
     let what = Correcting::Match { entity_id: contact.matched.unwrap() };
     let corrections = &world.functions.corrections;
-    corrections.say(scope, SObject::Contact, contact.id, what, Some(scene.seat)).await.unwrap();
+    corrections
+        .say(scope, SObject::Contact, contact.id, what, &Author::Seat { seat: scene.seat })
+        .await
+        .unwrap();
     deal(world, &user(world, SELLER), &account, contact.id);
     import_again(world, "second").await;
     assert!(saved(world, scene.seat, "leads").await.contains(contact.id.as_str()));
@@ -211,7 +213,7 @@ async fn two_crm_users_with_one_email_save_nothing_for_the_seat_until_one_is_cho
     let other = world.seat("other.seller@acme.example").await;
     let taken = crm_users.choose(at, other, twin, Author::Service).await;
     assert!(matches!(taken, Err(CrmUserError::Taken(seat)) if seat == scene.seat));
-    let again = crm_users.forget(at, scene.seat).await.unwrap();
+    let again = crm_users.forget(at, scene.seat, &Author::Service).await.unwrap();
     assert_eq!(again.status, CrmUserStatus::Ambiguous);
     assert!(crm_users.choose(at, other, twin, Author::Service).await.is_ok(), "free again");
     let first = crm_users.link(at, scene.seat).await.unwrap();
@@ -263,8 +265,8 @@ async fn whoever_was_merged_into_another_does_not_stay_saved_beside_them() {
 /// The people saved for a seat.
 async fn entities(world: &World, seat: SeatId) -> BTreeSet<EntityId> {
     let place = world.keys().await.saved_list(seat, "leads");
-    let saved: Vec<Saved> = store::query_all(&*world.ports().table, &place).await.unwrap();
-    saved.into_iter().map(|saved| saved.entity).collect()
+    let saved = world.documents().await.all(&place).await.unwrap();
+    saved.into_iter().map(|saved| saved.into_inner().entity).collect()
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
+use shared::capabilities::audit::Actor;
 use shared::capabilities::custody::Custody;
 use shared::capabilities::importing::{ImportSettings, ObjectPhase, RunState, VISIBILITY_OVERLAP};
 use shared::capabilities::leaving::PurgePhase;
@@ -219,7 +220,7 @@ async fn f50_a_disconnect_stops_the_import_and_nothing_is_written_behind_the_fen
     let contacts = case.objects(run).await[&SObject::Contact].clone();
     let scope = case.world.connection().await.scope();
     let zombie = case.step(run, SObject::Contact, contacts.step).await;
-    case.world.functions.disconnect.disconnect(case.world.at()).await.unwrap();
+    case.world.functions.disconnect.disconnect(case.world.at(), &Actor::Service).await.unwrap();
     let calls = case.calls("/jobs/query");
     case.deliver(&zombie).await;
     assert_eq!(case.objects(run).await[&SObject::Contact], contacts, "no step after the fence");
@@ -265,11 +266,15 @@ async fn the_schedule_follows_its_settings(home: Home) {
     let often = ImportSettings { every_minutes: 15, ..ImportSettings::default() };
     assert!(
         import
-            .change_settings(at, &ImportSettings { every_minutes: 1, ..often.clone() })
+            .change_settings(
+                at,
+                &ImportSettings { every_minutes: 1, ..often.clone() },
+                &Actor::Service
+            )
             .await
             .is_err()
     );
-    import.change_settings(at, &often).await.unwrap();
+    import.change_settings(at, &often, &Actor::Service).await.unwrap();
     let scheduled = async || {
         let place = case.world.keys().await.runs();
         let runs = case.store().all(&place).await.unwrap();
@@ -288,7 +293,10 @@ async fn the_schedule_follows_its_settings(home: Home) {
     }
     let two_hours = scheduled().await;
     assert!((6..=8).contains(&two_hours), "{two_hours} runs in two hours");
-    import.change_settings(at, &ImportSettings { schedule_paused: true, ..often }).await.unwrap();
+    import
+        .change_settings(at, &ImportSettings { schedule_paused: true, ..often }, &Actor::Service)
+        .await
+        .unwrap();
     for _ in 0..8 {
         quarter().await;
     }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::capabilities::importing::{FieldMapping, ObjectPhase, OpportunityPart, RunState};
-use shared::kernel::SObject;
+use shared::kernel::{Author, SObject};
 
 use super::case::Case;
 
@@ -94,7 +94,7 @@ async fn a_mapping_made_between_the_two_readings_of_opportunities_is_read_by_the
     let (field, custom_field) = ("Amount".to_owned(), "Expected__c".to_owned());
     let mapping = FieldMapping { object: opportunity, field, custom_field };
     let selections = &case.world.functions.selections;
-    selections.map(case.world.at(), vec![mapping], None).await.unwrap();
+    selections.map(case.world.at(), vec![mapping], &Author::Service).await.unwrap();
     case.world.run().await;
     assert_eq!(case.run(run).await.unwrap().state, RunState::Complete);
     // Later than what an import looks back.

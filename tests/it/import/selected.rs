@@ -1,13 +1,14 @@
 //! An admin's choices of what to import: mapped fields, filtered rows, persons.
 
 use serde_json::{Value, json};
+use shared::capabilities::audit::Actor;
 use shared::capabilities::custody::Custody;
 use shared::capabilities::importing;
 use shared::capabilities::importing::{
     AccountModel, FieldMapping, ImportSettings, ObjectImport, ObjectPhase, PreviewState,
     RecordFilter, RunState, Selection, SelectionError, SelectionPart, Span,
 };
-use shared::kernel::{Environment, Fields, Gone, ImportRunId, SObject, TenantEnvironment};
+use shared::kernel::{Author, Environment, Fields, Gone, ImportRunId, SObject, TenantEnvironment};
 use shared::store::Commit;
 
 use super::case::Case;
@@ -84,10 +85,10 @@ async fn a_mapping_whose_reading_never_ended_leaves_nothing_when_it_is_removed()
     let contact = &case.contacts[0];
     // Later than what an import looks back.
     case.advance(3600);
-    selections.map(at, vec![mapping("Email", "Work_Email__c")], None).await.unwrap();
+    selections.map(at, vec![mapping("Email", "Work_Email__c")], &Author::Service).await.unwrap();
     called_off(&case, SObject::Contact).await;
     assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("work@example.com"));
-    selections.map(at, vec![], None).await.unwrap();
+    selections.map(at, vec![], &Author::Service).await.unwrap();
     let contacts = changed(&case).await.remove(&SObject::Contact).unwrap();
     assert_eq!((contacts.since, contacts.counts.updated), (None, 1), "read whole");
     case.equals_the_org().await;
@@ -102,7 +103,7 @@ async fn companies_of_a_first_run_that_never_ended_go_when_persons_are_chosen() 
     case.set(&json!({ "person_accounts": true }));
     called_off(&case, SObject::Account).await;
     assert!(held(&case, SObject::Account, &case.accounts[0]).await.is_some());
-    selections.set_accounts(at, AccountModel::Person, None).await.unwrap();
+    selections.set_accounts(at, AccountModel::Person, &Author::Service).await.unwrap();
     let accounts = changed(&case).await.remove(&SObject::Account).unwrap();
     assert_eq!((accounts.counts.deleted, accounts.live), (10, Some(0)));
     case.equals_the_org().await;
@@ -116,8 +117,8 @@ async fn a_mapped_field_takes_the_standard_ones_place_until_it_is_unmapped_or_di
     assert_eq!(value(&case, contact, "Email").await.as_deref(), Some("private@example.com"));
 
     case.advance(60);
-    let by = Some("ada".to_owned());
-    let chosen = selections.map(at, vec![mapping("Email", "Work_Email__c")], by).await.unwrap();
+    let by = Author::Admin { subject: Some("ada".to_owned()) };
+    let chosen = selections.map(at, vec![mapping("Email", "Work_Email__c")], &by).await.unwrap();
     let change = &chosen.changes[0];
     assert_eq!((change.by.as_deref(), change.set), (Some("ada"), SelectionPart::Mappings));
     let objects = changed(&case).await;
@@ -151,18 +152,19 @@ async fn a_mapped_field_takes_the_standard_ones_place_until_it_is_unmapped_or_di
 async fn what_the_org_does_not_show_is_refused_with_field_and_reason() {
     let case = Case::imported().await;
     let (at, selections) = (case.world.at(), &case.world.functions.selections);
-    let refused = selections.map(at, vec![mapping("Email", "Nothing__c")], None).await;
+    let refused = selections.map(at, vec![mapping("Email", "Nothing__c")], &Author::Service).await;
     assert_eq!(
         refused.unwrap_err().to_string(),
         "Contact.Email: the org shows the integration user no field Nothing__c"
     );
     let conditions = json!([{ "field": "Description", "operator": "equals", "value": "x" }]);
-    let refused = selections.filter(at, vec![filter(SObject::Contact, &conditions)], None).await;
+    let refused =
+        selections.filter(at, vec![filter(SObject::Contact, &conditions)], &Author::Service).await;
     assert!(refused.unwrap_err().to_string().contains("cannot filter by a field of type textarea"));
-    let refused = selections.set_accounts(at, AccountModel::Person, None).await;
+    let refused = selections.set_accounts(at, AccountModel::Person, &Author::Service).await;
     assert!(refused.unwrap_err().to_string().contains("the org has no person accounts"));
     let elsewhere = TenantEnvironment { environment: Environment::Sandbox, ..at };
-    let refused = selections.map(elsewhere, vec![], None).await;
+    let refused = selections.map(elsewhere, vec![], &Author::Service).await;
     assert!(matches!(refused, Err(SelectionError::NotFound("connection"))));
     assert_eq!(selections.get(at).await.unwrap(), Selection::default(), "nothing was kept");
 }
@@ -205,10 +207,10 @@ async fn the_other_environments_mappings_are_copied_as_far_as_this_org_shows_the
         assert!(case.store().commit(commit).await.unwrap().is_done());
     };
     chosen_there("Sandbox_Only__c").await;
-    let refused = selections.copy_mappings(at, None).await.unwrap_err().to_string();
+    let refused = selections.copy_mappings(at, &Author::Service).await.unwrap_err().to_string();
     assert!(refused.ends_with("no field Sandbox_Only__c"), "{refused}");
     chosen_there("Work_Email__c").await;
-    let copied = selections.copy_mappings(at, None).await.unwrap();
+    let copied = selections.copy_mappings(at, &Author::Service).await.unwrap();
     assert_eq!(copied.mappings, [mapping("Email", "Work_Email__c")]);
     assert_eq!(changed(&case).await[&SObject::Contact].since, None, "read whole");
 }
@@ -219,7 +221,7 @@ async fn a_formula_changes_without_a_stamp_and_is_refreshed_in_time() {
     let (at, selections) = (case.world.at(), &case.world.functions.selections);
     // Later than what an import looks back.
     case.advance(3600);
-    selections.map(at, vec![mapping("Title", "Role__c")], None).await.unwrap();
+    selections.map(at, vec![mapping("Title", "Role__c")], &Author::Service).await.unwrap();
     changed(&case).await;
     let contact = &case.contacts[0];
     let row = case.world.control().record(&case.world.org, contact).unwrap();
@@ -229,7 +231,7 @@ async fn a_formula_changes_without_a_stamp_and_is_refreshed_in_time() {
     case.import("too early").await;
     assert_eq!(value(&case, contact, "Title").await, None);
     let settings = ImportSettings { formula_refresh_hours: 30, ..ImportSettings::default() };
-    case.world.functions.import().change_settings(at, &settings).await.unwrap();
+    case.world.functions.import().change_settings(at, &settings, &Actor::Service).await.unwrap();
     case.advance(7 * 3600);
     let objects = case.import("in time").await;
     assert_eq!(objects[&SObject::Contact].counts.updated, 1);
@@ -249,7 +251,10 @@ async fn a_filter_limits_what_is_held_and_rows_that_leave_it_go() {
         { "field": "Score__c", "operator": "greater_or_equal", "value": 4 },
         { "field": "City", "operator": "equals", "value": "O'Fallon" },
     ]);
-    selections.filter(at, vec![filter(SObject::Lead, &conditions)], None).await.unwrap();
+    selections
+        .filter(at, vec![filter(SObject::Lead, &conditions)], &Author::Service)
+        .await
+        .unwrap();
     let leads = changed(&case).await.remove(&SObject::Lead).unwrap();
     assert_eq!((leads.counts.deleted, leads.live, leads.salesforce_count), (4, Some(6), Some(6)));
     assert_eq!(gone(&case, SObject::Lead, &case.leads[0]).await, Some(Gone::OutsideFilter));
@@ -269,7 +274,7 @@ async fn a_filter_limits_what_is_held_and_rows_that_leave_it_go() {
     let leads = case.import("later").await.remove(&SObject::Lead).unwrap();
     assert_eq!((leads.counts.deleted, leads.live, leads.salesforce_count), (1, Some(5), Some(5)));
     // Without a filter all of them come back.
-    selections.filter(at, vec![], None).await.unwrap();
+    selections.filter(at, vec![], &Author::Service).await.unwrap();
     changed(&case).await;
     case.equals_the_org().await;
 }
@@ -279,7 +284,7 @@ async fn a_filter_that_cannot_be_put_any_more_fails_its_object_and_lets_nothing_
     let case = Case::imported().await;
     let (at, selections) = (case.world.at(), &case.world.functions.selections);
     let gold = json!([{ "field": "Tier__c", "operator": "equals", "value": "Gold" }]);
-    selections.filter(at, vec![filter(SObject::Contact, &gold)], None).await.unwrap();
+    selections.filter(at, vec![filter(SObject::Contact, &gold)], &Author::Service).await.unwrap();
     let contacts = changed(&case).await.remove(&SObject::Contact).unwrap();
     assert_eq!((contacts.counts.deleted, contacts.live), (30, Some(0)));
     let (control, org) = (case.world.control(), &case.world.org);
@@ -307,7 +312,7 @@ async fn persons_or_companies_are_imported_never_both() {
     let inspect = shared::kernel::Envelope::of(shared::kernel::CareMessage::Inspect { scope });
     case.deliver(&inspect).await;
     case.advance(60);
-    selections.set_accounts(at, AccountModel::Person, None).await.unwrap();
+    selections.set_accounts(at, AccountModel::Person, &Author::Service).await.unwrap();
     let objects = changed(&case).await;
     for object in [SObject::Account, SObject::AccountTeamMember] {
         assert!(matches!(objects[&object].phase, ObjectPhase::Skipped { .. }), "{object}");
@@ -323,7 +328,7 @@ async fn persons_or_companies_are_imported_never_both() {
     let objects = case.import("again").await;
     assert_eq!(objects.values().map(|o| o.counts.written()).sum::<u64>(), 0);
     case.advance(60);
-    selections.set_accounts(at, AccountModel::Business, None).await.unwrap();
+    selections.set_accounts(at, AccountModel::Business, &Author::Service).await.unwrap();
     changed(&case).await;
     case.equals_the_org().await;
 }
@@ -342,7 +347,7 @@ async fn a_selection_that_changes_between_two_spans_of_an_object_is_the_next_run
     case.until_object(run, SObject::Contact, |contacts| second(contacts.span)).await;
     assert_eq!(value(&case, &old, "Email").await.as_deref(), Some("private@example.com"));
     // The org's fields are known by the inspection that a connection begins with.
-    selections.map(at, vec![mapping("Email", "Work_Email__c")], None).await.unwrap();
+    selections.map(at, vec![mapping("Email", "Work_Email__c")], &Author::Service).await.unwrap();
     case.world.run().await;
     let contacts = &case.objects(run).await[&SObject::Contact];
     assert_eq!((&contacts.phase, contacts.restarts), (&ObjectPhase::Done, 0));
@@ -361,7 +366,7 @@ async fn a_row_that_is_hidden_while_the_others_are_read_by_a_new_selection_is_re
     case.set(&json!({ "hidden_records": { user.as_str(): [contact] } }));
     case.advance(60);
     let (at, selections) = (case.world.at(), &case.world.functions.selections);
-    selections.map(at, vec![mapping("Email", "Work_Email__c")], None).await.unwrap();
+    selections.map(at, vec![mapping("Email", "Work_Email__c")], &Author::Service).await.unwrap();
     let run = landed(&case, SObject::Contact).await;
     case.set(&json!({ "hidden_records": {} }));
     case.world.run().await;

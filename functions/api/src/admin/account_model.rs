@@ -7,7 +7,7 @@ use shared::capabilities::importing::{self, Selection, SelectionPart};
 use utoipa::ToSchema;
 
 use super::selection::SelectionChange;
-use crate::callers::{Admin, At, Signed};
+use crate::callers::{Acting, Admin, At};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -61,8 +61,8 @@ pub(crate) async fn show(
 pub(crate) async fn change(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-    Signed(by): Signed,
+    Acting(by): Acting,
     Body(NewAccountModel { accounts }): Body<NewAccountModel>,
 ) -> Result<Json<AccountModel>, Problem> {
-    Ok(Json(api.selections.set_accounts(place.environment(), accounts, by).await?.into()))
+    Ok(Json(api.selections.set_accounts(place.environment(), accounts, &by).await?.into()))
 }

@@ -13,7 +13,7 @@ use shared::kernel::{self, AUTHORIZATION_MINUTES, Environment, Generation, Grant
 use utoipa::ToSchema;
 
 use super::purges;
-use crate::callers::{Admin, At};
+use crate::callers::{Acting, Admin, At};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -22,7 +22,8 @@ use crate::wire;
 wire::named! {
     /// Where a connection stands. `reconnect_required`: no data moves, work is kept, for three
     /// days. `lapsed`: those passed; nothing is taken in any more, what was kept is done after a
-    /// reconnect and purged 27 days later. `disconnected`: purged, or being purged.
+    /// reconnect and purged 27 days later. `disconnected`: being purged; once that is done there is
+    /// no connection.
     ConnectionState of shared::kernel::ConnectionState {
         Connected ReconnectRequired Lapsed Disconnected
     }
@@ -164,6 +165,7 @@ pub(crate) struct Disconnected {
 pub(crate) async fn authorize(
     State(api): State<Api>,
     Admin(place): Admin<At>,
+    Acting(by): Acting,
     Body(login): Body<Login>,
 ) -> Result<([(HeaderName, String); 1], Json<AuthorizeUrl>), Problem> {
     let at = place.environment();
@@ -171,7 +173,8 @@ pub(crate) async fn authorize(
         Some(host) => Some(host),
         None => api.wizards.login_host(at).await?,
     };
-    Ok(AuthorizeUrl::of(api.connect.begin(at, Grantee::Admin, chosen.as_deref()).await?))
+    let begun = api.connect.begin(at, Grantee::Admin, chosen.as_deref(), &by).await?;
+    Ok(AuthorizeUrl::of(begun))
 }
 
 /// The connection
@@ -194,8 +197,9 @@ pub(crate) async fn show(
 pub(crate) async fn disconnect(
     State(api): State<Api>,
     Admin(place): Admin<At>,
+    Acting(by): Acting,
 ) -> Result<(StatusCode, Json<Disconnected>), Problem> {
-    let scope = api.disconnect.disconnect(place.environment()).await?.scope;
+    let scope = api.disconnect.disconnect(place.environment(), &(&by).into()).await?.scope;
     let begun = Disconnected { purge_id: purges::name(scope), generation: scope.generation };
     Ok((StatusCode::ACCEPTED, Json(begun)))
 }

@@ -8,7 +8,7 @@ use shared::capabilities::linking::{self, TakenPairs};
 use shared::kernel::SObject;
 use utoipa::ToSchema;
 
-use crate::callers::{Admin, At};
+use crate::callers::{Acting, Admin, At};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -78,6 +78,7 @@ impl From<TakenPairs> for ImportedPairs {
 pub(crate) async fn import(
     State(api): State<Api>,
     Admin(place): Admin<At>,
+    Acting(by): Acting,
     Body(KnownPairs { pairs }): Body<KnownPairs>,
 ) -> Result<(StatusCode, Json<ImportedPairs>), Problem> {
     if pairs.len() > MOST_PAIRS {
@@ -85,5 +86,5 @@ pub(crate) async fn import(
     }
     let scope = api.custody.live(place.environment()).await?.scope();
     let pairs = pairs.into_iter().map(Into::into).collect();
-    Ok((StatusCode::ACCEPTED, Json(api.corrections.import(scope, pairs).await?.into())))
+    Ok((StatusCode::ACCEPTED, Json(api.corrections.import(scope, pairs, &by).await?.into())))
 }

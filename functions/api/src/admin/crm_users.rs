@@ -127,8 +127,9 @@ pub(crate) async fn choose(
 pub(crate) async fn forget(
     State(api): State<Api>,
     Admin(place): Admin<AtSeat>,
+    Acting(by): Acting,
 ) -> Result<Json<CrmUserLink>, Problem> {
-    Ok(Json(api.crm_users.forget(place.environment(), place.seat).await?.into()))
+    Ok(Json(api.crm_users.forget(place.environment(), place.seat, &by).await?.into()))
 }
 
 impl From<CrmUserError> for Problem {

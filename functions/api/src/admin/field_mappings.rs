@@ -8,7 +8,7 @@ use shared::kernel::SObject;
 use utoipa::ToSchema;
 
 use super::selection::SelectionChange;
-use crate::callers::{Admin, At, Signed};
+use crate::callers::{Acting, Admin, At};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -84,11 +84,11 @@ pub(crate) async fn list(
 pub(crate) async fn change(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-    Signed(by): Signed,
+    Acting(by): Acting,
     Body(NewFieldMappings { items }): Body<NewFieldMappings>,
 ) -> Result<Json<FieldMappings>, Problem> {
     let mappings = items.into_iter().map(Into::into).collect();
-    Ok(Json(api.selections.map(place.environment(), mappings, by).await?.into()))
+    Ok(Json(api.selections.map(place.environment(), mappings, &by).await?.into()))
 }
 
 /// Take the mappings of the tenant's other environment, held to what this org shows
@@ -101,7 +101,7 @@ pub(crate) async fn change(
 pub(crate) async fn copy(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-    Signed(by): Signed,
+    Acting(by): Acting,
 ) -> Result<Json<FieldMappings>, Problem> {
-    Ok(Json(api.selections.copy_mappings(place.environment(), by).await?.into()))
+    Ok(Json(api.selections.copy_mappings(place.environment(), &by).await?.into()))
 }

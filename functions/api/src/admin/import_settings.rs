@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use shared::capabilities::importing;
 use utoipa::ToSchema;
 
-use crate::callers::{Admin, At};
+use crate::callers::{Acting, Admin, At};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -84,9 +84,10 @@ pub(crate) async fn show(
 pub(crate) async fn change(
     State(api): State<Api>,
     Admin(place): Admin<At>,
+    Acting(by): Acting,
     Body(settings): Body<ImportSettings>,
 ) -> Result<Json<ImportSettings>, Problem> {
     let settings = settings.into();
-    api.import.change_settings(place.environment(), &settings).await?;
+    api.import.change_settings(place.environment(), &settings, &(&by).into()).await?;
     Ok(Json(settings.into()))
 }

@@ -1,6 +1,7 @@
 //! The routes for a tenant's admin: the connection, its imports, its matches.
 
 mod account_model;
+mod audit;
 mod author;
 mod connections;
 mod corrections;
@@ -45,6 +46,7 @@ pub(crate) fn of_tenant() -> OpenApiRouter<Api> {
         .routes(routes!(seats::list))
         .routes(routes!(crm_votes::list, crm_votes::vote))
         .routes(routes!(purges::show))
+        .routes(routes!(audit::list))
 }
 
 /// Routes below a tenant's connection.

@@ -12,7 +12,7 @@ use shared::kernel::{ModelId, SObject};
 use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
-use crate::callers::{Admin, At, AtModel};
+use crate::callers::{Acting, Admin, At, AtModel};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -174,10 +174,12 @@ pub(crate) async fn in_use(
 pub(crate) async fn choose(
     State(api): State<Api>,
     Admin(place): Admin<At>,
+    Acting(by): Acting,
     Body(ChooseModel { model }): Body<ChooseModel>,
 ) -> Result<(StatusCode, Json<ModelChoice>), Problem> {
     let scope = api.custody.live(place.environment()).await?.scope();
-    Ok((StatusCode::ACCEPTED, Json(api.models.choose(scope, model).await?.into())))
+    let choice = api.models.choose(scope, model, &(&by).into()).await?;
+    Ok((StatusCode::ACCEPTED, Json(choice.into())))
 }
 
 impl From<ModelError> for Problem {

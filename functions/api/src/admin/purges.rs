@@ -18,6 +18,9 @@ use crate::wire;
 wire::named! {
     /// Where a purge stands.
     PurgeState of leaving::PurgePhase { Shred Sweep Verify Revoke Complete }
+
+    /// What is kept elsewhere when nothing is left here: of what was sealed nothing can be read.
+    KeptElsewhere of leaving::KeptElsewhere { PointInTimeCopies DeadLetters Logs AuditLog }
 }
 
 /// What a purge waits for.
@@ -73,6 +76,15 @@ pub(crate) struct Purge {
     certificate: Option<Certificate>,
 }
 
+/// Something that is kept elsewhere.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Kept {
+    #[schema(value_type = KeptElsewhere)]
+    what: leaving::KeptElsewhere,
+    /// Until when at the longest.
+    until: Timestamp,
+}
+
 /// The proof that nothing is left.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Certificate {
@@ -92,6 +104,8 @@ pub(crate) struct Certificate {
     remaining: BTreeMap<String, u64>,
     data_key_destroyed: bool,
     grants: Grants,
+    /// Copies that end by themselves, and the audit log.
+    kept_elsewhere: Vec<Kept>,
 }
 
 impl From<leaving::Purge> for Purge {
@@ -117,7 +131,9 @@ impl From<leaving::Purge> for Purge {
 
 impl From<leaving::Purge> for Certificate {
     fn from(purge: leaving::Purge) -> Self {
+        let kept = purge.kept_elsewhere().map(|(what, until)| Kept { what, until });
         Self {
+            kept_elsewhere: kept.collect(),
             tenant: purge.scope.tenant,
             environment: purge.scope.environment,
             generation: purge.scope.generation,

@@ -8,7 +8,7 @@ use shared::kernel::SObject;
 use utoipa::ToSchema;
 
 use super::selection::SelectionChange;
-use crate::callers::{Admin, At, Signed};
+use crate::callers::{Acting, Admin, At};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -119,9 +119,9 @@ pub(crate) async fn list(
 pub(crate) async fn change(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-    Signed(by): Signed,
+    Acting(by): Acting,
     Body(NewRecordFilters { items }): Body<NewRecordFilters>,
 ) -> Result<Json<RecordFilters>, Problem> {
     let filters = items.into_iter().map(Into::into).collect();
-    Ok(Json(api.selections.filter(place.environment(), filters, by).await?.into()))
+    Ok(Json(api.selections.filter(place.environment(), filters, &by).await?.into()))
 }

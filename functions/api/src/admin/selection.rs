@@ -11,7 +11,7 @@ use crate::problem::Problem;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SelectionChange {
     at: Timestamp,
-    /// The subject of their token.
+    /// Their seat, or the subject of their token; null for the back end.
     #[schema(required = true)]
     by: Option<String>,
 }

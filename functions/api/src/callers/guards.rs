@@ -22,6 +22,9 @@ pub(crate) struct Anyone;
 /// The product's own back end, which may act for every tenant.
 pub(crate) struct Service<P = ()>(pub(crate) P);
 
+/// Somebody who runs the product, by the subject of their token.
+pub(crate) struct Operator<P>(pub(crate) P, pub(crate) String);
+
 /// Who may configure the tenant: its admin, or the back end.
 pub(crate) struct Admin<P>(pub(crate) P);
 
@@ -35,15 +38,11 @@ pub(crate) struct OwnSeat<P>(pub(crate) P);
 /// Who may see what belongs to the seat that the path names: its seller, the admin, the back end.
 pub(crate) struct SeatOrAdmin<P>(pub(crate) P);
 
-/// Who may correct matches, for the whole contract: any seat, the admin, the back end. Says which
-/// seat it is.
-pub(crate) struct Corrector<P>(pub(crate) P, pub(crate) Option<SeatId>);
+/// Who may correct matches, for the whole contract: any seat, the admin, the back end.
+pub(crate) struct Corrector<P>(pub(crate) P);
 
 /// Who may look at what some seats own: any seat at its own, the admin and the back end at all.
 pub(crate) struct Reader<P>(pub(crate) P, pub(crate) Viewer);
-
-/// Who signs a change: the token's subject, else its seat. It lets nobody through by itself.
-pub(crate) struct Signed(pub(crate) Option<String>);
 
 /// Who acts: the back end, a seat, or an admin without one. It lets nobody through by itself.
 pub(crate) struct Acting(pub(crate) Author);
@@ -111,7 +110,8 @@ async fn met<P: DeserializeOwned + Send>(
 
 impl Anyone {
     /// As the description names them.
-    pub(crate) const ROLES: [&str; 5] = ["service", "admin", "seat", "reporting", "vendor-rep"];
+    pub(crate) const ROLES: [&str; 6] =
+        ["service", "admin", "seat", "reporting", "vendor-rep", "operator"];
 }
 
 impl FromRequestParts<Api> for Anyone {
@@ -134,6 +134,22 @@ impl<P: DeserializeOwned + Send> FromRequestParts<Api> for Service<P> {
         let (caller, place) = met(parts, api).await?;
         caller.service()?;
         Ok(Self(place))
+    }
+}
+
+impl<P> Operator<P> {
+    /// As the description names them.
+    pub(crate) const ROLES: [&str; 1] = ["operator"];
+}
+
+impl<P: DeserializeOwned + Send> FromRequestParts<Api> for Operator<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let (caller, place) = met(parts, api).await?;
+        // Whoever breaks the glass is told by name: a token without one breaks none.
+        let subject = caller.subject.filter(|_| caller.roles.contains(&Role::Operator));
+        Ok(Self(place, subject.ok_or_else(Problem::forbidden)?))
     }
 }
 
@@ -219,7 +235,7 @@ impl<P: OfTenant> FromRequestParts<Api> for Corrector<P> {
         let by = caller.seat_or_admin(place.tenant())?;
         let payer = by.map_or(Payer::Tenant, Payer::Seat);
         admit(parts, api, place.tenant(), payer).await?;
-        Ok(Self(place, by))
+        Ok(Self(place))
     }
 }
 
@@ -239,15 +255,6 @@ impl<P: OfTenant> FromRequestParts<Api> for Reader<P> {
         let everybody = caller.admin(place.tenant()).is_ok();
         let own = seat.filter(|_| !everybody).map(Viewer::Own);
         Ok(Self(place, own.unwrap_or(Viewer::Everybody)))
-    }
-}
-
-impl FromRequestParts<Api> for Signed {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let caller = Caller::of(parts, api).await?;
-        Ok(Self(caller.subject.or_else(|| caller.seat.map(|seat| seat.to_string()))))
     }
 }
 

@@ -7,10 +7,11 @@ mod places;
 mod token;
 
 pub(crate) use guards::{
-    Acting, Admin, Anyone, Corrector, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service, Signed,
+    Acting, Admin, Anyone, Corrector, Operator, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service,
+    Signed,
 };
 pub(crate) use places::{
-    At, AtActivity, AtEntity, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun, AtSeat,
-    AtSeatOfTenant, AtSteer, AtTenant, AtVersion, Steer,
+    At, AtActivity, AtEntity, AtGlass, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun,
+    AtSeat, AtSeatOfTenant, AtSteer, AtTenant, AtVersion, Steer,
 };
 pub use token::Issuer;

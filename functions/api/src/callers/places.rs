@@ -4,8 +4,8 @@ use matching::EntityKind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::kernel::{
-    ActivityId, DirectoryVersionId, EntityId, Environment, ImportRunId, MatchRunId, ModelId,
-    SObject, SeatId, TenantEnvironment, TenantId,
+    ActivityId, DirectoryVersionId, EntityId, Environment, GlassId, ImportRunId, MatchRunId,
+    ModelId, SObject, SeatId, TenantEnvironment, TenantId,
 };
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
@@ -114,6 +114,16 @@ of_connection! {
 of_connection! {
     /// A record of the org.
     AtRecord {
+        #[param(value_type = wire::SObject)] object: SObject
+        /// The record's 18-character id
+        #[param(value_type = String)] record: SalesforceId
+    }
+}
+
+of_connection! {
+    /// A record of the org, through broken glass.
+    AtGlass {
+        #[param(value_type = wire::GlassId)] glass: GlassId
         #[param(value_type = wire::SObject)] object: SObject
         /// The record's 18-character id
         #[param(value_type = String)] record: SalesforceId

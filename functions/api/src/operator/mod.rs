@@ -1,5 +1,7 @@
-//! The routes for the product's own back end: tenants and their moves, seats, the directory.
+//! The routes for the product's own back end: tenants and their moves, seats, the directory; and
+//! for who runs the product: breaking the glass.
 
+mod break_glass;
 mod directory;
 mod moving;
 mod seats;
@@ -22,6 +24,11 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(directory::current))
         .routes(routes!(directory::show))
         .routes(routes!(directory::publish))
+}
+
+/// Routes below a tenant's connection.
+pub(crate) fn of_connection() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(break_glass::smash)).routes(routes!(break_glass::look))
 }
 
 /// Routes below a tenant.

@@ -10,7 +10,7 @@ use shared::kernel::{Grantee, SeatId, TenantEnvironment};
 use utoipa::ToSchema;
 
 use crate::admin::AuthorizeUrl;
-use crate::callers::{AtSeat, OwnSeat, SeatOrAdmin};
+use crate::callers::{Acting, AtSeat, OwnSeat, SeatOrAdmin};
 use crate::problem::Problem;
 use crate::state::Api;
 
@@ -56,8 +56,10 @@ impl From<connecting::SeatAuthorization> for SeatAuthorization {
 pub(crate) async fn begin(
     State(api): State<Api>,
     OwnSeat(place): OwnSeat<AtSeat>,
+    Acting(by): Acting,
 ) -> Result<([(HeaderName, String); 1], Json<AuthorizeUrl>), Problem> {
-    let begun = api.connect.begin(place.environment(), Grantee::Seat(place.seat), None).await?;
+    let (at, grantee) = (place.environment(), Grantee::Seat(place.seat));
+    let begun = api.connect.begin(at, grantee, None, &by).await?;
     Ok(AuthorizeUrl::of(begun))
 }
 

@@ -11,7 +11,7 @@ use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
 use crate::admin::MatchSource;
-use crate::callers::{AtRecord, Corrector};
+use crate::callers::{Acting, AtRecord, Corrector};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -151,7 +151,7 @@ impl From<linking::Correction> for Corrections {
         Problem))]
 pub(crate) async fn show(
     State(api): State<Api>,
-    Corrector(place, _): Corrector<AtRecord>,
+    Corrector(place): Corrector<AtRecord>,
 ) -> Result<Json<Corrections>, Problem> {
     let scope = api.custody.live(place.environment()).await?.scope();
     Ok(Json(api.corrections.get(scope, place.object, place.record).await?.into()))
@@ -168,11 +168,12 @@ pub(crate) async fn show(
         Problem))]
 pub(crate) async fn say(
     State(api): State<Api>,
-    Corrector(place, by): Corrector<AtRecord>,
+    Corrector(place): Corrector<AtRecord>,
+    Acting(by): Acting,
     Body(what): Body<Correcting>,
 ) -> Result<(StatusCode, Json<Corrections>), Problem> {
     let scope = api.custody.live(place.environment()).await?.scope();
-    let said = api.corrections.say(scope, place.object, place.record, what.into(), by).await?;
+    let said = api.corrections.say(scope, place.object, place.record, what.into(), &by).await?;
     Ok((StatusCode::ACCEPTED, Json(said.into())))
 }
 

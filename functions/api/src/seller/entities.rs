@@ -72,7 +72,7 @@ impl From<EntityReport> for Entity {
         Problem))]
 pub(crate) async fn show(
     State(api): State<Api>,
-    Corrector(place, _): Corrector<AtEntity>,
+    Corrector(place): Corrector<AtEntity>,
 ) -> Result<Json<Entity>, Problem> {
     let at = place.environment();
     Ok(Json(api.matches.of_entity(at, place.kind, place.entity).await?.into()))

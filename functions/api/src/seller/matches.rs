@@ -95,7 +95,7 @@ impl From<ExplainedMatch> for MatchWithCandidates {
     responses((status = 200, description = "The match", body = MatchWithCandidates), Problem))]
 pub(crate) async fn show(
     State(api): State<Api>,
-    Corrector(place, _): Corrector<AtRecord>,
+    Corrector(place): Corrector<AtRecord>,
 ) -> Result<Json<MatchWithCandidates>, Problem> {
     Ok(Json(api.matches.get(place.environment(), place.object, place.record).await?.into()))
 }

@@ -1,6 +1,8 @@
 //! The router as its callers meet it: real tokens, the ports in memory, and every answer held to
 //! `docs/openapi.yaml`.
 
+mod audit;
+mod break_glass;
 mod canary;
 mod guards;
 mod inputs;
@@ -44,6 +46,7 @@ struct Answer {
 
 /// The API over the ports in memory, with one tenant.
 struct Served {
+    api: state::Api,
     router: Router,
     issuer: Issuer,
     _keys: Server,
@@ -73,15 +76,32 @@ impl Served {
         let (name, keys) = (issuer.address().to_owned(), issuer.key_set_url().parse().unwrap());
         let callers = callers::Issuer::new(name, AUDIENCE.to_owned(), keys, http, clock).unwrap();
         let access = NetworkAccess::of(vec!["203.0.113.7/32".to_owned()]).unwrap();
-        let api = state::Api::new(&product(ports, secret_prefix), callers, access);
+        let api = state::Api::new(&product(ports, secret_prefix), callers, access).unwrap();
         Self {
-            router: router::router(api.unwrap()),
+            router: router::router(api.clone()),
+            api,
             issuer,
             _keys: server,
             tenant,
             seat: SeatId::derived("jane"),
             description: Description::read(),
         }
+    }
+
+    /// The same, where somebody configured a contact for security.
+    fn with_contact(self, contact: &str) -> Self {
+        let contact = shared::kernel::security_contact(contact);
+        let api = self.api.clone().with_security_contact(contact);
+        Self { router: router::router(api.clone()), api, ..self }
+    }
+
+    /// The text that a public path answers.
+    async fn text(&self, path: &str) -> String {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(bytes.to_vec()).unwrap()
     }
 
     /// A token of the tenant's, with one role or `none`; the back end's belongs to no tenant.

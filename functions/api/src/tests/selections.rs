@@ -8,7 +8,7 @@ use tests::world::World;
 use super::{Answer, Served};
 
 /// A connected org with a few custom fields.
-async fn connected() -> (World, TempDir) {
+pub(super) async fn connected() -> (World, TempDir) {
     let folder = TempDir::new().unwrap();
     let org = json!({
         "my_domain": "chosen",

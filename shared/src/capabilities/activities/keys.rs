@@ -27,26 +27,27 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Activity, record.as_str(), format!("LANE#{record}")))
     }
 
-    /// The marker that an activity waits for the record of its entity.
+    /// The marker that an activity waits for the record of its entity, which has this name under the
+    /// data key.
     #[must_use]
     pub fn waiting(
         &self,
         kind: EntityKind,
-        entity: &EntityId,
+        name: &str,
         activity: ActivityId,
     ) -> Slot<Marker> {
-        let sk = format!("{}{activity}", waiting_for(kind, entity));
-        Slot::at(self.by(Kind::Activity, entity.as_str(), sk))
+        let sk = format!("{}{activity}", waiting_for(kind, name));
+        Slot::at(self.by(Kind::Activity, name, sk))
     }
 
-    /// The activities that wait for the record of an entity, by their ids.
+    /// The activities that wait for the record of the entity of a name, by their ids.
     #[must_use]
-    pub fn all_waiting(&self, kind: EntityKind, entity: &EntityId) -> Series<Marker> {
-        let bucket = self.bucket(entity.as_str());
-        Series::under(self.partition(Kind::Activity, bucket), waiting_for(kind, entity))
+    pub fn all_waiting(&self, kind: EntityKind, name: &str) -> Series<Marker> {
+        let bucket = self.bucket(name);
+        Series::under(self.partition(Kind::Activity, bucket), waiting_for(kind, name))
     }
 }
 
-fn waiting_for(kind: EntityKind, entity: &EntityId) -> String {
-    format!("WAITING#{}#{entity}#", entity_kind_name(kind))
+fn waiting_for(kind: EntityKind, name: &str) -> String {
+    format!("WAITING#{}#{name}#", entity_kind_name(kind))
 }

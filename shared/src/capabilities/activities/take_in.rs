@@ -130,8 +130,9 @@ impl Activities {
         let connection = self.custody.connection(at).await?;
         let live = connection.filter(|c| c.state != ConnectionState::Disconnected);
         let Some(connection) = live else { return Ok(None) };
-        let keys = GenerationKeys::of(&connection);
-        Ok(self.store.read(&keys.activity(id)).await?)
+        let opened = self.custody.open_past_the_fence(&connection).await?;
+        let Some(opened) = opened else { return Ok(None) };
+        Ok(opened.store.read(&opened.keys.activity(id)).await?)
     }
 
     fn check(&self, new: &NewActivity) -> Result<(), ActivityError> {
@@ -165,7 +166,7 @@ impl Activities {
         let id = activity_id(scope.environment, new.seat, &new.idempotency_key);
         let slot = opened.keys.activity(id);
         let digest = digest(new)?;
-        if let Some(earlier) = self.store.read(&slot).await? {
+        if let Some(earlier) = opened.store.read(&slot).await? {
             return if earlier.digest == digest {
                 Ok(Attempt::Done(earlier))
             } else {
@@ -191,7 +192,7 @@ impl Activities {
             tries: 0,
         };
         let held = self.held(opened, &activity, &mut commit).await?;
-        let link = Link::of(&self.store, opened, new.entity_kind, &new.entity).await?;
+        let link = Link::of(opened, new.entity_kind, &new.entity).await?;
         if let Some(record) = link.record() {
             let lane = lane_of(opened, record).await?;
             let place = OUTSIDE_ITS_LANE;
@@ -211,7 +212,7 @@ impl Activities {
         }
         let body = opened.sealed(&self.ports, &slot, &new.text)?;
         commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
-        Ok(Attempt::of(&self.store.commit(commit).await?, activity))
+        Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
     }
 
     /// What an activity waits for before its record matters: the seller's login, or the connection.

@@ -29,7 +29,7 @@ impl Activities {
         text: &ActivityText,
     ) -> Result<Attempt<bool>, WorkError> {
         let slot = opened.keys.activity(moved.id);
-        if self.store.load(&slot).await?.is_some() {
+        if opened.store.load(&slot).await?.is_some() {
             return Ok(Attempt::Done(false));
         }
         let mut activity = moved.clone();
@@ -48,6 +48,6 @@ impl Activities {
         }
         let body = opened.sealed(&self.ports, &slot, text)?;
         commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
-        Ok(Attempt::of(&self.store.commit(commit).await?, true))
+        Ok(Attempt::of(&opened.store.commit(commit).await?, true))
     }
 }

@@ -11,7 +11,7 @@ use crate::capabilities::linking::{Awaited, EntityMatches};
 use crate::kernel::{EntityId, RecordRef};
 use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
-use crate::store::{Commit, Marker, Slot, Store, Stored, When};
+use crate::store::{Commit, Marker, Slot, Stored, When};
 use crate::work::WorkError;
 
 /// The link of an activity's entity, as it was read.
@@ -23,13 +23,12 @@ pub(super) struct Link {
 impl Link {
     /// The link of an entity now.
     pub(super) async fn of(
-        store: &Store,
         opened: &OpenGeneration,
         kind: EntityKind,
         entity: &EntityId,
     ) -> Result<Self, PortError> {
         let slot = opened.keys.entity(kind, entity);
-        let matches = store.load(&slot).await?;
+        let matches = opened.store.load(&slot).await?;
         Ok(Self { slot, matches })
     }
 
@@ -48,8 +47,9 @@ impl Link {
     ) -> Result<(), PortError> {
         let Activity { id, entity_kind: kind, entity, .. } = activity;
         let awaited = Awaited { entity: entity.clone() };
-        commit.put(&opened.keys.awaited(*kind, entity), &awaited)?;
-        commit.put(&opened.keys.waiting(*kind, entity, *id), &Marker {})?;
+        let name = opened.sealer.name(entity.as_str());
+        commit.put(&opened.keys.awaited(*kind, &name), &awaited)?;
+        commit.put(&opened.keys.waiting(*kind, &name, *id), &Marker {})?;
         let unchanged = self.matches.as_ref().map_or_else(When::absent, When::unchanged);
         commit.check(&self.slot, unchanged);
         Ok(())

@@ -113,7 +113,7 @@ impl WriteBack {
             activity.state.is_open() && seat.is_none_or(|seat| seat == activity.seat)
         };
         for bucket in 0..opened.keys.buckets() {
-            let mut pages = pin!(self.store.pages(opened.keys.activities(bucket)));
+            let mut pages = pin!(opened.store.pages(opened.keys.activities(bucket)));
             while let Some(page) = pages.try_next().await? {
                 for activity in page.iter().filter(|activity| is_released(activity)) {
                     self.send(scope, activity.id).await?;
@@ -131,8 +131,9 @@ impl WriteBack {
         entity: &EntityId,
     ) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let waiting = opened.keys.all_waiting(kind, entity);
-        let mut pages = pin!(self.store.pages(waiting.clone()));
+        let name = opened.sealer.name(entity.as_str());
+        let waiting = opened.keys.all_waiting(kind, &name);
+        let mut pages = pin!(opened.store.pages(waiting.clone()));
         while let Some(page) = pages.try_next().await? {
             for activity in page.iter().filter_map(|marker| waiting.name(marker).parse().ok()) {
                 self.send(scope, activity).await?;
@@ -227,9 +228,9 @@ impl WriteBack {
         let claim = ActivityState::Claimed { server_time: read.server_time, at, lookups: 0 };
         let claimed = before.about(read.record).moved_to(claim);
         let mut commit = Commit::new();
-        replace(&mut commit, &opened.keys, before, &claimed)?;
+        replace(&mut commit, opened, before, &claimed)?;
         opened.check_at_home(&mut commit)?;
-        Ok(self.store.commit(commit).await?.is_done().then_some(claimed))
+        Ok(opened.store.commit(commit).await?.is_done().then_some(claimed))
     }
 
     /// Moves an activity to another state within its lane; none when it moved meanwhile.
@@ -241,15 +242,15 @@ impl WriteBack {
     ) -> Result<Option<Activity>, WorkError> {
         let mut commit = Commit::new();
         let after = before.moved_to(state);
-        replace(&mut commit, &opened.keys, before, &after)?;
-        Ok(self.store.commit(commit).await?.is_done().then_some(after))
+        replace(&mut commit, opened, before, &after)?;
+        Ok(opened.store.commit(commit).await?.is_done().then_some(after))
     }
 }
 
 /// Replaces an activity by itself one step on, with the same text.
 fn replace(
     commit: &mut Commit,
-    keys: &GenerationKeys,
+    opened: &OpenGeneration,
     before: &Stored<Activity>,
     after: &Activity,
 ) -> Result<(), WorkError> {
@@ -259,7 +260,8 @@ fn replace(
     }
     commit.write(draft)?;
     if before.waits_for_record() && !after.waits_for_record() {
-        commit.delete(&keys.waiting(before.entity_kind, &before.entity, before.id));
+        let name = opened.sealer.name(before.entity.as_str());
+        commit.delete(&opened.keys.waiting(before.entity_kind, &name, before.id));
     }
     Ok(())
 }

@@ -13,13 +13,14 @@ use url::Url;
 
 pub use self::error::ConnectError;
 use super::keys;
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{
     Custody, Grants, KeptLogin, OpenGeneration, SalesforceApp, unfenced,
 };
 use crate::capabilities::seats::{self, Seat};
 use crate::kernel::{
-    AUTHORIZATION_MINUTES, Connection, ConnectionState, Environment, Grantee, PendingAuthorization,
-    SObject, SeatId, TenantEnvironment, WritebackMessage,
+    AUTHORIZATION_MINUTES, Author, Connection, ConnectionState, Environment, Grantee,
+    PendingAuthorization, SObject, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::salesforce::{
@@ -61,6 +62,7 @@ pub struct Connect {
     custody: Custody,
     app: SalesforceApp,
     grants: Grants,
+    audit: AuditLog,
 }
 
 impl Connect {
@@ -68,8 +70,8 @@ impl Connect {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app.clone());
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody, app, grants }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, app, grants, audit }
     }
 
     /// Begins an authorization, in the browser that is to end it.
@@ -78,6 +80,7 @@ impl Connect {
         at: TenantEnvironment,
         grantee: Grantee,
         my_domain: Option<&str>,
+        by: &Author,
     ) -> Result<Begun, ConnectError> {
         let tenant = self.store.read(&seats::keys::tenant(at.tenant)).await?;
         if !tenant.ok_or(ConnectError::NotFound("tenant"))?.entitled {
@@ -90,6 +93,7 @@ impl Connect {
         let pending = PendingAuthorization {
             at,
             grantee,
+            by: by.clone(),
             login_host: host.clone(),
             verifier: pkce.verifier().expose_secret().to_owned(),
             browser: hash(&browser),
@@ -171,7 +175,7 @@ impl Connect {
         let connected = match pending.grantee {
             _ if !is_enough(&token) => Err(ConnectError::Scopes),
             Grantee::Admin => self.connect(pending, token, &login).await,
-            Grantee::Seat(seat) => self.authorize_seat(pending.at, seat, &token, &login).await,
+            Grantee::Seat(seat) => self.authorize_seat(&pending, seat, &token, &login).await,
         };
         if connected.is_err() {
             let mut commit = Commit::new();
@@ -211,11 +215,12 @@ impl Connect {
 
     async fn authorize_seat(
         &self,
-        at: TenantEnvironment,
+        pending: &PendingAuthorization,
         seat: SeatId,
         token: &TokenResponse,
         login: &KeptLogin,
     ) -> Result<Connected, ConnectError> {
+        let (at, by) = (pending.at, Actor::from(&pending.by));
         let live = self.live(at).await?.ok_or(ConnectError::NotFound("connection"))?;
         if live.org_id != token.org_id {
             return Err(ConnectError::OtherOrg);
@@ -235,7 +240,8 @@ impl Connect {
             commit.check(&connection_slot(at), unfenced(&live)?);
             commit.check(&seat_slot, When::exists());
             login.forget(&mut commit);
-            let outcome = self.store.commit(commit).await?;
+            let deed = Deed::of(Action::SeatAuthorized, scope).seat(seat);
+            let outcome = self.audit.commit(commit, at.tenant, &by, &deed).await?;
             if !outcome.is_done() && self.custody.open(scope).await?.is_none() {
                 return Err(ConnectError::NotFound("connection")); // disconnected meanwhile
             }
@@ -265,8 +271,8 @@ impl Connect {
         commit: &mut Commit,
     ) -> Result<(), ConnectError> {
         let (own, claim) = (opened.keys.seat_mapping(seat.id), opened.keys.user_mapping(user));
-        let chosen = self.store.load(&own).await?;
-        let claimed = self.store.load(&claim).await?;
+        let chosen = opened.store.load(&own).await?;
+        let claimed = opened.store.load(&claim).await?;
         if let Some(chosen) = chosen.as_deref().filter(|chosen| chosen.user != user) {
             let found = opened.records.one(SObject::User, chosen.user).await?;
             let name = found.as_ref().and_then(|user| user.fields.get("Name"));

@@ -10,6 +10,7 @@ mod inspect;
 use std::time::Duration;
 
 use super::{STALLED, StalledRun, UpkeepChain, UpkeepTask, catch_up};
+use crate::capabilities::audit::Actor;
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::leaving::Disconnect;
 use crate::kernel::{
@@ -64,7 +65,8 @@ impl Upkeep {
             UpkeepTask::Lapse(trouble) => self.lapse(&opened, trouble).await?,
             UpkeepTask::Wait => EACH,
             UpkeepTask::Purge => {
-                let purged = self.disconnect.disconnect(opened.connection.at).await;
+                let purged =
+                    self.disconnect.disconnect(opened.connection.at, &Actor::Product).await;
                 purged.map_err(|error| WorkError::retry("purge what lapsed", error))?;
                 return Ok(Done::Finished);
             }

@@ -1,5 +1,6 @@
 //! The set-up wizard of an environment, kept between two visits.
 
+use crate::capabilities::audit::{Actor, AuditLog, Deed};
 use crate::capabilities::connecting::{
     ConnectError, Wizard, WizardAnswer, WizardError, keys, login_host,
 };
@@ -51,14 +52,15 @@ pub struct Wizards {
     ports: Ports,
     store: Store,
     custody: Custody,
+    audit: AuditLog,
 }
 
 impl Wizards {
     /// Wizards over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, audit }
     }
 
     /// The wizard as it is now: an org may have been connected since it was left.
@@ -89,12 +91,14 @@ impl Wizards {
         wizard.answer(answer, connected)?;
         let kept = self.store.load(&settings::keys::settings(at)).await?;
         let now = kept.as_deref().map(|kept| kept.settings.clone()).unwrap_or_default();
-        let after = now.patched(&answer.settings()).map_err(SettingsError::Refused)?;
+        let after = now.clone().patched(&answer.settings()).map_err(SettingsError::Refused)?;
         let mut commit = Commit::new();
-        let signed = Signature { at: self.ports.clock.now(), by };
+        let signed = Signature { at: self.ports.clock.now(), by: by.clone() };
         let (store, kept) = (&self.store, kept.as_ref());
         let settings = settings::change(store, &mut commit, at, kept, after, signed).await?;
-        self.replace(at, before.as_ref(), &wizard, commit).await?;
+        let deed = (!commit.is_empty()).then(|| settings::changing(at, &now, &settings));
+        let told = deed.map(|deed| (Actor::from(&by), deed));
+        self.replace(at, before.as_ref(), &wizard, (commit, told)).await?;
         Ok(WizardProgress { wizard, settings })
     }
 
@@ -103,7 +107,7 @@ impl Wizards {
         let before = self.stored(at).await?;
         let mut wizard = before.as_deref().cloned().unwrap_or_default();
         wizard.back(self.is_connected(at).await?);
-        self.replace(at, before.as_ref(), &wizard, Commit::new()).await?;
+        self.replace(at, before.as_ref(), &wizard, (Commit::new(), None)).await?;
         Ok(WizardProgress { wizard, settings: self.settings(at).await? })
     }
 
@@ -121,19 +125,20 @@ impl Wizards {
         Ok(connection.is_some_and(|c| c.state != ConnectionState::Disconnected))
     }
 
-    /// Replaces the wizard with what else is in the commit, unless another window did.
+    /// Replaces the wizard with what else is in the commit, and tells of that, unless another
+    /// window did.
     async fn replace(
         &self,
         at: TenantEnvironment,
         before: Option<&Stored<Wizard>>,
         wizard: &Wizard,
-        mut commit: Commit,
+        (mut commit, told): (Commit, Option<(Actor, Deed)>),
     ) -> Result<(), AnswerError> {
         commit.save(&keys::wizard(at), before, wizard)?;
-        if self.store.commit(commit).await?.is_done() {
-            Ok(())
-        } else {
-            Err(AnswerError::ChangedMeanwhile)
-        }
+        let done = match told {
+            Some((by, deed)) => self.audit.commit(commit, at.tenant, &by, &deed).await?,
+            None => self.store.commit(commit).await?,
+        };
+        if done.is_done() { Ok(()) } else { Err(AnswerError::ChangedMeanwhile) }
     }
 }

@@ -7,7 +7,7 @@ use crate::kernel::Connection;
 use crate::ports::{Key, PortError, Ports};
 use crate::seal::Sealer;
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
-use crate::store::{Commit, Records, When, field};
+use crate::store::{Commit, Records, Store, When, field};
 
 /// A generation that may be read and written.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct OpenGeneration {
     pub sealer: Sealer,
     /// Its records.
     pub records: Records,
+    /// The documents, with those of this generation that lie sealed.
+    pub store: Store,
 }
 
 impl OpenGeneration {

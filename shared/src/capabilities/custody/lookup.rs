@@ -1,6 +1,6 @@
 //! Finding the connection that a question is about.
 
-use crate::capabilities::custody::Custody;
+use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::kernel::{Connection, ConnectionState, TenantEnvironment};
 use crate::ports::PortError;
 use crate::store::keys::GenerationKeys;
@@ -45,6 +45,12 @@ impl Custody {
     /// The keys of what an environment's connection holds.
     pub(crate) async fn keys(&self, at: TenantEnvironment) -> Result<GenerationKeys, LookupError> {
         Ok(GenerationKeys::of(&self.live(at).await?))
+    }
+
+    /// What an environment's connection holds, to be shown: it is shown after a hand-over too.
+    pub async fn shown(&self, at: TenantEnvironment) -> Result<OpenGeneration, LookupError> {
+        let live = self.live(at).await?;
+        self.open_past_the_fence(&live).await?.ok_or(LookupError::NotFound("connection"))
     }
 }
 

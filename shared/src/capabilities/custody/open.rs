@@ -89,7 +89,8 @@ impl Custody {
     fn opened_by(&self, connection: Connection, sealer: Sealer) -> OpenGeneration {
         let keys = GenerationKeys::of(&connection);
         let records = Records::new(self.ports.clone(), keys, sealer.clone());
-        OpenGeneration { connection, keys, sealer, records }
+        let store = Store::opening(self.ports.clone(), sealer.clone());
+        OpenGeneration { connection, keys, sealer, records, store }
     }
 
     /// Marks on the connection since when the operator's key is gone, or since when the key service

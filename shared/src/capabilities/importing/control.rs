@@ -5,6 +5,7 @@ use super::begin::scheduled_import;
 use super::clear::clear_later;
 use super::lease::{check_lease, give_lease_back};
 use super::{ActiveRun, Import, ImportSettings, RunState, keys};
+use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::{
     Asked, ConnectionState, ImportMessage, ImportRunId, ImportTrigger, Occurrence,
@@ -141,6 +142,7 @@ impl Import {
         &self,
         at: TenantEnvironment,
         settings: &ImportSettings,
+        by: &Actor,
     ) -> Result<(), ControlError> {
         settings.check().map_err(ControlError::Invalid)?;
         let generation = self.generation(at).await?;
@@ -148,7 +150,9 @@ impl Import {
         let mut commit = Commit::new();
         commit.put(&keys::import_settings(at), settings)?;
         commit.then(scheduled_import(&generation.connection, settings, now));
-        self.store.commit(commit).await?.may_lose_to("nobody: the write has no condition");
+        let deed = Deed::at(Action::ImportSettingsChanged, at);
+        let done = self.audit.commit(commit, at.tenant, by, &deed).await?;
+        done.may_lose_to("nobody: the write has no condition");
         Ok(())
     }
 

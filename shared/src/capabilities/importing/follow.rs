@@ -18,7 +18,7 @@ impl Import {
         changed: &[SalesforceId],
     ) -> Result<(), WorkError> {
         let slots = changed.iter().map(|&id| generation.keys.correction(object, id));
-        let corrections = self.store.load_many(slots).await?;
+        let corrections = generation.store.load_many(slots).await?;
         for correction in corrections.iter().filter(|found| found.ruling.always.is_some()) {
             let heir = self.heir(generation, object, correction.id).await?;
             let now = self.ports.clock.now();
@@ -30,7 +30,7 @@ impl Import {
             let mut commit = Commit::new();
             commit.create(&generation.keys.correction(heir.object, heir.id), &heir)?;
             commit.now(MatchMessage::Correct { scope, object: heir.object, record: heir.id });
-            self.store.commit(commit).await?.may_lose_to(
+            generation.store.commit(commit).await?.may_lose_to(
                 "a correction of the record itself, which goes before an inherited one",
             );
         }

@@ -1,5 +1,6 @@
 //! Imports of orgs, message by message.
 
+use crate::capabilities::audit::AuditLog;
 use crate::capabilities::custody::{Custody, Grants, SalesforceApp};
 use crate::capabilities::linking::MatchRuns;
 use crate::kernel::ImportMessage;
@@ -19,6 +20,7 @@ pub struct Import {
     pub(super) custody: Custody,
     pub(super) grants: Grants,
     pub(super) match_runs: MatchRuns,
+    pub(super) audit: AuditLog,
     pub(super) page_rows: u32,
 }
 
@@ -28,8 +30,8 @@ impl Import {
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
         let match_runs = MatchRuns::new(ports.clone(), custody.clone());
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody, grants, match_runs, page_rows: PAGE_ROWS }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, grants, match_runs, audit, page_rows: PAGE_ROWS }
     }
 
     /// The same, with this many rows on a result page.

@@ -3,13 +3,16 @@
 //! A choice is checked against the fields that the org last showed. The next import finds by itself
 //! that an object is to be read by another choice, and reads it whole.
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::importing::{
     AccountModel, ControlError, FieldMapping, Import, MappingPreview, OrgField, PreviewState,
     PreviewValues, RecordFilter, Selection, SelectionPart, SelectionProblem, ShownFields,
     check_filters, check_mappings, keys, person_accounts,
 };
-use crate::kernel::{CareMessage, ConnectionState, Environment, SObject, TenantEnvironment};
+use crate::kernel::{
+    Author, CareMessage, ConnectionState, Environment, SObject, TenantEnvironment,
+};
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Store};
@@ -52,6 +55,7 @@ pub struct Selections {
     custody: Custody,
     store: Store,
     import: Import,
+    audit: AuditLog,
 }
 
 /// The fields that an org shows, object by object.
@@ -68,8 +72,8 @@ impl Selections {
     /// Choices that `import` reads by.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, import: Import) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, custody, store, import }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, custody, store, import, audit }
     }
 
     /// The present choice.
@@ -93,7 +97,7 @@ impl Selections {
         &self,
         at: TenantEnvironment,
         mappings: Vec<FieldMapping>,
-        by: Option<String>,
+        by: &Author,
     ) -> Result<Selection, SelectionError> {
         let shown = self.shown(at, mappings.iter().map(|m| m.object).collect()).await?;
         refuse(check_mappings(&mappings, |object| shown.of(object)))?;
@@ -106,7 +110,7 @@ impl Selections {
         &self,
         at: TenantEnvironment,
         filters: Vec<RecordFilter>,
-        by: Option<String>,
+        by: &Author,
     ) -> Result<Selection, SelectionError> {
         let shown = self.shown(at, filters.iter().map(|f| f.object).collect()).await?;
         refuse(check_filters(&filters, |object| shown.of(object)))?;
@@ -119,7 +123,7 @@ impl Selections {
         &self,
         at: TenantEnvironment,
         accounts: AccountModel,
-        by: Option<String>,
+        by: &Author,
     ) -> Result<Selection, SelectionError> {
         let connection = self.custody.connection(at).await?;
         let is_live = connection.is_some_and(|c| c.state != ConnectionState::Disconnected);
@@ -135,7 +139,7 @@ impl Selections {
     pub async fn copy_mappings(
         &self,
         at: TenantEnvironment,
-        by: Option<String>,
+        by: &Author,
     ) -> Result<Selection, SelectionError> {
         let environment = match at.environment {
             Environment::Production => Environment::Sandbox,
@@ -184,7 +188,7 @@ impl Selections {
     async fn change(
         &self,
         at: TenantEnvironment,
-        by: Option<String>,
+        by: &Author,
         set: SelectionPart,
         change: impl FnOnce(&mut Selection),
     ) -> Result<Selection, SelectionError> {
@@ -192,10 +196,12 @@ impl Selections {
         let before = self.store.load(&slot).await?;
         let mut chosen = before.as_deref().cloned().unwrap_or_default();
         change(&mut chosen);
-        chosen.record_change(self.ports.clock.now(), by, set);
+        chosen.record_change(self.ports.clock.now(), by.id(), set);
         let mut commit = Commit::new();
         commit.save(&slot, before.as_ref(), &chosen)?;
-        if !self.store.commit(commit).await?.is_done() {
+        let deed = Deed::at(Action::SelectionChanged, at).detail("part", <&str>::from(set));
+        let actor = Actor::from(by);
+        if !self.audit.commit(commit, at.tenant, &actor, &deed).await?.is_done() {
             return Err(SelectionError::ChangedMeanwhile);
         }
         match self.import.request_run(at, false).await {

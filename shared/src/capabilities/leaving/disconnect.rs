@@ -1,5 +1,6 @@
 //! Disconnecting: the fence goes up, and the steps of the purge follow.
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::leaving::{Leaver, Purge, keys};
 use crate::kernel::{
     Connection, ConnectionState, Occurrence, PurgeMessage, Scope, TenantEnvironment,
@@ -32,19 +33,20 @@ impl From<PortError> for PurgeError {
 pub struct Disconnect {
     ports: Ports,
     store: Store,
+    audit: AuditLog,
 }
 
 impl Disconnect {
     /// Disconnecting over these ports.
     #[must_use]
     pub fn new(ports: Ports) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, store }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, audit }
     }
 
     /// Puts the fence up, and has everything behind it purged. A second call finds the purge of the
     /// first.
-    pub async fn disconnect(&self, at: TenantEnvironment) -> Result<Purge, PurgeError> {
+    pub async fn disconnect(&self, at: TenantEnvironment, by: &Actor) -> Result<Purge, PurgeError> {
         // Only what a purge needs is read of the connection: nothing else in it holds up its end.
         let slot = Slot::<Leaver>::at(connection_slot(at).into());
         let connection = self.store.read(&slot).await?.ok_or(PurgeError::NotConnected)?;
@@ -61,7 +63,8 @@ impl Disconnect {
         commit.delete(&live(at.tenant, at.environment));
         commit.now(PurgeMessage::Purge { scope, step: purge.step });
         commit.then(Next::publish(scope, purge.requested_at, Occurrence::Disconnected));
-        if self.store.commit(commit).await?.is_done() {
+        let deed = Deed::of(Action::Disconnected, scope);
+        if self.audit.commit(commit, at.tenant, by, &deed).await?.is_done() {
             return Ok(purge);
         }
         // Another call was faster.

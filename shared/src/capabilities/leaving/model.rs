@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::capabilities::audit::KEPT;
 use crate::kernel::{Generation, Scope, VersionId};
 
 /// Where a purge stands.
@@ -268,11 +269,55 @@ impl Purge {
         self.remaining.clear();
     }
 
+    /// What is kept elsewhere once it is complete, and until when at the longest.
+    pub fn kept_elsewhere(&self) -> impl Iterator<Item = (KeptElsewhere, Timestamp)> {
+        let ends = self.completed_at.into_iter();
+        ends.flat_map(|end| {
+            let until =
+                move |kept: KeptElsewhere| end + SignedDuration::from_hours(24 * kept.days());
+            KeptElsewhere::ALL.into_iter().map(move |kept| (kept, until(kept)))
+        })
+    }
+
     /// Ends the purge when nothing is left and every grant came to its end.
     pub fn end(&mut self, now: Timestamp) {
         if self.phase == PurgePhase::Revoke && self.grants.open == 0 {
             self.phase = PurgePhase::Complete;
             self.completed_at = Some(now);
+            // Nobody is asked any more, so the host, a customer's name perhaps, is forgotten.
+            self.connection.login_host.clear();
+        }
+    }
+}
+
+/// What is kept elsewhere when nothing is left here. It holds what was sealed unreadably, and of the
+/// rest ids and times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptElsewhere {
+    /// Copies of the table, by which it can be restored to any moment.
+    PointInTimeCopies,
+    /// Messages that failed too often.
+    DeadLetters,
+    /// The functions' logs.
+    Logs,
+    /// The tenant's audit log.
+    AuditLog,
+}
+
+impl KeptElsewhere {
+    /// All of it.
+    pub const ALL: [Self; 4] =
+        [Self::PointInTimeCopies, Self::DeadLetters, Self::Logs, Self::AuditLog];
+
+    /// How many days it is kept at the longest. A test holds the template to these.
+    #[must_use]
+    pub fn days(self) -> i64 {
+        match self {
+            Self::PointInTimeCopies => 7,
+            Self::DeadLetters => 14,
+            Self::Logs => 365,
+            Self::AuditLog => KEPT.as_hours() / 24,
         }
     }
 }
@@ -323,6 +368,9 @@ mod tests {
         purge.looked(now);
         purge.end(now);
         assert_eq!(purge.phase, PurgePhase::Complete);
+        let kept: Vec<_> = purge.kept_elsewhere().collect();
+        let week = now + SignedDuration::from_hours(7 * 24);
+        assert_eq!((kept.len(), kept[0]), (4, (KeptElsewhere::PointInTimeCopies, week)));
         assert_eq!((purge.found, purge.remaining), (counts(7), counts(0)));
     }
 
@@ -336,7 +384,7 @@ mod tests {
         purge.looked(now);
         purge.end(now);
         assert_eq!(purge.awaited(), Awaited::Salesforce(now + GIVE_UP));
-        assert_eq!(purge.completed_at, None);
+        assert_eq!((purge.completed_at, purge.kept_elsewhere().count()), (None, 0));
         purge.grants.end(Revocation::Unconfirmed);
         purge.end(now);
         assert_eq!((purge.phase, purge.grants.unconfirmed), (PurgePhase::Complete, 1));

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, Grants, SalesforceApp};
 use crate::capabilities::leaving::{Purge, PurgePhase, keys};
 use crate::kernel::{Occurrence, PurgeMessage, Scope};
 use crate::ports::{PortError, Ports};
-use crate::store::{Commit, Next, Store, Stored};
+use crate::store::keys::connection as connection_slot;
+use crate::store::{Commit, Next, Slot, Store, Stored, When};
 use crate::work::{self, Done, WorkError};
 
 /// No round of a step begins with less of the invocation left: a round deletes some thousands of
@@ -25,6 +28,7 @@ pub struct PurgeSteps {
     pub(super) store: Store,
     pub(super) custody: Custody,
     pub(super) grants: Grants,
+    audit: AuditLog,
     grace: Duration,
 }
 
@@ -64,8 +68,8 @@ impl PurgeSteps {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody, grants, grace: Self::GRACE }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, grants, audit, grace: Self::GRACE }
     }
 
     /// The same, with another wait for the functions that were at work when the fence went up.
@@ -127,7 +131,11 @@ impl PurgeSteps {
             }
             Some(at) => Next::publish(purge.scope, at, Occurrence::Purged),
         });
-        self.note(turn, commit).await
+        if purge.completed_at.is_some() {
+            self.end(turn, commit).await
+        } else {
+            self.note(turn, commit).await
+        }
     }
 
     /// Does what there is time for. Gives the time of the next step.
@@ -160,6 +168,23 @@ impl PurgeSteps {
         }
         turn.stored = turn.stored.followed_by(turn.purge.clone());
         Ok(())
+    }
+
+    /// Notes that the purge has come to its end, and tells of it. The connection goes: what it says
+    /// of the org and its user is kept for nobody. A connection that began meanwhile stays.
+    async fn end(&self, turn: &mut Turn, mut commit: Commit) -> Result<(), Stop> {
+        let scope = turn.purge.scope;
+        commit.replace(&turn.stored, &turn.purge)?;
+        // Read as it lies there: a form that this version refuses holds up nothing.
+        let slot = Slot::<Value>::at(connection_slot(scope.tenant_environment()).into());
+        let connection = self.store.load(&slot).await?;
+        let is_own = |found: &Stored<Value>| found["generation"] == scope.generation.0;
+        if let Some(connection) = connection.filter(is_own) {
+            commit.delete_when(&slot, When::unchanged(&connection));
+        }
+        let deed = Deed::of(Action::Purged, scope);
+        let done = self.audit.commit(commit, scope.tenant, &Actor::Product, &deed).await?;
+        if done.is_done() { Ok(()) } else { Err(Stop::Overtaken) }
     }
 
     /// True if too little of the invocation is left for another round.

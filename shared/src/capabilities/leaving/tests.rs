@@ -9,16 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, json};
 
 use super::{Disconnect, Purge, PurgePhase, PurgeSteps, keys};
+use crate::capabilities::audit::Actor;
 use crate::capabilities::custody::{Custody, SalesforceApp, StoredGrant};
-use crate::kernel::{
-    Connection, ConnectionState, Envelope, GrantState, Message, Scope, SeatId, VersionId,
-};
+use crate::kernel::{Connection, Envelope, GrantState, Message, Scope, SeatId, VersionId};
 use crate::ports::{Item, KeyContext, Ports, Purpose, QueueMessage, WrappedKey};
 use crate::product::{Orgs, Product};
 use crate::salesforce::{ApiVersion, Http, HttpOptions};
 use crate::seal::Sealer;
 use crate::store::keys::{GenerationKeys, Kind, connection as connection_slot};
-use crate::store::{self, Commit, Draft, Outbox, Slot, Store};
+use crate::store::{Commit, Draft, Outbox, Slot, Store};
 use crate::testing::{Fuse, Memory};
 use crate::work::{self, Done};
 
@@ -111,7 +110,7 @@ impl Leaving {
 
     async fn disconnect(&self) {
         let at = self.scope.tenant_environment();
-        Disconnect::new(self.memory.ports()).disconnect(at).await.unwrap();
+        Disconnect::new(self.memory.ports()).disconnect(at, &Actor::Service).await.unwrap();
     }
 
     async fn purge(&self) -> Purge {
@@ -169,11 +168,12 @@ impl Leaving {
         }
     }
 
-    /// Whatever is left but the certificate and the connection, by a look at the raw stores.
+    /// Whatever is left but the certificate and the audit log, by a look at the raw stores.
     fn left(&self) -> Vec<String> {
-        let own = [keys::purge(self.scope).sk().to_owned(), "CONNECTION".to_owned()];
+        let own = [keys::purge(self.scope).sk().to_owned()];
         let items = self.memory.items().into_iter();
         let items = items.filter(|item| !own.contains(&item.key.sk().to_owned()));
+        let items = items.filter(|item| !item.key.pk().starts_with("AUDIT#"));
         let items = items.map(|item| format!("{} {}", item.key.pk(), item.key.sk()));
         let rest = self.memory.object_keys().into_iter().chain(self.memory.secret_names());
         items.chain(rest).collect()
@@ -339,10 +339,7 @@ async fn a_purge_needs_neither_the_operators_key_nor_intact_grants_nor_a_known_h
         assert_eq!(purge.phase, PurgePhase::Complete, "{fault}: {purge:?}");
         assert_eq!(purge.grants.unconfirmed, 6, "{fault}");
         assert_eq!(leaving.left(), Vec::<String>::new(), "{fault}");
-        let table = memory.ports().table;
-        let slot =
-            Slot::<serde_json::Value>::at(connection_slot(scope.tenant_environment()).into());
-        let fenced = store::get(&*table, &slot).await.unwrap().unwrap();
-        assert_eq!(fenced["state"], json!(ConnectionState::Disconnected), "{fault}");
+        // The host and all else of the connection is gone, too.
+        assert_eq!(purge.connection.login_host, "", "{fault}");
     }
 }

@@ -3,14 +3,15 @@
 
 use matching::EntityKind;
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::Entities;
 use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::{CandidateList, Correcting, Correction, Said, entity_kind_of};
-use crate::kernel::{MatchMessage, SObject, Scope, SeatId, entity_kind_name};
+use crate::kernel::{Author, MatchMessage, SObject, Scope, entity_kind_name};
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::{Attempt, Commit, Store, attempts};
+use crate::store::{Attempt, Commit, attempts};
 use crate::work::WorkError;
 
 /// The reason why a match cannot be corrected.
@@ -49,7 +50,7 @@ pub struct Corrections {
     custody: Custody,
     runs: MatchRuns,
     entities: Entities,
-    store: Store,
+    audit: AuditLog,
 }
 
 impl Corrections {
@@ -57,8 +58,9 @@ impl Corrections {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
-        let (entities, store) = (Entities::new(ports.clone()), Store::new(ports.clone()));
-        Self { ports, custody, runs, entities, store }
+        let entities = Entities::new(ports.clone());
+        let audit = AuditLog::new(ports.clone());
+        Self { ports, custody, runs, entities, audit }
     }
 
     /// The corrections of a record.
@@ -69,7 +71,7 @@ impl Corrections {
         record: SalesforceId,
     ) -> Result<Correction, CorrectionError> {
         let generation = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
-        let found = self.store.read(&generation.keys.correction(object, record)).await?;
+        let found = generation.store.read(&generation.keys.correction(object, record)).await?;
         Ok(found.unwrap_or_else(|| Correction::none(object, record)))
     }
 
@@ -81,25 +83,34 @@ impl Corrections {
         object: SObject,
         record: SalesforceId,
         what: Correcting,
-        by: Option<SeatId>,
+        by: &Author,
     ) -> Result<Correction, CorrectionError> {
         let kind = entity_kind_of(object).ok_or(CorrectionError::NotMatched)?;
         let generation = self.custody.open(scope).await?.ok_or(CorrectionError::NotConnected)?;
-        let list = self.store.read(&generation.keys.candidates(object, record)).await?;
+        let list = generation.store.read(&generation.keys.candidates(object, record)).await?;
         let list = list.filter(|list| !list.gone).ok_or(CorrectionError::NoRecord)?;
         self.check(&generation, kind, &list, &what).await?;
-        let none = || Correction::none(object, record);
         let slot = generation.keys.correction(object, record);
-        let corrected = self.store.update(&slot, |before, commit| {
-            let mut correction = before.cloned().unwrap_or_else(none);
+        let deed = correcting(&generation, object, record, &what);
+        attempts(|| async {
+            let before = generation.store.load(&slot).await?;
+            let none = || Correction::none(object, record);
+            let mut correction = before.as_deref().cloned().unwrap_or_else(none);
             let at = self.ports.clock.now();
-            let said = Said { what: what.clone(), by, at, of: None };
+            let said = Said { what: what.clone(), by: by.seat(), at, of: None };
             correction.say(said, list.matched.as_ref());
-            generation.check_at_home(commit)?;
+            let mut commit = Commit::new();
+            commit.save(&slot, before.as_ref(), &correction)?;
+            generation.check_at_home(&mut commit)?;
             commit.now(MatchMessage::Correct { scope, object, record });
-            Ok::<_, CorrectionError>(Some(correction))
-        });
-        Ok(corrected.await?.unwrap_or_else(none))
+            let done = self
+                .audit
+                .through(&generation.store)
+                .commit(commit, scope.tenant, &Actor::from(by), &deed)
+                .await?;
+            Ok(Attempt::of(&done, correction))
+        })
+        .await
     }
 
     /// Takes over the corrections that people made in another home of the product, and has them
@@ -113,19 +124,19 @@ impl Corrections {
         let slot = generation.keys.correction(object, record);
         let list = generation.keys.candidates(object, record);
         attempts(|| async {
-            let before = self.store.load(&slot).await?;
+            let before = generation.store.load(&slot).await?;
             let joined = before.as_ref().map_or_else(|| moved.clone(), |b| b.joined(&moved));
             if before.as_deref() == Some(&joined) {
                 return Ok(Attempt::Done(false));
             }
             let mut commit = Commit::new();
             commit.save(&slot, before.as_ref(), &joined)?;
-            if self.store.load(&list).await?.is_none() {
+            if generation.store.load(&list).await?.is_none() {
                 commit.create(&list, &CandidateList::awaited(object, record))?;
             }
             let scope = generation.keys.scope();
             commit.now(MatchMessage::Correct { scope, object, record });
-            Ok(Attempt::of(&self.store.commit(commit).await?, true))
+            Ok(Attempt::of(&generation.store.commit(commit).await?, true))
         })
         .await
     }
@@ -155,4 +166,23 @@ impl Corrections {
             |()| tracing::info!(connection.id = %generation.keys.scope(), "a match is corrected"),
         )
     }
+}
+
+/// The deed of a correction. Who is matched to whom must not outlive a purge, so the record has a
+/// name that tells nothing without the generation's data key, and the entity has none.
+fn correcting(
+    generation: &OpenGeneration,
+    object: SObject,
+    record: SalesforceId,
+    what: &Correcting,
+) -> Deed {
+    let action = match what {
+        Correcting::Match { .. } => "match",
+        Correcting::Unmatch { .. } => "unmatch",
+        Correcting::WrongMatch { .. } => "wrong_match",
+        Correcting::Reset => "reset",
+    };
+    Deed::of(Action::MatchCorrected, generation.keys.scope())
+        .record(object, generation.sealer.name(record.as_str()))
+        .detail("correction", action)
 }

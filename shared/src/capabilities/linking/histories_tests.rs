@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use self::world::{Random, World, id, record};
+use crate::capabilities::audit::Actor;
 use crate::capabilities::linking::{
     Correcting, MATCHED_OBJECTS, MatchSource, ModelState, RecordDecision,
 };
@@ -426,14 +427,17 @@ async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with
     world.settle_down(&mut random).await;
     let few = world.models.get(world.scope, few).await.unwrap();
     assert_eq!((few.state, few.labels[&SObject::Lead]), (ModelState::TooFewLabels, 10));
-    assert!(world.models.choose(world.scope, Some(few.id)).await.is_err());
+    assert!(world.models.choose(world.scope, Some(few.id), &Actor::Service).await.is_err());
 
     for n in 10..30 {
         assert!(world.say(SObject::Lead, id(SObject::Lead, n), unmatch(n)).await);
     }
     world.settle_down(&mut random).await;
     let tuned = world.models.tune(world.scope).await.unwrap().id;
-    assert!(world.models.choose(world.scope, Some(tuned)).await.is_err(), "not tried yet");
+    assert!(
+        world.models.choose(world.scope, Some(tuned), &Actor::Service).await.is_err(),
+        "not tried yet"
+    );
     world.settle_down(&mut random).await;
     let tuned = world.models.get(world.scope, tuned).await.unwrap();
     assert_eq!((tuned.state, tuned.labels[&SObject::Lead]), (ModelState::Ready, 30));
@@ -445,7 +449,7 @@ async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with
     assert_eq!(world.models.choice(world.scope).await.unwrap().model, None);
 
     // What the shadow said is what comes, once it is taken; and it can be taken back.
-    world.models.choose(world.scope, Some(tuned.id)).await.unwrap();
+    world.models.choose(world.scope, Some(tuned.id), &Actor::Service).await.unwrap();
     world.settle_down(&mut random).await;
     let after = world.lists().await;
     let changed: Vec<&SalesforceId> =
@@ -453,7 +457,7 @@ async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with
     assert_eq!(changed.len() as u64, differ);
     assert!(changed.iter().all(|id| shadow.examples.contains(id)));
     assert!(after.values().all(|list| list.model.model == Some(tuned.id)));
-    world.models.choose(world.scope, None).await.unwrap();
+    world.models.choose(world.scope, None, &Actor::Service).await.unwrap();
     world.settle_down(&mut random).await;
     let back = world.lists().await;
     assert!(before.keys().all(|id| before[id].matched == back[id].matched));

@@ -44,11 +44,12 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Entity, entity.as_str(), sk))
     }
 
-    /// The mark that somebody waits, or once waited, for an entity's record.
+    /// The mark that somebody waits, or once waited, for the record of an entity, which has this name
+    /// under the data key.
     #[must_use]
-    pub fn awaited(&self, kind: EntityKind, entity: &EntityId) -> Slot<Awaited> {
-        let sk = format!("AWAITED#{}#{entity}", entity_kind_name(kind));
-        Slot::at(self.by(Kind::Activity, entity.as_str(), sk))
+    pub fn awaited(&self, kind: EntityKind, name: &str) -> Slot<Awaited> {
+        let sk = format!("AWAITED#{}#{name}", entity_kind_name(kind));
+        Slot::at(self.by(Kind::Activity, name, sk))
     }
 
     /// People's corrections of a record's match.

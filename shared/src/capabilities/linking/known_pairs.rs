@@ -1,7 +1,7 @@
 //! Pairs that are known from elsewhere: each becomes a manual match.
 
 use crate::capabilities::linking::{Correcting, CorrectionError, Corrections, entity_kind_of};
-use crate::kernel::{EntityId, SObject, Scope, entity_kind_name};
+use crate::kernel::{Author, EntityId, SObject, Scope, entity_kind_name};
 use crate::salesforce::SalesforceId;
 
 /// A record and the entity that it is known to be, as another system writes their ids: each pair is
@@ -40,10 +40,11 @@ impl Corrections {
         &self,
         scope: Scope,
         pairs: Vec<KnownPair>,
+        by: &Author,
     ) -> Result<TakenPairs, CorrectionError> {
         let mut done = TakenPairs::default();
         for pair in pairs {
-            match self.take_in(scope, &pair).await {
+            match self.take_in(scope, &pair, by).await {
                 Ok(()) => done.taken += 1,
                 Err(CorrectionError::Work(error)) => return Err(error.into()),
                 Err(refusal) => {
@@ -55,10 +56,15 @@ impl Corrections {
         Ok(done)
     }
 
-    async fn take_in(&self, scope: Scope, pair: &KnownPair) -> Result<(), CorrectionError> {
+    async fn take_in(
+        &self,
+        scope: Scope,
+        pair: &KnownPair,
+        by: &Author,
+    ) -> Result<(), CorrectionError> {
         let (record, entity_id) = pair.ids()?;
         let what = Correcting::Match { entity_id };
-        self.say(scope, pair.object, record, what, None).await.map(drop)
+        self.say(scope, pair.object, record, what, by).await.map(drop)
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use matching::{EmployerEvidence, Evidence, ExplainedComparison, MatchModel, Thresholds};
 use serde::Serialize;
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::linking::keys::model_object;
 use crate::capabilities::linking::match_runs::MatchRuns;
@@ -97,6 +98,7 @@ pub struct Models {
     custody: Custody,
     runs: MatchRuns,
     store: Store,
+    audit: AuditLog,
     shipped: Arc<MatchModel>,
     /// The tuned models that were used last, the latest last.
     kept: KeptModels,
@@ -107,8 +109,8 @@ impl Models {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, shipped: Arc<MatchModel>) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
-        let store = Store::new(ports.clone());
-        Self { ports, custody, runs, store, shipped, kept: Arc::default() }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, custody, runs, store, audit, shipped, kept: Arc::default() }
     }
 
     /// The thresholds of matches and reviews: the shipped model's, whatever the weights.
@@ -231,6 +233,7 @@ impl Models {
         &self,
         scope: Scope,
         model: Option<ModelId>,
+        by: &Actor,
     ) -> Result<ModelChoice, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
         if let Some(id) = model {
@@ -240,17 +243,23 @@ impl Models {
             }
         }
         let slot = generation.keys.model_choice();
-        let chosen = self.store.update(&slot, |before, commit| {
-            let before = before.copied().unwrap_or_default();
-            if before.model == model {
-                return Ok(None);
+        attempts(|| async {
+            let before = self.store.load(&slot).await?;
+            let now = before.as_deref().copied().unwrap_or_default();
+            if now.model == model {
+                return Ok(Attempt::Done(now));
             }
-            let choice = ModelChoice { number: before.number + 1, model };
+            let choice = ModelChoice { number: now.number + 1, model };
             let run = MatchRunId::derived(&format!("{scope}|model|{}", choice.number));
             let trigger = MatchTrigger::Model;
+            let mut commit = Commit::new();
+            commit.save(&slot, before.as_ref(), &choice)?;
             commit.now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
-            Ok::<_, ModelError>(Some(choice))
-        });
-        Ok(chosen.await?.unwrap_or_default())
+            let chosen = model.map_or_else(|| "shipped".to_owned(), |model| model.to_string());
+            let deed = Deed::of(Action::ModelChosen, scope).named(chosen);
+            let done = self.audit.commit(commit, scope.tenant, by, &deed).await?;
+            Ok(Attempt::of(&done, choice))
+        })
+        .await
     }
 }

@@ -11,9 +11,9 @@ use crate::capabilities::linking::{
     Models, RecordDecision,
 };
 use crate::kernel::{EntityId, SObject, TenantEnvironment};
-use crate::ports::{Clock, PortError, Ports};
+use crate::ports::{Clock, PortError};
 use crate::salesforce::SalesforceId;
-use crate::store::{Store, Stored};
+use crate::store::Stored;
 use crate::work::WorkError;
 
 /// How many records one read of a bucket gives.
@@ -75,7 +75,6 @@ pub struct EntityReport {
 /// Shows matches.
 #[derive(Clone)]
 pub struct Matches {
-    store: Store,
     clock: Arc<dyn Clock>,
     custody: Custody,
     models: Models,
@@ -84,9 +83,8 @@ pub struct Matches {
 impl Matches {
     /// Matches that `models` explain.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody, models: Models) -> Self {
-        let clock = ports.clock.clone();
-        Self { store: Store::new(ports), clock, custody, models }
+    pub fn new(clock: Arc<dyn Clock>, custody: Custody, models: Models) -> Self {
+        Self { clock, custody, models }
     }
 
     /// A page of the records of an object, in the order of the store. The cursor names the bucket
@@ -97,8 +95,7 @@ impl Matches {
         object: SObject,
         cursor: Option<&str>,
     ) -> Result<MatchPage, ReportError> {
-        let scope = self.custody.live(at).await?.scope();
-        let opened = self.custody.open(scope).await?.ok_or(LookupError::NotFound("connection"))?;
+        let opened = self.custody.shown(at).await?;
         let (keys, now) = (opened.keys, self.clock.now());
         let list = format!("matches|{object}");
         let place = match cursor {
@@ -107,7 +104,7 @@ impl Matches {
         };
         let (bucket, after) = place.ok_or(CursorError)?;
         let series = keys.all_candidates(object, bucket);
-        let page = self.store.page(&series, after.as_deref(), PAGE).await?;
+        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
         let next = match (page.next, page.documents.last()) {
             (Some(_), Some(last)) => Some(format!("{bucket}.{}", last.id)),
             _ if bucket + 1 < keys.buckets() => Some(format!("{}.", bucket + 1)),
@@ -125,10 +122,10 @@ impl Matches {
         &self,
         at: TenantEnvironment,
     ) -> Result<BTreeMap<SObject, DecisionCounts>, ReportError> {
-        let keys = self.custody.keys(at).await?;
+        let opened = self.custody.shown(at).await?;
         let mut objects = BTreeMap::new();
         for object in MATCHED_OBJECTS {
-            let counts = self.store.read(&keys.decision_counts(object)).await?;
+            let counts = opened.store.read(&opened.keys.decision_counts(object)).await?;
             objects.insert(object, counts.unwrap_or_default());
         }
         Ok(objects)
@@ -141,9 +138,9 @@ impl Matches {
         object: SObject,
         record: SalesforceId,
     ) -> Result<ExplainedMatch, ReportError> {
-        let keys = self.custody.keys(at).await?;
-        let key = keys.candidates(object, record);
-        let list = self.store.read(&key).await?;
+        let opened = self.custody.shown(at).await?;
+        let keys = opened.keys;
+        let list = opened.store.read(&keys.candidates(object, record)).await?;
         let list = list.filter(|list| !list.gone).ok_or(LookupError::NotFound("record"))?;
         let candidates = self.models.explain(keys.scope(), &list).await?;
         Ok(ExplainedMatch { list, candidates })
@@ -157,12 +154,13 @@ impl Matches {
         kind: EntityKind,
         entity: EntityId,
     ) -> Result<EntityReport, ReportError> {
-        let keys = self.custody.keys(at).await?;
-        let found = self.store.read(&keys.entity(kind, &entity)).await?;
+        let opened = self.custody.shown(at).await?;
+        let keys = opened.keys;
+        let found = opened.store.read(&keys.entity(kind, &entity)).await?;
         let matches = found.unwrap_or_else(|| EntityMatches::empty(kind, entity));
         let bids = matches.bids.iter();
         let of = bids.map(|bid| keys.candidates(bid.record.object, bid.record.id));
-        let lists = self.store.load_many(of).await?;
+        let lists = opened.store.load_many(of).await?;
         let mut records = Vec::with_capacity(lists.len());
         for list in lists {
             let candidates = self.models.explain(keys.scope(), &list).await?;

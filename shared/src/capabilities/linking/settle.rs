@@ -126,7 +126,7 @@ impl Settle {
         object: SObject,
         record: SalesforceId,
     ) -> Result<(), WorkError> {
-        let correction = self.store.read(&generation.keys.correction(object, record)).await?;
+        let correction = generation.store.read(&generation.keys.correction(object, record)).await?;
         let of = RecordRef { object, id: record };
         let stored = self.load_lists(generation, &BTreeSet::from([of])).await?;
         // A correction is made of a record that has a list. Or it came from the record that this

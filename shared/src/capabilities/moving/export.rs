@@ -7,6 +7,7 @@ use super::{
     MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSelection, MovedSettings,
     MovedTenant, MovedVote, Moving, MovingError,
 };
+use crate::capabilities::audit::{Action, Deed};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{Correction, MATCHED_OBJECTS, TunedModel};
 use crate::capabilities::saving::Saved;
@@ -125,6 +126,7 @@ impl Moving {
         let mut page = Draft::default();
         let next = match cursor {
             None => {
+                self.tell(tenant, &Deed::new(Action::Exported)).await?;
                 self.add_tenant(tenant, &mut page).await?;
                 live.first().map(|first| Cursor::begin(first.at.environment))
             }
@@ -217,12 +219,13 @@ impl Moving {
                 let line = |correction: Stored<Correction>| {
                     Ok(Line::Correction(MovedCorrection::of(correction.into_inner())))
                 };
-                self.add_series(keys.corrections(object, bucket), after, page, line).await
+                self.add_series(generation, keys.corrections(object, bucket), after, page, line)
+                    .await
             }
             Part::Saved(bucket) => {
                 let line =
                     |saved: Stored<Saved>| Ok(Line::Saved(MovedSaved::of(saved.into_inner())));
-                self.add_series(keys.all_saved(bucket), after, page, line).await
+                self.add_series(generation, keys.all_saved(bucket), after, page, line).await
             }
             Part::Activities(bucket) => {
                 let line = |activity: Stored<Activity>| {
@@ -231,7 +234,7 @@ impl Moving {
                     let moved = MovedActivity::of(activity.into_inner(), text);
                     Ok(Line::Activity(Box::new(moved)))
                 };
-                self.add_series(keys.activities(bucket), after, page, line).await
+                self.add_series(generation, keys.activities(bucket), after, page, line).await
             }
         }
     }
@@ -239,6 +242,7 @@ impl Moving {
     /// Adds a line for each document of a series, until the page is full.
     async fn add_series<T: DeserializeOwned>(
         &self,
+        generation: &OpenGeneration,
         series: Series<T>,
         after: Option<&str>,
         page: &mut Draft,
@@ -246,7 +250,7 @@ impl Moving {
     ) -> Result<Option<String>, MovingError> {
         let mut after = after.map(|name| series.place(name));
         loop {
-            let read = self.store.page(&series, after.as_deref(), READ).await?;
+            let read = generation.store.page(&series, after.as_deref(), READ).await?;
             for document in read.documents {
                 let name = series.name(&document).to_owned();
                 page.add(&line(document)?)?;

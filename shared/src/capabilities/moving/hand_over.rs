@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Moving, MovingError};
+use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::seats;
 use crate::kernel::{Connection, ConnectionState, Environment, TenantId};
 use crate::store::field;
@@ -27,7 +28,8 @@ impl Moving {
         let mark = field!(Connection, handed_over_at);
         for connection in self.live(tenant).await? {
             if connection.handed_over_at.is_none() {
-                self.edit(&connection, mark.is_missing(), mark.set(&Some(now))?).await?;
+                let edit = mark.set(&Some(now))?;
+                self.edit(&connection, mark.is_missing(), edit, Action::HandedOver).await?;
             }
         }
         let live = self.live(tenant).await?;
@@ -45,7 +47,8 @@ impl Moving {
         let mark = field!(Connection, handed_over_at);
         for connection in self.live(tenant).await? {
             if let Some(at) = connection.handed_over_at {
-                self.edit(&connection, mark.is(&Some(at))?, mark.remove()).await?;
+                let is_same = mark.is(&Some(at))?;
+                self.edit(&connection, is_same, mark.remove(), Action::TakenBack).await?;
             }
         }
         Ok(())
@@ -57,13 +60,15 @@ impl Moving {
         connection: &Connection,
         when: When<Connection>,
         edit: Edit<Connection>,
+        action: Action,
     ) -> Result<(), MovingError> {
         let is_live = field!(Connection, state).is_not(&ConnectionState::Disconnected)?;
         let is_same = field!(Connection, generation).is(&connection.generation)?;
         let mut commit = Commit::new();
         commit.edit(&connection_slot(connection.at), is_live.and(is_same).and(when), [edit]);
         let winner = "a disconnect, after which there is nothing to move, or another such call";
-        self.store.commit(commit).await?.may_lose_to(winner);
+        let (tenant, deed) = (connection.at.tenant, Deed::of(action, connection.scope()));
+        self.audit.commit(commit, tenant, &Actor::Service, &deed).await?.may_lose_to(winner);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use super::{
     Header, Line, LineError, MovedConnection, MovedImportSettings, MovedSeat, MovedSelection,
     Moving, MovingError,
 };
+use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::ControlError;
 use crate::capabilities::{importing, seats, settings};
@@ -90,6 +91,11 @@ impl Moving {
                 line => done.count(kind, self.take_in_of_tenant(&arrival, line).await?),
             }
         }
+        let taken: u64 = done.taken.values().sum();
+        if taken > 0 {
+            let deed = Deed::new(Action::Imported).detail("lines", taken);
+            self.tell(tenant, &deed).await?;
+        }
         Ok(done)
     }
 
@@ -149,7 +155,7 @@ impl Moving {
             return Ok(false);
         }
         // The next slot of the schedule is planned by them.
-        self.import.change_settings(at, &settings).await.map_err(failed)?;
+        self.import.change_settings(at, &settings, &Actor::Service).await.map_err(failed)?;
         Ok(true)
     }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use matching::MatchModel;
 
 use crate::capabilities::activities::Activities;
+use crate::capabilities::audit::{Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::importing::Import;
 use crate::capabilities::linking::{Corrections, Models};
@@ -100,6 +101,7 @@ pub struct Moving {
     models: Models,
     saved_lists: SavedLists,
     activities: Activities,
+    audit: AuditLog,
 }
 
 impl Moving {
@@ -116,11 +118,17 @@ impl Moving {
             import: Import::new(ports.clone(), custody.clone(), app),
             corrections: Corrections::new(ports.clone(), custody.clone()),
             models: Models::new(ports.clone(), custody.clone(), shipped),
-            saved_lists: SavedLists::new(ports.clone(), custody.clone()),
+            saved_lists: SavedLists::new(custody.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
+            audit: AuditLog::new(ports.clone()),
             ports,
             custody,
         }
+    }
+
+    /// Tells of a move, which only the back end makes.
+    async fn tell(&self, tenant: TenantId, deed: &Deed) -> Result<(), PortError> {
+        self.audit.record(tenant, &Actor::Service, deed).await
     }
 
     /// The tenant's connections that were not disconnected.

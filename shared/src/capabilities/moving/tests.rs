@@ -171,7 +171,7 @@ async fn an_activity_goes_on_at_the_end_of_its_lane_or_outside_it() {
     assert_eq!(home.import(&lines).await.unwrap().taken["activity"], 4);
     let sent = home.memory.receive().len();
     assert_eq!(sent, 3, "what was logged is not sent");
-    let store = Store::new(home.ports.clone());
+    let store = &opened.store;
     let mut places = Vec::new();
     for state in [&logged, &held, &claimed, &queued] {
         let id = crate::kernel::ActivityId::derived(&state.to_string());
@@ -202,7 +202,7 @@ async fn a_correction_waits_for_a_record_that_is_not_here() {
     let lines = [org(ORG), correction];
     assert_eq!(home.import(&lines).await.unwrap().taken["correction"], 1);
     let slot = opened.keys.candidates(SObject::Lead, record);
-    let list = Store::new(home.ports.clone()).read(&slot).await.unwrap();
+    let list = opened.store.read(&slot).await.unwrap();
     assert_eq!(list, Some(CandidateList::awaited(SObject::Lead, record)), "it links nothing yet");
     assert!(home.import(&lines).await.unwrap().taken.is_empty());
 }

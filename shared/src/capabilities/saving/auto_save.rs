@@ -111,7 +111,7 @@ impl AutoSave {
         let Some(seat) = self.store.read(&key).await? else {
             return self.forget_seat(&generation, seat).await;
         };
-        if let Some(user) = crm_user_of(&self.store, &generation, &seat).await?.user {
+        if let Some(user) = crm_user_of(&generation, &seat).await?.user {
             self.send(AutoSaveMessage::Owner { scope, user }).await?;
         }
         Ok(())
@@ -124,7 +124,7 @@ impl AutoSave {
     ) -> Result<(), WorkError> {
         for list in [SavedList::Accounts, SavedList::Leads] {
             let saved = generation.keys.saved_list(seat, list.as_str());
-            let mut pages = pin!(self.store.pages(saved));
+            let mut pages = pin!(generation.store.pages(saved));
             while let Some(page) = pages.try_next().await? {
                 let keys: Vec<_> = page.iter().map(|saved| saved.slot().into()).collect();
                 self.ports.table.delete_many(&keys).await?;
@@ -215,7 +215,7 @@ impl AutoSave {
         let users = generation.records.get(SObject::User, &owners).await?;
         let joined: Vec<Option<(SalesforceId, SeatId)>> = stream::iter(users)
             .map(|user| async move {
-                let seat = seat_of_user(&self.store, generation, seats, &user).await?;
+                let seat = seat_of_user(generation, seats, &user).await?;
                 Ok::<_, WorkError>(seat.map(|seat| (user.id, seat)))
             })
             .buffered(CONCURRENT_READS)
@@ -230,28 +230,29 @@ impl AutoSave {
         context: &Context,
         wanted: &[Wanted],
     ) -> Result<BTreeMap<(SObject, SalesforceId), Stored<CandidateList>>, WorkError> {
-        let keys = &context.generation.keys;
+        let OpenGeneration { keys, store, .. } = &context.generation;
         let slots: BTreeSet<_> =
             wanted.iter().map(|wanted| keys.candidates(wanted.object, wanted.record)).collect();
-        let lists = self.store.load_many(slots).await?;
+        let lists = store.load_many(slots).await?;
         Ok(lists.into_iter().map(|list| ((list.object, list.id), list)).collect())
     }
 
     /// Saves the entities of what is wanted and not saved yet. The others keep their earlier
     /// reason.
     async fn save(&self, context: &Context, wanted: Vec<Wanted>) -> Result<(), WorkError> {
+        let store = &context.generation.store;
         let matched = self.matched(context, &wanted).await?;
         let mut entries: BTreeMap<Slot<Saved>, (Saved, &Stored<CandidateList>)> = BTreeMap::new();
         for Wanted { seat, opportunity, object, record } in wanted {
             let Some(list_of_record) = matched.get(&(object, record)) else { continue };
             let Some(entity) = list_of_record.matched.clone() else { continue };
             let list = SavedList::of(object);
-            let slot = context.generation.keys.saved(seat, list.as_str(), &entity);
+            let slot = store.slot(&context.generation.keys.saved(seat, list.as_str(), &entity));
             let saved_at = self.ports.clock.now();
             let saved = Saved { seat, list, entity, record, object, opportunity, saved_at };
             entries.entry(slot).or_insert((saved, list_of_record));
         }
-        for known in self.store.load_many(entries.keys().cloned()).await? {
+        for known in store.load_many(entries.keys().cloned()).await? {
             entries.remove(&known.slot());
         }
         for (slot, (saved, list)) in entries {
@@ -262,8 +263,8 @@ impl AutoSave {
             commit.check(&list.slot(), When::unchanged(list));
             let seat = seats::keys::seat(context.generation.keys.scope().tenant, saved.seat);
             commit.check(&seat, When::exists());
-            let is_done = self.store.commit(commit).await?.is_done();
-            if !is_done && self.store.load(&slot).await?.is_none() {
+            let is_done = store.commit(commit).await?.is_done();
+            if !is_done && store.load(&slot).await?.is_none() {
                 return Err(WorkError::retry(
                     "save an entity",
                     "its match was settled, or its seat removed, meanwhile",

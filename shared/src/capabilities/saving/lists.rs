@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::capabilities::custody::{CursorError, Custody, LookupError, OpenGeneration};
 use crate::capabilities::saving::{Saved, SavedList};
 use crate::kernel::{SeatId, TenantEnvironment};
-use crate::ports::{Clock, PortError, Ports};
-use crate::store::{Attempt, Commit, Store, Stored, attempts};
+use crate::ports::{Clock, PortError};
+use crate::store::{Attempt, Commit, Stored, attempts};
 use crate::work::WorkError;
 
 /// How many entries a page has.
@@ -47,20 +47,18 @@ impl From<PortError> for SavedError {
 /// Shows system lists.
 #[derive(Clone)]
 pub struct SavedLists {
-    store: Store,
     clock: Arc<dyn Clock>,
     custody: Custody,
 }
 
 impl SavedLists {
-    /// Lists over these ports.
+    /// Lists of generations that `custody` opens.
     #[must_use]
-    pub fn new(ports: Ports, custody: Custody) -> Self {
-        let clock = ports.clock.clone();
-        Self { store: Store::new(ports), clock, custody }
+    pub fn new(clock: Arc<dyn Clock>, custody: Custody) -> Self {
+        Self { clock, custody }
     }
 
-    /// A page of one list of a seat; the cursor names the last entity of the page before.
+    /// A page of one list of a seat; the cursor names the last entry of the page before.
     pub async fn page(
         &self,
         at: TenantEnvironment,
@@ -68,15 +66,14 @@ impl SavedLists {
         list: SavedList,
         cursor: Option<&str>,
     ) -> Result<SavedPage, SavedError> {
-        let scope = self.custody.live(at).await?.scope();
-        let opened = self.custody.open(scope).await?.ok_or(LookupError::NotFound("connection"))?;
+        let opened = self.custody.shown(at).await?;
         let (series, now) = (opened.keys.saved_list(seat, list.as_str()), self.clock.now());
-        let name = format!("saved|{seat}|{}", list.as_str());
-        let entity = cursor.map(|cursor| opened.position(&name, cursor, now)).transpose()?;
-        let after = entity.map(|entity| series.place(&entity));
-        let page = self.store.page(&series, after.as_deref(), PAGE).await?;
+        let of = format!("saved|{seat}|{}", list.as_str());
+        let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
+        let after = name.map(|name| series.place(&name));
+        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
         let last = page.next.and(page.documents.last());
-        let next = last.map(|saved| opened.cursor(&name, saved.entity.as_str(), now));
+        let next = last.map(|saved| opened.cursor(&of, series.name(saved), now));
         Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })
     }
 
@@ -89,13 +86,13 @@ impl SavedLists {
     ) -> Result<bool, WorkError> {
         let slot = opened.keys.saved(saved.seat, saved.list.as_str(), &saved.entity);
         attempts(|| async {
-            let before = self.store.load(&slot).await?;
+            let before = opened.store.load(&slot).await?;
             if before.as_ref().is_some_and(|before| before.saved_at <= saved.saved_at) {
                 return Ok(Attempt::Done(false));
             }
             let mut commit = Commit::new();
             commit.save(&slot, before.as_ref(), &saved)?;
-            Ok(Attempt::of(&self.store.commit(commit).await?, true))
+            Ok(Attempt::of(&opened.store.commit(commit).await?, true))
         })
         .await
     }

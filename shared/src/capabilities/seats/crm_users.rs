@@ -5,6 +5,7 @@
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, LookupError, OpenGeneration, end_seat_grant};
 use crate::capabilities::seats::{
     CrmUser, CrmUserLink, CrmUserStatus, Seat, SeatMapping, SeatsByEmail, UserMapping, keys,
@@ -62,14 +63,15 @@ pub struct CrmUsers {
     ports: Ports,
     store: Store,
     custody: Custody,
+    audit: AuditLog,
 }
 
 impl CrmUsers {
     /// CRM users over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, audit }
     }
 
     /// The CRM user of every seat of the tenant.
@@ -77,7 +79,7 @@ impl CrmUsers {
         let generation = &self.generation(at).await?;
         let seats = self.store.all(&keys::seats(at.tenant)).await?;
         let links = stream::iter(seats)
-            .map(|seat| async move { crm_user_of(&self.store, generation, &seat).await })
+            .map(|seat| async move { crm_user_of(generation, &seat).await })
             .buffered(CONCURRENT_SEATS)
             .try_collect();
         Ok(links.await?)
@@ -91,7 +93,7 @@ impl CrmUsers {
     ) -> Result<CrmUserLink, CrmUserError> {
         let generation = self.generation(at).await?;
         let seat = self.seat(at, seat).await?;
-        Ok(crm_user_of(&self.store, &generation, &seat).await?)
+        Ok(crm_user_of(&generation, &seat).await?)
     }
 
     /// Makes a seat be this CRM user, whatever the e-mail addresses say.
@@ -108,9 +110,10 @@ impl CrmUsers {
         if !found.ok_or(CrmUserError::UnknownUser)?.fields.is_true("IsActive") {
             return Err(CrmUserError::InactiveUser);
         }
+        let actor = Actor::from(&by);
         let chosen = SeatMapping { user, signed: Signature { at: self.ports.clock.now(), by } };
-        attempts(|| self.replace(&generation, seat.id, Some(&chosen))).await?;
-        Ok(crm_user_of(&self.store, &generation, &seat).await?)
+        attempts(|| self.replace(&generation, seat.id, Some(&chosen), &actor)).await?;
+        Ok(crm_user_of(&generation, &seat).await?)
     }
 
     /// Leaves a seat's CRM user to the e-mail addresses again.
@@ -118,11 +121,13 @@ impl CrmUsers {
         &self,
         at: TenantEnvironment,
         seat: SeatId,
+        by: &Author,
     ) -> Result<CrmUserLink, CrmUserError> {
         let generation = self.generation(at).await?;
         let seat = self.seat(at, seat).await?;
-        attempts(|| self.replace(&generation, seat.id, None)).await?;
-        Ok(crm_user_of(&self.store, &generation, &seat).await?)
+        let actor = Actor::from(by);
+        attempts(|| self.replace(&generation, seat.id, None, &actor)).await?;
+        Ok(crm_user_of(&generation, &seat).await?)
     }
 
     /// Tries to replace what was chosen for a seat; both the users concerned have the auto-save
@@ -133,10 +138,11 @@ impl CrmUsers {
         generation: &OpenGeneration,
         seat: SeatId,
         chosen: Option<&SeatMapping>,
+        by: &Actor,
     ) -> Result<Attempt<()>, CrmUserError> {
         let (keys, scope) = (&generation.keys, generation.keys.scope());
         let slot = keys.seat_mapping(seat);
-        let before = self.store.load(&slot).await?;
+        let before = generation.store.load(&slot).await?;
         let user = chosen.map(|chosen| chosen.user);
         let mut commit = Commit::new();
         let grant = self.store.load(&keys.seat_grant(seat)).await?;
@@ -155,7 +161,7 @@ impl CrmUsers {
         match (chosen, &before) {
             (Some(chosen), _) => {
                 let claim = keys.user_mapping(chosen.user);
-                let claimed = self.store.load(&claim).await?;
+                let claimed = generation.store.load(&claim).await?;
                 if let Some(other) = claimed.as_deref().filter(|claimed| claimed.seat != seat) {
                     return Err(CrmUserError::Taken(other.seat));
                 }
@@ -168,7 +174,13 @@ impl CrmUsers {
             (None, None) => return Ok(Attempt::Done(())),
         }
         commit.now(AutoSaveMessage::Seat { scope, seat });
-        Ok(Attempt::of(&self.store.commit(commit).await?, ()))
+        let action =
+            if chosen.is_some() { Action::CrmUserChosen } else { Action::CrmUserForgotten };
+        let deed = Deed::of(action, scope).seat(seat);
+        Ok(Attempt::of(
+            &self.audit.through(&generation.store).commit(commit, scope.tenant, by, &deed).await?,
+            (),
+        ))
     }
 
     async fn seat(&self, at: TenantEnvironment, seat: SeatId) -> Result<Seat, CrmUserError> {
@@ -185,11 +197,10 @@ impl CrmUsers {
 
 /// The CRM user of a seat in a generation.
 pub(crate) async fn crm_user_of(
-    store: &Store,
     generation: &OpenGeneration,
     seat: &Seat,
 ) -> Result<CrmUserLink, PortError> {
-    let (keys, records) = (&generation.keys, &generation.records);
+    let OpenGeneration { keys, records, store, .. } = generation;
     let users = records.users_of(&seat.email).await?;
     let candidates: Vec<CrmUser> = users.iter().map(CrmUser::of).collect();
     let chosen = store.read(&keys.seat_mapping(seat.id)).await?;
@@ -200,7 +211,7 @@ pub(crate) async fn crm_user_of(
         let claims = users.iter().map(|user| keys.user_mapping(user.id));
         let claimed = store.load_many(claims).await?;
         let slots: Vec<_> = claimed.iter().map(Stored::slot).collect();
-        let own = |user: &&CrmUser| !slots.contains(&keys.user_mapping(user.id));
+        let own = |user: &&CrmUser| !slots.contains(&store.slot(&keys.user_mapping(user.id)));
         CrmUserStatus::by_email(candidates.iter().filter(own))
     };
     Ok(CrmUserLink { seat: seat.id, status, user, candidates })
@@ -208,7 +219,6 @@ pub(crate) async fn crm_user_of(
 
 /// The seat of a CRM user in a generation: none when there is none, or several may be meant.
 pub(crate) async fn seat_of_user(
-    store: &Store,
     generation: &OpenGeneration,
     seats: &SeatsByEmail,
     user: &Record,
@@ -216,7 +226,7 @@ pub(crate) async fn seat_of_user(
     if !user.fields.is_true("IsActive") {
         return Ok(None);
     }
-    if let Some(claim) = store.read(&generation.keys.user_mapping(user.id)).await? {
+    if let Some(claim) = generation.store.read(&generation.keys.user_mapping(user.id)).await? {
         return Ok(seats.has(claim.seat).then_some(claim.seat));
     }
     let environment = generation.keys.scope().environment;
@@ -224,6 +234,6 @@ pub(crate) async fn seat_of_user(
     let Some(seat) = email.and_then(|email| seats.get(&email)) else {
         return Ok(None);
     };
-    let link = crm_user_of(store, generation, seat).await?;
+    let link = crm_user_of(generation, seat).await?;
     Ok((link.user == Some(user.id)).then_some(seat.id))
 }

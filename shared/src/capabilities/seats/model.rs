@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::kernel::{Record, SeatId, Signature, TenantId, folded_email};
 use crate::salesforce::SalesforceId;
@@ -23,8 +24,11 @@ pub struct Tenant {
 
 /// A role of a caller or a seat. Each may have several: an admin without `Seat` configures, and
 /// does not sell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Role {
     /// Configures the connection and sees its reports.
     Admin,
@@ -36,6 +40,8 @@ pub enum Role {
     VendorRep,
     /// The product's own back end.
     Service,
+    /// Somebody who runs the product, and may break the glass to look at a tenant's record.
+    Operator,
 }
 
 /// A licensed user of the product. The seat joins the CRM user of the same e-mail address.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, TtlCache};
 use crate::capabilities::seats::{EmailClaim, Role, Seat, Tenant, keys};
 use crate::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
@@ -68,6 +69,7 @@ pub struct Tenants {
     ports: Ports,
     store: Store,
     custody: Custody,
+    audit: AuditLog,
     /// Tenants whose contract was seen to include CRM sync.
     entitled: TtlCache<TenantId, ()>,
 }
@@ -76,8 +78,8 @@ impl Tenants {
     /// Tenants over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, store, custody, entitled: TtlCache::default() }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, custody, audit, entitled: TtlCache::default() }
     }
 
     /// Makes a tenant.
@@ -91,7 +93,9 @@ impl Tenants {
         };
         let mut commit = Commit::new();
         commit.create(&keys::tenant(tenant.id), &tenant)?;
-        self.store.commit(commit).await?.may_lose_to("nobody: the id is new");
+        let deed = Deed::new(Action::TenantCreated).detail("entitled", entitled);
+        let done = self.audit.commit(commit, tenant.id, &Actor::Service, &deed).await?;
+        done.may_lose_to("nobody: the id is new");
         Ok(tenant)
     }
 
@@ -134,7 +138,9 @@ impl Tenants {
         commit.create(&keys::seat(tenant, seat.id), &seat)?;
         commit.create(&keys::email_claim(tenant, &seat.email), &EmailClaim { seat: seat.id })?;
         self.auto_save(tenant, seat.id, &mut commit).await?;
-        if self.store.commit(commit).await?.is_done() {
+        let roles: Vec<&str> = seat.roles.iter().copied().map(Role::into).collect();
+        let deed = Deed::new(Action::SeatAdded).seat(seat.id).detail("roles", roles.join(","));
+        if self.audit.commit(commit, tenant, &Actor::Service, &deed).await?.is_done() {
             Ok(seat)
         } else {
             self.get(tenant).await?; // it may be removed meanwhile

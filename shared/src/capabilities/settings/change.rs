@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::settings::{
     KeptSettings, SettingProblem, Settings, SettingsChange, SettingsPatch, keys,
 };
@@ -46,14 +47,15 @@ impl From<PortError> for SettingsError {
 pub struct ChangeSettings {
     ports: Ports,
     store: Store,
+    audit: AuditLog,
 }
 
 impl ChangeSettings {
     /// Settings over these ports.
     #[must_use]
     pub fn new(ports: Ports) -> Self {
-        let store = Store::new(ports.clone());
-        Self { ports, store }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports.clone()));
+        Self { ports, store, audit }
     }
 
     /// An environment's settings; the defaults before anybody set them.
@@ -78,14 +80,16 @@ impl ChangeSettings {
                 return Err(SettingsError::Stale { now });
             }
             let settings = before.as_deref().cloned().unwrap_or_default().settings;
-            let after = settings.patched(patch).map_err(SettingsError::Refused)?;
+            let after = settings.clone().patched(patch).map_err(SettingsError::Refused)?;
             let mut commit = Commit::new();
             let signed = Signature { at: self.ports.clock.now(), by: by.clone() };
             let kept = change(&self.store, &mut commit, at, before.as_ref(), after, signed).await?;
             if commit.is_empty() {
                 return Ok(Attempt::Done(kept));
             }
-            Ok(Attempt::of(&self.store.commit(commit).await?, kept))
+            let deed = changing(at, &settings, &kept);
+            let done = self.audit.commit(commit, at.tenant, &Actor::from(by), &deed).await?;
+            Ok(Attempt::of(&done, kept))
         })
         .await
     }
@@ -95,6 +99,14 @@ impl ChangeSettings {
         let changes = self.store.all(&keys::settings_changes(at)).await?;
         Ok(changes.into_iter().rev().map(Stored::into_inner).collect())
     }
+}
+
+/// The deed of changing settings from `before` to what is kept: which ones, and no values.
+pub(crate) fn changing(at: TenantEnvironment, before: &Settings, kept: &KeptSettings) -> Deed {
+    let changed = before.changes_to(&kept.settings);
+    let names: Vec<&str> = changed.iter().map(|change| change.name.as_str()).collect();
+    let deed = Deed::at(Action::SettingsChanged, at);
+    deed.detail("settings", names.join(",")).detail("revision", kept.changes)
 }
 
 /// Adds to a commit that an environment's settings become `after`, and that this is remembered.

@@ -4,6 +4,6 @@ mod change;
 pub mod keys;
 mod model;
 
-pub(crate) use change::change;
 pub use change::{ChangeSettings, KEPT_CHANGES, SettingsError};
+pub(crate) use change::{change, changing};
 pub use model::*;

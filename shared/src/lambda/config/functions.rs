@@ -9,7 +9,7 @@ use super::{Config, Variables};
 use crate::aws::AwsConfig;
 use crate::capabilities::connecting::NetworkAccess;
 use crate::capabilities::leaving::PurgeSteps;
-use crate::kernel::Queue;
+use crate::kernel::{Queue, security_contact};
 use crate::salesforce::ApiVersion;
 
 /// Which services a function uses.
@@ -167,6 +167,8 @@ pub struct ApiConfig {
     pub callers: CallersConfig,
     /// Where this deployment's calls to Salesforce come from.
     pub network_access: NetworkAccess,
+    /// `SECURITY_CONTACT`: where somebody writes who found a weakness.
+    pub security_contact: Option<Url>,
 }
 
 impl Config for ApiConfig {
@@ -181,6 +183,10 @@ impl Config for ApiConfig {
         let audience = variables.required("JWT_AUDIENCE");
         let jwks_url = url(variables, "JWKS_URL");
         let network_access = network_access(variables);
+        let name = "SECURITY_CONTACT";
+        let contact = variables.optional(name);
+        let expected = "an address that begins with mailto: or https:";
+        let security_contact = variables.parsed(name, contact, expected, security_contact);
         let callers = CallersConfig { issuer: issuer?, audience: audience?, jwks_url: jwks_url? };
         Some(Self {
             aws: aws?,
@@ -189,6 +195,7 @@ impl Config for ApiConfig {
             browser_base,
             callers,
             network_access: network_access?,
+            security_contact,
         })
     }
 }

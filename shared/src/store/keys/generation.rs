@@ -51,6 +51,12 @@ impl Kind {
         Self::Model,
     ];
 
+    /// The kind of a partition of some generation; none of another partition.
+    pub(crate) fn of_partition(pk: &str) -> Option<Self> {
+        let name = pk.strip_prefix("GEN#")?.split('#').nth(3)?;
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The name in keys and in a purge certificate.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::capabilities::importing::{AccountModel, FieldMapping};
-use shared::kernel::SObject;
+use shared::kernel::{Author, SObject};
 
 use super::super::compare::large_accounts;
 use super::History;
@@ -109,14 +109,14 @@ impl History {
         }
         let selections = &self.world.functions.selections;
         let chosen = match what {
-            0 => selections.map(at, mappings, None).await,
+            0 => selections.map(at, mappings, &Author::Service).await,
             1 => {
                 let filters = if yes { large_accounts() } else { Vec::new() };
-                selections.filter(at, filters, None).await
+                selections.filter(at, filters, &Author::Service).await
             }
             _ => {
                 let accounts = if yes { AccountModel::Person } else { AccountModel::Business };
-                selections.set_accounts(at, accounts, None).await
+                selections.set_accounts(at, accounts, &Author::Service).await
             }
         };
         self.world.fuse.restart();

@@ -129,7 +129,7 @@ impl WriteBack {
         if !matches!(activity.state, ActivityState::Claimed { .. }) {
             return Ok(tries);
         }
-        let stored = self.store.load(&opened.keys.activity(activity.id)).await?;
+        let stored = opened.store.load(&opened.keys.activity(activity.id)).await?;
         let requeued = match stored.filter(|stored| **stored == *activity) {
             Some(stored) => self.change(opened, &stored, ActivityState::Queued).await?.is_some(),
             None => false,
@@ -148,14 +148,14 @@ impl WriteBack {
         state: ActivityState,
     ) -> Result<Done, WorkError> {
         attempts(|| async {
-            let stored = self.store.load(&opened.keys.activity(activity.id)).await?;
+            let stored = opened.store.load(&opened.keys.activity(activity.id)).await?;
             let Some(before) = stored.filter(|stored| **stored == *activity) else {
                 return Ok(Attempt::Done(Done::Later(NOT_YET))); // the activity itself moved
             };
             let mut commit = Commit::new();
-            replace(&mut commit, &opened.keys, &before, &before.moved_to(state.clone()))?;
+            replace(&mut commit, opened, &before, &before.moved_to(state.clone()))?;
             self.leave_lane(opened, &before, &mut commit).await?;
-            Ok(Attempt::of(&self.store.commit(commit).await?, Done::Finished))
+            Ok(Attempt::of(&opened.store.commit(commit).await?, Done::Finished))
         })
         .await
     }

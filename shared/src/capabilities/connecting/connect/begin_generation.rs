@@ -2,6 +2,7 @@
 
 use super::org::Org;
 use super::{Connect, ConnectError, Connected};
+use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::connecting::upkeep::EACH;
 use crate::capabilities::connecting::{LastGeneration, UpkeepChain, keys};
 use crate::capabilities::custody::{KeptLogin, StoredGrant};
@@ -37,7 +38,7 @@ impl Connect {
         }
         let before = self.custody.connection(at).await?;
         if let Some(live) = before.as_ref().filter(|c| c.state != ConnectionState::Disconnected) {
-            return self.regrant(live.clone(), pending.login_host, token, login).await;
+            return self.regrant(live.clone(), pending, token, login).await;
         }
         let generation = self.claim_generation(at).await?;
         let connection = self.new_connection(&pending, generation, &org, &token);
@@ -46,7 +47,8 @@ impl Connect {
             None => When::absent(),
             Some(old) => field!(Connection, generation).is(&old.generation)?,
         };
-        self.begin_generation(&connection, version, when, (&token, login)).await?;
+        let by = Actor::from(&pending.by);
+        self.begin_generation(&connection, (version, when), (&token, login), &by).await?;
         // Generations that callbacks claimed and died over can never go live now.
         for dead in before.map_or(1, |c| c.generation.0 + 1)..generation.0 {
             self.custody.destroy(at.generation(Generation(dead))).await?;
@@ -100,9 +102,9 @@ impl Connect {
     async fn begin_generation(
         &self,
         connection: &Connection,
-        version: VersionId,
-        when: When<Connection>,
+        (version, when): (VersionId, When<Connection>),
         (token, login): (&TokenResponse, &KeptLogin),
+        by: &Actor,
     ) -> Result<(), ConnectError> {
         let (scope, at) = (connection.scope(), connection.at);
         let tenant = seats::keys::tenant(at.tenant);
@@ -127,7 +129,8 @@ impl Connect {
         commit.now(CareMessage::Inspect { scope });
         commit.then(Next::after(EACH, CareMessage::Upkeep { scope, step: 0 }));
         commit.then(Next::publish(scope, now, Occurrence::Connected));
-        if self.store.commit(commit).await?.is_done() {
+        let deed = Deed::of(Action::Connected, scope);
+        if self.audit.commit(commit, at.tenant, by, &deed).await?.is_done() {
             Ok(())
         } else {
             self.custody.destroy(scope).await?;

@@ -1,11 +1,14 @@
 //! The same org authorized again.
 
 use super::{Connect, ConnectError, Connected};
+use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::connecting::catch_up;
 use crate::capabilities::custody::{KeptLogin, OpenGeneration, StoredGrant, unfenced};
-use crate::kernel::{CareMessage, Connection, ConnectionState, GrantState, Grantee};
+use crate::kernel::{
+    CareMessage, Connection, ConnectionState, GrantState, Grantee, PendingAuthorization,
+};
 use crate::ports::VersionId;
-use crate::salesforce::{LoginHost, TokenResponse};
+use crate::salesforce::TokenResponse;
 use crate::store::Commit;
 use crate::store::field;
 use crate::store::keys::connection as connection_slot;
@@ -16,7 +19,7 @@ impl Connect {
     pub(super) async fn regrant(
         &self,
         live: Connection,
-        login_host: LoginHost,
+        pending: PendingAuthorization,
         token: TokenResponse,
         login: &KeptLogin,
     ) -> Result<Connected, ConnectError> {
@@ -37,7 +40,7 @@ impl Connect {
             field!(Connection, trouble).remove(),
             field!(Connection, integration_user).set(&user)?,
             field!(Connection, instance_url).set(&token.instance_url)?,
-            field!(Connection, login_host).set(&login_host)?,
+            field!(Connection, login_host).set(&pending.login_host)?,
         ];
         let mut commit = Commit::new();
         commit.edit(&connection_slot(live.at), unfenced(&live)?, edits);
@@ -53,7 +56,8 @@ impl Connect {
                 commit.then(step);
             }
         }
-        if self.store.commit(commit).await?.is_done() {
+        let (by, deed) = (Actor::from(&pending.by), Deed::of(Action::Reconnected, scope));
+        if self.audit.commit(commit, live.at.tenant, &by, &deed).await?.is_done() {
             Ok(Connected::Regranted)
         } else {
             Err(ConnectError::NotFound("connection"))

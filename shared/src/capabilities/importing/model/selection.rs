@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::org_field::shown;
 use super::{FilterCondition, OrgField, RowCondition, RowValue, ValueType};
@@ -60,8 +61,9 @@ pub struct SelectionChange {
 }
 
 /// A part of a selection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum SelectionPart {
     /// The field mappings.
     Mappings,

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use matching::{EntityKind, MatchModel};
 use serde_json::Value;
 
+use crate::capabilities::audit::Actor;
 use crate::capabilities::custody::{Custody, OpenGeneration, StoredGrant};
 use crate::capabilities::directory::{
     Directory, DirectoryFile, DirectoryState, DirectoryVersion, HeldFile, ShardFiles,
@@ -19,9 +20,9 @@ use crate::capabilities::linking::{
     MatchSteps, ModelState, Models, Ruling, ShadowCursor, TunedModel, UnfinishedRuns,
 };
 use crate::kernel::{
-    Connection, ConnectionState, DirectoryVersionId, Envelope, Environment, Fields, Generation,
-    ImportRunId, MatchMessage, MatchRunId, MatchTrigger, Message, ModelId, Reading, Record,
-    SObject, Scope, TenantEnvironment, TenantId,
+    Author, Connection, ConnectionState, DirectoryVersionId, Envelope, Environment, Fields,
+    Generation, ImportRunId, MatchMessage, MatchRunId, MatchTrigger, Message, ModelId, Reading,
+    Record, SObject, Scope, TenantEnvironment, TenantId,
 };
 use crate::ports::{Ports, Range};
 use crate::salesforce::SalesforceId;
@@ -149,7 +150,11 @@ impl World {
     pub(super) async fn put<T: serde::Serialize>(&self, key: store::Slot<T>, document: &T) {
         let mut commit = Commit::new();
         commit.put(&key, document).unwrap();
-        assert!(self.store().commit(commit).await.unwrap().is_done());
+        let store = match self.custody.open(self.scope).await {
+            Ok(Some(opened)) => opened.store,
+            _ => self.store(),
+        };
+        assert!(store.commit(commit).await.unwrap().is_done());
     }
 
     pub(super) async fn opened(&self) -> OpenGeneration {
@@ -278,7 +283,7 @@ impl World {
         record: SalesforceId,
         what: Correcting,
     ) -> bool {
-        self.corrections.say(self.scope, object, record, what, None).await.is_ok()
+        self.corrections.say(self.scope, object, record, what, &Author::Service).await.is_ok()
     }
 
     /// Takes a model, or the shipped one again.
@@ -308,7 +313,7 @@ impl World {
                 Some(id)
             }
         };
-        self.models.choose(self.scope, id).await.unwrap();
+        self.models.choose(self.scope, id, &Actor::Service).await.unwrap();
     }
 
     /// Asks for a match of everything.
@@ -404,7 +409,7 @@ impl World {
         for object in MATCHED_OBJECTS {
             for bucket in 0..old.keys.buckets() {
                 rows.extend(old.records.page(object, bucket, None, 1_000).await.unwrap().0);
-                let said = self.store().all(&old.keys.corrections(object, bucket)).await.unwrap();
+                let said = old.store.all(&old.keys.corrections(object, bucket)).await.unwrap();
                 let said = said.into_iter().map(Stored::into_inner);
                 for said in said.filter(|said| said.ruling != Ruling::default()) {
                     let mut list = CandidateList::empty(object, said.id);
@@ -429,8 +434,9 @@ impl World {
     /// The stored list of each record that is there.
     pub(super) async fn lists(&self) -> BTreeMap<SalesforceId, CandidateList> {
         let mut lists = BTreeMap::new();
+        let store = self.opened().await.store;
         for item in self.items(Kind::Candidates).await {
-            let list: CandidateList = store::typed(item).unwrap();
+            let list: CandidateList = store.typed(item).unwrap();
             lists.insert(list.id, list);
         }
         lists.retain(|_, list| !list.gone);
@@ -473,8 +479,9 @@ impl World {
             );
             seen.insert(id.to_string(), text);
         }
+        let store = self.opened().await.store;
         for item in self.items(Kind::Entity).await {
-            let entity: EntityMatches = store::typed(item).unwrap();
+            let entity: EntityMatches = store.typed(item).unwrap();
             let text = format!("{:?} {:?}", entity.matched, entity.bids);
             seen.insert(format!("{:?} {}", entity.kind, entity.entity), text);
         }

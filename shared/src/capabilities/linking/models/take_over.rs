@@ -1,6 +1,7 @@
 //! Handing models on to another home of the product, and taking them over.
 
 use super::{ModelError, Models};
+use crate::capabilities::audit::Actor;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::TunedModel;
 use crate::capabilities::linking::keys::model_object;
@@ -54,7 +55,7 @@ impl Models {
         if chosen.is_some_and(|choice| choice.number > 0) {
             return Ok(false);
         }
-        match self.choose(generation.keys.scope(), Some(model)).await {
+        match self.choose(generation.keys.scope(), Some(model), &Actor::Service).await {
             Ok(_) => Ok(true),
             Err(ModelError::Work(error)) => Err(error),
             Err(error) => Err(WorkError::reject("take a choice over", error)),

@@ -129,7 +129,7 @@ impl Models {
         let keys = generation.keys;
         let before = set.len();
         for bucket in 0..keys.buckets() {
-            let mut pages = pin!(self.store.pages(keys.corrections(object, bucket)));
+            let mut pages = pin!(generation.store.pages(keys.corrections(object, bucket)));
             while set.len() < MOST_LABELS
                 && let Some(corrections) = pages.try_next().await?
             {
@@ -137,7 +137,7 @@ impl Models {
                     .iter()
                     .filter(|correction| correction.ruling != Ruling::default())
                     .map(|correction| keys.candidates(object, correction.id));
-                let lists = self.store.load_many(ruled).await?;
+                let lists = generation.store.load_many(ruled).await?;
                 for (candidates, truth) in lists.iter().filter_map(|list| label(list)) {
                     set.add_evidence(&candidates, truth);
                 }
@@ -165,7 +165,7 @@ impl Models {
                 return Ok(());
             };
             let lists = generation.keys.all_candidates(object, cursor.bucket);
-            let page = self.store.page(&lists, cursor.after.as_deref(), PAGE).await?;
+            let page = generation.store.page(&lists, cursor.after.as_deref(), PAGE).await?;
             let counts = tuned.shadow.entry(object).or_default();
             for list in &page.documents {
                 shadow.count(list, counts);

@@ -299,10 +299,11 @@ impl Settle {
         linked: BTreeSet<EntityId>,
     ) -> Result<(), WorkError> {
         let scope = generation.keys.scope();
-        let slots = linked.iter().map(|entity| generation.keys.awaited(entity_kind, entity));
+        let names = linked.iter().map(|entity| generation.sealer.name(entity.as_str()));
+        let slots = names.map(|name| generation.keys.awaited(entity_kind, &name));
         let mut commit = Commit::new();
         for Awaited { entity } in
-            self.store.load_many(slots).await?.into_iter().map(Stored::into_inner)
+            generation.store.load_many(slots).await?.into_iter().map(Stored::into_inner)
         {
             commit.now(WritebackMessage::Linked { scope, entity_kind, entity });
         }
@@ -320,7 +321,7 @@ impl Settle {
         mut commit: Commit,
     ) -> Result<(), WorkError> {
         check_lease(&mut commit, generation, lease)?;
-        if self.store.commit(commit).await?.is_done() {
+        if generation.store.commit(commit).await?.is_done() {
             Ok(())
         } else {
             Err(WorkError::retry("settle a batch", "the lease was lost"))
@@ -333,7 +334,7 @@ impl Settle {
         records: &BTreeSet<RecordRef>,
     ) -> Result<BTreeMap<RecordRef, CandidateList>, WorkError> {
         let slots = records.iter().map(|of| generation.keys.candidates(of.object, of.id));
-        let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+        let lists = generation.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(lists.map(|list| (list.record(), list)).collect())
     }
 
@@ -344,7 +345,7 @@ impl Settle {
         ids: &BTreeSet<EntityId>,
     ) -> Result<BTreeMap<EntityId, EntityMatches>, WorkError> {
         let slots = ids.iter().map(|id| generation.keys.entity(kind, id));
-        let entities = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+        let entities = generation.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(entities.map(|matches| (matches.entity.clone(), matches)).collect())
     }
 }

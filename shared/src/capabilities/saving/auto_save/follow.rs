@@ -44,7 +44,8 @@ impl AutoSave {
         let pass = same.cloned().unwrap_or_else(|| Pass::begin(run));
         let Some(place) = pass.place.clone().filter(|_| pass.step == step) else { return Ok(()) };
         let (bucket, after) = (place.bucket, place.after.as_deref());
-        let page = self.store.page(&generation.keys.all_saved(bucket), after, PER_STEP).await?;
+        let page =
+            generation.store.page(&generation.keys.all_saved(bucket), after, PER_STEP).await?;
         let matched = self.matched_now(&generation, &page.documents).await?;
         for saved in page.documents {
             if matched.get(&(saved.object, saved.record)) != Some(&saved.entity) {
@@ -71,7 +72,7 @@ impl AutoSave {
     ) -> Result<Matched, WorkError> {
         let slots: BTreeSet<_> =
             saved.iter().map(|s| generation.keys.candidates(s.object, s.record)).collect();
-        let lists = self.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+        let lists = generation.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
         Ok(lists.filter_map(|list| Some(((list.object, list.id), list.matched?))).collect())
     }
 
@@ -92,12 +93,12 @@ impl AutoSave {
         commit.delete_when(&saved.slot(), When::unchanged(saved));
         if let Some(entity) = now {
             let slot = generation.keys.saved(saved.seat, saved.list.as_str(), &entity);
-            if self.store.load(&slot).await?.is_none() {
+            if generation.store.load(&slot).await?.is_none() {
                 let survivor = Saved { entity, ..Saved::clone(saved) };
                 commit.create(&slot, &survivor)?;
             }
         }
-        if self.store.commit(commit).await?.is_done() {
+        if generation.store.commit(commit).await?.is_done() {
             return Ok(());
         }
         Err(WorkError::retry("follow an entity", "it was moved, or its survivor saved, meanwhile"))
