@@ -78,7 +78,7 @@ impl WriteBack {
             }
         };
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let activity = self.store.load(&opened.keys.activity(activity)).await?;
+        let activity = opened.store.load(&opened.keys.activity(activity)).await?;
         let Some(activity) = activity.filter(|activity| activity.state.is_open()) else {
             return Ok(Done::Finished);
         };

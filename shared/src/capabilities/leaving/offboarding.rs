@@ -129,7 +129,7 @@ impl Offboarding {
         let scope = keys.scope();
         let grant: Option<Stored<GrantState>> = self.store.load(&keys.seat_grant(seat)).await?;
         end_seat_grant(commit, keys, seat, grant.as_ref())?;
-        if let Some(chosen) = self.store.load(&keys.seat_mapping(seat)).await? {
+        if let Some(chosen) = opened.store.load(&keys.seat_mapping(seat)).await? {
             commit.delete_when(&chosen.slot(), When::unchanged(&chosen));
             commit.delete(&keys.user_mapping(chosen.user));
             // Who shares the user's address may be meant now.
