@@ -227,13 +227,13 @@ impl<R: ReachesGenerations> Product<R> {
     /// Matches as people see them, explained by `models`.
     #[must_use]
     pub fn matches(&self, models: Models) -> Matches {
-        Matches::new(self.custody(), models)
+        Matches::new(self.ports.clock.clone(), self.custody(), models)
     }
 
     /// Sellers' system lists.
     #[must_use]
     pub fn saved_lists(&self) -> SavedLists {
-        SavedLists::new(self.custody())
+        SavedLists::new(self.ports.clock.clone(), self.custody())
     }
 
     /// The auto-save rules.

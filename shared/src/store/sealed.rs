@@ -24,18 +24,26 @@ const NAME_LEN: usize = 32;
 
 /// Where the document of a key lies.
 pub(super) fn place_of(sealer: Option<&Sealer>, key: &Key) -> Key {
-    let Some(sealer) = sealer.filter(|_| form(key) == Form::SealedAndNamed) else {
-        return key.clone();
-    };
+    match sealer {
+        Some(sealer) if form(key) == Form::SealedAndNamed && !is_named(key) => {
+            let (head, tail) = split(key);
+            key.beside(format!("{head}{NAME}{}", sealer.name(tail)))
+        }
+        _ => key.clone(),
+    }
+}
+
+/// True for a key as it is in the table, whose last part is a name.
+fn is_named(key: &Key) -> bool {
+    let rest = split(key).1.strip_prefix(NAME).unwrap_or_default();
+    rest.len() == NAME_LEN && rest.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A sort key before the part that is named, and that part.
+fn split(key: &Key) -> (&str, &str) {
     let parts = parts_before_the_name(key.pk());
     let cut = key.sk().match_indices('#').nth(parts - 1).map_or(0, |(at, _)| at + 1);
-    let (head, tail) = key.sk().split_at(cut);
-    let rest = tail.strip_prefix(NAME).unwrap_or_default();
-    let is_named = rest.len() == NAME_LEN && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_named {
-        return key.clone();
-    }
-    key.beside(format!("{head}{NAME}{}", sealer.name(tail)))
+    key.sk().split_at(cut)
 }
 
 /// How many parts of a sort key stand before the one that is named: `object#entity`,
@@ -71,7 +79,9 @@ pub(super) fn shut(
     let Some(sealer) = sealer else {
         return match write {
             // Who only deletes or checks needs no key, but its name may be another one.
-            Write::Delete { .. } | Write::Check { .. } if form(write.key()) == Form::Sealed => {
+            Write::Delete { .. } | Write::Check { .. }
+                if form(write.key()) == Form::Sealed || is_named(write.key()) =>
+            {
                 Ok(write)
             }
             _ => Err(PortError::reject("write a document", "its kind is sealed: open it first")),
@@ -140,6 +150,7 @@ fn document_place(key: &Key) -> String {
 
 #[cfg(test)]
 mod tests {
+    use matching::EntityKind;
     use serde::{Deserialize, Serialize};
     use zeroize::Zeroizing;
 
@@ -182,7 +193,7 @@ mod tests {
         let store = store(&memory.ports(), 1);
         for slot in [
             at(keys().candidates(SObject::Lead, record_id("00Q", 1))),
-            at(keys().entity(SObject::Lead, &entity_id("pr_1"))),
+            at(keys().entity(EntityKind::Person, &entity_id("pr_1"))),
         ] {
             store.put(&slot, &told("pr_1")).await.unwrap();
             let before = store.load(&slot).await.unwrap().unwrap();
@@ -204,7 +215,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_reads_or_guesses_a_sealed_document_without_the_key() {
         let memory = memory();
-        let slot = at(keys().entity(SObject::Lead, &entity_id("pr_1")));
+        let slot = at(keys().entity(EntityKind::Person, &entity_id("pr_1")));
         for key in [1, 2] {
             store(&memory.ports(), key).put(&slot, &told("pr_1")).await.unwrap();
         }
@@ -212,7 +223,7 @@ mod tests {
         assert_eq!(items.len(), 2, "each key has its own name for the entity");
         for item in &items {
             let text = format!("{} {:?}", item.key.sk(), item.doc);
-            assert!(!text.contains("pr_1") && item.key.sk().starts_with("Lead#~"), "{text}");
+            assert!(!text.contains("pr_1") && item.key.sk().starts_with("people#~"), "{text}");
         }
         assert_ne!(items[0].doc[REVISION], items[1].doc[REVISION], "drawn under the key");
         let plain = Store::new(memory.ports());

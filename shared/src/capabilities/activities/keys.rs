@@ -3,7 +3,7 @@
 use matching::EntityKind;
 
 use super::{Activity, Lane};
-use crate::kernel::{ActivityId, EntityId, entity_kind_name};
+use crate::kernel::{ActivityId, entity_kind_name};
 use crate::salesforce::SalesforceId;
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Marker, Series, Slot};

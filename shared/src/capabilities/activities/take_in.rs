@@ -19,7 +19,6 @@ use crate::kernel::{
     TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
-use crate::store::keys::GenerationKeys;
 use crate::store::{Attempt, Commit, Draft, Store, When, attempts, field};
 use crate::work::WorkError;
 

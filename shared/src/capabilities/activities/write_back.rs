@@ -29,7 +29,6 @@ use crate::kernel::{
 };
 use crate::ports::Ports;
 use crate::salesforce::{SalesforceId, WriteOptions};
-use crate::store::keys::GenerationKeys;
 use crate::store::{Commit, Draft, Store, Stored};
 use crate::work::{Done, WorkError};
 
@@ -161,7 +160,7 @@ impl WriteBack {
             return self.hold(opened, activity).await;
         };
         let (kind, entity) = (activity.entity_kind, &activity.entity);
-        let link = Link::of(&self.store, opened, kind, entity).await?;
+        let link = Link::of(opened, kind, entity).await?;
         let Some(record) = link.record() else {
             return self.await_record(opened, activity, &link).await;
         };

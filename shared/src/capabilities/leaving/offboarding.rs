@@ -113,7 +113,7 @@ impl Offboarding {
             let at = TenantEnvironment { tenant, environment };
             let Some(connection) = self.custody.connection(at).await? else { continue };
             if connection.state != ConnectionState::Disconnected {
-                self.leave(&GenerationKeys::of(&connection), id, &mut commit).await?;
+                self.leave(&connection, id, &mut commit).await?;
             }
         }
         Ok(Attempt::of(&self.store.commit(commit).await?, ()))
@@ -122,16 +122,20 @@ impl Offboarding {
     /// Adds to the commit what a seat leaves behind in a connection.
     async fn leave(
         &self,
-        keys: &GenerationKeys,
+        connection: &Connection,
         seat: SeatId,
         commit: &mut Commit,
     ) -> Result<(), OffboardingError> {
+        let keys = &GenerationKeys::of(connection);
         let scope = keys.scope();
         let grant: Option<Stored<GrantState>> = self.store.load(&keys.seat_grant(seat)).await?;
         end_seat_grant(commit, keys, seat, grant.as_ref())?;
-        if let Some(chosen) = opened.store.load(&keys.seat_mapping(seat)).await? {
+        // What no key opens any more, the purge deletes.
+        if let Some(opened) = self.custody.open_past_the_fence(connection).await?
+            && let Some(chosen) = opened.store.load(&keys.seat_mapping(seat)).await?
+        {
             commit.delete_when(&chosen.slot(), When::unchanged(&chosen));
-            commit.delete(&keys.user_mapping(chosen.user));
+            commit.delete(&opened.store.slot(&keys.user_mapping(chosen.user)));
             // Who shares the user's address may be meant now.
             commit.now(AutoSaveMessage::Owner { scope, user: chosen.user });
         }

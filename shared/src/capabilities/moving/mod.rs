@@ -118,7 +118,7 @@ impl Moving {
             import: Import::new(ports.clone(), custody.clone(), app),
             corrections: Corrections::new(ports.clone(), custody.clone()),
             models: Models::new(ports.clone(), custody.clone(), shipped),
-            saved_lists: SavedLists::new(custody.clone()),
+            saved_lists: SavedLists::new(ports.clock.clone(), custody.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
             audit: AuditLog::new(ports.clone()),
             ports,

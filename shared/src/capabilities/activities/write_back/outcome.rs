@@ -58,7 +58,7 @@ impl WriteBack {
         let is_new = !before.waits_for_record();
         if is_new {
             let held = ActivityState::Held { reason: HoldReason::NoCrmRecord };
-            replace(&mut commit, &opened.keys, before, &before.moved_to(held))?;
+            replace(&mut commit, opened, before, &before.moved_to(held))?;
             self.leave_lane(opened, before, &mut commit).await?;
         }
         if !self.store.commit(commit).await?.is_done() {

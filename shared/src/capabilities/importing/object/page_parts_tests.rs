@@ -18,7 +18,7 @@ use crate::salesforce::{
     ApiVersion, Client, HostPolicy, Http, HttpOptions, InstanceUrl, JobId, LoginHost, Session,
 };
 use crate::seal::Sealer;
-use crate::store::Records;
+use crate::store::{Records, Store};
 use crate::store::keys::GenerationKeys;
 use crate::testing::Memory;
 
@@ -64,7 +64,8 @@ fn opened(memory: &Memory) -> OpenGeneration {
     let keys = GenerationKeys::of(&connection);
     let sealer = Sealer::new(&Zeroizing::new([7; 32]));
     let records = Records::new(memory.ports(), keys, sealer.clone());
-    OpenGeneration { connection, keys, sealer, records }
+    let store = Store::opening(memory.ports(), sealer.clone());
+    OpenGeneration { connection, keys, sealer, records, store }
 }
 
 /// Answers one request with the page, a row at a time.
