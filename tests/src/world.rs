@@ -453,15 +453,14 @@ impl World {
 
     /// Makes another tenant, which has connected nothing.
     pub async fn tenant(&self, name: &str) -> TenantId {
-        let id = TenantId::derived(name);
-        self.contract(id, name).await;
-        id
+        self.contract(TenantId::derived(name), name).await
     }
 
-    async fn contract(&self, id: TenantId, name: &str) {
+    async fn contract(&self, id: TenantId, name: &str) -> TenantId {
         let created_at = self.ports().clock.now();
         let tenant = Tenant { id, name: name.to_owned(), entitled: true, created_at };
         self.put(seats::keys::tenant(id), &tenant).await;
+        id
     }
 
     /// Uploads and publishes a directory version of these files (JSON lines).
