@@ -203,6 +203,7 @@ impl Deed {
 
     /// With a word or a number that tells of it.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a word or a number, whichever is at hand")]
     pub fn detail(mut self, name: &str, value: impl ToString) -> Self {
         self.details.insert(name.to_owned(), value.to_string());
         self
@@ -230,6 +231,7 @@ impl AuditHead {
     }
 
     /// The entry that follows, and the head that it makes.
+    #[must_use]
     pub fn followed_by(
         &self,
         tenant: TenantId,
