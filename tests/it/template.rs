@@ -507,7 +507,7 @@ fn objects_of_runs_are_deleted_by_those_who_end_the_runs_and_by_age() {
         resources.map(|r| r["Fn::Sub"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let runs = format!("${{Bucket.Arn}}/{RUNS}*");
-    assert_eq!(deletes("bulk-import"), [runs.clone()]);
+    assert_eq!(deletes("bulk-import"), std::slice::from_ref(&runs));
     assert_eq!(deletes("match-shard"), [runs, "${Bucket.Arn}/*/probes/*".to_owned()]);
     for name in functions(&template).keys() {
         let may = ["bulk-import", "match-shard", "data-purge", "directory-index"].contains(name);

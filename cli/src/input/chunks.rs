@@ -126,7 +126,7 @@ impl ChunkReader {
 
     /// Keeps the whole rows before the damage and drops the row that it cuts.
     fn cut_damaged_end(&mut self, error: &std::io::Error) {
-        if error.get_ref().is_some_and(|inner| inner.is::<Unknown>()) {
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Unknown>) {
             self.refused = true;
             return;
         }

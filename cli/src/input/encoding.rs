@@ -207,7 +207,7 @@ fn is_likely(before: char, c: char, after: char) -> Option<bool> {
     }
     let in_a_word = before.is_ascii_alphabetic() || after.is_ascii_alphabetic();
     let in_case = if c.is_uppercase() {
-        !before.is_lowercase() && !(before.is_uppercase() && after.is_lowercase())
+        !(before.is_lowercase() || before.is_uppercase() && after.is_lowercase())
     } else {
         !after.is_uppercase()
     };

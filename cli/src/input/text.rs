@@ -227,7 +227,7 @@ mod tests {
             ("Id;Name\n1;Jörg\n".as_bytes(), None),
             ("\u{feff}\u{feff}Id;Name\n1;Jörg\n".as_bytes(), None),
             ("Id;Name\n1;JÃ¶rg\n".as_bytes(), Some("UTF-8 encoded twice")),
-            (b"\xff\xfeI\0d\0;\0N\0a\0m\0e\0\n\01\0;\0J\0\xf6\0r\0g\0\n\0", None),
+            (b"\xff\xfeI\0d\0;\0N\0a\0m\0e\0\n\x001\0;\0J\0\xf6\0r\0g\0\n\0", None),
         ] {
             for piece in [1, 2, 7, 100] {
                 let mut text = Text::new(Box::new(Trickle(bytes, piece)));

@@ -169,7 +169,7 @@ impl Assembler {
             ends_len: 0,
             header: None,
             too_large: false,
-            mended: Default::default(),
+            mended: (String::new(), Vec::new()),
             in_quotes: false,
             last_byte: b'\n',
             rows: 0,

@@ -118,7 +118,7 @@ impl Disk {
     pub(super) fn delete_before(&self, prefix: &str, then: SystemTime) -> io::Result<usize> {
         let mut old = Vec::new();
         for object in self.list(prefix)? {
-            let path = PathBuf::from(path_of(&object.key).map_err(io::Error::other)?);
+            let path = path_of(&object.key).map_err(io::Error::other)?;
             let about = or_gone(fs::metadata(self.file(&path)))?;
             if about.is_some_and(|about| about.modified().is_ok_and(|put| put < then)) {
                 old.push(path);

@@ -97,9 +97,15 @@ impl ObjectStep<'_> {
 
     /// Compares one bucket of our records with the ids.
     async fn compare(&mut self, pages: u32, bucket: u32) -> Result<Taken, GrantError> {
-        let shown = self.stamps(pages, bucket).await?;
-        let Some((shown, read)) = shown.zip(self.read_ids(bucket).await?) else {
+        let Some(shown) = self.stamps(pages, bucket).await? else {
             return Ok(Taken::Broke(gone()));
+        };
+        let read = match self.progress.read_anew {
+            Some(first) => match self.read_ids(first, bucket).await? {
+                Some(read) => Some(read),
+                None => return Ok(Taken::Broke(gone())),
+            },
+            None => None,
         };
         let mut found = Comparison::new(shown, read);
         let mut after = None;
@@ -148,13 +154,13 @@ impl ObjectStep<'_> {
         unseen.into_iter().map(tombstone).collect()
     }
 
-    /// The ids of a bucket that this run read by the present selection, if another one was in force
-    /// before; none when a page of them is gone.
+    /// The ids of a bucket that this run read by the present selection, from this page on; none when
+    /// a page of them is gone.
     async fn read_ids(
         &self,
+        first: u32,
         bucket: u32,
-    ) -> Result<Option<Option<HashSet<SalesforceId>>>, WorkError> {
-        let Some(first) = self.progress.read_anew else { return Ok(Some(None)) };
+    ) -> Result<Option<HashSet<SalesforceId>>, WorkError> {
         let keys = &self.generation.keys;
         let mut read = HashSet::new();
         for page in first..self.progress.pages {
@@ -163,7 +169,7 @@ impl ObjectStep<'_> {
             let Some(ids) = ids else { return Ok(None) };
             read.extend(ids.into_iter().filter(|id| keys.bucket(id.as_str()) == bucket));
         }
-        Ok(Some(Some(read)))
+        Ok(Some(read))
     }
 
     /// The stamps of the org's rows that belong to a bucket of ours; none when a page is gone.
