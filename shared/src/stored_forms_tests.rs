@@ -63,10 +63,10 @@ macro_rules! variants {
 variants! {
     AccountModel { Business, Person }
     Action {
-        TenantCreated, SeatAdded, CrmUserChosen, CrmUserForgotten, Connected, Reconnected,
-        SeatAuthorized, Disconnected, Purged, SettingsChanged, ImportSettingsChanged,
-        SelectionChanged, MatchCorrected, ModelChosen, HandedOver, TakenBack, Exported, Imported,
-        GlassBroken, RecordRead,
+        TenantCreated, TenantRemoved, SeatAdded, SeatRemoved, CrmUserChosen, CrmUserForgotten,
+        Connected, Reconnected, SeatAuthorized, AuthorizationEnded, Disconnected, Purged,
+        SettingsChanged, ImportSettingsChanged, SelectionChanged, MatchCorrected, ModelChosen,
+        HandedOver, TakenBack, Exported, Imported, GlassBroken, RecordRead,
     }
     Actor { Product, Service, Seat, Admin, Operator }
     Author { Service, Seat, Admin }

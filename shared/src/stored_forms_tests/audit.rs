@@ -4,14 +4,17 @@ use super::{Forms, at, scope, seat, tenant, text};
 use crate::capabilities::audit::{Action, Actor, AuditHead, Deed};
 use crate::kernel::SObject;
 
-const ACTIONS: [Action; 20] = [
+const ACTIONS: [Action; 23] = [
     Action::TenantCreated,
+    Action::TenantRemoved,
     Action::SeatAdded,
+    Action::SeatRemoved,
     Action::CrmUserChosen,
     Action::CrmUserForgotten,
     Action::Connected,
     Action::Reconnected,
     Action::SeatAuthorized,
+    Action::AuthorizationEnded,
     Action::Disconnected,
     Action::Purged,
     Action::SettingsChanged,

@@ -34,9 +34,10 @@ use crate::capabilities::leaving::{
 use crate::capabilities::limits::Used;
 use crate::capabilities::linking::lease::SettleLease;
 use crate::capabilities::linking::{
-    Awaited, Batch, CandidateList, Correcting, Correction, DecisionCounts, EntityBid, EntityMatches,
-    MatchRun, MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor, RankedCandidate,
-    RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel, UnfinishedRun,
+    Awaited, Batch, CandidateList, Correcting, Correction, DecisionCounts, EntityBid,
+    EntityMatches, MatchRun, MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor,
+    RankedCandidate, RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
+    UnfinishedRun,
 };
 use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList};
 use crate::capabilities::seats::{

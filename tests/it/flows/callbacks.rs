@@ -4,8 +4,9 @@
 use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
+use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::{Begun, ConnectError, Connected};
-use shared::kernel::{ConnectionState, Environment, Grantee, TenantEnvironment};
+use shared::kernel::{Author, ConnectionState, Environment, Grantee, TenantEnvironment};
 use shared::store::{self, keys};
 use tempfile::TempDir;
 use tests::world::{Callback, World};
@@ -22,7 +23,7 @@ async fn unconnected() -> (World, TempDir) {
 }
 
 async fn begin(world: &World) -> Begun {
-    world.functions.begin.begin(world.at(), Grantee::Admin, None).await.unwrap()
+    world.functions.begin.begin(world.at(), Grantee::Admin, None, &Author::Service).await.unwrap()
 }
 
 async fn finish(
@@ -150,7 +151,7 @@ async fn i74_two_tenants_of_one_org_are_apart_and_an_org_that_was_not_meant_is_r
     assert_eq!(live(&world), 2, "a grant for each");
     assert_eq!(world.secret_names().await.iter().filter(|name| name.contains("ten_")).count(), 2);
     // The end of one is not the other's.
-    world.functions.disconnect.disconnect(theirs).await.unwrap();
+    world.functions.disconnect.disconnect(theirs, &Actor::Service).await.unwrap();
     world.run().await;
     assert!(is_connected(&world, world.at()).await && !is_connected(&world, theirs).await);
     assert_eq!(live(&world), 1);

@@ -90,7 +90,7 @@ pub(super) async fn see(world: &World) -> Seen {
                 Kind::Entity => {
                     let entity: EntityMatches = documents.typed(item).unwrap();
                     // Its key is a name under the home's own data key.
-                    let name = format!("{}#{}", entity.object, entity.entity);
+                    let name = format!("{:?}#{}", entity.kind, entity.entity);
                     seen.entities.insert(name, format!("{:?} {:?}", entity.matched, entity.bids));
                 }
                 Kind::Saved => {

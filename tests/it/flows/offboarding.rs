@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use shared::capabilities::activities::{ActivityKind, ActivityState, HoldReason};
+use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::{ConnectError, Connected};
 use shared::capabilities::leaving::OffboardingError;
 use shared::capabilities::seats::{NewSeat, Role, TenantError};
@@ -71,7 +72,7 @@ async fn a_seat_authorizes_as_the_crm_user_whom_an_admin_chose_and_as_nobody_els
     assert_eq!(live(world), 2, "refused logins are given back");
 
     // The user of the address again: the chosen one's authorization ends.
-    crm_users.forget(at, scene.seat).await.unwrap();
+    crm_users.forget(at, scene.seat, &Author::Service).await.unwrap();
     world.run().await;
     assert_eq!(live(world), 1);
     assert_eq!(log_in(&scene, SELLER).await.unwrap(), Connected::Seat);
@@ -87,10 +88,10 @@ fn disarm(world: &World) {
 async fn ended_at(scene: &Scene, n: u64) -> bool {
     let (world, at) = (&scene.world, scene.world.at());
     world.fuse.light(n, n.is_multiple_of(2));
-    let _ = world.functions.offboarding.end_authorization(at, scene.seat).await;
+    let _ = world.functions.offboarding.end_authorization(at, scene.seat, &Actor::Service).await;
     let died = world.fuse.is_dead();
     disarm(world);
-    world.functions.offboarding.end_authorization(at, scene.seat).await.unwrap();
+    world.functions.offboarding.end_authorization(at, scene.seat, &Actor::Service).await.unwrap();
     let new = activity(scene.seat, &n.to_string(), ActivityKind::Message, scene.person.as_str());
     let posted = world.functions.activities.post(at, new).await.unwrap();
     world.run().await;
@@ -118,7 +119,12 @@ async fn an_authorization_ends_at_salesforce_whatever_call_is_the_last() {
 async fn a_login_after_an_end_is_not_ended_with_it() {
     let scene = Scene::new().await;
     let world = &scene.world;
-    world.functions.offboarding.end_authorization(world.at(), scene.seat).await.unwrap();
+    world
+        .functions
+        .offboarding
+        .end_authorization(world.at(), scene.seat, &Actor::Service)
+        .await
+        .unwrap();
     log_in(&scene, SELLER).await.unwrap();
     world.run().await;
     assert_eq!(live(world), 2, "the first is revoked, the second is not");
@@ -204,7 +210,7 @@ async fn what_waited_for_a_record_or_a_login_fails_with_its_seat() {
     let (world, at) = (&scene.world, scene.world.at());
     let unknown = activity(scene.seat, "1", ActivityKind::Message, "pr_of_nobody");
     let unknown = world.functions.activities.post(at, unknown).await.unwrap();
-    world.functions.offboarding.end_authorization(at, scene.seat).await.unwrap();
+    world.functions.offboarding.end_authorization(at, scene.seat, &Actor::Service).await.unwrap();
     let login = activity(scene.seat, "2", ActivityKind::Message, scene.person.as_str());
     let login = world.functions.activities.post(at, login).await.unwrap();
     world.run().await;
@@ -240,12 +246,17 @@ async fn tenant_removed_at(n: u64) -> bool {
     let refused = offboarding.remove_tenant(world.tenant).await.unwrap_err();
     assert!(matches!(refused, OffboardingError::Connected(Environment::Production)));
     assert!(refused.to_string().contains("disconnect it"), "{refused}");
-    world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     let refused = offboarding.remove_tenant(world.tenant).await.unwrap_err();
     assert!(matches!(&refused, OffboardingError::Purging(purge) if purge == "production-1"));
     world.run().await;
 
-    let begun = world.functions.begin.begin(world.at(), Grantee::Admin, None).await.unwrap();
+    let begun = world
+        .functions
+        .begin
+        .begin(world.at(), Grantee::Admin, None, &Author::Service)
+        .await
+        .unwrap();
     world.fuse.light(n, n.is_multiple_of(2));
     let _ = offboarding.remove_tenant(world.tenant).await;
     let died = world.fuse.is_dead();

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use shared::capabilities::activities::{
     Activity, ActivityError, ActivityKind, ActivityState, HoldReason, NewActivity,
 };
+use shared::capabilities::audit::Actor;
 use shared::capabilities::directory::{HeldFile, ShardFiles};
 use shared::capabilities::linking::{Correcting, EntityMatches, RecordDecision};
-use shared::kernel::{EntityId, Grantee, MatchMessage, RecordRef, SObject, SeatId};
+use shared::kernel::{Author, EntityId, Grantee, MatchMessage, RecordRef, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::product::Product;
 use shared::store;
@@ -50,7 +51,7 @@ async fn logged_on(world: &World, posted: &Activity) -> String {
 async fn correct(world: &World, of: RecordRef, what: Correcting) {
     let scope = world.connection().await.scope();
     let corrections = &world.functions.corrections;
-    corrections.say(scope, of.object, of.id, what, None).await.unwrap();
+    corrections.say(scope, of.object, of.id, what, &Author::Service).await.unwrap();
     world.run().await;
 }
 
@@ -91,7 +92,7 @@ async fn logged_out() -> Scene {
         .world
         .functions
         .offboarding
-        .end_authorization(scene.world.at(), scene.seat)
+        .end_authorization(scene.world.at(), scene.seat, &Actor::Service)
         .await
         .unwrap();
     scene.world.run().await;
@@ -186,7 +187,7 @@ async fn linked_at(scene: &Scene, contact: RecordRef, n: usize) -> bool {
     let RecordRef { object, id: record } = contact;
     let link = async || {
         let corrections = product.corrections();
-        corrections.say(scope, object, record, is(&scene.person), None).await.unwrap();
+        corrections.say(scope, object, record, is(&scene.person), &Author::Service).await.unwrap();
         let settled = steps.handle(MatchMessage::Correct { scope, object, record }).await;
         assert!(matches!(settled, Ok(Done::Finished)), "{settled:?}");
     };
@@ -240,7 +241,12 @@ async fn a_missing_or_dead_login_is_told_at_once_and_the_activity_is_logged_afte
     let missing = post_as(&scene, other, "1", ActivityKind::Message).await;
     assert_eq!(missing.state, held(HoldReason::CrmLoginRequired));
 
-    world.functions.offboarding.end_authorization(world.at(), scene.seat).await.unwrap();
+    world
+        .functions
+        .offboarding
+        .end_authorization(world.at(), scene.seat, &Actor::Service)
+        .await
+        .unwrap();
     let dead = post(&scene, "1", ActivityKind::Message).await;
     assert_eq!(dead.state, held(HoldReason::CrmLoginRequired));
     world.run().await;
@@ -254,7 +260,12 @@ async fn a_missing_or_dead_login_is_told_at_once_and_the_activity_is_logged_afte
 /// no such call.
 async fn logs_in_at(scene: &Scene, n: usize) -> bool {
     let world = &scene.world;
-    world.functions.offboarding.end_authorization(world.at(), scene.seat).await.unwrap();
+    world
+        .functions
+        .offboarding
+        .end_authorization(world.at(), scene.seat, &Actor::Service)
+        .await
+        .unwrap();
     world.run().await;
     let mut gates = world.fuse.gates();
     let key = n.to_string();
@@ -461,7 +472,12 @@ async fn killed_at(scene: &Scene, contact: RecordRef, n: Option<u64>) -> u64 {
     let written = world.control().writes(&world.org).unwrap().len();
     let scope = world.connection().await.scope();
     let what = is(&scene.person);
-    world.functions.corrections.say(scope, contact.object, contact.id, what, None).await.unwrap();
+    world
+        .functions
+        .corrections
+        .say(scope, contact.object, contact.id, what, &Author::Service)
+        .await
+        .unwrap();
     let before = world.fuse.calls();
     if let Some(n) = n {
         world.fuse.light(n, n.is_multiple_of(2));

@@ -8,7 +8,6 @@ mod token;
 
 pub(crate) use guards::{
     Acting, Admin, Anyone, Corrector, Operator, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service,
-    Signed,
 };
 pub(crate) use places::{
     At, AtActivity, AtEntity, AtGlass, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun,

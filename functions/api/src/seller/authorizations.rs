@@ -93,7 +93,8 @@ pub(crate) async fn show(
 pub(crate) async fn end(
     State(api): State<Api>,
     SeatOrAdmin(place): SeatOrAdmin<AtSeat>,
+    Acting(by): Acting,
 ) -> Result<StatusCode, Problem> {
-    api.offboarding.end_authorization(place.environment(), place.seat).await?;
+    api.offboarding.end_authorization(place.environment(), place.seat, &(&by).into()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

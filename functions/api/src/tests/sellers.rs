@@ -3,6 +3,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use shared::capabilities::audit::Actor;
 use shared::kernel::{Grantee, SeatId};
 use tests::world::World;
 
@@ -151,7 +152,7 @@ async fn a_seat_and_then_a_tenant_are_removed_and_refusals_say_what_to_do_first(
     let late = served.post(&token, &path, &new("message", "person", &person)).await;
     assert_eq!((late.status, &late.body["type"]), (StatusCode::FORBIDDEN, &json!("seat_required")));
 
-    world.functions.disconnect.disconnect(world.at()).await.unwrap();
+    world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     let refused = served.call("DELETE", &tenant, Some(&service), None).await;
     assert_eq!((refused.status, &refused.body["type"]), (StatusCode::CONFLICT, &json!("purging")));
     world.run().await;

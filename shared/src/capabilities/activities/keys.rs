@@ -30,12 +30,7 @@ impl GenerationKeys {
     /// The marker that an activity waits for the record of its entity, which has this name under the
     /// data key.
     #[must_use]
-    pub fn waiting(
-        &self,
-        kind: EntityKind,
-        name: &str,
-        activity: ActivityId,
-    ) -> Slot<Marker> {
+    pub fn waiting(&self, kind: EntityKind, name: &str, activity: ActivityId) -> Slot<Marker> {
         let sk = format!("{}{activity}", waiting_for(kind, name));
         Slot::at(self.by(Kind::Activity, name, sk))
     }

@@ -89,8 +89,12 @@ fn subject_id(subject: &str, salt: &str) -> String {
 pub enum Action {
     /// A tenant was made.
     TenantCreated,
+    /// A tenant was removed.
+    TenantRemoved,
     /// A seat was added, with its roles.
     SeatAdded,
+    /// A seat was removed.
+    SeatRemoved,
     /// A seat was made another CRM user by hand.
     CrmUserChosen,
     /// A seat's CRM user was left to the addresses again.
@@ -101,6 +105,8 @@ pub enum Action {
     Reconnected,
     /// A seat gave its grant.
     SeatAuthorized,
+    /// A seat's grant was ended.
+    AuthorizationEnded,
     /// An org was disconnected.
     Disconnected,
     /// Nothing of a generation is left.

@@ -5,6 +5,7 @@
 
 use super::keys;
 use super::steps::PurgeSteps;
+use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, LookupError, end_seat_grant};
 use crate::capabilities::leaving::{Purge, PurgePhase};
 use crate::capabilities::seats;
@@ -54,13 +55,15 @@ impl From<LookupError> for OffboardingError {
 pub struct Offboarding {
     store: Store,
     custody: Custody,
+    audit: AuditLog,
 }
 
 impl Offboarding {
     /// Offboarding over these ports.
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
-        Self { store: Store::new(ports), custody }
+        let (store, audit) = (Store::new(ports.clone()), AuditLog::new(ports));
+        Self { store, custody, audit }
     }
 
     /// Ends a seat's authorization in an environment: nobody uses it from now on, and Salesforce is
@@ -70,6 +73,7 @@ impl Offboarding {
         &self,
         at: TenantEnvironment,
         seat: SeatId,
+        by: &Actor,
     ) -> Result<(), OffboardingError> {
         let keys = self.custody.keys(at).await?;
         attempts(|| async {
@@ -79,7 +83,8 @@ impl Offboarding {
             };
             let mut commit = Commit::new();
             end_seat_grant(&mut commit, &keys, seat, Some(&grant))?;
-            Ok(Attempt::of(&self.store.commit(commit).await?, ()))
+            let deed = Deed::of(Action::AuthorizationEnded, keys.scope()).seat(seat);
+            Ok(Attempt::of(&self.audit.commit(commit, at.tenant, by, &deed).await?, ()))
         })
         .await
     }
@@ -116,7 +121,8 @@ impl Offboarding {
                 self.leave(&connection, id, &mut commit).await?;
             }
         }
-        Ok(Attempt::of(&self.store.commit(commit).await?, ()))
+        let deed = Deed::new(Action::SeatRemoved).seat(id);
+        Ok(Attempt::of(&self.audit.commit(commit, tenant, &Actor::Service, &deed).await?, ()))
     }
 
     /// Adds to the commit what a seat leaves behind in a connection.
@@ -174,7 +180,8 @@ impl Offboarding {
         }
         commit.delete_when(&found.slot(), When::unchanged(&found));
         commit.now(PurgeMessage::RemoveTenant { tenant });
-        Ok(Attempt::of(&self.store.commit(commit).await?, ()))
+        let deed = Deed::new(Action::TenantRemoved);
+        Ok(Attempt::of(&self.audit.commit(commit, tenant, &Actor::Service, &deed).await?, ()))
     }
 }
 

@@ -4,8 +4,8 @@ use matching::EntityKind;
 
 use super::lease::SettleLease;
 use super::{
-    Awaited, Batch, CandidateList, Correction, DecisionCounts, EntityMatches, MatchRun, ModelChoice,
-    TunedModel, UnfinishedRun,
+    Awaited, Batch, CandidateList, Correction, DecisionCounts, EntityMatches, MatchRun,
+    ModelChoice, TunedModel, UnfinishedRun,
 };
 use crate::kernel::{Asked, EntityId, MatchRunId, ModelId, SObject, Scope, entity_kind_name};
 use crate::salesforce::SalesforceId;

@@ -18,8 +18,8 @@ use crate::salesforce::{
     ApiVersion, Client, HostPolicy, Http, HttpOptions, InstanceUrl, JobId, LoginHost, Session,
 };
 use crate::seal::Sealer;
-use crate::store::{Records, Store};
 use crate::store::keys::GenerationKeys;
+use crate::store::{Records, Store};
 use crate::testing::Memory;
 
 const ROWS: usize = 5_000;
