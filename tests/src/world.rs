@@ -49,6 +49,9 @@ const MOST_ROUNDS: usize = 20_000;
 /// Our app's consumer key at the simulator.
 const CLIENT_ID: &str = "crm-sync-local";
 
+/// How the names of connections' secrets begin.
+const SECRETS: &str = "crm-sync/";
+
 /// The time that the purge of a world waits for.
 const GRACE: Duration = Duration::from_mins(1);
 
@@ -173,7 +176,7 @@ fn product(role: FunctionRole, ports: &Ports, http: &Http) -> Product<Orgs> {
     let app =
         SalesforceApp::new(ports.clone(), http.clone(), version, APP_SECRET.into(), base, None);
     let app = if role.reads_app { app } else { app.knowing_only(CLIENT_ID.to_owned()) };
-    Product::new(ports).opening("crm-sync/".to_owned()).reaching(app)
+    Product::new(ports).opening(SECRETS.to_owned()).reaching(app)
 }
 
 /// The settings by which one world differs from another.
@@ -575,9 +578,10 @@ impl World {
         found.expect("a connection")
     }
 
-    /// The documents, with those of the current generation that lie sealed.
+    /// The documents, with those of the current generation that lie sealed, behind the fuse.
     pub async fn documents(&self) -> Store {
-        self.functions.custody.shown(self.at()).await.expect("a live connection").store
+        let custody = Custody::new(self.ports(), SECRETS.to_owned());
+        custody.shown(self.at()).await.expect("a live connection").store
     }
 
     /// The keys of the current generation.

@@ -290,8 +290,8 @@ impl Purge {
     }
 }
 
-/// What is kept elsewhere when nothing is left here. It holds what was sealed unreadably, and of the
-/// rest ids and times.
+/// What is kept elsewhere when nothing is left here. What was sealed in it is unreadable; the rest
+/// is ids and times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeptElsewhere {
