@@ -136,7 +136,7 @@ impl Score {
             let batch = before.scored_once_more();
             let mut commit = Commit::new();
             let until = kept_until(self.ports.clock.now());
-            let marked = Draft::new(&marker, &Marker {})?.when(When::absent());
+            let done = Draft::new(&marker, &Marker {})?.when(When::absent());
             commit
                 .write(marked.until(until))?
                 .write(Draft::after(&before, &batch)?.until(until))?;
