@@ -137,9 +137,7 @@ impl Score {
             let mut commit = Commit::new();
             let until = kept_until(self.ports.clock.now());
             let done = Draft::new(&marker, &Marker {})?.when(When::absent());
-            commit
-                .write(marked.until(until))?
-                .write(Draft::after(&before, &batch)?.until(until))?;
+            commit.write(done.until(until))?.write(Draft::after(&before, &batch)?.until(until))?;
             if batch.shards_left == 0 {
                 commit.now(MatchMessage::Settle { scope, run, batch: number });
             }

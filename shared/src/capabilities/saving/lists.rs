@@ -75,8 +75,8 @@ impl SavedLists {
         let entity = cursor.map(|cursor| opened.position(&name, cursor, now)).transpose()?;
         let after = entity.map(|entity| series.place(&entity));
         let page = self.store.page(&series, after.as_deref(), PAGE).await?;
-        let last = page.next.and(page.documents.last());
-        let next = last.map(|saved| opened.cursor(&name, saved.entity.as_str(), now));
+        let end = page.next.and(page.documents.last());
+        let next = end.map(|saved| opened.cursor(&name, saved.entity.as_str(), now));
         Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })
     }
 
