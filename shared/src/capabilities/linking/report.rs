@@ -97,9 +97,9 @@ impl Matches {
     ) -> Result<MatchPage, ReportError> {
         let opened = self.custody.shown(at).await?;
         let (keys, now) = (opened.keys, self.clock.now());
-        let list = format!("matches|{object}");
+        let name = format!("matches|{object}");
         let place = match cursor {
-            Some(cursor) => place(&opened.position(&list, cursor, now)?, object, keys.buckets()),
+            Some(cursor) => place(&opened.position(&name, cursor, now)?, object, keys.buckets()),
             None => Some((0, None)),
         };
         let (bucket, after) = place.ok_or(CursorError)?;
@@ -110,7 +110,7 @@ impl Matches {
             _ if bucket + 1 < keys.buckets() => Some(format!("{}.", bucket + 1)),
             _ => None,
         };
-        let next = next.map(|position| opened.cursor(&list, &position, now));
+        let next = next.map(|position| opened.cursor(&name, &position, now));
         let mut lists: Vec<_> = page.documents.into_iter().map(Stored::into_inner).collect();
         lists.retain(|list| !list.gone && list.decision != RecordDecision::NonMatch);
         Ok(MatchPage { lists, next })

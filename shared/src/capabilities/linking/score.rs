@@ -139,10 +139,8 @@ impl Score {
             let batch = before.scored_once_more();
             let mut commit = Commit::new();
             let until = kept_until(self.ports.clock.now());
-            let marked = Draft::new(&marker, &Marker {})?.when(When::absent());
-            commit
-                .write(marked.until(until))?
-                .write(Draft::after(&before, &batch)?.until(until))?;
+            let done = Draft::new(&marker, &Marker {})?.when(When::absent());
+            commit.write(done.until(until))?.write(Draft::after(&before, &batch)?.until(until))?;
             if batch.shards_left == 0 {
                 commit.now(MatchMessage::Settle { scope, run, batch: number });
             }
