@@ -9,6 +9,7 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::Read;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::ports::Entropy;
@@ -42,9 +43,12 @@ pub enum SealError {
     Corrupt,
 }
 
-/// Seals and opens under one data key.
+/// Seals and opens under one data key. Clones share its material, which is large and overwritten
+/// when the last of them goes.
 #[derive(Clone)]
-pub struct Sealer {
+pub struct Sealer(Arc<Keys>);
+
+struct Keys {
     cipher: Aes256Gcm,
     /// Derived from the data key, for names alone.
     naming_key: Zeroizing<[u8; 32]>,
@@ -69,27 +73,27 @@ impl Sealer {
         let digest_key = Zeroizing::new(blake3::derive_key(DIGESTS, &**key));
         let key = Zeroizing::new(**key);
         let cipher = Aes256Gcm::new(<&Key<Aes256Gcm>>::from(&*key));
-        Self { cipher, naming_key, signing_key, digest_key }
+        Self(Arc::new(Keys { cipher, naming_key, signing_key, digest_key }))
     }
 
     /// A name for a text that is to be found by, and may not be read from, a key. It is always the
     /// same under one data key, and tells nothing without it.
     #[must_use]
     pub fn name(&self, text: &str) -> String {
-        blake3::keyed_hash(&self.naming_key, text.as_bytes()).to_hex()[..32].to_owned()
+        blake3::keyed_hash(&self.0.naming_key, text.as_bytes()).to_hex()[..32].to_owned()
     }
 
     /// A signature under this data key: nobody without the key can make it.
     #[must_use]
     pub fn sign(&self, text: &str) -> [u8; 16] {
-        let hash = blake3::keyed_hash(&self.signing_key, text.as_bytes());
+        let hash = blake3::keyed_hash(&self.0.signing_key, text.as_bytes());
         hash.as_bytes().first_chunk().copied().unwrap_or_default()
     }
 
     /// A digest of contents, to tell them from others. It tells nothing without the data key.
     #[must_use]
     pub fn digest(&self, contents: &[u8]) -> String {
-        blake3::keyed_hash(&self.digest_key, contents).to_hex()[..32].to_owned()
+        blake3::keyed_hash(&self.0.digest_key, contents).to_hex()[..32].to_owned()
     }
 
     /// Compresses and seals `plain` for `place`, the key of the item or object that will hold it.
@@ -103,6 +107,7 @@ impl Sealer {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
         let sealed = self
+            .0
             .cipher
             .encrypt(&Nonce::from(nonce), Payload { msg: &packed, aad: place.as_bytes() })
             .map_err(|_| SealError::Unopenable)?;
@@ -121,6 +126,7 @@ impl Sealer {
         let (nonce, text) =
             rest.split_first_chunk::<NONCE_LEN>().ok_or(SealError::UnknownVersion)?;
         let packed = self
+            .0
             .cipher
             .decrypt(&Nonce::from(*nonce), Payload { msg: text, aad: place.as_bytes() })
             .map_err(|_| SealError::Unopenable)?;

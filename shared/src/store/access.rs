@@ -1,7 +1,6 @@
 //! Reading and writing documents: by slot, by series, and all together in one transaction.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -30,9 +29,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_m
 #[derive(Clone)]
 pub struct Store {
     outbox: Outbox,
-    /// What opens the documents that lie sealed; none outside a generation. Shared, since a key's
-    /// schedule is large and stores are everywhere.
-    sealer: Option<Arc<Sealer>>,
+    /// What opens the documents that lie sealed; none outside a generation.
+    sealer: Option<Sealer>,
 }
 
 /// Part of a series.
@@ -69,7 +67,7 @@ impl Store {
 
     /// The same documents with those that lie sealed under a generation's data key.
     pub(crate) fn opening(ports: Ports, sealer: Sealer) -> Self {
-        Self { sealer: Some(Arc::new(sealer)), ..Self::new(ports) }
+        Self { sealer: Some(sealer), ..Self::new(ports) }
     }
 
     /// The slot as it is in the table, where a part of its key may be a name.
@@ -85,11 +83,11 @@ impl Store {
     }
 
     fn key(&self, key: &Key) -> Key {
-        sealed::place_of(self.sealer.as_deref(), key)
+        sealed::place_of(self.sealer.as_ref(), key)
     }
 
     fn stored<T: DeserializeOwned>(&self, item: Item) -> Result<Stored<T>, PortError> {
-        Stored::of(sealed::opened(self.sealer.as_deref(), item)?)
+        Stored::of(sealed::opened(self.sealer.as_ref(), item)?)
     }
 
     /// The document at a slot, as of now.
@@ -173,7 +171,7 @@ impl Store {
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, PortError> {
         let Commit { writes, next } = commit;
         let entropy = &*self.outbox.ports.entropy;
-        let shut = |write| sealed::shut(self.sealer.as_deref(), write, entropy);
+        let shut = |write| sealed::shut(self.sealer.as_ref(), write, entropy);
         let writes = writes.into_iter().map(shut).collect::<Result<_, _>>()?;
         self.outbox.commit(writes, next).await
     }

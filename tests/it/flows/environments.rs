@@ -31,9 +31,8 @@ fn sandbox_of_tiny() -> TempDir {
     let mut writer = csv::Writer::from_path(&path).unwrap();
     writer.write_record(&headers).unwrap();
     for user in users {
-        let own = |(n, value): (usize, &str)| match n == at {
-            true => format!("{value}.uat"),
-            false => value.to_owned(),
+        let own = |(n, value): (usize, &str)| {
+            if n == at { format!("{value}.uat") } else { value.to_owned() }
         };
         writer.write_record(user.iter().enumerate().map(own)).unwrap();
     }

@@ -15,7 +15,6 @@ use shared::capabilities::linking::{Correcting, EntityMatches, RecordDecision};
 use shared::kernel::{Author, EntityId, Grantee, MatchMessage, RecordRef, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::product::Product;
-use shared::store;
 use shared::work::{Done, WorkError};
 use tests::world::World;
 
@@ -65,19 +64,19 @@ fn is_not(entity: &EntityId) -> Correcting {
 
 async fn link(world: &World, entity: &EntityId) -> EntityMatches {
     let slot = world.keys().await.entity(EntityKind::Person, entity);
-    store::get(&*world.ports().table, &slot).await.unwrap().expect("somebody asks for the entity")
+    world.documents().await.read(&slot).await.unwrap().unwrap()
 }
 
 /// The contact that the scene's person is linked to.
 async fn contact(scene: &Scene) -> RecordRef {
-    link(&scene.world, &scene.person).await.matched.expect("a link")
+    link(&scene.world, &scene.person).await.matched.unwrap()
 }
 
 /// A lead or contact that is nobody's.
 async fn nobodys(world: &World, object: SObject) -> RecordRef {
     let lists = lists(world, object).await;
     let free = lists.into_iter().find(|list| list.matched.is_none() && !list.gone);
-    free.expect("a record that is nobody's").record()
+    free.unwrap().record()
 }
 
 async fn import(world: &World, name: &str) {

@@ -72,8 +72,8 @@ impl SavedLists {
         let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
         let after = name.map(|name| series.place(&name));
         let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
-        let last = page.next.and(page.documents.last());
-        let next = last.map(|saved| opened.cursor(&of, series.name(saved), now));
+        let end = page.next.and(page.documents.last());
+        let next = end.map(|saved| opened.cursor(&of, series.name(saved), now));
         Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })
     }
 

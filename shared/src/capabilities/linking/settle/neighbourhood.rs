@@ -392,7 +392,7 @@ mod tests {
         let since = Some(Timestamp::from_second(seconds).unwrap());
         let always = Some(entity_id(entity));
         let ruling = Some(crate::capabilities::linking::Ruling { since, ..Default::default() });
-        CandidateList { always, ruling, ..list }
+        CandidateList { ruling, always, ..list }
     }
 
     /// What becomes of these lists, all of which ask for `a`.
