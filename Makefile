@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 # The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
 export CARGO_LAMBDA_COMPILER := cargo
 
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak trust sbom bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak trust sbom bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -96,6 +96,9 @@ bench-speed: ## a million people and a million leads, timed and checked (LARGE= 
 
 bench-splink: ## our engine beside Splink on the same files: the ratio, and the chart (SET= for your own; installs it; not part of ci)
 	bench/splink/run.sh $(SET)
+
+bench-one-machine: ## one process on a million rows, and its import beside simple-salesforce (ROWS= RUNS=; not part of ci)
+	bench/one-machine/run.sh $(ROWS) $(RUNS)
 
 bench-import: ## the import's pipeline, and a million rows beside two public readers (installs them; not part of ci)
 	bench/import/run.sh
