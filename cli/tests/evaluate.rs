@@ -64,7 +64,7 @@ fn a_score_that_is_no_number_is_skipped_and_counted() {
             .unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert!(message.contains("p.csv: skipped 1 row: bad-score (line 2)"), "{message}");
-        assert!(message.contains("wrong-number-of-columns (line 3)"), "{message}");
+        assert!(message.contains("p.csv: kept 1 row: cells-left-out (line 3)"), "{message}");
         assert_eq!(output.status.code(), Some(code));
     }
 }

@@ -319,14 +319,17 @@ fn manifests() -> Vec<String> {
         .collect()
 }
 
-/// The names of what a manifest depends on.
+/// The names of what a manifest depends on, but for what it only turns features on for.
 fn dependencies(manifest: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut listed = false;
     for line in manifest.lines() {
         if line.starts_with('[') {
             listed = line.ends_with("dependencies]");
-        } else if listed && let Some((name, _)) = line.split_once(['.', '=', ' ']) {
+        } else if listed
+            && !line.ends_with("# for its features")
+            && let Some((name, _)) = line.split_once(['.', '=', ' '])
+        {
             let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic());
             found.extend(is_name.then(|| name.to_owned()));
         }

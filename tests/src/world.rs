@@ -1,6 +1,8 @@
 //! The whole product in one process: the real use cases over ports in memory or over those of one
 //! machine, against the real simulator, with a fuse that kills the "function" at any call.
 
+mod logins;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,12 +12,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce_simulator::{Control, Simulator, SimulatorOptions};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::capabilities::activities::Activities;
 use shared::capabilities::audit::AuditLog;
 use shared::capabilities::break_glass::BreakGlass;
-use shared::capabilities::connecting::{Begun, Connect, ConnectError, Connected, Wizards};
+use shared::capabilities::connecting::{Connect, Wizards};
 use shared::capabilities::custody::{Custody, SalesforceApp};
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
 use shared::capabilities::importing::{Import, Selections};
@@ -27,8 +29,7 @@ use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant, Tenants};
 use shared::capabilities::settings::{ChangeSettings, SettingsPatch};
 use shared::edge::{self, Settled};
 use shared::kernel::{
-    Author, Connection, Envelope, Environment, Grantee, Message, Queue, SeatId, TenantEnvironment,
-    TenantId,
+    Author, Connection, Envelope, Environment, Message, Queue, SeatId, TenantEnvironment, TenantId,
 };
 use shared::matching::EntityKind;
 use shared::ports::{Condition, Disposition, Ports};
@@ -40,6 +41,7 @@ use shared::testing::{Fuse, Memory};
 use shared::work::{Done, WorkError, chain};
 use url::Url;
 
+pub use self::logins::Callback;
 use crate::home::{Home, Machine};
 use crate::roles::{APP_SECRET, FunctionRole};
 
@@ -202,33 +204,6 @@ impl Default for WorldOptions {
             home: Home::default(),
             environment: Environment::Production,
             auto_save: Some(true),
-        }
-    }
-}
-
-/// What a browser comes back with from a login.
-pub struct Callback {
-    /// The state that it went with.
-    pub state: String,
-    /// The code, or why there is none.
-    pub code: Result<SecretString, String>,
-    /// The value of the cookie that it went with.
-    pub browser: String,
-}
-
-impl Callback {
-    /// What an address says to which Salesforce sends the browser `back`, with its cookie.
-    fn of(back: &str, cookie: &SecretString) -> Self {
-        let back: Url = back.parse().expect("a URL");
-        let parameter = |name: &str| {
-            let pair = back.query_pairs().find(|(key, _)| key == name);
-            pair.map(|(_, value)| value.into_owned())
-        };
-        let code = parameter("code").ok_or_else(|| parameter("error").unwrap_or_default());
-        Self {
-            state: parameter("state").expect("a state"),
-            code: code.map(SecretString::from),
-            browser: cookie.expose_secret().to_owned(),
         }
     }
 }
@@ -408,50 +383,6 @@ impl World {
     #[must_use]
     pub fn control(&self) -> Control {
         self.simulator.control()
-    }
-
-    /// Authorizes `grantee`, logging in at the simulator as `username`.
-    pub async fn authorize(
-        &self,
-        grantee: Grantee,
-        username: &str,
-    ) -> Result<Connected, ConnectError> {
-        self.authorize_at(self.at(), grantee, username).await
-    }
-
-    /// As [`World::authorize`], for any tenant and environment.
-    pub async fn authorize_at(
-        &self,
-        at: TenantEnvironment,
-        grantee: Grantee,
-        username: &str,
-    ) -> Result<Connected, ConnectError> {
-        let by = Author::Service;
-        let begun = self.functions.begin.begin(at, grantee, None, &by).await?;
-        let Callback { state, code, browser } = self.log_in(&begun, username);
-        self.functions.connect.finish(at.environment, &state, Some(&browser), code).await
-    }
-
-    /// Logs in at the simulator as `username`: what the browser comes back with.
-    #[must_use]
-    pub fn log_in(&self, begun: &Begun, username: &str) -> Callback {
-        let Begun { url, cookie } = begun;
-        let back = self.control().approve(url.as_str(), username).expect("a login");
-        Callback::of(&back, &cookie.1)
-    }
-
-    /// Ends an authorization at the address to which Salesforce sends the browser `back`, which
-    /// brings its cookie.
-    pub async fn finish(
-        &self,
-        back: &str,
-        cookie: SecretString,
-    ) -> Result<Connected, ConnectError> {
-        let Callback { state, code, browser } = Callback::of(back, &cookie);
-        let path: Url = back.parse().expect("a URL");
-        let environment = path.path_segments().and_then(|mut path| path.next_back());
-        let environment = environment.expect("a path").parse().expect("an environment");
-        self.functions.connect.finish(environment, &state, Some(&browser), code).await
     }
 
     /// Makes another tenant, which has connected nothing.

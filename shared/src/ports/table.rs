@@ -313,8 +313,8 @@ pub trait Table: Send + Sync {
     /// Deletes items without conditions.
     async fn delete_many(&self, keys: &[Key]) -> Result<(), PortError>;
 
-    /// Does each of `writes`, which are of different items, if its own condition holds. The outcomes
-    /// are in the order of the writes. After an error any of them may have been done.
+    /// Does each of `writes`, which are of different items, if its own condition holds. The
+    /// outcomes are in the order of the writes. After an error any of them may have been done.
     async fn write_each(&self, writes: Vec<Write>) -> Result<Vec<Outcome>, PortError> {
         let outcomes = stream::iter(writes).map(|write| async move { self.write(write).await });
         outcomes.buffered(WRITES_AT_ONCE).try_collect().await

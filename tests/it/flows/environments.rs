@@ -56,10 +56,10 @@ async fn connection(world: &World, at: TenantEnvironment) -> Option<Connection> 
 }
 
 async fn records(world: &World, keys: &GenerationKeys) -> BTreeSet<String> {
-    let mut ids = BTreeSet::new();
+    let (mut ids, documents) = (BTreeSet::new(), world.documents().await);
     for bucket in 0..keys.buckets() {
         let place = keys.all_candidates(SObject::Contact, bucket);
-        let lists: Vec<CandidateList> = query_all(&*world.ports().table, &place).await.unwrap();
+        let lists = documents.all(&place).await.unwrap();
         ids.extend(lists.into_iter().map(|list| list.id.to_string()));
     }
     ids

@@ -238,6 +238,7 @@ async fn i57_a_parameter_that_a_list_does_not_have_is_refused() {
 #[tokio::test]
 async fn i60_an_activity_that_is_posted_several_times_at_once_is_one() {
     let (world, _folder) = connected().await;
+    world.seat("jane").await;
     let fuse = Fuse::default();
     let served = Served::over(fuse.guard(&world.memory.ports()), "crm-sync/").await;
     let seat = served.token("seat");

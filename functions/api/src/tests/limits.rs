@@ -219,6 +219,7 @@ async fn a_tenant_without_the_contract_is_told_so_on_every_route() {
     let connection = format!("{tenant}/connections/{{environment}}");
     let expected = [
         format!("delete {connection}"),
+        format!("delete {connection}/seats/{{seat}}/authorization"),
         format!("delete {connection}/seats/{{seat}}/crm-user"),
         format!("get {connection}"),
         format!("get {tenant}"),

@@ -27,8 +27,8 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Activity, record.as_str(), format!("LANE#{record}")))
     }
 
-    /// The marker that an activity waits for the record of its entity, which has this name under the
-    /// data key.
+    /// The marker that an activity waits for the record of its entity, which has this name under
+    /// the data key.
     #[must_use]
     pub fn waiting(&self, kind: EntityKind, name: &str, activity: ActivityId) -> Slot<Marker> {
         let sk = format!("{}{activity}", waiting_for(kind, name));

@@ -241,7 +241,8 @@ impl Connect {
             commit.check(&seat_slot, When::exists());
             login.forget(&mut commit);
             let deed = Deed::of(Action::SeatAuthorized, scope).seat(seat);
-            let outcome = self.audit.commit(commit, at.tenant, &by, &deed).await?;
+            let log = self.audit.through(&opened.store);
+            let outcome = log.commit(commit, at.tenant, &by, &deed).await?;
             if !outcome.is_done() && self.custody.open(scope).await?.is_none() {
                 return Err(ConnectError::NotFound("connection")); // disconnected meanwhile
             }

@@ -44,8 +44,8 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Entity, entity.as_str(), sk))
     }
 
-    /// The mark that somebody waits, or once waited, for the record of an entity, which has this name
-    /// under the data key.
+    /// The mark that somebody waits, or once waited, for the record of an entity, which has this
+    /// name under the data key.
     #[must_use]
     pub fn awaited(&self, kind: EntityKind, name: &str) -> Slot<Awaited> {
         let sk = format!("AWAITED#{}#{name}", entity_kind_name(kind));

@@ -68,6 +68,7 @@ async fn updates_change_single_attributes(table: &dyn Table, place: &str) {
     let expected = json!({"n": 4, "m": -1, "state": {"at": ["x"]}, "body": "the document's own"});
     let mut expected = item(key.clone(), expected);
     expected.body = Some(vec![9]);
+    expected.expires_at = Some(4_102_444_800);
     assert_eq!(table.get(&key).await.unwrap(), Some(expected));
     let changes = vec![Change::Set("a", json!(1))];
     let absent = Write::Update {

@@ -154,8 +154,8 @@ impl ObjectStep<'_> {
         unseen.into_iter().map(tombstone).collect()
     }
 
-    /// The ids of a bucket that this run read by the present selection, from this page on; none when
-    /// a page of them is gone.
+    /// The ids of a bucket that this run read by the present selection, from this page on; none
+    /// when a page of them is gone.
     async fn read_ids(
         &self,
         first: u32,
