@@ -511,8 +511,13 @@ impl World {
 
     /// The documents, with those of the current generation that lie sealed, behind the fuse.
     pub async fn documents(&self) -> Store {
+        self.documents_at(self.at()).await
+    }
+
+    /// The documents with those that lie sealed of an environment's generation.
+    pub async fn documents_at(&self, at: TenantEnvironment) -> Store {
         let custody = Custody::new(self.ports(), SECRETS.to_owned());
-        custody.shown(self.at()).await.expect("a live connection").store
+        custody.shown(at).await.expect("a live connection").store
     }
 
     /// The keys of the current generation.

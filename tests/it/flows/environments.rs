@@ -56,7 +56,8 @@ async fn connection(world: &World, at: TenantEnvironment) -> Option<Connection> 
 }
 
 async fn records(world: &World, keys: &GenerationKeys) -> BTreeSet<String> {
-    let (mut ids, documents) = (BTreeSet::new(), world.documents().await);
+    let documents = world.documents_at(keys.scope().tenant_environment()).await;
+    let mut ids = BTreeSet::new();
     for bucket in 0..keys.buckets() {
         let place = keys.all_candidates(SObject::Contact, bucket);
         let lists = documents.all(&place).await.unwrap();

@@ -84,7 +84,7 @@ async fn a_purge_leaves_nothing_of_its_generation_and_everything_of_the_next(hom
     assert_eq!(connection.state, ConnectionState::Connected);
     assert_eq!(connection.generation.0, 2);
     let there = left_of(&world, connection.scope()).await;
-    for part in ["GEN#", "#REC#", "/pages", "crm-sync/"] {
+    for part in ["GEN#", "#REC#", "/probes", "crm-sync/"] {
         assert!(there.iter().any(|name| name.contains(part)), "the scan sees no {part}: {there:?}");
     }
     let runs = runs(&world).await;

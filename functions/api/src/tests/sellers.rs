@@ -2,6 +2,7 @@
 //! of a person; and the end of it.
 
 use axum::http::StatusCode;
+use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::audit::Actor;
 use shared::kernel::{Grantee, SeatId};
@@ -164,4 +165,51 @@ async fn a_seat_and_then_a_tenant_are_removed_and_refusals_say_what_to_do_first(
     assert_eq!(served.get(&service, &tenant).await.status, StatusCode::NOT_FOUND);
     let proof = format!("{tenant}/purges/production-1");
     assert!(served.get(&service, &proof).await.body["certificate"].is_object(), "it stays");
+}
+
+/// I59: the key is the activity's, and another activity under it is refused.
+#[tokio::test]
+async fn i59_one_idempotency_key_is_good_for_one_activity() {
+    let (world, served, token, _folder) = day().await;
+    let (_, person) = matched(&served, "Contact").await;
+    let path = served.connection("/activities");
+    let message = new("message", "person", &person);
+    let first = served.post(&token, &path, &message).await;
+    let again = served.post(&token, &path, &message).await;
+    assert_eq!((first.status, again.status), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
+    assert_eq!(first.body["activity_id"], again.body["activity_id"]);
+    let other = served.post(&token, &path, &new("note", "person", &person)).await;
+    assert_eq!((other.status, &other.body["type"]), (StatusCode::CONFLICT, &json!("key_reused")));
+    world.run().await;
+    let keys = world.item_keys().await;
+    assert_eq!(keys.iter().filter(|key| key.contains(" ACT#")).count(), 1);
+}
+
+/// M3: from the disconnect on nothing of the connection is shown or asked for, though its purge
+/// cannot end while Salesforce is down.
+#[tokio::test]
+async fn m03_after_a_disconnect_nothing_is_shown_or_matched_again() {
+    let (world, served, token, _folder) = day().await;
+    let admin = served.token("admin");
+    let reads = ["/matches?object=Lead", "/matches/summary", "/runs", "/match-runs"];
+    for read in reads {
+        assert_eq!(served.get(&admin, &served.connection(read)).await.status, StatusCode::OK);
+    }
+    let down = FaultKind::Respond {
+        status: 503,
+        body: String::new(),
+        content_type: None,
+        retry_after: None,
+    };
+    world.control().add_fault(Fault { times: 10_000, ..Fault::at("*/revoke", down) });
+    let gone = served.call("DELETE", &served.connection(""), Some(&admin), None).await;
+    assert_eq!(gone.status, StatusCode::ACCEPTED, "{}", gone.body);
+    for read in reads {
+        let hidden = served.get(&admin, &served.connection(read)).await;
+        assert_eq!(hidden.status, StatusCode::NOT_FOUND, "{read}");
+    }
+    let saved = served.connection(&format!("/seats/{}/saved?kind=accounts", served.seat));
+    assert_eq!(served.get(&token, &saved).await.status, StatusCode::NOT_FOUND);
+    let rematch = served.post(&admin, &served.connection("/match-runs"), &json!({})).await;
+    assert_eq!(rematch.status, StatusCode::NOT_FOUND, "{}", rematch.body);
 }

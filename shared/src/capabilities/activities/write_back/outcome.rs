@@ -61,7 +61,7 @@ impl WriteBack {
             replace(&mut commit, opened, before, &before.moved_to(held))?;
             self.leave_lane(opened, before, &mut commit).await?;
         }
-        if !self.store.commit(commit).await?.is_done() {
+        if !opened.store.commit(commit).await?.is_done() {
             return Ok(Done::Later(NOT_YET)); // linked meanwhile, or the activity moved
         }
         let comes_back = is_new && link.record().is_some();
