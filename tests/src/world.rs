@@ -1,6 +1,7 @@
 //! The whole product in one process: the real use cases over ports in memory or over those of one
 //! machine, against the real simulator, with a fuse that kills the "function" at any call.
 
+mod documents;
 mod logins;
 
 use std::collections::{HashMap, HashSet};
@@ -36,7 +37,7 @@ use shared::ports::{Condition, Disposition, Ports};
 use shared::product::{self, Orgs, Product};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
-use shared::store::{self, Outbox, Store, keys};
+use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
 use shared::work::{Done, WorkError, chain};
 use url::Url;
@@ -507,17 +508,6 @@ impl World {
         let key = keys::connection(self.at());
         let found = store::get(&*self.ports().table, &key).await.expect("a read");
         found.expect("a connection")
-    }
-
-    /// The documents, with those of the current generation that lie sealed, behind the fuse.
-    pub async fn documents(&self) -> Store {
-        self.documents_at(self.at()).await
-    }
-
-    /// The documents with those that lie sealed of an environment's generation.
-    pub async fn documents_at(&self, at: TenantEnvironment) -> Store {
-        let custody = Custody::new(self.ports(), SECRETS.to_owned());
-        custody.shown(at).await.expect("a live connection").store
     }
 
     /// The keys of the current generation.

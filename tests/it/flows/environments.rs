@@ -10,7 +10,7 @@ use shared::capabilities::importing::{ImportRun, RunState};
 use shared::capabilities::linking::CandidateList;
 use shared::kernel::{Connection, Environment, Grantee, SObject, SeatId, TenantEnvironment};
 use shared::store::keys::{self, GenerationKeys};
-use shared::store::{self, query_all};
+use shared::store::{self, Stored, query_all};
 use shared::testing::record_id;
 use tempfile::TempDir;
 use tests::world::{Delivery, World};
@@ -55,15 +55,19 @@ async fn connection(world: &World, at: TenantEnvironment) -> Option<Connection> 
     store::get(&*world.ports().table, &keys::connection(at)).await.unwrap()
 }
 
-async fn records(world: &World, keys: &GenerationKeys) -> BTreeSet<String> {
+/// The lists of candidates of all contacts.
+async fn lists(world: &World, keys: &GenerationKeys) -> Vec<CandidateList> {
     let documents = world.documents_at(keys.scope().tenant_environment()).await;
-    let mut ids = BTreeSet::new();
+    let mut lists = Vec::new();
     for bucket in 0..keys.buckets() {
-        let place = keys.all_candidates(SObject::Contact, bucket);
-        let lists = documents.all(&place).await.unwrap();
-        ids.extend(lists.into_iter().map(|list| list.id.to_string()));
+        let found = documents.all(&keys.all_candidates(SObject::Contact, bucket)).await.unwrap();
+        lists.extend(found.into_iter().map(Stored::into_inner));
     }
-    ids
+    lists
+}
+
+async fn records(world: &World, keys: &GenerationKeys) -> BTreeSet<String> {
+    lists(world, keys).await.into_iter().map(|list| list.id.to_string()).collect()
 }
 
 #[tokio::test]
@@ -92,14 +96,7 @@ async fn a_sandbox_is_a_connection_of_its_own_beside_production() {
     let seat = SeatId::derived(SELLER);
     world.authorize_at(at, Grantee::Seat(seat), &format!("{SELLER}.uat")).await.unwrap();
     let matched = world.functions.activities.clone();
-    let lists: Vec<CandidateList> = {
-        let mut all = Vec::new();
-        for bucket in 0..keys.buckets() {
-            let place = keys.all_candidates(SObject::Contact, bucket);
-            all.extend(query_all::<CandidateList>(&*world.ports().table, &place).await.unwrap());
-        }
-        all
-    };
+    let lists = lists(&world, &keys).await;
     let person = lists.into_iter().find_map(|list| list.matched).unwrap();
     let new = activity(seat, "1", ActivityKind::Message, person.as_str());
     let posted = matched.post(at, new).await.unwrap();
