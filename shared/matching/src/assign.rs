@@ -96,7 +96,8 @@ fn total_order<R: Ord, E: Ord>(left: &Bid<R, E>, right: &Bid<R, E>) -> std::cmp:
 ///
 /// Only bids of at least `floor` count. A manual match always holds, even if two records are ruled
 /// to be one entity. Its record takes no other entity, and no bid takes its entity. A manual
-/// unmatch never becomes a match. Call this once per object type: one-to-one is per object type.
+/// unmatch never becomes a match. Call this once for all objects that an entity may be linked over:
+/// one-to-one is over them together.
 #[must_use]
 pub fn assign<R, E>(
     bids: impl IntoIterator<Item = Bid<R, E>>,

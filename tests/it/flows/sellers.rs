@@ -87,15 +87,26 @@ async fn import(world: &World, name: &str) {
 /// A scene whose seller's login has ended.
 async fn logged_out() -> Scene {
     let scene = Scene::new().await;
-    scene
-        .world
-        .functions
-        .offboarding
-        .end_authorization(scene.world.at(), scene.seat, &Actor::Service)
-        .await
-        .unwrap();
+    end_login(&scene).await;
     scene.world.run().await;
     scene
+}
+
+/// Ends the seller's login.
+async fn end_login(scene: &Scene) {
+    let (world, by) = (&scene.world, Actor::Service);
+    world.functions.offboarding.end_authorization(world.at(), scene.seat, &by).await.unwrap();
+}
+
+/// Has something happen at each call of a post in turn, until it says that there was no such call.
+async fn at_each_call_of_a_post(mut happens: impl AsyncFnMut(usize) -> bool) {
+    for n in 0..30 {
+        if happens(n).await {
+            assert!(n > 4, "a post makes {n} calls");
+            return;
+        }
+    }
+    panic!("a post makes more calls");
 }
 
 async fn log_in(scene: &Scene) {
@@ -223,13 +234,7 @@ async fn linked_at(scene: &Scene, contact: RecordRef, n: usize) -> bool {
 async fn a_link_that_comes_at_any_call_of_a_post_is_not_missed() {
     let scene = Scene::new().await;
     let contact = contact(&scene).await;
-    for n in 0..30 {
-        if linked_at(&scene, contact, n).await {
-            assert!(n > 4, "a post makes {n} calls");
-            return;
-        }
-    }
-    panic!("a post makes more calls");
+    at_each_call_of_a_post(async |n| linked_at(&scene, contact, n).await).await;
 }
 
 #[tokio::test]
@@ -240,12 +245,7 @@ async fn a_missing_or_dead_login_is_told_at_once_and_the_activity_is_logged_afte
     let missing = post_as(&scene, other, "1", ActivityKind::Message).await;
     assert_eq!(missing.state, held(HoldReason::CrmLoginRequired));
 
-    world
-        .functions
-        .offboarding
-        .end_authorization(world.at(), scene.seat, &Actor::Service)
-        .await
-        .unwrap();
+    end_login(&scene).await;
     let dead = post(&scene, "1", ActivityKind::Message).await;
     assert_eq!(dead.state, held(HoldReason::CrmLoginRequired));
     world.run().await;
@@ -259,12 +259,7 @@ async fn a_missing_or_dead_login_is_told_at_once_and_the_activity_is_logged_afte
 /// no such call.
 async fn logs_in_at(scene: &Scene, n: usize) -> bool {
     let world = &scene.world;
-    world
-        .functions
-        .offboarding
-        .end_authorization(world.at(), scene.seat, &Actor::Service)
-        .await
-        .unwrap();
+    end_login(scene).await;
     world.run().await;
     let mut gates = world.fuse.gates();
     let key = n.to_string();
@@ -311,13 +306,7 @@ async fn logs_in_at(scene: &Scene, n: usize) -> bool {
 #[tokio::test]
 async fn a_login_that_comes_at_any_call_of_a_post_is_not_missed() {
     let scene = Scene::new().await;
-    for n in 0..30 {
-        if logs_in_at(&scene, n).await {
-            assert!(n > 4, "a post makes {n} calls");
-            return;
-        }
-    }
-    panic!("a post makes more calls");
+    at_each_call_of_a_post(async |n| logs_in_at(&scene, n).await).await;
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ impl SqliteTable {
         self.job("drop expired items", |answer| Job::Sweep { now, limit, answer }).await
     }
 
-    /// Gives back the memory that work took: nothing is read or written for now.
+    /// Gives back the memory that work took. Whoever reads or writes next takes it anew.
     pub async fn rest(&self) -> Result<(), PortError> {
         self.readers.idle().clear();
         self.job("give back memory", |answer| Job::Rest { answer }).await
