@@ -1,13 +1,9 @@
 //! CRM records as they are kept.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{ImportRunId, SObject};
+use crate::kernel::{Fields, ImportRunId, SObject};
 use crate::salesforce::SalesforceId;
 
 /// A record of the CRM: ids of different objects are told apart. A contact goes before a lead.
@@ -17,60 +13,6 @@ pub struct RecordRef {
     pub object: SObject,
     /// The record's id.
     pub id: SalesforceId,
-}
-
-/// The mapped fields of a record, by API name. A null field is absent: Salesforce does not tell
-/// null from empty.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Fields(pub BTreeMap<Cow<'static, str>, String>);
-
-impl Fields {
-    /// A field's value; none when it is null or was not read.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// The record that a lookup names; none when the field is null or holds no id.
-    #[must_use]
-    pub fn reference(&self, name: &str) -> Option<SalesforceId> {
-        self.get(name)?.parse().ok()
-    }
-
-    /// True if a checkbox is ticked.
-    #[must_use]
-    pub fn is_true(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|v| v.eq_ignore_ascii_case("true"))
-    }
-
-    /// The fields as one text, which differs when any field does. A digest of it is made under a
-    /// key: one that anybody can make tells who guesses the fields that they are right.
-    #[must_use]
-    pub fn to_digest(&self) -> Vec<u8> {
-        let parts = || self.0.iter().flat_map(|(name, value)| [&**name, value.as_str()]);
-        // Hashed in one piece: a hasher is several times slower at many small ones.
-        let mut whole = Vec::with_capacity(parts().map(|part| part.len() + 8).sum());
-        for part in parts() {
-            // Lengths keep `ab` + `c` apart from `a` + `bc`.
-            whole.extend_from_slice(&(part.len() as u64).to_le_bytes());
-            whole.extend_from_slice(part.as_bytes());
-        }
-        whole
-    }
-}
-
-impl fmt::Debug for Fields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fields({})", self.0.len())
-    }
-}
-
-impl<N: Into<Cow<'static, str>>> FromIterator<(N, String)> for Fields {
-    fn from_iter<I: IntoIterator<Item = (N, String)>>(iter: I) -> Self {
-        let filled = iter.into_iter().filter(|(_, value)| !value.is_empty());
-        Self(filled.map(|(name, value)| (name.into(), value)).collect())
-    }
 }
 
 /// The change that a run made to a record.
@@ -246,23 +188,6 @@ mod tests {
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-    }
-
-    #[test]
-    fn the_text_to_digest_tells_where_one_value_ends() {
-        assert_ne!(
-            fields(&[("A", "xB")]).to_digest(),
-            fields(&[("A", "x"), ("B", "")]).to_digest()
-        );
-        assert_ne!(
-            fields(&[("A", "xy"), ("B", "z")]).to_digest(),
-            fields(&[("A", "x"), ("B", "yz")]).to_digest()
-        );
-    }
-
-    #[test]
-    fn an_empty_value_is_null() {
-        assert_eq!(fields(&[("A", "")]), Fields::default());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::keys::{GenerationKeys, Relation};
@@ -16,7 +17,10 @@ use crate::seal::Sealer;
 use crate::store::field;
 
 /// How many records are read and compared at once.
-const CHUNK: usize = 100;
+const CHUNK: usize = 500;
+
+/// How many chunks are landed at once: while one waits for the table, the other is sealed.
+const CHUNKS_AT_ONCE: usize = 2;
 
 /// A body larger than this is refused and counted: an item holds 400 KB, and keys, digest and
 /// sealing need room.
@@ -76,21 +80,26 @@ impl Records {
         reading: Reading,
         rows: Vec<Record>,
     ) -> Result<RecordWrite, PortError> {
-        let mut done = RecordWrite::default();
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
+        let mut rows = newest_of_each(rows).into_iter();
+        let chunks = std::iter::from_fn(|| {
             let chunk: Vec<Record> = rows.by_ref().take(CHUNK).collect();
-            self.land_chunk(reading, newest_of_each(chunk), &mut done).await?;
-        }
-        Ok(done)
+            (!chunk.is_empty()).then_some(chunk)
+        });
+        stream::iter(chunks.map(|chunk| self.land_chunk(reading, chunk)))
+            .buffered(CHUNKS_AT_ONCE)
+            .try_fold(RecordWrite::default(), |mut all, chunk| async move {
+                all.add(chunk);
+                Ok(all)
+            })
+            .await
     }
 
     async fn land_chunk(
         &self,
         reading: Reading,
         chunk: Vec<Record>,
-        done: &mut RecordWrite,
-    ) -> Result<(), PortError> {
+    ) -> Result<RecordWrite, PortError> {
+        let mut done = RecordWrite::default();
         let stored = self.stored(chunk.iter().map(|r| (r.object, r.id))).await?;
         let mut edges = Vec::new();
         let mut stale = Vec::new();
@@ -102,14 +111,16 @@ impl Records {
             match plan(reading, (&record, &digest), old.map(|old| &**old)) {
                 Plan::Keep => done.counts.unchanged += u64::from(!record.is_deleted()),
                 Plan::KeptByThisStep(change) => done.count(change, record.id),
-                Plan::Restamp(of) => restamps.push(self.put(of, &record, RecordChange::Deleted)?),
+                Plan::Restamp(of) => {
+                    restamps.push(self.put(of, &record, digest, RecordChange::Deleted)?);
+                }
                 Plan::Store(change) => {
                     let before = self.edges_before(old)?;
                     let after = self.edges_of(&record);
                     edges.extend(after.difference(&before).map(|edge| self.edge(edge)));
                     let gone = before.difference(&after).filter(|(_, by, _)| !by.stays());
                     stale.extend(gone.map(|edge| self.edge(edge).into()));
-                    match self.put(reading, &record, change)? {
+                    match self.put(reading, &record, digest, change)? {
                         Some(write) => {
                             puts.push(Put { change, object: record.object, id: record.id, write });
                         }
@@ -122,8 +133,8 @@ impl Records {
         // one too few is a loss.
         let edges = edges.into_iter().map(|slot| documents::item(slot, &Marker {}));
         self.ports.table.put_many(edges.collect::<Result<_, _>>()?).await?;
-        let refused = self.put_all(puts, done).await?;
-        self.count_refused(reading, refused, done).await?;
+        let refused = self.put_all(puts, &mut done).await?;
+        self.count_refused(reading, refused, &mut done).await?;
         for write in restamps.into_iter().flatten() {
             self.ports
                 .table
@@ -131,7 +142,8 @@ impl Records {
                 .await?
                 .may_lose_to("a later state, which needs no stamp of an earlier one");
         }
-        self.ports.table.delete_many(&stale).await
+        self.ports.table.delete_many(&stale).await?;
+        Ok(done)
     }
 
     /// Counts records that were stored by another one between our read and our write. A newer state
@@ -187,6 +199,7 @@ impl Records {
         &self,
         reading: Reading,
         record: &Record,
+        digest: String,
         change: RecordChange,
     ) -> Result<Option<Write>, PortError> {
         let slot = self.keys.record(record.object, record.id);
@@ -194,7 +207,7 @@ impl Records {
             object: record.object,
             id: record.id,
             stamp: record.stamp.as_millisecond(),
-            digest: self.sealer.digest(&record.fields.to_digest()),
+            digest,
             run: reading.run,
             step: reading.step,
             read_at: reading.at.as_millisecond(),
@@ -242,6 +255,22 @@ impl Records {
             }
         }
         Ok(found)
+    }
+
+    /// Those of `ids` that were ever stored, each with its head: without a record if it is deleted.
+    pub async fn known(
+        &self,
+        object: SObject,
+        ids: &[SalesforceId],
+    ) -> Result<Vec<(RecordHead, Option<Record>)>, PortError> {
+        let mut known = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            for head in self.stored(chunk.iter().map(|&id| (object, id))).await?.into_values() {
+                let record = self.open(&head)?;
+                known.push((head.into_inner(), record));
+            }
+        }
+        Ok(known)
     }
 
     /// The heads of those of `ids` that were ever stored, deleted ones included.
@@ -396,6 +425,12 @@ impl Records {
 }
 
 impl RecordWrite {
+    /// Adds how other rows changed our records.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.counts.add(other.counts);
+        self.changed.extend(other.changed);
+    }
+
     fn count(&mut self, change: RecordChange, id: SalesforceId) {
         self.counts.count(change);
         self.changed.push(id);

@@ -157,7 +157,7 @@ async fn held(opened: &OpenGeneration, object: SObject) -> Rows {
             let (records, next) =
                 opened.records.page(object, bucket, after.as_deref(), 1_000).await.unwrap();
             for record in records {
-                let fields = record.fields.0.into_iter();
+                let fields = record.fields.into_iter();
                 let fields =
                     fields.map(|(name, text)| (name.into_owned(), canonical(&text))).collect();
                 assert_eq!(rows.insert(record.id.to_string(), fields), None, "held twice");

@@ -88,7 +88,7 @@ pub(crate) async fn look(
 ) -> Result<Json<ShownRecord>, Problem> {
     let (at, record) = (place.environment(), (place.object, place.record));
     let found = api.break_glass.look(at, operator, place.glass, record).await?;
-    let fields = found.fields.0.into_iter().map(|(name, value)| (name.into_owned(), value));
+    let fields = found.fields.into_iter().map(|(name, value)| (name.into_owned(), value));
     Ok(Json(ShownRecord {
         object: found.object,
         record_id: found.id,

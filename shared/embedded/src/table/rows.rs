@@ -1,5 +1,7 @@
 //! Items as rows.
 
+use std::collections::HashMap;
+
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ffi, params};
 use serde_json::{Map, Value};
@@ -10,6 +12,9 @@ const LARGEST_ITEM: usize = 400 << 10;
 
 /// A page ends when its items have so many bytes together.
 const LARGEST_PAGE: usize = 4 << 20;
+
+/// How many partitions' numbers are kept: some 4 MB.
+const MOST_PARTITIONS: usize = 16_384;
 
 /// An item is larger than the table takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +68,9 @@ const PUT: &str = "INSERT INTO items (partition, sk, doc, body, expires_at)
     ON CONFLICT (partition, sk) DO UPDATE
     SET doc = excluded.doc, body = excluded.body, expires_at = excluded.expires_at";
 
+const PUT_NEW: &str = "INSERT INTO items (partition, sk, doc, body, expires_at)
+    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (partition, sk) DO NOTHING";
+
 const DELETE: &str = "DELETE FROM items
     WHERE partition = (SELECT id FROM partitions WHERE pk = ?1) AND sk = ?2";
 
@@ -112,22 +120,74 @@ pub(super) fn query(
     Ok(page)
 }
 
-/// Puts an item that changes made, which may have made it too large.
-pub(super) fn put_changed(connection: &Connection, item: &Item) -> rusqlite::Result<()> {
-    if is_large(item) {
-        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None));
-    }
-    put(connection, item)
-}
+/// The numbers of partitions that were written lately: most writes are to the same few.
+#[derive(Default)]
+pub(super) struct Partitions(HashMap<String, i64>);
 
-pub(super) fn put(connection: &Connection, item: &Item) -> rusqlite::Result<()> {
-    let Item { key, doc, body, expires_at } = item;
-    let doc = serde_json::to_string(doc)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    let partition = partition(connection, key.pk())?;
-    let mut statement = connection.prepare_cached(PUT)?;
-    statement.execute(params![partition, key.sk(), doc, body, expires_at])?;
-    Ok(())
+impl Partitions {
+    /// Forgets them all, as a transaction must that is not committed: it may have given some out.
+    pub(super) fn forget(&mut self) {
+        self.0 = HashMap::new();
+    }
+
+    /// The number of a partition, given out when it is needed first.
+    fn number(&mut self, connection: &Connection, pk: &str) -> rusqlite::Result<i64> {
+        if let Some(&known) = self.0.get(pk) {
+            return Ok(known);
+        }
+        let mut known: CachedStatement<'_> = connection.prepare_cached(PARTITION)?;
+        let number = if let Some(id) = known.query_row([pk], |row| row.get(0)).optional()? {
+            id
+        } else {
+            connection.prepare_cached(ADD_PARTITION)?.execute([pk])?;
+            connection.last_insert_rowid()
+        };
+        if self.0.len() == MOST_PARTITIONS {
+            self.forget();
+        }
+        self.0.insert(pk.to_owned(), number);
+        Ok(number)
+    }
+
+    /// Puts an item that changes made, which may have made it too large.
+    pub(super) fn put_changed(
+        &mut self,
+        connection: &Connection,
+        item: &Item,
+    ) -> rusqlite::Result<()> {
+        if is_large(item) {
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None));
+        }
+        self.put(connection, item)
+    }
+
+    /// Puts an item in place of the one that may be there.
+    pub(super) fn put(&mut self, connection: &Connection, item: &Item) -> rusqlite::Result<()> {
+        self.execute(PUT, connection, item).map(drop)
+    }
+
+    /// Puts an item if there is none; says if it did.
+    pub(super) fn put_new(
+        &mut self,
+        connection: &Connection,
+        item: &Item,
+    ) -> rusqlite::Result<bool> {
+        Ok(self.execute(PUT_NEW, connection, item)? == 1)
+    }
+
+    fn execute(
+        &mut self,
+        sql: &str,
+        connection: &Connection,
+        item: &Item,
+    ) -> rusqlite::Result<usize> {
+        let Item { key, doc, body, expires_at } = item;
+        let doc = serde_json::to_string(doc)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let partition = self.number(connection, key.pk())?;
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.execute(params![partition, key.sk(), doc, body, expires_at])
+    }
 }
 
 pub(super) fn delete(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
@@ -138,16 +198,6 @@ pub(super) fn delete(connection: &Connection, key: &Key) -> rusqlite::Result<()>
 pub(super) fn sweep(connection: &Connection, now: i64, limit: usize) -> rusqlite::Result<usize> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     connection.prepare_cached(SWEEP)?.execute([now, limit])
-}
-
-/// The number of a partition, given out when it is needed first.
-fn partition(connection: &Connection, pk: &str) -> rusqlite::Result<i64> {
-    let mut known: CachedStatement<'_> = connection.prepare_cached(PARTITION)?;
-    if let Some(id) = known.query_row([pk], |row| row.get(0)).optional()? {
-        return Ok(id);
-    }
-    connection.prepare_cached(ADD_PARTITION)?.execute([pk])?;
-    Ok(connection.last_insert_rowid())
 }
 
 fn item(pk: &str, row: &Row<'_>) -> rusqlite::Result<Item> {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 use shared::ports::{Condition, Item, Key, Outcome, Write};
 
-use super::rows;
+use super::rows::{self, Partitions};
 use crate::sqlite::StoreFault;
 
 /// One transaction of SQLite's holds no more jobs: nobody waits long for the first one's answer.
@@ -38,15 +38,17 @@ enum Done {
 }
 
 impl Job {
-    fn run(&self, connection: &Connection) -> rusqlite::Result<Done> {
+    fn run(&self, connection: &Connection, partitions: &mut Partitions) -> rusqlite::Result<Done> {
         match self {
-            Self::Transact { writes, .. } => transact(connection, writes).map(Done::Outcome),
+            Self::Transact { writes, .. } => {
+                transact(connection, partitions, writes).map(Done::Outcome)
+            }
             Self::WriteEach { writes, .. } => {
-                let each = writes.chunks(1).map(|write| transact(connection, write));
+                let each = writes.iter().map(|write| alone_if(connection, partitions, write));
                 each.collect::<rusqlite::Result<_>>().map(Done::Outcomes)
             }
             Self::Put { items, .. } => {
-                items.iter().try_for_each(|item| rows::put(connection, item))?;
+                items.iter().try_for_each(|item| partitions.put(connection, item))?;
                 Ok(Done::Nothing)
             }
             Self::Delete { keys, .. } => {
@@ -57,6 +59,7 @@ impl Job {
                 rows::sweep(connection, now.as_second(), *limit).map(Done::Count)
             }
             Self::Rest { .. } => {
+                partitions.forget();
                 connection.execute_batch("PRAGMA shrink_memory")?;
                 Ok(Done::Nothing)
             }
@@ -122,10 +125,11 @@ impl Drop for Writer {
 }
 
 fn work(mut connection: Connection, waiting: &Receiver<Job>) {
+    let mut partitions = Partitions::default();
     while let Ok(first) = waiting.recv() {
         let mut jobs = vec![first];
         jobs.extend(waiting.try_iter().take(MOST_JOBS - 1));
-        match together(&mut connection, &jobs) {
+        match together(&mut connection, &mut partitions, &jobs) {
             Ok(done) => {
                 for (job, done) in jobs.into_iter().zip(done) {
                     job.answer(Ok(done));
@@ -134,15 +138,16 @@ fn work(mut connection: Connection, waiting: &Receiver<Job>) {
             // One job's fault is nobody else's: each is tried by itself.
             Err(_) => {
                 for job in jobs {
-                    alone(&mut connection, job);
+                    alone(&mut connection, &mut partitions, job);
                 }
             }
         }
     }
 }
 
-fn alone(connection: &mut Connection, job: Job) {
-    let done = together(connection, std::slice::from_ref(&job)).map_err(StoreFault::from);
+fn alone(connection: &mut Connection, partitions: &mut Partitions, job: Job) {
+    let jobs = std::slice::from_ref(&job);
+    let done = together(connection, partitions, jobs).map_err(StoreFault::from);
     if let Err(error) = &done {
         tracing::error!(error = %error, "the table could not be written");
     }
@@ -150,16 +155,53 @@ fn alone(connection: &mut Connection, job: Job) {
 }
 
 /// Does jobs in one transaction of SQLite's: all are on the disk when it returns, or none.
-fn together(connection: &mut Connection, jobs: &[Job]) -> rusqlite::Result<Vec<Done>> {
+fn together(
+    connection: &mut Connection,
+    partitions: &mut Partitions,
+    jobs: &[Job],
+) -> rusqlite::Result<Vec<Done>> {
+    let done = try_together(connection, partitions, jobs);
+    if done.is_err() {
+        partitions.forget();
+    }
+    done
+}
+
+fn try_together(
+    connection: &mut Connection,
+    partitions: &mut Partitions,
+    jobs: &[Job],
+) -> rusqlite::Result<Vec<Done>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let done = jobs.iter().map(|job| job.run(&transaction)).collect::<Result<Vec<_>, _>>()?;
+    let done = jobs.iter().map(|job| job.run(&transaction, partitions));
+    let done = done.collect::<Result<Vec<_>, _>>()?;
     transaction.commit()?;
     Ok(done)
 }
 
+/// Does a write if its condition holds.
+fn alone_if(
+    connection: &Connection,
+    partitions: &mut Partitions,
+    write: &Write,
+) -> rusqlite::Result<Outcome> {
+    // Most items are new: to put them without a look is half the work.
+    if let Write::Put { item, when } = write
+        && when.holds(None)
+        && partitions.put_new(connection, item)?
+    {
+        return Ok(Outcome::Done);
+    }
+    transact(connection, partitions, std::slice::from_ref(write))
+}
+
 /// Does writes if all their conditions hold. Conditions are looked at before anything is written,
 /// so that a refusal leaves nothing to undo.
-fn transact(connection: &Connection, writes: &[Write]) -> rusqlite::Result<Outcome> {
+fn transact(
+    connection: &Connection,
+    partitions: &mut Partitions,
+    writes: &[Write],
+) -> rusqlite::Result<Outcome> {
     let mut before = Vec::with_capacity(writes.len());
     let mut refused = Vec::new();
     for (place, write) in writes.iter().enumerate() {
@@ -177,13 +219,13 @@ fn transact(connection: &Connection, writes: &[Write]) -> rusqlite::Result<Outco
     }
     for (write, before) in writes.iter().zip(before) {
         match write {
-            Write::Put { item, .. } => rows::put(connection, item)?,
+            Write::Put { item, .. } => partitions.put(connection, item)?,
             Write::Update { key, changes, .. } => {
                 let mut item = before.unwrap_or_else(|| Item::empty(key.clone()));
                 for change in changes {
                     change.clone().apply(&mut item);
                 }
-                rows::put_changed(connection, &item)?;
+                partitions.put_changed(connection, &item)?;
             }
             Write::Delete { key, .. } => rows::delete(connection, key)?,
             Write::Check { .. } => {}

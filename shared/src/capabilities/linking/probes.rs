@@ -6,15 +6,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::keys::probe_folder;
 use super::match_runs::MatchRuns;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{ProbeEntry, probe_of};
-use crate::kernel::{MatchRunId, Record, SObject};
+use crate::kernel::{MatchRunId, Record, RecordHead, SObject};
 use crate::salesforce::SalesforceId;
 use crate::work::WorkError;
+
+/// How many records are open at once while their probes are made.
+const PROBED_AT_ONCE: usize = 500;
+
+/// How many files of probes are written at once.
+const FILES_AT_ONCE: usize = 8;
 
 impl MatchRuns {
     /// The probes of these records as they are now. A record that is gone or is not to be matched
@@ -29,24 +36,21 @@ impl MatchRuns {
         ids: &[SalesforceId],
         as_of: Timestamp,
     ) -> Result<Vec<ProbeEntry>, WorkError> {
-        let records = generation.records.get(object, ids).await?;
-        let accounts = match object {
-            SObject::Contact => accounts_by_id(generation, &records).await?,
-            _ => BTreeMap::new(),
-        };
-        let heads = generation.records.heads(object, ids).await?;
         let stamp = as_of.as_millisecond();
-        let mut probes: BTreeMap<SalesforceId, ProbeEntry> = heads
-            .into_iter()
-            .map(|head| {
-                let entry = ProbeEntry { record: head.id, stamp, probe: None };
-                (entry.record, entry)
-            })
-            .collect();
-        for record in &records {
-            let account = record.fields.reference("AccountId").and_then(|id| accounts.get(&id));
-            let probe = probe_of(record, account);
-            probes.insert(record.id, ProbeEntry { record: record.id, stamp, probe });
+        let mut probes = BTreeMap::new();
+        for ids in ids.chunks(PROBED_AT_ONCE) {
+            let known = generation.records.known(object, ids).await?;
+            let accounts = match object {
+                SObject::Contact => accounts_by_id(generation, &known).await?,
+                _ => BTreeMap::new(),
+            };
+            for (head, record) in known {
+                let account_of = |record: &Record| record.fields.reference("AccountId");
+                let probe = record.as_ref().and_then(|record| {
+                    probe_of(record, account_of(record).and_then(|id| accounts.get(&id)))
+                });
+                probes.insert(head.id, ProbeEntry { record: head.id, stamp, probe });
+            }
         }
         Ok(probes.into_values().collect())
     }
@@ -64,12 +68,14 @@ impl MatchRuns {
         for probe in probes {
             by_bucket.entry(generation.keys.bucket(probe.record.as_str())).or_default().push(probe);
         }
+        let mut puts = Vec::with_capacity(by_bucket.len());
         for (bucket, probes) in by_bucket {
             let key = format!("{}{name}", probe_folder(generation.keys.scope(), object, bucket));
             let plain = serde_json::to_vec(&probes)
                 .map_err(|error| WorkError::reject("write probes", error))?;
-            generation.put_object(&self.ports, &key, &plain).await?;
+            puts.push(async move { generation.put_object(&self.ports, &key, &plain).await });
         }
+        stream::iter(puts).buffer_unordered(FILES_AT_ONCE).try_collect::<()>().await?;
         Ok(())
     }
 
@@ -116,10 +122,11 @@ impl MatchRuns {
 
 async fn accounts_by_id(
     generation: &OpenGeneration,
-    contacts: &[Record],
+    contacts: &[(RecordHead, Option<Record>)],
 ) -> Result<BTreeMap<SalesforceId, Record>, WorkError> {
-    let ids: BTreeSet<SalesforceId> =
-        contacts.iter().filter_map(|c| c.fields.reference("AccountId")).collect();
+    let account_of =
+        |(_, contact): &(_, Option<Record>)| contact.as_ref()?.fields.reference("AccountId");
+    let ids: BTreeSet<SalesforceId> = contacts.iter().filter_map(account_of).collect();
     let ids: Vec<SalesforceId> = ids.into_iter().collect();
     let accounts = generation.records.get(SObject::Account, &ids).await?;
     Ok(accounts.into_iter().map(|account| (account.id, account)).collect())

@@ -119,8 +119,7 @@ pub(super) async fn land_parts(
         let Some(records) = place.records(part).await? else { return Ok(done) };
         done.ids.extend(records.iter().map(|record| record.id));
         let landed = place.generation.records.land(reading, records).await?;
-        done.landed.counts.add(landed.counts);
-        done.landed.changed.extend(landed.changed);
+        done.landed.add(landed);
     }
     done.index = Some(index);
     Ok(done)
@@ -147,8 +146,8 @@ impl<'a> PageWriter<'a> {
             return Ok(false);
         };
         self.index.refused += refused(self.place.object, self.selection, row);
-        let is_marked = |value: &String| value.contains(char::REPLACEMENT_CHARACTER);
-        self.index.undecodable += u64::from(record.fields.0.values().any(is_marked));
+        let is_marked = |(_, value): (&str, &str)| value.contains(char::REPLACEMENT_CHARACTER);
+        self.index.undecodable += u64::from(record.fields.iter().any(is_marked));
         // serde_json's error could quote the record.
         serde_json::to_writer(&mut self.part, &record)
             .map_err(|_| PortError::reject("store a page", "a record has no form"))?;

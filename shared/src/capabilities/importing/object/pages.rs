@@ -14,8 +14,9 @@ use crate::kernel::{ImportRunId, Record, SObject};
 use crate::salesforce::{JobId, QueryLocator, QueryPage, SalesforceId, Session};
 use crate::work::WorkError;
 
-/// How many changed records one list for the hand-over names.
-pub(in crate::capabilities::importing) const LIST: usize = 1_000;
+/// How many changed records one list for the hand-over names: their batches share one transaction,
+/// and each list has a file of probes in every bucket.
+pub(in crate::capabilities::importing) const LIST: usize = 4_000;
 
 impl<'a> ObjectStep<'a> {
     /// Fetches a page of a bulk job.
