@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-/// Applies a function to consecutive ranges and gives the results in order.
+/// Applies a function to consecutive ranges and gives the results in order. The threads end with
+/// the work: the allocator keeps for a thread what others freed of its memory until it allocates
+/// again, and a thread that waits for the next directory does not.
 #[cfg(feature = "parallel")]
 pub(crate) fn map_ranges<R: Send>(
     length: usize,
@@ -10,10 +12,18 @@ pub(crate) fn map_ranges<R: Send>(
     apply: impl Fn(Range<usize>) -> R + Sync,
 ) -> Vec<R> {
     use rayon::prelude::*;
-    (0..length.div_ceil(size))
-        .into_par_iter()
-        .map(|chunk| apply(chunk * size..((chunk + 1) * size).min(length)))
-        .collect()
+    let map = || {
+        (0..length.div_ceil(size))
+            .into_par_iter()
+            .map(|chunk| apply(chunk * size..((chunk + 1) * size).min(length)))
+            .collect()
+    };
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads());
+    match threads.build() {
+        Ok(threads) => threads.install(map),
+        // A system that gives no more threads lets those work that are there.
+        Err(_) => map(),
+    }
 }
 
 /// The size of the ranges that give each thread one.

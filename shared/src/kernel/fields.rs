@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
+use rustc_hash::FxHashSet;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -151,14 +152,9 @@ impl Visitor<'_> for NameVisitor {
 
 /// The name among those that we ask for; none when it is not one of them.
 fn known(name: &str) -> Option<&'static str> {
-    static KNOWN: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-        let all = SObject::ALL.into_iter().flat_map(SObject::fields).copied();
-        let mut all: Vec<&'static str> = all.collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    });
-    KNOWN.binary_search(&name).ok().map(|place| KNOWN[place])
+    static KNOWN: LazyLock<FxHashSet<&'static str>> =
+        LazyLock::new(|| SObject::ALL.into_iter().flat_map(SObject::fields).copied().collect());
+    KNOWN.get(name).copied()
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ impl<T: Serialize> Draft<T> {
     /// `document` for `slot`, whatever lies there.
     pub fn new(slot: &Slot<T>, document: &T) -> Result<Self, PortError> {
         let mut draft = Self::numbered(slot, document, 1)?;
-        let revision = first_revision(&draft.item.doc);
+        let revision = first_revision(&draft.item.doc)?;
         draft.item.doc.insert(REVISION.to_owned(), revision.into());
         Ok(draft)
     }
@@ -163,11 +163,13 @@ impl<T: Serialize> Draft<T> {
 
 /// The revision of a document that follows no other one. It is drawn from the contents: a document
 /// that was deleted and made anew meanwhile is not taken for the one that was read.
-fn first_revision(doc: &Map<String, Value>) -> u64 {
-    let contents = blake3::hash(Value::Object(doc.clone()).to_string().as_bytes());
+fn first_revision(doc: &Map<String, Value>) -> Result<u64, PortError> {
+    let contents = serde_json::to_vec(doc);
+    let contents = contents.map_err(|error| PortError::reject("make an item", error))?;
+    let contents = blake3::hash(&contents);
     let head = contents.as_bytes().first_chunk().copied().unwrap_or_default();
     // Room for 65,536 writes before it meets another draw.
-    (u64::from(u32::from_le_bytes(head)) << 16) + 1
+    Ok((u64::from(u32::from_le_bytes(head)) << 16) + 1)
 }
 
 impl<T> Draft<T> {

@@ -187,8 +187,12 @@ impl Table for SqliteTable {
         keys.sort_unstable();
         keys.dedup();
         self.read(READ, move |connection| {
-            let found = keys.iter().map(|key| rows::get(connection, key));
-            found.filter_map(Result::transpose).collect()
+            // One transaction of SQLite's for all keys, in place of one for each.
+            let reading = connection.unchecked_transaction()?;
+            let found = keys.iter().map(|key| rows::get(&reading, key));
+            let found = found.filter_map(Result::transpose).collect();
+            reading.finish()?;
+            found
         })
         .await
     }

@@ -39,6 +39,10 @@ use crate::work::{Done, WorkError};
 /// A settlement that finds another one at work comes again after this.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// How many batches behind its own a settlement looks at: all of them together are settled well
+/// within the lease's time.
+const AHEAD: usize = 8;
+
 /// The place of the lease's check in the commit that counts a batch.
 const LEASE_CHECK: usize = 0;
 
@@ -77,8 +81,34 @@ impl Settle {
         let Some(batch) = batch.filter(|b| !b.settled) else { return Ok(Done::Finished) };
         let Some(lease) = self.acquire(&generation).await? else { return Ok(Done::Later(BUSY)) };
         let settled = self.settle(&generation, lease, run, &batch).await;
+        if settled.is_ok() {
+            self.settle_ahead(&generation, lease, run, number).await?;
+        }
         lease::release(&self.store, &generation, lease).await?;
         settled.map(|()| Done::Finished)
+    }
+
+    /// Settles the batches behind this one that are scored. Their own messages find the lease taken
+    /// meanwhile, and each would wait for [`BUSY`] while nobody works.
+    async fn settle_ahead(
+        &self,
+        generation: &OpenGeneration,
+        lease: LeaseToken,
+        run: MatchRunId,
+        number: u32,
+    ) -> Result<(), WorkError> {
+        let ahead = (number + 1..).take(AHEAD).map(|number| generation.keys.batch(run, number));
+        let mut ahead = self.store.load_many(ahead).await?;
+        ahead.retain(|batch| batch.shards_left == 0 && !batch.settled);
+        ahead.sort_unstable_by_key(|batch| batch.number);
+        for batch in ahead {
+            if let Err(error) = self.settle(generation, lease, run, &batch).await {
+                // The batch's own message meets it again, and tells.
+                tracing::debug!(%error, batch = batch.number, "a batch ahead did not settle");
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Settles one record by the corrections of it.
