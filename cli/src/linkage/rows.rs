@@ -10,7 +10,7 @@ use crate::input::{
 use crate::salesforce_id::canonical;
 use matching::{
     Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, Employer, Person, PersonForm,
-    Position, Probe,
+    Position, Probe, is_link,
 };
 use rustc_hash::FxHashMap;
 use std::path::Path;
@@ -53,8 +53,8 @@ pub struct Row {
 
 enum Reader {
     Json,
-    Person(Header, Columns<13>),
-    Company(Header, Columns<12>),
+    Person(Header, Columns<16>),
+    Company(Header, Columns<13>),
     Lead(Header, Columns<15>),
     Contact(Header, Columns<16>),
     Account(Header, Columns<11>),
@@ -319,7 +319,7 @@ fn list(text: &str) -> Vec<String> {
     text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-fn person(values: [&str; 13]) -> Person {
+fn person(values: [&str; 16]) -> Person {
     let [
         id,
         first,
@@ -334,6 +334,9 @@ fn person(values: [&str; 13]) -> Person {
         city,
         state,
         country,
+        profile_url,
+        photo_url,
+        start_date,
     ] = values.map(str::to_owned);
     let whole_name = first.is_empty() && last.is_empty();
     Person {
@@ -342,18 +345,28 @@ fn person(values: [&str; 13]) -> Person {
         last_name: last,
         title,
         headline,
-        company: (!company.is_empty() || !company_id.is_empty())
-            .then(|| Employer { name: company, company_id: some(&company_id) }),
+        company: (!company.is_empty() || !company_id.is_empty()).then(|| Employer {
+            name: company,
+            company_id: some(&company_id),
+            start_date: start_date.parse().ok(),
+        }),
         past_positions: Vec::<Position>::new(),
         emails: list(&emails),
         phones: list(&phones),
         city,
         state,
         country,
+        profile_url: link(profile_url),
+        photo_url: link(photo_url),
     }
 }
 
-fn company(values: [&str; 12]) -> Company {
+/// A web address; anything else is none.
+fn link(text: String) -> String {
+    if is_link(&text) { text } else { String::new() }
+}
+
+fn company(values: [&str; 13]) -> Company {
     let [
         id,
         name,
@@ -367,6 +380,7 @@ fn company(values: [&str; 12]) -> Company {
         country,
         industry,
         employees,
+        profile_url,
     ] = values.map(str::to_owned);
     let employees = count(&employees);
     let (former_names, brands) = (Vec::new(), Vec::new());
@@ -385,6 +399,7 @@ fn company(values: [&str; 12]) -> Company {
         employees,
         former_names,
         brands,
+        profile_url: link(profile_url),
     }
 }
 

@@ -17,6 +17,7 @@ mod memo;
 mod model;
 pub mod normalize;
 mod parallel;
+mod partial_date;
 mod posterior;
 pub mod read;
 mod score;
@@ -33,13 +34,14 @@ pub use component::{ComponentWalk, Load};
 pub use count::{RefinementBuilder, StatisticsBuilder};
 pub use decide::{MatchDecision, Thresholds};
 pub use entity::{
-    Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position,
+    Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position, is_link,
 };
 pub use evidence::{Evidence, ParseEvidenceError};
 pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
 pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
 pub use keys::{BlockKey, block_keys};
 pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
+pub use partial_date::{ParsePartialDateError, PartialDate};
 pub use posterior::{Scored, posterior, probabilities};
 pub use score::{Candidate, MatchWeight, RawCandidate, Scorer};
 pub use shard::{Shard, ShardBuilder, ShardError, shard_of};
