@@ -11,6 +11,7 @@ mod entity;
 mod evidence;
 mod explain;
 mod form;
+mod freshness;
 mod keys;
 mod lists;
 mod memo;
@@ -39,6 +40,7 @@ pub use entity::{
 pub use evidence::{Evidence, ParseEvidenceError};
 pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
 pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
+pub use freshness::{Fact, Freshness};
 pub use keys::{BlockKey, block_keys};
 pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
 pub use partial_date::{ParsePartialDateError, PartialDate};
