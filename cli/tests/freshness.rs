@@ -84,9 +84,10 @@ fn a_stale_employer_is_found_and_a_present_one_is_not_taken_for_stale() {
             let outdated = share.outdated.get(&Fact::Company).copied().unwrap_or_default();
             f64::from(outdated) / f64::from(share.records)
         };
-        assert!(share("match_stale_employer") > 0.95, "{object}: {cases:#?}");
-        for case in ["match", "match_unlisted_employer"] {
-            assert!(share(case) < 0.05, "{object}, {case}: {cases:#?}");
+        // The person left, or works where their profile never said.
+        for case in ["match_stale_employer", "match_unlisted_employer"] {
+            assert!(share(case) > 0.93, "{object}, {case}: {cases:#?}");
         }
+        assert!(share("match") < 0.05, "{object}: {cases:#?}");
     }
 }

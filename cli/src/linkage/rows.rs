@@ -2,6 +2,7 @@
 
 mod entities;
 
+use self::entities::{company, person};
 use crate::input::salesforce::{ACCOUNT, COMPANY, CONTACT, Columns, LEAD, PERSON};
 use crate::input::{
     Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, RowFile, RowProblem,
@@ -9,8 +10,7 @@ use crate::input::{
 };
 use crate::salesforce_id::canonical;
 use matching::{
-    Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, Employer, Person, PersonForm,
-    Position, Probe, is_link,
+    Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, Person, PersonForm, Probe,
 };
 use rustc_hash::FxHashMap;
 use std::path::Path;
@@ -313,94 +313,6 @@ fn each_record<const N: usize>(
 
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn list(text: &str) -> Vec<String> {
-    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-fn person(values: [&str; 16]) -> Person {
-    let [
-        id,
-        first,
-        last,
-        name,
-        title,
-        headline,
-        company,
-        company_id,
-        emails,
-        phones,
-        city,
-        state,
-        country,
-        profile_url,
-        photo_url,
-        start_date,
-    ] = values.map(str::to_owned);
-    let whole_name = first.is_empty() && last.is_empty();
-    Person {
-        id,
-        first_name: if whole_name { name } else { first },
-        last_name: last,
-        title,
-        headline,
-        company: (!company.is_empty() || !company_id.is_empty()).then(|| Employer {
-            name: company,
-            company_id: some(&company_id),
-            start_date: start_date.parse().ok(),
-        }),
-        past_positions: Vec::<Position>::new(),
-        emails: list(&emails),
-        phones: list(&phones),
-        city,
-        state,
-        country,
-        profile_url: link(profile_url),
-        photo_url: link(photo_url),
-    }
-}
-
-/// A web address; anything else is none.
-fn link(text: String) -> String {
-    if is_link(&text) { text } else { String::new() }
-}
-
-fn company(values: [&str; 13]) -> Company {
-    let [
-        id,
-        name,
-        domain,
-        website,
-        phone,
-        street,
-        city,
-        state,
-        postal_code,
-        country,
-        industry,
-        employees,
-        profile_url,
-    ] = values.map(str::to_owned);
-    let employees = count(&employees);
-    let (former_names, brands) = (Vec::new(), Vec::new());
-    Company {
-        id,
-        name,
-        domain,
-        website,
-        phone,
-        street,
-        city,
-        state,
-        postal_code,
-        country,
-        industry,
-        employees,
-        former_names,
-        brands,
-        profile_url: link(profile_url),
-    }
 }
 
 /// `1,200` people are 1200; what is no number is unknown.

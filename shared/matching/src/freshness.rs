@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(of(&record()), Freshness::default());
         let contained = CrmPerson { company: Some("Acme".into()), ..record() };
         assert_eq!(of(&contained), Freshness::default());
-        let slip = CrmPerson { city: Some("New Yrok City".into()), ..record() };
+        let slip = CrmPerson { city: Some("New Yorc".into()), ..record() };
         assert_eq!(of(&slip), Freshness::default());
     }
 

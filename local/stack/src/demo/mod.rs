@@ -1,5 +1,5 @@
-//! The main job, end to end: connect, import, match, badges, auto-save, write back, import again, a new
-//! directory version, disconnect and purge, with a report of what was found.
+//! The main job, end to end: connect, import, match, badges, auto-save, write back, import again, a
+//! new directory version, disconnect and purge, with a report of what was found.
 
 mod api;
 mod badges;

@@ -20,8 +20,9 @@ struct Known {
     case: String,
 }
 
-/// The case of a record whose person works elsewhere now.
-const STALE: &str = "match_stale_employer";
+/// The cases of records whose person works elsewhere now, as the directory says: they left, or
+/// their profile never told of the record's employer.
+const STALE: [&str; 2] = ["match_stale_employer", "match_unlisted_employer"];
 
 /// Precision and recall of one object's matches. Each (object, entity) counts once: a second
 /// record that is truly the same entity is a duplicate in the CRM and neither right nor wrong.
@@ -86,7 +87,7 @@ impl Truth {
 
     /// True if a record's person truly works elsewhere now.
     pub(super) fn is_stale(&self, record: &str) -> bool {
-        self.records.get(record).is_some_and(|known| known.case == STALE)
+        self.records.get(record).is_some_and(|known| STALE.contains(&known.case.as_str()))
     }
 
     /// The quality of `matches`, pairs of record and entity, of one object; none when the truth
