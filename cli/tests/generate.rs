@@ -64,6 +64,35 @@ fn every_record_has_its_truth_and_every_truth_exists() {
 }
 
 #[test]
+fn profiles_have_links_and_the_dates_and_companies_of_their_positions() {
+    let folder = tempfile::tempdir().unwrap();
+    generate(folder.path(), Size::scale(2_000), 5, 2, |_| ()).unwrap();
+    let companies: Vec<matching::Company> = rows(&folder.path().join(FILES[1]));
+    let ids: std::collections::HashSet<&str> = companies.iter().map(|c| c.id.as_str()).collect();
+    assert!(companies.iter().all(|company| !company.profile_url.is_empty()));
+    let people: Vec<matching::Person> = rows(&folder.path().join(FILES[0]));
+    assert!(people.iter().all(|person| !person.profile_url.is_empty()));
+    let photos = people.iter().filter(|person| !person.photo_url.is_empty()).count();
+    assert!((1_100..1_300).contains(&photos), "{photos}");
+    let mut known = 0;
+    for person in &people {
+        let mut since = person.company.as_ref().and_then(|company| company.start_date);
+        for past in &person.past_positions {
+            assert!(past.start_date < past.end_date, "{}", person.id);
+            assert!(since.is_none() || past.end_date <= since, "{}: the latest first", person.id);
+            since = past.start_date;
+            known += usize::from(past.company_id.is_some());
+            assert!(past.company_id.as_deref().is_none_or(|id| ids.contains(id)), "{}", person.id);
+        }
+    }
+    assert!(known > 1_000, "{known}");
+}
+
+fn rows<T: serde::de::DeserializeOwned>(path: &Path) -> Vec<T> {
+    read(path).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
 fn an_empty_set_and_a_tiny_set_are_made() {
     for scale in [0, 1, 3] {
         let folder = tempfile::tempdir().unwrap();

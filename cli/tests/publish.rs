@@ -240,6 +240,48 @@ async fn the_first_export_goes_whole_and_the_next_as_what_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn links_dates_and_company_ids_are_sent_from_json_lines_and_from_csv() {
+    let world = World::new().await;
+    let person = json!({
+        "id": "p0",
+        "last_name": "Lovell",
+        "profile_url": "https://people.example/in/p0",
+        "photo_url": "https://people.example/photo/p0.jpg",
+        "company": { "name": "Acme", "company_id": "c0", "start_date": "2021-03" },
+        "past_positions": [{ "title": "Buyer", "company": "Beta", "company_id": "c1",
+            "start_date": "2018", "end_date": "2021-02-28" }],
+    });
+    let lines = world.file("people.jsonl", &format!("{person}\n"));
+    let csv = world.file(
+        "more.csv",
+        "id,last_name,company,start_date,profile_url,photo_url\n\
+         p1,Moss,Acme,2020-05,https://people.example/in/p1,javascript:alert(1)\n\
+         p2,Frost,Acme,soon,,\n",
+    );
+    let companies = world.file(
+        "companies.csv",
+        "id,name,domain,website,profile_url\n\
+         c0,Acme,acme.test,https://acme.test,https://people.example/company/c0\n",
+    );
+    succeeded(&world.publish(&[text(&lines), text(&csv), text(&companies)]).await);
+    let sent = |id: &str| {
+        let found = |d: &mut Deployment| d.lines.iter().find(|l| l["id"] == id).cloned();
+        world.with(found).unwrap()
+    };
+    assert_eq!(sent("p0"), person, "a line of JSON stays as it is");
+    let p1 = sent("p1");
+    assert_eq!(p1["company"]["start_date"], "2020-05");
+    assert_eq!(p1["profile_url"], "https://people.example/in/p1");
+    assert_eq!(p1.get("photo_url"), None, "a script is no link");
+    let p2 = sent("p2");
+    assert_eq!(p2["company"], json!({ "name": "Acme" }), "no date, and no fault");
+    assert_eq!(p2.get("profile_url"), None, "written as before there were links");
+    let company = sent("c0");
+    assert_eq!(company["website"], "https://acme.test");
+    assert_eq!(company["profile_url"], "https://people.example/company/c0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_kind_alone_is_sent_as_a_delta_and_never_as_the_whole() {
     let world = World::new().await;
     let (people, companies) = (world.people(0..5, "Buyer"), world.companies());

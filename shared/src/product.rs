@@ -13,6 +13,7 @@ use matching::{InvalidModel, MatchModel};
 
 use crate::capabilities::activities::{Activities, WriteBack};
 use crate::capabilities::audit::AuditLog;
+use crate::capabilities::badges::Badges;
 use crate::capabilities::break_glass::BreakGlass;
 use crate::capabilities::connecting::{
     Care, Connect, Inspections, SeatAuthorizations, Upkeep, Wizards,
@@ -228,6 +229,12 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn matches(&self, models: Models) -> Matches {
         Matches::new(self.ports.clock.clone(), self.custody(), models)
+    }
+
+    /// The badges of people and companies.
+    #[must_use]
+    pub fn badges(&self) -> Badges {
+        Badges::new(&self.ports, self.custody())
     }
 
     /// Sellers' system lists.

@@ -3,6 +3,7 @@
 mod calls;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
@@ -112,7 +113,9 @@ async fn the_queues_keep_their_contract() {
 async fn the_objects_keep_their_contract() {
     let cloud = cloud("100000000003").await;
     cloud.bucket("contract").await.unwrap();
-    contracts::objects(&S3Objects::new(&cloud.sdk, "contract"), "o/").await;
+    let objects = S3Objects::new(&cloud.sdk, "contract");
+    contracts::objects(&objects, "o/").await;
+    contracts::bodies(Arc::new(objects), "bodies").await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::Size;
 use super::noise;
+use super::random::Random;
 use super::records::{
     ACCOUNT_COLUMNS, CONTACT_COLUMNS, CrmRow, LEAD_COLUMNS, company_id, person_id,
 };
@@ -91,6 +92,11 @@ struct Block {
 }
 
 const BLOCK_ROWS: u64 = 10_000;
+
+/// Where profiles, photos and companies' pages lie: nowhere.
+const PROFILES: &str = "https://people.example/in/";
+const PHOTOS: &str = "https://people.example/photo/";
+const PAGES: &str = "https://people.example/company/";
 
 /// Writes the set of `size` and `seed` into `folder`: the same bytes for any number of threads.
 /// `advance` hears of the rows done.
@@ -196,12 +202,18 @@ struct Employer {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     company_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_date: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Position {
     title: String,
     company: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company_id: Option<String>,
+    start_date: String,
+    end_date: String,
 }
 
 #[derive(Serialize)]
@@ -220,6 +232,9 @@ struct PersonRow {
     city: &'static str,
     state: &'static str,
     country: &'static str,
+    profile_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    photo_url: Option<String>,
 }
 
 fn person_row(world: &World, number: u64) -> PersonRow {
@@ -234,13 +249,24 @@ fn person_row(world: &World, number: u64) -> PersonRow {
         _ => noise::company(company, random),
     };
     let shown = name(&employer);
-    let past_positions = past
-        .into_iter()
-        .map(|(title, company)| Position {
+    // So has what is shown of the profile, which no match depends on.
+    let appearance = &mut world.random(Kind::Name, number + (1 << 49));
+    let mut since = Month::LATEST.earlier(appearance);
+    let start_date = appearance.percent(90).then(|| since.to_string());
+    let mut position = |(title, company): ((usize, usize), u64)| {
+        let end = since;
+        since = end.earlier(appearance);
+        let has_id = company < world.companies && appearance.percent(70);
+        Position {
             title: title_text(title, false),
             company: name(&world.company(company)),
-        })
-        .collect();
+            company_id: has_id.then(|| company_id(company)),
+            start_date: since.to_string(),
+            end_date: end.to_string(),
+        }
+    };
+    let past_positions = past.into_iter().map(&mut position).collect();
+    let photo_url = appearance.percent(60).then(|| format!("{PHOTOS}{}.jpg", person_id(number)));
     let mut emails = Vec::new();
     if random.percent(18) {
         emails.push(own_mail);
@@ -248,12 +274,16 @@ fn person_row(world: &World, number: u64) -> PersonRow {
     if random.percent(18) {
         emails.push(work_mail(&given, &surname, &employer));
     }
-    let listed = employer.number < world.companies && random.percent(70);
+    let has_id = employer.number < world.companies && random.percent(70);
     let title = title_text(title, false);
     PersonRow {
         id: person_id(number),
         headline: format!("{title} at {shown}"),
-        company: Employer { name: shown, company_id: listed.then(|| company_id(employer.number)) },
+        company: Employer {
+            name: shown,
+            company_id: has_id.then(|| company_id(employer.number)),
+            start_date,
+        },
         first_name: given,
         last_name: surname,
         title,
@@ -263,6 +293,28 @@ fn person_row(world: &World, number: u64) -> PersonRow {
         city: if random.percent(93) { place.city } else { "" },
         state: place.state,
         country: place.culture.country,
+        profile_url: format!("{PROFILES}{}", person_id(number)),
+        photo_url,
+    }
+}
+
+/// A month of a career.
+#[derive(Clone, Copy)]
+struct Month(u64);
+
+impl Month {
+    /// The month in which the latest positions may have begun.
+    const LATEST: Self = Self(2026 * 12);
+
+    /// A month up to eight years earlier.
+    fn earlier(self, random: &mut Random) -> Self {
+        Self(self.0 - 1 - random.below(96))
+    }
+}
+
+impl std::fmt::Display for Month {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{:02}", self.0 / 12, self.0 % 12 + 1)
     }
 }
 
@@ -280,12 +332,15 @@ struct CompanyRow<'a> {
     country: &'a str,
     industry: &'a str,
     employees: u64,
+    profile_url: String,
 }
 
 impl<'a> CompanyRow<'a> {
     fn of(company: &'a Company) -> Self {
+        let id = company_id(company.number);
         Self {
-            id: company_id(company.number),
+            profile_url: format!("{PAGES}{id}"),
+            id,
             name: &company.name,
             domain: &company.domain,
             website: format!("https://www.{}", company.domain),

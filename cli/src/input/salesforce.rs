@@ -81,7 +81,7 @@ pub const ACCOUNT: [Names; 11] = [
 ];
 
 /// A person of a directory in CSV. Several mails or phones stand in one field, apart by `;`.
-pub const PERSON: [Names; 13] = [
+pub const PERSON: [Names; 16] = [
     &["id", "profile_id", "person_id"],
     &["first_name", "firstname", "given_name"],
     &["last_name", "lastname", "family_name"],
@@ -95,10 +95,13 @@ pub const PERSON: [Names; 13] = [
     &["city"],
     &["state"],
     &["country"],
+    &["profile_url"],
+    &["photo_url"],
+    &["start_date"],
 ];
 
 /// A company of a directory in CSV.
-pub const COMPANY: [Names; 12] = [
+pub const COMPANY: [Names; 13] = [
     &["id", "company_id"],
     &["name", "company_name"],
     &["domain"],
@@ -111,6 +114,7 @@ pub const COMPANY: [Names; 12] = [
     &["country"],
     &["industry"],
     &["employees"],
+    &["profile_url"],
 ];
 
 impl<const N: usize> Columns<N> {

@@ -2,6 +2,7 @@
 
 mod entities;
 
+use self::entities::{company, person};
 use crate::input::salesforce::{ACCOUNT, COMPANY, CONTACT, Columns, LEAD, PERSON};
 use crate::input::{
     Chunk, ChunkReader, CsvRows, Header, InputError, Layout, MAX_ROW_BYTES, RowFile, RowProblem,
@@ -9,8 +10,7 @@ use crate::input::{
 };
 use crate::salesforce_id::canonical;
 use matching::{
-    Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, Employer, Person, PersonForm,
-    Position, Probe,
+    Company, CompanyForm, CrmAccount, CrmPerson, DirectoryLine, Person, PersonForm, Probe,
 };
 use rustc_hash::FxHashMap;
 use std::path::Path;
@@ -53,8 +53,8 @@ pub struct Row {
 
 enum Reader {
     Json,
-    Person(Header, Columns<13>),
-    Company(Header, Columns<12>),
+    Person(Header, Columns<16>),
+    Company(Header, Columns<13>),
     Lead(Header, Columns<15>),
     Contact(Header, Columns<16>),
     Account(Header, Columns<11>),
@@ -313,79 +313,6 @@ fn each_record<const N: usize>(
 
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn list(text: &str) -> Vec<String> {
-    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-fn person(values: [&str; 13]) -> Person {
-    let [
-        id,
-        first,
-        last,
-        name,
-        title,
-        headline,
-        company,
-        company_id,
-        emails,
-        phones,
-        city,
-        state,
-        country,
-    ] = values.map(str::to_owned);
-    let whole_name = first.is_empty() && last.is_empty();
-    Person {
-        id,
-        first_name: if whole_name { name } else { first },
-        last_name: last,
-        title,
-        headline,
-        company: (!company.is_empty() || !company_id.is_empty())
-            .then(|| Employer { name: company, company_id: some(&company_id) }),
-        past_positions: Vec::<Position>::new(),
-        emails: list(&emails),
-        phones: list(&phones),
-        city,
-        state,
-        country,
-    }
-}
-
-fn company(values: [&str; 12]) -> Company {
-    let [
-        id,
-        name,
-        domain,
-        website,
-        phone,
-        street,
-        city,
-        state,
-        postal_code,
-        country,
-        industry,
-        employees,
-    ] = values.map(str::to_owned);
-    let employees = count(&employees);
-    let (former_names, brands) = (Vec::new(), Vec::new());
-    Company {
-        id,
-        name,
-        domain,
-        website,
-        phone,
-        street,
-        city,
-        state,
-        postal_code,
-        country,
-        industry,
-        employees,
-        former_names,
-        brands,
-    }
 }
 
 /// `1,200` people are 1200; what is no number is unknown.

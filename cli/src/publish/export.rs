@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const CUT_SHORT: [&str; 3] = ["truncated-gzip", "corrupt-gzip", "read-error"];
 
 /// What only people have, as JSON lines and CSV name it.
-const OF_PEOPLE: [&str; 13] = [
+const OF_PEOPLE: [&str; 14] = [
     "first_name",
     "firstname",
     "given_name",
@@ -32,6 +32,7 @@ const OF_PEOPLE: [&str; 13] = [
     "job_title",
     "title",
     "emails",
+    "photo_url",
     "person_id",
 ];
 

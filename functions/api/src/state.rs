@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shared::capabilities::activities::Activities;
 use shared::capabilities::audit::AuditLog;
+use shared::capabilities::badges::Badges;
 use shared::capabilities::break_glass::BreakGlass;
 use shared::capabilities::connecting::{
     Connect, Inspections, NetworkAccess, SeatAuthorizations, Wizards,
@@ -50,6 +51,7 @@ pub struct Api {
     pub(crate) selections: Selections,
     pub(crate) rematch: Rematch,
     pub(crate) matches: Matches,
+    pub(crate) badges: Badges,
     pub(crate) corrections: Corrections,
     pub(crate) models: Models,
     pub(crate) saved_lists: SavedLists,
@@ -94,6 +96,7 @@ impl Api {
             selections: product.selections(),
             rematch: product.rematch(),
             matches: product.matches(models.clone()),
+            badges: product.badges(),
             corrections: product.corrections(),
             models,
             saved_lists: product.saved_lists(),

@@ -4,6 +4,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::partial_date::{self, PartialDate};
+
+/// No link of the directory is longer.
+const LONGEST_LINK: usize = 2048;
+
 /// The kind of directory entity that a record is matched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,6 +85,22 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
     })
 }
 
+/// A web address, to be shown as a link: anything else is none. A script or a local file must not
+/// become a link on somebody's screen.
+fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text: String = null_is_empty(deserializer)?;
+    Ok(if is_link(&text) { text } else { String::new() })
+}
+
+/// True if a text is a web address that may be shown as a link.
+#[must_use]
+pub fn is_link(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '\\');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let has_host = rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()));
+    has_host && text.len() <= LONGEST_LINK && text.chars().all(is_plain)
+}
+
 /// A person's current employer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Employer {
@@ -89,6 +110,13 @@ pub struct Employer {
     /// The company's id in the directory, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company_id: Option<String>,
+    /// When the person began there.
+    #[serde(
+        default,
+        deserialize_with = "partial_date::or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub start_date: Option<PartialDate>,
 }
 
 /// A position a person held before.
@@ -100,6 +128,23 @@ pub struct Position {
     /// The employer's name.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub company: String,
+    /// The employer's id in the directory, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_id: Option<String>,
+    /// When the person began there.
+    #[serde(
+        default,
+        deserialize_with = "partial_date::or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub start_date: Option<PartialDate>,
+    /// When the person left.
+    #[serde(
+        default,
+        deserialize_with = "partial_date::or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub end_date: Option<PartialDate>,
 }
 
 /// A person of the directory.
@@ -141,6 +186,12 @@ pub struct Person {
     /// Country.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub country: String,
+    /// The address of the profile.
+    #[serde(default, deserialize_with = "link", skip_serializing_if = "String::is_empty")]
+    pub profile_url: String,
+    /// The address of the photo, if everybody may see it.
+    #[serde(default, deserialize_with = "link", skip_serializing_if = "String::is_empty")]
+    pub photo_url: String,
 }
 
 /// A company of the directory.
@@ -188,6 +239,9 @@ pub struct Company {
     /// Names it trades under.
     #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub brands: Vec<String>,
+    /// The address of the company's page, as a person has a profile.
+    #[serde(default, deserialize_with = "link", skip_serializing_if = "String::is_empty")]
+    pub profile_url: String,
 }
 
 /// One line of a directory part or delta.
@@ -297,4 +351,97 @@ pub struct CrmAccount {
     pub industry: Option<String>,
     /// Number of employees.
     pub employees: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a line says once it is read and written again.
+    fn again<T: Serialize + for<'de> Deserialize<'de>>(line: &str) -> T {
+        let read: T = serde_json::from_str(line).unwrap();
+        serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_person_keeps_links_dates_and_the_companies_of_all_positions() {
+        let person: Person = again(
+            r#"{"id":"p","profile_url":"https://people.example/in/p",
+                "photo_url":"https://img.example/p.jpg",
+                "company":{"name":"Acme","company_id":"c1","start_date":"2021-03"},
+                "past_positions":[{"title":"Baker","company":"Mill","company_id":"c2",
+                    "start_date":2014,"end_date":"2021-02-28"}]}"#,
+        );
+        assert_eq!(person.profile_url, "https://people.example/in/p");
+        assert_eq!(person.photo_url, "https://img.example/p.jpg");
+        let company = person.company.unwrap();
+        assert_eq!(company.company_id.as_deref(), Some("c1"));
+        assert_eq!(company.start_date, "2021-03".parse().ok());
+        let past = &person.past_positions[0];
+        assert_eq!(past.company_id.as_deref(), Some("c2"));
+        assert_eq!(past.start_date, "2014".parse().ok());
+        assert_eq!(past.end_date, "2021-02-28".parse().ok());
+    }
+
+    #[test]
+    fn a_company_keeps_its_site_and_the_address_of_its_page() {
+        let line = r#"{"id":"c","website":"acme.example","profile_url":"https://co.example/acme"}"#;
+        let company: Company = again(line);
+        assert_eq!(company.website, "acme.example");
+        assert_eq!(company.profile_url, "https://co.example/acme");
+    }
+
+    #[test]
+    fn an_entity_without_the_optional_fields_is_written_without_them() {
+        let line = |entity: String| {
+            let value: serde_json::Value = serde_json::from_str(&entity).unwrap();
+            let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+            names.sort();
+            names
+        };
+        let person: Person = serde_json::from_str(
+            r#"{"id":"p","company":{"name":"Acme"},"past_positions":[{"company":"Mill"}]}"#,
+        )
+        .unwrap();
+        let names = line(serde_json::to_string(&person).unwrap());
+        assert!(!names.iter().any(|name| name.ends_with("_url")), "{names:?}");
+        let past = line(serde_json::to_string(&person.past_positions[0]).unwrap());
+        assert_eq!(past, ["company", "title"]);
+        let company: Company = serde_json::from_str(r#"{"id":"c"}"#).unwrap();
+        let names = line(serde_json::to_string(&company).unwrap());
+        assert!(!names.contains(&"profile_url".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn what_is_no_web_address_becomes_no_link() {
+        let links = ["https://a.example/in/x?y=z#w", "http://a.example"];
+        let long = format!("https://a.example/{}", "x".repeat(LONGEST_LINK));
+        let others = [
+            "",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "//a.example",
+            "https://",
+            "https:///x",
+            "https://a.example/ x",
+            "https://a.example/\"onload=1",
+            &long,
+        ];
+        let read = |text: &str| {
+            let line = serde_json::json!({ "id": "p", "profile_url": text }).to_string();
+            serde_json::from_str::<Person>(&line).unwrap().profile_url
+        };
+        links.iter().for_each(|text| assert_eq!(read(text), *text));
+        others.iter().for_each(|text| assert_eq!(read(text), "", "{text}"));
+    }
+
+    #[test]
+    fn what_is_no_date_is_left_out_and_the_line_is_read() {
+        for date in ["\"soon\"", "\"2021-13\"", "true", "null", "{}", "[1]", "-4", "1e99"] {
+            let line = format!(r#"{{"id":"p","company":{{"name":"Acme","start_date":{date}}}}}"#);
+            let person: Person = serde_json::from_str(&line).unwrap();
+            assert_eq!(person.company.unwrap().start_date, None, "{date}");
+        }
+    }
 }

@@ -11,12 +11,14 @@ mod entity;
 mod evidence;
 mod explain;
 mod form;
+mod freshness;
 mod keys;
 mod lists;
 mod memo;
 mod model;
 pub mod normalize;
 mod parallel;
+mod partial_date;
 mod posterior;
 pub mod read;
 mod score;
@@ -33,13 +35,15 @@ pub use component::{ComponentWalk, Load};
 pub use count::{RefinementBuilder, StatisticsBuilder};
 pub use decide::{MatchDecision, Thresholds};
 pub use entity::{
-    Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position,
+    Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position, is_link,
 };
 pub use evidence::{Evidence, ParseEvidenceError};
 pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
 pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
+pub use freshness::{Fact, Freshness};
 pub use keys::{BlockKey, block_keys};
 pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
+pub use partial_date::{ParsePartialDateError, PartialDate};
 pub use posterior::{Scored, posterior, probabilities};
 pub use score::{Candidate, MatchWeight, RawCandidate, Scorer};
 pub use shard::{Shard, ShardBuilder, ShardError, shard_of};

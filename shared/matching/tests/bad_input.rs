@@ -48,7 +48,10 @@ fn crowd() -> Vec<Person> {
             id: format!("x{number}"),
             first_name: ["Ann", "Otto", "Ivy", "Lars"][number % 4].into(),
             last_name: format!("Crowd{}", ["a", "b", "c", "d", "e", "f", "g"][number % 7]),
-            company: Some(Employer { name: format!("Firm {}", number % 50), company_id: None }),
+            company: Some(Employer {
+                name: format!("Firm {}", number % 50),
+                ..Employer::default()
+            }),
             country: "United States".into(),
             ..Person::default()
         });
@@ -148,7 +151,7 @@ fn i13_what_hardly_names_anybody_is_never_matched_by_name() {
 #[test]
 fn i15_names_of_all_scripts_are_compared_in_both_orders() {
     let mut people = crowd();
-    people[2].company = Some(Employer { name: "Qingdao Cable".into(), company_id: None });
+    people[2].company = Some(Employer { name: "Qingdao Cable".into(), ..Employer::default() });
     for (first, last) in
         [("Wei", "Wang"), ("Wang", "Wei"), ("伟", "王"), ("王伟", ""), ("", "王 伟")]
     {
@@ -186,7 +189,10 @@ fn i23_twenty_thousand_namesakes_make_no_record_slow_and_no_match() {
             id: format!("p{number}"),
             first_name: "Wei".into(),
             last_name: "Wang".into(),
-            company: Some(Employer { name: format!("Firm {}", number % 4000), company_id: None }),
+            company: Some(Employer {
+                name: format!("Firm {}", number % 4000),
+                ..Employer::default()
+            }),
             city: format!("City {}", number % 300),
             country: "China".into(),
             ..Person::default()

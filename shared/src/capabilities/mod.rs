@@ -8,6 +8,7 @@
 
 pub mod activities;
 pub mod audit;
+pub mod badges;
 pub mod break_glass;
 pub mod connecting;
 pub mod custody;

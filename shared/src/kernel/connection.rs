@@ -125,6 +125,13 @@ impl Connection {
     pub fn scope(&self) -> Scope {
         self.at.generation(self.generation)
     }
+
+    /// Where a browser opens a record of the org. Classic and Lightning both know the address, and
+    /// the org's own name in it is that of its environment.
+    #[must_use]
+    pub fn record_url(&self, record: SalesforceId) -> String {
+        format!("{}/{record}", self.instance_url)
+    }
 }
 
 /// Who is being authorized.

@@ -104,6 +104,23 @@ impl Store {
         Ok(self.load(slot).await?.map(Stored::into_inner))
     }
 
+    /// The documents at two slots, as of now, by one read.
+    pub async fn load_both<A: DeserializeOwned, B: DeserializeOwned>(
+        &self,
+        (one, other): (&Slot<A>, &Slot<B>),
+    ) -> Result<(Option<Stored<A>>, Option<Stored<B>>), PortError> {
+        let keys = [self.key(one.key()), self.key(other.key())];
+        let mut found = (None, None);
+        for item in self.outbox.ports.table.get_many(&keys).await? {
+            if item.key == keys[0] {
+                found.0 = Some(self.stored(item)?);
+            } else {
+                found.1 = Some(self.stored(item)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// The documents that exist among `slots`, in no particular order.
     pub async fn load_many<T: DeserializeOwned>(
         &self,

@@ -80,6 +80,7 @@ fn where_objects_lie_is_pinned() {
     for kind in [EntityKind::Person, EntityKind::Company] {
         forms.line("shard", version.shard_key(kind, 3));
         forms.line("ids of a shard", version.ids_key(kind, 3));
+        forms.line("bodies of a shard", version.bodies_key(kind, 3));
     }
     forms.line("shard of an entity", shard_of("pe_1", 64));
     let secret = Custody::new(Memory::new(at(0), 1).ports(), text("crm-sync/"));
@@ -93,7 +94,11 @@ fn person() -> Person {
         first_name: text("Ada"),
         last_name: text("Lovell"),
         title: text("Head of Sales"),
-        company: Some(Employer { name: text("Acme GmbH"), company_id: Some(text("co_1")) }),
+        company: Some(Employer {
+            name: text("Acme GmbH"),
+            company_id: Some(text("co_1")),
+            ..Employer::default()
+        }),
         emails: vec![text("ada.lovell@acme.example")],
         phones: vec![text("+49 30 1234567")],
         city: text("Berlin"),

@@ -7,12 +7,14 @@
 #![expect(clippy::unwrap_used, reason = "a broken promise is a panic")]
 #![expect(clippy::missing_panics_doc, reason = "panicking is what a contract does")]
 
+mod bodies;
 mod data_keys;
 mod objects;
 mod queues;
 mod secrets;
 mod table;
 
+pub use bodies::bodies;
 pub use data_keys::data_keys;
 pub use objects::objects;
 pub use queues::{Received, queues};
@@ -56,6 +58,7 @@ mod tests {
     #[tokio::test]
     async fn the_objects_in_memory_keep_the_contract() {
         objects(&memory(), "o/").await;
+        bodies(Arc::new(memory()), "bodies").await;
     }
 
     #[tokio::test]

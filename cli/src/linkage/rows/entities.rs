@@ -1,11 +1,12 @@
-//! The rows of a directory file as the JSON lines that a deployment reads.
+//! The rows of a directory file as people and companies, and as the JSON lines that a deployment
+//! reads.
 
 use super::{
-    Chunk, Content, DirectoryLine, Reader, RowProblem, Rows, company, directory_line, each_line,
-    each_record, person,
+    Chunk, Content, DirectoryLine, Reader, RowProblem, Rows, count, directory_line, each_line,
+    each_record, some,
 };
 use matching::read::Identified;
-use matching::{Company, Person};
+use matching::{Company, Employer, Person, Position, is_link};
 use serde::{Deserialize, Serialize};
 
 impl Rows {
@@ -58,4 +59,94 @@ fn hand_over<T: Serialize>(entity: &T, id: &str, each: &mut impl FnMut(&str, &[u
     if let Ok(json) = serde_json::to_vec(entity) {
         each(id, &json);
     }
+}
+
+/// The person of a CSV row.
+pub(super) fn person(values: [&str; 16]) -> Person {
+    let [
+        id,
+        first,
+        last,
+        name,
+        title,
+        headline,
+        company,
+        company_id,
+        emails,
+        phones,
+        city,
+        state,
+        country,
+        profile_url,
+        photo_url,
+        start_date,
+    ] = values.map(str::to_owned);
+    let whole_name = first.is_empty() && last.is_empty();
+    Person {
+        id,
+        first_name: if whole_name { name } else { first },
+        last_name: last,
+        title,
+        headline,
+        company: (!company.is_empty() || !company_id.is_empty()).then(|| Employer {
+            name: company,
+            company_id: some(&company_id),
+            start_date: start_date.parse().ok(),
+        }),
+        past_positions: Vec::<Position>::new(),
+        emails: list(&emails),
+        phones: list(&phones),
+        city,
+        state,
+        country,
+        profile_url: link(profile_url),
+        photo_url: link(photo_url),
+    }
+}
+
+/// The company of a CSV row.
+pub(super) fn company(values: [&str; 13]) -> Company {
+    let [
+        id,
+        name,
+        domain,
+        website,
+        phone,
+        street,
+        city,
+        state,
+        postal_code,
+        country,
+        industry,
+        employees,
+        profile_url,
+    ] = values.map(str::to_owned);
+    let employees = count(&employees);
+    let (former_names, brands) = (Vec::new(), Vec::new());
+    Company {
+        id,
+        name,
+        domain,
+        website,
+        phone,
+        street,
+        city,
+        state,
+        postal_code,
+        country,
+        industry,
+        employees,
+        former_names,
+        brands,
+        profile_url: link(profile_url),
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// A web address; anything else is none.
+fn link(text: String) -> String {
+    if is_link(&text) { text } else { String::new() }
 }

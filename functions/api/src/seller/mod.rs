@@ -1,8 +1,9 @@
 //! The routes for sellers, by their own token or through the product: their authorization, what was
-//! saved for them, matches and corrections, what they do.
+//! saved for them, badges, matches and corrections, what they do.
 
 mod activities;
 mod authorizations;
+mod badges;
 mod corrections;
 mod entities;
 mod matches;
@@ -20,6 +21,7 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(authorizations::begin))
         .routes(routes!(authorizations::show, authorizations::end))
         .routes(routes!(saved::list))
+        .routes(routes!(badges::show))
         .routes(routes!(matches::show))
         .routes(routes!(corrections::show, corrections::say))
         .routes(routes!(entities::show))

@@ -2,6 +2,7 @@
 //! `docs/openapi.yaml`.
 
 mod audit;
+mod badges;
 mod break_glass;
 mod canary;
 mod guards;

@@ -1,7 +1,8 @@
-//! The main job, end to end: connect, import, match, auto-save, write back, import again, a new
-//! directory version, disconnect and purge, with a report of what was found.
+//! The main job, end to end: connect, import, match, badges, auto-save, write back, import again, a
+//! new directory version, disconnect and purge, with a report of what was found.
 
 mod api;
+mod badges;
 mod browser;
 mod compare;
 mod connect_page;
@@ -196,6 +197,7 @@ impl Demo {
         self.connect().await?;
         self.first_import().await?;
         self.matches().await?;
+        self.badges().await?;
         self.saved().await?;
         self.write_back().await?;
         self.second_import().await?;

@@ -16,7 +16,13 @@ pub(super) struct Truth {
 struct Known {
     object: String,
     entity: Option<String>,
+    /// Why the record is easy or hard; empty when the file does not say.
+    case: String,
 }
+
+/// The cases of records whose person works elsewhere now, as the directory says: they left, or
+/// their profile never told of the record's employer.
+const STALE: [&str; 2] = ["match_stale_employer", "match_unlisted_employer"];
 
 /// Precision and recall of one object's matches. Each (object, entity) counts once: a second
 /// record that is truly the same entity is a duplicate in the CRM and neither right nor wrong.
@@ -44,7 +50,7 @@ impl Truth {
     }
 
     /// No value of the file holds a comma: ids, names of objects and of cases.
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         let mut lines = text.lines();
         let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
         let column = |name: &str| {
@@ -55,18 +61,33 @@ impl Truth {
         };
         let (record, entity, object) =
             (column("crm_id")?, column("profile_id")?, column("object")?);
+        let case = header.iter().position(|name| *name == "case");
         let mut records = BTreeMap::new();
         for line in lines.filter(|line| !line.is_empty()) {
             let cells: Vec<&str> = line.split(',').collect();
             let cell =
                 |i: usize| cells.get(i).copied().ok_or_else(|| anyhow!("a short row: {line}"));
             let entity = Some(cell(entity)?).filter(|e| !e.is_empty()).map(str::to_owned);
-            records.insert(
-                cell(record)?.to_owned(),
-                Known { object: cell(object)?.to_owned(), entity },
-            );
+            let case = case.and_then(|case| cells.get(case)).copied().unwrap_or_default();
+            let (object, case) = (cell(object)?.to_owned(), case.to_owned());
+            records.insert(cell(record)?.to_owned(), Known { object, entity, case });
         }
         Ok(Self { records })
+    }
+
+    /// The entity that a record truly is.
+    pub(super) fn entity_of(&self, record: &str) -> Option<&str> {
+        self.records.get(record)?.entity.as_deref()
+    }
+
+    /// The entities that some record truly is.
+    pub(super) fn entities(&self) -> BTreeSet<&str> {
+        self.records.values().filter_map(|known| known.entity.as_deref()).collect()
+    }
+
+    /// True if a record's person truly works elsewhere now.
+    pub(super) fn is_stale(&self, record: &str) -> bool {
+        self.records.get(record).is_some_and(|known| STALE.contains(&known.case.as_str()))
     }
 
     /// The quality of `matches`, pairs of record and entity, of one object; none when the truth

@@ -49,6 +49,7 @@ fn open(folder: &Path, clock: ManualClock) -> io::Result<FileObjects> {
 async fn the_objects_of_a_folder_keep_the_contract() {
     let world = World::new();
     contracts::objects(&world.open(), "o/").await;
+    contracts::bodies(Arc::new(world.open()), "bodies").await;
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::text::{bigram_signature, hash32};
 
 /// The agreement of two company names, worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum NameAgreement {
+pub(crate) enum NameAgreement {
     Different,
     /// Much alike, or rare words in common.
     Partial,
@@ -121,6 +121,11 @@ pub(super) fn compare_company_names(
         return (NameAgreement::Near, 0);
     }
     by_words(left.words, right.words, &slug_left, &slug_right, frequency)
+}
+
+/// The agreement of two names by their words, where nothing is known of how rare a word is.
+pub(crate) fn agreement_of_names(left: &str, right: &str) -> NameAgreement {
+    compare_company_names(&ComparedName::of(left), &ComparedName::of(right), |_| 1.0).0
 }
 
 fn squeezed(words: &[u8]) -> SmallVec<[u8; 64]> {

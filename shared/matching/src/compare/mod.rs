@@ -12,6 +12,7 @@ mod person_name;
 mod place;
 
 pub(crate) use company::CompanyContext;
+pub(crate) use company_name::{NameAgreement, agreement_of_names};
 pub(crate) use levels::{CompanyComparison, Comparison, PersonComparison, WIDTH, comparisons};
 pub use levels::{EmployerEvidence, Levels};
 pub(crate) use person::{Met, PersonContext};

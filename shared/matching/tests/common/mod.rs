@@ -59,8 +59,12 @@ pub(crate) fn a_person(number: usize) -> impl Strategy<Value = Person> {
         first_name: first.into(),
         last_name: last.into(),
         title: "Head of Sales".into(),
-        company: Some(Employer { name: firm.into(), company_id: None }),
-        past_positions: vec![Position { title: "VP Marketing".into(), company: before.into() }],
+        company: Some(Employer { name: firm.into(), ..Employer::default() }),
+        past_positions: vec![Position {
+            title: "VP Marketing".into(),
+            company: before.into(),
+            ..Position::default()
+        }],
         emails: vec![mail.into()],
         city: city.into(),
         country: country.into(),
@@ -118,7 +122,7 @@ pub(crate) fn some_people() -> Vec<Person> {
         id: id.into(),
         first_name: first.into(),
         last_name: last.into(),
-        company: Some(Employer { name: firm.into(), company_id: None }),
+        company: Some(Employer { name: firm.into(), ..Employer::default() }),
         ..Person::default()
     };
     let mut people = vec![
@@ -126,8 +130,11 @@ pub(crate) fn some_people() -> Vec<Person> {
         person("p2", "Jane", "Doering", "Acme"),
         person("p3", "Wei", "Wang", ""),
     ];
-    people[0].past_positions =
-        vec![Position { title: "Baker".into(), company: "Old Mill Bakery".into() }];
+    people[0].past_positions = vec![Position {
+        title: "Baker".into(),
+        company: "Old Mill Bakery".into(),
+        ..Position::default()
+    }];
     people[0].city = "Boston".into();
     people[0].country = "United States".into();
     people

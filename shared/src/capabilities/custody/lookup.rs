@@ -1,10 +1,12 @@
 //! Finding the connection that a question is about.
 
+use serde::de::DeserializeOwned;
+
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::kernel::{Connection, ConnectionState, TenantEnvironment};
 use crate::ports::PortError;
-use crate::store::keys::GenerationKeys;
-use crate::store::{When, field};
+use crate::store::keys::{GenerationKeys, connection as connection_slot};
+use crate::store::{Slot, Stored, When, field};
 use crate::work::WorkError;
 
 /// Why something cannot be shown.
@@ -33,13 +35,7 @@ impl Custody {
     /// A tenant's connection in an environment. Behind the fence there is none: what a generation
     /// brought in is not shown while it is purged.
     pub async fn live(&self, at: TenantEnvironment) -> Result<Connection, LookupError> {
-        let connection = self.find(at).await?;
-        match connection.state {
-            ConnectionState::Disconnected => Err(LookupError::NotFound("connection")),
-            ConnectionState::Connected
-            | ConnectionState::ReconnectRequired
-            | ConnectionState::Lapsed => Ok(connection),
-        }
+        before_the_fence(self.find(at).await?)
     }
 
     /// The keys of what an environment's connection holds.
@@ -51,6 +47,29 @@ impl Custody {
     pub async fn shown(&self, at: TenantEnvironment) -> Result<OpenGeneration, LookupError> {
         let live = self.live(at).await?;
         self.open_past_the_fence(&live).await?.ok_or(LookupError::NotFound("connection"))
+    }
+
+    /// The same, and the document at `slot` by the same read.
+    pub(crate) async fn shown_beside<T: DeserializeOwned>(
+        &self,
+        at: TenantEnvironment,
+        slot: &Slot<T>,
+    ) -> Result<(OpenGeneration, Option<T>), LookupError> {
+        let not_found = || LookupError::NotFound("connection");
+        let (connection, beside) = self.store.load_both((&connection_slot(at), slot)).await?;
+        let live = before_the_fence(connection.ok_or_else(not_found)?.into_inner())?;
+        let opened = self.open_past_the_fence(&live).await?.ok_or_else(not_found)?;
+        Ok((opened, beside.map(Stored::into_inner)))
+    }
+}
+
+/// A connection, unless its fence is up.
+fn before_the_fence(connection: Connection) -> Result<Connection, LookupError> {
+    match connection.state {
+        ConnectionState::Disconnected => Err(LookupError::NotFound("connection")),
+        ConnectionState::Connected
+        | ConnectionState::ReconnectRequired
+        | ConnectionState::Lapsed => Ok(connection),
     }
 }
 

@@ -4,6 +4,7 @@
 //! the current one, and every connection is matched to it. A version never changes once it is
 //! published. Its files stay as long as work uses them, as [`VersionUse`] says.
 
+mod bodies;
 mod entities;
 mod files;
 pub mod keys;
@@ -11,6 +12,8 @@ mod model;
 mod version_use;
 mod versions;
 
+pub(crate) use bodies::BodiesBuilder;
+pub use bodies::{Bodies, BodiesError, Body};
 pub(crate) use entities::Entities;
 pub use files::{DirectoryFile, HeldFile, ShardFiles};
 pub use model::*;

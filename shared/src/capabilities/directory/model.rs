@@ -99,6 +99,12 @@ impl DirectoryVersion {
         format!("{}ids/{}-{shard:05}", self.prefix(), entity_kind_name(kind))
     }
 
+    /// Where a shard's entities lie as they are, to be read by their ids.
+    #[must_use]
+    pub fn bodies_key(&self, kind: EntityKind, shard: u32) -> String {
+        format!("{}bodies/{}-{shard:05}", self.prefix(), entity_kind_name(kind))
+    }
+
     /// Where the version's merges lie: old id to new id.
     #[must_use]
     pub fn merges_key(&self) -> String {
@@ -142,16 +148,18 @@ mod tests {
         let of_shards = kinds.into_iter().flat_map(|kind| {
             let shards = 0..version.shards(kind);
             let version = &version;
-            shards.flat_map(move |n| [version.shard_key(kind, n), version.ids_key(kind, n)])
+            shards.flat_map(move |n| {
+                [version.shard_key(kind, n), version.ids_key(kind, n), version.bodies_key(kind, n)]
+            })
         });
         let mut keys: Vec<String> = of_shards.collect();
         keys.extend([version.merges_key(), version.statistics_key()]);
         keys.push(directory_part_key(version.id, 0));
-        assert_eq!(keys.len(), 2 * (2 + 3) + 3);
+        assert_eq!(keys.len(), 3 * (2 + 3) + 3);
         assert!(keys.iter().all(|key| key.starts_with(&version.prefix())));
         keys.sort();
         keys.dedup();
-        assert_eq!(keys.len(), 2 * (2 + 3) + 3, "no two files share a key");
+        assert_eq!(keys.len(), 3 * (2 + 3) + 3, "no two files share a key");
     }
 
     #[test]
@@ -169,7 +177,7 @@ mod tests {
 
     impl DirectoryVersion {
         /// A published version of two shards of people and three of companies.
-        pub(in crate::capabilities::directory) fn sample() -> Self {
+        pub(crate) fn sample() -> Self {
             Self {
                 id: DirectoryVersionId::new(1, 1),
                 base: None,

@@ -1,14 +1,18 @@
 //! Building a version's shards. The last of them publishes the version.
 
 use bytes::Bytes;
+use matching::read::Identified;
 use matching::{
     Company, CompanyForm, DirectoryLine, EntityKind, Person, PersonForm, ShardBuilder, Statistics,
     shard_of,
 };
+use serde::Serialize;
 
 use super::Directory;
 use crate::capabilities::directory::entities::identity;
-use crate::capabilities::directory::{CurrentDirectory, DirectoryState, DirectoryVersion, keys};
+use crate::capabilities::directory::{
+    BodiesBuilder, Body, CurrentDirectory, DirectoryState, DirectoryVersion, keys,
+};
 use crate::kernel::{DirectoryMessage, DirectoryVersionId};
 use crate::store::{Attempt, Commit, Marker, attempts};
 use crate::work::WorkError;
@@ -28,41 +32,53 @@ impl Directory {
         };
         let statistics = Statistics::from_bytes(&bytes)
             .map_err(|error| WorkError::reject("read a version's statistics", error))?;
-        let count = version.shards(kind);
-        let mut builder = ShardBuilder::new(kind, shard, count);
-        let mut ids = Vec::new();
-        let mut is_here = |id: &str| {
-            let here = shard_of(id, count) == shard;
-            ids.extend(here.then(|| identity(id)));
-            here
-        };
-        let mut ignore = |_| ();
-        match kind {
+        let mut builder = ShardBuilder::new(kind, shard, version.shards(kind));
+        let (ids, bodies) = match kind {
             EntityKind::Person => {
-                self.each::<Person>(&version, kind, &mut ignore, |line| {
-                    if let DirectoryLine::Upsert(person) = line
-                        && is_here(&person.id)
-                    {
-                        builder.add_person(&PersonForm::from(&person));
-                    }
-                })
-                .await?;
+                let form = |person: &Person| builder.add_person(&PersonForm::from(person));
+                self.gather(&version, shard, form).await?
             }
             EntityKind::Company => {
-                self.each::<Company>(&version, kind, &mut ignore, |line| {
-                    if let DirectoryLine::Upsert(company) = line
-                        && is_here(&company.id)
-                    {
-                        builder.add_company(&CompanyForm::from(&company));
-                    }
-                })
-                .await?;
+                let form = |company: &Company| builder.add_company(&CompanyForm::from(company));
+                self.gather(&version, shard, form).await?
             }
-        }
+        };
         self.entities.keep_ids(&version, kind, shard, ids).await?;
+        let file = bodies.finish().map_err(|error| WorkError::retry("finish bodies", error))?;
+        self.ports.objects.put(&version.bodies_key(kind, shard), Bytes::from(file)).await?;
         let file = Bytes::from(builder.finish(&statistics));
         self.ports.objects.put(&version.shard_key(kind, shard), file).await?;
         self.count_built(id, kind, shard).await
+    }
+
+    /// Hands every entity of a shard to `form`, and gives the hashes of their ids and their bodies.
+    async fn gather<T: Body + Identified + Serialize>(
+        &self,
+        version: &DirectoryVersion,
+        shard: u32,
+        mut form: impl FnMut(&T),
+    ) -> Result<(Vec<u64>, BodiesBuilder), WorkError> {
+        let (kind, count) = (T::KIND, version.shards(T::KIND));
+        let (mut ids, mut bodies) = (Vec::new(), BodiesBuilder::new(kind, shard, count));
+        let mut failure = None;
+        self.each::<T>(version, kind, &mut |_| (), |line| {
+            let DirectoryLine::Upsert(entity) = line else { return };
+            let id = entity.id();
+            if shard_of(id, count) != shard {
+                return;
+            }
+            match serde_json::to_vec(&entity) {
+                Ok(json) => bodies.add(id, &json),
+                Err(error) => failure = Some(error),
+            }
+            ids.push(identity(id));
+            form(&entity);
+        })
+        .await?;
+        match failure {
+            Some(error) => Err(WorkError::reject("write a body", error)),
+            None => Ok((ids, bodies)),
+        }
     }
 
     /// Counts a shard as built. With the last one the version becomes the current one.

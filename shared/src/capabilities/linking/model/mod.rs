@@ -9,5 +9,5 @@ mod tuned_model;
 pub use correction::*;
 pub use match_run::*;
 pub use matches::*;
-pub(crate) use probe::probe_of;
+pub(crate) use probe::{crm_account, crm_person, probe_of};
 pub use tuned_model::*;

@@ -11,12 +11,19 @@ pub(crate) fn probe_of(record: &Record, account: Option<&Record>) -> Option<Prob
     match record.object {
         SObject::Account => Some(Probe::account(record.id.as_str(), &crm_account(fields))),
         SObject::Lead if fields.is_true("IsConverted") => None,
-        SObject::Lead => Some(Probe::person(record.id.as_str(), &crm_lead(fields))),
-        SObject::Contact => Some(Probe::person(
-            record.id.as_str(),
-            &crm_contact(fields, account.map(|a| &a.fields)),
-        )),
+        SObject::Lead | SObject::Contact => {
+            let person = crm_person(record.object, fields, account.map(|a| &a.fields));
+            Some(Probe::person(record.id.as_str(), &person))
+        }
         _ => None,
+    }
+}
+
+/// The person whom a lead, or a contact of an account, tells of.
+pub(crate) fn crm_person(object: SObject, fields: &Fields, account: Option<&Fields>) -> CrmPerson {
+    match object {
+        SObject::Contact => crm_contact(fields, account),
+        _ => crm_lead(fields),
     }
 }
 
@@ -24,7 +31,8 @@ fn text(fields: &Fields, name: &str) -> Option<String> {
     fields.get(name).map(str::to_owned)
 }
 
-fn crm_account(fields: &Fields) -> CrmAccount {
+/// The company that an account tells of.
+pub(crate) fn crm_account(fields: &Fields) -> CrmAccount {
     CrmAccount {
         name: text(fields, "Name"),
         website: text(fields, "Website"),

@@ -1,0 +1,212 @@
+//! Showing the badges of some entities, by the same few reads whatever the tenant's size.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::try_join;
+use matching::{Company, EntityKind, Person};
+
+use super::model::{Badge, Body, CrmLink};
+use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
+use crate::capabilities::directory::keys::{directory_current, directory_version};
+use crate::capabilities::directory::{Bodies, BodiesError, DirectoryVersion, Entities};
+use crate::capabilities::linking::EntityMatches;
+use crate::kernel::{DirectoryVersionId, EntityId, Fields, RecordRef, SObject, TenantEnvironment};
+use crate::ports::{PortError, Ports};
+use crate::store::{Store, Stored};
+use crate::work::WorkError;
+
+/// The most badges of one call: as many keys as one batch read takes.
+pub const MOST_BADGES: usize = 100;
+
+/// Why badges cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum BadgeError {
+    /// There is no such connection.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The current directory version keeps no bodies that this release reads.
+    #[error(transparent)]
+    Directory(BodiesError),
+}
+
+impl From<PortError> for BadgeError {
+    fn from(error: PortError) -> Self {
+        Self::Lookup(error.into())
+    }
+}
+
+impl From<WorkError> for BadgeError {
+    fn from(error: WorkError) -> Self {
+        match error.source.downcast_ref::<BodiesError>() {
+            Some(bodies) if !error.is_retryable() => Self::Directory(*bodies),
+            _ => Self::Lookup(error.into()),
+        }
+    }
+}
+
+/// Some badges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadgePage {
+    /// The directory version that records were compared with; none before the first.
+    pub directory: Option<DirectoryVersionId>,
+    /// One for each entity that was asked for, in that order.
+    pub badges: Vec<Badge>,
+}
+
+/// Shows badges.
+#[derive(Clone)]
+pub struct Badges {
+    store: Store,
+    custody: Custody,
+    entities: Entities,
+    bodies: Bodies,
+    /// The directory version that was current last.
+    version: Arc<Mutex<Option<DirectoryVersion>>>,
+}
+
+/// The records of some entities, by entity, and the fields that are compared.
+struct Records {
+    of: BTreeMap<EntityId, (RecordRef, bool)>,
+    fields: BTreeMap<RecordRef, Fields>,
+}
+
+/// The entities as the directory has them.
+#[derive(Default)]
+struct Known {
+    people: BTreeMap<EntityId, Person>,
+    /// The companies that were asked for, or the people's employers.
+    companies: BTreeMap<EntityId, Company>,
+}
+
+impl Badges {
+    /// Badges of generations that `custody` opens.
+    #[must_use]
+    pub fn new(ports: &Ports, custody: Custody) -> Self {
+        let entities = Entities::new(ports.clone());
+        let bodies = Bodies::new(ports.objects.clone());
+        let store = Store::new(ports.clone());
+        Self { store, custody, entities, bodies, version: Arc::default() }
+    }
+
+    /// The badges of entities of a kind, at most [`MOST_BADGES`]. The table is read four times: for
+    /// the connection, the entities, their records, and the accounts of contacts. A process that
+    /// has not met the current directory version before reads that too.
+    pub async fn of(
+        &self,
+        at: TenantEnvironment,
+        kind: EntityKind,
+        ids: &[EntityId],
+    ) -> Result<BadgePage, BadgeError> {
+        let (opened, current) = self.custody.shown_beside(at, &directory_current()).await?;
+        let version = match current {
+            Some(current) => self.version(current.version).await?,
+            None => None,
+        };
+        let Some(version) = version else {
+            let badges = ids.iter().map(|id| Badge { entity: id.clone(), link: None }).collect();
+            return Ok(BadgePage { directory: None, badges });
+        };
+        let mut names = Vec::with_capacity(ids.len());
+        for id in ids {
+            names.push(self.entities.name(&version, id).await?);
+        }
+        let links = links(&opened, kind, &names).await?;
+        let linked: Vec<EntityId> = links.keys().cloned().collect();
+        let records = async { Ok(self.records(&opened, links).await?) };
+        let (records, known) = try_join(records, self.known(&version, kind, &linked)).await?;
+        let badges = ids.iter().zip(&names).map(|(id, name)| Badge {
+            entity: id.clone(),
+            link: records.link(&opened, name, &known),
+        });
+        Ok(BadgePage { directory: Some(version.id), badges: badges.collect() })
+    }
+
+    /// A version. It does not change once it is current, so it is read once.
+    async fn version(&self, id: DirectoryVersionId) -> Result<Option<DirectoryVersion>, PortError> {
+        let known = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.filter(|known| known.id == id) {
+            return Ok(Some(known));
+        }
+        let read = self.store.read(&directory_version(id)).await?;
+        self.version.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&read);
+        Ok(read)
+    }
+
+    /// The linked records' fields, and those of the accounts that contacts belong to.
+    async fn records(
+        &self,
+        opened: &OpenGeneration,
+        of: BTreeMap<EntityId, (RecordRef, bool)>,
+    ) -> Result<Records, PortError> {
+        let linked = of.values().map(|(record, _)| *record).collect();
+        let mut fields = opened.fields_of(linked).await?;
+        let accounts: BTreeSet<RecordRef> =
+            fields.iter().filter_map(|(record, fields)| account_of(*record, fields)).collect();
+        fields.extend(opened.fields_of(accounts).await?);
+        Ok(Records { of, fields })
+    }
+
+    async fn known(
+        &self,
+        version: &DirectoryVersion,
+        kind: EntityKind,
+        ids: &[EntityId],
+    ) -> Result<Known, BadgeError> {
+        if kind == EntityKind::Company {
+            let companies = self.bodies.get_many(version, ids).await?;
+            return Ok(Known { companies, ..Known::default() });
+        }
+        let people = self.bodies.get_many::<Person>(version, ids).await?;
+        let employers: BTreeSet<EntityId> = people.values().filter_map(employer_of).collect();
+        let employers: Vec<EntityId> = employers.into_iter().collect();
+        let companies = self.bodies.get_many(version, &employers).await?;
+        Ok(Known { people, companies })
+    }
+}
+
+/// The records that entities are linked to, and whether a person linked them.
+async fn links(
+    opened: &OpenGeneration,
+    kind: EntityKind,
+    names: &[EntityId],
+) -> Result<BTreeMap<EntityId, (RecordRef, bool)>, PortError> {
+    let unique: BTreeSet<&EntityId> = names.iter().collect();
+    let slots = unique.into_iter().map(|name| opened.keys.entity(kind, name));
+    let found = opened.store.load_many(slots).await?;
+    let linked = found.into_iter().map(Stored::into_inner).filter_map(|matches: EntityMatches| {
+        let record = matches.matched?;
+        let by_person = matches.bids.iter().any(|bid| bid.record == record && bid.always);
+        Some((matches.entity, (record, by_person)))
+    });
+    Ok(linked.collect())
+}
+
+/// The account that a contact belongs to.
+fn account_of(record: RecordRef, fields: &Fields) -> Option<RecordRef> {
+    let id = fields.reference("AccountId").filter(|_| record.object == SObject::Contact)?;
+    Some(RecordRef { object: SObject::Account, id })
+}
+
+/// The company that a person works for, where the directory knows it.
+fn employer_of(person: &Person) -> Option<EntityId> {
+    person.company.as_ref()?.company_id.as_ref()?.parse().ok()
+}
+
+impl Records {
+    /// The link of an entity; none when it has none, or when its record is gone from the org and
+    /// settling has not met that yet.
+    fn link(&self, opened: &OpenGeneration, name: &EntityId, known: &Known) -> Option<CrmLink> {
+        let (record, by_person) = *self.of.get(name)?;
+        let fields = self.fields.get(&record)?;
+        let account = account_of(record, fields).and_then(|account| self.fields.get(&account));
+        let employer = |person| known.companies.get(&employer_of(person)?);
+        let person = known.people.get(name).map(|person| Body::Person(person, employer(person)));
+        // An entity that the directory gave up contradicts nothing.
+        let body = person.or_else(|| known.companies.get(name).map(Body::Company));
+        let judged = body.map(|body| body.judge(record, fields, account));
+        let (outdated, missing) = judged.unwrap_or_default();
+        let url = opened.connection.record_url(record.id);
+        Some(CrmLink { record, url, by_person, outdated, missing })
+    }
+}
