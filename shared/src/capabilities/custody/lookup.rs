@@ -1,6 +1,6 @@
 //! Finding the connection that a question is about.
 
-use crate::capabilities::custody::{Custody, OpenGeneration};
+use crate::capabilities::custody::{Custody, OpenGeneration, unread};
 use crate::kernel::{Connection, ConnectionState, TenantEnvironment};
 use crate::ports::PortError;
 use crate::store::keys::GenerationKeys;
@@ -50,7 +50,8 @@ impl Custody {
     /// What an environment's connection holds, to be shown: it is shown after a hand-over too.
     pub async fn shown(&self, at: TenantEnvironment) -> Result<OpenGeneration, LookupError> {
         let live = self.live(at).await?;
-        self.open_past_the_fence(&live).await?.ok_or(LookupError::NotFound("connection"))
+        let opened = self.open_past_the_fence(&live).await?;
+        opened.ok_or_else(|| unread("show a connection").into())
     }
 }
 

@@ -50,6 +50,9 @@ impl MatchSteps {
             MatchMessage::Batch { scope, run, batch, entity_kind, shard } => {
                 self.score.batch(scope, run, batch, entity_kind, shard).await
             }
+            MatchMessage::Spread { scope, run, batch, entity_kind, from } => {
+                self.runs.spread(scope, run, batch, entity_kind, from).await
+            }
             MatchMessage::Settle { scope, run, batch } => {
                 self.settle.batch(scope, run, batch).await
             }
