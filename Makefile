@@ -11,7 +11,7 @@ RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak trust sbom bench deny validate build packages build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak trust sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -120,10 +120,15 @@ RUST_TARGET := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 LAMBDA_BUILD = PATH="$(CURDIR)/.venv-lambda/bin:$$PATH" cargo-lambda lambda build --release --compiler cargo-zigbuild \
 	--target $(RUST_TARGET) --lambda-dir target/lambda/$(ARCH)
 
-build: .venv-lambda/.done ## release packages of the functions, under target/lambda/ARCH (ARCH=arm64 for the other processor)
+# The other processor's standard library, where it is not there yet.
+target-std:
+	@local/tools/require.sh
+	@test -d "$$(rustc --print target-libdir --target $(RUST_TARGET))" || rustup target add $(RUST_TARGET)
+
+build: .venv-lambda/.done target-std ## release packages of the functions, under target/lambda/ARCH (ARCH=arm64 for the other processor)
 	$(LAMBDA_BUILD) $(addprefix --package ,$(FUNCTIONS))
 
-build-%: .venv-lambda/.done ## one function's release package
+build-%: .venv-lambda/.done target-std ## one function's release package
 	$(LAMBDA_BUILD) --package $*
 
 packages: build ## release packages, held to what provided.al2023 runs (minutes; not part of ci)
@@ -170,7 +175,7 @@ clean-local: ## removes what local runs left
 invoke-%: ## invokes a function of the running stack with a sample event, such as invoke-bulk-import.tick
 	@target/$(PROFILE)/stack invoke events/$*.json
 
-deploy: .venv-sam/.done .venv-lambda/.done ## builds and deploys a stage to AWS, without a question (STAGE= as in stages/STAGE.env, ARCH=)
+deploy: .venv-sam/.done .venv-lambda/.done target-std ## builds and deploys a stage to AWS, without a question (STAGE= as in stages/STAGE.env, ARCH=)
 	@: "$${STAGE:?make deploy STAGE=production ARCH=x86_64}"
 	PATH="$(CURDIR)/.venv-lambda/bin:$(CURDIR)/.venv-sam/bin:$$PATH" .venv-sam/bin/python local/tools/deploy.py "$$STAGE" $(ARCH)
 

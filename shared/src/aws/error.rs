@@ -105,6 +105,11 @@ impl AwsError {
         }
     }
 
+    /// True if the service refused the call since it was asked too much.
+    pub(crate) fn is_throttle(&self) -> bool {
+        matches!(self, Self::Service { code, .. } if is_throttle(code))
+    }
+
     pub(crate) fn doing(self, action: &'static str) -> PortError {
         PortError { action, disposition: self.disposition(), source: self.into() }
     }
