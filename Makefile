@@ -11,10 +11,7 @@ RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-# The machine's own linker: cargo-lambda would take zig, a compiler of 400 MB.
-export CARGO_LAMBDA_COMPILER := cargo
-
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak trust sbom bench deny validate build build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak trust sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -110,24 +107,39 @@ purge-at-size: ## a purge of two million items on disk, undisturbed and with kil
 deny: .tools/deny.done ## licences, sources and banned crates
 	cargo deny --log-level error --all-features check --hide-inclusion-graph bans licenses sources
 
-validate: .venv-lint/.done .venv-sam/.done ## checks template.yaml
+validate: .venv-lint/.done .venv-sam/.done ## checks template.yaml, and the AWS commands of the operators' pages
 	.venv-lint/bin/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=eu-west-1 .venv-sam/bin/sam validate --lint
+	.venv-sam/bin/python local/tools/runbook.py docs/runbook.md docs/deploy.md
 
 # ---- Building
 
-build: .venv-lambda/.done ## release packages of the functions, under target/lambda
-	.venv-lambda/bin/cargo-lambda lambda build --release $(addprefix --package ,$(FUNCTIONS))
+# Linked by zig against the glibc of Amazon Linux, whatever this machine's own is.
+ARCH ?= x86_64
+RUST_TARGET := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
+LAMBDA_BUILD = PATH="$(CURDIR)/.venv-lambda/bin:$$PATH" cargo-lambda lambda build --release --compiler cargo-zigbuild \
+	--target $(RUST_TARGET) --lambda-dir target/lambda/$(ARCH)
 
-build-%: .venv-lambda/.done ## one function's release package
-	.venv-lambda/bin/cargo-lambda lambda build --release --package $*
+# The other processor's standard library, where it is not there yet.
+target-std:
+	@local/tools/require.sh
+	@test -d "$$(rustc --print target-libdir --target $(RUST_TARGET))" || rustup target add $(RUST_TARGET)
+
+build: .venv-lambda/.done target-std ## release packages of the functions, under target/lambda/ARCH (ARCH=arm64 for the other processor)
+	$(LAMBDA_BUILD) $(addprefix --package ,$(FUNCTIONS))
+
+build-%: .venv-lambda/.done target-std ## one function's release package
+	$(LAMBDA_BUILD) --package $*
+
+packages: build ## release packages, held to what provided.al2023 runs (minutes; not part of ci)
+	python3 local/tools/packages.py target/lambda/$(ARCH) $(ARCH)
 
 build-local: ## the binaries that the local stack runs; RELEASE=1 for optimised ones
 	@local/tools/require.sh
 	cargo build --workspace --bins $(if $(RELEASE),--release)
 
 start-times: build ## size of each release binary, and its time from start to first poll
-	python3 local/tools/start_times.py target/lambda
+	python3 local/tools/start_times.py target/lambda/$(ARCH)
 
 # ---- Running
 
@@ -163,9 +175,9 @@ clean-local: ## removes what local runs left
 invoke-%: ## invokes a function of the running stack with a sample event, such as invoke-bulk-import.tick
 	@target/$(PROFILE)/stack invoke events/$*.json
 
-deploy: .venv-sam/.done .venv-lambda/.done ## builds and deploys to AWS
-	PATH="$(CURDIR)/.venv-lambda/bin:$$PATH" .venv-sam/bin/sam build
-	.venv-sam/bin/sam deploy --guided
+deploy: .venv-sam/.done .venv-lambda/.done target-std ## builds and deploys a stage to AWS, without a question (STAGE= as in stages/STAGE.env, ARCH=)
+	@: "$${STAGE:?make deploy STAGE=production ARCH=x86_64}"
+	PATH="$(CURDIR)/.venv-lambda/bin:$(CURDIR)/.venv-sam/bin:$$PATH" .venv-sam/bin/python local/tools/deploy.py "$$STAGE" $(ARCH)
 
 # ---- Everything
 

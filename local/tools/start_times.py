@@ -1,6 +1,6 @@
 """Measures the release binaries of the functions: size, and time from start to first poll.
 
-Usage: start_times.py FOLDER [RUNS], FOLDER being target/lambda as `make build` leaves it.
+Usage: start_times.py FOLDER [RUNS], FOLDER being target/lambda/x86_64 as `make build` leaves it.
 
 Each binary is started against a Lambda runtime API of ours on loopback and ended as soon as it asks
 for its first event. The configuration is what the binary itself says it misses.

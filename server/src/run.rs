@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embedded::objects::MappedObjects;
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::capabilities::custody::SalesforceApp;
@@ -44,6 +45,10 @@ const ISSUER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A thread that waits for the disk and has nothing to do ends after this long.
 const IDLE_THREAD: Duration = Duration::from_millis(250);
+
+/// A settlement takes a fraction of a second, and nobody else works on this folder: one that was
+/// killed holds up the next start no longer than this.
+const SETTLE_LEASE: SignedDuration = SignedDuration::from_secs(20);
 
 /// Whoever is being answered has this long at the end, and so has the work.
 const GRACEFUL: Duration = Duration::from_secs(8);
@@ -303,7 +308,8 @@ fn functions(
 ) -> Result<Functions, StartError> {
     let functions = product.functions(files, config.product_name.clone());
     let functions = functions.map_err(StartError::Model)?;
-    Ok(functions.with_purge_grace(config.purge_grace.unwrap_or(PurgeSteps::GRACE)))
+    let grace = config.purge_grace.unwrap_or(PurgeSteps::GRACE);
+    Ok(functions.with_purge_grace(grace).with_settle_lease(SETTLE_LEASE))
 }
 
 async fn serve(

@@ -9,6 +9,8 @@ pub enum Unit {
     Count,
     /// Time.
     Milliseconds,
+    /// Longer time.
+    Seconds,
     /// Size.
     Bytes,
 }
@@ -20,6 +22,7 @@ impl Unit {
         match self {
             Self::Count => "Count",
             Self::Milliseconds => "Milliseconds",
+            Self::Seconds => "Seconds",
             Self::Bytes => "Bytes",
         }
     }

@@ -96,9 +96,9 @@ variants! {
     MatchTrigger { Import, Directory, Settings, Model }
     AutoSaveMessage { Opportunities, Records, Owner, Seat, Everything, Directory }
     CareMessage { Upkeep, Inspect, PreviewMapping }
-    DirectoryMessage { Count, Shard, FanOut, Retire }
+    DirectoryMessage { Count, Shard, Spread, FanOut, Retire }
     ImportMessage { Start, Object, HandOver, Clear }
-    MatchMessage { Rematch, Batch, Settle, Clear, Correct, TuneModel }
+    MatchMessage { Rematch, Batch, Spread, Settle, Clear, Correct, TuneModel }
     PurgeMessage { Revoke, Purge, EndGrant, RemoveTenant, GiveBack }
     TellingMessage { Publish }
     WritebackMessage { Activity, Release, Linked }

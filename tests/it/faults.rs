@@ -121,6 +121,18 @@ async fn f13_keys_that_were_left_unprocessed_are_asked_for_again() {
     assert_eq!(found, [item("1"), item("2")]);
 }
 
+/// A table that is too busy for any item of a call refuses the call: once more than the SDK asks by
+/// itself is no failure.
+#[tokio::test]
+async fn a_batch_that_a_busy_table_refuses_as_a_whole_is_sent_again() {
+    let busy = || error("ProvisionedThroughputExceededException", json!({}));
+    let mut answers: Vec<Answer> = (0..5).map(|_| Box::new(move |_: &Value| busy()) as _).collect();
+    answers.push(Box::new(|_| answer(200, &json!({"UnprocessedItems": {}}))));
+    let (server, sdk) = service("DynamoDB_20120810.BatchWriteItem", answers).await;
+    DynamoTable::new(&sdk, "t").put_many(vec![item("1")]).await.unwrap();
+    assert_eq!(bodies(&server).await.len(), 6);
+}
+
 #[tokio::test]
 async fn a_conditional_put_whose_answer_was_lost_is_known_again() {
     let lost = || answer(500, &json!({"__type": "InternalServerError"}));
@@ -354,6 +366,25 @@ async fn f21_without_the_key_nothing_is_opened_and_all_waits_for_the_operator() 
         service("secretsmanager.GetSecretValue", vec![Box::new(move |_| denied())]).await;
     let error = SecretsManagerSecrets::new(&sdk, None).newest("connection").await.unwrap_err();
     assert_eq!(error.disposition, Disposition::Pause, "the secret is encrypted with the key, too");
+}
+
+/// A secret that is on its way out is none; one that is in no state to be read is there, and work
+/// waits for an operator.
+#[tokio::test]
+async fn a_secret_that_goes_is_told_from_one_that_cannot_be_read() {
+    let read = async |message: &'static str| {
+        let refused = move |_: &Value| {
+            answer(400, &json!({"__type": "InvalidRequestException", "message": message}))
+        };
+        let (_server, sdk) =
+            service("secretsmanager.GetSecretValue", vec![Box::new(refused)]).await;
+        SecretsManagerSecrets::new(&sdk, None).newest("connection").await
+    };
+    let going =
+        "You can't perform this operation on the secret because it was marked for deletion.";
+    assert!(read(going).await.unwrap().is_none());
+    let unreadable = read("The KMS key of the secret is in no valid state.").await.unwrap_err();
+    assert_eq!(unreadable.disposition, Disposition::Pause);
 }
 
 #[tokio::test]

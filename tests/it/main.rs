@@ -32,6 +32,8 @@ mod faults;
 mod flows;
 mod import;
 mod local_stack;
+mod operations;
+mod s3_wire;
 mod soak;
 mod template;
 mod threats;

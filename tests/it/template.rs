@@ -7,6 +7,7 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 use shared::capabilities::importing::MOST_PAUSED;
 use shared::capabilities::leaving::KeptElsewhere;
+use shared::capabilities::linking::SETTLE_LEASE;
 use shared::kernel::{Queue, RUN_OBJECT_DAYS, RUNS};
 use shared::lambda::config::{
     ApiConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, DataPurgeConfig,
@@ -302,7 +303,9 @@ fn every_alarm_can_be_heard_and_none_sounds_without_a_measurement() {
         json!({"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]});
     for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
         assert_eq!(alarm["AlarmActions"], heard, "{id}");
-        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{id}");
+        // A tick that does not run measures nothing: that is what this one tells.
+        let silence = if id == "TickMissedAlarm" { "breaching" } else { "notBreaching" };
+        assert_eq!(alarm["TreatMissingData"], silence, "{id}");
     }
 }
 
@@ -609,9 +612,9 @@ fn what_makes_tests_quick_is_refused_in_production() {
     let rule = &template["Rules"]["Production"];
     assert_eq!(
         rule["RuleCondition"],
-        json!({"Fn::Equals": [{"Ref": "DeletionProtection"}, "true"]})
+        json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "local"]}]})
     );
-    assert_eq!(parameters["DeletionProtection"]["Default"], "true");
+    assert_ne!(parameters["Stage"]["Default"], "local");
     let mut held = BTreeMap::new();
     for assertion in list(&rule["Assertions"]) {
         let equals = &assertion["Assert"]["Fn::Equals"];
@@ -626,6 +629,81 @@ fn what_makes_tests_quick_is_refused_in_production() {
         assert_eq!(held[name], default, "{name}");
     }
     assert!(parameters["PurgeGraceSeconds"]["MinValue"].as_u64() > Some(0));
+}
+
+/// A5: the app's secret passes through no template, so that no deployment can overwrite it.
+#[test]
+fn the_template_never_has_the_apps_secret() {
+    let template = template();
+    let secret = &resources(&template, "AWS::SecretsManager::Secret")["AppSecret"];
+    for value in ["SecretString", "GenerateSecretString"] {
+        assert!(secret[value].is_null(), "{value} would replace what an operator stored");
+    }
+    let parameters = template["Parameters"].as_object().unwrap();
+    for (name, parameter) in parameters {
+        assert!(parameter["NoEcho"].is_null() && !name.contains("Secret"), "{name}");
+    }
+}
+
+/// A4: a first creation that fails can be rolled back; what a stack leaves can be taken again.
+#[test]
+fn a_failed_creation_leaves_nothing_and_a_deleted_stack_what_others_rely_on() {
+    let template = template();
+    assert_eq!(template["Parameters"]["DeletionProtection"]["Default"], "false");
+    let kept: BTreeSet<&str> = template["Resources"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, resource)| !resource["DeletionPolicy"].is_null())
+        .map(|(id, resource)| {
+            assert_eq!(resource["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
+            assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{id}");
+            id.as_str()
+        })
+        .collect();
+    let expected = ["AppSecret", "Bucket", "EgressAddress", "Key", "Table"];
+    assert_eq!(kept, BTreeSet::from(expected));
+    let nat = &resources(&template, "AWS::EC2::NatGateway")["NatGateway"]["AllocationId"];
+    assert_eq!(nat["Fn::If"][2], json!({"Ref": "EgressAllocationId"}), "an address is kept");
+}
+
+/// What people wait for can have its share of the account's concurrency; a new account has none to
+/// give.
+#[test]
+fn concurrency_is_reserved_for_what_people_wait_for_where_it_is_asked_for() {
+    let template = template();
+    assert_eq!(template["Parameters"]["ReservedConcurrency"]["Default"], 0);
+    let share = json!({"Fn::If": [
+        "HasReservedConcurrency", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}
+    ]});
+    for (name, function) in functions(&template) {
+        let waited_for = ["api", "oauth-callback"].contains(&name);
+        let reserved = &function["ReservedConcurrentExecutions"];
+        assert_eq!(*reserved == share, waited_for, "{name}: {reserved}");
+    }
+}
+
+/// A tick that failed is not made up for behind the next ones, an hour late.
+#[test]
+fn a_tick_is_not_repeated_and_every_function_runs_on_the_processor_that_was_asked_for() {
+    let template = template();
+    let all = &template["Globals"]["Function"];
+    assert_eq!(all["Architectures"], json!([{"Ref": "Architecture"}]));
+    for (name, function) in functions(&template) {
+        let scheduled = function["Events"].as_object().into_iter().flat_map(Map::values);
+        let ticks = scheduled.filter(|event| event["Type"] == "Schedule").count();
+        let repeats = &function["EventInvokeConfig"]["MaximumRetryAttempts"];
+        assert_eq!(ticks > 0, *repeats == 0, "{name}");
+        assert!(function["Architectures"].is_null(), "{name}");
+    }
+}
+
+/// Who settles ends, or is ended, before another one may take the lease over.
+#[test]
+fn no_settlement_outlives_its_lease() {
+    let template = template();
+    let timeout = functions(&template)["match-shard"]["Timeout"].as_i64().unwrap();
+    assert!(SETTLE_LEASE.as_secs() > timeout, "{SETTLE_LEASE:?} and {timeout} s");
 }
 
 /// L5: no filter lets a library's debug lines through, which hold requests and answers.

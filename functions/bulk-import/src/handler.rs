@@ -2,15 +2,17 @@
 
 use shared::capabilities::importing::Import;
 use shared::lambda::{Error, SqsBatchResponse, Trigger, each_message, tick};
+use shared::ports::Clock;
 use shared::store::Outbox;
 
 pub(crate) async fn handle(
     trigger: Trigger,
     outbox: &Outbox,
     import: &Import,
+    clock: &dyn Clock,
 ) -> Result<SqsBatchResponse, Error> {
     match trigger {
-        Trigger::Tick(_) => tick(outbox).await.map(|_| SqsBatchResponse::default()),
+        Trigger::Tick(_) => tick(outbox, clock).await.map(|_| SqsBatchResponse::default()),
         Trigger::Messages(event) => {
             Ok(each_message(event, outbox, |message| import.handle(message)).await)
         }
@@ -44,7 +46,7 @@ mod tests {
         memory.clock.advance(SignedDuration::from_mins(5));
         let event = include_str!("../../../events/bulk-import.tick.json");
         let trigger = serde_json::from_str(event).unwrap();
-        let response = handle(trigger, &outbox, &import(&memory)).await.unwrap();
+        let response = handle(trigger, &outbox, &import(&memory), &memory.clock).await.unwrap();
         assert!(response.batch_item_failures.is_empty());
         let queues: Vec<Queue> = memory.receive().into_iter().map(|sent| sent.queue).collect();
         assert_eq!(queues, [Queue::Directory]);
@@ -56,7 +58,7 @@ mod tests {
         let outbox = Outbox::new(memory.ports());
         let event = include_str!("../../../events/bulk-import.import.json");
         let trigger = serde_json::from_str(event).unwrap();
-        let response = handle(trigger, &outbox, &import(&memory)).await.unwrap();
+        let response = handle(trigger, &outbox, &import(&memory), &memory.clock).await.unwrap();
         assert!(response.batch_item_failures.is_empty());
         assert!(memory.receive().is_empty());
     }

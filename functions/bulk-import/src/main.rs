@@ -14,5 +14,5 @@ async fn main() -> Result<(), Error> {
     let (outbox, import) = (product.outbox(), product.import());
 
     let clock = &*product.ports().clock;
-    run_queue("bulk-import", clock, |event| handler::handle(event, &outbox, &import)).await
+    run_queue("bulk-import", clock, |event| handler::handle(event, &outbox, &import, clock)).await
 }

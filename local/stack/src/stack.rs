@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
-use serde_json::Value;
+use anyhow::{Context, anyhow, bail};
+use serde_json::{Value, json};
 
 use crate::aws::Aws;
 use crate::deploy::deploy;
@@ -78,6 +78,7 @@ impl Stack {
         let emulator = Emulator::start(&options, simulator.as_ref()).await?;
         let parameters = parameters(&options, &front, &issuer, simulator.as_ref())?;
         let outputs = deploy(emulator.aws(), &options, &parameters).await?;
+        store_app_secret(emulator.aws(), &outputs).await?;
         let api = outputs.get("HttpApiId").ok_or_else(|| anyhow!("no HttpApiId in the outputs"))?;
         front.point_to(format!("{}/_aws/execute-api/{api}/$default", emulator.aws().endpoint()));
         let stack = Self {
@@ -195,6 +196,19 @@ impl Stack {
     }
 }
 
+/// Does what an operator does after the first deployment: the template never has the app's secret.
+async fn store_app_secret(aws: &Aws, outputs: &BTreeMap<String, String>) -> anyhow::Result<()> {
+    let secret = outputs.get("AppSecretArn").context("no AppSecretArn in the outputs")?;
+    let value = json!({ "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET });
+    let input = json!({
+        "SecretId": secret,
+        "ClientRequestToken": "00000000-0000-8000-8000-000000000001",
+        "SecretString": value.to_string(),
+    });
+    aws.json("secretsmanager", "secretsmanager.PutSecretValue", &input).await?;
+    Ok(())
+}
+
 fn parameters(
     options: &StackOptions,
     front: &Front,
@@ -207,9 +221,8 @@ fn parameters(
         ("JwtAudience", AUDIENCE.to_owned()),
         ("JwksUrl", issuer.key_set_url()),
         ("SalesforceClientId", CLIENT_ID.to_owned()),
-        ("SalesforceClientSecret", CLIENT_SECRET.to_owned()),
         ("WorkerConcurrency", options.worker_concurrency.to_string()),
-        ("DeletionProtection", "false".to_owned()),
+        ("Stage", "local".to_owned()),
         ("LogFilter", options.log_filter.clone()),
         ("PurgeGraceSeconds", options.purge_grace_seconds.to_string()),
         ("QueueVisibilitySeconds", options.queue_visibility_seconds.to_string()),

@@ -8,11 +8,14 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use crate::ports::{Disposition, PortError};
 
 /// Service error codes below HTTP 500 that may pass. Throttles are told by their name.
-const PASSING: [&str; 11] = [
+const PASSING: [&str; 12] = [
     "ExpiredToken",
     "ExpiredTokenException",
     "IncompleteBody",
     "InternalFailure",
+    // An upload that was completed by a call whose answer was lost, or that was cleared away: the
+    // whole is put again.
+    "NoSuchUpload",
     "OperationAborted",
     "RequestTimeTooSkewed",
     "RequestTimeout",
@@ -102,6 +105,11 @@ impl AwsError {
         }
     }
 
+    /// True if the service refused the call since it was asked too much.
+    pub(crate) fn is_throttle(&self) -> bool {
+        matches!(self, Self::Service { code, .. } if is_throttle(code))
+    }
+
     pub(crate) fn doing(self, action: &'static str) -> PortError {
         PortError { action, disposition: self.disposition(), source: self.into() }
     }
@@ -157,6 +165,7 @@ mod tests {
             ("InternalServerError", 500),
             ("KMSInternalException", 500),
             ("TransactionConflictException", 400),
+            ("NoSuchUpload", 404),
             ("RequestTimeTooSkewed", 403),
             ("Unknown", 429),
         ] {

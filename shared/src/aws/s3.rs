@@ -11,7 +11,8 @@ use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    CompletedMultipartUpload, CompletedPart, Delete, Error as DeleteFailure, ObjectIdentifier,
+    ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, Delete, Error as DeleteFailure,
+    ObjectIdentifier,
 };
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -25,6 +26,11 @@ const DELETE_CHUNK: usize = 1_000;
 
 /// A larger object goes in parts of this size: a cut connection then costs one part, not all.
 const PART: usize = 32 << 20;
+
+/// The checksum of an upload in parts, from its creation to its completion. S3 keeps the checksums
+/// of parts only for an upload that was begun with their algorithm, and refuses to complete any
+/// other one that names them.
+const CHECKSUM: ChecksumAlgorithm = ChecksumAlgorithm::Crc32;
 
 /// How many parts are under way at once.
 const CONCURRENT_PARTS: usize = 4;
@@ -92,8 +98,9 @@ impl S3Objects {
     }
 
     async fn put_parts(&self, key: &str, body: &Bytes) -> Result<(), PortError> {
-        let upload = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
-        let upload = upload.send().await.map_err(|error| failed(PUT, &error))?.upload_id;
+        let create = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
+        let create = create.checksum_algorithm(CHECKSUM);
+        let upload = create.send().await.map_err(|error| failed(PUT, &error))?.upload_id;
         let upload = upload.ok_or_else(|| PortError::reject(PUT, ObjectError::Answer("an id")))?;
         let done = self.finish_parts(key, body, &upload).await;
         if done.is_err() {
@@ -137,6 +144,7 @@ impl S3Objects {
             .key(key)
             .upload_id(upload)
             .part_number(number)
+            .checksum_algorithm(CHECKSUM)
             .body(ByteStream::from(part))
             .send()
             .await

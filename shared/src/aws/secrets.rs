@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{failed, unopened};
 use super::pause::{ATTEMPTS, pause};
-use crate::ports::{PortError, Secrets, VersionId};
+use crate::ports::{Disposition, PortError, Secrets, VersionId};
 
 const PUT: &str = "put a secret";
 
@@ -89,15 +89,25 @@ impl SecretsManagerSecrets {
         match get.set_version_id(version.map(|v| v.0.clone())).send().await {
             Ok(got) => found(got).map(Some).map_err(|error| PortError::reject(action, error)),
             Err(error) => match error.as_service_error() {
-                // The second: marked for deletion.
-                Some(
-                    GetSecretValueError::ResourceNotFoundException(_)
-                    | GetSecretValueError::InvalidRequestException(_),
-                ) => Ok(None),
+                Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
+                Some(GetSecretValueError::InvalidRequestException(refused)) => {
+                    if is_marked_for_deletion(refused.message()) {
+                        return Ok(None);
+                    }
+                    // The secret is there and in no state to be read: an operator sees to it.
+                    let failed = failed(action, &error);
+                    Err(PortError { disposition: Disposition::Pause, ..failed })
+                }
                 _ => Err(unopened(action, &error)),
             },
         }
     }
+}
+
+/// Whether Secrets Manager refuses a call since the secret is on its way out. It has one code for
+/// all states in which a call cannot be done; only its message tells them apart.
+fn is_marked_for_deletion(message: Option<&str>) -> bool {
+    message.is_some_and(|message| message.contains("deletion") || message.contains("deleted"))
 }
 
 fn found(got: GetSecretValueOutput) -> Result<(VersionId, SecretString), SecretError> {
@@ -165,6 +175,16 @@ impl Secrets for SecretsManagerSecrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_on_its_way_out_is_told_from_one_that_cannot_be_read() {
+        let going = "You can't perform this operation on the secret because it was marked for \
+                     deletion.";
+        assert!(is_marked_for_deletion(Some(going)));
+        let disabled = "You can't perform this operation: the KMS key is not in a valid state.";
+        assert!(!is_marked_for_deletion(Some(disabled)));
+        assert!(!is_marked_for_deletion(None), "unknown: the secret is not taken for gone");
+    }
 
     #[test]
     fn the_same_token_always_names_the_same_version() {

@@ -19,11 +19,12 @@ pub trait Secrets: Send + Sync {
         token: &str,
     ) -> Result<VersionId, PortError>;
 
-    /// A given version's value, or none when the secret or the version does not exist.
+    /// A given version's value, or none when the secret or the version does not exist. A store may
+    /// show late what was written: for seconds after a put, none or an older value may come.
     async fn get(&self, name: &str, version: &VersionId)
     -> Result<Option<SecretString>, PortError>;
 
-    /// The newest version and its value.
+    /// The newest version and its value, which may come late, too.
     async fn newest(&self, name: &str) -> Result<Option<(VersionId, SecretString)>, PortError>;
 
     /// Deletes every version at once and for good. No error when there is no such secret.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use matching::InvalidModel;
 
 use super::{Orgs, Product};
@@ -54,6 +55,12 @@ impl Functions {
     #[must_use]
     pub fn with_purge_grace(self, grace: Duration) -> Self {
         Self { purge_steps: self.purge_steps.with_grace(grace), ..self }
+    }
+
+    /// The same, with a lease of another length for settling.
+    #[must_use]
+    pub fn with_settle_lease(self, lease: SignedDuration) -> Self {
+        Self { match_steps: self.match_steps.with_settle_lease(lease), ..self }
     }
 
     /// The same, with result pages of so many rows.

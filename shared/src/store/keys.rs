@@ -90,6 +90,11 @@ pub(crate) fn due_by_sort_key(owner: &str, sk: String) -> Slot<Due> {
     Slot::at(Key::new(due_partition(owner), sk))
 }
 
+/// The time in a due item's sort key; none when it is no such key.
+pub(crate) fn due_time(sk: &str) -> Option<Timestamp> {
+    sk.split('#').next()?.parse().ok()
+}
+
 /// The slot of a due item that was read as it lies there.
 pub(crate) fn due_at(item: Slot<Value>) -> Slot<Due> {
     Slot::at(item.into())

@@ -4,6 +4,7 @@
 //! outbox then sends the steps at once. The minute tick sends again each step that was not sent or
 //! whose message was lost.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use super::due::{Due, GRACE};
 use super::{Commit, Slot, Store, Stored, When, keys};
-use crate::kernel::{Envelope, Event, Message, Occurrence, Scope, TellingMessage};
+use crate::kernel::{Envelope, Event, Message, Occurrence, Queue, Scope, TellingMessage};
 use crate::ports::{Key, Outcome, PortError, Ports, QueueMessage, Write};
 use crate::store::field;
 
@@ -64,10 +65,21 @@ impl Next {
     }
 }
 
+/// What a tick did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Tick {
+    /// How many messages it sent.
+    pub sent: u64,
+    /// How late the latest step of each queue is that a tick had to send and that is not done: a
+    /// step that waits as a due item alone is late by a minute at most, and one whose message was
+    /// lost or failed too often by as long as nobody has done it.
+    pub late: BTreeMap<Queue, SignedDuration>,
+}
+
 /// The work of a tick, or of a part of it.
 #[derive(Debug, Default)]
 struct Ticked {
-    sent: u64,
+    done: Tick,
     /// Due items whose form this version of the code does not know.
     unreadable: u64,
     /// The first error.
@@ -76,11 +88,19 @@ struct Ticked {
 
 impl Ticked {
     fn add(&mut self, part: Self) {
-        self.sent += part.sent;
+        self.done.sent += part.done.sent;
+        for (queue, late) in part.done.late {
+            self.note_late(queue, late);
+        }
         self.unreadable += part.unreadable;
         if let Some(error) = part.failed {
             self.fail(error);
         }
+    }
+
+    fn note_late(&mut self, queue: Queue, late: SignedDuration) {
+        let latest = self.done.late.entry(queue).or_default();
+        *latest = late.max(*latest);
     }
 
     fn fail(&mut self, error: PortError) {
@@ -238,6 +258,11 @@ impl Outbox {
     /// every partition whatever became of the others: no backlog and no fault of one tenant holds
     /// back another's step. It fails with the first error after all that could be sent was sent.
     pub async fn tick(&self) -> Result<u64, PortError> {
+        Ok(self.measured_tick().await?.sent)
+    }
+
+    /// As [`Outbox::tick`], and tells how late what it sent was.
+    pub async fn measured_tick(&self) -> Result<Tick, PortError> {
         self.send_what_waits(Sender::Tick).await
     }
 
@@ -259,10 +284,10 @@ impl Outbox {
         &self,
         is_dead: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<u64, PortError> {
-        self.send_what_waits(Sender::Recovery(is_dead)).await
+        Ok(self.send_what_waits(Sender::Recovery(is_dead)).await?.sent)
     }
 
-    async fn send_what_waits(&self, sender: Sender<'_>) -> Result<u64, PortError> {
+    async fn send_what_waits(&self, sender: Sender<'_>) -> Result<Tick, PortError> {
         let now = self.ports.clock.now();
         let mut partitions = stream::iter(0..keys::DUE_PARTITIONS)
             .map(|partition| self.visit_partition(sender, partition, now))
@@ -274,7 +299,7 @@ impl Outbox {
         if ticked.unreadable > 0 {
             tracing::error!(items.count = ticked.unreadable, "due items are not understood");
         }
-        ticked.failed.map_or(Ok(ticked.sent), Err)
+        ticked.failed.map_or(Ok(ticked.done), Err)
     }
 
     async fn visit_partition(&self, sender: Sender<'_>, partition: u32, now: Timestamp) -> Ticked {
@@ -308,6 +333,10 @@ impl Outbox {
             match serde_json::from_value::<Due>(item.into_inner()) {
                 Ok(step) => {
                     let delay = sender.takes(slot.sk(), &step, now);
+                    let is_late = delay.is_some() || step.sends > 0;
+                    if let Some(at) = keys::due_time(slot.sk()).filter(|_| is_late) {
+                        ticked.note_late(step.message.queue(), now.duration_since(at));
+                    }
                     due.extend(delay.map(|delay| (slot, step, delay)));
                 }
                 Err(_) => ticked.unreadable += 1,
@@ -317,7 +346,7 @@ impl Outbox {
             let rest = due.split_off(due.len().min(SENT_TOGETHER));
             let batch = std::mem::replace(&mut due, rest);
             match self.send_batch(sender, batch, now).await {
-                Ok(sent) => ticked.sent += sent,
+                Ok(sent) => ticked.done.sent += sent,
                 Err(error) => ticked.fail(error),
             }
         }

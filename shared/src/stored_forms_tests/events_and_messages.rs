@@ -27,6 +27,7 @@ fn messages() -> Vec<Message> {
     all.extend(each([
         MatchMessage::Rematch { scope, run, trigger, step },
         MatchMessage::Batch { scope, run, batch, entity_kind, shard: 3 },
+        MatchMessage::Spread { scope, run, batch, entity_kind, from: 90 },
         MatchMessage::Settle { scope, run, batch },
         MatchMessage::Clear { scope, run },
         MatchMessage::Correct { scope, object: SObject::Lead, record: record_id("00Q", 1) },
@@ -81,6 +82,7 @@ fn later_messages() -> Vec<Message> {
     all.extend(each([
         DirectoryMessage::Count { version },
         DirectoryMessage::Shard { version, entity_kind: EntityKind::Company, shard: 3 },
+        DirectoryMessage::Spread { version, from: 90 },
         DirectoryMessage::FanOut { version, after: Some(text("t#sandbox")) },
         DirectoryMessage::FanOut { version, after: None },
         DirectoryMessage::Retire { version, after: Some(text("t#sandbox")) },

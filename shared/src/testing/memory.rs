@@ -5,7 +5,7 @@ mod data_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Range};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ pub struct Memory {
     queues: Arc<Mutex<Vec<SentMessage>>>,
     secrets: Arc<Mutex<SecretVersions>>,
     events: Arc<Mutex<Vec<Event>>>,
+    secrets_hidden: Arc<AtomicBool>,
     key_disabled: Arc<AtomicBool>,
     key_service_down: Arc<AtomicBool>,
     /// The clock of these ports.
@@ -62,6 +63,7 @@ impl Memory {
             queues: Arc::default(),
             secrets: Arc::default(),
             events: Arc::default(),
+            secrets_hidden: Arc::default(),
             key_disabled: Arc::default(),
             key_service_down: Arc::default(),
             clock: ManualClock::at(now),
@@ -125,6 +127,12 @@ impl Memory {
             clock: Arc::new(self.clock.clone()),
             entropy: self.entropy.clone(),
         }
+    }
+
+    /// Shows no secret, as a store does that has not caught up with what was written; or shows them
+    /// again.
+    pub fn hide_secrets(&self, hidden: bool) {
+        self.secrets_hidden.store(hidden, Ordering::Relaxed);
     }
 
     /// Every item, in key order.
@@ -380,12 +388,18 @@ impl Secrets for Memory {
         name: &str,
         version: &VersionId,
     ) -> Result<Option<SecretString>, PortError> {
+        if self.secrets_hidden.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let secrets = lock(&self.secrets);
         let versions = secrets.get(name).map(Vec::as_slice).unwrap_or_default();
         Ok(versions.iter().find(|(v, _)| *v == version.0).map(|(_, value)| value.clone().into()))
     }
 
     async fn newest(&self, name: &str) -> Result<Option<(VersionId, SecretString)>, PortError> {
+        if self.secrets_hidden.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let secrets = lock(&self.secrets);
         let newest = secrets.get(name).and_then(|versions| versions.last());
         Ok(newest.map(|(version, value)| (VersionId(version.clone()), value.clone().into())))

@@ -165,6 +165,27 @@ async fn f20_while_the_key_service_is_down_a_connection_is_degraded_and_not_paus
     assert!(!told.iter().any(pauses), "{told:?}");
 }
 
+/// A secret store shows late what was written. An org that was just connected has its first import
+/// all the same.
+#[tokio::test]
+async fn a_connections_secret_that_is_not_readable_yet_is_waited_for_and_ends_nothing() {
+    let folder = tiny();
+    let world = World::new(folder.path()).await;
+    world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    world.memory.hide_secrets(true);
+    for _ in 0..3 {
+        for message in world.memory.receive() {
+            world.deliver(&message.body).await;
+        }
+        world.memory.clock.advance(SignedDuration::from_secs(31));
+    }
+    world.memory.hide_secrets(false);
+    world.run().await;
+    let runs = runs(&world).await;
+    assert_eq!(runs.iter().map(|run| run.state).collect::<Vec<_>>(), [RunState::Complete]);
+    assert_eq!(world.connection().await.state, ConnectionState::Connected);
+}
+
 #[tokio::test]
 async fn f21_without_the_operators_key_a_connection_is_paused_and_goes_on_when_it_is_back() {
     let scene = Scene::new().await;

@@ -1,5 +1,6 @@
 //! Reads and writes of any number of items, in the pieces that DynamoDB takes, until nothing is
-//! left unprocessed.
+//! left unprocessed. A call that is refused as a whole since the table is too busy is one of which
+//! everything was left.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -53,14 +54,18 @@ async fn get_chunk(
     let mut attempt = 0;
     loop {
         let asked = keys.len();
-        let request = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+        let request =
+            KeysAndAttributes::builder().set_keys(Some(keys.clone())).consistent_read(true);
         let request = request.build().map_err(|error| PortError::reject(READ, error))?;
-        let got = client
-            .batch_get_item()
-            .request_items(table, request)
-            .send()
-            .await
-            .map_err(|error| failed(READ, &error))?;
+        let got = match client.batch_get_item().request_items(table, request).send().await {
+            Ok(got) => got,
+            Err(error) if AwsError::of(&error).is_throttle() => {
+                attempt = next_attempt(attempt, asked, asked, READ)?;
+                pause(attempt).await;
+                continue;
+            }
+            Err(error) => return Err(failed(READ, &error)),
+        };
         for items in got.responses.unwrap_or_default().into_values() {
             for attributes in items {
                 found.push(item::to_item(attributes)?);
@@ -131,12 +136,16 @@ async fn write_chunk(
     let mut attempt = 0;
     loop {
         let asked = requests.len();
-        let wrote = client
-            .batch_write_item()
-            .set_request_items(Some(HashMap::from([(table.to_owned(), requests)])))
-            .send()
-            .await
-            .map_err(|error| failed(WRITE, &error))?;
+        let sent = HashMap::from([(table.to_owned(), requests.clone())]);
+        let wrote = match client.batch_write_item().set_request_items(Some(sent)).send().await {
+            Ok(wrote) => wrote,
+            Err(error) if AwsError::of(&error).is_throttle() => {
+                attempt = next_attempt(attempt, asked, asked, WRITE)?;
+                pause(attempt).await;
+                continue;
+            }
+            Err(error) => return Err(failed(WRITE, &error)),
+        };
         requests = wrote.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
         if requests.is_empty() {
             return Ok(());

@@ -12,7 +12,7 @@ use super::{
     Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason,
     OUTSIDE_ITS_LANE, earliest_activity,
 };
-use crate::capabilities::custody::{Custody, OpenGeneration};
+use crate::capabilities::custody::{Custody, OpenGeneration, unread};
 use crate::capabilities::{seats, settings};
 use crate::kernel::{
     ActivityId, Connection, ConnectionState, EntityId, Environment, Grantee, SeatId,
@@ -130,7 +130,7 @@ impl Activities {
         let live = connection.filter(|c| c.state != ConnectionState::Disconnected);
         let Some(connection) = live else { return Ok(None) };
         let opened = self.custody.open_past_the_fence(&connection).await?;
-        let Some(opened) = opened else { return Ok(None) };
+        let opened = opened.ok_or_else(|| unread("show an activity"))?;
         Ok(opened.store.read(&opened.keys.activity(id)).await?)
     }
 

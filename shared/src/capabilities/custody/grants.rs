@@ -4,19 +4,23 @@ mod circuit;
 mod error;
 mod renewal;
 
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use self::circuit::Circuits;
 pub use self::error::GrantError;
 use super::generation::{sealed_under, unsealed_under};
-use super::{ConnectionSecret, Custody, OpenGeneration, SalesforceApp, StoredGrant};
+use super::{ConnectionSecret, Custody, OpenGeneration, SalesforceApp, StoredGrant, unread};
 use crate::kernel::{ConnectionState, GrantState, Grantee, PurgeMessage};
 use crate::ports::{Ports, Purpose};
 use crate::salesforce::{SalesforceError, Session, TokenResponse};
 use crate::seal::Sealer;
 use crate::store::{Commit, Draft, Slot, Store, Stored, When};
 use crate::work::WorkError;
+
+/// A secret store shows by then what was written. A grant that it does not show until then is gone.
+const SHOWN: SignedDuration = SignedDuration::from_mins(15);
 
 /// The tokens of a grant that works, with what is known of it.
 pub(crate) struct CurrentGrant {
@@ -209,10 +213,13 @@ impl Grants {
         let name = self.custody.secret_name(opened.keys.scope());
         let version = state.version.as_ref().ok_or(GrantError::Missing)?;
         // Never "the newest": that one may be stored and not yet pointed to.
-        let text = self.ports.secrets.get(&name, version).await?.ok_or(GrantError::Missing)?;
+        let Some(text) = self.ports.secrets.get(&name, version).await? else {
+            let is_new = self.ports.clock.now() < state.renewed_at + SHOWN;
+            return Err(if is_new { unread("read a grant").into() } else { GrantError::Missing });
+        };
         let secret = ConnectionSecret::parse(&text)?;
         let grant = self.custody.open_grant(opened.keys.scope(), &secret).await?;
-        grant.ok_or(GrantError::Missing)
+        grant.ok_or_else(|| unread("open a grant").into())
     }
 
     /// What seals the grants of a purpose. It was destroyed when a disconnect came in between.

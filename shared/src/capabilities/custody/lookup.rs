@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::capabilities::custody::{Custody, OpenGeneration};
+use crate::capabilities::custody::{Custody, OpenGeneration, unread};
 use crate::kernel::{Connection, ConnectionState, TenantEnvironment};
 use crate::ports::PortError;
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
@@ -46,7 +46,8 @@ impl Custody {
     /// What an environment's connection holds, to be shown: it is shown after a hand-over too.
     pub async fn shown(&self, at: TenantEnvironment) -> Result<OpenGeneration, LookupError> {
         let live = self.live(at).await?;
-        self.open_past_the_fence(&live).await?.ok_or(LookupError::NotFound("connection"))
+        let opened = self.open_past_the_fence(&live).await?;
+        opened.ok_or_else(|| unread("show a connection").into())
     }
 
     /// The same, and the document at `slot` by the same read.
@@ -58,7 +59,8 @@ impl Custody {
         let not_found = || LookupError::NotFound("connection");
         let (connection, beside) = self.store.load_both((&connection_slot(at), slot)).await?;
         let live = before_the_fence(connection.ok_or_else(not_found)?.into_inner())?;
-        let opened = self.open_past_the_fence(&live).await?.ok_or_else(not_found)?;
+        let opened = self.open_past_the_fence(&live).await?;
+        let opened = opened.ok_or_else(|| unread("show a connection"))?;
         Ok((opened, beside.map(Stored::into_inner)))
     }
 }

@@ -30,6 +30,7 @@ pub(crate) use login::Login;
 pub use lookup::LookupError;
 pub(crate) use lookup::unfenced;
 pub use open::Custody;
+pub(crate) use open::unread;
 pub use salesforce_app::SalesforceApp;
 #[cfg(test)]
 pub(crate) use secret::WrappedKeys;

@@ -46,7 +46,8 @@ impl Custody {
 
     /// Opens a generation. None when the fence is up: the generation was disconnected, or is not
     /// the current one. A caller that gets none stops without an effect. A tenant that was handed
-    /// over to another home has its work wait.
+    /// over to another home has its work wait. A live connection's secret that is not there is not
+    /// readable yet, or is being destroyed this moment: the next try reads it, or finds the fence.
     pub async fn open(&self, scope: Scope) -> Result<Option<OpenGeneration>, WorkError> {
         let Some(connection) = self.connection(scope.tenant_environment()).await? else {
             return Ok(None);
@@ -69,8 +70,7 @@ impl Custody {
         } else {
             let sealer = self.unwrap(scope, Purpose::Records).await;
             self.mark_key_health(&connection, sealer.as_ref().err()).await?;
-            let Some(sealer) = sealer? else { return Ok(None) };
-            sealer
+            sealer?.ok_or_else(|| unread("open a generation"))?
         };
         Ok(Some(self.opened_by(connection, sealer)))
     }
@@ -228,6 +228,12 @@ impl Custody {
         self.ports.secrets.destroy(&self.secret_name(scope)).await?;
         Ok(())
     }
+}
+
+/// The secret of a live connection cannot be read. Secret stores show some seconds late what was
+/// written, so this is never taken for the connection's end: only the fence is.
+pub(crate) fn unread(action: &'static str) -> WorkError {
+    WorkError::retry(action, "the connection's secret is not readable yet")
 }
 
 /// An edit of a mark, and the condition that nobody else moved the mark.

@@ -131,7 +131,8 @@ impl SalesforceApp {
             return Err(WorkError::reject("read the app's credentials", told));
         };
         let Some((_, text)) = self.ports.secrets.newest(secret_id).await? else {
-            return Err(WorkError::reject("read the app's credentials", "the secret is missing"));
+            // An operator stores it after the first deployment. Until then, work waits.
+            return Err(WorkError::pause("read the app's credentials", "the secret is missing"));
         };
         // serde_json's error could quote the value.
         let secret: AppSecret = serde_json::from_str(text.expose_secret()).map_err(|_| {

@@ -208,6 +208,7 @@ impl Directory {
             DirectoryMessage::Shard { version, entity_kind, shard } => {
                 self.build(version, entity_kind, shard).await?;
             }
+            DirectoryMessage::Spread { version, from } => self.spread(version, from).await?,
             DirectoryMessage::FanOut { version, after } => self.fan_out(version, after).await?,
             DirectoryMessage::Retire { version, after } => {
                 return self.retire(version, after).await;

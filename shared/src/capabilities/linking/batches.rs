@@ -1,16 +1,28 @@
 //! Making batches of probes, and the messages that have them scored.
 
+use std::ops::Range;
+
+use matching::EntityKind;
+
 use super::keys::batch_object;
 use super::match_runs::{MatchRuns, kept_until};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::directory::DirectoryVersion;
 use crate::capabilities::linking::{Batch, MatchRun, ProbeEntry, entity_kind_of};
-use crate::kernel::{MatchMessage, SObject};
+use crate::kernel::{MatchMessage, MatchRunId, SObject, Scope};
 use crate::store::{Commit, Draft, When};
-use crate::work::WorkError;
+use crate::work::{Done, WorkError};
 
 /// How many probes a batch holds: few enough to be scored and settled well within a timeout.
 pub(super) const BATCH: usize = 500;
+
+/// A batch has its messages in the transaction that makes it while the directory has no more shards
+/// than this. Beyond, steps of its own spread it: a transaction holds a hundred items, however
+/// large the directory is.
+pub(super) const FEW_SHARDS: u32 = 8;
+
+/// How many shards one such step calls for. With the next step they are one transaction.
+const SPREAD: u32 = 90;
 
 impl MatchRuns {
     /// Adds batches of `probes` to a run that is being planned. Stores their objects, and adds
@@ -39,16 +51,78 @@ impl MatchRuns {
             let slot = generation.keys.batch(run.id, number);
             let made = Draft::new(&slot, &batch)?.when(When::absent());
             commit.write(made.until(kept_until(self.ports.clock.now())))?;
-            for shard in 0..shards {
-                let (run, batch) = (run.id, number);
-                commit.now(MatchMessage::Batch { scope, run, batch, entity_kind, shard });
-            }
-            if shards == 0 {
-                commit.now(MatchMessage::Settle { scope, run: run.id, batch: number });
+            let (id, batch) = (run.id, number);
+            match shards {
+                0 => {
+                    commit.now(MatchMessage::Settle { scope, run: id, batch });
+                }
+                1..=FEW_SHARDS => {
+                    call_for(commit, (scope, id, batch), entity_kind, 0..shards);
+                }
+                _ => {
+                    let from = 0;
+                    commit.now(MatchMessage::Spread { scope, run: id, batch, entity_kind, from });
+                }
             }
             run.batches += 1;
             run.records += chunk.len() as u64;
         }
         Ok(())
+    }
+    /// Has a batch scored against some shards, from this one on, and calls for the rest. A second
+    /// delivery has them scored again, and a batch counts each shard once.
+    pub(super) async fn spread(
+        &self,
+        scope: Scope,
+        run: MatchRunId,
+        batch: u32,
+        entity_kind: EntityKind,
+        from: u32,
+    ) -> Result<Done, WorkError> {
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        let unscored = self.store.read(&generation.keys.batch(run, batch)).await?;
+        if unscored.is_none_or(|batch| batch.shards_left == 0) {
+            return Ok(Done::Finished);
+        }
+        let Some(stored) = self.store.read(&generation.keys.match_run(run)).await? else {
+            return Ok(Done::Finished);
+        };
+        let Some(version) = self.version(stored.directory).await? else {
+            return Err(WorkError::reject("spread a batch", "the run's directory version is gone"));
+        };
+        let shards = version.shards(entity_kind);
+        let next = from.saturating_add(SPREAD).min(shards);
+        let mut commit = Commit::new();
+        call_for(&mut commit, (scope, run, batch), entity_kind, from..next);
+        if next < shards {
+            commit.now(MatchMessage::Spread { scope, run, batch, entity_kind, from: next });
+        }
+        if !commit.is_empty() {
+            self.store.commit(commit).await?.may_lose_to("nobody: the steps have no condition");
+        }
+        Ok(Done::Finished)
+    }
+}
+
+/// Adds the messages that have a batch scored against these shards.
+fn call_for(
+    commit: &mut Commit,
+    (scope, run, batch): (Scope, MatchRunId, u32),
+    entity_kind: EntityKind,
+    shards: Range<u32>,
+) {
+    for shard in shards {
+        commit.now(MatchMessage::Batch { scope, run, batch, entity_kind, shard });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::MOST_WRITES;
+
+    #[test]
+    fn a_step_that_spreads_a_batch_is_one_transaction() {
+        assert!(SPREAD as usize + 1 <= MOST_WRITES);
     }
 }

@@ -415,6 +415,27 @@ async fn a_replaced_version_is_deleted_when_no_run_is_made_with_it() {
     assert_eq!(seen, fresh.seen().await);
 }
 
+/// A directory of a hundred million people has more shards than a transaction has items. Building
+/// it, matching what an import changed, and matching everything anew come to the same end.
+#[tokio::test]
+async fn no_number_of_shards_meets_the_limit_of_a_transaction() {
+    let (mut world, mut random) = (Box::pin(World::new(120)).await, Random::new(7));
+    let people: Vec<_> = (0..150).map(|n| rare_person(n, "Globex Corporation")).collect();
+    let version = world.publish(&people).await;
+    let shards = world.version(version).await.people_shards;
+    assert!(shards > 100, "{shards} shards");
+    let leads = (0..5).map(|at| rare_lead(&world, at, at, "Globex Corporation")).collect();
+    world.import(leads, 10).await;
+    world.settle_down(&mut random).await;
+    world.rematch().await;
+    world.settle_down(&mut random).await;
+    assert_eq!(world.unfinished_runs().await, 0);
+    let fresh = Box::pin(world.made_at_once(&mut random)).await;
+    assert_eq!(world.seen().await, fresh.seen().await);
+    let list = world.list(id(SObject::Lead, 1)).await;
+    assert!(list.candidates.iter().any(|candidate| candidate.entity == entity_id("p1")));
+}
+
 #[tokio::test]
 async fn corrections_make_a_model_that_is_tried_before_it_is_taken_and_gone_with_the_rest() {
     let (mut world, mut random) = Box::pin(rare_world(2, 60, "Initech GmbH")).await;

@@ -10,8 +10,9 @@ use crate::store::field;
 use crate::store::{Commit, Draft, Store, When};
 use crate::work::WorkError;
 
-/// How long a settlement may take: the function's timeout is shorter.
-const LEASE: SignedDuration = SignedDuration::from_secs(120);
+/// How long a settlement may take as a function on AWS: its timeout is shorter, so that nobody loses
+/// the lease while at work. Who loses it all the same writes nothing any more, and comes again.
+pub const SETTLE_LEASE: SignedDuration = SignedDuration::from_secs(310);
 
 /// A lease as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,16 +23,17 @@ pub struct SettleLease {
     pub until: i64,
 }
 
-/// Takes the lease of a generation unless another settlement has it. `entropy` tells holders apart.
+/// Takes the lease of a generation, from now on for this long, unless another settlement has it.
+/// `entropy` tells holders apart.
 pub(super) async fn acquire(
     store: &Store,
     generation: &OpenGeneration,
-    now: Timestamp,
+    (now, length): (Timestamp, SignedDuration),
     entropy: u128,
 ) -> Result<Option<LeaseToken>, WorkError> {
     let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
     let lease = LeaseToken::new(millis, entropy);
-    let document = SettleLease { lease, until: (now + LEASE).as_second() };
+    let document = SettleLease { lease, until: (now + length).as_second() };
     let is_free = When::absent().or(field!(SettleLease, until).is_below(&now.as_second())?);
     let mut commit = Commit::new();
     commit.write(Draft::new(&generation.keys.settle_lease(), &document)?.when(is_free))?;

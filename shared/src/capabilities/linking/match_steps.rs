@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use crate::capabilities::custody::Custody;
 use crate::capabilities::directory::ShardFiles;
 use crate::capabilities::linking::match_runs::MatchRuns;
@@ -38,6 +40,13 @@ impl MatchSteps {
         }
     }
 
+    /// The same, with a lease of another length for settling. A settlement that is killed keeps the
+    /// others waiting for as long.
+    #[must_use]
+    pub fn with_settle_lease(self, lease: SignedDuration) -> Self {
+        Self { settle: self.settle.with_lease(lease), ..self }
+    }
+
     /// Does one message's work.
     ///
     /// # Errors
@@ -49,6 +58,9 @@ impl MatchSteps {
             }
             MatchMessage::Batch { scope, run, batch, entity_kind, shard } => {
                 self.score.batch(scope, run, batch, entity_kind, shard).await
+            }
+            MatchMessage::Spread { scope, run, batch, entity_kind, from } => {
+                self.runs.spread(scope, run, batch, entity_kind, from).await
             }
             MatchMessage::Settle { scope, run, batch } => {
                 self.settle.batch(scope, run, batch).await

@@ -30,6 +30,7 @@ mod histories_tests;
 pub use corrections::{CorrectionError, Corrections};
 pub use decision_counts::DecisionCounts;
 pub use known_pairs::{KnownPair, RefusedPair, TakenPairs};
+pub use lease::SETTLE_LEASE;
 pub(crate) use match_runs::{MOVED, MatchRuns};
 pub use match_steps::MatchSteps;
 pub use model::*;

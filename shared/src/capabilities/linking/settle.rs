@@ -15,13 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::SignedDuration;
 use matching::{Candidate, EntityKind, MatchModel, Scored, posterior};
 
 use self::neighbourhood::Neighbourhood;
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, Entities};
 use crate::capabilities::linking::keys::{batch_object, scored_object};
-use crate::capabilities::linking::lease::{self, check_lease};
+use crate::capabilities::linking::lease::{self, SETTLE_LEASE, check_lease};
 use crate::capabilities::linking::match_runs::{MatchRuns, kept_until};
 use crate::capabilities::linking::models::Models;
 use crate::capabilities::linking::{
@@ -43,6 +44,14 @@ const BUSY: Duration = Duration::from_secs(1);
 /// within the lease's time.
 const AHEAD: usize = 8;
 
+/// How many batches that wait for the lease look for it in a second, all of a run's together. Each
+/// look is an invocation. They are spread, so that a first import, of which thousands wait, costs
+/// no more looks than a small one, and the lease is hardly ever free for long.
+const LOOKS_PER_SECOND: u64 = 20;
+
+/// The longest wait of a batch for its next look.
+const LONGEST_WAIT: u64 = 600;
+
 /// The place of the lease's check in the commit that counts a batch.
 const LEASE_CHECK: usize = 0;
 
@@ -58,6 +67,7 @@ pub(super) struct Settle {
     models: Models,
     entities: Entities,
     store: Store,
+    lease: SignedDuration,
 }
 
 impl Settle {
@@ -66,7 +76,13 @@ impl Settle {
     pub(super) fn new(ports: Ports, custody: Custody, models: Models) -> Self {
         let runs = MatchRuns::new(ports.clone(), custody.clone());
         let (entities, store) = (Entities::new(ports.clone()), Store::new(ports.clone()));
-        Self { ports, custody, runs, models, entities, store }
+        Self { ports, custody, runs, models, entities, store, lease: SETTLE_LEASE }
+    }
+
+    /// The same, with a lease of another length.
+    #[must_use]
+    pub(super) fn with_lease(self, lease: SignedDuration) -> Self {
+        Self { lease, ..self }
     }
 
     /// Settles one batch whose shards have all been scored.
@@ -79,25 +95,28 @@ impl Settle {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let batch = self.store.read(&generation.keys.batch(run, number)).await?;
         let Some(batch) = batch.filter(|b| !b.settled) else { return Ok(Done::Finished) };
-        let Some(lease) = self.acquire(&generation).await? else { return Ok(Done::Later(BUSY)) };
-        let settled = self.settle(&generation, lease, run, &batch).await;
-        if settled.is_ok() {
-            self.settle_ahead(&generation, lease, run, number).await?;
-        }
+        let Some(lease) = self.acquire(&generation).await? else {
+            let run = self.store.read(&generation.keys.match_run(run)).await?;
+            let left = run.map_or(0, |run| run.batches.saturating_sub(run.settled));
+            return Ok(Done::Later(next_look(left.into(), self.ports.entropy.bits())));
+        };
+        let settled = self.settle_on(&generation, lease, run, &batch).await;
         lease::release(&self.store, &generation, lease).await?;
         settled.map(|()| Done::Finished)
     }
 
-    /// Settles the batches behind this one that are scored. Their own messages find the lease taken
-    /// meanwhile, and each would wait for [`BUSY`] while nobody works.
-    async fn settle_ahead(
+    /// Settles a batch, and those behind it that are scored. Their own messages find the lease taken
+    /// meanwhile, and each would wait for its next look while nobody works.
+    async fn settle_on(
         &self,
         generation: &OpenGeneration,
         lease: LeaseToken,
         run: MatchRunId,
-        number: u32,
+        batch: &Batch,
     ) -> Result<(), WorkError> {
-        let ahead = (number + 1..).take(AHEAD).map(|number| generation.keys.batch(run, number));
+        self.settle(generation, lease, run, batch).await?;
+        let ahead =
+            (batch.number + 1..).take(AHEAD).map(|number| generation.keys.batch(run, number));
         let mut ahead = self.store.load_many(ahead).await?;
         ahead.retain(|batch| batch.shards_left == 0 && !batch.settled);
         ahead.sort_unstable_by_key(|batch| batch.number);
@@ -127,7 +146,7 @@ impl Settle {
 
     async fn acquire(&self, generation: &OpenGeneration) -> Result<Option<LeaseToken>, WorkError> {
         let (now, entropy) = (self.ports.clock.now(), self.ports.entropy.bits());
-        lease::acquire(&self.store, generation, now, entropy).await
+        lease::acquire(&self.store, generation, (now, self.lease), entropy).await
     }
 
     async fn settle(
@@ -386,6 +405,14 @@ impl Settle {
     }
 }
 
+/// When a batch that met another settlement looks again, while so many batches of its run are left:
+/// at random within the time in which each of them may look once.
+fn next_look(left: u64, random: u128) -> Duration {
+    let span = (2 * left / LOOKS_PER_SECOND).clamp(BUSY.as_secs(), LONGEST_WAIT);
+    let drawn = u64::try_from(random % u128::from(span)).unwrap_or(0);
+    BUSY + Duration::from_secs(drawn)
+}
+
 /// The kind of entity that a batch's records are matched to.
 fn kind_of(batch: &Batch) -> Result<EntityKind, WorkError> {
     entity_kind_of(batch.object)
@@ -466,6 +493,22 @@ mod tests {
         assert_eq!(forward, backward);
         assert!(forward.iter().all(|c| c.evidence == format!("evidence of {}", c.entity)));
         assert!(forward.is_sorted_by(|left, right| left.probability >= right.probability));
+    }
+
+    #[test]
+    fn however_many_batches_wait_for_the_lease_few_look_for_it_in_a_second() {
+        let draws = |left: u64| {
+            let waits = (0..10_000_u128).map(move |n| next_look(left, n * 7_919).as_secs());
+            waits.sum::<u64>().div_ceil(10_000)
+        };
+        for left in [100, 400, 2_050] {
+            let looks = left / draws(left);
+            assert!((8..=21).contains(&looks), "{left} batches look {looks} times a second");
+        }
+        assert_eq!(next_look(0, 5), BUSY);
+        assert_eq!(next_look(9, u128::MAX), BUSY, "a few come again at once");
+        let longest = (0..1_000).map(|n| next_look(1 << 30, n)).max().unwrap();
+        assert!(longest <= Duration::from_mins(15), "no longer than a queue holds a message");
     }
 
     #[test]

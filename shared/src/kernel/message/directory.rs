@@ -28,6 +28,15 @@ pub enum DirectoryMessage {
         /// The shard.
         shard: u32,
     },
+    /// Have a version's shards built, from this one on: many are called for step by step.
+    #[serde(rename = "directory_spread")]
+    #[strum(serialize = "directory_spread")]
+    Spread {
+        /// The version.
+        version: DirectoryVersionId,
+        /// The first shard of this step, those of people and companies counted together.
+        from: u32,
+    },
     /// Have every connection matched to a version that was published.
     #[serde(rename = "directory_fan_out")]
     #[strum(serialize = "directory_fan_out")]

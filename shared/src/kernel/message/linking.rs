@@ -52,6 +52,22 @@ pub enum MatchMessage {
         /// Which shard of the run's directory version.
         shard: u32,
     },
+    /// Have one batch scored against the shards from this one on: a batch of a directory with many
+    /// shards is spread step by step.
+    #[serde(rename = "match_spread")]
+    #[strum(serialize = "match_spread")]
+    Spread {
+        /// Of which connection.
+        scope: Scope,
+        /// Of which run.
+        run: MatchRunId,
+        /// Which batch.
+        batch: u32,
+        /// The kind of entity that the batch is matched to.
+        entity_kind: EntityKind,
+        /// The first shard of this step.
+        from: u32,
+    },
     /// Turn a scored batch into matches.
     Settle {
         /// Of which connection.
@@ -97,6 +113,7 @@ impl MatchMessage {
         match self {
             Self::Rematch { scope, .. }
             | Self::Batch { scope, .. }
+            | Self::Spread { scope, .. }
             | Self::Settle { scope, .. }
             | Self::Clear { scope, .. }
             | Self::Correct { scope, .. }

@@ -148,6 +148,28 @@ async fn a_partition_that_cannot_be_read_holds_back_no_other() {
     assert_eq!(memory.receive().len(), tenants.len() - lost);
 }
 
+#[tokio::test]
+async fn a_tick_tells_how_late_the_latest_step_of_each_queue_was() {
+    let memory = memory();
+    let outbox = Outbox::new(memory.ports());
+    let tenant = TenantId::derived("acme");
+    assert!(outbox.commit(vec![], vec![start(tenant)]).await.unwrap().is_done());
+    memory.lose_messages();
+    memory.clock.advance(SignedDuration::from_mins(3));
+    assert_eq!(outbox.measured_tick().await.unwrap(), Tick::default(), "it rests");
+    memory.clock.advance(SignedDuration::from_mins(57));
+    let ticked = outbox.measured_tick().await.unwrap();
+    // Lost an hour ago; for the grace of five minutes it might have been in work.
+    let late = [(Queue::Import, SignedDuration::from_mins(55))];
+    assert_eq!(ticked, Tick { sent: 1, late: late.into() });
+    let again = outbox.measured_tick().await.unwrap();
+    assert_eq!(again, Tick { sent: 0, late: late.into() }, "it was sent and is not done");
+    for message in memory.receive() {
+        outbox.finish(&Envelope::parse(&message.body).unwrap()).await.unwrap();
+    }
+    assert_eq!(outbox.measured_tick().await.unwrap(), Tick::default(), "it is done");
+}
+
 /// A table of which one partition cannot be queried.
 struct Unreadable(Arc<dyn Table>, String);
 

@@ -3,7 +3,7 @@
 use super::{Connect, ConnectError, Connected};
 use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::connecting::catch_up;
-use crate::capabilities::custody::{KeptLogin, OpenGeneration, StoredGrant, unfenced};
+use crate::capabilities::custody::{KeptLogin, OpenGeneration, StoredGrant, unfenced, unread};
 use crate::kernel::{
     CareMessage, Connection, ConnectionState, GrantState, Grantee, PendingAuthorization,
 };
@@ -72,9 +72,8 @@ impl Connect {
         token: &TokenResponse,
     ) -> Result<(u64, VersionId), ConnectError> {
         let scope = opened.keys.scope();
-        let Some((_, old)) = self.custody.secret(scope).await? else {
-            return Err(ConnectError::NotFound("connection"));
-        };
+        let old = self.custody.secret(scope).await?;
+        let (_, old) = old.ok_or_else(|| unread("store a grant"))?;
         let number = old.number.max(state.map_or(0, |s| s.number)) + 1;
         let grant = StoredGrant::of(token, None)?;
         let token = self.random_text();

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::{CurrentGrant, GrantError, Grants, state_slot};
 use crate::capabilities::custody::generation::sealed_under;
-use crate::capabilities::custody::{OpenGeneration, StoredGrant};
+use crate::capabilities::custody::{OpenGeneration, StoredGrant, unread};
 use crate::kernel::{
     Connection, ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason,
     Trouble,
@@ -133,9 +133,9 @@ impl Grants {
         if grantee != Grantee::Admin {
             return Ok(None); // a seat's tokens are stored and pointed to by one write
         }
-        let Some((version, secret)) = self.custody.secret(opened.keys.scope()).await? else {
-            return Ok(None);
-        };
+        // Without it nothing could be stored: the token is not renewed before it is readable.
+        let newest = self.custody.secret(opened.keys.scope()).await?;
+        let (version, secret) = newest.ok_or_else(|| unread("renew a grant"))?;
         if secret.number <= state.number {
             return Ok(None);
         }
@@ -180,9 +180,8 @@ impl Grants {
         grant: &StoredGrant,
     ) -> Result<VersionId, GrantError> {
         let scope = opened.keys.scope();
-        let Some((_, old)) = self.custody.secret(scope).await? else {
-            return Err(GrantError::Missing);
-        };
+        let old = self.custody.secret(scope).await?;
+        let (_, old) = old.ok_or_else(|| unread("store a grant"))?;
         let token = format!("{number}-{lease}");
         Ok(self.custody.put_grant((scope, &token), old, (number, grant)).await?)
     }

@@ -595,3 +595,29 @@ async fn f22_a_secret_of_the_app_that_was_rotated_is_read_again_when_it_is_refus
     let grant = model.rotating.grant();
     assert_eq!((grant.asked, grant.refreshed, grant.ended), (3, 1, false));
 }
+
+/// A secret store shows late what was written: a new grant that it does not show is waited for, and
+/// nothing is renewed meanwhile that could not be stored.
+#[tokio::test]
+async fn a_grant_that_is_not_readable_yet_is_waited_for_and_one_that_is_gone_is_missing() {
+    let model = Model::new().await;
+    let history = model.history().await;
+    let ports = history.ports();
+    let custody = Custody::new(ports.clone(), "test/".to_owned());
+    let grants = Grants::new(ports.clone(), custody.clone(), app(&ports, model.http.clone()));
+    let at = history.connection().await.at;
+    let opened = custody.open(at.generation(Generation(1))).await.unwrap().unwrap();
+    let ask = async || {
+        let never = |_| async { Ok::<(), SalesforceError>(()) };
+        grants.call(&opened, Grantee::Admin, never).await
+    };
+    history.memory.hide_secrets(true);
+    let early = ask().await;
+    assert!(matches!(&early, Err(GrantError::Work(error)) if error.is_retryable()), "{early:?}");
+    history.memory.clock.advance(SignedDuration::from_mins(16));
+    let late = ask().await;
+    assert!(matches!(late, Err(GrantError::Missing)), "{late:?}");
+    assert_eq!(model.rotating.grant().asked, 0);
+    history.memory.hide_secrets(false);
+    assert!(ask().await.is_ok());
+}

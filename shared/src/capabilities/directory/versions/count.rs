@@ -19,6 +19,10 @@ use crate::work::WorkError;
 /// the sketch of block sizes finer.
 const ENTITY_IN_PARTS: u64 = 90;
 
+/// How many shards one step calls for: a transaction holds a hundred items, however large the
+/// directory is.
+const SPREAD: u32 = 90;
+
 /// Entities that are counted at once.
 const COUNTED_AT_ONCE: usize = 1 << 14;
 
@@ -50,13 +54,22 @@ impl Directory {
         version.state = DirectoryState::Building;
         let mut commit = Commit::new();
         commit.replace(&before, &version)?;
-        for entity_kind in [EntityKind::Person, EntityKind::Company] {
-            for shard in 0..version.shards(entity_kind) {
-                commit.now(DirectoryMessage::Shard { version: id, entity_kind, shard });
-            }
-        }
+        call_for_shards(&mut commit, &version, 0);
         let outcome = self.store.commit(commit).await?;
         outcome.may_lose_to("another delivery of this message, which counted the same");
+        Ok(())
+    }
+
+    /// Has some of a version's shards built, from this one on, and calls for the rest. A second
+    /// delivery has them built again, and a version counts each shard once.
+    pub(super) async fn spread(&self, id: DirectoryVersionId, from: u32) -> Result<(), WorkError> {
+        let building = |v: &DirectoryVersion| v.state == DirectoryState::Building;
+        let Some(version) = self.get(id).await?.filter(building) else { return Ok(()) };
+        let mut commit = Commit::new();
+        call_for_shards(&mut commit, &version, from);
+        if !commit.is_empty() {
+            self.store.commit(commit).await?.may_lose_to("nobody: the steps have no condition");
+        }
         Ok(())
     }
 
@@ -101,6 +114,20 @@ impl Directory {
         .await?;
         hand_over(&mut some, 1, &mut take);
         Ok(())
+    }
+}
+
+/// Adds the messages that have a version's shards built, from this one on, those of people and
+/// companies counted together: as many as a step takes, and the next step.
+fn call_for_shards(commit: &mut Commit, version: &DirectoryVersion, from: u32) {
+    let of = |kind| (0..version.shards(kind)).map(move |shard| (kind, shard));
+    let shards = of(EntityKind::Person).chain(of(EntityKind::Company)).zip(0..);
+    for ((entity_kind, shard), place) in shards.filter(|(_, place)| *place >= from) {
+        if place - from == SPREAD {
+            commit.now(DirectoryMessage::Spread { version: version.id, from: place });
+            return;
+        }
+        commit.now(DirectoryMessage::Shard { version: version.id, entity_kind, shard });
     }
 }
 

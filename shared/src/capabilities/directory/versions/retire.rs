@@ -16,6 +16,9 @@ const KEPT: Duration = Duration::from_hours(24);
 /// A version that is in use is left alone for this long.
 const IN_USE: Duration = Duration::from_hours(1);
 
+/// How many versions are called to retire with one that takes their place: all is one transaction.
+const RETIRED_TOGETHER: usize = 50;
+
 impl Directory {
     /// The retirements that follow once a version is the current one.
     pub(super) async fn replaced_by(
@@ -29,7 +32,8 @@ impl Directory {
         let retire = |version: &Stored<DirectoryVersion>| {
             Next::after(KEPT, DirectoryMessage::Retire { version: version.id, after: None })
         };
-        Ok(older.map(retire).collect())
+        // The next version that is published calls for the rest.
+        Ok(older.map(retire).take(RETIRED_TOGETHER).collect())
     }
 
     /// Looks through some live connections for work that uses the version. Behind the last of them,
