@@ -432,8 +432,12 @@ mod tests {
             let line = serde_json::json!({ "id": "p", "profile_url": text }).to_string();
             serde_json::from_str::<Person>(&line).unwrap().profile_url
         };
-        links.iter().for_each(|text| assert_eq!(read(text), *text));
-        others.iter().for_each(|text| assert_eq!(read(text), "", "{text}"));
+        for text in links {
+            assert_eq!(read(text), text);
+        }
+        for text in others {
+            assert_eq!(read(text), "", "{text}");
+        }
     }
 
     #[test]

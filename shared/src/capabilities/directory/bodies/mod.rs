@@ -51,12 +51,15 @@ impl Body for Company {
     const KIND: EntityKind = EntityKind::Company;
 }
 
+/// Indexes by the keys of their files.
+type KeptIndexes = Vec<(String, Arc<Index>)>;
+
 /// Reads entities of directory versions by their ids. Clones share the indexes at hand.
 #[derive(Clone)]
 pub struct Bodies {
     objects: Arc<dyn ObjectStore>,
     /// The indexes used last, at the end the latest.
-    kept: Arc<Mutex<Vec<(String, Arc<Index>)>>>,
+    kept: Arc<Mutex<KeptIndexes>>,
     head: u64,
 }
 
@@ -206,7 +209,7 @@ impl Bodies {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<(String, Arc<Index>)>> {
+    fn kept(&self) -> MutexGuard<'_, KeptIndexes> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
