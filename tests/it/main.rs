@@ -32,6 +32,7 @@ mod faults;
 mod flows;
 mod import;
 mod local_stack;
+mod neighbours;
 mod soak;
 mod template;
 mod threats;
