@@ -1,5 +1,6 @@
 //! The machine's own clock and random source, and the lines of its log.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -60,7 +61,7 @@ impl<W: Write> Write for OneLine<W> {
         for c in line.chars() {
             if self.is_escaped(c) {
                 // All of these are of the basic plane: one escape each.
-                written.push_str(&format!("\\u{:04x}", u32::from(c)));
+                let _ = write!(written, "\\u{:04x}", u32::from(c));
             } else {
                 written.push(c);
             }
