@@ -487,3 +487,71 @@ pub struct CalibrationArgs {
     #[command(flatten)]
     pub voice: Voice,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of the page's fenced blocks that are commands.
+    fn commands(page: &str) -> Vec<String> {
+        let blocks = page.split("```").skip(1).step_by(2);
+        let lines = blocks.flat_map(str::lines).skip_while(|line| line.is_empty());
+        let lines = lines.filter(|line| line.contains(' ') && !line.starts_with('#'));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// The method and the path, as the description has it, of a call of the API.
+    fn call(words: &[String]) -> (String, String) {
+        let method = words.iter().position(|word| word == "-X").map_or("get", |at| &words[at + 1]);
+        let path = words.iter().find_map(|word| word.strip_prefix("$API")).unwrap();
+        let parts = path.split('/').map(|part| match part {
+            "$TENANT" => "{tenant}",
+            "production" => "{environment}",
+            "$SEAT" => "{seat}",
+            "$RUN" => "{run}",
+            "pause" => "{steer}",
+            other => other,
+        });
+        (method.to_lowercase(), parts.collect::<Vec<_>>().join("/"))
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (n, part) in line.split(['"', '\'']).enumerate() {
+            match n % 2 {
+                0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                _ => words.push(part.to_owned()),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn each_command_of_a_runbook_is_one_of_ours() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
+        let page = std::fs::read_to_string(format!("{docs}/incidents.md")).unwrap();
+        let description = std::fs::read_to_string(format!("{docs}/openapi.yaml")).unwrap();
+        let (mut own, mut calls) = (0, 0);
+        for line in commands(&page) {
+            let words = words(&line);
+            if words[0] == "crm-sync" {
+                let tenant = TenantId::derived("acme").to_string();
+                let words = words.iter().map(|word| match word.as_str() {
+                    "$TENANT" => tenant.as_str(),
+                    "$API" => "http://127.0.0.1:8080",
+                    other => other,
+                });
+                assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+                own += 1;
+            } else {
+                assert_eq!(words[0], "curl", "{line}");
+                let (method, path) = call(&words);
+                let (_, found) = description.split_once(&format!("\n  {path}:\n")).expect(&line);
+                let methods = found.lines().take_while(|line| line.starts_with("    "));
+                assert!(methods.into_iter().any(|m| m.trim() == format!("{method}:")), "{line}");
+                calls += 1;
+            }
+        }
+        assert!(own >= 5 && calls >= 8, "{own} commands, {calls} calls");
+    }
+}

@@ -1,18 +1,82 @@
 //! The log: lines for people, or JSON lines for machines, on standard error.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
+use shared::host::OneLine;
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Log;
 
 /// Starts the log. Should one have been started already, that one stays.
 pub fn start(log: &Log) {
+    let is_terminal = io::stderr().is_terminal();
+    let _ = lines(log, is_terminal, io::stderr).try_init();
+}
+
+/// What writes each event as one line, whatever texts of others it quotes.
+fn lines<W: Write + 'static>(
+    log: &Log,
+    is_terminal: bool,
+    writer: impl Fn() -> W + Send + Sync + 'static,
+) -> Box<dyn Subscriber + Send + Sync> {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let _ = if log.json {
-        builder.json().flatten_event(true).with_span_list(false).try_init()
+    let is_coloured = is_terminal && !log.json;
+    let writer = move || OneLine::new(writer(), is_coloured);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    if log.json {
+        Box::new(builder.json().flatten_event(true).with_span_list(false).finish())
     } else {
-        builder.with_target(false).with_ansi(io::stderr().is_terminal()).try_init()
-    };
+        Box::new(builder.with_target(false).with_ansi(is_coloured).finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use shared::host::is_unseen;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Read(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Read {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Line 26 of the checklist.
+    #[test]
+    fn a_text_of_others_makes_no_second_line_and_steers_no_terminal() {
+        let bad = "a\r\n2026-11-28 INFO faked\u{1b}[31m\u{7}\u{202e}b\u{2028}c\u{85}d";
+        for json in [false, true] {
+            let read = Read::default();
+            let writer = read.clone();
+            let log = Log { filter: "info".to_owned(), json };
+            let lines = lines(&log, false, move || writer.clone());
+            tracing::subscriber::with_default(lines, || {
+                tracing::warn!(name = %bad, error = bad, seen = ?bad, "it came: {bad}");
+                tracing::info!("the next");
+            });
+            let text = String::from_utf8(read.0.lock().unwrap().clone()).unwrap();
+            let written: Vec<&str> = text.lines().collect();
+            assert_eq!(written.len(), 2, "{text}");
+            assert!(written[0].contains("it came") && written[1].contains("the next"), "{text}");
+            assert!(!text.chars().any(|c| c != '\n' && is_unseen(c)), "{text:?}");
+            if json {
+                // Nothing is lost: whoever reads the line gets the text as it was.
+                let line: serde_json::Value = serde_json::from_str(written[0]).unwrap();
+                assert_eq!((&line["name"], &line["error"]), (&bad.into(), &bad.into()), "{text}");
+            }
+        }
+    }
 }

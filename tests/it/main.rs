@@ -32,6 +32,7 @@ mod faults;
 mod flows;
 mod import;
 mod local_stack;
+mod neighbours;
 mod operations;
 mod s3_wire;
 mod soak;

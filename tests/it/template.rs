@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
-use shared::capabilities::importing::MOST_PAUSED;
+use shared::capabilities::importing::{MOST_PAUSED, ROWS_READ};
 use shared::capabilities::leaving::KeptElsewhere;
 use shared::capabilities::linking::SETTLE_LEASE;
 use shared::kernel::{Queue, RUN_OBJECT_DAYS, RUNS};
@@ -14,7 +14,7 @@ use shared::lambda::config::{
     DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig, WritebackConfig,
     variables_of,
 };
-use shared::ports::Purpose;
+use shared::ports::{MOST_RECEIVES, Purpose};
 use shared::work::CLEAR_AFTER;
 use tests::{FunctionRole, root};
 
@@ -254,7 +254,7 @@ fn every_queue_has_a_dead_letter_queue_and_a_consumer() {
             continue;
         }
         let receives = redrive["maxReceiveCount"].as_u64().unwrap();
-        assert!((3..=5).contains(&receives), "{id}: {receives}");
+        assert_eq!(receives, u64::from(MOST_RECEIVES), "{id}");
         let letters = target(&redrive["deadLetterTargetArn"]).unwrap();
         let kept = |queue: &Value| queue["MessageRetentionPeriod"].as_u64().unwrap();
         assert!(
@@ -332,6 +332,26 @@ fn the_use_of_the_key_has_an_alarm() {
     assert_eq!(dimensions, BTreeMap::from(expected));
     assert_eq!(alarm["Statistic"], "Sum");
     assert_eq!(target(&alarm["Threshold"]), Some("KeyUseAlarmPerMinute"));
+}
+
+/// L10: who reads far more of one org than any holds is heard.
+#[test]
+fn rows_read_of_one_org_have_an_alarm() {
+    let template = template();
+    let metric = resources(&template, "AWS::Logs::MetricFilter")["RowsReadMetric"];
+    assert_eq!(metric["FilterPattern"], format!("{{ $.message = \"{ROWS_READ}\" }}"));
+    let measured = &metric["MetricTransformations"][0];
+    assert_eq!(measured["MetricValue"], "$.rows");
+    let alarm = resources(&template, "AWS::CloudWatch::Alarm")["RowsReadAlarm"];
+    for name in ["MetricName", "MetricNamespace"] {
+        let of_alarm = if name == "MetricNamespace" { "Namespace" } else { name };
+        assert_eq!(measured[name], alarm[of_alarm]);
+    }
+    assert_eq!(alarm["Statistic"], "Maximum", "one org is enough");
+    assert_eq!(target(&alarm["Threshold"]), Some("RowsReadAlarmRows"));
+    let logs = target(&metric["LogGroupName"]).unwrap();
+    let name = &template["Resources"][logs]["Properties"]["LogGroupName"];
+    assert!(name.to_string().contains("bulk-import"), "{name}");
 }
 
 /// L9: what a role may do is what its function does.
@@ -571,6 +591,104 @@ fn data_is_encrypted_kept_private_and_recoverable() {
             && s["Action"] == "s3:*"
     };
     assert!(statements.iter().any(|s| tls_only(&s)));
+}
+
+/// Line 34 of the checklist: what lies in a queue is sealed, a log has its days, and neither the
+/// table nor a message is lost with the stack.
+#[test]
+fn queues_are_encrypted_logs_end_and_data_outlives_the_stack() {
+    let template = template();
+    for (id, queue) in resources(&template, "AWS::SQS::Queue") {
+        let keyed = !queue["KmsMasterKeyId"].is_null();
+        assert!(queue["SqsManagedSseEnabled"] == true || keyed, "{id} lies in the clear");
+    }
+    let logs = resources(&template, "AWS::Logs::LogGroup");
+    assert!(logs.len() > functions(&template).len(), "{}", logs.len());
+    for (id, log) in logs {
+        assert_eq!(target(&log["RetentionInDays"]), Some("LogRetentionDays"), "{id}");
+    }
+    let all = template["Resources"].as_object().unwrap();
+    for (id, resource) in all {
+        let kind = resource["Type"].as_str().unwrap();
+        if ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key"].contains(&kind) {
+            assert_eq!(resource["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
+            assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{id}");
+        }
+    }
+    for table in resources(&template, "AWS::DynamoDB::Table").values() {
+        assert_eq!(target(&table["DeletionProtectionEnabled"]), Some("DeletionProtection"));
+    }
+    let protection = &template["Parameters"]["DeletionProtection"];
+    assert_eq!(protection["Default"], "true");
+}
+
+/// Line 42 of the checklist: a deployment stays in the region that it is deployed to.
+#[test]
+fn nothing_leaves_the_region_that_is_deployed_to() {
+    let template = template();
+    let mut elsewhere = Vec::new();
+    look_for_regions(&template["Resources"], &mut Vec::new(), &mut elsewhere);
+    assert_eq!(elsewhere, Vec::<String>::new(), "copied to, or named in, another region");
+}
+
+/// Notes each place of a template that copies across regions or names one.
+fn look_for_regions(value: &Value, path: &mut Vec<String>, found: &mut Vec<String>) {
+    const COPIES: [&str; 9] = [
+        "ReplicationConfiguration",
+        "ReplicaRegions",
+        "Replicas",
+        "ReplicationSpecification",
+        "ReplicationGroup",
+        "MultiRegion",
+        "DestinationRegion",
+        "CopyActions",
+        "Regions",
+    ];
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                path.push(name.clone());
+                let is_copy = COPIES.contains(&name.as_str()) && *value != json!(false);
+                if is_copy || value == "AWS::DynamoDB::GlobalTable" {
+                    found.push(path.join("/"));
+                }
+                look_for_regions(value, path, found);
+                path.pop();
+            }
+        }
+        Value::Array(items) => {
+            for value in items {
+                look_for_regions(value, path, found);
+            }
+        }
+        Value::String(text) if names_a_region(text) => {
+            found.push(format!("{}: {text}", path.join("/")));
+        }
+        _ => {}
+    }
+}
+
+/// True if a text holds the name of a region, such as `eu-west-1`.
+fn names_a_region(text: &str) -> bool {
+    const AREAS: [&str; 10] = ["af", "ap", "ca", "cn", "eu", "il", "me", "mx", "sa", "us"];
+    let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    parts.windows(3).any(|words| {
+        let is_number = words[2].len() == 1 && words[2].chars().all(|c| c.is_ascii_digit());
+        let is_side = ["north", "south", "east", "west", "central"]
+            .iter()
+            .any(|side| words[1].starts_with(side));
+        AREAS.contains(&words[0]) && is_side && is_number
+    })
+}
+
+#[test]
+fn a_region_is_known_by_its_name() {
+    for text in ["eu-west-1", "arn:aws:s3:ap-southeast-2:1:x", "us-east-1.amazonaws.com"] {
+        assert!(names_a_region(text), "{text}");
+    }
+    for text in ["crm-sync-import", "us-person-1", "eu-west", "AWS::Region"] {
+        assert!(!names_a_region(text), "{text}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tests::{read, rust_files};
 
 const PAGE: &str = "docs/threat-model.md";
+const RUNBOOKS: &str = "docs/incidents.md";
 
 /// The pages of the catalogues: how many lines each has, and what they are called.
 const CATALOGUES: [(&str, usize, &str); 3] = [
@@ -95,5 +96,20 @@ fn each_line_of_a_catalogue_names_tests_that_exist_and_is_counted() {
         let told =
             format!("{asserted} of {lines} {called} asserted, {partly} partly, {not_yet} not yet.");
         assert!(page.contains(&told), "{path} does not say: {told}");
+    }
+}
+
+#[test]
+fn each_runbook_names_tests_that_exist() {
+    let page = read(RUNBOOKS).unwrap();
+    let known = tests();
+    let books: Vec<&str> = page.split("\n## ").skip(1).collect();
+    assert_eq!(books.len(), 4);
+    for book in books {
+        let (_, shown) = book.split_once("\nShown by:").unwrap();
+        let (shown, _) = shown.split_once('.').unwrap();
+        let named = named(shown);
+        let missing: Vec<_> = named.iter().filter(|name| !known.contains(**name)).collect();
+        assert!(named.len() >= 3 && missing.is_empty(), "{missing:?} in {book}");
     }
 }

@@ -86,6 +86,7 @@ const DIRECTIONS: [(&str, &[&str]); 12] = [
             "aws",
             "capabilities",
             "edge",
+            "host",
             "kernel",
             "metrics",
             "ports",
@@ -530,4 +531,37 @@ fn the_program_reaches_nothing_of_the_functions_on_aws() {
     let output =
         std::process::Command::new("bash").arg(script).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Line 8 of the checklist: a code with its verifier, and a refresh token, are all that a grant is
+/// asked for with.
+#[test]
+fn no_other_grant_of_oauth_is_in_the_code() {
+    const OTHERS: [&str; 9] = [
+        "exchange_password",
+        "exchange_client_credentials",
+        "exchange_device",
+        "device_authorization",
+        "use_implicit_flow",
+        "set_response_type",
+        "grant_type=password",
+        "response_type=token",
+        "urn:ietf:params:oauth:grant-type",
+    ];
+    let ours = |file: &SourceFile| !is_test(file) && !file.path.starts_with("local/");
+    let (mut used, mut offences) = (BTreeSet::new(), Vec::new());
+    for file in all_code().into_iter().filter(ours) {
+        for line in code_lines(&file) {
+            offences.extend(
+                OTHERS
+                    .iter()
+                    .filter(|other| line.contains(**other))
+                    .map(|other| format!("{}: {other}", file.path)),
+            );
+            let exchange = line.split_once(".exchange_").map(|(_, rest)| rest);
+            used.extend(exchange.and_then(|rest| rest.split('(').next()).map(str::to_owned));
+        }
+    }
+    assert_none(&offences, "only codes and refresh tokens are exchanged");
+    assert_eq!(used, ["code", "refresh_token"].map(str::to_owned).into());
 }

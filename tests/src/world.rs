@@ -1,10 +1,11 @@
 //! The whole product in one process: the real use cases over ports in memory or over those of one
 //! machine, against the real simulator, with a fuse that kills the "function" at any call.
 
+mod delivery;
 mod documents;
 mod logins;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,26 +29,23 @@ use shared::capabilities::moving::Moving;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant, Tenants};
 use shared::capabilities::settings::{ChangeSettings, SettingsPatch};
-use shared::edge::{self, Settled};
 use shared::kernel::{
-    Author, Connection, Envelope, Environment, Message, Queue, SeatId, TenantEnvironment, TenantId,
+    Author, Connection, Environment, Message, Queue, SeatId, TenantEnvironment, TenantId,
 };
 use shared::matching::EntityKind;
-use shared::ports::{Condition, Disposition, Ports};
+use shared::ports::{Condition, Ports};
 use shared::product::{self, Orgs, Product};
 use shared::salesforce::{ApiVersion, Http, HttpOptions};
 use shared::store::keys::GenerationKeys;
 use shared::store::{self, Outbox, keys};
 use shared::testing::{Fuse, Memory};
-use shared::work::{Done, WorkError, chain};
+use shared::work::{Done, WorkError};
 use url::Url;
 
+pub use self::delivery::Delivery;
 pub use self::logins::Callback;
 use crate::home::{Home, Machine};
 use crate::roles::{APP_SECRET, FunctionRole};
-
-/// Rounds after which a world that does not come to rest is taken for one that never will.
-const MOST_ROUNDS: usize = 20_000;
 
 /// Our app's consumer key at the simulator.
 const CLIENT_ID: &str = "crm-sync-local";
@@ -209,18 +207,6 @@ impl Default for WorldOptions {
     }
 }
 
-/// How a world delivers messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Delivery {
-    /// Each once, in order.
-    #[default]
-    Plain,
-    /// Each twice, the second time after everything that was waiting, and the youngest first.
-    TwiceAndBackwards,
-    /// Each is lost when it is sent first.
-    Lossy,
-}
-
 /// The ports of a world: the one place that decides them.
 fn ports_of(memory: &Memory, machine: Option<&Machine>) -> Ports {
     let ports = memory.ports();
@@ -250,6 +236,8 @@ pub struct World {
     pub environment: Environment,
     /// How messages are delivered.
     pub delivery: Delivery,
+    /// The messages whose work fails, as a mistake in the code would have it.
+    pub defect: fn(&Message) -> bool,
 }
 
 impl World {
@@ -296,6 +284,7 @@ impl World {
             tenant,
             environment,
             delivery,
+            defect: |_| false,
         };
         world.provision().await;
         if let Some(auto_save) = own.auto_save {
@@ -428,79 +417,6 @@ impl World {
             (EntityKind::Company, folder.join("delta-companies.jsonl")),
         ];
         self.publish(Some(base), &files).await
-    }
-
-    /// Delivers messages, and lets time pass where everything waits, until nothing is left to do.
-    /// Delivers again each message whose step was killed or failed, as a queue does.
-    pub async fn run(&self) {
-        let mut lost = HashSet::new();
-        for _ in 0..MOST_ROUNDS {
-            let mut batch = self.memory.receive();
-            if batch.is_empty() {
-                if !self.wait().await {
-                    return;
-                }
-                continue;
-            }
-            if self.delivery == Delivery::TwiceAndBackwards {
-                batch.reverse();
-                batch.extend(batch.clone());
-            }
-            for message in batch {
-                if self.delivery != Delivery::Lossy || !lost.insert(message.body.clone()) {
-                    self.deliver(&message.body).await;
-                }
-            }
-        }
-        panic!("the world does not come to rest");
-    }
-
-    /// Delivers one message. A dead process is started again, and its message comes again.
-    pub async fn deliver(&self, body: &str) {
-        let handler = async |message: Message| {
-            // A handler's future is large; it is one of many in every test's.
-            let done = Box::pin(self.functions.handle(message)).await;
-            if let Err(error) = &done {
-                let rejected = error.disposition == Disposition::Reject;
-                assert!(!rejected || self.fuse.is_dead(), "{body}: {}", chain(error));
-            }
-            done
-        };
-        let (_, settled) = edge::one_message(body, &self.functions.outbox, handler).await;
-        if settled == Settled::Failed {
-            self.fuse.restart();
-            self.redeliver(body).await;
-        }
-    }
-
-    /// A message that was not deleted becomes visible again.
-    async fn redeliver(&self, body: &str) {
-        let envelope = Envelope::<Message>::parse(body).expect("a message");
-        let message = shared::ports::QueueMessage {
-            queue: envelope.message.queue(),
-            body: body.to_owned(),
-            group: envelope.message.group(),
-            delay: Duration::from_secs(30),
-        };
-        self.ports().queues.send(vec![message]).await.expect("a queue");
-    }
-
-    /// Lets time pass until something is due; false when nothing will be within the next hours.
-    async fn wait(&self) -> bool {
-        if let Some(at) = self.memory.next_visible() {
-            let by = at.duration_since(self.ports().clock.now());
-            self.memory.clock.advance(by.max(SignedDuration::ZERO));
-            return true;
-        }
-        for _ in 0..12 {
-            self.memory.clock.advance(SignedDuration::from_secs(121));
-            self.fuse.restart();
-            // A tick that is killed comes again a minute later.
-            if self.functions.outbox.tick().await.map_or(true, |sent| sent > 0) {
-                return true;
-            }
-        }
-        false
     }
 
     /// The connection.

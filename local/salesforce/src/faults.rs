@@ -27,6 +27,9 @@ pub struct Fault {
     /// Meets so many calls, then no more; 0 for all.
     #[serde(default = "once")]
     pub times: u64,
+    /// Of the calls that fit, and that it does not spare, meets each so-manieth.
+    #[serde(default = "once")]
+    pub every: u64,
     /// The effect.
     #[serde(flatten)]
     pub kind: FaultKind,
@@ -161,7 +164,9 @@ impl FaultPlan {
             if fault.fits(method, host, path, body) {
                 fault.seen += 1;
                 let spent = fault.times > 0 && fault.hits >= fault.times;
-                if fault.seen > fault.skip && !spent {
+                let is_due = (fault.seen > fault.skip)
+                    && (fault.seen - fault.skip).is_multiple_of(fault.every.max(1));
+                if is_due && !spent {
                     fault.hits += 1;
                     return Some(Played { id: fault.id, kind: fault.kind.clone() });
                 }
@@ -183,6 +188,7 @@ impl Fault {
             body_contains: None,
             skip: 0,
             times: 1,
+            every: 1,
             kind,
             seen: 0,
             hits: 0,
@@ -207,6 +213,13 @@ impl Fault {
     #[must_use]
     pub fn times(mut self, calls: u64) -> Self {
         self.times = calls;
+        self
+    }
+
+    /// Meets each so-manieth call of those that fit.
+    #[must_use]
+    pub fn every(mut self, calls: u64) -> Self {
+        self.every = calls;
         self
     }
 
@@ -244,6 +257,16 @@ fn path_fits(pattern: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_may_meet_each_so_manieth_call() {
+        let mut plan = FaultPlan::default();
+        plan.add(Fault::at("/query", FaultKind::DropBefore).skip(1).times(2).every(3));
+        let met: Vec<bool> =
+            (0..12).map(|_| plan.play("GET", "h", "/query", b"").is_some()).collect();
+        let places: Vec<usize> = (0..12).filter(|n| met[*n]).collect();
+        assert_eq!(places, [3, 6]);
+    }
 
     #[test]
     fn a_fault_meets_the_nth_call() {

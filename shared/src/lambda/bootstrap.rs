@@ -15,6 +15,7 @@ use super::config::{self, AppConfig, Config, SalesforceConfig, Variables};
 use super::emf;
 use crate::aws::{SdkConfig, load_sdk};
 use crate::capabilities::custody::SalesforceApp;
+use crate::host::OneLine;
 use crate::metrics::{MetricLine, Unit};
 use crate::ports::Clock;
 use crate::product::{Generations, Orgs, Product};
@@ -26,6 +27,7 @@ use crate::work;
 pub async fn bootstrap<C: Config>() -> anyhow::Result<(C, SdkConfig)> {
     // Should a log have been started already, that one stays.
     let _ = tracing_subscriber::fmt()
+        .with_writer(|| OneLine::new(std::io::stdout(), false))
         .json()
         .flatten_event(true)
         .with_span_list(false)

@@ -7,6 +7,10 @@ use async_trait::async_trait;
 use super::PortError;
 use crate::kernel::Queue;
 
+/// How often a queue gives a message that fails: then it is a dead letter. `template.yaml` says the
+/// same of each queue.
+pub const MOST_RECEIVES: u32 = 5;
+
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueMessage {

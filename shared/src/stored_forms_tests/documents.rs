@@ -52,7 +52,7 @@ use crate::kernel::{
     RecordChange, RecordHead, RecordRef, SObject, Signature, Trouble, VersionId,
 };
 use crate::salesforce::{JobId, LoginHost};
-use crate::testing::{entity_id, record_id};
+use crate::testing::{SeededEntropy, entity_id, record_id};
 
 fn connection() -> Connection {
     Connection {
@@ -198,12 +198,14 @@ fn grants(forms: &mut Forms) {
     let host = "login.salesforce.com".parse().unwrap();
     let login = Login { grantee: Grantee::Admin, host, key: text("AAEC"), step: 2 };
     forms.json("login", &login);
-    let grant = || StoredGrant {
-        access_token: text("access"),
-        refresh_token: text("refresh"),
+    let grant = StoredGrant {
+        access_token: "access".into(),
+        refresh_token: "refresh".into(),
         instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
     };
-    forms.json("sealed grant", &grant());
+    let sealed = grant.seal(&sealer(), "a grant", &SeededEntropy::new(1)).unwrap();
+    let plain = sealer().open("a grant", &sealed).unwrap();
+    forms.line("sealed grant", String::from_utf8(plain).unwrap());
     let keys =
         WrappedKeys { records: text("AAEC"), admin_grant: text("AAED"), seat_grants: text("AAEE") };
     forms.json("secret", &ConnectionSecret { keys, number: 1, grant: text("AAEF") });

@@ -2,6 +2,7 @@
 //! all-or-nothing transactions, queues that hold messages until the test takes them.
 
 mod data_keys;
+mod queues;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Range};
@@ -11,24 +12,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use self::queues::Held;
+pub use self::queues::ParkedMessage;
 use super::clock::{ManualClock, SeededEntropy};
 use crate::kernel::Event;
 use crate::ports::{
-    Change, Clock, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports, QueueMessage,
-    Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, Write, transaction_fault,
+    Change, Events, Item, Key, ObjectStore, Outcome, Page, PortError, Ports, Range as SortKeys,
+    Secrets, StoredObject, Table, VersionId, Write, transaction_fault,
 };
-
-/// A message in a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SentMessage {
-    /// The message.
-    pub message: QueueMessage,
-    /// When it can be received first.
-    pub visible_at: Timestamp,
-}
 
 /// Secrets by name: version and value, oldest first.
 type SecretVersions = BTreeMap<String, Vec<(String, String)>>;
@@ -38,7 +32,7 @@ type SecretVersions = BTreeMap<String, Vec<(String, String)>>;
 pub struct Memory {
     items: Arc<Mutex<BTreeMap<Key, Item>>>,
     objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
-    queues: Arc<Mutex<Vec<SentMessage>>>,
+    queues: Arc<Mutex<Held>>,
     secrets: Arc<Mutex<SecretVersions>>,
     events: Arc<Mutex<Vec<Event>>>,
     secrets_hidden: Arc<AtomicBool>,
@@ -166,27 +160,6 @@ impl Memory {
         let of = secrets.iter().filter(|(name, _)| name.starts_with(prefix));
         of.flat_map(|(_, versions)| versions.iter().map(|(id, _)| id.clone())).collect()
     }
-
-    /// Takes the messages that can be received now, oldest first.
-    #[must_use]
-    pub fn receive(&self) -> Vec<QueueMessage> {
-        let now = self.clock.now();
-        let mut queues = lock(&self.queues);
-        let (ready, rest) = queues.drain(..).partition(|m: &SentMessage| m.visible_at <= now);
-        *queues = rest;
-        ready.into_iter().map(|m: SentMessage| m.message).collect()
-    }
-
-    /// When the next message can be received; none when the queues are empty.
-    #[must_use]
-    pub fn next_visible(&self) -> Option<Timestamp> {
-        lock(&self.queues).iter().map(|m| m.visible_at).min()
-    }
-
-    /// Loses every message that waits: what the due items must make good.
-    pub fn lose_messages(&self) {
-        lock(&self.queues).clear();
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -290,21 +263,6 @@ impl Table for Memory {
         let mut items = lock(&self.items);
         for key in keys {
             items.remove(key);
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Queues for Memory {
-    async fn send(&self, messages: Vec<QueueMessage>) -> Result<(), PortError> {
-        let now = self.clock.now();
-        let mut queues = lock(&self.queues);
-        for message in messages {
-            self.show(&format!("queue {:?}", message.queue), message.body.as_bytes());
-            let delay = SignedDuration::try_from(message.delay)
-                .map_err(|error| PortError::reject("send a message", error))?;
-            queues.push(SentMessage { visible_at: now + delay, message });
         }
         Ok(())
     }

@@ -10,5 +10,5 @@ mod product;
 pub use clock::{ManualClock, SeededEntropy};
 pub use fuse::{Fuse, Gate, Killed};
 pub use ids::{entity_id, record_id};
-pub use memory::{Memory, SentMessage};
+pub use memory::{Memory, ParkedMessage};
 pub use product::product;

@@ -7,6 +7,7 @@ mod environments;
 mod events;
 mod field;
 mod following;
+mod inputs;
 mod killed;
 mod leaving;
 mod logins;

@@ -22,7 +22,7 @@ pub(crate) fn small() -> TempDir {
 
 /// Six accounts of the small org with everything that hangs on them, six leads, and the entities
 /// that they are: enough for every step of the main job, and imported in no time.
-pub(super) fn tiny() -> TempDir {
+pub(crate) fn tiny() -> TempDir {
     let folder = small();
     let at = folder.path();
     let accounts: BTreeSet<String> = rows(at, "Opportunity.csv")

@@ -6,11 +6,12 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use shared::capabilities::custody::Custody;
 use shared::capabilities::importing::{
     ActiveRun, ImportRun, ObjectImport, ObjectPhase, RunState, Watermark,
 };
 use shared::kernel::{Envelope, Grantee, ImportMessage, ImportRunId, ImportTrigger, SObject};
-use shared::store::{Commit, Slot, Store};
+use shared::store::{Commit, Records, Slot, Store};
 use tempfile::TempDir;
 use tests::Home;
 use tests::world::{World, WorldOptions};
@@ -54,8 +55,14 @@ impl Case {
     }
 
     async fn with(options: WorldOptions) -> Self {
+        Self::of_org(options, &json!({})).await
+    }
+
+    /// The same, of an org with these switches.
+    pub(super) async fn of_org(options: WorldOptions, switches: &Value) -> Self {
         let folder = TempDir::new().unwrap();
-        let org = json!({ "my_domain": "faults", "custom_fields": CUSTOM_FIELDS });
+        let org = json!({ "my_domain": "faults", "custom_fields": CUSTOM_FIELDS,
+            "settings": switches });
         std::fs::write(folder.path().join("org.json"), org.to_string()).unwrap();
         let world = World::with(folder.path(), options).await;
         let (accounts, contacts, leads) = (Vec::new(), Vec::new(), Vec::new());
@@ -178,6 +185,13 @@ impl Case {
             self.world.deliver(&left.remove(0).body).await;
         }
         panic!("{object} never gets there");
+    }
+
+    /// What we hold of the org.
+    pub(super) async fn records(&self) -> Records {
+        let custody = Custody::new(self.world.ports(), "crm-sync/".to_owned());
+        let scope = self.world.connection().await.scope();
+        custody.open(scope).await.unwrap().unwrap().records
     }
 
     pub(super) fn store(&self) -> Store {

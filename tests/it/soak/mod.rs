@@ -7,7 +7,7 @@
 mod changes;
 mod customer;
 mod ends;
-mod served;
+pub(crate) mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -89,7 +89,7 @@ fn assert_each_is_one_row(rows: &BTreeMap<String, u32>, posted: usize) {
 }
 
 /// The rows of Salesforce that log an activity, by the activity's marker.
-fn rows_by_marker(control: &Control, org: &str) -> BTreeMap<String, u32> {
+pub(crate) fn rows_by_marker(control: &Control, org: &str) -> BTreeMap<String, u32> {
     let mut markers = BTreeMap::new();
     for object in ["Task", "Note"] {
         for row in control.records(org, object, 0, 1_000_000).unwrap() {
@@ -134,7 +134,7 @@ async fn assert_records_are_the_orgs(sides: Sides) {
 }
 
 /// The stores of a process that has ended, opened here.
-fn stores(served: &Served) -> (Ports, SqliteTable) {
+pub(crate) fn stores(served: &Served) -> (Ports, SqliteTable) {
     let data = served.data();
     let ports = Memory::new(jiff::Timestamp::UNIX_EPOCH, 1).ports();
     let key = MasterKey::from_file(&data.join("master.key")).unwrap();
@@ -151,7 +151,7 @@ fn stores(served: &Served) -> (Ports, SqliteTable) {
 }
 
 /// The program: `SOAK_PROGRAM`, or the one that a debug build left.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let built = || root().join("target/debug/crm-sync");
     std::env::var_os("SOAK_PROGRAM").map_or_else(built, PathBuf::from)
 }

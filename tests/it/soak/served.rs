@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const LOG_SHOWN: usize = 8_000;
 
 /// A process and the folder that outlives it.
-pub(super) struct Served {
+pub(crate) struct Served {
     program: PathBuf,
     folder: TempDir,
     address: SocketAddr,
@@ -46,7 +46,7 @@ impl Drop for Served {
 
 impl Served {
     /// A folder for a process that reaches the simulator in place of Salesforce.
-    pub(super) fn new(program: &Path, simulator: &Simulator) -> Self {
+    pub(crate) fn new(program: &Path, simulator: &Simulator) -> Self {
         let folder = TempDir::new().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         write("ca.pem", simulator.ca_pem());
@@ -70,12 +70,12 @@ impl Served {
     }
 
     /// The folder that everything is kept in.
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// The end of what the process of now and those before it logged.
-    pub(super) fn shown_log(&self) -> String {
+    pub(crate) fn shown_log(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         log[log.floor_char_boundary(log.len().saturating_sub(LOG_SHOWN))..].to_owned()
     }
@@ -92,7 +92,7 @@ impl Served {
     }
 
     /// Starts the process, and waits until it takes work.
-    pub(super) async fn start(&self) {
+    pub(crate) async fn start(&self) {
         let log = self.folder.path().join("log");
         let log = File::options().append(true).create(true).open(log).unwrap();
         let mut command = self.command("serve");
@@ -112,7 +112,7 @@ impl Served {
     }
 
     /// Kills the process by SIGKILL: it does nothing more.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         if let Some(mut child) = self.child().take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -120,7 +120,7 @@ impl Served {
     }
 
     /// Asks the process to end by SIGTERM, and waits until it has. Gives the time that it took.
-    pub(super) async fn terminate(&self) -> Duration {
+    pub(crate) async fn terminate(&self) -> Duration {
         let begun = Instant::now();
         let id = self.child().as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
@@ -137,7 +137,7 @@ impl Served {
     }
 
     /// A token for the API that outlives every kill.
-    pub(super) fn token(&self, words: &[&str]) -> String {
+    pub(crate) fn token(&self, words: &[&str]) -> String {
         let output = self.command("token").args(words).args(["--valid", "168h"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -148,24 +148,24 @@ impl Served {
     }
 
     /// Uploads a part of a directory.
-    pub(super) async fn upload(&self, address: &str, body: Vec<u8>) {
+    pub(crate) async fn upload(&self, address: &str, body: Vec<u8>) {
         let answer = self.client.put(address).body(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
     }
 
-    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
     }
 
     /// Opens an address as a browser with this cookie does.
-    pub(super) async fn open(&self, address: &str, cookie: &str) -> Result<(), String> {
+    pub(crate) async fn open(&self, address: &str, cookie: &str) -> Result<(), String> {
         let request = self.client.get(address).header("cookie", cookie);
         read(request).await.map(drop)
     }
 }
 
 /// Sends a request and reads its JSON answer; an error where there is none, or it tells of one.
-pub(super) async fn answer(request: RequestBuilder) -> Result<Value, String> {
+pub(crate) async fn answer(request: RequestBuilder) -> Result<Value, String> {
     serde_json::from_str(&read(request).await?).map_err(|error| error.to_string())
 }
 

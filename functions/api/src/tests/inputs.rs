@@ -349,6 +349,117 @@ async fn i62_a_request_of_another_form_is_refused_or_harmless() {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.body);
 }
 
+/// I64: a text that is empty, too long or no text is refused, and the process lives on.
+#[tokio::test]
+async fn i64_a_text_that_is_empty_too_long_or_half_a_character_is_refused() {
+    let (world, _folder) = connected().await;
+    world.seat("jane").await;
+    let served = Served::over(world.memory.ports(), "crm-sync/").await;
+    let (seat, path) = (served.token("seat"), served.connection("/activities"));
+    // The text stands in the body as it is written here.
+    let post = async |text: &str| {
+        let body = format!(
+            r#"{{"kind":"note","entity_kind":"person","entity_id":"pr_1","body":"{text}",
+                "occurred_at":"2026-11-20T10:00:00Z"}}"#
+        );
+        served.call("POST", &path, Some(&seat), Some(body)).await
+    };
+    let (long, huge) = ("x".repeat(100_001), "x".repeat(1 << 20));
+    let wide = "\u{1f600}".repeat(25_001);
+    for (text, status) in [
+        ("", StatusCode::UNPROCESSABLE_ENTITY),
+        (r" \t\r\n\u3000", StatusCode::UNPROCESSABLE_ENTITY),
+        (&long, StatusCode::UNPROCESSABLE_ENTITY),
+        (&wide, StatusCode::UNPROCESSABLE_ENTITY),
+        (&huge, StatusCode::PAYLOAD_TOO_LARGE),
+        (r"half \ud83d", StatusCode::BAD_REQUEST),
+        (r"\ude00 half", StatusCode::BAD_REQUEST),
+        ("a control \u{1} as it is", StatusCode::BAD_REQUEST),
+    ] {
+        let answer = post(text).await;
+        let told: String = text.chars().take(20).collect();
+        assert_eq!(answer.status, status, "{told:?}: {}", answer.body);
+        assert_eq!(answer.content_type, "application/problem+json");
+    }
+    let keys = world.item_keys().await;
+    assert!(keys.iter().all(|key| !key.contains(" ACT#")), "something was taken in");
+    let taken = post(r"\ud83d\ude00 \u0000 \u001b[31m").await;
+    assert_eq!(taken.status, StatusCode::ACCEPTED, "{}", taken.body);
+}
+
+/// I70: a correction of a record that is gone, of another kind, another org's or no record at all
+/// is refused, and nothing is said.
+#[tokio::test]
+async fn i70_a_correction_of_what_is_gone_another_kind_or_anothers_is_refused() {
+    let (world, _folder) = connected().await;
+    let served = Served::over(world.memory.ports(), "crm-sync/").await;
+    let (keys, admin) = (world.keys().await, served.token("admin"));
+    let (there, gone) = (record_id("00Q", 1), record_id("00Q", 2));
+    for (id, gone) in [(there, false), (gone, true)] {
+        let list = CandidateList { gone, ..CandidateList::empty(SObject::Lead, id) };
+        let item = store::item(keys.candidates(SObject::Lead, id), &list).unwrap();
+        world.ports().table.put_many(vec![item]).await.unwrap();
+    }
+    let said = json!({ "action": "unmatch", "entity_id": "pr_1" });
+    let correct = async |object: &str, record: &str| {
+        let path = served.connection(&format!("/matches/{object}/{record}/corrections"));
+        (served.post(&admin, &path, &said).await, path)
+    };
+    let (contact, deal) = (record_id("003", 1), record_id("006", 1));
+    for (object, record) in [
+        ("Lead", gone.as_str()),
+        ("Lead", record_id("00Q", 3).as_str()),
+        ("Lead", contact.as_str()),
+        ("Contact", there.as_str()),
+        ("Account", there.as_str()),
+        ("Opportunity", deal.as_str()),
+        ("Lead", "00Q000000000001AAA"),
+        ("Lead", "no-id"),
+    ] {
+        let (refused, path) = correct(object, record).await;
+        let expected = [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY];
+        assert!(expected.contains(&refused.status), "{path}: {} {}", refused.status, refused.body);
+        assert_eq!(refused.content_type, "application/problem+json", "{path}");
+    }
+    assert_eq!(world.memory.receive(), [], "nothing is settled");
+    let kinds = world.item_keys().await;
+    assert!(kinds.iter().all(|key| !key.contains("#CORR#")), "nothing is said: {kinds:?}");
+    let (taken, _) = correct("Lead", there.as_str()).await;
+    assert_eq!(taken.status, StatusCode::ACCEPTED, "{}", taken.body);
+    let kinds = world.item_keys().await;
+    assert!(kinds.iter().any(|key| key.contains("#CORR#")), "{kinds:?}");
+}
+
+/// Line 19 of the checklist: an activity needs a key, and a key is one activity's.
+#[tokio::test]
+async fn an_activity_needs_a_key_and_a_key_is_good_for_one_activity() {
+    let (world, _folder) = connected().await;
+    world.seat("jane").await;
+    let served = Served::over(world.memory.ports(), "crm-sync/").await;
+    let (seat, path) = (served.token("seat"), served.connection("/activities"));
+    let body = |text: &str| {
+        json!({ "kind": "note", "entity_kind": "person", "entity_id": "pr_1", "body": text,
+            "occurred_at": "2026-11-20T10:00:00Z" })
+    };
+    let keyed = async |key: Option<&str>| {
+        let request = Request::post(&path)
+            .header(header::AUTHORIZATION, format!("Bearer {seat}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        let request = key.into_iter().fold(request, |r, key| r.header("idempotency-key", key));
+        let request = request.body(Body::from(body("Met").to_string())).unwrap();
+        served.router.clone().oneshot(request).await.unwrap().status()
+    };
+    for key in [None, Some(""), Some("  "), Some(&*"k".repeat(201))] {
+        assert_eq!(keyed(key).await, StatusCode::UNPROCESSABLE_ENTITY, "{key:?}");
+    }
+    assert_eq!(keyed(Some("1")).await, StatusCode::ACCEPTED);
+    assert_eq!(served.post(&seat, &path, &body("Met")).await.status, StatusCode::ACCEPTED);
+    let reused = served.post(&seat, &path, &body("Met once more")).await;
+    assert_eq!((reused.status, &reused.body["type"]), (StatusCode::CONFLICT, &json!("key_reused")));
+    let keys = world.item_keys().await;
+    assert_eq!(keys.iter().filter(|key| key.contains(" ACT#")).count(), 1);
+}
+
 /// Ids and cursors that no key has room for are refused before anything is asked of a port.
 #[tokio::test]
 async fn ids_and_cursors_over_a_length_are_refused_before_any_call_of_the_table() {

@@ -148,6 +148,7 @@ impl OrgData {
             Some(Feature::MultiCurrency) => self.settings.multi_currency,
             Some(Feature::EnhancedNotes) => self.settings.enhanced_notes,
             Some(Feature::PersonAccounts) => self.settings.person_accounts,
+            Some(Feature::StateLists) => self.settings.state_lists,
         }
     }
 

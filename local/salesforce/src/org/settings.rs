@@ -20,6 +20,8 @@ pub struct OrgSettings {
     pub person_accounts: bool,
     /// Several currencies are on.
     pub multi_currency: bool,
+    /// Lists of states and countries are on: beside each name stands its code.
+    pub state_lists: bool,
     /// "Enable Notes": `ContentNote` exists.
     pub enhanced_notes: bool,
     /// "Prevent login from login.salesforce.com".
@@ -94,6 +96,7 @@ impl Default for OrgSettings {
             account_teams: true,
             person_accounts: false,
             multi_currency: false,
+            state_lists: false,
             enhanced_notes: true,
             my_domain_login_only: false,
             password_flow: false,

@@ -14,6 +14,7 @@ pub(crate) enum Feature {
     MultiCurrency,
     EnhancedNotes,
     PersonAccounts,
+    StateLists,
 }
 
 /// A field's type as describe names it.

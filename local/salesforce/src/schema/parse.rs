@@ -101,6 +101,7 @@ fn parse_feature(word: &str) -> Option<Feature> {
         "currency" => Some(Feature::MultiCurrency),
         "notes" => Some(Feature::EnhancedNotes),
         "person" => Some(Feature::PersonAccounts),
+        "states" => Some(Feature::StateLists),
         _ => None,
     }
 }

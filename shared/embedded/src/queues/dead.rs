@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::kernel::Queue;
+use shared::ports::MOST_RECEIVES;
 
-use super::MOST_RECEIVES;
 use crate::private;
 
 /// The length of a letter's id, in hex digits: short enough to be typed.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use shared::host::SystemClock;
 use shared::kernel::Queue;
-use shared::ports::{Clock, PortError, QueueMessage, Queues};
+use shared::ports::{Clock, MOST_RECEIVES, PortError, QueueMessage, Queues};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -25,9 +25,6 @@ pub use self::dead::DeadLetter;
 use self::dead::{DeadLetters, id_of, id_of_body};
 pub use self::state::{Depth, Receipt, Received};
 use self::state::{State, Taken};
-
-/// How often a message is received before it is a dead letter, as `template.yaml` has it.
-pub const MOST_RECEIVES: u32 = 5;
 
 /// A queue refuses messages beyond these; their due items bring them when there is room. At some
 /// 500 bytes a message, a full queue takes 100 MB.

@@ -112,7 +112,8 @@ impl Grants {
         let now = self.ports.clock.now();
         let state = GrantState::new(1, None, token.user_id, now);
         let sealer = self.sealer(opened, Purpose::SeatGrants).await?;
-        let body = sealed_under(&sealer, &self.ports, &slot, &StoredGrant::of(token, None)?)?;
+        let grant = StoredGrant::of(token, None)?;
+        let body = grant.seal(&sealer, &slot.place(), &*self.ports.entropy)?;
         let before = self.store.load(&slot).await?;
         let when = before.as_ref().map_or_else(When::absent, When::unchanged);
         if let Some(token) = before.and_then(|state| seat_token(&sealer, &state)) {
@@ -143,8 +144,8 @@ impl Grants {
         {
             tokens.push(grant.refresh_token);
         }
-        tokens.dedup();
-        Ok(tokens.into_iter().map(SecretString::from).collect())
+        tokens.dedup_by(|one, other| one.expose_secret() == other.expose_secret());
+        Ok(tokens)
     }
 
     /// Adds to the commit the item that keeps a replaced grant's refresh token until the grant is
@@ -199,7 +200,8 @@ impl Grants {
             Grantee::Admin => self.admin_grant(opened, &state).await?,
             Grantee::Seat(_) => {
                 let sealer = self.sealer(opened, Purpose::SeatGrants).await?;
-                unsealed_under(&sealer, &slot, state.body().ok_or(GrantError::Missing)?)?
+                let body = state.body().ok_or(GrantError::Missing)?;
+                StoredGrant::open(&sealer, &slot.place(), body)?
             }
         };
         Ok(CurrentGrant { state: state.into_inner(), grant })
@@ -235,8 +237,8 @@ impl Grants {
 
 /// The refresh token of a seat's grant, whether it works or not; none when it cannot be read.
 pub(super) fn seat_token(sealer: &Sealer, state: &Stored<GrantState>) -> Option<SecretString> {
-    let grant: StoredGrant = unsealed_under(sealer, &state.slot(), state.body()?).ok()?;
-    Some(grant.refresh_token.into())
+    let grant = StoredGrant::open(sealer, &state.slot().place(), state.body()?).ok()?;
+    Some(grant.refresh_token)
 }
 
 fn state_slot(opened: &OpenGeneration, grantee: Grantee) -> Slot<GrantState> {

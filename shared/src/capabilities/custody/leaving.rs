@@ -87,7 +87,7 @@ impl Custody {
             secrets.push(secret);
         }
         let grants = secrets.iter().filter_map(|secret| secret.open(sealer, scope).ok());
-        leaving.admin = grants.map(|grant| grant.refresh_token.into()).collect();
+        leaving.admin = grants.map(|grant| grant.refresh_token).collect();
         Ok(leaving)
     }
 

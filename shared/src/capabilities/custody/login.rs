@@ -128,7 +128,7 @@ impl Custody {
         let scope = connection.scope();
         let Some((_, secret)) = self.secret(scope).await? else { return Ok(false) };
         let held = self.open_grant(scope, &secret).await?;
-        Ok(held.is_some_and(|held| held.refresh_token == token.expose_secret()))
+        Ok(held.is_some_and(|held| held.refresh_token.expose_secret() == token.expose_secret()))
     }
 }
 

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::kernel::Scope;
 use crate::ports::{Entropy, PortError, Purpose, WrappedKey};
@@ -53,25 +54,35 @@ impl WrappedKeys {
     }
 }
 
-/// A grant's tokens as they are stored, in a secret or sealed.
-#[derive(Clone, Serialize, Deserialize)]
+/// A grant's tokens. Nothing prints them or writes them down, but for [`StoredGrant::seal`].
+#[derive(Clone, Deserialize)]
 pub(crate) struct StoredGrant {
-    pub access_token: String,
-    pub refresh_token: String,
+    pub access_token: SecretString,
+    pub refresh_token: SecretString,
     pub instance_url: InstanceUrl,
 }
 
+/// The form in which a grant is sealed.
+#[derive(Serialize)]
+struct GrantForm<'a> {
+    access_token: &'a str,
+    refresh_token: &'a str,
+    instance_url: &'a InstanceUrl,
+}
+
+/// Room for the form of a grant, so that writing it leaves no half of it behind in memory.
+const FORM: usize = 16 << 10;
+
 impl StoredGrant {
-    /// A token response as it is stored. Without rotation, the refresh token of `before` stays.
+    /// A token response as it is kept. Without rotation, the refresh token of `before` stays.
     pub(crate) fn of(token: &TokenResponse, before: Option<&Self>) -> Result<Self, WorkError> {
         let refresh_token = token
             .refresh_token
-            .as_ref()
-            .map(|t| t.expose_secret().to_owned())
+            .clone()
             .or_else(|| before.map(|b| b.refresh_token.clone()))
             .ok_or_else(|| WorkError::reject("keep a grant", "Salesforce gave no refresh token"))?;
         Ok(Self {
-            access_token: token.access_token.expose_secret().to_owned(),
+            access_token: token.access_token.clone(),
             refresh_token,
             instance_url: token.instance_url.clone(),
         })
@@ -79,10 +90,37 @@ impl StoredGrant {
 
     /// The session that calls are made in.
     pub(super) fn session(&self) -> Session {
-        Session {
-            instance: self.instance_url.clone(),
-            access_token: self.access_token.as_str().into(),
-        }
+        Session { instance: self.instance_url.clone(), access_token: self.access_token.clone() }
+    }
+
+    /// The grant, sealed for its place.
+    pub(crate) fn seal(
+        &self,
+        sealer: &Sealer,
+        place: &str,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, PortError> {
+        let form = GrantForm {
+            access_token: self.access_token.expose_secret(),
+            refresh_token: self.refresh_token.expose_secret(),
+            instance_url: &self.instance_url,
+        };
+        let mut plain = Zeroizing::new(Vec::with_capacity(FORM));
+        // serde_json's error could quote the value.
+        serde_json::to_writer(&mut *plain, &form)
+            .map_err(|_| PortError::reject("seal a grant", "unknown form"))?;
+        sealer
+            .seal(place, &plain, entropy)
+            .map_err(|error| PortError::reject("seal a grant", error))
+    }
+
+    /// The grant that was sealed for this place.
+    pub(super) fn open(sealer: &Sealer, place: &str, body: &[u8]) -> Result<Self, PortError> {
+        let plain =
+            sealer.open(place, body).map_err(|error| PortError::reject("open a grant", error))?;
+        // serde_json's error could quote the value.
+        serde_json::from_slice(&Zeroizing::new(plain))
+            .map_err(|_| PortError::reject("open a grant", "unknown form"))
     }
 }
 
@@ -106,12 +144,7 @@ impl ConnectionSecret {
         (sealer, scope): (&Sealer, Scope),
         entropy: &dyn Entropy,
     ) -> Result<Self, PortError> {
-        // serde_json's error could quote the value.
-        let plain = serde_json::to_vec(grant)
-            .map_err(|_| PortError::reject("seal a grant", "unknown form"))?;
-        let body = sealer
-            .seal(&place(scope, number), &plain, entropy)
-            .map_err(|error| PortError::reject("seal a grant", error))?;
+        let body = grant.seal(sealer, &place(scope, number), entropy)?;
         Ok(Self { keys, number, grant: BASE64.encode(body) })
     }
 
@@ -119,15 +152,21 @@ impl ConnectionSecret {
     pub(super) fn open(&self, sealer: &Sealer, scope: Scope) -> Result<StoredGrant, PortError> {
         let body =
             BASE64.decode(&self.grant).map_err(|error| PortError::reject("open a grant", error))?;
-        let plain = sealer
-            .open(&place(scope, self.number), &body)
-            .map_err(|error| PortError::reject("open a grant", error))?;
-        serde_json::from_slice(&plain)
-            .map_err(|_| PortError::reject("open a grant", "unknown form"))
+        StoredGrant::open(sealer, &place(scope, self.number), &body)
     }
 }
 
 /// What a sealed grant is bound to.
 fn place(scope: Scope, number: u64) -> String {
     format!("{scope}|admin|{number}")
+}
+
+#[cfg(test)]
+mod tests {
+    use static_assertions::assert_not_impl_any;
+
+    use super::*;
+
+    // A grant in a log, an error, a document or an answer does not compile.
+    assert_not_impl_any!(StoredGrant: std::fmt::Debug, std::fmt::Display, Serialize, PartialEq);
 }

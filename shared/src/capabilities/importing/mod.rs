@@ -28,10 +28,10 @@ pub(crate) use begin::scheduled_import;
 pub use control::ControlError;
 pub use import::Import;
 pub use model::*;
-pub use object::imported_record;
 pub(crate) use object::org_fields;
 #[cfg(test)]
 pub(crate) use object::{GoneRow, PageIndex};
+pub use object::{ROWS_READ, imported_record};
 pub use preview::Previews;
 pub use runs::{RunList, RunReport, RunWithObjects, Runs};
 pub use selections::{SelectionError, Selections};

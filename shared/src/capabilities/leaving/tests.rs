@@ -70,8 +70,8 @@ impl Leaving {
         let slot = self.keys().seat_grant(seat);
         let user = "005000000000002AAA".parse().unwrap();
         let state = GrantState::new(1, None, user, self.now());
-        let plain = serde_json::to_vec(&grant(&seat.to_string())).unwrap();
-        let body = sealer.seal(&slot.place(), &plain, &*self.ports.entropy).unwrap();
+        let grant = grant(&seat.to_string());
+        let body = grant.seal(sealer, &slot.place(), &*self.ports.entropy).unwrap();
         let mut commit = Commit::new();
         commit.write(Draft::new(&slot, &state).unwrap().body(body)).unwrap();
         assert!(Store::new(self.ports.clone()).commit(commit).await.unwrap().is_done());
@@ -191,8 +191,8 @@ fn unreachable_salesforce(ports: &Ports) -> Product<Orgs> {
 
 fn grant(name: &str) -> StoredGrant {
     StoredGrant {
-        access_token: format!("access {name}"),
-        refresh_token: format!("refresh {name}"),
+        access_token: format!("access {name}").into(),
+        refresh_token: format!("refresh {name}").into(),
         instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
     }
 }

@@ -42,8 +42,8 @@ impl Home {
         let connection = Connection { at, generation: Generation(3), ..Connection::sample() };
         let scope = connection.scope();
         let grant = StoredGrant {
-            access_token: String::new(),
-            refresh_token: String::new(),
+            access_token: String::new().into(),
+            refresh_token: String::new().into(),
             instance_url: connection.instance_url.clone(),
         };
         self.custody.make_secret(scope, &grant, "1").await.unwrap();

@@ -5,10 +5,8 @@
 //! may die after it stored a token and before it pointed to it: the next holder adopts that token.
 
 use jiff::SignedDuration;
-use secrecy::SecretString;
 
 use super::{CurrentGrant, GrantError, Grants, state_slot};
-use crate::capabilities::custody::generation::sealed_under;
 use crate::capabilities::custody::{OpenGeneration, StoredGrant, unread};
 use crate::kernel::{
     Connection, ConnectionState, GrantState, Grantee, LeaseToken, Occurrence, ReconnectReason,
@@ -69,7 +67,7 @@ impl Grants {
             return Ok(adopted);
         }
         let host = &opened.connection.login_host;
-        let refresh = SecretString::from(current.grant.refresh_token.as_str());
+        let refresh = current.grant.refresh_token.clone();
         let scopes = salesforce::Scope::NEEDED.iter().map(|scope| scope.as_str()).collect();
         let oauth = self.app.oauth().await?;
         match oauth.refresh(host, &refresh, &scopes).await {
@@ -163,7 +161,7 @@ impl Grants {
             Grantee::Seat(_) => {
                 let slot = state_slot(opened, grantee);
                 let sealer = self.sealer(opened, Purpose::SeatGrants).await?;
-                (None, Some(sealed_under(&sealer, &self.ports, &slot, &grant)?))
+                (None, Some(grant.seal(&sealer, &slot.place(), &*self.ports.entropy)?))
             }
         };
         let current =

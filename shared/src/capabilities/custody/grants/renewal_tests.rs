@@ -176,8 +176,8 @@ impl Model {
         let scope = at.generation(Generation(1));
         store_app_secret(&ports, CLIENT_SECRET).await;
         let grant = StoredGrant {
-            access_token: "access-1".to_owned(),
-            refresh_token: "refresh-1".to_owned(),
+            access_token: "access-1".into(),
+            refresh_token: "refresh-1".into(),
             instance_url: INSTANCE.parse().unwrap(),
         };
         let custody = Custody::new(ports.clone(), "test/".to_owned());

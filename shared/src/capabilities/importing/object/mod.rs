@@ -32,10 +32,14 @@ pub(crate) use self::selection_query::org_fields;
 use super::lease::Turn;
 use super::{Import, ObjectEvent, ObjectImport, ObjectPhase};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
-use crate::kernel::{ImportMessage, ImportRunId, Reading, SObject, Scope};
+use crate::kernel::{Counts, ImportMessage, ImportRunId, Reading, SObject, Scope};
 use crate::salesforce::Client;
 use crate::store::{Commit, Next, Stored};
 use crate::work::{Done, WorkError};
+
+/// The line of the log that tells how many rows of an object a run read; `template.yaml` measures
+/// them.
+pub const ROWS_READ: &str = "the rows of an object were read";
 
 /// A step of one object's import, with all that its phases need.
 struct ObjectStep<'a> {
@@ -139,6 +143,7 @@ impl<'a> ObjectStep<'a> {
         if self.progress.phase.is_terminal() {
             self.progress.finished_at = Some(now);
             leads_on = true;
+            self.tell_rows();
         }
         if leads_on {
             return self.commit_with_run(before).await;
@@ -152,6 +157,14 @@ impl<'a> ObjectStep<'a> {
             .await?
             .may_lose_to("another delivery of this message took the same step");
         Ok(())
+    }
+
+    /// Tells how much was read of the org. An alarm hears of more than any org should hold.
+    fn tell_rows(&self) {
+        let (scope, object) = (self.generation.keys.scope(), self.progress.object);
+        let Counts { new, updated, unchanged, .. } = self.progress.counts;
+        let rows = new + updated + unchanged;
+        tracing::info!(connection.id = %scope, import.object = %object, rows, "{ROWS_READ}");
     }
 
     /// Begins the object anew after an error, or gives it up; says after how long it goes on.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use matching::{EntityKind, MatchModel};
+use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::capabilities::audit::Actor;
@@ -139,7 +140,7 @@ impl World {
             degraded_since: None,
             handed_over_at: None,
         };
-        let text = || "none".to_owned();
+        let text = || SecretString::from("none");
         let instance_url = connection.instance_url.clone();
         let grant = StoredGrant { access_token: text(), refresh_token: text(), instance_url };
         self.custody.make_secret(self.scope, &grant, "1").await.unwrap();

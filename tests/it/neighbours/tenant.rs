@@ -1,0 +1,312 @@
+//! A tenant beside others: who connects an org, posts, changes a record and has it imported, and
+//! notes how long each took to arrive.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, RequestBuilder};
+use salesforce_simulator::Control;
+use serde_json::{Value, json};
+use shared::kernel::{Environment, TenantEnvironment};
+use shared::testing::record_id;
+
+use super::super::flows::org::{directory, json_of};
+use super::super::soak::served::{Served, answer};
+
+const ADMIN: &str = "crm.integration@acme.example";
+const SELLER: &str = "noor.castellan@acme.example";
+
+/// How long anything but the burst is waited for.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Between two looks.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Between two activities of a tenant.
+const POSTS: Duration = Duration::from_secs(2);
+
+/// Of so many activities one is followed by an import.
+const ONE_IS_FOLLOWED: usize = 5;
+
+/// A wait that is longer than this, and longer than ten times what it was before, is not fair.
+const FAIR: Duration = Duration::from_secs(30);
+
+/// How long things took to arrive, in milliseconds.
+#[derive(Default)]
+pub(super) struct Lags {
+    write_back: Vec<u128>,
+    import: Vec<u128>,
+}
+
+impl Lags {
+    pub(super) fn add(&mut self, other: Self) {
+        self.write_back.extend(other.write_back);
+        self.import.extend(other.import);
+    }
+
+    pub(super) fn posted(&self) -> usize {
+        self.write_back.len()
+    }
+
+    /// Half of all, nineteen of twenty, and the longest.
+    pub(super) fn told(&self) -> Value {
+        let of = |lags: &[u128]| {
+            let mut lags = lags.to_vec();
+            lags.sort_unstable();
+            let at = |part: usize| lags.get((lags.len() * part / 100).min(lags.len() - 1));
+            let (p50, p95) = (at(50).copied(), at(95).copied());
+            json!({ "n": lags.len(), "p50": p50, "p95": p95, "max": lags.last() })
+        };
+        json!({ "write_back": of(&self.write_back), "import": of(&self.import) })
+    }
+
+    /// True if half of what these tenants waited for came in time, or not ten times later than
+    /// before.
+    pub(super) fn is_fair_beside(&self, before: &Self) -> bool {
+        let half = |lags: &[u128]| {
+            let mut lags = lags.to_vec();
+            lags.sort_unstable();
+            lags[lags.len() / 2]
+        };
+        [(&self.write_back, &before.write_back), (&self.import, &before.import)]
+            .into_iter()
+            .all(|(now, then)| half(now) < FAIR.as_millis().max(10 * half(then)))
+    }
+}
+
+/// A tenant that was connected, imported and matched.
+pub(super) struct Tenant<'a> {
+    served: &'a Served,
+    control: &'a Control,
+    service: String,
+    seller: String,
+    tenant: String,
+    /// The org's My Domain.
+    pub(super) org: String,
+    persons: Vec<String>,
+    posted: Mutex<Vec<String>>,
+}
+
+/// Publishes the directory, which is everybody's.
+pub(super) async fn publish(served: &Served, folder: &Path) {
+    let service = served.token(&["--role", "service"]);
+    let call = async |method: Method, path: &str, body: &Value| {
+        let request = served.request(method, path).bearer_auth(&service);
+        answer(request.json(body)).await.unwrap()
+    };
+    let parts = json!({ "parts": [{ "kind": "people" }, { "kind": "companies" }] });
+    let begun = call(Method::POST, "/v1/directory/versions", &parts).await;
+    let uploads = begun["uploads"].as_array().unwrap().iter();
+    for (upload, (_, file)) in uploads.zip(directory(folder)) {
+        served.upload(&text(upload, "url"), std::fs::read(file).unwrap()).await;
+    }
+    let version = format!("/v1/directory/versions/{}", text(&begun, "version"));
+    call(Method::POST, &format!("{version}/publish"), &json!({})).await;
+    let begun = Instant::now();
+    while call(Method::GET, &version, &json!({})).await["state"] != "published" {
+        assert!(begun.elapsed() < PATIENCE, "the directory:\n{}", served.shown_log());
+        tokio::time::sleep(STEP).await;
+    }
+}
+
+impl<'a> Tenant<'a> {
+    /// Becomes the `n`th tenant, with an org of its own.
+    pub(super) async fn arrive(
+        served: &'a Served,
+        control: &'a Control,
+        folder: &Path,
+        n: usize,
+    ) -> Self {
+        let id = record_id("00D", u64::try_from(n).unwrap() + 100);
+        let source = json!({ "folder": folder, "my_domain": format!("tenant{n}"), "id": id });
+        let org = control.load_org(source).unwrap();
+        let mut own = Self {
+            served,
+            control,
+            service: served.token(&["--role", "service"]),
+            seller: String::new(),
+            tenant: String::new(),
+            org,
+            persons: Vec::new(),
+            posted: Mutex::default(),
+        };
+        let named = json!({ "name": format!("Tenant {n}") });
+        own.tenant = text(&own.post("/v1/tenants", &named).await, "tenant_id");
+        let mut seats = Vec::new();
+        for seat in json_of(folder, "seats.json").as_array().unwrap() {
+            let new = json!({ "email": seat["email"], "name": "A seller" });
+            let made = own.post(&format!("/v1/tenants/{}/seats", own.tenant), &new).await;
+            seats.extend((seat["email"] == SELLER).then(|| text(&made, "seat_id")));
+        }
+        let seat = seats.pop().unwrap();
+        let words = ["--role", "seat", "--tenant", &own.tenant, "--seat", &seat];
+        own.seller = served.token(&words);
+        own.log_in("/authorize", ADMIN, n).await;
+        own.log_in(&format!("/seats/{seat}/authorize"), SELLER, n).await;
+        own.await_persons().await;
+        own
+    }
+
+    /// Whose data it is.
+    pub(super) fn at(&self) -> TenantEnvironment {
+        let tenant = self.tenant.parse().unwrap();
+        TenantEnvironment { tenant, environment: Environment::Production }
+    }
+
+    fn connection(&self, rest: &str) -> String {
+        format!("/v1/tenants/{}/connections/production{rest}", self.tenant)
+    }
+
+    fn as_service(&self, method: Method, path: &str) -> RequestBuilder {
+        self.served.request(method, path).bearer_auth(&self.service)
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, String> {
+        answer(self.as_service(Method::GET, path)).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        answer(self.as_service(Method::POST, path).json(body)).await.unwrap()
+    }
+
+    /// A user's name is one in all of Salesforce: each org's get its own.
+    fn own_name(&self, username: &str, n: usize) -> String {
+        let users = self.control.records(&self.org, "User", 0, 1_000).unwrap();
+        let user = users.iter().find(|user| user["Username"] == username).unwrap();
+        let own = format!("t{n}.{username}");
+        let fields = json!({ "Username": own });
+        self.control.update(&self.org, user["Id"].as_str().unwrap(), &fields).unwrap();
+        own
+    }
+
+    async fn log_in(&self, path: &str, username: &str, n: usize) {
+        let username = self.own_name(username, n);
+        let request = self.as_service(Method::POST, &self.connection(path)).json(&json!({}));
+        let begun = request.send().await.unwrap();
+        let cookie = begun.headers()["set-cookie"].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let begun: Value = begun.json().await.unwrap();
+        let back = self.control.approve(&text(&begun, "authorize_url"), &username).unwrap();
+        self.served.open(&back, &cookie).await.unwrap();
+    }
+
+    /// Waits until there are people whom activities can be about.
+    async fn await_persons(&mut self) {
+        let begun = Instant::now();
+        while self.persons.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "nobody:\n{}", self.served.shown_log());
+            tokio::time::sleep(STEP).await;
+            let found = self.get(&self.connection("/matches?object=Contact")).await;
+            let Ok(page) = found else { continue };
+            let items = page["items"].as_array().unwrap().iter();
+            let matched = items.filter(|item| item["decision"] == "match");
+            self.persons = matched.map(|item| text(item, "entity_id")).collect();
+        }
+        // The first import goes on for a while.
+        while !self.is_at_rest().await {
+            assert!(begun.elapsed() < PATIENCE, "no end:\n{}", self.served.shown_log());
+            tokio::time::sleep(STEP).await;
+        }
+    }
+
+    async fn is_at_rest(&self) -> bool {
+        let runs = self.get(&self.connection("/runs")).await.unwrap_or_default();
+        let runs = runs["items"].as_array().cloned().unwrap_or_default();
+        !runs.is_empty() && runs.iter().all(|run| run["state"] == "complete")
+    }
+
+    /// Posts, and now and then changes a record and has it imported, while `goes_on` says so.
+    pub(super) async fn live(&self, goes_on: &impl Fn() -> bool) -> Lags {
+        let mut lags = Lags::default();
+        for n in 0.. {
+            if !goes_on() {
+                break;
+            }
+            lags.write_back.push(self.log().await.as_millis());
+            if n % ONE_IS_FOLLOWED == 0 {
+                self.change(1).await;
+                lags.import.extend(self.import(PATIENCE).await.map(|lag| lag.as_millis()));
+            }
+            tokio::time::sleep(POSTS).await;
+        }
+        lags
+    }
+
+    /// Logs an activity. Gives the time from its being taken in to its row in Salesforce.
+    async fn log(&self) -> Duration {
+        let (key, person) = {
+            let mut posted = self.posted.lock().unwrap();
+            let n = posted.len();
+            let key = format!("{} says {n}.", self.org);
+            posted.push(key.clone());
+            (key, &self.persons[n % self.persons.len()])
+        };
+        let body = json!({ "kind": "message", "entity_kind": "person", "entity_id": person,
+            "body": key, "occurred_at": "2026-11-20T09:30:00Z" });
+        let path = self.connection("/activities");
+        let request = self.served.request(Method::POST, &path).bearer_auth(&self.seller);
+        let request = request.header("idempotency-key", &key).json(&body);
+        let begun = Instant::now();
+        answer(request).await.unwrap();
+        while !self.is_logged(&key) {
+            assert!(begun.elapsed() < PATIENCE, "{key}:\n{}", self.served.shown_log());
+            tokio::time::sleep(STEP).await;
+        }
+        begun.elapsed()
+    }
+
+    fn is_logged(&self, key: &str) -> bool {
+        let writes = self.control.writes(&self.org).unwrap();
+        let says = |fields: &Value| fields["Description"].as_str().is_some_and(|t| t.contains(key));
+        writes.iter().rev().any(|write| says(&write.fields))
+    }
+
+    /// Changes so many records: a lead that is there, and leads that are new.
+    pub(super) async fn change(&self, records: usize) {
+        let (control, org) = (self.control.clone(), self.org.clone());
+        let changing = move || {
+            let leads = control.records(&org, "Lead", 0, 1).unwrap();
+            let stamp = control.now();
+            let fields = json!({ "Company": format!("Renamed at {stamp}") });
+            control.update(&org, leads[0]["Id"].as_str().unwrap(), &fields).unwrap();
+            for n in 1..records {
+                let lead = json!({ "FirstName": format!("Given{}", n % 997),
+                    "LastName": format!("Family{n}"), "Company": format!("Company {}", n % 4_999),
+                    "Email": format!("given.family{n}@company{}.example", n % 4_999),
+                    "City": "Köln", "Country": "Germany" });
+                control.create(&org, "Lead", &lead).unwrap();
+            }
+        };
+        tokio::task::spawn_blocking(changing).await.unwrap();
+    }
+
+    /// Has what changed imported. Gives the time from the asking to the end of the run; none when
+    /// it does not end in time.
+    pub(super) async fn import(&self, most: Duration) -> Option<Duration> {
+        let begun = Instant::now();
+        let run = text(&self.post(&self.connection("/runs"), &json!({})).await, "run_id");
+        let path = self.connection(&format!("/runs/{run}"));
+        while begun.elapsed() < most {
+            tokio::time::sleep(STEP).await;
+            // Until its first message is worked on there is no run.
+            let Ok(found) = self.get(&path).await else { continue };
+            match found["state"].as_str().unwrap_or_default() {
+                "complete" => return Some(begun.elapsed()),
+                "failed" | "cancelled" | "stepped_aside" => panic!("{found}"),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Has the last changes imported.
+    pub(super) async fn settle(&self) {
+        let end = self.import(PATIENCE).await;
+        assert!(end.is_some(), "no end of {}:\n{}", self.org, self.served.shown_log());
+    }
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}")).to_owned()
+}
