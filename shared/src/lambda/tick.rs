@@ -1,6 +1,7 @@
 //! The minute tick, and telling it from a queue's event.
 
 use aws_lambda_events::sqs::SqsEvent;
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::{Error, emf};
@@ -51,7 +52,7 @@ fn measures(ticked: &Tick) -> MetricLine {
         ticked.sent,
     );
     Queue::ALL.into_iter().fold(counted, |line, queue| {
-        let late = ticked.late.get(&queue).map_or(0, |late| late.as_secs());
+        let late = ticked.late.get(&queue).map_or(0, SignedDuration::as_secs);
         line.metric(lag(queue), Unit::Seconds, late.try_into().unwrap_or(0))
     })
 }
