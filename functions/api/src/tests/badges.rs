@@ -271,14 +271,10 @@ async fn link_hundred(world: &World) {
 /// records.
 async fn requests_with(records: u64) -> (u64, u64) {
     let (world, folder) = connected().await;
-    let people: String = (0..100)
-        .map(
-            |n| json!({ "id": format!("pr_{n}"), "title": "Buyer", "company": { "name": "Acme" } }),
-        )
-        .map(|person| format!("{person}\n"))
-        .collect();
+    let person = |n: u64| json!({ "id": format!("pr_{n}"), "title": "Buyer", "company": { "name": "Acme" } });
+    let people: Vec<String> = (0..100).map(|n| person(n).to_string()).collect();
     let file = folder.path().join("hundred.jsonl");
-    std::fs::write(&file, people).unwrap();
+    std::fs::write(&file, people.join("\n")).unwrap();
     world.publish(None, &[(EntityKind::Person, file)]).await;
     world.run().await;
     fill(&world, records).await;

@@ -200,7 +200,8 @@ impl World {
     ) -> DirectoryVersion {
         self.memory.clock.advance(SignedDuration::from_secs(1));
         let (version, _) = self.directory.begin(base, &[KIND]).await.unwrap();
-        let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let body = lines.join("\n");
         let part = version.parts.last().unwrap();
         self.memory.put(&part.key, Bytes::from(body)).await.unwrap();
         self.directory.publish(version.id).await.unwrap();
