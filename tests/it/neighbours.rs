@@ -30,7 +30,7 @@ const QUIET: usize = 9;
 const BURST: usize = 50_000;
 
 /// How long the others are measured before.
-const BEFORE: Duration = Duration::from_secs(60);
+const BEFORE: Duration = Duration::from_mins(1);
 
 /// How long they are measured meanwhile, at most.
 const MEANWHILE: Duration = Duration::from_mins(3);

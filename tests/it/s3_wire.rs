@@ -79,7 +79,7 @@ async fn a_checksum_of_a_part_is_refused_when_the_upload_was_begun_without_one()
 #[tokio::test]
 async fn the_stub_refuses_parts_that_s3_refuses() {
     let stub = S3Stub::start().await;
-    let web = reqwest::Client::new();
+    let web = web();
     let at = |query: &str| format!("{}/bucket/k?{query}", stub.endpoint);
     let created = web.post(at("uploads")).header("x-amz-checksum-algorithm", "CRC32");
     let created = created.send().await.unwrap().text().await.unwrap();
@@ -159,11 +159,11 @@ async fn a_presigned_put_asks_for_no_checksum_of_whoever_has_it() {
     let address = objects.presign_put("part", Duration::from_mins(15)).await.unwrap();
     assert!(!address.contains("checksum"), "{address}");
     assert!(address.contains("X-Amz-SignedHeaders=host&"), "{address}");
-    let sent = reqwest::Client::new().put(&address).body("a,b\n1,2\n").send().await.unwrap();
+    let sent = web().put(&address).body("a,b\n1,2\n").send().await.unwrap();
     assert_eq!(sent.status(), 200);
     assert_eq!(objects.get("part").await.unwrap().unwrap(), "a,b\n1,2\n");
     let promised = format!("{address}&x-amz-sdk-checksum-algorithm=CRC32");
-    let sent = reqwest::Client::new().put(promised).body("x").send().await.unwrap();
+    let sent = web().put(promised).body("x").send().await.unwrap();
     assert_eq!(sent.status(), 400, "S3 holds a presigned address to what it promises");
     assert!(stub.calls().iter().all(|call| call.method != Method::POST));
 }
@@ -176,7 +176,12 @@ async fn a_deletion_of_several_objects_has_its_checksum() {
     }
     objects.delete(&["a".to_owned(), "b".to_owned()]).await.unwrap();
     assert!(objects.get("a").await.unwrap().is_none());
-    let without = reqwest::Client::new().post(format!("{}/bucket/?delete", stub.endpoint));
+    let without = web().post(format!("{}/bucket/?delete", stub.endpoint));
     let refused = without.body("<Delete></Delete>").send().await.unwrap();
     assert_eq!(refused.status(), 400);
+}
+
+/// A client of what is served on this machine.
+fn web() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
 }

@@ -81,7 +81,7 @@ pub(super) struct Tenant<'a> {
     control: &'a Control,
     service: String,
     seller: String,
-    tenant: String,
+    id: String,
     /// The org's My Domain.
     pub(super) org: String,
     persons: Vec<String>,
@@ -126,21 +126,21 @@ impl<'a> Tenant<'a> {
             control,
             service: served.token(&["--role", "service"]),
             seller: String::new(),
-            tenant: String::new(),
+            id: String::new(),
             org,
             persons: Vec::new(),
             posted: Mutex::default(),
         };
         let named = json!({ "name": format!("Tenant {n}") });
-        own.tenant = text(&own.post("/v1/tenants", &named).await, "tenant_id");
+        own.id = text(&own.post("/v1/tenants", &named).await, "tenant_id");
         let mut seats = Vec::new();
         for seat in json_of(folder, "seats.json").as_array().unwrap() {
             let new = json!({ "email": seat["email"], "name": "A seller" });
-            let made = own.post(&format!("/v1/tenants/{}/seats", own.tenant), &new).await;
+            let made = own.post(&format!("/v1/tenants/{}/seats", own.id), &new).await;
             seats.extend((seat["email"] == SELLER).then(|| text(&made, "seat_id")));
         }
         let seat = seats.pop().unwrap();
-        let words = ["--role", "seat", "--tenant", &own.tenant, "--seat", &seat];
+        let words = ["--role", "seat", "--tenant", &own.id, "--seat", &seat];
         own.seller = served.token(&words);
         own.log_in("/authorize", ADMIN, n).await;
         own.log_in(&format!("/seats/{seat}/authorize"), SELLER, n).await;
@@ -150,12 +150,12 @@ impl<'a> Tenant<'a> {
 
     /// Whose data it is.
     pub(super) fn at(&self) -> TenantEnvironment {
-        let tenant = self.tenant.parse().unwrap();
+        let tenant = self.id.parse().unwrap();
         TenantEnvironment { tenant, environment: Environment::Production }
     }
 
     fn connection(&self, rest: &str) -> String {
-        format!("/v1/tenants/{}/connections/production{rest}", self.tenant)
+        format!("/v1/tenants/{}/connections/production{rest}", self.id)
     }
 
     fn as_service(&self, method: Method, path: &str) -> RequestBuilder {

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use flate2::Crc;
@@ -129,10 +129,6 @@ fn refused((status, code, message): Refusal) -> Response<Body> {
     Response::builder().status(status).body(Body::from(body)).unwrap()
 }
 
-fn ok(body: impl Into<Body>) -> Result<Response<Body>, Refusal> {
-    Ok(Response::new(body.into()))
-}
-
 /// A request by its parts: path-style, `/bucket/key?query`.
 struct Asked {
     method: Method,
@@ -167,8 +163,7 @@ impl Asked {
             name.starts_with("x-amz-checksum-")
                 && !["algorithm", "mode", "type"].iter().any(|kind| name.ends_with(kind))
         };
-        let names: Vec<&str> =
-            self.headers.keys().map(|name| name.as_str()).filter(value).collect();
+        let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).filter(value).collect();
         if names.len() > 1 {
             return Err(bad("InvalidRequest", "Expecting a single x-amz-checksum- header"));
         }
@@ -209,7 +204,7 @@ impl Bucket {
             ("POST", Some(upload)) => self.complete(asked, upload, sent),
             ("DELETE", Some(upload)) => {
                 self.uploads.remove(upload).ok_or_else(|| not_found("NoSuchUpload"))?;
-                ok(Body::empty())
+                Ok(Response::default())
             }
             ("PUT", None) => self.put(asked, sent),
             ("GET", None) if !asked.key.is_empty() => self.get(asked),
@@ -232,10 +227,11 @@ impl Bucket {
         let id = format!("upload-{}", self.made);
         let upload = Upload { key: asked.key.clone(), algorithm, parts: BTreeMap::new() };
         self.uploads.insert(id.clone(), upload);
-        ok(format!(
+        let begun = format!(
             "<InitiateMultipartUploadResult><UploadId>{id}</UploadId>\
              </InitiateMultipartUploadResult>"
-        ))
+        );
+        Ok(Response::new(begun.into()))
     }
 
     fn part(&mut self, asked: &Asked, id: &str, sent: &Bytes) -> Result<Response<Body>, Refusal> {
@@ -285,15 +281,17 @@ impl Bucket {
             self.unanswered -= 1;
             let body = "<Error><Code>InternalError</Code><Message>Please try again.</Message>\
                         </Error>";
-            return ok(body);
+            return Ok(Response::new(body.into()));
         }
-        ok("<CompleteMultipartUploadResult><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>")
+        let whole =
+            "<CompleteMultipartUploadResult><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>";
+        Ok(Response::new(whole.into()))
     }
 
     fn put(&mut self, asked: &Asked, sent: &Bytes) -> Result<Response<Body>, Refusal> {
         let (body, checksum) = asked.content(sent)?;
         self.objects.insert(asked.key.clone(), Object { body, checksum });
-        ok(Body::empty())
+        Ok(Response::default())
     }
 
     /// An object, with the checksum that it was put with. A part of one has none: S3 knows only
@@ -335,7 +333,7 @@ impl Bucket {
         for key in listed.descendants().filter(|node| node.tag_name().name() == "Key") {
             self.objects.remove(key.text().unwrap_or_default());
         }
-        ok("<DeleteResult></DeleteResult>")
+        Ok(Response::new("<DeleteResult></DeleteResult>".into()))
     }
 }
 
