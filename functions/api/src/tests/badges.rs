@@ -271,7 +271,8 @@ async fn link_hundred(world: &World) {
 /// records.
 async fn requests_with(records: u64) -> (u64, u64) {
     let (world, folder) = connected().await;
-    let person = |n: u64| json!({ "id": format!("pr_{n}"), "title": "Buyer", "company": { "name": "Acme" } });
+    let employer = json!({ "name": "Acme" });
+    let person = |n: u64| json!({ "id": format!("pr_{n}"), "title": "Buyer", "company": employer });
     let people: Vec<String> = (0..100).map(|n| person(n).to_string()).collect();
     let file = folder.path().join("hundred.jsonl");
     std::fs::write(&file, people.join("\n")).unwrap();
