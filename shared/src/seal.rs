@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::ports::Entropy;
 
-/// The form of sealed texts: version, nonce, ciphertext with its tag. The plain text is a length, in
-/// four bytes from the lowest, and an LZ4 block. (The first version deflated it.)
+/// The form of sealed texts: version, nonce, ciphertext with its tag. The plain text is a length,
+/// in four bytes from the lowest, and an LZ4 block. (The first version deflated it.)
 const VERSION: u8 = 2;
 const NONCE_LEN: usize = 12;
 

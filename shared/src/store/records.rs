@@ -1,10 +1,13 @@
 //! CRM records: sealed bodies, conditional puts, and the edges that lead to them.
 
+mod edges;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
+use self::edges::{Edge, parents_of};
 use super::keys::{GenerationKeys, Relation};
 use super::{Marker, Series, Slot, Store, Stored, When, documents};
 use crate::kernel::{
@@ -473,27 +476,6 @@ fn plan(reading: Reading, (record, digest): (&Record, &str), head: Option<&Recor
     } else {
         Plan::Keep
     }
-}
-
-/// An edge: where it begins, its relation, and where it leads.
-type Edge = (String, Relation, String);
-
-/// The records that a record's lookups name; none of one that is gone.
-fn parents_of(record: &Record) -> impl Iterator<Item = (SalesforceId, Relation)> {
-    let by: &[(&str, Relation)] = match record.object {
-        SObject::Contact => &[("AccountId", Relation::AccountContact)],
-        SObject::Account => &[("OwnerId", Relation::OwnerAccount)],
-        SObject::Opportunity => {
-            &[("AccountId", Relation::AccountOpportunity), ("OwnerId", Relation::OwnerOpportunity)]
-        }
-        SObject::OpportunityContactRole => {
-            &[("OpportunityId", Relation::OpportunityRole), ("ContactId", Relation::ContactRole)]
-        }
-        SObject::AccountTeamMember => &[("AccountId", Relation::AccountTeamMember)],
-        _ => &[],
-    };
-    by.iter()
-        .filter_map(move |(field, relation)| Some((record.fields.reference(field)?, *relation)))
 }
 
 #[cfg(test)]

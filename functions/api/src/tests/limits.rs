@@ -172,7 +172,9 @@ async fn no_route_that_changes_something_is_without_a_limit() {
         let answer = call(&served, operation, role).await;
         let of = format!("{} {}: {}", operation.method, operation.path, answer.status);
         let is_refused = answer.status == StatusCode::TOO_MANY_REQUESTS;
-        assert_eq!(is_refused, operation.method != "get", "{of}");
+        // Badges are read by POST: a hundred ids are too long for a query.
+        let only_reads = operation.method == "get" || operation.path.ends_with("/badges");
+        assert_eq!(is_refused, !only_reads, "{of}");
         limited += usize::from(is_refused);
     }
     assert!(limited > 20, "{limited}");

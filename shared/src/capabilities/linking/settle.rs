@@ -105,8 +105,8 @@ impl Settle {
         settled.map(|()| Done::Finished)
     }
 
-    /// Settles a batch, and those behind it that are scored. Their own messages find the lease taken
-    /// meanwhile, and each would wait for its next look while nobody works.
+    /// Settles a batch, and those behind it that are scored. Their own messages find the lease
+    /// taken meanwhile, and each would wait for its next look while nobody works.
     async fn settle_on(
         &self,
         generation: &OpenGeneration,
