@@ -11,7 +11,8 @@ use crate::store::{Commit, Draft, Store, When};
 use crate::work::WorkError;
 
 /// How long a settlement may take as a function on AWS: its timeout is shorter, so that nobody
-/// loses the lease while at work. Who loses it all the same writes nothing any more, and comes again.
+/// loses the lease while at work. Who loses it all the same writes nothing any more, and comes
+/// again.
 pub const SETTLE_LEASE: SignedDuration = SignedDuration::from_secs(310);
 
 /// A lease as it is stored.
