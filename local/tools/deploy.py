@@ -80,10 +80,10 @@ def plan(stage: str, arch: str, given: dict[str, str], status: str) -> list[list
         remove = [["sam", "delete", "--stack-name", stack_name(stage), "--no-prompts"]]
         first = deployment(stage, arch, given, protect=False)
         return [build, *(remove if status != NONE else []), first, protected]
-    if not status.endswith("_COMPLETE") and status != "UPDATE_ROLLBACK_FAILED":
-        sys.exit(f"{stack_name(stage)} is at {status}: wait until it stands")
     if status == "UPDATE_ROLLBACK_FAILED":
         sys.exit(f"{stack_name(stage)} is at {status}: docs/runbook.md says how it goes on")
+    if not status.endswith("_COMPLETE"):
+        sys.exit(f"{stack_name(stage)} is at {status}: wait until it stands")
     return [build, protected]
 
 

@@ -15,6 +15,8 @@ mod metrics;
 mod pace;
 mod run;
 mod stores;
+#[cfg(test)]
+mod testing;
 mod ticks;
 mod token;
 mod workers;

@@ -34,25 +34,10 @@ fn lines<W: Write + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use shared::host::is_unseen;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Read(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Read {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::testing::Read;
 
     /// Line 26 of the checklist.
     #[test]
@@ -67,7 +52,7 @@ mod tests {
                 tracing::warn!(name = %bad, error = bad, seen = ?bad, "it came: {bad}");
                 tracing::info!("the next");
             });
-            let text = String::from_utf8(read.0.lock().unwrap().clone()).unwrap();
+            let text = read.text();
             let written: Vec<&str> = text.lines().collect();
             assert_eq!(written.len(), 2, "{text}");
             assert!(written[0].contains("it came") && written[1].contains("the next"), "{text}");

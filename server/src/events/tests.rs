@@ -1,7 +1,6 @@
 //! Each sink beside a receiver of the test's own.
 
 use std::fmt::Write as _;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,33 +26,13 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use super::hook::{self, PublicName};
 use super::*;
 use crate::config::{Secret, Webhook};
+use crate::testing::Read;
 
 /// The key of the signatures, of 32 bytes.
 const KEY: &[u8] = b"a key for the tests of signatures";
 
 /// What a receiver that never answers is given.
 const IMPATIENT: Duration = Duration::from_millis(300);
-
-/// A stream that the test reads.
-#[derive(Clone, Default)]
-struct Read(Arc<Mutex<Vec<u8>>>);
-
-impl Read {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Read {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// The `n`th event of a connection.
 fn event(n: u64) -> Event {

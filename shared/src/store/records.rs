@@ -1,6 +1,7 @@
 //! CRM records: sealed bodies, conditional puts, and the edges that lead to them.
 
 mod edges;
+mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +9,12 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use self::edges::{Edge, parents_of};
+use self::plan::{Plan, plan};
 use super::keys::{GenerationKeys, Relation};
 use super::{Marker, Series, Slot, Store, Stored, When, documents};
 use crate::kernel::{
-    Counts, Fields, Reading, Record, RecordChange, RecordHead, SObject, folded_email,
-    folded_user_email, supersedes,
+    Counts, Fields, Reading, Record, RecordChange, RecordHead, RecordRef, SObject, folded_email,
+    folded_user_email,
 };
 use crate::ports::{Key, PortError, Ports, Write};
 use crate::salesforce::SalesforceId;
@@ -45,19 +47,6 @@ pub struct RecordWrite {
     pub counts: Counts,
     /// The records that this run changed.
     pub changed: Vec<SalesforceId>,
-}
-
-/// The decision about one row.
-enum Plan {
-    /// It is stored so already.
-    Keep,
-    /// This very step stored it so before it was interrupted: its change counts again.
-    KeptByThisStep(RecordChange),
-    /// It is stored.
-    Store(RecordChange),
-    /// It was gone already and is reported gone again with a later stamp. Nobody sees a change, and
-    /// the record stays the deed of the step that found it gone.
-    Restamp(Reading),
 }
 
 /// A conditional put of a record.
@@ -250,14 +239,8 @@ impl Records {
         object: SObject,
         ids: &[SalesforceId],
     ) -> Result<Vec<Record>, PortError> {
-        let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(CHUNK) {
-            let stored = self.stored(chunk.iter().map(|&id| (object, id))).await?;
-            for head in stored.values() {
-                found.extend(self.open(head)?);
-            }
-        }
-        Ok(found)
+        let known = self.known(object, ids).await?;
+        Ok(known.into_iter().filter_map(|(_, record)| record).collect())
     }
 
     /// Those of `ids` that were ever stored, each with its head: without a record if it is deleted.
@@ -274,6 +257,23 @@ impl Records {
             }
         }
         Ok(known)
+    }
+
+    /// The fields of the records that exist among these, whatever objects they are of, by one read.
+    pub async fn fields_of(
+        &self,
+        records: BTreeSet<RecordRef>,
+    ) -> Result<BTreeMap<RecordRef, Fields>, PortError> {
+        if records.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut fields = BTreeMap::new();
+        for head in self.stored(records.into_iter().map(|of| (of.object, of.id))).await?.values() {
+            if let Some(record) = self.open(head)? {
+                fields.insert(RecordRef { object: record.object, id: record.id }, record.fields);
+            }
+        }
+        Ok(fields)
     }
 
     /// The heads of those of `ids` that were ever stored, deleted ones included.
@@ -452,30 +452,6 @@ fn newest_of_each(rows: Vec<Record>) -> Vec<Record> {
         }
     }
     newest.into_values().collect()
-}
-
-fn plan(reading: Reading, (record, digest): (&Record, &str), head: Option<&RecordHead>) -> Plan {
-    let deleted = record.is_deleted();
-    let Some(head) = head else {
-        // A row that was deleted before we ever saw it leaves no record.
-        return if deleted { Plan::Keep } else { Plan::Store(RecordChange::New) };
-    };
-    if supersedes(head, record.stamp, digest, reading.at) {
-        return match (deleted, head.change) {
-            (true, RecordChange::Deleted) => {
-                Plan::Restamp(Reading { run: head.run, step: head.step, at: reading.at })
-            }
-            (true, _) => Plan::Store(RecordChange::Deleted),
-            // Undeleted: it comes anew.
-            (false, RecordChange::Deleted) => Plan::Store(RecordChange::New),
-            (false, _) => Plan::Store(RecordChange::Updated),
-        };
-    }
-    if (head.run, head.step) == (reading.run, reading.step) {
-        Plan::KeptByThisStep(head.change)
-    } else {
-        Plan::Keep
-    }
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ impl Lags {
         let of = |lags: &[u128]| {
             let mut lags = lags.to_vec();
             lags.sort_unstable();
-            let at = |part: usize| lags.get((lags.len() * part / 100).min(lags.len() - 1));
+            let at =
+                |part: usize| lags.get((lags.len() * part / 100).min(lags.len().saturating_sub(1)));
             let (p50, p95) = (at(50).copied(), at(95).copied());
             json!({ "n": lags.len(), "p50": p50, "p95": p95, "max": lags.last() })
         };

@@ -238,6 +238,27 @@ async fn an_item_cannot_grow_beyond_what_the_table_takes() {
 }
 
 #[tokio::test]
+async fn a_partition_that_was_new_in_a_commit_that_failed_is_made_by_the_next() {
+    let (table, _folder) = table();
+    let put = |pk: &str| Write::Put { item: item(pk, "a", json!({})), when: Condition::Always };
+    let grow = Write::Update {
+        key: Key::stored("old".to_owned(), "a".to_owned()),
+        changes: vec![Change::Body(vec![0; 401 << 10])],
+        when: Condition::Always,
+    };
+    assert!(table.write(put("old")).await.unwrap().is_done());
+    table.transact(vec![put("new"), grow]).await.unwrap_err();
+    // Another one would get the number that was given back.
+    for pk in ["new", "other"] {
+        assert!(table.write(put(pk)).await.unwrap().is_done());
+    }
+    for pk in ["old", "new", "other"] {
+        let found = table.query(pk, &Range::All, None, 10).await.unwrap().items;
+        assert_eq!(found.len(), 1, "{pk}");
+    }
+}
+
+#[tokio::test]
 async fn a_query_reads_from_its_place_and_not_from_the_partitions_first_item() {
     let (table, folder) = table();
     let items = (0..20_000).map(|n| item("p", &format!("{n:05}"), json!({})));

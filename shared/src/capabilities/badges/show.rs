@@ -140,10 +140,10 @@ impl Badges {
         of: BTreeMap<EntityId, (RecordRef, bool)>,
     ) -> Result<Records, PortError> {
         let linked = of.values().map(|(record, _)| *record).collect();
-        let mut fields = opened.fields_of(linked).await?;
+        let mut fields = opened.records.fields_of(linked).await?;
         let accounts: BTreeSet<RecordRef> =
             fields.iter().filter_map(|(record, fields)| account_of(*record, fields)).collect();
-        fields.extend(opened.fields_of(accounts).await?);
+        fields.extend(opened.records.fields_of(accounts).await?);
         Ok(Records { of, fields })
     }
 

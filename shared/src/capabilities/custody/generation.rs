@@ -1,11 +1,9 @@
 //! A generation that is open: its keys, its records, and the sealing under its data key.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::kernel::{Connection, Fields, RecordRef};
+use crate::kernel::Connection;
 use crate::ports::{Key, PortError, Ports};
 use crate::seal::Sealer;
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
@@ -48,25 +46,6 @@ impl OpenGeneration {
     fn is_at_home(&self) -> Result<When<Connection>, PortError> {
         let is_current = field!(Connection, generation).is(&self.connection.generation)?;
         Ok(is_current.and(field!(Connection, handed_over_at).is_missing()))
-    }
-
-    /// The fields of the records that exist among these, whatever objects they are of, by one read.
-    pub(crate) async fn fields_of(
-        &self,
-        records: BTreeSet<RecordRef>,
-    ) -> Result<BTreeMap<RecordRef, Fields>, PortError> {
-        if records.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let slots = records.into_iter().map(|record| self.keys.record(record.object, record.id));
-        let mut fields = BTreeMap::new();
-        for head in self.store.load_many(slots).await? {
-            // One that is gone from the org has no body.
-            let Some(body) = head.body() else { continue };
-            let record = RecordRef { object: head.object, id: head.id };
-            fields.insert(record, self.unsealed(head.slot().key(), body)?);
-        }
-        Ok(fields)
     }
 
     /// Seals a value for the item at `key`.

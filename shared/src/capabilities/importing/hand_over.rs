@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use super::keys::changed_folder;
 use super::lease::{Turn, check_lease};
-use super::object::LIST;
 use super::{HandOverCursor, Import, ImportRun, RunState};
 use crate::capabilities::custody::OpenGeneration;
-use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns};
+use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns, PROBES_PER_STEP};
 use crate::kernel::{
     AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
     RecordChange, SObject, Scope,
@@ -169,7 +168,7 @@ impl HandOverStep<'_> {
 
     async fn hand_to_matching(&mut self, list: &ChangedList) -> Result<(), WorkError> {
         let ChangedList { object, ids } = list;
-        debug_assert!(ids.len() <= LIST, "the batches of a list share one transaction");
+        debug_assert!(ids.len() <= PROBES_PER_STEP, "a list is handed over in one step");
         let (generation, match_runs) = (self.generation, &self.import.match_runs);
         let probes = match_runs.probe(generation, *object, ids, self.run.started_at).await?;
         let name = format!("{}-{}", self.run.id, self.list_name());

@@ -14,12 +14,18 @@ use crate::store::{Commit, Draft, When};
 use crate::work::{Done, WorkError};
 
 /// How many probes a batch holds: few enough to be scored and settled well within a timeout.
-pub(super) const BATCH: usize = 500;
+const BATCH: usize = 500;
+
+/// How many batches one planning step makes: their items and messages share one transaction.
+const BATCHES_PER_STEP: usize = 8;
+
+/// How many probes one planning step takes, be it of a re-match or of an import's hand-over.
+pub(crate) const PROBES_PER_STEP: usize = BATCH * BATCHES_PER_STEP;
 
 /// A batch has its messages in the transaction that makes it while the directory has no more shards
 /// than this. Beyond, steps of its own spread it: a transaction holds a hundred items, however
 /// large the directory is.
-pub(super) const FEW_SHARDS: u32 = 8;
+const FEW_SHARDS: u32 = 8;
 
 /// How many shards one such step calls for. With the next step they are one transaction.
 const SPREAD: u32 = 90;
@@ -60,8 +66,9 @@ impl MatchRuns {
                     call_for(commit, (scope, id, batch), entity_kind, 0..shards);
                 }
                 _ => {
-                    let from = 0;
-                    commit.now(MatchMessage::Spread { scope, run: id, batch, entity_kind, from });
+                    let spread =
+                        MatchMessage::Spread { scope, run: id, batch, entity_kind, from: 0 };
+                    commit.now(spread);
                 }
             }
             run.batches += 1;
@@ -69,6 +76,7 @@ impl MatchRuns {
         }
         Ok(())
     }
+
     /// Has a batch scored against some shards, from this one on, and calls for the rest. A second
     /// delivery has them scored again, and a batch counts each shard once.
     pub(super) async fn spread(
@@ -121,8 +129,13 @@ mod tests {
     use super::*;
     use crate::ports::MOST_WRITES;
 
+    /// The run, the import's step and what leads on from them.
+    const BESIDE: usize = 10;
+
     #[test]
-    fn a_step_that_spreads_a_batch_is_one_transaction() {
+    fn a_step_that_makes_batches_or_spreads_one_is_one_transaction() {
+        let of_a_batch = 1 + FEW_SHARDS as usize;
+        assert!(BATCHES_PER_STEP * of_a_batch + BESIDE <= MOST_WRITES);
         assert!((SPREAD as usize) < MOST_WRITES);
     }
 }

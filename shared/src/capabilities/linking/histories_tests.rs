@@ -415,6 +415,24 @@ async fn a_replaced_version_is_deleted_when_no_run_is_made_with_it() {
     assert_eq!(seen, fresh.seen().await);
 }
 
+#[tokio::test]
+async fn a_settlement_takes_along_the_batches_behind_it_that_are_scored() {
+    let (mut world, _) = Box::pin(rare_world(1, 5, "Globex Corporation")).await;
+    world.publish(&[rare_person(1, "Initech")]).await;
+    let leads = (0..5).map(|at| rare_lead(&world, at, at, "Initech")).collect();
+    world.import(leads, 1).await;
+    world.receive();
+    world.deliver_only("\"match_batch\"").await;
+    world.receive();
+    world.deliver_first("\"settle\"").await;
+    assert_eq!(world.unfinished_runs().await, 0, "one message settled all five");
+    assert_eq!(world.list(id(SObject::Lead, 1)).await.matched, Some(entity_id("p1")));
+    // The others' own messages find nothing left to do.
+    let seen = world.seen().await;
+    world.deliver_only("\"settle\"").await;
+    assert_eq!(world.seen().await, seen);
+}
+
 /// A directory of a hundred million people has more shards than a transaction has items. Building
 /// it, matching what an import changed, and matching everything anew come to the same end.
 #[tokio::test]

@@ -27,6 +27,7 @@ mod unfinished_runs;
 #[cfg(test)]
 mod histories_tests;
 
+pub(crate) use batches::PROBES_PER_STEP;
 pub use corrections::{CorrectionError, Corrections};
 pub use decision_counts::DecisionCounts;
 pub use known_pairs::{KnownPair, RefusedPair, TakenPairs};

@@ -1,15 +1,12 @@
 //! Re-matching everything that a connection holds, some batches a step.
 
-use super::batches::BATCH;
+use super::batches::PROBES_PER_STEP;
 use super::match_runs::{MOVED, MatchRuns};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState, ProbeEntry};
 use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, Scope};
 use crate::store::Commit;
 use crate::work::{Done, WorkError};
-
-/// How many batches one planning step makes: their items and messages share one transaction.
-const BATCHES_PER_STEP: usize = 8;
 
 /// How often a step is taken that loses to a batch of its own run: batches settle while the rest is
 /// planned, so that waiting each time would make planning last for seconds a bucket.
@@ -85,9 +82,9 @@ impl MatchRuns {
         let cursor = run.cursor;
         let Some(&object) = MATCHED_OBJECTS.get(cursor.object) else { return Ok(None) };
         let probes = self.folded(generation, run.id, object, cursor.bucket).await?;
-        let most = BATCH * BATCHES_PER_STEP;
-        let step: Vec<ProbeEntry> = probes.into_iter().skip(cursor.offset).take(most).collect();
-        run.cursor = if step.len() == most {
+        let rest = probes.into_iter().skip(cursor.offset);
+        let step: Vec<ProbeEntry> = rest.take(PROBES_PER_STEP).collect();
+        run.cursor = if step.len() == PROBES_PER_STEP {
             cursor.forward(step.len())
         } else {
             cursor.next_bucket(generation.keys.buckets())

@@ -82,11 +82,12 @@ pub(super) fn checksum(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(hash.as_bytes().first_chunk().copied().unwrap_or_default())
 }
 
-/// The `index`th 32 bits of some bytes; 0 beyond their end.
+/// The 32 bits that begin at a byte; 0 beyond the end.
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |four| u32::from_le_bytes(*four))
 }
 
+/// The 64 bits that begin at a byte; 0 beyond the end.
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes
         .get(at..)

@@ -26,7 +26,6 @@ pub(crate) use self::deletions::GoneRow;
 pub(super) use self::outcome::{Ended, build};
 #[cfg(test)]
 pub(crate) use self::page_parts::PageIndex;
-pub(super) use self::pages::LIST;
 pub use self::rows::record as imported_record;
 pub(crate) use self::selection_query::org_fields;
 use super::lease::Turn;

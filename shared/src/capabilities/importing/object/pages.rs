@@ -10,13 +10,10 @@ use super::{ObjectStep, Taken};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::keys::{changed_object, read_object};
 use crate::capabilities::importing::{Import, ObjectEvent, OpportunityPart};
+use crate::capabilities::linking::PROBES_PER_STEP;
 use crate::kernel::{ImportRunId, Record, SObject};
 use crate::salesforce::{JobId, QueryLocator, QueryPage, SalesforceId, Session};
 use crate::work::WorkError;
-
-/// How many changed records one list for the hand-over names: their batches share one transaction,
-/// and each list has a file of probes in every bucket.
-pub(in crate::capabilities::importing) const LIST: usize = 4_000;
 
 impl<'a> ObjectStep<'a> {
     /// Fetches a page of a bulk job.
@@ -207,7 +204,7 @@ impl Import {
         name: &str,
         changed: &[SalesforceId],
     ) -> Result<(), WorkError> {
-        for (part, ids) in changed.chunks(LIST).enumerate() {
+        for (part, ids) in changed.chunks(PROBES_PER_STEP).enumerate() {
             let key = changed_object(generation.keys.scope(), run, object, name, part);
             put_json(self, generation, &key, &ids).await?;
         }

@@ -378,7 +378,14 @@ impl World {
         }
     }
 
-    fn receive(&mut self) {
+    /// Delivers the first message of one kind that waits.
+    pub(super) async fn deliver_first(&mut self, kind: &str) {
+        let at = self.waiting.iter().position(|body| body.contains(kind));
+        let body = self.waiting.remove(at.expect("a message of the kind"));
+        self.deliver(body).await;
+    }
+
+    pub(super) fn receive(&mut self) {
         self.waiting.extend(self.memory.receive().into_iter().map(|message| message.body));
     }
 
