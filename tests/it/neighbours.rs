@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tests::root;
 
 use self::tenant::{Lags, Tenant, publish};
-use super::flows::org::tiny;
+use super::flows::org::small;
 use super::import::compare::Sides;
 use super::soak::served::Served;
 use super::soak::{program, rows_by_marker, stores};
@@ -41,7 +41,7 @@ const LONGEST: Duration = Duration::from_mins(6);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "it takes minutes and measures: make trust"]
 async fn a_burst_of_one_tenant_delays_no_other() {
-    let folder = tiny();
+    let folder = small();
     let options = SimulatorOptions { orgs: vec![], ..SimulatorOptions::default() };
     let simulator = Simulator::start(options).await.unwrap();
     let control = simulator.control();
