@@ -43,9 +43,9 @@ GROUPS = [
     ),
 ]
 
-SEEDS = """Histories of imports have the seeds 1 to 500 in memory and 1 to 10 on one machine, unless
-`CRM_SYNC_SEED` and `CRM_SYNC_HISTORIES` say otherwise. Those of matching are drawn anew each time;
-a failing seed is printed."""
+# How many histories of imports are lived, where `CRM_SYNC_HISTORIES` does not say: in memory, and
+# on one machine (`tests/it/import/histories.rs`).
+USUAL = (500, 10)
 
 
 def now():
@@ -84,6 +84,18 @@ def load():
 def paragraph(text):
     """The words in lines that are no wider than the house allows."""
     return textwrap.fill(" ".join(text.split()), 100, break_long_words=False)
+
+
+def seeds():
+    """Which histories were lived in this run."""
+    first = int(os.environ.get("CRM_SYNC_SEED", 1))
+    asked = os.environ.get("CRM_SYNC_HISTORIES")
+    memory, machine = (first - 1 + int(asked or usual) for usual in USUAL)
+    return paragraph(
+        f"""Histories of imports had the seeds {first} to {memory} in memory and {first} to
+        {machine} on one machine. Those of matching are drawn anew each time; a failing seed is
+        printed."""
+    )
 
 
 def seconds(milliseconds):
@@ -149,7 +161,7 @@ def main():
 This page says what was tried to make the product lose something or do something twice, and what
 came out. It is for whoever must believe it. `make trust` writes it; nobody edits it.
 
-Made from {begun} to {now()}, of commit {commit}. {verdict}
+{paragraph(f"Made from {begun} to {now()}, of commit {commit}. {verdict}")}
 
 ## Faults, attacks, histories
 
@@ -157,7 +169,7 @@ Made from {begun} to {now()}, of commit {commit}. {verdict}
 |---|---|---|---|---|
 {chr(10).join(rows)}
 
-{SEEDS}
+{seeds()}
 
 ## A noisy neighbour
 
