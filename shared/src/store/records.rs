@@ -186,7 +186,7 @@ impl Records {
     }
 
     /// The conditional put of a record; none if its body is too large to keep. The condition is
-    /// that of [`supersedes`].
+    /// that of `kernel::supersedes`.
     fn put(
         &self,
         reading: Reading,
