@@ -102,3 +102,64 @@ impl console::Issuer for People {
         Ok(self.0.token(&bearer, TOKEN_VALID, &SystemClock)?.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+    use secrecy::ExposeSecret;
+    use shared::host::OsEntropy;
+    use shared::testing::Memory;
+
+    use super::*;
+    use crate::issuer::AUDIENCE;
+
+    async fn issuer(seed: u64) -> BuiltInIssuer {
+        let memory = Memory::new(jiff::Timestamp::UNIX_EPOCH, seed);
+        BuiltInIssuer::make(&*memory.ports().secrets).await.unwrap()
+    }
+
+    fn asked() -> LinkRequest {
+        let tenant = TenantId::derived("acme");
+        LinkRequest { tenant, roles: [Role::Admin].into(), seat: None, subject: "ada".to_owned() }
+    }
+
+    fn text_of(link: &str) -> &str {
+        link.strip_prefix("https://crm.example/console/login?link=").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_link_opens_the_console_and_is_no_token_and_a_token_is_no_link() {
+        let issuer = issuer(1).await;
+        let link = || link(&issuer, asked(), "https://crm.example", &OsEntropy).unwrap();
+        let (one, two) = (link(), link());
+        let opened = issuer.opened(text_of(&one)).unwrap();
+        assert_eq!(opened.visitor.subject, "ada");
+        assert_eq!(opened.visitor.roles, [Role::Admin].into());
+        assert_ne!(opened.id, issuer.opened(text_of(&two)).unwrap().id);
+
+        let key = DecodingKey::from_jwk(&issuer.keys().keys[0]).unwrap();
+        let mut of_api = Validation::new(Algorithm::RS256);
+        of_api.set_audience(&[AUDIENCE]);
+        assert!(decode::<serde_json::Value>(text_of(&one), &key, &of_api).is_err(), "no token");
+        let people = People(Arc::new(issuer));
+        let token = console::Issuer::token(&people, &opened.visitor).unwrap();
+        let token = token.expose_secret();
+        assert!(decode::<serde_json::Value>(token, &key, &of_api).is_ok());
+        assert!(people.0.opened(token).is_none(), "no link");
+    }
+
+    #[tokio::test]
+    async fn a_link_that_was_changed_or_that_another_signed_opens_nothing() {
+        let (ours, another) = (issuer(1).await, issuer(2).await);
+        let link = link(&ours, asked(), "https://crm.example", &OsEntropy).unwrap();
+        let text = text_of(&link);
+        assert!(ours.opened(text).is_some());
+        assert!(another.opened(text).is_none(), "another's key");
+        let (head, rest) = text.split_once('.').unwrap();
+        let (claims, signature) = rest.split_once('.').unwrap();
+        let flipped: String = claims.chars().rev().collect();
+        for wrong in ["", "a.b.c", &format!("{head}.{flipped}.{signature}"), &text[1..]] {
+            assert!(ours.opened(wrong).is_none(), "{wrong}");
+        }
+    }
+}
