@@ -31,6 +31,7 @@ struct Step {
 
 /// What an admin chose.
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the wire")]
 pub(super) struct Settings {
     pub(super) auto_save: bool,
     pub(super) stage: Option<String>,

@@ -131,52 +131,58 @@ fn seats(text: &str) -> [Value; 3] {
     ]
 }
 
+/// The API's answer to a path below the connection.
+fn of_connection(path: &str, text: &str) -> Option<Value> {
+    let [_, links, authorization] = seats(text);
+    let mapping = json!({ "object": "Lead", "field": text, "custom_field": text });
+    Some(match path {
+        "" => connection(text),
+        "/wizard" => wizard(text),
+        "/permissions" => permissions(text),
+        "/runs" => json!({ "items": [run(text)], "last_sync_at": AT, "next_sync_at": AT }),
+        "/runs/run_x" => run(text),
+        "/doctor" => json!({ "checks": [{
+            "check": "same_org", "finding": "problem", "evidence": text, "steps": ["Open Setup"],
+        }] }),
+        "/matches/summary" => {
+            json!({ "Lead": { "matched": 5, "duplicate": 1, "review": 2, "unmatched": 3 } })
+        }
+        "/match-runs" => json!({ "items": [] }),
+        "/matches" => json!({
+            "items": [{ "record_id": "00Q000000000001AAA", "decision": "review" }],
+            "next": text,
+        }),
+        "/matches/Lead/00Q000000000001AAA" => found(text),
+        "/matches/Lead/00Q000000000001AAA/corrections" => json!({ "history": [{
+            "action": "match", "entity_id": text, "by": text, "at": AT,
+        }] }),
+        "/field-mappings" => json!({ "items": [mapping] }),
+        "/field-mappings/preview" => json!({
+            "mapping": mapping, "record_id": text, "asked_at": AT, "state": "ready",
+            "reason": text, "values": { "field": text, "custom_field": text },
+        }),
+        "/record-filters" => json!({ "items": [{ "object": "Lead", "conditions": [
+            { "field": text, "operator": "in", "value": [text, text] },
+        ] }] }),
+        "/import-settings" => json!({
+            "every_minutes": 60, "schedule_paused": false, "api_percent": 70,
+            "api_reserve": 1000, "formula_refresh_hours": 168,
+        }),
+        "/settings" => settings(text),
+        "/seats" => links,
+        "/seats/seat_x/authorization" => authorization,
+        _ => return None,
+    })
+}
+
 /// The API's answer to a path, with the text wherever a text can come from outside.
 fn answer(path: &str, text: &str) -> Option<Value> {
     let tenant = format!("/v1/tenants/{}", TenantId::derived("acme"));
     let path = path.strip_prefix(&tenant).unwrap_or(path);
-    let [of_tenant, links, authorization] = seats(text);
-    let mapping = json!({ "object": "Lead", "field": text, "custom_field": text });
     if let Some(path) = path.strip_prefix("/connections/production") {
-        return Some(match path {
-            "" => connection(text),
-            "/wizard" => wizard(text),
-            "/permissions" => permissions(text),
-            "/runs" => json!({ "items": [run(text)], "last_sync_at": AT, "next_sync_at": AT }),
-            "/runs/run_x" => run(text),
-            "/doctor" => json!({ "checks": [{
-                "check": "same_org", "finding": "problem", "evidence": text, "steps": ["Open Setup"],
-            }] }),
-            "/matches/summary" => {
-                json!({ "Lead": { "matched": 5, "duplicate": 1, "review": 2, "unmatched": 3 } })
-            }
-            "/match-runs" => json!({ "items": [] }),
-            "/matches" => json!({
-                "items": [{ "record_id": "00Q000000000001AAA", "decision": "review" }],
-                "next": text,
-            }),
-            "/matches/Lead/00Q000000000001AAA" => found(text),
-            "/matches/Lead/00Q000000000001AAA/corrections" => json!({ "history": [{
-                "action": "match", "entity_id": text, "by": text, "at": AT,
-            }] }),
-            "/field-mappings" => json!({ "items": [mapping] }),
-            "/field-mappings/preview" => json!({
-                "mapping": mapping, "record_id": text, "asked_at": AT, "state": "ready",
-                "reason": text, "values": { "field": text, "custom_field": text },
-            }),
-            "/record-filters" => json!({ "items": [{ "object": "Lead", "conditions": [
-                { "field": text, "operator": "in", "value": [text, text] },
-            ] }] }),
-            "/import-settings" => json!({
-                "every_minutes": 60, "schedule_paused": false, "api_percent": 70,
-                "api_reserve": 1000, "formula_refresh_hours": 168,
-            }),
-            "/settings" => settings(text),
-            "/seats" => links,
-            "/seats/seat_x/authorization" => authorization,
-            _ => return None,
-        });
+        return of_connection(path, text);
     }
+    let [of_tenant, ..] = seats(text);
     Some(match path {
         "" => json!({ "name": text, "entitled": true }),
         "/seats" => of_tenant,

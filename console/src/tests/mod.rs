@@ -213,7 +213,6 @@ impl Browser {
         if let Some(cookie) = &self.cookie {
             request = request.header(COOKIE, cookie);
         }
-        let path = request.uri_ref().map(ToString::to_string).unwrap_or_default();
         let answer = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (status, headers) = (answer.status(), answer.headers().clone());
         let bytes = answer.into_body().collect().await.unwrap().to_bytes();
@@ -224,7 +223,6 @@ impl Browser {
             }
         }
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        dump(&path, &text);
         Answer { status, headers, text }
     }
 
@@ -240,14 +238,4 @@ impl Browser {
 /// A page below production.
 fn at(path: &str) -> String {
     format!("/console/production{path}")
-}
-
-fn dump(path: &str, text: &str) {
-    let thread = std::thread::current();
-    let name = thread.name().unwrap_or("x").replace("::", "-");
-    let folder = std::path::Path::new("/tmp/pages").join(name);
-    if std::path::Path::new("/tmp/pages").exists() {
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(path.replace('/', "_")), text).unwrap();
-    }
 }
