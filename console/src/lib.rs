@@ -15,8 +15,5 @@ mod state;
 mod trouble;
 mod words;
 
-#[cfg(test)]
-mod tests;
-
 pub use router::router;
 pub use state::{Console, Issuer, IssuerError};
