@@ -192,7 +192,7 @@ mod tests {
                 roles: [Role::Admin].into(),
                 seat: None,
             };
-            let until = self.memory.clock.now() + SignedDuration::from_mins(10);
+            let until = self.memory.ports().clock.now() + SignedDuration::from_mins(10);
             LoginLink { visitor, id: id.to_owned(), until }
         }
 
