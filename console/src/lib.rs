@@ -15,5 +15,8 @@ mod state;
 mod trouble;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use router::router;
 pub use state::{Console, Issuer, IssuerError};

@@ -1,0 +1,132 @@
+//! The pages of an org that is connected: the simulator's, imported by the product itself.
+
+use shared::kernel::Grantee;
+use tempfile::TempDir;
+use tests::World;
+
+use super::html::{assert_inert, parse};
+use super::*;
+
+/// A connected org, and an admin's browser on its console.
+async fn connected() -> (World, TempDir, Served, Browser) {
+    let folder = TempDir::new().unwrap();
+    let org = json!({ "my_domain": "acme" });
+    std::fs::write(folder.path().join("org.json"), org.to_string()).unwrap();
+    let world = World::new(folder.path()).await;
+    world.authorize(Grantee::Admin, "admin@acme.example").await.unwrap();
+    world.run().await;
+    let served = Served::over(world.ports(), "crm-sync/", true).await;
+    let browser = served.logged_in("admin", "one").await;
+    (world, folder, served, browser)
+}
+
+/// The first address on a page that begins so.
+fn link(page: &Answer, prefix: &str) -> String {
+    let (tags, _) = parse(&page.text);
+    let found = tags.iter().filter_map(|tag| tag.attribute("href"));
+    let found = found.into_iter().find(|href| href.starts_with(prefix));
+    found.unwrap_or_else(|| panic!("no {prefix}: {}", page.text)).to_owned()
+}
+
+#[tokio::test]
+async fn every_page_of_a_connected_org_is_shown() {
+    let (_world, _folder, _served, mut browser) = connected().await;
+    for page in PAGES {
+        let answer = browser.get(&at(page)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{page}: {}", answer.text);
+        assert!(!answer.text.contains("No org is connected"), "{page}");
+        assert_inert(&answer.text);
+    }
+    let health = browser.get(&at("/health")).await;
+    assert!(health.text.contains("Complete"), "{}", health.text);
+    assert!(health.text.contains("<svg class=\"chart\""), "{}", health.text);
+    assert!(health.text.contains("<caption>Rows by object</caption>"), "{}", health.text);
+    let run = browser.get(&link(&health, &at("/runs/"))).await;
+    assert_eq!(run.status, StatusCode::OK, "{}", run.text);
+    let doctor = browser.get(&at("/doctor")).await;
+    assert!(doctor.text.contains("The same org"), "{}", doctor.text);
+}
+
+#[tokio::test]
+async fn the_wizard_is_answered_step_by_step_and_permissions_are_checked_again() {
+    let (world, _folder, served, mut browser) = connected().await;
+    let wizard = browser.get(&at("/wizard")).await;
+    assert!(wizard.text.contains("2. Saving and logging"), "{}", wizard.text);
+    let sync = [("step", "sync"), ("auto_save", "yes"), ("log_notes", "yes")];
+    for (answer, next) in [
+        (&sync[..], "3. Return on investment"),
+        (&[("step", "roi"), ("roi", "yes")], "4. The rest"),
+        (&[("step", "advanced"), ("data_validation", "yes")], "Everything is set up"),
+    ] {
+        let answered = browser.act(&at("/wizard"), answer).await;
+        assert_eq!(answered.status, StatusCode::SEE_OTHER, "{}", answered.text);
+        let page = browser.get(answered.location()).await;
+        assert!(page.text.contains(next), "{next}: {}", page.text);
+    }
+    let saving = browser.get(&at("/saving")).await.text;
+    assert!(saving.contains("name=\"roi\" value=\"yes\" checked"), "{saving}");
+    assert!(saving.contains("name=\"log_messages\" value=\"yes\"> "), "{saving}");
+    let asked = browser.act(&at("/wizard/check"), &[]).await;
+    assert_eq!(asked.location(), "/console/production/wizard?said=asked");
+    // Hours may pass meanwhile: the session does not last as long.
+    world.run().await;
+    let mut browser = served.logged_in("admin", "two").await;
+    let page = browser.get(&at("/wizard")).await;
+    assert!(page.text.contains("Can be read"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_run_is_begun_paused_resumed_and_cancelled() {
+    let (_world, _folder, _served, mut browser) = connected().await;
+    let begun = browser.act(&at("/runs"), &[("full", "yes")]).await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
+    let runs = browser.get(begun.location()).await;
+    let run = link(&runs, &at("/runs/"));
+    for (steer, said) in [
+        ("pause", "The run is paused."),
+        ("resume", "The run goes on."),
+        ("cancel", "The run is cancelled."),
+    ] {
+        let steered = browser.act(&run, &[("steer", steer)]).await;
+        assert_eq!(steered.status, StatusCode::SEE_OTHER, "{steer}: {}", steered.text);
+        let page = browser.get(steered.location()).await;
+        assert!(page.text.contains(said), "{steer}: {}", page.text);
+    }
+    let wrong = browser.act(&run, &[("steer", "explode")]).await;
+    assert_eq!(wrong.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_org_is_disconnected_only_when_somebody_is_sure_and_its_deletion_is_shown() {
+    let (world, _folder, _served, mut browser) = connected().await;
+    let unsure = browser.act(&at("/leave"), &[]).await;
+    assert_eq!(unsure.status, StatusCode::FORBIDDEN);
+    assert!(browser.get(&at("/health")).await.text.contains(">Connected<"));
+    let gone = browser.act(&at("/leave"), &[("sure", "yes")]).await;
+    assert_eq!(gone.location(), "/console/production/purges/production-1", "{}", gone.text);
+    let page = browser.get(gone.location()).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(page.text.contains("data-refresh=\"3\""), "{}", page.text);
+    assert_eq!(browser.get(&at("/leave")).await.location(), gone.location());
+    assert_eq!(browser.get(&at("/health")).await.status, StatusCode::OK);
+    assert!(browser.get(&at("")).await.text.contains("This org is disconnected"));
+    drop(world);
+}
+
+#[tokio::test]
+async fn a_mapping_and_a_filter_are_made_and_taken_away() {
+    let (_world, _folder, _served, mut browser) = connected().await;
+    let filter = [("object", "Lead"), ("field", "Status"), ("operator", "equals")];
+    let mut fields = filter.to_vec();
+    fields.push(("value", "Open"));
+    let added = browser.act(&at("/filters"), &fields).await;
+    assert_eq!(added.status, StatusCode::SEE_OTHER, "{}", added.text);
+    let page = browser.get(&at("/filters")).await.text;
+    assert!(page.contains("<code>Status</code> equals <bdi>Open</bdi>"), "{page}");
+    let taken = browser.act(&at("/filters"), &[("object", "Lead"), ("remove", "0")]).await;
+    assert_eq!(taken.status, StatusCode::SEE_OTHER, "{}", taken.text);
+    assert!(browser.get(&at("/filters")).await.text.contains("Every row is read."));
+    let mapping = [("object", "Lead"), ("field", "Nope"), ("custom_field", "Nope__c")];
+    let refused = browser.act(&at("/fields"), &mapping).await;
+    assert!(refused.status.is_client_error(), "{}", refused.status);
+}

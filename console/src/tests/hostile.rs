@@ -1,0 +1,247 @@
+//! The worst texts that an org can hold, in every place where a page shows one of the org's texts.
+//! Line 28 of the checklist, and I34 of the list of bad inputs.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::html::{assert_inert, assert_isolated, parse};
+use super::*;
+
+/// Turns what follows it around: from right to left.
+const TURN: char = '\u{202e}';
+
+/// The texts: markup that would run, markup that would break out of an attribute, a text that turns
+/// the line around, one in Arabic, and one without a space that is as long as a field can be.
+fn texts() -> [String; 5] {
+    [
+        "<script>alert(1)</script><img src=x onerror=alert(2)><svg/onload=alert(3)>".to_owned(),
+        "\"'><a href=javascript:alert(4) onmouseover=alert(5) style=x>{{7*7}}</bdi></td>"
+            .to_owned(),
+        format!("{TURN}gpj.exe \u{2066}\u{200f}"),
+        "شركة الأمثلة المحدودة".to_owned(),
+        "W".repeat(32_000),
+    ]
+}
+
+const AT: &str = "2026-11-28T12:00:00Z";
+
+fn run(text: &str) -> Value {
+    json!({
+        "run_id": "run_x", "state": "importing", "trigger": "connected", "full": true,
+        "paused": false, "stands_back_until": null, "started_at": AT, "finished_at": null,
+        "objects_left": 3, "api_calls": 17, "seconds_left": 600,
+        "objects": { "Lead": {
+            "phase": "failed", "reason": text, "code": text, "message": text, "new": 1,
+            "updated": 2, "unchanged": 3, "deleted": 4, "skipped": 5, "failed": 6,
+            "rows_fetched": 10, "rows_expected": 1_000_000, "rows_per_second": 812.5,
+            "errors": [{ "code": text, "message": text, "count": 2 }],
+            "hidden_fields": [text], "salesforce_count": 7, "live": 8,
+        } },
+    })
+}
+
+fn connection(text: &str) -> Value {
+    json!({
+        "state": "reconnect_required", "generation": 1, "integration_user": text,
+        "org": { "id": text, "name": text, "edition": text, "instance_url": text },
+        "connected_at": AT, "paused_since": AT, "degraded_since": AT, "handed_over_at": AT,
+        "trouble": { "reason": "grant_dead", "since": AT, "lapses_at": AT },
+    })
+}
+
+fn wizard(text: &str) -> Value {
+    json!({
+        "at": "sync", "finished": false, "login_host": text, "settings": settings(text),
+        "steps": [{ "step": "connect", "answered": true }, { "step": "sync", "answered": false }],
+    })
+}
+
+fn settings(text: &str) -> Value {
+    json!({
+        "auto_save": true, "stage": text, "log_messages": true, "log_notes": true, "roi": true,
+        "embedded_profile": true, "data_validation": true, "changed_at": AT,
+    })
+}
+
+fn permissions(text: &str) -> Value {
+    json!({
+        "state": "blocked",
+        "required": [{ "object": "Lead", "optional": false, "fields": [{ "field": "Email" }] }],
+        "found": {
+            "inspected_at": AT, "refused": text, "personal_user": true,
+            "objects": [{
+                "object": "Lead", "readable": false, "optional": false, "blocks": ["matching"],
+                "hidden": [{ "field": text, "blocks": "matching" }],
+            }],
+        },
+    })
+}
+
+fn found(text: &str) -> Value {
+    json!({
+        "object": "Lead", "record_id": "00Q000000000001AAA", "decision": "review",
+        "entity_id": text, "source": "auto", "probability": 0.8,
+        "candidates": [{
+            "entity_id": text, "weight": 7.5, "probability": 0.8, "words": text,
+            "comparisons": [{ "name": "email", "level": text, "exact": true, "weight": 4.0 }],
+        }],
+        "ruling": { "always": text, "never": [text] },
+    })
+}
+
+fn purge(text: &str) -> Value {
+    let grants = json!({ "open": 0, "revoked": 1, "already_dead": 0, "unconfirmed": 0 });
+    json!({
+        "state": "complete", "requested_at": AT, "deadline": AT, "data_key_destroyed": true,
+        "waiting_for": null, "waiting_until": null, "grants": grants,
+        "certificate": {
+            "tenant": "ten_x", "environment": "production", "generation": 1, "org_id": text,
+            "completed_at": AT, "found": { text: 3 }, "remaining": {},
+            "kept_elsewhere": [{ "what": "logs", "until": AT }],
+        },
+    })
+}
+
+fn audit(text: &str) -> Value {
+    json!({
+        "head": { "number": 2, "hash": "00ff" },
+        "items": [{
+            "number": 1, "at": AT, "hash": text,
+            "by": { "kind": "admin", "subject": text, "seat": text },
+            "deed": {
+                "action": "settings_changed", "environment": "production", "generation": 1,
+                "seat": text, "object": "Lead", "name": text, "details": { text: text },
+            },
+        }],
+    })
+}
+
+fn seats(text: &str) -> [Value; 3] {
+    let seat = json!({ "seat_id": "seat_x", "email": text, "name": text, "roles": ["seat"] });
+    let user = json!({ "user_id": text, "name": text, "active": true });
+    let link = json!({
+        "seat_id": "seat_x", "status": "mapped_by_hand", "user_id": text, "candidates": [user],
+    });
+    [
+        json!({ "items": [seat] }),
+        json!({ "items": [link] }),
+        json!({ "state": "authorized", "ends_at": AT }),
+    ]
+}
+
+/// The API's answer to a path below the connection.
+fn of_connection(path: &str, text: &str) -> Option<Value> {
+    let [_, links, authorization] = seats(text);
+    let mapping = json!({ "object": "Lead", "field": text, "custom_field": text });
+    Some(match path {
+        "" => connection(text),
+        "/wizard" => wizard(text),
+        "/permissions" => permissions(text),
+        "/runs" => json!({ "items": [run(text)], "last_sync_at": AT, "next_sync_at": AT }),
+        "/runs/run_x" => run(text),
+        "/doctor" => json!({ "checks": [{
+            "check": "same_org", "finding": "problem", "evidence": text, "steps": ["Open Setup"],
+        }] }),
+        "/matches/summary" => {
+            json!({ "Lead": { "matched": 5, "duplicate": 1, "review": 2, "unmatched": 3 } })
+        }
+        "/match-runs" => json!({ "items": [] }),
+        "/matches" => json!({
+            "items": [{ "record_id": "00Q000000000001AAA", "decision": "review" }],
+            "next": text,
+        }),
+        "/matches/Lead/00Q000000000001AAA" => found(text),
+        "/matches/Lead/00Q000000000001AAA/corrections" => json!({ "history": [{
+            "action": "match", "entity_id": text, "by": text, "at": AT,
+        }] }),
+        "/field-mappings" => json!({ "items": [mapping] }),
+        "/field-mappings/preview" => json!({
+            "mapping": mapping, "record_id": text, "asked_at": AT, "state": "ready",
+            "reason": text, "values": { "field": text, "custom_field": text },
+        }),
+        "/record-filters" => json!({ "items": [{ "object": "Lead", "conditions": [
+            { "field": text, "operator": "in", "value": [text, text] },
+        ] }] }),
+        "/import-settings" => json!({
+            "every_minutes": 60, "schedule_paused": false, "api_percent": 70,
+            "api_reserve": 1000, "formula_refresh_hours": 168,
+        }),
+        "/settings" => settings(text),
+        "/seats" => links,
+        "/seats/seat_x/authorization" => authorization,
+        _ => return None,
+    })
+}
+
+/// The API's answer to a path, with the text wherever a text can come from outside.
+fn answer(path: &str, text: &str) -> Option<Value> {
+    let tenant = format!("/v1/tenants/{}", TenantId::derived("acme"));
+    let path = path.strip_prefix(&tenant).unwrap_or(path);
+    if let Some(path) = path.strip_prefix("/connections/production") {
+        return of_connection(path, text);
+    }
+    let [of_tenant, ..] = seats(text);
+    Some(match path {
+        "" => json!({ "name": text, "entitled": true }),
+        "/seats" => of_tenant,
+        "/audit" => audit(text),
+        "/purges/production-1" => purge(text),
+        "/v1/network-access" => {
+            json!({ "version": text, "ranges": ["203.0.113.7/32"], "steps": ["Open Setup"] })
+        }
+        _ => return None,
+    })
+}
+
+/// An API that knows one text.
+fn speaking(text: String) -> Router {
+    Router::new().fallback(async move |request: Request| -> Response {
+        match answer(request.uri().path(), &text) {
+            Some(answer) => Json(answer).into_response(),
+            None => {
+                let missing = json!({ "type": "not_found", "title": "Not found", "status": 404 });
+                (StatusCode::NOT_FOUND, Json(missing)).into_response()
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn checklist_28_no_text_of_an_org_runs_breaks_out_or_turns_a_line_around() {
+    let shown = [
+        "/runs/run_x",
+        "/records/Lead/00Q000000000001AAA",
+        "/review?object=Lead",
+        "/purges/production-1",
+    ];
+    for text in texts() {
+        let served = Served::over_api(speaking(text.clone())).await;
+        let mut browser = served.logged_in("admin", "one").await;
+        let mut shows = 0;
+        for page in PAGES.into_iter().chain(shown) {
+            let answer = browser.get(&at(page)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{page}: {}", answer.text);
+            assert_inert(&answer.text);
+            assert_isolated(&answer.text, TURN);
+            // The text is there as it was, and as a text.
+            let (_, parts) = parse(&answer.text);
+            let whole = parts.iter().any(|(_, part)| part.contains(&text));
+            assert!(whole, "{page} does not show the tenant's name as it is");
+            shows += parts.iter().filter(|(_, part)| part.contains(&text)).count();
+        }
+        assert!(shows > 60, "only {shows} places");
+    }
+}
+
+#[test]
+fn the_style_breaks_long_words_and_isolates_what_an_org_says() {
+    let style = include_str!("../../assets/console.css");
+    assert!(style.contains("overflow-wrap: anywhere"));
+    assert!(style.contains("code, td, th, dd, option { unicode-bidi: isolate; }"));
+    for physical in ["margin-left", "margin-right", "padding-left", "text-align: left", " float"] {
+        assert!(!style.contains(physical), "{physical}: the other way round it is wrong");
+    }
+    assert!(!style.contains("url(") && !style.contains("@import"), "nothing is fetched");
+}
