@@ -223,6 +223,20 @@ impl Table for SqliteTable {
         self.job("write items", |answer| Job::Transact { writes, answer }).await
     }
 
+    /// They share one wait for the disk.
+    async fn transact_each(
+        &self,
+        transactions: Vec<Vec<Write>>,
+    ) -> Result<Vec<Outcome>, PortError> {
+        for writes in &transactions {
+            if let Some(fault) = transaction_fault(writes) {
+                return Err(fault);
+            }
+            refuse_large_puts(writes)?;
+        }
+        self.job("write items", |answer| Job::TransactEach { transactions, answer }).await
+    }
+
     async fn put_many(&self, items: Vec<Item>) -> Result<(), PortError> {
         if items.is_empty() {
             return Ok(());

@@ -3,7 +3,6 @@
 //! The verbs are beside it: [`super::rematch`] plans a match of everything, [`super::batches`]
 //! makes batches, [`super::probes`] makes probes and keeps them.
 
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
