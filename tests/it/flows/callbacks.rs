@@ -146,6 +146,36 @@ async fn two_admins_who_connect_at_once_make_one_connection() {
     at_each_call(11, async |n| two_connect_at(n).await).await;
 }
 
+/// A callback dies at call `n` of the first connection, and the admin comes again; false when there
+/// was no such call. One secret and one grant are left.
+async fn comes_again_after_a_death_at(n: u64) -> bool {
+    let (world, _folder) = unconnected().await;
+    world.fuse.light(n, true);
+    let _ = world.authorize(Grantee::Admin, ADMIN).await;
+    let died = world.fuse.is_dead();
+    world.fuse.restart();
+    world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    assert!(is_connected(&world, world.at()).await, "died at {n}");
+    assert_eq!(live(&world), 1, "died at {n}");
+    let secrets = world.secret_names().await;
+    let of_tenant = secrets.iter().filter(|name| name.contains("ten_"));
+    assert_eq!(of_tenant.count(), 1, "died at {n}: {secrets:?}");
+    died
+}
+
+#[tokio::test]
+async fn who_comes_again_after_a_callback_died_has_one_secret() {
+    for n in 1..60 {
+        if !comes_again_after_a_death_at(n).await {
+            assert!(n > 10, "the callback makes {n} calls");
+            return;
+        }
+    }
+    panic!("the callback makes more calls");
+}
+
 /// What a login page's address says under a name.
 fn said(begun: &Begun, name: &str) -> String {
     let pair = begun.url.query_pairs().find(|(key, _)| key == name);
