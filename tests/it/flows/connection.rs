@@ -512,8 +512,8 @@ async fn a_replaced_grant_is_revoked_when_salesforce_is_back_or_by_the_purge() {
 }
 
 /// The process dies at call `n` of an admin's callback, before its effect or after it, and nobody
-/// logs in again; false when there was no such call. The connection goes on by the newest token that
-/// is kept, and no other one is left.
+/// logs in again; false when there was no such call. The connection goes on by the newest token
+/// that is kept.
 async fn survives_a_callback_that_dies_at(n: u64, after: bool) -> bool {
     let scene = Scene::new().await;
     let (world, control) = (&scene.world, scene.world.control());

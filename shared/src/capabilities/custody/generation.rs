@@ -27,8 +27,8 @@ pub struct OpenGeneration {
 
 impl OpenGeneration {
     /// Has a commit done only while this home acts for the tenant, and no fence is up. A generation
-    /// that was opened before may be written after: what the other home must know of, and what leads
-    /// to a row in the org, is committed under this condition.
+    /// that was opened before may be written after: what the other home must know of, and what
+    /// leads to a row in the org, is committed under this condition.
     pub(crate) fn check_at_home(&self, commit: &mut Commit) -> Result<(), PortError> {
         commit.check(&connection_slot(self.connection.at), self.is_at_home()?);
         Ok(())

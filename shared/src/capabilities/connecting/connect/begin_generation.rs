@@ -98,7 +98,8 @@ impl Connect {
     }
 
     /// Writes at once the connection, everything that makes it live, and its first import. The
-    /// generations from `claimed` on, which callbacks claimed and died over, can never go live then.
+    /// generations from `claimed` on, which callbacks claimed and died over, can never go live
+    /// then.
     async fn begin_generation(
         &self,
         connection: &Connection,
