@@ -208,9 +208,8 @@ impl Mailbox {
         }
         let first = local.split(['.', '_', '-']).next().unwrap_or(local);
         let is_role = |text: &str| {
-            is_role_mailbox(
-                fold(text).replace(' ', "").trim_end_matches(|c: char| c.is_ascii_digit()),
-            )
+            let name = fold(&text.replace(['-', '_'], ""));
+            is_role_mailbox(name.trim_end_matches(|letter: char| letter.is_ascii_digit()))
         };
         let role = is_role(local) || is_role(first);
         Some(Self { local: local.to_owned(), domain, role })
