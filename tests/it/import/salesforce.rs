@@ -9,7 +9,7 @@ use shared::kernel::{ImportTrigger, Occurrence, SObject};
 use super::case::Case;
 
 fn fetching(phase: &ObjectPhase) -> bool {
-    matches!(phase, ObjectPhase::Fetching { page: 1, .. })
+    matches!(phase, ObjectPhase::Fetching { page: 0, .. })
 }
 
 #[tokio::test]
@@ -364,7 +364,8 @@ async fn f44_deleted_undeleted_merged_and_converted_between_pages() {
     let run = case.first().await;
     let (control, org) = (case.world.control(), case.world.org.clone());
     control.delete(&org, &case.contacts[29]).unwrap();
-    case.until(run, SObject::Contact, fetching).await;
+    let landing = |phase: &ObjectPhase| matches!(phase, ObjectPhase::Landing { page: 0, .. });
+    case.until(run, SObject::Contact, landing).await;
     control.delete(&org, &case.contacts[0]).unwrap();
     control.undelete(&org, &case.contacts[29]).unwrap();
     control.merge(&org, &case.contacts[3], &[&case.contacts[4]]).unwrap();
