@@ -64,6 +64,8 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print a token for the API of `serve`.
     Token(TokenArgs),
+    /// Print a link that logs in to the console of `serve`, once and within ten minutes.
+    Console(ConsoleArgs),
     /// Copy everything that `serve` keeps, while it runs or not; the master key stays where it is.
     Backup(BackupArgs),
     /// Make a data folder of a backup.
@@ -129,6 +131,26 @@ pub struct TokenArgs {
     /// How long it is valid, as in 30m, 1h or 7d.
     #[arg(long, default_value = "1h")]
     pub valid: String,
+}
+
+/// `crm-sync console`.
+#[derive(Debug, Args)]
+pub struct ConsoleArgs {
+    /// The data folder and the configuration.
+    #[command(flatten)]
+    pub source: ServeSource,
+    /// The tenant whose console it is.
+    #[arg(long)]
+    pub tenant: String,
+    /// admin, seat, reporting or vendor-rep; may be given several times.
+    #[arg(long, default_value = "admin")]
+    pub role: Vec<String>,
+    /// The seat, for a seller.
+    #[arg(long)]
+    pub seat: Option<String>,
+    /// Who logs in, as the audit log names them.
+    #[arg(long, default_value = "admin")]
+    pub subject: String,
 }
 
 /// How a command speaks.

@@ -24,7 +24,7 @@ use futures::stream;
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::seats::Role;
-use shared::host::SystemClock;
+use shared::host::{OsEntropy, SystemClock};
 use shared::kernel::{SeatId, TenantId};
 use shared::work::chain;
 use tokio::net::{UnixListener, UnixStream};
@@ -32,6 +32,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::backup::Live;
 use crate::config::Config;
+use crate::console::{self, LinkRequest};
 use crate::dead_letters::{self, Chosen, Listed};
 use crate::folder::SOCKET;
 use crate::issuer::{Bearer, BuiltInIssuer};
@@ -125,6 +126,8 @@ pub(crate) struct Commands {
     pub issuer: Option<Arc<BuiltInIssuer>>,
     /// The stores.
     pub stores: Live,
+    /// Where browsers reach the process.
+    pub public_base: String,
     /// Says where the master key comes from.
     pub config: Config,
     /// One backup at a time.
@@ -137,6 +140,7 @@ pub(crate) struct Commands {
 pub(crate) async fn serve(listener: UnixListener, commands: Commands) {
     let router = Router::new()
         .route("/token", post(token))
+        .route("/console-link", post(console_link))
         .route("/backup", post(backup))
         .route("/keys/rotate", post(rotate))
         .route("/dead-letters", post(dead_letters))
@@ -157,6 +161,20 @@ async fn token(
     };
     match sign(issuer, asked) {
         Ok(token) => (StatusCode::OK, token),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, chain(&error)),
+    }
+}
+
+async fn console_link(
+    State(commands): State<Arc<Commands>>,
+    Json(asked): Json<LinkRequest>,
+) -> (StatusCode, String) {
+    let Some(issuer) = &commands.issuer else {
+        let text = "the console logs in people of the built-in issuer only";
+        return (StatusCode::CONFLICT, text.to_owned());
+    };
+    match console::link(issuer, asked, &commands.public_base, &OsEntropy) {
+        Ok(link) => (StatusCode::OK, link),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, chain(&error)),
     }
 }

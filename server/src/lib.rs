@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod config;
+mod console;
 pub mod control;
 pub mod dead_letters;
 pub mod events;
@@ -21,6 +22,7 @@ mod ticks;
 mod token;
 mod workers;
 
+pub use console::{LinkError, LinkRequest, console_link};
 pub use http::ListenError;
 pub use run::{Running, StartError};
 pub use stores::StoresError;

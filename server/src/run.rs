@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use console::Console;
 use embedded::objects::MappedObjects;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::{App, Callers, Config, SecretError};
+use crate::console::People;
 use crate::control::{self, Commands};
 use crate::events::{Sinks, SinksError};
 use crate::http::{self, Frame, Http, ListenError, Readiness};
@@ -122,8 +124,7 @@ impl Running {
         let listener = http::bind(config.listen)?;
         let address = listener.local_addr().unwrap_or(config.listen);
         let public_base = public_base(config, address);
-        let base_text = public_base.as_str().trim_end_matches('/').to_owned();
-        let stores = Stores::open(config, base_text).await?;
+        let stores = Stores::open(config, base_of(&public_base)).await?;
         let ports =
             stores.ports(Arc::new(Sinks::open(&config.events, config.mail.as_ref()).await?));
         let issuer = match config.callers {
@@ -146,7 +147,7 @@ impl Running {
             entropy: Arc::new(OsEntropy),
             keys: issuer.as_ref().map(|issuer| Arc::new(issuer.keys().clone())),
         };
-        let http = serve(config, listener, &product, &stores, issuer.as_deref(), &frame).await?;
+        let http = serve(config, listener, &product, &stores, issuer.as_ref(), &frame).await?;
         let socket = control::socket(&config.data);
         let commands = control::listen(&config.data);
         let commands = commands.map_err(|error| StartError::Control(socket, error))?;
@@ -160,7 +161,7 @@ impl Running {
             runtime: Some(threads().map_err(StartError::Threads)?),
             stores,
         };
-        running.work(config, &workers, files, commands, issuer);
+        running.work(config, &workers, files, commands, (issuer, base_of(&public_base)));
         Ok(running)
     }
 
@@ -171,13 +172,14 @@ impl Running {
         workers: &Arc<Workers>,
         files: Arc<MappedObjects>,
         commands: tokio::net::UnixListener,
-        issuer: Option<Arc<BuiltInIssuer>>,
+        (issuer, public_base): (Option<Arc<BuiltInIssuer>>, String),
     ) {
         let Some(runtime) = &self.runtime else { return };
         let threads = runtime.handle();
         let stopping = &self.stopping;
         let acted_on = Commands {
             issuer,
+            public_base,
             stores: self.stores.live(&config.data),
             config: config.clone(),
             backups: Arc::new(Semaphore::new(1)),
@@ -259,6 +261,11 @@ fn public_base(config: &Config, address: SocketAddr) -> Url {
         .unwrap_or_else(|_| unreachable!("a socket's address is the authority of a URL"))
 }
 
+/// The address without a slash at its end.
+fn base_of(public_base: &Url) -> String {
+    public_base.as_str().trim_end_matches('/').to_owned()
+}
+
 async fn product(
     config: &Config,
     ports: &Ports,
@@ -317,7 +324,7 @@ async fn serve(
     listener: TcpListener,
     product: &Product<Orgs>,
     stores: &Stores,
-    built_in: Option<&BuiltInIssuer>,
+    built_in: Option<&Arc<BuiltInIssuer>>,
     frame: &Frame,
 ) -> Result<Http, StartError> {
     let issuer = match (&config.callers, built_in) {
@@ -337,8 +344,13 @@ async fn serve(
     let api = api::Api::new(product, issuer, access)
         .map_err(StartError::Model)?
         .with_security_contact(config.security_contact.clone());
-    let objects = stores.objects.clone();
-    let router = http::router(frame.clone(), objects, product.connect(), api::router(api));
+    let (api, objects) = (api::router(api), stores.objects.clone());
+    let console = built_in.map(|issuer| {
+        let is_secure = product.public_base().starts_with("https:");
+        let people = Arc::new(People(issuer.clone()));
+        console::router(Console::new(api.clone(), product.sessions(), people, is_secure))
+    });
+    let router = http::router(frame.clone(), objects, product.connect(), (api, console));
     Ok(Http::serve(listener, config.tls.as_ref(), router).await?)
 }
 
@@ -353,6 +365,9 @@ fn summary(config: &Config, base: &Url, address: SocketAddr, stores: &Stores) ->
         lines.push(format!(
             "a master key was made: {path} (keep a copy elsewhere: without it the data is lost)"
         ));
+    }
+    if let Callers::BuiltIn = config.callers {
+        lines.push("`crm-sync console --tenant TENANT` prints a link to the console".to_owned());
     }
     lines.push(match &config.callers {
         Callers::BuiltIn => "callers bring a token of `crm-sync token`".to_owned(),

@@ -29,6 +29,7 @@ use crate::capabilities::linking::{
 use crate::capabilities::moving::Moving;
 use crate::capabilities::saving::{AutoSave, SavedLists};
 use crate::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
+use crate::capabilities::sessions::Sessions;
 use crate::capabilities::settings::ChangeSettings;
 use crate::capabilities::telling::Telling;
 use crate::ports::Ports;
@@ -175,6 +176,12 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn break_glass(&self) -> BreakGlass {
         BreakGlass::new(self.ports.clone(), self.custody())
+    }
+
+    /// The sessions of the console.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.ports.clone())
     }
 
     /// Tenants and their seats.

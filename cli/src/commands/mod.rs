@@ -63,6 +63,7 @@ pub fn run(command: &Command) -> anyhow::Result<Outcome> {
         Command::Serve(args) => serve::run(args),
         Command::Config(ConfigCommand::Check { file }) => serve::check(file),
         Command::Token(args) => serve::token(args),
+        Command::Console(args) => serve::console(args),
         Command::Backup(args) => upkeep::backup(args),
         Command::Restore(args) => upkeep::restore(args),
         Command::Keys(KeysCommand::Rotate(args)) => upkeep::rotate(args),

@@ -7,15 +7,15 @@ use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use server::Running;
 use server::config::{Config, Overrides};
 use server::control::TokenRequest;
+use server::{LinkRequest, Running};
 use shared::capabilities::seats::Role;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
-use crate::args::{ServeArgs, ServeSource, TokenArgs};
+use crate::args::{ConsoleArgs, ServeArgs, ServeSource, TokenArgs};
 
 /// Runs the product until a signal ends it.
 pub fn run(args: &ServeArgs) -> anyhow::Result<Outcome> {
@@ -56,14 +56,8 @@ pub fn check(file: &Path) -> anyhow::Result<Outcome> {
 pub fn token(args: &TokenArgs) -> anyhow::Result<Outcome> {
     let config = read(&args.source)?;
     let valid = validity(&args.valid)?;
-    let roles = "a role is one of admin, seat, reporting, vendor-rep, service, operator";
     let asked = TokenRequest {
-        roles: args
-            .role
-            .iter()
-            .map(|role| word(role))
-            .collect::<Option<BTreeSet<Role>>>()
-            .context(roles)?,
+        roles: roles(&args.role)?,
         tenant: args
             .tenant
             .as_deref()
@@ -78,6 +72,33 @@ pub fn token(args: &TokenArgs) -> anyhow::Result<Outcome> {
     };
     let token = runtime()?.block_on(server::token(&config, asked))?;
     Ok(Outcome { output: format!("{token}\n"), ..Outcome::default() })
+}
+
+/// Prints a link to the console.
+pub fn console(args: &ConsoleArgs) -> anyhow::Result<Outcome> {
+    let config = read(&args.source)?;
+    let roles = roles(&args.role)?;
+    let of_people = [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep];
+    let is_of_people = roles.iter().all(|role| of_people.contains(role));
+    ensure!(is_of_people, "the console is for admin, seat, reporting and vendor-rep");
+    let asked = LinkRequest {
+        tenant: word(&args.tenant).context("--tenant is no tenant's id")?,
+        roles,
+        seat: args
+            .seat
+            .as_deref()
+            .map(|id| word(id).context("--seat is no seat's id"))
+            .transpose()?,
+        subject: args.subject.clone(),
+    };
+    let link = runtime()?.block_on(server::console_link(&config, asked))?;
+    Ok(Outcome { output: format!("{link}\n"), ..Outcome::default() })
+}
+
+/// The roles of some words.
+fn roles(words: &[String]) -> anyhow::Result<BTreeSet<Role>> {
+    let known = "a role is one of admin, seat, reporting, vendor-rep, service, operator";
+    words.iter().map(|role| word(role)).collect::<Option<_>>().context(known)
 }
 
 /// How long a token is valid; a day has 24 hours.

@@ -104,6 +104,29 @@ impl Embedded {
         )
     }
 
+    /// The command that prints a link to the console of a tenant's admin.
+    #[must_use]
+    pub fn console_command(&self, tenant: &str) -> String {
+        let (program, config) = (self.program.display(), self.config.display());
+        format!("{program} console --config {config} --tenant {tenant}")
+    }
+
+    /// A link that logs in to the console as the admin of a tenant, from `crm-sync console`.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub async fn console_link(&self, tenant: &str) -> anyhow::Result<String> {
+        let mut command = Command::new(&self.program);
+        command.arg("console").arg("--config").arg(&self.config).args(["--tenant", tenant]);
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        ensure!(
+            output.status.success(),
+            "crm-sync console failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
     /// A token for `caller`, as an operator gets one: from `crm-sync token`.
     pub(crate) async fn token(&self, caller: Caller<'_>) -> anyhow::Result<String> {
         let mut command = Command::new(&self.program);

@@ -186,7 +186,7 @@ async fn demo(options: DemoOptions, exit: bool) -> anyhow::Result<ExitCode> {
     std::fs::write(&file, &report).with_context(|| format!("write {}", file.display()))?;
     say(&format!("this report      {}", file.display()));
     if !exit {
-        say(&places(&finished, &state)?);
+        say(&places(&finished, &state).await?);
         let _ticker = finished.home.ticker(TICK)?;
         ended.wait().await;
     }
@@ -194,7 +194,7 @@ async fn demo(options: DemoOptions, exit: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// What can be looked at once a demo is done.
-fn places(finished: &Finished, state: &Path) -> anyhow::Result<String> {
+async fn places(finished: &Finished, state: &Path) -> anyhow::Result<String> {
     let api = finished.home.api_base();
     let connect = finished.connect_page.address();
     let mut lines = vec![
@@ -204,6 +204,8 @@ fn places(finished: &Finished, state: &Path) -> anyhow::Result<String> {
     lines.push(match &finished.home {
         Home::Emulator(_) => addresses(&StackRecord::read(state)?),
         Home::Embedded(embedded) => [
+            format!("the console      {}", embedded.console_link(&finished.tenant).await?),
+            format!("another link     {}", embedded.console_command(&finished.tenant)),
             format!("API              {api}"),
             format!("Salesforce       {}", embedded.simulator().http_url()),
             format!("its records      {}/simulator", embedded.simulator().control_url()),

@@ -65,8 +65,13 @@ pub(crate) struct Frame {
 }
 
 /// Everything that is served: uploads into `objects`, the callback and the API beside the frame's
-/// own.
-pub(crate) fn router(frame: Frame, objects: FileObjects, connect: Connect, api: Router) -> Router {
+/// own, and the console where there is one.
+pub(crate) fn router(
+    frame: Frame,
+    objects: FileObjects,
+    connect: Connect,
+    (api, console): (Router, Option<Router>),
+) -> Router {
     let mut router = Router::new()
         .route("/health/live", get(async || "live\n"))
         .route("/health/ready", get(ready))
@@ -78,6 +83,7 @@ pub(crate) fn router(frame: Frame, objects: FileObjects, connect: Connect, api: 
         .with_state(frame.clone())
         .merge(uploads::routes(objects))
         .merge(oauth_callback::router(connect))
+        .merge(console.unwrap_or_default())
         .fallback_service(api)
         .layer(middleware::from_fn_with_state(frame, observe::request))
 }

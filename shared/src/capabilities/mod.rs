@@ -20,5 +20,6 @@ pub mod linking;
 pub mod moving;
 pub mod saving;
 pub mod seats;
+pub mod sessions;
 pub mod settings;
 pub mod telling;

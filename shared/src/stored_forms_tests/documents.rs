@@ -43,6 +43,7 @@ use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList};
 use crate::capabilities::seats::{
     CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
 };
+use crate::capabilities::sessions::{Logins, Session, UsedLink, Visitor};
 use crate::capabilities::settings::{
     ChangedSetting, KeptSettings, SettingValue, Settings, SettingsChange,
 };
@@ -79,10 +80,23 @@ fn connection() -> Connection {
     }
 }
 
+fn logins() -> Logins {
+    let visitor = Visitor {
+        tenant: tenant(),
+        subject: text("ada"),
+        roles: BTreeSet::from([Role::Admin]),
+        seat: Some(seat()),
+    };
+    let (begun_at, seen_at) = (at(0), at(1));
+    let session = Session { hash: text("00ff"), visitor, begun_at, seen_at, connecting: true };
+    Logins { sessions: vec![session], used_links: vec![UsedLink { id: text("1"), until: at(2) }] }
+}
+
 #[test]
 fn tenants_and_their_settings_are_pinned() {
     let mut forms = Forms::default();
     let name = text("Acme");
+    forms.json("logins", &logins());
     forms.json("tenant", &Tenant { id: tenant(), name, entitled: true, created_at: at(0) });
     let roles =
         [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep, Role::Service, Role::Operator];

@@ -7,8 +7,10 @@ use super::{
     version,
 };
 use crate::capabilities::limits::{Payer, Trigger};
+use crate::capabilities::sessions::PersonName;
 use crate::capabilities::{
-    audit, break_glass, connecting, custody, directory, importing, leaving, limits, seats, settings,
+    audit, break_glass, connecting, custody, directory, importing, leaving, limits, seats,
+    sessions, settings,
 };
 use crate::kernel::{
     ActivityId, DirectoryVersionId, EventId, Generation, GlassId, ImportRunId, LeaseToken,
@@ -68,6 +70,7 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("audit entry", &audit::keys::entry(tenant(), 12));
     forms.range("audit entries", &audit::keys::entries(tenant()));
     forms.key("glass", &break_glass::keys::glass(environment(), GlassId::derived("glass")));
+    forms.key("logins", &sessions::keys::logins(tenant(), &PersonName::of("ada@acme.example")));
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.range("purges", &leaving::keys::purges(tenant()));
     for rest in leaving::keys::rest_of(tenant()) {

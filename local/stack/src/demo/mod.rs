@@ -95,6 +95,8 @@ pub struct Finished {
     pub report: Report,
     /// Where a person can connect the demo's tenant again, in a browser.
     pub connect_page: ConnectPage,
+    /// The demo's tenant.
+    pub tenant: String,
 }
 
 /// The result of one look at something under way.
@@ -151,7 +153,8 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Finished> {
     }
     let path = format!("{}/authorize", demo.connection());
     let connect_page = ConnectPage::serve(demo.service, path).await?;
-    Ok(Finished { home: demo.home, report: demo.report, connect_page })
+    let Demo { home, report, tenant, .. } = demo;
+    Ok(Finished { home, report, connect_page, tenant })
 }
 
 fn read_org(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Org> {

@@ -33,7 +33,11 @@ pub(crate) fn rest_of(tenant: TenantId) -> Vec<Series<Value>> {
         Series::whole(environment_partition(TenantEnvironment { tenant, environment }))
     };
     let environments = Environment::ALL.into_iter().map(of_environment);
-    ["SEAT#", "EMAIL#", "VOTE#"].map(of_tenant).into_iter().chain(environments).collect()
+    ["SEAT#", "EMAIL#", "VOTE#", "CONSOLE#"]
+        .map(of_tenant)
+        .into_iter()
+        .chain(environments)
+        .collect()
 }
 
 /// A grant that a purge keeps until it is revoked or given up.
