@@ -117,8 +117,7 @@ async fn m06_a_page_that_stays_broken_is_read_by_another_job() {
     let run = case.first().await;
     let landing = |phase: &ObjectPhase| matches!(phase, ObjectPhase::Landing { page: 0, .. });
     case.until(run, SObject::Contact, landing).await;
-    let ObjectPhase::Landing { job, .. } =
-        case.objects(run).await[&SObject::Contact].phase.clone()
+    let ObjectPhase::Landing { job, .. } = case.objects(run).await[&SObject::Contact].phase.clone()
     else {
         panic!("it was landing")
     };
