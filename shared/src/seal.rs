@@ -189,14 +189,14 @@ mod tests {
     #[test]
     fn a_text_that_would_grow_beyond_the_bound_is_not_opened() {
         let sealer = sealer(1);
-        let sealed = |packed: &[u8]| {
+        let wrapped = |packed: &[u8]| {
             let (nonce, aad) = (Nonce::from([0; NONCE_LEN]), b"a#1".as_slice());
             let text = sealer.0.cipher.encrypt(&nonce, Payload { msg: packed, aad }).unwrap();
             [&[VERSION][..], &[0; NONCE_LEN], &text].concat()
         };
-        let small = sealer.open("a#1", &sealed(&zeros(100_000))).unwrap();
+        let small = sealer.open("a#1", &wrapped(&zeros(100_000))).unwrap();
         assert!(small.len() == 100_000 && small.iter().all(|byte| *byte == 0));
-        let large = sealer.open("a#1", &sealed(&zeros(MAX_OPENED + 1)));
+        let large = sealer.open("a#1", &wrapped(&zeros(MAX_OPENED + 1)));
         assert_eq!(large.map(|plain| plain.len()), Err(SealError::Corrupt));
     }
 

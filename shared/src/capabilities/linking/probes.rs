@@ -44,8 +44,8 @@ impl MatchRuns {
             let (generation, ids) = (generation.clone(), ids.to_vec());
             beside("make probes", async move { probes_of(&generation, object, &ids, stamp).await })
         });
-        let probed = try_join_all(probing).await?;
-        let mut probes: Vec<ProbeEntry> = probed.into_iter().flatten().collect();
+        let made = try_join_all(probing).await?;
+        let mut probes: Vec<ProbeEntry> = made.into_iter().flatten().collect();
         probes.sort_unstable_by_key(|probe| probe.record);
         probes.dedup_by_key(|probe| probe.record);
         Ok(probes)
