@@ -336,7 +336,7 @@ impl Levels {
 impl From<PersonLevels> for Levels {
     fn from(found: PersonLevels) -> Self {
         let (position, contradiction) = (found.position, found.contradiction);
-        let mut levels = Self { position, contradiction, ..Self::default() };
+        let mut levels = Self { contradiction, position, ..Self::default() };
         levels.put(PersonComparison::GivenName as usize, found.given_name);
         levels.put(PersonComparison::FamilyName as usize, found.family_name);
         levels.put(PersonComparison::NameOrder as usize, found.name_order);

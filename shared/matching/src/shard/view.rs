@@ -83,7 +83,9 @@ pub(crate) struct PersonView<'a> {
 pub(crate) fn put_rare(row: &mut Vec<u8>, generation: Option<Generation>, extensions: &[u32]) {
     row.push(generation.map_or(0, Generation::number));
     row.put_varint(extensions.len() as u64);
-    extensions.iter().for_each(|extension| row.put_u32(*extension));
+    for extension in extensions {
+        row.put_u32(*extension);
+    }
 }
 
 /// Employer and title by their place in the dictionaries plus one, 0 for none; the current position
