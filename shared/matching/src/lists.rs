@@ -142,7 +142,8 @@ pub(crate) fn is_written_out_form(words: &str) -> bool {
 /// True for a text in a script whose words stand without spaces.
 fn is_unspaced(text: &str) -> bool {
     text.chars().any(|character| {
-        matches!(character, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
+        matches!(character,
+            '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
     })
 }
 

@@ -146,8 +146,8 @@ impl Statistics {
         self.terms.get(&term(of, value)).map_or(1.0, |count| *count as f32)
     }
 
-    /// The bits that an agreement on a value loses, at most 0: one for each doubling of the entities
-    /// that have it.
+    /// The bits that an agreement on a value loses, at most 0: one for each doubling of the
+    /// entities that have it.
     pub(crate) fn discount(&self, of: Term, value: u32) -> f32 {
         -self.count(of, value).log2()
     }

@@ -45,19 +45,23 @@ fn is_right(case: &str) {
         }
     }
     let mut person_shard = ShardBuilder::new(EntityKind::Person, 0, 1);
-    people.iter().for_each(|person| person_shard.add_person(&PersonForm::from(person)));
+    for person in &people {
+        person_shard.add_person(&PersonForm::from(person));
+    }
     let mut company_shard = ShardBuilder::new(EntityKind::Company, 0, 1);
-    companies.iter().for_each(|company| company_shard.add_company(&CompanyForm::from(company)));
+    for company in &companies {
+        company_shard.add_company(&CompanyForm::from(company));
+    }
     let builders = [person_shard, company_shard];
     let statistics = Statistics::of(&builders);
     let shards = builders.map(|builder| builder.finish(&statistics));
     let model = MatchModel::shipped().unwrap();
-    let scorer = Scorer::new(model, &statistics);
+    let engine = Scorer::new(model, &statistics);
     let mut wrong = Vec::new();
     for (probe, right) in &records {
         let bytes = &shards[usize::from(probe.kind() == EntityKind::Company)];
         let shard = Shard::open(bytes).unwrap();
-        let scored = posterior(model, probe.kind(), &scorer.candidates(&shard, probe, 8));
+        let scored = posterior(model, probe.kind(), &engine.candidates(&shard, probe, 8));
         let decided = scored.first().map_or("nobody".to_owned(), |best| {
             let entity = &best.candidate.entity_id;
             match model.thresholds.decide(best.probability) {
@@ -127,7 +131,9 @@ fn a_phone_and_an_address_say_less_the_more_people_share_them() {
             ..Person::default()
         };
         let mut builder = ShardBuilder::new(EntityKind::Person, 0, 1);
-        (0..sharing).for_each(|number| builder.add_person(&PersonForm::from(&person(number))));
+        for number in 0..sharing {
+            builder.add_person(&PersonForm::from(&person(number)));
+        }
         let statistics = Statistics::of(std::slice::from_ref(&builder));
         let bytes = builder.finish(&statistics);
         let record = serde_json::json!({
