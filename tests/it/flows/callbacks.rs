@@ -106,10 +106,10 @@ async fn i71_a_state_is_good_once_in_its_browser_for_ten_minutes_in_its_environm
 async fn called_twice_at(n: usize) -> bool {
     let (world, _folder) = unconnected().await;
     let back = world.log_in(&begin(&world).await, ADMIN);
-    let once = || finish(&world, Environment::Production, &back, Some(&back.browser));
+    let once = || Box::pin(finish(&world, Environment::Production, &back, Some(&back.browser)));
     let mut second = None;
     let again = async { second = Some(once().await) };
-    let (first, was_over) = meanwhile(&world, n, once(), again).await;
+    let (first, was_over) = meanwhile(&world, n, Box::pin(once()), Box::pin(again)).await;
     let ends = [first, second.unwrap()];
     let connected = ends.iter().filter(|end| matches!(end, Ok(Connected::Org { .. }))).count();
     let refused = ends.iter().filter(|end| matches!(end, Err(ConnectError::State))).count();
@@ -130,7 +130,7 @@ async fn two_connect_at(n: usize) -> bool {
         let _ = world.authorize(Grantee::Admin, ADMIN).await;
     };
     let first = world.authorize(Grantee::Admin, ADMIN);
-    let (first, was_over) = meanwhile(&world, n, first, by_another).await;
+    let (first, was_over) = meanwhile(&world, n, Box::pin(first), Box::pin(by_another)).await;
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
     assert!(is_connected(&world, world.at()).await, "the second at call {n}: {first:?}");
@@ -180,15 +180,15 @@ async fn who_comes_again_after_a_callback_died_has_one_secret() {
 
 /// What a login page's address says under a name.
 fn said(begun: &Begun, name: &str) -> String {
-    let pair = begun.url.query_pairs().find(|(key, _)| key == name);
-    pair.map(|(_, value)| value.into_owned()).expect(name)
+    let mut pairs = begun.url.query_pairs();
+    pairs.find(|(key, _)| key == name).unwrap().1.into_owned()
 }
 
 #[tokio::test]
 async fn nobody_ends_an_authorization_by_what_the_table_holds_of_it() {
     let (world, _folder) = unconnected().await;
     let begun = begin(&world).await;
-    let items: String = world.memory.items().iter().map(|item| format!("{item:?}")).collect();
+    let items = format!("{:?}", world.memory.items());
     assert!(items.contains("STATE#"), "it lies there");
     let cookie = begun.cookie.1.expose_secret().to_owned();
     for secret in [said(&begun, "state"), cookie] {

@@ -344,11 +344,14 @@ async fn a_seller_authorizes_again_after_ninety_days() {
 async fn what_waits_when_a_sellers_ninety_days_end_waits_for_the_next_login() {
     let scene = Scene::new().await;
     let world = &scene.world;
-    let almost = SignedDuration::from_hours(90 * 24) - SignedDuration::from_mins(30);
-    world.memory.clock.advance(almost);
+    let key = world.keys().await.seat_grant(scene.seat);
+    let seat: GrantState = store::get(&*world.ports().table, &key).await.unwrap().unwrap();
+    let ends = seat.ends_at(Grantee::Seat(scene.seat)).unwrap();
+    let left = ends.duration_since(world.ports().clock.now());
+    world.memory.clock.advance(left - SignedDuration::from_mins(1));
     let posted = scene.post("1").await.unwrap();
     assert_eq!(posted.state, ActivityState::Queued);
-    world.memory.clock.advance(SignedDuration::from_mins(30));
+    world.memory.clock.advance(SignedDuration::from_mins(1));
     world.run().await;
     let login = ActivityState::Held { reason: HoldReason::CrmLoginRequired };
     assert_eq!(state(world, posted.id).await, login);

@@ -96,7 +96,8 @@ async fn fenced_at(asked: Asked, n: usize) -> bool {
         was_before = is_committed(world, asked);
         disconnect(world).await;
     };
-    let (is_done, was_over) = meanwhile(world, n, asked.by(&scene, record), fence).await;
+    let (is_done, was_over) =
+        meanwhile(world, n, Box::pin(asked.by(&scene, record)), Box::pin(fence)).await;
     let of = format!("{asked:?}, disconnected at call {n}");
     assert_eq!(is_done, was_before, "{of}");
     assert_eq!(is_committed(world, asked), was_before, "{of}");
@@ -127,7 +128,8 @@ async fn fenced_while_it_logs_at(n: usize) -> bool {
             matches!(before, ActivityState::Claimed { .. } | ActivityState::Logged { .. });
         disconnect(world).await;
     };
-    let (_, was_over) = meanwhile(world, n, world.functions.handle(step), fence).await;
+    let (_, was_over) =
+        meanwhile(world, n, Box::pin(world.functions.handle(step)), Box::pin(fence)).await;
     world.run().await;
     let written = world.control().writes(&world.org).unwrap().len();
     assert_eq!(written, usize::from(was_claimed), "disconnected at call {n}");
@@ -150,7 +152,8 @@ async fn connected_anew_at(n: usize, is_admin: bool) -> bool {
         disconnect(world).await;
         world.authorize(Grantee::Admin, ADMIN).await.unwrap();
     };
-    let (ended, was_over) = meanwhile(world, n, world.authorize(grantee, username), anew).await;
+    let (ended, was_over) =
+        meanwhile(world, n, Box::pin(world.authorize(grantee, username)), Box::pin(anew)).await;
     let of = format!("{ended:?}, connected anew at call {n}");
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
@@ -199,7 +202,9 @@ async fn fenced_while_it_mends_at(n: usize) -> bool {
     assert_eq!(world.connection().await.state, ConnectionState::ReconnectRequired);
     control.set_policy("crm-sync-local", None, &policy(json!(null))).unwrap();
     let step = upkeep(world).await;
-    let (_, was_over) = meanwhile(world, n, world.functions.handle(step), disconnect(world)).await;
+    let (_, was_over) =
+        meanwhile(world, n, Box::pin(world.functions.handle(step)), Box::pin(disconnect(world)))
+            .await;
     assert_eq!(world.connection().await.state, ConnectionState::Disconnected, "at call {n}");
     was_over
 }

@@ -153,7 +153,8 @@ async fn disconnected_at(n: usize, is_admin: bool) -> bool {
         world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     };
     let (ended, was_over) =
-        meanwhile(world, n, world.authorize(grantee, username), disconnect).await;
+        meanwhile(world, n, Box::pin(world.authorize(grantee, username)), Box::pin(disconnect))
+            .await;
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
     // A login of the admin that ends after the disconnect connects the org anew.

@@ -1,9 +1,7 @@
 //! Something that happens between two calls of a piece of work.
 
-use std::pin::pin;
-
 use futures::StreamExt;
-use futures::future::{Either, select};
+use futures::future::{Either, LocalBoxFuture, select};
 use tests::world::World;
 
 /// No piece of work here makes so many calls.
@@ -15,11 +13,10 @@ const MOST_CALLS: usize = 80;
 pub(super) async fn meanwhile<T>(
     world: &World,
     n: usize,
-    work: impl Future<Output = T>,
-    happens: impl Future<Output = ()>,
+    mut work: LocalBoxFuture<'_, T>,
+    mut happens: LocalBoxFuture<'_, ()>,
 ) -> (T, bool) {
     let mut gates = world.fuse.gates();
-    let (mut work, mut happens) = (pin!(work), pin!(happens));
     let mut calls = 0;
     let own = loop {
         let next = match select(work.as_mut(), gates.next()).await {

@@ -251,7 +251,8 @@ async fn chosen_at(scene: &Scene, n: usize) -> bool {
     let choice = async {
         crm_users.choose(at, scene.seat, chosen, Author::Service).await.unwrap();
     };
-    let (told, was_over) = meanwhile(world, n, log_in(scene, SELLER), choice).await;
+    let (told, was_over) =
+        meanwhile(world, n, Box::pin(log_in(scene, SELLER)), Box::pin(choice)).await;
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
     assert_eq!(live(world), 1, "chosen at call {n}: {told:?}");
@@ -275,7 +276,8 @@ async fn removed_while_it_logs_in_at(scene: &Scene, n: usize) -> bool {
     let removal = async {
         world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
     };
-    let (told, was_over) = meanwhile(world, n, log_in(scene, SELLER), removal).await;
+    let (told, was_over) =
+        meanwhile(world, n, Box::pin(log_in(scene, SELLER)), Box::pin(removal)).await;
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
     assert_eq!(live(world), 1, "removed at call {n}: {told:?}");
@@ -316,7 +318,8 @@ async fn ended_while_it_is_renewed_at(n: usize) -> bool {
             world.deliver(&message.body).await;
         }
     };
-    let (_, was_over) = meanwhile(world, n, world.functions.handle(step), end).await;
+    let (_, was_over) =
+        meanwhile(world, n, Box::pin(world.functions.handle(step)), Box::pin(end)).await;
     world.run().await;
     assert_eq!(live(world), 1, "ended at call {n}");
     was_over
@@ -340,7 +343,7 @@ async fn connected_while_it_is_removed_at(n: usize) -> bool {
         let _ = world.finish(&back, begun.cookie.1.clone()).await;
     };
     let removal = world.functions.offboarding.remove_tenant(world.tenant);
-    let (removed, was_over) = meanwhile(&world, n, removal, login).await;
+    let (removed, was_over) = meanwhile(&world, n, Box::pin(removal), Box::pin(login)).await;
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
     let of = format!("{removed:?}, connected at call {n}");

@@ -191,7 +191,7 @@ async fn linked_at(scene: &Scene, contact: RecordRef, n: usize) -> bool {
     };
     let key = n.to_string();
     let posting = post(scene, &key, ActivityKind::Message);
-    let (posted, was_over) = meanwhile(world, n, posting, link).await;
+    let (posted, was_over) = meanwhile(world, n, Box::pin(posting), Box::pin(link)).await;
     world.run().await;
     assert_eq!(logged_on(world, &posted).await, record.as_str(), "linked at call {n}");
     was_over
@@ -233,7 +233,7 @@ async fn logs_in_at(scene: &Scene, n: usize) -> bool {
     };
     let key = n.to_string();
     let posting = post(scene, &key, ActivityKind::Message);
-    let (posted, was_over) = meanwhile(world, n, posting, login).await;
+    let (posted, was_over) = meanwhile(world, n, Box::pin(posting), Box::pin(login)).await;
     world.run().await;
     let told = state(world, posted.id).await;
     assert!(matches!(told, ActivityState::Logged { .. }), "logged in at call {n}: {told:?}");

@@ -81,7 +81,7 @@ impl Job {
                 drop(answer.send(done.map(|done| match done {
                     Done::Outcomes(outcomes) => outcomes,
                     Done::Outcome(_) | Done::Nothing | Done::Count(_) => Vec::new(),
-                })))
+                })));
             }
             Self::Put { answer, .. } | Self::Delete { answer, .. } | Self::Rest { answer } => {
                 drop(answer.send(done.map(drop)));

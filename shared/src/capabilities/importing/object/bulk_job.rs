@@ -108,13 +108,14 @@ impl ObjectStep<'_> {
         let (_, stored) = self
             .call(|session: Session| {
                 let writer = PageWriter::new(place.clone(), selection);
-                async move {
+                // Boxed, for it is large, and every future that waits for it would be.
+                Box::pin(async move {
                     let results = client.query_results(&session, job, at.as_ref(), most).await?;
                     let (observed, next) = (results.observed, results.next.clone());
                     let rows = store_rows(results.into_rows(), writer).await?;
                     let next = next.map(|locator| locator.0);
                     Ok((observed, rows.map(|rows| StoredPage { rows, next })))
-                }
+                })
             })
             .await?;
         Ok(stored?)
