@@ -165,6 +165,42 @@ mod tests {
     }
 
     #[test]
+    fn names_signatures_and_digests_tell_nothing_of_each_other() {
+        let sealer = sealer(1);
+        let of = "jane@acme.example";
+        let signature = format!("{:032x}", u128::from_be_bytes(sealer.sign(of)));
+        let all = [sealer.name(of), signature, sealer.digest(of.as_bytes())];
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{all:?}");
+    }
+
+    /// Zeros of this length, as a block that says so in little room.
+    fn zeros(length: usize) -> Vec<u8> {
+        // A literal, a match of the rest but five, and five literals.
+        let copied = length - 1 - 4 - 5;
+        let mut block = u32::try_from(length).unwrap().to_le_bytes().to_vec();
+        block.extend([0x1f, 0, 1, 0]);
+        let rest = copied - 15;
+        block.extend(std::iter::repeat_n(255, rest / 255));
+        block.push(u8::try_from(rest % 255).unwrap());
+        block.extend([0x50, 0, 0, 0, 0, 0]);
+        block
+    }
+
+    #[test]
+    fn a_text_that_would_grow_beyond_the_bound_is_not_opened() {
+        let sealer = sealer(1);
+        let wrapped = |packed: &[u8]| {
+            let (nonce, aad) = (Nonce::from([0; NONCE_LEN]), b"a#1".as_slice());
+            let text = sealer.0.cipher.encrypt(&nonce, Payload { msg: packed, aad }).unwrap();
+            [&[VERSION][..], &[0; NONCE_LEN], &text].concat()
+        };
+        let small = sealer.open("a#1", &wrapped(&zeros(100_000))).unwrap();
+        assert!(small.len() == 100_000 && small.iter().all(|byte| *byte == 0));
+        let large = sealer.open("a#1", &wrapped(&zeros(MAX_OPENED + 1)));
+        assert_eq!(large.map(|plain| plain.len()), Err(SealError::Corrupt));
+    }
+
+    #[test]
     fn what_is_sealed_opens_in_its_place() {
         let entropy = Counting(0.into());
         let sealed = sealer(1).seal("a#1", b"hello", &entropy).unwrap();

@@ -99,7 +99,7 @@ variants! {
     DirectoryMessage { Count, Shard, Spread, FanOut, Retire }
     ImportMessage { Start, Object, HandOver, Clear }
     MatchMessage { Rematch, Batch, Spread, Settle, Clear, Correct, TuneModel }
-    PurgeMessage { Revoke, Purge, EndGrant, RemoveTenant, GiveBack }
+    PurgeMessage { Revoke, Purge, EndGrant, RemoveTenant, GiveBack, Unborn }
     TellingMessage { Publish }
     WritebackMessage { Activity, Release, Linked }
     ModelState { Training, Shadow, Ready, TooFewLabels }

@@ -179,6 +179,8 @@ fn the_roles_allow_the_purposes_that_the_flows_are_held_to() {
         let secrets = allowed(&template, function, "secretsmanager:GetSecretValue");
         let reads_app = secrets.iter().any(|s| target(s) == Some("AppSecret"));
         assert_eq!(reads_app, role.reads_app, "{name}");
+        let destroyed = allowed(&template, function, "secretsmanager:DeleteSecret");
+        assert_eq!(!destroyed.is_empty(), role.destroys_secrets(), "{name} destroys");
     }
 }
 

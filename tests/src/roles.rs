@@ -85,6 +85,12 @@ impl FunctionRole {
         }
     }
 
+    /// Whether it destroys secrets: a secret's end is the end of everything under its keys.
+    #[must_use]
+    pub fn destroys_secrets(self) -> bool {
+        self.function == "data-purge"
+    }
+
     fn check_app(self, name: &str) {
         let may = name != APP_SECRET || self.reads_app;
         assert!(may, "{} may not read the app's secret", self.function);
@@ -143,6 +149,7 @@ impl Secrets for Held<dyn Secrets> {
 
     async fn destroy(&self, name: &str) -> Result<(), PortError> {
         self.1.check_app(name);
+        assert!(self.1.destroys_secrets(), "{} may not destroy {name}", self.1.function);
         self.0.destroy(name).await
     }
 }

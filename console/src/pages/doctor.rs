@@ -18,7 +18,8 @@ pub(super) struct Doctor {
 /// One check.
 #[derive(Deserialize)]
 pub(super) struct Check {
-    pub(super) check: Word,
+    #[serde(rename = "check")]
+    pub(super) name: Word,
     pub(super) finding: Word,
     pub(super) evidence: String,
     pub(super) steps: Vec<String>,

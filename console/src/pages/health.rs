@@ -30,7 +30,7 @@ impl Progress {
         let Some(runs) = on.find::<Runs>("/runs").await? else { return Ok(None) };
         let open = runs.items.iter().find(|run| run.is_open()).or(runs.items.first());
         let Some(latest) = open else { return Ok(None) };
-        Ok(Some(Self::in_run(RunOfObjects::get(on, &latest.run_id).await?)))
+        Ok(Some(Self::in_run(RunOfObjects::get(on, &latest.id).await?)))
     }
 
     fn in_run(run: RunOfObjects) -> Self {
@@ -72,7 +72,7 @@ pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
         runs = on.find::<Runs>("/runs").await?;
         doctor = on.find::<Doctor>("/doctor").await?;
         if let Some(run) = runs.as_ref().and_then(|runs| runs.items.first()) {
-            found = Some(RunOfObjects::get(&on, &run.run_id).await?);
+            found = Some(RunOfObjects::get(&on, &run.id).await?);
         }
     }
     let chart = found.as_ref().and_then(chart_of);

@@ -19,7 +19,8 @@ use crate::words::{Count, Seconds, When, Word};
 /// A run, as the list has it.
 #[derive(Deserialize)]
 pub(super) struct Run {
-    pub(super) run_id: String,
+    #[serde(rename = "run_id")]
+    pub(super) id: String,
     pub(super) state: Word,
     trigger: Word,
     pub(super) full: bool,

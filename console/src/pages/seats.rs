@@ -25,7 +25,8 @@ struct Seats {
 
 #[derive(Deserialize)]
 struct Seat {
-    seat_id: String,
+    #[serde(rename = "seat_id")]
+    id: String,
     email: String,
     name: String,
     roles: Vec<Word>,
@@ -46,7 +47,8 @@ struct Link {
 
 #[derive(Deserialize)]
 struct User {
-    user_id: String,
+    #[serde(rename = "user_id")]
+    id: String,
     name: Option<String>,
     active: bool,
 }
@@ -83,8 +85,8 @@ pub(crate) async fn show(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
         links.into_iter().map(|link| (link.seat_id.clone(), link)).collect();
     let (total, mut rows) = (seats.len(), Vec::new());
     for seat in seats.into_iter().skip(from).take(SHOWN) {
-        let authorization = on.find(&format!("/seats/{}/authorization", seat.seat_id)).await?;
-        let link = links.remove(&seat.seat_id);
+        let authorization = on.find(&format!("/seats/{}/authorization", seat.id)).await?;
+        let link = links.remove(&seat.id);
         rows.push(Row { seat, link, authorization });
     }
     let next = Some(from.saturating_add(SHOWN)).filter(|next| *next < total);

@@ -57,6 +57,13 @@ impl<'a> Take<'a> {
         (self.varint() as usize).min(self.0.len())
     }
 
+    pub(crate) fn byte(&mut self) -> u8 {
+        self.0.split_first().map_or(0, |(&byte, rest)| {
+            self.0 = rest;
+            byte
+        })
+    }
+
     pub(crate) fn u32(&mut self) -> u32 {
         self.0.split_first_chunk::<4>().map_or(0, |(bytes, rest)| {
             self.0 = rest;

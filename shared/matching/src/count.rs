@@ -16,7 +16,7 @@ use crate::normalize::slug_key;
 use crate::parallel::{map_ranges, share};
 use crate::shard::{CompanyView, NamesView, ShardBuilder};
 use crate::statistics::{
-    BlockSizes, EmployerFacts, Statistics, Term, country_key, full_name_key, term,
+    BlockSizes, EmployerFacts, Statistics, Term, country_key, fold_key, full_name_key, term,
 };
 use crate::text::{hash32, hash64};
 
@@ -33,6 +33,9 @@ pub struct StatisticsBuilder {
     mail: FxHashMap<(u32, u32, u32), u32>,
     cells: Vec<u8>,
 }
+
+/// The people that a company's main number is taken to be shared by.
+const SWITCHBOARD: u32 = 8;
 
 /// Cells of the block-size sketch for a version of about so many entities: a power of two. Two keys
 /// may share a cell. A stopped cell stops both keys, for records and entities alike. If the sketch
@@ -200,6 +203,14 @@ impl StatisticsBuilder {
             self.add_term(Term::City, hash32(person.city), 1);
         }
         self.add_term(Term::Country, country_key(person.country), 1);
+        for mail in person.mail.iter().filter(|mail| mail.key != 0) {
+            self.add_term(Term::Mail, fold_key(mail.key), 1);
+        }
+        for (at, &phone) in person.phones.iter().enumerate() {
+            if !person.phones[..at].contains(&phone) {
+                self.add_term(Term::Phone, phone, 1);
+            }
+        }
         if let Some(company) = entities.employer_of(ordinal) {
             for mail in person.mail.iter().filter(|mail| mail.stem != 0) {
                 *self.mail.entry((company.slug_key(), mail.domain, mail.stem)).or_default() += 1;
@@ -238,6 +249,13 @@ impl StatisticsBuilder {
         }
         self.add_term(Term::CompanyCountry, country_key(company.country), 1);
         self.add_term(Term::CompanyPhone, company.phone, 1);
+        self.add_term(Term::Phone, company.phone, SWITCHBOARD);
+        for (domain, _) in &company.domains {
+            self.add_term(Term::CompanyDomain, *domain, 1);
+        }
+        if company.street.name != 0 {
+            self.add_term(Term::CompanyStreet, company.street.key(), 1);
+        }
     }
 
     /// Of two companies with one name, keeps the smaller facts, so that the order of parts does not

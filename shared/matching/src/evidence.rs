@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crate::compare::{Levels, WIDTH, comparisons};
+use crate::compare::{Contradiction, Levels, WIDTH, comparisons};
 use crate::entity::EntityKind;
 use crate::explain::{ExplainedComparison, explained, in_words};
 use crate::model::MatchModel;
@@ -22,7 +22,7 @@ const STEPS: f32 = 256.0;
 ///
 /// Written as text, it begins with a fingerprint of the engine's comparisons. For each comparison
 /// the index of its level follows. Behind a colon stands the rarity of the value agreed on, in
-/// 256ths of a bit: `p1c9a;5:3100,4:2048,0,0,…`.
+/// 256ths of a bit: `p1c9a;5:3100,4:2048,0,0,…`. A contradiction is a letter at the end: `…,0!g`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     kind: EntityKind,
@@ -61,9 +61,8 @@ impl Evidence {
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
     pub fn weigh(&self, model: &MatchModel, entities: u64) -> MatchWeight {
-        let weights = model.kind(self.kind).weights();
-        let prior = -(entities.max(1) as f64).log2() * weights.size;
-        MatchWeight::new(weights.sum(&self.levels) + prior)
+        let doublings = (entities.max(1) as f64).log2();
+        MatchWeight::new(model.kind(self.kind).weights().weigh(&self.levels, doublings))
     }
 
     /// Every comparison at its level with a model's weight for it; the values are empty.
@@ -114,6 +113,9 @@ impl fmt::Display for Evidence {
                 write!(f, ":{rarity:.0}")?;
             }
         }
+        if let Some(contradiction) = self.levels.contradiction {
+            write!(f, "!{}", contradiction.letter())?;
+        }
         Ok(())
     }
 }
@@ -129,6 +131,11 @@ impl FromStr for Evidence {
             .ok_or(ParseEvidenceError)?;
         let expected = comparisons(kind);
         let mut levels = Levels::default();
+        let (parts, letter) = parts.split_once('!').map_or((parts, None), |(p, l)| (p, Some(l)));
+        if let Some(letter) = letter {
+            let contradiction = Contradiction::of_letter(letter).ok_or(ParseEvidenceError)?;
+            levels.contradiction = Some(contradiction);
+        }
         let mut found = 0;
         for (at, part) in parts.split(',').enumerate() {
             let (level, rarity) = part.split_once(':').unwrap_or((part, "0"));
@@ -149,12 +156,14 @@ impl FromStr for Evidence {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use strum::IntoEnumIterator as _;
 
     fn evidence() -> impl Strategy<Value = Evidence> {
-        let values = proptest::collection::vec((0..3_u8, 0.0..20.0_f32), WIDTH);
-        (any::<bool>(), values).prop_map(|(person, values)| {
+        let values = proptest::collection::vec((0..3_u8, -4.0..20.0_f32), WIDTH);
+        (any::<bool>(), values, 0..12_usize).prop_map(|(person, values, contradiction)| {
             let kind = if person { EntityKind::Person } else { EntityKind::Company };
-            let mut levels = Levels::default();
+            let contradiction = Contradiction::iter().nth(contradiction);
+            let mut levels = Levels { contradiction, ..Levels::default() };
             for (at, comparison) in comparisons(kind).iter().enumerate() {
                 let (level, rarity) = values[at];
                 levels.level[at] = level.min(u8::try_from(comparison.levels.len() - 1).unwrap());
@@ -179,7 +188,11 @@ mod tests {
         fn the_weight_is_the_sum_of_what_is_explained(evidence in evidence()) {
             let model = MatchModel::shipped().unwrap();
             let parts: f64 = evidence.explain(model).iter().map(|part| part.weight).sum();
-            prop_assert!((evidence.weigh(model, 1).bits() - parts).abs() < 1e-9);
+            let cap = match evidence.levels.contradiction {
+                Some(_) => model.kind(evidence.kind).none_weight - 1.0,
+                None => f64::MAX,
+            };
+            prop_assert!((evidence.weigh(model, 1).bits() - parts.min(cap)).abs() < 1e-9);
         }
     }
 
@@ -192,6 +205,7 @@ mod tests {
             "p0000;0",
             &text[..text.len() - 2],
             &format!("{text},0"),
+            &format!("{text}!z"),
             &text.replacen(";0", ";99", 1),
         ] {
             assert_eq!(other.parse::<Evidence>(), Err(ParseEvidenceError), "{other}");

@@ -40,7 +40,7 @@ pub struct Explanation {
     pub record_id: String,
     /// The entity.
     pub entity_id: String,
-    /// The sum of the comparisons and the prior.
+    /// The sum of the comparisons and the prior, or less where values contradict each other.
     pub weight: MatchWeight,
     /// The prior of picking any one entity of the version, in bits.
     pub prior: f64,
@@ -74,7 +74,7 @@ pub fn explain(
     Some(Explanation {
         record_id: probe.record_id().to_owned(),
         entity_id: entity_id.to_owned(),
-        weight: MatchWeight::new(weights.sum(&levels) + scorer.prior(kind)),
+        weight: MatchWeight::new(weights.weigh(&levels, scorer.doublings(kind))),
         prior: scorer.prior(kind),
         employer,
         blocked: scorer.block(shard, probe).binary_search(&ordinal).is_ok(),
@@ -136,7 +136,9 @@ pub(crate) fn in_words(explained: &[ExplainedComparison], levels: &Levels) -> St
         })
         .collect();
     parts.sort_by(|left, right| right.0.abs().total_cmp(&left.0.abs()));
-    parts.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join("; ")
+    let contradiction = levels.contradiction.map(|one| format!("never a match: {}", one.words()));
+    let parts = parts.into_iter().map(|(_, words)| words);
+    contradiction.into_iter().chain(parts).collect::<Vec<_>>().join("; ")
 }
 
 fn phrase(name: &str, level: &str) -> String {

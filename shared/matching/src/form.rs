@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::entity::{Company, CrmAccount, CrmPerson, EntityKind, Person};
 use crate::lists::abbreviation;
 use crate::normalize::{
-    CompanyName, Domain, Mailbox, NameKind, PersonName, Place, Title, mail_addresses, phone_key,
-    web_domain,
+    CompanyName, Domain, Mailbox, NameKind, PersonName, Phone, Place, Street, Title,
+    mail_addresses, phone_key, phones, web_domain,
 };
 use crate::text::{fold, hash32, hash64};
 
@@ -44,11 +44,17 @@ pub struct PersonForm {
     pub phones: Vec<u32>,
     /// The place.
     pub place: Place,
+    /// The extension of each phone as an id, 0 for none; empty if no phone has one.
+    #[serde(default)]
+    pub extensions: Vec<u32>,
 }
 
 /// The most positions read of one person. Nobody's thirteenth employer decides a match, and a bound
 /// keeps a hostile row harmless.
 const EMPLOYMENTS: usize = 12;
+
+/// The most phones kept of one person.
+const PHONES: usize = 12;
 
 impl From<&Person> for PersonForm {
     fn from(person: &Person) -> Self {
@@ -72,16 +78,28 @@ impl From<&Person> for PersonForm {
                 title: Title::parse(&position.title),
             });
         }
+        let (phones, extensions) = phones_of(person.phones.iter().take(8));
         Self {
             id: person.id.clone(),
             name: PersonName::parse(&person.first_name, &person.last_name),
             employments,
             mailboxes: person.emails.iter().take(8).flat_map(|text| mail_addresses(text)).collect(),
             site: None,
-            phones: person.phones.iter().take(8).filter_map(|text| phone_key(text)).collect(),
+            phones,
             place: Place::parse(Some(&person.city), Some(&person.state), Some(&person.country)),
+            extensions,
         }
     }
+}
+
+/// The keys of the phones that some fields hold, and their extensions if any has one.
+fn phones_of<'a>(fields: impl Iterator<Item = &'a String>) -> (Vec<u32>, Vec<u32>) {
+    let mut found: Vec<Phone> = fields.flat_map(|text| phones(text)).collect();
+    found.dedup();
+    found.truncate(PHONES);
+    let extensions: Vec<u32> = found.iter().map(|phone| phone.extension).collect();
+    let none = extensions.iter().all(|extension| *extension == 0);
+    (found.iter().map(|phone| phone.key).collect(), if none { Vec::new() } else { extensions })
 }
 
 impl PersonForm {
@@ -94,12 +112,8 @@ impl PersonForm {
             PersonName::parse(&first, &last)
         };
         let company = record.company.as_deref().and_then(CompanyName::parse);
-        let mut phones: Vec<u32> = [&record.phone, &record.mobile_phone]
-            .into_iter()
-            .flatten()
-            .filter_map(|text| phone_key(text))
-            .collect();
-        phones.dedup();
+        let fields = [&record.phone, &record.mobile_phone].into_iter().flatten();
+        let (phones, extensions) = phones_of(fields);
         Self {
             id: id.to_owned(),
             name,
@@ -116,6 +130,7 @@ impl PersonForm {
                 record.state.as_deref(),
                 record.country.as_deref(),
             ),
+            extensions,
         }
     }
 
@@ -138,51 +153,6 @@ impl PersonForm {
             }
         }
         domains
-    }
-}
-
-/// A street address, normalised.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Street {
-    /// The hash of its numbers, 0 for none.
-    pub number: u32,
-    /// The hash of its words, abbreviated, 0 for none.
-    pub name: u32,
-}
-
-impl Street {
-    fn parse(text: &str) -> Self {
-        const SHORT: [(&str, &str); 14] = [
-            ("street", "st"),
-            ("avenue", "ave"),
-            ("boulevard", "blvd"),
-            ("road", "rd"),
-            ("drive", "dr"),
-            ("lane", "ln"),
-            ("suite", "ste"),
-            ("square", "sq"),
-            ("place", "pl"),
-            ("court", "ct"),
-            ("parkway", "pkwy"),
-            ("highway", "hwy"),
-            ("strasse", "str"),
-            ("saint", "st"),
-        ];
-        let folded = fold(text);
-        let (mut numbers, mut words) = (String::new(), String::new());
-        for word in folded.split(' ') {
-            if word.bytes().all(|byte| byte.is_ascii_digit()) {
-                numbers.push_str(word);
-                numbers.push(' ');
-            } else {
-                words.push_str(
-                    SHORT.iter().find(|(long, _)| *long == word).map_or(word, |(_, short)| short),
-                );
-                words.push(' ');
-            }
-        }
-        let key = |text: &str| if text.trim().is_empty() { 0 } else { hash32(text.as_bytes()) };
-        Self { number: key(&numbers), name: key(&words) }
     }
 }
 

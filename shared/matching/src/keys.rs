@@ -13,9 +13,13 @@ use crate::text::{collapse_umlauts, hash32};
 /// The parts of a person that make keys, with employers' directory names and domains.
 fn person_keys<'a>(form: &'a PersonForm, statistics: &Statistics) -> PersonKeys<'a> {
     let tokens = |tokens: &'a [String]| tokens.iter().map(std::string::String::as_bytes);
+    let given: SmallVec<[&[u8]; 6]> =
+        tokens(&form.name.given).chain(tokens(&form.name.nick)).collect();
+    let family: SmallVec<[&[u8]; 6]> =
+        tokens(&form.name.family).chain(tokens(&form.name.former)).collect();
     let mut keys = PersonKeys {
-        given: tokens(&form.name.given).chain(tokens(&form.name.nick)).collect(),
-        family: tokens(&form.name.family).chain(tokens(&form.name.former)).collect(),
+        given: lone_or(&given, &family).iter().copied().collect(),
+        family,
         city: form.place.city_key(),
         country: country_key(form.place.country),
         phones: form.phones.iter().copied().collect(),
@@ -37,6 +41,11 @@ fn person_keys<'a>(form: &'a PersonForm, statistics: &Statistics) -> PersonKeys<
         keys.mail_names.extend(mail_name_of(&mailbox.local));
     }
     keys
+}
+
+/// The given names that make keys: of a person who goes by one name it may be either.
+pub(crate) fn lone_or<'k, 'a>(given: &'k [&'a [u8]], family: &'k [&'a [u8]]) -> &'k [&'a [u8]] {
+    if given.is_empty() { family } else { given }
 }
 
 /// `jane.doe` names a given and a family name, whichever comes first.

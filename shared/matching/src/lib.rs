@@ -39,10 +39,11 @@ pub use entity::{
 };
 pub use evidence::{Evidence, ParseEvidenceError};
 pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
-pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError, Street};
+pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError};
 pub use freshness::{Fact, Freshness};
 pub use keys::{BlockKey, block_keys};
 pub use model::{ComparisonModel, InvalidModel, KindModel, LevelModel, MatchModel, Provenance};
+pub use normalize::Street;
 pub use partial_date::{ParsePartialDateError, PartialDate};
 pub use posterior::{Scored, posterior, probabilities};
 pub use score::{Candidate, MatchWeight, RawCandidate, Scorer};

@@ -124,6 +124,47 @@ pub(crate) fn is_legal_form(words: &str) -> bool {
     LEGAL_FORMS.contains(words)
 }
 
+const WRITTEN_OUT: &str = include_str!("../data/legal_forms_written_out.txt");
+
+static WRITTEN_OUT_FORMS: LazyLock<FxHashSet<String>> =
+    LazyLock::new(|| WRITTEN_OUT.lines().filter(|form| !is_unspaced(form)).map(fold).collect());
+
+/// The most words a legal form has that is written out.
+pub(crate) const WRITTEN_OUT_WORDS: usize = 9;
+
+/// True if folded words are a legal form written out (`aktiengesellschaft`), which may stand before
+/// or behind a name.
+#[must_use]
+pub(crate) fn is_written_out_form(words: &str) -> bool {
+    WRITTEN_OUT_FORMS.contains(words)
+}
+
+/// True for a text in a script whose words stand without spaces.
+fn is_unspaced(text: &str) -> bool {
+    text.chars().any(|character| {
+        matches!(character,
+            '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
+    })
+}
+
+static UNSPACED_FORMS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| WRITTEN_OUT.lines().filter(|form| is_unspaced(form)).collect());
+
+/// The legal forms that are written without a space beside the name, as written.
+pub(crate) fn unspaced_legal_forms() -> impl Iterator<Item = &'static str> {
+    UNSPACED_FORMS.iter().copied()
+}
+
+static ROLE_MAILBOXES: LazyLock<FxHashSet<&'static str>> =
+    LazyLock::new(|| include_str!("../data/role_mailboxes.txt").lines().collect());
+
+/// True if a mailbox of this name, folded and in one word, is a function's (`info`, `einkauf`), not
+/// a person's.
+#[must_use]
+pub(crate) fn is_role_mailbox(name: &str) -> bool {
+    ROLE_MAILBOXES.contains(name)
+}
+
 static ABBREVIATIONS: LazyLock<FxHashMap<&'static str, &'static str>> = LazyLock::new(|| {
     let mut short = FxHashMap::default();
     for line in include_str!("../data/abbreviations.txt").lines() {

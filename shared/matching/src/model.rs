@@ -105,6 +105,10 @@ pub enum InvalidModel {
 /// The most levels a comparison has.
 pub(crate) const DEPTH: usize = 16;
 
+/// Bits that a pair with a contradiction weighs less than nobody: alone it has a probability of one
+/// third, between the thresholds of review and match.
+const CONTRADICTED: f64 = 1.0;
+
 /// A kind's weights as a table, indexed by comparison and level.
 #[derive(Clone, Debug)]
 pub(crate) struct Weights {
@@ -126,6 +130,21 @@ impl Weights {
 
     pub(crate) fn sum(&self, levels: &Levels) -> f64 {
         (0..self.width).map(|comparison| self.part(levels, comparison)).sum()
+    }
+
+    /// The weight of a pair with the prior of picking one entity of 2^`doublings`.
+    ///
+    /// A pair with a contradiction weighs at most [`CONTRADICTED`] bits less than nobody: so it is
+    /// never a match, and if all else agrees it is for review.
+    pub(crate) fn weigh(&self, levels: &Levels, doublings: f64) -> f64 {
+        let bits = self.sum(levels) - self.size * doublings;
+        if levels.contradiction.is_some() { bits.min(self.none - CONTRADICTED) } else { bits }
+    }
+
+    /// True if a contradiction decides the weight of a pair.
+    pub(crate) fn is_capped(&self, levels: &Levels, doublings: f64) -> bool {
+        levels.contradiction.is_some()
+            && self.sum(levels) - self.size * doublings > self.none - CONTRADICTED
     }
 }
 
@@ -259,7 +278,7 @@ const PERSON_PRIOR: Prior = &[
     &[(-5.0, 0.0), (2.0, 0.0), (5.0, 0.0), (-0.5, 0.7), (0.0, 0.8), (0.0, 0.9)],
     &[(-5.0, 0.0), (2.0, 0.0), (5.0, 0.0), (-0.5, 0.9), (0.0, 0.9), (0.0, 0.95)],
     &[(-2.0, 0.0)],
-    &[(-1.0, 0.0), (-3.0, 0.0), (4.0, 0.0), (12.0, 0.0)],
+    &[(-1.0, 0.0), (-3.0, 0.0), (4.0, 0.0), (12.0, 1.0)],
     &[(0.0, 0.0), (-1.0, 0.0), (5.0, 0.0), (4.0, 0.0), (8.0, 0.0), (-0.5, 0.0), (-1.5, 0.0)],
     &[
         (-4.0, 0.0),
@@ -289,14 +308,14 @@ const PERSON_PRIOR: Prior = &[
         (2.0, 0.3),
     ],
     &[(-3.0, 0.0), (-1.0, 0.2), (0.0, 0.5), (0.5, 0.6), (0.0, 0.8), (0.0, 0.9), (-2.0, 0.8)],
-    &[(-0.5, 0.0), (12.0, 0.0)],
+    &[(-0.5, 0.0), (12.0, 1.0)],
 ];
 
 const COMPANY_PRIOR: Prior = &[
     &[(-5.0, 0.0), (-2.0, 0.5), (-2.0, 0.7), (3.0, 0.0), (-0.5, 0.9), (0.0, 0.95), (5.0, 0.0)],
-    &[(-3.0, 0.0), (4.0, 0.0), (10.0, 0.0)],
+    &[(-3.0, 0.0), (4.0, 0.0), (10.0, 1.0)],
     &[(-0.5, 0.0), (0.0, 0.95)],
-    &[(-0.5, 0.0), (1.0, 0.0), (8.0, 0.0)],
+    &[(-0.5, 0.0), (1.0, 0.0), (8.0, 1.0)],
     &[(-1.0, 0.0), (3.0, 0.0), (8.0, 0.0)],
     &[(-3.5, 0.0), (-1.5, 0.2), (0.0, 0.5), (0.5, 0.6), (0.0, 0.8), (0.0, 0.9), (-1.0, 0.8)],
     &[(-1.0, 0.0), (1.0, 0.0), (2.5, 0.0)],

@@ -161,11 +161,11 @@ impl<'a> Scorer<'a> {
 
     fn score(&self, shard: &Shard<'_>, probe: &Probe, ordinals: &[u32]) -> Vec<RawCandidate> {
         let kind = probe.kind();
-        let (weights, prior) = (self.weights(kind), self.prior(kind));
+        let (weights, doublings) = (self.weights(kind), self.doublings(kind));
         let floor = weights.none - NEGLIGIBLE;
         let mut scored = Vec::with_capacity(ordinals.len().min(16));
         let mut keep = |ordinal, levels: Levels, employer: EmployerEvidence| {
-            let bits = weights.sum(&levels) + prior;
+            let bits = weights.weigh(&levels, doublings);
             if bits > floor {
                 scored.push(RawCandidate {
                     ordinal,

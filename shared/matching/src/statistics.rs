@@ -33,6 +33,15 @@ pub(crate) enum Term {
     CompanyCity,
     CompanyCountry,
     CompanyPhone,
+    Mail,
+    Phone,
+    CompanyDomain,
+    CompanyStreet,
+}
+
+/// A wide id as a term's value.
+pub(crate) fn fold_key(wide: u64) -> u32 {
+    ((wide ^ wide >> 32) as u32).max(1)
 }
 
 pub(crate) fn term(of: Term, value: u32) -> u64 {
@@ -135,6 +144,12 @@ impl Statistics {
     /// The number of times a value occurs in the version, at least 1.
     pub(crate) fn count(&self, of: Term, value: u32) -> f32 {
         self.terms.get(&term(of, value)).map_or(1.0, |count| *count as f32)
+    }
+
+    /// The bits that an agreement on a value loses, at most 0: one for each doubling of the
+    /// entities that have it.
+    pub(crate) fn discount(&self, of: Term, value: u32) -> f32 {
+        -self.count(of, value).log2()
     }
 
     pub(crate) fn blocks(&self) -> &BlockSizes {

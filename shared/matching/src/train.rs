@@ -4,7 +4,7 @@
 //! random pairs, so the same data gives the same model.
 #![allow(clippy::cast_precision_loss, reason = "counts become shares")]
 
-use crate::compare::{Levels, WIDTH, comparisons};
+use crate::compare::{Levels, WIDTH, comparisons, is_discounted};
 use crate::entity::EntityKind;
 use crate::evidence::Evidence;
 use crate::form::Probe;
@@ -169,7 +169,9 @@ impl TrainingSet {
                     (cell.m, cell.u) = (Some(m), Some(u));
                     // If a level has term frequencies, the rarity of the value carries part of its
                     // u. Only the other part is added here.
-                    cell.weight = (m.log2() - (1.0 - cell.rarity) * u.log2()).clamp(-12.0, 16.0);
+                    let carried =
+                        if is_discounted(self.kind, at, level) { 0.0 } else { cell.rarity };
+                    cell.weight = (m.log2() - (1.0 - carried) * u.log2()).clamp(-12.0, 16.0);
                 }
             }
         }
@@ -196,11 +198,8 @@ impl TrainingSet {
     }
 
     fn posterior(weights: &Weights, case: &Case) -> (Vec<f64>, f64) {
-        let bits: Vec<f64> = case
-            .candidates
-            .iter()
-            .map(|levels| weights.sum(levels) - weights.size * case.doublings)
-            .collect();
+        let bits: Vec<f64> =
+            case.candidates.iter().map(|levels| weights.weigh(levels, case.doublings)).collect();
         let none = weights.none;
         let top = bits.iter().copied().fold(none, f64::max);
         let odds: Vec<f64> = bits.iter().map(|bits| (bits - top).exp2()).collect();
@@ -236,6 +235,11 @@ impl TrainingSet {
         for (at, (levels, share)) in case.candidates.iter().zip(posterior).enumerate() {
             let error = share - f64::from(u8::from(case.truth == Some(at)));
             if error.abs() < 1e-9 {
+                continue;
+            }
+            if weights.is_capped(levels, case.doublings) {
+                // It weighs what nobody weighs, less a constant.
+                gradient[NONE] += error;
                 continue;
             }
             gradient[SIZE] -= error * case.doublings;

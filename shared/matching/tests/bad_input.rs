@@ -107,9 +107,16 @@ fn i5_to_i7_and_i21_sites_are_a_company_domain_or_nothing() {
 #[test]
 fn i9_and_i10_phones_agree_or_are_no_key() {
     let phone = |text: &str| CrmPerson { phone: Some(text.into()), ..named("Jane", "Doering") };
-    for same in ["+1 (415) 555-0199 x12", "415.555.0199", "001 415 555 0199"] {
+    for same in ["+1 (415) 555-0199", "415.555.0199", "001 415 555 0199"] {
         same_probe(&phone(same), &phone("4155550199"));
     }
+    // An extension is kept beside the number, which stays the same.
+    let form = |text: &str| match Probe::person("r", &phone(text)) {
+        Probe::Person(form) => (form.phones, form.extensions.len()),
+        Probe::Company(_) => (Vec::new(), 0),
+    };
+    let (plain, extended) = (form("4155550199"), form("+1 (415) 555-0199 x12"));
+    assert_eq!((plain.0, 0, 1), (extended.0, plain.1, extended.1));
     for nothing in ["0000000000", "1234567890", "999-999-9999", "call me"] {
         same_probe(&phone(nothing), &named("Jane", "Doering"));
     }

@@ -307,6 +307,23 @@ pub trait Table: Send + Sync {
     /// Does all of `writes` (at most 100, each of another item) if all conditions hold, else none.
     async fn transact(&self, writes: Vec<Write>) -> Result<Outcome, PortError>;
 
+    /// Does transactions one after another, each as [`Table::transact`] does, up to the first one
+    /// that is refused. Gives the outcomes of those that it came to. After an error the first of
+    /// them may have been done, and the others not.
+    async fn transact_each(
+        &self,
+        transactions: Vec<Vec<Write>>,
+    ) -> Result<Vec<Outcome>, PortError> {
+        let mut outcomes = Vec::with_capacity(transactions.len());
+        for writes in transactions {
+            outcomes.push(self.transact(writes).await?);
+            if outcomes.last().is_some_and(|outcome| !outcome.is_done()) {
+                break;
+            }
+        }
+        Ok(outcomes)
+    }
+
     /// Puts items on which no other writer can be at work, without conditions.
     async fn put_many(&self, items: Vec<Item>) -> Result<(), PortError>;
 

@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::commit::Commit;
-use super::outbox::Outbox;
+use super::outbox::{Next, Outbox};
 use super::sealed;
 use super::slot::{Series, Slot, Stored};
-use crate::ports::{Item, Key, Outcome, PortError, Ports};
+use crate::ports::{Item, Key, Outcome, PortError, Ports, Write};
 use crate::seal::Sealer;
 
 /// How many documents one page of a stream asks for.
@@ -186,11 +186,23 @@ impl Store {
     /// Does a commit, and sends the steps that follow. When a condition does not hold nothing is
     /// done and nothing is sent. A failure to send is no failure: the tick will send.
     pub async fn commit(&self, commit: Commit) -> Result<Outcome, PortError> {
+        let (writes, next) = self.shut(commit)?;
+        self.outbox.commit(writes, next).await
+    }
+
+    /// Does commits one after another, each as [`Store::commit`] does, up to the first one that is
+    /// refused. True if none was. A kill leaves the first of them done, and the others not.
+    pub async fn commit_each(&self, commits: Vec<Commit>) -> Result<bool, PortError> {
+        let shut = commits.into_iter().map(|commit| self.shut(commit)).collect::<Result<_, _>>()?;
+        Ok(self.outbox.commit_each(shut).await?.iter().all(Outcome::is_done))
+    }
+
+    /// The writes with the documents sealed that lie sealed, and the steps that follow.
+    fn shut(&self, commit: Commit) -> Result<(Vec<Write>, Vec<Next>), PortError> {
         let Commit { writes, next } = commit;
         let entropy = &*self.outbox.ports.entropy;
         let shut = |write| sealed::shut(self.sealer.as_ref(), write, entropy);
-        let writes = writes.into_iter().map(shut).collect::<Result<_, _>>()?;
-        self.outbox.commit(writes, next).await
+        Ok((writes.into_iter().map(shut).collect::<Result<_, _>>()?, next))
     }
 
     /// Changes one document by what `change` makes of it, again whenever somebody else was faster.

@@ -5,6 +5,7 @@
 //! the steps that follow, done together or not at all.
 
 mod access;
+mod beside;
 mod commit;
 mod condition;
 mod documents;
@@ -20,6 +21,7 @@ mod tests;
 mod unchecked;
 
 pub use access::{Attempt, SeriesPage, Store, attempts};
+pub(crate) use beside::beside;
 pub use commit::{Commit, Draft};
 pub(crate) use condition::field;
 pub use condition::{Edit, Field, When};

@@ -171,25 +171,55 @@ impl Outbox {
     /// does not hold, nothing is done and nothing is sent. A failure to send is no failure: the
     /// tick will send.
     pub async fn commit(&self, writes: Vec<Write>, next: Vec<Next>) -> Result<Outcome, PortError> {
+        let (writes, messages) = self.planned(writes, next)?;
+        let outcome = self.write(writes).await?;
+        self.send_if_done(&outcome, messages).await;
+        Ok(outcome)
+    }
+
+    /// Does several such commits, one after another, up to the first one that is refused. Gives the
+    /// outcomes of those that it came to.
+    pub async fn commit_each(
+        &self,
+        commits: Vec<(Vec<Write>, Vec<Next>)>,
+    ) -> Result<Vec<Outcome>, PortError> {
+        let planned = commits.into_iter().map(|(writes, next)| self.planned(writes, next));
+        let planned: Vec<_> = planned.collect::<Result<_, _>>()?;
+        let (transactions, messages): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+        let outcomes = self.ports.table.transact_each(transactions).await?;
+        for (outcome, messages) in outcomes.iter().zip(messages) {
+            self.send_if_done(outcome, messages).await;
+        }
+        Ok(outcomes)
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<Outcome, PortError> {
+        match <[Write; 1]>::try_from(writes) {
+            Ok([single]) => self.ports.table.write(single).await,
+            Err(many) => self.ports.table.transact(many).await,
+        }
+    }
+
+    /// The writes with the due items of the steps that follow, and the steps' messages.
+    fn planned(
+        &self,
+        writes: Vec<Write>,
+        next: Vec<Next>,
+    ) -> Result<(Vec<Write>, Vec<QueueMessage>), PortError> {
         let mut commit = Commit { writes, next: Vec::new() };
         let mut messages = Vec::with_capacity(next.len());
         for step in next {
             messages.extend(self.plan(step, &mut commit)?);
         }
-        let outcome = self.write(commit).await?;
+        Ok((commit.writes, messages))
+    }
+
+    async fn send_if_done(&self, outcome: &Outcome, messages: Vec<QueueMessage>) {
         if outcome.is_done()
             && !messages.is_empty()
             && let Err(error) = self.ports.queues.send(messages).await
         {
             tracing::warn!(error = %error, "sending failed, the tick will send");
-        }
-        Ok(outcome)
-    }
-
-    async fn write(&self, commit: Commit) -> Result<Outcome, PortError> {
-        match <[Write; 1]>::try_from(commit.writes) {
-            Ok([single]) => self.ports.table.write(single).await,
-            Err(many) => self.ports.table.transact(many).await,
         }
     }
 
@@ -232,7 +262,7 @@ impl Outbox {
         let Some(sk) = &envelope.due else { return Ok(()) };
         let mut commit = Commit::new();
         commit.delete(&keys::due_by_sort_key(&envelope.message.group(), sk.clone()));
-        self.write(commit).await?.may_lose_to("nobody: a delete has no condition");
+        self.write(commit.writes).await?.may_lose_to("nobody: a delete has no condition");
         Ok(())
     }
 
@@ -379,7 +409,7 @@ impl Outbox {
         let mut commit = Commit::new();
         commit.edit(slot, When::exists(), edits);
         let winner = "the receiver, which did the work and forgot the item";
-        self.write(commit).await?.may_lose_to(winner);
+        self.write(commit.writes).await?.may_lose_to(winner);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use self::edges::{Edge, parents_of};
 use self::plan::{Plan, plan};
 use super::keys::{GenerationKeys, Relation};
-use super::{Marker, Series, Slot, Store, Stored, When, documents};
+use super::{Marker, Series, Slot, Store, Stored, When, beside, documents};
 use crate::kernel::{
     Counts, Fields, Reading, Record, RecordChange, RecordHead, RecordRef, SObject, folded_email,
     folded_user_email,
@@ -24,8 +24,9 @@ use crate::store::field;
 /// How many records are read and compared at once.
 const CHUNK: usize = 500;
 
-/// How many chunks are landed at once: while one waits for the table, the other is sealed.
-const CHUNKS_AT_ONCE: usize = 2;
+/// How many chunks are landed at once, each on a task of its own: while some are sealed, others
+/// wait for the table.
+const CHUNKS_AT_ONCE: usize = 4;
 
 /// A body larger than this is refused and counted: an item holds 400 KB, and keys, digest and
 /// sealing need room.
@@ -77,7 +78,11 @@ impl Records {
             let chunk: Vec<Record> = rows.by_ref().take(CHUNK).collect();
             (!chunk.is_empty()).then_some(chunk)
         });
-        stream::iter(chunks.map(|chunk| self.land_chunk(reading, chunk)))
+        let landing = chunks.map(|chunk| {
+            let records = self.clone();
+            beside("land records", async move { records.land_chunk(reading, chunk).await })
+        });
+        stream::iter(landing)
             .buffered(CHUNKS_AT_ONCE)
             .try_fold(RecordWrite::default(), |mut all, chunk| async move {
                 all.add(chunk);

@@ -6,9 +6,9 @@ use super::{
     Forms, Variants, activity, assert_covers, at, match_run, model, run, scope, seat, text, version,
 };
 use crate::kernel::{
-    AutoSaveMessage, CareMessage, DirectoryMessage, Envelope, Event, ImportMessage, ImportTrigger,
-    MatchMessage, MatchTrigger, Message, Occurrence, PurgeMessage, Queue, ReconnectReason, SObject,
-    TellingMessage, WritebackMessage,
+    AutoSaveMessage, CareMessage, DirectoryMessage, Envelope, Event, Generation, ImportMessage,
+    ImportTrigger, MatchMessage, MatchTrigger, Message, Occurrence, PurgeMessage, Queue,
+    ReconnectReason, SObject, TellingMessage, WritebackMessage,
 };
 use crate::store::due::Due;
 use crate::testing::{entity_id, record_id};
@@ -76,6 +76,7 @@ fn later_messages() -> Vec<Message> {
         PurgeMessage::EndGrant { scope, seat: seat(), authorized_at: at(1) },
         PurgeMessage::RemoveTenant { tenant: scope.tenant },
         PurgeMessage::GiveBack { at: super::environment(), login: text("0a1b"), step: 2 },
+        PurgeMessage::Unborn { at: super::environment(), first: Generation(4), end: Generation(7) },
     ]));
     all.extend(each([TellingMessage::Publish { event }]));
     let version = version();

@@ -1,8 +1,11 @@
 //! What a callback must refuse, by the numbers of the catalogue of inputs: states, answers of
 //! Salesforce's token endpoint, and orgs that were not meant.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use salesforce_simulator::{Fault, FaultKind};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::{Begun, ConnectError, Connected};
@@ -10,6 +13,8 @@ use shared::kernel::{Author, ConnectionState, Environment, Grantee, TenantEnviro
 use shared::store::{self, keys};
 use tempfile::TempDir;
 use tests::world::{Callback, World};
+
+use super::meanwhile::{at_each_call, meanwhile};
 
 const TOKEN: &str = "/services/oauth2/token";
 const ADMIN: &str = "admin@callbacks.example";
@@ -94,6 +99,114 @@ async fn i71_a_state_is_good_once_in_its_browser_for_ten_minutes_in_its_environm
     let told = finish(&world, production, &declined, Some(&declined.browser)).await;
     assert!(matches!(told, Err(ConnectError::Declined(_))), "{told:?}");
     refused_state(finish(&world, production, &declined, Some(&declined.browser)).await);
+}
+
+/// One callback comes twice, the second time before call `n` of the first; true when there was no
+/// such call. Whoever takes the state asks Salesforce, and nobody else does.
+async fn called_twice_at(n: usize) -> bool {
+    let (world, _folder) = unconnected().await;
+    let back = world.log_in(&begin(&world).await, ADMIN);
+    let once = || Box::pin(finish(&world, Environment::Production, &back, Some(&back.browser)));
+    let mut second = None;
+    let again = async { second = Some(once().await) };
+    let (first, was_over) = meanwhile(&world, n, Box::pin(once()), Box::pin(again)).await;
+    let ends = [first, second.unwrap()];
+    let connected = ends.iter().filter(|end| matches!(end, Ok(Connected::Org { .. }))).count();
+    let refused = ends.iter().filter(|end| matches!(end, Err(ConnectError::State))).count();
+    assert_eq!((connected, refused), (1, 1), "again at call {n}: {ends:?}");
+    was_over
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_twice_at_once_is_one() {
+    at_each_call(11, async |n| called_twice_at(n).await).await;
+}
+
+/// Two admins connect at once, the second before call `n` of the first; true when there was no such
+/// call. One connection is left, with one secret and one grant.
+async fn two_connect_at(n: usize) -> bool {
+    let (world, _folder) = unconnected().await;
+    let by_another = async {
+        let _ = world.authorize(Grantee::Admin, ADMIN).await;
+    };
+    let first = world.authorize(Grantee::Admin, ADMIN);
+    let (first, was_over) = meanwhile(&world, n, Box::pin(first), Box::pin(by_another)).await;
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    assert!(is_connected(&world, world.at()).await, "the second at call {n}: {first:?}");
+    assert_eq!(live(&world), 1, "the second at call {n}: {first:?}");
+    let secrets = world.secret_names().await;
+    let of_tenant = secrets.iter().filter(|name| name.contains("ten_"));
+    assert_eq!(of_tenant.count(), 1, "the second at call {n}: {secrets:?}");
+    was_over
+}
+
+#[tokio::test]
+async fn two_admins_who_connect_at_once_make_one_connection() {
+    at_each_call(11, async |n| two_connect_at(n).await).await;
+}
+
+/// A callback dies at call `n` of the first connection, and the admin comes again; false when there
+/// was no such call. One secret and one grant are left.
+async fn comes_again_after_a_death_at(n: u64) -> bool {
+    let (world, _folder) = unconnected().await;
+    world.fuse.light(n, true);
+    let _ = world.authorize(Grantee::Admin, ADMIN).await;
+    if !world.fuse.is_dead() {
+        return false;
+    }
+    world.fuse.restart();
+    world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    assert!(is_connected(&world, world.at()).await, "died at {n}");
+    assert_eq!(live(&world), 1, "died at {n}");
+    let secrets = world.secret_names().await;
+    let of_tenant = secrets.iter().filter(|name| name.contains("ten_"));
+    assert_eq!(of_tenant.count(), 1, "died at {n}: {secrets:?}");
+    true
+}
+
+#[tokio::test]
+async fn who_comes_again_after_a_callback_died_has_one_secret() {
+    for n in 1..60 {
+        if !comes_again_after_a_death_at(n).await {
+            assert!(n > 10, "the callback makes {n} calls");
+            return;
+        }
+    }
+    panic!("the callback makes more calls");
+}
+
+/// What a login page's address says under a name.
+fn said(begun: &Begun, name: &str) -> String {
+    let mut pairs = begun.url.query_pairs();
+    pairs.find(|(key, _)| key == name).unwrap().1.into_owned()
+}
+
+#[tokio::test]
+async fn nobody_ends_an_authorization_by_what_the_table_holds_of_it() {
+    let (world, _folder) = unconnected().await;
+    let begun = begin(&world).await;
+    let items = format!("{:?}", world.memory.items());
+    assert!(items.contains("STATE#"), "it lies there");
+    let cookie = begun.cookie.1.expose_secret().to_owned();
+    for secret in [said(&begun, "state"), cookie] {
+        assert!(secret.len() > 40 && !items.contains(&secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn no_two_authorizations_share_a_secret() {
+    let (world, _folder) = unconnected().await;
+    let all = [begin(&world).await, begin(&world).await, begin(&world).await];
+    assert!(all.iter().all(|begun| said(begun, "code_challenge_method") == "S256"));
+    let secrets = all.iter().flat_map(|begun| {
+        let cookie = begun.cookie.1.expose_secret().to_owned();
+        [said(begun, "state"), said(begun, "code_challenge"), begun.cookie.0.clone(), cookie]
+    });
+    let secrets: BTreeSet<String> = secrets.collect();
+    assert_eq!(secrets.len(), 12, "{secrets:?}");
 }
 
 /// I73: a token answer with anything wrong connects nothing, and nothing of it is kept.

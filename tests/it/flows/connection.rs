@@ -10,11 +10,13 @@ use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::{
     Check, ConnectError, Connected, Feature, Finding, Inspection,
 };
+use shared::capabilities::custody::Custody;
 use shared::capabilities::importing::RunState;
 use shared::capabilities::leaving::PurgePhase;
 use shared::kernel::{
     ConnectionState, EntityId, GrantState, Grantee, Occurrence, ReconnectReason, SObject, SeatId,
 };
+use shared::ports::Disposition;
 use shared::salesforce::SalesforceId;
 use shared::store;
 use tempfile::TempDir;
@@ -337,6 +339,63 @@ async fn a_seller_authorizes_again_after_ninety_days() {
     assert!(matches!(state(&scene.world, posted.id).await, ActivityState::Logged { .. }));
 }
 
+/// It was taken in while the login held; nothing is logged with it once it is over.
+#[tokio::test]
+async fn what_waits_when_a_sellers_ninety_days_end_waits_for_the_next_login() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let key = world.keys().await.seat_grant(scene.seat);
+    let seat: GrantState = store::get(&*world.ports().table, &key).await.unwrap().unwrap();
+    let ends = seat.ends_at(Grantee::Seat(scene.seat)).unwrap();
+    let left = ends.duration_since(world.ports().clock.now());
+    world.memory.clock.advance(left - SignedDuration::from_mins(1));
+    let posted = scene.post("1").await.unwrap();
+    assert_eq!(posted.state, ActivityState::Queued);
+    world.memory.clock.advance(SignedDuration::from_mins(1));
+    world.run().await;
+    let login = ActivityState::Held { reason: HoldReason::CrmLoginRequired };
+    assert_eq!(state(world, posted.id).await, login);
+    assert_eq!(world.control().writes(&world.org).unwrap().len(), 0);
+    world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
+    world.run().await;
+    assert!(matches!(state(world, posted.id).await, ActivityState::Logged { .. }));
+}
+
+/// One process finds the operator's key gone; another has the data key in memory still, and stops
+/// at its next step.
+#[tokio::test]
+async fn a_pause_that_one_process_found_is_every_processs() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let scope = world.connection().await.scope();
+    let process = || Custody::new(world.ports(), "crm-sync/".to_owned());
+    let (first, second) = (process(), process());
+    assert!(first.open(scope).await.unwrap().is_some());
+    world.memory.disable_key(true);
+    let found = second.open(scope).await.err().expect("the key is gone");
+    assert_eq!(found.disposition, Disposition::Pause);
+    assert!(world.connection().await.paused_since.is_some());
+    let stopped = first.open(scope).await.err().expect("it has the data key in memory");
+    assert_eq!(stopped.disposition, Disposition::Pause);
+    world.memory.disable_key(false);
+    assert!(first.open(scope).await.unwrap().is_some());
+    assert_eq!(world.connection().await.paused_since, None);
+}
+
+#[tokio::test]
+async fn what_the_customer_revoked_is_counted_as_dead_and_not_as_revoked() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    world.control().revoke_grants(&world.org).unwrap();
+    let by = Actor::Service;
+    let purge = world.functions.disconnect.disconnect(world.at(), &by).await.unwrap();
+    world.run().await;
+    let purge = world.functions.disconnect.get(purge.scope).await.unwrap().unwrap();
+    assert_eq!(purge.phase, PurgePhase::Complete);
+    let grants = purge.grants;
+    assert_eq!((grants.revoked, grants.already_dead, grants.unconfirmed), (0, 2, 0));
+}
+
 #[tokio::test]
 async fn a_disconnect_revokes_even_when_salesforce_is_down_for_hours() {
     let scene = Scene::new().await;
@@ -453,6 +512,37 @@ async fn a_replaced_grant_is_revoked_when_salesforce_is_back_or_by_the_purge() {
     scene.world.functions.disconnect.disconnect(scene.world.at(), &Actor::Service).await.unwrap();
     scene.pass(2).await;
     assert!(control.grants(&scene.world.org).unwrap().iter().all(|grant| grant.state == "revoked"));
+}
+
+/// The process dies at call `n` of an admin's callback, before its effect or after it, and nobody
+/// logs in again; false when there was no such call. The connection goes on by the newest token
+/// that is kept.
+async fn survives_a_callback_that_dies_at(n: u64, after: bool) -> bool {
+    let scene = Scene::new().await;
+    let (world, control) = (&scene.world, scene.world.control());
+    world.fuse.light(n, after);
+    let _ = world.authorize(Grantee::Admin, ADMIN).await;
+    let died = world.fuse.is_dead();
+    world.fuse.restart();
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    control.end_sessions(&world.org).unwrap();
+    import_again(world, "after").await;
+    assert_eq!(scene.state().await, ConnectionState::Connected, "died at {n}, {after}");
+    died
+}
+
+#[tokio::test]
+async fn a_connection_outlives_a_callback_that_dies_over_its_new_grant() {
+    for n in 1..60 {
+        let died = survives_a_callback_that_dies_at(n, false).await;
+        if !died {
+            assert!(n > 10, "the callback makes {n} calls");
+            return;
+        }
+        survives_a_callback_that_dies_at(n, true).await;
+    }
+    panic!("the callback makes more calls");
 }
 
 /// The process dies at each call of the callback in turn; then the person logs in again.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::activities::{ActivityKind, ActivityState, ActivityText, NewActivity};
-use shared::kernel::{EntityId, SObject};
+use shared::capabilities::seats::CrmUserStatus;
+use shared::kernel::{Author, EntityId, SObject};
 use tests::world::World;
 
 use super::connection::Scene;
@@ -63,6 +64,31 @@ async fn i27_a_deal_whose_owner_is_no_seller_saves_nothing_for_anybody() {
     let after = saved_anywhere(world, "leads").await;
     let new: Vec<&String> = after.difference(&before).collect();
     assert_eq!(new, [contact.id.as_str()]);
+}
+
+/// I27: whom an admin chose for a seat and who left is nobody's user any more; nor is anybody else
+/// of the seat's address, until the admin says so.
+#[tokio::test]
+async fn i27_a_chosen_user_who_left_saves_nothing_for_the_seat() {
+    let scene = Scene::new().await;
+    let (world, at) = (&scene.world, scene.world.at());
+    let (contact, account) = nobodys(world).await;
+    let users = world.control().records(&world.org, "User", 0, 1_000).unwrap();
+    let chosen = users.iter().find(|u| u["IsActive"] == true && u["Email"] != SELLER).unwrap();
+    let chosen = chosen["Id"].clone();
+    let id = chosen.as_str().unwrap().parse().unwrap();
+    world.functions.crm_users.choose(at, scene.seat, id, Author::Service).await.unwrap();
+    world.run().await;
+    deactivate(world, &chosen);
+    import_again(world, "who left").await;
+    let before = saved_anywhere(world, "leads").await;
+    for owner in [chosen, user(world, SELLER)] {
+        deal(world, &owner, &account, contact.id);
+    }
+    import_again(world, "their deals").await;
+    assert_eq!(saved_anywhere(world, "leads").await, before);
+    let link = world.functions.crm_users.link(at, scene.seat).await.unwrap();
+    assert_eq!((link.status, link.user), (CrmUserStatus::Inactive, None));
 }
 
 fn saying(scene: &Scene, key: &str, person: &EntityId, body: &str) -> NewActivity {

@@ -1,18 +1,16 @@
 //! Logins: whoever logs in is who was meant, and every token that is not used is given back.
 
-use futures::StreamExt;
-use futures::future::{Either, select};
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::{ConnectError, Connected};
-use shared::capabilities::leaving::Disconnect;
 use shared::kernel::{Author, GrantState, Grantee};
 use shared::store;
 use tests::world::World;
 
 use super::connection::Scene;
 use super::main_job::ADMIN;
+use super::meanwhile::{at_each_call, meanwhile};
 
 const SELLER: &str = "noor.castellan@acme.example";
 
@@ -34,6 +32,31 @@ async fn a_seat_is_authorized_by_its_own_crm_user_alone() {
     assert_ne!(grant.user_id, world.connection().await.integration_user);
     world.run().await;
     assert_eq!(live(world, &world.org), 2, "the refused login is given back");
+}
+
+/// No time passes here: nothing that waits for its turn comes to the help.
+#[tokio::test]
+async fn a_refused_login_is_given_back_at_once() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    world.authorize(Grantee::Seat(scene.seat), ADMIN).await.unwrap_err();
+    assert_eq!(live(world, &world.org), 3);
+    for message in world.memory.receive() {
+        world.deliver(&message.body).await;
+    }
+    assert_eq!(live(world, &world.org), 2);
+}
+
+/// A login that is a grant now is not given back when its time comes.
+#[tokio::test]
+async fn a_login_that_became_a_grant_stays_one() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    assert_eq!(live(world, &world.org), 2);
+    let kept = world.item_keys().await.into_iter().filter(|key| key.contains(" LOGIN#"));
+    assert_eq!(kept.collect::<Vec<_>>(), [""; 0]);
 }
 
 #[tokio::test]
@@ -121,38 +144,17 @@ async fn a_callback_that_dies_leaves_no_token_without_a_grant() {
 
 /// A login in which the org is disconnected before call `n` of its callback, or after the last one.
 /// True when there was no such call. No token may be left but of a connection that came after.
-async fn disconnected_at(n: u32, is_admin: bool) -> bool {
+async fn disconnected_at(n: usize, is_admin: bool) -> bool {
     let scene = Scene::new().await;
     let world = &scene.world;
     let (grantee, username) =
         if is_admin { (Grantee::Admin, ADMIN) } else { (Grantee::Seat(scene.seat), SELLER) };
-    let disconnect = Disconnect::new(world.memory.ports());
-    let mut gates = world.fuse.gates();
-    let mut login = Box::pin(world.authorize(grantee, username));
-    let mut calls = 0;
-    // Whoever drops the gates lets every later call through.
-    let (was_over, ended) = loop {
-        match select(login, gates.next()).await {
-            Either::Left((ended, waiting)) => {
-                drop(waiting);
-                drop(gates);
-                break (true, ended);
-            }
-            Either::Right((gate, rest)) => {
-                login = rest;
-                if calls == n {
-                    disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
-                    drop((gate, gates));
-                    break (false, login.await);
-                }
-                gate.unwrap().send(()).unwrap();
-                calls += 1;
-            }
-        }
+    let disconnect = async {
+        world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
     };
-    if was_over {
-        disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
-    }
+    let (ended, was_over) =
+        meanwhile(world, n, Box::pin(world.authorize(grantee, username)), Box::pin(disconnect))
+            .await;
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
     // A login of the admin that ends after the disconnect connects the org anew.
@@ -174,11 +176,5 @@ async fn a_disconnect_at_any_call_of_an_admins_callback_leaves_no_token() {
 }
 
 async fn disconnected_at_any_call(is_admin: bool) {
-    for n in 0..60 {
-        if disconnected_at(n, is_admin).await {
-            assert!(n > 10, "the callback makes {n} calls");
-            return;
-        }
-    }
-    panic!("the callback makes more calls");
+    at_each_call(11, async |n| disconnected_at(n, is_admin).await).await;
 }

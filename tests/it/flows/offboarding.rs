@@ -1,19 +1,23 @@
 //! Whoever leaves: one authorization ends, a seat is removed, a contract is over. Killed at any
 //! call, each ends when it is asked for again.
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use shared::capabilities::activities::{ActivityKind, ActivityState, HoldReason};
 use shared::capabilities::audit::Actor;
 use shared::capabilities::connecting::{ConnectError, Connected};
 use shared::capabilities::leaving::OffboardingError;
 use shared::capabilities::seats::{NewSeat, Role, TenantError};
-use shared::kernel::{Author, Environment, Grantee};
+use shared::kernel::{Author, Environment, Grantee, WritebackMessage};
 use shared::salesforce::SalesforceId;
+use shared::store;
 use tests::world::World;
 
 use super::connection::Scene;
 use super::main_job::{ADMIN, activity, import_again, state};
+use super::meanwhile::{at_each_call, meanwhile};
 use super::observe::saved;
+use super::org::tiny;
 use super::saving::{deal, nobodys, user as owner};
 
 const SELLER: &str = "noor.castellan@acme.example";
@@ -238,6 +242,121 @@ async fn the_chosen_crm_user_of_a_removed_seat_is_free_again() {
     assert!(crm_users.choose(at, other, chosen, Author::Service).await.is_ok());
 }
 
+/// An admin chooses another CRM user for the seat before call `n` of the seller's login, or after
+/// it; true when there was no such call. Nobody acts as the user who was not chosen.
+async fn chosen_at(scene: &Scene, n: usize) -> bool {
+    let (world, at) = (&scene.world, scene.world.at());
+    let crm_users = &world.functions.crm_users;
+    let chosen = user(world, &somebody_else(world));
+    let choice = async {
+        crm_users.choose(at, scene.seat, chosen, Author::Service).await.unwrap();
+    };
+    let (told, was_over) =
+        meanwhile(world, n, Box::pin(log_in(scene, SELLER)), Box::pin(choice)).await;
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    assert_eq!(live(world), 1, "chosen at call {n}: {told:?}");
+    let slot = world.keys().await.seat_grant(scene.seat);
+    let grant = store::get(&*world.ports().table, &slot).await.unwrap();
+    assert!(grant.is_none_or(|grant| !grant.alive), "chosen at call {n}: {told:?}");
+    crm_users.forget(at, scene.seat, &Author::Service).await.unwrap();
+    world.run().await;
+    was_over
+}
+
+#[tokio::test]
+async fn a_choice_at_any_call_of_a_login_lets_nobody_else_act_for_the_seat() {
+    let scene = Scene::new().await;
+    at_each_call(11, async |n| chosen_at(&scene, n).await).await;
+}
+
+/// The seat is removed before call `n` of its login, or after it; true when there was no such call.
+async fn removed_while_it_logs_in_at(scene: &Scene, n: usize) -> bool {
+    let world = &scene.world;
+    let removal = async {
+        world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    };
+    let (told, was_over) =
+        meanwhile(world, n, Box::pin(log_in(scene, SELLER)), Box::pin(removal)).await;
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    assert_eq!(live(world), 1, "removed at call {n}: {told:?}");
+    let id = scene.seat.to_string();
+    let left = world.item_keys().await.into_iter().filter(|key| key.contains(&id));
+    assert_eq!(left.collect::<Vec<_>>(), [""; 0], "removed at call {n}: {told:?}");
+    was_over
+}
+
+#[tokio::test]
+async fn a_seat_that_is_removed_at_any_call_of_its_login_has_no_grant() {
+    let mut scene = added(Scene::new().await).await;
+    for n in 0..60 {
+        if removed_while_it_logs_in_at(&scene, n).await {
+            assert!(n > 10, "a login makes {n} calls");
+            return;
+        }
+        scene = added(scene).await;
+    }
+    panic!("a login makes more calls");
+}
+
+/// The seller's authorization is ended, and told to Salesforce, before call `n` of a step that
+/// renews its token; true when there was no such call. The token that the renewal brings ends too.
+async fn ended_while_it_is_renewed_at(n: usize) -> bool {
+    let scene = Scene::new().await;
+    let (world, at) = (&scene.world, scene.world.at());
+    let new = activity(scene.seat, "1", ActivityKind::Message, scene.person.as_str());
+    let posted = world.functions.activities.post(at, new).await.unwrap();
+    let _ = world.memory.receive();
+    world.control().end_sessions(&world.org).unwrap();
+    let scope = world.connection().await.scope();
+    let step = WritebackMessage::Activity { scope, activity: posted.id };
+    let end = async {
+        let by = Actor::Service;
+        world.functions.offboarding.end_authorization(at, scene.seat, &by).await.unwrap();
+        for message in world.memory.receive() {
+            world.deliver(&message.body).await;
+        }
+    };
+    let (_, was_over) =
+        meanwhile(world, n, Box::pin(world.functions.handle(step)), Box::pin(end)).await;
+    world.run().await;
+    assert_eq!(live(world), 1, "ended at call {n}");
+    was_over
+}
+
+#[tokio::test]
+async fn an_authorization_that_ends_while_it_is_renewed_ends_with_what_the_renewal_brings() {
+    at_each_call(8, async |n| ended_while_it_is_renewed_at(n).await).await;
+}
+
+/// An admin who began before connects the org before call `n` of the tenant's removal, or after it;
+/// true when there was no such call. A tenant that is gone has no connection.
+async fn connected_while_it_is_removed_at(n: usize) -> bool {
+    let folder = tiny();
+    let world = World::new(folder.path()).await;
+    let begun =
+        world.functions.begin.begin(world.at(), Grantee::Admin, None, &Author::Service).await;
+    let begun = begun.unwrap();
+    let back = world.control().approve(begun.url.as_str(), ADMIN).unwrap();
+    let login = async {
+        let _ = world.finish(&back, begun.cookie.1.clone()).await;
+    };
+    let removal = world.functions.offboarding.remove_tenant(world.tenant);
+    let (removed, was_over) = meanwhile(&world, n, Box::pin(removal), Box::pin(login)).await;
+    world.memory.clock.advance(SignedDuration::from_mins(20));
+    world.run().await;
+    let of = format!("{removed:?}, connected at call {n}");
+    let is_there = world.functions.custody.find(world.at()).await.is_ok();
+    assert_eq!((removed.is_err(), live(&world)), (is_there, usize::from(is_there)), "{of}");
+    was_over
+}
+
+#[tokio::test]
+async fn a_tenant_that_connects_at_any_call_of_its_removal_is_gone_or_stays() {
+    at_each_call(4, async |n| connected_while_it_is_removed_at(n).await).await;
+}
+
 /// Removes the tenant, killed at call `n` of it, and once more; false when there was no such call.
 async fn tenant_removed_at(n: u64) -> bool {
     let scene = added(Scene::new().await).await;
@@ -274,7 +393,7 @@ async fn tenant_removed_at(n: u64) -> bool {
     // Who began to connect before cannot end it.
     let back = world.control().approve(begun.url.as_str(), ADMIN).unwrap();
     assert!(world.finish(&back, begun.cookie.1).await.is_err(), "killed at {n}");
-    world.memory.clock.advance(jiff::SignedDuration::from_mins(20));
+    world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
     assert_eq!(live(world), 0, "killed at {n}");
     died

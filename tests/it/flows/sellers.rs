@@ -2,8 +2,6 @@
 //! linked to when it is logged, whatever happened since it was posted.
 
 use async_trait::async_trait;
-use futures::StreamExt;
-use futures::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::capabilities::activities::{
@@ -20,6 +18,7 @@ use tests::world::World;
 
 use super::connection::Scene;
 use super::main_job::{activity, import_again, state};
+use super::meanwhile::{at_each_call, meanwhile};
 use super::observe::lists;
 
 const SELLER: &str = "noor.castellan@acme.example";
@@ -96,17 +95,6 @@ async fn logged_out() -> Scene {
 async fn end_login(scene: &Scene) {
     let (world, by) = (&scene.world, Actor::Service);
     world.functions.offboarding.end_authorization(world.at(), scene.seat, &by).await.unwrap();
-}
-
-/// Has something happen at each call of a post in turn, until it says that there was no such call.
-async fn at_each_call_of_a_post(mut happens: impl AsyncFnMut(usize) -> bool) {
-    for n in 0..30 {
-        if happens(n).await {
-            assert!(n > 4, "a post makes {n} calls");
-            return;
-        }
-    }
-    panic!("a post makes more calls");
 }
 
 async fn log_in(scene: &Scene) {
@@ -195,36 +183,15 @@ async fn linked_at(scene: &Scene, contact: RecordRef, n: usize) -> bool {
     let steps = product.match_steps(std::sync::Arc::new(NoFiles)).unwrap();
     let scope = world.connection().await.scope();
     let RecordRef { object, id: record } = contact;
-    let link = async || {
+    let link = async {
         let corrections = product.corrections();
         corrections.say(scope, object, record, is(&scene.person), &Author::Service).await.unwrap();
         let settled = steps.handle(MatchMessage::Correct { scope, object, record }).await;
         assert!(matches!(settled, Ok(Done::Finished)), "{settled:?}");
     };
-    let mut gates = world.fuse.gates();
     let key = n.to_string();
-    let mut posting = Box::pin(post(scene, &key, ActivityKind::Message));
-    let mut calls = 0;
-    let (was_over, posted) = loop {
-        match select(posting, gates.next()).await {
-            Either::Left((posted, waiting)) => {
-                drop(waiting);
-                drop(gates);
-                link().await;
-                break (true, posted);
-            }
-            Either::Right((gate, rest)) => {
-                posting = rest;
-                if calls == n {
-                    link().await;
-                    drop((gate, gates));
-                    break (false, posting.await);
-                }
-                gate.unwrap().send(()).unwrap();
-                calls += 1;
-            }
-        }
-    };
+    let posting = post(scene, &key, ActivityKind::Message);
+    let (posted, was_over) = meanwhile(world, n, Box::pin(posting), Box::pin(link)).await;
     world.run().await;
     assert_eq!(logged_on(world, &posted).await, record.as_str(), "linked at call {n}");
     was_over
@@ -234,7 +201,7 @@ async fn linked_at(scene: &Scene, contact: RecordRef, n: usize) -> bool {
 async fn a_link_that_comes_at_any_call_of_a_post_is_not_missed() {
     let scene = Scene::new().await;
     let contact = contact(&scene).await;
-    at_each_call_of_a_post(async |n| linked_at(&scene, contact, n).await).await;
+    at_each_call(5, async |n| linked_at(&scene, contact, n).await).await;
 }
 
 #[tokio::test]
@@ -261,42 +228,12 @@ async fn logs_in_at(scene: &Scene, n: usize) -> bool {
     let world = &scene.world;
     end_login(scene).await;
     world.run().await;
-    let mut gates = world.fuse.gates();
-    let key = n.to_string();
-    let mut posting = Box::pin(post(scene, &key, ActivityKind::Message));
-    let mut calls = 0;
-    let (was_over, posted) = loop {
-        match select(posting, gates.next()).await {
-            Either::Left((posted, waiting)) => {
-                drop(waiting);
-                drop(gates);
-                break (true, posted);
-            }
-            Either::Right((gate, rest)) => {
-                posting = rest;
-                if calls == n {
-                    // The login's own calls pass; the post's waits for its turn.
-                    let mut login = Box::pin(world.authorize(Grantee::Seat(scene.seat), SELLER));
-                    loop {
-                        match select(login, gates.next()).await {
-                            Either::Left((done, _)) => break drop(done.unwrap()),
-                            Either::Right((own, rest)) => {
-                                login = rest;
-                                own.unwrap().send(()).unwrap();
-                            }
-                        }
-                    }
-                    drop((gate, gates));
-                    break (false, posting.await);
-                }
-                gate.unwrap().send(()).unwrap();
-                calls += 1;
-            }
-        }
-    };
-    if was_over {
+    let login = async {
         world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
-    }
+    };
+    let key = n.to_string();
+    let posting = post(scene, &key, ActivityKind::Message);
+    let (posted, was_over) = meanwhile(world, n, Box::pin(posting), Box::pin(login)).await;
     world.run().await;
     let told = state(world, posted.id).await;
     assert!(matches!(told, ActivityState::Logged { .. }), "logged in at call {n}: {told:?}");
@@ -306,7 +243,7 @@ async fn logs_in_at(scene: &Scene, n: usize) -> bool {
 #[tokio::test]
 async fn a_login_that_comes_at_any_call_of_a_post_is_not_missed() {
     let scene = Scene::new().await;
-    at_each_call_of_a_post(async |n| logs_in_at(&scene, n).await).await;
+    at_each_call(5, async |n| logs_in_at(&scene, n).await).await;
 }
 
 #[tokio::test]

@@ -115,12 +115,11 @@ fn broken(path: &str) -> Fault {
 async fn m06_a_page_that_stays_broken_is_read_by_another_job() {
     let case = Case::new().await;
     let run = case.first().await;
-    let fetching = |phase: &ObjectPhase| matches!(phase, ObjectPhase::Fetching { page: 1, .. });
-    case.until(run, SObject::Contact, fetching).await;
-    let ObjectPhase::Fetching { job, .. } =
-        case.objects(run).await[&SObject::Contact].phase.clone()
+    let landing = |phase: &ObjectPhase| matches!(phase, ObjectPhase::Landing { page: 0, .. });
+    case.until(run, SObject::Contact, landing).await;
+    let ObjectPhase::Landing { job, .. } = case.objects(run).await[&SObject::Contact].phase.clone()
     else {
-        panic!("it was fetching")
+        panic!("it was landing")
     };
     case.world.control().add_fault(broken(&format!("/jobs/query/{job}/results")));
     case.world.run().await;

@@ -9,7 +9,11 @@ use shared::kernel::{ImportTrigger, Occurrence, SObject};
 use super::case::Case;
 
 fn fetching(phase: &ObjectPhase) -> bool {
-    matches!(phase, ObjectPhase::Fetching { page: 1, .. })
+    matches!(phase, ObjectPhase::Fetching { page: 0, .. })
+}
+
+fn landing(phase: &ObjectPhase) -> bool {
+    matches!(phase, ObjectPhase::Landing { page: 0, .. })
 }
 
 #[tokio::test]
@@ -290,7 +294,7 @@ async fn f41_a_page_with_fewer_rows_than_its_header_is_fetched_again() {
     // A whole page with rows missing, and no header that would tell: only the job's count does.
     let case = Case::new().await;
     let run = case.first().await;
-    case.until(run, SObject::Contact, fetching).await;
+    case.until(run, SObject::Contact, landing).await;
     let contact = &case.contacts[0];
     let body = format!("\"Id\",\"SystemModstamp\"\n\"{contact}\",\"2026-01-01T00:00:00.000Z\"\n");
     let kind = FaultKind::Respond {
@@ -364,7 +368,7 @@ async fn f44_deleted_undeleted_merged_and_converted_between_pages() {
     let run = case.first().await;
     let (control, org) = (case.world.control(), case.world.org.clone());
     control.delete(&org, &case.contacts[29]).unwrap();
-    case.until(run, SObject::Contact, fetching).await;
+    case.until(run, SObject::Contact, landing).await;
     control.delete(&org, &case.contacts[0]).unwrap();
     control.undelete(&org, &case.contacts[29]).unwrap();
     control.merge(&org, &case.contacts[3], &[&case.contacts[4]]).unwrap();

@@ -157,9 +157,9 @@ impl Watched {
         Ok(Self { processes, peaks, looking })
     }
 
-    /// Prints the peaks until now, and the processor's time since the start.
+    /// Prints the peaks since the line before, and the processor's time since the start.
     fn say(&self, after: &str) -> anyhow::Result<()> {
-        let peaks = *self.peaks.lock().unwrap_or_else(PoisonError::into_inner);
+        let peaks = std::mem::take(&mut *self.peaks.lock().unwrap_or_else(PoisonError::into_inner));
         let named = ["crm-sync", "simulator"].into_iter().zip(self.processes);
         for ((name, process), peak) in named.zip(peaks) {
             say(&format!(

@@ -223,18 +223,41 @@ impl Table for SqliteTable {
         self.job("write items", |answer| Job::Transact { writes, answer }).await
     }
 
+    /// They share one wait for the disk.
+    async fn transact_each(
+        &self,
+        transactions: Vec<Vec<Write>>,
+    ) -> Result<Vec<Outcome>, PortError> {
+        for writes in &transactions {
+            if let Some(fault) = transaction_fault(writes) {
+                return Err(fault);
+            }
+            refuse_large_puts(writes)?;
+        }
+        self.job("write items", |answer| Job::TransactEach { transactions, answer }).await
+    }
+
     async fn put_many(&self, items: Vec<Item>) -> Result<(), PortError> {
+        if items.is_empty() {
+            return Ok(());
+        }
         rows::refuse_large(&items)?;
         self.job("write items", |answer| Job::Put { items, answer }).await
     }
 
     async fn delete_many(&self, keys: &[Key]) -> Result<(), PortError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
         let keys = keys.to_vec();
         self.job("delete items", |answer| Job::Delete { keys, answer }).await
     }
 
     /// They share one wait for the disk.
     async fn write_each(&self, writes: Vec<Write>) -> Result<Vec<Outcome>, PortError> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
         refuse_large_puts(&writes)?;
         self.job("write items", |answer| Job::WriteEach { writes, answer }).await
     }

@@ -22,6 +22,7 @@ type Answer<T> = oneshot::Sender<Result<T, StoreFault>>;
 /// One caller's writes.
 pub(super) enum Job {
     Transact { writes: Vec<Write>, answer: Answer<Outcome> },
+    TransactEach { transactions: Vec<Vec<Write>>, answer: Answer<Vec<Outcome>> },
     WriteEach { writes: Vec<Write>, answer: Answer<Vec<Outcome>> },
     Put { items: Vec<Item>, answer: Answer<()> },
     Delete { keys: Vec<Key>, answer: Answer<()> },
@@ -42,6 +43,9 @@ impl Job {
         match self {
             Self::Transact { writes, .. } => {
                 transact(connection, partitions, writes).map(Done::Outcome)
+            }
+            Self::TransactEach { transactions, .. } => {
+                transact_each(connection, partitions, transactions).map(Done::Outcomes)
             }
             Self::WriteEach { writes, .. } => {
                 let each = writes.iter().map(|write| alone_if(connection, partitions, write));
@@ -73,10 +77,12 @@ impl Job {
                 Done::Outcome(outcome) => outcome,
                 Done::Outcomes(_) | Done::Nothing | Done::Count(_) => Outcome::Done,
             }))),
-            Self::WriteEach { answer, .. } => drop(answer.send(done.map(|done| match done {
-                Done::Outcomes(outcomes) => outcomes,
-                Done::Outcome(_) | Done::Nothing | Done::Count(_) => Vec::new(),
-            }))),
+            Self::TransactEach { answer, .. } | Self::WriteEach { answer, .. } => {
+                drop(answer.send(done.map(|done| match done {
+                    Done::Outcomes(outcomes) => outcomes,
+                    Done::Outcome(_) | Done::Nothing | Done::Count(_) => Vec::new(),
+                })));
+            }
             Self::Put { answer, .. } | Self::Delete { answer, .. } | Self::Rest { answer } => {
                 drop(answer.send(done.map(drop)));
             }
@@ -177,6 +183,22 @@ fn try_together(
     let done = done.collect::<Result<Vec<_>, _>>()?;
     transaction.commit()?;
     Ok(done)
+}
+
+/// Does transactions in order, up to the first one that is refused.
+fn transact_each(
+    connection: &Connection,
+    partitions: &mut Partitions,
+    transactions: &[Vec<Write>],
+) -> rusqlite::Result<Vec<Outcome>> {
+    let mut outcomes = Vec::with_capacity(transactions.len());
+    for writes in transactions {
+        outcomes.push(transact(connection, partitions, writes)?);
+        if outcomes.last().is_some_and(|outcome| !outcome.is_done()) {
+            break;
+        }
+    }
+    Ok(outcomes)
 }
 
 /// Does a write if its condition holds.

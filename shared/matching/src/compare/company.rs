@@ -4,6 +4,7 @@
 use smallvec::SmallVec;
 
 use super::company_name::{ComparedName, NameAgreement, compare_company_names};
+use super::contradiction::Contradiction;
 use super::levels::{
     CompanyLevels, Domain, Employees, Found, Industry, Name, Phone, Place, PostalCode, Street,
 };
@@ -49,11 +50,13 @@ impl<'a> CompanyContext<'a> {
 
     /// Compares the record with an entity.
     pub(crate) fn compare(&self, view: &CompanyView<'_>) -> CompanyLevels {
+        let (name, contradiction) = self.compare_name(view);
         CompanyLevels {
-            name: self.compare_name(view),
-            domain: self.compare_domain(view).into(),
+            name,
+            contradiction,
+            domain: self.compare_domain(view),
             phone: self.compare_phone(view),
-            street: self.compare_street(view).into(),
+            street: self.compare_street(view),
             postal_code: self.compare_postal_code(view).into(),
             place: self.compare_place(view),
             industry: self.compare_industry(view).into(),
@@ -61,17 +64,23 @@ impl<'a> CompanyContext<'a> {
         }
     }
 
-    fn compare_name(&self, view: &CompanyView<'_>) -> Found<Name> {
+    fn compare_name(&self, view: &CompanyView<'_>) -> (Found<Name>, Option<Contradiction>) {
         if self.names.is_empty() || view.names.is_empty() {
-            return Name::Null.into();
+            return (Name::Null.into(), None);
         }
         let mut best = (NameAgreement::Different, 0.0_f32);
+        let (mut contradicts, mut agrees) = (false, false);
         for own in &self.names {
             for words in &view.names {
                 let other = ComparedName::of(words);
                 let (agreement, word) = compare_company_names(own, &other, |word| {
                     self.statistics.count(Term::Word, word)
                 });
+                if agreement > NameAgreement::Different && own.numbers_contradict(&other) {
+                    contradicts = true;
+                } else {
+                    agrees |= agreement >= NameAgreement::Contained;
+                }
                 let count = match agreement {
                     NameAgreement::Exact | NameAgreement::Near => {
                         self.statistics.count(Term::CompanySlug, other.slug)
@@ -87,11 +96,12 @@ impl<'a> CompanyContext<'a> {
                 }
             }
         }
+        let contradiction = (contradicts && !agrees).then_some(Contradiction::Numbers);
         let (agreement, rarity) = best;
         if agreement < NameAgreement::Near && self.domain_is_name(view) {
-            return Name::DomainStem.into();
+            return (Name::DomainStem.into(), contradiction);
         }
-        Found { level: agreement.into(), rarity }
+        (Found { level: agreement.into(), rarity }, contradiction)
     }
 
     /// True if the stem of one's domain is the other's name: `Hawkmoon` of `hawkmoon.com`.
@@ -104,19 +114,22 @@ impl<'a> CompanyContext<'a> {
             })
     }
 
-    fn compare_domain(&self, view: &CompanyView<'_>) -> Domain {
+    fn compare_domain(&self, view: &CompanyView<'_>) -> Found<Domain> {
         if self.domains.is_empty() || view.domains.is_empty() {
-            return Domain::Null;
+            return Domain::Null.into();
         }
         let pairs = || {
             self.domains.iter().flat_map(|own| view.domains.iter().map(move |other| (own, other)))
         };
-        if pairs().any(|((own, _), (other, _))| own == other) {
-            Domain::Exact
+        let exact = pairs().filter(|((own, _), (other, _))| own == other);
+        let discount =
+            |((own, _), _): (&(u32, _), _)| self.statistics.discount(Term::CompanyDomain, *own);
+        if let Some(rarity) = exact.map(discount).max_by(f32::total_cmp) {
+            Found { level: Domain::Exact, rarity }
         } else if pairs().any(|((_, own), (_, other))| own == other) {
-            Domain::SameStem
+            Domain::SameStem.into()
         } else {
-            Domain::Different
+            Domain::Different.into()
         }
     }
 
@@ -131,16 +144,17 @@ impl<'a> CompanyContext<'a> {
         }
     }
 
-    fn compare_street(&self, view: &CompanyView<'_>) -> Street {
+    fn compare_street(&self, view: &CompanyView<'_>) -> Found<Street> {
         let (own, other) = (&self.form.street, &view.street);
         if own.name == 0 || other.name == 0 {
-            Street::Null
+            Street::Null.into()
         } else if own == other {
-            Street::Exact
+            let rarity = self.statistics.discount(Term::CompanyStreet, own.key());
+            Found { level: Street::Exact, rarity }
         } else if own.name == other.name {
-            Street::SameName
+            Street::SameName.into()
         } else {
-            Street::Different
+            Street::Different.into()
         }
     }
 

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::contradiction::{numbers_contradict, numbers_of};
 use super::levels::Name;
 use crate::normalize::{acronym, slug_key};
 use crate::similarity::{
@@ -59,6 +60,11 @@ impl<'a> ComparedName<'a> {
             signature: bigram_signature(words.as_bytes()),
             letters: letters_of(words.as_bytes()),
         }
+    }
+
+    /// True if the names have numbers that tell them apart.
+    pub(super) fn numbers_contradict(&self, other: &Self) -> bool {
+        numbers_contradict(&numbers_of(self.words), &numbers_of(other.words))
     }
 
     /// True if the letters leave room for any agreement: a slip, a common start, or a word in

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use strum::{EnumIter, VariantNames};
 
+use super::contradiction::Contradiction;
 use crate::entity::EntityKind;
 
 /// Most comparisons a kind has.
@@ -255,7 +256,7 @@ impl Employer {
 pub(crate) struct Found<L> {
     pub(crate) level: L,
     /// The term frequency evidence of the value agreed on, in bits: how much rarer it is than one
-    /// that every entity has.
+    /// that every entity has. Below zero it is a discount: see [`is_discounted`].
     pub(crate) rarity: f32,
 }
 
@@ -263,6 +264,22 @@ impl<L> From<L> for Found<L> {
     fn from(level: L) -> Self {
         Self { level, rarity: 0.0 }
     }
+}
+
+/// True for a level whose rarity is a discount: none for a value that one entity has, less one bit
+/// whenever twice as many share it.
+pub(crate) fn is_discounted(kind: EntityKind, comparison: usize, level: usize) -> bool {
+    let exact: [(usize, u8); 2] = match kind {
+        EntityKind::Person => [
+            (PersonComparison::Email as usize, Email::Exact.into()),
+            (PersonComparison::Phone as usize, Phone::Exact.into()),
+        ],
+        EntityKind::Company => [
+            (CompanyComparison::Domain as usize, Domain::Exact.into()),
+            (CompanyComparison::Street as usize, Street::Exact.into()),
+        ],
+    };
+    exact.iter().any(|(at, exact)| *at == comparison && usize::from(*exact) == level)
 }
 
 /// The results of comparing two people.
@@ -277,6 +294,7 @@ pub(crate) struct PersonLevels {
     pub(crate) title: Found<Title>,
     pub(crate) place: Found<Place>,
     pub(crate) phone: Found<Phone>,
+    pub(crate) contradiction: Option<Contradiction>,
     /// The position of the directory person that the employer evidence is from: 0 the current one.
     pub(crate) position: u8,
 }
@@ -292,6 +310,7 @@ pub(crate) struct CompanyLevels {
     pub(crate) place: Found<Place>,
     pub(crate) industry: Found<Industry>,
     pub(crate) employees: Found<Employees>,
+    pub(crate) contradiction: Option<Contradiction>,
 }
 
 /// The levels of one candidate pair by number, as the model's tables and stored evidence have them.
@@ -301,6 +320,8 @@ pub struct Levels {
     pub(crate) level: [u8; WIDTH],
     /// The term frequency evidence of each comparison, in bits.
     pub(crate) rarity: [f32; WIDTH],
+    /// The contradiction that keeps the pair from being a match.
+    pub(crate) contradiction: Option<Contradiction>,
     /// The position of the directory person that the employer evidence is from: 0 the current one.
     pub(crate) position: u8,
 }
@@ -314,7 +335,8 @@ impl Levels {
 
 impl From<PersonLevels> for Levels {
     fn from(found: PersonLevels) -> Self {
-        let mut levels = Self { position: found.position, ..Self::default() };
+        let (position, contradiction) = (found.position, found.contradiction);
+        let mut levels = Self { contradiction, position, ..Self::default() };
         levels.put(PersonComparison::GivenName as usize, found.given_name);
         levels.put(PersonComparison::FamilyName as usize, found.family_name);
         levels.put(PersonComparison::NameOrder as usize, found.name_order);
@@ -330,7 +352,7 @@ impl From<PersonLevels> for Levels {
 
 impl From<CompanyLevels> for Levels {
     fn from(found: CompanyLevels) -> Self {
-        let mut levels = Self::default();
+        let mut levels = Self { contradiction: found.contradiction, ..Self::default() };
         levels.put(CompanyComparison::Name as usize, found.name);
         levels.put(CompanyComparison::Domain as usize, found.domain);
         levels.put(CompanyComparison::Phone as usize, found.phone);

@@ -5,6 +5,7 @@
 
 mod company;
 mod company_name;
+mod contradiction;
 mod levels;
 mod person;
 mod person_employment;
@@ -13,6 +14,9 @@ mod place;
 
 pub(crate) use company::CompanyContext;
 pub(crate) use company_name::{NameAgreement, agreement_of_names};
-pub(crate) use levels::{CompanyComparison, Comparison, PersonComparison, WIDTH, comparisons};
+pub(crate) use contradiction::Contradiction;
+pub(crate) use levels::{
+    CompanyComparison, Comparison, PersonComparison, WIDTH, comparisons, is_discounted,
+};
 pub use levels::{EmployerEvidence, Levels};
 pub(crate) use person::{Met, PersonContext};

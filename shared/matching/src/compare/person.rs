@@ -4,6 +4,7 @@
 use smallvec::SmallVec;
 
 use super::company_name::ComparedName;
+use super::contradiction::{Contradiction, middle_names_contradict, names_two_people};
 use super::levels::{
     Email, EmailName, FamilyName, Found, GivenName, NameOrder, PersonLevels, Phone, Place,
 };
@@ -13,7 +14,7 @@ use crate::entity::EntityKind;
 use crate::form::PersonForm;
 use crate::normalize::Mailbox;
 use crate::shard::{NamesView, PersonView, Shard, Tokens};
-use crate::statistics::{Statistics, Term, country_key, full_name_key};
+use crate::statistics::{Statistics, Term, country_key, fold_key, full_name_key};
 use crate::text::{collapse_umlauts, hash32};
 
 /// The results of comparing the names alone.
@@ -22,6 +23,7 @@ struct NameLevels {
     given: Found<GivenName>,
     family: Found<FamilyName>,
     order: Found<NameOrder>,
+    contradiction: Option<Contradiction>,
 }
 
 /// The record's side of its pairs, made once for all its candidates.
@@ -108,10 +110,9 @@ impl<'a> PersonContext<'a> {
     /// evidence makes up for that.
     pub(crate) fn meet<'s>(&self, shard: &Shard<'s>, ordinal: u32) -> Option<Met<'s>> {
         let met = self.compare_names_of(shard, ordinal);
-        let NameLevels { given, family, .. } = met.levels;
-        if given.level == GivenName::Different && family.level == FamilyName::Different {
+        if met.levels.contradiction == Some(Contradiction::Names) {
             let mail = met.person.mail.iter().any(|mail| self.mail_keys.contains(&mail.key));
-            if !mail && !self.same_phone(&met.person) {
+            if !mail && self.compare_phone(&met.person).level != Phone::Exact {
                 return None;
             }
         }
@@ -127,12 +128,16 @@ impl<'a> PersonContext<'a> {
             given_name: levels.given,
             family_name: levels.family,
             name_order: levels.order,
-            email: self.compare_mail(&entity.person).into(),
+            email: self.compare_mail(&entity.person),
             email_name: self.compare_mail_name(&names, levels).into(),
             employer,
             title: self.compare_title(&entity, employer.level, position),
             place: self.compare_place(&entity.person),
-            phone: self.compare_phone(&entity.person).into(),
+            phone: self.compare_phone(&entity.person),
+            contradiction: levels
+                .contradiction
+                .or_else(|| self.generations(&entity.person))
+                .or_else(|| self.extensions(levels.family.level, &entity.person)),
             position,
         }
     }
@@ -166,8 +171,60 @@ impl<'a> PersonContext<'a> {
                 order = NameOrder::Swapped;
             }
         }
+        if family == FamilyName::Different
+            && let Some((level, count)) = self.lone_name(view)
+        {
+            let given = Found { level, rarity: self.rarity(count) };
+            return NameLevels { given, ..NameLevels::default() };
+        }
+        NameLevels {
+            contradiction: self.contradiction(view, given, family),
+            ..self.with_rarities(given, family, order)
+        }
+    }
+
+    /// Compares the only name that one side has with the given names of the other, where it is no
+    /// family name of theirs; `None` if both sides have a given name, or it is none of them.
+    fn lone_name(&self, view: &NamesView<'_>) -> Option<(GivenName, f32)> {
+        let (level, lone) = match (self.given.is_empty(), view.given.is_empty()) {
+            (true, false) => (compare_given(&self.family, &view.given), self.family.first()),
+            (false, true) => (compare_given(&self.given, &view.family), view.family.first()),
+            _ => return None,
+        };
+        let count = self.statistics.count(Term::Given, hash32(lone?));
+        (level >= GivenName::Nickname).then_some((level, count))
+    }
+
+    fn contradiction(
+        &self,
+        view: &NamesView<'_>,
+        given: GivenName,
+        family: FamilyName,
+    ) -> Option<Contradiction> {
+        if given <= GivenName::Different && family == FamilyName::Different {
+            return Some(Contradiction::Names);
+        }
+        // Most names are one word: nothing more is looked at.
+        if given < GivenName::Subset || self.form.name.given.len() < 2 {
+            let two = view.given_count > 2 && names_two_people(view.given());
+            return (given == GivenName::Subset && two).then_some(Contradiction::TwoPeople);
+        }
+        let own: Tokens<'_> = self.form.name.given.iter().map(String::as_bytes).collect();
+        if names_two_people(&own) != names_two_people(view.given()) {
+            return Some(Contradiction::TwoPeople);
+        }
+        middle_names_contradict(&own, view.given()).then_some(Contradiction::MiddleNames)
+    }
+
+    fn generations(&self, view: &PersonView<'_>) -> Option<Contradiction> {
+        let (own, other) = (self.form.name.generation?, view.generation?);
+        own.contradicts(other).then_some(Contradiction::Generation)
+    }
+
+    fn with_rarities(&self, given: GivenName, family: FamilyName, order: NameOrder) -> NameLevels {
         let [given_count, family_count, both_count] = self.counts;
         let given_agrees = given >= GivenName::Nickname;
+        let contradiction = None;
         if given_agrees && family == FamilyName::Exact {
             // Outside the directory, expect as many namesakes as independent names make. Add one
             // for every further namesake in the directory.
@@ -175,7 +232,7 @@ impl<'a> PersonContext<'a> {
             let expected = (given_count * family_count / self.persons + namesakes).max(0.05);
             let rarity = (self.persons / expected).log2();
             let family = Found { level: FamilyName::ExactWithGiven, rarity };
-            return NameLevels { given: given.into(), family, order: order.into() };
+            return NameLevels { given: given.into(), family, order: order.into(), contradiction };
         }
         let family_agrees = family >= FamilyName::Subset;
         let rarity = |agrees: bool, count| if agrees { self.rarity(count) } else { 0.0 };
@@ -183,15 +240,16 @@ impl<'a> PersonContext<'a> {
             given: Found { level: given, rarity: rarity(given_agrees, given_count) },
             family: Found { level: family, rarity: rarity(family_agrees, family_count) },
             order: order.into(),
+            contradiction,
         }
     }
 
-    fn compare_mail(&self, view: &PersonView<'_>) -> Email {
-        let mut best = Email::Null;
+    fn compare_mail(&self, view: &PersonView<'_>) -> Found<Email> {
+        let mut best = Found::from(Email::Null);
         for mailbox in self.form.mailboxes.iter().filter(|mailbox| !mailbox.role) {
             let (key, domain) = (mailbox.key(), mailbox.domain.key());
             for other in view.mail.iter().filter(|other| other.key != 0) {
-                best = best.max(if Some(other.key) == key {
+                let level = if Some(other.key) == key {
                     Email::Exact
                 } else if other.local == mailbox.local.as_bytes() {
                     Email::SameMailboxOtherDomain
@@ -199,7 +257,15 @@ impl<'a> PersonContext<'a> {
                     Email::SameDomainOtherMailbox
                 } else {
                     Email::Different
-                });
+                };
+                let rarity = if level == Email::Exact {
+                    self.statistics.discount(Term::Mail, fold_key(other.key))
+                } else {
+                    0.0
+                };
+                if (level, rarity) > (best.level, best.rarity) || best.level == Email::Null {
+                    best = Found { level, rarity };
+                }
             }
         }
         best
@@ -244,18 +310,42 @@ impl<'a> PersonContext<'a> {
         Found { level, rarity }
     }
 
-    fn same_phone(&self, view: &PersonView<'_>) -> bool {
-        self.form.phones.iter().any(|phone| view.phones.contains(phone))
+    /// The extensions of the numbers that both have, 0 for none, and the number's key.
+    fn extensions_of_one_number<'b>(
+        &'b self,
+        view: &'b PersonView<'_>,
+    ) -> impl Iterator<Item = (u32, u32, u32)> + 'b {
+        let extension = |of: &[u32], at: usize| of.get(at).copied().unwrap_or_default();
+        self.form.phones.iter().enumerate().flat_map(move |(at, phone)| {
+            let own = extension(&self.form.extensions, at);
+            let same = view.phones.iter().enumerate().filter(move |(_, other)| *other == phone);
+            same.map(move |(at, _)| (own, extension(&view.extensions, at), *phone))
+        })
     }
 
-    fn compare_phone(&self, view: &PersonView<'_>) -> Phone {
+    /// The best agreement of a phone with one of the entity's. Two extensions of one number are two
+    /// phones, and a number that many share says little.
+    fn compare_phone(&self, view: &PersonView<'_>) -> Found<Phone> {
         if self.form.phones.is_empty() || view.phones.is_empty() {
-            Phone::Null
-        } else if self.same_phone(view) {
-            Phone::Exact
-        } else {
-            Phone::Different
+            return Phone::Null.into();
         }
+        let agreements =
+            self.extensions_of_one_number(view).filter_map(|(own, other, phone)| {
+                match (own, other) {
+                    (0, _) | (_, 0) => Some(self.statistics.discount(Term::Phone, phone)),
+                    _ => (own == other).then_some(0.0),
+                }
+            });
+        agreements
+            .max_by(f32::total_cmp)
+            .map_or(Phone::Different.into(), |rarity| Found { level: Phone::Exact, rarity })
+    }
+
+    fn extensions(&self, family: FamilyName, view: &PersonView<'_>) -> Option<Contradiction> {
+        let mut numbers = self.extensions_of_one_number(view);
+        let apart = family == FamilyName::Different
+            && numbers.any(|(own, other, _)| own != 0 && other != 0 && own != other);
+        apart.then_some(Contradiction::Extension)
     }
 }
 

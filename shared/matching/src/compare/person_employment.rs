@@ -162,6 +162,8 @@ impl PersonContext<'_> {
             }
         };
         match agreement {
+            NameAgreement::Different => None,
+            _ if company.numbers_contradict(&other) => Some((Agreement::Partial, shared())),
             NameAgreement::Exact | NameAgreement::Near => {
                 Some((Agreement::Near, self.employer_rarity(employer)))
             }
@@ -169,7 +171,6 @@ impl PersonContext<'_> {
                 Some((Agreement::Contained, shared()))
             }
             NameAgreement::Partial => Some((Agreement::Partial, shared())),
-            NameAgreement::Different => None,
         }
     }
 

@@ -61,6 +61,9 @@ fn compare_full(
     if related || short_form(one, other) || short_form(all_left, all_right) {
         return GivenName::Nickname;
     }
+    if are_initials_of(left, right) || are_initials_of(right, left) {
+        return GivenName::Initial;
+    }
     let alike = |one: &[u8], other: &[u8]| {
         is_slip(one, other)
             || (one.len().min(other.len()) >= 4
@@ -72,6 +75,14 @@ fn compare_full(
     } else {
         GivenName::Different
     }
+}
+
+/// True if one word is the first letters of several names: `jp` of `jean pierre`.
+fn are_initials_of(word: &Words<'_>, names: &Words<'_>) -> bool {
+    let [word] = word else { return false };
+    names.len() > 1
+        && word.len() == names.len()
+        && names.iter().zip(*word).all(|(name, letter)| name.first() == Some(letter))
 }
 
 /// Compares family names; symmetric; the null level if either is missing.
@@ -130,6 +141,8 @@ mod tests {
         assert_eq!(given("bob", "robert"), GivenName::Nickname);
         assert_eq!(given("r", "rajeshri"), GivenName::Initial);
         assert_eq!(given("kirsten", "kirstne"), GivenName::Fuzzy);
+        assert_eq!(given("jp", "jean pierre"), GivenName::Initial);
+        assert_eq!(given("jp", "jean luc"), GivenName::Different);
         assert_eq!(given("anna", "otto"), GivenName::Different);
         assert_eq!(given("", "otto"), GivenName::Null);
         assert_eq!(compare_family(&words("bahena"), &words("bahena rivera")), FamilyName::Subset);

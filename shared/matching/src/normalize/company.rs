@@ -3,10 +3,14 @@
 use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::contact_point::Domain;
 use super::filler::is_filler;
-use crate::lists::{LEGAL_FORM_WORDS, abbreviation, is_legal_form};
+use crate::lists::{
+    LEGAL_FORM_WORDS, WRITTEN_OUT_WORDS, abbreviation, is_legal_form, is_written_out_form,
+    unspaced_legal_forms,
+};
 use crate::memo::{Memo, remembered};
 use crate::text::{clip, collapse_umlauts, fold, hash32};
 
@@ -49,7 +53,8 @@ impl CompanyName {
                 domain: Some(domain),
             });
         }
-        let mut words = fold(&without_aside(text));
+        let text: String = text.nfkc().collect();
+        let mut words = fold(&without_aside(without_unspaced_forms(text.trim())));
         // One step may make another apply (`and Acme GmbH` behind a legal form), so they run until
         // nothing changes.
         for _ in 0..4 {
@@ -86,6 +91,7 @@ fn distinguishing_words(folded: &str) -> String {
     if words.len() > 2 && LEADING_FORMS.contains(&words[0]) {
         words.remove(0);
     }
+    strip_written_out_forms(&mut words);
     strip_legal_forms(&mut words);
     let mut words: Vec<String> =
         join_letters(&words).iter().map(|word| collapse_umlauts(abbreviation(word))).collect();
@@ -133,6 +139,36 @@ fn without_aside(text: &str) -> String {
     let main = if main.trim().is_empty() { text } else { &main };
     let head = main.split(" - ").next().unwrap_or(main);
     if head.trim().is_empty() { main.to_owned() } else { head.to_owned() }
+}
+
+/// A name without the legal forms that stand before or behind it without a space, as in Japanese,
+/// Chinese, Korean and Thai. They go before folding, which would make sounds of them.
+fn without_unspaced_forms(text: &str) -> &str {
+    let mut name = text;
+    for _ in 0..3 {
+        let shorter = unspaced_legal_forms()
+            .find_map(|form| name.strip_prefix(form).or_else(|| name.strip_suffix(form)));
+        match shorter.map(str::trim).filter(|rest| rest.chars().any(char::is_alphanumeric)) {
+            Some(rest) => name = rest,
+            None => break,
+        }
+    }
+    name
+}
+
+/// Drops legal forms that are written out, before or behind the name, as long as a word is left.
+fn strip_written_out_forms(words: &mut Vec<&str>) {
+    let most = WRITTEN_OUT_WORDS.min(words.len().saturating_sub(1));
+    for count in (1..=most).rev() {
+        if is_written_out_form(&words[..count].join(" ")) {
+            words.drain(..count);
+            return;
+        }
+        if is_written_out_form(&words[words.len() - count..].join(" ")) {
+            words.truncate(words.len() - count);
+            return;
+        }
+    }
 }
 
 /// Drops legal forms behind the name as long as a word is left.
@@ -188,6 +224,23 @@ mod tests {
         assert_eq!(words("N.D. Rubber Public Company Limited"), words("ND Rubber Ltd"));
         assert_eq!(words("Blue Ridge Technologies"), words("Blue Ridge Tech"));
         assert_eq!(words("Company"), "company");
+        for (one, other) in [
+            ("星川精機株式会社", "㈱星川精機"),
+            ("주식회사 한빛정공", "한빛정공(주)"),
+            ("青石港集团有限公司", "青石港集团"),
+            ("ООО «Северный Якорь»", "Северный Якорь"),
+            ("Общество с ограниченной ответственностью \"Лесоруб\"", "ООО Лесоруб завод"),
+            ("Spółka Akcyjna Kowal", "Kowal S.A."),
+            ("Θαλασσινός Άνεμος Α.Ε.", "Θαλασσινός Άνεμος Ανώνυμη Εταιρεία"),
+            ("Mörk Gesellschaft mit beschränkter Haftung", "Moerk GmbH"),
+        ] {
+            let behind = words(other);
+            assert_eq!(words(one), behind.strip_suffix(" zavod").unwrap_or(&behind), "{one}");
+        }
+        for form in ["Общество с ограниченной ответственностью", "集团有限公司", "株式会社"]
+        {
+            assert!(CompanyName::parse(form).is_some(), "a form alone is kept: {form}");
+        }
         for nothing in ["", "N/A", "[not provided]", "Self-employed", "-"] {
             assert_eq!(CompanyName::parse(nothing), None, "{nothing}");
         }

@@ -1,54 +1,11 @@
-//! Mail addresses, phones and web sites.
+//! Mail addresses and web sites.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lists::is_free_mail;
-use crate::text::{clip, hash32, hash64};
-
-/// Mailboxes of a function, not of a person.
-const ROLE_MAILBOXES: [&str; 41] = [
-    "info",
-    "sales",
-    "contact",
-    "contacts",
-    "support",
-    "admin",
-    "office",
-    "hello",
-    "hr",
-    "jobs",
-    "career",
-    "careers",
-    "billing",
-    "accounts",
-    "accounting",
-    "team",
-    "help",
-    "helpdesk",
-    "service",
-    "services",
-    "marketing",
-    "press",
-    "media",
-    "noreply",
-    "no-reply",
-    "donotreply",
-    "webmaster",
-    "postmaster",
-    "enquiries",
-    "enquiry",
-    "inquiries",
-    "mail",
-    "email",
-    "reception",
-    "invoices",
-    "orders",
-    "general",
-    "kontakt",
-    "privacy",
-    "legal",
-    "customerservice",
-];
+use crate::lists::{is_free_mail, is_role_mailbox};
+use crate::text::{clip, fold, hash32, hash64};
 
 /// Mailboxes and domains people type when they have none.
 const PLACEHOLDER_LOCALS: [&str; 14] = [
@@ -132,6 +89,20 @@ const SHARED_HOSTS: [&str; 44] = [
     "indeed.com",
 ];
 
+/// Domains of one provider at which a mailbox is the same, and the one it goes by.
+const SAME_PROVIDER: [(&str, &str); 7] = [
+    ("googlemail.com", "gmail.com"),
+    ("mac.com", "icloud.com"),
+    ("me.com", "icloud.com"),
+    ("pm.me", "protonmail.com"),
+    ("proton.me", "protonmail.com"),
+    ("ya.ru", "yandex.ru"),
+    ("yandex.com", "yandex.ru"),
+];
+
+/// Providers that leave dots in a mailbox's name out.
+const DOTS_DO_NOT_COUNT: [&str; 2] = ["gmail.com", "protonmail.com"];
+
 /// A registrable domain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Domain {
@@ -202,10 +173,17 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// The address as an id, `None` for a role mailbox.
+    /// The address as an id, `None` for a role mailbox. All spellings that reach one mailbox of a
+    /// provider have one id.
     #[must_use]
     pub fn key(&self) -> Option<u64> {
-        (!self.role).then(|| hash64(format!("{}@{}", self.local, self.domain.name).as_bytes()))
+        let domain = self.domain.name.as_str();
+        let local = if DOTS_DO_NOT_COUNT.contains(&domain) {
+            Cow::Owned(self.local.replace('.', ""))
+        } else {
+            Cow::Borrowed(self.local.as_str())
+        };
+        (!self.role).then(|| hash64(format!("{local}@{domain}").as_bytes()))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -215,9 +193,13 @@ impl Mailbox {
             return None;
         }
         let (local, host) = text.rsplit_once('@')?;
-        let local = local.to_lowercase();
-        let local = local.split('+').next().filter(|local| !local.is_empty())?;
-        let domain = Domain::of_host(host)?;
+        let local = local.to_lowercase().replace(['\u{2018}', '\u{2019}', '\u{2bc}'], "'");
+        let local = local.strip_prefix("mailto:").unwrap_or(&local);
+        let local = local.split('+').next()?.trim_matches('.');
+        if local.is_empty() {
+            return None;
+        }
+        let domain = Self::domain_of(host)?;
         if PLACEHOLDER_DOMAINS.contains(&domain.name.as_str())
             || PLACEHOLDER_LOCALS.contains(&local)
             || local.contains(char::is_whitespace)
@@ -225,8 +207,22 @@ impl Mailbox {
             return None;
         }
         let first = local.split(['.', '_', '-']).next().unwrap_or(local);
-        let role = ROLE_MAILBOXES.contains(&local) || ROLE_MAILBOXES.contains(&first);
+        let is_role = |text: &str| {
+            let name = fold(&text.replace(['-', '_'], ""));
+            is_role_mailbox(name.trim_end_matches(|letter: char| letter.is_ascii_digit()))
+        };
+        let role = is_role(local) || is_role(first);
         Some(Self { local: local.to_owned(), domain, role })
+    }
+
+    /// The domain of an address. A sandbox of Salesforce puts `.invalid` behind every address of
+    /// its users.
+    fn domain_of(host: &str) -> Option<Domain> {
+        let host = host.split('?').next()?.trim_end_matches('.').to_lowercase();
+        let host = host.strip_suffix(".invalid").unwrap_or(&host);
+        let domain = Domain::of_host(host)?;
+        let same = SAME_PROVIDER.iter().find(|(other, _)| *other == domain.name);
+        same.map_or(Some(domain), |(_, usual)| Domain::of_host(usual))
     }
 }
 
@@ -267,47 +263,6 @@ pub fn web_domain(text: &str) -> Option<Domain> {
     Domain::of_host(host).filter(Domain::is_company)
 }
 
-/// The digits of a phone, its extension apart; `None` for placeholders and what is no phone.
-#[must_use]
-pub fn phone_parts(text: &str) -> Option<(String, Option<String>)> {
-    let lower = clip(text).to_lowercase();
-    let cut = ["ext", "x", "#", "durchwahl", "poste"]
-        .iter()
-        .filter_map(|mark| lower.find(mark))
-        .min()
-        .unwrap_or(lower.len());
-    let digits = |text: &str| {
-        text.chars()
-            .filter_map(|character| character.to_digit(10))
-            .filter_map(|digit| char::from_digit(digit, 10))
-            .collect::<String>()
-    };
-    let main = digits(&lower[..cut].replace("(0)", ""));
-    let extension = Some(digits(&lower[cut..])).filter(|extension| !extension.is_empty());
-    let significant = main.trim_start_matches('0');
-    if significant.len() < 7 || main.len() > 17 || is_placeholder_number(significant) {
-        return None;
-    }
-    Some((main, extension))
-}
-
-fn is_placeholder_number(digits: &str) -> bool {
-    let bytes = digits.as_bytes();
-    let tail = &bytes[bytes.len().saturating_sub(7)..];
-    let runs =
-        |step: i16| tail.windows(2).all(|pair| i16::from(pair[1]) - i16::from(pair[0]) == step);
-    let up = runs(1) || digits.contains("1234567");
-    runs(0) || up || runs(-1)
-}
-
-/// The last eight digits of a phone as an id: they are the same with or without country and trunk
-/// prefixes.
-#[must_use]
-pub fn phone_key(text: &str) -> Option<u32> {
-    let (digits, _) = phone_parts(text)?;
-    Some(hash32(&digits.as_bytes()[digits.len().saturating_sub(8)..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,6 +288,49 @@ mod tests {
             assert!(mail_addresses(refused).is_empty(), "{refused}");
         }
         assert_eq!(mail_addresses("info@acme.com")[0].key(), None);
+    }
+
+    #[test]
+    fn one_mailbox_has_one_id_however_it_is_written() {
+        let key = |text: &str| mail_addresses(text).first().and_then(Mailbox::key);
+        for (one, other) in [
+            ("leonie.varga@gmail.com", "leonievarga@googlemail.com"),
+            ("ruairi.o'farrelly@acme.ie", "Ruairi.O\u{2019}Farrelly@acme.ie"),
+            ("hakan@acme.com.tr", "mailto:hakan@acme.com.tr?subject=x"),
+            ("hakan@acme.com.tr", "hakan.@acme.com.tr."),
+            ("hakan@acme.com.tr", "hakan@acme.com.tr.invalid"),
+            ("ada@me.com", "ada@icloud.com"),
+            ("birgit@m\u{f6}llenkamp.de", "birgit@xn--mllenkamp-07a.de"),
+        ] {
+            assert!(key(one).is_some(), "{one}");
+            assert_eq!(key(one), key(other), "{other}");
+        }
+        assert_ne!(key("jane.doe@acme.com"), key("janedoe@acme.com"));
+    }
+
+    #[test]
+    fn a_department_is_nobody_in_any_language() {
+        for role in [
+            "einkauf",
+            "ventas",
+            "achats",
+            "verkauf2",
+            "service-client",
+            "acquisti",
+            "compras",
+            "vertrieb.nord",
+            "comptabilit\u{e9}",
+            "satis",
+            "biuro",
+            "inkoop",
+            "myynti",
+            "zakupki",
+        ] {
+            assert!(mail_addresses(&format!("{role}@acme.de"))[0].role, "{role}");
+        }
+        for person in ["r.kaufmann", "ventura", "a.chats", "sally", "postman"] {
+            assert!(!mail_addresses(&format!("{person}@acme.de"))[0].role, "{person}");
+        }
     }
 
     #[test]
@@ -365,29 +363,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn phones_agree_on_their_last_digits() {
-        let same = ["+1 (415) 555-0199 x12", "001 415 555 0199", "415.555.0199", "4155550199"];
-        assert!(
-            same.iter()
-                .all(|text| phone_key(text) == phone_key(same[0]) && phone_key(text).is_some())
-        );
-        assert_eq!(
-            phone_parts(same[0]).and_then(|(_, extension)| extension).as_deref(),
-            Some("12")
-        );
-        assert_eq!(phone_key("+44 (0)20 7946 0958"), phone_key("0044 20 7946 0958"));
-        for placeholder in ["0000000000", "1234567890", "999-999-9999", "123", "n/a"] {
-            assert_eq!(phone_key(placeholder), None, "{placeholder}");
-        }
-    }
-
     proptest! {
         #[test]
         fn normal_forms_are_their_own_normal_forms(
             local in "[A-Za-z]{2,6}[._]?[A-Za-z0-9]{1,6}([+][a-z]{1,4})?",
             host in "(www[.])?[A-Za-z][A-Za-z0-9-]{0,8}[a-z][.](com|co[.]uk|de|com[.]br)",
-            phone in "[+]?[0-9 ()./-]{5,22}",
         ) {
             for mailbox in mail_addresses(&format!("{local}@{host}")) {
                 let written = format!("{}@{}", mailbox.local, mailbox.domain.name);
@@ -395,9 +375,6 @@ mod tests {
             }
             if let Some(domain) = web_domain(&format!("https://{host}/path")) {
                 prop_assert_eq!(web_domain(&domain.name), Some(domain));
-            }
-            if let Some((digits, _)) = phone_parts(&phone) {
-                prop_assert_eq!(phone_key(&digits), phone_key(&phone));
             }
         }
     }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::filler::is_filler;
+use super::generation::Generation;
 use crate::text::{clip, collapse_umlauts, fold};
 
 const SALUTATIONS: [&str; 32] = [
@@ -43,16 +44,47 @@ const SALUTATIONS: [&str; 32] = [
     "datuk",
 ];
 
-const SUFFIXES: [&str; 48] = [
-    "jr", "sr", "ii", "iii", "iv", "phd", "mba", "md", "cpa", "cfa", "pmp", "esq", "dds", "dmd",
-    "rn", "pe", "jd", "llm", "llb", "ma", "msc", "bsc", "ba", "bs", "ms", "mpa", "mph", "edd",
-    "psyd", "cissp", "cisa", "cism", "shrm", "sphr", "phr", "ca", "acca", "fca", "cma", "aia",
-    "rpa", "cfp", "obe", "mbe", "cbe", "ret", "junior", "senior",
+const SUFFIXES: [&str; 54] = [
+    "jr", "sr", "jnr", "snr", "ii", "iii", "iv", "2nd", "3rd", "4th", "crna", "phd", "mba", "md",
+    "cpa", "cfa", "pmp", "esq", "dds", "dmd", "rn", "pe", "jd", "llm", "llb", "ma", "msc", "bsc",
+    "ba", "bs", "ms", "mpa", "mph", "edd", "psyd", "cissp", "cisa", "cism", "shrm", "sphr", "phr",
+    "ca", "acca", "fca", "cma", "aia", "rpa", "cfp", "obe", "mbe", "cbe", "ret", "junior",
+    "senior",
 ];
 
 /// Suffixes that are also family names or initials in some language; read as a suffix only after a
 /// comma.
 const ONLY_AFTER_COMMA: [&str; 8] = ["ma", "ba", "ms", "pe", "ca", "bs", "senior", "junior"];
+
+/// Words in a name field that stand for no name, of forms and of several languages.
+const NAME_FILLERS: [&str; 26] = [
+    "fnu",
+    "lnu",
+    "nfn",
+    "nln",
+    "nmn",
+    "no first name",
+    "no last name",
+    "no given name",
+    "no surname",
+    "not given",
+    "not known",
+    "firstname unknown",
+    "lastname unknown",
+    "unbekannt",
+    "inconnu",
+    "inconnue",
+    "desconocido",
+    "desconocida",
+    "desconhecido",
+    "desconhecida",
+    "sconosciuto",
+    "sconosciuta",
+    "onbekend",
+    "nieznany",
+    "bilinmiyor",
+    "neizvestno",
+];
 
 const ROLE_WORDS: [&str; 40] = [
     "sales",
@@ -148,6 +180,9 @@ pub struct PersonName {
     pub nick: Vec<String>,
     /// Other family names in brackets (`Smith (Jones)`).
     pub former: Vec<String>,
+    /// Junior, senior or the like, where the name says so.
+    #[serde(default)]
+    pub generation: Option<Generation>,
 }
 
 impl PersonName {
@@ -157,14 +192,20 @@ impl PersonName {
     pub fn parse(first: &str, last: &str) -> Self {
         let (first_main, first_aside) = split_aside(clip(first));
         let (last_main, last_aside) = split_aside(clip(last));
+        let generation = generation_in(&first_main).or_else(|| generation_in(&last_main));
+        let (both, main) = (!first_main.trim().is_empty(), &last_main);
+        let last_main = if both { without_credentials(main) } else { main };
         let mut given = tokens(&first_main);
-        let mut family = tokens(&last_main);
+        let mut family = tokens(last_main);
         strip(&mut given);
         strip(&mut family);
-        if let Some((before, after)) = family_first(&first_main, &last_main, &given, &family) {
+        if let Some((before, after)) = family_first(&first_main, last_main, &given, &family) {
             (family, given) = (before, after);
         }
-        if family.is_empty() && given.len() >= 2 {
+        if family.is_empty() && given.len() == 1 {
+            // The only name of a person is compared as a family name, whatever field it stood in.
+            family = std::mem::take(&mut given);
+        } else if family.is_empty() && given.len() >= 2 {
             family = given.split_off(particle_start(&given));
         } else if given.is_empty() && family.len() >= 2 {
             let rest = family.split_off(1);
@@ -183,7 +224,7 @@ impl PersonName {
         former.truncate(3);
         let kind = kind_of(&given, &family);
         if kind == NameKind::Person {
-            Self { kind, given, family, nick, former }
+            Self { kind, given, family, nick, former, generation }
         } else {
             Self { kind, ..Self::default() }
         }
@@ -260,9 +301,24 @@ fn strip(tokens: &mut Vec<String>) {
             tokens.truncate(tokens.len() - spelled.len());
         }
     }
-    if tokens.len() == 1 && is_filler(&tokens[0]) && tokens[0].len() != 1 {
+    let whole = tokens.join(" ");
+    if (whole.len() != 1 && is_filler(&whole)) || NAME_FILLERS.contains(&whole.as_str()) {
         tokens.clear();
     }
+}
+
+/// A family name without what stands behind a comma, if that is credentials only: `Stallard, PE`.
+fn without_credentials(last: &str) -> &str {
+    let Some((before, after)) = last.split_once(',') else { return last };
+    let credentials = tokens(after);
+    let only = credentials.iter().all(|token| SUFFIXES.contains(&token.as_str()));
+    if only && !credentials.is_empty() && !before.trim().is_empty() { before } else { last }
+}
+
+/// The generation that a name field names behind a name.
+fn generation_in(text: &str) -> Option<Generation> {
+    let folded = tokens(text);
+    folded.iter().skip(1).rev().find_map(|token| Generation::of_word(token))
 }
 
 /// `Doe, Jane` in one field: the family name, then the given names.

@@ -15,8 +15,8 @@ use super::view::{CompanyView, NamesView, put_company, put_person};
 use crate::blocking::{CompanyKeys, EmployerKeys, KeySink, PersonKeys};
 use crate::entity::EntityKind;
 use crate::form::{CompanyForm, Employment, PersonForm};
-use crate::keys::{employer_keys, mail_name_of};
-use crate::normalize::{CompanyName, Title};
+use crate::keys::{employer_keys, lone_or, mail_name_of};
+use crate::normalize::{CompanyName, Generation, Title};
 use crate::statistics::{Statistics, country_key};
 use crate::text::hash32;
 
@@ -60,6 +60,15 @@ pub struct ShardBuilder {
     employment_offsets: Vec<u32>,
     pub(super) employers: Dictionary<(Option<CompanyName>, u64)>,
     pub(super) titles: Dictionary<Title>,
+    /// What few people have, by their place, ascending.
+    rare: Vec<(u32, Rare)>,
+}
+
+/// What few people have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rare {
+    pub(super) generation: Option<Generation>,
+    pub(super) extensions: Vec<u32>,
 }
 
 impl ShardBuilder {
@@ -76,6 +85,7 @@ impl ShardBuilder {
             employment_offsets: vec![0],
             employers: Dictionary::default(),
             titles: Dictionary::default(),
+            rare: Vec::new(),
         }
     }
 
@@ -109,6 +119,11 @@ impl ShardBuilder {
             let title = if title.words.is_empty() { 0 } else { self.titles.intern(title) };
             self.employments.push((employer, title));
         }
+        let generation = form.name.generation;
+        if generation.is_some() || !form.extensions.is_empty() {
+            let rare = Rare { generation, extensions: form.extensions.clone() };
+            self.rare.push((self.len() as u32, rare));
+        }
         self.end_row();
     }
 
@@ -126,6 +141,9 @@ impl ShardBuilder {
     /// Adds the entities of another builder of the same shard behind this one's.
     pub fn append(&mut self, other: &Self) {
         let (rows, employments) = (self.rows.len() as u32, self.employments.len() as u32);
+        let entities = self.len() as u32;
+        let rare = other.rare.iter().map(|(at, rare)| (at + entities, rare.clone()));
+        self.rare.extend(rare);
         self.rows.extend_from_slice(&other.rows);
         self.row_offsets.extend(other.row_offsets[1..].iter().map(|offset| offset + rows));
         self.employment_offsets
@@ -147,6 +165,12 @@ impl ShardBuilder {
             ..self.employment_offsets[ordinal + 1] as usize]
     }
 
+    /// What a person has that few have.
+    pub(super) fn rare(&self, ordinal: usize) -> Option<&Rare> {
+        let at = self.rare.binary_search_by_key(&(ordinal as u32), |(at, _)| *at).ok()?;
+        Some(&self.rare[at].1)
+    }
+
     /// Hands an entity's keys to a sink.
     pub(super) fn emit_one(
         &self,
@@ -162,7 +186,7 @@ impl ShardBuilder {
         let names = NamesView::take(row);
         let view = names.person();
         let mut keys = PersonKeys {
-            given: names.given.iter().copied().collect(),
+            given: lone_or(&names.given, &names.family).iter().copied().collect(),
             family: names.family.iter().copied().collect(),
             city: if view.city.is_empty() { 0 } else { hash32(view.city) },
             country: country_key(view.country),

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::build::ShardBuilder;
 use super::file::{HEADER_BYTES, Header, MAGIC, SECTIONS};
 use super::postings;
-use super::view::{put_employer, put_employments};
+use super::view::{put_employer, put_employments, put_rare};
 use crate::blocking::EmployerKeys;
 use crate::codec::{Put, column};
 use crate::entity::EntityKind;
@@ -61,6 +61,9 @@ impl ShardBuilder {
             bytes.extend_from_slice(self.row(ordinal));
             if self.kind == EntityKind::Person {
                 put_employments(&mut bytes, self.held(ordinal));
+                if let Some(rare) = self.rare(ordinal) {
+                    put_rare(&mut bytes, rare.generation, &rare.extensions);
+                }
             }
             offsets.push(bytes.len() as u32);
         }

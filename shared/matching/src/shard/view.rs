@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use super::file::{Section, Shard};
 use crate::codec::{Put, Take, u32_at};
-use crate::form::{CompanyForm, PersonForm, Street};
-use crate::normalize::NameKind;
+use crate::form::{CompanyForm, PersonForm};
+use crate::normalize::{Generation, NameKind, Street};
 use crate::similarity::{Letters, letters_of};
 use crate::text::{bigram_signature, hash32};
 
@@ -72,6 +72,20 @@ pub(crate) struct PersonView<'a> {
     pub(crate) state: u32,
     pub(crate) country: [u8; 2],
     pub(crate) employments: EmploymentsView,
+    /// Junior, senior or the like.
+    pub(crate) generation: Option<Generation>,
+    /// The extension of each phone, 0 for none; empty if no phone has one.
+    pub(crate) extensions: SmallVec<[u32; 3]>,
+}
+
+/// Writes what few people have behind the employments. Rows of others end there, as all did before
+/// this existed.
+pub(crate) fn put_rare(row: &mut Vec<u8>, generation: Option<Generation>, extensions: &[u32]) {
+    row.push(generation.map_or(0, Generation::number));
+    row.put_varint(extensions.len() as u64);
+    for extension in extensions {
+        row.put_u32(*extension);
+    }
 }
 
 /// Employer and title by their place in the dictionaries plus one, 0 for none; the current position
@@ -172,6 +186,8 @@ impl<'a> NamesView<'a> {
             state: take.u32(),
             country: take.country(),
             employments: (0..take.count().min(12)).map(|_| (take.id(), take.id())).collect(),
+            generation: Generation::of_number(take.byte()),
+            extensions: (0..take.count().min(12)).map(|_| take.u32()).collect(),
         }
     }
 }

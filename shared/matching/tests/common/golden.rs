@@ -34,7 +34,7 @@ pub(crate) fn records() -> Vec<Labelled> {
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn entities<T: Identified + for<'de> Deserialize<'de>>(text: &str) -> Vec<T> {
+pub(crate) fn entities<T: Identified + for<'de> Deserialize<'de>>(text: &str) -> Vec<T> {
     let rows = DirectoryReader::<_, T>::new(text.as_bytes());
     rows.map(|row| match row.unwrap() {
         DirectoryLine::Upsert(entity) => entity,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::unfenced;
 use crate::kernel::Connection;
 use crate::ports::{Key, PortError, Ports};
 use crate::seal::Sealer;
@@ -25,9 +26,9 @@ pub struct OpenGeneration {
 }
 
 impl OpenGeneration {
-    /// Has a commit done only while this home acts for the tenant. A generation that was opened
-    /// before a hand-over may be written after it: what the other home must know of is committed
-    /// under this condition.
+    /// Has a commit done only while this home acts for the tenant, and no fence is up. A generation
+    /// that was opened before may be written after: what the other home must know of, and what
+    /// leads to a row in the org, is committed under this condition.
     pub(crate) fn check_at_home(&self, commit: &mut Commit) -> Result<(), PortError> {
         commit.check(&connection_slot(self.connection.at), self.is_at_home()?);
         Ok(())
@@ -44,8 +45,7 @@ impl OpenGeneration {
     }
 
     fn is_at_home(&self) -> Result<When<Connection>, PortError> {
-        let is_current = field!(Connection, generation).is(&self.connection.generation)?;
-        Ok(is_current.and(field!(Connection, handed_over_at).is_missing()))
+        Ok(unfenced(&self.connection)?.and(field!(Connection, handed_over_at).is_missing()))
     }
 
     /// Seals a value for the item at `key`.

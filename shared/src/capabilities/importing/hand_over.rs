@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::try_join;
+
 use super::keys::changed_folder;
 use super::lease::{Turn, check_lease};
 use super::{HandOverCursor, Import, ImportRun, RunState};
 use crate::capabilities::custody::OpenGeneration;
-use crate::capabilities::linking::{MATCHED_OBJECTS, MOVED, MatchRun, MatchRuns, PROBES_PER_STEP};
+use crate::capabilities::linking::{
+    MATCHED_OBJECTS, MatchRun, MatchRuns, PROBES_PER_STEP, ProbeEntry,
+};
 use crate::kernel::{
     AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
     RecordChange, SObject, Scope,
 };
 use crate::salesforce::SalesforceId;
-use crate::store::Commit;
 use crate::store::keys::Relation;
+use crate::store::{Attempt, Commit, attempts};
 use crate::work::{Done, WorkError};
 
 /// How many records one auto-save message names.
@@ -45,29 +49,37 @@ impl Import {
         id: ImportRunId,
         step: u64,
     ) -> Result<Done, WorkError> {
-        let Some(generation) = &self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        attempts(|| self.try_hand_over(scope, id, step)).await
+    }
+
+    /// Tries to take a step. It is overtaken by a settlement that moves the match run meanwhile, or
+    /// by another delivery: the next try sees which.
+    async fn try_hand_over(
+        &self,
+        scope: Scope,
+        id: ImportRunId,
+        step: u64,
+    ) -> Result<Attempt<Done>, WorkError> {
+        let finished = Ok(Attempt::Done(Done::Finished));
+        let Some(generation) = &self.custody.open(scope).await? else { return finished };
         // The hand-over needs nothing of the org's API: it goes on while the run stands back.
         let active = match self.turn(generation, id).await? {
             Turn::Go(active) => Some(active),
             Turn::Wait(_) => None,
-            Turn::Stop => return Ok(Done::Finished),
+            Turn::Stop => return finished,
         };
         let stored = self.store.load(&generation.keys.run(id)).await?;
         let is_next = |run: &ImportRun| run.state == RunState::HandingOver && run.step == step;
-        let Some(before) = stored.filter(|run| is_next(run)) else { return Ok(Done::Finished) };
+        let Some(before) = stored.filter(|run| is_next(run)) else { return finished };
         let (run, commit) = (ImportRun::clone(&before), Commit::new());
         let step = HandOverStep { import: self, generation, run, commit };
         let HandOverStep { mut commit, run, .. } = step.take().await?;
         commit.replace(&before, &run)?;
-        if self.store.commit(commit).await?.is_done() {
-            if let Some(active) = active {
-                self.beat(generation, &active).await?;
-            }
-            return Ok(Done::Finished);
+        let outcome = self.store.commit(commit).await?;
+        if let Some(active) = active.filter(|_| outcome.is_done()) {
+            self.beat(generation, &active).await?;
         }
-        // Settling moved the match run between our read and our write, or another delivery of this
-        // message was faster. The next delivery sees which.
-        Ok(Done::Later(MOVED))
+        Ok(Attempt::of(&outcome, Done::Finished))
     }
 }
 
@@ -142,8 +154,10 @@ impl HandOverStep<'_> {
             self.list_contacts_of(ids).await?;
         }
         if MATCHED_OBJECTS.contains(&object) {
-            self.import.follow(self.generation, object, ids).await?;
-            self.hand_to_matching(list).await?;
+            let (generation, import) = (self.generation, self.import);
+            let probe = import.match_runs.probe(generation, object, ids, self.run.started_at);
+            let (probes, ()) = try_join(probe, import.follow(generation, object, ids)).await?;
+            self.hand_to_matching(object, &probes).await?;
         }
         Ok(())
     }
@@ -166,13 +180,15 @@ impl HandOverStep<'_> {
             .await
     }
 
-    async fn hand_to_matching(&mut self, list: &ChangedList) -> Result<(), WorkError> {
-        let ChangedList { object, ids } = list;
-        debug_assert!(ids.len() <= PROBES_PER_STEP, "a list is handed over in one step");
+    async fn hand_to_matching(
+        &mut self,
+        object: SObject,
+        probes: &[ProbeEntry],
+    ) -> Result<(), WorkError> {
+        debug_assert!(probes.len() <= PROBES_PER_STEP, "a list is handed over in one step");
         let (generation, match_runs) = (self.generation, &self.import.match_runs);
-        let probes = match_runs.probe(generation, *object, ids, self.run.started_at).await?;
         let name = format!("{}-{}", self.run.id, self.list_name());
-        match_runs.keep_probes(generation, *object, &name, &probes).await?;
+        match_runs.keep_probes(generation, object, &name, probes).await?;
         let Some(id) = self.run.match_run else { return Ok(()) };
         let Some(before) = self.import.store.load(&generation.keys.match_run(id)).await? else {
             return Err(WorkError::retry("hand over", "the match run is gone"));
@@ -182,7 +198,7 @@ impl HandOverStep<'_> {
             return Err(WorkError::reject("hand over", "the run's directory version is gone"));
         };
         let commit = &mut self.commit;
-        match_runs.batches(generation, &mut match_run, &directory, *object, probes, commit).await?;
+        match_runs.batches(generation, &mut match_run, &directory, object, probes, commit).await?;
         MatchRuns::save(commit, &generation.keys, Some(&before), &match_run)?;
         Ok(())
     }

@@ -25,6 +25,7 @@ mod steps;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod unborn;
 
 pub use disconnect::{Disconnect, PurgeError};
 pub use model::*;

@@ -95,6 +95,7 @@ impl PurgeSteps {
             PurgeMessage::GiveBack { at, login, step } => {
                 self.give_back_login(at, login, step).await
             }
+            PurgeMessage::Unborn { at, first, end } => self.destroy_unborn(at, first, end).await,
         }
     }
 

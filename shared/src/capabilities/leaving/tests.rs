@@ -343,3 +343,76 @@ async fn a_purge_needs_neither_the_operators_key_nor_intact_grants_nor_a_known_h
         assert_eq!(purge.connection.login_host, "", "{fault}");
     }
 }
+
+/// A renewal stored its token and died before it pointed to it: both may be good.
+#[tokio::test]
+async fn a_token_that_nothing_points_to_yet_is_revoked_beside_the_one_in_use() {
+    let leaving = Leaving::new().await;
+    let custody = Custody::new(leaving.ports.clone(), PREFIX.to_owned());
+    let (_, secret) = custody.secret(leaving.scope).await.unwrap().unwrap();
+    custody.put_grant((leaving.scope, "2"), secret, (2, &grant("newer"))).await.unwrap();
+    leaving.disconnect().await;
+    leaving.run(false).await;
+    let purge = leaving.purge().await;
+    assert_eq!((purge.phase, purge.grants.unconfirmed), (PurgePhase::Complete, 7), "{purge:?}");
+}
+
+/// A key service that is down for less than an hour costs no grant; one that stays down holds up
+/// nothing but the grants' revocation.
+#[tokio::test]
+async fn the_key_service_is_waited_for_within_the_hour_and_no_longer() {
+    for (minutes, kept) in [(30, 6), (600, 0)] {
+        let leaving = Leaving::new().await;
+        leaving.fill(100).await;
+        leaving.disconnect().await;
+        leaving.memory.lose_key_service(true);
+        let outbox = Outbox::new(leaving.ports.clone());
+        for minute in 0..=minutes {
+            for message in leaving.memory.receive() {
+                leaving.deliver(&outbox, message).await;
+            }
+            let purge = leaving.purge().await;
+            assert!(minute < 90 || purge.data_key_destroyed, "after {minute} minutes");
+            assert!(minute > 55 || !purge.data_key_destroyed, "after {minute} minutes");
+            leaving.memory.clock.advance(SignedDuration::from_mins(1));
+        }
+        leaving.memory.lose_key_service(false);
+        for message in leaving.memory.receive() {
+            leaving.deliver(&outbox, message).await;
+        }
+        assert_eq!(leaving.purge().await.grants.open, kept, "down for {minutes} minutes");
+        leaving.run(false).await;
+        let purge = leaving.purge().await;
+        assert_eq!((purge.phase, purge.grants.unconfirmed), (PurgePhase::Complete, 6), "{purge:?}");
+        assert_eq!(leaving.left(), Vec::<String>::new());
+    }
+}
+
+/// A renewal that was at work at the fence stores its token after the first step.
+#[tokio::test]
+async fn a_secret_that_was_put_back_behind_the_fence_goes_too() {
+    let leaving = Leaving::new().await;
+    leaving.fill(100).await;
+    leaving.disconnect().await;
+    let outbox = Outbox::new(leaving.ports.clone());
+    for message in leaving.memory.receive() {
+        leaving.deliver(&outbox, message).await;
+    }
+    assert!(leaving.purge().await.data_key_destroyed);
+    leaving.make_secret().await;
+    leaving.run(false).await;
+    let purge = leaving.purge().await;
+    assert_eq!(purge.phase, PurgePhase::Complete, "{purge:?}");
+    assert_eq!(leaving.left(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn whoever_destroys_a_secret_holds_none_of_its_keys_any_more() {
+    let leaving = Leaving::new().await;
+    let custody = Custody::new(leaving.ports.clone(), PREFIX.to_owned());
+    let at = leaving.scope.tenant_environment();
+    let connection = custody.connection(at).await.unwrap().unwrap();
+    assert!(custody.open_past_the_fence(&connection).await.unwrap().is_some());
+    custody.destroy(leaving.scope).await.unwrap();
+    assert!(custody.open_past_the_fence(&connection).await.unwrap().is_none());
+}

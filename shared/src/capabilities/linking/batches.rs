@@ -39,19 +39,21 @@ impl MatchRuns {
         run: &mut MatchRun,
         directory: &DirectoryVersion,
         object: SObject,
-        probes: Vec<ProbeEntry>,
+        probes: &[ProbeEntry],
         commit: &mut Commit,
     ) -> Result<(), WorkError> {
         let scope = generation.keys.scope();
         let Some(entity_kind) = entity_kind_of(object) else { return Ok(()) };
         let shards = directory.shards(entity_kind);
-        for chunk in probes.chunks(BATCH) {
-            let number = run.batches;
+        let mut files = Vec::new();
+        for (number, chunk) in (run.batches..).zip(probes.chunks(BATCH)) {
             let plain = serde_json::to_vec(chunk)
                 .map_err(|error| WorkError::reject("write a batch", error))?;
-            generation
-                .put_object(&self.ports, &batch_object(scope, run.id, number), &plain)
-                .await?;
+            files.push((batch_object(scope, run.id, number), plain));
+        }
+        self.put_all(generation, files).await?;
+        for chunk in probes.chunks(BATCH) {
+            let number = run.batches;
             let records = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
             let batch = Batch { number, object, records, shards_left: shards, settled: false };
             let slot = generation.keys.batch(run.id, number);

@@ -3,8 +3,6 @@
 //! The verbs are beside it: [`super::rematch`] plans a match of everything, [`super::batches`]
 //! makes batches, [`super::probes`] makes probes and keeps them.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
@@ -18,9 +16,6 @@ use crate::ports::{PortError, Ports};
 use crate::store::keys::GenerationKeys;
 use crate::store::{Commit, Draft, Next, Store, Stored, When};
 use crate::work::{CLEAR_AFTER, Done, WorkError};
-
-/// A planning step that met a settlement on its way comes again after this.
-pub(crate) const MOVED: Duration = Duration::from_secs(1);
 
 /// Who looks back at a run finds it this long after its end. A batch is kept as long after it was
 /// made or scored.

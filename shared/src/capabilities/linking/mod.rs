@@ -32,7 +32,7 @@ pub use corrections::{CorrectionError, Corrections};
 pub use decision_counts::DecisionCounts;
 pub use known_pairs::{KnownPair, RefusedPair, TakenPairs};
 pub use lease::SETTLE_LEASE;
-pub(crate) use match_runs::{MOVED, MatchRuns};
+pub(crate) use match_runs::MatchRuns;
 pub use match_steps::MatchSteps;
 pub use model::*;
 pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};

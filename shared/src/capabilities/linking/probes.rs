@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::try_join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
@@ -14,13 +15,15 @@ use super::match_runs::MatchRuns;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{ProbeEntry, probe_of};
 use crate::kernel::{MatchRunId, Record, RecordHead, SObject};
+use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
+use crate::store::beside;
 use crate::work::WorkError;
 
-/// How many records are open at once while their probes are made.
+/// How many records' probes one task makes: while some make probes, others wait for the table.
 const PROBED_AT_ONCE: usize = 500;
 
-/// How many files of probes are written at once.
+/// How many files are written at once.
 const FILES_AT_ONCE: usize = 8;
 
 impl MatchRuns {
@@ -37,22 +40,15 @@ impl MatchRuns {
         as_of: Timestamp,
     ) -> Result<Vec<ProbeEntry>, WorkError> {
         let stamp = as_of.as_millisecond();
-        let mut probes = BTreeMap::new();
-        for ids in ids.chunks(PROBED_AT_ONCE) {
-            let known = generation.records.known(object, ids).await?;
-            let accounts = match object {
-                SObject::Contact => accounts_by_id(generation, &known).await?,
-                _ => BTreeMap::new(),
-            };
-            for (head, record) in known {
-                let account_of = |record: &Record| record.fields.reference("AccountId");
-                let probe = record.as_ref().and_then(|record| {
-                    probe_of(record, account_of(record).and_then(|id| accounts.get(&id)))
-                });
-                probes.insert(head.id, ProbeEntry { record: head.id, stamp, probe });
-            }
-        }
-        Ok(probes.into_values().collect())
+        let probing = ids.chunks(PROBED_AT_ONCE).map(|ids| {
+            let (generation, ids) = (generation.clone(), ids.to_vec());
+            beside("make probes", async move { probes_of(&generation, object, &ids, stamp).await })
+        });
+        let made = try_join_all(probing).await?;
+        let mut probes: Vec<ProbeEntry> = made.into_iter().flatten().collect();
+        probes.sort_unstable_by_key(|probe| probe.record);
+        probes.dedup_by_key(|probe| probe.record);
+        Ok(probes)
     }
 
     /// Appends probes to the folders that a re-match reads. A second call of the same `name`
@@ -68,13 +64,27 @@ impl MatchRuns {
         for probe in probes {
             by_bucket.entry(generation.keys.bucket(probe.record.as_str())).or_default().push(probe);
         }
-        let mut puts = Vec::with_capacity(by_bucket.len());
+        let mut files = Vec::with_capacity(by_bucket.len());
         for (bucket, probes) in by_bucket {
             let key = format!("{}{name}", probe_folder(generation.keys.scope(), object, bucket));
             let plain = serde_json::to_vec(&probes)
                 .map_err(|error| WorkError::reject("write probes", error))?;
-            puts.push(async move { generation.put_object(&self.ports, &key, &plain).await });
+            files.push((key, plain));
         }
+        self.put_all(generation, files).await
+    }
+
+    /// Seals and writes files under their keys, several at once.
+    pub(super) async fn put_all(
+        &self,
+        generation: &OpenGeneration,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), WorkError> {
+        let puts = files.into_iter().map(|(key, plain)| {
+            let (ports, generation) = (self.ports.clone(), generation.clone());
+            let put = async move { generation.put_object(&ports, &key, &plain).await };
+            beside("write a file", put)
+        });
         stream::iter(puts).buffer_unordered(FILES_AT_ONCE).try_collect::<()>().await?;
         Ok(())
     }
@@ -120,10 +130,32 @@ impl MatchRuns {
     }
 }
 
+/// The probes of some records, which are few enough to be open at once.
+async fn probes_of(
+    generation: &OpenGeneration,
+    object: SObject,
+    ids: &[SalesforceId],
+    stamp: i64,
+) -> Result<Vec<ProbeEntry>, PortError> {
+    let known = generation.records.known(object, ids).await?;
+    let accounts = match object {
+        SObject::Contact => accounts_by_id(generation, &known).await?,
+        _ => BTreeMap::new(),
+    };
+    let probes = known.into_iter().map(|(head, record)| {
+        let account_of = |record: &Record| record.fields.reference("AccountId");
+        let probe = record.as_ref().and_then(|record| {
+            probe_of(record, account_of(record).and_then(|id| accounts.get(&id)))
+        });
+        ProbeEntry { record: head.id, stamp, probe }
+    });
+    Ok(probes.collect())
+}
+
 async fn accounts_by_id(
     generation: &OpenGeneration,
     contacts: &[(RecordHead, Option<Record>)],
-) -> Result<BTreeMap<SalesforceId, Record>, WorkError> {
+) -> Result<BTreeMap<SalesforceId, Record>, PortError> {
     let account_of =
         |(_, contact): &(_, Option<Record>)| contact.as_ref()?.fields.reference("AccountId");
     let ids: BTreeSet<SalesforceId> = contacts.iter().filter_map(account_of).collect();

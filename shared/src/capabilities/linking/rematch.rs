@@ -1,16 +1,12 @@
 //! Re-matching everything that a connection holds, some batches a step.
 
 use super::batches::PROBES_PER_STEP;
-use super::match_runs::{MOVED, MatchRuns};
+use super::match_runs::MatchRuns;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState, ProbeEntry};
 use crate::kernel::{MatchMessage, MatchRunId, MatchTrigger, Scope};
-use crate::store::Commit;
+use crate::store::{Attempt, Commit, attempts};
 use crate::work::{Done, WorkError};
-
-/// How often a step is taken that loses to a batch of its own run: batches settle while the rest is
-/// planned, so that waiting each time would make planning last for seconds a bucket.
-const TRIES: usize = 8;
 
 impl MatchRuns {
     /// Takes one step of a re-match of everything that a connection holds.
@@ -21,24 +17,21 @@ impl MatchRuns {
         trigger: MatchTrigger,
         step: u64,
     ) -> Result<Done, WorkError> {
-        for _ in 0..TRIES {
-            if let Some(done) = self.planned(scope, id, trigger, step).await? {
-                return Ok(done);
-            }
-        }
-        Ok(Done::Later(MOVED))
+        // Batches settle while the rest is planned: to wait long each time would make planning
+        // last for seconds a bucket.
+        attempts(|| self.planned(scope, id, trigger, step)).await
     }
 
-    /// Tries to take a step; none when the run moved meanwhile: a batch was settled, or another
-    /// delivery was faster. The next try sees which.
+    /// Tries to take a step. It is overtaken when the run moved meanwhile: a batch was settled, or
+    /// another delivery was faster. The next try sees which.
     async fn planned(
         &self,
         scope: Scope,
         id: MatchRunId,
         trigger: MatchTrigger,
         step: u64,
-    ) -> Result<Option<Done>, WorkError> {
-        let finished = Ok(Some(Done::Finished));
+    ) -> Result<Attempt<Done>, WorkError> {
+        let finished = Ok(Attempt::Done(Done::Finished));
         let Some(generation) = self.custody.open(scope).await? else { return finished };
         let Some(pins) = self.pins(&generation).await? else { return finished };
         let slot = generation.keys.match_run(id);
@@ -59,7 +52,7 @@ impl MatchRuns {
         let probes = self.next_probes(&generation, &mut run).await?;
         let mut commit = Commit::new();
         if let (Some(probes), Some(object)) = (probes, object) {
-            self.batches(&generation, &mut run, &directory, object, probes, &mut commit).await?;
+            self.batches(&generation, &mut run, &directory, object, &probes, &mut commit).await?;
         }
         run.step += 1;
         if run.cursor.object >= MATCHED_OBJECTS.len() {
@@ -69,7 +62,7 @@ impl MatchRuns {
             commit.now(MatchMessage::Rematch { scope, run: id, trigger, step: run.step });
         }
         Self::save(&mut commit, &generation.keys, before.as_ref(), &run)?;
-        Ok(self.store.commit(commit).await?.is_done().then_some(Done::Finished))
+        Ok(Attempt::of(&self.store.commit(commit).await?, Done::Finished))
     }
 
     /// The probes of the next planning step, with the cursor moved behind them; none when the place

@@ -55,8 +55,8 @@ impl Sessions {
             connecting: false,
         };
         let begin = |logins: &mut Logins| logins.begin(session.clone(), link);
-        let begun = self.change(&slot_of(&cookie), begin).await?;
-        if begun { Ok(cookie) } else { Err(SessionError::Link) }
+        let is_new = self.change(&slot_of(&cookie), begin).await?;
+        if is_new { Ok(cookie) } else { Err(SessionError::Link) }
     }
 
     /// The session of a cookie, while it holds; its use is written down.

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{Scope, SeatId, TenantEnvironment, TenantId};
+use crate::kernel::{Generation, Scope, SeatId, TenantEnvironment, TenantId};
 
-/// A step of a purge, a grant to revoke, or a tenant that is to be removed.
+/// A step of a purge, a grant to revoke, a tenant that is to be removed, or what a callback left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -50,18 +50,27 @@ pub enum PurgeMessage {
         /// The number of tries so far. A message for an earlier try is stale.
         step: u32,
     },
+    /// Destroy the secrets of generations that callbacks claimed and that never went live.
+    Unborn {
+        /// Where they were claimed.
+        at: TenantEnvironment,
+        /// The first of them.
+        first: Generation,
+        /// The one behind the last of them.
+        end: Generation,
+    },
 }
 
 impl PurgeMessage {
     /// Whose generation the work belongs to, and goes with. A login that did not become a grant
-    /// belongs to none, nor does what is left of a tenant.
+    /// belongs to none, nor does what is left of a tenant, nor what never was a generation.
     #[must_use]
     pub fn scope(&self) -> Option<Scope> {
         match self {
             Self::Purge { scope, .. }
             | Self::Revoke { scope, .. }
             | Self::EndGrant { scope, .. } => Some(*scope),
-            Self::RemoveTenant { .. } | Self::GiveBack { .. } => None,
+            Self::RemoveTenant { .. } | Self::GiveBack { .. } | Self::Unborn { .. } => None,
         }
     }
 
@@ -73,7 +82,7 @@ impl PurgeMessage {
             | Self::Revoke { scope, .. }
             | Self::EndGrant { scope, .. } => scope.tenant,
             Self::RemoveTenant { tenant } => *tenant,
-            Self::GiveBack { at, .. } => at.tenant,
+            Self::GiveBack { at, .. } | Self::Unborn { at, .. } => at.tenant,
         }
     }
 }

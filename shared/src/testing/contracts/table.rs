@@ -95,6 +95,36 @@ pub async fn conditions(table: &dyn Table, place: &str) {
     }
     refused_writes_change_nothing(table, place, &there).await;
     each_write_has_a_condition_of_its_own(table, place).await;
+    transactions_are_done_in_order_up_to_the_first_that_is_refused(table, place).await;
+}
+
+/// Each transaction is whole or nothing, sees those before it, and ends those behind it by its
+/// refusal.
+async fn transactions_are_done_in_order_up_to_the_first_that_is_refused(
+    table: &dyn Table,
+    place: &str,
+) {
+    let [door, one, two, three] =
+        ["door", "one", "two", "three"].map(|name| key(place, &format!("order-{name}")));
+    let new = |key: &Key| put(item(key.clone(), json!({"n": 1})), Condition::Absent);
+    let open = |key: &Key| Write::Check { key: key.clone(), when: Condition::Exists };
+    let shut = Write::Delete { key: door.clone(), when: Condition::Exists };
+    let done = table
+        .transact_each(vec![
+            vec![new(&door)],
+            vec![open(&door), new(&one)],
+            vec![shut],
+            vec![new(&two), open(&door)],
+            vec![new(&three)],
+        ])
+        .await
+        .unwrap();
+    assert_eq!(done[..3], [Outcome::Done, Outcome::Done, Outcome::Done]);
+    assert_eq!(done[3..], [Outcome::Refused(vec![1])], "those behind it were not come to");
+    for (key, is_there) in [(door, false), (one, true), (two, false), (three, false)] {
+        assert_eq!(table.get(&key).await.unwrap().is_some(), is_there, "{}", key.sk());
+    }
+    assert_eq!(table.transact_each(Vec::new()).await.unwrap(), []);
 }
 
 /// Of writes that share nothing, each is done or refused by itself.

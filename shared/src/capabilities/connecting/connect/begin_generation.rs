@@ -11,7 +11,8 @@ use crate::capabilities::importing::{ImportSettings, LONGEST_WINDOW_SECONDS, sch
 use crate::capabilities::seats;
 use crate::kernel::{
     CareMessage, Connection, ConnectionState, Environment, Generation, GrantState, ImportMessage,
-    ImportRunId, ImportTrigger, Occurrence, PendingAuthorization, Scope, TenantEnvironment,
+    ImportRunId, ImportTrigger, Occurrence, PendingAuthorization, PurgeMessage, Scope,
+    TenantEnvironment,
 };
 use crate::ports::VersionId;
 use crate::salesforce::TokenResponse;
@@ -48,11 +49,9 @@ impl Connect {
             Some(old) => field!(Connection, generation).is(&old.generation)?,
         };
         let by = Actor::from(&pending.by);
-        self.begin_generation(&connection, (version, when), (&token, login), &by).await?;
-        // Generations that callbacks claimed and died over can never go live now.
-        for dead in before.map_or(1, |c| c.generation.0 + 1)..generation.0 {
-            self.custody.destroy(at.generation(Generation(dead))).await?;
-        }
+        let claimed = Generation(before.map_or(1, |c| c.generation.0 + 1));
+        let first = (version, when, claimed);
+        self.begin_generation(&connection, first, (&token, login), &by).await?;
         Ok(Connected::Org { connection: Box::new(connection) })
     }
 
@@ -98,11 +97,13 @@ impl Connect {
         }
     }
 
-    /// Writes at once the connection, everything that makes it live, and its first import.
+    /// Writes at once the connection, everything that makes it live, and its first import. The
+    /// generations from `claimed` on, which callbacks claimed and died over, can never go live
+    /// then.
     async fn begin_generation(
         &self,
         connection: &Connection,
-        (version, when): (VersionId, When<Connection>),
+        (version, when, claimed): (VersionId, When<Connection>, Generation),
         (token, login): (&TokenResponse, &KeptLogin),
         by: &Actor,
     ) -> Result<(), ConnectError> {
@@ -129,11 +130,17 @@ impl Connect {
         commit.now(CareMessage::Inspect { scope });
         commit.then(Next::after(EACH, CareMessage::Upkeep { scope, step: 0 }));
         commit.then(Next::publish(scope, now, Occurrence::Connected));
+        if claimed < scope.generation {
+            commit.now(PurgeMessage::Unborn { at, first: claimed, end: scope.generation });
+        }
         let deed = Deed::of(Action::Connected, scope);
         if self.audit.commit(commit, at.tenant, by, &deed).await?.is_done() {
             Ok(())
         } else {
-            self.custody.destroy(scope).await?;
+            let end = Generation(scope.generation.0 + 1);
+            let mut lost = Commit::new();
+            lost.now(PurgeMessage::Unborn { at, first: scope.generation, end });
+            self.store.commit(lost).await?.may_lose_to("nobody: the step has no condition");
             if self.store.load(&tenant).await?.is_none() {
                 return Err(ConnectError::NotFound("tenant")); // it was removed meanwhile
             }

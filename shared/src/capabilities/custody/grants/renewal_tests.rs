@@ -531,6 +531,38 @@ async fn f34_every_refusal_of_a_refresh_has_its_outcome() {
     }
 }
 
+/// The org is disconnected, or connected anew, between any two calls of a process whose grant is
+/// refused.
+#[tokio::test]
+async fn a_refusal_marks_neither_a_connection_that_ended_nor_the_one_after_it() {
+    let model = Model::new().await;
+    let ended =
+        |connection: Connection| Connection { state: ConnectionState::Disconnected, ..connection };
+    let anew = |connection: Connection| Connection { generation: Generation(2), ..connection };
+    for happens in [ended as fn(Connection) -> Connection, anew] {
+        // Its first two steps read the connection.
+        for n in 2.. {
+            let history = model.history().await;
+            let refusal = (400, "invalid_grant", "expired access/refresh token");
+            model.rotating.grant().refusal = Some(refusal);
+            let mut process = history.process();
+            let mut is_under_way = true;
+            for _ in 0..n {
+                is_under_way &= process.step().await;
+            }
+            let after = happens(history.connection().await);
+            let slot = connection_slot(after.at);
+            Store::new(history.ports()).put(&slot, &after).await.unwrap();
+            process.finish().await;
+            assert_eq!(history.connection().await, after, "after {n} steps");
+            if !is_under_way {
+                assert!(n > 10, "it makes {n} steps");
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn field_13_a_refusal_in_unknown_words_that_lasts_is_the_connection_s_trouble() {
     let model = Model::new().await;

@@ -151,6 +151,11 @@ pub enum ObjectEvent {
     },
     /// A page landed, and another one follows it.
     PageLanded,
+    /// A page landed, and beside that the one that follows it came into the object store.
+    PageFollowed {
+        /// Where to go on after that one; none when it is the last.
+        next: Option<String>,
+    },
     /// The last page of a span of time landed, and another span follows it.
     SpanLanded,
     /// The last page of the open opportunities landed; the closed ones follow.
@@ -267,6 +272,9 @@ impl ObjectPhase {
             }
             (Self::Landing { job, page, next: Some(locator) }, E::PageLanded) => {
                 Self::Fetching { job, locator: Some(locator), page: page + 1 }
+            }
+            (Self::Landing { job, page, next: Some(_) }, E::PageFollowed { next }) => {
+                Self::Landing { job, page: page + 1, next }
             }
             (Self::Landing { next: None, .. }, E::SpanLanded | E::PartLanded) => Self::Waiting,
             (Self::Landing { next: None, .. }, E::RowsLanded) => Self::Deletions,

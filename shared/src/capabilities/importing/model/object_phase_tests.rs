@@ -48,6 +48,7 @@ fn events() -> Vec<ObjectEvent> {
         E::JobComplete { landed: 7 },
         E::PageFetched { next: Some(text("next")) },
         E::PageLanded,
+        E::PageFollowed { next: Some(text("next")) },
         E::SpanLanded,
         E::PartLanded,
         E::RowsLanded,
@@ -92,7 +93,10 @@ fn moves(phase: &ObjectPhase) -> Vec<(&'static str, ObjectPhase)> {
         }
         P::Landing { next: Some(_), .. } => {
             let locator = Some(text("loc"));
-            vec![("page_landed", P::Fetching { job: job(), locator, page: 4 })]
+            vec![
+                ("page_landed", P::Fetching { job: job(), locator, page: 4 }),
+                ("page_followed", P::Landing { job: job(), page: 4, next: next() }),
+            ]
         }
         P::Landing { next: None, .. } => vec![
             ("span_landed", P::Waiting),
@@ -188,7 +192,8 @@ fn every_phase_can_come_to_an_end_without_an_error() {
         let mut at = 0;
         while let Some(phase) = known.get(at).cloned() {
             let last_page = ObjectEvent::PageFetched { next: None };
-            for event in events().into_iter().chain([last_page]) {
+            let last_beside = ObjectEvent::PageFollowed { next: None };
+            for event in events().into_iter().chain([last_page, last_beside]) {
                 if matches!(event, ObjectEvent::Restarted | ObjectEvent::Failed { .. }) {
                     continue;
                 }

@@ -93,25 +93,29 @@ impl ObjectStep<'_> {
         }
     }
 
-    /// Downloads a page of at most `most` rows into the object store, as our page of this number.
+    /// Downloads a page of rows into the object store, as our page of this number.
     pub(super) async fn download_rows(
         &mut self,
         job: JobId,
         locator: Option<String>,
         page: u32,
-        most: u32,
     ) -> Result<StoredPage, GrantError> {
+        // Where a page cannot be used, a smaller one may.
+        let most = (self.import.page_rows >> self.progress.unusable.min(16)).max(1);
         let client = self.client();
         let at = &locator.map(Locator);
         let (place, selection) = (self.place(page), &self.progress.selection.clone());
         let (_, stored) = self
-            .call(|session: Session| async move {
-                let results = client.query_results(&session, job, at.as_ref(), most).await?;
-                let (observed, next) = (results.observed, results.next.clone());
-                let writer = PageWriter::new(place, selection);
-                let rows = store_rows(results.into_rows(), writer).await?;
-                let next = next.map(|locator| locator.0);
-                Ok((observed, rows.map(|rows| StoredPage { rows, next })))
+            .call(|session: Session| {
+                let writer = PageWriter::new(place.clone(), selection);
+                // Boxed, for it is large, and every future that waits for it would be.
+                Box::pin(async move {
+                    let results = client.query_results(&session, job, at.as_ref(), most).await?;
+                    let (observed, next) = (results.observed, results.next.clone());
+                    let rows = store_rows(results.into_rows(), writer).await?;
+                    let next = next.map(|locator| locator.0);
+                    Ok((observed, rows.map(|rows| StoredPage { rows, next })))
+                })
             })
             .await?;
         Ok(stored?)

@@ -1,6 +1,8 @@
 //! A page of rows in the object store: as records in sealed parts, so that nobody ever holds a page
 //! whole, however long its texts are.
 
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{record, refused};
@@ -10,11 +12,14 @@ use crate::capabilities::importing::{Import, ObjectSelection};
 use crate::kernel::{ImportRunId, Reading, Record, SObject};
 use crate::ports::PortError;
 use crate::salesforce::{FieldValues, ResultRows, RowFault, SalesforceError, SalesforceId};
-use crate::store::RecordWrite;
+use crate::store::{RecordWrite, beside};
 use crate::work::WorkError;
 
 /// A part ends with the record that makes it this long. A row is at most as long again.
 const PART_BYTES: usize = 4 << 20;
+
+/// How many parts land at once: while one waits for the table, the other is opened.
+const PARTS_AT_ONCE: usize = 2;
 
 /// What is known of a page once all its parts are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,16 +41,16 @@ pub(crate) struct PageIndex {
 }
 
 /// Where a page lies.
-#[derive(Clone, Copy)]
-pub(super) struct PagePlace<'a> {
-    pub(super) import: &'a Import,
-    pub(super) generation: &'a OpenGeneration,
+#[derive(Clone)]
+pub(super) struct PagePlace {
+    pub(super) import: Import,
+    pub(super) generation: OpenGeneration,
     pub(super) run: ImportRunId,
     pub(super) object: SObject,
     pub(super) page: u32,
 }
 
-impl PagePlace<'_> {
+impl PagePlace {
     fn whole(&self) -> String {
         page_object(self.generation.keys.scope(), self.run, self.object, self.page)
     }
@@ -68,6 +73,17 @@ impl PagePlace<'_> {
         let records = serde_json::Deserializer::from_slice(&plain).into_iter();
         let records = records.collect::<Result<_, _>>();
         records.map(Some).map_err(|error| WorkError::reject("read a part of a page", error))
+    }
+
+    /// Lands a part. Gives its records and what they changed; none when it is gone.
+    async fn land_part(
+        &self,
+        part: u32,
+        reading: Reading,
+    ) -> Result<Option<(Vec<SalesforceId>, RecordWrite)>, WorkError> {
+        let Some(records) = self.records(part).await? else { return Ok(None) };
+        let ids = records.iter().map(|record| record.id).collect();
+        Ok(Some((ids, self.generation.records.land(reading, records).await?)))
     }
 }
 
@@ -102,41 +118,52 @@ pub(super) async fn store_rows(
 pub(super) struct LandedPage {
     /// What is known of the page; none when it is gone, or a part of it.
     pub(super) index: Option<PageIndex>,
-    /// The changes of what landed until then.
+    /// The changes of what landed all the same.
     pub(super) landed: RecordWrite,
-    /// The records that landed until then.
+    /// The records that landed all the same.
     pub(super) ids: Vec<SalesforceId>,
 }
 
-/// Lands a stored page, part by part.
+/// Lands a stored page, some parts at once.
 pub(super) async fn land_parts(
-    place: PagePlace<'_>,
+    place: PagePlace,
     reading: Reading,
 ) -> Result<LandedPage, WorkError> {
     let mut done = LandedPage::default();
     let Some(index) = place.index().await? else { return Ok(done) };
-    for part in 0..index.parts {
-        let Some(records) = place.records(part).await? else { return Ok(done) };
-        done.ids.extend(records.iter().map(|record| record.id));
-        let landed = place.generation.records.land(reading, records).await?;
-        done.landed.add(landed);
+    let landing = (0..index.parts).map(|part| {
+        let place = place.clone();
+        beside("land a page", async move { place.land_part(part, reading).await })
+    });
+    let mut landing = stream::iter(landing).buffered(PARTS_AT_ONCE);
+    let mut is_whole = true;
+    while let Some(part) = landing.try_next().await? {
+        match part {
+            Some((ids, landed)) => {
+                done.ids.extend(ids);
+                done.landed.add(landed);
+            }
+            None => is_whole = false,
+        }
     }
-    done.index = Some(index);
+    done.index = is_whole.then_some(index);
     Ok(done)
 }
 
 /// Writes a page, row by row.
 pub(super) struct PageWriter<'a> {
-    place: PagePlace<'a>,
+    place: PagePlace,
     selection: &'a ObjectSelection,
     /// The records of the part that is being filled, as JSON.
     part: Vec<u8>,
+    /// The part before, while it is being stored.
+    storing: Option<BoxFuture<'static, Result<(), PortError>>>,
     index: PageIndex,
 }
 
 impl<'a> PageWriter<'a> {
-    pub(super) fn new(place: PagePlace<'a>, selection: &'a ObjectSelection) -> Self {
-        Self { place, selection, part: Vec::new(), index: PageIndex::default() }
+    pub(super) fn new(place: PagePlace, selection: &'a ObjectSelection) -> Self {
+        Self { place, selection, part: Vec::new(), storing: None, index: PageIndex::default() }
     }
 
     /// Adds a row. True when the part is full, and to be stored.
@@ -154,21 +181,34 @@ impl<'a> PageWriter<'a> {
         Ok(self.part.len() >= PART_BYTES)
     }
 
-    /// Stores the part that is being filled.
+    /// Stores the part that was filled, while the next one is filled. Waits for the one before, so
+    /// that two are held at most.
     pub(super) async fn store_part(&mut self) -> Result<(), PortError> {
+        self.stored().await?;
         if self.part.is_empty() {
             return Ok(());
         }
         let key = self.place.part(self.index.parts);
-        self.place.generation.put_object(&self.place.import.ports, &key, &self.part).await?;
+        let part = std::mem::take(&mut self.part);
+        let (generation, ports) = (self.place.generation.clone(), self.place.import.ports.clone());
+        let store = async move { generation.put_object(&ports, &key, &part).await };
+        self.storing = Some(Box::pin(beside("store a page", store)));
         self.index.parts += 1;
-        self.part.clear();
         Ok(())
+    }
+
+    /// Waits until the part before is stored.
+    async fn stored(&mut self) -> Result<(), PortError> {
+        match self.storing.take() {
+            Some(storing) => storing.await,
+            None => Ok(()),
+        }
     }
 
     /// Stores what is left. Only then is there a page.
     pub(super) async fn finish(mut self) -> Result<(), PortError> {
         self.store_part().await?;
+        self.stored().await?;
         let plain = serde_json::to_vec(&self.index)
             .map_err(|error| PortError::reject("store a page", error))?;
         let key = self.place.whole();

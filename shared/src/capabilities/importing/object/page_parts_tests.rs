@@ -103,7 +103,7 @@ async fn import_the_page() -> u64 {
         SalesforceApp::new(ports.clone(), http.clone(), version, "app".to_owned(), base, None);
     let import = Import::new(ports, custody, app);
     let (run, object) = (ImportRunId::derived("large"), SObject::Account);
-    let place = PagePlace { import: &import, generation: &generation, run, object, page: 0 };
+    let place = PagePlace { import, generation, run, object, page: 0 };
     let selection = ObjectSelection::default();
     let client = Client::new(http, version);
     let session = Session {
@@ -113,7 +113,7 @@ async fn import_the_page() -> u64 {
     };
     let job = JobId("750000000000001AAA".parse().unwrap());
     let page = client.query_results(&session, job, None, 5_000).await.unwrap();
-    let writer = PageWriter::new(place, &selection);
+    let writer = PageWriter::new(place.clone(), &selection);
     let rows = store_rows(page.into_rows(), writer).await.unwrap().unwrap();
     assert_eq!(rows, ROWS as u64);
     let done = land_parts(place, Reading { run, step: 1, at: now() }).await.unwrap();

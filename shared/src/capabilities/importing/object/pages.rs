@@ -1,5 +1,6 @@
 //! Pages of rows: fetched into the object store, then landed row by row.
 
+use futures::future::join;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,9 +14,10 @@ use crate::capabilities::importing::{Import, ObjectEvent, OpportunityPart};
 use crate::capabilities::linking::PROBES_PER_STEP;
 use crate::kernel::{ImportRunId, Record, SObject};
 use crate::salesforce::{JobId, QueryLocator, QueryPage, SalesforceId, Session};
+use crate::store::beside;
 use crate::work::WorkError;
 
-impl<'a> ObjectStep<'a> {
+impl ObjectStep<'_> {
     /// Fetches a page of a bulk job.
     pub(super) async fn fetch(
         &mut self,
@@ -23,26 +25,44 @@ impl<'a> ObjectStep<'a> {
         locator: Option<String>,
         page: u32,
     ) -> Result<Taken, GrantError> {
-        // Where a page cannot be used, a smaller one may.
-        let most = (self.import.page_rows >> self.progress.unusable.min(16)).max(1);
-        let StoredPage { rows, next } = self.download_rows(job, locator, page, most).await?;
+        let StoredPage { rows, next } = self.download_rows(job, locator, page).await?;
         self.progress.rows_fetched += rows;
         Ok(ObjectEvent::PageFetched { next }.into())
     }
 
-    /// Lands a page of a bulk job.
+    /// Lands a page of a bulk job, and fetches the one that follows it beside that.
     pub(super) async fn land(
         &mut self,
         job: JobId,
         page: u32,
         next: Option<String>,
     ) -> Result<Taken, GrantError> {
-        if !self.land_page(page).await? {
+        let land = beside("land a page", land_parts(self.place(page), self.reading()));
+        let Some(next) = next else {
+            let landed = land.await?;
+            return if self.landed(page, landed).await? {
+                self.landed_all(job).await
+            } else {
+                Ok(Taken::Broke(gone()))
+            };
+        };
+        let (landed, followed) = join(land, self.download_rows(job, Some(next), page + 1)).await;
+        if !self.landed(page, landed?).await? {
             return Ok(Taken::Broke(gone()));
         }
-        if next.is_some() {
-            return Ok(ObjectEvent::PageLanded.into());
-        }
+        let event = match followed {
+            Ok(StoredPage { rows, next }) => {
+                self.progress.rows_fetched += rows;
+                ObjectEvent::PageFollowed { next }
+            }
+            // The step that fetches it meets the same error, and deals with it.
+            Err(_) => ObjectEvent::PageLanded,
+        };
+        Ok(event.into())
+    }
+
+    /// Goes on after the last page of a bulk job.
+    async fn landed_all(&mut self, job: JobId) -> Result<Taken, GrantError> {
         if self.progress.rows_fetched != self.progress.rows_expected {
             return Ok(Taken::Broke(row_count(&self.progress)));
         }
@@ -97,7 +117,8 @@ impl<'a> ObjectStep<'a> {
         page: u32,
         next: Option<String>,
     ) -> Result<Taken, GrantError> {
-        Ok(if !self.land_page(page).await? {
+        let landed = land_parts(self.place(page), self.reading()).await?;
+        Ok(if !self.landed(page, landed).await? {
             Taken::Broke(gone())
         } else if next.is_some() {
             ObjectEvent::PageLanded.into()
@@ -108,11 +129,10 @@ impl<'a> ObjectStep<'a> {
         })
     }
 
-    /// Lands a stored page, part by part. False if it is gone, or a part of it: what landed until
-    /// then is listed all the same.
-    async fn land_page(&mut self, page: u32) -> Result<bool, WorkError> {
-        let LandedPage { index, landed, ids } =
-            land_parts(self.place(page), self.reading()).await?;
+    /// Counts and lists what came of landing a page. False if it is gone, or a part of it: what
+    /// landed is listed all the same.
+    async fn landed(&mut self, page: u32, landed: LandedPage) -> Result<bool, WorkError> {
+        let LandedPage { index, landed, ids } = landed;
         self.progress.counts.add(landed.counts);
         self.list_changed(&landed.changed).await?;
         let Some(index) = index else { return Ok(false) };
@@ -168,9 +188,9 @@ impl<'a> ObjectStep<'a> {
     }
 
     /// Where our page of this number lies.
-    pub(super) fn place(&self, page: u32) -> PagePlace<'a> {
-        let Self { import, generation, run, .. } = *self;
-        PagePlace { import, generation, run, object: self.progress.object, page }
+    pub(super) fn place(&self, page: u32) -> PagePlace {
+        let (import, generation) = (self.import.clone(), self.generation.clone());
+        PagePlace { import, generation, run: self.run, object: self.progress.object, page }
     }
 
     /// Stores a value for a later step.

@@ -261,7 +261,7 @@ impl World {
                 let mut commit = Commit::new();
                 let version = &pins.directory;
                 self.runs
-                    .batches(&opened, run, version, object, probes, &mut commit)
+                    .batches(&opened, run, version, object, &probes, &mut commit)
                     .await
                     .unwrap();
                 MatchRuns::save(&mut commit, &opened.keys, Some(&before), run).unwrap();

@@ -12,7 +12,7 @@ use super::Settle;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
-    Awaited, CandidateList, DecisionCounts, EntityBid, EntityMatches, MatchSource, RecordDecision,
+    CandidateList, DecisionCounts, EntityBid, EntityMatches, MatchSource, RecordDecision,
 };
 use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, RecordRef, SObject, WritebackMessage};
 use crate::salesforce::SalesforceId;
@@ -235,6 +235,7 @@ impl Settle {
     ) -> Result<u64, WorkError> {
         let keys = generation.keys;
         let entities: Vec<_> = near.changed_entities().collect();
+        let mut commits = Vec::new();
         for chunk in entities.chunks(WRITES) {
             let mut commit = Commit::new();
             for (id, entity) in chunk {
@@ -245,8 +246,9 @@ impl Settle {
                     commit.put(&slot, *entity)?;
                 }
             }
-            self.commit_under(generation, lease, commit).await?;
+            commits.push(commit);
         }
+        self.commit_under(generation, lease, commits).await?;
         self.write_lists(generation, lease, near).await
     }
 
@@ -261,11 +263,12 @@ impl Settle {
         let (keys, scope) = (generation.keys, generation.keys.scope());
         let lists: Vec<_> = near.changed_lists().collect();
         let mut changed = 0;
+        let mut linked = BTreeSet::new();
+        let mut commits = Vec::new();
         for chunk in lists.chunks(WRITES) {
             let mut commit = Commit::new();
             let mut relinked: BTreeMap<SObject, Vec<SalesforceId>> = BTreeMap::new();
             let mut counts: BTreeMap<SObject, DecisionCounts> = BTreeMap::new();
-            let mut linked = BTreeSet::new();
             for &(record, list) in chunk {
                 let RecordRef { object, id } = *record;
                 commit.put(&keys.candidates(object, id), list)?;
@@ -284,10 +287,11 @@ impl Settle {
             for (object, records) in relinked {
                 commit.now(AutoSaveMessage::Records { scope, object, records });
             }
-            // Before the lists: who dies in between tells once more.
-            self.tell_waiting(generation, near.kind, linked).await?;
-            self.commit_under(generation, lease, commit).await?;
+            commits.push(commit);
         }
+        // Before the lists: who dies in between tells once more.
+        self.tell_waiting(generation, near.kind, linked).await?;
+        self.commit_under(generation, lease, commits).await?;
         Ok(changed)
     }
 
@@ -301,13 +305,12 @@ impl Settle {
         let scope = generation.keys.scope();
         let names = linked.iter().map(|entity| generation.sealer.name(entity.as_str()));
         let slots = names.map(|name| generation.keys.awaited(entity_kind, &name));
-        let mut commit = Commit::new();
-        for Awaited { entity } in
-            generation.store.load_many(slots).await?.into_iter().map(Stored::into_inner)
-        {
-            commit.now(WritebackMessage::Linked { scope, entity_kind, entity });
-        }
-        if !commit.is_empty() {
+        let awaited = generation.store.load_many(slots).await?;
+        for some in awaited.chunks(WRITES) {
+            let mut commit = Commit::new();
+            for entity in some.iter().map(|awaited| awaited.entity.clone()) {
+                commit.now(WritebackMessage::Linked { scope, entity_kind, entity });
+            }
             let winner = "nobody: a due item has no condition";
             self.store.commit(commit).await?.may_lose_to(winner);
         }
@@ -318,10 +321,12 @@ impl Settle {
         &self,
         generation: &OpenGeneration,
         lease: LeaseToken,
-        mut commit: Commit,
+        mut commits: Vec<Commit>,
     ) -> Result<(), WorkError> {
-        check_lease(&mut commit, generation, lease)?;
-        if generation.store.commit(commit).await?.is_done() {
+        for commit in &mut commits {
+            check_lease(commit, generation, lease)?;
+        }
+        if commits.is_empty() || generation.store.commit_each(commits).await? {
             Ok(())
         } else {
             Err(WorkError::retry("settle a batch", "the lease was lost"))
