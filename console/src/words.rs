@@ -110,6 +110,9 @@ pub(crate) fn words(name: &str) -> String {
         "roi" => "Return on investment",
         "cannot_be_seen" => "Cannot be seen from here",
         "not_checked" => "Not checked yet",
+        "grant_dead" => "Salesforce takes our login no more",
+        "null" => "Not given",
+        "auto" => "By the evidence",
         _ => "",
     };
     if !exact.is_empty() {

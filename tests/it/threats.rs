@@ -19,7 +19,7 @@ const STATES: [&str; 3] = ["asserted", "partly", "not yet"];
 
 /// The names of all test functions, of those too that a macro runs in both homes.
 fn tests() -> BTreeSet<String> {
-    let folders = ["cli", "functions", "local", "server", "shared", "tests"];
+    let folders = ["cli", "console", "functions", "local", "server", "shared", "tests"];
     let files = folders.iter().flat_map(|folder| rust_files(folder).unwrap());
     let mut names = BTreeSet::new();
     for file in files {

@@ -8,7 +8,7 @@ const WIDTH: f64 = 600.0;
 /// The height of a row, with the space below it.
 const ROW: f64 = 28.0;
 /// The place of the names.
-const NAMES: f64 = 150.0;
+const NAMES: f64 = 180.0;
 
 /// A chart of bars that are all as long as their sums demand.
 #[derive(Template)]

@@ -58,7 +58,30 @@ struct Kept {
     until: When,
 }
 
+/// What the certificate counts, as a person calls it; none for a kind that has no words yet.
+const KINDS: [(&str, &str); 14] = [
+    ("items ACT", "Activities"),
+    ("items CAND", "Matches and candidates"),
+    ("items CORR", "Corrections"),
+    ("items EDGE", "Relations between records"),
+    ("items ENT", "Records by entity"),
+    ("items GRANT", "Authorizations, permissions"),
+    ("items MODEL", "Models"),
+    ("items MRUN", "Match runs"),
+    ("items REC", "Records"),
+    ("items RUN", "Runs"),
+    ("items SAVE", "Saved lists"),
+    ("due items", "Work to come"),
+    ("objects", "Files"),
+    ("secrets", "Secrets"),
+];
+
 impl Certificate {
+    /// A kind in words, if it has some.
+    fn words(kind: &str) -> Option<&'static str> {
+        KINDS.into_iter().find(|(name, _)| *name == kind).map(|(_, words)| words)
+    }
+
     /// How many of a kind are left.
     fn left(&self, kind: &str) -> Count {
         self.remaining.get(kind).copied().unwrap_or_default()

@@ -17,8 +17,12 @@ use crate::words::Word;
 /// So many records are shown side by side on one page.
 const SHOWN: usize = 5;
 
-/// So many pages of the API's list are looked through for records to review.
-const LOOKED_THROUGH: usize = 5;
+/// So many pages of the API's list are looked through for records to review at the most: a small
+/// org's records are spread over many that hold hardly any.
+const PAGES: usize = 64;
+
+/// No further page is looked at after so many records.
+const LOOKED_THROUGH: usize = 2_000;
 
 #[derive(Deserialize)]
 struct Listed {
@@ -59,17 +63,19 @@ async fn waiting(
     object: &str,
     mut cursor: Option<String>,
 ) -> Result<Option<(Vec<String>, Option<String>)>, Trouble> {
-    for _ in 0..LOOKED_THROUGH {
+    let (mut waiting, mut seen) = (Vec::new(), 0);
+    for _ in 0..PAGES {
         let path = format!("/matches?{}", query_of(object, cursor.as_deref()));
         let Some(Listed { items, next }) = on.find(&path).await? else { return Ok(None) };
-        let waiting = items.into_iter().filter(|item| item.decision.is("review"));
-        let waiting: Vec<String> = waiting.map(|item| item.record_id).collect();
-        if !waiting.is_empty() || next.is_none() {
-            return Ok(Some((waiting, next)));
-        }
+        seen += items.len();
+        let review = items.into_iter().filter(|item| item.decision.is("review"));
+        waiting.extend(review.map(|item| item.record_id));
         cursor = next;
+        if cursor.is_none() || waiting.len() >= SHOWN || seen >= LOOKED_THROUGH {
+            break;
+        }
     }
-    Ok(Some((Vec::new(), cursor)))
+    Ok(Some((waiting, cursor)))
 }
 
 pub(crate) async fn show(visit: Visit, RawQuery(query): RawQuery) -> Result<Response, Trouble> {

@@ -97,6 +97,7 @@ struct Page {
     connection: Option<Connection>,
     permissions: Permissions,
     progress: Option<Progress>,
+    is_connected: bool,
     /// Something moves by itself.
     moving: bool,
 }
@@ -106,18 +107,19 @@ pub(crate) async fn show(mut visit: Visit) -> Result<Response, Trouble> {
     let wizard = on.get::<Wizard>("/wizard").await?;
     let connection = on.find::<Connection>("").await?;
     let permissions = on.get("/permissions").await?;
-    let connected = connection.as_ref().is_some_and(|found| found.state.is("connected"));
-    let progress = if connected { Progress::of(&on).await? } else { None };
+    let is_connected = connection.as_ref().is_some_and(|found| found.state.is("connected"));
+    let progress = if is_connected { Progress::of(&on).await? } else { None };
     let moving = progress.as_ref().is_some_and(Progress::is_moving);
     // A login that this session began has ended: whoever held its cookie before holds nothing now.
-    let fresh = if connected && visit.session.connecting {
+    let fresh = if is_connected && visit.session.connecting {
         visit.cookie = visit.rotate(false).await?;
         Some(set_cookie(visit.console.secure, Some(&visit.cookie)))
     } else {
         None
     };
     let frame = visit.frame("/wizard").await?;
-    let shown = page(&Page { frame, wizard, connection, permissions, progress, moving })?;
+    let shown =
+        page(&Page { frame, wizard, connection, permissions, progress, is_connected, moving })?;
     Ok(match fresh {
         Some(cookie) => (cookie, shown).into_response(),
         None => shown,

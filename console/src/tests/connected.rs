@@ -2,7 +2,7 @@
 
 use shared::kernel::Grantee;
 use tempfile::TempDir;
-use tests::World;
+use tests::world::World;
 
 use super::html::{assert_inert, parse};
 use super::*;
@@ -77,11 +77,17 @@ async fn the_wizard_is_answered_step_by_step_and_permissions_are_checked_again()
 
 #[tokio::test]
 async fn a_run_is_begun_paused_resumed_and_cancelled() {
-    let (_world, _folder, _served, mut browser) = connected().await;
+    let (world, _folder, _served, mut browser) = connected().await;
+    let first = link(&browser.get(&at("/runs")).await, &at("/runs/"));
     let begun = browser.act(&at("/runs"), &[("full", "yes")]).await;
     assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
+    // What was asked for is a message; the run is there once it was taken.
+    for message in world.memory.receive() {
+        world.deliver(&message.body).await;
+    }
     let runs = browser.get(begun.location()).await;
     let run = link(&runs, &at("/runs/"));
+    assert_ne!(run, first, "{}", runs.text);
     for (steer, said) in [
         ("pause", "The run is paused."),
         ("resume", "The run goes on."),

@@ -53,7 +53,7 @@ const PAGES: [&str; 16] = [
 ];
 
 /// The forms below an environment.
-const FORMS: [&str; 13] = [
+const FORMS: [&str; 14] = [
     "/wizard",
     "/wizard/back",
     "/wizard/check",
@@ -66,6 +66,7 @@ const FORMS: [&str; 13] = [
     "/filters",
     "/schedule",
     "/saving",
+    "/seats",
     "/leave",
 ];
 
