@@ -11,7 +11,7 @@ RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test soak trust sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk soak trust sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -40,6 +40,13 @@ help: ## this list
 		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --locked --root .tools cargo-deny@$(DENY_VERSION)
 	@touch $@
 
+# A browser, and two packages of the lock file that drive it and look at pages.
+.tools/walk.done: tests/walk/package.json tests/walk/package-lock.json
+	@mkdir -p .tools
+	@local/tools/browser.sh
+	npm ci --prefix tests/walk --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 setup: .venv-aws/.done .tools/nextest.done ## installs what the demo and the tests need, into this folder
 
 # ---- The code
@@ -66,9 +73,13 @@ test-unit: .tools/nextest.done ## tests that need no service
 test-it: .tools/nextest.done .venv-aws/.done build-local ## tests on the local stack, with the real function binaries
 	cargo nextest run --package tests
 
-test: .tools/nextest.done .venv-aws/.done build-local ## all tests; then the reports of both demos, line by line
+test: .tools/nextest.done .tools/walk.done .venv-aws/.done build-local ## all tests; both demos' reports, line by line; the console as far as the first match
 	cargo nextest run --workspace
 	target/debug/stack compare .local/test-demo-embedded.report .local/test-demo-emulator.report
+	SHORT=1 node tests/walk/walk.mjs
+
+walk: .tools/walk.done build-local ## an admin's way through the console in a browser, by keyboard alone (minutes; LOOK=folder for pictures; not part of ci)
+	node tests/walk/walk.mjs
 
 soak: .tools/nextest.done build-local ## kills crm-sync serve every few seconds while its org changes (SOAK_MINUTES=30; not part of ci)
 	SOAK_PROGRAM=$(CURDIR)/target/$(PROFILE)/crm-sync cargo nextest run --workspace --test it --profile soak --run-ignored only --no-capture

@@ -198,13 +198,11 @@ fn answer(path: &str, text: &str) -> Option<Value> {
 /// An API that knows one text.
 fn speaking(text: String) -> Router {
     Router::new().fallback(async move |request: Request| -> Response {
-        match answer(request.uri().path(), &text) {
-            Some(answer) => Json(answer).into_response(),
-            None => {
-                let missing = json!({ "type": "not_found", "title": "Not found", "status": 404 });
-                (StatusCode::NOT_FOUND, Json(missing)).into_response()
-            }
+        if let Some(answer) = answer(request.uri().path(), &text) {
+            return Json(answer).into_response();
         }
+        let missing = json!({ "type": "not_found", "title": "Not found", "status": 404 });
+        (StatusCode::NOT_FOUND, Json(missing)).into_response()
     })
 }
 
@@ -219,7 +217,7 @@ async fn checklist_28_no_text_of_an_org_runs_breaks_out_or_turns_a_line_around()
     for text in texts() {
         let served = Served::over_api(speaking(text.clone())).await;
         let mut browser = served.logged_in("admin", "one").await;
-        let mut shows = 0;
+        let mut places = 0;
         for page in PAGES.into_iter().chain(shown) {
             let answer = browser.get(&at(page)).await;
             assert_eq!(answer.status, StatusCode::OK, "{page}: {}", answer.text);
@@ -229,9 +227,9 @@ async fn checklist_28_no_text_of_an_org_runs_breaks_out_or_turns_a_line_around()
             let (_, parts) = parse(&answer.text);
             let whole = parts.iter().any(|(_, part)| part.contains(&text));
             assert!(whole, "{page} does not show the tenant's name as it is");
-            shows += parts.iter().filter(|(_, part)| part.contains(&text)).count();
+            places += parts.iter().filter(|(_, part)| part.contains(&text)).count();
         }
-        assert!(shows > 60, "only {shows} places");
+        assert!(places > 60, "only {places} places");
     }
 }
 
