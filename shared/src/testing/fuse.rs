@@ -42,7 +42,7 @@ struct State {
 /// The service takes no more calls for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("throttled")]
-pub struct Throttled;
+pub(super) struct Throttled;
 
 /// A call that waits to be let through, by sending to it.
 pub type Gate = oneshot::Sender<()>;

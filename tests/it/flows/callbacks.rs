@@ -20,7 +20,7 @@ const TOKEN: &str = "/services/oauth2/token";
 const ADMIN: &str = "admin@callbacks.example";
 
 /// An org that is not connected.
-async fn unconnected() -> (World, TempDir) {
+pub(super) async fn unconnected() -> (World, TempDir) {
     let folder = TempDir::new().unwrap();
     let org = json!({ "my_domain": "callbacks" });
     std::fs::write(folder.path().join("org.json"), org.to_string()).unwrap();
