@@ -33,9 +33,8 @@ struct State {
     dies_at: Option<(u64, bool)>,
     dead: bool,
     paused: bool,
-    /// Refuses one in so many calls.
-    refuses: Option<u64>,
-    refused: u64,
+    /// Refuses one in so many calls, and how often still.
+    refuses: Option<(u64, u64)>,
     gates: Option<UnboundedSender<Gate>>,
 }
 
@@ -88,15 +87,15 @@ impl Fuse {
     }
 
     /// Refuses about one in so many calls from now on, before their effect, as a throttled service
-    /// does; none ends that. The same calls are refused each time.
-    pub fn refuse(&self, one_in: Option<u64>) {
-        self.state().refuses = one_in;
+    /// does, until so many were refused. The same calls are refused each time.
+    pub fn refuse(&self, one_in: u64, times: u64) {
+        self.state().refuses = Some((one_in, times));
     }
 
-    /// Counts the calls that were refused.
+    /// True if every call that was to be refused has been.
     #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.state().refused
+    pub fn has_refused(&self) -> bool {
+        self.state().refuses.is_some_and(|(_, left)| left == 0)
     }
 
     /// Lets calls pass without counting them: what is done now is not the process's.
@@ -155,8 +154,12 @@ impl Fuse {
                 return Err(killed());
             } else {
                 state.calls += 1;
-                if state.refuses.is_some_and(|one_in| is_chosen(state.calls, one_in)) {
-                    state.refused += 1;
+                let call = state.calls;
+                if let Some((one_in, left)) = &mut state.refuses
+                    && *left > 0
+                    && is_chosen(call, *one_in)
+                {
+                    *left -= 1;
                     return Err(PortError::retry(action, Throttled));
                 }
                 match state.dies_at {

@@ -17,7 +17,7 @@ use tests::world::{Callback, World};
 use super::meanwhile::{at_each_call, meanwhile};
 
 const TOKEN: &str = "/services/oauth2/token";
-const ADMIN: &str = "admin@callbacks.example";
+pub(super) const ADMIN: &str = "admin@callbacks.example";
 
 /// An org that is not connected.
 pub(super) async fn unconnected() -> (World, TempDir) {

@@ -22,7 +22,7 @@ use shared::store;
 use tempfile::TempDir;
 use tests::world::{Delivery, World};
 
-use super::callbacks::unconnected;
+use super::callbacks::{self, unconnected};
 use super::main_job::{ADMIN, activity, import_again, imported, state};
 use super::observe::{lists, runs};
 use super::org::tiny;
@@ -520,10 +520,10 @@ async fn a_replaced_grant_is_revoked_when_salesforce_is_back_or_by_the_purge() {
 /// that is kept.
 async fn survives_a_callback_that_dies_at(n: u64, after: bool) -> bool {
     let (world, _folder) = unconnected().await;
-    world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    world.authorize(Grantee::Admin, callbacks::ADMIN).await.unwrap();
     world.run().await;
     world.fuse.light(n, after);
-    let _ = world.authorize(Grantee::Admin, ADMIN).await;
+    let _ = world.authorize(Grantee::Admin, callbacks::ADMIN).await;
     let died = world.fuse.is_dead();
     world.fuse.restart();
     world.memory.clock.advance(SignedDuration::from_mins(20));

@@ -79,11 +79,11 @@ async fn turn_everything(served: &Served, ids: &Ids) {
     let path = at(&format!("/matches/Contact/{}/corrections", ids.record));
     let answer = served.post(&admin, &path, &correction).await;
     assert!(answer.status.is_success(), "{}", answer.body);
-    for (path, patch) in [
-        ("/settings", json!({ "auto_save": false })),
-        ("/import-settings", json!({ "every_minutes": 60 })),
+    for (method, path, body) in [
+        ("PATCH", "/settings", json!({ "auto_save": false })),
+        ("PUT", "/import-settings", json!({ "every_minutes": 60 })),
     ] {
-        let answer = served.call("PATCH", &at(path), Some(&admin), Some(patch.to_string())).await;
+        let answer = served.call(method, &at(path), Some(&admin), Some(body.to_string())).await;
         assert!(answer.status.is_success(), "{path}: {}", answer.body);
     }
     let disconnected = served.call("DELETE", &at(""), Some(&admin), None).await;
