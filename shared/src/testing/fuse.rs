@@ -1,7 +1,7 @@
 //! Death at a chosen call. A fuse counts the calls to all ports; at the chosen one the process
 //! dies, just before or just after the call's effect, and every later call fails until it is
-//! started again. Refusals, as of a throttled service. And steps: a process that may be let through its calls one by one, so that a test
-//! decides how several interleave.
+//! started again. Refusals, as of a throttled service. And steps: a process that may be let through
+//! its calls one by one, so that a test decides how several interleave.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};

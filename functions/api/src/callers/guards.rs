@@ -102,7 +102,11 @@ impl Caller {
             return Ok(());
         }
         let own = self.tenant.as_ref().map(ToString::to_string);
-        tracing::warn!(tenant.id = %tenant, caller.tenant = own, "a caller asked for another tenant and was refused");
+        tracing::warn!(
+            tenant.id = %tenant,
+            caller.tenant = own,
+            "a caller asked for another tenant and was refused"
+        );
         Err(Problem::not_found("tenant"))
     }
 }
