@@ -225,6 +225,32 @@ async fn f11_a_throttle_that_does_not_end_may_pass_later() {
     assert_eq!(error.disposition, Disposition::Retry);
 }
 
+/// Three tries a call, with pauses between them: few calls fail, and none is tried for ever.
+#[tokio::test]
+async fn f11_of_a_table_that_throttles_thirty_percent_few_calls_fail_and_may_pass_later() {
+    let calls = AtomicUsize::new(0);
+    let (server, sdk) = service(
+        "DynamoDB_20120810.GetItem",
+        vec![Box::new(move |asked| {
+            // Thirty of each hundred, in no rhythm.
+            let call = calls.fetch_add(1, Ordering::Relaxed);
+            if call * 37 % 100 < 30 {
+                return error("ProvisionedThroughputExceededException", json!({"message": "p"}));
+            }
+            answer(200, &json!({"Item": asked["Key"]}))
+        })],
+    )
+    .await;
+    let table = DynamoTable::new(&sdk, "t");
+    let keys: Vec<Key> = (0..200).map(|n| item(&n.to_string()).key).collect();
+    let answers = futures::future::join_all(keys.iter().map(|key| table.get(key))).await;
+    let failed: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    assert!(failed.len() < 20, "{} of 200", failed.len());
+    assert!(failed.iter().all(|error| error.disposition == Disposition::Retry));
+    let tries = bodies(&server).await.len();
+    assert!((230..320).contains(&tries), "{tries} tries of 200 calls");
+}
+
 #[tokio::test]
 async fn f23_a_message_that_the_queue_failed_to_take_is_sent_again() {
     let (server, sdk) = service(

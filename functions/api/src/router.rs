@@ -2,8 +2,8 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
@@ -47,7 +47,17 @@ pub fn router(api: Api) -> Router {
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(bounded))
+        .layer(middleware::map_response(kept_by_nobody))
         .with_state(api)
+}
+
+/// Answers hold what belongs to a customer: nothing between us and the caller keeps one, and no
+/// browser takes one for another kind of document than it is.
+async fn kept_by_nobody(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Refuses what no id and no cursor is long enough for, before anything looks at it: a key of the

@@ -88,3 +88,41 @@ impl Http {
         let _ = self.serving.await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// The first line of the answer to a request with these headers.
+    async fn told(to: SocketAddr, headers: &str) -> String {
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
+        // The server may have answered and gone before it took everything.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn i62_headers_that_are_too_many_or_too_long_are_refused() {
+        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(async || "answered"));
+        let http = Http::serve(listener, None, router).await.unwrap();
+        let close = "connection: close\r\n";
+        assert_eq!(told(address, close).await, "HTTP/1.1 200 OK");
+        let many: String = (0..500).map(|n| format!("x-{n}: 1\r\n")).collect();
+        let long = format!("x-long: {}\r\n", "a".repeat(2 << 20));
+        for headers in [many, long] {
+            let told = told(address, &format!("{headers}{close}")).await;
+            assert!(told.starts_with("HTTP/1.1 431"), "{told}");
+        }
+        assert_eq!(told(address, close).await, "HTTP/1.1 200 OK", "others are answered");
+        http.stop(Duration::from_secs(1)).await;
+    }
+}

@@ -1,7 +1,7 @@
 //! Death at a chosen call. A fuse counts the calls to all ports; at the chosen one the process
 //! dies, just before or just after the call's effect, and every later call fails until it is
-//! started again. And steps: a process that may be let through its calls one by one, so that a test
-//! decides how several interleave.
+//! started again. Refusals, as of a throttled service. And steps: a process that may be let through
+//! its calls one by one, so that a test decides how several interleave.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,8 +33,15 @@ struct State {
     dies_at: Option<(u64, bool)>,
     dead: bool,
     paused: bool,
+    /// Refuses one in so many calls, and how often still.
+    refuses: Option<(u64, u64)>,
     gates: Option<UnboundedSender<Gate>>,
 }
+
+/// The service takes no more calls for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("throttled")]
+pub(super) struct Throttled;
 
 /// A call that waits to be let through, by sending to it.
 pub type Gate = oneshot::Sender<()>;
@@ -77,6 +84,18 @@ impl Fuse {
             // A dropped gate is an open one.
             let _ = opened.await;
         }
+    }
+
+    /// Refuses about one in so many calls from now on, before their effect, as a throttled service
+    /// does, until so many were refused. The same calls are refused each time.
+    pub fn refuse(&self, one_in: u64, times: u64) {
+        self.state().refuses = Some((one_in, times));
+    }
+
+    /// True if every call that was to be refused has been.
+    #[must_use]
+    pub fn has_refused(&self) -> bool {
+        self.state().refuses.is_some_and(|(_, left)| left == 0)
     }
 
     /// Lets calls pass without counting them: what is done now is not the process's.
@@ -135,6 +154,14 @@ impl Fuse {
                 return Err(killed());
             } else {
                 state.calls += 1;
+                let call = state.calls;
+                if let Some((one_in, left)) = &mut state.refuses
+                    && *left > 0
+                    && is_chosen(call, *one_in)
+                {
+                    *left -= 1;
+                    return Err(PortError::retry(action, Throttled));
+                }
                 match state.dies_at {
                     Some((n, after)) if n == state.calls => {
                         state.dead = true;
@@ -153,6 +180,11 @@ impl Fuse {
             None => effect.await,
         }
     }
+}
+
+/// True for one in so many calls, which follow no rhythm.
+fn is_chosen(call: u64, one_in: u64) -> bool {
+    (call.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33).is_multiple_of(one_in)
 }
 
 struct Guarded<P: ?Sized>(Arc<P>, Fuse);

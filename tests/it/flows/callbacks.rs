@@ -17,10 +17,10 @@ use tests::world::{Callback, World};
 use super::meanwhile::{at_each_call, meanwhile};
 
 const TOKEN: &str = "/services/oauth2/token";
-const ADMIN: &str = "admin@callbacks.example";
+pub(super) const ADMIN: &str = "admin@callbacks.example";
 
 /// An org that is not connected.
-async fn unconnected() -> (World, TempDir) {
+pub(super) async fn unconnected() -> (World, TempDir) {
     let folder = TempDir::new().unwrap();
     let org = json!({ "my_domain": "callbacks" });
     std::fs::write(folder.path().join("org.json"), org.to_string()).unwrap();
@@ -280,4 +280,33 @@ async fn i74_two_tenants_of_one_org_are_apart_and_an_org_that_was_not_meant_is_r
     assert!(!is_connected(&world, theirs).await);
     world.run().await;
     assert_eq!(live(&world), 1, "what was refused is given back");
+}
+
+/// All our clocks are wrong by a quarter of an hour; then only that of one process is.
+#[tokio::test]
+async fn f28_an_org_is_connected_under_a_wrong_clock_and_a_login_between_two_clocks_is_begun_anew()
+{
+    for wrong in [-15, 15].map(SignedDuration::from_mins) {
+        let (world, _folder) = unconnected().await;
+        world.memory.clock.advance(wrong);
+        world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+        world.run().await;
+        assert!(is_connected(&world, world.at()).await, "{wrong} away");
+        assert_eq!(live(&world), 1, "{wrong} away");
+    }
+    // The page was asked of one process, and another one, whose clock is ahead, gets the callback.
+    let (world, _folder) = unconnected().await;
+    let back = world.log_in(&begin(&world).await, ADMIN);
+    world.memory.clock.advance(SignedDuration::from_mins(15));
+    let told = finish(&world, Environment::Production, &back, Some(&back.browser)).await;
+    assert!(matches!(told, Err(ConnectError::State)), "{told:?}");
+    assert_eq!(live(&world), 0, "nothing was asked for with it");
+    world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    assert_eq!(live(&world), 1);
+    // Behind it is no more than a login that took no time.
+    let (world, _folder) = unconnected().await;
+    let back = world.log_in(&begin(&world).await, ADMIN);
+    world.memory.clock.advance(SignedDuration::from_mins(-15));
+    let told = finish(&world, Environment::Production, &back, Some(&back.browser)).await;
+    assert!(matches!(told, Ok(Connected::Org { .. })), "{told:?}");
 }

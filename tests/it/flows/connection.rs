@@ -22,6 +22,7 @@ use shared::store;
 use tempfile::TempDir;
 use tests::world::{Delivery, World};
 
+use super::callbacks::{self, unconnected};
 use super::main_job::{ADMIN, activity, import_again, imported, state};
 use super::observe::{lists, runs};
 use super::org::tiny;
@@ -50,7 +51,7 @@ impl Scene {
         Self { world, seat, person, _folder: folder }
     }
 
-    async fn post(&self, key: &str) -> Result<Activity, ActivityError> {
+    pub(super) async fn post(&self, key: &str) -> Result<Activity, ActivityError> {
         let new = activity(self.seat, key, ActivityKind::Message, self.person.as_str());
         self.world.functions.activities.post(self.world.at(), new).await
     }
@@ -518,17 +519,19 @@ async fn a_replaced_grant_is_revoked_when_salesforce_is_back_or_by_the_purge() {
 /// logs in again; false when there was no such call. The connection goes on by the newest token
 /// that is kept.
 async fn survives_a_callback_that_dies_at(n: u64, after: bool) -> bool {
-    let scene = Scene::new().await;
-    let (world, control) = (&scene.world, scene.world.control());
+    let (world, _folder) = unconnected().await;
+    world.authorize(Grantee::Admin, callbacks::ADMIN).await.unwrap();
+    world.run().await;
     world.fuse.light(n, after);
-    let _ = world.authorize(Grantee::Admin, ADMIN).await;
+    let _ = world.authorize(Grantee::Admin, callbacks::ADMIN).await;
     let died = world.fuse.is_dead();
     world.fuse.restart();
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
-    control.end_sessions(&world.org).unwrap();
-    import_again(world, "after").await;
-    assert_eq!(scene.state().await, ConnectionState::Connected, "died at {n}, {after}");
+    world.control().end_sessions(&world.org).unwrap();
+    import_again(&world, "after").await;
+    let state = world.connection().await.state;
+    assert_eq!(state, ConnectionState::Connected, "died at {n}, {after}");
     died
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 use shared::capabilities::audit::Actor;
+use shared::capabilities::custody::Custody;
 use shared::capabilities::leaving::{Purge, PurgePhase};
 use shared::kernel::{ConnectionState, Grantee, Scope, SeatId};
 use tests::Home;
@@ -132,4 +133,29 @@ async fn delivered_twice_and_backwards_a_purge_takes_nothing_of_the_next_generat
         left_and_back(folder.path(), home, Delivery::TwiceAndBackwards, None).await;
     assert_purged(&world, first, &purge, "doubled").await;
     assert_eq!(see(&plain).await.differences(&see(&world).await), [""; 0]);
+}
+
+/// The table and the objects come back from a copy. The data key went with the connection's secret,
+/// of which there is no copy.
+#[tokio::test]
+async fn a_copy_that_was_made_before_a_purge_cannot_be_read_after_it() {
+    let folder = tiny();
+    let world = imported_at(Home::Memory, folder.path(), Delivery::Plain).await;
+    let scope = world.connection().await.scope();
+    let custody = || Custody::new(world.ports(), "crm-sync/".to_owned());
+    assert!(custody().open(scope).await.unwrap().is_some(), "before, it can be read");
+    let items = world.memory.items();
+    world.functions.disconnect.disconnect(world.at(), &Actor::Service).await.unwrap();
+    world.run().await;
+    let purge = world.functions.disconnect.get(scope).await.unwrap().unwrap();
+    assert_eq!(purge.phase, PurgePhase::Complete);
+    assert!(left_of(&world, scope).await.is_empty());
+
+    world.ports().table.put_many(items).await.unwrap();
+    assert_eq!(world.connection().await.scope(), scope, "the copy says that it is connected");
+    assert!(!left_of(&world, scope).await.is_empty());
+    let opened = custody().open(scope).await;
+    assert!(!matches!(opened, Ok(Some(_))), "{:?}", opened.err());
+    let records = world.memory.items().into_iter().filter(|item| item.body.is_some());
+    assert!(records.count() > 10, "sealed texts that nobody can open");
 }

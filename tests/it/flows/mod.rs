@@ -1,5 +1,6 @@
 //! The main job in one process, the whole way and with every kind of trouble on it.
 
+mod batches;
 mod callbacks;
 mod canary;
 mod connection;

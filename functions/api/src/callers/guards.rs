@@ -87,14 +87,27 @@ impl Caller {
 
     /// The seat that acts, if it is one; whoever else may is the admin or the back end.
     fn seat_or_admin(&self, tenant: TenantId) -> Result<Option<SeatId>, Problem> {
-        match self.seat(tenant) {
-            Ok(seat) => Ok(Some(seat)),
-            Err(_) => self.admin(tenant).map(|()| None),
+        if self.tenant == Some(tenant)
+            && let Ok(seat) = self.seat(tenant)
+        {
+            return Ok(Some(seat));
         }
+        self.admin(tenant).map(|()| None)
     }
 
+    /// Somebody of one tenant who asks for another's is a mistake or an attack: who runs the
+    /// product finds it in the log, and the caller learns nothing.
     fn own(&self, tenant: TenantId) -> Result<(), Problem> {
-        if self.tenant == Some(tenant) { Ok(()) } else { Err(Problem::not_found("tenant")) }
+        if self.tenant == Some(tenant) {
+            return Ok(());
+        }
+        let own = self.tenant.as_ref().map(ToString::to_string);
+        tracing::warn!(
+            tenant.id = %tenant,
+            caller.tenant = own,
+            "a caller asked for another tenant and was refused"
+        );
+        Err(Problem::not_found("tenant"))
     }
 }
 

@@ -15,7 +15,7 @@ use tests::world::World;
 
 use super::Served;
 
-const ADMIN: &str = "crm.integration@acme.example";
+pub(super) const ADMIN: &str = "crm.integration@acme.example";
 pub(super) const SELLER: &str = "noor.castellan@acme.example";
 /// In every token and code.
 const TOKEN: &str = "CanaryTok9";

@@ -1,13 +1,17 @@
 //! Who may call what, and what the others are told.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use shared::kernel::{SeatId, TenantId};
 use stack::Caller;
 use tests::rust_files;
+use tower::ServiceExt;
+use tracing_subscriber::layer::SubscriberExt;
 
 use super::openapi::{CALLBACK, Operation};
 use super::{Answer, Served};
@@ -232,4 +236,58 @@ async fn a_token_that_does_not_verify_is_refused_whatever_is_wrong_with_it() {
         assert_eq!(answer.body["type"], "unauthorized");
     }
     assert_ne!(served.get(&good, &path).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn i55_a_look_at_another_tenant_leaves_a_line_that_names_both_and_a_rightful_one_none() {
+    const REFUSED: &str = "asked for another tenant";
+    let lines = tempfile::NamedTempFile::new().unwrap();
+    let writer = Mutex::new(lines.reopen().unwrap());
+    let log = tracing_subscriber::fmt::layer().json().with_writer(writer);
+    let logged = tracing::subscriber::set_default(tracing_subscriber::registry().with(log));
+    let served = Served::new().await;
+    let elsewhere = TenantId::derived("another");
+    let path = served.connection("/matches/summary");
+    for rightful in [served.token("admin"), served.token("service"), served.token("none")] {
+        served.get(&rightful, &path).await;
+    }
+    let told = |lines: &str| lines.lines().filter(|line| line.contains(REFUSED)).count();
+    assert_eq!(told(&std::fs::read_to_string(lines.path()).unwrap()), 0);
+    for role in ["admin", "seat"] {
+        let answer = served.get(&served.token_of(elsewhere, role), &path).await;
+        assert!(stranger(&answer), "{role}: {}", answer.body);
+    }
+    drop(logged);
+    let lines = std::fs::read_to_string(lines.path()).unwrap();
+    assert_eq!(told(&lines), 2, "{lines}");
+    let names = |line: &str| {
+        line.contains(&served.tenant.to_string()) && line.contains(&elsewhere.to_string())
+    };
+    assert!(lines.lines().filter(|line| line.contains(REFUSED)).all(names), "{lines}");
+}
+
+/// With a token and without, found and not found, refused and done.
+#[tokio::test]
+async fn no_answer_is_kept_by_anybody_or_taken_for_another_kind_of_document() {
+    let served = Served::new().await;
+    let mut asked: Vec<(String, String)> = served
+        .description
+        .operations()
+        .iter()
+        .map(|operation| (operation.method.to_uppercase(), path_of(&served, operation)))
+        .collect();
+    asked.extend([("GET".to_owned(), "/nowhere".to_owned()), ("PUT".to_owned(), "/v1".to_owned())]);
+    for (method, path) in asked {
+        for token in [None, Some(served.token("admin"))] {
+            let mut request = Request::builder().method(&*method).uri(&path);
+            if let Some(token) = token {
+                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let request = request.body(Body::empty()).unwrap();
+            let answer = served.router.clone().oneshot(request).await.unwrap();
+            let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap());
+            assert_eq!(header(header::CACHE_CONTROL), Some("no-store"), "{method} {path}");
+            assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"), "{method} {path}");
+        }
+    }
 }

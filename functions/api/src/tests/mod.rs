@@ -13,6 +13,7 @@ mod requests;
 mod selections;
 mod sellers;
 mod settings;
+mod tenants;
 mod tokens;
 mod walks;
 

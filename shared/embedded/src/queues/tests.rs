@@ -1,5 +1,6 @@
 //! The promises of the queues, in a time that the tests let pass.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -244,4 +245,58 @@ fn letters_of_an_older_version_are_read_and_a_message_that_was_written_twice_is_
     assert_eq!(tries, [MOST_RECEIVES, 2 * MOST_RECEIVES]);
     assert_eq!(LocalQueues::open(&path).unwrap().all_dead_letters(), queues.all_dead_letters());
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+}
+
+/// As many are in work as there are workers; each is sent once.
+#[tokio::test(start_paused = true)]
+async fn f10_ten_thousand_dead_letters_are_sent_again_once_and_hold_back_no_other_group() {
+    const LETTERS: usize = 10_000;
+    let (queues, _folder) = queues();
+    let bad = (0..LETTERS).map(|n| message("broken", &n.to_string())).collect();
+    queues.send(bad).await.unwrap();
+    while let Some(got) = glance(&queues).await {
+        queues.fail(&got.receipt, Duration::ZERO, "broken".to_owned());
+    }
+    assert_eq!(queues.dead_letters(Queue::Match).len(), LETTERS);
+    assert_eq!(queues.redrive(Queue::Match).unwrap(), LETTERS);
+    assert_eq!(queues.redrive(Queue::Match).unwrap(), 0, "none is left to send");
+    queues.send(vec![message("small", "waits for a person")]).await.unwrap();
+    let first = [receive(&queues).await, receive(&queues).await];
+    assert!(first.iter().any(|got| got.group == "small"), "{first:?}");
+    assert_eq!(queues.depth(Queue::Match).in_flight, 2, "no more than were asked for");
+    let mut done = HashSet::new();
+    for got in first {
+        queues.finish(&got.receipt);
+        done.insert(got.body);
+    }
+    while let Some(got) = glance(&queues).await {
+        queues.finish(&got.receipt);
+        assert!(done.insert(got.body), "it came twice");
+    }
+    assert_eq!(done.len(), LETTERS + 1);
+    assert!(queues.dead_letters(Queue::Match).is_empty());
+}
+
+/// Eight workers take what there is, and never more than one message each.
+#[tokio::test(start_paused = true)]
+async fn f24_a_backlog_of_a_hundred_thousand_is_drained_by_eight_workers_each_message_once() {
+    const BACKLOG: usize = 100_000;
+    let (queues, _folder) = queues();
+    let all = (0..BACKLOG).map(|n| message("t", &n.to_string())).collect();
+    queues.send(all).await.unwrap();
+    let worker = async || {
+        let mut done = Vec::new();
+        while let Some(got) = glance(&queues).await {
+            assert!(queues.depth(Queue::Match).in_flight <= 8);
+            tokio::task::yield_now().await;
+            queues.finish(&got.receipt);
+            done.push(got.body);
+        }
+        done
+    };
+    let done = futures::future::join_all((0..8).map(|_| worker())).await;
+    assert!(done.iter().all(|bodies| !bodies.is_empty()), "all work");
+    let bodies: HashSet<String> = done.into_iter().flatten().collect();
+    assert_eq!(bodies.len(), BACKLOG);
+    assert_eq!(queues.depth(Queue::Match), Depth::default());
 }
