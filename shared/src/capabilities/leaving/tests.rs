@@ -308,6 +308,40 @@ async fn the_data_is_unreadable_in_the_first_step_whatever_becomes_of_the_grants
     assert_eq!(leaving.left(), Vec::<String>::new());
 }
 
+/// A function that was at work when the fence went up may write for as long as it may run.
+#[tokio::test]
+async fn what_a_function_in_flight_writes_ten_minutes_after_the_sweep_is_swept_too() {
+    let leaving = Leaving::new().await;
+    leaving.fill(100).await;
+    leaving.disconnect().await;
+    let outbox = Outbox::new(leaving.ports.clone());
+    let partitions: Vec<String> = leaving.keys().partitions().map(|(_, pk)| pk).collect();
+    let is_unswept = |name: &String| partitions.iter().any(|pk| name.starts_with(pk.as_str()));
+    let a_minute = async || {
+        for message in leaving.memory.receive() {
+            leaving.deliver(&outbox, message).await;
+        }
+        leaving.memory.clock.advance(SignedDuration::from_mins(1));
+        outbox.tick().await.unwrap();
+        leaving.left().iter().any(is_unswept)
+    };
+    let mut minutes = 0;
+    while a_minute().await {
+        minutes += 1;
+        assert!(minutes < 60, "it is not swept within the hour");
+    }
+    for _ in 0..10 {
+        assert!(!a_minute().await);
+    }
+    let key = leaving.keys().by(Kind::Record, "late", "Lead#late".to_owned());
+    let late = Item { key, doc: Map::new(), body: None, expires_at: None };
+    leaving.memory.ports().table.put_many(vec![late]).await.unwrap();
+    leaving.run(false).await;
+    let purge = leaving.purge().await;
+    assert_eq!(purge.phase, PurgePhase::Complete, "{purge:?}");
+    assert_eq!(leaving.left(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn a_purge_needs_neither_the_operators_key_nor_intact_grants_nor_a_known_host() {
     for fault in ["key", "grant", "secret", "host"] {
