@@ -45,7 +45,7 @@ GROUPS = [
 
 # How many histories of imports are lived, where `CRM_SYNC_HISTORIES` does not say: in memory, and
 # on one machine (`tests/it/import/histories.rs`).
-USUAL = (250, 10)
+USUAL = (500, 10)
 
 
 def now():

@@ -1,7 +1,9 @@
 //! The org that the flows import: the generator's small one, or a handful of its rows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use org_generator::{Base, Options, Org};
 use serde_json::Value;
@@ -11,8 +13,37 @@ use tempfile::TempDir;
 /// A row of a CSV file by column.
 pub(super) type Row = BTreeMap<String, String>;
 
+/// What a folder holds, by name. An org is generated once in a process, and laid for each of its
+/// worlds: some tests have dozens.
+type Files = Vec<(OsString, Vec<u8>)>;
+
 /// The small org in a folder of its own.
 pub(crate) fn small() -> TempDir {
+    static SMALL: LazyLock<Files> = LazyLock::new(|| files(generate().path()));
+    laid(&SMALL)
+}
+
+/// Six accounts of the small org with everything that hangs on them, six leads, and the entities
+/// that they are: enough for every step of the main job, and imported in no time.
+pub(crate) fn tiny() -> TempDir {
+    static TINY: LazyLock<Files> = LazyLock::new(|| files(cut().path()));
+    laid(&TINY)
+}
+
+fn files(folder: &Path) -> Files {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap())).collect()
+}
+
+fn laid(files: &Files) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+fn generate() -> TempDir {
     let folder = TempDir::new().unwrap();
     let base = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/dev"));
     let options = Options { small: true, ..Options::default() };
@@ -20,10 +51,8 @@ pub(crate) fn small() -> TempDir {
     folder
 }
 
-/// Six accounts of the small org with everything that hangs on them, six leads, and the entities
-/// that they are: enough for every step of the main job, and imported in no time.
-pub(crate) fn tiny() -> TempDir {
-    let folder = small();
+fn cut() -> TempDir {
+    let folder = generate();
     let at = folder.path();
     let accounts: BTreeSet<String> = rows(at, "Opportunity.csv")
         .into_iter()

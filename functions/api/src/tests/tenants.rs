@@ -71,8 +71,8 @@ async fn answers(served: &Served, ids: &Ids) -> BTreeMap<String, Value> {
     answers
 }
 
-/// Everything that an admin can turn the other way, and the end.
-async fn turn_everything(served: &Served, ids: &Ids) {
+/// An admin corrects a match, changes settings, and disconnects.
+async fn change_and_disconnect(served: &Served, ids: &Ids) {
     let admin = served.token("admin");
     let at = |path: &str| served.connection(path);
     let correction = json!({ "action": "unmatch", "entity_id": ids.entity });
@@ -107,7 +107,8 @@ async fn two_tenants_of_one_org_read_the_same_ids_and_nothing_of_each_other() {
     let (acme, globex) = (of(TenantId::derived("acme")).await, of(other).await);
     let (ours, theirs) = (ids(&acme).await, ids(&globex).await);
     let record = "/v1/tenants/{tenant}/connections/{environment}/matches/{object}/{record}";
-    let of_acme = answers(&acme, &Ids { record: theirs.record.clone(), ..ours.clone() }).await;
+    let asked = Ids { record: theirs.record.clone(), ..ours.clone() };
+    let of_acme = answers(&acme, &asked).await;
     let before = answers(&globex, &theirs).await;
     assert!(before.len() > 25, "{} routes", before.len());
     assert_eq!(of_acme[record]["status"], 200, "the same ids: {}", of_acme[record]);
@@ -118,15 +119,14 @@ async fn two_tenants_of_one_org_read_the_same_ids_and_nothing_of_each_other() {
         }
     }
 
-    turn_everything(&acme, &ours).await;
+    change_and_disconnect(&acme, &ours).await;
     // What follows at once; in hours, each would be imported again.
     for _ in 0..100 {
         for message in world.memory.receive() {
             world.deliver(&message.body).await;
         }
     }
-    let acme_now = answers(&acme, &ours).await;
-    assert_ne!(acme_now, of_acme, "it was turned");
+    assert_ne!(answers(&acme, &asked).await, of_acme, "it was changed");
     let after = answers(&globex, &theirs).await;
     let changed: Vec<_> = before.iter().filter(|(path, told)| after[*path] != **told).collect();
     assert!(changed.is_empty(), "{changed:#?}");

@@ -64,9 +64,10 @@ impl Sessions {
         let now = self.ports.clock.now();
         let logins = self.store.load(&slot_of(cookie)).await?;
         let found = logins.as_deref().and_then(|logins| logins.find(cookie, now)).cloned();
-        let Some(session) = found.filter(|session| session.is_seen_again(now)) else {
-            return Ok(logins.as_deref().and_then(|logins| logins.find(cookie, now)).cloned());
-        };
+        let Some(session) = found else { return Ok(None) };
+        if !session.is_seen_again(now) {
+            return Ok(Some(session));
+        }
         let seen = |logins: &mut Logins| touch(logins, cookie, now);
         let holds = self.change(&slot_of(cookie), seen).await?;
         Ok(holds.then_some(Session { seen_at: now, ..session }))
