@@ -84,7 +84,7 @@ walk: .tools/walk.done build-local ## an admin's way through the console in a br
 soak: .tools/nextest.done build-local ## kills crm-sync serve every few seconds while its org changes (SOAK_MINUTES=30; not part of ci)
 	SOAK_PROGRAM=$(CURDIR)/target/$(PROFILE)/crm-sync cargo nextest run --workspace --test it --profile soak --run-ignored only --no-capture
 
-trust: .tools/nextest.done ## faults, attacks, histories and a noisy neighbour, told in docs/trust.md (minutes; not part of ci)
+trust: .tools/nextest.done .venv-aws/.done build-local ## faults, attacks, histories and noisy neighbours, told in docs/trust.md (minutes; not part of ci)
 	@local/tools/require.sh
 	python3 local/tools/trust.py
 

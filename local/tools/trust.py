@@ -1,8 +1,8 @@
 """Runs what the product's promises rest on, and writes docs/trust.md of what came out.
 
-Faults, attacks and histories are tests of the ordinary suite, chosen by name. The load is ten
-tenants on one `crm-sync serve`, with a debug build. Nothing leaves this machine: Salesforce is the
-simulator on loopback, and the stores are in memory or in a folder. Each part ends by itself.
+Faults, attacks and histories are tests of the ordinary suite, chosen by name. The loads are tenants
+on one `crm-sync serve`, and fewer on the emulator, with a debug build. Nothing leaves this machine:
+Salesforce is the simulator and AWS the emulator, both on loopback. Each part ends by itself.
 """
 
 import datetime
@@ -15,7 +15,6 @@ import xml.etree.ElementTree as tree
 from pathlib import Path
 
 REPORT = Path("target/nextest/trust/junit.xml")
-LOAD = Path("target/trust-load.json")
 PAGE = Path("docs/trust.md")
 
 # The name of a group, what it shows, and the tests that belong to it.
@@ -40,6 +39,24 @@ GROUPS = [
         "random lives of an org and of matching, compared with the org itself and with a run over "
         "everything at once",
         "(package(tests) & test(after_any_history)) | (package(shared) & test(histories_tests))",
+    ),
+]
+
+# The test of a load, where its figures are, where its tenants live, and what fails beside calls of
+# Salesforce.
+LOADS = [
+    (
+        "a_burst_of_one_tenant_delays_no_other",
+        Path("target/trust-load.json"),
+        "on one `crm-sync serve` (a debug build; its table in SQLite)",
+        "Errors of the stores are no part of this load: the faults above make each call of a store "
+        "fail.",
+    ),
+    (
+        "a_burst_of_one_tenant_delays_no_other_on_the_emulator",
+        Path("target/trust-load-emulator.json"),
+        "on the template as the emulator runs it (debug builds of the functions)",
+        "One in twenty calls of AWS by the functions was throttled as well.",
     ),
 ]
 
@@ -68,16 +85,15 @@ def run(expression):
     return cases, failed
 
 
-def load():
-    """The load's figures, whether it held, and how busy the machine was before and after."""
-    subprocess.run(["cargo", "build", "--workspace", "--bin", "crm-sync"], check=True)
-    LOAD.unlink(missing_ok=True)
+def load(test, file):
+    """A load's figures, whether it held, and how busy the machine was before and after."""
+    file.unlink(missing_ok=True)
     before = os.getloadavg()[0]
     code = nextest(
         "load", "--test", "it", "--run-ignored", "only", "--no-capture", "-E",
-        "package(tests) & test(/^neighbours::/)",
+        f"package(tests) & test(=neighbours::{test})",
     )
-    figures = json.loads(LOAD.read_text()) if LOAD.exists() else None
+    figures = json.loads(file.read_text()) if file.exists() else None
     return figures, code == 0, (before, os.getloadavg()[0])
 
 
@@ -102,8 +118,8 @@ def seconds(milliseconds):
     return "–" if milliseconds is None else f"{milliseconds / 1000:.1f} s"
 
 
-def told(figures, held, busy):
-    """The load, as the page tells it."""
+def told(figures, held, busy, where, beside):
+    """A load, as the page tells it."""
     if figures is None:
         return "The load came to no end: it has no figures. **NOT HELD.**\n"
     rows = []
@@ -118,26 +134,24 @@ def told(figures, held, busy):
     table = "| | when | n | half | 19 of 20 | longest |\n|---|---|---|---|---|---|\n" + "\n".join(rows)
     parts = [
         paragraph(
-            f"""Ten tenants with an org each on one `crm-sync serve` (a debug build; its table in
-            SQLite). Of {figures["calls"]:,} calls of Salesforce {figures["errors"]:,} went wrong,
-            before the burst as well as during it:"""
+            f"""{figures["tenants"]} tenants with an org each {where}. Of {figures["calls"]:,} calls of
+            Salesforce {figures["errors"]:,} went wrong, before the burst as well as during it:"""
         ),
         kinds,
         paragraph(
-            f"""One tenant changed {figures["burst"]:,} records at once; {ended}. What the other
-            nine waited for, from the asking to the row in Salesforce or to the end of the run:"""
+            f"""One tenant changed {figures["burst"]:,} records at once; {ended}. What the others
+            waited for, from the asking to the row in Salesforce or to the end of the run:"""
         ),
         table,
         paragraph(
             f"""In the end {figures["posted"]:,} activities were taken in; {figures["rows"]:,} have
             rows in Salesforce, {figures["twice"]:,} of them more than one. {figures["records"]:,}
-            records of ten orgs were compared with ours, {figures["differences"]:,} differ. There
+            records of all orgs were compared with ours, {figures["differences"]:,} differ. There
             are {figures["dead_letters"]:,} dead letters. {"Held." if held else "**NOT HELD.**"}"""
         ),
         paragraph(
             f"""The machine's load was {busy[0]:.1f} before and {busy[1]:.1f} after, on
-            {os.cpu_count()} cores; others may have used it too. Errors of the stores are no part of
-            this load: the faults above make each call of a store fail."""
+            {os.cpu_count()} cores; others may have used it too. {beside}"""
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -148,8 +162,11 @@ def main():
         ["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
     ).stdout.strip()
     begun = now()
-    figures, held, busy = load()
-    rows, broken = [], [] if held else ["a_burst_of_one_tenant_delays_no_other"]
+    rows, broken, loads = [], [], []
+    for test, file, where, beside in LOADS:
+        figures, held, busy = load(test, file)
+        loads.append(told(figures, held, busy, where, beside))
+        broken += [] if held else [test]
     for name, shows, expression in GROUPS:
         cases, failed = run(expression)
         spent = sum(float(case.get("time")) for case in cases)
@@ -173,7 +190,7 @@ came out. It is for whoever must believe it. `make trust` writes it; nobody edit
 
 ## A noisy neighbour
 
-{told(figures, held, busy)}"""
+{chr(10).join(loads)}"""
     if broken:
         text += "\nFailed:\n\n" + "".join(f"- `{name}`\n" for name in broken)
     PAGE.write_text(text)

@@ -98,13 +98,7 @@ impl Emulator {
     /// A world of its own within the emulator: `account` is twelve digits, and no other account
     /// sees what it makes.
     pub async fn cloud(&self, account: &str) -> Cloud {
-        let sdk = sdk_loader()
-            .endpoint_url(&self.endpoint)
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new(account, "secret", None, None, "tests"))
-            .load()
-            .await;
-        Cloud { sdk }
+        Cloud::at(&self.endpoint, account).await
     }
 }
 
@@ -133,6 +127,17 @@ pub struct Cloud {
 }
 
 impl Cloud {
+    /// An account of the emulator at an address.
+    pub async fn at(endpoint: &str, account: &str) -> Self {
+        let sdk = sdk_loader()
+            .endpoint_url(endpoint)
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new(account, "secret", None, None, "tests"))
+            .load()
+            .await;
+        Self { sdk }
+    }
+
     /// Makes a table as `template.yaml` describes it.
     pub async fn table(&self, name: &str) -> anyhow::Result<()> {
         let attribute = |name: &str| {

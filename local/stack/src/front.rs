@@ -1,6 +1,8 @@
-//! The address of the API: a reverse proxy whose port is known before the deployment, since the
-//! functions must know where browsers come back to.
+//! A reverse proxy whose port is known before what lies behind it: the address of the API, since the
+//! functions must know where browsers come back to, and a way to the emulator that throttles.
 
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -24,11 +26,24 @@ const HOP_BY_HOP: [HeaderName; 5] = [
     header::TE,
 ];
 
+/// How every AWS service may throttle, whatever its protocol; its clients go by the status.
+const THROTTLED: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "Slow down\n");
+
 #[derive(Debug)]
 struct Upstream {
-    /// Where the emulator serves the API; unknown until it is deployed.
+    /// Where requests go; unknown until it is there.
     base: OnceLock<String>,
     client: reqwest::Client,
+    /// One request in so many is not handed on.
+    throttles_one_in: Option<NonZeroU64>,
+    requests: AtomicU64,
+}
+
+impl Upstream {
+    fn throttles_this(&self) -> bool {
+        let n = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        self.throttles_one_in.is_some_and(|every| n.is_multiple_of(every.get()))
+    }
 }
 
 /// The running proxy.
@@ -41,8 +56,21 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) fn start(listener: TcpListener) -> anyhow::Result<Self> {
+        Self::throttling(listener, None)
+    }
+
+    /// One that answers one request in so many as an AWS service does that is asked too often.
+    pub(crate) fn throttling(
+        listener: TcpListener,
+        one_in: Option<NonZeroU64>,
+    ) -> anyhow::Result<Self> {
         let address = format!("http://{}", listener.local_addr()?);
-        let upstream = Arc::new(Upstream { base: OnceLock::new(), client: net::client()? });
+        let upstream = Arc::new(Upstream {
+            base: OnceLock::new(),
+            client: net::client()?,
+            throttles_one_in: one_in,
+            requests: AtomicU64::new(0),
+        });
         let router = Router::new().fallback(forward).with_state(Arc::clone(&upstream));
         Ok(Self { address, upstream, _server: Server::spawn(listener, router) })
     }
@@ -51,7 +79,7 @@ impl Front {
         &self.address
     }
 
-    /// Sends what comes from now on to the API at `base`.
+    /// Sends what comes from now on to `base`.
     pub(crate) fn point_to(&self, base: String) {
         // Set once per start; a second deployment would be a second stack.
         let _ = self.upstream.base.set(base);
@@ -62,6 +90,9 @@ async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Res
     let Some(base) = upstream.base.get() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the stack is starting\n").into_response();
     };
+    if upstream.throttles_this() {
+        return THROTTLED.into_response();
+    }
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return (StatusCode::PAYLOAD_TOO_LARGE, "a request may hold 10 MB\n").into_response();

@@ -41,6 +41,6 @@ pub use issuer::{AUDIENCE, Caller, Issuer};
 pub use net::Server;
 pub use options::StackOptions;
 pub use record::StackRecord;
-pub use simulator::Simulator;
+pub use simulator::{Simulator, SimulatorAt};
 pub use stack::Stack;
 pub use ticker::Ticker;

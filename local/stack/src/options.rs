@@ -1,8 +1,11 @@
 //! The options of a stack.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+
+use crate::simulator::SimulatorAt;
 
 /// How to start a [`Stack`](crate::Stack).
 #[derive(Debug, Clone)]
@@ -15,6 +18,10 @@ pub struct StackOptions {
     pub binaries: PathBuf,
     /// The Salesforce org to load, a folder of CSV exports. No simulator is started without it.
     pub org: Option<PathBuf>,
+    /// A simulator that runs already; then none is started.
+    pub simulator: Option<SimulatorAt>,
+    /// One in so many calls of AWS by functions is answered by a throttle.
+    pub throttles_one_in: Option<NonZeroU64>,
     /// The port of the API; 0 takes a free one.
     pub port: u16,
     /// How long a message that was not finished stays hidden, in seconds. Short, so that a
@@ -42,6 +49,8 @@ impl StackOptions {
             binaries: root.join("target/debug"),
             root,
             org: None,
+            simulator: None,
+            throttles_one_in: None,
             port: 0,
             queue_visibility_seconds: 30,
             purge_grace_seconds: 5,

@@ -1,4 +1,4 @@
-//! The Salesforce simulator, as a child process.
+//! The Salesforce simulator: a child process, or one that somebody else runs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,23 +13,33 @@ use crate::watch::{PATIENCE, Watch};
 
 const STEP: Duration = Duration::from_millis(50);
 
-/// The file that the simulator writes once it listens.
-#[derive(Debug, Deserialize)]
-struct Ready {
-    http_url: String,
-    proxy_url: String,
-    control_url: String,
-    ca_file: PathBuf,
+/// Where a running simulator is: the file that its process writes once it listens.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SimulatorAt {
+    /// Where browsers reach it.
+    pub http_url: String,
+    /// The CONNECT proxy that leads every Salesforce host to it.
+    pub proxy_url: String,
+    /// Where its orgs are loaded, changed and read.
+    pub control_url: String,
+    /// The certificate authority of its hosts, in PEM.
+    pub ca_file: PathBuf,
 }
 
 /// The running simulator.
 #[derive(Debug)]
 pub struct Simulator {
-    process: Process,
-    ready: Ready,
+    /// None when it is not ours to end.
+    process: Option<Process>,
+    ready: SimulatorAt,
 }
 
 impl Simulator {
+    /// One that somebody else started, and ends.
+    pub(crate) fn of_others(ready: SimulatorAt) -> Self {
+        Self { process: None, ready }
+    }
+
     pub(crate) async fn start(options: &StackOptions, org: &Path) -> anyhow::Result<Self> {
         let program = options.binaries.join("salesforce-simulator");
         ensure!(program.exists(), "{} is missing; `make build-local` builds it", program.display());
@@ -54,7 +64,7 @@ impl Simulator {
             if let Ok(text) = std::fs::read_to_string(&ready_file)
                 && let Ok(ready) = serde_json::from_str(&text)
             {
-                return Ok(Self { process, ready });
+                return Ok(Self { process: Some(process), ready });
             }
             tokio::time::sleep(STEP).await;
         }
@@ -85,7 +95,8 @@ impl Simulator {
         Ok(path.display().to_string())
     }
 
-    pub(crate) fn process_id(&self) -> u32 {
-        self.process.id()
+    /// None when somebody else runs it.
+    pub(crate) fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
     }
 }

@@ -67,9 +67,10 @@ impl Stack {
         }
         empty(&options.state)?;
         let files = Files(options.state.clone());
-        let simulator = match &options.org {
-            Some(org) => Some(Simulator::start(&options, org).await?),
-            None => None,
+        let simulator = match (&options.simulator, &options.org) {
+            (Some(running), _) => Some(Simulator::of_others(running.clone())),
+            (None, Some(org)) => Some(Simulator::start(&options, org).await?),
+            (None, None) => None,
         };
         let (listener, _) = net::listen(0).await?;
         let (issuer, issuer_server) = Issuer::start(listener)?;
@@ -184,7 +185,7 @@ impl Stack {
         let record = StackRecord {
             process_id: std::process::id(),
             emulator_process_id: self.emulator.process_id(),
-            simulator_process_id: simulator.map(Simulator::process_id),
+            simulator_process_id: simulator.and_then(Simulator::process_id),
             api_base: self.api_base().to_owned(),
             aws_endpoint: self.aws().endpoint().to_owned(),
             salesforce_url: simulator.map(|s| s.http_url().to_owned()),

@@ -20,12 +20,15 @@ type Rows = BTreeMap<String, BTreeMap<String, String>>;
 /// integration user sees and the admin chose.
 pub(super) async fn differences(world: &World) -> Vec<String> {
     let (ports, control, org) = (world.ports(), world.control(), world.org.clone());
-    Sides { ports, control, org, at: world.at() }.differences().await
+    let secrets = "crm-sync/".to_owned();
+    Sides { ports, secrets, control, org, at: world.at() }.differences().await
 }
 
 /// An org, and the stores in which we hold its records.
 pub(crate) struct Sides {
     pub(crate) ports: Ports,
+    /// How the names of the connections' secrets begin.
+    pub(crate) secrets: String,
     pub(crate) control: Control,
     pub(crate) org: String,
     pub(crate) at: TenantEnvironment,
@@ -45,7 +48,7 @@ impl Sides {
 
     /// As [`differences`].
     pub(crate) async fn differences(&self) -> Vec<String> {
-        let custody = Custody::new(self.ports.clone(), "crm-sync/".to_owned());
+        let custody = Custody::new(self.ports.clone(), self.secrets.clone());
         let scope = self.connection().await.scope();
         let opened = custody.open(scope).await.unwrap().unwrap();
         let view = View::of(self).await;

@@ -12,7 +12,8 @@ use shared::kernel::{Environment, TenantEnvironment};
 use shared::testing::record_id;
 
 use super::super::flows::org::{directory, json_of};
-use super::super::soak::served::{Served, answer};
+use super::super::soak::served::{answer, open, upload};
+use super::place::Place;
 
 const ADMIN: &str = "crm.integration@acme.example";
 const SELLER: &str = "noor.castellan@acme.example";
@@ -77,8 +78,8 @@ impl Lags {
 }
 
 /// A tenant that was connected, imported and matched.
-pub(super) struct Tenant<'a> {
-    served: &'a Served,
+pub(super) struct Tenant<'a, P> {
+    place: &'a P,
     control: &'a Control,
     service: String,
     seller: String,
@@ -90,31 +91,32 @@ pub(super) struct Tenant<'a> {
 }
 
 /// Publishes the directory, which is everybody's.
-pub(super) async fn publish(served: &Served, folder: &Path) {
-    let service = served.token(&["--role", "service"]);
+pub(super) async fn publish(place: &impl Place, folder: &Path) {
+    let service = place.service();
     let call = async |method: Method, path: &str, body: &Value| {
-        let request = served.request(method, path).bearer_auth(&service);
+        let request = place.request(method, path).bearer_auth(&service);
         answer(request.json(body)).await.unwrap()
     };
     let parts = json!({ "parts": [{ "kind": "people" }, { "kind": "companies" }] });
     let begun = call(Method::POST, "/v1/directory/versions", &parts).await;
     let uploads = begun["uploads"].as_array().unwrap().iter();
-    for (upload, (_, file)) in uploads.zip(directory(folder)) {
-        served.upload(&text(upload, "url"), std::fs::read(file).unwrap()).await;
+    for (part, (_, file)) in uploads.zip(directory(folder)) {
+        let body = std::fs::read(file).unwrap();
+        upload(place.client(), &text(part, "url"), body).await;
     }
     let version = format!("/v1/directory/versions/{}", text(&begun, "version"));
     call(Method::POST, &format!("{version}/publish"), &json!({})).await;
     let begun = Instant::now();
     while call(Method::GET, &version, &json!({})).await["state"] != "published" {
-        assert!(begun.elapsed() < PATIENCE, "the directory:\n{}", served.shown_log());
+        assert!(begun.elapsed() < PATIENCE, "the directory:\n{}", place.shown_log());
         tokio::time::sleep(STEP).await;
     }
 }
 
-impl<'a> Tenant<'a> {
+impl<'a, P: Place> Tenant<'a, P> {
     /// Becomes the `n`th tenant, with an org of its own.
     pub(super) async fn arrive(
-        served: &'a Served,
+        place: &'a P,
         control: &'a Control,
         folder: &Path,
         n: usize,
@@ -123,9 +125,9 @@ impl<'a> Tenant<'a> {
         let source = json!({ "folder": folder, "my_domain": format!("tenant{n}"), "id": id });
         let org = control.load_org(source).unwrap();
         let mut own = Self {
-            served,
+            place,
             control,
-            service: served.token(&["--role", "service"]),
+            service: place.service(),
             seller: String::new(),
             id: String::new(),
             org,
@@ -141,8 +143,7 @@ impl<'a> Tenant<'a> {
             seats.extend((seat["email"] == SELLER).then(|| text(&made, "seat_id")));
         }
         let seat = seats.pop().unwrap();
-        let words = ["--role", "seat", "--tenant", &own.id, "--seat", &seat];
-        own.seller = served.token(&words);
+        own.seller = place.seat(&own.id, &seat);
         own.log_in("/authorize", ADMIN, n).await;
         own.log_in(&format!("/seats/{seat}/authorize"), SELLER, n).await;
         own.await_persons().await;
@@ -160,7 +161,7 @@ impl<'a> Tenant<'a> {
     }
 
     fn as_service(&self, method: Method, path: &str) -> RequestBuilder {
-        self.served.request(method, path).bearer_auth(&self.service)
+        self.place.request(method, path).bearer_auth(&self.service)
     }
 
     async fn get(&self, path: &str) -> Result<Value, String> {
@@ -189,14 +190,14 @@ impl<'a> Tenant<'a> {
         let cookie = cookie.split(';').next().unwrap().to_owned();
         let begun: Value = begun.json().await.unwrap();
         let back = self.control.approve(&text(&begun, "authorize_url"), &username).unwrap();
-        self.served.open(&back, &cookie).await.unwrap();
+        open(self.place.client(), &back, &cookie).await.unwrap();
     }
 
     /// Waits until there are people whom activities can be about.
     async fn await_persons(&mut self) {
         let begun = Instant::now();
         while self.persons.is_empty() {
-            assert!(begun.elapsed() < PATIENCE, "nobody:\n{}", self.served.shown_log());
+            assert!(begun.elapsed() < PATIENCE, "nobody:\n{}", self.place.shown_log());
             tokio::time::sleep(STEP).await;
             let found = self.get(&self.connection("/matches?object=Contact")).await;
             let Ok(page) = found else { continue };
@@ -206,7 +207,7 @@ impl<'a> Tenant<'a> {
         }
         // The first import goes on for a while.
         while !self.is_at_rest().await {
-            assert!(begun.elapsed() < PATIENCE, "no end:\n{}", self.served.shown_log());
+            assert!(begun.elapsed() < PATIENCE, "no end:\n{}", self.place.shown_log());
             tokio::time::sleep(STEP).await;
         }
     }
@@ -246,12 +247,12 @@ impl<'a> Tenant<'a> {
         let body = json!({ "kind": "message", "entity_kind": "person", "entity_id": person,
             "body": key, "occurred_at": "2026-11-20T09:30:00Z" });
         let path = self.connection("/activities");
-        let request = self.served.request(Method::POST, &path).bearer_auth(&self.seller);
+        let request = self.place.request(Method::POST, &path).bearer_auth(&self.seller);
         let request = request.header("idempotency-key", &key).json(&body);
         let begun = Instant::now();
         answer(request).await.unwrap();
         while !self.is_logged(&key) {
-            assert!(begun.elapsed() < PATIENCE, "{key}:\n{}", self.served.shown_log());
+            assert!(begun.elapsed() < PATIENCE, "{key}:\n{}", self.place.shown_log());
             tokio::time::sleep(STEP).await;
         }
         begun.elapsed()
@@ -304,7 +305,7 @@ impl<'a> Tenant<'a> {
     /// Has the last changes imported.
     pub(super) async fn settle(&self) {
         let end = self.import(PATIENCE).await;
-        assert!(end.is_some(), "no end of {}:\n{}", self.org, self.served.shown_log());
+        assert!(end.is_some(), "no end of {}:\n{}", self.org, self.place.shown_log());
     }
 }
 

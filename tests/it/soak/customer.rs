@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::kernel::{Environment, TenantEnvironment};
 
 use super::super::flows::org::{directory, json_of};
-use super::served::{Served, answer};
+use super::served::{Served, answer, open, upload};
 
 const ADMIN: &str = "crm.integration@acme.example";
 const SELLER: &str = "noor.castellan@acme.example";
@@ -76,10 +76,10 @@ impl<'a> Customer<'a> {
     async fn publish(&self, folder: &Path) {
         let parts = json!({ "parts": [{ "kind": "people" }, { "kind": "companies" }] });
         let begun = self.post("/v1/directory/versions", &parts).await;
-        for (upload, (_, file)) in
-            begun["uploads"].as_array().unwrap().iter().zip(directory(folder))
+        for (part, (_, file)) in begun["uploads"].as_array().unwrap().iter().zip(directory(folder))
         {
-            self.served.upload(&text(upload, "url"), std::fs::read(file).unwrap()).await;
+            let body = std::fs::read(file).unwrap();
+            upload(self.served.client(), &text(part, "url"), body).await;
         }
         let version = format!("/v1/directory/versions/{}", text(&begun, "version"));
         self.post(&format!("{version}/publish"), &json!({})).await;
@@ -138,7 +138,8 @@ impl<'a> Customer<'a> {
         let cookie = cookie.to_str().unwrap().split(';').next().unwrap_or_default().to_owned();
         let begun: Value = begun.json().await.map_err(|error| error.to_string())?;
         let back = self.control.approve(&text(&begun, "authorize_url"), username);
-        self.served.open(&back.map_err(|error| error.to_string())?, &cookie).await
+        let back = back.map_err(|error| error.to_string())?;
+        open(self.served.client(), &back, &cookie).await
     }
 
     /// Logs activities, each with a key of its own, again and again until it is taken in. Gives

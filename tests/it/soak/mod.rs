@@ -69,7 +69,9 @@ async fn a_soak_of_kills_loses_nothing_and_does_nothing_twice() {
     assert_eq!(dead.unwrap_or_default(), "", "dead letters");
     let (at, (ports, table)) = (customer.at(), stores(&served));
     assert_eq!(table.check().await.unwrap(), [""; 0]);
-    assert_records_are_the_orgs(Sides { ports, control: control.clone(), org: name, at }).await;
+    let secrets = "crm-sync/".to_owned();
+    let sides = Sides { ports, secrets, control: control.clone(), org: name, at };
+    assert_records_are_the_orgs(sides).await;
 }
 
 async fn change_until(end: Instant, org: &mut Org) {

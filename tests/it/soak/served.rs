@@ -147,21 +147,25 @@ impl Served {
         format!("http://{}{path}", self.address)
     }
 
-    /// Uploads a part of a directory.
-    pub(crate) async fn upload(&self, address: &str, body: Vec<u8>) {
-        let answer = self.client.put(address).body(body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.status());
+    /// A client for addresses that the API hands out.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
     }
+}
 
-    /// Opens an address as a browser with this cookie does.
-    pub(crate) async fn open(&self, address: &str, cookie: &str) -> Result<(), String> {
-        let request = self.client.get(address).header("cookie", cookie);
-        read(request).await.map(drop)
-    }
+/// Uploads a part of a directory.
+pub(crate) async fn upload(client: &Client, address: &str, body: Vec<u8>) {
+    let answer = client.put(address).body(body).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+}
+
+/// Opens an address as a browser with this cookie does.
+pub(crate) async fn open(client: &Client, address: &str, cookie: &str) -> Result<(), String> {
+    read(client.get(address).header("cookie", cookie)).await.map(drop)
 }
 
 /// Sends a request and reads its JSON answer; an error where there is none, or it tells of one.

@@ -141,7 +141,10 @@ struct Watched {
 
 impl Watched {
     fn begin(home: &Home) -> anyhow::Result<Self> {
-        let processes = [embedded(home)?.process_id(), home.simulator()?.process_id()];
+        let processes = [
+            embedded(home)?.process_id(),
+            home.simulator()?.process_id().context("nobody says which process the simulator is")?,
+        ];
         let peaks = Arc::new(Mutex::new([Peaks::default(); 2]));
         let kept = Arc::clone(&peaks);
         let looking = tokio::spawn(async move {
