@@ -32,6 +32,7 @@ mod faults;
 mod flows;
 mod import;
 mod local_stack;
+mod mutants;
 mod neighbours;
 mod operations;
 mod s3_wire;

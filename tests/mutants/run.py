@@ -1,0 +1,178 @@
+"""Breaks the product in one place at a time, and tells which tests notice.
+
+The mutants of mutants.toml are built into a copy of the checkout all at once; the environment picks
+the one that is alive. So there is one build, where cargo-mutants would need one for each. A mutant
+that no test notices has survived, and fails the run. Everything runs on this machine, and each
+mutant has a time after which it ends.
+
+    tests/mutants/run.py [--write] [ID…]     an id may be the beginning of several
+"""
+
+import datetime
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+import tomllib
+from pathlib import Path
+
+LIST = Path("tests/mutants/mutants.toml")
+PAGE = Path("docs/mutations.md")
+WORK = Path("target/mutants").resolve()
+TREE = WORK / "tree"
+
+# The tests that take minutes: they are asked only about what the others did not notice.
+SLOW = "test(/killed|at_any_call|after_any|200_000/)"
+
+# How long the tests of one mutant may take, in seconds.
+LONGEST = 600
+
+GROUPS = {
+    "auth": "who somebody is: tokens of the issuer, sessions of the console",
+    "cookies": "cookies, and forms that need them",
+    "state": "the state of an authorization, and who may end it in what",
+    "fences": "nothing is read, begun or written behind a disconnect",
+    "purge": "everything of a generation goes, and is counted once",
+    "custody": "grants are renewed by one at a time, bound to their place, and given back",
+    "extractors": "what a role may do, and whose it is",
+    "findings": "what a review of the product found",
+}
+
+# What nextest ends with when a filter names no test.
+NO_TESTS = 4
+
+FAILED = re.compile(r"^\s*(?:TRY \d+ )?(FAIL|TIMEOUT|SIG\w+|ABORT) \[[^\]]*\](?: \(.*?\))? (\S+) (\S+)", re.M)
+
+
+def alive(mutant):
+    return f'std::env::var_os("CRM_SYNC_MUTANT").is_some_and(|id| id == "{mutant["id"]}")'
+
+
+def switched(source, mutants):
+    """The text `source`, which each of its mutants may take the place of."""
+    is_statement = source.rstrip().endswith((";", "}"))
+    arms = [f"if {alive(mutant)} {{ {mutant['to']} }} else " for mutant in mutants]
+    text = "".join(arms) + f"{{ {source} }}"
+    return text if is_statement else f"({text})"
+
+
+def plant(mutants):
+    """Writes a copy of the checkout that holds all mutants."""
+    files = subprocess.run(["git", "ls-files", "-z"], check=True, capture_output=True, text=True)
+    for name in filter(None, files.stdout.split("\0")):
+        place = TREE / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if Path(name).is_file():
+            shutil.copy2(name, place)
+    # What is only odd in a mutant is no error.
+    manifest = TREE / "Cargo.toml"
+    manifest.write_text(manifest.read_text().replace('"deny"', '"warn"').replace('"forbid"', '"warn"'))
+    places = {}
+    for mutant in mutants:
+        places.setdefault((mutant["file"], mutant["from"]), []).append(mutant)
+    for (name, source), own in places.items():
+        place = TREE / name
+        text = place.read_text()
+        if text.count(source) != 1:
+            sys.exit(f"{own[0]['id']}: `from` stands {text.count(source)} times in {name}; correct it")
+        place.write_text(text.replace(source, switched(source, own)))
+
+
+def nextest(tests, mutant=None):
+    """Runs the tests until one fails. Gives what was printed, none when it took too long."""
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(WORK / "build"), CRM_SYNC_HISTORIES="30")
+    environment.pop("CRM_SYNC_MUTANT", None)
+    if mutant:
+        environment["CRM_SYNC_MUTANT"] = mutant
+    command = ["cargo", "nextest", "run", "--workspace", "--profile", "mutants", "--color", "never"]
+    command += ["--no-run"] if tests is None else ["-E", tests]
+    process = subprocess.Popen(
+        command, cwd=TREE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        output, _ = process.communicate(timeout=None if mutant is None else LONGEST)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        output, _ = process.communicate()
+        return None, output
+    return process.returncode, output
+
+
+def tried(mutant):
+    """What became of a mutant, and the test that noticed it."""
+    for part in (f"({mutant['tests']}) - {SLOW}", f"({mutant['tests']}) & {SLOW}"):
+        code, output = nextest(part, mutant["id"])
+        if failed := FAILED.search(output):
+            return "caught", failed[3].rsplit("::", 1)[-1]
+        if code is None:
+            return "no end", ""
+        if code not in (0, NO_TESTS):
+            return "did not run", output[-2000:]
+    return "survived", ""
+
+
+def rows(mutants, ends):
+    for group, about in GROUPS.items():
+        own = [m for m in mutants if m["id"].startswith(group + "-")]
+        caught = sum(ends[m["id"]][0] == "caught" for m in own)
+        yield f"\n## {group}: {caught} of {len(own)}\n\n{about.capitalize()}.\n"
+        yield "| | what is wrong then | noticed by |\n|---|---|---|"
+        for mutant in own:
+            end, test = ends[mutant["id"]]
+            noticed = f"`{test}`" if end == "caught" else f"**{end}**"
+            yield f"| {mutant['id']} | {mutant['what']} | {noticed} |"
+
+
+def page(mutants, ends):
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    day = datetime.datetime.now(datetime.timezone.utc).date()
+    caught = sum(end == "caught" for end, _ in ends.values())
+    told = textwrap.fill(
+        f"On {day}, of commit {commit}, {caught} of {len(mutants)} were caught.", 100
+    )
+    return f"""# Mutations
+
+This page says which tests notice when one place of the product is wrong. It is for whoever must
+believe the tests. `make mutants` writes it; the mutants stand in `tests/mutants/mutants.toml`.
+
+Each was chosen for what it would do to somebody, before its tests were looked at. A test of `make
+test` holds the list to the code.
+
+{told}
+{chr(10).join(rows(mutants, ends))}
+"""
+
+
+def main():
+    asked = [word for word in sys.argv[1:] if not word.startswith("--")]
+    listed = tomllib.loads(LIST.read_text())["mutant"]
+    mutants = list({mutant["id"]: mutant for mutant in reversed(listed)}.values())[::-1]
+    plant(listed)
+    code, output = nextest(None)
+    if code != 0:
+        sys.exit(output[-6000:])
+    if "--write" in sys.argv:
+        quick = " | ".join(sorted({f"({mutant['tests']})" for mutant in mutants}))
+        code, output = nextest(f"({quick}) - {SLOW}")
+        if code != 0:
+            sys.exit(f"without a mutant there must be no failure:\n{output[-6000:]}")
+    ends = {}
+    for mutant in mutants:
+        if asked and not any(mutant["id"].startswith(word) for word in asked):
+            continue
+        begun = time.monotonic()
+        ends[mutant["id"]] = end, test = tried(mutant)
+        print(f"{mutant['id']:15} {end:9} {time.monotonic() - begun:5.0f} s  {test}", flush=True)
+    if "--write" in sys.argv and not asked:
+        PAGE.write_text(page(mutants, ends))
+    left = [name for name, (end, _) in ends.items() if end != "caught"]
+    sys.exit(f"not caught: {', '.join(left)}" if left else 0)
+
+
+if __name__ == "__main__":
+    main()
