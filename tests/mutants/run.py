@@ -155,7 +155,7 @@ def main():
     plant(listed)
     code, output = nextest(None)
     if code != 0:
-        sys.exit(output[-6000:])
+        sys.exit("\n\n".join(re.findall(r"^error.*(?:\n.+)*", output, re.M)))
     if "--write" in sys.argv:
         quick = " | ".join(sorted({f"({mutant['tests']})" for mutant in mutants}))
         code, output = nextest(f"({quick}) - {SLOW}")
