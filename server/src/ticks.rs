@@ -8,7 +8,7 @@ use std::time::Duration;
 use embedded::objects::{FileObjects, MappedObjects};
 use embedded::table::SqliteTable;
 use jiff::SignedDuration;
-use shared::kernel::{RUN_OBJECT_DAYS, RUNS};
+use shared::kernel::{EXPORT_DAYS, EXPORTS, RUN_OBJECT_DAYS, RUNS};
 use shared::ports::Clock;
 use shared::store::Outbox;
 use shared::work::chain;
@@ -97,8 +97,8 @@ pub(crate) async fn rest(
     }
 }
 
-/// Deletes the objects of runs that nobody deleted in their time, each hour, until `stopping` is
-/// cancelled.
+/// Deletes the objects of runs and exports that nobody deleted in their time, each hour, until
+/// `stopping` is cancelled.
 pub(crate) async fn sweep_objects(
     objects: FileObjects,
     clock: Arc<dyn Clock>,
@@ -107,11 +107,15 @@ pub(crate) async fn sweep_objects(
     let mut wait = Duration::ZERO;
     while !pause(wait, &stopping).await {
         wait = SWEEP_OF_OBJECTS;
-        let then = clock.now() - SignedDuration::from_hours(24 * RUN_OBJECT_DAYS);
-        match objects.delete_before(RUNS, then).await {
-            Ok(0) => {}
-            Ok(swept) => tracing::warn!(objects.count = swept, "forgotten objects were deleted"),
-            Err(error) => tracing::error!(error = chain(&error), "the sweep of objects failed"),
+        for (prefix, days) in [(RUNS, RUN_OBJECT_DAYS), (EXPORTS, EXPORT_DAYS)] {
+            let then = clock.now() - SignedDuration::from_hours(24 * days);
+            match objects.delete_before(prefix, then).await {
+                Ok(0) => {}
+                Ok(swept) => {
+                    tracing::warn!(objects.count = swept, "forgotten objects were deleted")
+                }
+                Err(error) => tracing::error!(error = chain(&error), "the sweep of objects failed"),
+            }
         }
     }
 }

@@ -13,13 +13,14 @@ use matching::{InvalidModel, MatchModel};
 
 use crate::capabilities::activities::{Activities, WriteBack};
 use crate::capabilities::audit::AuditLog;
-use crate::capabilities::badges::Badges;
+use crate::capabilities::badges::{Badges, CrmFilter};
 use crate::capabilities::break_glass::BreakGlass;
 use crate::capabilities::connecting::{
     Care, Connect, Inspections, SeatAuthorizations, Upkeep, Wizards,
 };
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::directory::{Directory, ShardFiles};
+use crate::capabilities::exporting::{ExportSteps, Exports};
 use crate::capabilities::importing::{Import, Previews, Runs, Selections};
 use crate::capabilities::leaving::{Disconnect, Offboarding, PurgeSteps};
 use crate::capabilities::limits::Limits;
@@ -27,6 +28,7 @@ use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
 use crate::capabilities::moving::Moving;
+use crate::capabilities::opportunities::OpportunityPanels;
 use crate::capabilities::saving::{AutoSave, SavedLists};
 use crate::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use crate::capabilities::sessions::Sessions;
@@ -238,10 +240,34 @@ impl<R: ReachesGenerations> Product<R> {
         Matches::new(self.ports.clock.clone(), self.custody(), models)
     }
 
+    /// Who is in the CRM, and who is not.
+    #[must_use]
+    pub fn crm_filter(&self) -> CrmFilter {
+        CrmFilter::new(&self.ports, self.custody())
+    }
+
+    /// Large answers as files.
+    #[must_use]
+    pub fn exports(&self) -> Exports {
+        Exports::new(self.ports.clone(), self.custody())
+    }
+
+    /// The steps of exports.
+    #[must_use]
+    pub fn export_steps(&self) -> ExportSteps {
+        ExportSteps::new(self.ports.clone(), self.custody())
+    }
+
     /// The badges of people and companies.
     #[must_use]
     pub fn badges(&self) -> Badges {
         Badges::new(&self.ports, self.custody())
+    }
+
+    /// The panels of accounts' opportunities.
+    #[must_use]
+    pub fn opportunities(&self) -> OpportunityPanels {
+        OpportunityPanels::new(&self.ports, self.custody())
     }
 
     /// Sellers' system lists.

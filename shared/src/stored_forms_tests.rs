@@ -18,6 +18,7 @@ use crate::capabilities::activities::{ActivityKind, ActivityState, HoldReason};
 use crate::capabilities::audit::{Action, Actor};
 use crate::capabilities::connecting::{Feature, WizardStep};
 use crate::capabilities::directory::DirectoryState;
+use crate::capabilities::exporting::{ExportFormat, ExportKind, ExportState};
 use crate::capabilities::importing::{
     AccountModel, FilterOperator, FilterValue, ObjectPhase, OpportunityPart, PreviewState,
     RowValue, RunState, SelectionPart, Sweep,
@@ -30,10 +31,10 @@ use crate::capabilities::saving::SavedList;
 use crate::capabilities::seats::Role;
 use crate::kernel::{
     ActivityId, Author, AutoSaveMessage, CareMessage, ConnectionState, DirectoryMessage,
-    DirectoryVersionId, Environment, Generation, Gone, Grantee, ImportMessage, ImportRunId,
-    ImportTrigger, LeaseToken, MatchMessage, MatchRunId, MatchTrigger, ModelId, Occurrence,
-    PurgeMessage, Queue, ReconnectReason, RecordChange, SObject, Scope, SeatId, TellingMessage,
-    TenantEnvironment, TenantId, WritebackMessage,
+    DirectoryVersionId, Environment, ExportId, ExportMessage, Generation, Gone, Grantee,
+    ImportMessage, ImportRunId, ImportTrigger, LeaseToken, MatchMessage, MatchRunId, MatchTrigger,
+    ModelId, Occurrence, PurgeMessage, Queue, ReconnectReason, RecordChange, SObject, Scope,
+    SeatId, TellingMessage, TenantEnvironment, TenantId, WritebackMessage,
 };
 use crate::store::keys::{Kind, Relation};
 use matching::normalize::NameKind;
@@ -66,7 +67,7 @@ variants! {
         TenantCreated, TenantRemoved, SeatAdded, SeatRemoved, CrmUserChosen, CrmUserForgotten,
         Connected, Reconnected, SeatAuthorized, AuthorizationEnded, Disconnected, Purged,
         SettingsChanged, ImportSettingsChanged, SelectionChanged, MatchCorrected, ModelChosen,
-        HandedOver, TakenBack, Exported, Imported, GlassBroken, RecordRead,
+        HandedOver, TakenBack, Exported, Imported, Export, GlassBroken, RecordRead,
     }
     Actor { Product, Service, Seat, Admin, Operator }
     Author { Service, Seat, Admin }
@@ -90,7 +91,12 @@ variants! {
     ImportTrigger { Connected, Scheduled, Requested, Full }
     Kind {
         Run, Record, Edge, Candidates, Entity, MatchRun, Saved, Activity, Grant, Correction, Model,
+        Export,
     }
+    ExportFormat { Csv, Jsonl, Roaring }
+    ExportKind { Matched, Unmatched, InCrmPeople, InCrmCompanies }
+    ExportMessage { Step, Clear }
+    ExportState { Running, Ready, Expired }
     MatchRunState { Planning, Scoring, Complete }
     MatchSource { Auto, Manual, Created }
     MatchTrigger { Import, Directory, Settings, Model }
@@ -200,6 +206,10 @@ fn run() -> ImportRunId {
 
 fn match_run() -> MatchRunId {
     MatchRunId::derived("match run")
+}
+
+fn export() -> ExportId {
+    ExportId::derived("export")
 }
 
 fn activity() -> ActivityId {

@@ -168,6 +168,25 @@ async fn a_presigned_put_asks_for_no_checksum_of_whoever_has_it() {
     assert!(stub.calls().iter().all(|call| call.method != Method::POST));
 }
 
+/// Whoever exports has the address, and a browser that follows it keeps a file and shows nothing.
+#[tokio::test]
+async fn a_presigned_get_gives_one_object_as_a_file_for_its_time() {
+    let (_stub, objects) = bucket().await;
+    objects.put("f/matched-1.csv", Bytes::from_static(b"a,b\r\n")).await.unwrap();
+    let address = objects.presign_get("f/matched-1.csv", Duration::from_mins(15)).await.unwrap();
+    for part in [
+        "/f/matched-1.csv?",
+        "response-content-disposition=attachment&",
+        "X-Amz-Expires=900&",
+        "X-Amz-SignedHeaders=host&",
+        "X-Amz-Signature=",
+    ] {
+        assert!(address.contains(part), "{part}: {address}");
+    }
+    let got = web().get(&address).send().await.unwrap();
+    assert_eq!(got.text().await.unwrap(), "a,b\r\n");
+}
+
 #[tokio::test]
 async fn a_deletion_of_several_objects_has_its_checksum() {
     let (stub, objects) = bucket().await;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
+use shared::capabilities::exporting::FILES_KEPT;
 use shared::capabilities::importing::{MOST_PAUSED, ROWS_READ};
 use shared::capabilities::leaving::KeptElsewhere;
 use shared::capabilities::linking::SETTLE_LEASE;
-use shared::kernel::{Queue, RUN_OBJECT_DAYS, RUNS};
+use shared::kernel::{EXPORT_DAYS, EXPORTS, Queue, RUN_OBJECT_DAYS, RUNS};
 use shared::lambda::config::{
     ApiConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, DataPurgeConfig,
     DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig, WritebackConfig,
@@ -533,7 +534,9 @@ fn objects_of_runs_are_deleted_by_those_who_end_the_runs_and_by_age() {
     };
     let runs = format!("${{Bucket.Arn}}/{RUNS}*");
     assert_eq!(deletes("bulk-import"), std::slice::from_ref(&runs));
-    assert_eq!(deletes("match-shard"), [runs, "${Bucket.Arn}/*/probes/*".to_owned()]);
+    let probes = "${Bucket.Arn}/*/probes/*".to_owned();
+    let exports = format!("${{Bucket.Arn}}/{EXPORTS}*");
+    assert_eq!(deletes("match-shard"), [runs, probes, exports]);
     for name in functions(&template).keys() {
         let may = ["bulk-import", "match-shard", "data-purge", "directory-index"].contains(name);
         assert_eq!(!deletes(name).is_empty(), may, "{name}");
@@ -541,10 +544,15 @@ fn objects_of_runs_are_deleted_by_those_who_end_the_runs_and_by_age() {
     let buckets = resources(&template, "AWS::S3::Bucket");
     let rules = buckets.values().flat_map(|b| list(&b["LifecycleConfiguration"]["Rules"]));
     let expiring: Vec<&Value> = rules.filter(|r| !r["ExpirationInDays"].is_null()).collect();
-    assert_eq!(expiring.len(), 1, "what stays until disconnect does not expire");
-    assert_eq!(expiring[0]["Prefix"], RUNS);
-    assert_eq!(expiring[0]["Status"], "Enabled");
-    assert_eq!(expiring[0]["ExpirationInDays"], RUN_OBJECT_DAYS);
+    assert_eq!(expiring.len(), 2, "what stays until disconnect does not expire");
+    for (rule, (prefix, days)) in
+        expiring.iter().zip([(RUNS, RUN_OBJECT_DAYS), (EXPORTS, EXPORT_DAYS)])
+    {
+        assert_eq!(rule["Prefix"], prefix);
+        assert_eq!(rule["Status"], "Enabled");
+        assert_eq!(rule["ExpirationInDays"], days);
+    }
+    assert!(FILES_KEPT < SignedDuration::from_hours(24 * EXPORT_DAYS), "no file goes too early");
     let longest = MOST_PAUSED + SignedDuration::from_hours(24);
     assert!(
         longest < SignedDuration::from_hours(24 * RUN_OBJECT_DAYS),
@@ -554,6 +562,8 @@ fn objects_of_runs_are_deleted_by_those_who_end_the_runs_and_by_age() {
     for row in [
         format!("| {} minutes after the run's end", CLEAR_AFTER.as_secs() / 60),
         format!("{RUN_OBJECT_DAYS} days at the longest"),
+        format!("`{EXPORTS}tenant/environment/generation/`"),
+        format!("{} hours after they are finished; {EXPORT_DAYS} days", FILES_KEPT.as_hours()),
         format!("paused for {} days", MOST_PAUSED.as_hours() / 24),
         format!("`{RUNS}tenant/environment/generation/`"),
     ] {

@@ -1,4 +1,5 @@
-//! `docs/threat-model.md` and the pages of the catalogues beside the tests that they name.
+//! `docs/threat-model.md`, `docs/behaviour.md` and the pages of the catalogues beside the tests
+//! that they name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,6 +7,7 @@ use tests::{read, rust_files};
 
 const PAGE: &str = "docs/threat-model.md";
 const RUNBOOKS: &str = "docs/incidents.md";
+const BEHAVIOUR: &str = "docs/behaviour.md";
 
 /// The pages of the catalogues: how many lines each has, and what they are called.
 const CATALOGUES: [(&str, usize, &str); 3] = [
@@ -97,6 +99,25 @@ fn each_line_of_a_catalogue_names_tests_that_exist_and_is_counted() {
             format!("{asserted} of {lines} {called} asserted, {partly} partly, {not_yet} not yet.");
         assert!(page.contains(&told), "{path} does not say: {told}");
     }
+}
+
+#[test]
+fn each_behaviour_is_numbered_and_names_tests_that_exist() {
+    let page = read(BEHAVIOUR).unwrap();
+    let known = tests();
+    let rows = page.lines().filter(|line| line.starts_with("| B"));
+    let rows: Vec<Vec<&str>> =
+        rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect();
+    assert!(rows.len() >= 60, "{}", rows.len());
+    let mut missing = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        let [number, behaviour, shown] = row[..] else { panic!("{row:?}") };
+        assert_eq!(number, format!("B{}", place + 1), "numbers follow each other");
+        let named = named(shown);
+        assert!(!behaviour.is_empty() && !named.is_empty(), "{row:?}");
+        missing.extend(named.into_iter().filter(|name| !known.contains(*name)));
+    }
+    assert_eq!(missing, Vec::<&str>::new(), "{BEHAVIOUR} names tests that are not there");
 }
 
 #[test]

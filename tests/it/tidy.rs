@@ -382,13 +382,14 @@ fn libraries_of_routes_know_neither_lambda_nor_aws() {
 }
 
 /// Where capabilities make the keys of their documents.
-const KEYS_OF_CAPABILITIES: [&str; 13] = [
+const KEYS_OF_CAPABILITIES: [&str; 14] = [
     "shared/src/capabilities/activities/keys.rs",
     "shared/src/capabilities/audit/keys.rs",
     "shared/src/capabilities/break_glass/keys.rs",
     "shared/src/capabilities/connecting/keys.rs",
     "shared/src/capabilities/custody/keys.rs",
     "shared/src/capabilities/directory/keys.rs",
+    "shared/src/capabilities/exporting/keys.rs",
     "shared/src/capabilities/importing/keys.rs",
     "shared/src/capabilities/leaving/keys.rs",
     "shared/src/capabilities/linking/keys.rs",

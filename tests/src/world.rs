@@ -22,6 +22,7 @@ use shared::capabilities::break_glass::BreakGlass;
 use shared::capabilities::connecting::{Connect, Wizards};
 use shared::capabilities::custody::{Custody, SalesforceApp};
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
+use shared::capabilities::exporting::Exports;
 use shared::capabilities::importing::{Import, Selections};
 use shared::capabilities::leaving::{Disconnect, Offboarding};
 use shared::capabilities::linking::{Corrections, Models};
@@ -103,6 +104,8 @@ pub struct Functions {
     pub selections: Selections,
     /// The API's corrections.
     pub corrections: Corrections,
+    /// The exports that the API begins and shows.
+    pub exports: Exports,
     /// The set-up wizard.
     pub wizards: Wizards,
     /// The CRM users that the API joins to seats.
@@ -146,6 +149,7 @@ impl Functions {
             tenants: api.tenants(),
             selections: api.selections(),
             corrections: api.corrections(),
+            exports: api.exports(),
             crm_users: api.crm_users(),
             wizards: api.wizards(),
             settings: api.settings(),

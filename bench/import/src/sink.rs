@@ -110,4 +110,8 @@ impl ObjectStore for Pages {
     async fn presign_put(&self, key: &str, valid: Duration) -> Result<String, PortError> {
         self.0.presign_put(key, valid).await
     }
+
+    async fn presign_get(&self, key: &str, valid: Duration) -> Result<String, PortError> {
+        self.0.presign_get(key, valid).await
+    }
 }

@@ -32,6 +32,7 @@ pub(crate) async fn change(Act(visit, fields): Act) -> Result<Response, Trouble>
         "roi": fields.is_ticked("roi"),
         "embedded_profile": fields.is_ticked("embedded_profile"),
         "data_validation": fields.is_ticked("data_validation"),
+        "restricted_data": fields.is_ticked("restricted_data"),
     });
     visit.ask.on(visit.environment).act(Method::PATCH, "/settings", Some(settings)).await?;
     Ok(to(&visit, "/saving", "saved"))

@@ -40,6 +40,7 @@ pub(super) struct Settings {
     pub(super) roi: bool,
     pub(super) embedded_profile: bool,
     pub(super) data_validation: bool,
+    pub(super) restricted_data: bool,
     pub(super) changed_at: Option<When>,
 }
 

@@ -38,11 +38,12 @@ call; `service`, the product's own back end, may act for every tenant. What belo
 tenant is not found.
 Errors are problem details (RFC 9457) with a stable `type`.";
 
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("tenants", "Contracts and their seats"),
     ("connections", "Connecting an org, per environment"),
     ("runs", "Import runs and match runs"),
     ("matches", "Matches, and what was saved because of them"),
+    ("exports", "Large answers as files"),
     ("activities", "What sellers do"),
     ("directory", "Versions of the directory"),
 ];

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use shared::capabilities::activities::Activities;
 use shared::capabilities::audit::AuditLog;
-use shared::capabilities::badges::Badges;
+use shared::capabilities::badges::{Badges, CrmFilter};
 use shared::capabilities::break_glass::BreakGlass;
 use shared::capabilities::connecting::{
     Connect, Inspections, NetworkAccess, SeatAuthorizations, Wizards,
 };
 use shared::capabilities::custody::Custody;
 use shared::capabilities::directory::Directory;
+use shared::capabilities::exporting::Exports;
 use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::{Disconnect, Offboarding};
 use shared::capabilities::limits::Limits;
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
 use shared::capabilities::moving::Moving;
+use shared::capabilities::opportunities::OpportunityPanels;
 use shared::capabilities::saving::SavedLists;
 use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use shared::capabilities::settings::ChangeSettings;
@@ -52,9 +54,12 @@ pub struct Api {
     pub(crate) rematch: Rematch,
     pub(crate) matches: Matches,
     pub(crate) badges: Badges,
+    pub(crate) crm_filter: CrmFilter,
+    pub(crate) exports: Exports,
     pub(crate) corrections: Corrections,
     pub(crate) models: Models,
     pub(crate) saved_lists: SavedLists,
+    pub(crate) opportunities: OpportunityPanels,
     pub(crate) activities: Activities,
     pub(crate) directory: Directory,
     pub(crate) tenants: Tenants,
@@ -97,9 +102,12 @@ impl Api {
             rematch: product.rematch(),
             matches: product.matches(models.clone()),
             badges: product.badges(),
+            crm_filter: product.crm_filter(),
+            exports: product.exports(),
             corrections: product.corrections(),
             models,
             saved_lists: product.saved_lists(),
+            opportunities: product.opportunities(),
             activities: product.activities(),
             directory: product.directory(),
             tenants: product.tenants(),

@@ -37,6 +37,7 @@ ids! {
     MatchRunId of MatchRunId
     ActivityId of ActivityId
     ModelId of ModelId
+    ExportId of ExportId
     GlassId of GlassId
     DirectoryVersionId of DirectoryVersionId
 }

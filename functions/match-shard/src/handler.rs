@@ -1,15 +1,21 @@
-//! From messages to the steps of a match run.
+//! From messages to the steps of match runs and of exports.
 
+use shared::capabilities::exporting::ExportSteps;
 use shared::capabilities::linking::MatchSteps;
+use shared::kernel::MatchShardMessage;
 use shared::lambda::{Error, SqsBatchResponse, SqsEvent, each_message};
 use shared::store::Outbox;
 
 pub(crate) async fn handle(
     event: SqsEvent,
     outbox: &Outbox,
-    steps: &MatchSteps,
+    (steps, exports): (&MatchSteps, &ExportSteps),
 ) -> Result<SqsBatchResponse, Error> {
-    Ok(each_message(event, outbox, |message| steps.handle(message)).await)
+    let handle = async |message| match message {
+        MatchShardMessage::Match(message) => steps.handle(message).await,
+        MatchShardMessage::Export(message) => exports.handle(message).await,
+    };
+    Ok(each_message(event, outbox, handle).await)
 }
 
 #[cfg(test)]
@@ -22,17 +28,18 @@ mod tests {
 
     use super::*;
 
-    fn steps(memory: &Memory) -> MatchSteps {
+    fn steps(memory: &Memory) -> (MatchSteps, ExportSteps) {
         let product = product(memory.ports(), "test/");
         let files = MappedFiles::new(product.ports(), std::env::temp_dir(), 1);
-        product.match_steps(Arc::new(files)).unwrap()
+        (product.match_steps(Arc::new(files)).unwrap(), product.export_steps())
     }
 
     async fn failures(event: &str) -> usize {
         let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
         let outbox = Outbox::new(memory.ports());
         let event = serde_json::from_str(event).unwrap();
-        let response = handle(event, &outbox, &steps(&memory)).await.unwrap();
+        let (steps, exports) = steps(&memory);
+        let response = handle(event, &outbox, (&steps, &exports)).await.unwrap();
         response.batch_item_failures.len()
     }
 

@@ -1,4 +1,5 @@
-//! Plans match runs, scores batches against directory shards, settles them, and makes models.
+//! Plans match runs, scores batches against directory shards, settles them, makes models, and
+//! writes exports.
 
 mod handler;
 
@@ -17,7 +18,9 @@ async fn main() -> Result<(), Error> {
     let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
     let files = MappedFiles::new(product.ports(), std::env::temp_dir(), ROOM);
     let (outbox, steps) = (product.outbox(), product.match_steps(Arc::new(files))?);
+    let exports = product.export_steps();
 
     let clock = &*product.ports().clock;
-    run_queue("match-shard", clock, |event| handler::handle(event, &outbox, &steps)).await
+    run_queue("match-shard", clock, |event| handler::handle(event, &outbox, (&steps, &exports)))
+        .await
 }

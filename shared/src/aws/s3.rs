@@ -270,6 +270,18 @@ impl ObjectStore for S3Objects {
         let signed = put.presigned(valid).await.map_err(|error| failed(action, &error))?;
         Ok(signed.uri().to_owned())
     }
+
+    async fn presign_get(&self, key: &str, valid: Duration) -> Result<String, PortError> {
+        let action = "presign a get";
+        let valid = PresigningConfig::expires_in(valid)
+            .map_err(|error| PortError::reject(action, error))?;
+        let get = self.client.get_object().bucket(&self.bucket).key(key);
+        // Whatever the file holds, a browser shows nothing of it.
+        let get = get.response_content_disposition("attachment");
+        let get = get.response_content_type("application/octet-stream");
+        let signed = get.presigned(valid).await.map_err(|error| failed(action, &error))?;
+        Ok(signed.uri().to_owned())
+    }
 }
 
 #[cfg(test)]

@@ -49,6 +49,10 @@ impl ObjectStore for Unconfigured {
     async fn presign_put(&self, _: &str, _: Duration) -> Result<String, PortError> {
         self.refuse("presign a put")
     }
+
+    async fn presign_get(&self, _: &str, _: Duration) -> Result<String, PortError> {
+        self.refuse("presign a get")
+    }
 }
 
 #[async_trait]

@@ -115,6 +115,11 @@ typed_id!(
     "mod"
 );
 typed_id!(
+    /// A large answer that is written as files.
+    ExportId,
+    "exp"
+);
+typed_id!(
     /// An event for other systems.
     EventId,
     "evt"

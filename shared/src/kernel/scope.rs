@@ -17,6 +17,13 @@ pub const RUNS: &str = "runs/";
 /// long was given up before.
 pub const RUN_OBJECT_DAYS: i64 = 45;
 
+/// What the keys of all files of exports begin with.
+pub const EXPORTS: &str = "exports/";
+
+/// A file of an export that is this old is deleted, whoever forgot it. The product deletes it after
+/// a day.
+pub const EXPORT_DAYS: i64 = 2;
+
 /// Which of a tenant's two connections is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -120,10 +127,16 @@ impl Scope {
         format!("{RUNS}{self}/")
     }
 
+    /// The folder of this generation's exports, which go after a day.
+    #[must_use]
+    pub fn export_prefix(self) -> String {
+        format!("{EXPORTS}{self}/")
+    }
+
     /// The folders of all objects of this generation.
     #[must_use]
-    pub fn object_prefixes(self) -> [String; 2] {
-        [self.object_prefix(), self.run_prefix()]
+    pub fn object_prefixes(self) -> [String; 3] {
+        [self.object_prefix(), self.run_prefix(), self.export_prefix()]
     }
 }
 

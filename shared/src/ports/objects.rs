@@ -43,4 +43,8 @@ pub trait ObjectStore: Send + Sync {
 
     /// An address at which anyone may put this one object until `valid` has passed.
     async fn presign_put(&self, key: &str, valid: Duration) -> Result<String, PortError>;
+
+    /// An address at which anyone may get this one object until `valid` has passed. A browser keeps
+    /// what comes as a file, under the last part of the key.
+    async fn presign_get(&self, key: &str, valid: Duration) -> Result<String, PortError>;
 }

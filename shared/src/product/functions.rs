@@ -10,6 +10,7 @@ use super::{Orgs, Product};
 use crate::capabilities::activities::WriteBack;
 use crate::capabilities::connecting::Care;
 use crate::capabilities::directory::{Directory, ShardFiles};
+use crate::capabilities::exporting::ExportSteps;
 use crate::capabilities::importing::Import;
 use crate::capabilities::leaving::PurgeSteps;
 use crate::capabilities::linking::MatchSteps;
@@ -23,6 +24,7 @@ use crate::work::{Done, WorkError};
 pub struct Functions {
     import: Import,
     match_steps: MatchSteps,
+    export_steps: ExportSteps,
     auto_save: AutoSave,
     write_back: WriteBack,
     care: Care,
@@ -42,6 +44,7 @@ impl Functions {
         Ok(Self {
             import: product.import(),
             match_steps: product.match_steps(files)?,
+            export_steps: product.export_steps(),
             auto_save: product.auto_save(),
             write_back: product.write_back(name),
             care: product.care(),
@@ -77,6 +80,7 @@ impl Functions {
         match message {
             Message::Import(message) => self.import.handle(message).await,
             Message::Match(message) => self.match_steps.handle(message).await,
+            Message::Export(message) => self.export_steps.handle(message).await,
             Message::AutoSave(message) => self.auto_save.handle(message).await,
             Message::Writeback(message) => self.write_back.handle(message).await,
             Message::Care(message) => self.care.handle(message).await,

@@ -4,7 +4,7 @@ use super::{Forms, at, scope, seat, tenant, text};
 use crate::capabilities::audit::{Action, Actor, AuditHead, Deed};
 use crate::kernel::SObject;
 
-const ACTIONS: [Action; 23] = [
+const ACTIONS: [Action; 24] = [
     Action::TenantCreated,
     Action::TenantRemoved,
     Action::SeatAdded,
@@ -26,6 +26,7 @@ const ACTIONS: [Action; 23] = [
     Action::TakenBack,
     Action::Exported,
     Action::Imported,
+    Action::Export,
     Action::GlassBroken,
     Action::RecordRead,
 ];

@@ -21,6 +21,10 @@ use crate::capabilities::custody::grants::Replaced;
 use crate::capabilities::custody::{ConnectionSecret, Login, StoredGrant, WrappedKeys};
 use crate::capabilities::directory::CurrentDirectory;
 use crate::capabilities::directory::{DirectoryPart, DirectoryState, DirectoryVersion};
+use crate::capabilities::exporting::{
+    ExportFile, ExportFormat, ExportJob, ExportKind, ExportOrder, ExportPlace, ExportState,
+    WaitingRows,
+};
 use crate::capabilities::importing::{
     AccountModel, ActiveRun, ErrorGroup, FieldMapping, FilterCondition, FilterOperator,
     FilterValue, HandOverCursor, ImportRun, ImportSettings, MappingPreview, ObjectImport,
@@ -90,6 +94,36 @@ fn logins() -> Logins {
     let (begun_at, seen_at) = (at(0), at(1));
     let session = Session { hash: text("00ff"), visitor, begun_at, seen_at, connecting: true };
     Logins { sessions: vec![session], used_links: vec![UsedLink { id: text("1"), until: at(2) }] }
+}
+
+#[test]
+fn exports_are_pinned() {
+    let mut forms = Forms::default();
+    let kinds = [
+        ExportKind::Matched,
+        ExportKind::Unmatched,
+        ExportKind::InCrmPeople,
+        ExportKind::InCrmCompanies,
+    ];
+    forms.all("kind", &kinds);
+    let formats = [ExportFormat::Csv, ExportFormat::Jsonl, ExportFormat::Roaring];
+    forms.all("format", &formats);
+    forms.all("state", &[ExportState::Running, ExportState::Ready, ExportState::Expired]);
+    let order = ExportOrder { kind: kinds[1], format: ExportFormat::Csv, sample: Some(1_000) };
+    let begun = ExportJob::begin(super::export(), order, 16, at(0));
+    forms.json("export", &begun);
+    let (name, hash) = (text("unmatched-1.csv"), text("0a1b"));
+    let whole = ExportJob {
+        place: Some(ExportPlace { object: 1, bucket: 2, after: Some(text("Lead#1")), taken: 3 }),
+        waiting: vec![WaitingRows { name: text("00000003-0a1b"), rows: 4, bytes: 5 }],
+        files: vec![ExportFile { name, hash, rows: 6, bytes: 7 }],
+        directory: Some(version()),
+        finished_at: Some(at(1)),
+        ..begun
+    };
+    forms.json("export with all", &whole);
+    forms.json("asked export", &Asked { work: super::export(), asked_at: at(0) });
+    insta::assert_snapshot!("exports", forms.0);
 }
 
 #[test]
@@ -342,6 +376,7 @@ fn row_values() -> Vec<RowValue> {
 fn object_selection() -> ObjectSelection {
     ObjectSelection {
         columns: BTreeMap::from([(text("Email"), text("Mail__c"))]),
+        besides: vec![text("CurrencyIsoCode")],
         hidden: vec![text("Fax")],
         conditions: vec![RowCondition {
             field: text("Region__c"),

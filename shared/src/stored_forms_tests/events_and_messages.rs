@@ -6,9 +6,9 @@ use super::{
     Forms, Variants, activity, assert_covers, at, match_run, model, run, scope, seat, text, version,
 };
 use crate::kernel::{
-    AutoSaveMessage, CareMessage, DirectoryMessage, Envelope, Event, Generation, ImportMessage,
-    ImportTrigger, MatchMessage, MatchTrigger, Message, Occurrence, PurgeMessage, Queue,
-    ReconnectReason, SObject, TellingMessage, WritebackMessage,
+    AutoSaveMessage, CareMessage, DirectoryMessage, Envelope, Event, ExportMessage, Generation,
+    ImportMessage, ImportTrigger, MatchMessage, MatchTrigger, Message, Occurrence, PurgeMessage,
+    Queue, ReconnectReason, SObject, TellingMessage, WritebackMessage,
 };
 use crate::store::due::Due;
 use crate::testing::{entity_id, record_id};
@@ -32,6 +32,11 @@ fn messages() -> Vec<Message> {
         MatchMessage::Clear { scope, run },
         MatchMessage::Correct { scope, object: SObject::Lead, record: record_id("00Q", 1) },
         MatchMessage::TuneModel { scope, model: model(), step },
+    ]));
+    let export = super::export();
+    all.extend(each([
+        ExportMessage::Step { scope, export, step },
+        ExportMessage::Clear { scope, export },
     ]));
     all.extend(each([
         AutoSaveMessage::Opportunities {

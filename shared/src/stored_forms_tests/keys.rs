@@ -6,6 +6,7 @@ use super::{
     Forms, activity, assert_covers, at, environment, match_run, model, run, scope, seat, tenant,
     version,
 };
+use crate::capabilities::exporting::{ExportFormat, ExportKind, ExportOrder};
 use crate::capabilities::limits::{Payer, Trigger};
 use crate::capabilities::sessions::PersonName;
 use crate::capabilities::{
@@ -13,8 +14,8 @@ use crate::capabilities::{
     sessions, settings,
 };
 use crate::kernel::{
-    ActivityId, DirectoryVersionId, EventId, Generation, GlassId, ImportRunId, LeaseToken,
-    MatchRunId, ModelId, SObject, SeatId, TenantId, entity_kind_name,
+    ActivityId, DirectoryVersionId, EventId, ExportId, Generation, GlassId, ImportRunId,
+    LeaseToken, MatchRunId, ModelId, SObject, SeatId, TenantId, entity_kind_name,
 };
 use crate::ports::{Key, Range};
 use crate::salesforce::SalesforceId;
@@ -156,6 +157,7 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("all_candidates", &keys.all_candidates(SObject::Contact, 5));
     forms.key("decision_counts", &keys.decision_counts(SObject::Contact));
     forms.key("entity", &keys.entity(EntityKind::Person, &entity_id("pe_1")));
+    forms.range("entities", &keys.entities(EntityKind::Company, 5));
     forms.key("awaited", &keys.awaited(EntityKind::Person, "0a1b"));
     forms.key("correction", &keys.correction(SObject::Contact, contact()));
     forms.range("corrections", &keys.corrections(SObject::Contact, 5));
@@ -170,6 +172,11 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("asked_rematch", &keys.asked_rematch());
     forms.key("batch", &keys.batch(match_run(), 12));
     forms.key("scored", &keys.scored(match_run(), 12, 3));
+    let (kind, format) = (ExportKind::Unmatched, ExportFormat::Jsonl);
+    forms.key("export", &keys.export(super::export()));
+    for sample in [None, Some(1_000)] {
+        forms.key("asked_export", &keys.asked_export(&ExportOrder { kind, format, sample }));
+    }
 }
 
 fn sellers(forms: &mut Forms, keys: GenerationKeys) {
@@ -219,11 +226,13 @@ fn kinds_partitions_buckets_and_ids_are_pinned() {
     forms.line("derived activity", ActivityId::derived("x"));
     forms.line("derived directory version", DirectoryVersionId::derived("x"));
     forms.line("derived model", ModelId::derived("x"));
+    forms.line("derived export", ExportId::derived("x"));
     forms.line("derived event", EventId::derived("x"));
     forms.line("derived lease", LeaseToken::derived("x"));
     forms.line("new tenant", TenantId::new(1_795_294_800_000, 42));
     forms.line("scope", environment().generation(Generation(7)));
     forms.line("object_prefix", scope().object_prefix());
     forms.line("run_prefix", scope().run_prefix());
+    forms.line("export_prefix", scope().export_prefix());
     insta::assert_snapshot!("kinds_partitions_buckets_and_ids", forms.0);
 }

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::{Forms, at, environment, match_run, model, run, scope, text, version};
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::{DirectoryState, DirectoryVersion, directory_part_key};
+use crate::capabilities::exporting::keys::{export_folder, file_object, rows_object};
 use crate::capabilities::importing::keys::{
     changed_folder, changed_object, deleted_object, ids_object, page_object, page_part_object,
     read_object,
@@ -72,6 +73,10 @@ fn where_objects_lie_is_pinned() {
     forms.line("batch", batch_object(scope, match_run(), 2));
     forms.line("scored", scored_object(scope, match_run(), 2, 3));
     forms.line("model", model_object(scope, model()));
+    let export = super::export();
+    forms.line("export", export_folder(scope, export));
+    forms.line("rows of an export", rows_object(scope, export, "00000003-0a1b"));
+    forms.line("file of an export", file_object(scope, export, ("0a1b", "matched-1.csv")));
     let version = directory_version();
     forms.line("directory", version.prefix());
     forms.line("directory part", directory_part_key(version.id, 3));

@@ -265,6 +265,10 @@ impl ObjectStore for Guarded<dyn ObjectStore> {
     async fn presign_put(&self, key: &str, valid: Duration) -> Result<String, PortError> {
         self.1.call("presign", self.0.presign_put(key, valid)).await
     }
+
+    async fn presign_get(&self, key: &str, valid: Duration) -> Result<String, PortError> {
+        self.1.call("presign", self.0.presign_get(key, valid)).await
+    }
 }
 
 #[async_trait]

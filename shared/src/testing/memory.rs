@@ -320,6 +320,10 @@ impl ObjectStore for Memory {
     async fn presign_put(&self, key: &str, _valid: Duration) -> Result<String, PortError> {
         Ok(format!("memory:{key}"))
     }
+
+    async fn presign_get(&self, key: &str, _valid: Duration) -> Result<String, PortError> {
+        Ok(format!("memory:{key}"))
+    }
 }
 
 #[async_trait]

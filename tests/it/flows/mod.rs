@@ -6,6 +6,7 @@ mod canary;
 mod connection;
 mod environments;
 mod events;
+mod exports;
 mod fences;
 mod field;
 mod following;

@@ -103,7 +103,9 @@ async fn what_a_generation_holds_unsealed_is_known_kind_by_kind() {
     }
     // The others hold states and counts of work, and of grants.
     let rest: BTreeSet<Kind> = met.into_keys().collect();
-    assert!(rest.is_subset(&[Kind::Run, Kind::MatchRun, Kind::Grant, Kind::Model].into()));
+    assert!(
+        rest.is_subset(&[Kind::Run, Kind::MatchRun, Kind::Grant, Kind::Model, Kind::Export].into())
+    );
 }
 
 #[tokio::test]

@@ -89,6 +89,8 @@ struct View<'a> {
     /// Hidden by sharing.
     hidden: BTreeSet<String>,
     chosen: Selection,
+    /// The org has several currencies, and so the fields that no org need have.
+    currencies: bool,
 }
 
 impl<'a> View<'a> {
@@ -99,7 +101,8 @@ impl<'a> View<'a> {
         let hidden = settings.hidden_records.get(user.as_str()).cloned().unwrap_or_default();
         let key = importing::keys::selection(sides.at);
         let chosen = Store::new(sides.ports.clone()).read(&key).await.unwrap();
-        Self { sides, profile, hidden, chosen: chosen.unwrap_or_default() }
+        let (chosen, currencies) = (chosen.unwrap_or_default(), settings.multi_currency);
+        Self { sides, profile, hidden, chosen, currencies }
     }
 
     fn rows(&self, object: SObject) -> Rows {
@@ -108,7 +111,8 @@ impl<'a> View<'a> {
         rows.iter()
             .filter(|row| row["IsDeleted"] != true && self.is_chosen(object, row))
             .filter_map(|row| {
-                let fields = object.fields().iter().filter_map(|name| {
+                let besides = object.optional_fields().iter().filter(|_| self.currencies);
+                let fields = object.fields().iter().chain(besides).filter_map(|name| {
                     let column = self.column(object, name);
                     let value = match &row[column] {
                         _ if !self.is_shown(object, column) => return None,

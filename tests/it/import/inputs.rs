@@ -87,6 +87,7 @@ async fn i40_amounts_of_several_currencies_and_lists_of_states_are_imported(home
     let records = case.records().await;
     let kept = records.one(SObject::Opportunity, deal.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(kept.fields.get("Amount"), Some("1234567.89"));
+    assert_eq!(kept.fields.get("CurrencyIsoCode"), Some(code));
     let account = case.accounts[1].parse().unwrap();
     let kept = records.one(SObject::Account, account).await.unwrap().unwrap();
     assert_eq!(kept.fields.get("BillingState"), Some("Bavaria"));

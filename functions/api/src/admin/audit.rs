@@ -22,7 +22,7 @@ wire::named! {
         TenantCreated TenantRemoved SeatAdded SeatRemoved CrmUserChosen CrmUserForgotten Connected
         Reconnected SeatAuthorized AuthorizationEnded Disconnected Purged SettingsChanged
         ImportSettingsChanged SelectionChanged MatchCorrected ModelChosen HandedOver TakenBack
-        Exported Imported GlassBroken RecordRead
+        Exported Imported Export GlassBroken RecordRead
     }
 }
 

@@ -8,9 +8,11 @@ mod corrections;
 mod crm_users;
 mod crm_votes;
 mod doctor;
+mod exports;
 mod field_mappings;
 mod import_settings;
 mod mapping_previews;
+mod match_report;
 mod match_runs;
 mod matches;
 mod models;
@@ -23,6 +25,7 @@ mod runs;
 mod seats;
 mod selection;
 mod settings;
+mod settings_files;
 mod tenants;
 mod wizard;
 
@@ -30,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use self::connections::AuthorizeUrl;
+pub(crate) use self::crm_users::CrmUserStatus;
 pub(crate) use self::matches::{Employer, Match, MatchSource};
 pub(crate) use self::seats::Seat;
 use crate::state::Api;
@@ -56,6 +60,9 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(connections::authorize))
         .routes(routes!(settings::show, settings::change))
         .routes(routes!(settings::history))
+        .routes(routes!(settings_files::export))
+        .routes(routes!(settings_files::diff))
+        .routes(routes!(settings_files::import))
         .routes(routes!(crm_users::list))
         .routes(routes!(crm_users::show, crm_users::choose, crm_users::forget))
         .routes(routes!(wizard::show, wizard::answer))
@@ -77,6 +84,9 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(match_runs::show))
         .routes(routes!(matches::list))
         .routes(routes!(matches::summarize))
+        .routes(routes!(match_report::show))
+        .routes(routes!(exports::ask))
+        .routes(routes!(exports::show))
         .routes(routes!(corrections::import))
         .routes(routes!(models::list, models::tune))
         .routes(routes!(models::show))

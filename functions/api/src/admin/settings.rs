@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     embedded_profile: bool,
     /// Point out records whose person has left the company.
     data_validation: bool,
+    /// Hide opportunity data from who does not own it.
+    restricted_data: bool,
     /// Counts the changes; 0 before the first. The `ETag` is the same number in quotes.
     revision: u64,
     #[schema(required = true)]
@@ -54,6 +56,7 @@ impl From<KeptSettings> for Settings {
             roi: settings.roi,
             embedded_profile: settings.embedded_profile,
             data_validation: settings.data_validation,
+            restricted_data: settings.restricted_data,
             revision,
             changed_at,
             changed_by,
@@ -62,9 +65,9 @@ impl From<KeptSettings> for Settings {
 }
 
 /// The settings, with their revision as a validator.
-type Tagged = ([(HeaderName, String); 1], Json<Settings>);
+pub(super) type Tagged = ([(HeaderName, String); 1], Json<Settings>);
 
-fn tagged(kept: KeptSettings) -> Tagged {
+pub(super) fn tagged(kept: KeptSettings) -> Tagged {
     ([(ETAG, format!("\"{}\"", kept.changes))], Json(kept.into()))
 }
 
@@ -95,6 +98,9 @@ pub(crate) struct SettingsPatch {
     #[serde(default)]
     #[schema(required = false)]
     data_validation: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    restricted_data: bool,
 }
 
 /// The last changes of the settings, the newest first.
@@ -123,18 +129,21 @@ pub(crate) struct ChangedSetting {
     after: SettingValue,
 }
 
+impl From<settings::ChangedSetting> for ChangedSetting {
+    fn from(changed: settings::ChangedSetting) -> Self {
+        let settings::ChangedSetting { name, before, after } = changed;
+        Self { name, before, after }
+    }
+}
+
 impl From<settings::SettingsChange> for SettingsChange {
     fn from(change: settings::SettingsChange) -> Self {
         let settings::SettingsChange { number, signed, changed } = change;
-        let changes =
-            changed.into_iter().map(|settings::ChangedSetting { name, before, after }| {
-                ChangedSetting { name, before, after }
-            });
         Self {
             revision: number,
             changed_at: signed.at,
             changed_by: signed.by.into(),
-            changes: changes.collect(),
+            changes: changed.into_iter().map(ChangedSetting::from).collect(),
         }
     }
 }

@@ -53,6 +53,7 @@ fn trigger_of(method: &Method, place: &str) -> Option<Trigger> {
     Some(match (method.as_str(), place) {
         ("POST", "/match-runs") | ("PUT", "/model") => Trigger::Rematch,
         ("POST", "/models") => Trigger::Tuning,
+        ("POST", "/exports") => Trigger::Export,
         ("POST", "/runs" | "/field-mappings/copy")
         | ("PUT", "/field-mappings" | "/record-filters" | "/account-model") => Trigger::ImportRun,
         ("POST", "/permissions/check" | "/field-mappings/preview") => Trigger::Inspection,
@@ -88,6 +89,7 @@ mod tests {
             ("POST", "/runs", Trigger::ImportRun),
             ("POST", "/models", Trigger::Tuning),
             ("PUT", "/model", Trigger::Rematch),
+            ("POST", "/exports", Trigger::Export),
             ("POST", "/permissions/check", Trigger::Inspection),
             ("POST", "/authorize", Trigger::Authorization),
             ("POST", "/seats/{seat}/authorize", Trigger::Authorization),

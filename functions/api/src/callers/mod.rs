@@ -10,7 +10,7 @@ pub(crate) use guards::{
     Acting, Admin, Anyone, Corrector, Operator, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service,
 };
 pub(crate) use places::{
-    At, AtActivity, AtEntity, AtGlass, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord, AtRun,
-    AtSeat, AtSeatOfTenant, AtSteer, AtTenant, AtVersion, Steer,
+    At, AtActivity, AtEntity, AtExport, AtGlass, AtMatchRun, AtModel, AtObject, AtPurge, AtRecord,
+    AtRun, AtSeat, AtSeatOfTenant, AtSeatRecord, AtSteer, AtTenant, AtVersion, Steer,
 };
 pub use token::Issuer;

@@ -4,8 +4,8 @@ use matching::EntityKind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::kernel::{
-    ActivityId, DirectoryVersionId, EntityId, Environment, GlassId, ImportRunId, MatchRunId,
-    ModelId, SObject, SeatId, TenantEnvironment, TenantId,
+    ActivityId, DirectoryVersionId, EntityId, Environment, ExportId, GlassId, ImportRunId,
+    MatchRunId, ModelId, SObject, SeatId, TenantEnvironment, TenantId,
 };
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
@@ -107,6 +107,11 @@ of_connection! {
 }
 
 of_connection! {
+    /// An export.
+    AtExport { #[param(value_type = wire::ExportId)] export: ExportId }
+}
+
+of_connection! {
     /// An object of the org.
     AtObject { #[param(value_type = wire::SObject)] object: SObject }
 }
@@ -146,6 +151,21 @@ of_connection! {
 of_connection! {
     /// An activity.
     AtActivity { #[param(value_type = wire::ActivityId)] activity: ActivityId }
+}
+
+of_connection! {
+    /// A record of the org, as a seat looks at it.
+    AtSeatRecord {
+        #[param(value_type = wire::SeatId)] seat: SeatId
+        /// The record's 18-character id
+        #[param(value_type = String)] record: SalesforceId
+    }
+}
+
+impl OfSeat for AtSeatRecord {
+    fn seat(&self) -> SeatId {
+        self.seat
+    }
 }
 
 impl OfSeat for AtSeat {

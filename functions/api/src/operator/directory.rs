@@ -97,6 +97,10 @@ pub(crate) struct DirectoryVersion {
     people: u64,
     companies: u64,
     shards: u32,
+    /// Of these, those of people.
+    people_shards: u32,
+    /// Of these, those of companies.
+    company_shards: u32,
     /// Lines passed over, by reason.
     skipped: BTreeMap<String, u64>,
     created_at: Timestamp,
@@ -114,6 +118,8 @@ impl From<directory::DirectoryVersion> for DirectoryVersion {
             people: version.people,
             companies: version.companies,
             shards: version.people_shards + version.company_shards,
+            people_shards: version.people_shards,
+            company_shards: version.company_shards,
             skipped: version.skipped,
             created_at: version.created_at,
             published_at: version.published_at,

@@ -5,8 +5,10 @@ mod activities;
 mod authorizations;
 mod badges;
 mod corrections;
+mod crm_filter;
 mod entities;
 mod matches;
+mod opportunities;
 mod saved;
 
 pub(crate) use self::activities::KindOfEntity;
@@ -22,6 +24,8 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(authorizations::show, authorizations::end))
         .routes(routes!(saved::list))
         .routes(routes!(badges::show))
+        .routes(routes!(crm_filter::list))
+        .routes(routes!(opportunities::list))
         .routes(routes!(matches::show))
         .routes(routes!(corrections::show, corrections::say))
         .routes(routes!(entities::show))

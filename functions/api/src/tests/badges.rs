@@ -20,7 +20,7 @@ use super::limits::connected;
 use super::{Answer, Served};
 
 /// A world that has imported and matched the small org, behind the API of its seller.
-async fn seller() -> (World, Served, TempDir) {
+pub(super) async fn seller() -> (World, Served, TempDir) {
     let folder = marked();
     let world = Box::pin(imported(folder.path())).await;
     let mut served = Served::over(world.memory.ports(), "crm-sync/").await;
@@ -36,7 +36,7 @@ async fn ask(served: &Served, role: &str, kind: &str, ids: &[String]) -> Answer 
 }
 
 /// The badges of entities, a hundred a call, by id.
-async fn badges(served: &Served, kind: &str, ids: &[String]) -> BTreeMap<String, Value> {
+pub(super) async fn badges(served: &Served, kind: &str, ids: &[String]) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for ids in ids.chunks(100) {
         let answer = ask(served, "seat", kind, ids).await;
@@ -50,7 +50,7 @@ async fn badges(served: &Served, kind: &str, ids: &[String]) -> BTreeMap<String,
 }
 
 /// The ids of the entities in a file of JSON lines.
-fn ids(file: &Path) -> Vec<String> {
+pub(super) fn ids(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap();
     let line = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].clone();
     text.lines().map(|text| line(text).as_str().unwrap().to_owned()).collect()

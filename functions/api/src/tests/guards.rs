@@ -37,6 +37,7 @@ fn concrete(served: &Served, operation: &Operation) -> String {
         .replace("{entity}", "pr_1")
         .replace("{glass}", "glass_00000000000000000000000001")
         .replace("{model}", "mod_00000000000000000000000001")
+        .replace("{export}", "exp_00000000000000000000000001")
         .replace("{steer}", "pause")
         .replace("{record}", "00Q000000000001EAA");
     let run = if path.contains("match-runs") { "mrun_" } else { "run_" };
@@ -53,6 +54,8 @@ fn query(operation: &Operation) -> String {
     let required = |p: &&Value| p["in"] == "query" && p["required"] == true;
     let values = parameters.iter().filter(required).map(|p| match p["name"].as_str().unwrap() {
         "kind" => "kind=accounts".to_owned(),
+        "entity_kind" => "entity_kind=person".to_owned(),
+        "in_crm" => "in_crm=true".to_owned(),
         name => format!("{name}=Lead"),
     });
     let text = values.collect::<Vec<_>>().join("&");
@@ -199,7 +202,7 @@ async fn what_belongs_to_a_seat_is_not_another_seats() {
         assert_eq!(both.status != StatusCode::FORBIDDEN, may, "{path}");
         checked += 1;
     }
-    assert_eq!(checked, 9);
+    assert_eq!(checked, 10);
 }
 
 #[tokio::test]

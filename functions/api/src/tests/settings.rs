@@ -98,3 +98,83 @@ async fn the_history_tells_who_changed_what_when() {
     assert_eq!(told[1]["changed_by"]["kind"], "admin");
     assert!(told[1]["changed_at"].is_string());
 }
+
+/// Takes a file of settings in, at a revision or whatever it is.
+async fn import(served: &Served, path: &str, file: &Value, if_match: Option<&str>) -> Answer {
+    let mut request = Request::post(path)
+        .header(header::AUTHORIZATION, format!("Bearer {}", served.token("admin")))
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(tag) = if_match {
+        request = request.header(header::IF_MATCH, tag);
+    }
+    let request = request.body(Body::from(file.to_string())).unwrap();
+    let response = served.router.clone().oneshot(request).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let body = serde_json::from_slice(&bytes).unwrap();
+    let answer = Answer { status, content_type, retry_after: None, body };
+    served.description.check("POST", path, &answer);
+    answer
+}
+
+/// Spec section 5: export, import and diff as JSON; from the sandbox to production.
+#[tokio::test]
+async fn settings_go_as_a_file_from_the_sandbox_to_production_after_a_look_at_the_difference() {
+    let served = Served::new().await;
+    let admin = served.token("admin");
+    let production = |path: &str| served.connection(&format!("/settings{path}"));
+    let sandbox = |path: &str| production(path).replace("/production/", "/sandbox/");
+    let tried = json!({ "roi": true, "stage": "Proposal", "log_notes": false });
+    let tried = served.call("PATCH", &sandbox(""), Some(&admin), Some(tried.to_string())).await;
+    assert_eq!(tried.status, StatusCode::OK);
+    let file = served.get(&admin, &sandbox("/export")).await.body;
+    assert_eq!(file["format"], "crm-sync-settings-1");
+    assert_eq!(file["settings"].as_object().unwrap().len(), 8, "{file}");
+
+    let diff = served.post(&admin, &production("/diff"), &file).await.body;
+    let expected = json!([
+        { "name": "log_notes", "before": true, "after": false },
+        { "name": "roi", "before": false, "after": true },
+        { "name": "stage", "before": null, "after": "Proposal" },
+    ]);
+    assert_eq!((&diff["changes"], &diff["revision"]), (&expected, &json!(0)));
+    let untouched = served.get(&admin, &production("")).await.body;
+    assert_eq!((&untouched["revision"], &untouched["roi"]), (&json!(0), &json!(false)));
+
+    let stale = import(&served, &production("/import"), &file, Some("\"7\"")).await;
+    assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
+    let taken = import(&served, &production("/import"), &file, Some("\"0\"")).await;
+    assert_eq!((taken.status, &taken.body["revision"]), (StatusCode::OK, &json!(1)));
+    let exported = served.get(&admin, &production("/export")).await.body;
+    assert_eq!(exported, file);
+    let diff = served.post(&admin, &production("/diff"), &file).await.body;
+    assert_eq!((&diff["changes"], &diff["revision"]), (&json!([]), &json!(1)));
+    let again = import(&served, &production("/import"), &file, None).await;
+    assert_eq!(again.body["revision"], 1, "what changes nothing is no change");
+    let history = served.get(&admin, &production("/history")).await.body;
+    assert_eq!(history["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_none_or_holds_what_is_no_setting_changes_nothing() {
+    let served = Served::new().await;
+    let admin = served.token("admin");
+    let file = |format: &str, settings: Value| json!({ "format": format, "settings": settings });
+    let format = "crm-sync-settings-1";
+    for wrong in [
+        file("crm-sync-settings-2", json!({ "roi": true })),
+        file(format, json!({ "roi": true, "colour": "red" })),
+        file(format, json!({ "roi": "yes" })),
+        file(format, json!([])),
+        json!({ "settings": { "roi": true } }),
+        json!({ "format": format, "settings": { "roi": true }, "revision": 3 }),
+    ] {
+        for verb in ["/settings/diff", "/settings/import"] {
+            let answer = served.post(&admin, &served.connection(verb), &wrong).await;
+            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{verb} {wrong}");
+        }
+    }
+    let now = served.get(&admin, &served.connection("/settings")).await.body;
+    assert_eq!((&now["revision"], &now["roi"]), (&json!(0), &json!(false)));
+}

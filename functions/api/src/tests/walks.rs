@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use shared::capabilities::linking::{CandidateList, DecisionCounts, RecordDecision};
+use shared::capabilities::linking::{CandidateList, DecisionCounts, EntityMatches, RecordDecision};
 use shared::capabilities::saving::{Saved, SavedList};
-use shared::kernel::SObject;
+use shared::kernel::{RecordRef, SObject};
+use shared::matching::EntityKind;
 use shared::ports::{Item, Ports};
 use shared::store::{self, keys::GenerationKeys};
 use shared::testing::{Fuse, entity_id, record_id};
@@ -38,6 +39,12 @@ async fn fill(ports: &Ports, keys: &GenerationKeys, served: &Served, records: u6
             opportunity: record_id("006", n),
             saved_at: now,
         };
+        let record = RecordRef { object: SObject::Lead, id };
+        let linked = EntityMatches {
+            matched: Some(record),
+            ..EntityMatches::empty(EntityKind::Person, entity.clone())
+        };
+        items.push(store::item(keys.entity(EntityKind::Person, &entity), &linked).unwrap());
         let slot = keys.saved(served.seat, SavedList::Leads.as_str(), &entity);
         items.push(store::item(slot, &saved).unwrap());
     }
@@ -68,6 +75,9 @@ async fn calls_with(records: u64) -> BTreeMap<String, u64> {
     }
     let summary = served.get(&served.token("admin"), &served.connection("/matches/summary")).await;
     assert_eq!(summary.body["Lead"]["review"], records, "{}", summary.body);
+    let filter = served.connection("/crm-filter?entity_kind=person&in_crm=true");
+    let page = served.get(&served.token("seat"), &filter).await;
+    assert!(page.body["entity_ids"].as_array().unwrap().len() > 50, "{}", page.body);
     calls
 }
 
@@ -78,6 +88,8 @@ async fn no_route_that_reads_asks_more_often_when_there_are_more_records() {
     assert!(many.len() > 30, "{}", many.len());
     let summary = many.iter().find(|(path, _)| path.ends_with("/matches/summary")).unwrap();
     assert_eq!(*summary.1, 4, "the connection, and three counts");
+    let filter = many.iter().find(|(path, _)| path.ends_with("/crm-filter")).unwrap();
+    assert_eq!(*filter.1, 2, "the connection, and a page");
     let costly: Vec<_> = many.iter().filter(|(_, calls)| **calls > MOST_CALLS).collect();
     assert!(costly.is_empty(), "{costly:?}");
 }

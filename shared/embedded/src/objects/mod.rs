@@ -30,8 +30,8 @@ use disk::{Disk, link_all, or_gone};
 pub use path::KeyError;
 use path::path_of;
 pub use shards::MappedObjects;
-pub use signed::AcceptError;
-use signed::Signer;
+pub use signed::{AcceptError, GiveError};
+use signed::{Signer, Signs};
 
 /// How objects are kept, and how uploads come.
 pub struct ObjectsConfig {
@@ -39,7 +39,7 @@ pub struct ObjectsConfig {
     pub folder: PathBuf,
     /// Where the server is reached from outside, such as `https://crm.example.com`.
     pub public_base: String,
-    /// The key that signs the addresses of uploads.
+    /// The key that signs the addresses of uploads and downloads.
     pub signing_key: Zeroizing<[u8; 32]>,
     /// The most bytes of one upload.
     pub most_upload: u64,
@@ -212,6 +212,11 @@ impl ObjectStore for FileObjects {
 
     async fn presign_put(&self, key: &str, valid: Duration) -> Result<String, PortError> {
         path_of(key).map_err(|error| PortError::reject("presign a put", error))?;
-        Ok(self.address(key, valid))
+        Ok(self.address(Signs::Put, key, valid))
+    }
+
+    async fn presign_get(&self, key: &str, valid: Duration) -> Result<String, PortError> {
+        path_of(key).map_err(|error| PortError::reject("presign a get", error))?;
+        Ok(self.address(Signs::Get, key, valid))
     }
 }

@@ -1,6 +1,7 @@
-//! Addresses at which anyone may put one object for a while, and what is put there.
+//! Addresses at which anyone may put or get one object for a while.
 
 use std::error::Error;
+use std::fs::File;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -10,11 +11,14 @@ use tempfile::TempPath;
 use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
 
+use super::disk::or_gone;
 use super::path::{escaped, path_of};
 use super::{FileObjects, blocking, failed};
 use shared::ports::PortError;
 
 const ACCEPT: &str = "accept an object";
+
+const GIVE: &str = "give an object";
 
 /// Why an upload was not accepted. Nothing of it is kept.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +43,41 @@ pub enum AcceptError {
     Store(#[from] PortError),
 }
 
-/// Signs addresses: a keyed hash of the object's key and the last second at which it is valid.
+/// Why an object was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum GiveError {
+    /// The address was not given out by this process' key, or for another object or time.
+    #[error("the address is not one that was given out")]
+    Signature,
+    /// The time of the address has passed.
+    #[error("the address is no longer valid")]
+    Late,
+    /// The object is gone.
+    #[error("there is no such object any more")]
+    Gone,
+    /// The object could not be read.
+    #[error(transparent)]
+    Store(#[from] PortError),
+}
+
+/// What an address is good for. One that puts does not get, and the other way about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signs {
+    Put,
+    Get,
+}
+
+impl Signs {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Put => "put an object",
+            Self::Get => "get an object",
+        }
+    }
+}
+
+/// Signs addresses: a keyed hash of what they are good for, the object's key and the last second at
+/// which it is valid.
 pub(super) struct Signer(Zeroizing<[u8; 32]>);
 
 impl Signer {
@@ -47,23 +85,24 @@ impl Signer {
         Self(key)
     }
 
-    fn sign(&self, key: &str, expires: i64) -> blake3::Hash {
-        blake3::keyed_hash(&self.0, format!("put an object\n{expires}\n{key}").as_bytes())
+    fn sign(&self, what: Signs, key: &str, expires: i64) -> blake3::Hash {
+        let signed = format!("{}\n{expires}\n{key}", what.words());
+        blake3::keyed_hash(&self.0, signed.as_bytes())
     }
 
     /// True if the signature is ours. The comparison takes the same time wherever they differ.
-    fn is_ours(&self, key: &str, expires: i64, signature: &str) -> bool {
-        blake3::Hash::from_hex(signature).is_ok_and(|given| given == self.sign(key, expires))
+    fn is_ours(&self, what: Signs, key: &str, expires: i64, signature: &str) -> bool {
+        blake3::Hash::from_hex(signature).is_ok_and(|given| given == self.sign(what, key, expires))
     }
 }
 
 impl FileObjects {
     /// The address of an object, good until `valid` has passed.
-    pub(super) fn address(&self, key: &str, valid: Duration) -> String {
+    pub(super) fn address(&self, what: Signs, key: &str, valid: Duration) -> String {
         let valid = i64::try_from(valid.as_secs()).unwrap_or(i64::MAX);
         let expires = self.0.clock.now().as_second().saturating_add(valid);
         let parts: Vec<String> = key.split('/').map(escaped).collect();
-        let (base, signature) = (&self.0.public_base, self.0.signer.sign(key, expires));
+        let (base, signature) = (&self.0.public_base, self.0.signer.sign(what, key, expires));
         format!("{base}/objects/{}?expires={expires}&signature={signature}", parts.join("/"))
     }
 
@@ -78,7 +117,7 @@ impl FileObjects {
         signature: &str,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<(), AcceptError> {
-        if !self.0.signer.is_ours(key, expires, signature) {
+        if !self.0.signer.is_ours(Signs::Put, key, expires, signature) {
             return Err(AcceptError::Signature);
         }
         if self.0.clock.now().as_second() > expires {
@@ -88,6 +127,31 @@ impl FileObjects {
         let aside = self.receive(body).await?;
         let inner = self.0.clone();
         Ok(blocking(ACCEPT, move || inner.disk.place(aside, &path)).await?)
+    }
+
+    /// The file of an object, and its size, at an address that
+    /// [`presign_get`](shared::ports::ObjectStore::presign_get) gave out. The parameters are those
+    /// of [`accept`](Self::accept).
+    pub async fn give(
+        &self,
+        key: &str,
+        expires: i64,
+        signature: &str,
+    ) -> Result<(tokio::fs::File, u64), GiveError> {
+        if !self.0.signer.is_ours(Signs::Get, key, expires, signature) {
+            return Err(GiveError::Signature);
+        }
+        if self.0.clock.now().as_second() > expires {
+            return Err(GiveError::Late);
+        }
+        let file = self.file(key, GIVE)?;
+        let opened = blocking(GIVE, move || {
+            let Some(file) = or_gone(File::open(file))? else { return Ok(None) };
+            let length = file.metadata()?.len();
+            Ok(Some((file, length)))
+        });
+        let (file, length) = opened.await?.ok_or(GiveError::Gone)?;
+        Ok((tokio::fs::File::from_std(file), length))
     }
 
     /// Writes a body aside, and syncs it.

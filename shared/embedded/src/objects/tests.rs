@@ -260,6 +260,36 @@ async fn an_address_that_was_altered_is_refused() {
 }
 
 #[tokio::test]
+async fn checklist_32_an_address_for_reading_gives_its_object_until_it_is_late_and_puts_nothing() {
+    let world = World::new();
+    let objects = world.open();
+    objects.put("v/1", Bytes::from_static(b"abc")).await.unwrap();
+    objects.put("v/2", Bytes::from_static(b"others")).await.unwrap();
+    let address = objects.presign_get("v/1", Duration::from_mins(15)).await.unwrap();
+    let (_, expires, signature) = parts(&address);
+    let (_, length) = objects.give("v/1", expires, &signature).await.unwrap();
+    assert_eq!(length, 3);
+    let put = objects.accept("v/1", expires, &signature, body(&["x"])).await;
+    assert!(matches!(put, Err(AcceptError::Signature)), "it puts nothing");
+    let for_putting = objects.presign_put("v/1", Duration::from_mins(15)).await.unwrap();
+    let (_, same, other) = parts(&for_putting);
+    let given = objects.give("v/1", same, &other).await;
+    assert!(matches!(given, Err(GiveError::Signature)), "and one for putting gives nothing");
+    for (key, expires) in [("v/2", expires), ("v/1", expires + 1), ("", expires)] {
+        let given = objects.give(key, expires, &signature).await;
+        assert!(matches!(given, Err(GiveError::Signature)), "{key} {expires}");
+    }
+    world.clock.advance(SignedDuration::from_mins(15));
+    objects.give("v/1", expires, &signature).await.unwrap();
+    objects.delete(&["v/1".to_owned()]).await.unwrap();
+    let gone = objects.give("v/1", expires, &signature).await;
+    assert!(matches!(gone, Err(GiveError::Gone)));
+    world.clock.advance(SignedDuration::from_secs(1));
+    let late = objects.give("v/1", expires, &signature).await;
+    assert!(matches!(late, Err(GiveError::Late)));
+}
+
+#[tokio::test]
 async fn an_upload_that_is_too_large_or_breaks_off_leaves_nothing() {
     let world = World::new();
     let objects = world.open();

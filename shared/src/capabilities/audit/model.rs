@@ -129,6 +129,8 @@ pub enum Action {
     Exported,
     /// Lines of an export were taken in.
     Imported,
+    /// A large answer was asked for as files.
+    Export,
     /// An operator was let in to look at records.
     GlassBroken,
     /// An operator looked at a record.

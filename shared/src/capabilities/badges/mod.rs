@@ -5,8 +5,10 @@
 //! as the current directory version has it. A badge holds no field of the record: every seat sees
 //! it, whatever the seat may see in the CRM.
 
+mod filter;
 mod model;
 mod show;
 
+pub use filter::{CrmFilter, FilterError, FilterPage};
 pub use model::{Badge, BadgeState, CrmLink, OutdatedFact};
 pub use show::{BadgeError, BadgePage, Badges, MOST_BADGES};

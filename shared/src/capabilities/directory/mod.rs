@@ -9,6 +9,7 @@ mod entities;
 mod files;
 pub mod keys;
 mod model;
+mod ordinals;
 mod version_use;
 mod versions;
 
@@ -17,5 +18,6 @@ pub use bodies::{Bodies, BodiesError, Body};
 pub(crate) use entities::Entities;
 pub use files::{DirectoryFile, HeldFile, ShardFiles};
 pub use model::*;
+pub(crate) use ordinals::Ordinals;
 pub use version_use::VersionUse;
 pub use versions::{Directory, DirectoryError};

@@ -14,6 +14,8 @@ pub enum Trigger {
     ImportRun,
     /// A model is made of the corrections.
     Tuning,
+    /// A large answer is written as files.
+    Export,
     /// The org is asked.
     Inspection,
     /// A login is begun.
@@ -42,10 +44,11 @@ const HOUR: i64 = 60 * MINUTE;
 
 impl Trigger {
     /// Every one of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Rematch,
         Self::ImportRun,
         Self::Tuning,
+        Self::Export,
         Self::Inspection,
         Self::Authorization,
         Self::Vote,
@@ -58,7 +61,7 @@ impl Trigger {
     #[must_use]
     pub const fn limit(self) -> Limit {
         let (most, seconds) = match self {
-            Self::Rematch | Self::Tuning => (12, HOUR),
+            Self::Rematch | Self::Tuning | Self::Export => (12, HOUR),
             Self::ImportRun => (60, HOUR),
             Self::Inspection => (30, 10 * MINUTE),
             Self::Authorization => (20, 10 * MINUTE),
@@ -76,6 +79,7 @@ impl Trigger {
             Self::Rematch => "match runs",
             Self::ImportRun => "import runs",
             Self::Tuning => "models",
+            Self::Export => "exports",
             Self::Inspection => "inspections",
             Self::Authorization => "authorizations",
             Self::Vote => "votes",

@@ -27,6 +27,29 @@ pub struct DecisionCounts {
 }
 
 impl DecisionCounts {
+    /// All records that are counted.
+    #[must_use]
+    pub fn records(self) -> i64 {
+        self.matched + self.duplicate + self.review + self.unmatched
+    }
+
+    /// How many of a thousand are linked; none when there are no records. Only all of them make
+    /// 1,000, and only none of them 0: what is rounded away is never a whole answer.
+    #[must_use]
+    pub fn matched_permille(self) -> Option<i32> {
+        let records = self.records();
+        if records <= 0 {
+            return None;
+        }
+        let nearest = (self.matched * 1_000 + records / 2) / records;
+        let nearest = match self.matched {
+            0 => 0,
+            all if all >= records => 1_000,
+            _ => nearest.clamp(1, 999),
+        };
+        i32::try_from(nearest).ok()
+    }
+
     /// Counts a record as `after` in place of `before`.
     pub(crate) fn count(&mut self, before: Option<&CandidateList>, after: &CandidateList) {
         if let Some(before) = before {
@@ -86,6 +109,18 @@ mod tests {
         }
         let expected = DecisionCounts { matched: 4, duplicate: 3, review: 2, unmatched: 1 };
         assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn a_rate_is_rounded_and_only_all_are_all_and_only_none_are_none() {
+        let rate = |matched, unmatched| {
+            DecisionCounts { matched, unmatched, ..DecisionCounts::default() }.matched_permille()
+        };
+        assert_eq!(rate(0, 0), None);
+        assert_eq!((rate(0, 9), rate(9, 0)), (Some(0), Some(1_000)));
+        assert_eq!((rate(2_375, 240), rate(1_961, 35)), (Some(908), Some(982)));
+        assert_eq!((rate(1, 999_999), rate(999_999, 1)), (Some(1), Some(999)));
+        assert_eq!((rate(1, 2), rate(2, 1)), (Some(333), Some(667)));
     }
 
     #[test]

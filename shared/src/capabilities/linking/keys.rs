@@ -44,6 +44,13 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Entity, entity.as_str(), sk))
     }
 
+    /// A bucket's entities of one kind.
+    #[must_use]
+    pub fn entities(&self, kind: EntityKind, bucket: u32) -> Series<EntityMatches> {
+        let prefix = format!("{}#", entity_kind_name(kind));
+        Series::under(self.partition(Kind::Entity, bucket), prefix)
+    }
+
     /// The mark that somebody waits, or once waited, for the record of an entity, which has this
     /// name under the data key.
     #[must_use]

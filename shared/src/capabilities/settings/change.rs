@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::settings::{
-    KeptSettings, SettingProblem, Settings, SettingsChange, SettingsPatch, keys,
+    ChangedSetting, KeptSettings, SettingProblem, Settings, SettingsChange, SettingsPatch, keys,
 };
 use crate::kernel::{Author, AutoSaveMessage, ConnectionState, Signature, TenantEnvironment};
 use crate::ports::{PortError, Ports};
@@ -92,6 +92,18 @@ impl ChangeSettings {
             Ok(Attempt::of(&done, kept))
         })
         .await
+    }
+
+    /// What a patch would change, and the revision of the settings that it was compared with.
+    /// Changes nothing.
+    pub async fn diff(
+        &self,
+        at: TenantEnvironment,
+        patch: &SettingsPatch,
+    ) -> Result<(u64, Vec<ChangedSetting>), SettingsError> {
+        let kept = self.get(at).await?;
+        let after = kept.settings.patched(patch).map_err(SettingsError::Refused)?;
+        Ok((kept.changes, kept.settings.changes_to(&after)))
     }
 
     /// The last changes, the newest first.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub embedded_profile: bool,
     /// Point out records whose person has left the company.
     pub data_validation: bool,
+    /// Hide opportunity data from who does not own it.
+    pub restricted_data: bool,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             roi: false,
             embedded_profile: false,
             data_validation: false,
+            restricted_data: false,
         }
     }
 }

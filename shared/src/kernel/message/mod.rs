@@ -7,6 +7,7 @@
 mod activities;
 mod care;
 mod directory;
+mod exports;
 mod import;
 mod linking;
 mod purge;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use activities::WritebackMessage;
 pub use care::CareMessage;
 pub use directory::DirectoryMessage;
+pub use exports::{ExportMessage, MatchShardMessage};
 pub use import::{ImportMessage, ImportTrigger};
 pub use linking::{MatchMessage, MatchTrigger};
 pub use purge::PurgeMessage;
@@ -63,6 +65,8 @@ messages! {
     Import(ImportMessage),
     /// For `match-shard`.
     Match(MatchMessage),
+    /// For `match-shard` too.
+    Export(ExportMessage),
     /// For `auto-save`.
     AutoSave(AutoSaveMessage),
     /// For `writeback`.
@@ -83,7 +87,7 @@ impl Message {
     pub fn queue(&self) -> Queue {
         match self {
             Self::Import(_) => Queue::Import,
-            Self::Match(_) => Queue::Match,
+            Self::Match(_) | Self::Export(_) => Queue::Match,
             Self::AutoSave(_) => Queue::AutoSave,
             Self::Writeback(_) => Queue::Writeback,
             Self::Care(_) => Queue::Care,
@@ -101,6 +105,7 @@ impl Message {
         match self {
             Self::Import(message) => Some(message.scope()),
             Self::Match(message) => Some(message.scope()),
+            Self::Export(message) => Some(message.scope()),
             Self::AutoSave(message) => Some(message.scope()),
             Self::Writeback(message) => Some(message.scope()),
             Self::Care(message) => Some(message.scope()),

@@ -33,11 +33,13 @@ pub enum Kind {
     Correction,
     /// Models of the tenant's own, and which one is taken: bucket 0 only.
     Model,
+    /// Exports: what was asked for, and how far it is: bucket 0 only.
+    Export,
 }
 
 impl Kind {
     /// Every kind; purge walks them all.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Run,
         Self::Record,
         Self::Edge,
@@ -49,6 +51,7 @@ impl Kind {
         Self::Grant,
         Self::Correction,
         Self::Model,
+        Self::Export,
     ];
 
     /// The kind of a partition of some generation; none of another partition.
@@ -72,6 +75,7 @@ impl Kind {
             Self::Grant => "GRANT",
             Self::Correction => "CORR",
             Self::Model => "MODEL",
+            Self::Export => "EXPORT",
         }
     }
 }

@@ -118,6 +118,54 @@ impl Bodies {
         Ok(found.into_iter().flatten().collect())
     }
 
+    /// The ids in some blocks of a shard, from one on, in their order; and the block that follows,
+    /// if there is one.
+    pub(crate) async fn ids(
+        &self,
+        version: &DirectoryVersion,
+        (kind, number): (EntityKind, u32),
+        (from, blocks): (usize, usize),
+    ) -> Result<(Vec<EntityId>, Option<usize>), WorkError> {
+        let (key, count) = (version.bodies_key(kind, number), version.shards(kind));
+        let shard = Shard { kind, number, count };
+        match self.try_ids(&key, shard, (from, blocks)).await {
+            // The file may have been built again since its index was read.
+            Err(ReadError::File(BodiesError::Corrupt)) => {
+                self.kept().retain(|(known, _)| *known != key);
+                Ok(self.try_ids(&key, shard, (from, blocks)).await?)
+            }
+            read => Ok(read?),
+        }
+    }
+
+    async fn try_ids(
+        &self,
+        key: &str,
+        shard: Shard,
+        (from, blocks): (usize, usize),
+    ) -> Result<(Vec<EntityId>, Option<usize>), ReadError> {
+        let index = self.index(&Wanted { key: key.to_owned(), shard, ids: Vec::new() }).await?;
+        let numbers = (from..from + blocks).filter(|number| index.block(*number).is_some());
+        let reads: Vec<_> = numbers.map(|number| self.ids_of_block(key, &index, number)).collect();
+        let found: Vec<Vec<EntityId>> =
+            stream::iter(reads).buffered(CONCURRENT_READS).try_collect().await?;
+        let next = Some(from + blocks).filter(|next| index.block(*next).is_some());
+        Ok((found.into_iter().flatten().collect(), next))
+    }
+
+    async fn ids_of_block(
+        &self,
+        key: &str,
+        index: &Index,
+        number: usize,
+    ) -> Result<Vec<EntityId>, ReadError> {
+        let Some((entry, range)) = index.block(number) else { return Ok(Vec::new()) };
+        let packed = self.objects.get_range(key, range).await?;
+        let block = open_block(&entry, &packed)?;
+        let ids = entities(&block).map(|(id, _)| id.parse());
+        Ok(ids.collect::<Result<_, _>>().map_err(|_| BodiesError::Misplaced)?)
+    }
+
     async fn read<T: Body>(&self, wanted: Wanted<'_>) -> Result<Vec<(EntityId, T)>, WorkError> {
         match self.try_read(&wanted).await {
             // The file may have been built again since its index was read.

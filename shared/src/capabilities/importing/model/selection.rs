@@ -115,6 +115,9 @@ pub struct ObjectSelection {
     /// Our fields that the integration user cannot see: not read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<String>,
+    /// Fields that no org need have, and that this one has: read besides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub besides: Vec<String>,
     /// Conditions that hold of every row that is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<RowCondition>,
@@ -140,10 +143,16 @@ impl ObjectSelection {
         self.hidden.iter().any(|hidden| hidden == field)
     }
 
+    /// True if a field is read that no org need have.
+    #[must_use]
+    pub fn reads_besides(&self, field: &str) -> bool {
+        self.besides.iter().any(|besides| besides == field)
+    }
+
     /// The fields that are read of an object.
     pub fn read_fields(&self, object: SObject) -> impl Iterator<Item = &str> {
         let seen = object.fields().iter().filter(|field| !self.hides(field));
-        seen.map(|field| self.column(field))
+        seen.map(|field| self.column(field)).chain(self.besides.iter().map(String::as_str))
     }
 
     /// True if the org shows every field that is read.
@@ -173,7 +182,11 @@ impl ObjectSelection {
     fn digest_of(&self, fields: &[&str]) -> String {
         let seen = fields.iter().filter(|field| !self.hides(field));
         let read: Vec<(&str, &str)> = seen.map(|&field| (field, self.column(field))).collect();
-        let text = serde_json::to_string(&(read, &self.conditions, self.excluded));
+        let text = if self.besides.is_empty() {
+            serde_json::to_string(&(read, &self.conditions, self.excluded))
+        } else {
+            serde_json::to_string(&(read, &self.conditions, self.excluded, &self.besides))
+        };
         blake3::hash(text.unwrap_or_default().as_bytes()).to_hex()[..32].to_owned()
     }
 }
@@ -217,6 +230,8 @@ impl Selection {
             let shown = |name: &str| fields.iter().any(|field| field.name == name);
             let hidden = object.fields().iter().filter(|name| !shown(selected.column(name)));
             selected.hidden = hidden.map(|&name| name.to_owned()).collect();
+            let besides = object.optional_fields().iter().filter(|name| shown(name));
+            selected.besides = besides.map(|&name| name.to_owned()).collect();
         }
         Ok(selected)
     }

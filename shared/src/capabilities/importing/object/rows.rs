@@ -21,6 +21,7 @@ pub fn record(
     let fields: Fields = object
         .fields()
         .iter()
+        .chain(object.optional_fields().iter().filter(|name| selection.reads_besides(name)))
         .filter_map(|name| {
             let text = row.text(selection.column(name)).filter(|text| !is_null(text))?;
             (!is_refused(name, &text)).then(|| (*name, in_form(name, text)))

@@ -71,6 +71,9 @@ pub struct MovedSettings {
     pub embedded_profile: bool,
     /// Point out records whose person has left the company.
     pub data_validation: bool,
+    /// Hide opportunity data from who does not own it. Lines of earlier releases do not say so.
+    #[serde(default)]
+    pub restricted_data: bool,
     /// How often they were changed: callers know it as the revision.
     pub changes: u64,
     /// The change that last touched what auto-save goes by.
@@ -174,6 +177,7 @@ impl MovedSettings {
             roi,
             embedded_profile,
             data_validation,
+            restricted_data,
         } = settings;
         Self {
             environment,
@@ -184,6 +188,7 @@ impl MovedSettings {
             roi,
             embedded_profile,
             data_validation,
+            restricted_data,
             changes,
             rules,
             signed,
@@ -201,6 +206,7 @@ impl MovedSettings {
             roi: self.roi,
             embedded_profile: self.embedded_profile,
             data_validation: self.data_validation,
+            restricted_data: self.restricted_data,
         };
         let Self { changes, rules, signed, .. } = self;
         KeptSettings { settings, changes, rules, signed }
