@@ -199,12 +199,15 @@ fn number_of(cursor: &str) -> Result<u64, AuditError> {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+    use futures::future::join;
+
     use super::*;
     use crate::capabilities::audit::{Broken, check};
     use crate::kernel::TenantEnvironment;
     use crate::store::Marker;
     use crate::store::Slot;
-    use crate::testing::Memory;
+    use crate::testing::{Fuse, Memory};
 
     fn tenant() -> TenantId {
         TenantId::derived("acme")
@@ -275,6 +278,48 @@ mod tests {
         let second = log.commit(twice(), tenant(), &Actor::Service, &deed).await.unwrap();
         assert_eq!((first, second), (Outcome::Done, Outcome::Refused(vec![1])));
         assert_eq!(all(&log).await.len(), 1);
+    }
+
+    /// The end of a deed at state 1, and its memory, where another writer's deed at the state
+    /// `other` is done after the first one read the head and before it commits.
+    async fn overtaken_by(other: u32) -> (Outcome, Memory) {
+        let (memory, fuse, deed) = (memory(), Fuse::default(), Deed::new(Action::SeatAdded));
+        let (slow, quick) =
+            (AuditLog::new(fuse.guard(&memory.ports())), AuditLog::new(memory.ports()));
+        let at = |n| {
+            let mut commit = Commit::new();
+            commit.create(&state(n), &Marker {}).unwrap();
+            commit
+        };
+        let mut gates = fuse.gates();
+        let first = slow.commit(at(1), tenant(), &Actor::Service, &deed);
+        let second = async {
+            drop(gates.next().await); // the head is read
+            let commits = gates.next().await;
+            let done = quick.commit(at(other), tenant(), &Actor::Service, &deed).await;
+            assert!(done.unwrap().is_done());
+            drop((commits, gates));
+        };
+        let (outcome, ()) = join(first, second).await;
+        (outcome.unwrap(), memory)
+    }
+
+    #[tokio::test]
+    async fn a_writer_whose_head_another_one_moved_writes_behind_that_entry() {
+        let (outcome, memory) = overtaken_by(2).await;
+        assert_eq!(outcome, Outcome::Done);
+        let log = AuditLog::new(memory.ports());
+        let time = (memory.ports().clock.now(), KEPT);
+        assert_eq!(check(tenant(), all(&log).await, &[], time).unwrap().entries, 2);
+        let states = memory.items().iter().filter(|item| item.key.pk() == "STATE#test").count();
+        assert_eq!(states, 2);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_deeds_own_conditions_where_the_head_was_moved_too() {
+        let (outcome, memory) = overtaken_by(1).await;
+        assert_eq!(outcome, Outcome::Refused(vec![0]));
+        assert_eq!(all(&AuditLog::new(memory.ports())).await.len(), 1);
     }
 
     #[tokio::test]
