@@ -61,7 +61,8 @@ fn wizard(text: &str) -> Value {
 fn settings(text: &str) -> Value {
     json!({
         "auto_save": true, "stage": text, "log_messages": true, "log_notes": true, "roi": true,
-        "embedded_profile": true, "data_validation": true, "changed_at": AT,
+        "embedded_profile": true, "data_validation": true, "restricted_data": true,
+        "changed_at": AT,
     })
 }
 

@@ -89,7 +89,7 @@ pub(crate) struct ExportFile {
 }
 
 impl Export {
-    fn of(job: ExportJob, files: Vec<ExportAddress>) -> Self {
+    fn of(job: &ExportJob, files: Vec<ExportAddress>) -> Self {
         let (percent, rows, files_end_at) = (job.percent(), job.rows(), job.files_end());
         let files = files.into_iter().map(|ExportAddress { file, url, valid_until }| ExportFile {
             name: file.name,
@@ -136,7 +136,7 @@ pub(crate) async fn ask(
         return Err(Problem::invalid(told).at("/format".to_owned()));
     }
     let job = api.exports.ask(place.environment(), order, &by).await?;
-    Ok((StatusCode::ACCEPTED, Json(Export::of(job, Vec::new()))))
+    Ok((StatusCode::ACCEPTED, Json(Export::of(&job, Vec::new()))))
 }
 
 /// An export, and where its files are
@@ -148,5 +148,5 @@ pub(crate) async fn show(
     Admin(place): Admin<AtExport>,
 ) -> Result<Json<Export>, Problem> {
     let (job, files) = api.exports.get(place.environment(), place.export).await?;
-    Ok(Json(Export::of(job, files)))
+    Ok(Json(Export::of(&job, files)))
 }
