@@ -112,7 +112,7 @@ pub(crate) async fn sweep_objects(
             match objects.delete_before(prefix, then).await {
                 Ok(0) => {}
                 Ok(swept) => {
-                    tracing::warn!(objects.count = swept, "forgotten objects were deleted")
+                    tracing::warn!(objects.count = swept, "forgotten objects were deleted");
                 }
                 Err(error) => tracing::error!(error = chain(&error), "the sweep of objects failed"),
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tests::read;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 const LIST: &str = "tests/mutants/mutants.toml";
@@ -14,7 +15,7 @@ fn each_mutant_has_its_one_place_in_the_code_and_changes_it() {
     let mutants = parsed.get_ref()["mutant"].get_ref().as_array().unwrap();
     let mut told = BTreeMap::new();
     for mutant in mutants {
-        let text = |name: &str| match mutant.get_ref().get(name).map(|value| value.get_ref()) {
+        let text = |name: &str| match mutant.get_ref().get(name).map(Spanned::get_ref) {
             Some(DeValue::String(text)) => text.to_string(),
             _ => panic!("a mutant has no {name}"),
         };
