@@ -1,5 +1,5 @@
-//! A reverse proxy whose port is known before what lies behind it: the address of the API, since the
-//! functions must know where browsers come back to, and a way to the emulator that throttles.
+//! A reverse proxy whose port is known before what lies behind it: the address of the API, since
+//! the functions must know where browsers come back to, and a way to the emulator that throttles.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
