@@ -10,10 +10,23 @@ use super::{Answer, Served};
 
 /// Patches the settings as an admin, at a revision or whatever it is.
 async fn patch(served: &Served, body: &Value, if_match: Option<&str>) -> (Answer, HeaderMap) {
-    let path = served.connection("/settings");
-    let mut request = Request::patch(&path)
+    let media = "application/merge-patch+json";
+    send(served, ("PATCH", &served.connection("/settings"), media), body, if_match).await
+}
+
+/// Sends a body as an admin, at a revision or whatever it is, and holds the answer to the
+/// description.
+async fn send(
+    served: &Served,
+    (method, path, media): (&str, &str, &str),
+    body: &Value,
+    if_match: Option<&str>,
+) -> (Answer, HeaderMap) {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(header::AUTHORIZATION, format!("Bearer {}", served.token("admin")))
-        .header(header::CONTENT_TYPE, "application/merge-patch+json");
+        .header(header::CONTENT_TYPE, media);
     if let Some(tag) = if_match {
         request = request.header(header::IF_MATCH, tag);
     }
@@ -24,7 +37,7 @@ async fn patch(served: &Served, body: &Value, if_match: Option<&str>) -> (Answer
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     let body = serde_json::from_slice(&bytes).unwrap();
     let answer = Answer { status, content_type, retry_after: None, body };
-    served.description.check("PATCH", &path, &answer);
+    served.description.check(method, path, &answer);
     (answer, headers)
 }
 
@@ -101,21 +114,7 @@ async fn the_history_tells_who_changed_what_when() {
 
 /// Takes a file of settings in, at a revision or whatever it is.
 async fn import(served: &Served, path: &str, file: &Value, if_match: Option<&str>) -> Answer {
-    let mut request = Request::post(path)
-        .header(header::AUTHORIZATION, format!("Bearer {}", served.token("admin")))
-        .header(header::CONTENT_TYPE, "application/json");
-    if let Some(tag) = if_match {
-        request = request.header(header::IF_MATCH, tag);
-    }
-    let request = request.body(Body::from(file.to_string())).unwrap();
-    let response = served.router.clone().oneshot(request).await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    let body = serde_json::from_slice(&bytes).unwrap();
-    let answer = Answer { status, content_type, retry_after: None, body };
-    served.description.check("POST", path, &answer);
-    answer
+    send(served, ("POST", path, "application/json"), file, if_match).await.0
 }
 
 /// Spec section 5: export, import and diff as JSON; from the sandbox to production.

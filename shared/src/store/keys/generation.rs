@@ -54,6 +54,20 @@ impl Kind {
         Self::Export,
     ];
 
+    /// True for a kind that is few documents, all of them in bucket 0.
+    fn is_in_one_bucket(self) -> bool {
+        match self {
+            Self::Run | Self::MatchRun | Self::Grant | Self::Model | Self::Export => true,
+            Self::Record
+            | Self::Edge
+            | Self::Candidates
+            | Self::Entity
+            | Self::Saved
+            | Self::Activity
+            | Self::Correction => false,
+        }
+    }
+
     /// The kind of a partition of some generation; none of another partition.
     pub(crate) fn of_partition(pk: &str) -> Option<Self> {
         let name = pk.strip_prefix("GEN#")?.split('#').nth(3)?;
@@ -152,7 +166,7 @@ impl GenerationKeys {
         self.scope
     }
 
-    /// How many buckets each kind has.
+    /// How many buckets each kind has that has more than one.
     #[must_use]
     pub fn buckets(&self) -> u32 {
         self.buckets
@@ -173,16 +187,21 @@ impl GenerationKeys {
 
     /// Every partition of the generation.
     pub fn partitions(self) -> impl Iterator<Item = (Kind, String)> {
-        Kind::ALL
-            .into_iter()
-            .flat_map(move |kind| (0..self.buckets).map(move |b| (kind, self.partition(kind, b))))
+        Kind::ALL.into_iter().flat_map(move |kind| {
+            let buckets = if kind.is_in_one_bucket() { 1 } else { self.buckets };
+            (0..buckets).map(move |bucket| (kind, self.partition(kind, bucket)))
+        })
     }
 
+    /// A key of a kind in the bucket of an id, or in the only one that the kind has.
     pub(crate) fn by(&self, kind: Kind, id: &str, sk: String) -> Key {
-        Key::new(self.partition(kind, self.bucket(id)), sk)
+        let bucket = if kind.is_in_one_bucket() { 0 } else { self.bucket(id) };
+        Key::new(self.partition(kind, bucket), sk)
     }
 
+    /// A key of a kind that has one bucket.
     pub(crate) fn single(&self, kind: Kind, sk: String) -> Key {
+        debug_assert!(kind.is_in_one_bucket(), "{kind:?} has a bucket for each id");
         Key::new(self.partition(kind, 0), sk)
     }
 
