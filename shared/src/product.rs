@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use matching::{InvalidModel, MatchModel};
 
-use crate::capabilities::activities::{Activities, WriteBack};
+use crate::capabilities::activities::Activities;
+use crate::capabilities::asking::Asking;
 use crate::capabilities::audit::AuditLog;
 use crate::capabilities::badges::{Badges, CrmFilter};
 use crate::capabilities::break_glass::BreakGlass;
+use crate::capabilities::changing::{Changes, Writes};
 use crate::capabilities::connecting::{
     Care, Connect, Inspections, SeatAuthorizations, Upkeep, Wizards,
 };
@@ -172,6 +174,12 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn activities(&self) -> Activities {
         Activities::new(self.ports.clone(), self.custody())
+    }
+
+    /// The taking in of what sellers create and update.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::new(self.ports.clone(), self.custody())
     }
 
     /// Operators' looks at records.
@@ -352,10 +360,16 @@ impl Product<Orgs> {
         Ok(Moving::new(self.ports.clone(), self.custody(), self.app(), shipped))
     }
 
-    /// The logging of activities in the CRM; `name` is the product's in subjects.
+    /// What is asked of orgs as sellers.
     #[must_use]
-    pub fn write_back(&self, name: String) -> WriteBack {
-        WriteBack::new(self.ports.clone(), self.custody(), self.app(), name)
+    pub fn asking(&self) -> Asking {
+        Asking::new(self.ports.clone(), self.custody(), self.app())
+    }
+
+    /// The writing of what sellers do into the CRM; `name` is the product's in subjects.
+    #[must_use]
+    pub fn writes(&self, name: String) -> Writes {
+        Writes::new(self.ports.clone(), self.custody(), self.app(), name)
     }
 
     /// Every queue's work, for one process that does all of it. A broken model refuses to start.

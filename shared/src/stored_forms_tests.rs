@@ -2,6 +2,7 @@
 //! changes here is a migration of data.
 
 mod audit;
+mod changes;
 mod documents;
 mod events_and_messages;
 mod keys;
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::capabilities::activities::{ActivityKind, ActivityState, HoldReason};
 use crate::capabilities::audit::{Action, Actor};
+use crate::capabilities::changing::{ChangeKind, ChangeState};
 use crate::capabilities::connecting::{Feature, WizardStep};
 use crate::capabilities::directory::DirectoryState;
 use crate::capabilities::exporting::{ExportFormat, ExportKind, ExportState};
@@ -107,7 +109,9 @@ variants! {
     MatchMessage { Rematch, Batch, Spread, Settle, Clear, Correct, TuneModel }
     PurgeMessage { Revoke, Purge, EndGrant, RemoveTenant, GiveBack, Unborn }
     TellingMessage { Publish }
-    WritebackMessage { Activity, Release, Linked }
+    WritebackMessage { Activity, Change, Release, Linked }
+    ChangeKind { Create, Update, Delete }
+    ChangeState { Queued, Held, Claimed, Made, Refused, Withdrawn }
     ModelState { Training, Shadow, Ready, TooFewLabels }
     NameKind { Absent, Person, Role, Placeholder }
     ObjectPhase {

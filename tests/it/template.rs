@@ -11,7 +11,7 @@ use shared::capabilities::leaving::KeptElsewhere;
 use shared::capabilities::linking::SETTLE_LEASE;
 use shared::kernel::{EXPORT_DAYS, EXPORTS, Queue, RUN_OBJECT_DAYS, RUNS};
 use shared::lambda::config::{
-    ApiConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, DataPurgeConfig,
+    ApiConfig, AskConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, DataPurgeConfig,
     DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig, WritebackConfig,
     variables_of,
 };
@@ -196,7 +196,10 @@ fn only_functions_that_call_salesforce_open_a_grant_or_read_the_apps_secret() {
             Purpose::AdminGrant,
             &["bulk-import", "connection-care", "data-purge", "oauth-callback"][..],
         ),
-        (Purpose::SeatGrants, &["connection-care", "data-purge", "oauth-callback", "writeback"]),
+        (
+            Purpose::SeatGrants,
+            &["ask", "connection-care", "data-purge", "oauth-callback", "writeback"],
+        ),
         (Purpose::Purge, &["data-purge"]),
         (Purpose::Login, &["data-purge"]),
     ] {
@@ -207,7 +210,7 @@ fn only_functions_that_call_salesforce_open_a_grant_or_read_the_apps_secret() {
         let secrets = allowed(&template, function, "secretsmanager:GetSecretValue");
         secrets.iter().any(|secret| target(secret) == Some("AppSecret"))
     };
-    let readers = ["bulk-import", "connection-care", "oauth-callback", "writeback"];
+    let readers = ["ask", "bulk-import", "connection-care", "oauth-callback", "writeback"];
     assert_eq!(who(&reads_app), readers);
 }
 
@@ -474,6 +477,7 @@ fn every_function_is_given_exactly_what_it_reads() {
     let functions = functions(&template);
     let read = BTreeMap::from([
         ("api", variables_of::<ApiConfig>()),
+        ("ask", variables_of::<AskConfig>()),
         ("auto-save", variables_of::<AutoSaveConfig>()),
         ("bulk-import", variables_of::<BulkImportConfig>()),
         ("connection-care", variables_of::<ConnectionCareConfig>()),
@@ -808,7 +812,7 @@ fn concurrency_is_reserved_for_what_people_wait_for_where_it_is_asked_for() {
         "HasReservedConcurrency", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}
     ]});
     for (name, function) in functions(&template) {
-        let waited_for = ["api", "oauth-callback"].contains(&name);
+        let waited_for = ["api", "ask", "oauth-callback"].contains(&name);
         let reserved = &function["ReservedConcurrentExecutions"];
         assert_eq!(*reserved == share, waited_for, "{name}: {reserved}");
     }

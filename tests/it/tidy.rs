@@ -382,10 +382,11 @@ fn libraries_of_routes_know_neither_lambda_nor_aws() {
 }
 
 /// Where capabilities make the keys of their documents.
-const KEYS_OF_CAPABILITIES: [&str; 14] = [
+const KEYS_OF_CAPABILITIES: [&str; 15] = [
     "shared/src/capabilities/activities/keys.rs",
     "shared/src/capabilities/audit/keys.rs",
     "shared/src/capabilities/break_glass/keys.rs",
+    "shared/src/capabilities/changing/keys.rs",
     "shared/src/capabilities/connecting/keys.rs",
     "shared/src/capabilities/custody/keys.rs",
     "shared/src/capabilities/directory/keys.rs",
@@ -514,6 +515,7 @@ fn every_function_is_given_the_variables_that_it_reads() {
     let mut offences = Vec::new();
     let check = &mut offences;
     check_variables::<config::ApiConfig>(&template, "api", check);
+    check_variables::<config::AskConfig>(&template, "ask", check);
     check_variables::<config::AutoSaveConfig>(&template, "auto-save", check);
     check_variables::<config::BulkImportConfig>(&template, "bulk-import", check);
     check_variables::<config::ConnectionCareConfig>(&template, "connection-care", check);
@@ -524,7 +526,7 @@ fn every_function_is_given_the_variables_that_it_reads() {
     check_variables::<config::TellingConfig>(&template, "telling", check);
     check_variables::<config::WritebackConfig>(&template, "writeback", check);
     assert_none(&offences, "template.yaml and the configuration name the same variables");
-    assert_eq!(functions().len(), 10, "a new function's configuration is checked here too");
+    assert_eq!(functions().len(), 11, "a new function's configuration is checked here too");
 }
 
 #[test]

@@ -3,12 +3,14 @@
 The mutants of mutants.toml are built into a copy of the checkout all at once; the environment picks
 the one that is alive. So there is one build, where cargo-mutants would need one for each. A mutant
 that no test notices has survived, and fails the run. Everything runs on this machine, and each
-mutant has a time after which it ends.
+mutant has a time after which it ends. A run that was interrupted goes on where it stopped, as long
+as the commit is the same.
 
     tests/mutants/run.py [--write] [ID…]     an id may be the beginning of several
 """
 
 import datetime
+import json
 import os
 import re
 import shutil
@@ -23,6 +25,7 @@ LIST = Path("tests/mutants/mutants.toml")
 PAGE = Path("docs/mutations.md")
 WORK = Path("target/mutants").resolve()
 TREE = WORK / "tree"
+ENDS = WORK / "ends.json"
 
 # The tests that take minutes: they are asked only about what the others did not notice.
 SLOW = "test(/killed|at_any_call|after_any|200_000/)"
@@ -127,10 +130,20 @@ def rows(mutants, ends):
             yield f"| {mutant['id']} | {mutant['what']} | {noticed} |"
 
 
-def page(mutants, ends):
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+def commit_now():
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def remembered(commit):
+    """What became of the mutants that an earlier run of this commit tried."""
+    if not ENDS.is_file():
+        return {}
+    known = json.loads(ENDS.read_text())
+    return known["ends"] if known["commit"] == commit else {}
+
+
+def page(mutants, ends, commit):
     day = datetime.datetime.now(datetime.timezone.utc).date()
     caught = sum(end == "caught" for end, _ in ends.values())
     told = textwrap.fill(
@@ -161,15 +174,21 @@ def main():
         code, output = nextest(" | ".join(sorted({f"({mutant['tests']})" for mutant in mutants})))
         if code != 0:
             sys.exit(f"without a mutant there must be no failure:\n{output[-6000:]}")
-    ends = {}
+    commit = commit_now()
+    known, ends = remembered(commit), {}
     for mutant in mutants:
         if asked and not any(mutant["id"].startswith(word) for word in asked):
             continue
+        if not asked and known.get(mutant["id"], [""])[0] == "caught":
+            ends[mutant["id"]] = tuple(known[mutant["id"]])
+            continue
         begun = time.monotonic()
         ends[mutant["id"]] = end, test = tried(mutant)
+        known[mutant["id"]] = [end, test]
+        ENDS.write_text(json.dumps({"commit": commit, "ends": known}))
         print(f"{mutant['id']:15} {end:9} {time.monotonic() - begun:5.0f} s  {test}", flush=True)
     if "--write" in sys.argv and not asked:
-        PAGE.write_text(page(mutants, ends))
+        PAGE.write_text(page(mutants, ends, commit))
     left = [name for name, (end, _) in ends.items() if end != "caught"]
     sys.exit(f"not caught: {', '.join(left)}" if left else 0)
 

@@ -17,8 +17,10 @@ use salesforce_simulator::{Control, Simulator, SimulatorOptions};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shared::capabilities::activities::Activities;
+use shared::capabilities::asking::Asking;
 use shared::capabilities::audit::AuditLog;
 use shared::capabilities::break_glass::BreakGlass;
+use shared::capabilities::changing::Changes;
 use shared::capabilities::connecting::{Connect, Wizards};
 use shared::capabilities::custody::{Custody, SalesforceApp};
 use shared::capabilities::directory::{self, Directory, DirectoryFile, HeldFile, ShardFiles};
@@ -92,6 +94,10 @@ pub struct Functions {
     pub connect: Connect,
     /// The API's activities.
     pub activities: Activities,
+    /// The API's changes.
+    pub changes: Changes,
+    /// `ask`.
+    pub asking: Asking,
     /// `directory-index`, and what the API begins.
     pub directory: Directory,
     /// What the API begins of `data-purge`.
@@ -143,6 +149,8 @@ impl Functions {
             begin: api.connect(),
             connect: callback.connect(),
             activities: api.activities(),
+            changes: api.changes(),
+            asking: product(FunctionRole::of("ask")).asking(),
             directory: api.directory(),
             disconnect: api.disconnect(),
             offboarding: api.offboarding(),

@@ -17,5 +17,5 @@ mod tests;
 mod wire;
 
 pub use callers::Issuer;
-pub use router::router;
+pub use router::{api_router, ask_router, router};
 pub use state::Api;

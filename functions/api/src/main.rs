@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::{Api, Issuer, router};
+use api::{Api, Issuer, api_router};
 use lambda_http::Error;
 use shared::lambda::bootstrap;
 use shared::lambda::config::ApiConfig;
@@ -22,5 +22,5 @@ async fn main() -> Result<(), Error> {
     let issuer = Issuer::new(callers.issuer, callers.audience, callers.jwks_url, http, clock)?;
     let api = Api::new(&product, issuer, config.network_access)?
         .with_security_contact(config.security_contact);
-    lambda_http::run(router(api)).await
+    lambda_http::run(api_router(api)).await
 }

@@ -2,6 +2,7 @@
 //! went on inside. The errors of a capability become problems beside the routes of its resource.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -35,6 +36,10 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pointer: Option<String>,
+    /// Where the seller logs in: a POST there begins the login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri", nullable = false)]
+    login_url: Option<String>,
     /// Seconds after which the same call may succeed: the header `Retry-After`.
     #[serde(skip)]
     retry_after: Option<i64>,
@@ -42,8 +47,8 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
-        let (detail, pointer, retry_after) = (None, None, None);
-        Self { kind, title, status: status.as_u16(), detail, pointer, retry_after }
+        let (detail, pointer, login_url, retry_after) = (None, None, None, None);
+        Self { kind, title, status: status.as_u16(), detail, pointer, login_url, retry_after }
     }
 
     /// With what it is about, for the person who reads it.
@@ -133,6 +138,19 @@ impl Problem {
         let detail = "the connection does not work; the doctor says why, and authorizing it again \
                       mends most";
         Self::conflict("reconnect_required", detail.to_owned())
+    }
+
+    /// The seller must log in to the CRM first, there.
+    pub(crate) fn login_required(login_url: String) -> Self {
+        let detail = "the CRM is asked as the seller, who must log in to it first";
+        let problem = Self::conflict("crm_login_required", detail.to_owned());
+        Self { login_url: Some(login_url), ..problem }
+    }
+
+    /// Salesforce does not answer now; it may after this long.
+    pub(crate) fn later(wait: Duration) -> Self {
+        let seconds = i64::try_from(wait.as_secs()).unwrap_or(SHORTLY).max(1);
+        Self { retry_after: Some(seconds), ..Self::unavailable() }
     }
 
     /// A service behind this one does not answer now.

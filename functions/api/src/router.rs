@@ -13,6 +13,9 @@ use crate::problem::Problem;
 use crate::state::Api;
 use crate::{admin, openapi, operator, security_txt, seller};
 
+/// The place of a tenant's connection in paths.
+const OF_CONNECTION: &str = "/v1/tenants/{tenant}/connections/{environment}";
+
 /// No request body is larger; directory parts go to the object store.
 const LARGEST_BODY: usize = 256 * 1024;
 
@@ -23,8 +26,14 @@ const LONGEST_PATH: usize = 2048;
 /// No query is longer: the longest cursor has not a thousand characters.
 const LONGEST_QUERY: usize = 1200;
 
-/// Every route, by audience, with its description.
+/// Every route with its description: those of the API, and those that ask Salesforce as a seller.
 pub(crate) fn described() -> OpenApiRouter<Api> {
+    let asked = OpenApiRouter::default().nest(OF_CONNECTION, seller::asked_of_org());
+    of_api().merge(asked)
+}
+
+/// The routes of the API, by audience.
+fn of_api() -> OpenApiRouter<Api> {
     let connection =
         admin::of_connection().merge(seller::of_connection()).merge(operator::of_connection());
     let tenant = admin::of_tenant()
@@ -36,13 +45,32 @@ pub(crate) fn described() -> OpenApiRouter<Api> {
         .nest("/v1/tenants/{tenant}", tenant)
 }
 
-/// All routes over these capabilities.
+/// All routes over these capabilities, for one process that serves both kinds.
 pub fn router(api: Api) -> Router {
+    served(documents(described()), api)
+}
+
+/// The routes that ask no org.
+pub fn api_router(api: Api) -> Router {
+    served(documents(of_api()), api)
+}
+
+/// The routes that ask Salesforce as a seller.
+pub fn ask_router(api: Api) -> Router {
+    let asked = OpenApiRouter::default().nest(OF_CONNECTION, seller::asked_of_org());
+    served(asked.split_for_parts().0, api)
+}
+
+/// The routes, and the documents about them.
+fn documents(routes: OpenApiRouter<Api>) -> Router<Api> {
     let document = async || ([(CONTENT_TYPE, "application/yaml")], openapi::SERVED);
-    let (router, _) = described().split_for_parts();
+    let (router, _) = routes.split_for_parts();
+    router.route(openapi::PATH, get(document)).route(openapi::SECURITY_TXT, get(security_txt::show))
+}
+
+/// The frame that every answer has.
+fn served(router: Router<Api>, api: Api) -> Router {
     router
-        .route(openapi::PATH, get(document))
-        .route(openapi::SECURITY_TXT, get(security_txt::show))
         .fallback(async || Problem::not_found("resource"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

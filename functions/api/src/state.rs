@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use shared::capabilities::activities::Activities;
+use shared::capabilities::asking::Asking;
 use shared::capabilities::audit::AuditLog;
 use shared::capabilities::badges::{Badges, CrmFilter};
 use shared::capabilities::break_glass::BreakGlass;
+use shared::capabilities::changing::Changes;
 use shared::capabilities::connecting::{
     Connect, Inspections, NetworkAccess, SeatAuthorizations, Wizards,
 };
@@ -61,6 +63,8 @@ pub struct Api {
     pub(crate) saved_lists: SavedLists,
     pub(crate) opportunities: OpportunityPanels,
     pub(crate) activities: Activities,
+    pub(crate) changes: Changes,
+    pub(crate) asking: Asking,
     pub(crate) directory: Directory,
     pub(crate) tenants: Tenants,
     pub(crate) crm_users: CrmUsers,
@@ -109,6 +113,8 @@ impl Api {
             saved_lists: product.saved_lists(),
             opportunities: product.opportunities(),
             activities: product.activities(),
+            changes: product.changes(),
+            asking: product.asking(),
             directory: product.directory(),
             tenants: product.tenants(),
             crm_users: product.crm_users(),

@@ -36,6 +36,7 @@ ids! {
     RunId of ImportRunId
     MatchRunId of MatchRunId
     ActivityId of ActivityId
+    ChangeId of ChangeId
     ModelId of ModelId
     ExportId of ExportId
     GlassId of GlassId

@@ -1,4 +1,4 @@
-//! Logs sellers' activities in the CRM.
+//! Writes into the CRM what sellers do and want changed.
 
 mod handler;
 
@@ -11,8 +11,8 @@ async fn main() -> Result<(), Error> {
     let (config, sdk) = bootstrap::<WritebackConfig>().await?;
     let product = Product::new(shared::aws::ports(&sdk, &config.aws)).opening(config.secret_prefix);
     let product = config.salesforce.reach(product, None)?;
-    let (outbox, write_back) = (product.outbox(), product.write_back(config.product));
+    let (outbox, writes) = (product.outbox(), product.writes(config.product));
 
     let clock = &*product.ports().clock;
-    run_queue("writeback", clock, |event| handler::handle(event, &outbox, &write_back)).await
+    run_queue("writeback", clock, |event| handler::handle(event, &outbox, &writes)).await
 }

@@ -3,6 +3,8 @@
 //! Describe is already filtered by the user's permissions: a hidden field is not there. Keys that
 //! we do not read are ignored, since Salesforce adds some with each release.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// An object in the list of all.
@@ -47,6 +49,29 @@ pub struct ObjectDescribe {
     /// The objects that refer to it.
     #[serde(default)]
     pub child_relationships: Vec<ChildRelationship>,
+    /// The record types, as far as this user may see them.
+    #[serde(default)]
+    pub record_type_infos: Vec<RecordTypeInfo>,
+}
+
+/// A record type of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordTypeInfo {
+    /// The record type's id.
+    pub record_type_id: String,
+    /// Its name as the org shows it.
+    #[serde(default)]
+    pub name: String,
+    /// The user may give it to a row.
+    #[serde(default)]
+    pub available: bool,
+    /// It is the user's own default.
+    #[serde(default)]
+    pub default_record_type_mapping: bool,
+    /// It stands for having no record type.
+    #[serde(default)]
+    pub master: bool,
 }
 
 impl ObjectDescribe {
@@ -124,6 +149,12 @@ pub struct FieldDescribe {
     /// The listed values.
     #[serde(default)]
     pub picklist_values: Vec<PicklistValue>,
+    /// The values that are listed depend on another field's.
+    #[serde(default)]
+    pub dependent_picklist: bool,
+    /// The field that they depend on: a picklist or a checkbox.
+    #[serde(default)]
+    pub controller_name: Option<String>,
     /// The objects a reference may lead to.
     #[serde(default)]
     pub reference_to: Vec<String>,
@@ -179,6 +210,21 @@ pub struct PicklistValue {
     /// Taken when a new row leaves the field out.
     #[serde(default)]
     pub default_value: bool,
+    /// The controlling field's values that it goes with, as a bitmap in base64.
+    #[serde(default)]
+    pub valid_for: Option<String>,
+}
+
+impl PicklistValue {
+    /// True if it may be chosen beside the controlling field's value at `place` in that field's own
+    /// list; a checkbox has its empty state at 0 and its ticked one at 1. The bit of the first place
+    /// is the highest of the first byte. A value without a bitmap goes with nothing.
+    #[must_use]
+    pub fn goes_with(&self, place: usize) -> bool {
+        let bitmap = self.valid_for.as_deref().and_then(|text| STANDARD.decode(text).ok());
+        let byte = bitmap.and_then(|bytes| bytes.get(place / 8).copied()).unwrap_or_default();
+        byte & (0x80 >> (place % 8)) != 0
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +259,20 @@ mod tests {
         assert_eq!(contact.child_relationships[0].child_object, "Task");
         let again = serde_json::to_string(&contact).unwrap();
         assert_eq!(serde_json::from_str::<ObjectDescribe>(&again).unwrap(), contact);
+    }
+
+    #[test]
+    fn a_dependent_value_goes_with_the_places_of_its_bitmap() {
+        let value = |valid_for: &str| {
+            let json = format!(r#"{{"value":"Bavaria","validFor":"{valid_for}"}}"#);
+            serde_json::from_str::<PicklistValue>(&json).unwrap()
+        };
+        let goes = |valid_for| (0..12).filter(|n| value(valid_for).goes_with(*n)).collect();
+        let places: [Vec<usize>; 3] = ["gAAA", "AEAA", "oBAA"].map(goes);
+        assert_eq!(places, [vec![0], vec![9], vec![0, 2, 11]]);
+        assert!(!value("not base64").goes_with(0));
+        let free = serde_json::from_str::<PicklistValue>(r#"{"value":"Bavaria"}"#).unwrap();
+        assert!(!free.goes_with(0));
     }
 
     #[test]

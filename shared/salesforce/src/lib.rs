@@ -52,7 +52,7 @@ pub use datetime::{
     DateTimeError, format_datetime, parse_date, parse_datetime, parse_epoch_millis, parse_http_date,
 };
 pub use describe::{
-    ChildRelationship, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistValue,
+    ChildRelationship, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistValue, RecordTypeInfo,
 };
 pub use duplicates::{DuplicateMatch, DuplicateRuleHit};
 pub use error::{SalesforceError, TransportError};

@@ -120,6 +120,17 @@ impl Client {
         Ok(reply.map(|upserted| (upserted.id, upserted.created)))
     }
 
+    /// Moves a record to the org's recycle bin. One that is there already is `Refused` with 404.
+    pub async fn delete(
+        &self,
+        session: &Session,
+        object: &str,
+        id: SalesforceId,
+    ) -> Result<Reply<()>, SalesforceError> {
+        let path = ["sobjects", object_name(object)?, id.as_str()];
+        self.send_bare(session, self.request(Method::DELETE, &path)).await
+    }
+
     /// Creates up to 200 records in one call and tells what became of each, in their order.
     pub async fn create_all(
         &self,

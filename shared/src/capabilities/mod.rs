@@ -7,9 +7,11 @@
 //! Capabilities form a graph without circles, which `tests/it/tidy.rs` checks.
 
 pub mod activities;
+pub mod asking;
 pub mod audit;
 pub mod badges;
 pub mod break_glass;
+pub mod changing;
 pub mod connecting;
 pub mod custody;
 pub mod directory;

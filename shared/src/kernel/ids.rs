@@ -105,6 +105,11 @@ typed_id!(
     "act"
 );
 typed_id!(
+    /// A lead or contact that a seller has created or updated in the CRM.
+    ChangeId,
+    "chg"
+);
+typed_id!(
     /// A published state of the directory.
     DirectoryVersionId,
     "dir"

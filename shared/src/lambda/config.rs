@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use functions::{
-    ApiConfig, AppConfig, AutoSaveConfig, BulkImportConfig, CallersConfig, ConnectionCareConfig,
-    DataPurgeConfig, DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, SalesforceConfig,
-    TellingConfig, WritebackConfig,
+    ApiConfig, AppConfig, AskConfig, AutoSaveConfig, BulkImportConfig, CallersConfig,
+    ConnectionCareConfig, DataPurgeConfig, DirectoryIndexConfig, MatchShardConfig,
+    OauthCallbackConfig, SalesforceConfig, TellingConfig, WritebackConfig,
 };
 
 /// What is wrong with a variable. The value itself is not repeated.

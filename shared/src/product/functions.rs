@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use matching::InvalidModel;
 
 use super::{Orgs, Product};
-use crate::capabilities::activities::WriteBack;
+use crate::capabilities::changing::Writes;
 use crate::capabilities::connecting::Care;
 use crate::capabilities::directory::{Directory, ShardFiles};
 use crate::capabilities::exporting::ExportSteps;
@@ -26,7 +26,7 @@ pub struct Functions {
     match_steps: MatchSteps,
     export_steps: ExportSteps,
     auto_save: AutoSave,
-    write_back: WriteBack,
+    writes: Writes,
     care: Care,
     telling: Telling,
     purge_steps: PurgeSteps,
@@ -46,7 +46,7 @@ impl Functions {
             match_steps: product.match_steps(files)?,
             export_steps: product.export_steps(),
             auto_save: product.auto_save(),
-            write_back: product.write_back(name),
+            writes: product.writes(name),
             care: product.care(),
             telling: product.telling(),
             purge_steps: product.purge_steps(),
@@ -82,7 +82,7 @@ impl Functions {
             Message::Match(message) => self.match_steps.handle(message).await,
             Message::Export(message) => self.export_steps.handle(message).await,
             Message::AutoSave(message) => self.auto_save.handle(message).await,
-            Message::Writeback(message) => self.write_back.handle(message).await,
+            Message::Writeback(message) => self.writes.handle(message).await,
             Message::Care(message) => self.care.handle(message).await,
             Message::Telling(message) => self.telling.handle(message).await,
             Message::Purge(message) => self.purge_steps.handle(message).await,

@@ -6,9 +6,9 @@ use super::{
     Forms, Variants, activity, assert_covers, at, match_run, model, run, scope, seat, text, version,
 };
 use crate::kernel::{
-    AutoSaveMessage, CareMessage, DirectoryMessage, Envelope, Event, ExportMessage, Generation,
-    ImportMessage, ImportTrigger, MatchMessage, MatchTrigger, Message, Occurrence, PurgeMessage,
-    Queue, ReconnectReason, SObject, TellingMessage, WritebackMessage,
+    AutoSaveMessage, CareMessage, ChangeId, DirectoryMessage, Envelope, Event, ExportMessage,
+    Generation, ImportMessage, ImportTrigger, MatchMessage, MatchTrigger, Message, Occurrence,
+    PurgeMessage, Queue, ReconnectReason, SObject, TellingMessage, WritebackMessage,
 };
 use crate::store::due::Due;
 use crate::testing::{entity_id, record_id};
@@ -62,6 +62,7 @@ fn later_messages() -> Vec<Message> {
     let event = Event { scope, time: at(0), occurrence: Occurrence::Connected };
     let mut all = each([
         WritebackMessage::Activity { scope, activity: activity() },
+        WritebackMessage::Change { scope, seat: seat(), change: ChangeId::derived("change") },
         WritebackMessage::Release { scope, seat: Some(seat()) },
         WritebackMessage::Release { scope, seat: None },
         WritebackMessage::Linked {

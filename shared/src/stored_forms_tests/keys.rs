@@ -14,7 +14,7 @@ use crate::capabilities::{
     sessions, settings,
 };
 use crate::kernel::{
-    ActivityId, DirectoryVersionId, EventId, ExportId, Generation, GlassId, ImportRunId,
+    ActivityId, ChangeId, DirectoryVersionId, EventId, ExportId, Generation, GlassId, ImportRunId,
     LeaseToken, MatchRunId, ModelId, SObject, SeatId, TenantId, entity_kind_name,
 };
 use crate::ports::{Key, Range};
@@ -188,6 +188,10 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
     forms.key("activity", &keys.activity(activity()));
     forms.key("lane", &keys.lane(account()));
+    let change = ChangeId::derived("change");
+    forms.key("change", &keys.change(seat(), change));
+    forms.range("changes", &keys.changes(seat()));
+    forms.range("all_changes", &keys.all_changes(3));
     let (kind, person) = (EntityKind::Person, "0a1b");
     forms.key("waiting", &keys.waiting(kind, person, activity()));
     forms.range("all_waiting", &keys.all_waiting(kind, person));
@@ -224,6 +228,7 @@ fn kinds_partitions_buckets_and_ids_are_pinned() {
     forms.line("derived run", ImportRunId::derived("x"));
     forms.line("derived match run", MatchRunId::derived("x"));
     forms.line("derived activity", ActivityId::derived("x"));
+    forms.line("derived change", ChangeId::derived("x"));
     forms.line("derived directory version", DirectoryVersionId::derived("x"));
     forms.line("derived model", ModelId::derived("x"));
     forms.line("derived export", ExportId::derived("x"));

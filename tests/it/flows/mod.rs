@@ -3,6 +3,7 @@
 mod batches;
 mod callbacks;
 mod canary;
+mod changes;
 mod connection;
 mod environments;
 mod events;

@@ -24,7 +24,7 @@ use super::observe::lists;
 const SELLER: &str = "noor.castellan@acme.example";
 const OTHER: &str = "another.seller@acme.example";
 
-async fn post(scene: &Scene, key: &str, kind: ActivityKind) -> Activity {
+pub(super) async fn post(scene: &Scene, key: &str, kind: ActivityKind) -> Activity {
     post_as(scene, scene.seat, key, kind).await
 }
 
@@ -38,7 +38,7 @@ fn held(reason: HoldReason) -> ActivityState {
 }
 
 /// The record on which an activity was logged.
-async fn logged_on(world: &World, posted: &Activity) -> String {
+pub(super) async fn logged_on(world: &World, posted: &Activity) -> String {
     let now = state(world, posted.id).await;
     let ActivityState::Logged { salesforce_id } = now else { panic!("not logged: {now:?}") };
     let row = world.control().record(&world.org, salesforce_id.as_str()).unwrap();
@@ -46,7 +46,7 @@ async fn logged_on(world: &World, posted: &Activity) -> String {
     parent.unwrap().to_owned()
 }
 
-async fn correct(world: &World, of: RecordRef, what: Correcting) {
+pub(super) async fn correct(world: &World, of: RecordRef, what: Correcting) {
     let scope = world.connection().await.scope();
     let corrections = &world.functions.corrections;
     corrections.say(scope, of.object, of.id, what, &Author::Service).await.unwrap();
@@ -57,22 +57,22 @@ fn is(entity: &EntityId) -> Correcting {
     Correcting::Match { entity_id: entity.clone() }
 }
 
-fn is_not(entity: &EntityId) -> Correcting {
+pub(super) fn is_not(entity: &EntityId) -> Correcting {
     Correcting::Unmatch { entity_id: Some(entity.clone()) }
 }
 
-async fn link(world: &World, entity: &EntityId) -> EntityMatches {
+pub(super) async fn link(world: &World, entity: &EntityId) -> EntityMatches {
     let slot = world.keys().await.entity(EntityKind::Person, entity);
     world.documents().await.read(&slot).await.unwrap().unwrap()
 }
 
 /// The contact that the scene's person is linked to.
-async fn contact(scene: &Scene) -> RecordRef {
+pub(super) async fn contact(scene: &Scene) -> RecordRef {
     link(&scene.world, &scene.person).await.matched.unwrap()
 }
 
 /// A lead or contact that is nobody's.
-async fn nobodys(world: &World, object: SObject) -> RecordRef {
+pub(super) async fn nobodys(world: &World, object: SObject) -> RecordRef {
     let lists = lists(world, object).await;
     let free = lists.into_iter().find(|list| list.matched.is_none() && !list.gone);
     free.unwrap().record()
@@ -84,7 +84,7 @@ async fn import(world: &World, name: &str) {
 }
 
 /// A scene whose seller's login has ended.
-async fn logged_out() -> Scene {
+pub(super) async fn logged_out() -> Scene {
     let scene = Scene::new().await;
     end_login(&scene).await;
     scene.world.run().await;
@@ -92,12 +92,12 @@ async fn logged_out() -> Scene {
 }
 
 /// Ends the seller's login.
-async fn end_login(scene: &Scene) {
+pub(super) async fn end_login(scene: &Scene) {
     let (world, by) = (&scene.world, Actor::Service);
     world.functions.offboarding.end_authorization(world.at(), scene.seat, &by).await.unwrap();
 }
 
-async fn log_in(scene: &Scene) {
+pub(super) async fn log_in(scene: &Scene) {
     scene.world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
     scene.world.run().await;
 }

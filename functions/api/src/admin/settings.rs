@@ -28,6 +28,14 @@ pub(crate) struct Settings {
     log_messages: bool,
     /// Log notes.
     log_notes: bool,
+    /// Let sellers create leads in the CRM.
+    create_leads: bool,
+    /// Let sellers create contacts in the CRM.
+    create_contacts: bool,
+    /// Let sellers update leads in the CRM.
+    update_leads: bool,
+    /// Let sellers update contacts in the CRM.
+    update_contacts: bool,
     /// Report on won deals.
     roi: bool,
     /// Show profiles inside the CRM.
@@ -53,6 +61,10 @@ impl From<KeptSettings> for Settings {
             stage: settings.stage,
             log_messages: settings.log_messages,
             log_notes: settings.log_notes,
+            create_leads: settings.create_leads,
+            create_contacts: settings.create_contacts,
+            update_leads: settings.update_leads,
+            update_contacts: settings.update_contacts,
             roi: settings.roi,
             embedded_profile: settings.embedded_profile,
             data_validation: settings.data_validation,
@@ -89,6 +101,18 @@ pub(crate) struct SettingsPatch {
     #[serde(default)]
     #[schema(required = false)]
     log_notes: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    create_leads: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    create_contacts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    update_leads: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    update_contacts: bool,
     #[serde(default)]
     #[schema(required = false)]
     roi: bool,

@@ -46,6 +46,10 @@ fn is_read(method: &Method) -> bool {
 
 /// The work that a call triggers; none for one that only reads.
 fn trigger_of(method: &Method, place: &str) -> Option<Trigger> {
+    // Every question costs requests of the org's own allowance.
+    if place.starts_with("/seats/{seat}/crm/") {
+        return Some(Trigger::Question);
+    }
     // Badges are asked for by POST: a hundred ids are too long for a query.
     if is_read(method) || place.ends_with("/badges") {
         return None;
@@ -102,6 +106,8 @@ mod tests {
             assert_eq!(of("GET", &route), None, "{route}");
         }
         assert_eq!(of("POST", "/v1/tenants/{tenant}/crm-votes"), Some(Trigger::Vote));
+        let question = format!("{connection}/seats/{{seat}}/crm/forms/{{object}}");
+        assert_eq!(of("GET", &question), Some(Trigger::Question), "it costs the org's own calls");
         assert_eq!(of("POST", &format!("{connection}/seats/{{seat}}/badges")), None);
     }
 }

@@ -4,8 +4,8 @@ use matching::EntityKind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::kernel::{
-    ActivityId, DirectoryVersionId, EntityId, Environment, ExportId, GlassId, ImportRunId,
-    MatchRunId, ModelId, SObject, SeatId, TenantEnvironment, TenantId,
+    ActivityId, ChangeId, DirectoryVersionId, EntityId, Environment, ExportId, GlassId,
+    ImportRunId, MatchRunId, ModelId, SObject, SeatId, TenantEnvironment, TenantId,
 };
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
@@ -159,6 +159,50 @@ of_connection! {
         #[param(value_type = wire::SeatId)] seat: SeatId
         /// The record's 18-character id
         #[param(value_type = String)] record: SalesforceId
+    }
+}
+
+of_connection! {
+    /// A form for a seat.
+    AtSeatForm {
+        #[param(value_type = wire::SeatId)] seat: SeatId
+        #[param(value_type = wire::SObject)] object: SObject
+    }
+}
+
+of_connection! {
+    /// A record of the org, as it is now for a seat.
+    AtSeatObject {
+        #[param(value_type = wire::SeatId)] seat: SeatId
+        #[param(value_type = wire::SObject)] object: SObject
+        /// The record's 18-character id
+        #[param(value_type = String)] record: SalesforceId
+    }
+}
+
+of_connection! {
+    /// A change that a seat wants in the CRM.
+    AtChange {
+        #[param(value_type = wire::SeatId)] seat: SeatId
+        #[param(value_type = wire::ChangeId)] change: ChangeId
+    }
+}
+
+impl OfSeat for AtSeatForm {
+    fn seat(&self) -> SeatId {
+        self.seat
+    }
+}
+
+impl OfSeat for AtSeatObject {
+    fn seat(&self) -> SeatId {
+        self.seat
+    }
+}
+
+impl OfSeat for AtChange {
+    fn seat(&self) -> SeatId {
+        self.seat
     }
 }
 

@@ -166,7 +166,7 @@ pub(crate) async fn post(
     Ok((StatusCode::ACCEPTED, Json(Activity::of(&api, at, activity))))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     let key = key.map(str::trim).filter(|key| (1..=200).contains(&key.len()));
     key.ok_or_else(|| {

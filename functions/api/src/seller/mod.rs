@@ -1,9 +1,11 @@
 //! The routes for sellers, by their own token or through the product: their authorization, what was
-//! saved for them, badges, matches and corrections, what they do.
+//! saved for them, badges, matches and corrections, what they do and what they want changed.
 
 mod activities;
+mod asking;
 mod authorizations;
 mod badges;
+mod changes;
 mod corrections;
 mod crm_filter;
 mod entities;
@@ -31,4 +33,15 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(entities::show))
         .routes(routes!(activities::post))
         .routes(routes!(activities::show))
+        .routes(routes!(changes::post, changes::list))
+        .routes(routes!(changes::show, changes::withdraw))
+        .routes(routes!(changes::undo))
+}
+
+/// Routes below a tenant's connection that ask Salesforce as the seller.
+pub(crate) fn asked_of_org() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(asking::form))
+        .routes(routes!(asking::accounts))
+        .routes(routes!(asking::record))
 }

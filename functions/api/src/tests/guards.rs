@@ -31,6 +31,7 @@ fn concrete(served: &Served, operation: &Operation) -> String {
         .replace("{seat}", &served.seat.to_string())
         .replace("{version}", "dir_00000000000000000000000001")
         .replace("{activity}", "act_00000000000000000000000001")
+        .replace("{change}", "chg_00000000000000000000000001")
         .replace("{purge}", "production-1")
         .replace("{object}", "Lead")
         .replace("{kind}", "person")

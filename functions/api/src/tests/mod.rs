@@ -5,6 +5,7 @@ mod audit;
 mod badges;
 mod break_glass;
 mod canary;
+mod changes;
 mod exports;
 mod filters;
 mod guards;
@@ -57,6 +58,8 @@ struct Served {
     _keys: Server,
     tenant: TenantId,
     seat: SeatId,
+    /// The idempotency key of every call.
+    key: &'static str,
     description: Description,
 }
 
@@ -89,6 +92,7 @@ impl Served {
             _keys: server,
             tenant,
             seat: SeatId::derived("jane"),
+            key: "1",
             description: Description::read(),
         }
     }
@@ -148,7 +152,7 @@ impl Served {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        request = request.header("idempotency-key", "1");
+        request = request.header("idempotency-key", self.key);
         let request = request.body(body.map_or_else(Body::empty, Body::from)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();

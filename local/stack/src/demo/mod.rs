@@ -4,6 +4,7 @@
 mod api;
 mod badges;
 mod browser;
+mod changes;
 mod compare;
 mod connect_page;
 mod control;
@@ -205,6 +206,7 @@ impl Demo {
         self.write_back().await?;
         self.second_import().await?;
         self.second_directory().await?;
+        self.changes().await?;
         self.disconnect().await
     }
 

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use matching::EntityKind;
 use serde_json::json;
 
+use super::hold::reason_to_wait;
 use super::target::{Link, lane_of};
 use super::{
     Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason,
@@ -15,11 +16,10 @@ use super::{
 use crate::capabilities::custody::{Custody, OpenGeneration, unread};
 use crate::capabilities::{seats, settings};
 use crate::kernel::{
-    ActivityId, Connection, ConnectionState, EntityId, Environment, Grantee, SeatId,
-    TenantEnvironment, WritebackMessage,
+    ActivityId, ConnectionState, EntityId, Environment, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
-use crate::store::{Attempt, Commit, Draft, Store, When, attempts, field};
+use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
 use crate::work::WorkError;
 
 /// A caller's clock may be ahead by this much.
@@ -190,7 +190,7 @@ impl Activities {
             target: None,
             tries: 0,
         };
-        let held = self.held(opened, &activity, &mut commit).await?;
+        let held = reason_to_wait(&self.ports, opened, new.seat, &mut commit).await?;
         let link = Link::of(opened, new.entity_kind, &new.entity).await?;
         if let Some(record) = link.record() {
             let lane = lane_of(opened, record).await?;
@@ -212,30 +212,6 @@ impl Activities {
         let body = opened.sealed(&self.ports, &slot, &new.text)?;
         commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
         Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
-    }
-
-    /// What an activity waits for before its record matters: the seller's login, or the connection.
-    /// The commit is done only while that is so: whoever ends the wait afterwards finds it.
-    async fn held(
-        &self,
-        opened: &OpenGeneration,
-        activity: &Activity,
-        commit: &mut Commit,
-    ) -> Result<Option<HoldReason>, ActivityError> {
-        let state = opened.connection.state;
-        let is_still = field!(Connection, state).is(&state)?;
-        opened.check_at_home_and(is_still, commit)?;
-        if state != ConnectionState::Connected {
-            return Ok(Some(HoldReason::ReconnectRequired));
-        }
-        let (slot, grantee) = (opened.keys.seat_grant(activity.seat), Grantee::Seat(activity.seat));
-        let grant = self.store.load(&slot).await?;
-        let now = self.ports.clock.now();
-        if grant.as_ref().is_some_and(|grant| grant.is_usable(grantee, now)) {
-            return Ok(None);
-        }
-        commit.check(&slot, grant.as_ref().map_or_else(When::absent, When::unchanged));
-        Ok(Some(HoldReason::CrmLoginRequired))
     }
 
     /// Gives the target the next place in its lane, once the commit is done.

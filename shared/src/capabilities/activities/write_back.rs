@@ -67,15 +67,11 @@ impl WriteBack {
         Self { ports, store, custody, grants, product }
     }
 
-    /// Does one message's work.
-    pub async fn handle(&self, message: WritebackMessage) -> Result<Done, WorkError> {
-        let (scope, activity) = match message {
-            WritebackMessage::Activity { scope, activity } => (scope, activity),
-            WritebackMessage::Release { scope, seat } => return self.release(scope, seat).await,
-            WritebackMessage::Linked { scope, entity_kind, entity } => {
-                return self.linked(scope, entity_kind, &entity).await;
-            }
-        };
+    /// Takes an activity as far as it goes now.
+    ///
+    /// # Errors
+    /// Those of the ports, and what Salesforce may answer otherwise later.
+    pub async fn handle(&self, scope: Scope, activity: ActivityId) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let activity = opened.store.load(&opened.keys.activity(activity)).await?;
         let Some(activity) = activity.filter(|activity| activity.state.is_open()) else {
@@ -106,7 +102,10 @@ impl WriteBack {
     /// Sends the activities, of one seat or of all, that came to no end: those that waited for a
     /// grant, and those that are queued, since behind one that waited long their own messages may
     /// rest for hours. One that is sent twice is logged once: each activity knows its state.
-    async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
+    ///
+    /// # Errors
+    /// Those of the ports.
+    pub async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let is_released = |activity: &Activity| {
             activity.state.is_open() && seat.is_none_or(|seat| seat == activity.seat)
@@ -123,7 +122,10 @@ impl WriteBack {
     }
 
     /// Sends the activities that waited for the record of an entity.
-    async fn linked(
+    ///
+    /// # Errors
+    /// Those of the ports.
+    pub async fn linked(
         &self,
         scope: Scope,
         kind: EntityKind,

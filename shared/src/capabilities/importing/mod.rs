@@ -17,6 +17,7 @@ mod follow;
 mod hand_over;
 mod import;
 pub mod keys;
+mod land_row;
 mod lease;
 mod model;
 mod object;
@@ -27,6 +28,7 @@ mod selections;
 pub(crate) use begin::scheduled_import;
 pub use control::ControlError;
 pub use import::Import;
+pub(crate) use land_row::land_row;
 pub use model::*;
 pub(crate) use object::org_fields;
 #[cfg(test)]

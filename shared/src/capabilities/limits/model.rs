@@ -18,6 +18,8 @@ pub enum Trigger {
     Export,
     /// The org is asked.
     Inspection,
+    /// The org is asked as a seller, who waits for the answer.
+    Question,
     /// A login is begun.
     Authorization,
     /// A vote for another CRM.
@@ -44,12 +46,13 @@ const HOUR: i64 = 60 * MINUTE;
 
 impl Trigger {
     /// Every one of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Rematch,
         Self::ImportRun,
         Self::Tuning,
         Self::Export,
         Self::Inspection,
+        Self::Question,
         Self::Authorization,
         Self::Vote,
         Self::Activity,
@@ -64,6 +67,7 @@ impl Trigger {
             Self::Rematch | Self::Tuning | Self::Export => (12, HOUR),
             Self::ImportRun => (60, HOUR),
             Self::Inspection => (30, 10 * MINUTE),
+            Self::Question => (60, MINUTE),
             Self::Authorization => (20, 10 * MINUTE),
             Self::Vote => (20, HOUR),
             Self::Activity => (300, MINUTE),
@@ -81,6 +85,7 @@ impl Trigger {
             Self::Tuning => "models",
             Self::Export => "exports",
             Self::Inspection => "inspections",
+            Self::Question => "questions",
             Self::Authorization => "authorizations",
             Self::Vote => "votes",
             Self::Activity => "activities",

@@ -8,7 +8,7 @@ use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::Entities;
 use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::{CandidateList, Correcting, Correction, Said, entity_kind_of};
-use crate::kernel::{Author, MatchMessage, SObject, Scope, entity_kind_name};
+use crate::kernel::{Author, MatchMessage, RecordRef, SObject, Scope, entity_kind_name};
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Attempt, Commit, attempts};
@@ -120,19 +120,46 @@ impl Corrections {
         generation: &OpenGeneration,
         moved: Correction,
     ) -> Result<bool, WorkError> {
-        let (object, record) = (moved.object, moved.id);
+        let awaited = CandidateList::awaited(moved.object, moved.id);
+        self.join(generation, moved, Some(&awaited)).await
+    }
+
+    /// Says of a record that a seller has just created, or deleted again, whom it is about, and has
+    /// that settled: no run has ranked candidates of it. Said twice, it is said once.
+    pub(crate) async fn say_of_new(
+        &self,
+        generation: &OpenGeneration,
+        record: RecordRef,
+        said: Said,
+    ) -> Result<(), WorkError> {
+        let mut correction = Correction::none(record.object, record.id);
+        correction.say(said, None);
+        self.join(generation, correction, None).await.map(drop)
+    }
+
+    /// Joins corrections to those that are known, and has them settled; a record without candidates
+    /// gets the list `unranked`, if one is given. False when they are known already.
+    async fn join(
+        &self,
+        generation: &OpenGeneration,
+        other: Correction,
+        unranked: Option<&CandidateList>,
+    ) -> Result<bool, WorkError> {
+        let (object, record) = (other.object, other.id);
         let slot = generation.keys.correction(object, record);
         let list = generation.keys.candidates(object, record);
         attempts(|| async {
             let before = generation.store.load(&slot).await?;
-            let joined = before.as_ref().map_or_else(|| moved.clone(), |b| b.joined(&moved));
+            let joined = before.as_ref().map_or_else(|| other.clone(), |b| b.joined(&other));
             if before.as_deref() == Some(&joined) {
                 return Ok(Attempt::Done(false));
             }
             let mut commit = Commit::new();
             commit.save(&slot, before.as_ref(), &joined)?;
-            if generation.store.load(&list).await?.is_none() {
-                commit.create(&list, &CandidateList::awaited(object, record))?;
+            if let Some(unranked) = unranked
+                && generation.store.load(&list).await?.is_none()
+            {
+                commit.create(&list, unranked)?;
             }
             let scope = generation.keys.scope();
             commit.now(MatchMessage::Correct { scope, object, record });

@@ -27,6 +27,14 @@ pub struct Settings {
     pub log_messages: bool,
     /// Log notes.
     pub log_notes: bool,
+    /// Let sellers create leads in the CRM.
+    pub create_leads: bool,
+    /// Let sellers create contacts in the CRM.
+    pub create_contacts: bool,
+    /// Let sellers update leads in the CRM.
+    pub update_leads: bool,
+    /// Let sellers update contacts in the CRM.
+    pub update_contacts: bool,
     /// Report on won deals. Off until an admin asks for it: the report shows revenue.
     pub roi: bool,
     /// Show profiles inside the CRM.
@@ -44,6 +52,10 @@ impl Default for Settings {
             stage: None,
             log_messages: true,
             log_notes: true,
+            create_leads: false,
+            create_contacts: false,
+            update_leads: false,
+            update_contacts: false,
             roi: false,
             embedded_profile: false,
             data_validation: false,

@@ -4,9 +4,9 @@ use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{ActivityId, EntityId, Scope, SeatId};
+use crate::kernel::{ActivityId, ChangeId, EntityId, Scope, SeatId};
 
-/// Activities to log in the CRM.
+/// What sellers do, to be written into the CRM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -20,7 +20,16 @@ pub enum WritebackMessage {
         /// The activity.
         activity: ActivityId,
     },
-    /// Log the activities that waited for a login or for the connection: there is a grant again.
+    /// Create or update one record in the CRM.
+    Change {
+        /// Of which connection.
+        scope: Scope,
+        /// Whose change.
+        seat: SeatId,
+        /// The change.
+        change: ChangeId,
+    },
+    /// Go on with what waited for a login or for the connection: there is a grant again.
     Release {
         /// Of which connection.
         scope: Scope,
@@ -44,6 +53,7 @@ impl WritebackMessage {
     pub fn scope(&self) -> Scope {
         match self {
             Self::Activity { scope, .. }
+            | Self::Change { scope, .. }
             | Self::Release { scope, .. }
             | Self::Linked { scope, .. } => *scope,
         }

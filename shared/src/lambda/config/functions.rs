@@ -140,6 +140,13 @@ pub struct CallersConfig {
     pub jwks_url: Url,
 }
 
+fn callers(variables: &mut Variables) -> Option<CallersConfig> {
+    let issuer = variables.required("JWT_ISSUER");
+    let audience = variables.required("JWT_AUDIENCE");
+    let jwks_url = url(variables, "JWKS_URL");
+    Some(CallersConfig { issuer: issuer?, audience: audience?, jwks_url: jwks_url? })
+}
+
 /// `EGRESS_RANGES`, separated by commas.
 fn network_access(variables: &mut Variables) -> Option<NetworkAccess> {
     let name = "EGRESS_RANGES";
@@ -179,23 +186,48 @@ impl Config for ApiConfig {
         let name = "BROWSER_AUTHORIZE_BASE";
         let base = variables.optional(name);
         let browser_base = variables.parsed(name, base, "an http address on loopback", loopback);
-        let issuer = variables.required("JWT_ISSUER");
-        let audience = variables.required("JWT_AUDIENCE");
-        let jwks_url = url(variables, "JWKS_URL");
+        let callers = callers(variables);
         let network_access = network_access(variables);
         let name = "SECURITY_CONTACT";
         let contact = variables.optional(name);
         let expected = "an address that begins with mailto: or https:";
         let security_contact = variables.parsed(name, contact, expected, security_contact);
-        let callers = CallersConfig { issuer: issuer?, audience: audience?, jwks_url: jwks_url? };
         Some(Self {
             aws: aws?,
             secret_prefix: secret_prefix?,
             salesforce: salesforce?,
             browser_base,
-            callers,
+            callers: callers?,
             network_access: network_access?,
             security_contact,
+        })
+    }
+}
+
+/// The configuration of `ask`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskConfig {
+    /// The table, the key, and the queue of events.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+    /// Our app at Salesforce.
+    pub salesforce: SalesforceConfig,
+    /// Whose tokens are taken.
+    pub callers: CallersConfig,
+}
+
+impl Config for AskConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let aws = aws(variables, &Needs { bucket: false, keys: true, queues: &[Queue::Telling] });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        let salesforce = salesforce(variables);
+        let callers = callers(variables);
+        Some(Self {
+            aws: aws?,
+            secret_prefix: secret_prefix?,
+            salesforce: salesforce?,
+            callers: callers?,
         })
     }
 }
@@ -281,7 +313,7 @@ impl Config for AutoSaveConfig {
 /// The configuration of `writeback`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritebackConfig {
-    /// The table, the key, and the writeback and telling queues.
+    /// The table, the key, and the writeback, match and telling queues.
     pub aws: AwsConfig,
     /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
     pub secret_prefix: String,
@@ -294,7 +326,7 @@ pub struct WritebackConfig {
 
 impl Config for WritebackConfig {
     fn read(variables: &mut Variables) -> Option<Self> {
-        let queues = &[Queue::Writeback, Queue::Telling];
+        let queues = &[Queue::Writeback, Queue::Match, Queue::Telling];
         let aws = aws(variables, &Needs { bucket: false, keys: true, queues });
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce(variables);

@@ -65,6 +65,18 @@ pub struct MovedSettings {
     pub log_messages: bool,
     /// Log notes.
     pub log_notes: bool,
+    /// Let sellers create leads.
+    #[serde(default)]
+    pub create_leads: bool,
+    /// Let sellers create contacts.
+    #[serde(default)]
+    pub create_contacts: bool,
+    /// Let sellers update leads.
+    #[serde(default)]
+    pub update_leads: bool,
+    /// Let sellers update contacts.
+    #[serde(default)]
+    pub update_contacts: bool,
     /// Report on won deals.
     pub roi: bool,
     /// Show profiles inside the CRM.
@@ -174,6 +186,10 @@ impl MovedSettings {
             stage,
             log_messages,
             log_notes,
+            create_leads,
+            create_contacts,
+            update_leads,
+            update_contacts,
             roi,
             embedded_profile,
             data_validation,
@@ -185,6 +201,10 @@ impl MovedSettings {
             stage,
             log_messages,
             log_notes,
+            create_leads,
+            create_contacts,
+            update_leads,
+            update_contacts,
             roi,
             embedded_profile,
             data_validation,
@@ -203,6 +223,10 @@ impl MovedSettings {
             stage: self.stage,
             log_messages: self.log_messages,
             log_notes: self.log_notes,
+            create_leads: self.create_leads,
+            create_contacts: self.create_contacts,
+            update_leads: self.update_leads,
+            update_contacts: self.update_contacts,
             roi: self.roi,
             embedded_profile: self.embedded_profile,
             data_validation: self.data_validation,

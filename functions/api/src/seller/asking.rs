@@ -1,0 +1,240 @@
+//! What is asked of Salesforce as the seller, while they wait. On AWS a function of its own serves
+//! these routes: it alone may open seats' grants.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::capabilities::asking::{self, AskError};
+use shared::kernel::{RecordRef, SObject, SeatId, TenantEnvironment};
+use shared::salesforce::SalesforceId;
+use utoipa::{IntoParams, ToSchema};
+
+use super::authorizations::login_url;
+use crate::callers::{AtSeat, AtSeatForm, AtSeatObject, OwnSeat};
+use crate::extract::Query;
+use crate::problem::Problem;
+use crate::state::Api;
+use crate::wire;
+
+/// The form for a new lead or contact, as the org shows it to this seller.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Form {
+    #[schema(value_type = wire::SObject)]
+    object: SObject,
+    fields: Vec<FormField>,
+    /// The record types to choose from: the value of RecordTypeId.
+    record_types: Vec<RecordType>,
+    /// The roles that a contact may have in an opportunity.
+    roles: Vec<Choice>,
+}
+
+/// A field of a form.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FormField {
+    /// Its API name.
+    name: String,
+    label: String,
+    /// Salesforce's type, such as `picklist`.
+    #[serde(rename = "type")]
+    kind: String,
+    required: bool,
+    /// Most characters of a text; 0 where there is no bound.
+    length: u32,
+    /// What may be chosen; empty for what is typed.
+    choices: Vec<Choice>,
+    /// The field that decides what may be chosen.
+    #[schema(required = true)]
+    controller: Option<String>,
+    /// The objects that a lookup leads to.
+    refers_to: Vec<String>,
+}
+
+/// A value that may be chosen.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Choice {
+    value: String,
+    label: String,
+    /// Taken when nothing is chosen.
+    is_default: bool,
+    /// The values of the controlling field that it goes with; null where there is no such field.
+    #[schema(required = true)]
+    goes_with: Option<Vec<Value>>,
+}
+
+/// A record type.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RecordType {
+    record_type_id: String,
+    name: String,
+    /// The seller's own default.
+    is_default: bool,
+}
+
+/// What to search for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AccountSearch {
+    /// How the account's name begins
+    #[param(min_length = 2, max_length = 255)]
+    name: String,
+}
+
+/// The accounts that a search found, by name; at most 20.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AccountHits {
+    items: Vec<AccountHit>,
+}
+
+/// An account of the org.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AccountHit {
+    #[schema(value_type = String)]
+    account_id: SalesforceId,
+    name: String,
+    #[schema(required = true)]
+    city: Option<String>,
+}
+
+/// A lead or contact as it is now.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CurrentRecord {
+    #[schema(value_type = wire::SObject)]
+    object: SObject,
+    #[schema(value_type = String)]
+    record_id: SalesforceId,
+    /// Where a browser opens it.
+    #[schema(format = "uri")]
+    record_url: String,
+    /// The seller may edit this record.
+    may_edit: bool,
+    /// It is a lead that was converted.
+    is_converted: bool,
+    /// The fields that an update may touch and that the seller sees.
+    fields: Vec<CurrentField>,
+}
+
+/// A field's value now.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CurrentField {
+    /// Its API name.
+    name: String,
+    label: String,
+    /// Null where it is empty.
+    value: Value,
+    /// The seller may edit it.
+    may_edit: bool,
+}
+
+impl From<asking::Form> for Form {
+    fn from(form: asking::Form) -> Self {
+        let record_types = form.record_types.into_iter().map(|of| RecordType {
+            record_type_id: of.record_type_id,
+            name: of.name,
+            is_default: of.default_record_type_mapping,
+        });
+        Self {
+            object: form.object,
+            fields: form.fields.into_iter().map(FormField::from).collect(),
+            record_types: record_types.collect(),
+            roles: form.roles.into_iter().map(Choice::from).collect(),
+        }
+    }
+}
+
+impl From<asking::FormField> for FormField {
+    fn from(field: asking::FormField) -> Self {
+        Self {
+            name: field.name,
+            label: field.label,
+            kind: field.kind,
+            required: field.required,
+            length: field.length,
+            choices: field.choices.into_iter().map(Choice::from).collect(),
+            controller: field.controller,
+            refers_to: field.refers_to,
+        }
+    }
+}
+
+impl From<asking::Choice> for Choice {
+    fn from(choice: asking::Choice) -> Self {
+        let asking::Choice { value, label, is_default, goes_with } = choice;
+        Self { value, label, is_default, goes_with }
+    }
+}
+
+/// The form for a new lead or contact, with what the org requires at this moment
+#[utoipa::path(get, path = "/seats/{seat}/crm/forms/{object}", tag = "activities",
+    operation_id = "showForm",
+    params(AtSeatForm), extensions(("x-roles" = json!(OwnSeat::<AtSeatForm>::ROLES))),
+    responses((status = 200, description = "The form", body = Form), Problem))]
+pub(crate) async fn form(
+    State(api): State<Api>,
+    OwnSeat(place): OwnSeat<AtSeatForm>,
+) -> Result<Json<Form>, Problem> {
+    let (at, seat) = (place.environment(), place.seat);
+    let form = api.asking.form(at, seat, place.object).await;
+    Ok(Json(form.map_err(|error| no_answer(&api, at, seat, error))?.into()))
+}
+
+/// Search the CRM's accounts by the beginning of their names
+#[utoipa::path(get, path = "/seats/{seat}/crm/accounts", tag = "activities",
+    operation_id = "searchAccounts",
+    params(AtSeat, AccountSearch), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
+    responses((status = 200, description = "The accounts", body = AccountHits), Problem))]
+pub(crate) async fn accounts(
+    State(api): State<Api>,
+    OwnSeat(place): OwnSeat<AtSeat>,
+    Query(AccountSearch { name }): Query<AccountSearch>,
+) -> Result<Json<AccountHits>, Problem> {
+    let (at, seat) = (place.environment(), place.seat);
+    let hits = api.asking.accounts(at, seat, &name).await;
+    let hits = hits.map_err(|error| no_answer(&api, at, seat, error))?.into_iter();
+    let items = hits.map(|hit| AccountHit { account_id: hit.id, name: hit.name, city: hit.city });
+    Ok(Json(AccountHits { items: items.collect() }))
+}
+
+/// Show a lead or contact as it is in the CRM now, with what the seller may change
+#[utoipa::path(get, path = "/seats/{seat}/crm/records/{object}/{record}", tag = "activities",
+    operation_id = "showCurrentRecord",
+    params(AtSeatObject), extensions(("x-roles" = json!(OwnSeat::<AtSeatObject>::ROLES))),
+    responses((status = 200, description = "The record", body = CurrentRecord), Problem))]
+pub(crate) async fn record(
+    State(api): State<Api>,
+    OwnSeat(place): OwnSeat<AtSeatObject>,
+) -> Result<Json<CurrentRecord>, Problem> {
+    let (at, seat) = (place.environment(), place.seat);
+    let record = RecordRef { object: place.object, id: place.record };
+    let found = api.asking.record(at, seat, record).await;
+    let found = found.map_err(|error| no_answer(&api, at, seat, error))?;
+    let fields = found.fields.into_iter().map(|field| CurrentField {
+        name: field.name,
+        label: field.label,
+        value: field.value,
+        may_edit: field.may_edit,
+    });
+    Ok(Json(CurrentRecord {
+        object: record.object,
+        record_id: record.id,
+        record_url: found.record_url,
+        may_edit: found.may_edit,
+        is_converted: found.is_converted,
+        fields: fields.collect(),
+    }))
+}
+
+/// The problem of a question without an answer. Who must log in is told where.
+fn no_answer(api: &Api, at: TenantEnvironment, seat: SeatId, error: AskError) -> Problem {
+    match error {
+        AskError::Lookup(error) => error.into(),
+        AskError::LoginRequired => Problem::login_required(login_url(api, at, seat)),
+        AskError::ReconnectRequired => Problem::not_working(),
+        AskError::Invalid(why) => Problem::invalid(why),
+        AskError::Refused { code, message } => {
+            Problem::conflict("crm_refused", format!("{message} ({code})"))
+        }
+        AskError::Later(wait) => Problem::later(wait),
+    }
+}

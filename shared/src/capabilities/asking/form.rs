@@ -1,0 +1,279 @@
+//! The form for a new lead or contact, as the org would show it to this seller.
+
+use serde_json::Value;
+
+use super::{AskError, Asking};
+use crate::kernel::{SObject, SeatId, TenantEnvironment};
+use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, RecordTypeInfo};
+
+/// The fields that a form has wherever the org and the seller have them, in this order.
+const LEAD: [&str; 14] = [
+    "FirstName",
+    "LastName",
+    "Company",
+    "Title",
+    "Email",
+    "Phone",
+    "LeadSource",
+    "Street",
+    "City",
+    "PostalCode",
+    "State",
+    "StateCode",
+    "Country",
+    "CountryCode",
+];
+const CONTACT: [&str; 14] = [
+    "FirstName",
+    "LastName",
+    "AccountId",
+    "Title",
+    "Email",
+    "Phone",
+    "LeadSource",
+    "MailingStreet",
+    "MailingCity",
+    "MailingPostalCode",
+    "MailingState",
+    "MailingStateCode",
+    "MailingCountry",
+    "MailingCountryCode",
+];
+
+/// What the form always requires.
+const NEEDED: [&str; 3] = ["LastName", "Company", "AccountId"];
+
+/// A form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Form {
+    /// Lead or Contact.
+    pub object: SObject,
+    /// Its fields, in the order of the form.
+    pub fields: Vec<FormField>,
+    /// The record types that the seller may choose from; none where the org has none.
+    pub record_types: Vec<RecordTypeInfo>,
+    /// The roles that a contact may have in an opportunity; empty for a lead, or where the seller
+    /// may not give one.
+    pub roles: Vec<Choice>,
+}
+
+/// A field of a form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FormField {
+    /// Its API name.
+    pub name: String,
+    /// Its name as the org shows it.
+    pub label: String,
+    /// Salesforce's type, such as `picklist`.
+    pub kind: String,
+    /// It must be filled in.
+    pub required: bool,
+    /// Most characters of a text; 0 where there is no bound.
+    pub length: u32,
+    /// What may be chosen; empty for what is typed.
+    pub choices: Vec<Choice>,
+    /// The field that decides what may be chosen.
+    pub controller: Option<String>,
+    /// What a lookup leads to.
+    pub refers_to: Vec<String>,
+}
+
+/// A value that may be chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// As it is stored.
+    pub value: String,
+    /// As the org shows it.
+    pub label: String,
+    /// Taken when nothing is chosen.
+    pub is_default: bool,
+    /// The values of the controlling field that it goes with; none where there is no such field.
+    pub goes_with: Option<Vec<Value>>,
+}
+
+impl Asking {
+    /// The form for a new lead or contact, read from the org at this moment: required custom fields,
+    /// picklists, dependent ones, record types.
+    ///
+    /// # Errors
+    /// When the seller must log in first, may not create such records, or Salesforce does not
+    /// answer.
+    pub async fn form(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        object: SObject,
+    ) -> Result<Form, AskError> {
+        if !matches!(object, SObject::Lead | SObject::Contact) {
+            return Err(AskError::Invalid("only leads and contacts are created"));
+        }
+        let question = self.question(at, seat).await?;
+        let client = question.client();
+        let describe = |object: SObject| {
+            question
+                .ask(move |session| async move { client.describe(&session, object.name()).await })
+        };
+        let described = describe(object).await?.value;
+        if !described.summary.createable {
+            return Err(AskError::Refused {
+                code: "INSUFFICIENT_ACCESS".to_owned(),
+                message: format!(
+                    "You may not create records of {} in the CRM. Its admin gives the right.",
+                    described.summary.label
+                ),
+            });
+        }
+        let roles = if object == SObject::Contact {
+            roles(describe(SObject::OpportunityContactRole).await)?
+        } else {
+            Vec::new()
+        };
+        Ok(form(object, &described, roles))
+    }
+}
+
+/// The roles that the org lists; none where the seller may not give one.
+fn roles(
+    described: Result<crate::salesforce::Reply<ObjectDescribe>, AskError>,
+) -> Result<Vec<Choice>, AskError> {
+    let described = match described {
+        Ok(reply) => reply.value,
+        Err(AskError::Lookup(_) | AskError::Refused { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let role =
+        described.field("Role").filter(|role| role.createable && described.summary.createable);
+    Ok(role.map(|role| choices(&described, role)).unwrap_or_default())
+}
+
+/// The form of an object. Pure.
+fn form(object: SObject, described: &ObjectDescribe, roles: Vec<Choice>) -> Form {
+    let usual: &[&str] = if object == SObject::Lead { &LEAD } else { &CONTACT };
+    let may_set = |name: &&str| described.field(name).filter(|field| field.createable);
+    // An org with lists of states and countries takes codes: a text beside one would be refused.
+    let has_code = |name: &str| may_set(&format!("{name}Code").as_str()).is_some();
+    let usual_fields = usual.iter().filter(|name| !has_code(name)).filter_map(may_set);
+    let is_usual = |field: &&FieldDescribe| usual.contains(&field.name.as_str());
+    let asked_besides = described.fields.iter().filter(|field| {
+        field.is_required_on_create() && field.name != "OwnerId" && !is_usual(field)
+    });
+    let fields = usual_fields.chain(asked_besides).map(|field| FormField {
+        name: field.name.clone(),
+        label: field.label.clone(),
+        kind: field.kind.clone(),
+        required: field.is_required_on_create() || NEEDED.contains(&field.name.as_str()),
+        length: field.length,
+        choices: choices(described, field),
+        controller: controller(described, field).map(|controller| controller.name.clone()),
+        refers_to: field.reference_to.clone(),
+    });
+    let own_types = described.record_type_infos.iter();
+    let record_types = own_types.filter(|of| of.available && !of.master).cloned().collect();
+    Form { object, fields: fields.collect(), record_types, roles }
+}
+
+fn controller<'a>(
+    described: &'a ObjectDescribe,
+    field: &FieldDescribe,
+) -> Option<&'a FieldDescribe> {
+    let name = field.controller_name.as_deref().filter(|_| field.dependent_picklist)?;
+    described.field(name)
+}
+
+fn choices(described: &ObjectDescribe, field: &FieldDescribe) -> Vec<Choice> {
+    let controller = controller(described, field);
+    let listed = field.picklist_values.iter().filter(|listed| listed.active);
+    let choices = listed.map(|listed| Choice {
+        value: listed.value.clone(),
+        label: listed.label.clone().unwrap_or_else(|| listed.value.clone()),
+        is_default: listed.default_value,
+        goes_with: controller.map(|controller| goes_with(listed, controller)),
+    });
+    choices.collect()
+}
+
+/// The controlling field's values that a value goes with.
+fn goes_with(listed: &PicklistValue, controller: &FieldDescribe) -> Vec<Value> {
+    if controller.kind == "boolean" {
+        let states = [false, true].into_iter().enumerate();
+        return states.filter(|(n, _)| listed.goes_with(*n)).map(|(_, on)| on.into()).collect();
+    }
+    let values = controller.picklist_values.iter().enumerate();
+    let values = values.filter(|(n, _)| listed.goes_with(*n));
+    values.map(|(_, value)| value.value.clone().into()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn described(fields: &Value) -> ObjectDescribe {
+        let describe = json!({ "name": "Lead", "label": "Lead", "createable": true,
+            "fields": fields, "recordTypeInfos": [
+                { "recordTypeId": "012000000000000AAA", "name": "Master", "available": true,
+                    "master": true },
+                { "recordTypeId": "012000000000001AAA", "name": "Partner", "available": true },
+                { "recordTypeId": "012000000000002AAA", "name": "Hidden", "available": false },
+            ] });
+        serde_json::from_value(describe).unwrap()
+    }
+
+    fn field(name: &str, kind: &str, more: &Value) -> Value {
+        let mut field = json!({ "name": name, "label": name, "type": kind, "createable": true,
+            "nillable": true });
+        field.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        field
+    }
+
+    #[test]
+    fn a_form_has_the_usual_fields_in_order_and_what_the_org_requires_besides() {
+        let form = form(
+            SObject::Lead,
+            &described(&json!([
+                field("Budget__c", "currency", &json!({ "nillable": false })),
+                field("Optional__c", "string", &json!({})),
+                field("LastName", "string", &json!({ "nillable": false, "length": 80 })),
+                field("FirstName", "string", &json!({ "createable": false })),
+                field("Company", "string", &json!({})),
+                field("State", "string", &json!({})),
+                field("StateCode", "picklist", &json!({})),
+                field("OwnerId", "reference", &json!({ "nillable": false })),
+            ])),
+            Vec::new(),
+        );
+        let told: Vec<_> = form.fields.iter().map(|f| (f.name.as_str(), f.required)).collect();
+        let expected =
+            [("LastName", true), ("Company", true), ("StateCode", false), ("Budget__c", true)];
+        assert_eq!(told, expected);
+        let types: Vec<_> = form.record_types.iter().map(|of| of.name.as_str()).collect();
+        assert_eq!(types, ["Partner"]);
+    }
+
+    #[test]
+    fn a_dependent_value_names_the_values_that_it_goes_with() {
+        let value = |value: &str, valid_for: Option<&str>, active: bool| json!({ "value": value, "label": value, "active": active, "validFor": valid_for });
+        let countries = json!({ "picklistValues": [
+            value("DE", None, true), value("US", None, true) ] });
+        let states = json!({ "dependentPicklist": true, "controllerName": "CountryCode",
+            "picklistValues": [ value("BY", Some("gAAA"), true), value("TX", Some("QAAA"), true),
+                value("Old", Some("gAAA"), false) ] });
+        let form = form(
+            SObject::Lead,
+            &described(&json!([
+                field("CountryCode", "picklist", &countries),
+                field("StateCode", "picklist", &states),
+            ])),
+            Vec::new(),
+        );
+        let states = form.fields.iter().find(|field| field.name == "StateCode").unwrap();
+        let told: Vec<_> =
+            states.choices.iter().map(|c| (c.value.as_str(), c.goes_with.clone())).collect();
+        let expected = [("BY", Some(vec![json!("DE")])), ("TX", Some(vec![json!("US")]))];
+        assert_eq!(
+            (told.as_slice(), states.controller.as_deref()),
+            (&expected[..], Some("CountryCode"))
+        );
+    }
+}

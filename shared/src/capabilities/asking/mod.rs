@@ -1,0 +1,10 @@
+//! What must be asked of Salesforce as a seller, while they wait: forms, accounts, a record as it is
+//! now. The answer is what this seller may see, and holds for this moment.
+
+mod ask;
+mod form;
+mod record;
+
+pub use ask::{AccountHit, AskError, Asking};
+pub use form::{Choice, Form, FormField};
+pub use record::{CurrentField, CurrentRecord};

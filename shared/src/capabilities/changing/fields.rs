@@ -1,0 +1,247 @@
+//! The fields that a seller may write. Pure.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::{ChangeKind, Values};
+use crate::kernel::SObject;
+use crate::salesforce::{ObjectDescribe, SalesforceId};
+
+use super::Refusal;
+
+/// No form has as many fields.
+const MOST_FIELDS: usize = 100;
+
+/// The longest text of a field, in characters: Salesforce's bound of a long text area.
+const LONGEST_TEXT: usize = 131_072;
+
+/// What no seller sets by a form: who owns it is the seller's own matter in the CRM, and the rest is
+/// Salesforce's.
+const NEVER: [&str; 9] = [
+    "Id",
+    "OwnerId",
+    "IsDeleted",
+    "IsConverted",
+    "MasterRecordId",
+    "CreatedDate",
+    "CreatedById",
+    "LastModifiedById",
+    "SystemModstamp",
+];
+
+/// The only fields that an update may touch: title, company, and where the account is.
+const UPDATED_LEAD: [&str; 9] = [
+    "Title",
+    "Company",
+    "Street",
+    "City",
+    "State",
+    "PostalCode",
+    "Country",
+    "StateCode",
+    "CountryCode",
+];
+const UPDATED_CONTACT: [&str; 9] = [
+    "Title",
+    "AccountId",
+    "MailingStreet",
+    "MailingCity",
+    "MailingState",
+    "MailingPostalCode",
+    "MailingCountry",
+    "MailingStateCode",
+    "MailingCountryCode",
+];
+
+/// A field that cannot be as somebody wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field that was named; none where one is missing or there are too many.
+    pub field: Option<String>,
+    /// What is wrong, in words for the caller.
+    pub reason: String,
+}
+
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "{field} {}", self.reason),
+            None => f.write_str(&self.reason),
+        }
+    }
+}
+
+/// The fields of a lead or contact that a seller may update; none for another object.
+#[must_use]
+pub fn updatable_fields(object: SObject) -> &'static [&'static str] {
+    match object {
+        SObject::Lead => &UPDATED_LEAD,
+        SObject::Contact => &UPDATED_CONTACT,
+        _ => &[],
+    }
+}
+
+/// The fields without which a record of the object is not created.
+fn needed(object: SObject) -> &'static [&'static str] {
+    match object {
+        SObject::Lead => &["LastName", "Company"],
+        _ => &["LastName", "AccountId"],
+    }
+}
+
+/// The values with surrounding space left out: Salesforce would leave it out, and a look-up of what
+/// was made compares.
+///
+/// # Errors
+/// Every field that no seller may write, and every value that no field holds.
+pub(super) fn checked(what: ChangeKind, given: Values) -> Result<Values, Vec<FieldProblem>> {
+    let mut problems = Vec::new();
+    let mut problem = |field: Option<&str>, reason: &str| {
+        problems.push(FieldProblem { field: field.map(str::to_owned), reason: reason.to_owned() });
+    };
+    let (object, creates) = match what {
+        ChangeKind::Create { object } => (object, true),
+        ChangeKind::Update { record } | ChangeKind::Delete { record } => (record.object, false),
+    };
+    if !matches!(object, SObject::Lead | SObject::Contact) {
+        problem(None, "only leads and contacts are created and updated");
+    }
+    if given.is_empty() {
+        problem(None, "no field is given");
+    }
+    if given.len() > MOST_FIELDS {
+        problem(None, "more than 100 fields are given");
+    }
+    for (name, value) in &given {
+        if !is_field_name(name) {
+            problem(Some(name), "is no field's API name");
+        } else if creates && NEVER.iter().any(|never| never.eq_ignore_ascii_case(name)) {
+            problem(Some(name), "is not the seller's to set");
+        } else if !creates && !updatable_fields(object).contains(&name.as_str()) {
+            problem(Some(name), "is none of the fields that are updated: title, company, address");
+        } else if let Some(reason) = wrong_value(value) {
+            problem(Some(name), reason);
+        } else if name == "AccountId" && !is_account(value) {
+            problem(Some(name), "must be the id of an account");
+        }
+    }
+    for name in needed(object).iter().filter(|_| creates) {
+        if given.get(*name).is_none_or(is_empty) {
+            problem(Some(name), "must be given");
+        }
+    }
+    if problems.is_empty() { Ok(given.into_iter().map(trimmed).collect()) } else { Err(problems) }
+}
+
+fn trimmed((name, value): (String, Value)) -> (String, Value) {
+    match value {
+        Value::String(text) if text.trim().is_empty() => (name, Value::Null),
+        Value::String(text) => (name, text.trim().into()),
+        other => (name, other),
+    }
+}
+
+fn wrong_value(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Array(_) | Value::Object(_) => Some("must be a text, a number, a boolean or null"),
+        Value::String(text) if text.contains('\0') => Some("holds a null character"),
+        Value::String(text) if text.chars().nth(LONGEST_TEXT).is_some() => {
+            Some("is longer than 131,072 characters")
+        }
+        _ => None,
+    }
+}
+
+fn is_account(value: &Value) -> bool {
+    let id: Option<SalesforceId> = value.as_str().and_then(|text| text.trim().parse().ok());
+    id.is_some_and(|id| id.as_str().starts_with("001"))
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// True for what may be an API name: letters, digits and single underscores, a letter first.
+fn is_field_name(name: &str) -> bool {
+    name.len() <= 255
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// What of a new record's values the org would refuse, as the seller sees it: fields that they may
+/// not set, values that are none of a list's, and required fields that are left out. Asked before
+/// anything is claimed, so that a form tells all at once.
+pub(super) fn refusals(describe: &ObjectDescribe, values: &Values) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if !describe.summary.createable {
+        let message = format!(
+            "You may not create records of {} in the CRM. Its admin gives the right to create them.",
+            describe.summary.label
+        );
+        return vec![Refusal::of("INSUFFICIENT_ACCESS", message)];
+    }
+    for (name, value) in values {
+        let Some(field) = describe.field(name).filter(|field| field.createable) else {
+            let message = "The CRM does not let you set this field. Leave it out, or have its admin \
+                           give the right to edit it.";
+            refusals.push(Refusal::of("FIELD_NOT_WRITABLE", message).about([name]));
+            continue;
+        };
+        let listed = || field.picklist_values.iter().filter(|listed| listed.active);
+        let is_picklist = field.kind == "picklist" && field.restricted_picklist;
+        if let Some(chosen) = value.as_str().filter(|_| is_picklist) {
+            match listed().find(|listed| listed.value == chosen) {
+                None => {
+                    let message = "The value is none of the field's list. Choose one of those that \
+                                   the form names.";
+                    refusals.push(Refusal::of("NOT_IN_PICKLIST", message).about([name]));
+                }
+                Some(listed) if !goes_with(describe, values, field, listed) => {
+                    let message = "The value does not go with the field that it depends on. Choose \
+                                   one of those that the form names for it.";
+                    refusals.push(Refusal::of("NOT_IN_PICKLIST", message).about([name]));
+                }
+                Some(_) => {}
+            }
+        }
+        if value.as_str().is_some_and(|text| {
+            field.length > 0 && text.encode_utf16().count() > field.length as usize
+        }) {
+            let message = format!("The text is longer than {} characters.", field.length);
+            refusals.push(Refusal::of("STRING_TOO_LONG", message).about([name]));
+        }
+    }
+    let left_out = describe.fields.iter().filter(|field| field.is_required_on_create());
+    // The seller is the owner unless the org says otherwise.
+    let left_out = left_out.filter(|field| field.name != "OwnerId");
+    let missing: Vec<&str> = left_out
+        .map(|field| field.name.as_str())
+        .filter(|name| values.get(*name).is_none_or(is_empty))
+        .collect();
+    if !missing.is_empty() {
+        let message = "The CRM requires these fields. Fill them in.";
+        refusals.push(Refusal::of("REQUIRED_FIELD_MISSING", message).about(missing));
+    }
+    refusals
+}
+
+/// True if a value of a dependent list may stand beside the value of the field that controls it.
+fn goes_with(
+    describe: &ObjectDescribe,
+    values: &Values,
+    field: &crate::salesforce::FieldDescribe,
+    listed: &crate::salesforce::PicklistValue,
+) -> bool {
+    let controller = field.controller_name.as_deref().filter(|_| field.dependent_picklist);
+    let Some(controller) = controller.and_then(|name| describe.field(name)) else { return true };
+    let place = match values.get(&controller.name) {
+        Some(Value::Bool(ticked)) => Some(usize::from(*ticked)),
+        Some(Value::String(text)) => {
+            controller.picklist_values.iter().position(|listed| listed.value == *text)
+        }
+        _ if controller.kind == "boolean" => Some(0),
+        _ => None,
+    };
+    place.is_some_and(|place| listed.goes_with(place))
+}

@@ -1,0 +1,68 @@
+//! Changes as their seller sees them.
+
+use super::{Change, ChangeError, ChangeValues, Changes};
+use crate::capabilities::custody::OpenGeneration;
+use crate::kernel::{ChangeId, SeatId, TenantEnvironment};
+use crate::store::Stored;
+
+/// How many changes a page has.
+const PAGE: usize = 50;
+
+/// A page of a seat's changes.
+#[derive(Debug)]
+pub struct ChangePage {
+    /// The changes, each with its values.
+    pub items: Vec<(Change, ChangeValues)>,
+    /// The cursor of the next page; none after the last.
+    pub next: Option<String>,
+}
+
+impl Changes {
+    /// A change with its values, and the generation that it belongs to.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn get(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        id: ChangeId,
+    ) -> Result<(OpenGeneration, Change, ChangeValues), ChangeError> {
+        let opened = self.custody.shown(at).await?;
+        let stored = self.load(&opened, seat, id).await?;
+        let (change, values) = shown(&opened, stored)?;
+        Ok((opened, change, values))
+    }
+
+    /// A page of a seat's changes; the cursor names the last one of the page before. It costs the
+    /// same reads however many changes others have.
+    ///
+    /// # Errors
+    /// When there is no connection, or the cursor is none of this list's.
+    pub async fn page(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        cursor: Option<&str>,
+    ) -> Result<(OpenGeneration, ChangePage), ChangeError> {
+        let opened = self.custody.shown(at).await?;
+        let (series, now) = (opened.keys.changes(seat), self.ports.clock.now());
+        let of = format!("changes|{seat}");
+        let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
+        let after = name.map(|name| series.place(&name));
+        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
+        let end = page.next.and(page.documents.last());
+        let next = end.map(|change| opened.cursor(&of, series.name(change), now));
+        let items = page.documents.into_iter().map(|change| shown(&opened, change));
+        let items = items.collect::<Result<_, ChangeError>>()?;
+        Ok((opened, ChangePage { items, next }))
+    }
+}
+
+fn shown(
+    opened: &OpenGeneration,
+    stored: Stored<Change>,
+) -> Result<(Change, ChangeValues), ChangeError> {
+    let values = opened.unsealed(&stored.slot(), stored.body().unwrap_or_default())?;
+    Ok((stored.into_inner(), values))
+}

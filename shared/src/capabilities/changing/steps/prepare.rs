@@ -1,0 +1,202 @@
+//! What is looked at before a change is claimed: the org's own rules as the seller meets them, and
+//! the values that are there now.
+
+use serde_json::{Map, Value, json};
+
+use super::{ChangeSteps, Effect, Making, Prepared};
+use crate::capabilities::changing::fields::refusals;
+use crate::capabilities::changing::{ChangeValues, Refusal, Values, changed_since};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
+use crate::kernel::{Grantee, SObject};
+use crate::salesforce::{
+    FieldValues, ObjectDescribe, Record, Reply, SalesforceError, SalesforceId, parse_datetime,
+};
+use crate::work::WorkError;
+
+/// A record that is gone, as far as the seller may know.
+const GONE: &str = "The record is not in the CRM any more, or you may not see it.";
+
+/// The moment at which a row was last modified by anybody.
+pub(super) const MODIFIED: &str = "LastModifiedDate";
+
+impl ChangeSteps {
+    /// Prepares an effect.
+    pub(super) async fn prepare(
+        &self,
+        making: &Making,
+        effect: Effect,
+    ) -> Result<Prepared, GrantError> {
+        match effect {
+            Effect::Create(object) => self.prepare_create(making, object).await,
+            Effect::Update => self.prepare_update(making).await,
+            Effect::Delete => self.prepare_delete(making).await,
+            Effect::Role(contact) => {
+                let page = self.roles_of(making, contact).await?;
+                let is_there = !page.value.records.is_empty();
+                if is_there { Ok(Prepared::AsWanted) } else { claim(&page) }
+            }
+            Effect::Adopt => Ok(Prepared::AsWanted),
+        }
+    }
+
+    async fn prepare_create(
+        &self,
+        making: &Making,
+        object: SObject,
+    ) -> Result<Prepared, GrantError> {
+        let described = self.described(&making.opened, making.grantee(), object).await?;
+        let refusals = refusals(&described.value, &making.values.to);
+        if !refusals.is_empty() {
+            return Ok(refused(&making.values, refusals));
+        }
+        if !making.values.create_anyway {
+            let duplicates = self.duplicates(making, object).await?;
+            if !duplicates.is_empty() {
+                let message = "The CRM has records that look like the same person. Link one of \
+                               them, or create the record anyway.";
+                let refusals = vec![Refusal::of("DUPLICATES_FOUND", message)];
+                let values = making.values.clone();
+                let values =
+                    ChangeValues { refusals, duplicates, may_create_anyway: true, ..values };
+                return Ok(Prepared::Refused(Box::new(values)));
+            }
+        }
+        claim(&described)
+    }
+
+    async fn prepare_update(&self, making: &Making) -> Result<Prepared, GrantError> {
+        let Some(record) = making.change.record() else { return Ok(Prepared::AsWanted) };
+        let object = making.change.object();
+        let values = &making.values;
+        let described = self.described(&making.opened, making.grantee(), object).await?.value;
+        let may = |name: &&String| described.field(name).is_some_and(|field| field.updateable);
+        let not: Vec<&String> = values.to.keys().filter(|name| !may(name)).collect();
+        if !not.is_empty() {
+            let message = "The CRM does not let you edit these fields. Its admin gives the right.";
+            let refusal = Refusal::of("FIELD_NOT_WRITABLE", message).about(not);
+            return Ok(refused(values, vec![refusal]));
+        }
+        let row = match self.row(making, object, record, values.to.keys()).await? {
+            Some(row) => row,
+            None => return Ok(refused(values, vec![Refusal::of("ENTITY_IS_DELETED", GONE)])),
+        };
+        if row.value.flag("IsConverted") == Some(true) {
+            let message = "The lead was converted, and Salesforce lets nobody edit a converted \
+                           lead. Update its contact.";
+            return Ok(refused(values, vec![Refusal::of("CANNOT_UPDATE_CONVERTED_LEAD", message)]));
+        }
+        let now = values_of(&row.value, values.to.keys());
+        if changed_since(&values.to, &now).is_empty() {
+            return Ok(Prepared::AsWanted);
+        }
+        let found = changed_since(&values.from, &now);
+        if !found.is_empty() {
+            let message = "Somebody changed these values since you looked. See both, and decide \
+                           again.";
+            let refusals = vec![Refusal::of("STALE", message).about(found.keys())];
+            let values = ChangeValues { found, refusals, ..values.clone() };
+            return Ok(Prepared::Refused(Box::new(values)));
+        }
+        claim(&row)
+    }
+
+    /// A record that was made here is deleted only as it was made.
+    async fn prepare_delete(&self, making: &Making) -> Result<Prepared, GrantError> {
+        let Some(record) = making.change.record() else { return Ok(Prepared::AsWanted) };
+        let object = making.change.object();
+        let Some(row) = self.row(making, object, record, []).await? else {
+            return Ok(Prepared::AsWanted);
+        };
+        let modified = modified_at(&row.value);
+        if modified != making.values.left_at || modified.is_none() {
+            let message = "Somebody worked on the record since it was created here, so it is not \
+                           deleted. Delete it in the CRM if nobody needs it.";
+            return Ok(refused(&making.values, vec![Refusal::of("STALE", message)]));
+        }
+        claim(&row)
+    }
+
+    pub(super) async fn described(
+        &self,
+        opened: &OpenGeneration,
+        grantee: Grantee,
+        object: SObject,
+    ) -> Result<Reply<ObjectDescribe>, GrantError> {
+        let client = self.grants.app().client();
+        let describe = |session| async move { client.describe(&session, object.name()).await };
+        self.grants.call(opened, grantee, describe).await
+    }
+
+    /// Some fields of a record as the seller sees them; none when they see no such record.
+    pub(super) async fn row<'a>(
+        &self,
+        making: &Making,
+        object: SObject,
+        record: SalesforceId,
+        fields: impl IntoIterator<Item = &'a String>,
+    ) -> Result<Option<Reply<Record>>, GrantError> {
+        let mut names = vec!["Id", MODIFIED];
+        if object == SObject::Lead {
+            names.push("IsConverted");
+        }
+        names.extend(fields.into_iter().map(String::as_str));
+        self.read(making, object, record, &names).await
+    }
+
+    /// Fields of a record, all that the seller may see where none is named.
+    pub(super) async fn read(
+        &self,
+        making: &Making,
+        object: SObject,
+        record: SalesforceId,
+        fields: &[&str],
+    ) -> Result<Option<Reply<Record>>, GrantError> {
+        let client = self.grants.app().client();
+        let read =
+            |session| async move { client.read(&session, object.name(), record, fields).await };
+        match self.grants.call(&making.opened, making.grantee(), read).await {
+            Ok(row) => Ok(Some(row)),
+            Err(GrantError::Call(error)) if is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The fields of a contact's role in an opportunity.
+pub(super) fn role_fields(values: &ChangeValues, contact: SalesforceId) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("ContactId".to_owned(), json!(contact));
+    if let Some(role) = &values.role {
+        fields.insert("OpportunityId".to_owned(), json!(role.opportunity));
+        fields.extend(role.role.as_ref().map(|role| ("Role".to_owned(), json!(role))));
+    }
+    fields
+}
+
+/// The values of these fields in a row; null where there is none.
+pub(super) fn values_of<'a>(row: &Record, fields: impl Iterator<Item = &'a String>) -> Values {
+    fields.map(|name| (name.clone(), row.value(name).cloned().unwrap_or_default())).collect()
+}
+
+/// When a row was last modified.
+pub(super) fn modified_at(row: &Record) -> Option<jiff::Timestamp> {
+    parse_datetime(&row.text(MODIFIED)?).ok()
+}
+
+/// True for a record that is deleted, or that the seller does not see.
+pub(super) fn is_gone(error: &SalesforceError) -> bool {
+    matches!(error, SalesforceError::Refused { status: 404, .. })
+        || matches!(error.code(), Some("NOT_FOUND" | "ENTITY_IS_DELETED"))
+}
+
+fn refused(values: &ChangeValues, refusals: Vec<Refusal>) -> Prepared {
+    Prepared::Refused(Box::new(ChangeValues { refusals, ..values.clone() }))
+}
+
+/// Nothing stands against a claim, by the clock of this answer.
+fn claim<T>(reply: &Reply<T>) -> Result<Prepared, GrantError> {
+    let time = reply.observed.server_date;
+    let time = time
+        .ok_or_else(|| WorkError::retry("prepare a change", "Salesforce's answer has no date"))?;
+    Ok(Prepared::Claim(time))
+}
