@@ -36,7 +36,7 @@ help: ## this list
 .tools/deny.done:
 	@local/tools/require.sh
 	@mkdir -p .tools
-	cargo deny --version >/dev/null 2>&1 || CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+	cargo deny --version >/dev/null 2>&1 || CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
 		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --locked --root .tools cargo-deny@$(DENY_VERSION)
 	@touch $@
 
@@ -196,4 +196,6 @@ deploy: .venv-sam/.done .venv-lambda/.done target-std ## builds and deploys a st
 
 # ---- Everything
 
+# Each crate is built once there: what a second build would need is not kept.
+ci: export CARGO_INCREMENTAL := 0
 ci: lint check-pure test deny validate ## everything that a change must pass

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The schema of ids with a prefix.
@@ -113,5 +113,24 @@ impl PartialSchema for Generation {
 impl ToSchema for Generation {
     fn name() -> Cow<'static, str> {
         "Generation".into()
+    }
+}
+
+/// The value of a field of a CRM record.
+pub(crate) enum FieldValue {}
+
+impl PartialSchema for FieldValue {
+    fn schema() -> RefOr<Schema> {
+        let kinds = [Type::Boolean, Type::Number, Type::String, Type::Null];
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter(kinds))
+            .description(Some("The value of a field of a CRM record; null where it is empty"))
+            .into()
+    }
+}
+
+impl ToSchema for FieldValue {
+    fn name() -> Cow<'static, str> {
+        "FieldValue".into()
     }
 }

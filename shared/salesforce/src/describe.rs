@@ -217,8 +217,8 @@ pub struct PicklistValue {
 
 impl PicklistValue {
     /// True if it may be chosen beside the controlling field's value at `place` in that field's own
-    /// list; a checkbox has its empty state at 0 and its ticked one at 1. The bit of the first place
-    /// is the highest of the first byte. A value without a bitmap goes with nothing.
+    /// list; a checkbox has its empty state at 0 and its ticked one at 1. The bit of the first
+    /// place is the highest of the first byte. A value without a bitmap goes with nothing.
     #[must_use]
     pub fn goes_with(&self, place: usize) -> bool {
         let bitmap = self.valid_for.as_deref().and_then(|text| STANDARD.decode(text).ok());

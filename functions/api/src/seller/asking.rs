@@ -4,8 +4,8 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use shared::capabilities::asking::{self, AskError};
+use shared::capabilities::changing::FieldValue;
 use shared::kernel::{RecordRef, SObject, SeatId, TenantEnvironment};
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
@@ -58,8 +58,8 @@ pub(crate) struct Choice {
     /// Taken when nothing is chosen.
     is_default: bool,
     /// The values of the controlling field that it goes with; null where there is no such field.
-    #[schema(required = true)]
-    goes_with: Option<Vec<Value>>,
+    #[schema(value_type = Option<Vec<wire::FieldValue>>, required = true)]
+    goes_with: Option<Vec<FieldValue>>,
 }
 
 /// A record type.
@@ -121,8 +121,8 @@ pub(crate) struct CurrentField {
     /// Its API name.
     name: String,
     label: String,
-    /// Null where it is empty.
-    value: Value,
+    #[schema(value_type = wire::FieldValue)]
+    value: FieldValue,
     /// The seller may edit it.
     may_edit: bool,
 }

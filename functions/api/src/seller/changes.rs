@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use shared::capabilities::activities::HoldReason;
 use shared::capabilities::changing::{
-    self, ChangeError, ChangeKind, ChangeState, ChangeValues, NewChange, OpportunityRole, Values,
+    self, ChangeError, ChangeKind, ChangeState, ChangeValues, FieldValue, NewChange,
+    OpportunityRole, Values,
 };
 use shared::capabilities::custody::OpenGeneration;
 use shared::kernel::{ChangeId, EntityId, RecordRef, SObject, SeatId};
@@ -46,9 +46,9 @@ pub(crate) struct NewRecord {
     #[serde(default)]
     #[schema(value_type = Option<String>, nullable = false)]
     person_id: Option<EntityId>,
-    /// Values by the API names of fields, as the form names them. LastName, and Company of a lead or
-    /// AccountId of a contact, must be given.
-    #[schema(value_type = BTreeMap<String, Value>)]
+    /// Values by the API names of fields, as the form names them. LastName, and Company of a lead
+    /// or AccountId of a contact, must be given.
+    #[schema(value_type = BTreeMap<String, wire::FieldValue>)]
     fields: Values,
     /// The part that a new contact has in an opportunity.
     #[serde(default)]
@@ -93,8 +93,10 @@ pub(crate) struct RecordUpdate {
 #[serde(deny_unknown_fields)]
 pub(crate) struct FieldUpdate {
     /// Null for an empty field. Where the CRM has another value by now, nothing is written.
-    from: Value,
-    to: Value,
+    #[schema(value_type = wire::FieldValue)]
+    from: FieldValue,
+    #[schema(value_type = wire::FieldValue)]
+    to: FieldValue,
 }
 
 /// A change, and where it stands.
@@ -127,18 +129,18 @@ pub(crate) struct Change {
     #[schema(format = "uri", nullable = false)]
     login_url: Option<String>,
     /// The values to write.
-    #[schema(value_type = BTreeMap<String, Value>)]
+    #[schema(value_type = BTreeMap<String, wire::FieldValue>)]
     to: Values,
     /// The values that the seller saw.
-    #[schema(value_type = BTreeMap<String, Value>)]
+    #[schema(value_type = BTreeMap<String, wire::FieldValue>)]
     from: Values,
     /// Values that the CRM has in the place of those that the seller saw.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, Value>)]
+    #[schema(value_type = BTreeMap<String, wire::FieldValue>)]
     found: Values,
     /// The values as they were read back.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, Value>)]
+    #[schema(value_type = BTreeMap<String, wire::FieldValue>)]
     left: Values,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -402,8 +404,8 @@ pub(crate) async fn withdraw(
 
 /// Undo a change that is made
 ///
-/// An update is undone by the values that were there before, a creation by deleting the record: both
-/// only where nobody has changed them since. The undoing is a change of its own.
+/// An update is undone by the values that were there before, a creation by deleting the record:
+/// both only where nobody has changed them since. The undoing is a change of its own.
 #[utoipa::path(post, path = "/seats/{seat}/changes/{change}/undo", tag = "activities",
     operation_id = "undoChange",
     params(AtChange), extensions(("x-roles" = json!(OwnSeat::<AtChange>::ROLES))),

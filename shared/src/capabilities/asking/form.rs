@@ -1,8 +1,7 @@
 //! The form for a new lead or contact, as the org would show it to this seller.
 
-use serde_json::Value;
-
 use super::{AskError, Asking};
+use crate::capabilities::changing::FieldValue;
 use crate::kernel::{SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, RecordTypeInfo};
 
@@ -88,7 +87,7 @@ pub struct Choice {
     /// Taken when nothing is chosen.
     pub is_default: bool,
     /// The values of the controlling field that it goes with; none where there is no such field.
-    pub goes_with: Option<Vec<Value>>,
+    pub goes_with: Option<Vec<FieldValue>>,
 }
 
 impl Asking {
@@ -193,19 +192,22 @@ fn choices(described: &ObjectDescribe, field: &FieldDescribe) -> Vec<Choice> {
 }
 
 /// The controlling field's values that a value goes with.
-fn goes_with(listed: &PicklistValue, controller: &FieldDescribe) -> Vec<Value> {
+fn goes_with(listed: &PicklistValue, controller: &FieldDescribe) -> Vec<FieldValue> {
     if controller.kind == "boolean" {
         let states = [false, true].into_iter().enumerate();
-        return states.filter(|(n, _)| listed.goes_with(*n)).map(|(_, on)| on.into()).collect();
+        return states
+            .filter(|(n, _)| listed.goes_with(*n))
+            .map(|(_, on)| FieldValue::Flag(on))
+            .collect();
     }
     let values = controller.picklist_values.iter().enumerate();
     let values = values.filter(|(n, _)| listed.goes_with(*n));
-    values.map(|(_, value)| value.value.clone().into()).collect()
+    values.map(|(_, value)| value.value.as_str().into()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -270,7 +272,7 @@ mod tests {
         let states = form.fields.iter().find(|field| field.name == "StateCode").unwrap();
         let told: Vec<_> =
             states.choices.iter().map(|c| (c.value.as_str(), c.goes_with.clone())).collect();
-        let expected = [("BY", Some(vec![json!("DE")])), ("TX", Some(vec![json!("US")]))];
+        let expected = [("BY", Some(vec!["DE".into()])), ("TX", Some(vec!["US".into()]))];
         assert_eq!(
             (told.as_slice(), states.controller.as_deref()),
             (&expected[..], Some("CountryCode"))

@@ -1,5 +1,5 @@
-//! What must be asked of Salesforce as a seller, while they wait: forms, accounts, a record as it is
-//! now. The answer is what this seller may see, and holds for this moment.
+//! What must be asked of Salesforce as a seller, while they wait: forms, accounts, a record as it
+//! is now. The answer is what this seller may see, and holds for this moment.
 
 mod ask;
 mod form;

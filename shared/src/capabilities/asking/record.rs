@@ -1,9 +1,7 @@
 //! A lead or contact as it is now, with what the seller may change.
 
-use serde_json::Value;
-
 use super::{AskError, Asking};
-use crate::capabilities::changing::updatable_fields;
+use crate::capabilities::changing::{FieldValue, updatable_fields};
 use crate::capabilities::importing::land_row;
 use crate::kernel::{ImportRunId, Reading, RecordRef, SeatId, TenantEnvironment};
 use crate::salesforce::{Condition, FieldValues, QueryScope, Select};
@@ -32,7 +30,7 @@ pub struct CurrentField {
     /// Its name as the org shows it.
     pub label: String,
     /// Its value; null where it is empty.
-    pub value: Value,
+    pub value: FieldValue,
     /// The seller may edit it.
     pub may_edit: bool,
 }
@@ -86,7 +84,7 @@ impl Asking {
         let is_converted = row.value.flag("IsConverted") == Some(true);
         let fields = names.iter().filter_map(|name| {
             let field = described.field(name)?;
-            let value = row.value.value(name).cloned().unwrap_or_default();
+            let value = row.value.value(name).map(Into::into).unwrap_or_default();
             let (name, label) = (field.name.clone(), field.label.clone());
             Some(CurrentField { name, label, value, may_edit: field.updateable })
         });

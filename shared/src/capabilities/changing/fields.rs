@@ -2,13 +2,9 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
-use super::{ChangeKind, Values};
+use super::{ChangeKind, FieldValue, Refusal, Values};
 use crate::kernel::SObject;
-use crate::salesforce::{ObjectDescribe, SalesforceId};
-
-use super::Refusal;
+use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, SalesforceId};
 
 /// No form has as many fields.
 const MOST_FIELDS: usize = 100;
@@ -16,7 +12,7 @@ const MOST_FIELDS: usize = 100;
 /// The longest text of a field, in characters: Salesforce's bound of a long text area.
 const LONGEST_TEXT: usize = 131_072;
 
-/// What no seller sets by a form: who owns it is the seller's own matter in the CRM, and the rest is
+/// What no seller sets by a form: who owns it is their own matter in the CRM, and the rest is
 /// Salesforce's.
 const NEVER: [&str; 9] = [
     "Id",
@@ -127,39 +123,36 @@ pub(super) fn checked(what: ChangeKind, given: Values) -> Result<Values, Vec<Fie
         }
     }
     for name in needed(object).iter().filter(|_| creates) {
-        if given.get(*name).is_none_or(is_empty) {
+        if given.get(*name).is_none_or(FieldValue::is_empty) {
             problem(Some(name), "must be given");
         }
     }
     if problems.is_empty() { Ok(given.into_iter().map(trimmed).collect()) } else { Err(problems) }
 }
 
-fn trimmed((name, value): (String, Value)) -> (String, Value) {
-    match value {
-        Value::String(text) if text.trim().is_empty() => (name, Value::Null),
-        Value::String(text) => (name, text.trim().into()),
-        other => (name, other),
+fn trimmed((name, value): (String, FieldValue)) -> (String, FieldValue) {
+    let value = match value.text() {
+        _ if value.is_empty() => FieldValue::default(),
+        Some(text) => text.trim().into(),
+        None => value,
+    };
+    (name, value)
+}
+
+fn wrong_value(value: &FieldValue) -> Option<&'static str> {
+    let text = value.text()?;
+    if text.contains('\0') {
+        Some("holds a null character")
+    } else if text.chars().nth(LONGEST_TEXT).is_some() {
+        Some("is longer than 131,072 characters")
+    } else {
+        None
     }
 }
 
-fn wrong_value(value: &Value) -> Option<&'static str> {
-    match value {
-        Value::Array(_) | Value::Object(_) => Some("must be a text, a number, a boolean or null"),
-        Value::String(text) if text.contains('\0') => Some("holds a null character"),
-        Value::String(text) if text.chars().nth(LONGEST_TEXT).is_some() => {
-            Some("is longer than 131,072 characters")
-        }
-        _ => None,
-    }
-}
-
-fn is_account(value: &Value) -> bool {
-    let id: Option<SalesforceId> = value.as_str().and_then(|text| text.trim().parse().ok());
+fn is_account(value: &FieldValue) -> bool {
+    let id: Option<SalesforceId> = value.text().and_then(|text| text.trim().parse().ok());
     id.is_some_and(|id| id.as_str().starts_with("001"))
-}
-
-fn is_empty(value: &Value) -> bool {
-    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// True for what may be an API name: letters, digits and single underscores, a letter first.
@@ -190,7 +183,7 @@ pub(super) fn refusals(describe: &ObjectDescribe, values: &Values) -> Vec<Refusa
         };
         let listed = || field.picklist_values.iter().filter(|listed| listed.active);
         let is_picklist = field.kind == "picklist" && field.restricted_picklist;
-        if let Some(chosen) = value.as_str().filter(|_| is_picklist) {
+        if let Some(chosen) = value.text().filter(|_| is_picklist) {
             match listed().find(|listed| listed.value == chosen) {
                 None => {
                     let message = "The value is none of the field's list. Choose one of those that \
@@ -205,7 +198,7 @@ pub(super) fn refusals(describe: &ObjectDescribe, values: &Values) -> Vec<Refusa
                 Some(_) => {}
             }
         }
-        if value.as_str().is_some_and(|text| {
+        if value.text().is_some_and(|text| {
             field.length > 0 && text.encode_utf16().count() > field.length as usize
         }) {
             let message = format!("The text is longer than {} characters.", field.length);
@@ -217,7 +210,7 @@ pub(super) fn refusals(describe: &ObjectDescribe, values: &Values) -> Vec<Refusa
     let left_out = left_out.filter(|field| field.name != "OwnerId");
     let missing: Vec<&str> = left_out
         .map(|field| field.name.as_str())
-        .filter(|name| values.get(*name).is_none_or(is_empty))
+        .filter(|name| values.get(*name).is_none_or(FieldValue::is_empty))
         .collect();
     if !missing.is_empty() {
         let message = "The CRM requires these fields. Fill them in.";
@@ -230,14 +223,14 @@ pub(super) fn refusals(describe: &ObjectDescribe, values: &Values) -> Vec<Refusa
 fn goes_with(
     describe: &ObjectDescribe,
     values: &Values,
-    field: &crate::salesforce::FieldDescribe,
-    listed: &crate::salesforce::PicklistValue,
+    field: &FieldDescribe,
+    listed: &PicklistValue,
 ) -> bool {
     let controller = field.controller_name.as_deref().filter(|_| field.dependent_picklist);
     let Some(controller) = controller.and_then(|name| describe.field(name)) else { return true };
     let place = match values.get(&controller.name) {
-        Some(Value::Bool(ticked)) => Some(usize::from(*ticked)),
-        Some(Value::String(text)) => {
+        Some(FieldValue::Flag(ticked)) => Some(usize::from(*ticked)),
+        Some(FieldValue::Text(text)) => {
             controller.picklist_values.iter().position(|listed| listed.value == *text)
         }
         _ if controller.kind == "boolean" => Some(0),

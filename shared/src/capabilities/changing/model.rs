@@ -5,14 +5,90 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::capabilities::activities::HoldReason;
 use crate::kernel::{ChangeId, EntityId, RecordRef, SObject, SeatId};
 use crate::salesforce::SalesforceId;
 
-/// Values by field, as Salesforce's JSON has them: texts, numbers, booleans and null.
-pub type Values = BTreeMap<String, Value>;
+/// The value of a field, as Salesforce's JSON has it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FieldValue {
+    /// A checkbox.
+    Flag(bool),
+    /// A number.
+    Number(Number),
+    /// A text, a date, an id, or one of a list.
+    Text(String),
+    /// No value: Salesforce keeps no empty text.
+    Null(()),
+}
+
+/// Values by field.
+pub type Values = BTreeMap<String, FieldValue>;
+
+impl FieldValue {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Flag(_) | Self::Number(_) | Self::Null(()) => None,
+        }
+    }
+
+    /// True for no value, and for a text that Salesforce would keep as none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Null(())) || self.text().is_some_and(|text| text.trim().is_empty())
+    }
+
+    /// True if two values are one for Salesforce.
+    fn is_same(&self, other: &Self) -> bool {
+        let is_one = match (self.text(), other.text()) {
+            (Some(one), Some(other)) => one.trim() == other.trim(),
+            _ => self == other,
+        };
+        is_one || self.is_empty() && other.is_empty()
+    }
+}
+
+impl Default for FieldValue {
+    fn default() -> Self {
+        Self::Null(())
+    }
+}
+
+/// What is no single value, such as an address in parts, is its JSON as a text.
+impl From<&Value> for FieldValue {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null(()),
+            Value::Bool(flag) => Self::Flag(*flag),
+            Value::Number(number) => Self::Number(number.clone()),
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Array(_) | Value::Object(_) => Self::Text(value.to_string()),
+        }
+    }
+}
+
+impl From<FieldValue> for Value {
+    fn from(value: FieldValue) -> Self {
+        match value {
+            FieldValue::Flag(flag) => flag.into(),
+            FieldValue::Number(number) => Self::Number(number),
+            FieldValue::Text(text) => text.into(),
+            FieldValue::Null(()) => Self::Null,
+        }
+    }
+}
+
+impl From<&str> for FieldValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
 
 /// What a change does to the CRM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,7 +286,7 @@ macro_rules! hides_its_values {
     )*};
 }
 
-hides_its_values! { OpportunityRole Refusal Duplicate ChangeValues }
+hides_its_values! { FieldValue OpportunityRole Refusal Duplicate ChangeValues }
 
 impl Refusal {
     /// A refusal of ours.
@@ -230,21 +306,11 @@ impl Refusal {
 /// The values in `now` that are others than `before` says.
 #[must_use]
 pub fn changed_since(before: &Values, now: &Values) -> Values {
-    let differs = |(name, value): &(&String, &Value)| {
-        now.get(*name).is_none_or(|found| !is_same(found, value))
+    let differs = |(name, value): &(&String, &FieldValue)| {
+        now.get(*name).is_none_or(|found| !found.is_same(value))
     };
     let changed = before.iter().filter(differs);
     changed.map(|(name, _)| (name.clone(), now.get(name).cloned().unwrap_or_default())).collect()
-}
-
-/// True if two values are one for Salesforce, which keeps no empty text.
-fn is_same(one: &Value, other: &Value) -> bool {
-    let text = |value: &Value| match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.trim().to_owned(),
-        other => other.to_string(),
-    };
-    text(one) == text(other)
 }
 
 #[cfg(test)]

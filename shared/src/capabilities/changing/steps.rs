@@ -1,8 +1,8 @@
 //! Making a change in the CRM, exactly once in effect.
 //!
 //! A change has up to three effects: the record, its role in an opportunity, and its match here.
-//! Each that writes to Salesforce is checked, claimed, sent, and looked for before it is sent again,
-//! as activities are: a request may commit for ten minutes.
+//! Each that writes to Salesforce is checked, claimed, sent, and looked for before it is sent
+//! again, as activities are: a request may commit for ten minutes.
 
 mod duplicates;
 mod look;
@@ -217,10 +217,12 @@ impl ChangeSteps {
         let client = self.grants.app().client();
         let values = &making.values;
         tracing::debug!(change.id = %making.change.id, user = %grant.user_id, "a change is sent");
-        let written = |values: &super::Values| values.clone().into_iter().collect();
+        let written = |values: &super::Values| -> serde_json::Map<_, _> {
+            values.clone().into_iter().map(|(name, value)| (name, value.into())).collect()
+        };
         match effect {
             Effect::Create(object) => {
-                let fields: serde_json::Map<_, _> = written(&values.to);
+                let fields = written(&values.to);
                 let anyway = values.create_anyway;
                 let duplicates = if anyway {
                     DuplicateRuleHandling::AllowSave
@@ -243,7 +245,7 @@ impl ChangeSteps {
                 Ok(Some(self.grants.call(opened, grantee, create).await?.value))
             }
             Effect::Update => {
-                let fields: serde_json::Map<_, _> = written(&values.to);
+                let fields = written(&values.to);
                 let Some(record) = making.change.record() else { return Ok(None) };
                 let object = making.change.object().name();
                 let if_unmodified_since = Some(server_time);
@@ -301,8 +303,8 @@ impl ChangeSteps {
         }
     }
 
-    /// Claims the next effect; none when the change moved meanwhile, or when another home is to make
-    /// it.
+    /// Claims the next effect; none when the change moved meanwhile, or when another home is to
+    /// make it.
     async fn claim(
         &self,
         making: Making,

@@ -10,8 +10,8 @@ use crate::salesforce::Record;
 use crate::store::Store;
 use crate::work::WorkError;
 
-/// An import's rows have the stamps that Salesforce gives; one that is landed here is older by this.
-/// The next run finds it changed, stores what its own user sees, and hands it to matching.
+/// An import's rows have the stamps that Salesforce gives; one that is landed here is older by
+/// this. The next run finds it changed, stores what its own user sees, and hands it to matching.
 const BEFORE: SignedDuration = SignedDuration::from_millis(1);
 
 /// Lands a row as an import would, with the fields that the admin chose and this reader may see,

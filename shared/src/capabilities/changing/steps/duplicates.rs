@@ -1,10 +1,8 @@
 //! Our own look for the same person, before a record is created: by e-mail address, and by name in
 //! the same company. The org's duplicate rules come after it.
 
-use serde_json::Value;
-
 use super::{ChangeSteps, Making};
-use crate::capabilities::changing::{Duplicate, Values};
+use crate::capabilities::changing::{Duplicate, FieldValue, Values};
 use crate::capabilities::custody::GrantError;
 use crate::kernel::SObject;
 use crate::salesforce::{Condition, FieldValues, QueryScope, Select};
@@ -48,7 +46,7 @@ impl ChangeSteps {
 
 /// The condition under which a record of `of` is alike; none where nothing can be compared.
 fn alike(of: SObject, object: SObject, values: &Values) -> Option<Condition> {
-    let text = |name: &str| values.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
+    let text = |name: &str| values.get(name).and_then(FieldValue::text);
     let mut ways = Vec::new();
     if let Some(email) = text("Email") {
         ways.push(Condition::eq("Email", email));

@@ -1,15 +1,14 @@
 //! Looking for what a claimed request may have made.
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::prepare::values_of;
 use super::{ChangeSteps, Effect, Making};
-use crate::capabilities::changing::changed_since;
+use crate::capabilities::changing::{FieldValue, changed_since};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{Grantee, SObject};
 use crate::salesforce::{
-    Condition, FieldValues, QueryPage, QueryScope, Reply, SalesforceId, Select, Soql,
+    Condition, FieldValues, QueryPage, QueryScope, Reply, SalesforceId, Select, Soql, SoqlError,
 };
 use crate::work::WorkError;
 
@@ -68,7 +67,7 @@ impl ChangeSteps {
         let user = grant.ok_or(GrantError::Missing)?.user_id;
         let mut made =
             vec![Condition::eq("CreatedById", user), Condition::ge("CreatedDate", since)];
-        let text = |name: &str| making.values.to.get(name).and_then(Value::as_str);
+        let text = |name: &str| making.values.to.get(name).and_then(FieldValue::text);
         made.extend(KNOWN_BY.iter().filter_map(|name| Some(Condition::eq(name, text(name)?))));
         let select = Select::from(object.name()).fields(["Id"]).filter(Condition::all(made));
         let page = self.asked(&making.opened, making.grantee(), select.limit(1).build()).await?;
@@ -94,7 +93,7 @@ impl ChangeSteps {
         &self,
         opened: &OpenGeneration,
         grantee: Grantee,
-        soql: Result<Soql, crate::salesforce::SoqlError>,
+        soql: Result<Soql, SoqlError>,
     ) -> Result<Reply<QueryPage>, GrantError> {
         let soql = &soql.map_err(|error| WorkError::reject("look a change up", error))?;
         let client = self.grants.app().client();

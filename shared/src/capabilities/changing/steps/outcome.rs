@@ -75,8 +75,8 @@ impl ChangeSteps {
         self.corrections.say_of_new(&making.opened, record, said).await
     }
 
-    /// Reads the record as the change left it, and takes it among our records. Gives the values with
-    /// those that were read; without them where the record is gone.
+    /// Reads the record as the change left it, and takes it among our records. Gives the values
+    /// with those that were read; without them where the record is gone.
     async fn read_back(&self, making: &Making) -> Result<ChangeValues, GrantError> {
         let (object, values) = (making.change.object(), making.values.clone());
         let Some(record) = making.change.record() else { return Ok(values) };

@@ -175,7 +175,7 @@ pub(super) fn role_fields(values: &ChangeValues, contact: SalesforceId) -> Map<S
 
 /// The values of these fields in a row; null where there is none.
 pub(super) fn values_of<'a>(row: &Record, fields: impl Iterator<Item = &'a String>) -> Values {
-    fields.map(|name| (name.clone(), row.value(name).cloned().unwrap_or_default())).collect()
+    fields.map(|name| (name.clone(), row.value(name).map(Into::into).unwrap_or_default())).collect()
 }
 
 /// When a row was last modified.
