@@ -79,10 +79,13 @@ fn sent() -> MovedActivity {
             lane: record_id("001", 1),
             place: 3,
         }),
-        state: ActivityState::Claimed { server_time: at(8), at: at(9), lookups: 1 },
+        state: ActivityState::Claimed { server_time: at(8), at: at(9), lookups: 1, object: None },
         tries: 1,
         subject: Some("Hello".to_owned()),
         body: "Shall we talk?".to_owned(),
+        link: None,
+        location: None,
+        opportunity: None,
     }
 }
 

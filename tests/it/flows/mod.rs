@@ -26,3 +26,4 @@ mod saving;
 mod sellers;
 mod troubled;
 mod unsealed;
+mod writing;

@@ -133,6 +133,11 @@ impl Served {
         self.call("POST", path, Some(token), Some(body.to_string())).await
     }
 
+    /// Posts under an idempotency key.
+    async fn keyed(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
+        self.call_keyed("POST", path, Some(token), Some(body.to_string()), key).await
+    }
+
     /// Makes a call, and holds the answer to the description.
     async fn call(
         &self,
@@ -141,6 +146,17 @@ impl Served {
         token: Option<&str>,
         body: Option<String>,
     ) -> Answer {
+        self.call_keyed(method, path, token, body, "1").await
+    }
+
+    async fn call_keyed(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<String>,
+        key: &str,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -148,7 +164,7 @@ impl Served {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        request = request.header("idempotency-key", "1");
+        request = request.header("idempotency-key", key);
         let request = request.body(body.map_or_else(Body::empty, Body::from)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();

@@ -3,6 +3,8 @@
 //! An activity that came to its end there is kept as it is, and never logged again. One that did
 //! not is logged from here on: at the end of its lane, or outside it where it waited outside.
 
+use super::edges::enlist;
+use super::lanes::take_place;
 use super::{Activities, Activity, ActivityText, OUTSIDE_ITS_LANE};
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::WritebackMessage;
@@ -38,7 +40,7 @@ impl Activities {
         if moved.state.is_open() {
             if let Some(target) = &mut activity.target {
                 if moved.state.is_under_way() {
-                    self.take_place(opened, target, &mut commit).await?;
+                    take_place(&self.store, opened, target, &mut commit).await?;
                 } else {
                     target.place = OUTSIDE_ITS_LANE;
                 }
@@ -46,6 +48,7 @@ impl Activities {
             let scope = opened.keys.scope();
             commit.now(WritebackMessage::Activity { scope, activity: activity.id });
         }
+        enlist(&mut commit, &opened.keys, None, &activity)?;
         let body = opened.sealed(&self.ports, &slot, text)?;
         commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
         Ok(Attempt::of(&opened.store.commit(commit).await?, true))

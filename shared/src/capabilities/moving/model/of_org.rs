@@ -125,6 +125,15 @@ pub struct MovedActivity {
     pub subject: Option<String>,
     /// The text.
     pub body: String,
+    /// Where a Smart Link leads. Lines of earlier releases have none of what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// From where it was viewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The opportunity that the seller chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opportunity: Option<SalesforceId>,
 }
 
 impl MovedModel {
@@ -208,10 +217,11 @@ impl MovedActivity {
             occurred_at,
             digest,
             target,
+            opportunity,
             state,
             tries,
         } = activity;
-        let ActivityText { subject, body } = text;
+        let ActivityText { subject, body, link, location } = text;
         Self {
             activity: id,
             seat,
@@ -225,13 +235,17 @@ impl MovedActivity {
             tries,
             subject,
             body,
+            link,
+            location,
+            opportunity,
         }
     }
 
     /// The activity that the line tells of, and its text.
     #[must_use]
     pub fn into_activity(self) -> (Activity, ActivityText) {
-        let text = ActivityText { subject: self.subject, body: self.body };
+        let Self { subject, body, link, location, .. } = self;
+        let text = ActivityText { subject, body, link, location };
         let activity = Activity {
             id: self.activity,
             seat: self.seat,
@@ -241,6 +255,7 @@ impl MovedActivity {
             occurred_at: self.occurred_at,
             digest: self.digest,
             target: self.target,
+            opportunity: self.opportunity,
             state: self.state,
             tries: self.tries,
         };

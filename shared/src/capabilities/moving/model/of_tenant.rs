@@ -11,6 +11,7 @@ use crate::capabilities::importing::{
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
 use crate::capabilities::settings::{KeptSettings, Settings};
 use crate::kernel::{Environment, SeatId, Signature, TenantId};
+use crate::salesforce::SalesforceId;
 
 /// The contract.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,39 @@ pub struct MovedSettings {
     pub log_messages: bool,
     /// Log notes.
     pub log_notes: bool,
+    /// Log views of Smart Links.
+    #[serde(default = "on")]
+    pub log_smart_links: bool,
+    /// Log calls.
+    #[serde(default = "on")]
+    pub log_calls: bool,
+    /// Log connection requests.
+    #[serde(default = "on")]
+    pub log_connection_requests: bool,
+    /// Take in calls that were not begun on a phone, too.
+    #[serde(default)]
+    pub desktop_calls: bool,
+    /// Log notes as `ContentNote`, Salesforce's enhanced notes, and not as classic ones.
+    #[serde(default)]
+    pub enhanced_notes: bool,
+    /// Refuse what is about a converted lead; else it goes to the contact that it became.
+    #[serde(default)]
+    pub refuse_converted_leads: bool,
+    /// The record type of a message's Task.
+    #[serde(default)]
+    pub record_type_message: Option<SalesforceId>,
+    /// The record type of an `InMail`'s Task.
+    #[serde(default)]
+    pub record_type_inmail: Option<SalesforceId>,
+    /// The record type of a call's Task.
+    #[serde(default)]
+    pub record_type_call: Option<SalesforceId>,
+    /// The record type of a Smart Link view's Task.
+    #[serde(default)]
+    pub record_type_smart_link_view: Option<SalesforceId>,
+    /// The record type of a connection request's Task.
+    #[serde(default)]
+    pub record_type_connection_request: Option<SalesforceId>,
     /// Report on won deals.
     pub roi: bool,
     /// Show profiles inside the CRM.
@@ -114,6 +148,11 @@ pub struct MovedSelection {
     pub accounts: AccountModel,
     /// Who set what, the newest last.
     pub changes: Vec<SelectionChange>,
+}
+
+/// Types of activities were logged before there was a switch for them.
+fn on() -> bool {
+    true
 }
 
 impl MovedTenant {
@@ -174,6 +213,17 @@ impl MovedSettings {
             stage,
             log_messages,
             log_notes,
+            log_smart_links,
+            log_calls,
+            log_connection_requests,
+            desktop_calls,
+            enhanced_notes,
+            refuse_converted_leads,
+            record_type_message,
+            record_type_inmail,
+            record_type_call,
+            record_type_smart_link_view,
+            record_type_connection_request,
             roi,
             embedded_profile,
             data_validation,
@@ -185,6 +235,17 @@ impl MovedSettings {
             stage,
             log_messages,
             log_notes,
+            log_smart_links,
+            log_calls,
+            log_connection_requests,
+            desktop_calls,
+            enhanced_notes,
+            refuse_converted_leads,
+            record_type_message,
+            record_type_inmail,
+            record_type_call,
+            record_type_smart_link_view,
+            record_type_connection_request,
             roi,
             embedded_profile,
             data_validation,
@@ -203,6 +264,17 @@ impl MovedSettings {
             stage: self.stage,
             log_messages: self.log_messages,
             log_notes: self.log_notes,
+            log_smart_links: self.log_smart_links,
+            log_calls: self.log_calls,
+            log_connection_requests: self.log_connection_requests,
+            desktop_calls: self.desktop_calls,
+            enhanced_notes: self.enhanced_notes,
+            refuse_converted_leads: self.refuse_converted_leads,
+            record_type_message: self.record_type_message,
+            record_type_inmail: self.record_type_inmail,
+            record_type_call: self.record_type_call,
+            record_type_smart_link_view: self.record_type_smart_link_view,
+            record_type_connection_request: self.record_type_connection_request,
             roi: self.roi,
             embedded_profile: self.embedded_profile,
             data_validation: self.data_validation,
