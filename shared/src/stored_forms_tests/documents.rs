@@ -826,7 +826,7 @@ fn activities_are_pinned() {
     let reasons = [NotLogged::PrivateNote, NotLogged::SellerChoice, NotLogged::ConversationOff];
     forms.all("not logged", &reasons);
     forms.all("object", &[CrmObject::Task, CrmObject::Note, CrmObject::ContentNote]);
-    forms.json("conversation", &Conversation { name: text("thread"), log: false });
+    forms.json("conversation", &Conversation { seat: seat(), name: text("thread"), log: false });
     let target = ActivityTarget {
         object: SObject::Contact,
         record: "003000000000001AAA".parse().unwrap(),

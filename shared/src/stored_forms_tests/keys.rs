@@ -193,6 +193,8 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));
     forms.key("activity", &keys.activity(activity()));
     forms.key("lane", &keys.lane(account()));
+    forms.range("conversations_of", &keys.conversations_of(seat()));
+    forms.range("conversations", &keys.conversations(3));
     forms.key("conversation", &keys.conversation(seat(), "0a1b"));
     for list in [SeatList::Pending, SeatList::FailedWith("NOT_FOUND".to_owned())] {
         forms.key("seat_entry", &keys.seat_entry(seat(), &list, at(0), activity()));

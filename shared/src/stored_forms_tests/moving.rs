@@ -13,11 +13,11 @@ use crate::capabilities::importing::{
 };
 use crate::capabilities::linking::{ModelChoice, Said, ShadowCounts};
 use crate::capabilities::moving::{
-    End, Header, Line, MovedActivity, MovedChoice, MovedConnection, MovedCorrection,
-    MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSelection, MovedSettings,
-    MovedTenant, MovedVote,
+    End, Header, Line, MovedActivity, MovedChoice, MovedConnection, MovedConversation,
+    MovedCorrection, MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSeatLogging,
+    MovedSelection, MovedSettings, MovedTenant, MovedVote,
 };
-use crate::capabilities::settings::KeptSettings;
+use crate::capabilities::settings::{KeptSettings, LogType, SeatChoices};
 use crate::kernel::ModelId;
 use crate::testing::{entity_id, record_id};
 
@@ -60,6 +60,12 @@ fn of_the_tenant() -> Vec<Line> {
                 by: Some("ada".to_owned()),
                 set: SelectionPart::Mappings,
             }],
+        }),
+        Line::SeatLogging(MovedSeatLogging {
+            environment,
+            seat: seat(),
+            switch: None,
+            choices: SeatChoices { types: BTreeMap::from([(LogType::Calls, false)]) },
         }),
     ]
 }
@@ -131,6 +137,11 @@ fn of_an_org() -> Vec<Line> {
             record: record_id("003", 1),
             opportunity: record_id("006", 1),
             saved_at: at(6),
+        }),
+        Line::Conversation(MovedConversation {
+            seat: seat(),
+            conversation: "thread-1".to_owned(),
+            log: false,
         }),
         Line::Activity(Box::new(sent())),
         Line::End(End { lines: BTreeMap::from([("seat".to_owned(), 1)]) }),

@@ -76,19 +76,18 @@ pub fn explain(state: &ActivityState) -> Option<Fix> {
 /// What a code of Salesforce's, or of ours, means and what mends it.
 #[must_use]
 pub fn fix_of(code: &str) -> Fix {
-    let of = |why, who, steps| Fix { why, who, steps };
+    let known = of_access(code).or_else(|| of_records(code)).or_else(|| of_setup(code));
+    known.unwrap_or(Fix {
+        why: "Salesforce refused it; its own words say why.",
+        who: WhoActs::CrmAdmin,
+        steps: &["Look the code up in Salesforce's help, mend it, then try again"],
+    })
+}
+
+/// What stands in the way of the seller.
+fn of_access(code: &str) -> Option<Fix> {
+    let of = |why, who, steps| Some(Fix { why, who, steps });
     match code {
-        LEAD_CONVERTED | "CANNOT_UPDATE_CONVERTED_LEAD" => of(
-            "The lead was converted in Salesforce and is read-only. Nothing can be written back to \
-             it. What you sent was delivered.",
-            WhoActs::Seller,
-            &["Match the person to the contact that the lead became, then try again"],
-        ),
-        SEAT_REMOVED => of(
-            "The seat was removed before this was logged.",
-            WhoActs::Nobody,
-            &["Post it again from a seat of the contract, if it is still to be logged"],
-        ),
         "INSUFFICIENT_ACCESS_OR_READONLY"
         | "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY"
         | "INSUFFICIENT_ACCESS"
@@ -112,6 +111,48 @@ pub fn fix_of(code: &str) -> Fix {
             WhoActs::CrmAdmin,
             Check::ApiEnabled.steps(),
         ),
+        "INACTIVE_OWNER_OR_USER" => of(
+            "Your user in Salesforce is not active.",
+            WhoActs::CrmAdmin,
+            &["Setup > Users > the seller: tick Active"],
+        ),
+        _ => None,
+    }
+}
+
+/// What is wrong with what it is about.
+fn of_records(code: &str) -> Option<Fix> {
+    let of = |why, who, steps| Some(Fix { why, who, steps });
+    match code {
+        LEAD_CONVERTED | "CANNOT_UPDATE_CONVERTED_LEAD" => of(
+            "The lead was converted in Salesforce and is read-only. Nothing can be written back to \
+             it. What you sent was delivered.",
+            WhoActs::Seller,
+            &["Match the person to the contact that the lead became, then try again"],
+        ),
+        SEAT_REMOVED => of(
+            "The seat was removed before this was logged.",
+            WhoActs::Nobody,
+            &["Post it again from a seat of the contract, if it is still to be logged"],
+        ),
+        "INVALID_CROSS_REFERENCE_KEY" | "MALFORMED_ID" | "FIELD_INTEGRITY_EXCEPTION" => of(
+            "Something that it points to is not there for you: a record type, an opportunity or \
+             the record itself.",
+            WhoActs::CrmAdmin,
+            &[
+                "Check the settings record_type_…: each is a record type of Task in this org",
+                "Setup > Users > Profiles > the seller's profile > Record Type Settings > Tasks: \
+                 assign it",
+            ],
+        ),
+        _ => None,
+    }
+}
+
+/// What the org's own set-up asks for.
+fn of_setup(code: &str) -> Option<Fix> {
+    let of = |why, who, steps| Some(Fix { why, who, steps });
+    match code {
         "INVALID_TYPE" => of(
             "This org does not have the kind of record that notes are written as.",
             WhoActs::CrmAdmin,
@@ -132,37 +173,18 @@ pub fn fix_of(code: &str) -> Fix {
             &["Setup > Object Manager > Task > Fields & Relationships > the field: give it a \
                  default, or clear Required"],
         ),
-        "INVALID_CROSS_REFERENCE_KEY" | "MALFORMED_ID" | "FIELD_INTEGRITY_EXCEPTION" => of(
-            "Something that it points to is not there for you: a record type, an opportunity or \
-             the record itself.",
-            WhoActs::CrmAdmin,
-            &[
-                "Check the settings record_type_…: each is a record type of Task in this org",
-                "Setup > Users > Profiles > the seller's profile > Record Type Settings > Tasks: \
-                 assign it",
-            ],
-        ),
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST" => of(
             "Your company's Salesforce does not have the status Completed.",
             WhoActs::CrmAdmin,
             &["Setup > Object Manager > Task > Fields & Relationships > Status: add Completed, \
                  also to the record type"],
         ),
-        "INACTIVE_OWNER_OR_USER" => of(
-            "Your user in Salesforce is not active.",
-            WhoActs::CrmAdmin,
-            &["Setup > Users > the seller: tick Active"],
-        ),
         "STORAGE_LIMIT_EXCEEDED" => of(
             "Your company's Salesforce has no room left.",
             WhoActs::CrmAdmin,
             &["Setup > Data > Storage Usage: make room, or buy some"],
         ),
-        _ => of(
-            "Salesforce refused it; its own words say why.",
-            WhoActs::CrmAdmin,
-            &["Look the code up in Salesforce's help, mend it, then try again"],
-        ),
+        _ => None,
     }
 }
 

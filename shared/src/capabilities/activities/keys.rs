@@ -57,6 +57,19 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Activity, &seat.to_string(), sk))
     }
 
+    /// A seller's switches for conversations.
+    #[must_use]
+    pub fn conversations_of(&self, seat: SeatId) -> Series<Conversation> {
+        let bucket = self.bucket(&seat.to_string());
+        Series::under(self.partition(Kind::Activity, bucket), format!("CONVERSATION#{seat}#"))
+    }
+
+    /// A bucket's switches for conversations.
+    #[must_use]
+    pub fn conversations(&self, bucket: u32) -> Series<Conversation> {
+        Series::under(self.partition(Kind::Activity, bucket), "CONVERSATION#".to_owned())
+    }
+
     /// The marker that an activity waits for the record of its entity, which has this name under
     /// the data key.
     #[must_use]

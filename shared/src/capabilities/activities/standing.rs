@@ -147,7 +147,7 @@ impl Activities {
             }
             let mut commit = Commit::new();
             opened.check_at_home(&mut commit)?;
-            let said = Conversation { name: name.to_owned(), log };
+            let said = Conversation { seat, name: name.to_owned(), log };
             commit.save(&slot, before.as_ref(), &said)?;
             Ok(Attempt::of(&opened.store.commit(commit).await?, ()))
         })

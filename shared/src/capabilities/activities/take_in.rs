@@ -138,19 +138,7 @@ impl Activities {
             return Err(ActivityError::NoSeat);
         }
         commit.check(&seat, When::exists());
-        let mut activity = Activity {
-            id,
-            seat: new.seat,
-            kind: new.kind,
-            entity_kind: new.entity_kind,
-            entity: new.entity.clone(),
-            occurred_at: new.occurred_at,
-            digest,
-            state: ActivityState::Queued,
-            target: None,
-            opportunity: new.opportunity,
-            tries: 0,
-        };
+        let mut activity = queued(id, new, digest);
         if let Some(reason) = not_logged {
             activity.state = ActivityState::NotLogged { reason };
             opened.check_at_home(&mut commit)?;
@@ -158,9 +146,24 @@ impl Activities {
             commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
             return Ok(Attempt::of(&opened.store.commit(commit).await?, activity));
         }
-        let held = self.held(opened, &activity, &mut commit).await?;
-        let link = Link::of(opened, new.entity_kind, &new.entity).await?;
-        if let Some(opportunity) = new.opportunity {
+        self.aim(opened, &mut activity, &mut commit).await?;
+        enlist(&mut commit, &opened.keys, None, &activity)?;
+        let body = opened.sealed(&self.ports, &slot, &new.text)?;
+        commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
+        Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
+    }
+
+    /// Aims a new activity at the record that its entity is linked to, and gives it its place in
+    /// that one's lane; or has it wait, and says for what.
+    async fn aim(
+        &self,
+        opened: &OpenGeneration,
+        activity: &mut Activity,
+        commit: &mut Commit,
+    ) -> Result<(), ActivityError> {
+        let held = self.held(opened, activity, commit).await?;
+        let link = Link::of(opened, activity.entity_kind, &activity.entity).await?;
+        if let Some(opportunity) = activity.opportunity {
             check_opportunity(opened, opportunity, link.record()).await?;
         }
         if let Some(record) = link.record() {
@@ -169,21 +172,19 @@ impl Activities {
             let mut target =
                 ActivityTarget { object: record.object, record: record.id, lane, place };
             if held.is_none() {
-                take_place(&self.store, opened, &mut target, &mut commit).await?;
-                commit.now(WritebackMessage::Activity { scope, activity: id });
+                take_place(&self.store, opened, &mut target, commit).await?;
+                let scope = opened.keys.scope();
+                commit.now(WritebackMessage::Activity { scope, activity: activity.id });
             }
             activity.target = Some(target);
         } else if held.is_none() {
             activity.state = ActivityState::Held { reason: HoldReason::NoCrmRecord };
-            link.wait_for_another(opened, &activity, &mut commit)?;
+            link.wait_for_another(opened, activity, commit)?;
         }
         if let Some(reason) = held {
             activity.state = ActivityState::Held { reason };
         }
-        enlist(&mut commit, &opened.keys, None, &activity)?;
-        let body = opened.sealed(&self.ports, &slot, &new.text)?;
-        commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
-        Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
+        Ok(())
     }
 
     /// Why an activity is not to be logged, by what its seller says of it and said before. What
@@ -209,7 +210,8 @@ impl Activities {
             }
             (Some(Remembered::ForConversation(log)), Some((slot, before))) if said != Some(log) => {
                 let name = wish.conversation.clone().unwrap_or_default();
-                commit.save(&slot, before.as_ref(), &Conversation { name, log })?;
+                let said = Conversation { seat: new.seat, name, log };
+                commit.save(&slot, before.as_ref(), &said)?;
             }
             _ => {}
         }
@@ -238,6 +240,23 @@ impl Activities {
         }
         commit.check(&slot, grant.as_ref().map_or_else(When::absent, When::unchanged));
         Ok(Some(HoldReason::CrmLoginRequired))
+    }
+}
+
+/// A new activity that waits for its turn.
+fn queued(id: ActivityId, new: &NewActivity, digest: String) -> Activity {
+    Activity {
+        id,
+        seat: new.seat,
+        kind: new.kind,
+        entity_kind: new.entity_kind,
+        entity: new.entity.clone(),
+        occurred_at: new.occurred_at,
+        digest,
+        state: ActivityState::Queued,
+        target: None,
+        opportunity: new.opportunity,
+        tries: 0,
     }
 }
 

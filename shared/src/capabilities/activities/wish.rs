@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::NotLogged;
+use crate::kernel::SeatId;
 
 /// What a seller says of logging an activity.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -19,6 +20,8 @@ pub struct LogWish {
 /// A seller's switch for one conversation.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
+    /// Whose switch it is.
+    pub seat: SeatId,
     /// The product's own name of it.
     pub name: String,
     /// True if what belongs to it is logged.

@@ -29,11 +29,14 @@ use crate::kernel::{
     ActivityId, ConnectionState, EntityId, Grantee, Scope, SeatId, WritebackMessage,
 };
 use crate::ports::Ports;
-use crate::store::{Commit, Draft, Store, Stored};
+use crate::store::{Commit, Draft, Store, Stored, When};
 use crate::work::{Done, WorkError};
 
 /// When an activity looks again whether it is its turn.
 const NOT_YET: Duration = Duration::from_secs(2);
+
+/// How many documents one commit deletes.
+const MOST_DELETED: usize = 50;
 
 /// Logs activities.
 #[derive(Clone)]
@@ -123,6 +126,9 @@ impl WriteBack {
     /// rest for hours. One that is sent twice is logged once: each activity knows its state.
     async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        if let Some(seat) = seat {
+            self.forget_conversations(&opened, seat).await?;
+        }
         let is_released = |activity: &Activity| {
             activity.state.is_open() && seat.is_none_or(|seat| seat == activity.seat)
         };
@@ -135,6 +141,32 @@ impl WriteBack {
             }
         }
         Ok(Done::Finished)
+    }
+
+    /// Deletes what a seat said of its conversations, once it is removed.
+    async fn forget_conversations(
+        &self,
+        opened: &OpenGeneration,
+        seat: SeatId,
+    ) -> Result<(), WorkError> {
+        let slot = seats::keys::seat(opened.keys.scope().tenant, seat);
+        if self.store.load(&slot).await?.is_some() {
+            return Ok(());
+        }
+        let mut pages = pin!(opened.store.pages(opened.keys.conversations_of(seat)));
+        while let Some(page) = pages.try_next().await? {
+            for some in page.chunks(MOST_DELETED) {
+                let mut commit = Commit::new();
+                // Whoever posts with a seat's name again is another seat.
+                commit.check(&slot, When::absent());
+                for said in some {
+                    commit.delete(&said.slot());
+                }
+                let winner = "the same seat, which was added again";
+                opened.store.commit(commit).await?.may_lose_to(winner);
+            }
+        }
+        Ok(())
     }
 
     /// Sends the activities that waited for the record of an entity.

@@ -7,7 +7,7 @@ use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::activities::{
-    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText,
+    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, Conversation,
 };
 use crate::capabilities::linking::{
     Correction, MatchSource, ModelChoice, ModelState, Ruling, Said, ShadowCounts, ShadowCursor,
@@ -97,6 +97,18 @@ pub struct MovedSaved {
     pub saved_at: Timestamp,
 }
 
+/// A seller's switch for a conversation.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedConversation {
+    /// Whose.
+    pub seat: SeatId,
+    /// The product's own name of the conversation.
+    pub conversation: String,
+    /// True if it is logged.
+    pub log: bool,
+}
+
 /// An activity, with its text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,13 +138,13 @@ pub struct MovedActivity {
     /// The text.
     pub body: String,
     /// Where a Smart Link leads. Lines of earlier releases have none of what follows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub link: Option<String>,
     /// From where it was viewed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub location: Option<String>,
     /// The opportunity that the seller chose.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub opportunity: Option<SalesforceId>,
 }
 
@@ -201,6 +213,22 @@ impl MovedCorrection {
         let Self { object, record, always, never, source, since, history } = self;
         let ruling = Ruling { always, never, source, since };
         Correction { object, id: record, ruling, history }
+    }
+}
+
+impl MovedConversation {
+    /// The switch as a line has it.
+    #[must_use]
+    pub fn of(said: Conversation) -> Self {
+        let Conversation { seat, name: conversation, log } = said;
+        Self { seat, conversation, log }
+    }
+
+    /// The switch that the line tells of.
+    #[must_use]
+    pub fn into_conversation(self) -> Conversation {
+        let Self { seat, conversation: name, log } = self;
+        Conversation { seat, name, log }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::capabilities::importing::{
     AccountModel, FieldMapping, ImportSettings, RecordFilter, Selection, SelectionChange,
 };
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
-use crate::capabilities::settings::{KeptSettings, Settings};
+use crate::capabilities::settings::{KeptSettings, SeatChoices, SeatSwitch, Settings};
 use crate::kernel::{Environment, SeatId, Signature, TenantId};
 use crate::salesforce::SalesforceId;
 
@@ -114,6 +114,20 @@ pub struct MovedSettings {
     pub rules: u64,
     /// Who made the last change, and when; none before the first.
     pub signed: Option<Signature>,
+}
+
+/// What is logged of a seat in an environment.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedSeatLogging {
+    /// Of which environment.
+    pub environment: Environment,
+    /// Of which seat.
+    pub seat: SeatId,
+    /// The admin's switch, if one was set.
+    pub switch: Option<SeatSwitch>,
+    /// The seller's choices.
+    pub choices: SeatChoices,
 }
 
 /// The settings of an environment's imports.
