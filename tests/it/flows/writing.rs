@@ -14,10 +14,12 @@ use shared::capabilities::linking::Correcting;
 use shared::capabilities::settings::LogType;
 use shared::kernel::{Author, Grantee, RecordRef, SObject};
 use shared::matching::EntityKind;
+use shared::product::Product;
 use tests::world::World;
 
 use super::connection::Scene;
 use super::main_job::{activity, import_again, state};
+use super::meanwhile::{at_each_call, meanwhile};
 use super::observe::lists;
 
 const SELLER: &str = "noor.castellan@acme.example";
@@ -109,13 +111,20 @@ fn told(world: &World, write: &WriteEntry) -> Vec<(String, String)> {
             "OwnerId" => "the seller".to_owned(),
             "WhoId" | "ParentId" | "LinkedEntityId" => "the record".to_owned(),
             "ContentDocumentId" => "the note".to_owned(),
-            "Content" => content(value),
-            _ => value.to_owned(),
+            "Content" => quoted(&content(value)),
+            _ => quoted(value),
         };
-        let value = value.split("[ref ").next().unwrap_or_default().trim().to_owned();
-        (name.clone(), value.replace('\n', " / ").replace('|', "\\|"))
+        (name.clone(), value)
     };
     write.fields.as_object().unwrap().keys().map(shown).collect()
+}
+
+/// A value on one line of a table, with its marker as every marker is.
+fn quoted(value: &str) -> String {
+    let (text, marker) = value.split_once("[ref ").unwrap_or((value, ""));
+    let behind = marker.split_once(']').map(|(_, behind)| format!("[ref …]{behind}"));
+    let text = format!("{text}{}", behind.unwrap_or_default());
+    format!("`{}`", text.replace('\n', "⏎").replace('|', "\\|"))
 }
 
 /// The HTML of an enhanced note.
@@ -583,4 +592,94 @@ async fn f44_what_is_about_a_converted_lead_is_refused_where_an_admin_wants_it_s
     world.functions.activities.retry(at, posted.id).await.unwrap();
     world.run().await;
     assert_eq!(row(world, &row_of(world, &posted).await)["WhoId"], contact.as_str());
+}
+
+/// Takes a message back before call `n` of its logging, or after the last one. True when there was
+/// no such call.
+async fn taken_back_at(scene: &Scene, n: usize) -> bool {
+    let world = &scene.world;
+    let before = writes_of(world, "Task").len();
+    let posted = post(scene, whole(scene, &format!("back {n}"), ActivityKind::Message)).await;
+    let product = Product::new(world.memory.ports()).opening("crm-sync/".to_owned());
+    let activities = product.activities();
+    let told = std::cell::RefCell::new(None);
+    let takes_back = async {
+        let taken = activities.withdraw(world.at(), posted.id).await;
+        *told.borrow_mut() = Some(taken.map_err(|refused| refused.to_string()));
+    };
+    let logging = async {
+        for message in world.memory.receive() {
+            world.deliver(&message.body).await;
+        }
+    };
+    let ((), was_over) = meanwhile(world, n, Box::pin(logging), Box::pin(takes_back)).await;
+    world.run().await;
+    let rows = writes_of(world, "Task").len() - before;
+    let now = state(world, posted.id).await;
+    match told.take().expect("it was tried") {
+        Ok(_) => assert_eq!((rows, now), (0, ActivityState::Withdrawn), "at call {n}"),
+        Err(why) => {
+            assert_eq!(rows, 1, "at call {n}: {why}");
+            assert!(matches!(now, ActivityState::Logged { .. }), "at call {n}: {now:?}");
+        }
+    }
+    was_over
+}
+
+/// Whoever takes an activity back and is told so finds no row of it, at whatever moment that was;
+/// whoever is told that it is too late finds one.
+#[tokio::test]
+async fn what_is_taken_back_at_any_call_of_its_logging_is_logged_or_not_as_was_told() {
+    let scene = Scene::new().await;
+    at_each_call(5, async |n| taken_back_at(&scene, n).await).await;
+}
+
+/// Logs an enhanced note, killed at call `n`; how many calls that made.
+async fn note_killed_at(scene: &Scene, n: Option<u64>) -> u64 {
+    let world = &scene.world;
+    let before = writes_of(world, "ContentNote").len();
+    let posted = post(scene, whole(scene, &format!("killed {n:?}"), ActivityKind::Note)).await;
+    let calls = world.fuse.calls();
+    if let Some(n) = n {
+        world.fuse.light(n, n.is_multiple_of(2));
+    }
+    world.run().await;
+    world.fuse.restart();
+    row_of(world, &posted).await;
+    assert_eq!(writes_of(world, "ContentNote").len(), before + 1, "killed at {n:?}");
+    world.fuse.calls() - calls
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_its_logging_an_enhanced_note_is_made_once() {
+    let scene = Scene::new().await;
+    scene.world.set(&json!({ "enhanced_notes": true })).await;
+    let calls = note_killed_at(&scene, None).await;
+    for n in 1..calls {
+        note_killed_at(&scene, Some(n)).await;
+    }
+    assert!(calls > 10, "{calls} calls");
+}
+
+#[tokio::test]
+async fn a_seat_that_is_removed_leaves_no_word_of_what_it_had_logged() {
+    let scene = Scene::new().await;
+    let (world, at) = (&scene.world, scene.world.at());
+    let of = BTreeSet::from([scene.seat]);
+    let choices = BTreeMap::from([(LogType::Notes, false)]);
+    let functions = &world.functions;
+    functions.seat_logging.choose(at, scene.seat, &choices).await.unwrap();
+    functions.seat_logging.switch(at, &of, false, &Author::Service).await.unwrap();
+    for name in ["thread-1", "thread-2"] {
+        functions.activities.switch_conversation(at, scene.seat, name, false).await.unwrap();
+    }
+    let words = async || {
+        let keys = world.item_keys().await.into_iter();
+        let said = [" SEATSWITCH#", " SEATCHOICES#", " CONVERSATION#"];
+        keys.filter(|key| said.iter().any(|of| key.contains(of))).count()
+    };
+    assert_eq!(words().await, 4);
+    functions.offboarding.remove_seat(at.tenant, scene.seat).await.unwrap();
+    world.run().await;
+    assert_eq!(words().await, 0);
 }

@@ -82,8 +82,10 @@ impl Activities {
         let found = opened.store.load_many(slots).await?;
         let mut items: Vec<Activity> = found.into_iter().map(Stored::into_inner).collect();
         // One that moved on meanwhile is in another list by now.
-        let is_open = *list == SeatList::Pending;
-        items.retain(|item: &Activity| item.state.is_open() == is_open);
+        items.retain(|item: &Activity| match SeatList::of(&item.state) {
+            Some(now) => now == *list || (*list == SeatList::Failed && now != SeatList::Pending),
+            None => false,
+        });
         items.sort_by_key(|item| (item.occurred_at, item.id));
         Ok(ActivityPage { items, next })
     }
