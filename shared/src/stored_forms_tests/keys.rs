@@ -92,9 +92,7 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("settings_change", &settings::keys::settings_change(environment(), 12));
     forms.range("settings_changes", &settings::keys::settings_changes(environment()));
     forms.key("seat_switch", &settings::keys::seat_switch(environment(), seat()));
-    forms.range("seat_switches", &settings::keys::seat_switches(environment()));
     forms.key("seat_choices", &settings::keys::seat_choices(environment(), seat()));
-    forms.range("all_seat_choices", &settings::keys::all_seat_choices(environment()));
     forms.key("live", &keys::live(tenant(), environment().environment));
     forms.line("LIVE", LIVE);
     forms.key("authorization", &connecting::keys::authorization("0a1b"));

@@ -48,14 +48,15 @@ impl LogWish {
     /// `choice` are what the seller said before, of the conversation and of the type.
     #[must_use]
     pub fn decided(&self, conversation: Option<bool>, choice: Option<bool>) -> Option<NotLogged> {
-        match (self.log, conversation, choice) {
-            (Some(true), ..) => None,
+        match self.log {
+            Some(true) => None,
             _ if self.private => Some(NotLogged::PrivateNote),
-            (Some(false), ..) => Some(NotLogged::SellerChoice),
-            (None, Some(true), _) => None,
-            (None, Some(false), _) => Some(NotLogged::ConversationOff),
-            (None, None, Some(false)) => Some(NotLogged::SellerChoice),
-            (None, None, _) => None,
+            Some(false) => Some(NotLogged::SellerChoice),
+            None => match (conversation, choice) {
+                (Some(false), _) => Some(NotLogged::ConversationOff),
+                (None, Some(false)) => Some(NotLogged::SellerChoice),
+                _ => None,
+            },
         }
     }
 

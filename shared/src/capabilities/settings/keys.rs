@@ -30,20 +30,8 @@ pub fn seat_switch(at: TenantEnvironment, seat: SeatId) -> Slot<SeatSwitch> {
     Slot::at(Key::new(environment_partition(at), format!("SEATSWITCH#{seat}")))
 }
 
-/// The admin's switches for seats.
-#[must_use]
-pub fn seat_switches(at: TenantEnvironment) -> Series<SeatSwitch> {
-    Series::under(environment_partition(at), "SEATSWITCH#".to_owned())
-}
-
 /// What a seller chose of logging.
 #[must_use]
 pub fn seat_choices(at: TenantEnvironment, seat: SeatId) -> Slot<SeatChoices> {
     Slot::at(Key::new(environment_partition(at), format!("SEATCHOICES#{seat}")))
-}
-
-/// What sellers chose of logging.
-#[must_use]
-pub fn all_seat_choices(at: TenantEnvironment) -> Series<SeatChoices> {
-    Series::under(environment_partition(at), "SEATCHOICES#".to_owned())
 }

@@ -194,7 +194,7 @@ impl SeatLogging {
         let slot = keys::seat_switch(at, seat);
         attempts(|| async {
             let before = self.store.load(&slot).await?;
-            if before.as_ref().map_or(true, |switch| switch.write_back) == write_back {
+            if before.as_ref().is_none_or(|switch| switch.write_back) == write_back {
                 return Ok(Attempt::Done(()));
             }
             let signed = Signature { at: self.ports.clock.now(), by: by.clone() };

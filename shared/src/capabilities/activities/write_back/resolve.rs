@@ -66,7 +66,7 @@ impl WriteBack {
         };
         let made = [Condition::eq(parent_field, parent), Condition::ge("CreatedDate", since)];
         let select = Select::from(object.name()).fields(["Id", text_field]);
-        let soql = built(select.filter(Condition::all(made)))?;
+        let soql = built(&select.filter(Condition::all(made)))?;
         let marker = logging.activity.marker();
         let is_it = |row: &Record| row.text(text_field).is_some_and(|text| text.contains(&marker));
         let rows = self.rows(logging, &soql).await?;
@@ -83,7 +83,7 @@ impl WriteBack {
     ) -> Result<Option<SalesforceId>, GrantError> {
         // A query of links must name the record, and may name little else.
         let links = Select::from("ContentDocumentLink").fields(["Id", "ContentDocumentId"]);
-        let links = built(links.filter(Condition::eq("LinkedEntityId", parent)))?;
+        let links = built(&links.filter(Condition::eq("LinkedEntityId", parent)))?;
         let links = self.rows(logging, &links).await?;
         let attached = links.iter().filter_map(|row| row.text("ContentDocumentId")?.parse().ok());
         let attached: Vec<SalesforceId> = attached.collect();
@@ -92,7 +92,7 @@ impl WriteBack {
             let made =
                 [Condition::is_in("Id", ids.iter().copied()), Condition::ge("CreatedDate", since)];
             let notes = Select::from("ContentNote").fields(["Id"]).filter(Condition::all(made));
-            for note in self.rows(logging, &built(notes)?).await? {
+            for note in self.rows(logging, &built(&notes)?).await? {
                 let Some(id) = note.id() else { continue };
                 let content = self.content_of(logging, id).await?;
                 if content.contains(&marker) {
@@ -145,6 +145,6 @@ impl WriteBack {
     }
 }
 
-fn built(select: Select) -> Result<Soql, WorkError> {
+fn built(select: &Select) -> Result<Soql, WorkError> {
     select.build().map_err(|error| WorkError::reject("look an activity up", error))
 }
