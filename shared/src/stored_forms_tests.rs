@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::capabilities::activities::{ActivityKind, ActivityState, HoldReason};
+use crate::capabilities::activities::{
+    ActivityKind, ActivityState, CrmObject, HoldReason, NotLogged,
+};
 use crate::capabilities::audit::{Action, Actor};
 use crate::capabilities::changing::{ChangeKind, ChangeState};
 use crate::capabilities::connecting::{Feature, WizardStep};
@@ -31,6 +33,7 @@ use crate::capabilities::linking::{
 };
 use crate::capabilities::saving::SavedList;
 use crate::capabilities::seats::Role;
+use crate::capabilities::settings::LogType;
 use crate::kernel::{
     ActivityId, Author, AutoSaveMessage, CareMessage, ConnectionState, DirectoryMessage,
     DirectoryVersionId, Environment, ExportId, ExportMessage, Generation, Gone, Grantee,
@@ -73,8 +76,11 @@ variants! {
     }
     Actor { Product, Service, Seat, Admin, Operator }
     Author { Service, Seat, Admin }
-    ActivityKind { Message, Inmail, Note }
-    ActivityState { Queued, Held, Claimed, Logged, Failed }
+    ActivityKind { Message, Inmail, Note, Call, SmartLinkView, ConnectionRequest }
+    ActivityState { Queued, Held, Claimed, Logged, Failed, NotLogged, Withdrawn }
+    CrmObject { Task, Note, ContentNote }
+    LogType { Messages, SmartLinks, Notes, Calls, ConnectionRequests }
+    NotLogged { PrivateNote, SellerChoice, ConversationOff }
     ConnectionState { Connected, ReconnectRequired, Lapsed, Disconnected }
     Correcting { Match, Unmatch, WrongMatch, Reset }
     DirectoryState { Draft, Counting, Building, Published, Failed, Retired }

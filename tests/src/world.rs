@@ -31,7 +31,7 @@ use shared::capabilities::linking::{Corrections, Models};
 use shared::capabilities::moving::Moving;
 use shared::capabilities::seats;
 use shared::capabilities::seats::{CrmUsers, Role, Seat, Tenant, Tenants};
-use shared::capabilities::settings::{ChangeSettings, SettingsPatch};
+use shared::capabilities::settings::{ChangeSettings, SeatLogging, SettingsPatch};
 use shared::kernel::{
     Author, Connection, Environment, Message, Queue, SeatId, TenantEnvironment, TenantId,
 };
@@ -118,6 +118,8 @@ pub struct Functions {
     pub crm_users: CrmUsers,
     /// The settings that the API changes.
     pub settings: ChangeSettings,
+    /// What the API says and changes of the logging of seats.
+    pub seat_logging: SeatLogging,
     /// The models that the API begins and takes, and their making.
     pub models: Models,
     /// The moves of tenants that the API does.
@@ -161,6 +163,7 @@ impl Functions {
             crm_users: api.crm_users(),
             wizards: api.wizards(),
             settings: api.settings(),
+            seat_logging: api.seat_logging(),
             models: api.models().expect("the shipped model"),
             moving: api.moving().expect("the shipped model"),
             runs: api.import(),

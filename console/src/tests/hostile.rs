@@ -61,6 +61,8 @@ fn wizard(text: &str) -> Value {
 fn settings(text: &str) -> Value {
     json!({
         "auto_save": true, "stage": text, "log_messages": true, "log_notes": true, "roi": true,
+        "log_smart_links": true, "log_calls": true, "log_connection_requests": true,
+        "desktop_calls": true, "enhanced_notes": true, "refuse_converted_leads": true,
         "embedded_profile": true, "data_validation": true, "restricted_data": true,
         "changed_at": AT,
     })

@@ -22,7 +22,7 @@ use shared::capabilities::moving::Moving;
 use shared::capabilities::opportunities::OpportunityPanels;
 use shared::capabilities::saving::SavedLists;
 use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
-use shared::capabilities::settings::ChangeSettings;
+use shared::capabilities::settings::{ChangeSettings, SeatLogging};
 use shared::matching::InvalidModel;
 use shared::ports::Ports;
 use shared::product::{Orgs, Product};
@@ -43,6 +43,7 @@ pub struct Api {
     pub(crate) inspections: Inspections,
     pub(crate) seat_authorizations: SeatAuthorizations,
     pub(crate) settings: ChangeSettings,
+    pub(crate) seat_logging: SeatLogging,
     pub(crate) audit_log: AuditLog,
     pub(crate) break_glass: BreakGlass,
     pub(crate) ports: Ports,
@@ -94,6 +95,7 @@ impl Api {
             inspections: product.inspections(),
             seat_authorizations: product.seat_authorizations(),
             settings: product.settings(),
+            seat_logging: product.seat_logging(),
             audit_log: product.audit_log(),
             break_glass: product.break_glass(),
             ports: product.ports().clone(),

@@ -13,6 +13,7 @@
 
 mod advice;
 mod api_error;
+mod attach;
 mod bulk;
 mod client;
 mod csv;

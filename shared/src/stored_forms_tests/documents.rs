@@ -11,7 +11,8 @@ use super::{
     text, version,
 };
 use crate::capabilities::activities::{
-    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason, Lane,
+    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, Conversation, CrmObject,
+    HoldReason, Lane, NotLogged,
 };
 use crate::capabilities::connecting::{
     Feature, HiddenField, Inspection, LastGeneration, ObjectPermissions, StalledRun, UpkeepChain,
@@ -49,7 +50,8 @@ use crate::capabilities::seats::{
 };
 use crate::capabilities::sessions::{Logins, Session, UsedLink, Visitor};
 use crate::capabilities::settings::{
-    ChangedSetting, KeptSettings, SettingValue, Settings, SettingsChange,
+    ChangedSetting, KeptSettings, LogType, SeatChoices, SeatSwitch, SettingValue, Settings,
+    SettingsChange,
 };
 use crate::kernel::{
     Asked, Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone,
@@ -174,6 +176,18 @@ fn chosen_settings(forms: &mut Forms) {
     let settings = Settings { stage: Some(text("Won")), ..Settings::default() };
     let kept = KeptSettings { settings, changes: 3, rules: 2, signed: Some(signed.clone()) };
     forms.json("settings with all", &kept);
+    let types = [
+        LogType::Messages,
+        LogType::SmartLinks,
+        LogType::Notes,
+        LogType::Calls,
+        LogType::ConnectionRequests,
+    ];
+    forms.all("log type", &types);
+    forms.json("seat switch", &SeatSwitch { write_back: false, signed: signed.clone() });
+    let types = types.into_iter().map(|kind| (kind, kind == LogType::Notes)).collect();
+    forms.json("seat choices", &SeatChoices { types });
+    forms.json("seat choices before any", &SeatChoices::default());
     let (before, after) = (SettingValue::Null(()), SettingValue::Name(text("Won")));
     let changed = vec![ChangedSetting { name: text("stage"), before, after }];
     forms.json("settings change", &SettingsChange { number: 3, signed, changed });
@@ -782,18 +796,37 @@ fn corrections(forms: &mut Forms) {
 #[test]
 fn activities_are_pinned() {
     let mut forms = Forms::default();
-    let kinds = [ActivityKind::Message, ActivityKind::Inmail, ActivityKind::Note];
+    let kinds = [
+        ActivityKind::Message,
+        ActivityKind::Inmail,
+        ActivityKind::Note,
+        ActivityKind::Call,
+        ActivityKind::SmartLinkView,
+        ActivityKind::ConnectionRequest,
+    ];
     forms.all("activity kind", &kinds);
     let reason = HoldReason::ReconnectRequired;
     forms.all("hold reason", &[HoldReason::NoCrmRecord, HoldReason::CrmLoginRequired, reason]);
     let states = [
         ActivityState::Queued,
         ActivityState::Held { reason },
-        ActivityState::Claimed { server_time: at(1), at: at(2), lookups: 3 },
+        ActivityState::Claimed { server_time: at(1), at: at(2), lookups: 3, object: None },
+        ActivityState::Claimed {
+            server_time: at(1),
+            at: at(2),
+            lookups: 3,
+            object: Some(CrmObject::ContentNote),
+        },
         ActivityState::Logged { salesforce_id: "00T000000000001EAA".parse().unwrap() },
         ActivityState::Failed { code: text("C"), message: text("m") },
+        ActivityState::NotLogged { reason: NotLogged::PrivateNote },
+        ActivityState::Withdrawn,
     ];
     forms.all("activity state", &states);
+    let reasons = [NotLogged::PrivateNote, NotLogged::SellerChoice, NotLogged::ConversationOff];
+    forms.all("not logged", &reasons);
+    forms.all("object", &[CrmObject::Task, CrmObject::Note, CrmObject::ContentNote]);
+    forms.json("conversation", &Conversation { seat: seat(), name: text("thread"), log: false });
     let target = ActivityTarget {
         object: SObject::Contact,
         record: "003000000000001AAA".parse().unwrap(),
@@ -811,6 +844,7 @@ fn activities_are_pinned() {
             occurred_at: at(0),
             digest: text("digest"),
             target,
+            opportunity: (state == ActivityState::Withdrawn).then(|| record_id("006", 1)),
             state,
             tries: 1,
         };
@@ -818,7 +852,10 @@ fn activities_are_pinned() {
     }
     forms.json("lane", &Lane { given: 4, done: 3 });
     for subject in [None, Some(text("Hello"))] {
-        forms.json("sealed text", &ActivityText { subject, body: text("Dear Ada") });
+        let link = subject.as_ref().map(|_| text("https://l.example/1"));
+        let location = subject.as_ref().map(|_| text("Oslo"));
+        forms
+            .json("sealed text", &ActivityText { subject, body: text("Dear Ada"), link, location });
     }
     insta::assert_snapshot!("activities", forms.0);
 }

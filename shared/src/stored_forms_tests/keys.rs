@@ -6,6 +6,7 @@ use super::{
     Forms, activity, assert_covers, at, environment, match_run, model, run, scope, seat, tenant,
     version,
 };
+use crate::capabilities::activities::SeatList;
 use crate::capabilities::exporting::{ExportFormat, ExportKind, ExportOrder};
 use crate::capabilities::limits::{Payer, Trigger};
 use crate::capabilities::sessions::PersonName;
@@ -90,6 +91,8 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("settings", &settings::keys::settings(environment()));
     forms.key("settings_change", &settings::keys::settings_change(environment(), 12));
     forms.range("settings_changes", &settings::keys::settings_changes(environment()));
+    forms.key("seat_switch", &settings::keys::seat_switch(environment(), seat()));
+    forms.key("seat_choices", &settings::keys::seat_choices(environment(), seat()));
     forms.key("live", &keys::live(tenant(), environment().environment));
     forms.line("LIVE", LIVE);
     forms.key("authorization", &connecting::keys::authorization("0a1b"));
@@ -192,6 +195,14 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("change", &keys.change(seat(), change));
     forms.range("changes", &keys.changes(seat()));
     forms.range("all_changes", &keys.all_changes(3));
+    forms.range("conversations_of", &keys.conversations_of(seat()));
+    forms.range("conversations", &keys.conversations(3));
+    forms.key("conversation", &keys.conversation(seat(), "0a1b"));
+    for list in [SeatList::Pending, SeatList::FailedWith("NOT_FOUND".to_owned())] {
+        forms.key("seat_entry", &keys.seat_entry(seat(), &list, at(0), activity()));
+        forms.range("seat_list", &keys.seat_list(seat(), &list));
+    }
+    forms.range("seat_list of failures", &keys.seat_list(seat(), &SeatList::Failed));
     let (kind, person) = (EntityKind::Person, "0a1b");
     forms.key("waiting", &keys.waiting(kind, person, activity()));
     forms.range("all_waiting", &keys.all_waiting(kind, person));

@@ -13,11 +13,11 @@ use crate::capabilities::importing::{
 };
 use crate::capabilities::linking::{ModelChoice, Said, ShadowCounts};
 use crate::capabilities::moving::{
-    End, Header, Line, MovedActivity, MovedChoice, MovedConnection, MovedCorrection,
-    MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSelection, MovedSettings,
-    MovedTenant, MovedVote,
+    End, Header, Line, MovedActivity, MovedChoice, MovedConnection, MovedConversation,
+    MovedCorrection, MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSeatLogging,
+    MovedSelection, MovedSettings, MovedTenant, MovedVote,
 };
-use crate::capabilities::settings::KeptSettings;
+use crate::capabilities::settings::{KeptSettings, LogType, SeatChoices};
 use crate::kernel::ModelId;
 use crate::testing::{entity_id, record_id};
 
@@ -61,6 +61,12 @@ fn of_the_tenant() -> Vec<Line> {
                 set: SelectionPart::Mappings,
             }],
         }),
+        Line::SeatLogging(MovedSeatLogging {
+            environment,
+            seat: seat(),
+            switch: None,
+            choices: SeatChoices { types: BTreeMap::from([(LogType::Calls, false)]) },
+        }),
     ]
 }
 
@@ -79,10 +85,13 @@ fn sent() -> MovedActivity {
             lane: record_id("001", 1),
             place: 3,
         }),
-        state: ActivityState::Claimed { server_time: at(8), at: at(9), lookups: 1 },
+        state: ActivityState::Claimed { server_time: at(8), at: at(9), lookups: 1, object: None },
         tries: 1,
         subject: Some("Hello".to_owned()),
         body: "Shall we talk?".to_owned(),
+        link: None,
+        location: None,
+        opportunity: None,
     }
 }
 
@@ -128,6 +137,11 @@ fn of_an_org() -> Vec<Line> {
             record: record_id("003", 1),
             opportunity: record_id("006", 1),
             saved_at: at(6),
+        }),
+        Line::Conversation(MovedConversation {
+            seat: seat(),
+            conversation: "thread-1".to_owned(),
+            log: false,
         }),
         Line::Activity(Box::new(sent())),
         Line::End(End { lines: BTreeMap::from([("seat".to_owned(), 1)]) }),

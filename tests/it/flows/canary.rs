@@ -6,7 +6,7 @@ use std::path::Path;
 use salesforce_simulator::{Fault, FaultKind};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
+use shared::capabilities::activities::{ActivityKind, ActivityText, LogWish, NewActivity};
 use shared::capabilities::audit::Actor;
 use shared::kernel::{EntityId, Environment, Grantee, SObject, SeatId};
 use shared::matching::EntityKind;
@@ -65,7 +65,14 @@ async fn post(world: &World, key: &str, kind: ActivityKind, entity: &str) {
         entity_kind: EntityKind::Person,
         entity: entity.parse().unwrap(),
         occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
-        text: ActivityText { subject: Some(TEXT.to_owned()), body: format!("{TEXT} {EMAIL}@x.y") },
+        text: ActivityText {
+            subject: Some(TEXT.to_owned()),
+            body: format!("{TEXT} {EMAIL}@x.y"),
+            ..ActivityText::default()
+        },
+        opportunity: None,
+        source: None,
+        wish: LogWish::default(),
     };
     world.functions.activities.post(world.at(), new).await.unwrap();
 }

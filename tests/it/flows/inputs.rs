@@ -92,7 +92,7 @@ async fn i27_a_chosen_user_who_left_saves_nothing_for_the_seat() {
 }
 
 fn saying(scene: &Scene, key: &str, person: &EntityId, body: &str) -> NewActivity {
-    let text = ActivityText { subject: None, body: body.to_owned() };
+    let text = ActivityText { body: body.to_owned(), ..ActivityText::default() };
     let new = activity(scene.seat, key, ActivityKind::Message, person.as_str());
     NewActivity { text, ..new }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
+use shared::capabilities::activities::{ActivityKind, ActivityText, LogWish, NewActivity};
 use shared::kernel::{Grantee, ImportMessage, ImportRunId, ImportTrigger, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::store::Next;
@@ -90,7 +90,14 @@ async fn post_activities(world: &World) {
                 entity_kind: EntityKind::Person,
                 entity: entity.clone(),
                 occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
-                text: ActivityText { subject: Some("Hello".into()), body: "Hello there".into() },
+                text: ActivityText {
+                    subject: Some("Hello".into()),
+                    body: "Hello there".into(),
+                    ..ActivityText::default()
+                },
+                opportunity: None,
+                source: None,
+                wish: LogWish::default(),
             };
             world.functions.activities.post(world.at(), new).await.unwrap();
         }

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::capabilities::activities::{ActivityKind, ActivityState, ActivityText, NewActivity};
+use shared::capabilities::activities::{
+    ActivityKind, ActivityState, ActivityText, LogWish, NewActivity,
+};
 use shared::capabilities::importing::RunState;
 use shared::capabilities::linking::{MATCHED_OBJECTS, MatchRun, MatchRunState};
 use shared::kernel::{
@@ -81,7 +83,11 @@ pub(super) fn activity(seat: SeatId, key: &str, kind: ActivityKind, entity: &str
         text: ActivityText {
             subject: Some("Hello".to_owned()),
             body: "Shall we talk next week?".to_owned(),
+            ..ActivityText::default()
         },
+        opportunity: None,
+        source: None,
+        wish: LogWish::default(),
     }
 }
 

@@ -27,3 +27,4 @@ mod saving;
 mod sellers;
 mod troubled;
 mod unsealed;
+mod writing;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
+use shared::capabilities::activities::{ActivityKind, ActivityText, LogWish, NewActivity};
 use shared::capabilities::audit::{Actor, AuditFilter, KEPT, check};
 use shared::capabilities::linking::Correcting;
 use shared::capabilities::seats;
@@ -57,7 +57,10 @@ async fn lived_in(folder: &std::path::Path) -> (World, Vec<EntityId>) {
         entity_kind: EntityKind::Person,
         entity: people[1].clone(),
         occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
-        text: ActivityText { subject: None, body: TEXT.to_owned() },
+        text: ActivityText { body: TEXT.to_owned(), ..ActivityText::default() },
+        opportunity: None,
+        source: None,
+        wish: LogWish::default(),
     };
     world.functions.activities.post(world.at(), new).await.unwrap();
     world.run().await;

@@ -22,6 +22,7 @@ mod permissions;
 mod purges;
 mod record_filters;
 mod runs;
+mod seat_switches;
 mod seats;
 mod selection;
 mod settings;
@@ -63,6 +64,7 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(settings_files::export))
         .routes(routes!(settings_files::diff))
         .routes(routes!(settings_files::import))
+        .routes(routes!(seat_switches::switch))
         .routes(routes!(crm_users::list))
         .routes(routes!(crm_users::show, crm_users::choose, crm_users::forget))
         .routes(routes!(wizard::show, wizard::answer))

@@ -7,6 +7,7 @@ use axum::http::header::ETAG;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::settings::{self, KeptSettings, SettingValue, SettingsError};
+use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
 use super::author::Author;
@@ -36,6 +37,33 @@ pub(crate) struct Settings {
     update_leads: bool,
     /// Let sellers update contacts in the CRM.
     update_contacts: bool,
+    /// Log views of Smart Links.
+    log_smart_links: bool,
+    /// Log calls.
+    log_calls: bool,
+    /// Log connection requests.
+    log_connection_requests: bool,
+    /// Take in calls that were not begun on a phone, too.
+    desktop_calls: bool,
+    /// Log notes as ContentNote, Salesforce's enhanced notes, and not as classic ones.
+    enhanced_notes: bool,
+    /// Refuse what is about a converted lead; else it goes to the contact that it became.
+    refuse_converted_leads: bool,
+    /// The record type of a message's Task; null leaves it to the org.
+    #[schema(value_type = Option<String>, required = true)]
+    record_type_message: Option<SalesforceId>,
+    /// The record type of an InMail's Task; null leaves it to the org.
+    #[schema(value_type = Option<String>, required = true)]
+    record_type_inmail: Option<SalesforceId>,
+    /// The record type of a call's Task; null leaves it to the org.
+    #[schema(value_type = Option<String>, required = true)]
+    record_type_call: Option<SalesforceId>,
+    /// The record type of a Smart Link view's Task; null leaves it to the org.
+    #[schema(value_type = Option<String>, required = true)]
+    record_type_smart_link_view: Option<SalesforceId>,
+    /// The record type of a connection request's Task; null leaves it to the org.
+    #[schema(value_type = Option<String>, required = true)]
+    record_type_connection_request: Option<SalesforceId>,
     /// Report on won deals.
     roi: bool,
     /// Show profiles inside the CRM.
@@ -65,6 +93,17 @@ impl From<KeptSettings> for Settings {
             create_contacts: settings.create_contacts,
             update_leads: settings.update_leads,
             update_contacts: settings.update_contacts,
+            log_smart_links: settings.log_smart_links,
+            log_calls: settings.log_calls,
+            log_connection_requests: settings.log_connection_requests,
+            desktop_calls: settings.desktop_calls,
+            enhanced_notes: settings.enhanced_notes,
+            refuse_converted_leads: settings.refuse_converted_leads,
+            record_type_message: settings.record_type_message,
+            record_type_inmail: settings.record_type_inmail,
+            record_type_call: settings.record_type_call,
+            record_type_smart_link_view: settings.record_type_smart_link_view,
+            record_type_connection_request: settings.record_type_connection_request,
             roi: settings.roi,
             embedded_profile: settings.embedded_profile,
             data_validation: settings.data_validation,
@@ -113,6 +152,39 @@ pub(crate) struct SettingsPatch {
     #[serde(default)]
     #[schema(required = false)]
     update_contacts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    log_smart_links: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    log_calls: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    log_connection_requests: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    desktop_calls: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    enhanced_notes: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    refuse_converted_leads: bool,
+    /// The id of a record type of Task; null leaves it to the org.
+    #[schema(value_type = Option<String>)]
+    record_type_message: Option<SalesforceId>,
+    /// The id of a record type of Task; null leaves it to the org.
+    #[schema(value_type = Option<String>)]
+    record_type_inmail: Option<SalesforceId>,
+    /// The id of a record type of Task; null leaves it to the org.
+    #[schema(value_type = Option<String>)]
+    record_type_call: Option<SalesforceId>,
+    /// The id of a record type of Task; null leaves it to the org.
+    #[schema(value_type = Option<String>)]
+    record_type_smart_link_view: Option<SalesforceId>,
+    /// The id of a record type of Task; null leaves it to the org.
+    #[schema(value_type = Option<String>)]
+    record_type_connection_request: Option<SalesforceId>,
     #[serde(default)]
     #[schema(required = false)]
     roi: bool,
@@ -189,8 +261,8 @@ pub(crate) async fn show(
 /// Change the settings that are named
 ///
 /// A JSON merge patch (RFC 7396), as `application/json` or `application/merge-patch+json`: what is
-/// left out stays as it is. An unknown name is refused. Null resets the stage and is refused for a
-/// switch.
+/// left out stays as it is. An unknown name is refused. Null resets the stage and record types, and
+/// is refused for a switch.
 #[utoipa::path(patch, path = "/settings", tag = "connections", operation_id = "changeSettings",
     params(At, ("If-Match" = Option<String>, Header, description =
         "Change them only at this revision, as the `ETag` gave it; else 412")),

@@ -6,8 +6,11 @@ use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
-use shared::capabilities::activities::{self, ActivityError, ActivityState, ActivityText};
+use shared::capabilities::activities::{
+    self, ActivityError, ActivityState, ActivityText, Fix, LogWish, explain,
+};
 use shared::kernel::{ActivityId, EntityId, TenantEnvironment};
+use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
 use super::authorizations::login_url;
@@ -19,7 +22,18 @@ use crate::wire;
 
 wire::named! {
     /// The kind of activity.
-    ActivityKind of activities::ActivityKind { Message Inmail Note }
+    ActivityKind of activities::ActivityKind {
+        Message Inmail Note Call SmartLinkView ConnectionRequest
+    }
+
+    /// Where a call was begun.
+    CallSource of activities::CallSource { Mobile Desktop }
+
+    /// Who said that an activity is not to be logged.
+    NotLogged of activities::NotLogged { PrivateNote SellerChoice ConversationOff }
+
+    /// Who can do something about it.
+    WhoActs of activities::WhoActs { Seller CrmAdmin Nobody }
 
     /// A person or a company.
     KindOfEntity of matching::EntityKind { Person Company }
@@ -38,10 +52,44 @@ pub(crate) struct NewActivity {
     entity_kind: EntityKind,
     #[schema(value_type = String)]
     entity_id: EntityId,
+    /// The subject of an InMail, or the title of a Smart Link.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     subject: Option<String>,
+    /// Required for a message, an InMail and a note.
+    #[serde(default)]
+    #[schema(required = false, max_length = 100_000)]
     body: String,
     occurred_at: Timestamp,
+    /// The opportunity that it belongs to: one of the account of the person's contact.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    opportunity_id: Option<SalesforceId>,
+    /// Where a Smart Link leads.
+    #[serde(default)]
+    #[schema(format = "uri", max_length = 2000)]
+    link: Option<String>,
+    /// From where a Smart Link was viewed.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    location: Option<String>,
+    /// Where a call was begun. Only calls begun on a phone are logged, unless an admin allows more.
+    #[serde(default)]
+    #[schema(value_type = Option<CallSource>)]
+    source: Option<activities::CallSource>,
+    /// "Log to CRM", ticked or not. It is remembered: for the conversation, where one is named, and
+    /// else for everything of the same type. Left out, what was said last holds, and at first it is
+    /// logged.
+    #[serde(default)]
+    log: Option<bool>,
+    /// The product's own name of the conversation that it belongs to.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
+    conversation_id: Option<String>,
+    /// A note for its author alone: it is logged only with `log` true.
+    #[serde(default)]
+    #[schema(required = false)]
+    private: bool,
 }
 
 /// An activity, and where its logging stands.
@@ -54,11 +102,31 @@ pub(crate) struct Activity {
     occurred_at: Timestamp,
     #[serde(flatten)]
     logging: Logging,
+    /// Where it stands in words; none once it is logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    explanation: Option<Explanation>,
     /// Where the seller logs in, when that is what it waits for: a POST there begins the login. The
     /// activity is kept, and logged after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uri", nullable = false)]
     login_url: Option<String>,
+}
+
+/// What stands in the way in the words of a seller, and what mends it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Explanation {
+    why: &'static str,
+    #[schema(value_type = WhoActs)]
+    who: activities::WhoActs,
+    /// What they do, step by step.
+    steps: &'static [&'static str],
+}
+
+impl From<Fix> for Explanation {
+    fn from(Fix { why, who, steps }: Fix) -> Self {
+        Self { why, who, steps }
+    }
 }
 
 /// Where an activity's logging stands, and what belongs to that.
@@ -69,6 +137,10 @@ pub(crate) struct Logging {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<HoldReason>, nullable = false)]
     reason: Option<activities::HoldReason>,
+    /// Who said that it is not to be logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<NotLogged>, nullable = false)]
+    not_logged: Option<activities::NotLogged>,
     /// The logged row's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -92,6 +164,8 @@ pub(crate) enum LoggingState {
     Held,
     Logged,
     Failed,
+    NotLogged,
+    Withdrawn,
 }
 
 impl From<ActivityState> for Logging {
@@ -109,26 +183,34 @@ impl From<ActivityState> for Logging {
             ActivityState::Failed { code, message } => {
                 Self { code: Some(code), message: Some(message), ..at(LoggingState::Failed) }
             }
+            ActivityState::NotLogged { reason } => {
+                Self { not_logged: Some(reason), ..at(LoggingState::NotLogged) }
+            }
+            ActivityState::Withdrawn => at(LoggingState::Withdrawn),
         }
     }
 }
 
 impl Activity {
     /// The answer about an activity of this connection.
-    fn of(api: &Api, at: TenantEnvironment, activity: activities::Activity) -> Self {
+    pub(super) fn of(api: &Api, at: TenantEnvironment, activity: activities::Activity) -> Self {
         let held = ActivityState::Held { reason: activities::HoldReason::CrmLoginRequired };
         let login_url = (activity.state == held).then(|| login_url(api, at, activity.seat));
         Self {
             activity_id: activity.id,
             kind: activity.kind,
             occurred_at: activity.occurred_at,
+            explanation: explain(&activity.state).map(Explanation::from),
             logging: activity.state.into(),
             login_url,
         }
     }
 }
 
-/// Take in a message, an InMail or a note, to be logged in the CRM
+/// Take in something that a seller did, to be logged in the CRM
+///
+/// What is not to be logged is told so: a type that an admin turned off is refused, and what the
+/// seller turned off is kept as not logged, without its text.
 #[utoipa::path(post, path = "/activities", tag = "activities", operation_id = "postActivity",
     params(At,
         ("Idempotency-Key" = String, Header, min_length = 1, max_length = 200, description =
@@ -159,7 +241,19 @@ pub(crate) async fn post(
         entity_kind: posted.entity_kind,
         entity: posted.entity_id,
         occurred_at: posted.occurred_at,
-        text: ActivityText { subject: posted.subject, body: posted.body },
+        text: ActivityText {
+            subject: posted.subject,
+            body: posted.body,
+            link: posted.link,
+            location: posted.location,
+        },
+        opportunity: posted.opportunity_id,
+        source: posted.source,
+        wish: LogWish {
+            log: posted.log,
+            conversation: posted.conversation_id,
+            private: posted.private,
+        },
     };
     let at = place.environment();
     let activity = api.activities.post(at, new).await?;
@@ -195,7 +289,9 @@ impl From<ActivityError> for Problem {
             ActivityError::Work(error) => error.into(),
             ActivityError::NoSeat => Self::seat_required(),
             ActivityError::NotConnected => Self::conflict("not_connected", error.to_string()),
-            ActivityError::TurnedOff => Self::conflict("turned_off", error.to_string()),
+            ActivityError::TurnedOff | ActivityError::SeatTurnedOff => {
+                Self::conflict("turned_off", error.to_string())
+            }
             ActivityError::KeyReused => Self::conflict("key_reused", error.to_string()),
             ActivityError::Invalid(why) => Self::invalid(why),
         }

@@ -9,8 +9,10 @@ mod changes;
 mod corrections;
 mod crm_filter;
 mod entities;
+mod logging;
 mod matches;
 mod opportunities;
+mod pending;
 mod saved;
 
 pub(crate) use self::activities::KindOfEntity;
@@ -33,6 +35,13 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(entities::show))
         .routes(routes!(activities::post))
         .routes(routes!(activities::show))
+        .routes(routes!(pending::list))
+        .routes(routes!(pending::errors))
+        .routes(routes!(pending::retry_all))
+        .routes(routes!(pending::retry))
+        .routes(routes!(pending::withdraw))
+        .routes(routes!(logging::show, logging::choose))
+        .routes(routes!(logging::conversation, logging::switch_conversation))
         .routes(routes!(changes::post, changes::list))
         .routes(routes!(changes::show, changes::withdraw))
         .routes(routes!(changes::undo))

@@ -6,7 +6,7 @@ use std::path::Path;
 use org_generator::{Base, Options, Org};
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::json;
-use shared::capabilities::activities::{ActivityKind, ActivityText, NewActivity};
+use shared::capabilities::activities::{ActivityKind, ActivityText, LogWish, NewActivity};
 use shared::kernel::{Grantee, SeatId};
 use shared::matching::EntityKind;
 use tempfile::TempDir;
@@ -65,7 +65,10 @@ async fn refused(world: &World, entity: &str) -> String {
         entity_kind: EntityKind::Person,
         entity: entity.parse().unwrap(),
         occurred_at: "2026-11-20T15:00:00Z".parse().unwrap(),
-        text: ActivityText { subject: None, body: "Hello".to_owned() },
+        text: ActivityText { body: "Hello".to_owned(), ..ActivityText::default() },
+        opportunity: None,
+        source: None,
+        wish: LogWish::default(),
     };
     let posted = world.functions.activities.post(world.at(), new).await.unwrap();
     world.run().await;

@@ -38,7 +38,7 @@ async fn told(world: &World, served: &Served, token: &str, posted: &Answer) -> V
 
 #[tokio::test]
 async fn a_seller_creates_a_contact_by_the_orgs_own_form_updates_it_and_takes_both_back() {
-    let (world, mut served, token, _folder) = day().await;
+    let (world, served, token, _folder) = day().await;
     let form = served.get(&token, &at(&served, "/crm/forms/Contact")).await;
     assert_eq!(form.status, StatusCode::OK);
     let fields = form.body["fields"].as_array().unwrap();
@@ -69,16 +69,14 @@ async fn a_seller_creates_a_contact_by_the_orgs_own_form_updates_it_and_takes_bo
     let title = now["fields"].as_array().unwrap().iter().find(|f| f["name"] == "Title").unwrap();
     assert_eq!((&title["value"], &title["may_edit"]), (&json!("Buyer"), &json!(true)));
 
-    served.key = "2";
     let fields = json!({ "Title": { "from": "Buyer", "to": "Chief" } });
     let wanted =
         json!({ "kind": "update", "object": "Contact", "record_id": id, "fields": fields });
-    let posted = served.post(&token, &at(&served, "/changes"), &wanted).await;
+    let posted = served.keyed(&token, &at(&served, "/changes"), "2", &wanted).await;
     let updated = told(&world, &served, &token, &posted).await;
     assert_eq!((&updated["state"], &updated["left"]["Title"]), (&json!("made"), &json!("Chief")));
 
-    served.key = "3";
-    let stale = served.post(&token, &at(&served, "/changes"), &wanted).await;
+    let stale = served.keyed(&token, &at(&served, "/changes"), "3", &wanted).await;
     let stale = told(&world, &served, &token, &stale).await;
     assert_eq!((&stale["state"], &stale["refusals"]), (&json!("made"), &Value::Null), "as wanted");
 

@@ -71,7 +71,7 @@ async fn i54_a_wrong_value_is_refused_with_a_pointer_to_it() {
     for (field, value) in [
         ("body", json!(1)),
         ("body", Value::Null),
-        ("kind", json!("call")),
+        ("kind", json!("fax")),
         ("entity_id", json!("")),
         ("entity_id", json!("x".repeat(513))),
         ("occurred_at", json!("yesterday")),

@@ -58,8 +58,6 @@ struct Served {
     _keys: Server,
     tenant: TenantId,
     seat: SeatId,
-    /// The idempotency key of every call.
-    key: &'static str,
     description: Description,
 }
 
@@ -92,7 +90,6 @@ impl Served {
             _keys: server,
             tenant,
             seat: SeatId::derived("jane"),
-            key: "1",
             description: Description::read(),
         }
     }
@@ -137,6 +134,11 @@ impl Served {
         self.call("POST", path, Some(token), Some(body.to_string())).await
     }
 
+    /// Posts under an idempotency key.
+    async fn keyed(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
+        self.call_keyed("POST", path, Some(token), Some(body.to_string()), key).await
+    }
+
     /// Makes a call, and holds the answer to the description.
     async fn call(
         &self,
@@ -145,6 +147,17 @@ impl Served {
         token: Option<&str>,
         body: Option<String>,
     ) -> Answer {
+        self.call_keyed(method, path, token, body, "1").await
+    }
+
+    async fn call_keyed(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<String>,
+        key: &str,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -152,7 +165,7 @@ impl Served {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        request = request.header("idempotency-key", self.key);
+        request = request.header("idempotency-key", key);
         let request = request.body(body.map_or_else(Body::empty, Body::from)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();

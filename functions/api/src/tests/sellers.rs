@@ -213,3 +213,95 @@ async fn m03_after_a_disconnect_nothing_is_shown_or_matched_again() {
     let rematch = served.post(&admin, &served.connection("/match-runs"), &json!({})).await;
     assert_eq!(rematch.status, StatusCode::NOT_FOUND, "{}", rematch.body);
 }
+
+/// A conversation, a login and a refusal, as a seller's panel meets them.
+#[tokio::test]
+async fn a_seller_is_told_where_each_activity_stands_takes_one_back_and_tries_another_again() {
+    let (world, served, token, _folder) = day().await;
+    let (_, person) = matched(&served, "Contact").await;
+    let path = served.connection("/activities");
+    let seat = |rest: &str| served.connection(&format!("/seats/{}{rest}", served.seat));
+    let shown = |id: &str, what: &str| format!("{path}/{id}{what}");
+    let id = |body: &Value| body["activity_id"].as_str().unwrap().to_owned();
+    end_login(&world, &served, &token).await;
+    let held = served.post(&token, &path, &new("message", "person", &person)).await.body;
+    assert_eq!(held["explanation"]["who"], "seller");
+    let pending = served.get(&token, &seat("/activities")).await.body;
+    assert_eq!((&pending["items"], &pending["next"]), (&json!([held]), &Value::Null));
+    let taken = served.post(&token, &shown(&id(&held), "/withdraw"), &json!({})).await;
+    assert_eq!((taken.status, &taken.body["state"]), (StatusCode::OK, &json!("withdrawn")));
+    assert_eq!(served.get(&token, &seat("/activities")).await.body["items"], json!([]));
+
+    world.authorize(Grantee::Seat(served.seat), SELLER).await.unwrap();
+    world.run().await;
+    let refused = json!([{ "errorCode": "API_DISABLED_FOR_ORG", "message": "no" }]).to_string();
+    let refused =
+        FaultKind::Respond { status: 400, body: refused, content_type: None, retry_after: None };
+    world.control().add_fault(Fault::at("/sobjects/Note", refused).method("POST"));
+    let note = json!({ "kind": "note", "entity_kind": "person", "entity_id": person,
+        "body": "Met at the fair", "occurred_at": "2026-11-20T15:00:00Z" });
+    let posted = served.keyed(&token, &path, "note", &note).await.body;
+    world.run().await;
+    let errors = served.get(&token, &seat("/activity-errors")).await.body;
+    let group = &errors["items"][0];
+    assert_eq!((&group["code"], &group["count"]), (&json!("API_DISABLED_FOR_ORG"), &json!(1)));
+    let step = group["fix"]["steps"][0].as_str().unwrap();
+    assert!(step.starts_with("Setup > Users > Profiles"), "the doctor's clicks: {step}");
+    let list = seat("/activities?state=failed&code=API_DISABLED_FOR_ORG");
+    assert_eq!(served.get(&token, &list).await.body["items"][0]["activity_id"], id(&posted));
+    let code = json!({ "code": "API_DISABLED_FOR_ORG" });
+    let retried = served.post(&token, &seat("/activity-errors/retry"), &code).await;
+    assert_eq!(retried.body, json!({ "retried": 1, "more": false }));
+    world.run().await;
+    let logged = served.get(&token, &shown(&id(&posted), "")).await.body;
+    assert_eq!((&logged["state"], &logged["explanation"]), (&json!("logged"), &Value::Null));
+    for what in ["/retry", "/withdraw"] {
+        let late = served.post(&token, &shown(&id(&posted), what), &json!({})).await;
+        assert_eq!(late.status, StatusCode::CONFLICT, "{what}: {}", late.body);
+    }
+    let odd = served.get(&token, &seat("/activities?state=failed&code=A%23B")).await;
+    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn a_seller_sees_and_chooses_what_is_logged_and_the_admins_word_goes_first() {
+    let (_world, served, token, _folder) = day().await;
+    let (_, person) = matched(&served, "Contact").await;
+    let path = served.connection("/activities");
+    let logging = served.connection(&format!("/seats/{}/logging", served.seat));
+    let of = |body: &Value, kind: &str| -> (bool, String) {
+        let mut types = body["types"].as_array().unwrap().iter();
+        let log = types.find(|log| log["type"] == kind).unwrap();
+        (log["on"].as_bool().unwrap(), log["decided_by"].as_str().unwrap().to_owned())
+    };
+    let notes = Some(json!({ "notes": false }).to_string());
+    let chosen = served.call("PATCH", &logging, Some(&token), notes).await;
+    assert_eq!(of(&chosen.body, "notes"), (false, "seller".to_owned()));
+    assert_eq!(of(&chosen.body, "calls"), (true, "nobody".to_owned()));
+    let odd = Some(json!({ "nots": false }).to_string());
+    let odd = served.call("PATCH", &logging, Some(&token), odd).await;
+    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let left_out = served.post(&token, &path, &new("note", "person", &person)).await;
+    assert_eq!(left_out.status, StatusCode::ACCEPTED);
+    assert_eq!(left_out.body["not_logged"], "seller_choice");
+    assert_eq!(left_out.body["explanation"]["why"], "You turned logging off for it.");
+
+    let thread = served.connection(&format!("/seats/{}/conversation", served.seat));
+    let off = Some(json!({ "conversation_id": "t 1", "log": false }).to_string());
+    served.call("PUT", &thread, Some(&token), off).await;
+    let shown = served.get(&token, &format!("{thread}?conversation_id=t%201")).await;
+    assert_eq!(shown.body, json!({ "log": false }));
+
+    let admin = served.token("admin");
+    let switches = served.connection("/seat-switches");
+    let off = json!({ "seats": [served.seat], "write_back": false }).to_string();
+    let switched = served.call("PUT", &switches, Some(&admin), Some(off)).await;
+    assert_eq!(switched.status, StatusCode::NO_CONTENT);
+    let shown = served.get(&token, &logging).await.body;
+    assert_eq!(of(&shown, "calls"), (false, "admin_for_seat".to_owned()));
+    let refused = served.keyed(&token, &path, "2", &new("message", "person", &person)).await;
+    assert_eq!(
+        (refused.status, &refused.body["type"]),
+        (StatusCode::CONFLICT, &json!("turned_off"))
+    );
+}

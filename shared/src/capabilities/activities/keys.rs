@@ -1,9 +1,10 @@
 //! The keys of activities.
 
+use jiff::Timestamp;
 use matching::EntityKind;
 
-use super::{Activity, Lane};
-use crate::kernel::{ActivityId, entity_kind_name};
+use super::{Activity, Conversation, Lane, SeatList};
+use crate::kernel::{ActivityId, SeatId, entity_kind_name};
 use crate::salesforce::SalesforceId;
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Marker, Series, Slot};
@@ -25,6 +26,48 @@ impl GenerationKeys {
     #[must_use]
     pub fn lane(&self, record: SalesforceId) -> Slot<Lane> {
         Slot::at(self.by(Kind::Activity, record.as_str(), format!("LANE#{record}")))
+    }
+
+    /// The entry of an activity in a list of its seat's. A list is in the order of the deeds.
+    #[must_use]
+    pub fn seat_entry(
+        &self,
+        seat: SeatId,
+        list: &SeatList,
+        occurred_at: Timestamp,
+        activity: ActivityId,
+    ) -> Slot<Marker> {
+        let time = occurred_at.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let sk = format!("SEAT#{seat}#{}{time}#{activity}", list.name());
+        Slot::at(self.by(Kind::Activity, &seat.to_string(), sk))
+    }
+
+    /// A list of a seat's activities.
+    #[must_use]
+    pub fn seat_list(&self, seat: SeatId, list: &SeatList) -> Series<Marker> {
+        let bucket = self.bucket(&seat.to_string());
+        let prefix = format!("SEAT#{seat}#{}", list.name());
+        Series::under(self.partition(Kind::Activity, bucket), prefix)
+    }
+
+    /// A seller's switch for the conversation that has this name under the data key.
+    #[must_use]
+    pub fn conversation(&self, seat: SeatId, name: &str) -> Slot<Conversation> {
+        let sk = format!("CONVERSATION#{seat}#{name}");
+        Slot::at(self.by(Kind::Activity, &seat.to_string(), sk))
+    }
+
+    /// A seller's switches for conversations.
+    #[must_use]
+    pub fn conversations_of(&self, seat: SeatId) -> Series<Conversation> {
+        let bucket = self.bucket(&seat.to_string());
+        Series::under(self.partition(Kind::Activity, bucket), format!("CONVERSATION#{seat}#"))
+    }
+
+    /// A bucket's switches for conversations.
+    #[must_use]
+    pub fn conversations(&self, bucket: u32) -> Series<Conversation> {
+        Series::under(self.partition(Kind::Activity, bucket), "CONVERSATION#".to_owned())
     }
 
     /// The marker that an activity waits for the record of its entity, which has this name under

@@ -7,20 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 
+use super::{ActivityKind, CrmObject};
 use crate::kernel::{ActivityId, EntityId, RecordRef, SObject, SeatId};
 use crate::salesforce::SalesforceId;
-
-/// The kind of thing that was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActivityKind {
-    /// A message to a connection.
-    Message,
-    /// A message to somebody who is no connection.
-    Inmail,
-    /// A note about a person or a company.
-    Note,
-}
 
 /// The reason for which an activity waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +21,18 @@ pub enum HoldReason {
     CrmLoginRequired,
     /// The connection does not work until an admin acts.
     ReconnectRequired,
+}
+
+/// The reason for which an activity is not logged, and never was to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotLogged {
+    /// It is a note for its author alone.
+    PrivateNote,
+    /// The seller turned logging off, for this one or for all of its type.
+    SellerChoice,
+    /// The seller turned logging off for the conversation.
+    ConversationOff,
 }
 
 /// Where an activity's logging stands. The activity itself was delivered long before.
@@ -53,6 +54,10 @@ pub enum ActivityState {
         at: Timestamp,
         /// Counts the looks for the row in the CRM.
         lookups: u32,
+        /// The object that the row is to be of; in claims of earlier releases, the kind's classic
+        /// one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<CrmObject>,
     },
     /// It is in the CRM.
     Logged {
@@ -66,6 +71,13 @@ pub enum ActivityState {
         /// Salesforce's words.
         message: String,
     },
+    /// It is not to be logged. Its text is not kept.
+    NotLogged {
+        /// Who said so.
+        reason: NotLogged,
+    },
+    /// Somebody took it back before it was claimed. Its text is not kept.
+    Withdrawn,
 }
 
 impl ActivityState {
@@ -119,6 +131,9 @@ pub struct Activity {
     /// anew whenever something is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ActivityTarget>,
+    /// The opportunity that the seller chose for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opportunity: Option<SalesforceId>,
     /// Where its logging stands.
     #[serde(flatten)]
     pub state: ActivityState,
@@ -212,6 +227,37 @@ impl Activity {
         Self { state, tries: self.tries + 1, ..self.clone() }
     }
 
+    /// The activity back in the queue, where it failed: it waits outside its lane, whose order went
+    /// on without it.
+    #[must_use]
+    pub fn retried(&self) -> Self {
+        let target = self.target.clone();
+        let target = target.map(|target| ActivityTarget { place: OUTSIDE_ITS_LANE, ..target });
+        Self { state: ActivityState::Queued, target, tries: 0, ..self.clone() }
+    }
+
+    /// True if trying it again may log it, and can never log it twice. Of one whose seller left it
+    /// may be unknown whether it was logged.
+    #[must_use]
+    pub fn can_be_retried(&self) -> bool {
+        matches!(&self.state, ActivityState::Failed { code, .. } if code != SEAT_REMOVED)
+    }
+
+    /// True if it can be taken back: nothing was asked of the CRM whose outcome is unknown, and
+    /// nothing is there.
+    #[must_use]
+    pub fn can_be_withdrawn(&self) -> bool {
+        match self.state {
+            ActivityState::Queued | ActivityState::Held { .. } | ActivityState::Failed { .. } => {
+                true
+            }
+            ActivityState::Claimed { .. }
+            | ActivityState::Logged { .. }
+            | ActivityState::NotLogged { .. }
+            | ActivityState::Withdrawn => false,
+        }
+    }
+
     /// True if it waits for somebody to authorize: it is on hold for that, or its claim could not
     /// be looked up.
     #[must_use]
@@ -219,12 +265,20 @@ impl Activity {
         match self.state {
             ActivityState::Held { reason } => reason != HoldReason::NoCrmRecord,
             ActivityState::Claimed { .. } => true,
-            ActivityState::Queued | ActivityState::Logged { .. } | ActivityState::Failed { .. } => {
-                false
-            }
+            ActivityState::Queued
+            | ActivityState::Logged { .. }
+            | ActivityState::Failed { .. }
+            | ActivityState::NotLogged { .. }
+            | ActivityState::Withdrawn => false,
         }
     }
 }
+
+/// Our code for an activity whose seller left before it was logged.
+pub const SEAT_REMOVED: &str = "SEAT_REMOVED";
+
+/// Our code for an activity about a lead that was converted, where an admin has these refused.
+pub const LEAD_CONVERTED: &str = "LEAD_CONVERTED";
 
 /// The order of the activities about one record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,13 +310,19 @@ impl Lane {
 }
 
 /// An activity's text.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityText {
-    /// The subject (InMail).
+    /// The subject of an `InMail`, or the title of a Smart Link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The body.
     pub body: String,
+    /// Where a Smart Link leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// From where a Smart Link was viewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
 }
 
 impl fmt::Debug for ActivityText {
@@ -292,6 +352,7 @@ mod tests {
             occurred_at: "2026-03-01T02:30:00Z".parse().unwrap(),
             digest: String::new(),
             target: None,
+            opportunity: None,
             state: ActivityState::Queued,
             tries: 0,
         }
@@ -338,7 +399,12 @@ mod tests {
         assert!(waits(held(HoldReason::CrmLoginRequired)));
         assert!(waits(held(HoldReason::ReconnectRequired)));
         assert!(!waits(held(HoldReason::NoCrmRecord)));
-        assert!(waits(ActivityState::Claimed { server_time, at: server_time, lookups: 0 }));
+        assert!(waits(ActivityState::Claimed {
+            server_time,
+            at: server_time,
+            lookups: 0,
+            object: None
+        }));
         assert!(!waits(ActivityState::Queued));
     }
 
@@ -352,6 +418,31 @@ mod tests {
         let placed = Activity { target: Some(ActivityTarget { lane, place, ..target }), ..waiting };
         let target = placed.about(record(2)).target.unwrap();
         assert_eq!((target.record(), target.lane, target.place), (record(2), lane, place));
+    }
+
+    #[test]
+    fn what_failed_is_tried_again_outside_its_lane_unless_its_seller_left() {
+        let failed = |code: &str| ActivityState::Failed { code: code.into(), message: "m".into() };
+        let of = |state| Activity { state, tries: 9, ..activity(ActivityKind::Note) };
+        assert!(
+            of(failed("REFUSED")).can_be_retried() && !of(failed(SEAT_REMOVED)).can_be_retried()
+        );
+        assert!(!of(ActivityState::Queued).can_be_retried());
+        let record = RecordRef { object: SObject::Contact, id: record_id("003", 1) };
+        let mut placed = of(failed("REFUSED")).about(record);
+        placed.target.as_mut().unwrap().place = 7;
+        let again = placed.retried();
+        assert_eq!((again.tries, again.target.unwrap().place), (0, OUTSIDE_ITS_LANE));
+    }
+
+    #[test]
+    fn what_was_claimed_cannot_be_taken_back() {
+        let (server_time, at) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        let claimed = ActivityState::Claimed { server_time, at, lookups: 0, object: None };
+        let can = |state| Activity { state, ..activity(ActivityKind::Note) }.can_be_withdrawn();
+        assert!(can(ActivityState::Queued));
+        assert!(can(ActivityState::Held { reason: HoldReason::NoCrmRecord }));
+        assert!(!can(claimed) && !can(ActivityState::Withdrawn));
     }
 
     #[test]

@@ -1,21 +1,42 @@
 //! The CRM row that an activity becomes. Pure.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use super::{Activity, ActivityKind, ActivityText};
-use crate::kernel::SObject;
+use super::{Activity, ActivityKind, ActivityText, CrmObject};
+use crate::kernel::{RecordRef, SObject};
 use crate::salesforce::SalesforceId;
 
 /// A row to create in the CRM.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CrmRow {
-    /// `Task` or `Note`: activities become no other object.
-    pub object: SObject,
+    /// The object: activities become no other one.
+    pub object: CrmObject,
     /// The fields.
     pub fields: Map<String, Value>,
+    /// The record to which a link of its own attaches it; the other objects name it in a field.
+    pub attached_to: Option<SalesforceId>,
+}
+
+/// What a row is made with, beside the activity.
+#[derive(Debug, Clone)]
+pub struct RowMaking<'a> {
+    /// The record that it is about.
+    pub record: RecordRef,
+    /// The seat's CRM user.
+    pub owner: SalesforceId,
+    /// The object that it is to be.
+    pub object: CrmObject,
+    /// The record type that an admin chose.
+    pub record_type: Option<SalesforceId>,
+    /// The product's name in subjects.
+    pub product: &'a str,
+    /// The seller's time zone: it says on which day the activity was.
+    pub time_zone: &'a TimeZone,
 }
 
 /// `Task.Subject` holds 255 characters, `Note.Title` 80, long texts 32,000.
@@ -23,55 +44,102 @@ const SUBJECT_LEN: usize = 255;
 const TITLE_LEN: usize = 80;
 const TEXT_LEN: usize = 32_000;
 
-/// The row that an activity becomes. `product` is the product's name in subjects, and `owner` the
-/// seat's CRM user. A text that is too long is cut and ends in an ellipsis; the marker stays whole.
+/// The row that an activity becomes. A text that is too long is cut and ends in an ellipsis; the
+/// marker stays whole.
 #[must_use]
-pub fn crm_row(
-    activity: &Activity,
-    text: &ActivityText,
-    record: SalesforceId,
-    product: &str,
-    owner: SalesforceId,
-    time_zone: &TimeZone,
-) -> CrmRow {
+pub fn crm_row(activity: &Activity, text: &ActivityText, making: &RowMaking<'_>) -> CrmRow {
     let marker = activity.marker();
-    let long = |body: &str| {
-        let room = TEXT_LEN - marker.len() - 2;
-        format!("{}\n\n{marker}", cut(body, room))
+    let title = cut(&format!("Notes from {}", making.product), TITLE_LEN);
+    let record = making.record.id;
+    let fields = match making.object {
+        CrmObject::Note => json!({
+            "ParentId": record,
+            "Title": title,
+            "Body": with_marker(&text.body, &marker),
+            "OwnerId": making.owner,
+        }),
+        // Who makes an enhanced note owns it, and the call is made as the seller.
+        CrmObject::ContentNote => json!({
+            "Title": title,
+            "Content": STANDARD.encode(html(&with_marker(&text.body, &marker))),
+        }),
+        CrmObject::Task => task(activity, text, making, &marker),
     };
-    match activity.kind {
-        ActivityKind::Note => CrmRow {
-            object: SObject::Note,
-            fields: object(json!({
-                "ParentId": record,
-                "Title": cut(&format!("Notes from {product}"), TITLE_LEN),
-                "Body": long(&text.body),
-                "OwnerId": owner,
-            })),
-        },
-        ActivityKind::Message | ActivityKind::Inmail => CrmRow {
-            object: SObject::Task,
-            fields: object(json!({
-                "Subject": cut(&task_subject(activity.kind, text, product), SUBJECT_LEN),
-                "Description": long(&text.body),
-                "WhoId": record,
-                "OwnerId": owner,
-                "Status": "Completed",
-                "ActivityDate": day(activity.occurred_at, time_zone).to_string(),
-            })),
-        },
+    let attached_to = (making.object == CrmObject::ContentNote).then_some(record);
+    CrmRow { object: making.object, fields: object(fields), attached_to }
+}
+
+fn task(activity: &Activity, text: &ActivityText, making: &RowMaking<'_>, marker: &str) -> Value {
+    let subject = task_subject(activity.kind, text, making.product);
+    let mut fields = json!({
+        "Subject": cut(&subject, SUBJECT_LEN),
+        "Description": with_marker(&description(activity.kind, text), marker),
+        "WhoId": making.record.id,
+        "OwnerId": making.owner,
+        "Status": "Completed",
+        "ActivityDate": day(activity.occurred_at, making.time_zone).to_string(),
+    });
+    if let Some(record_type) = making.record_type {
+        fields["RecordTypeId"] = json!(record_type);
+    }
+    // Salesforce refuses a task that is related to both a lead and something else.
+    let opportunity = activity.opportunity.filter(|_| making.record.object != SObject::Lead);
+    if let Some(opportunity) = opportunity {
+        fields["WhatId"] = json!(opportunity);
+    }
+    fields
+}
+
+/// The beginning of a kind's subject; the end of it where the kind has one. An en dash stands
+/// between: the product's texts are written so.
+fn task_subject(kind: ActivityKind, text: &ActivityText, product: &str) -> String {
+    let subject = text.subject.as_deref();
+    let (begin, end) = match kind {
+        ActivityKind::Message => ("Message sent from", None),
+        ActivityKind::Inmail => ("InMail sent from", subject),
+        ActivityKind::Call => ("Phone Call from", None),
+        ActivityKind::SmartLinkView => ("Smart Link View from", subject),
+        ActivityKind::ConnectionRequest => {
+            ("Connection Request sent from", Some(text.body.as_str()))
+        }
+        ActivityKind::Note => ("Notes from", None),
+    };
+    // A subject is one line.
+    let end = end.map(|end| end.split_whitespace().collect::<Vec<_>>().join(" "));
+    match end.filter(|end| !end.is_empty()) {
+        Some(end) => format!("{begin} {product} – {end}"),
+        None => format!("{begin} {product}"),
     }
 }
 
-fn task_subject(kind: ActivityKind, text: &ActivityText, product: &str) -> String {
-    match (kind, text.subject.as_deref().map(str::trim)) {
-        // An en dash: the product's texts are written so.
-        (ActivityKind::Inmail, Some(subject)) if !subject.is_empty() => {
-            format!("InMail sent from {product} – {subject}")
-        }
-        (ActivityKind::Inmail, _) => format!("InMail sent from {product}"),
-        _ => format!("Message sent from {product}"),
+/// What a task says beside its subject.
+fn description(kind: ActivityKind, text: &ActivityText) -> String {
+    if kind != ActivityKind::SmartLinkView {
+        return text.body.clone();
     }
+    let link = text.link.as_ref().map(|link| format!("Link: {link}"));
+    let place = text.location.as_ref().map(|place| format!("Location: {place}"));
+    let body = Some(text.body.clone()).filter(|body| !body.trim().is_empty());
+    [link, place, body].into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// A long text with the activity's marker at its end, however long it is.
+fn with_marker(body: &str, marker: &str) -> String {
+    if body.trim().is_empty() {
+        return marker.to_owned();
+    }
+    format!("{}\n\n{marker}", cut(body, TEXT_LEN - marker.len() - 2))
+}
+
+/// A text as HTML that shows it as it is, line by line.
+fn html(text: &str) -> String {
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;");
+    format!("<p>{}</p>", escaped.replace("\r\n", "\n").replace('\n', "<br>"))
 }
 
 /// The day of the activity in the seller's time zone.
@@ -105,6 +173,7 @@ fn object(value: Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use matching::EntityKind;
+    use strum::IntoEnumIterator;
 
     use super::*;
     use crate::capabilities::activities::ActivityState;
@@ -121,20 +190,52 @@ mod tests {
             occurred_at: "2026-03-01T02:30:00Z".parse().unwrap(),
             digest: String::new(),
             target: None,
+            opportunity: None,
             state: ActivityState::Queued,
             tries: 0,
         }
     }
 
-    fn record() -> SalesforceId {
-        record_id("003", 1)
+    fn made(activity: &Activity, text: &ActivityText, object: CrmObject) -> CrmRow {
+        about(
+            RecordRef { object: SObject::Contact, id: record_id("003", 1) },
+            activity,
+            text,
+            object,
+        )
+    }
+
+    fn about(
+        record: RecordRef,
+        activity: &Activity,
+        text: &ActivityText,
+        object: CrmObject,
+    ) -> CrmRow {
+        let making = RowMaking {
+            record,
+            owner: "005000000000001AAA".parse().unwrap(),
+            object,
+            record_type: None,
+            product: "Sales Navigator",
+            time_zone: &TimeZone::get("America/New_York").unwrap(),
+        };
+        crm_row(activity, text, &making)
+    }
+
+    fn text(subject: Option<&str>, body: &str) -> ActivityText {
+        let subject = subject.map(str::to_owned);
+        ActivityText { subject, body: body.to_owned(), ..ActivityText::default() }
     }
 
     fn row(kind: ActivityKind, subject: Option<&str>, body: &str) -> CrmRow {
-        let text = ActivityText { subject: subject.map(str::to_owned), body: body.into() };
-        let zone = TimeZone::get("America/New_York").unwrap();
-        let owner = "005000000000001AAA".parse().unwrap();
-        crm_row(&activity(kind), &text, record(), "Sales Navigator", owner, &zone)
+        made(&activity(kind), &text(subject, body), kind.classic_object())
+    }
+
+    fn note_html(body: &str) -> String {
+        let note = activity(ActivityKind::Note);
+        let row = made(&note, &text(None, body), CrmObject::ContentNote);
+        let html = STANDARD.decode(row.fields["Content"].as_str().unwrap()).unwrap();
+        String::from_utf8(html).unwrap()
     }
 
     #[test]
@@ -149,8 +250,95 @@ mod tests {
         let note = row(ActivityKind::Note, None, "hi");
         assert_eq!(
             (note.object, &note.fields["Title"]),
-            (SObject::Note, &json!("Notes from Sales Navigator"))
+            (CrmObject::Note, &json!("Notes from Sales Navigator"))
         );
+        assert_eq!(subject(ActivityKind::Call, Some("x")), "Phone Call from Sales Navigator");
+        assert_eq!(
+            subject(ActivityKind::SmartLinkView, Some("Our offer")),
+            "Smart Link View from Sales Navigator – Our offer"
+        );
+        assert_eq!(
+            subject(ActivityKind::ConnectionRequest, None),
+            "Connection Request sent from Sales Navigator – hi"
+        );
+    }
+
+    #[test]
+    fn a_subject_is_one_line_and_ends_where_there_is_nothing_to_add() {
+        let request = |body| row(ActivityKind::ConnectionRequest, None, body).fields;
+        let several = request("Dear Ada,\r\n\tshall we?\n");
+        let subject = "Connection Request sent from Sales Navigator – Dear Ada, shall we?";
+        assert_eq!(several["Subject"], subject);
+        assert_eq!(several["Description"].as_str().unwrap().lines().count(), 4, "as written");
+        let silent = request(" ");
+        assert_eq!(silent["Subject"], "Connection Request sent from Sales Navigator");
+        let marker = activity(ActivityKind::ConnectionRequest).marker();
+        assert_eq!(silent["Description"], marker.as_str());
+    }
+
+    #[test]
+    fn a_smart_link_view_tells_its_link_and_its_place() {
+        let view = activity(ActivityKind::SmartLinkView);
+        let text = ActivityText {
+            link: Some("https://l.example/1".to_owned()),
+            location: Some("Oslo, Norway".to_owned()),
+            ..text(Some("Our offer"), "")
+        };
+        let told = made(&view, &text, CrmObject::Task).fields["Description"].clone();
+        let expected = "Link: https://l.example/1\nLocation: Oslo, Norway";
+        assert_eq!(told, format!("{expected}\n\n{}", view.marker()));
+    }
+
+    #[test]
+    fn i33_a_text_longer_than_its_field_is_cut_with_an_ellipsis_in_every_kind() {
+        for kind in ActivityKind::iter() {
+            let long = "x".repeat(40_000);
+            let row = row(kind, Some(&long), &long).fields;
+            for (field, most) in [("Subject", 255), ("Title", 80), ("Description", 32_000)] {
+                let Some(value) = row.get(field).and_then(Value::as_str) else { continue };
+                let length = value.encode_utf16().count();
+                assert!(length <= most, "{kind:?} {field}: {length}");
+                assert!(length < 200 || value.contains('…'), "{kind:?} {field}");
+            }
+        }
+    }
+
+    #[test]
+    fn i34_markup_is_escaped_in_an_enhanced_note_and_stays_as_it_is_elsewhere() {
+        let markup = "<script>alert(\"1\")</script> & 'x'\nnext";
+        let html = note_html(markup);
+        let shown =
+            "<p>&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; &#39;x&#39;<br>next";
+        assert!(html.starts_with(shown), "{html}");
+        assert!(html.ends_with(&format!("{}</p>", activity(ActivityKind::Note).marker())));
+        let raw = row(ActivityKind::Message, None, markup).fields;
+        assert!(raw["Description"].as_str().unwrap().starts_with(markup));
+        let note = row(ActivityKind::Note, None, markup).fields;
+        assert!(note["Body"].as_str().unwrap().starts_with(markup));
+    }
+
+    #[test]
+    fn an_enhanced_note_is_attached_to_its_record_and_names_none_itself() {
+        let note = activity(ActivityKind::Note);
+        let row = made(&note, &text(None, "hi"), CrmObject::ContentNote);
+        assert_eq!(row.attached_to, Some(record_id("003", 1)));
+        let names: Vec<&str> = row.fields.keys().map(String::as_str).collect();
+        assert_eq!(names, ["Content", "Title"]);
+        let classic = made(&note, &text(None, "hi"), CrmObject::Note);
+        assert_eq!(classic.attached_to, None);
+    }
+
+    #[test]
+    fn an_opportunity_stands_in_a_contacts_task_and_never_in_a_leads() {
+        let opportunity = record_id("006", 1);
+        let call = Activity { opportunity: Some(opportunity), ..activity(ActivityKind::Call) };
+        let text = text(None, "hi");
+        let row = made(&call, &text, CrmObject::Task);
+        assert_eq!(row.fields["WhatId"], json!(opportunity));
+        let lead = RecordRef { object: SObject::Lead, id: record_id("00Q", 1) };
+        let row = about(lead, &call, &text, CrmObject::Task);
+        assert!(!row.fields.contains_key("WhatId"));
+        assert!(!row.fields.contains_key("RecordTypeId"), "nobody chose one");
     }
 
     #[test]

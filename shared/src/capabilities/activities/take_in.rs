@@ -3,49 +3,22 @@
 //! One transaction writes the activity, its place in the lane of its record, and the step that will
 //! log it.
 
-use jiff::{SignedDuration, Timestamp};
-use matching::EntityKind;
-use serde_json::json;
-
+use super::edges::enlist;
 use super::hold::reason_to_wait;
-use super::target::{Link, lane_of};
+use super::lanes::take_place;
+use super::target::{Link, check_opportunity, lane_of};
 use super::{
-    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, HoldReason,
-    OUTSIDE_ITS_LANE, earliest_activity,
+    Activity, ActivityState, ActivityTarget, ActivityText, Conversation, HoldReason, NewActivity,
+    NotLogged, OUTSIDE_ITS_LANE, Remembered,
 };
 use crate::capabilities::custody::{Custody, OpenGeneration, unread};
 use crate::capabilities::{seats, settings};
 use crate::kernel::{
-    ActivityId, ConnectionState, EntityId, Environment, SeatId, TenantEnvironment, WritebackMessage,
+    ActivityId, ConnectionState, Environment, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
 use crate::work::WorkError;
-
-/// A caller's clock may be ahead by this much.
-const CLOCK_LEEWAY: SignedDuration = SignedDuration::from_mins(5);
-
-/// The longest text taken in. A Task's description holds less, so it is the CRM's limit that cuts.
-const LONGEST_TEXT: usize = 100_000;
-
-/// An activity as the product posts it.
-#[derive(Debug, Clone)]
-pub struct NewActivity {
-    /// Who did it.
-    pub seat: SeatId,
-    /// The caller's key: the same key is the same activity.
-    pub idempotency_key: String,
-    /// The kind of thing it was.
-    pub kind: ActivityKind,
-    /// A person or a company.
-    pub entity_kind: EntityKind,
-    /// Which one.
-    pub entity: EntityId,
-    /// When it was done.
-    pub occurred_at: Timestamp,
-    /// Its text.
-    pub text: ActivityText,
-}
 
 /// The reason for which an activity is not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +32,9 @@ pub enum ActivityError {
     /// The admin turned this kind of log off.
     #[error("the admin has turned this kind of log off")]
     TurnedOff,
+    /// The admin turned logging off for the seat.
+    #[error("the admin has turned logging off for this seat")]
+    SeatTurnedOff,
     /// An activity of this kind or time cannot be logged.
     #[error("{0}")]
     Invalid(&'static str),
@@ -81,7 +57,7 @@ impl From<PortError> for ActivityError {
 pub struct Activities {
     pub(super) ports: Ports,
     pub(super) store: Store,
-    custody: Custody,
+    pub(super) custody: Custody,
 }
 
 impl Activities {
@@ -98,15 +74,18 @@ impl Activities {
         at: TenantEnvironment,
         new: NewActivity,
     ) -> Result<Activity, ActivityError> {
-        self.check(&new)?;
-        let kept = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
-        let settings = kept.settings;
-        let on = match new.kind {
-            ActivityKind::Message | ActivityKind::Inmail => settings.log_messages,
-            ActivityKind::Note => settings.log_notes,
-        };
-        if !on {
+        let switch = settings::keys::seat_switch(at, new.seat);
+        let kept = self.store.load_both((&settings::keys::settings(at), &switch)).await?;
+        let (settings, switch) = kept;
+        let settings = settings.map(|kept| kept.into_inner().settings).unwrap_or_default();
+        if let Some(why) = new.problem(self.ports.clock.now(), &settings) {
+            return Err(ActivityError::Invalid(why));
+        }
+        if !settings.logs(new.kind.log_type()) {
             return Err(ActivityError::TurnedOff);
+        }
+        if switch.is_some_and(|switch| !switch.write_back) {
+            return Err(ActivityError::SeatTurnedOff);
         }
         attempts(|| async {
             let connection = self.custody.connection(at).await?;
@@ -134,26 +113,6 @@ impl Activities {
         Ok(opened.store.read(&opened.keys.activity(id)).await?)
     }
 
-    fn check(&self, new: &NewActivity) -> Result<(), ActivityError> {
-        let invalid = |why| Err(ActivityError::Invalid(why));
-        if new.occurred_at > self.ports.clock.now() + CLOCK_LEEWAY {
-            return invalid("occurred_at is in the future");
-        }
-        if new.occurred_at < earliest_activity() {
-            return invalid("activities before 2021-06-23 cannot be logged");
-        }
-        if new.text.body.trim().is_empty() {
-            return invalid("body is empty");
-        }
-        if new.text.body.len() > LONGEST_TEXT {
-            return invalid("body is longer than 100,000 bytes");
-        }
-        if new.entity_kind == EntityKind::Company && new.kind != ActivityKind::Note {
-            return invalid("only notes can be logged on an account");
-        }
-        Ok(())
-    }
-
     /// One attempt. It is overtaken when another activity took the place in the lane, when what it
     /// would wait for came meanwhile, or when the tenant was handed over.
     async fn try_post(
@@ -173,60 +132,107 @@ impl Activities {
             };
         }
         let mut commit = Commit::new();
+        let not_logged = self.heard(opened, new, &mut commit).await?;
         let seat = seats::keys::seat(scope.tenant, new.seat);
         if self.store.load(&seat).await?.is_none() {
             return Err(ActivityError::NoSeat);
         }
         commit.check(&seat, When::exists());
-        let mut activity = Activity {
-            id,
-            seat: new.seat,
-            kind: new.kind,
-            entity_kind: new.entity_kind,
-            entity: new.entity.clone(),
-            occurred_at: new.occurred_at,
-            digest,
-            state: ActivityState::Queued,
-            target: None,
-            tries: 0,
-        };
-        let held = reason_to_wait(&self.ports, opened, new.seat, &mut commit).await?;
-        let link = Link::of(opened, new.entity_kind, &new.entity).await?;
+        let mut activity = queued(id, new, digest);
+        if let Some(reason) = not_logged {
+            activity.state = ActivityState::NotLogged { reason };
+            opened.check_at_home(&mut commit)?;
+            let body = opened.sealed(&self.ports, &slot, &ActivityText::default())?;
+            commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
+            return Ok(Attempt::of(&opened.store.commit(commit).await?, activity));
+        }
+        self.aim(opened, &mut activity, &mut commit).await?;
+        enlist(&mut commit, &opened.keys, None, &activity)?;
+        let body = opened.sealed(&self.ports, &slot, &new.text)?;
+        commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
+        Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
+    }
+
+    /// Aims a new activity at the record that its entity is linked to, and gives it its place in
+    /// that one's lane; or has it wait, and says for what.
+    async fn aim(
+        &self,
+        opened: &OpenGeneration,
+        activity: &mut Activity,
+        commit: &mut Commit,
+    ) -> Result<(), ActivityError> {
+        let held = reason_to_wait(&self.ports, opened, activity.seat, commit).await?;
+        let link = Link::of(opened, activity.entity_kind, &activity.entity).await?;
+        if let Some(opportunity) = activity.opportunity {
+            check_opportunity(opened, opportunity, link.record()).await?;
+        }
         if let Some(record) = link.record() {
             let lane = lane_of(opened, record).await?;
             let place = OUTSIDE_ITS_LANE;
             let mut target =
                 ActivityTarget { object: record.object, record: record.id, lane, place };
             if held.is_none() {
-                self.take_place(opened, &mut target, &mut commit).await?;
-                commit.now(WritebackMessage::Activity { scope, activity: id });
+                take_place(&self.store, opened, &mut target, commit).await?;
+                let scope = opened.keys.scope();
+                commit.now(WritebackMessage::Activity { scope, activity: activity.id });
             }
             activity.target = Some(target);
         } else if held.is_none() {
             activity.state = ActivityState::Held { reason: HoldReason::NoCrmRecord };
-            link.wait_for_another(opened, &activity, &mut commit)?;
+            link.wait_for_another(opened, activity, commit)?;
         }
         if let Some(reason) = held {
             activity.state = ActivityState::Held { reason };
         }
-        let body = opened.sealed(&self.ports, &slot, &new.text)?;
-        commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
-        Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
+        Ok(())
     }
 
-    /// Gives the target the next place in its lane, once the commit is done.
-    pub(super) async fn take_place(
+    /// Why an activity is not to be logged, by what its seller says of it and said before. What
+    /// they say now is remembered with it.
+    async fn heard(
         &self,
         opened: &OpenGeneration,
-        target: &mut ActivityTarget,
+        new: &NewActivity,
         commit: &mut Commit,
-    ) -> Result<(), PortError> {
-        let slot = opened.keys.lane(target.lane);
+    ) -> Result<Option<NotLogged>, ActivityError> {
+        let (kind, wish) = (new.kind.log_type(), &new.wish);
+        let at = opened.keys.scope().tenant_environment();
+        let slot = settings::keys::seat_choices(at, new.seat);
         let before = self.store.load(&slot).await?;
-        let mut lane = before.as_deref().copied().unwrap_or_default();
-        target.place = lane.take_place();
-        commit.save(&slot, before.as_ref(), &lane)?;
-        Ok(())
+        let mut choices = before.as_deref().cloned().unwrap_or_default();
+        let choice = choices.types.get(&kind).copied();
+        let thread = self.conversation(opened, new.seat, wish.conversation.as_deref()).await?;
+        let said = thread.as_ref().and_then(|(_, before)| before.as_ref()).map(|said| said.log);
+        match (wish.remembered(), thread) {
+            (Some(Remembered::ForType(log)), _) if choice != Some(log) => {
+                choices.types.insert(kind, log);
+                commit.save(&slot, before.as_ref(), &choices)?;
+            }
+            (Some(Remembered::ForConversation(log)), Some((slot, before))) if said != Some(log) => {
+                let name = wish.conversation.clone().unwrap_or_default();
+                let said = Conversation { seat: new.seat, name, log };
+                commit.save(&slot, before.as_ref(), &said)?;
+            }
+            _ => {}
+        }
+        Ok(wish.decided(said, choice))
+    }
+}
+
+/// A new activity that waits for its turn.
+fn queued(id: ActivityId, new: &NewActivity, digest: String) -> Activity {
+    Activity {
+        id,
+        seat: new.seat,
+        kind: new.kind,
+        entity_kind: new.entity_kind,
+        entity: new.entity.clone(),
+        occurred_at: new.occurred_at,
+        digest,
+        state: ActivityState::Queued,
+        target: None,
+        opportunity: new.opportunity,
+        tries: 0,
     }
 }
 
@@ -238,8 +244,7 @@ fn activity_id(environment: Environment, seat: SeatId, key: &str) -> ActivityId 
 
 /// The digest that tells a repetition from another activity under the same key.
 fn digest(new: &NewActivity) -> Result<String, WorkError> {
-    let text = json!([new.kind, new.entity_kind, new.entity, new.occurred_at, new.text]);
-    let bytes = serde_json::to_vec(&text)
+    let bytes = serde_json::to_vec(&new.identity())
         .map_err(|error| WorkError::reject("take in an activity", error))?;
     Ok(blake3::hash(&bytes).to_hex()[..32].to_owned())
 }

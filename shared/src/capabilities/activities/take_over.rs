@@ -1,9 +1,11 @@
-//! Taking over an activity from another home of the product.
+//! Taking over activities and switches for conversations from another home of the product.
 //!
 //! An activity that came to its end there is kept as it is, and never logged again. One that did
 //! not is logged from here on: at the end of its lane, or outside it where it waited outside.
 
-use super::{Activities, Activity, ActivityText, OUTSIDE_ITS_LANE};
+use super::edges::enlist;
+use super::lanes::take_place;
+use super::{Activities, Activity, ActivityText, Conversation, OUTSIDE_ITS_LANE};
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::WritebackMessage;
 use crate::store::{Attempt, Commit, Draft, When, attempts};
@@ -19,6 +21,23 @@ impl Activities {
         text: &ActivityText,
     ) -> Result<bool, WorkError> {
         attempts(|| self.try_take_over(opened, moved, text)).await
+    }
+
+    /// Takes a seller's switch for a conversation over. False when they said something of it here.
+    pub(crate) async fn take_over_conversation(
+        &self,
+        opened: &OpenGeneration,
+        said: &Conversation,
+    ) -> Result<bool, WorkError> {
+        attempts(|| async {
+            let thread = self.conversation(opened, said.seat, Some(&said.name)).await?;
+            let Some((slot, None)) = thread else { return Ok(Attempt::Done(false)) };
+            let mut commit = Commit::new();
+            opened.check_at_home(&mut commit)?;
+            commit.save(&slot, None, said)?;
+            Ok(Attempt::of(&opened.store.commit(commit).await?, true))
+        })
+        .await
     }
 
     /// One attempt. It is overtaken when another activity took the place in the lane.
@@ -38,7 +57,7 @@ impl Activities {
         if moved.state.is_open() {
             if let Some(target) = &mut activity.target {
                 if moved.state.is_under_way() {
-                    self.take_place(opened, target, &mut commit).await?;
+                    take_place(&self.store, opened, target, &mut commit).await?;
                 } else {
                     target.place = OUTSIDE_ITS_LANE;
                 }
@@ -46,6 +65,7 @@ impl Activities {
             let scope = opened.keys.scope();
             commit.now(WritebackMessage::Activity { scope, activity: activity.id });
         }
+        enlist(&mut commit, &opened.keys, None, &activity)?;
         let body = opened.sealed(&self.ports, &slot, text)?;
         commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
         Ok(Attempt::of(&opened.store.commit(commit).await?, true))

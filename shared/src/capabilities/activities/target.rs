@@ -5,10 +5,10 @@
 
 use matching::EntityKind;
 
-use super::Activity;
+use super::{Activity, ActivityError};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{Awaited, EntityMatches};
-use crate::kernel::{EntityId, RecordRef};
+use crate::kernel::{EntityId, RecordRef, SObject};
 use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Marker, Slot, Stored, When};
@@ -63,4 +63,35 @@ pub(super) async fn lane_of(
 ) -> Result<SalesforceId, WorkError> {
     let row = opened.records.one(record.object, record.id).await?;
     Ok(row.and_then(|row| row.fields.reference("AccountId")).unwrap_or(record.id))
+}
+
+/// Refuses an opportunity that cannot be the one of an activity about this record, or about none so
+/// far.
+pub(super) async fn check_opportunity(
+    opened: &OpenGeneration,
+    opportunity: SalesforceId,
+    record: Option<RecordRef>,
+) -> Result<(), ActivityError> {
+    if record.is_some_and(|record| record.object == SObject::Lead) {
+        let why = "a lead has no opportunity: leave opportunity_id out, or link a contact";
+        return Err(ActivityError::Invalid(why));
+    }
+    let fits = match record {
+        Some(record) => is_of_its_account(opened, opportunity, record).await?,
+        None => opened.records.one(SObject::Opportunity, opportunity).await?.is_some(),
+    };
+    let why = "opportunity_id names no opportunity of the person's account that an import has read";
+    if fits { Ok(()) } else { Err(ActivityError::Invalid(why)) }
+}
+
+/// True if an opportunity belongs to the account of a contact, as the last import read both.
+pub(super) async fn is_of_its_account(
+    opened: &OpenGeneration,
+    opportunity: SalesforceId,
+    record: RecordRef,
+) -> Result<bool, PortError> {
+    let account = |row: crate::kernel::Record| row.fields.reference("AccountId");
+    let deal = opened.records.one(SObject::Opportunity, opportunity).await?.and_then(account);
+    let own = opened.records.one(record.object, record.id).await?.and_then(account);
+    Ok(deal.is_some() && deal == own)
 }

@@ -5,6 +5,7 @@
 //! seconds, a minute and eleven minutes, since a request may commit for ten minutes. Only then is
 //! the request made again.
 
+mod make;
 mod outcome;
 mod record;
 mod resolve;
@@ -13,27 +14,29 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use jiff::tz::TimeZone;
 use matching::EntityKind;
 
 use self::record::ReadRecord;
+use crate::capabilities::activities::edges::enlist;
+use crate::capabilities::activities::lanes::{self, is_its_turn};
 use crate::capabilities::activities::target::Link;
-use crate::capabilities::activities::{
-    Activity, ActivityState, ActivityText, CrmRow, Lane, crm_row,
-};
+use crate::capabilities::activities::{Activity, ActivityState, CrmObject};
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::seats;
 use crate::capabilities::seats::Seat;
+use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{
-    ActivityId, ConnectionState, EntityId, Grantee, RecordRef, Scope, SeatId, WritebackMessage,
+    ActivityId, ConnectionState, EntityId, Grantee, Scope, SeatId, WritebackMessage,
 };
 use crate::ports::Ports;
-use crate::salesforce::{SalesforceId, WriteOptions};
-use crate::store::{Commit, Draft, Store, Stored};
+use crate::store::{Commit, Draft, Store, Stored, When};
 use crate::work::{Done, WorkError};
 
 /// When an activity looks again whether it is its turn.
 const NOT_YET: Duration = Duration::from_secs(2);
+
+/// How many documents one commit deletes.
+const MOST_DELETED: usize = 50;
 
 /// Logs activities.
 #[derive(Clone)]
@@ -74,29 +77,44 @@ impl WriteBack {
     pub async fn handle(&self, scope: Scope, activity: ActivityId) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let activity = opened.store.load(&opened.keys.activity(activity)).await?;
-        let Some(activity) = activity.filter(|activity| activity.state.is_open()) else {
+        let Some(activity) = activity else { return Ok(Done::Finished) };
+        if activity.state == ActivityState::Withdrawn {
+            return self.step_aside(&opened, &activity).await;
+        }
+        if !activity.state.is_open() {
             return Ok(Done::Finished);
-        };
+        }
         let seat = seats::keys::seat(scope.tenant, activity.seat);
         let Some(seat) = self.store.read(&seat).await? else {
             return self.seat_removed(&opened, &activity).await;
         };
         let logging = Logging { opened: &opened, activity, seat };
-        if let ActivityState::Claimed { at, server_time, lookups } = logging.activity.state {
-            return self.resolve_claim(logging, at, server_time, lookups).await;
+        if let ActivityState::Claimed { .. } = logging.activity.state {
+            return self.resolve_claim(logging).await;
         }
-        if self.is_its_turn(&logging).await? {
+        if is_its_turn(&self.store, &opened, &logging.activity).await? {
             self.log(logging).await
         } else {
             Ok(Done::Later(NOT_YET))
         }
     }
 
-    async fn is_its_turn(&self, logging: &Logging<'_>) -> Result<bool, WorkError> {
-        let Some(target) = &logging.activity.target else { return Ok(true) };
-        let slot = logging.opened.keys.lane(target.lane);
-        let lane: Lane = self.store.read(&slot).await?.unwrap_or_default();
-        Ok(lane.is_turn_of(target.place))
+    /// Ends the turn of an activity that was taken back, once it comes: who stands behind it waits
+    /// for those before it.
+    async fn step_aside(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+    ) -> Result<Done, WorkError> {
+        if !is_its_turn(&self.store, opened, activity).await? {
+            return Ok(Done::Later(NOT_YET));
+        }
+        let mut commit = Commit::new();
+        lanes::leave(&self.store, opened, activity, &mut commit).await?;
+        if !commit.is_empty() && !self.store.commit(commit).await?.is_done() {
+            return Ok(Done::Later(NOT_YET)); // the lane moved meanwhile
+        }
+        Ok(Done::Finished)
     }
 
     /// Sends the activities, of one seat or of all, that came to no end: those that waited for a
@@ -107,6 +125,9 @@ impl WriteBack {
     /// Those of the ports.
     pub async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
+        if let Some(seat) = seat {
+            self.forget_conversations(&opened, seat).await?;
+        }
         let is_released = |activity: &Activity| {
             activity.state.is_open() && seat.is_none_or(|seat| seat == activity.seat)
         };
@@ -119,6 +140,32 @@ impl WriteBack {
             }
         }
         Ok(Done::Finished)
+    }
+
+    /// Deletes what a seat said of its conversations, once it is removed.
+    async fn forget_conversations(
+        &self,
+        opened: &OpenGeneration,
+        seat: SeatId,
+    ) -> Result<(), WorkError> {
+        let slot = seats::keys::seat(opened.keys.scope().tenant, seat);
+        if self.store.load(&slot).await?.is_some() {
+            return Ok(());
+        }
+        let mut pages = pin!(opened.store.pages(opened.keys.conversations_of(seat)));
+        while let Some(page) = pages.try_next().await? {
+            for some in page.chunks(MOST_DELETED) {
+                let mut commit = Commit::new();
+                // Whoever posts with a seat's name again is another seat.
+                commit.check(&slot, When::absent());
+                for said in some {
+                    commit.delete(&said.slot());
+                }
+                let winner = "the same seat, which was added again";
+                opened.store.commit(commit).await?.may_lose_to(winner);
+            }
+        }
+        Ok(())
     }
 
     /// Sends the activities that waited for the record of an entity.
@@ -172,8 +219,12 @@ impl WriteBack {
             Ok(None) => return self.await_record(opened, activity, &link).await,
             Err(error) => return self.refused(opened, activity, error).await,
         };
-        let row = self.row(&logging, read.record, grant.user_id)?;
-        let Some(claimed) = self.claim(&logging, &read).await? else {
+        let settings = self.settings(opened).await?;
+        if read.was_converted && settings.refuse_converted_leads {
+            return self.lead_converted(opened, activity).await;
+        }
+        let row = self.row(&logging, read.record, grant.user_id, &settings).await?;
+        let Some(claimed) = self.claim(&logging, &read, row.object).await? else {
             // Another delivery claims at this moment, or the tenant was handed over.
             return Ok(Done::Later(NOT_YET));
         };
@@ -187,34 +238,10 @@ impl WriteBack {
         }
     }
 
-    fn row(
-        &self,
-        logging: &Logging<'_>,
-        record: RecordRef,
-        owner: SalesforceId,
-    ) -> Result<CrmRow, WorkError> {
-        let Logging { opened, activity, seat } = logging;
-        let body = activity.body().unwrap_or_default();
-        let text: ActivityText = opened.unsealed(&activity.slot(), body)?;
-        let zone = TimeZone::get(&seat.time_zone).unwrap_or(TimeZone::UTC);
-        Ok(crm_row(activity, &text, record.id, &self.product, owner, &zone))
-    }
-
-    async fn create(
-        &self,
-        opened: &OpenGeneration,
-        grantee: Grantee,
-        row: &CrmRow,
-    ) -> Result<SalesforceId, GrantError> {
-        let client = self.grants.app().client();
-        let reply = self
-            .grants
-            .call(opened, grantee, |session| async move {
-                let options = WriteOptions::default();
-                client.create(&session, row.object.name(), &row.fields, options).await
-            })
-            .await?;
-        Ok(reply.value)
+    async fn settings(&self, opened: &OpenGeneration) -> Result<Settings, WorkError> {
+        let at = opened.keys.scope().tenant_environment();
+        let kept = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
+        Ok(kept.settings)
     }
 
     /// Claims an activity for the record as it was read; none when it moved meanwhile, or when
@@ -223,10 +250,12 @@ impl WriteBack {
         &self,
         logging: &Logging<'_>,
         read: &ReadRecord,
+        object: CrmObject,
     ) -> Result<Option<Activity>, WorkError> {
         let Logging { opened, activity: before, .. } = logging;
         let at = self.ports.clock.now();
-        let claim = ActivityState::Claimed { server_time: read.server_time, at, lookups: 0 };
+        let (server_time, object) = (read.server_time, Some(object));
+        let claim = ActivityState::Claimed { server_time, at, lookups: 0, object };
         let claimed = before.about(read.record).moved_to(claim);
         let mut commit = Commit::new();
         replace(&mut commit, opened, before, &claimed)?;
@@ -260,6 +289,7 @@ fn replace(
         draft = draft.body(text.to_vec());
     }
     commit.write(draft)?;
+    enlist(commit, &opened.keys, Some(before), after)?;
     if before.waits_for_record() && !after.waits_for_record() {
         let name = opened.sealer.name(before.entity.as_str());
         commit.delete(&opened.keys.waiting(before.entity_kind, &name, before.id));

@@ -8,7 +8,7 @@ use super::steps::PurgeSteps;
 use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, LookupError, end_seat_grant};
 use crate::capabilities::leaving::{Purge, PurgePhase};
-use crate::capabilities::seats;
+use crate::capabilities::{seats, settings};
 use crate::kernel::{
     AutoSaveMessage, Connection, ConnectionState, Environment, GrantState, PurgeMessage, Scope,
     SeatId, TenantEnvironment, TenantId, WritebackMessage,
@@ -116,6 +116,8 @@ impl Offboarding {
         }
         for environment in Environment::ALL {
             let at = TenantEnvironment { tenant, environment };
+            commit.delete(&settings::keys::seat_switch(at, id));
+            commit.delete(&settings::keys::seat_choices(at, id));
             let Some(connection) = self.custody.connection(at).await? else { continue };
             if connection.state != ConnectionState::Disconnected {
                 self.leave(&connection, id, &mut commit).await?;

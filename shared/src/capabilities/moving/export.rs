@@ -3,15 +3,16 @@
 use serde::de::DeserializeOwned;
 
 use super::{
-    Header, Line, MovedActivity, MovedChoice, MovedConnection, MovedCorrection,
-    MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSelection, MovedSettings,
-    MovedTenant, MovedVote, Moving, MovingError,
+    Header, Line, MovedActivity, MovedChoice, MovedConnection, MovedConversation, MovedCorrection,
+    MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSeatLogging, MovedSelection,
+    MovedSettings, MovedTenant, MovedVote, Moving, MovingError,
 };
+use crate::capabilities::activities::{Activity, Conversation};
 use crate::capabilities::audit::{Action, Deed};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{Correction, MATCHED_OBJECTS, TunedModel};
 use crate::capabilities::saving::Saved;
-use crate::capabilities::{activities::Activity, importing, seats, settings};
+use crate::capabilities::{importing, seats, settings};
 use crate::kernel::{Connection, Environment, SObject, TenantEnvironment, TenantId};
 use crate::ports::PortError;
 use crate::store::{Series, Stored};
@@ -65,6 +66,7 @@ enum Part {
     Models,
     Corrections(SObject, u32),
     Saved(u32),
+    Conversations(u32),
     Activities(u32),
 }
 
@@ -78,6 +80,7 @@ impl Part {
             .into_iter()
             .chain(corrections)
             .chain((0..buckets).map(Self::Saved))
+            .chain((0..buckets).map(Self::Conversations))
             .chain((0..buckets).map(Self::Activities))
             .collect()
     }
@@ -166,6 +169,31 @@ impl Moving {
             if let Some(found) = self.store.read(&importing::keys::selection(at)).await? {
                 page.add(&Line::Selection(MovedSelection::of(environment, found)))?;
             }
+            self.add_logging(at, page).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds what is logged of each seat of which anything was said.
+    async fn add_logging(
+        &self,
+        at: TenantEnvironment,
+        page: &mut Draft,
+    ) -> Result<(), MovingError> {
+        for seat in self.store.all(&seats::keys::seats(at.tenant)).await? {
+            let slots = (
+                &settings::keys::seat_switch(at, seat.id),
+                &settings::keys::seat_choices(at, seat.id),
+            );
+            let (switch, choices) = self.store.load_both(slots).await?;
+            if switch.is_some() || choices.is_some() {
+                page.add(&Line::SeatLogging(MovedSeatLogging {
+                    environment: at.environment,
+                    seat: seat.id,
+                    switch: switch.map(Stored::into_inner),
+                    choices: choices.map(Stored::into_inner).unwrap_or_default(),
+                }))?;
+            }
         }
         Ok(())
     }
@@ -226,6 +254,12 @@ impl Moving {
                 let line =
                     |saved: Stored<Saved>| Ok(Line::Saved(MovedSaved::of(saved.into_inner())));
                 self.add_series(generation, keys.all_saved(bucket), after, page, line).await
+            }
+            Part::Conversations(bucket) => {
+                let line = |said: Stored<Conversation>| {
+                    Ok(Line::Conversation(MovedConversation::of(said.into_inner())))
+                };
+                self.add_series(generation, keys.conversations(bucket), after, page, line).await
             }
             Part::Activities(bucket) => {
                 let line = |activity: Stored<Activity>| {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Header, Line, LineError, MovedConnection, MovedImportSettings, MovedSeat, MovedSelection,
-    Moving, MovingError,
+    Header, Line, LineError, MovedConnection, MovedImportSettings, MovedSeat, MovedSeatLogging,
+    MovedSelection, Moving, MovingError,
 };
 use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::custody::OpenGeneration;
@@ -121,6 +121,7 @@ impl Moving {
             }
             Line::ImportSettings(moved) => self.take_in_import_settings(arrival, moved).await,
             Line::Selection(moved) => self.take_in_selection(arrival, moved).await,
+            Line::SeatLogging(moved) => self.take_in_logging(arrival, moved).await,
             _ => Ok(false),
         }
     }
@@ -138,6 +139,22 @@ impl Moving {
         };
         let slot = seats::keys::seat(arrival.tenant, seat.id);
         self.fill(&slot, &seat, arrival.live.is_empty(), saving).await
+    }
+
+    async fn take_in_logging(
+        &self,
+        arrival: &Arrival,
+        moved: MovedSeatLogging,
+    ) -> Result<bool, MovingError> {
+        let MovedSeatLogging { environment, seat, switch, choices } = moved;
+        let (at, replaces) = (arrival.at(environment), arrival.connection(environment).is_none());
+        let slot = settings::keys::seat_choices(at, seat);
+        let mut is_taken = self.fill(&slot, &choices, replaces, Commit::new).await?;
+        if let Some(switch) = switch {
+            let slot = settings::keys::seat_switch(at, seat);
+            is_taken |= self.fill(&slot, &switch, replaces, Commit::new).await?;
+        }
+        Ok(is_taken)
     }
 
     async fn take_in_import_settings(
@@ -253,6 +270,10 @@ impl Moving {
             }
             Line::Saved(moved) => {
                 self.saved_lists.take_over(generation, moved.into_saved()).await?
+            }
+            Line::Conversation(moved) => {
+                let said = moved.into_conversation();
+                self.activities.take_over_conversation(generation, &said).await?
             }
             Line::Activity(moved) => {
                 let (activity, text) = moved.into_activity();

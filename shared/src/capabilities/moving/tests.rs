@@ -228,3 +228,37 @@ async fn an_orgs_lines_are_refused_without_it_and_never_quoted() {
     assert_eq!(home.import(&[never]).await.unwrap_err().to_string(), "line 2 is damaged");
     assert_eq!(home.memory.items().len(), before);
 }
+
+#[tokio::test]
+async fn what_sellers_said_of_logging_is_taken_along_and_a_word_said_here_stays() {
+    let home = Home::new();
+    let seat = SeatId::derived("ada");
+    let line = |on: bool| {
+        json!({
+            "kind": "seat_logging", "environment": "production", "seat": seat, "switch": null,
+            "choices": { "types": { "notes": on } },
+        })
+    };
+    let at = TenantEnvironment { tenant: home.tenant, environment: Environment::Production };
+    let store = Store::new(home.ports.clone());
+    let notes = async || {
+        let slot = settings::keys::seat_choices(at, seat);
+        let choices = store.read(&slot).await.unwrap().unwrap();
+        choices.types[&settings::LogType::Notes]
+    };
+    for on in [true, false] {
+        home.import(&[contract("Acme"), line(on)]).await.unwrap();
+        assert_eq!(notes().await, on, "the file's, until an org is connected");
+    }
+    let opened = home.connect().await;
+    home.import(&[contract("Acme"), line(true)]).await.unwrap();
+    assert!(!notes().await, "the home's own");
+
+    let said = |log: bool| json!({ "kind": "conversation", "seat": seat, "conversation": "thread-1", "log": log });
+    for log in [false, true] {
+        home.import(&[contract("Acme"), org(ORG), said(log)]).await.unwrap();
+        let series = opened.keys.conversations_of(seat);
+        let found = opened.store.all(&series).await.unwrap();
+        assert_eq!((found.len(), found[0].log), (1, false), "what was said first stays");
+    }
+}

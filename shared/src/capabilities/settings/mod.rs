@@ -3,7 +3,9 @@
 mod change;
 pub mod keys;
 mod model;
+mod seat_logging;
 
 pub use change::{ChangeSettings, KEPT_CHANGES, SettingsError};
 pub(crate) use change::{change, changing};
 pub use model::*;
+pub use seat_logging::*;

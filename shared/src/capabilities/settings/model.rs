@@ -5,8 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use strum::EnumIter;
 
 use crate::kernel::Signature;
+use crate::salesforce::SalesforceId;
 
 /// A stage's API name is no longer, in characters: Salesforce's own bound of a picklist value.
 const LONGEST_STAGE: usize = 255;
@@ -35,6 +37,28 @@ pub struct Settings {
     pub update_leads: bool,
     /// Let sellers update contacts in the CRM.
     pub update_contacts: bool,
+    /// Log views of Smart Links.
+    pub log_smart_links: bool,
+    /// Log calls.
+    pub log_calls: bool,
+    /// Log connection requests.
+    pub log_connection_requests: bool,
+    /// Take in calls that were not begun on a phone, too.
+    pub desktop_calls: bool,
+    /// Log notes as `ContentNote`, Salesforce's enhanced notes, and not as classic ones.
+    pub enhanced_notes: bool,
+    /// Refuse what is about a converted lead; else it goes to the contact that the lead became.
+    pub refuse_converted_leads: bool,
+    /// The record type of a message's Task; none leaves it to the org.
+    pub record_type_message: Option<SalesforceId>,
+    /// The record type of an `InMail`'s Task.
+    pub record_type_inmail: Option<SalesforceId>,
+    /// The record type of a call's Task.
+    pub record_type_call: Option<SalesforceId>,
+    /// The record type of a Smart Link view's Task.
+    pub record_type_smart_link_view: Option<SalesforceId>,
+    /// The record type of a connection request's Task.
+    pub record_type_connection_request: Option<SalesforceId>,
     /// Report on won deals. Off until an admin asks for it: the report shows revenue.
     pub roi: bool,
     /// Show profiles inside the CRM.
@@ -56,12 +80,41 @@ impl Default for Settings {
             create_contacts: false,
             update_leads: false,
             update_contacts: false,
+            log_smart_links: true,
+            log_calls: true,
+            log_connection_requests: true,
+            desktop_calls: false,
+            enhanced_notes: false,
+            refuse_converted_leads: false,
+            record_type_message: None,
+            record_type_inmail: None,
+            record_type_call: None,
+            record_type_smart_link_view: None,
+            record_type_connection_request: None,
             roi: false,
             embedded_profile: false,
             data_validation: false,
             restricted_data: false,
         }
     }
+}
+
+/// What is turned on and off together: the types of activities that are logged.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum LogType {
+    /// Messages and `InMails`.
+    Messages,
+    /// Views of Smart Links.
+    SmartLinks,
+    /// Notes.
+    Notes,
+    /// Calls.
+    Calls,
+    /// Connection requests.
+    ConnectionRequests,
 }
 
 /// The settings as they are kept.
@@ -107,9 +160,9 @@ pub struct ChangedSetting {
 pub enum SettingValue {
     /// A switch.
     Switch(bool),
-    /// A stage's API name.
+    /// A stage's API name, or a record type's id.
     Name(String),
-    /// No stage.
+    /// No stage or record type.
     Null(()),
 }
 
@@ -144,8 +197,20 @@ impl fmt::Display for SettingProblem {
 }
 
 impl Settings {
+    /// True if activities of a type are logged.
+    #[must_use]
+    pub fn logs(&self, kind: LogType) -> bool {
+        match kind {
+            LogType::Messages => self.log_messages,
+            LogType::SmartLinks => self.log_smart_links,
+            LogType::Notes => self.log_notes,
+            LogType::Calls => self.log_calls,
+            LogType::ConnectionRequests => self.log_connection_requests,
+        }
+    }
+
     /// These settings with the values that a patch names, and all others as they are. A null resets
-    /// the stage; a switch has no null.
+    /// the stage or a record type; a switch has no null.
     ///
     /// # Errors
     /// Every name that is no setting's, and every value that is none of its setting's.
@@ -165,13 +230,12 @@ impl Settings {
                     }
                     _ => Some("must be true or false"),
                 },
-                Some(_) if !is_stage(value) => Some(
-                    "must be a stage's API name of at most 255 characters, or null for every \
-                     open opportunity",
-                ),
                 Some(other) => {
-                    *other = value.clone();
-                    None
+                    let reason = why_not(name, value);
+                    if reason.is_none() {
+                        *other = value.clone();
+                    }
+                    reason
                 }
             };
             problems.extend(reason.map(|reason| SettingProblem { name: name.clone(), reason }));
@@ -212,6 +276,25 @@ impl Settings {
     }
 }
 
+/// Why a value cannot be that of a setting that is no switch; none when it can.
+fn why_not(name: &str, value: &Value) -> Option<&'static str> {
+    if name.starts_with("record_type_") {
+        return (!is_record_type(value)).then_some(
+            "must be the id of a record type of Task, which begins with 012, or null for the \
+             org's own choice",
+        );
+    }
+    (!is_stage(value)).then_some(
+        "must be a stage's API name of at most 255 characters, or null for every open opportunity",
+    )
+}
+
+/// True if a value can be a record type: its id, or none.
+fn is_record_type(value: &Value) -> bool {
+    let id = value.as_str().and_then(|text| text.parse::<SalesforceId>().ok());
+    value.is_null() || id.is_some_and(|id| id.as_str().starts_with("012"))
+}
+
 /// True if a value can be the stage: a name, or none.
 fn is_stage(value: &Value) -> bool {
     let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= LONGEST_STAGE;
@@ -223,6 +306,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use serde_json::json;
+    use strum::IntoEnumIterator;
 
     use super::*;
 
@@ -255,9 +339,19 @@ mod tests {
     fn before_anybody_answers_activities_are_logged_and_nothing_else_is_done() {
         let on =
             Settings::default().values().into_iter().filter(|(_, value)| *value != json!(false));
-        let on: BTreeSet<_> = on.map(|(name, _)| name).collect();
-        let expected = ["log_messages", "log_notes", "stage"].map(str::to_owned);
-        assert_eq!(on, BTreeSet::from(expected), "no stage is every stage");
+        let on = on.map(|(name, _)| name);
+        let is_choice = |name: &String| name == "stage" || name.starts_with("record_type_");
+        let on: BTreeSet<_> = on.filter(|name| !is_choice(name)).collect();
+        let expected = [
+            "log_calls",
+            "log_connection_requests",
+            "log_messages",
+            "log_notes",
+            "log_smart_links",
+        ];
+        assert_eq!(on, BTreeSet::from(expected.map(str::to_owned)));
+        assert!(LogType::iter().all(|kind| Settings::default().logs(kind)));
+        assert_eq!(Settings::default().stage, None, "no stage is every stage");
     }
 
     #[test]
@@ -295,9 +389,23 @@ mod tests {
     }
 
     #[test]
+    fn a_record_type_is_an_id_of_one_or_none() {
+        let of = |value: Value| patched(&json!({ "record_type_call": value }));
+        let set = of(json!("012000000000001")).unwrap();
+        assert_eq!(set.record_type_call.unwrap().as_str(), "012000000000001AAA");
+        assert_eq!(of(Value::Null).unwrap().record_type_call, None);
+        for wrong in [json!("003000000000001AAA"), json!("Call"), json!(""), json!(12)] {
+            let told = of(wrong.clone()).unwrap_err();
+            assert!(told[0].starts_with("record_type_call must be the id"), "{wrong}: {told:?}");
+        }
+    }
+
+    #[test]
     fn every_setting_can_be_patched() {
         for (name, value) in Settings::default().values() {
-            let other = value.as_bool().map_or_else(|| json!("Won"), |switch| json!(!switch));
+            let is_type = name.starts_with("record_type_");
+            let named = if is_type { json!("012000000000001AAA") } else { json!("Won") };
+            let other = value.as_bool().map_or(named, |switch| json!(!switch));
             let patch = SettingsPatch(Map::from_iter([(name.clone(), other.clone())]));
             let after = Settings::default().patched(&patch).unwrap();
             assert_eq!(after.values()[&name], other, "{name}");

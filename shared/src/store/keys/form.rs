@@ -20,7 +20,9 @@ pub(in crate::store) fn form(key: &Key) -> Form {
     match Kind::of_partition(key.pk()) {
         Some(Kind::Candidates | Kind::Correction) => Form::Sealed,
         Some(Kind::Entity | Kind::Saved) => Form::SealedAndNamed,
-        Some(Kind::Activity) if sk.starts_with("ACT#") || sk.starts_with("AWAITED#") => {
+        Some(Kind::Activity)
+            if ["ACT#", "AWAITED#", "CONVERSATION#"].iter().any(|of| sk.starts_with(of)) =>
+        {
             Form::Sealed
         }
         Some(Kind::Grant) if sk.starts_with("CRMUSER#") => Form::Sealed,

@@ -24,7 +24,7 @@ pub enum Kind {
     MatchRun,
     /// The items saved for a seat, by seat: `seat#list#entity`.
     Saved,
-    /// Activities, by activity id; lanes, by record id.
+    /// Activities, by activity id; lanes, by record id; lists and conversations, by seat.
     Activity,
     /// The states of grants, seats' grants sealed, and what inspections of the org found: bucket 0
     /// only.

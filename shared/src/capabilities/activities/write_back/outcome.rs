@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{NOT_YET, WriteBack, replace};
 use crate::capabilities::activities::target::Link;
-use crate::capabilities::activities::{Activity, ActivityState, HoldReason, Lane, backoff};
+use crate::capabilities::activities::{
+    Activity, ActivityState, HoldReason, LEAD_CONVERTED, SEAT_REMOVED, backoff, lanes,
+};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::ConnectionState;
 use crate::salesforce::{Advice, SalesforceError, SalesforceId};
@@ -59,7 +61,7 @@ impl WriteBack {
         if is_new {
             let held = ActivityState::Held { reason: HoldReason::NoCrmRecord };
             replace(&mut commit, opened, before, &before.moved_to(held))?;
-            self.leave_lane(opened, before, &mut commit).await?;
+            lanes::leave(&self.store, opened, before, &mut commit).await?;
         }
         if !opened.store.commit(commit).await?.is_done() {
             return Ok(Done::Later(NOT_YET)); // linked meanwhile, or the activity moved
@@ -80,7 +82,22 @@ impl WriteBack {
             }
             _ => "the seat was removed before this was logged",
         };
-        let (code, message) = ("SEAT_REMOVED".to_owned(), message.to_owned());
+        let (code, message) = (SEAT_REMOVED.to_owned(), message.to_owned());
+        self.finish(opened, activity, ActivityState::Failed { code, message }).await
+    }
+
+    /// Refuses what is about a lead that was converted, as an admin chose, in the words that a
+    /// seller is used to.
+    pub(super) async fn lead_converted(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Activity,
+    ) -> Result<Done, WorkError> {
+        let message = "This is a converted lead in Salesforce, and its profile moved to the \
+                       read-only status. This means that information writeback to the profile \
+                       isn't possible. What was sent has been successfully delivered to its \
+                       recipient.";
+        let (code, message) = (LEAD_CONVERTED.to_owned(), message.to_owned());
         self.finish(opened, activity, ActivityState::Failed { code, message }).await
     }
 
@@ -154,27 +171,10 @@ impl WriteBack {
             };
             let mut commit = Commit::new();
             replace(&mut commit, opened, &before, &before.moved_to(state.clone()))?;
-            self.leave_lane(opened, &before, &mut commit).await?;
+            lanes::leave(&self.store, opened, &before, &mut commit).await?;
             Ok(Attempt::of(&opened.store.commit(commit).await?, Done::Finished))
         })
         .await
-    }
-
-    /// Ends an activity's turn in its lane, if it has a place in one.
-    async fn leave_lane(
-        &self,
-        opened: &OpenGeneration,
-        activity: &Activity,
-        commit: &mut Commit,
-    ) -> Result<(), WorkError> {
-        let Some(target) = &activity.target else { return Ok(()) };
-        let slot = opened.keys.lane(target.lane);
-        let lane = self.store.load(&slot).await?;
-        let present: Lane = lane.as_deref().copied().unwrap_or_default();
-        if let Some(after) = present.without(target.place) {
-            commit.save(&slot, lane.as_ref(), &after)?;
-        }
-        Ok(())
     }
 }
 

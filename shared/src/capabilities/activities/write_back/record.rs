@@ -23,12 +23,15 @@ pub(super) struct ReadRecord {
     pub(super) record: RecordRef,
     /// When, by Salesforce's clock: no row about it can have been made by us before.
     pub(super) server_time: Timestamp,
+    /// True if a lead on the way to it was converted.
+    pub(super) was_converted: bool,
 }
 
 /// What a look at a record found.
 enum Found {
     Here(ReadRecord),
     GoesOnAs(RecordRef),
+    WasConvertedTo(RecordRef),
     Deleted,
 }
 
@@ -41,11 +44,15 @@ impl WriteBack {
         grantee: Grantee,
         record: RecordRef,
     ) -> Result<Option<ReadRecord>, GrantError> {
-        let mut record = record;
+        let (mut record, mut was_converted) = (record, false);
         for _ in 0..MOST_HOPS {
             record = match self.look_at(opened, grantee, record).await? {
-                Found::Here(read) => return Ok(Some(read)),
+                Found::Here(read) => return Ok(Some(ReadRecord { was_converted, ..read })),
                 Found::GoesOnAs(next) => next,
+                Found::WasConvertedTo(contact) => {
+                    was_converted = true;
+                    contact
+                }
                 Found::Deleted => return Ok(None),
             };
         }
@@ -79,13 +86,13 @@ impl WriteBack {
         };
         let contact = reply.value.text("ConvertedContactId");
         if let Some(contact) = contact.filter(|_| reply.value.flag("IsConverted") == Some(true)) {
-            return Ok(Found::GoesOnAs(followed(SObject::Contact, &contact)?));
+            return Ok(Found::WasConvertedTo(followed(SObject::Contact, &contact)?));
         }
         let server_time = reply
             .observed
             .server_date
             .ok_or_else(|| WorkError::retry("read a record", "Salesforce's answer has no date"))?;
-        Ok(Found::Here(ReadRecord { record, server_time }))
+        Ok(Found::Here(ReadRecord { record, server_time, was_converted: false }))
     }
 
     /// What became of a record that is not found; none when the seller may not see even that.

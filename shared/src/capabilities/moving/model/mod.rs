@@ -64,6 +64,8 @@ pub enum Line {
     ImportSettings(MovedImportSettings),
     /// The choice of what an environment's imports read.
     Selection(MovedSelection),
+    /// What is logged of a seat.
+    SeatLogging(MovedSeatLogging),
     /// The org to which what follows belongs.
     Connection(MovedConnection),
     /// A model made of the tenant's corrections.
@@ -74,6 +76,8 @@ pub enum Line {
     Correction(MovedCorrection),
     /// Something saved for a seat.
     Saved(MovedSaved),
+    /// A seller's switch for a conversation.
+    Conversation(MovedConversation),
     /// An activity, with its text.
     Activity(Box<MovedActivity>),
     /// The last line: how many there were of each kind.
@@ -191,6 +195,7 @@ impl Line {
                 | Self::ModelChoice(_)
                 | Self::Correction(_)
                 | Self::Saved(_)
+                | Self::Conversation(_)
                 | Self::Activity(_)
         )
     }

@@ -7,7 +7,7 @@ use matching::EntityKind;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::activities::{
-    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText,
+    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, Conversation,
 };
 use crate::capabilities::linking::{
     Correction, MatchSource, ModelChoice, ModelState, Ruling, Said, ShadowCounts, ShadowCursor,
@@ -97,6 +97,18 @@ pub struct MovedSaved {
     pub saved_at: Timestamp,
 }
 
+/// A seller's switch for a conversation.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedConversation {
+    /// Whose.
+    pub seat: SeatId,
+    /// The product's own name of the conversation.
+    pub conversation: String,
+    /// True if it is logged.
+    pub log: bool,
+}
+
 /// An activity, with its text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,6 +137,15 @@ pub struct MovedActivity {
     pub subject: Option<String>,
     /// The text.
     pub body: String,
+    /// Where a Smart Link leads. Lines of earlier releases have none of what follows.
+    #[serde(default)]
+    pub link: Option<String>,
+    /// From where it was viewed.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// The opportunity that the seller chose.
+    #[serde(default)]
+    pub opportunity: Option<SalesforceId>,
 }
 
 impl MovedModel {
@@ -195,6 +216,22 @@ impl MovedCorrection {
     }
 }
 
+impl MovedConversation {
+    /// The switch as a line has it.
+    #[must_use]
+    pub fn of(said: Conversation) -> Self {
+        let Conversation { seat, name: conversation, log } = said;
+        Self { seat, conversation, log }
+    }
+
+    /// The switch that the line tells of.
+    #[must_use]
+    pub fn into_conversation(self) -> Conversation {
+        let Self { seat, conversation: name, log } = self;
+        Conversation { seat, name, log }
+    }
+}
+
 impl MovedActivity {
     /// The activity as a line has it.
     #[must_use]
@@ -208,10 +245,11 @@ impl MovedActivity {
             occurred_at,
             digest,
             target,
+            opportunity,
             state,
             tries,
         } = activity;
-        let ActivityText { subject, body } = text;
+        let ActivityText { subject, body, link, location } = text;
         Self {
             activity: id,
             seat,
@@ -225,13 +263,17 @@ impl MovedActivity {
             tries,
             subject,
             body,
+            link,
+            location,
+            opportunity,
         }
     }
 
     /// The activity that the line tells of, and its text.
     #[must_use]
     pub fn into_activity(self) -> (Activity, ActivityText) {
-        let text = ActivityText { subject: self.subject, body: self.body };
+        let Self { subject, body, link, location, .. } = self;
+        let text = ActivityText { subject, body, link, location };
         let activity = Activity {
             id: self.activity,
             seat: self.seat,
@@ -241,6 +283,7 @@ impl MovedActivity {
             occurred_at: self.occurred_at,
             digest: self.digest,
             target: self.target,
+            opportunity: self.opportunity,
             state: self.state,
             tries: self.tries,
         };

@@ -9,8 +9,9 @@ use crate::capabilities::importing::{
     AccountModel, FieldMapping, ImportSettings, RecordFilter, Selection, SelectionChange,
 };
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
-use crate::capabilities::settings::{KeptSettings, Settings};
+use crate::capabilities::settings::{KeptSettings, SeatChoices, SeatSwitch, Settings};
 use crate::kernel::{Environment, SeatId, Signature, TenantId};
+use crate::salesforce::SalesforceId;
 
 /// The contract.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +78,39 @@ pub struct MovedSettings {
     /// Let sellers update contacts.
     #[serde(default)]
     pub update_contacts: bool,
+    /// Log views of Smart Links.
+    #[serde(default = "on")]
+    pub log_smart_links: bool,
+    /// Log calls.
+    #[serde(default = "on")]
+    pub log_calls: bool,
+    /// Log connection requests.
+    #[serde(default = "on")]
+    pub log_connection_requests: bool,
+    /// Take in calls that were not begun on a phone, too.
+    #[serde(default)]
+    pub desktop_calls: bool,
+    /// Log notes as `ContentNote`, Salesforce's enhanced notes, and not as classic ones.
+    #[serde(default)]
+    pub enhanced_notes: bool,
+    /// Refuse what is about a converted lead; else it goes to the contact that it became.
+    #[serde(default)]
+    pub refuse_converted_leads: bool,
+    /// The record type of a message's Task.
+    #[serde(default)]
+    pub record_type_message: Option<SalesforceId>,
+    /// The record type of an `InMail`'s Task.
+    #[serde(default)]
+    pub record_type_inmail: Option<SalesforceId>,
+    /// The record type of a call's Task.
+    #[serde(default)]
+    pub record_type_call: Option<SalesforceId>,
+    /// The record type of a Smart Link view's Task.
+    #[serde(default)]
+    pub record_type_smart_link_view: Option<SalesforceId>,
+    /// The record type of a connection request's Task.
+    #[serde(default)]
+    pub record_type_connection_request: Option<SalesforceId>,
     /// Report on won deals.
     pub roi: bool,
     /// Show profiles inside the CRM.
@@ -92,6 +126,20 @@ pub struct MovedSettings {
     pub rules: u64,
     /// Who made the last change, and when; none before the first.
     pub signed: Option<Signature>,
+}
+
+/// What is logged of a seat in an environment.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedSeatLogging {
+    /// Of which environment.
+    pub environment: Environment,
+    /// Of which seat.
+    pub seat: SeatId,
+    /// The admin's switch, if one was set.
+    pub switch: Option<SeatSwitch>,
+    /// The seller's choices.
+    pub choices: SeatChoices,
 }
 
 /// The settings of an environment's imports.
@@ -126,6 +174,11 @@ pub struct MovedSelection {
     pub accounts: AccountModel,
     /// Who set what, the newest last.
     pub changes: Vec<SelectionChange>,
+}
+
+/// Types of activities were logged before there was a switch for them.
+fn on() -> bool {
+    true
 }
 
 impl MovedTenant {
@@ -190,6 +243,17 @@ impl MovedSettings {
             create_contacts,
             update_leads,
             update_contacts,
+            log_smart_links,
+            log_calls,
+            log_connection_requests,
+            desktop_calls,
+            enhanced_notes,
+            refuse_converted_leads,
+            record_type_message,
+            record_type_inmail,
+            record_type_call,
+            record_type_smart_link_view,
+            record_type_connection_request,
             roi,
             embedded_profile,
             data_validation,
@@ -205,6 +269,17 @@ impl MovedSettings {
             create_contacts,
             update_leads,
             update_contacts,
+            log_smart_links,
+            log_calls,
+            log_connection_requests,
+            desktop_calls,
+            enhanced_notes,
+            refuse_converted_leads,
+            record_type_message,
+            record_type_inmail,
+            record_type_call,
+            record_type_smart_link_view,
+            record_type_connection_request,
             roi,
             embedded_profile,
             data_validation,
@@ -227,6 +302,17 @@ impl MovedSettings {
             create_contacts: self.create_contacts,
             update_leads: self.update_leads,
             update_contacts: self.update_contacts,
+            log_smart_links: self.log_smart_links,
+            log_calls: self.log_calls,
+            log_connection_requests: self.log_connection_requests,
+            desktop_calls: self.desktop_calls,
+            enhanced_notes: self.enhanced_notes,
+            refuse_converted_leads: self.refuse_converted_leads,
+            record_type_message: self.record_type_message,
+            record_type_inmail: self.record_type_inmail,
+            record_type_call: self.record_type_call,
+            record_type_smart_link_view: self.record_type_smart_link_view,
+            record_type_connection_request: self.record_type_connection_request,
             roi: self.roi,
             embedded_profile: self.embedded_profile,
             data_validation: self.data_validation,
