@@ -11,7 +11,7 @@ RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk soak trust mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk soak trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -87,6 +87,10 @@ soak: .tools/nextest.done build-local ## kills crm-sync serve every few seconds 
 trust: .tools/nextest.done .venv-aws/.done build-local ## faults, attacks, histories and noisy neighbours, told in docs/trust.md (minutes; not part of ci)
 	@local/tools/require.sh
 	python3 local/tools/trust.py
+
+histories: .tools/nextest.done ## five hundred further histories of an import in memory (CRM_SYNC_HISTORIES= CRM_SYNC_SEED=; minutes; not part of ci)
+	CRM_SYNC_HISTORIES=$(or $(CRM_SYNC_HISTORIES),500) CRM_SYNC_SEED=$(or $(CRM_SYNC_SEED),201) cargo nextest run --workspace \
+		-E 'package(tests) & test(after_any_history_our_records)'
 
 mutants: .tools/nextest.done ## breaks one place at a time and tells which tests notice, in docs/mutations.md (ONLY=id; up to an hour; not part of ci)
 	@local/tools/require.sh

@@ -62,7 +62,7 @@ LOADS = [
 
 # How many histories of imports are lived, where `CRM_SYNC_HISTORIES` does not say: in memory, and
 # on one machine (`tests/it/import/histories.rs`).
-USUAL = (500, 10)
+USUAL = (200, 10)
 
 
 def now():

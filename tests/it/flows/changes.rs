@@ -435,7 +435,7 @@ async fn what_the_admin_has_not_turned_on_is_refused_and_so_is_what_cannot_be() 
 
 /// One row, whatever happens to the request that makes it.
 #[tokio::test]
-async fn f05_to_f10_a_record_is_created_once_whatever_becomes_of_the_request() {
+async fn a_record_is_created_once_whatever_becomes_of_the_request() {
     let faults = [
         FaultKind::DropBefore,
         FaultKind::DropAfter,
@@ -457,7 +457,7 @@ async fn f05_to_f10_a_record_is_created_once_whatever_becomes_of_the_request() {
 }
 
 #[tokio::test]
-async fn f31_a_row_that_another_one_holds_is_updated_when_it_is_free() {
+async fn f38_a_row_that_another_one_holds_is_updated_when_it_is_free() {
     let scene = Scene::new().await;
     let world = &scene.world;
     turn_on(world).await;
