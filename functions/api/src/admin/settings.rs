@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     log_connection_requests: bool,
     /// Take in calls that were not begun on a phone, too.
     desktop_calls: bool,
-    /// Log notes as ContentNote, Salesforce's enhanced notes, and not as classic ones.
+    /// Log notes as Salesforce's enhanced notes, and not as classic ones.
     enhanced_notes: bool,
     /// Refuse what is about a converted lead; else it goes to the contact that it became.
     refuse_converted_leads: bool,

@@ -1,6 +1,6 @@
 //! The lists of a seat's activities: what is pending, and what failed with which code.
 
-use super::{Activity, ActivityState};
+use super::{Activity, ActivityState, SEAT_REMOVED};
 use crate::kernel::ActivityId;
 use crate::ports::PortError;
 use crate::store::keys::GenerationKeys;
@@ -22,6 +22,8 @@ impl SeatList {
     #[must_use]
     pub fn of(state: &ActivityState) -> Option<Self> {
         match state {
+            // Nobody of a seat that was removed looks at a list.
+            ActivityState::Failed { code, .. } if code == SEAT_REMOVED => None,
             ActivityState::Failed { code, .. } => Some(Self::FailedWith(code.clone())),
             state if state.is_open() => Some(Self::Pending),
             _ => None,

@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use matching::EntityKind;
+use serde::de::DeserializeOwned;
 
 use self::record::ReadRecord;
 use crate::capabilities::activities::edges::enlist;
 use crate::capabilities::activities::lanes::{self, is_its_turn};
 use crate::capabilities::activities::target::Link;
-use crate::capabilities::activities::{Activity, ActivityState, CrmObject};
+use crate::capabilities::activities::{Activity, ActivityState, CrmObject, SeatList};
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::seats;
 use crate::capabilities::seats::Seat;
@@ -29,7 +30,7 @@ use crate::kernel::{
     ActivityId, ConnectionState, EntityId, Grantee, Scope, SeatId, WritebackMessage,
 };
 use crate::ports::Ports;
-use crate::store::{Commit, Draft, Store, Stored, When};
+use crate::store::{Commit, Draft, Series, Slot, Store, Stored, When};
 use crate::work::{Done, WorkError};
 
 /// When an activity looks again whether it is its turn.
@@ -126,7 +127,7 @@ impl WriteBack {
     pub async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         if let Some(seat) = seat {
-            self.forget_conversations(&opened, seat).await?;
+            self.forget_seat(&opened, seat).await?;
         }
         let is_released = |activity: &Activity| {
             activity.state.is_open() && seat.is_none_or(|seat| seat == activity.seat)
@@ -142,22 +143,28 @@ impl WriteBack {
         Ok(Done::Finished)
     }
 
-    /// Deletes what a seat said of its conversations, once it is removed.
-    async fn forget_conversations(
-        &self,
-        opened: &OpenGeneration,
-        seat: SeatId,
-    ) -> Result<(), WorkError> {
+    /// Deletes what a seat said of its conversations, and its list of failures, once it is removed.
+    async fn forget_seat(&self, opened: &OpenGeneration, seat: SeatId) -> Result<(), WorkError> {
         let slot = seats::keys::seat(opened.keys.scope().tenant, seat);
         if self.store.load(&slot).await?.is_some() {
             return Ok(());
         }
-        let mut pages = pin!(opened.store.pages(opened.keys.conversations_of(seat)));
+        self.forget(opened, &slot, opened.keys.conversations_of(seat)).await?;
+        self.forget(opened, &slot, opened.keys.seat_list(seat, &SeatList::Failed)).await
+    }
+
+    async fn forget<T: DeserializeOwned + Send>(
+        &self,
+        opened: &OpenGeneration,
+        slot: &Slot<Seat>,
+        series: Series<T>,
+    ) -> Result<(), WorkError> {
+        let mut pages = pin!(opened.store.pages(series));
         while let Some(page) = pages.try_next().await? {
             for some in page.chunks(MOST_DELETED) {
                 let mut commit = Commit::new();
                 // Whoever posts with a seat's name again is another seat.
-                commit.check(&slot, When::absent());
+                commit.check(slot, When::absent());
                 for said in some {
                     commit.delete(&said.slot());
                 }
