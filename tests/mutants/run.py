@@ -65,23 +65,25 @@ def switched(source, mutants):
 def plant(mutants):
     """Writes a copy of the checkout that holds all mutants."""
     files = subprocess.run(["git", "ls-files", "-z"], check=True, capture_output=True, text=True)
-    for name in filter(None, files.stdout.split("\0")):
-        place = TREE / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if Path(name).is_file():
-            shutil.copy2(name, place)
+    names = [name for name in files.stdout.split("\0") if name and Path(name).is_file()]
     # What is only odd in a mutant is no error.
-    manifest = TREE / "Cargo.toml"
-    manifest.write_text(manifest.read_text().replace('"deny"', '"warn"').replace('"forbid"', '"warn"'))
-    places = {}
+    lints = Path("Cargo.toml").read_text().replace('"deny"', '"warn"').replace('"forbid"', '"warn"')
+    changed, places = {"Cargo.toml": lints}, {}
     for mutant in mutants:
         places.setdefault((mutant["file"], mutant["from"]), []).append(mutant)
     for (name, source), own in places.items():
-        place = TREE / name
-        text = place.read_text()
+        text = changed.get(name) or Path(name).read_text()
         if text.count(source) != 1:
             sys.exit(f"{own[0]['id']}: `from` stands {text.count(source)} times in {name}; correct it")
-        place.write_text(text.replace(source, switched(source, own)))
+        changed[name] = text.replace(source, switched(source, own))
+    for name in names:
+        place = TREE / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if name not in changed:
+            shutil.copy2(name, place)
+        # What is written again is built again.
+        elif not place.is_file() or place.read_text() != changed[name]:
+            place.write_text(changed[name])
 
 
 def nextest(tests, mutant=None):

@@ -327,9 +327,9 @@ async fn what_belongs_to_another_org_or_to_none_is_refused(home: Home) {
     let of_none = import(&new, &[head.clone(), of_org[place + 1].clone()]).await.unwrap_err();
     let misplaced = LineError::Misplaced;
     assert!(matches!(of_none, MovingError::Line { number: 2, source } if source == misplaced));
-    let later = head.replace("\"format\":1", "\"format\":2");
+    let later = head.replace("\"format\":2", "\"format\":3");
     let later = import(&new, &[later]).await.unwrap_err();
-    let form = LineError::LaterForm(2);
+    let form = LineError::LaterForm(3);
     assert!(matches!(later, MovingError::Line { number: 1, source } if source == form), "{later}");
     assert_eq!(new.item_keys().await, before, "nothing was taken in");
 }

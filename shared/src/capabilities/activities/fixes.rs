@@ -39,7 +39,7 @@ pub fn explain(state: &ActivityState) -> Option<Fix> {
             of("It is on its way into the CRM and waits for its turn.", WhoActs::Nobody, &[])
         }
         ActivityState::Held { reason: HoldReason::NoCrmRecord } => of(
-            "This person or company has no record in the CRM so far. It is logged once there is one.",
+            "This person or company has no record in the CRM. It is logged once there is one.",
             WhoActs::Seller,
             &["Match it to a record, or create one in the CRM"],
         ),
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(broken.who, WhoActs::CrmAdmin);
         let failed = ActivityState::Failed { code: LEAD_CONVERTED.into(), message: "m".into() };
         assert!(explain(&failed).unwrap().why.contains("was delivered"));
-        let salesforce_id = "00T000000000001AAA".parse().unwrap();
+        let salesforce_id = "00T000000000001EAA".parse().unwrap();
         assert_eq!(explain(&ActivityState::Logged { salesforce_id }), None);
     }
 

@@ -269,7 +269,7 @@ mod tests {
         let several = request("Dear Ada,\r\n\tshall we?\n");
         let subject = "Connection Request sent from Sales Navigator – Dear Ada, shall we?";
         assert_eq!(several["Subject"], subject);
-        assert_eq!(several["Description"].as_str().unwrap().lines().count(), 4, "as written");
+        assert_eq!(several["Description"].as_str().unwrap().lines().count(), 5, "as written");
         let silent = request(" ");
         assert_eq!(silent["Subject"], "Connection Request sent from Sales Navigator");
         let marker = activity(ActivityKind::ConnectionRequest).marker();
@@ -323,7 +323,7 @@ mod tests {
         let row = made(&note, &text(None, "hi"), CrmObject::ContentNote);
         assert_eq!(row.attached_to, Some(record_id("003", 1)));
         let names: Vec<&str> = row.fields.keys().map(String::as_str).collect();
-        assert_eq!(names, ["Content", "Title"]);
+        assert_eq!(names, ["Title", "Content"]);
         let classic = made(&note, &text(None, "hi"), CrmObject::Note);
         assert_eq!(classic.attached_to, None);
     }

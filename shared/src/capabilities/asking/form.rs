@@ -91,8 +91,8 @@ pub struct Choice {
 }
 
 impl Asking {
-    /// The form for a new lead or contact, read from the org at this moment: required custom fields,
-    /// picklists, dependent ones, record types.
+    /// The form for a new lead or contact, read from the org at this moment: required custom
+    /// fields, picklists, dependent ones, record types.
     ///
     /// # Errors
     /// When the seller must log in first, may not create such records, or Salesforce does not
@@ -255,7 +255,9 @@ mod tests {
 
     #[test]
     fn a_dependent_value_names_the_values_that_it_goes_with() {
-        let value = |value: &str, valid_for: Option<&str>, active: bool| json!({ "value": value, "label": value, "active": active, "validFor": valid_for });
+        fn value(value: &str, valid_for: Option<&str>, active: bool) -> Value {
+            json!({ "value": value, "label": value, "active": active, "validFor": valid_for })
+        }
         let countries = json!({ "picklistValues": [
             value("DE", None, true), value("US", None, true) ] });
         let states = json!({ "dependentPicklist": true, "controllerName": "CountryCode",

@@ -169,34 +169,20 @@ pub(super) fn refusals(describe: &ObjectDescribe, values: &Values) -> Vec<Refusa
     let mut refusals = Vec::new();
     if !describe.summary.createable {
         let message = format!(
-            "You may not create records of {} in the CRM. Its admin gives the right to create them.",
+            "You may not create records of {} in the CRM. Its admin gives the right.",
             describe.summary.label
         );
         return vec![Refusal::of("INSUFFICIENT_ACCESS", message)];
     }
     for (name, value) in values {
         let Some(field) = describe.field(name).filter(|field| field.createable) else {
-            let message = "The CRM does not let you set this field. Leave it out, or have its admin \
-                           give the right to edit it.";
+            let message = "The CRM does not let you set this field. Leave it out, or have its \
+                           admin give the right to edit it.";
             refusals.push(Refusal::of("FIELD_NOT_WRITABLE", message).about([name]));
             continue;
         };
-        let listed = || field.picklist_values.iter().filter(|listed| listed.active);
-        let is_picklist = field.kind == "picklist" && field.restricted_picklist;
-        if let Some(chosen) = value.text().filter(|_| is_picklist) {
-            match listed().find(|listed| listed.value == chosen) {
-                None => {
-                    let message = "The value is none of the field's list. Choose one of those that \
-                                   the form names.";
-                    refusals.push(Refusal::of("NOT_IN_PICKLIST", message).about([name]));
-                }
-                Some(listed) if !goes_with(describe, values, field, listed) => {
-                    let message = "The value does not go with the field that it depends on. Choose \
-                                   one of those that the form names for it.";
-                    refusals.push(Refusal::of("NOT_IN_PICKLIST", message).about([name]));
-                }
-                Some(_) => {}
-            }
+        if let Some(message) = wrong_choice(describe, values, field, value) {
+            refusals.push(Refusal::of("NOT_IN_PICKLIST", message).about([name]));
         }
         if value.text().is_some_and(|text| {
             field.length > 0 && text.encode_utf16().count() > field.length as usize
@@ -217,6 +203,26 @@ pub(super) fn refusals(describe: &ObjectDescribe, values: &Values) -> Vec<Refusa
         refusals.push(Refusal::of("REQUIRED_FIELD_MISSING", message).about(missing));
     }
     refusals
+}
+
+/// Why a value is none that may be chosen, where the field takes those of its list alone.
+fn wrong_choice(
+    describe: &ObjectDescribe,
+    values: &Values,
+    field: &FieldDescribe,
+    value: &FieldValue,
+) -> Option<&'static str> {
+    let is_bound = field.kind == "picklist" && field.restricted_picklist;
+    let chosen = value.text().filter(|_| is_bound)?;
+    let mut active = field.picklist_values.iter().filter(|listed| listed.active);
+    match active.find(|listed| listed.value == chosen) {
+        None => Some("The value is none of the field's list. Choose one that the form names."),
+        Some(listed) if !goes_with(describe, values, field, listed) => Some(
+            "The value does not go with that of the field it depends on. Choose one that the form \
+             names for it.",
+        ),
+        Some(_) => None,
+    }
 }
 
 /// True if a value of a dependent list may stand beside the value of the field that controls it.

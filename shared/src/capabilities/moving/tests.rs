@@ -254,7 +254,10 @@ async fn what_sellers_said_of_logging_is_taken_along_and_a_word_said_here_stays(
     home.import(&[contract("Acme"), line(true)]).await.unwrap();
     assert!(!notes().await, "the home's own");
 
-    let said = |log: bool| json!({ "kind": "conversation", "seat": seat, "conversation": "thread-1", "log": log });
+    let said = |log: bool| {
+        let thread = "thread-1";
+        json!({ "kind": "conversation", "seat": seat, "conversation": thread, "log": log })
+    };
     for log in [false, true] {
         home.import(&[contract("Acme"), org(ORG), said(log)]).await.unwrap();
         let series = opened.keys.conversations_of(seat);

@@ -73,8 +73,8 @@ impl WriteBack {
         Ok(rows.iter().find(|row| is_it(row)).and_then(FieldValues::id))
     }
 
-    /// Finds the enhanced note with the marker. SOQL neither searches nor gives the text of one: the
-    /// text of each that was made since the claim is read by itself, and these are few.
+    /// Finds the enhanced note with the marker. SOQL neither searches nor gives the text of one:
+    /// the text of each that was made since the claim is read by itself, and these are few.
     async fn find_enhanced(
         &self,
         logging: &Logging<'_>,

@@ -21,7 +21,7 @@ pub use of_org::*;
 pub use of_tenant::*;
 
 /// The number of the form that is written and read here.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Why a line is not read. Nothing of it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
