@@ -38,8 +38,8 @@ pub(crate) struct Problem {
     pointer: Option<String>,
     /// Where the seller logs in: a POST there begins the login.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = "uri", nullable = false)]
-    login_url: Option<String>,
+    #[schema(value_type = Option<String>, format = "uri", nullable = false)]
+    login_url: Option<Box<str>>,
     /// Seconds after which the same call may succeed: the header `Retry-After`.
     #[serde(skip)]
     retry_after: Option<i64>,
@@ -144,7 +144,7 @@ impl Problem {
     pub(crate) fn login_required(login_url: String) -> Self {
         let detail = "the CRM is asked as the seller, who must log in to it first";
         let problem = Self::conflict("crm_login_required", detail.to_owned());
-        Self { login_url: Some(login_url), ..problem }
+        Self { login_url: Some(login_url.into()), ..problem }
     }
 
     /// Salesforce does not answer now; it may after this long.

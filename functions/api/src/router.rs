@@ -64,8 +64,10 @@ pub fn ask_router(api: Api) -> Router {
 /// The routes, and the documents about them.
 fn documents(routes: OpenApiRouter<Api>) -> Router<Api> {
     let document = async || ([(CONTENT_TYPE, "application/yaml")], openapi::SERVED);
-    let (router, _) = routes.split_for_parts();
-    router.route(openapi::PATH, get(document)).route(openapi::SECURITY_TXT, get(security_txt::show))
+    let described = routes.split_for_parts().0;
+    described
+        .route(openapi::PATH, get(document))
+        .route(openapi::SECURITY_TXT, get(security_txt::show))
 }
 
 /// The frame that every answer has.

@@ -54,6 +54,12 @@ fn changes_are_pinned() {
         ..bare
     };
     forms.json("change with all", &whole);
+    sealed_values(&mut forms);
+    insta::assert_snapshot!("changes", forms.0);
+}
+
+/// What lies sealed beside a change.
+fn sealed_values(forms: &mut Forms) {
     let values = |name: &str, value: &str| [(text(name), value.into())].into();
     let mut whole = ChangeValues {
         to: values("Title", "Poet"),
@@ -70,8 +76,7 @@ fn changes_are_pinned() {
     whole.left = values("Title", "Poet");
     whole.left_at = Some(at(3));
     whole.refusals = vec![Refusal::of("STALE", "See both.").about(["Title"])];
-    whole.duplicates = vec![Duplicate { object: text("Lead"), id: record.id }];
+    whole.duplicates = vec![Duplicate { object: text("Lead"), id: record_id("00Q", 1) }];
     whole.may_create_anyway = true;
     forms.json("sealed values with all", &whole);
-    insta::assert_snapshot!("changes", forms.0);
 }

@@ -506,8 +506,8 @@ async fn killed_at(scene: &Scene, n: u64, death: Option<bool>) -> (usize, usize,
     }
     assert_eq!(row(world, record.id)["Title"], name);
     let entries = written(world).split_off(before);
-    let updates = entries.iter().filter(|entry| entry.id == record.id.as_str()).count();
-    (rows(world, "Contact", "LastName", &name).len(), updates, calls)
+    let patched = entries.iter().filter(|entry| entry.id == record.id.as_str()).count();
+    (rows(world, "Contact", "LastName", &name).len(), patched, calls)
 }
 
 #[tokio::test]

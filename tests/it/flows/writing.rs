@@ -38,7 +38,7 @@ const KINDS: [ActivityKind; 6] = [
 fn whole(scene: &Scene, key: &str, kind: ActivityKind) -> NewActivity {
     let mut new = activity(scene.seat, key, kind, scene.person.as_str());
     new.text.subject = Some("Our offer".to_owned());
-    new.text.body = "Shall we talk?".to_owned();
+    "Shall we talk?".clone_into(&mut new.text.body);
     if kind == ActivityKind::SmartLinkView {
         new.text.link = Some("https://links.example/1".to_owned());
         new.text.location = Some("Oslo, Norway".to_owned());
@@ -618,7 +618,7 @@ async fn taken_back_at(scene: &Scene, n: usize) -> bool {
     world.run().await;
     let rows = writes_of(world, "Task").len() - before;
     let now = state(world, posted.id).await;
-    match told.take().expect("it was tried") {
+    match told.take().unwrap() {
         Ok(_) => assert_eq!((rows, now), (0, ActivityState::Withdrawn), "at call {n}"),
         Err(why) => {
             assert_eq!(rows, 1, "at call {n}: {why}");

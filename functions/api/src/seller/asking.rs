@@ -23,7 +23,7 @@ pub(crate) struct Form {
     #[schema(value_type = wire::SObject)]
     object: SObject,
     fields: Vec<FormField>,
-    /// The record types to choose from: the value of RecordTypeId.
+    /// The record types to choose from: the value of `RecordTypeId`.
     record_types: Vec<RecordType>,
     /// The roles that a contact may have in an opportunity.
     roles: Vec<Choice>,

@@ -29,34 +29,42 @@ use crate::wire;
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ChangeRequest {
-    /// A lead or contact that is not there yet.
-    Create(NewRecord),
-    /// Title, company or address of one that is there.
-    Update(RecordUpdate),
-}
-
-/// A lead or contact to create. The seller becomes its owner.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewRecord {
-    /// Lead or Contact.
-    #[schema(value_type = wire::SObject)]
-    object: SObject,
-    /// The person of the directory whom the record is about: it becomes their match.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, nullable = false)]
-    person_id: Option<EntityId>,
-    /// Values by the API names of fields, as the form names them. LastName, and Company of a lead
-    /// or AccountId of a contact, must be given.
-    #[schema(value_type = BTreeMap<String, wire::FieldValue>)]
-    fields: Values,
-    /// The part that a new contact has in an opportunity.
-    #[serde(default)]
-    #[schema(nullable = false)]
-    opportunity: Option<RoleInOpportunity>,
-    /// Create it although records that look like the same person were found.
-    #[serde(default)]
-    create_anyway: bool,
+    /// Create a lead or contact. The seller becomes its owner.
+    Create {
+        /// Lead or Contact.
+        #[schema(value_type = wire::SObject)]
+        object: SObject,
+        /// The person of the directory whom the record is about: it becomes their match.
+        #[serde(default)]
+        #[schema(value_type = Option<String>, nullable = false)]
+        person_id: Option<EntityId>,
+        /// Values by the API names of fields, as the form names them. `LastName`, and `Company` of
+        /// a lead or `AccountId` of a contact, must be given.
+        #[schema(value_type = BTreeMap<String, wire::FieldValue>)]
+        fields: Values,
+        /// The part that a new contact has in an opportunity.
+        #[serde(default)]
+        #[schema(nullable = false)]
+        opportunity: Option<RoleInOpportunity>,
+        /// Create it although records that look like the same person were found.
+        #[serde(default)]
+        #[schema(required = false)]
+        create_anyway: bool,
+    },
+    /// Update title, company or address of a lead or contact.
+    Update {
+        /// Lead or Contact.
+        #[schema(value_type = wire::SObject)]
+        object: SObject,
+        #[schema(value_type = String)]
+        record_id: SalesforceId,
+        /// The person of the directory whom the record is about.
+        #[serde(default)]
+        #[schema(value_type = Option<String>, nullable = false)]
+        person_id: Option<EntityId>,
+        /// By the API names of fields.
+        fields: BTreeMap<String, FieldUpdate>,
+    },
 }
 
 /// The part of a contact in an opportunity.
@@ -69,23 +77,6 @@ pub(crate) struct RoleInOpportunity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     role: Option<String>,
-}
-
-/// An update of a lead or contact.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RecordUpdate {
-    /// Lead or Contact.
-    #[schema(value_type = wire::SObject)]
-    object: SObject,
-    #[schema(value_type = String)]
-    record_id: SalesforceId,
-    /// The person of the directory whom the record is about.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, nullable = false)]
-    person_id: Option<EntityId>,
-    /// By the API names of fields.
-    fields: BTreeMap<String, FieldUpdate>,
 }
 
 /// A field's value as the seller saw it, and as they want it.
@@ -291,29 +282,29 @@ impl From<changing::Refusal> for Refusal {
 fn new_change(seat: SeatId, key: &str, request: ChangeRequest) -> NewChange {
     let idempotency_key = key.to_owned();
     match request {
-        ChangeRequest::Create(new) => NewChange {
-            seat,
-            idempotency_key,
-            what: ChangeKind::Create { object: new.object },
-            person: new.person_id,
-            to: new.fields,
-            from: Values::new(),
-            role: new
-                .opportunity
-                .map(|of| OpportunityRole { opportunity: of.opportunity_id, role: of.role }),
-            create_anyway: new.create_anyway,
-        },
-        ChangeRequest::Update(update) => {
-            let record = RecordRef { object: update.object, id: update.record_id };
-            let fields = update.fields.into_iter();
+        ChangeRequest::Create { object, person_id, fields, opportunity, create_anyway } => {
+            NewChange {
+                seat,
+                idempotency_key,
+                what: ChangeKind::Create { object },
+                person: person_id,
+                to: fields,
+                from: Values::new(),
+                role: opportunity
+                    .map(|of| OpportunityRole { opportunity: of.opportunity_id, role: of.role }),
+                create_anyway,
+            }
+        }
+        ChangeRequest::Update { object, record_id, person_id, fields } => {
             let (from, to) = fields
+                .into_iter()
                 .map(|(name, FieldUpdate { from, to })| ((name.clone(), from), (name, to)))
                 .unzip();
             NewChange {
                 seat,
                 idempotency_key,
-                what: ChangeKind::Update { record },
-                person: update.person_id,
+                what: ChangeKind::Update { record: RecordRef { object, id: record_id } },
+                person: person_id,
                 to,
                 from,
                 role: None,

@@ -228,8 +228,8 @@ async fn a_seller_is_told_where_each_activity_stands_takes_one_back_and_tries_an
     assert_eq!(held["explanation"]["who"], "seller");
     let pending = served.get(&token, &seat("/activities")).await.body;
     assert_eq!((&pending["items"], &pending["next"]), (&json!([held]), &Value::Null));
-    let taken = served.post(&token, &shown(&id(&held), "/withdraw"), &json!({})).await;
-    assert_eq!((taken.status, &taken.body["state"]), (StatusCode::OK, &json!("withdrawn")));
+    let answer = served.post(&token, &shown(&id(&held), "/withdraw"), &json!({})).await;
+    assert_eq!((answer.status, &answer.body["state"]), (StatusCode::OK, &json!("withdrawn")));
     assert_eq!(served.get(&token, &seat("/activities")).await.body["items"], json!([]));
 
     world.authorize(Grantee::Seat(served.seat), SELLER).await.unwrap();
@@ -295,8 +295,8 @@ async fn a_seller_sees_and_chooses_what_is_logged_and_the_admins_word_goes_first
     let admin = served.token("admin");
     let switches = served.connection("/seat-switches");
     let off = json!({ "seats": [served.seat], "write_back": false }).to_string();
-    let switched = served.call("PUT", &switches, Some(&admin), Some(off)).await;
-    assert_eq!(switched.status, StatusCode::NO_CONTENT);
+    let put = served.call("PUT", &switches, Some(&admin), Some(off)).await;
+    assert_eq!(put.status, StatusCode::NO_CONTENT);
     let shown = served.get(&token, &logging).await.body;
     assert_eq!(of(&shown, "calls"), (false, "admin_for_seat".to_owned()));
     let refused = served.keyed(&token, &path, "2", &new("message", "person", &person)).await;

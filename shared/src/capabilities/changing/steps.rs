@@ -121,7 +121,7 @@ impl ChangeSteps {
         change: ChangeId,
     ) -> Result<Done, WorkError> {
         for _ in 0..MOST_STEPS {
-            if let Step::Rest(done) = self.step(scope, seat, change).await? {
+            if let Step::Rest(done) = Box::pin(self.step(scope, seat, change)).await? {
                 return Ok(done);
             }
         }
@@ -173,7 +173,8 @@ impl ChangeSteps {
         let works = making.opened.connection.state == ConnectionState::Connected;
         let now = self.ports.clock.now();
         match state.filter(|grant| works && grant.is_usable(making.grantee(), now)) {
-            Some(grant) => self.make(making, &grant).await,
+            // Boxed: a future of so many calls is large.
+            Some(grant) => Box::pin(self.make(making, &grant)).await,
             None => self.hold(making).await,
         }
     }

@@ -197,12 +197,11 @@ impl Changes {
         commit.check(&seat, When::exists());
         let held = reason_to_wait(&self.ports, opened, change.seat, &mut commit).await?;
         let mut change = change.clone();
-        match held {
-            Some(reason) => change.state = ChangeState::Held { reason },
-            None => {
-                let (seat, change) = (change.seat, change.id);
-                commit.now(WritebackMessage::Change { scope, seat, change });
-            }
+        if let Some(reason) = held {
+            change.state = ChangeState::Held { reason };
+        } else {
+            let (seat, change) = (change.seat, change.id);
+            commit.now(WritebackMessage::Change { scope, seat, change });
         }
         let body = opened.sealed(&self.ports, &slot, values)?;
         commit.write(Draft::new(&slot, &change)?.body(body).when(When::absent()))?;

@@ -76,9 +76,8 @@ impl ChangeSteps {
             let refusal = Refusal::of("FIELD_NOT_WRITABLE", message).about(not);
             return Ok(refused(values, vec![refusal]));
         }
-        let row = match self.row(making, object, record, values.to.keys()).await? {
-            Some(row) => row,
-            None => return Ok(refused(values, vec![Refusal::of("ENTITY_IS_DELETED", GONE)])),
+        let Some(row) = self.row(making, object, record, values.to.keys()).await? else {
+            return Ok(refused(values, vec![Refusal::of("ENTITY_IS_DELETED", GONE)]));
         };
         if row.value.flag("IsConverted") == Some(true) {
             let message = "The lead was converted, and Salesforce lets nobody edit a converted \
