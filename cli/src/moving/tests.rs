@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const HEAD: &str = concat!(
-    r#"{"kind":"tenant_export","format":1,"tenant":"ten_01KB4WHE7T9M2J5V0XQ3RD8SCA","#,
+    r#"{"kind":"tenant_export","format":2,"tenant":"ten_01KB4WHE7T9M2J5V0XQ3RD8SCA","#,
     r#""exported_at":"2026-11-28T09:00:00Z"}"#,
 );
 const TENANT: &str =
@@ -24,9 +24,11 @@ fn activity(n: u8, lane: char, place: u64, state: &str) -> String {
     let about = r#""entity_kind":"person","entity":"pr_1","occurred_at":"2026-11-20T15:00:00Z","#;
     let target = r#""target":{"object":"Contact","record":"003000000000001AAA","#;
     let lane = format!(r#""lane":"00{lane}000000000001AAA","place":{place}}},"#);
-    let rest = r#""tries":0,"subject":null,"body":"A secret of Ada's"}"#;
+    let rest =
+        r#""tries":0,"subject":null,"body":"A secret of Ada's","link":null,"location":null,"#;
+    let rest = format!(r#"{rest}"opportunity":null}}"#);
     let state = format!(r#""state":{state},"#);
-    [&head, seat, about, r#""digest":"d","#, target, &lane, &state, rest].concat()
+    [&head, seat, about, r#""digest":"d","#, target, &lane, &state, &rest].concat()
 }
 
 const QUEUED: &str = r#"{"state":"queued"}"#;
@@ -134,7 +136,7 @@ fn a_line_too_few_or_of_a_later_version_is_told_of() {
     };
     let without = whole.replacen(&format!("{TENANT}\n"), "", 1);
     assert!(refused(without).contains("is not whole"));
-    let later = refused(whole.replacen("\"format\":1", "\"format\":3", 1));
+    let later = refused(whole.replacen("\"format\":2", "\"format\":3", 1));
     assert!(later.contains("line 1") && later.contains("upgrade"), "{later}");
     let unknown = refused(whole.replacen("\"kind\":\"tenant\"", "\"kind\":\"treaty\"", 1));
     assert!(unknown.contains("line 2") && unknown.contains("later version"), "{unknown}");
