@@ -53,6 +53,7 @@ impl Activities {
         }
         let mut activity = moved.clone();
         let mut commit = Commit::new();
+        // What came into an org that ends meanwhile would outlive it.
         opened.check_at_home(&mut commit)?;
         if moved.state.is_open() {
             if let Some(target) = &mut activity.target {
