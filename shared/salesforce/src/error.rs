@@ -189,6 +189,13 @@ impl SalesforceError {
         }
     }
 
+    /// True if Salesforce does not have the record or object, as far as the caller may know.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
+            || matches!(self.code(), Some("NOT_FOUND" | "ENTITY_IS_DELETED"))
+    }
+
     /// True when a write may have been carried out although this error came: it must be looked up
     /// before it is sent again.
     #[must_use]

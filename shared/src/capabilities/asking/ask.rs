@@ -192,7 +192,7 @@ impl Question<'_> {
                 AskError::Later(after.unwrap_or(SOON))
             }
             Advice::Reauthorize => self.login_required(),
-            Advice::Reject if is_gone(&refused) => LookupError::NotFound("record").into(),
+            Advice::Reject if refused.is_not_found() => LookupError::NotFound("record").into(),
             Advice::Reject => {
                 let said = refused.errors().first().map(|error| error.message.clone());
                 AskError::Refused {
@@ -209,10 +209,4 @@ impl Question<'_> {
             _ => AskError::ReconnectRequired,
         }
     }
-}
-
-/// True for a record or object that is not there, or that the seller does not see.
-fn is_gone(error: &SalesforceError) -> bool {
-    matches!(error, SalesforceError::Refused { status: 404, .. })
-        || matches!(error.code(), Some("NOT_FOUND" | "ENTITY_IS_DELETED"))
 }

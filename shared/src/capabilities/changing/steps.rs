@@ -20,9 +20,7 @@ use crate::capabilities::activities::NextLookup;
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::linking::Corrections;
 use crate::capabilities::seats;
-use crate::kernel::{
-    ChangeId, ConnectionState, GrantState, Grantee, SObject, Scope, SeatId, WritebackMessage,
-};
+use crate::kernel::{ChangeId, ConnectionState, Grantee, SObject, Scope, SeatId, WritebackMessage};
 use crate::ports::Ports;
 use crate::salesforce::{DuplicateRuleHandling, SalesforceId, WriteOptions};
 use crate::store::{Commit, Draft, Store, Stored};
@@ -174,13 +172,13 @@ impl ChangeSteps {
         let now = self.ports.clock.now();
         match state.filter(|grant| works && grant.is_usable(making.grantee(), now)) {
             // Boxed: a future of so many calls is large.
-            Some(grant) => Box::pin(self.make(making, &grant)).await,
+            Some(_) => Box::pin(self.make(making)).await,
             None => self.hold(making).await,
         }
     }
 
     /// Prepares the next effect, claims it, sends it, and stores what came of it.
-    async fn make(&self, making: Making, grant: &GrantState) -> Result<Step, WorkError> {
+    async fn make(&self, making: Making) -> Result<Step, WorkError> {
         let effect = making.effect();
         if effect == Effect::Adopt {
             return self.adopt(making).await;
@@ -196,7 +194,7 @@ impl ChangeSteps {
             // Another delivery claims at this moment, or the tenant was handed over.
             return Ok(Step::Rest(Done::Later(NOT_YET)));
         };
-        match self.send(&claimed, effect, server_time, grant).await {
+        match self.send(&claimed, effect, server_time).await {
             Ok(made) => self.carried_out(claimed, effect, made).await,
             Err(GrantError::Call(error)) if error.is_outcome_unknown() => {
                 tracing::warn!(change.id = %id, error = %error, "outcome unknown");
@@ -212,12 +210,10 @@ impl ChangeSteps {
         making: &Making,
         effect: Effect,
         server_time: Timestamp,
-        grant: &GrantState,
     ) -> Result<Option<SalesforceId>, GrantError> {
         let (opened, grantee) = (&making.opened, making.grantee());
         let client = self.grants.app().client();
         let values = &making.values;
-        tracing::debug!(change.id = %making.change.id, user = %grant.user_id, "a change is sent");
         let written = |values: &super::Values| -> serde_json::Map<_, _> {
             values.clone().into_iter().map(|(name, value)| (name, value.into())).collect()
         };

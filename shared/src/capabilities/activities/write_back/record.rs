@@ -8,9 +8,7 @@ use jiff::Timestamp;
 use super::WriteBack;
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{Grantee, RecordRef, SObject};
-use crate::salesforce::{
-    Condition, FieldValues, QueryScope, SalesforceError, SalesforceId, Select,
-};
+use crate::salesforce::{Condition, FieldValues, QueryScope, SalesforceId, Select};
 use crate::work::WorkError;
 
 /// How often a record is followed to the one as which it goes on: a lead is converted to a contact,
@@ -78,7 +76,7 @@ impl WriteBack {
             })
             .await;
         let reply = match read {
-            Err(GrantError::Call(error)) if is_not_found(&error) => {
+            Err(GrantError::Call(error)) if error.is_not_found() => {
                 let fate = self.fate_of(opened, grantee, record).await?;
                 return fate.ok_or(GrantError::Call(error));
             }
@@ -126,10 +124,4 @@ impl WriteBack {
 fn followed(object: SObject, id: &str) -> Result<RecordRef, WorkError> {
     let id: Result<SalesforceId, _> = id.parse();
     Ok(RecordRef { object, id: id.map_err(|error| WorkError::reject("follow a record", error))? })
-}
-
-/// True if Salesforce does not have the record, as far as the caller may know.
-fn is_not_found(error: &SalesforceError) -> bool {
-    matches!(error, SalesforceError::Refused { status: 404, .. })
-        || matches!(error.code(), Some("NOT_FOUND" | "ENTITY_IS_DELETED"))
 }

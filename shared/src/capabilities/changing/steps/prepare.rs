@@ -8,9 +8,7 @@ use crate::capabilities::changing::fields::refusals;
 use crate::capabilities::changing::{ChangeValues, Refusal, Values, changed_since};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{Grantee, SObject};
-use crate::salesforce::{
-    FieldValues, ObjectDescribe, Record, Reply, SalesforceError, SalesforceId, parse_datetime,
-};
+use crate::salesforce::{FieldValues, ObjectDescribe, Record, Reply, SalesforceId, parse_datetime};
 use crate::work::WorkError;
 
 /// A record that is gone, as far as the seller may know.
@@ -155,7 +153,7 @@ impl ChangeSteps {
             |session| async move { client.read(&session, object.name(), record, fields).await };
         match self.grants.call(&making.opened, making.grantee(), read).await {
             Ok(row) => Ok(Some(row)),
-            Err(GrantError::Call(error)) if is_gone(&error) => Ok(None),
+            Err(GrantError::Call(error)) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -180,12 +178,6 @@ pub(super) fn values_of<'a>(row: &Record, fields: impl Iterator<Item = &'a Strin
 /// When a row was last modified.
 pub(super) fn modified_at(row: &Record) -> Option<jiff::Timestamp> {
     parse_datetime(&row.text(MODIFIED)?).ok()
-}
-
-/// True for a record that is deleted, or that the seller does not see.
-pub(super) fn is_gone(error: &SalesforceError) -> bool {
-    matches!(error, SalesforceError::Refused { status: 404, .. })
-        || matches!(error.code(), Some("NOT_FOUND" | "ENTITY_IS_DELETED"))
 }
 
 fn refused(values: &ChangeValues, refusals: Vec<Refusal>) -> Prepared {
