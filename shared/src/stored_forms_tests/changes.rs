@@ -36,6 +36,7 @@ fn changes_are_pinned() {
         person: None,
         asked_at: at(0),
         digest: text("digest"),
+        was_claimed: false,
         created: None,
         role_done: true,
         undoes: None,
@@ -46,6 +47,7 @@ fn changes_are_pinned() {
     forms.json("change", &bare);
     let whole = Change {
         person: Some(entity_id("pe_1")),
+        was_claimed: true,
         created: Some(record_id("003", 1)),
         undoes: Some(id),
         undone_by: Some(id),

@@ -327,6 +327,23 @@ async fn a_value_that_somebody_changed_meanwhile_is_told_with_both_and_kept() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_wrote_meanwhile_is_not_undone() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    turn_on(world).await;
+    let (record, title) = editable(world).await;
+    world.control().update(&world.org, record.id.as_str(), &json!({ "Title": "Chief" })).unwrap();
+    let before = written(world).len();
+    let (change, _) = made(&scene, update(&scene, "1", record, (&title, "Chief"))).await;
+    assert_eq!(change.state, ChangeState::Made, "the CRM has what the seller wants");
+    assert_eq!(written(world).len(), before);
+    let undoing = world.functions.changes.undo(world.at(), scene.seat, change.id).await;
+    assert!(matches!(undoing, Err(ChangeError::Conflict(_))), "{undoing:?}");
+    world.run().await;
+    assert_eq!(row(world, record.id)["Title"], "Chief");
+}
+
+#[tokio::test]
 async fn a_record_that_was_created_here_is_deleted_again_unless_somebody_worked_on_it() {
     let scene = scene().await;
     let world = &scene.world;

@@ -167,6 +167,9 @@ pub struct Change {
     pub asked_at: Timestamp,
     /// The digest of the request, to tell a repetition from a reused key.
     pub digest: String,
+    /// A request was claimed at least once: what is in the CRM now may be this change's own doing.
+    #[serde(default)]
+    pub was_claimed: bool,
     /// The record that it made: what is left to do follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<SalesforceId>,

@@ -309,7 +309,7 @@ impl ChangeSteps {
     ) -> Result<Option<Making>, WorkError> {
         let at = self.ports.clock.now();
         let claim = ChangeState::Claimed { server_time, at, lookups: 0 };
-        let after = making.change.moved_to(claim);
+        let after = Change { was_claimed: true, ..making.change.moved_to(claim) };
         let mut commit = Commit::new();
         making.opened.check_at_home(&mut commit)?;
         self.replaced(making, after, None, commit).await

@@ -121,6 +121,7 @@ impl Changes {
             person: new.person.clone(),
             asked_at: self.ports.clock.now(),
             digest,
+            was_claimed: false,
             created: None,
             role_done: values.role.is_none(),
             undoes: None,

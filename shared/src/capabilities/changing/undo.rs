@@ -29,6 +29,10 @@ impl Changes {
             if before.state != ChangeState::Made {
                 return Err(ChangeError::Conflict("only a change that is made can be undone"));
             }
+            if !before.was_claimed {
+                let why = "the CRM had these values already, so nothing was written";
+                return Err(ChangeError::Conflict(why));
+            }
             if let Some(earlier) = self.undoing(&opened, &before).await? {
                 return Ok(Attempt::Done(earlier));
             }
@@ -45,6 +49,7 @@ impl Changes {
                 person: before.person.clone(),
                 asked_at: self.ports.clock.now(),
                 digest: String::new(),
+                was_claimed: false,
                 created: None,
                 role_done: true,
                 undoes: Some(before.id),
