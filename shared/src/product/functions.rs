@@ -20,17 +20,20 @@ use crate::kernel::Message;
 use crate::work::{Done, WorkError};
 
 /// What the functions on AWS do, each for its queue.
+///
+/// Each capability holds its ports and its stores, some tens of kilobytes in all. They lie on the heap,
+/// as whoever holds or moves these functions does so on a worker's stack of two megabytes.
 #[derive(Clone)]
 pub struct Functions {
-    import: Import,
-    match_steps: MatchSteps,
-    export_steps: ExportSteps,
-    auto_save: AutoSave,
-    writes: Writes,
-    care: Care,
-    telling: Telling,
-    purge_steps: PurgeSteps,
-    directory: Directory,
+    import: Box<Import>,
+    match_steps: Box<MatchSteps>,
+    export_steps: Box<ExportSteps>,
+    auto_save: Box<AutoSave>,
+    writes: Box<Writes>,
+    care: Box<Care>,
+    telling: Box<Telling>,
+    purge_steps: Box<PurgeSteps>,
+    directory: Box<Directory>,
 }
 
 impl Functions {
@@ -42,34 +45,34 @@ impl Functions {
         name: String,
     ) -> Result<Self, &'static InvalidModel> {
         Ok(Self {
-            import: product.import(),
-            match_steps: product.match_steps(files)?,
-            export_steps: product.export_steps(),
-            auto_save: product.auto_save(),
-            writes: product.writes(name),
-            care: product.care(),
-            telling: product.telling(),
-            purge_steps: product.purge_steps(),
-            directory: product.directory(),
+            import: Box::new(product.import()),
+            match_steps: Box::new(product.match_steps(files)?),
+            export_steps: Box::new(product.export_steps()),
+            auto_save: Box::new(product.auto_save()),
+            writes: Box::new(product.writes(name)),
+            care: Box::new(product.care()),
+            telling: Box::new(product.telling()),
+            purge_steps: Box::new(product.purge_steps()),
+            directory: Box::new(product.directory()),
         })
     }
 
     /// The same, with another wait of purges for those who still work.
     #[must_use]
     pub fn with_purge_grace(self, grace: Duration) -> Self {
-        Self { purge_steps: self.purge_steps.with_grace(grace), ..self }
+        Self { purge_steps: Box::new(self.purge_steps.with_grace(grace)), ..self }
     }
 
     /// The same, with a lease of another length for settling.
     #[must_use]
     pub fn with_settle_lease(self, lease: SignedDuration) -> Self {
-        Self { match_steps: self.match_steps.with_settle_lease(lease), ..self }
+        Self { match_steps: Box::new(self.match_steps.with_settle_lease(lease)), ..self }
     }
 
     /// The same, with result pages of so many rows.
     #[must_use]
     pub fn with_page_rows(self, rows: u32) -> Self {
-        Self { import: self.import.with_page_rows(rows), ..self }
+        Self { import: Box::new(self.import.with_page_rows(rows)), ..self }
     }
 
     /// Does one message's work, as the function of its queue would.
