@@ -77,7 +77,7 @@ variants! {
     Actor { Product, Service, Seat, Admin, Operator }
     Author { Service, Seat, Admin }
     ActivityKind { Message, Inmail, Note, Call, SmartLinkView, ConnectionRequest }
-    ActivityState { Queued, Held, Claimed, Logged, Failed, NotLogged, Withdrawn }
+    ActivityState { Queued, Held, Claimed, Logged, LoggedBefore, Failed, NotLogged, Withdrawn }
     CrmObject { Task, Note, ContentNote }
     LogType { Messages, SmartLinks, Notes, Calls, ConnectionRequests }
     NotLogged { PrivateNote, SellerChoice, ConversationOff }
@@ -142,7 +142,7 @@ variants! {
     RecordDecision { Match, Duplicate, Review, NonMatch }
     Relation {
         AccountContact, AccountOpportunity, AccountTeamMember, OpportunityRole, ContactRole,
-        OwnerOpportunity, OwnerAccount, EmailUser, UserEmail,
+        OwnerOpportunity, OwnerAccount, EmailUser, UserEmail, RecordTask, RecordEvent, RecordNote,
     }
     Role { Admin, Seat, Reporting, VendorRep, Service, Operator }
     RowValue { Null, Text, Number, Boolean, Date, Moment }

@@ -880,13 +880,8 @@ fn every_route_of_the_template_is_described_and_the_other_way_round() {
     assert!(routes.remove("ANY /v1/{proxy+}"));
     // Nearer than the API's own: what asks Salesforce as a seller is another function's.
     let asked = "/v1/tenants/{tenant}/connections/{environment}/seats/{seat}/crm/";
-    assert!(routes.remove(&format!("GET {asked}{{proxy+}}")));
-    let paths = described["paths"].as_object().unwrap();
-    let methods = paths.iter().filter(|(path, _)| path.starts_with(asked)).map(|(_, of)| of);
-    assert!(methods.clone().count() > 0);
-    for of in methods {
-        assert_eq!(of.as_object().unwrap().keys().collect::<Vec<_>>(), ["get"]);
-    }
+    assert!(routes.remove(&format!("ANY {asked}{{proxy+}}")));
+    assert!(described["paths"].as_object().unwrap().keys().any(|path| path.starts_with(asked)));
     assert_eq!(routes, outside);
 }
 

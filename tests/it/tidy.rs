@@ -382,8 +382,9 @@ fn libraries_of_routes_know_neither_lambda_nor_aws() {
 }
 
 /// Where capabilities make the keys of their documents.
-const KEYS_OF_CAPABILITIES: [&str; 15] = [
+const KEYS_OF_CAPABILITIES: [&str; 16] = [
     "shared/src/capabilities/activities/keys.rs",
+    "shared/src/capabilities/asking/keys.rs",
     "shared/src/capabilities/audit/keys.rs",
     "shared/src/capabilities/break_glass/keys.rs",
     "shared/src/capabilities/changing/keys.rs",

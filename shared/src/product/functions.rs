@@ -21,8 +21,8 @@ use crate::work::{Done, WorkError};
 
 /// What the functions on AWS do, each for its queue.
 ///
-/// Each capability holds its ports and its stores, some tens of kilobytes in all. They lie on the heap,
-/// as whoever holds or moves these functions does so on a worker's stack of two megabytes.
+/// Each capability holds its ports and its stores, some tens of kilobytes in all. They lie on the
+/// heap, as whoever holds or moves these functions does so on a worker's stack of two megabytes.
 #[derive(Clone)]
 pub struct Functions {
     import: Box<Import>,

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
-use self::edges::{Edge, parents_of};
+use self::edges::{Edge, day_of_task, far_ends, parents_of};
 use self::plan::{Plan, plan};
 use super::keys::{GenerationKeys, Relation};
 use super::{Marker, Series, Slot, Store, Stored, When, beside, documents};
@@ -343,6 +344,27 @@ impl Records {
         self.ends(&self.keys.edges(parent.as_str(), relation)).await
     }
 
+    /// The first of [`Records::children`], at most `most`, and whether there are more.
+    pub async fn some_children(
+        &self,
+        parent: SalesforceId,
+        relation: Relation,
+        most: usize,
+    ) -> Result<(Vec<SalesforceId>, bool), PortError> {
+        let series = self.keys.edges(parent.as_str(), relation);
+        let page = self.store.page(&series, None, most).await?;
+        Ok((far_ends(&series, &page.documents)?, page.next.is_some()))
+    }
+
+    /// The tasks about a record of one day. As with all edges, the caller checks the task.
+    pub async fn tasks_of(
+        &self,
+        record: SalesforceId,
+        day: Date,
+    ) -> Result<Vec<SalesforceId>, PortError> {
+        self.ends(&self.keys.tasks_of(record, day)).await
+    }
+
     /// The users who have an e-mail address, however it is written, by id.
     pub async fn users_of(&self, email: &str) -> Result<Vec<Record>, PortError> {
         let folded = folded_email(email);
@@ -376,10 +398,7 @@ impl Records {
 
     /// The ids at the far end of some edges.
     async fn ends(&self, series: &Series<Marker>) -> Result<Vec<SalesforceId>, PortError> {
-        let edges = self.store.all(series).await?;
-        let child = |edge| series.name(edge).parse();
-        let children: Result<Vec<_>, _> = edges.iter().map(child).collect();
-        children.map_err(|error| PortError::reject("read an edge", error))
+        far_ends(series, &self.store.all(series).await?)
     }
 
     async fn stored(
@@ -417,6 +436,9 @@ impl Records {
         let mut edges: BTreeSet<Edge> = parents_of(record)
             .map(|(parent, relation)| (parent.as_str().to_owned(), relation, id.to_owned()))
             .collect();
+        if let Some((about, name)) = day_of_task(record) {
+            edges.insert((about.as_str().to_owned(), Relation::RecordTask, name));
+        }
         if record.object == SObject::User
             && let Some(email) = record.fields.get("Email")
         {

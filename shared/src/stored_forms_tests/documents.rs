@@ -14,6 +14,7 @@ use crate::capabilities::activities::{
     Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, Conversation, CrmObject,
     HoldReason, Lane, NotLogged,
 };
+use crate::capabilities::asking::TestNote;
 use crate::capabilities::connecting::{
     Feature, HiddenField, Inspection, LastGeneration, ObjectPermissions, StalledRun, UpkeepChain,
     Wizard, WizardStep,
@@ -818,6 +819,7 @@ fn activities_are_pinned() {
             object: Some(CrmObject::ContentNote),
         },
         ActivityState::Logged { salesforce_id: "00T000000000001EAA".parse().unwrap() },
+        ActivityState::LoggedBefore { salesforce_id: "00T000000000001EAA".parse().unwrap() },
         ActivityState::Failed { code: text("C"), message: text("m") },
         ActivityState::NotLogged { reason: NotLogged::PrivateNote },
         ActivityState::Withdrawn,
@@ -826,6 +828,8 @@ fn activities_are_pinned() {
     let reasons = [NotLogged::PrivateNote, NotLogged::SellerChoice, NotLogged::ConversationOff];
     forms.all("not logged", &reasons);
     forms.all("object", &[CrmObject::Task, CrmObject::Note, CrmObject::ContentNote]);
+    let (object, title) = (CrmObject::ContentNote, text("Test note 01"));
+    forms.json("test note", &TestNote { object, title, at: at(1) });
     forms.json("conversation", &Conversation { seat: seat(), name: text("thread"), log: false });
     let target = ActivityTarget {
         object: SObject::Contact,

@@ -24,7 +24,7 @@ use crate::store::Series;
 use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
 use crate::testing::{entity_id, record_id};
 
-const RELATIONS: [Relation; 9] = [
+const RELATIONS: [Relation; 12] = [
     Relation::AccountContact,
     Relation::AccountOpportunity,
     Relation::AccountTeamMember,
@@ -34,6 +34,9 @@ const RELATIONS: [Relation; 9] = [
     Relation::OwnerAccount,
     Relation::EmailUser,
     Relation::UserEmail,
+    Relation::RecordTask,
+    Relation::RecordEvent,
+    Relation::RecordNote,
 ];
 
 fn contact() -> SalesforceId {
@@ -152,6 +155,7 @@ fn records(forms: &mut Forms, keys: GenerationKeys) {
         );
         forms.range(&format!("edges {relation:?}"), &keys.edges(account().as_str(), relation));
     }
+    forms.range("tasks of a day", &keys.tasks_of(contact(), "2026-11-10".parse().unwrap()));
 }
 
 fn matches(forms: &mut Forms, keys: GenerationKeys) {
@@ -195,6 +199,7 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("change", &keys.change(seat(), change));
     forms.range("changes", &keys.changes(seat()));
     forms.range("all_changes", &keys.all_changes(3));
+    forms.key("test_note", &keys.test_note(seat()));
     forms.range("conversations_of", &keys.conversations_of(seat()));
     forms.range("conversations", &keys.conversations(3));
     forms.key("conversation", &keys.conversation(seat(), "0a1b"));

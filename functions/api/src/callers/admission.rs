@@ -64,6 +64,7 @@ fn trigger_of(method: &Method, place: &str) -> Option<Trigger> {
         ("POST", "/authorize" | "/seats/{seat}/authorize") => Trigger::Authorization,
         ("POST", "/crm-votes") => Trigger::Vote,
         ("POST", "/activities") => Trigger::Activity,
+        ("POST", "/activities/retroactive") => Trigger::Retroactive,
         (_, place) if place.ends_with("/corrections") => Trigger::Correction,
         _ => Trigger::Change,
     })
@@ -98,6 +99,7 @@ mod tests {
             ("POST", "/authorize", Trigger::Authorization),
             ("POST", "/seats/{seat}/authorize", Trigger::Authorization),
             ("POST", "/activities", Trigger::Activity),
+            ("POST", "/activities/retroactive", Trigger::Retroactive),
             ("POST", "/matches/{object}/{record}/corrections", Trigger::Correction),
             ("PATCH", "/settings", Trigger::Change),
         ] {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::capabilities::activities::{
     self, ActivityError, ActivityState, ActivityText, Fix, LogWish, explain,
 };
-use shared::kernel::{ActivityId, EntityId, TenantEnvironment};
+use shared::kernel::{ActivityId, EntityId, SeatId, TenantEnvironment};
 use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
@@ -92,6 +92,33 @@ pub(crate) struct NewActivity {
     private: bool,
 }
 
+impl NewActivity {
+    /// The activity of a seat, under a key of the caller's.
+    pub(super) fn of(self, seat: SeatId, idempotency_key: String) -> activities::NewActivity {
+        activities::NewActivity {
+            seat,
+            idempotency_key,
+            kind: self.kind,
+            entity_kind: self.entity_kind,
+            entity: self.entity_id,
+            occurred_at: self.occurred_at,
+            text: ActivityText {
+                subject: self.subject,
+                body: self.body,
+                link: self.link,
+                location: self.location,
+            },
+            opportunity: self.opportunity_id,
+            source: self.source,
+            wish: LogWish {
+                log: self.log,
+                conversation: self.conversation_id,
+                private: self.private,
+            },
+        }
+    }
+}
+
 /// An activity, and where its logging stands.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Activity {
@@ -141,7 +168,7 @@ pub(crate) struct Logging {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<NotLogged>, nullable = false)]
     not_logged: Option<activities::NotLogged>,
-    /// The logged row's id.
+    /// The id of the row in the CRM.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     salesforce_id: Option<String>,
@@ -163,6 +190,8 @@ pub(crate) enum LoggingState {
     Queued,
     Held,
     Logged,
+    /// The CRM had it already: nothing was written.
+    LoggedBefore,
     Failed,
     NotLogged,
     Withdrawn,
@@ -180,6 +209,10 @@ impl From<ActivityState> for Logging {
             ActivityState::Logged { salesforce_id } => {
                 Self { salesforce_id: Some(salesforce_id.to_string()), ..at(LoggingState::Logged) }
             }
+            ActivityState::LoggedBefore { salesforce_id } => Self {
+                salesforce_id: Some(salesforce_id.to_string()),
+                ..at(LoggingState::LoggedBefore)
+            },
             ActivityState::Failed { code, message } => {
                 Self { code: Some(code), message: Some(message), ..at(LoggingState::Failed) }
             }
@@ -234,27 +267,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     Body(posted): Body<NewActivity>,
 ) -> Result<(StatusCode, Json<Activity>), Problem> {
-    let new = activities::NewActivity {
-        seat,
-        idempotency_key: idempotency_key(&headers)?.to_owned(),
-        kind: posted.kind,
-        entity_kind: posted.entity_kind,
-        entity: posted.entity_id,
-        occurred_at: posted.occurred_at,
-        text: ActivityText {
-            subject: posted.subject,
-            body: posted.body,
-            link: posted.link,
-            location: posted.location,
-        },
-        opportunity: posted.opportunity_id,
-        source: posted.source,
-        wish: LogWish {
-            log: posted.log,
-            conversation: posted.conversation_id,
-            private: posted.private,
-        },
-    };
+    let new = posted.of(seat, idempotency_key(&headers)?.to_owned());
     let at = place.environment();
     let activity = api.activities.post(at, new).await?;
     Ok((StatusCode::ACCEPTED, Json(Activity::of(&api, at, activity))))
@@ -262,10 +275,14 @@ pub(crate) async fn post(
 
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
-    let key = key.map(str::trim).filter(|key| (1..=200).contains(&key.len()));
-    key.ok_or_else(|| {
+    key.and_then(usable_key).ok_or_else(|| {
         Problem::invalid("the header Idempotency-Key is required, 1 to 200 characters")
     })
+}
+
+/// A key as it counts; none if it is no key.
+pub(super) fn usable_key(key: &str) -> Option<&str> {
+    Some(key.trim()).filter(|key| (1..=200).contains(&key.len()))
 }
 
 /// Show an activity and the state of its logging

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::authorizations::login_url;
 use crate::callers::{AtSeat, AtSeatForm, AtSeatObject, OwnSeat};
-use crate::extract::Query;
+use crate::extract::{Body, Query};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -222,6 +222,68 @@ pub(crate) async fn record(
         may_edit: found.may_edit,
         is_converted: found.is_converted,
         fields: fields.collect(),
+    }))
+}
+
+/// Where a test note is written.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestNoteOn {
+    /// `Lead` or `Contact`.
+    #[schema(value_type = wire::SObject)]
+    object: SObject,
+    #[schema(value_type = String)]
+    record_id: SalesforceId,
+}
+
+/// A test note, as Salesforce gave it back.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TestNote {
+    /// `Note`, or `ContentNote` by the setting `enhanced_notes`.
+    object: &'static str,
+    title: String,
+    /// Its text; HTML in a `ContentNote`.
+    body: String,
+    note_id: String,
+    /// Where a browser shows the record that it was written on.
+    #[schema(format = "uri")]
+    record_url: String,
+    /// It is in the CRM no more.
+    removed: bool,
+    /// Why it is still there, in Salesforce's words: it is to be deleted by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    left_because: Option<String>,
+}
+
+/// Write a note on a lead or contact as the seller, read it back, and remove it
+///
+/// What a broken call left in the CRM is removed by the next one.
+#[utoipa::path(post, path = "/seats/{seat}/crm/test-note", tag = "activities",
+    operation_id = "testNote",
+    params(AtSeat), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
+    request_body(content = TestNoteOn, example = json!({
+        "object": "Lead",
+        "record_id": "00Q000000000001EAA",
+    })),
+    responses((status = 200, description = "The note as it was read back", body = TestNote),
+        Problem))]
+pub(crate) async fn test_note(
+    State(api): State<Api>,
+    OwnSeat(place): OwnSeat<AtSeat>,
+    Body(TestNoteOn { object, record_id }): Body<TestNoteOn>,
+) -> Result<Json<TestNote>, Problem> {
+    let (at, seat) = (place.environment(), place.seat);
+    let tested = api.asking.test_note(at, seat, RecordRef { object, id: record_id }).await;
+    let tested = tested.map_err(|error| no_answer(&api, at, seat, error))?;
+    Ok(Json(TestNote {
+        object: tested.object.name(),
+        title: tested.title,
+        body: tested.body,
+        note_id: tested.id.to_string(),
+        record_url: tested.record_url,
+        removed: tested.left.is_none(),
+        left_because: tested.left,
     }))
 }
 

@@ -13,6 +13,7 @@ mod logging;
 mod matches;
 mod opportunities;
 mod pending;
+mod retroactive;
 mod saved;
 
 pub(crate) use self::activities::KindOfEntity;
@@ -35,6 +36,7 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(entities::show))
         .routes(routes!(activities::post))
         .routes(routes!(activities::show))
+        .routes(routes!(retroactive::log))
         .routes(routes!(pending::list))
         .routes(routes!(pending::errors))
         .routes(routes!(pending::retry_all))
@@ -53,4 +55,5 @@ pub(crate) fn asked_of_org() -> OpenApiRouter<Api> {
         .routes(routes!(asking::form))
         .routes(routes!(asking::accounts))
         .routes(routes!(asking::record))
+        .routes(routes!(asking::test_note))
 }

@@ -128,6 +128,12 @@ async fn each_trigger_is_let_in_as_often_as_its_limit_says() {
             format!("/v1/tenants/{}/crm-votes", served.tenant),
             json!({ "crm": "hubspot" }),
         ),
+        (
+            Trigger::Retroactive,
+            "seat",
+            served.connection("/activities/retroactive"),
+            json!({ "activities": [{ "idempotency_key": "1", "activity": activity }] }),
+        ),
         (Trigger::Activity, "seat", served.connection("/activities"), activity),
     ] {
         let token = served.token(role);

@@ -12,7 +12,7 @@ use super::canary::{SELLER, imported, marked};
 use super::{Answer, Served};
 
 /// The world behind the API, and the seller's token.
-async fn day() -> (World, Served, String, tempfile::TempDir) {
+pub(super) async fn day() -> (World, Served, String, tempfile::TempDir) {
     let folder = marked();
     let world = Box::pin(imported(folder.path())).await;
     let mut served = Served::over(world.memory.ports(), "crm-sync/").await;
@@ -22,7 +22,7 @@ async fn day() -> (World, Served, String, tempfile::TempDir) {
 }
 
 /// A record that is matched, and its entity.
-async fn matched(served: &Served, object: &str) -> (String, String) {
+pub(super) async fn matched(served: &Served, object: &str) -> (String, String) {
     let first = served.connection(&format!("/matches?object={object}"));
     let mut path = first.clone();
     loop {

@@ -12,6 +12,7 @@ mod farewell;
 mod measure;
 mod onboarding;
 mod org;
+mod past;
 mod progress;
 mod quality;
 mod report;
@@ -27,6 +28,7 @@ use serde_json::Value;
 use self::api::Api;
 use self::control::Control;
 use self::org::Org;
+use self::past::ByHand;
 use self::progress::{Progress, Step};
 use crate::home::{Home, On};
 use crate::issuer::Caller;
@@ -120,6 +122,8 @@ struct Demo {
     /// The first directory version.
     directory: String,
     seats: Vec<Seat>,
+    /// What somebody logged in Salesforce itself.
+    by_hand: Option<ByHand>,
 }
 
 /// A seat that was made.
@@ -192,6 +196,7 @@ impl Demo {
             tenant: String::new(),
             directory: String::new(),
             seats: Vec::new(),
+            by_hand: None,
         })
     }
 
@@ -205,6 +210,7 @@ impl Demo {
         self.saved().await?;
         self.write_back().await?;
         self.second_import().await?;
+        self.log_past().await?;
         self.second_directory().await?;
         self.changes().await?;
         self.disconnect().await

@@ -89,6 +89,12 @@ impl Demo {
                 &created,
             );
         }
+        let message = logged.iter().find(|(_, kind, _)| *kind == "message");
+        if let (Some(seat), Some((task, ..))) = (writers.first(), message) {
+            let (person, task) =
+                (self.person_of(seat).await?, self.control.row("Task", task).await?);
+            self.log_by_hand(seat, person, &task).await?;
+        }
         step.done(&format!("{} activities of {} sellers", logged.len(), writers.len()));
         Ok(())
     }
@@ -128,13 +134,20 @@ impl Demo {
     }
 
     async fn salesforce_id(&self, api: &Api, path: &str) -> anyhow::Result<String> {
+        self.ended(api, path).await?;
+        text(&api.get(path).await?, "salesforce_id")
+    }
+
+    /// Waits until an activity is in the CRM, and tells in which state.
+    pub(super) async fn ended(&self, api: &Api, path: &str) -> anyhow::Result<String> {
         self.until("the activity", async || {
             let activity = api.get(path).await?;
-            match activity["state"].as_str() {
-                Some("logged") => text(&activity, "salesforce_id").map(Look::Done),
-                Some("failed" | "held") => bail!("the activity was not logged: {activity}"),
-                state => Ok(Look::At(state.unwrap_or("no state").to_owned())),
-            }
+            let state = text(&activity, "state")?;
+            Ok(match state.as_str() {
+                "queued" => Look::At(state),
+                "logged" | "logged_before" => Look::Done(state),
+                _ => bail!("the activity was not logged: {activity}"),
+            })
         })
         .await
     }

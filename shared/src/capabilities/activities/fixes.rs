@@ -34,7 +34,7 @@ pub struct Fix {
 pub fn explain(state: &ActivityState) -> Option<Fix> {
     let of = |why, who, steps| Some(Fix { why, who, steps });
     match state {
-        ActivityState::Logged { .. } => None,
+        ActivityState::Logged { .. } | ActivityState::LoggedBefore { .. } => None,
         ActivityState::Queued | ActivityState::Claimed { .. } => {
             of("It is on its way into the CRM and waits for its turn.", WhoActs::Nobody, &[])
         }

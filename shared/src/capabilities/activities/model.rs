@@ -64,6 +64,12 @@ pub enum ActivityState {
         /// The row's id.
         salesforce_id: SalesforceId,
     },
+    /// The CRM had it already: somebody logged it there, or the product did before it was connected
+    /// anew. Nothing was written.
+    LoggedBefore {
+        /// The id of the row that says it.
+        salesforce_id: SalesforceId,
+    },
     /// It cannot be logged.
     Failed {
         /// Salesforce's error code, or ours.
@@ -253,6 +259,7 @@ impl Activity {
             }
             ActivityState::Claimed { .. }
             | ActivityState::Logged { .. }
+            | ActivityState::LoggedBefore { .. }
             | ActivityState::NotLogged { .. }
             | ActivityState::Withdrawn => false,
         }
@@ -267,6 +274,7 @@ impl Activity {
             ActivityState::Claimed { .. } => true,
             ActivityState::Queued
             | ActivityState::Logged { .. }
+            | ActivityState::LoggedBefore { .. }
             | ActivityState::Failed { .. }
             | ActivityState::NotLogged { .. }
             | ActivityState::Withdrawn => false,

@@ -49,24 +49,35 @@ const TEXT_LEN: usize = 32_000;
 #[must_use]
 pub fn crm_row(activity: &Activity, text: &ActivityText, making: &RowMaking<'_>) -> CrmRow {
     let marker = activity.marker();
-    let title = cut(&format!("Notes from {}", making.product), TITLE_LEN);
+    let title = cut(&task_subject(ActivityKind::Note, text, making.product), TITLE_LEN);
     let record = making.record.id;
-    let fields = match making.object {
-        CrmObject::Note => json!({
-            "ParentId": record,
-            "Title": title,
-            "Body": with_marker(&text.body, &marker),
-            "OwnerId": making.owner,
-        }),
-        // Who makes an enhanced note owns it, and the call is made as the seller.
-        CrmObject::ContentNote => json!({
-            "Title": title,
-            "Content": STANDARD.encode(html(&with_marker(&text.body, &marker))),
-        }),
-        CrmObject::Task => task(activity, text, making, &marker),
+    let enhanced = match making.object {
+        CrmObject::Note => false,
+        CrmObject::ContentNote => true,
+        CrmObject::Task => {
+            let fields = object(task(activity, text, making, &marker));
+            return CrmRow { object: CrmObject::Task, fields, attached_to: None };
+        }
     };
-    let attached_to = (making.object == CrmObject::ContentNote).then_some(record);
-    CrmRow { object: making.object, fields: object(fields), attached_to }
+    note_row(&title, &with_marker(&text.body, &marker), record, making.owner, enhanced)
+}
+
+/// A note at a record: classic, or enhanced.
+pub(crate) fn note_row(
+    title: &str,
+    body: &str,
+    record: SalesforceId,
+    owner: SalesforceId,
+    enhanced: bool,
+) -> CrmRow {
+    if enhanced {
+        // Who makes an enhanced note owns it, and the call is made as the seller.
+        let fields = json!({ "Title": title, "Content": STANDARD.encode(html(body)) });
+        let attached_to = Some(record);
+        return CrmRow { object: CrmObject::ContentNote, fields: object(fields), attached_to };
+    }
+    let fields = json!({ "ParentId": record, "Title": title, "Body": body, "OwnerId": owner });
+    CrmRow { object: CrmObject::Note, fields: object(fields), attached_to: None }
 }
 
 fn task(activity: &Activity, text: &ActivityText, making: &RowMaking<'_>, marker: &str) -> Value {
@@ -90,19 +101,26 @@ fn task(activity: &Activity, text: &ActivityText, making: &RowMaking<'_>, marker
     fields
 }
 
-/// The beginning of a kind's subject; the end of it where the kind has one. An en dash stands
-/// between: the product's texts are written so.
+/// How the subject of every row of a kind begins, whatever the product is called.
+pub(super) fn subject_begins(kind: ActivityKind) -> &'static str {
+    match kind {
+        ActivityKind::Message => "Message sent from",
+        ActivityKind::Inmail => "InMail sent from",
+        ActivityKind::Call => "Phone Call from",
+        ActivityKind::SmartLinkView => "Smart Link View from",
+        ActivityKind::ConnectionRequest => "Connection Request sent from",
+        ActivityKind::Note => "Notes from",
+    }
+}
+
+/// A task's subject: its beginning, and its end where the kind has one. An en dash stands between:
+/// the product's texts are written so.
 fn task_subject(kind: ActivityKind, text: &ActivityText, product: &str) -> String {
-    let subject = text.subject.as_deref();
-    let (begin, end) = match kind {
-        ActivityKind::Message => ("Message sent from", None),
-        ActivityKind::Inmail => ("InMail sent from", subject),
-        ActivityKind::Call => ("Phone Call from", None),
-        ActivityKind::SmartLinkView => ("Smart Link View from", subject),
-        ActivityKind::ConnectionRequest => {
-            ("Connection Request sent from", Some(text.body.as_str()))
-        }
-        ActivityKind::Note => ("Notes from", None),
+    let begin = subject_begins(kind);
+    let end = match kind {
+        ActivityKind::Inmail | ActivityKind::SmartLinkView => text.subject.as_deref(),
+        ActivityKind::ConnectionRequest => Some(text.body.as_str()),
+        ActivityKind::Message | ActivityKind::Call | ActivityKind::Note => None,
     };
     // A subject is one line.
     let end = end.map(|end| end.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -113,7 +131,7 @@ fn task_subject(kind: ActivityKind, text: &ActivityText, product: &str) -> Strin
 }
 
 /// What a task says beside its subject.
-fn description(kind: ActivityKind, text: &ActivityText) -> String {
+pub(super) fn description(kind: ActivityKind, text: &ActivityText) -> String {
     if kind != ActivityKind::SmartLinkView {
         return text.body.clone();
     }
@@ -143,7 +161,7 @@ fn html(text: &str) -> String {
 }
 
 /// The day of the activity in the seller's time zone.
-fn day(at: Timestamp, time_zone: &TimeZone) -> Date {
+pub(super) fn day(at: Timestamp, time_zone: &TimeZone) -> Date {
     at.to_zoned(time_zone.clone()).date()
 }
 

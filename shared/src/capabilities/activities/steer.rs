@@ -166,7 +166,9 @@ impl Activities {
 
 fn too_late(state: &ActivityState) -> &'static str {
     match state {
-        ActivityState::Logged { .. } => "it is in the CRM: delete it there",
+        ActivityState::Logged { .. } | ActivityState::LoggedBefore { .. } => {
+            "it is in the CRM: delete it there"
+        }
         ActivityState::NotLogged { .. } => "it is not to be logged: there is nothing to take back",
         _ => "it is on its way into the CRM: look again in a minute, and delete it there",
     }

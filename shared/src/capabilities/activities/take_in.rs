@@ -52,6 +52,14 @@ impl From<PortError> for ActivityError {
     }
 }
 
+/// What taking an activity in comes to.
+pub(super) enum Prepared {
+    /// It was taken in before.
+    Earlier(Activity),
+    /// It is taken in once this is committed.
+    New(Activity, Commit),
+}
+
 /// The activities of a tenant.
 #[derive(Clone)]
 pub struct Activities {
@@ -74,6 +82,25 @@ impl Activities {
         at: TenantEnvironment,
         new: NewActivity,
     ) -> Result<Activity, ActivityError> {
+        self.admit(at, &new).await?;
+        attempts(|| async {
+            let opened = self.open_to_take_in(at).await?;
+            match self.prepared(&opened, &new).await? {
+                Prepared::Earlier(activity) => Ok(Attempt::Done(activity)),
+                Prepared::New(activity, commit) => {
+                    Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
+                }
+            }
+        })
+        .await
+    }
+
+    /// Refuses what cannot be logged, and what an admin turned off.
+    pub(super) async fn admit(
+        &self,
+        at: TenantEnvironment,
+        new: &NewActivity,
+    ) -> Result<(), ActivityError> {
         let switch = settings::keys::seat_switch(at, new.seat);
         let kept = self.store.load_both((&settings::keys::settings(at), &switch)).await?;
         let (settings, switch) = kept;
@@ -87,16 +114,21 @@ impl Activities {
         if switch.is_some_and(|switch| !switch.write_back) {
             return Err(ActivityError::SeatTurnedOff);
         }
-        attempts(|| async {
-            let connection = self.custody.connection(at).await?;
-            let connection = connection.ok_or(ActivityError::NotConnected)?;
-            if connection.state == ConnectionState::Lapsed {
-                return Err(ActivityError::NotConnected);
-            }
-            let opened = self.custody.open(connection.scope()).await?;
-            self.try_post(&opened.ok_or(ActivityError::NotConnected)?, &new).await
-        })
-        .await
+        Ok(())
+    }
+
+    /// The generation into which activities are taken.
+    pub(super) async fn open_to_take_in(
+        &self,
+        at: TenantEnvironment,
+    ) -> Result<OpenGeneration, ActivityError> {
+        let connection = self.custody.connection(at).await?;
+        let connection = connection.ok_or(ActivityError::NotConnected)?;
+        if connection.state == ConnectionState::Lapsed {
+            return Err(ActivityError::NotConnected);
+        }
+        let opened = self.custody.open(connection.scope()).await?;
+        opened.ok_or(ActivityError::NotConnected)
     }
 
     /// An activity.
@@ -113,23 +145,23 @@ impl Activities {
         Ok(opened.store.read(&opened.keys.activity(id)).await?)
     }
 
-    /// One attempt. It is overtaken when another activity took the place in the lane, when what it
-    /// would wait for came meanwhile, or when the tenant was handed over.
-    async fn try_post(
+    /// An activity as it would be taken in now. Its commit is overtaken when another activity took
+    /// the place in the lane, when what it would wait for came meanwhile, or when the tenant was
+    /// handed over.
+    pub(super) async fn prepared(
         &self,
         opened: &OpenGeneration,
         new: &NewActivity,
-    ) -> Result<Attempt<Activity>, ActivityError> {
+    ) -> Result<Prepared, ActivityError> {
         let scope = opened.keys.scope();
         let id = activity_id(scope.environment, new.seat, &new.idempotency_key);
         let slot = opened.keys.activity(id);
         let digest = digest(new)?;
         if let Some(earlier) = opened.store.read(&slot).await? {
-            return if earlier.digest == digest {
-                Ok(Attempt::Done(earlier))
-            } else {
-                Err(ActivityError::KeyReused)
-            };
+            let is_repeated = earlier.digest == digest;
+            return is_repeated
+                .then_some(Prepared::Earlier(earlier))
+                .ok_or(ActivityError::KeyReused);
         }
         let mut commit = Commit::new();
         let not_logged = self.heard(opened, new, &mut commit).await?;
@@ -144,13 +176,13 @@ impl Activities {
             opened.check_at_home(&mut commit)?;
             let body = opened.sealed(&self.ports, &slot, &ActivityText::default())?;
             commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
-            return Ok(Attempt::of(&opened.store.commit(commit).await?, activity));
+            return Ok(Prepared::New(activity, commit));
         }
         self.aim(opened, &mut activity, &mut commit).await?;
         enlist(&mut commit, &opened.keys, None, &activity)?;
         let body = opened.sealed(&self.ports, &slot, &new.text)?;
         commit.write(Draft::new(&slot, &activity)?.body(body).when(When::absent()))?;
-        Ok(Attempt::of(&opened.store.commit(commit).await?, activity))
+        Ok(Prepared::New(activity, commit))
     }
 
     /// Aims a new activity at the record that its entity is linked to, and gives it its place in

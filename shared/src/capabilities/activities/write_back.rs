@@ -7,6 +7,7 @@
 
 mod make;
 mod outcome;
+mod recognise;
 mod record;
 mod resolve;
 
@@ -14,14 +15,16 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::TryStreamExt;
+use jiff::tz::TimeZone;
 use matching::EntityKind;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::make::create_row;
 use self::record::ReadRecord;
 use crate::capabilities::activities::edges::enlist;
 use crate::capabilities::activities::lanes::{self, is_its_turn};
 use crate::capabilities::activities::target::Link;
-use crate::capabilities::activities::{Activity, ActivityState, CrmObject, SeatList};
+use crate::capabilities::activities::{Activity, ActivityState, ActivityText, CrmObject, SeatList};
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::seats;
 use crate::capabilities::seats::Seat;
@@ -30,6 +33,7 @@ use crate::kernel::{
     ActivityId, ConnectionState, EntityId, Grantee, Scope, SeatId, WritebackMessage,
 };
 use crate::ports::Ports;
+use crate::salesforce::{Select, Soql};
 use crate::store::{Commit, Draft, Series, Slot, Store, Stored, When};
 use crate::work::{Done, WorkError};
 
@@ -59,6 +63,15 @@ struct Logging<'a> {
 impl Logging<'_> {
     fn grantee(&self) -> Grantee {
         Grantee::Seat(self.activity.seat)
+    }
+
+    fn text(&self) -> Result<ActivityText, WorkError> {
+        let body = self.activity.body().unwrap_or_default();
+        Ok(self.opened.unsealed(&self.activity.slot(), body)?)
+    }
+
+    fn time_zone(&self) -> TimeZone {
+        TimeZone::get(&self.seat.time_zone).unwrap_or(TimeZone::UTC)
     }
 }
 
@@ -230,6 +243,14 @@ impl WriteBack {
         if read.was_converted && settings.refuse_converted_leads {
             return self.lead_converted(opened, activity).await;
         }
+        match self.logged_before(&logging, read.record, grant.user_id).await {
+            Ok(None) => {}
+            Ok(Some(salesforce_id)) => {
+                let known = ActivityState::LoggedBefore { salesforce_id };
+                return self.finish(opened, activity, known).await;
+            }
+            Err(error) => return self.refused(opened, activity, error).await,
+        }
         let row = self.row(&logging, read.record, grant.user_id, &settings).await?;
         let Some(claimed) = self.claim(&logging, &read, row.object).await? else {
             // Another delivery claims at this moment, or the tenant was handed over.
@@ -282,6 +303,10 @@ impl WriteBack {
         replace(&mut commit, opened, before, &after)?;
         Ok(opened.store.commit(commit).await?.is_done().then_some(after))
     }
+}
+
+fn built(select: &Select) -> Result<Soql, WorkError> {
+    select.build().map_err(|error| WorkError::reject("look an activity up", error))
 }
 
 /// Replaces an activity by itself one step on, with the same text.

@@ -3,8 +3,11 @@
 
 mod ask;
 mod form;
+pub mod keys;
 mod record;
+mod test_note;
 
 pub use ask::{AccountHit, AskError, Asking};
 pub use form::{Choice, Form, FormField};
 pub use record::{CurrentField, CurrentRecord};
+pub use test_note::{NoteReadBack, TestNote};

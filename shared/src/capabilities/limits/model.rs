@@ -26,6 +26,8 @@ pub enum Trigger {
     Vote,
     /// An activity is taken in.
     Activity,
+    /// Up to a hundred activities of the past are taken in.
+    Retroactive,
     /// A match is corrected.
     Correction,
     /// Any other change.
@@ -46,7 +48,7 @@ const HOUR: i64 = 60 * MINUTE;
 
 impl Trigger {
     /// Every one of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rematch,
         Self::ImportRun,
         Self::Tuning,
@@ -56,6 +58,7 @@ impl Trigger {
         Self::Authorization,
         Self::Vote,
         Self::Activity,
+        Self::Retroactive,
         Self::Correction,
         Self::Change,
     ];
@@ -71,6 +74,7 @@ impl Trigger {
             Self::Authorization => (20, 10 * MINUTE),
             Self::Vote => (20, HOUR),
             Self::Activity => (300, MINUTE),
+            Self::Retroactive => (20, MINUTE),
             Self::Correction | Self::Change => (120, MINUTE),
         };
         Limit { most, seconds }
@@ -89,6 +93,7 @@ impl Trigger {
             Self::Authorization => "authorizations",
             Self::Vote => "votes",
             Self::Activity => "activities",
+            Self::Retroactive => "retroactive logs",
             Self::Correction => "corrections",
             Self::Change => "changes",
         }

@@ -62,7 +62,8 @@ impl OpportunityPanels {
         let link = crm_user_of(&opened, &seat.ok_or(LookupError::NotFound("seat"))?).await?;
         let kept = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
         let restricted = kept.settings.restricted_data;
-        let (ids, more) = children(&opened, account, Relation::AccountOpportunity).await?;
+        let deals = opened.records.some_children(account, Relation::AccountOpportunity, MOST);
+        let (ids, more) = deals.await?;
         let deals = opened.records.get(SObject::Opportunity, &ids).await?;
         let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         let of_account =
@@ -90,18 +91,6 @@ impl OpportunityPanels {
     }
 }
 
-/// The records at the ends of an account's edges, and whether there are more.
-async fn children(
-    opened: &OpenGeneration,
-    account: SalesforceId,
-    relation: Relation,
-) -> Result<(Vec<SalesforceId>, bool), PortError> {
-    let series = opened.keys.edges(account.as_str(), relation);
-    let page = opened.store.page(&series, None, MOST).await?;
-    let ids = page.documents.iter().filter_map(|edge| series.name(edge).parse().ok());
-    Ok((ids.collect(), page.next.is_some()))
-}
-
 /// The CRM users who own these.
 async fn owners(
     opened: &OpenGeneration,
@@ -124,7 +113,8 @@ async fn access(
     if restricted {
         return Ok(only_own);
     }
-    let (members, _) = children(opened, account, Relation::AccountTeamMember).await?;
+    let members = opened.records.some_children(account, Relation::AccountTeamMember, MOST);
+    let (members, _) = members.await?;
     let members = opened.records.get(SObject::AccountTeamMember, &members).await?;
     let in_team = members.iter().any(|member| {
         let is = |name, id| member.fields.reference(name) == Some(id);

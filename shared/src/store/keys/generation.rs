@@ -1,5 +1,7 @@
 //! The keys of what belongs to one generation of a connection, and goes with it.
 
+use jiff::civil::Date;
+
 use super::spread;
 use crate::kernel::{Connection, RecordHead, SObject, Scope};
 use crate::ports::Key;
@@ -115,6 +117,12 @@ pub enum Relation {
     EmailUser,
     /// CRM user → the names of the e-mail addresses that they have, or once had.
     UserEmail,
+    /// Contact or lead → the tasks about them, by day.
+    RecordTask,
+    /// Contact or lead → the events about them.
+    RecordEvent,
+    /// Record → the notes about it.
+    RecordNote,
 }
 
 impl Relation {
@@ -136,6 +144,9 @@ impl Relation {
             Self::OwnerAccount => "owned-account",
             Self::EmailUser => "user",
             Self::UserEmail => "email",
+            Self::RecordTask => "task",
+            Self::RecordEvent => "event",
+            Self::RecordNote => "note",
         }
     }
 }
@@ -231,5 +242,12 @@ impl GenerationKeys {
             self.partition(Kind::Edge, self.bucket(parent)),
             format!("{parent}#{}#", relation.as_str()),
         )
+    }
+
+    /// The tasks about a record of one day.
+    #[must_use]
+    pub fn tasks_of(&self, record: SalesforceId, day: Date) -> Series<Marker> {
+        let beginning = format!("{record}#{}#{day}#", Relation::RecordTask.as_str());
+        Series::under(self.partition(Kind::Edge, self.bucket(record.as_str())), beginning)
     }
 }

@@ -1,8 +1,12 @@
 //! The edges between records, by their lookups.
 
+use jiff::civil::Date;
+
 use crate::kernel::{Record, SObject};
+use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
+use crate::store::{Marker, Series, Stored};
 
 /// An edge: where it begins, its relation, and where it leads.
 pub(super) type Edge = (String, Relation, String);
@@ -19,8 +23,30 @@ pub(super) fn parents_of(record: &Record) -> impl Iterator<Item = (SalesforceId,
             &[("OpportunityId", Relation::OpportunityRole), ("ContactId", Relation::ContactRole)]
         }
         SObject::AccountTeamMember => &[("AccountId", Relation::AccountTeamMember)],
+        // What is private is nobody else's to know of.
+        SObject::Event if record.fields.is_true("IsPrivate") => &[],
+        SObject::Event => &[("WhoId", Relation::RecordEvent)],
+        SObject::Note => &[("ParentId", Relation::RecordNote)],
         _ => &[],
     };
     by.iter()
         .filter_map(move |(field, relation)| Some((record.fields.reference(field)?, *relation)))
+}
+
+/// The record that a task is about, and the task's name among those: its day comes first, so that
+/// the few of one day are found among thousands. A task without a day is nobody's log of a deed.
+pub(super) fn day_of_task(task: &Record) -> Option<(SalesforceId, String)> {
+    let day = task.fields.get("ActivityDate").filter(|_| task.object == SObject::Task)?;
+    let day: Date = day.parse().ok()?;
+    Some((task.fields.reference("WhoId")?, format!("{day}#{}", task.id)))
+}
+
+/// The ids at the far end of the edges of a series.
+pub(super) fn far_ends(
+    series: &Series<Marker>,
+    edges: &[Stored<Marker>],
+) -> Result<Vec<SalesforceId>, PortError> {
+    let child = |edge| series.name(edge).parse();
+    let children: Result<Vec<_>, _> = edges.iter().map(child).collect();
+    children.map_err(|error| PortError::reject("read an edge", error))
 }

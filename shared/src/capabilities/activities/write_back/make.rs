@@ -1,14 +1,14 @@
 //! Making the row of an activity in the CRM, as its seller.
 
-use jiff::tz::TimeZone;
-
 use super::{Logging, WriteBack};
 use crate::capabilities::activities::target::is_of_its_account;
-use crate::capabilities::activities::{Activity, ActivityText, CrmRow, RowMaking, crm_row};
+use crate::capabilities::activities::{Activity, CrmRow, RowMaking, crm_row};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::settings::Settings;
 use crate::kernel::{Grantee, RecordRef};
-use crate::salesforce::{NewRecord, SalesforceId, WriteOptions};
+use crate::salesforce::{
+    Client, NewRecord, Reply, SalesforceError, SalesforceId, Session, WriteOptions,
+};
 use crate::work::WorkError;
 
 impl WriteBack {
@@ -20,10 +20,8 @@ impl WriteBack {
         owner: SalesforceId,
         settings: &Settings,
     ) -> Result<CrmRow, WorkError> {
-        let Logging { opened, activity, seat } = logging;
-        let body = activity.body().unwrap_or_default();
-        let text: ActivityText = opened.unsealed(&activity.slot(), body)?;
-        let time_zone = &TimeZone::get(&seat.time_zone).unwrap_or(TimeZone::UTC);
+        let Logging { opened, activity, .. } = logging;
+        let (text, time_zone) = (logging.text()?, &logging.time_zone());
         let kind = activity.kind;
         let making = RowMaking {
             record,
@@ -50,28 +48,23 @@ impl WriteBack {
         row: &CrmRow,
     ) -> Result<SalesforceId, GrantError> {
         let client = self.grants.app().client();
-        let object = row.object.name();
-        let reply = match row.attached_to {
-            None => {
-                self.grants
-                    .call(opened, grantee, |session| async move {
-                        let options = WriteOptions::default();
-                        client.create(&session, object, &row.fields, options).await
-                    })
-                    .await?
-            }
-            Some(record) => {
-                let note = &NewRecord { object: object.to_owned(), fields: row.fields.clone() };
-                let link = &link_to(record);
-                self.grants
-                    .call(opened, grantee, |session| async move {
-                        client.create_attached(&session, note, link, "ContentDocumentId").await
-                    })
-                    .await?
-            }
-        };
-        Ok(reply.value)
+        let create = |session| async move { create_row(client, &session, row).await };
+        Ok(self.grants.call(opened, grantee, create).await?.value)
     }
+}
+
+/// Creates a row, and what attaches it to its record, both or neither.
+pub(crate) async fn create_row(
+    client: &Client,
+    session: &Session,
+    row: &CrmRow,
+) -> Result<Reply<SalesforceId>, SalesforceError> {
+    let object = row.object.name();
+    let Some(record) = row.attached_to else {
+        return client.create(session, object, &row.fields, WriteOptions::default()).await;
+    };
+    let note = NewRecord { object: object.to_owned(), fields: row.fields.clone() };
+    client.create_attached(session, &note, &link_to(record), "ContentDocumentId").await
 }
 
 /// What attaches an enhanced note to a record, for those to read who see the record.

@@ -158,7 +158,7 @@ impl WriteBack {
     }
 
     /// Gives an activity its last state, or one that it waits in outside its lane.
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         opened: &OpenGeneration,
         activity: &Activity,

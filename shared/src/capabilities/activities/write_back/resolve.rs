@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Logging, NOT_YET, WriteBack};
+use super::{Logging, NOT_YET, WriteBack, built};
 use crate::capabilities::activities::{ActivityState, CrmObject, NextLookup};
 use crate::capabilities::custody::GrantError;
 use crate::salesforce::{Condition, FieldValues, QueryScope, Record, SalesforceId, Select, Soql};
@@ -119,7 +119,11 @@ impl WriteBack {
     }
 
     /// Every row of a query, as the seller sees them.
-    async fn rows(&self, logging: &Logging<'_>, soql: &Soql) -> Result<Vec<Record>, GrantError> {
+    pub(super) async fn rows(
+        &self,
+        logging: &Logging<'_>,
+        soql: &Soql,
+    ) -> Result<Vec<Record>, GrantError> {
         let (opened, grantee) = (logging.opened, logging.grantee());
         let client = self.grants.app().client();
         let mut page = self
@@ -143,8 +147,4 @@ impl WriteBack {
                     .value;
         }
     }
-}
-
-fn built(select: &Select) -> Result<Soql, WorkError> {
-    select.build().map_err(|error| WorkError::reject("look an activity up", error))
 }
