@@ -88,9 +88,10 @@ trust: .tools/nextest.done .venv-aws/.done build-local ## faults, attacks, histo
 	@local/tools/require.sh
 	python3 local/tools/trust.py
 
-histories: .tools/nextest.done ## five hundred further histories of an import in memory (CRM_SYNC_HISTORIES= CRM_SYNC_SEED=; minutes; not part of ci)
-	CRM_SYNC_HISTORIES=$(or $(CRM_SYNC_HISTORIES),500) CRM_SYNC_SEED=$(or $(CRM_SYNC_SEED),201) cargo nextest run --workspace \
-		-E 'package(tests) & test(after_any_history_our_records)'
+histories: .tools/nextest.done ## five hundred further histories of an import, and a whole job killed at every eleventh of its calls (CRM_SYNC_HISTORIES= CRM_SYNC_SEED= CRM_SYNC_KILL_EVERY=; minutes; not part of ci)
+	CRM_SYNC_HISTORIES=$(or $(CRM_SYNC_HISTORIES),500) CRM_SYNC_SEED=$(or $(CRM_SYNC_SEED),101) CRM_SYNC_KILL_EVERY=$(or $(CRM_SYNC_KILL_EVERY),11) \
+		cargo nextest run --workspace --profile trust \
+		-E 'package(tests) & test(/after_any_history_our_records|flows::killed::killed_at_any_call/)'
 
 mutants: .tools/nextest.done ## breaks one place at a time and tells which tests notice, in docs/mutations.md (ONLY=id; up to an hour; not part of ci)
 	@local/tools/require.sh
@@ -201,5 +202,7 @@ deploy: .venv-sam/.done .venv-lambda/.done target-std ## builds and deploys a st
 # ---- Everything
 
 # Each crate is built once there: what a second build would need is not kept.
+# What only a debugger or a second build would need is not made.
 ci: export CARGO_INCREMENTAL := 0
+ci: export CARGO_PROFILE_DEV_DEBUG := 0
 ci: lint check-pure test deny validate ## everything that a change must pass

@@ -11,7 +11,7 @@ use super::history::{History, new_org};
 
 #[test]
 fn after_any_history_our_records_equal_the_orgs() {
-    after_any_history(Home::Memory, 200);
+    after_any_history(Home::Memory, 100);
 }
 
 /// Those of the seeds are the same histories: only where they are stored differs.

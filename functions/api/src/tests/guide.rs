@@ -1,6 +1,7 @@
 //! `docs/seller-panel.md`, call by call: what the guide shows is what the product does.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use shared::kernel::SeatId;
@@ -8,7 +9,6 @@ use tests::world::World;
 
 use super::Served;
 use super::canary::{SELLER, imported, marked};
-use super::sellers::matched;
 use crate::router;
 
 /// A call of the guide, and the answer that it shows.
@@ -97,18 +97,41 @@ fn hold(shown: &Value, found: &Value, place: &str, names: &mut Names) {
     }
 }
 
+/// A person who is linked to a contact that is as they are.
+async fn linked(served: &Served, token: &str) -> String {
+    let filter = served.connection("/crm-filter?entity_kind=person&in_crm=true");
+    let people = served.get(token, &filter).await.body["entity_ids"].clone();
+    let some = &people.as_array().unwrap()[..people.as_array().unwrap().len().min(100)];
+    let asked = json!({ "entity_kind": "person", "entity_ids": some });
+    let path = served.connection(&format!("/seats/{}/badges", served.seat));
+    let badges = served.post(token, &path, &asked).await.body;
+    let fits =
+        |badge: &&Value| badge["state"] == "in_crm" && badge["record"]["object"] == "Contact";
+    let badge = badges["badges"].as_array().unwrap().iter().find(fits).unwrap();
+    badge["entity_id"].as_str().unwrap().to_owned()
+}
+
 /// The first names: whom the guide is about.
-async fn names(world: &World, served: &Served, token: &str) -> Names {
-    let (_, person) = matched(served, "Contact").await;
+async fn names(world: &World, served: &Served, token: &str, folder: &Path) -> Names {
+    let person = linked(served, token).await;
     let filter = served.connection("/crm-filter?entity_kind=person&in_crm=false");
     let strangers = served.get(token, &filter).await.body;
+    let strangers: Vec<_> = strangers["entity_ids"].as_array().unwrap().iter().collect();
+    let people = std::fs::read_to_string(folder.join("people.jsonl")).unwrap();
+    let people = people.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let is_employed = |who: &Value| who["company"]["name"].is_string();
+    let stranger = people.filter(is_employed).find(|who| strangers.contains(&&who["id"])).unwrap();
+    let own = |name: &Value| name.as_str().unwrap().to_owned();
     let accounts = world.control().records(&world.org, "Account", 0, 1).unwrap();
     let beginning = &accounts[0]["Name"].as_str().unwrap()[..3];
     let names = [
         ("tenant", served.tenant.to_string()),
         ("seat", served.seat.to_string()),
         ("person", person),
-        ("stranger", strangers["entity_ids"][0].as_str().unwrap().to_owned()),
+        ("stranger", own(&stranger["id"])),
+        ("first", own(&stranger["first_name"])),
+        ("last", own(&stranger["last_name"])),
+        ("company", own(&stranger["company"]["name"])),
         ("beginning", beginning.replace(' ', "%20")),
     ];
     names.map(|(name, value)| (name.to_owned(), value)).into()
@@ -127,7 +150,7 @@ async fn every_call_of_the_guide_is_answered_as_it_shows() {
     served.router = router::router(served.api.clone());
     served.seat = SeatId::derived(SELLER);
     let token = served.token("seat");
-    let mut names = names(&world, &served, &token).await;
+    let mut names = names(&world, &served, &token, folder.path()).await;
     for Example { method, path, key, body, answer } in examples {
         let (at, body) = (filled(&path, &names), body.map(|body| filled(&body, &names)));
         let found = served.call_keyed(&method, &at, Some(&token), body, &key).await;
