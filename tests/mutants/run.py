@@ -106,9 +106,24 @@ def nextest(tests, mutant=None):
     return process.returncode, output
 
 
-def tried(mutant):
+def group_of(name):
+    return name.split("-")[0]
+
+
+def likely(mutant, known):
+    """The tests that noticed others of its group: most often one of them notices this one too."""
+    ends = [end for name, end in known.items() if group_of(name) == group_of(mutant["id"])]
+    names = sorted({test.split("`")[1] for end, test in ends if end == "caught"})
+    return " | ".join(f"test(/(^|::){name}$/)" for name in names)
+
+
+def tried(mutant, known):
     """What became of a mutant, and the test that noticed it."""
-    for part in (f"({mutant['tests']}) - {SLOW}", f"({mutant['tests']}) & {SLOW}"):
+    own, first = f"({mutant['tests']})", likely(mutant, known)
+    parts = [f"{own} & ({first})"] if first else []
+    # Then the tests that are named like the file, before all of a package.
+    near = f"{own} & test(/{Path(mutant['file']).stem}/) - {SLOW}"
+    for part in (*parts, near, f"{own} - {SLOW}", f"{own} & {SLOW}"):
         code, output = nextest(part, mutant["id"])
         if failed := FAILED.search(output):
             hung = ", which hung" if failed[1] == "TIMEOUT" else ""
@@ -122,7 +137,7 @@ def tried(mutant):
 
 def rows(mutants, ends):
     for group, about in GROUPS.items():
-        own = [m for m in mutants if m["id"].startswith(group + "-")]
+        own = [m for m in mutants if group_of(m["id"]) == group]
         caught = sum(ends[m["id"]][0] == "caught" for m in own)
         yield f"\n## {group}: {caught} of {len(own)}\n\n{about.capitalize()}.\n"
         yield "| | what is wrong then | noticed by |\n|---|---|---|"
@@ -185,7 +200,7 @@ def main():
             ends[mutant["id"]] = tuple(known[mutant["id"]])
             continue
         begun = time.monotonic()
-        ends[mutant["id"]] = end, test = tried(mutant)
+        ends[mutant["id"]] = end, test = tried(mutant, known)
         known[mutant["id"]] = [end, test]
         ENDS.write_text(json.dumps({"commit": commit, "ends": known}))
         print(f"{mutant['id']:15} {end:9} {time.monotonic() - begun:5.0f} s  {test}", flush=True)

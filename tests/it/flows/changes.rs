@@ -30,17 +30,17 @@ async fn scene() -> Scene {
     scene
 }
 
-async fn turn_on(world: &World) {
+pub(super) async fn turn_on(world: &World) {
     let on = json!({ "create_leads": true, "create_contacts": true, "update_leads": true,
         "update_contacts": true });
     world.set(&on).await;
 }
 
-fn values(values: &Value) -> Values {
+pub(super) fn values(values: &Value) -> Values {
     serde_json::from_value(values.clone()).unwrap()
 }
 
-fn new(scene: &Scene, key: &str, what: ChangeKind) -> NewChange {
+pub(super) fn new(scene: &Scene, key: &str, what: ChangeKind) -> NewChange {
     NewChange {
         seat: scene.seat,
         idempotency_key: key.to_owned(),
@@ -60,19 +60,24 @@ fn lead(scene: &Scene, key: &str) -> NewChange {
     NewChange { to, ..new(scene, key, ChangeKind::Create { object: SObject::Lead }) }
 }
 
-async fn account(scene: &Scene) -> String {
+pub(super) async fn account(scene: &Scene) -> String {
     let record = contact(scene).await;
     let row = scene.world.control().record(&scene.world.org, record.id.as_str()).unwrap();
     row["AccountId"].as_str().unwrap().to_owned()
 }
 
-fn update(scene: &Scene, key: &str, record: RecordRef, title: (&Value, &str)) -> NewChange {
+pub(super) fn update(
+    scene: &Scene,
+    key: &str,
+    record: RecordRef,
+    title: (&Value, &str),
+) -> NewChange {
     let (from, to) = (values(&json!({ "Title": title.0 })), values(&json!({ "Title": title.1 })));
     NewChange { from, to, ..new(scene, key, ChangeKind::Update { record }) }
 }
 
 /// Posts a change, and lets all be done that follows.
-async fn made(scene: &Scene, new: NewChange) -> (Change, ChangeValues) {
+pub(super) async fn made(scene: &Scene, new: NewChange) -> (Change, ChangeValues) {
     let world = &scene.world;
     let posted = world.functions.changes.post(world.at(), new).await.unwrap();
     world.run().await;
@@ -110,7 +115,7 @@ fn written(world: &World) -> Vec<WriteEntry> {
 }
 
 /// A contact whose owner still works there, and its title: Salesforce lets nobody save another's.
-async fn editable(world: &World) -> (RecordRef, Value) {
+pub(super) async fn editable(world: &World) -> (RecordRef, Value) {
     for list in lists(world, SObject::Contact).await.into_iter().filter(|list| !list.gone) {
         let contact = row(world, list.id);
         let owner = contact["OwnerId"].as_str().unwrap();
@@ -128,7 +133,7 @@ fn rows(world: &World, object: &str, field: &str, value: &str) -> Vec<Value> {
     rows
 }
 
-fn row(world: &World, id: SalesforceId) -> Value {
+pub(super) fn row(world: &World, id: SalesforceId) -> Value {
     world.control().record(&world.org, id.as_str()).unwrap()
 }
 

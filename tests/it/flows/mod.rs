@@ -3,6 +3,7 @@
 mod batches;
 mod callbacks;
 mod canary;
+mod change_rules;
 mod changes;
 mod connection;
 mod environments;

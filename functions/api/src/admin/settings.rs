@@ -15,6 +15,16 @@ use crate::callers::{Acting, Admin, At};
 use crate::extract::{Body, IfMatch};
 use crate::problem::Problem;
 use crate::state::Api;
+use crate::wire;
+
+wire::named! {
+    /// How an update may touch a field: not at all, only where the CRM has no value, or whatever it
+    /// has.
+    UpdatePolicy of settings::UpdatePolicy { Never FillBlank Overwrite }
+
+    /// Whose a new contact is: the seller's, or that of the user who owns its account.
+    ContactOwner of settings::ContactOwner { Seller AccountOwner }
+}
 
 /// The settings of an environment, which an admin may change.
 #[derive(Serialize, ToSchema)]
@@ -37,6 +47,18 @@ pub(crate) struct Settings {
     update_leads: bool,
     /// Let sellers update contacts in the CRM.
     update_contacts: bool,
+    /// How an update may touch a title.
+    #[schema(value_type = UpdatePolicy)]
+    update_title: settings::UpdatePolicy,
+    /// How an update may touch a lead's company and a contact's account.
+    #[schema(value_type = UpdatePolicy)]
+    update_company: settings::UpdatePolicy,
+    /// How an update may touch an address.
+    #[schema(value_type = UpdatePolicy)]
+    update_address: settings::UpdatePolicy,
+    /// Whose a new contact is.
+    #[schema(value_type = ContactOwner)]
+    contact_owner: settings::ContactOwner,
     /// Log views of Smart Links.
     log_smart_links: bool,
     /// Log calls.
@@ -93,6 +115,10 @@ impl From<KeptSettings> for Settings {
             create_contacts: settings.create_contacts,
             update_leads: settings.update_leads,
             update_contacts: settings.update_contacts,
+            update_title: settings.update_title,
+            update_company: settings.update_company,
+            update_address: settings.update_address,
+            contact_owner: settings.contact_owner,
             log_smart_links: settings.log_smart_links,
             log_calls: settings.log_calls,
             log_connection_requests: settings.log_connection_requests,
@@ -152,6 +178,18 @@ pub(crate) struct SettingsPatch {
     #[serde(default)]
     #[schema(required = false)]
     update_contacts: bool,
+    #[serde(default)]
+    #[schema(value_type = UpdatePolicy, required = false)]
+    update_title: settings::UpdatePolicy,
+    #[serde(default)]
+    #[schema(value_type = UpdatePolicy, required = false)]
+    update_company: settings::UpdatePolicy,
+    #[serde(default)]
+    #[schema(value_type = UpdatePolicy, required = false)]
+    update_address: settings::UpdatePolicy,
+    #[serde(default)]
+    #[schema(value_type = ContactOwner, required = false)]
+    contact_owner: settings::ContactOwner,
     #[serde(default)]
     #[schema(required = false)]
     log_smart_links: bool,

@@ -1,10 +1,12 @@
 //! A lead or contact as it is now, with what the seller may change.
 
 use super::{AskError, Asking};
-use crate::capabilities::changing::{FieldValue, updatable_fields};
+use crate::capabilities::changing::{FieldValue, policy_of, updatable_fields};
 use crate::capabilities::importing::land_row;
+use crate::capabilities::settings;
 use crate::kernel::{ImportRunId, Reading, RecordRef, SeatId, TenantEnvironment};
 use crate::salesforce::{Condition, FieldValues, QueryScope, Select};
+use crate::store::Store;
 use crate::work::WorkError;
 
 /// A record as it is now.
@@ -31,7 +33,7 @@ pub struct CurrentField {
     pub label: String,
     /// Its value; null where it is empty.
     pub value: FieldValue,
-    /// The seller may edit it.
+    /// The seller may edit it, as the CRM and the admin's settings have it.
     pub may_edit: bool,
 }
 
@@ -82,11 +84,14 @@ impl Asking {
             .value;
         let edits = access.records.first().and_then(|row| row.flag("HasEditAccess"));
         let is_converted = row.value.flag("IsConverted") == Some(true);
+        let kept = Store::new(self.ports.clone()).read(&settings::keys::settings(at)).await?;
+        let settings = kept.unwrap_or_default().settings;
         let fields = names.iter().filter_map(|name| {
             let field = described.field(name)?;
-            let value = row.value.value(name).map(Into::into).unwrap_or_default();
+            let value: FieldValue = row.value.value(name).map(Into::into).unwrap_or_default();
             let (name, label) = (field.name.clone(), field.label.clone());
-            Some(CurrentField { name, label, value, may_edit: field.updateable })
+            let may_edit = field.updateable && policy_of(&settings, &name).0.lets(value.is_empty());
+            Some(CurrentField { name, label, value, may_edit })
         });
         Ok(CurrentRecord {
             record,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{ChangeKind, FieldValue, Refusal, Values};
+use crate::capabilities::settings::{Settings, UpdatePolicy};
 use crate::kernel::SObject;
 use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, SalesforceId};
 
@@ -76,6 +77,30 @@ pub fn updatable_fields(object: SObject) -> &'static [&'static str] {
         SObject::Contact => &UPDATED_CONTACT,
         _ => &[],
     }
+}
+
+/// How the admin lets an update touch a field, and the name of the setting that says so.
+#[must_use]
+pub fn policy_of(settings: &Settings, field: &str) -> (UpdatePolicy, &'static str) {
+    match field {
+        "Title" => (settings.update_title, "update_title"),
+        "Company" | "AccountId" => (settings.update_company, "update_company"),
+        _ => (settings.update_address, "update_address"),
+    }
+}
+
+/// What of an update the admin does not let sellers do. `from` is what the seller saw.
+pub(super) fn against_policy(settings: &Settings, from: &Values) -> Vec<FieldProblem> {
+    let problem = |(field, seen): (&String, &FieldValue)| {
+        let (policy, setting) = policy_of(settings, field);
+        let reason = match policy {
+            policy if policy.lets(seen.is_empty()) => return None,
+            UpdatePolicy::Never => format!("is not updated; the setting is {setting}"),
+            _ => format!("is filled in where it is empty, not replaced; the setting is {setting}"),
+        };
+        Some(FieldProblem { field: Some(field.clone()), reason })
+    };
+    from.iter().filter_map(problem).collect()
 }
 
 /// The fields without which a record of the object is not created.

@@ -13,7 +13,7 @@ mod take_in;
 mod undo;
 mod writes;
 
-pub use fields::{FieldProblem, updatable_fields};
+pub use fields::{FieldProblem, policy_of, updatable_fields};
 pub use model::*;
 pub use show::ChangePage;
 pub use steps::ChangeSteps;

@@ -189,12 +189,16 @@ impl ChangeSteps {
             Ok(Prepared::Refused(values)) => return self.refused(making, *values).await,
             Err(error) => return self.troubled(making, error).await,
         };
+        let owner = match self.owner_of_new(&making, effect).await {
+            Ok(owner) => owner,
+            Err(error) => return self.troubled(making, error).await,
+        };
         let id = making.change.id;
         let Some(claimed) = self.claim(making, server_time).await? else {
             // Another delivery claims at this moment, or the tenant was handed over.
             return Ok(Step::Rest(Done::Later(NOT_YET)));
         };
-        match self.send(&claimed, effect, server_time).await {
+        match self.send(&claimed, effect, owner, server_time).await {
             Ok(made) => self.carried_out(claimed, effect, made).await,
             Err(GrantError::Call(error)) if error.is_outcome_unknown() => {
                 tracing::warn!(change.id = %id, error = %error, "outcome unknown");
@@ -209,6 +213,7 @@ impl ChangeSteps {
         &self,
         making: &Making,
         effect: Effect,
+        owner: Option<SalesforceId>,
         server_time: Timestamp,
     ) -> Result<Option<SalesforceId>, GrantError> {
         let (opened, grantee) = (&making.opened, making.grantee());
@@ -219,7 +224,8 @@ impl ChangeSteps {
         };
         match effect {
             Effect::Create(object) => {
-                let fields = written(&values.to);
+                let mut fields = written(&values.to);
+                fields.extend(owner.map(|owner| ("OwnerId".to_owned(), owner.to_string().into())));
                 let anyway = values.create_anyway;
                 let duplicates = if anyway {
                     DuplicateRuleHandling::AllowSave

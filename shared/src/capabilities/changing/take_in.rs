@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::fields::{FieldProblem, checked};
+use super::fields::{FieldProblem, against_policy, checked};
 use super::{Change, ChangeKind, ChangeState, ChangeValues, OpportunityRole, Values};
 use crate::capabilities::activities::reason_to_wait;
 use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
@@ -112,6 +112,10 @@ impl Changes {
         let (is_on, setting) = switch(&kept.settings, new.what);
         if !is_on {
             return Err(ChangeError::TurnedOff(setting));
+        }
+        let against = against_policy(&kept.settings, &values.from);
+        if !against.is_empty() {
+            return Err(ChangeError::Invalid(against));
         }
         let identity = format!("{}|{}|{}", at.environment, new.seat, new.idempotency_key);
         let change = Change {

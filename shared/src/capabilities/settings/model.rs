@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use strum::EnumIter;
@@ -37,6 +38,14 @@ pub struct Settings {
     pub update_leads: bool,
     /// Let sellers update contacts in the CRM.
     pub update_contacts: bool,
+    /// How an update may touch a title.
+    pub update_title: UpdatePolicy,
+    /// How an update may touch a lead's company and a contact's account.
+    pub update_company: UpdatePolicy,
+    /// How an update may touch an address.
+    pub update_address: UpdatePolicy,
+    /// Whose a new contact is.
+    pub contact_owner: ContactOwner,
     /// Log views of Smart Links.
     pub log_smart_links: bool,
     /// Log calls.
@@ -80,6 +89,10 @@ impl Default for Settings {
             create_contacts: false,
             update_leads: false,
             update_contacts: false,
+            update_title: UpdatePolicy::default(),
+            update_company: UpdatePolicy::default(),
+            update_address: UpdatePolicy::default(),
+            contact_owner: ContactOwner::default(),
             log_smart_links: true,
             log_calls: true,
             log_connection_requests: true,
@@ -97,6 +110,42 @@ impl Default for Settings {
             restricted_data: false,
         }
     }
+}
+
+/// How an update may touch a field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, EnumIter)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdatePolicy {
+    /// Not at all.
+    Never,
+    /// Only where the CRM has no value.
+    FillBlank,
+    /// Whatever the CRM has.
+    #[default]
+    Overwrite,
+}
+
+impl UpdatePolicy {
+    /// True if an update may touch a field that has no value so far, or has one.
+    #[must_use]
+    pub fn lets(self, is_blank: bool) -> bool {
+        match self {
+            Self::Never => false,
+            Self::FillBlank => is_blank,
+            Self::Overwrite => true,
+        }
+    }
+}
+
+/// Whose a record is that a seller creates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, EnumIter)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactOwner {
+    /// The seller's.
+    #[default]
+    Seller,
+    /// That of the user who owns its account, while they work there.
+    AccountOwner,
 }
 
 /// What is turned on and off together: the types of activities that are logged.
@@ -160,7 +209,7 @@ pub struct ChangedSetting {
 pub enum SettingValue {
     /// A switch.
     Switch(bool),
-    /// A stage's API name, or a record type's id.
+    /// A stage's API name, a record type's id, or one of an enumeration's names.
     Name(String),
     /// No stage or record type.
     Null(()),
@@ -284,9 +333,21 @@ fn why_not(name: &str, value: &Value) -> Option<&'static str> {
              org's own choice",
         );
     }
+    if name == "contact_owner" {
+        return (!is_one_of::<ContactOwner>(value)).then_some("must be seller or account_owner");
+    }
+    if name.starts_with("update_") {
+        let reason = "must be never, fill_blank or overwrite";
+        return (!is_one_of::<UpdatePolicy>(value)).then_some(reason);
+    }
     (!is_stage(value)).then_some(
         "must be a stage's API name of at most 255 characters, or null for every open opportunity",
     )
+}
+
+/// True if a value is one of an enumeration's names.
+fn is_one_of<T: DeserializeOwned>(value: &Value) -> bool {
+    T::deserialize(value).is_ok()
 }
 
 /// True if a value can be a record type: its id, or none.
@@ -337,11 +398,9 @@ mod tests {
 
     #[test]
     fn before_anybody_answers_activities_are_logged_and_nothing_else_is_done() {
-        let on =
-            Settings::default().values().into_iter().filter(|(_, value)| *value != json!(false));
-        let on = on.map(|(name, _)| name);
-        let is_choice = |name: &String| name == "stage" || name.starts_with("record_type_");
-        let on: BTreeSet<_> = on.filter(|name| !is_choice(name)).collect();
+        let values = Settings::default().values().into_iter();
+        let on = values.filter(|(_, value)| *value == json!(true)).map(|(name, _)| name);
+        let on: BTreeSet<_> = on.collect();
         let expected = [
             "log_calls",
             "log_connection_requests",
@@ -403,8 +462,12 @@ mod tests {
     #[test]
     fn every_setting_can_be_patched() {
         for (name, value) in Settings::default().values() {
-            let is_type = name.starts_with("record_type_");
-            let named = if is_type { json!("012000000000001AAA") } else { json!("Won") };
+            let named = match name.as_str() {
+                "stage" => json!("Won"),
+                "contact_owner" => json!("account_owner"),
+                _ if name.starts_with("update_") => json!("fill_blank"),
+                _ => json!("012000000000001AAA"),
+            };
             let other = value.as_bool().map_or(named, |switch| json!(!switch));
             let patch = SettingsPatch(Map::from_iter([(name.clone(), other.clone())]));
             let after = Settings::default().patched(&patch).unwrap();

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{ChangeSteps, Effect, Making, Prepared};
 use crate::capabilities::changing::fields::refusals;
-use crate::capabilities::changing::{ChangeValues, Refusal, Values, changed_since};
+use crate::capabilities::changing::{ChangeValues, FieldValue, Refusal, Values, changed_since};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
+use crate::capabilities::settings::{self, ContactOwner};
 use crate::kernel::{Grantee, SObject};
 use crate::salesforce::{FieldValues, ObjectDescribe, Record, Reply, SalesforceId, parse_datetime};
 use crate::work::WorkError;
@@ -60,6 +61,29 @@ impl ChangeSteps {
             }
         }
         claim(&described)
+    }
+
+    /// Whose a new record is to be, where the admin wants it to be somebody else's than the
+    /// seller's: the user who owns a contact's account, while they work there.
+    pub(super) async fn owner_of_new(
+        &self,
+        making: &Making,
+        effect: Effect,
+    ) -> Result<Option<SalesforceId>, GrantError> {
+        let at = making.opened.keys.scope().tenant_environment();
+        let kept = self.store.read(&settings::keys::settings(at)).await.map_err(WorkError::from)?;
+        let rule = kept.unwrap_or_default().settings.contact_owner;
+        if effect != Effect::Create(SObject::Contact) || rule == ContactOwner::Seller {
+            return Ok(None);
+        }
+        let account = making.values.to.get("AccountId").and_then(FieldValue::text);
+        let Some(account) = account.and_then(|id| id.parse().ok()) else { return Ok(None) };
+        let row = self.read(making, SObject::Account, account, &["OwnerId"]).await?;
+        let owner = row.and_then(|row| row.value.text("OwnerId")?.parse().ok());
+        let Some(owner) = owner else { return Ok(None) };
+        let user = making.opened.records.one(SObject::User, owner).await;
+        let user = user.map_err(WorkError::from)?;
+        Ok(user.filter(|user| user.fields.is_true("IsActive")).map(|user| user.id))
     }
 
     async fn prepare_update(&self, making: &Making) -> Result<Prepared, GrantError> {

@@ -9,7 +9,9 @@ use crate::capabilities::importing::{
     AccountModel, FieldMapping, ImportSettings, RecordFilter, Selection, SelectionChange,
 };
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
-use crate::capabilities::settings::{KeptSettings, SeatChoices, SeatSwitch, Settings};
+use crate::capabilities::settings::{
+    ContactOwner, KeptSettings, SeatChoices, SeatSwitch, Settings, UpdatePolicy,
+};
 use crate::kernel::{Environment, SeatId, Signature, TenantId};
 use crate::salesforce::SalesforceId;
 
@@ -78,6 +80,18 @@ pub struct MovedSettings {
     /// Let sellers update contacts.
     #[serde(default)]
     pub update_contacts: bool,
+    /// How an update may touch a title.
+    #[serde(default)]
+    pub update_title: UpdatePolicy,
+    /// How an update may touch a lead's company and a contact's account.
+    #[serde(default)]
+    pub update_company: UpdatePolicy,
+    /// How an update may touch an address.
+    #[serde(default)]
+    pub update_address: UpdatePolicy,
+    /// Whose a new contact is.
+    #[serde(default)]
+    pub contact_owner: ContactOwner,
     /// Log views of Smart Links.
     #[serde(default = "on")]
     pub log_smart_links: bool,
@@ -243,6 +257,10 @@ impl MovedSettings {
             create_contacts,
             update_leads,
             update_contacts,
+            update_title,
+            update_company,
+            update_address,
+            contact_owner,
             log_smart_links,
             log_calls,
             log_connection_requests,
@@ -269,6 +287,10 @@ impl MovedSettings {
             create_contacts,
             update_leads,
             update_contacts,
+            update_title,
+            update_company,
+            update_address,
+            contact_owner,
             log_smart_links,
             log_calls,
             log_connection_requests,
@@ -302,6 +324,10 @@ impl MovedSettings {
             create_contacts: self.create_contacts,
             update_leads: self.update_leads,
             update_contacts: self.update_contacts,
+            update_title: self.update_title,
+            update_company: self.update_company,
+            update_address: self.update_address,
+            contact_owner: self.contact_owner,
             log_smart_links: self.log_smart_links,
             log_calls: self.log_calls,
             log_connection_requests: self.log_connection_requests,
