@@ -263,7 +263,7 @@ async fn what_was_logged_before_the_org_was_connected_anew_is_found_by_its_marke
         ]
     };
     let first = logged(&scene, deeds(&scene)).await;
-    let ids: Vec<_> = first.iter().map(|state| row(state)).collect();
+    let ids: Vec<_> = first.iter().map(row).collect();
     let wrote = writes(&scene.world);
     scene.world.functions.disconnect.disconnect(scene.world.at(), &Actor::Service).await.unwrap();
     scene.world.run().await;

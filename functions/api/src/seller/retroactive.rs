@@ -169,9 +169,10 @@ pub(crate) async fn log(
         return Err(Problem::invalid("an idempotency_key stands twice in the call"));
     }
     let at = place.environment();
-    let told = match dry_run {
-        true => api.activities.rehearse(at, &deeds).await?,
-        false => api.activities.post_retroactively(at, deeds).await?,
+    let told = if dry_run {
+        api.activities.rehearse(at, &deeds).await?
+    } else {
+        api.activities.post_retroactively(at, deeds).await?
     };
     let items = keys.into_iter().zip(told);
     let items = items.map(|(key, told)| PastActivityOutcome::of(&api, at, key, told));

@@ -124,6 +124,8 @@ enum Answering {
     #[default]
     Down,
     Keys(Value),
+    /// An error whose page holds keys, as an attacker's would.
+    Failing(Value),
     Elsewhere(String),
     Endless(Value),
 }
@@ -142,6 +144,9 @@ impl Keys {
         match self.answer.lock().unwrap().clone() {
             Answering::Down => StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Answering::Keys(keys) => Json(keys).into_response(),
+            Answering::Failing(keys) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, Json(keys)).into_response()
+            }
             Answering::Elsewhere(to) => {
                 (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
             }
@@ -242,13 +247,16 @@ async fn while_the_issuer_is_down_its_keys_are_good_for_an_hour() {
 }
 
 #[tokio::test]
-async fn an_issuer_is_not_followed_elsewhere_and_not_heard_without_end() {
+async fn an_issuer_is_not_followed_elsewhere_and_heard_neither_in_an_error_nor_without_end() {
     let verified = Verified::new().await;
     let elsewhere = Answering::Elsewhere(verified.issuer.key_set_url());
-    for answering in [elsewhere, Answering::Endless(verified.genuine.clone())] {
+    let genuine = &verified.genuine;
+    let wrong =
+        [elsewhere, Answering::Failing(genuine.clone()), Answering::Endless(genuine.clone())];
+    for answering in wrong {
         verified.keys.answer(answering);
         verified.pass(31);
         assert_eq!(verified.call("local").await, StatusCode::SERVICE_UNAVAILABLE);
     }
-    assert_eq!(verified.keys.asked(), 2);
+    assert_eq!(verified.keys.asked(), 3);
 }

@@ -246,6 +246,7 @@ impl MovedVote {
 impl MovedSettings {
     /// An environment's switches as a line has them.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "each setting is named twice, lest one be forgotten")]
     pub fn of(environment: Environment, kept: KeptSettings) -> Self {
         let KeptSettings { settings, changes, rules, signed } = kept;
         let Settings {
