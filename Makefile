@@ -11,7 +11,7 @@ RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk soak trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk client soak trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -80,6 +80,11 @@ test: .tools/nextest.done .tools/walk.done .venv-aws/.done build-local ## all te
 
 walk: .tools/walk.done build-local ## an admin's way through the console in a browser, by keyboard alone (minutes; LOOK=folder for pictures; not part of ci)
 	node tests/walk/walk.mjs
+
+client: .tools/walk.done ## the TypeScript client: types from docs/openapi.yaml, compiled and tested, the badge in a browser (seconds; not part of ci)
+	npm ci --prefix clients/typescript --ignore-scripts --no-audit --no-fund
+	npm run --prefix clients/typescript build
+	npm test --prefix clients/typescript
 
 soak: .tools/nextest.done build-local ## kills crm-sync serve every few seconds while its org changes (SOAK_MINUTES=30; not part of ci)
 	SOAK_PROGRAM=$(CURDIR)/target/$(PROFILE)/crm-sync cargo nextest run --workspace --test it --profile soak --run-ignored only --no-capture

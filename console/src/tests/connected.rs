@@ -76,6 +76,25 @@ async fn the_wizard_is_answered_step_by_step_and_permissions_are_checked_again()
 }
 
 #[tokio::test]
+async fn an_admin_chooses_what_sellers_may_change_in_the_crm() {
+    let (_world, _folder, _served, mut browser) = connected().await;
+    let before = browser.get(&at("/saving")).await.text;
+    assert!(before.contains("<option value=\"overwrite\" selected>"), "{before}");
+    let chosen =
+        [("create_leads", "yes"), ("update_title", "never"), ("contact_owner", "account_owner")];
+    let saved = browser.act(&at("/saving"), &chosen).await;
+    let page = browser.get(saved.location()).await.text;
+    for shown in [
+        "name=\"create_leads\" value=\"yes\" checked",
+        "name=\"create_contacts\" value=\"yes\"> ",
+        "<option value=\"never\" selected>",
+        "<option value=\"account_owner\" selected>",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_run_is_begun_paused_resumed_and_cancelled() {
     let (world, _folder, _served, mut browser) = connected().await;
     let first = link(&browser.get(&at("/runs")).await, &at("/runs/"));

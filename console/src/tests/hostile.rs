@@ -64,7 +64,9 @@ fn settings(text: &str) -> Value {
         "log_smart_links": true, "log_calls": true, "log_connection_requests": true,
         "desktop_calls": true, "enhanced_notes": true, "refuse_converted_leads": true,
         "embedded_profile": true, "data_validation": true, "restricted_data": true,
-        "changed_at": AT,
+        "create_leads": true, "create_contacts": true, "update_leads": true,
+        "update_contacts": true, "update_title": text, "update_company": text,
+        "update_address": text, "contact_owner": text, "changed_at": AT,
     })
 }
 
