@@ -44,6 +44,17 @@ fn functions() -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
+/// The programs of some crates are not built for their tests: `test = false`.
+#[test]
+fn a_program_begins_and_what_it_begins_is_tested_elsewhere() {
+    let has_tests = |file: &SourceFile| {
+        ["#[cfg(test)]", "#[test]", "#[tokio::test]"].iter().any(|mark| file.text.contains(mark))
+    };
+    let programs = all_code().into_iter().filter(|file| file.path.ends_with("/src/main.rs"));
+    let offences: Vec<String> = programs.filter(has_tests).map(|file| file.path).collect();
+    assert_none(&offences, "a main.rs has no tests: they stand beside what is tested");
+}
+
 #[test]
 fn every_file_says_what_it_is() {
     let offences: Vec<String> = all_code()
