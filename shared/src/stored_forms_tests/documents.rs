@@ -12,7 +12,7 @@ use super::{
 };
 use crate::capabilities::activities::{
     Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, Conversation, CrmObject,
-    HoldReason, Lane, NotLogged,
+    HoldReason, Lane, NotLogged, TakenRow,
 };
 use crate::capabilities::asking::TestNote;
 use crate::capabilities::connecting::{
@@ -828,6 +828,7 @@ fn activities_are_pinned() {
     let reasons = [NotLogged::PrivateNote, NotLogged::SellerChoice, NotLogged::ConversationOff];
     forms.all("not logged", &reasons);
     forms.all("object", &[CrmObject::Task, CrmObject::Note, CrmObject::ContentNote]);
+    forms.json("taken row", &TakenRow { activity: activity() });
     let (object, title) = (CrmObject::ContentNote, text("Test note 01"));
     forms.json("test note", &TestNote { object, title, at: at(1) });
     forms.json("conversation", &Conversation { seat: seat(), name: text("thread"), log: false });

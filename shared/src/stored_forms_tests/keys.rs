@@ -199,6 +199,7 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("change", &keys.change(seat(), change));
     forms.range("changes", &keys.changes(seat()));
     forms.range("all_changes", &keys.all_changes(3));
+    forms.key("taken_row", &keys.taken_row(record_id("00T", 1)));
     forms.key("test_note", &keys.test_note(seat()));
     forms.range("conversations_of", &keys.conversations_of(seat()));
     forms.range("conversations", &keys.conversations(3));

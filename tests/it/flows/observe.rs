@@ -68,6 +68,8 @@ pub(super) async fn see(world: &World) -> Seen {
         told: BTreeSet::new(),
     };
     let documents = world.documents().await;
+    let writes = world.control().writes(&world.org).unwrap();
+    let own: BTreeSet<String> = writes.into_iter().map(|write| write.id).collect();
     for (kind, pk) in keys.partitions() {
         let ports = world.ports();
         let page = ports.table.query(&pk, &Range::All, None, 100_000).await.unwrap();
@@ -79,7 +81,7 @@ pub(super) async fn see(world: &World) -> Seen {
                     seen.records.insert(sk, format!("{:?}", head.change));
                 }
                 Kind::Edge => {
-                    seen.edges.insert(without_keyed_name(sk));
+                    seen.edges.insert(without_own_row(without_keyed_name(sk), &own));
                 }
                 Kind::Candidates => {
                     let list: CandidateList = documents.typed(item).unwrap();
@@ -248,6 +250,15 @@ pub(super) async fn is_one_to_one(world: &World) -> bool {
         }
     }
     true
+}
+
+/// An edge to a row that we made: which of them Salesforce made first, and so their ids, is nobody's
+/// promise.
+fn without_own_row(edge: String, own: &BTreeSet<String>) -> String {
+    match edge.rsplit_once('#') {
+        Some((rest, child)) if own.contains(child) => format!("{rest}#our own"),
+        _ => edge,
+    }
 }
 
 /// An edge between a user and an address has a name under the data key, which each home draws for

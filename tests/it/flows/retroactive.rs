@@ -125,6 +125,22 @@ async fn what_somebody_logged_in_the_crm_is_recognised_and_the_rest_is_logged() 
 }
 
 #[tokio::test]
+async fn one_row_made_by_hand_stands_for_one_deed_though_two_have_its_words() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let row = by_hand(&scene).await.task("Message sent from Sales Navigator", "Thanks!", DAY);
+    seen(world, "by hand").await;
+    let wrote = writes(world);
+    let of = |key| deed(&scene, key, ActivityKind::Message, "Thanks!");
+    for _ in 0..2 {
+        let states = logged(&scene, vec![of("1"), of("2")]).await;
+        assert_eq!(states[0], before(&row));
+        assert!(matches!(states[1], ActivityState::Logged { .. }), "{states:?}");
+        assert_eq!(writes(world), wrote + 1);
+    }
+}
+
+#[tokio::test]
 async fn what_somebody_else_logged_or_about_somebody_else_is_another_deed() {
     let scene = Scene::new().await;
     let world = &scene.world;

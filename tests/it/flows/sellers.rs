@@ -408,11 +408,12 @@ async fn killed_at(scene: &Scene, contact: RecordRef, n: Option<u64>) -> u64 {
         world.fuse.light(n, n.is_multiple_of(2));
     }
     world.run().await;
+    let calls = world.fuse.calls() - before;
     world.fuse.restart();
     assert_eq!(logged_on(world, &posted).await, contact.id.as_str(), "killed at {n:?}");
     let written = world.control().writes(&world.org).unwrap().len() - written;
     assert_eq!(written, 1, "killed at {n:?}");
-    world.fuse.calls() - before
+    calls
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use matching::EntityKind;
 
-use super::{Activity, Conversation, Lane, SeatList};
+use super::{Activity, Conversation, Lane, SeatList, TakenRow};
 use crate::kernel::{ActivityId, SeatId, entity_kind_name};
 use crate::salesforce::SalesforceId;
 use crate::store::keys::{GenerationKeys, Kind};
@@ -26,6 +26,12 @@ impl GenerationKeys {
     #[must_use]
     pub fn lane(&self, record: SalesforceId) -> Slot<Lane> {
         Slot::at(self.by(Kind::Activity, record.as_str(), format!("LANE#{record}")))
+    }
+
+    /// For which activity a row of the CRM was taken that somebody else had made.
+    #[must_use]
+    pub fn taken_row(&self, row: SalesforceId) -> Slot<TakenRow> {
+        Slot::at(self.by(Kind::Activity, row.as_str(), format!("TAKEN#{row}")))
     }
 
     /// The entry of an activity in a list of its seat's. A list is in the order of the deeds.

@@ -317,6 +317,13 @@ impl Lane {
     }
 }
 
+/// A row of the CRM that was taken for an activity: it stands for no other one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenRow {
+    /// The activity.
+    pub activity: ActivityId,
+}
+
 /// An activity's text.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityText {

@@ -245,10 +245,7 @@ impl WriteBack {
         }
         match self.logged_before(&logging, read.record, grant.user_id).await {
             Ok(None) => {}
-            Ok(Some(salesforce_id)) => {
-                let known = ActivityState::LoggedBefore { salesforce_id };
-                return self.finish(opened, activity, known).await;
-            }
+            Ok(Some(row)) => return self.take_row(opened, activity, row).await,
             Err(error) => return self.refused(opened, activity, error).await,
         }
         let row = self.row(&logging, read.record, grant.user_id, &settings).await?;

@@ -158,7 +158,7 @@ impl WriteBack {
     }
 
     /// Gives an activity its last state, or one that it waits in outside its lane.
-    pub(super) async fn finish(
+    async fn finish(
         &self,
         opened: &OpenGeneration,
         activity: &Activity,

@@ -5,14 +5,16 @@
 
 use jiff::SignedDuration;
 
-use super::{Logging, WriteBack, built};
+use super::{Logging, NOT_YET, WriteBack, built, replace};
 use crate::capabilities::activities::retroactive::rows_like;
 use crate::capabilities::activities::row::day;
 use crate::capabilities::activities::same::Deed;
-use crate::capabilities::custody::GrantError;
+use crate::capabilities::activities::{Activity, ActivityState, TakenRow, lanes};
+use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{RecordRef, SObject};
 use crate::salesforce::{Condition, FieldValues, SalesforceId, Select};
-use crate::work::WorkError;
+use crate::store::{Commit, Stored};
+use crate::work::{Done, WorkError};
 
 /// What is logged within this time of being done is no retroactive log: nobody had the time to log
 /// it by hand, and no import saw it.
@@ -49,12 +51,33 @@ impl WriteBack {
                 let select = Select::from(object.name()).fields(fields.iter().copied());
                 let same = select.filter(Condition::is_in("Id", ids.iter().copied()));
                 let live = self.rows(logging, &built(&same)?).await?;
-                let same = live.iter().find(|row| deed.is_said_by(object, *row));
-                if let Some(id) = same.and_then(FieldValues::id) {
-                    return Ok(Some(id));
+                let same = live.iter().filter(|row| deed.is_said_by(object, *row));
+                for id in same.filter_map(FieldValues::id) {
+                    let taken = opened.store.read(&opened.keys.taken_row(id)).await;
+                    if taken.map_err(WorkError::from)?.is_none() {
+                        return Ok(Some(id));
+                    }
                 }
             }
         }
         Ok(None)
+    }
+
+    /// Takes a row of the CRM for an activity. A row stands for one: who did the same twice and
+    /// logged it once by hand has the other one logged here.
+    pub(super) async fn take_row(
+        &self,
+        opened: &OpenGeneration,
+        activity: &Stored<Activity>,
+        row: SalesforceId,
+    ) -> Result<Done, WorkError> {
+        let mut commit = Commit::new();
+        let known = ActivityState::LoggedBefore { salesforce_id: row };
+        commit.create(&opened.keys.taken_row(row), &TakenRow { activity: activity.id })?;
+        replace(&mut commit, opened, activity, &activity.moved_to(known))?;
+        lanes::leave(&self.store, opened, activity, &mut commit).await?;
+        let is_done = opened.store.commit(commit).await?.is_done();
+        // Another one took the row, or the activity or its lane moved.
+        Ok(if is_done { Done::Finished } else { Done::Later(NOT_YET) })
     }
 }
