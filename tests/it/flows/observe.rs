@@ -252,8 +252,8 @@ pub(super) async fn is_one_to_one(world: &World) -> bool {
     true
 }
 
-/// An edge to a row that we made: which of them Salesforce made first, and so their ids, is nobody's
-/// promise.
+/// An edge to a row that we made: which of them Salesforce made first, and so their ids, is
+/// nobody's promise.
 fn without_own_row(edge: String, own: &BTreeSet<String>) -> String {
     match edge.rsplit_once('#') {
         Some((rest, child)) if own.contains(child) => format!("{rest}#our own"),
