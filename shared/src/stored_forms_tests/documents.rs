@@ -828,7 +828,6 @@ fn activities_are_pinned() {
     let reasons = [NotLogged::PrivateNote, NotLogged::SellerChoice, NotLogged::ConversationOff];
     forms.all("not logged", &reasons);
     forms.all("object", &[CrmObject::Task, CrmObject::Note, CrmObject::ContentNote]);
-    forms.json("taken row", &TakenRow { activity: activity() });
     let (object, title) = (CrmObject::ContentNote, text("Test note 01"));
     forms.json("test note", &TestNote { object, title, at: at(1) });
     forms.json("conversation", &Conversation { seat: seat(), name: text("thread"), log: false });
@@ -860,6 +859,7 @@ fn activities_are_pinned() {
 }
 
 fn lanes_and_texts(forms: &mut Forms) {
+    forms.json("taken row", &TakenRow { activity: activity() });
     forms.json("lane", &Lane { given: 4, done: 3 });
     for subject in [None, Some(text("Hello"))] {
         let link = subject.as_ref().map(|_| text("https://l.example/1"));
