@@ -12,8 +12,11 @@ use crate::frame::{Frame, show as page};
 use crate::guard::{Act, Visit};
 use crate::trouble::Trouble;
 
+/// What a setting may be, each with what a page says of it.
+type Words = [(&'static str, &'static str)];
+
 /// The settings that are one of several words, each with its label and its words.
-const SELECTS: [(&str, &str, &[(&str, &str)]); 4] = [
+const SELECTS: [(&str, &str, &Words); 4] = [
     ("update_title", "An update of a title", &POLICIES),
     ("update_company", "An update of a lead’s company or a contact’s account", &POLICIES),
     ("update_address", "An update of an address", &POLICIES),
@@ -59,9 +62,8 @@ impl Select {
             &settings.update_address,
             &settings.contact_owner,
         ];
-        let of = |((name, label, words), now): ((_, _, &[_]), &String)| {
-            let choice =
-                |&(value, words): &(_, _)| Choice { value, words, is_chosen: now == value };
+        let of = |((name, label, words), now): ((_, _, &Words), &String)| {
+            let choice = |&(value, words): &_| Choice { value, words, is_chosen: now == value };
             Self { name, label, options: words.iter().map(choice).collect() }
         };
         SELECTS.into_iter().zip(now).map(of).collect()
