@@ -85,7 +85,9 @@ impl Asking {
         let id = match made {
             Ok(made) => made.value,
             Err(error) => {
-                if !matches!(error, AskError::Later(_)) {
+                let is_unknown =
+                    matches!(error, AskError::Later(_) | AskError::Lookup(LookupError::Work(_)));
+                if !is_unknown {
                     self.forget(&question, &note).await?; // Salesforce did not take it
                 }
                 return Err(error);
