@@ -11,7 +11,7 @@ RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk client soak trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk client soak latency trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -88,6 +88,10 @@ client: .tools/walk.done ## the TypeScript client: types from docs/openapi.yaml,
 
 soak: .tools/nextest.done build-local ## kills crm-sync serve every few seconds while its org changes (SOAK_MINUTES=30; not part of ci)
 	SOAK_PROGRAM=$(CURDIR)/target/$(PROFILE)/crm-sync cargo nextest run --workspace --test it --profile soak --run-ignored only --no-capture
+
+latency: .tools/nextest.done build-demo ## how soon what sellers do is in Salesforce: at rest, with fifty of them, beside 100,000 of the past (minutes; not part of ci)
+	SOAK_PROGRAM=$(CURDIR)/target/demo/crm-sync cargo nextest run --workspace --test it --profile load \
+		--ignore-default-filter -E 'test(/^latency::/)' --run-ignored only --no-capture
 
 trust: .tools/nextest.done .venv-aws/.done build-local ## faults, attacks, histories and noisy neighbours, told in docs/trust.md (minutes; not part of ci)
 	@local/tools/require.sh

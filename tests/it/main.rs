@@ -31,6 +31,7 @@ mod demo;
 mod faults;
 mod flows;
 mod import;
+mod latency;
 mod local_stack;
 mod mutants;
 mod neighbours;

@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a load tells what it did")]
 
 mod place;
-mod tenant;
+pub(crate) mod tenant;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -77,7 +77,7 @@ async fn a_burst_of_one_tenant_delays_no_other_on_the_emulator() {
     bear(&deployed, &simulator, &ON_THE_EMULATOR).await;
 }
 
-async fn without_orgs() -> Simulator {
+pub(crate) async fn without_orgs() -> Simulator {
     let options = SimulatorOptions { orgs: vec![], ..SimulatorOptions::default() };
     Simulator::start(options).await.unwrap()
 }

@@ -1,5 +1,5 @@
 //! What a seller did in the past, logged many at once: none that the CRM has already, and the rest
-//! in the order of the deeds.
+//! in the order of the activities.
 
 use serde_json::{Value, json};
 use shared::capabilities::activities::{
@@ -16,8 +16,8 @@ use super::sellers::contact;
 const SELLER: &str = "noor.castellan@acme.example";
 const DAY: &str = "2026-11-10";
 
-/// A deed of the past, on the tenth of November.
-fn deed(scene: &Scene, key: &str, kind: ActivityKind, body: &str) -> NewActivity {
+/// An activity of the past, on the tenth of November.
+fn past_activity(scene: &Scene, key: &str, kind: ActivityKind, body: &str) -> NewActivity {
     let mut new = activity(scene.seat, key, kind, scene.person.as_str());
     body.clone_into(&mut new.text.body);
     new.occurred_at = format!("{DAY}T15:00:00Z").parse().unwrap();
@@ -62,10 +62,10 @@ async fn seen(world: &World, name: &str) {
     import_again(world, name).await;
 }
 
-/// Logs deeds, and tells where each stands in the end.
-async fn logged(scene: &Scene, deeds: Vec<NewActivity>) -> Vec<ActivityState> {
+/// Logs activities, and tells where each stands in the end.
+async fn logged(scene: &Scene, past: Vec<NewActivity>) -> Vec<ActivityState> {
     let world = &scene.world;
-    let told = world.functions.activities.post_retroactively(world.at(), deeds).await.unwrap();
+    let told = world.functions.activities.post_retroactively(world.at(), past).await.unwrap();
     world.run().await;
     let mut states = Vec::new();
     for told in told {
@@ -108,12 +108,12 @@ async fn what_somebody_logged_in_the_crm_is_recognised_and_the_rest_is_logged() 
     let states = logged(
         &scene,
         vec![
-            deed(&scene, "1", ActivityKind::Message, "Shall we talk?"),
-            deed(&scene, "2", ActivityKind::Call, "Asked for prices"),
-            deed(&scene, "3", ActivityKind::Note, "Met at the fair"),
-            deed(&scene, "4", ActivityKind::Message, "See you"),
-            deed(&scene, "5", ActivityKind::Message, "Ate together"),
-            deed(&scene, "6", ActivityKind::Note, "Met again"),
+            past_activity(&scene, "1", ActivityKind::Message, "Shall we talk?"),
+            past_activity(&scene, "2", ActivityKind::Call, "Asked for prices"),
+            past_activity(&scene, "3", ActivityKind::Note, "Met at the fair"),
+            past_activity(&scene, "4", ActivityKind::Message, "See you"),
+            past_activity(&scene, "5", ActivityKind::Message, "Ate together"),
+            past_activity(&scene, "6", ActivityKind::Note, "Met again"),
         ],
     )
     .await;
@@ -131,7 +131,7 @@ async fn one_row_made_by_hand_stands_for_one_deed_though_two_have_its_words() {
     let row = by_hand(&scene).await.task("Message sent from Sales Navigator", "Thanks!", DAY);
     seen(world, "by hand").await;
     let wrote = writes(world);
-    let of = |key| deed(&scene, key, ActivityKind::Message, "Thanks!");
+    let of = |key| past_activity(&scene, key, ActivityKind::Message, "Thanks!");
     for _ in 0..2 {
         let states = logged(&scene, vec![of("1"), of("2")]).await;
         assert_eq!(states[0], before(&row));
@@ -158,7 +158,8 @@ async fn what_somebody_else_logged_or_about_somebody_else_is_another_deed() {
     ByHand { contact: elsewhere, ..by_hand(&scene).await }.task(subject, "Shall we talk?", DAY);
     seen(world, "by hand").await;
     let states =
-        logged(&scene, vec![deed(&scene, "1", ActivityKind::Message, "Shall we talk?")]).await;
+        logged(&scene, vec![past_activity(&scene, "1", ActivityKind::Message, "Shall we talk?")])
+            .await;
     assert!(matches!(states[..], [ActivityState::Logged { .. }]), "{states:?}");
 }
 
@@ -177,8 +178,8 @@ async fn a_task_that_went_to_another_day_or_person_or_is_gone_is_recognised_no_m
     let states = logged(
         &scene,
         vec![
-            deed(&scene, "1", ActivityKind::Message, "Shall we talk?"),
-            deed(&scene, "2", ActivityKind::Message, "See you"),
+            past_activity(&scene, "1", ActivityKind::Message, "Shall we talk?"),
+            past_activity(&scene, "2", ActivityKind::Message, "See you"),
         ],
     )
     .await;
@@ -188,7 +189,7 @@ async fn a_task_that_went_to_another_day_or_person_or_is_gone_is_recognised_no_m
 }
 
 #[tokio::test]
-async fn a_rehearsal_names_what_looks_alike_and_does_nothing() {
+async fn a_dry_run_names_what_looks_alike_and_does_nothing() {
     let scene = Scene::new().await;
     let world = &scene.world;
     let hand = by_hand(&scene).await;
@@ -196,37 +197,37 @@ async fn a_rehearsal_names_what_looks_alike_and_does_nothing() {
     hand.task("Follow up", "Something else", DAY);
     seen(world, "by hand").await;
     let wrote = writes(world);
-    let deeds = [
-        deed(&scene, "1", ActivityKind::Message, "Shall we talk?"),
-        deed(&scene, "2", ActivityKind::Inmail, "Our offer"),
-        deed(&scene, "3", ActivityKind::Note, " "),
+    let past = [
+        past_activity(&scene, "1", ActivityKind::Message, "Shall we talk?"),
+        past_activity(&scene, "2", ActivityKind::Inmail, "Our offer"),
+        past_activity(&scene, "3", ActivityKind::Note, " "),
         NewActivity {
             occurred_at: "2021-06-22T23:59:59Z".parse().unwrap(),
-            ..deed(&scene, "4", ActivityKind::Note, "Too old")
+            ..past_activity(&scene, "4", ActivityKind::Note, "Too old")
         },
     ];
     let activities = &world.functions.activities;
     for _ in 0..2 {
-        let told = activities.rehearse(world.at(), &deeds).await.unwrap();
+        let told = activities.dry_run(world.at(), &past).await.unwrap();
         let alike: Vec<_> = told.iter().map(alike).collect();
         assert_eq!(alike[..2], [Some(vec![task.clone()]), Some(Vec::new())]);
         let why: Vec<_> = told.iter().filter_map(refusal).collect();
         assert_eq!(why, ["body is empty", "activities before 2021-06-23 cannot be logged"]);
-        let Retroactive::Rehearsed { activity, .. } = &told[0] else { panic!("{told:?}") };
+        let Retroactive::WouldBe { activity, .. } = &told[0] else { panic!("{told:?}") };
         assert_eq!(activity.state, ActivityState::Queued);
         assert!(activities.get(world.at(), activity.id).await.unwrap().is_none());
     }
     world.run().await;
     assert_eq!(writes(world), wrote, "nothing is written");
 
-    let states = logged(&scene, deeds[..2].to_vec()).await;
+    let states = logged(&scene, past[..2].to_vec()).await;
     assert_eq!(states[0], before(&task));
-    let told = activities.rehearse(world.at(), &deeds[..2]).await.unwrap();
+    let told = activities.dry_run(world.at(), &past[..2]).await.unwrap();
     assert!(told.iter().all(|told| matches!(told, Retroactive::TakenIn(_))), "{told:?}");
 }
 
 fn alike(told: &Retroactive) -> Option<Vec<String>> {
-    let Retroactive::Rehearsed { alike, .. } = told else { return None };
+    let Retroactive::WouldBe { alike, .. } = told else { return None };
     let shown = |row: &shared::capabilities::activities::AlikeRow| {
         assert!(row.url.ends_with(row.row.id.as_str()), "{}", row.url);
         row.row.id.to_string()
@@ -240,21 +241,21 @@ fn refusal(told: &Retroactive) -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_earliest_deed_is_logged_first_and_what_is_refused_stops_no_other() {
+async fn the_earliest_activity_is_logged_first_and_what_is_refused_stops_no_other() {
     let scene = Scene::new().await;
     let world = &scene.world;
     let at = |day: &str, key: &str, body: &str| NewActivity {
         occurred_at: format!("{day}T10:00:00Z").parse().unwrap(),
-        ..deed(&scene, key, ActivityKind::Message, body)
+        ..past_activity(&scene, key, ActivityKind::Message, body)
     };
-    let deeds = vec![
+    let past = vec![
         at("2026-03-03", "c", "third"),
         at("2021-06-23", "a", "first"),
         at("2021-06-22", "z", "too old"),
         at("2024-02-29", "b", "second"),
     ];
     let activities = &world.functions.activities;
-    let told = activities.post_retroactively(world.at(), deeds.clone()).await.unwrap();
+    let told = activities.post_retroactively(world.at(), past.clone()).await.unwrap();
     let taken: Vec<bool> = told.iter().map(|t| matches!(t, Retroactive::TakenIn(_))).collect();
     assert_eq!(taken, [true, true, false, true], "in the order of the call");
     world.run().await;
@@ -262,7 +263,7 @@ async fn the_earliest_deed_is_logged_first_and_what_is_refused_stops_no_other() 
     let days: Vec<_> = tasks.iter().map(|task| task.fields["ActivityDate"].clone()).collect();
     assert_eq!(days, ["2021-06-23", "2024-02-29", "2026-03-03"]);
     // The whole call again is the same activities.
-    let again = activities.post_retroactively(world.at(), deeds).await.unwrap();
+    let again = activities.post_retroactively(world.at(), past).await.unwrap();
     world.run().await;
     assert!(matches!(&again[0], Retroactive::TakenIn(a) if a.state != ActivityState::Queued));
     assert_eq!(writes(world), 3);
@@ -271,14 +272,14 @@ async fn the_earliest_deed_is_logged_first_and_what_is_refused_stops_no_other() 
 #[tokio::test]
 async fn what_was_logged_before_the_org_was_connected_anew_is_found_by_its_marker() {
     let scene = Scene::new().await;
-    let deeds = |scene: &Scene| {
+    let past = |scene: &Scene| {
         vec![
-            deed(scene, "1", ActivityKind::Message, "Thanks!"),
-            deed(scene, "2", ActivityKind::Message, "Thanks!"),
-            deed(scene, "3", ActivityKind::Note, "Met"),
+            past_activity(scene, "1", ActivityKind::Message, "Thanks!"),
+            past_activity(scene, "2", ActivityKind::Message, "Thanks!"),
+            past_activity(scene, "3", ActivityKind::Note, "Met"),
         ]
     };
-    let first = logged(&scene, deeds(&scene)).await;
+    let first = logged(&scene, past(&scene)).await;
     let ids: Vec<_> = first.iter().map(row).collect();
     let wrote = writes(&scene.world);
     scene.world.functions.disconnect.disconnect(scene.world.at(), &Actor::Service).await.unwrap();
@@ -287,7 +288,7 @@ async fn what_was_logged_before_the_org_was_connected_anew_is_found_by_its_marke
     scene.world.run().await;
     scene.world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
     scene.world.run().await;
-    let again = logged(&scene, deeds(&scene)).await;
+    let again = logged(&scene, past(&scene)).await;
     let found: Vec<_> = ids.iter().map(|id| before(id)).collect();
     assert_eq!(again, found, "each by its own, though two have the same words");
     assert_eq!(writes(&scene.world), wrote);

@@ -15,15 +15,15 @@ use super::super::soak::served::Served;
 use super::super::soak::stores;
 
 /// What lies there in the end.
-pub(super) struct Rest {
-    pub(super) ports: Ports,
+pub(crate) struct Rest {
+    pub(crate) ports: Ports,
     /// How the names of the connections' secrets begin.
-    pub(super) secrets: String,
-    pub(super) dead_letters: usize,
+    pub(crate) secrets: String,
+    pub(crate) dead_letters: usize,
 }
 
 /// What a tenant and its observer need of the place where it lives.
-pub(super) trait Place: Sync {
+pub(crate) trait Place: Sync {
     /// A token of the product's own services.
     fn service(&self) -> String;
 

@@ -77,21 +77,30 @@ impl Lags {
     }
 }
 
+/// A seat whose CRM user has logged in.
+pub(crate) struct Seller {
+    /// For calls of the API.
+    token: String,
+    /// One in all of Salesforce.
+    pub(crate) name: String,
+}
+
 /// A tenant that was connected, imported and matched.
-pub(super) struct Tenant<'a, P> {
+pub(crate) struct Tenant<'a, P> {
     place: &'a P,
     control: &'a Control,
     service: String,
-    seller: String,
+    seller: Seller,
     id: String,
     /// The org's My Domain.
-    pub(super) org: String,
-    persons: Vec<String>,
+    pub(crate) org: String,
+    /// Whom activities can be about.
+    pub(crate) persons: Vec<String>,
     posted: Mutex<Vec<String>>,
 }
 
 /// Publishes the directory, which is everybody's.
-pub(super) async fn publish(place: &impl Place, folder: &Path) {
+pub(crate) async fn publish(place: &impl Place, folder: &Path) {
     let service = place.service();
     let call = async |method: Method, path: &str, body: &Value| {
         let request = place.request(method, path).bearer_auth(&service);
@@ -115,7 +124,7 @@ pub(super) async fn publish(place: &impl Place, folder: &Path) {
 
 impl<'a, P: Place> Tenant<'a, P> {
     /// Becomes the `n`th tenant, with an org of its own.
-    pub(super) async fn arrive(
+    pub(crate) async fn arrive(
         place: &'a P,
         control: &'a Control,
         folder: &Path,
@@ -128,7 +137,7 @@ impl<'a, P: Place> Tenant<'a, P> {
             place,
             control,
             service: place.service(),
-            seller: String::new(),
+            seller: Seller { token: String::new(), name: String::new() },
             id: String::new(),
             org,
             persons: Vec::new(),
@@ -143,9 +152,11 @@ impl<'a, P: Place> Tenant<'a, P> {
             seats.extend((seat["email"] == SELLER).then(|| text(&made, "seat_id")));
         }
         let seat = seats.pop().unwrap();
-        own.seller = place.seat(&own.id, &seat);
-        own.log_in("/authorize", ADMIN, n).await;
-        own.log_in(&format!("/seats/{seat}/authorize"), SELLER, n).await;
+        let (admin, seller) = (own.own_name(ADMIN, n), own.own_name(SELLER, n));
+        own.seller = Seller { token: place.seat(&own.id, &seat), name: seller };
+        own.log_in("/authorize", &own.service, &admin).await;
+        let (token, name) = (&own.seller.token, &own.seller.name);
+        own.log_in(&format!("/seats/{seat}/authorize"), token, name).await;
         own.await_persons().await;
         own
     }
@@ -182,15 +193,38 @@ impl<'a, P: Place> Tenant<'a, P> {
         own
     }
 
-    async fn log_in(&self, path: &str, username: &str, n: usize) {
-        let username = self.own_name(username, n);
-        let request = self.as_service(Method::POST, &self.connection(path)).json(&json!({}));
-        let begun = request.send().await.unwrap();
+    async fn log_in(&self, path: &str, token: &str, username: &str) {
+        let request = self.place.request(Method::POST, &self.connection(path)).bearer_auth(token);
+        let begun = request.json(&json!({})).send().await.unwrap();
         let cookie = begun.headers()["set-cookie"].to_str().unwrap();
         let cookie = cookie.split(';').next().unwrap().to_owned();
         let begun: Value = begun.json().await.unwrap();
-        let back = self.control.approve(&text(&begun, "authorize_url"), &username).unwrap();
+        let back = self.control.approve(&text(&begun, "authorize_url"), username).unwrap();
         open(self.place.client(), &back, &cookie).await.unwrap();
+    }
+
+    /// Has the org employ the `n`th further seller, who gets a seat and logs in.
+    pub(crate) async fn hire(&self, n: usize) -> Seller {
+        let name = format!("seller{n}@{}.example", self.org);
+        let users = self.control.records(&self.org, "User", 0, 1_000).unwrap();
+        let email = |user: &&Value| user["Email"] == SELLER;
+        let profile = &users.iter().find(email).unwrap()["ProfileId"];
+        let user = json!({ "Username": name, "Email": name, "FirstName": "A",
+            "LastName": format!("Seller {n}"), "IsActive": true, "ProfileId": profile });
+        self.control.create(&self.org, "User", &user).unwrap();
+        let new = json!({ "email": name, "name": "A seller" });
+        let made = self.post(&format!("/v1/tenants/{}/seats", self.id), &new).await;
+        let seat = text(&made, "seat_id");
+        let token = self.place.seat(&self.id, &seat);
+        self.log_in(&format!("/seats/{seat}/authorize"), &token, &name).await;
+        Seller { token, name }
+    }
+
+    /// Posts what a seller did, to a route below that of activities.
+    pub(crate) async fn send(&self, seller: &Seller, rest: &str, key: &str, body: &Value) -> Value {
+        let path = self.connection(&format!("/activities{rest}"));
+        let request = self.place.request(Method::POST, &path).bearer_auth(&seller.token);
+        answer(request.header("idempotency-key", key).json(body)).await.unwrap()
     }
 
     /// Waits until there are people whom activities can be about.
@@ -244,13 +278,9 @@ impl<'a, P: Place> Tenant<'a, P> {
             posted.push(key.clone());
             (key, &self.persons[n % self.persons.len()])
         };
-        let body = json!({ "kind": "message", "entity_kind": "person", "entity_id": person,
-            "body": key, "occurred_at": "2026-11-20T09:30:00Z" });
-        let path = self.connection("/activities");
-        let request = self.place.request(Method::POST, &path).bearer_auth(&self.seller);
-        let request = request.header("idempotency-key", &key).json(&body);
+        let body = message(person, &key, "2026-11-20T09:30:00Z");
         let begun = Instant::now();
-        answer(request).await.unwrap();
+        self.send(&self.seller, "", &key, &body).await;
         while !self.is_logged(&key) {
             assert!(begun.elapsed() < PATIENCE, "{key}:\n{}", self.place.shown_log());
             tokio::time::sleep(STEP).await;
@@ -307,6 +337,12 @@ impl<'a, P: Place> Tenant<'a, P> {
         let end = self.import(PATIENCE).await;
         assert!(end.is_some(), "no end of {}:\n{}", self.org, self.place.shown_log());
     }
+}
+
+/// A message to a person.
+pub(crate) fn message(person: &str, body: &str, at: &str) -> Value {
+    json!({ "kind": "message", "entity_kind": "person", "entity_id": person, "body": body,
+        "occurred_at": at })
 }
 
 fn text(value: &Value, name: &str) -> String {

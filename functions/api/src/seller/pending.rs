@@ -57,7 +57,7 @@ pub(crate) struct ActivityListing {
     operation_id = "listActivities",
     params(AtSeat, ActivityListing),
     extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),
-    responses((status = 200, description = "A page of them, the earliest deeds first",
+    responses((status = 200, description = "A page of them, the earliest activities first",
         body = ActivityPage), Problem))]
 pub(crate) async fn list(
     State(api): State<Api>,

@@ -1,4 +1,4 @@
-//! Logging what a seller did in the past, many deeds at once, with a rehearsal.
+//! Logging what a seller did in the past, many activities at once, with a dry run.
 
 use std::collections::BTreeSet;
 
@@ -23,12 +23,12 @@ pub(crate) struct PastActivities {
     #[serde(default)]
     #[schema(required = false)]
     dry_run: bool,
-    /// In any order: the earliest deed is logged first.
+    /// In any order: the earliest activity is logged first.
     #[schema(min_items = 1, max_items = 100)]
     activities: Vec<PastActivity>,
 }
 
-/// One deed.
+/// One activity.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PastActivity {
@@ -38,13 +38,13 @@ pub(crate) struct PastActivity {
     activity: NewActivity,
 }
 
-/// What became, or would become, of each deed, in the order of the request.
+/// What became, or would become, of each activity, in the order of the request.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PastActivityOutcomes {
     items: Vec<PastActivityOutcome>,
 }
 
-/// What became, or would become, of one deed.
+/// What became, or would become, of one activity.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PastActivityOutcome {
     idempotency_key: String,
@@ -53,11 +53,11 @@ pub(crate) struct PastActivityOutcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     activity: Option<Activity>,
-    /// Where it would stand, in a rehearsal.
+    /// Where it would stand, in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     would_be: Option<Logging>,
-    /// In a rehearsal, up to ten rows of the CRM that look like it: about the same record, of the
+    /// In a dry run, up to ten rows of the CRM that look like it: about the same record, of the
     /// same day, of the same kind, by the same seller. Whether one says the same is seen when it is
     /// logged; then nothing is written, and its state is `logged_before`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -69,19 +69,19 @@ pub(crate) struct PastActivityOutcome {
     problem: Option<Problem>,
 }
 
-/// What becomes of a deed.
+/// What becomes of an activity.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// It was taken in, now or by an earlier call.
     TakenIn,
     /// It would be taken in.
-    Rehearsed,
+    DryRun,
     /// It cannot be taken in. The others can.
     Refused,
 }
 
-/// A row of the CRM that looks like a deed.
+/// A row of the CRM that looks like an activity.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Alike {
     object: String,
@@ -109,8 +109,8 @@ impl PastActivityOutcome {
             activities::Retroactive::TakenIn(activity) => {
                 Self { activity: Some(Activity::of(api, at, activity)), ..bare }
             }
-            activities::Retroactive::Rehearsed { activity, alike } => Self {
-                outcome: Outcome::Rehearsed,
+            activities::Retroactive::WouldBe { activity, alike } => Self {
+                outcome: Outcome::DryRun,
                 would_be: Some(activity.state.into()),
                 alike: alike.into_iter().map(Alike::from).collect(),
                 ..bare
@@ -122,11 +122,11 @@ impl PastActivityOutcome {
     }
 }
 
-/// Log what a seller did in the past, up to a hundred deeds since 2021-06-23
+/// Log what a seller did in the past, up to a hundred activities since 2021-06-23
 ///
 /// Each is logged as if it had been posted by itself with its key, so the call may be repeated.
-/// What the CRM has already is not written again: whoever logs a deed that is more than a day old
-/// looks for it among the tasks, events and notes that were imported.
+/// What the CRM has already is not written again: whoever logs an activity that is more than a day
+/// old looks for it among the tasks, events and notes that were imported.
 #[utoipa::path(post, path = "/activities/retroactive", tag = "activities",
     operation_id = "logRetroactively",
     params(At), extensions(("x-roles" = json!(SeatOf::<At>::ROLES))),
@@ -156,23 +156,23 @@ pub(crate) async fn log(
         let detail = format!("from 1 to {MOST_RETROACTIVE} activities are logged at once");
         return Err(Problem::invalid(detail));
     }
-    let (mut keys, mut deeds) = (Vec::new(), Vec::new());
+    let (mut keys, mut past) = (Vec::new(), Vec::new());
     for (n, PastActivity { idempotency_key, activity }) in activities.into_iter().enumerate() {
         let key = usable_key(&idempotency_key).ok_or_else(|| {
             Problem::invalid("an idempotency_key has 1 to 200 characters")
                 .at(format!("/activities/{n}/idempotency_key"))
         })?;
         keys.push(key.to_owned());
-        deeds.push(activity.of(seat, key.to_owned()));
+        past.push(activity.of(seat, key.to_owned()));
     }
     if keys.iter().collect::<BTreeSet<_>>().len() < keys.len() {
         return Err(Problem::invalid("an idempotency_key stands twice in the call"));
     }
     let at = place.environment();
     let told = if dry_run {
-        api.activities.rehearse(at, &deeds).await?
+        api.activities.dry_run(at, &past).await?
     } else {
-        api.activities.post_retroactively(at, deeds).await?
+        api.activities.post_retroactively(at, past).await?
     };
     let items = keys.into_iter().zip(told);
     let items = items.map(|(key, told)| PastActivityOutcome::of(&api, at, key, told));

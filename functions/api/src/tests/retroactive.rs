@@ -1,4 +1,4 @@
-//! Logging the past over HTTP: a rehearsal, what the CRM has already, and what a call may not be.
+//! Logging the past over HTTP: a dry run, what the CRM has already, and what a call may not be.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::sellers::{day, matched};
 
 const DAY: &str = "2026-11-10";
 
-fn deed(key: &str, person: &str, body: &str) -> Value {
+fn past_activity(key: &str, person: &str, body: &str) -> Value {
     json!({ "idempotency_key": key, "activity": {
         "kind": "message", "entity_kind": "person", "entity_id": person, "body": body,
         "occurred_at": format!("{DAY}T15:00:00Z"),
@@ -33,22 +33,22 @@ async fn by_hand(world: &World, served: &Served, contact: &str, body: &str) -> S
 }
 
 #[tokio::test]
-async fn a_seller_rehearses_the_past_and_logs_what_the_crm_does_not_have() {
+async fn a_seller_tries_the_past_dry_and_logs_what_the_crm_does_not_have() {
     let (world, served, token, _folder) = day().await;
     let (contact, person) = matched(&served, "Contact").await;
     let task = by_hand(&world, &served, &contact, "Shall we talk?").await;
     let path = served.connection("/activities/retroactive");
-    let deeds = [
-        deed("1", &person, "Shall we talk?"),
-        deed("2", &person, "See you"),
-        deed("3", &person, " "),
+    let past = [
+        past_activity("1", &person, "Shall we talk?"),
+        past_activity("2", &person, "See you"),
+        past_activity("3", &person, " "),
     ];
-    let call = |dry_run: bool| json!({ "dry_run": dry_run, "activities": deeds });
+    let call = |dry_run: bool| json!({ "dry_run": dry_run, "activities": past });
     let told = served.post(&token, &path, &call(true)).await;
     assert_eq!(told.status, StatusCode::OK, "{}", told.body);
     let items = told.body["items"].as_array().unwrap();
     let outcomes: Vec<_> = items.iter().map(|item| item["outcome"].as_str().unwrap()).collect();
-    assert_eq!(outcomes, ["rehearsed", "rehearsed", "refused"]);
+    assert_eq!(outcomes, ["dry_run", "dry_run", "refused"]);
     let row = &items[0]["alike"][0];
     assert_eq!((&row["object"], &row["record_id"]), (&json!("Task"), &json!(task)));
     assert!(row["record_url"].as_str().unwrap().ends_with(task.as_str()), "{row}");
@@ -80,20 +80,21 @@ async fn a_seller_rehearses_the_past_and_logs_what_the_crm_does_not_have() {
 async fn a_call_for_the_past_has_one_to_a_hundred_deeds_each_with_a_key_of_its_own() {
     let (_world, served, token, _folder) = day().await;
     let path = served.connection("/activities/retroactive");
-    let many = |n: usize| (0..n).map(|n| deed(&n.to_string(), "pr_1", "Hi")).collect::<Vec<_>>();
-    for (deeds, why) in [
+    let many =
+        |n: usize| (0..n).map(|n| past_activity(&n.to_string(), "pr_1", "Hi")).collect::<Vec<_>>();
+    for (past, why) in [
         (many(0), "from 1 to 100 activities are logged at once"),
         (many(101), "from 1 to 100 activities are logged at once"),
         (
-            vec![deed("1", "pr_1", "a"), deed(" 1", "pr_1", "b")],
+            vec![past_activity("1", "pr_1", "a"), past_activity(" 1", "pr_1", "b")],
             "an idempotency_key stands twice in the call",
         ),
         (
-            vec![deed("1", "pr_1", "a"), deed(" ", "pr_1", "b")],
+            vec![past_activity("1", "pr_1", "a"), past_activity(" ", "pr_1", "b")],
             "an idempotency_key has 1 to 200 characters",
         ),
     ] {
-        let told = served.post(&token, &path, &json!({ "activities": deeds })).await;
+        let told = served.post(&token, &path, &json!({ "activities": past })).await;
         assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", told.body);
         assert_eq!(told.body["detail"], why);
     }

@@ -6,12 +6,12 @@ use super::api::Api;
 use super::{Demo, Seat, text};
 use crate::issuer::Caller;
 
-/// The day of the past deeds, and what was said.
+/// The day of the past activities, and what was said.
 const DAY: &str = "2026-11-18";
 const BY_HAND: &str = "Logged by hand.";
 const FORGOTTEN: &str = "Never logged.";
 
-/// A deed that somebody logged in Salesforce itself.
+/// An activity that somebody logged in Salesforce itself.
 #[derive(Debug, Clone)]
 pub(super) struct ByHand {
     seat: Seat,
@@ -40,22 +40,22 @@ impl Demo {
     }
 
     /// The same seller logs two messages of that day, once an import has seen what they did by
-    /// hand: a rehearsal names it, and only the other one is written.
+    /// hand: a dry run names it, and only the other one is written.
     pub(super) async fn log_past(&mut self) -> anyhow::Result<()> {
         let Some(ByHand { seat, person }) = self.by_hand.clone() else { return Ok(()) };
         let step = self.progress.step("log the past");
         let caller = Caller { roles: &["seat"], tenant: Some(&self.tenant), seat: Some(&seat.id) };
         let api = Api::new(self.home.api_base(), self.home.token(caller).await?)?;
         let path = format!("{}/activities", self.connection());
-        let deed = |key: &str, body: &str| {
+        let past_activity = |key: &str, body: &str| {
             json!({ "idempotency_key": key, "activity": {
                 "kind": "message", "entity_kind": "person", "entity_id": person, "body": body,
                 "occurred_at": format!("{DAY}T12:00:00Z"),
             } })
         };
-        let deeds = json!([deed("past-1", BY_HAND), deed("past-2", FORGOTTEN)]);
+        let past = json!([past_activity("past-1", BY_HAND), past_activity("past-2", FORGOTTEN)]);
         let at = format!("{path}/retroactive");
-        let call = |dry_run: bool| json!({ "dry_run": dry_run, "activities": deeds });
+        let call = |dry_run: bool| json!({ "dry_run": dry_run, "activities": past });
 
         let told = api.post(&at, &call(true)).await?;
         let alike = told["items"][0]["alike"].as_array().map_or(0, Vec::len);
@@ -68,7 +68,7 @@ impl Demo {
         }
         let written = self.control.created("Task").await? - before;
         self.report.section("Logged for the past");
-        self.report.check("rows of the CRM that look like the deed", &1, &alike);
+        self.report.check("rows of the CRM that look like the activity", &1, &alike);
         let states = states.join(", ");
         self.report.check("the states", "logged_before, logged", states.as_str());
         self.report.check("tasks written for the past", &1, &written);

@@ -34,7 +34,7 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Activity, row.as_str(), format!("TAKEN#{row}")))
     }
 
-    /// The entry of an activity in a list of its seat's. A list is in the order of the deeds.
+    /// The entry of an activity in a list of its seat's. A list is in the order of the activities.
     #[must_use]
     pub fn seat_entry(
         &self,

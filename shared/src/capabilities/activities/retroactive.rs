@@ -1,9 +1,9 @@
-//! Logging what was done in the past: many deeds at once, and none that the CRM has already.
+//! Logging what was done in the past: many activities at once, and none that the CRM has already.
 //!
 //! What people logged by hand, or what was logged before the org was connected anew, came in by
-//! imports: the rows about the same record tell which of them may be the deed. Their texts are not
-//! imported. So a rehearsal names the rows that look like it, and whoever logs it asks the CRM for
-//! the texts of these few and knows.
+//! imports: the rows about the same record tell which of them may be the activity. Their texts are
+//! not imported. So a dry run names the rows that look like it, and whoever logs it asks the CRM
+//! for the texts of these few and knows.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -18,23 +18,23 @@ use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
 
-/// How many deeds one call takes.
+/// How many activities one call takes.
 pub const MOST_RETROACTIVE: usize = 100;
 
 /// How many events or notes about a record are looked at: they are not kept by day.
 const MOST_LOOKED_AT: usize = 200;
 
-/// How many rows a rehearsal names for one deed.
+/// How many rows a dry run names for one activity.
 const MOST_NAMED: usize = 10;
 
-/// What becomes of one deed of many.
+/// What becomes of one activity of many.
 #[derive(Debug)]
 pub enum Retroactive {
     /// It is taken in: now, or by an earlier call.
     TakenIn(Activity),
     /// It would be, and would stand so. The CRM has rows that look like it; if one of them says the
     /// same, nothing will be written.
-    Rehearsed {
+    WouldBe {
         /// As it would be taken in.
         activity: Activity,
         /// The rows, at most ten.
@@ -44,7 +44,7 @@ pub enum Retroactive {
     Refused(ActivityError),
 }
 
-/// A row of the CRM that looks like a deed.
+/// A row of the CRM that looks like an activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlikeRow {
     /// The row.
@@ -54,22 +54,23 @@ pub struct AlikeRow {
 }
 
 impl Activities {
-    /// Takes in what was done in the past, the earliest deed first, whatever the order here. What
-    /// one deed is refused for stops no other. The answers are in the order of the deeds given.
+    /// Takes in what was done in the past, the earliest activity first, whatever the order here.
+    /// What one activity is refused for stops no other. The answers are in the order of the
+    /// activities given.
     ///
     /// # Errors
     /// Those of the ports, and a connection that is not there: the call may be repeated as it is.
     pub async fn post_retroactively(
         &self,
         at: TenantEnvironment,
-        deeds: Vec<NewActivity>,
+        past: Vec<NewActivity>,
     ) -> Result<Vec<Retroactive>, ActivityError> {
-        let mut order: Vec<usize> = (0..deeds.len()).collect();
-        order.sort_by_key(|&place| deeds[place].occurred_at);
-        let mut answers: Vec<Option<Retroactive>> = deeds.iter().map(|_| None).collect();
-        let mut deeds: Vec<Option<NewActivity>> = deeds.into_iter().map(Some).collect();
+        let mut order: Vec<usize> = (0..past.len()).collect();
+        order.sort_by_key(|&place| past[place].occurred_at);
+        let mut answers: Vec<Option<Retroactive>> = past.iter().map(|_| None).collect();
+        let mut past: Vec<Option<NewActivity>> = past.into_iter().map(Some).collect();
         for place in order {
-            if let Some(new) = deeds[place].take() {
+            if let Some(new) = past[place].take() {
                 let taken = self.post(at, new).await;
                 answers[place] = Some(told(taken.map(Retroactive::TakenIn))?);
             }
@@ -77,24 +78,24 @@ impl Activities {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// Tells what [`Activities::post_retroactively`] would do with each deed, and does nothing.
+    /// Tells what [`Activities::post_retroactively`] would do with each activity, and does nothing.
     ///
     /// # Errors
     /// As there.
-    pub async fn rehearse(
+    pub async fn dry_run(
         &self,
         at: TenantEnvironment,
-        deeds: &[NewActivity],
+        past: &[NewActivity],
     ) -> Result<Vec<Retroactive>, ActivityError> {
         let opened = self.open_to_take_in(at).await?;
-        let mut answers = Vec::with_capacity(deeds.len());
-        for new in deeds {
-            answers.push(told(self.rehearse_one(&opened, new).await)?);
+        let mut answers = Vec::with_capacity(past.len());
+        for new in past {
+            answers.push(told(self.try_one(&opened, new).await)?);
         }
         Ok(answers)
     }
 
-    async fn rehearse_one(
+    async fn try_one(
         &self,
         opened: &OpenGeneration,
         new: &NewActivity,
@@ -107,7 +108,7 @@ impl Activities {
         };
         let slot = opened.keys.seat_grant(new.seat);
         let (Some(target), Some(grant)) = (&activity.target, self.store.read(&slot).await?) else {
-            return Ok(Retroactive::Rehearsed { activity, alike: Vec::new() });
+            return Ok(Retroactive::WouldBe { activity, alike: Vec::new() });
         };
         let seat = self.store.read(&seats::keys::seat(scope.tenant, new.seat)).await?;
         let zone = seat.and_then(|seat| TimeZone::get(&seat.time_zone).ok());
@@ -119,11 +120,11 @@ impl Activities {
             row: RecordRef { object, id },
             url: opened.connection.record_url(id),
         });
-        Ok(Retroactive::Rehearsed { activity, alike: alike.collect() })
+        Ok(Retroactive::WouldBe { activity, alike: alike.collect() })
     }
 }
 
-/// What one deed is refused for is its own; what fails otherwise fails the call.
+/// What one activity is refused for is its own; what fails otherwise fails the call.
 fn told(outcome: Result<Retroactive, ActivityError>) -> Result<Retroactive, ActivityError> {
     match outcome {
         Ok(told) => Ok(told),
@@ -134,8 +135,8 @@ fn told(outcome: Result<Retroactive, ActivityError>) -> Result<Retroactive, Acti
     }
 }
 
-/// The imported rows about a record that a CRM user owns, and that may be a deed of theirs: the
-/// tasks of its day, and events, whose days are not imported; for a note the notes.
+/// The imported rows about a record that a CRM user owns, and that may be an activity of theirs:
+/// the tasks of its day, and events, whose days are not imported; for a note the notes.
 pub(super) async fn rows_like(
     opened: &OpenGeneration,
     kind: ActivityKind,

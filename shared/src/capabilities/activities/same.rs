@@ -8,14 +8,14 @@ use crate::kernel::SObject;
 use crate::salesforce::FieldValues;
 
 /// An activity, to be compared with rows about its record.
-pub(super) struct Deed<'a> {
+pub(super) struct PastActivity<'a> {
     pub(super) activity: &'a Activity,
     pub(super) text: &'a ActivityText,
     /// The day on which it was done, where its seller is.
     pub(super) day: Date,
 }
 
-impl Deed<'_> {
+impl PastActivity<'_> {
     /// The fields of a row that are compared.
     pub(super) fn fields_to_compare(object: SObject) -> &'static [&'static str] {
         match object {
@@ -24,10 +24,10 @@ impl Deed<'_> {
         }
     }
 
-    /// True if a row is this very deed. A row with a marker is the activity of that marker and no
-    /// other, however alike their texts are. A row without one was made by somebody else: it says
-    /// the same if its words are the same and, but for a note, its day. Of a deed without words the
-    /// beginning of the subject must be the same.
+    /// True if a row is this very activity. A row with a marker is the activity of that marker and
+    /// no other, however alike their texts are. A row without one was made by somebody else: it
+    /// says the same if its words are the same and, but for a note, its day. Of an activity without
+    /// words the beginning of the subject must be the same.
     pub(super) fn is_said_by(&self, object: SObject, row: &impl FieldValues) -> bool {
         let Self { activity, text, day } = self;
         let said = row.text(if object == SObject::Note { "Body" } else { "Description" });
@@ -81,7 +81,7 @@ mod tests {
         let day = "2026-02-28".parse().unwrap();
         let row: Fields =
             row.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Deed { activity, text, day }.is_said_by(object, &Row(row))
+        PastActivity { activity, text, day }.is_said_by(object, &Row(row))
     }
 
     struct Row(Fields);
@@ -115,7 +115,7 @@ mod tests {
             is_said_by(ActivityKind::Call, "", SObject::Task, &[("Subject", subject), day])
         };
         assert!(call("Phone Call from Sales Navigator"));
-        assert!(!call("Lunch"), "another deed without words");
+        assert!(!call("Lunch"), "another activity without words");
         let with_words = [("Subject", "Phone Call from X"), ("Description", "Asked"), day];
         assert!(!is_said_by(ActivityKind::Call, "", SObject::Task, &with_words));
     }

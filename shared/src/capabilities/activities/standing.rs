@@ -140,7 +140,7 @@ impl Activities {
         name: &str,
         log: bool,
     ) -> Result<(), SteerError> {
-        let opened = self.open_to_steer(at).await?;
+        let opened = self.custody.open_live(at).await?;
         attempts(|| async {
             let thread = self.conversation(&opened, seat, Some(name)).await?;
             let Some((slot, before)) = thread else { return Ok(Attempt::Done(())) };

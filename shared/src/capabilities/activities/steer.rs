@@ -59,7 +59,7 @@ impl Activities {
         at: TenantEnvironment,
         id: ActivityId,
     ) -> Result<Activity, SteerError> {
-        let opened = self.open_to_steer(at).await?;
+        let opened = self.custody.open_live(at).await?;
         attempts(|| async {
             let slot = opened.keys.activity(id);
             let before = opened.store.load(&slot).await?;
@@ -92,7 +92,7 @@ impl Activities {
         at: TenantEnvironment,
         id: ActivityId,
     ) -> Result<Activity, SteerError> {
-        let opened = self.open_to_steer(at).await?;
+        let opened = self.custody.open_live(at).await?;
         let retried = self.retry_one(&opened, id).await?;
         retried.ok_or(SteerError::NothingToRetry(
             "only what failed is tried again, and nothing of a seat that was removed: post it anew",
@@ -106,7 +106,7 @@ impl Activities {
         seat: SeatId,
         code: &str,
     ) -> Result<Retried, SteerError> {
-        let opened = self.open_to_steer(at).await?;
+        let opened = self.custody.open_live(at).await?;
         let list = SeatList::FailedWith(code.to_owned());
         let series = opened.keys.seat_list(seat, &list);
         let page = opened.store.page(&series, None, MOST_RETRIED).await?;
@@ -151,16 +151,6 @@ impl Activities {
             Ok(Attempt::of(&opened.store.commit(commit).await?, Some(after)))
         })
         .await
-    }
-
-    /// The generation of a live connection, to change what is in it.
-    pub(super) async fn open_to_steer(
-        &self,
-        at: TenantEnvironment,
-    ) -> Result<OpenGeneration, SteerError> {
-        let live = self.custody.live(at).await?;
-        let opened = self.custody.open(live.scope()).await?;
-        Ok(opened.ok_or(LookupError::NotFound("connection"))?)
     }
 }
 

@@ -122,13 +122,7 @@ impl Activities {
         &self,
         at: TenantEnvironment,
     ) -> Result<OpenGeneration, ActivityError> {
-        let connection = self.custody.connection(at).await?;
-        let connection = connection.ok_or(ActivityError::NotConnected)?;
-        if connection.state == ConnectionState::Lapsed {
-            return Err(ActivityError::NotConnected);
-        }
-        let opened = self.custody.open(connection.scope()).await?;
-        opened.ok_or(ActivityError::NotConnected)
+        self.custody.open_unlapsed(at).await?.ok_or(ActivityError::NotConnected)
     }
 
     /// An activity.

@@ -134,9 +134,7 @@ impl Asking {
         at: TenantEnvironment,
         seat: SeatId,
     ) -> Result<Question<'_>, AskError> {
-        let live = self.custody.live(at).await?;
-        let opened = self.custody.open(live.scope()).await?;
-        let opened = opened.ok_or(LookupError::NotFound("connection"))?;
+        let opened = self.custody.open_live(at).await?;
         Ok(Question { asking: self, opened, seat })
     }
 }

@@ -9,7 +9,7 @@ use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
 use crate::capabilities::settings::Settings;
 use crate::capabilities::{seats, settings};
 use crate::kernel::{
-    ChangeId, ConnectionState, EntityId, SObject, SeatId, TenantEnvironment, WritebackMessage,
+    ChangeId, EntityId, SObject, SeatId, TenantEnvironment, WritebackMessage,
 };
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Store, Stored, When, attempts};
@@ -218,11 +218,7 @@ impl Changes {
         &self,
         at: TenantEnvironment,
     ) -> Result<OpenGeneration, ChangeError> {
-        let connection = self.custody.connection(at).await?;
-        let live = connection.filter(|connection| connection.state != ConnectionState::Lapsed);
-        let connection = live.ok_or(ChangeError::NotConnected)?;
-        let opened = self.custody.open(connection.scope()).await?;
-        opened.ok_or(ChangeError::NotConnected)
+        self.custody.open_unlapsed(at).await?.ok_or(ChangeError::NotConnected)
     }
 
     pub(super) async fn load(

@@ -50,7 +50,30 @@ impl Custody {
         opened.ok_or_else(|| unread("show a connection").into())
     }
 
-    /// The same, and the document at `slot` by the same read.
+    /// What an environment's connection holds, to change it, whether or not the connection works.
+    pub(crate) async fn open_live(
+        &self,
+        at: TenantEnvironment,
+    ) -> Result<OpenGeneration, LookupError> {
+        let live = self.live(at).await?;
+        self.open(live.scope()).await?.ok_or(LookupError::NotFound("connection"))
+    }
+
+    /// What an environment's connection holds, to take in what sellers do: none where it does not
+    /// work and nobody mended it in time.
+    pub(crate) async fn open_unlapsed(
+        &self,
+        at: TenantEnvironment,
+    ) -> Result<Option<OpenGeneration>, WorkError> {
+        match self.connection(at).await? {
+            Some(connection) if connection.state != ConnectionState::Lapsed => {
+                self.open(connection.scope()).await
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// What [`Custody::shown`] gives, and the document at `slot` by the same read.
     pub(crate) async fn shown_beside<T: DeserializeOwned>(
         &self,
         at: TenantEnvironment,

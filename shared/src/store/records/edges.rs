@@ -34,7 +34,8 @@ pub(super) fn parents_of(record: &Record) -> impl Iterator<Item = (SalesforceId,
 }
 
 /// The record that a task is about, and the task's name among those: its day comes first, so that
-/// the few of one day are found among thousands. A task without a day is nobody's log of a deed.
+/// the few of one day are found among thousands. A task without a day is nobody's log of an
+/// activity.
 pub(super) fn day_of_task(task: &Record) -> Option<(SalesforceId, String)> {
     let day = task.fields.get("ActivityDate").filter(|_| task.object == SObject::Task)?;
     let day: Date = day.parse().ok()?;

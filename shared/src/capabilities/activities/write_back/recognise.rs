@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::{Logging, NOT_YET, WriteBack, built, replace};
 use crate::capabilities::activities::retroactive::rows_like;
 use crate::capabilities::activities::row::day;
-use crate::capabilities::activities::same::Deed;
+use crate::capabilities::activities::same::PastActivity;
 use crate::capabilities::activities::{Activity, ActivityState, TakenRow, lanes};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::kernel::{RecordRef, SObject};
@@ -42,16 +42,16 @@ impl WriteBack {
             return Ok(None);
         }
         let text = &logging.text()?;
-        let deed = Deed { activity, text, day: on };
+        let past = PastActivity { activity, text, day: on };
         for object in SObject::ACTIVITIES {
             let ids = rows.iter().filter(|row| row.object == object).map(|row| row.id);
             let ids: Vec<SalesforceId> = ids.collect();
             for ids in ids.chunks(ROWS_AT_ONCE) {
-                let fields = Deed::fields_to_compare(object);
+                let fields = PastActivity::fields_to_compare(object);
                 let select = Select::from(object.name()).fields(fields.iter().copied());
                 let same = select.filter(Condition::is_in("Id", ids.iter().copied()));
                 let live = self.rows(logging, &built(&same)?).await?;
-                let same = live.iter().filter(|row| deed.is_said_by(object, *row));
+                let same = live.iter().filter(|row| past.is_said_by(object, *row));
                 for id in same.filter_map(FieldValues::id) {
                     let taken = opened.store.read(&opened.keys.taken_row(id)).await;
                     if taken.map_err(WorkError::from)?.is_none() {

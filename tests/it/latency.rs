@@ -1,0 +1,269 @@
+//! How soon what sellers do is in Salesforce: when nothing else happens, when fifty of them are at
+//! work and rows are locked, and beside a tenant that logs years of the past. `make latency` runs
+//! it on `crm-sync serve`.
+
+#![expect(clippy::print_stdout, reason = "it tells what it measured")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use futures::stream::{self, StreamExt};
+use jiff::Timestamp;
+use salesforce_simulator::{Control, Fault, FaultKind, Simulator};
+use serde_json::{Value, json};
+
+use super::flows::org::small;
+use super::neighbours::tenant::{Seller, Tenant, message, publish};
+use super::neighbours::without_orgs;
+use super::soak::program;
+use super::soak::served::Served;
+
+/// What is posted was done now, or a year ago.
+const NOW: &str = "2026-11-20T09:30:00Z";
+const A_YEAR_AGO: &str = "2025-11-20T09:30:00Z";
+
+/// The end of a load is waited for no longer than this, and nothing is posted after it.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Messages that are posted one after the other.
+const AT_REST: usize = 200;
+
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// So many sellers post so many messages each.
+const SELLERS: usize = 50;
+const EACH: usize = 20;
+
+/// One in so many rows is locked.
+const LOCKED: u64 = 10;
+
+/// The activities of the past: so many calls of a hundred by each seller.
+const CALLS: usize = 20;
+const OF_ONE_CALL: usize = 100;
+
+/// The calls that are under way at once.
+const AT_ONCE: usize = 8;
+
+/// How long another tenant is watched meanwhile, at least.
+const WATCHED: Duration = Duration::from_mins(2);
+
+/// One process, and the orgs that it reaches.
+struct Scene {
+    simulator: Simulator,
+    served: Served,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let simulator = without_orgs().await;
+        let served = Served::new(&program(), &simulator);
+        served.start().await;
+        let folder = small();
+        publish(&served, folder.path()).await;
+        Self { simulator, served, folder }
+    }
+
+    async fn tenant<'a>(&'a self, control: &'a Control, n: usize) -> Tenant<'a, Served> {
+        Tenant::arrive(&self.served, control, self.folder.path(), n).await
+    }
+}
+
+/// When each message was posted, by its text, in milliseconds of the simulator's clock.
+type Posted = BTreeMap<String, i64>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it takes minutes and measures: make latency"]
+async fn at_rest_a_message_is_in_salesforce_within_a_third_of_a_second() {
+    let scene = Scene::new().await;
+    let control = scene.simulator.control();
+    let tenant = scene.tenant(&control, 0).await;
+    let seller = tenant.hire(0).await;
+    let posted = one_by_one(&control, &tenant, &seller, "rest", || true).await;
+    let lags = awaited(&control, &tenant.org, &posted).await;
+    tell("at rest", &lags);
+    assert!(part(&lags, 50) <= 300 && part(&lags, 99) <= 2_000, "{lags:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it takes minutes and measures: make latency"]
+async fn fifty_sellers_log_a_thousand_messages_in_order_though_rows_are_locked() {
+    let scene = Scene::new().await;
+    let control = scene.simulator.control();
+    let tenant = scene.tenant(&control, 0).await;
+    let mut sellers = Vec::new();
+    for n in 0..SELLERS {
+        sellers.push(tenant.hire(n).await);
+    }
+    let locked = FaultKind::Respond {
+        status: 400,
+        body: json!([{ "errorCode": "UNABLE_TO_LOCK_ROW", "message": "planned" }]).to_string(),
+        content_type: None,
+        retry_after: None,
+    };
+    let locked = Fault::at("/sobjects/Task", locked).method("POST").times(0).every(LOCKED);
+    control.add_fault(locked);
+    let posts = sellers.iter().enumerate().map(async |(s, seller)| {
+        let mut posted = Posted::new();
+        for n in 0..EACH {
+            // Each seller writes to each of a few people, so that the people of an account wait.
+            let person = &tenant.persons[(s + n) % tenant.persons.len()];
+            let key = format!("{} to {person}: {n:02}.", seller.name);
+            posted.insert(key.clone(), control.now());
+            tenant.send(seller, "", &key, &message(person, &key, NOW)).await;
+        }
+        posted
+    });
+    let posted: Posted = join_all(posts).await.into_iter().flatten().collect();
+    let lags = awaited(&control, &tenant.org, &posted).await;
+    let met: u64 = control.faults().iter().map(|fault| fault.hits).sum();
+    tell("fifty sellers", &lags);
+    println!("{met} rows were locked");
+    assert!(met >= 100, "{met} rows were locked");
+    assert_each_account_is_in_order(&control, &tenant.org);
+    assert!(part(&lags, 99) <= 60_000, "{lags:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it takes minutes and measures: make latency"]
+async fn a_hundred_thousand_of_the_past_delay_nobody_elses_message() {
+    let scene = Scene::new().await;
+    let control = scene.simulator.control();
+    let (quiet, noisy) = (scene.tenant(&control, 0).await, scene.tenant(&control, 1).await);
+    let seller = quiet.hire(0).await;
+    let mut sellers = Vec::new();
+    for n in 0..SELLERS {
+        sellers.push(noisy.hire(n).await);
+    }
+    let before = one_by_one(&control, &quiet, &seller, "before", || true).await;
+    let before = awaited(&control, &quiet.org, &before).await;
+    let begun = Instant::now();
+    let calls = (0..CALLS).flat_map(|call| sellers.iter().map(move |seller| (call, seller)));
+    let past = stream::iter(calls).map(async |(call, seller)| {
+        if begun.elapsed() > PATIENCE {
+            return 0;
+        }
+        past(&noisy, seller, call).await
+    });
+    let past = async {
+        let taken: usize = past.buffer_unordered(AT_ONCE).fold(0, async |all, n| all + n).await;
+        (taken, begun.elapsed())
+    };
+    let meanwhile = async {
+        let goes_on = || begun.elapsed() < WATCHED;
+        let posted = one_by_one(&control, &quiet, &seller, "meanwhile", goes_on).await;
+        (awaited(&control, &quiet.org, &posted).await, control.writes(&noisy.org).unwrap().len())
+    };
+    let ((taken, took), (during, logged)) = tokio::join!(past, meanwhile);
+    tell("before", &before);
+    tell("beside a tenant's past", &during);
+    println!("{taken} of the past were taken in within {took:?}");
+    println!("{logged} rows were written for the other tenant while this was watched");
+    assert!(logged > 0);
+    assert!(part(&during, 99) <= part(&before, 99) + 1_000, "{before:?}\n{during:?}");
+}
+
+/// Posts a hundred messages that a seller sent a year ago. Gives the number of those taken in.
+async fn past(tenant: &Tenant<'_, Served>, seller: &Seller, call: usize) -> usize {
+    let activities = (0..OF_ONE_CALL).map(|n| {
+        let person = &tenant.persons[(call + n) % tenant.persons.len()];
+        let key = format!("{} said {call} {n}.", seller.name);
+        let activity = message(person, &key, A_YEAR_AGO);
+        json!({ "idempotency_key": key, "activity": activity })
+    });
+    let body = json!({ "activities": activities.collect::<Vec<_>>() });
+    let answer = tenant.send(seller, "/retroactive", &call.to_string(), &body).await;
+    let items = answer["items"].as_array().unwrap().iter();
+    items.filter(|item| item["activity"].is_object()).count()
+}
+
+/// Posts messages of one seller, one after the other.
+async fn one_by_one(
+    control: &Control,
+    tenant: &Tenant<'_, Served>,
+    seller: &Seller,
+    name: &str,
+    goes_on: impl Fn() -> bool,
+) -> Posted {
+    let mut posted = Posted::new();
+    for n in 0..AT_REST {
+        if !goes_on() {
+            break;
+        }
+        let person = &tenant.persons[n % tenant.persons.len()];
+        let key = format!("{name} {n}.");
+        posted.insert(key.clone(), control.now());
+        tenant.send(seller, "", &key, &message(person, &key, NOW)).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+    posted
+}
+
+/// Waits until each message is one row. Gives the milliseconds from each call's begin to its row,
+/// the shortest first.
+async fn awaited(control: &Control, org: &str, posted: &Posted) -> Vec<i64> {
+    let begun = Instant::now();
+    loop {
+        let rows = rows(control, org);
+        let mut lags: Vec<i64> =
+            rows.iter().filter_map(|(key, at)| Some(at - posted.get(key)?)).collect();
+        if lags.len() >= posted.len() {
+            let keys = rows.iter().filter(|(key, _)| posted.contains_key(key)).count();
+            assert_eq!(keys, posted.len(), "each is one row");
+            lags.sort_unstable();
+            return lags;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{} of {} rows", lags.len(), posted.len());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// The text of each message that was written, and when, the first first.
+fn rows(control: &Control, org: &str) -> Vec<(String, i64)> {
+    let writes = control.writes(org).unwrap();
+    let tasks = writes.iter().filter(|write| write.object == "Task");
+    let row = |fields: &Value| fields["Description"].as_str()?.lines().next().map(str::to_owned);
+    let of = tasks.filter_map(|write| {
+        let at: Timestamp = write.at.parse().unwrap();
+        Some((row(&write.fields)?, at.as_millisecond()))
+    });
+    of.collect()
+}
+
+/// What a seller did with the people of an account is there in the order of their calls.
+fn assert_each_account_is_in_order(control: &Control, org: &str) {
+    let contacts = control.records(org, "Contact", 0, 100_000).unwrap();
+    let account: BTreeMap<&str, &str> = contacts
+        .iter()
+        .filter_map(|contact| Some((contact["Id"].as_str()?, contact["AccountId"].as_str()?)))
+        .collect();
+    let mut last: BTreeMap<(String, String), String> = BTreeMap::new();
+    let writes = control.writes(org).unwrap();
+    for write in writes.iter().filter(|write| write.object == "Task") {
+        let who = write.fields["WhoId"].as_str().unwrap();
+        let lane = account.get(who).copied().unwrap_or(who).to_owned();
+        let text = write.fields["Description"].as_str().unwrap();
+        let n = text.lines().next().unwrap().rsplit(": ").next().unwrap().to_owned();
+        let before = last.insert((write.username.clone(), lane), n.clone());
+        assert!(before.is_none_or(|before| before < n), "{text} is late");
+    }
+    println!("{} pairs of a seller and an account, each in order", last.len());
+}
+
+/// Of so many hundredths of the waits none was longer.
+fn part(lags: &[i64], hundredths: usize) -> i64 {
+    lags[(lags.len() * hundredths / 100).min(lags.len() - 1)]
+}
+
+fn tell(what: &str, lags: &[i64]) {
+    let of = |hundredths| part(lags, hundredths);
+    println!(
+        "{what}: {} messages, p50 {} ms, p99 {} ms, the longest {} ms",
+        lags.len(),
+        of(50),
+        of(99),
+        of(100)
+    );
+}
