@@ -95,8 +95,11 @@ async fn checklist_20_a_form_without_its_sessions_token_changes_nothing() {
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{form} with {what}");
             assert!(answer.text.contains("out of date"), "{form}");
         }
-        let answer = browser.post_from("cross-site", &form, &[("csrf", &own)]).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{form} from another site");
+        // A neighbouring host is of the same site, and may be anybody's.
+        for site in ["cross-site", "same-site"] {
+            let answer = browser.post_from(site, &form, &[("csrf", &own)]).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{form} from {site}");
+        }
     }
     let page = browser.get(&at("/saving")).await;
     assert!(!page.text.contains("Last changed"), "nothing was changed");
@@ -107,6 +110,22 @@ async fn checklist_20_a_form_without_its_sessions_token_changes_nothing() {
     let log = browser.get(&at("/audit")).await.text;
     // This test's issuer names nobody but `local`; the server's own names who is logged in.
     assert!(log.contains("Settings changed") && log.contains("<bdi>local</bdi>"), "{log}");
+}
+
+/// Whoever rules a neighbouring host can put a cookie of theirs beside the session's own.
+#[tokio::test]
+async fn a_second_cookie_of_the_sessions_name_opens_nothing() {
+    let served = Served::new().await;
+    let mut browser = served.logged_in("admin", "one").await;
+    let own = browser.cookie.clone().unwrap();
+    let other = served.logged_in("admin", "two").await.cookie.unwrap();
+    for both in [format!("{own}; {other}"), format!("{other}; {own}")] {
+        browser.cookie = Some(both);
+        let answer = browser.get(&at("/saving")).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, "/console/login"));
+    }
+    browser.cookie = Some(format!("another=1; {own}"));
+    assert_eq!(browser.get(&at("/saving")).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

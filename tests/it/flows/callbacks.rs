@@ -53,6 +53,17 @@ async fn is_connected(world: &World, at: TenantEnvironment) -> bool {
     found.is_some_and(|connection| connection.state == ConnectionState::Connected)
 }
 
+/// The API asks for the contract before any work. Whatever else begins an authorization is asked
+/// too.
+#[tokio::test]
+async fn a_tenant_without_the_contract_begins_no_authorization() {
+    let (world, _folder) = unconnected().await;
+    let tenant = world.functions.tenants.create("Without".into(), false).await.unwrap().id;
+    let at = TenantEnvironment { tenant, environment: Environment::Production };
+    let told = world.functions.begin.begin(at, Grantee::Admin, None, &Author::Service).await;
+    assert!(matches!(told, Err(ConnectError::NotEntitled)), "{:?}", told.err());
+}
+
 /// I71: a state is good once, in its browser, for ten minutes, and in its environment.
 #[tokio::test]
 async fn i71_a_state_is_good_once_in_its_browser_for_ten_minutes_in_its_environment() {

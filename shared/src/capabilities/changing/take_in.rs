@@ -8,9 +8,7 @@ use crate::capabilities::activities::reason_to_wait;
 use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
 use crate::capabilities::settings::Settings;
 use crate::capabilities::{seats, settings};
-use crate::kernel::{
-    ChangeId, EntityId, SObject, SeatId, TenantEnvironment, WritebackMessage,
-};
+use crate::kernel::{ChangeId, EntityId, SObject, SeatId, TenantEnvironment, WritebackMessage};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Store, Stored, When, attempts};
 use crate::work::WorkError;
