@@ -203,6 +203,11 @@ impl<'a, P: Place> Tenant<'a, P> {
         open(self.place.client(), &back, &cookie).await.unwrap();
     }
 
+    /// The end of the log of the place, or where it lies.
+    pub(crate) fn shown_log(&self) -> String {
+        self.place.shown_log()
+    }
+
     /// Has the org employ the `n`th further seller, who gets a seat and logs in.
     pub(crate) async fn hire(&self, n: usize) -> Seller {
         let name = format!("seller{n}@{}.example", self.org);
