@@ -11,8 +11,8 @@ use super::{
     text, version,
 };
 use crate::capabilities::activities::{
-    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, Conversation, CrmObject,
-    HoldReason, Lane, NotLogged, TakenRow,
+    Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, AtPlace, Conversation,
+    CrmObject, HoldReason, Lane, NotLogged, TakenRow,
 };
 use crate::capabilities::asking::TestNote;
 use crate::capabilities::connecting::{
@@ -861,6 +861,7 @@ fn activities_are_pinned() {
 fn lanes_and_texts(forms: &mut Forms) {
     forms.json("taken row", &TakenRow { activity: activity() });
     forms.json("lane", &Lane { given: 4, done: 3 });
+    forms.json("at a place", &AtPlace { activity: activity() });
     for subject in [None, Some(text("Hello"))] {
         let link = subject.as_ref().map(|_| text("https://l.example/1"));
         let location = subject.as_ref().map(|_| text("Oslo"));

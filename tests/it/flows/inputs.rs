@@ -2,6 +2,7 @@
 //! saved for nobody, and what a seller wrote is logged once, in order, as it was written.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use salesforce_simulator::{Fault, FaultKind};
@@ -202,4 +203,49 @@ async fn f38_activities_at_a_locked_account_are_logged_once_each_in_order() {
     assert_eq!((of(true), said[0].1.as_str()), (vec!["3"], "3"), "the other account did not wait");
     let ids: BTreeSet<_> = rows.iter().map(|row| row.id.clone()).collect();
     assert_eq!(ids.len(), 5);
+}
+
+/// Who stands behind others in a lane is sent on its way once, when the one before is logged, has
+/// failed or was taken back. Nothing asks again and again for its turn.
+#[tokio::test]
+async fn who_stands_behind_others_is_sent_on_its_way_when_they_are_done() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let [(one, _), (other, _), _] = colleagues(world).await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    world.memory.watch(move |place, bytes| {
+        if place.starts_with("queue") && String::from_utf8_lossy(bytes).contains("act_") {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let refused = FaultKind::Respond {
+        status: 400,
+        body: json!([{ "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "no" }])
+            .to_string(),
+        content_type: None,
+        retry_after: None,
+    };
+    world.control().add_fault(Fault {
+        body_contains: Some("Said as 3.".to_owned()),
+        ..Fault::at("/sobjects/Task", refused).method("POST").times(1)
+    });
+    let mut posted = Vec::new();
+    for n in 0..8 {
+        let person = if n % 2 == 0 { &one } else { &other };
+        let new = saying(&scene, &n.to_string(), person, &format!("Said as {n}."));
+        posted.push(world.functions.activities.post(world.at(), new).await.unwrap().id);
+    }
+    world.functions.activities.withdraw(world.at(), posted[5]).await.unwrap();
+    world.run().await;
+    for (n, id) in posted.iter().enumerate() {
+        let now = state(world, *id).await;
+        let is_right = match n {
+            3 => matches!(now, ActivityState::Failed { .. }),
+            5 => now == ActivityState::Withdrawn,
+            _ => matches!(now, ActivityState::Logged { .. }),
+        };
+        assert!(is_right, "{n}: {now:?}");
+    }
+    assert_eq!(sent.load(Ordering::Relaxed), posted.len(), "each is sent on its way once");
 }

@@ -17,7 +17,7 @@ const ADMIN: &str = "crm.integration@acme.example";
 const SELLER: &str = "noor.castellan@acme.example";
 
 /// How long anything is waited for. A request whose outcome a kill left unknown is made again after
-/// eleven minutes, and what waits behind it comes by its due item, some minutes later.
+/// eleven minutes, and what waits behind it comes then.
 const PATIENCE: Duration = Duration::from_mins(25);
 
 /// Activities are about so many people or more: one whose outcome is unknown holds up those about

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use matching::EntityKind;
 
-use super::{Activity, Conversation, Lane, SeatList, TakenRow};
+use super::{Activity, AtPlace, Conversation, Lane, SeatList, TakenRow};
 use crate::kernel::{ActivityId, SeatId, entity_kind_name};
 use crate::salesforce::SalesforceId;
 use crate::store::keys::{GenerationKeys, Kind};
@@ -26,6 +26,13 @@ impl GenerationKeys {
     #[must_use]
     pub fn lane(&self, record: SalesforceId) -> Slot<Lane> {
         Slot::at(self.by(Kind::Activity, record.as_str(), format!("LANE#{record}")))
+    }
+
+    /// Who rests at a place of a record's lane.
+    #[must_use]
+    pub fn place(&self, record: SalesforceId, place: u64) -> Slot<AtPlace> {
+        let sk = format!("PLACE#{record}#{place}");
+        Slot::at(self.by(Kind::Activity, record.as_str(), sk))
     }
 
     /// For which activity a row of the CRM was taken that somebody else had made.

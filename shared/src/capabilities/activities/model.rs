@@ -154,6 +154,12 @@ impl ActivityTarget {
     pub fn record(&self) -> RecordRef {
         RecordRef { object: self.object, id: self.record }
     }
+
+    /// True if the activity has a place in its lane.
+    #[must_use]
+    pub fn has_place(&self) -> bool {
+        self.place != OUTSIDE_ITS_LANE
+    }
 }
 
 impl Activity {
@@ -197,12 +203,13 @@ impl NextLookup {
     }
 }
 
-/// The wait before a refused activity is tried again. Each try is two steps: its claim, and its way
-/// back into the queue.
+/// The wait before an activity is tried again that was refused after so many steps. Each try is two
+/// of them: its claim, and its way back into the queue.
 #[must_use]
 pub fn backoff(tries: u32) -> Duration {
     let last = BACKOFF.len() - 1;
-    let step = usize::try_from(tries / 2).unwrap_or(last).min(last);
+    let step = (tries / 2).saturating_sub(1);
+    let step = usize::try_from(step).unwrap_or(last).min(last);
     Duration::from_secs(BACKOFF[step])
 }
 
@@ -317,6 +324,13 @@ impl Lane {
     }
 }
 
+/// Who rests at a place of a lane until the place before is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtPlace {
+    /// The activity.
+    pub activity: ActivityId,
+}
+
 /// A row of the CRM that was taken for an activity: it stands for no other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenRow {
@@ -401,7 +415,7 @@ mod tests {
 
     #[test]
     fn refusals_are_tried_again_after_longer_and_longer() {
-        let waits: Vec<u64> = (0..14).step_by(2).map(|tries| backoff(tries).as_secs()).collect();
+        let waits: Vec<u64> = (2..16).step_by(2).map(|tries| backoff(tries).as_secs()).collect();
         assert_eq!(waits, [2, 5, 20, 60, 300, 900, 900]);
         assert_eq!(backoff(u32::MAX), Duration::from_mins(15));
     }

@@ -1,7 +1,7 @@
 //! Taking in what a seller did.
 //!
-//! One transaction writes the activity, its place in the lane of its record, and the step that will
-//! log it.
+//! One transaction writes the activity, its place in the lane of its record, and, for the first
+//! there, the step that will log it.
 
 use super::edges::enlist;
 use super::hold::reason_to_wait;
@@ -14,7 +14,7 @@ use super::{
 use crate::capabilities::custody::{Custody, OpenGeneration, unread};
 use crate::capabilities::{seats, settings};
 use crate::kernel::{
-    ActivityId, ConnectionState, Environment, SeatId, TenantEnvironment, WritebackMessage,
+    ActivityId, ConnectionState, Environment, SeatId, TenantEnvironment,
 };
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
@@ -198,9 +198,7 @@ impl Activities {
             let mut target =
                 ActivityTarget { object: record.object, record: record.id, lane, place };
             if held.is_none() {
-                take_place(&self.store, opened, &mut target, commit).await?;
-                let scope = opened.keys.scope();
-                commit.now(WritebackMessage::Activity { scope, activity: activity.id });
+                take_place(&self.store, opened, activity.id, &mut target, commit).await?;
             }
             activity.target = Some(target);
         } else if held.is_none() {

@@ -5,7 +5,9 @@
 
 use super::edges::enlist;
 use super::lanes::take_place;
-use super::{Activities, Activity, ActivityText, Conversation, OUTSIDE_ITS_LANE};
+use super::{
+    Activities, Activity, ActivityTarget, ActivityText, Conversation, OUTSIDE_ITS_LANE,
+};
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::WritebackMessage;
 use crate::store::{Attempt, Commit, Draft, When, attempts};
@@ -58,13 +60,15 @@ impl Activities {
         if moved.state.is_open() {
             if let Some(target) = &mut activity.target {
                 if moved.state.is_under_way() {
-                    take_place(&self.store, opened, target, &mut commit).await?;
+                    take_place(&self.store, opened, moved.id, target, &mut commit).await?;
                 } else {
                     target.place = OUTSIDE_ITS_LANE;
                 }
             }
-            let scope = opened.keys.scope();
-            commit.now(WritebackMessage::Activity { scope, activity: activity.id });
+            if !activity.target.as_ref().is_some_and(ActivityTarget::has_place) {
+                let scope = opened.keys.scope();
+                commit.now(WritebackMessage::Activity { scope, activity: moved.id });
+            }
         }
         enlist(&mut commit, &opened.keys, None, &activity)?;
         let body = opened.sealed(&self.ports, &slot, text)?;

@@ -34,10 +34,10 @@ use crate::kernel::{
 };
 use crate::ports::Ports;
 use crate::salesforce::{Select, Soql};
-use crate::store::{Commit, Draft, Series, Slot, Store, Stored, When};
+use crate::store::{Attempt, Commit, Draft, Series, Slot, Store, Stored, When, attempts};
 use crate::work::{Done, WorkError};
 
-/// When an activity looks again whether it is its turn.
+/// When an activity is looked at again that something else moved meanwhile.
 const NOT_YET: Duration = Duration::from_secs(2);
 
 /// How many documents one commit deletes.
@@ -98,18 +98,17 @@ impl WriteBack {
         if !activity.state.is_open() {
             return Ok(Done::Finished);
         }
+        if !is_its_turn(&self.store, &opened, &activity).await? {
+            return Ok(Done::Finished); // whoever leaves the place before sends it on
+        }
         let seat = seats::keys::seat(scope.tenant, activity.seat);
         let Some(seat) = self.store.read(&seat).await? else {
             return self.seat_removed(&opened, &activity).await;
         };
         let logging = Logging { opened: &opened, activity, seat };
-        if let ActivityState::Claimed { .. } = logging.activity.state {
-            return self.resolve_claim(logging).await;
-        }
-        if is_its_turn(&self.store, &opened, &logging.activity).await? {
-            self.log(logging).await
-        } else {
-            Ok(Done::Later(NOT_YET))
+        match logging.activity.state {
+            ActivityState::Claimed { .. } => self.resolve_claim(logging).await,
+            _ => self.log(logging).await,
         }
     }
 
@@ -121,14 +120,17 @@ impl WriteBack {
         activity: &Activity,
     ) -> Result<Done, WorkError> {
         if !is_its_turn(&self.store, opened, activity).await? {
-            return Ok(Done::Later(NOT_YET));
+            return Ok(Done::Finished);
         }
-        let mut commit = Commit::new();
-        lanes::leave(&self.store, opened, activity, &mut commit).await?;
-        if !commit.is_empty() && !self.store.commit(commit).await?.is_done() {
-            return Ok(Done::Later(NOT_YET)); // the lane moved meanwhile
-        }
-        Ok(Done::Finished)
+        attempts(|| async {
+            let mut commit = Commit::new();
+            lanes::leave(&self.store, opened, activity, &mut commit).await?;
+            if commit.is_empty() {
+                return Ok(Attempt::Done(Done::Finished));
+            }
+            Ok(Attempt::of(&self.store.commit(commit).await?, Done::Finished))
+        })
+        .await
     }
 
     /// Sends the activities, of one seat or of all, that came to no end: those that waited for a
