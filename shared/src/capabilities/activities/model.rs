@@ -174,8 +174,10 @@ impl Activity {
 /// for ten minutes, so the last look comes after eleven.
 const LOOKUPS: [i64; 3] = [10, 60, 660];
 
-/// The waits between tries that Salesforce refused for a passing reason, a locked row most often.
-const BACKOFF: [u64; 6] = [2, 5, 20, 60, 300, 900];
+/// The waits between tries that Salesforce refused for a passing reason, a locked row most often. It
+/// has waited for the lock itself before it refuses, and a lane waits with its first: so the first
+/// wait is short.
+const BACKOFF: [u64; 6] = [1, 5, 20, 60, 300, 900];
 
 /// The next thing to do about a claim of unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -416,7 +418,7 @@ mod tests {
     #[test]
     fn refusals_are_tried_again_after_longer_and_longer() {
         let waits: Vec<u64> = (2..16).step_by(2).map(|tries| backoff(tries).as_secs()).collect();
-        assert_eq!(waits, [2, 5, 20, 60, 300, 900, 900]);
+        assert_eq!(waits, [1, 5, 20, 60, 300, 900, 900]);
         assert_eq!(backoff(u32::MAX), Duration::from_mins(15));
     }
 

@@ -13,9 +13,7 @@ use super::{
 };
 use crate::capabilities::custody::{Custody, OpenGeneration, unread};
 use crate::capabilities::{seats, settings};
-use crate::kernel::{
-    ActivityId, ConnectionState, Environment, SeatId, TenantEnvironment,
-};
+use crate::kernel::{ActivityId, ConnectionState, Environment, SeatId, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
 use crate::work::WorkError;

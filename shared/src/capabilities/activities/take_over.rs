@@ -5,9 +5,7 @@
 
 use super::edges::enlist;
 use super::lanes::take_place;
-use super::{
-    Activities, Activity, ActivityTarget, ActivityText, Conversation, OUTSIDE_ITS_LANE,
-};
+use super::{Activities, Activity, ActivityTarget, ActivityText, Conversation, OUTSIDE_ITS_LANE};
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::WritebackMessage;
 use crate::store::{Attempt, Commit, Draft, When, attempts};

@@ -130,7 +130,8 @@ impl ChangeSteps {
             // Somebody wrote between our look and our write: the next look tells what.
             return self.requeue(making).await;
         }
-        let tries = making.change.tries;
+        // Its way back into the queue is a step too.
+        let tries = making.change.tries + 1;
         let wait = match error.advice() {
             Advice::Retry { after } => after.unwrap_or(backoff(tries)),
             Advice::StandBack { after } => after.unwrap_or(STAND_BACK),
