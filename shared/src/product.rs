@@ -16,7 +16,7 @@ use crate::capabilities::asking::Asking;
 use crate::capabilities::audit::AuditLog;
 use crate::capabilities::badges::{Badges, CrmFilter};
 use crate::capabilities::break_glass::BreakGlass;
-use crate::capabilities::changing::{Changes, Writes};
+use crate::capabilities::changing::{Changes, Worklists, Writes};
 use crate::capabilities::connecting::{
     Care, Connect, Inspections, SeatAuthorizations, Upkeep, Wizards,
 };
@@ -186,6 +186,12 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn changes(&self) -> Changes {
         Changes::new(self.ports.clone(), self.custody())
+    }
+
+    /// Sellers' worklists.
+    #[must_use]
+    pub fn worklists(&self) -> Worklists {
+        Worklists::new(&self.ports, self.custody(), self.badges())
     }
 
     /// Operators' looks at records.

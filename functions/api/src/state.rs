@@ -7,7 +7,7 @@ use shared::capabilities::asking::Asking;
 use shared::capabilities::audit::AuditLog;
 use shared::capabilities::badges::{Badges, CrmFilter};
 use shared::capabilities::break_glass::BreakGlass;
-use shared::capabilities::changing::Changes;
+use shared::capabilities::changing::{Changes, Worklists};
 use shared::capabilities::connecting::{
     Connect, Inspections, NetworkAccess, SeatAuthorizations, Wizards,
 };
@@ -65,6 +65,7 @@ pub struct Api {
     pub(crate) opportunities: OpportunityPanels,
     pub(crate) activities: Activities,
     pub(crate) changes: Changes,
+    pub(crate) worklists: Worklists,
     pub(crate) asking: Asking,
     pub(crate) directory: Directory,
     pub(crate) tenants: Tenants,
@@ -116,6 +117,7 @@ impl Api {
             opportunities: product.opportunities(),
             activities: product.activities(),
             changes: product.changes(),
+            worklists: product.worklists(),
             asking: product.asking(),
             directory: product.directory(),
             tenants: product.tenants(),

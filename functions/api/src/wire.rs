@@ -37,6 +37,7 @@ ids! {
     MatchRunId of MatchRunId
     ActivityId of ActivityId
     ChangeId of ChangeId
+    BulkId of BulkId
     ModelId of ModelId
     ExportId of ExportId
     GlassId of GlassId

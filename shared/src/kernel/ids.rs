@@ -110,6 +110,11 @@ typed_id!(
     "chg"
 );
 typed_id!(
+    /// Changes that a seller approved together.
+    BulkId,
+    "bulk"
+);
+typed_id!(
     /// A published state of the directory.
     DirectoryVersionId,
     "dir"

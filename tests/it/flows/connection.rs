@@ -28,7 +28,7 @@ use super::observe::{lists, runs};
 use super::org::tiny;
 
 const SELLER: &str = "noor.castellan@acme.example";
-const TOKEN: &str = "/services/oauth2/token";
+pub(super) const TOKEN: &str = "/services/oauth2/token";
 
 /// A connected org with a seller who has authorized.
 pub(super) struct Scene {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
 use shared::capabilities::activities::{ActivityKind, ActivityText, LogWish, NewActivity};
 use shared::capabilities::audit::{Actor, AuditFilter, KEPT, check};
+use shared::capabilities::changing::{ChangeKind, FieldValue, NewChange, Values};
 use shared::capabilities::linking::Correcting;
 use shared::capabilities::seats;
-use shared::kernel::{Author, EntityId, Grantee, SObject, SeatId};
+use shared::kernel::{Author, EntityId, Grantee, RecordRef, SObject, SeatId};
 use shared::matching::EntityKind;
 use shared::ports::{Clock, Item};
 use shared::store::keys::Kind;
@@ -63,6 +65,21 @@ async fn lived_in(folder: &std::path::Path) -> (World, Vec<EntityId>) {
         wish: LogWish::default(),
     };
     world.functions.activities.post(world.at(), new).await.unwrap();
+    world.run().await;
+    world.set(&json!({ "update_contacts": true })).await;
+    let title = |title: &str| Values::from([("Title".to_owned(), FieldValue::from(title))]);
+    let record = RecordRef { object: SObject::Contact, id: linked[1].id };
+    let update = NewChange {
+        seat,
+        idempotency_key: String::new(),
+        what: ChangeKind::Update { record },
+        person: Some(people[1].clone()),
+        to: title(TEXT),
+        from: title(SELLER),
+        role: None,
+        create_anyway: false,
+    };
+    world.functions.changes.post_bulk(world.at(), seat, "1", vec![update]).await.unwrap();
     world.run().await;
     (world, people)
 }

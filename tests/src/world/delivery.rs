@@ -23,6 +23,8 @@ pub enum Delivery {
     Plain,
     /// Each twice, the second time after everything that was waiting, and the youngest first.
     TwiceAndBackwards,
+    /// Each to two workers at once.
+    TwiceAtOnce,
     /// Each is lost when it is sent first.
     Lossy,
 }
@@ -46,8 +48,12 @@ impl World {
                 batch.extend(batch.clone());
             }
             for message in batch {
-                if self.delivery != Delivery::Lossy || !lost.insert(message.body.clone()) {
-                    self.deliver(&message.body).await;
+                match self.delivery {
+                    Delivery::TwiceAtOnce => {
+                        tokio::join!(self.deliver(&message.body), self.deliver(&message.body));
+                    }
+                    Delivery::Lossy if lost.insert(message.body.clone()) => {}
+                    _ => self.deliver(&message.body).await,
                 }
             }
         }

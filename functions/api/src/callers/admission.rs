@@ -65,6 +65,7 @@ fn trigger_of(method: &Method, place: &str) -> Option<Trigger> {
         ("POST", "/crm-votes") => Trigger::Vote,
         ("POST", "/activities") => Trigger::Activity,
         ("POST", "/activities/retroactive") => Trigger::Retroactive,
+        ("POST", "/seats/{seat}/bulks" | "/seats/{seat}/bulks/{bulk}/undo") => Trigger::Bulk,
         (_, place) if place.ends_with("/corrections") => Trigger::Correction,
         _ => Trigger::Change,
     })
@@ -100,6 +101,8 @@ mod tests {
             ("POST", "/seats/{seat}/authorize", Trigger::Authorization),
             ("POST", "/activities", Trigger::Activity),
             ("POST", "/activities/retroactive", Trigger::Retroactive),
+            ("POST", "/seats/{seat}/bulks", Trigger::Bulk),
+            ("POST", "/seats/{seat}/bulks/{bulk}/undo", Trigger::Bulk),
             ("POST", "/matches/{object}/{record}/corrections", Trigger::Correction),
             ("PATCH", "/settings", Trigger::Change),
         ] {

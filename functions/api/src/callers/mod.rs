@@ -10,8 +10,8 @@ pub(crate) use guards::{
     Acting, Admin, Anyone, Corrector, Operator, OwnSeat, Reader, SeatOf, SeatOrAdmin, Service,
 };
 pub(crate) use places::{
-    At, AtActivity, AtChange, AtEntity, AtExport, AtGlass, AtMatchRun, AtModel, AtObject, AtPurge,
-    AtRecord, AtRun, AtSeat, AtSeatForm, AtSeatObject, AtSeatOfTenant, AtSeatRecord, AtSteer,
-    AtTenant, AtVersion, Steer,
+    At, AtActivity, AtBulk, AtChange, AtEntity, AtExport, AtGlass, AtMatchRun, AtModel, AtObject,
+    AtPurge, AtRecord, AtRun, AtSeat, AtSeatForm, AtSeatObject, AtSeatOfTenant, AtSeatRecord,
+    AtSteer, AtTenant, AtVersion, Steer,
 };
 pub use token::Issuer;

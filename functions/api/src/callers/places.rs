@@ -4,7 +4,7 @@ use matching::EntityKind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::kernel::{
-    ActivityId, ChangeId, DirectoryVersionId, EntityId, Environment, ExportId, GlassId,
+    ActivityId, BulkId, ChangeId, DirectoryVersionId, EntityId, Environment, ExportId, GlassId,
     ImportRunId, MatchRunId, ModelId, SObject, SeatId, TenantEnvironment, TenantId,
 };
 use shared::salesforce::SalesforceId;
@@ -185,6 +185,20 @@ of_connection! {
     AtChange {
         #[param(value_type = wire::SeatId)] seat: SeatId
         #[param(value_type = wire::ChangeId)] change: ChangeId
+    }
+}
+
+of_connection! {
+    /// Changes that a seat approved together.
+    AtBulk {
+        #[param(value_type = wire::SeatId)] seat: SeatId
+        #[param(value_type = wire::BulkId)] bulk: BulkId
+    }
+}
+
+impl OfSeat for AtBulk {
+    fn seat(&self) -> SeatId {
+        self.seat
     }
 }
 

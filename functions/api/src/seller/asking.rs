@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use shared::capabilities::asking::{self, AskError};
+use shared::capabilities::asking::{self, AskError, MOST_RECORDS};
 use shared::capabilities::changing::FieldValue;
 use shared::kernel::{RecordRef, SObject, SeatId, TenantEnvironment};
 use shared::salesforce::SalesforceId;
@@ -165,6 +165,25 @@ impl From<asking::Choice> for Choice {
     }
 }
 
+impl From<asking::CurrentRecord> for CurrentRecord {
+    fn from(found: asking::CurrentRecord) -> Self {
+        let fields = found.fields.into_iter().map(|field| CurrentField {
+            name: field.name,
+            label: field.label,
+            value: field.value,
+            may_edit: field.may_edit,
+        });
+        Self {
+            object: found.record.object,
+            record_id: found.record.id,
+            record_url: found.record_url,
+            may_edit: found.may_edit,
+            is_converted: found.is_converted,
+            fields: fields.collect(),
+        }
+    }
+}
+
 /// The form for a new lead or contact, with what the org requires at this moment
 #[utoipa::path(get, path = "/seats/{seat}/crm/forms/{object}", tag = "activities",
     operation_id = "showForm",
@@ -209,20 +228,58 @@ pub(crate) async fn record(
     let record = RecordRef { object: place.object, id: place.record };
     let found = api.asking.record(at, seat, record).await;
     let found = found.map_err(|error| no_answer(&api, at, seat, error))?;
-    let fields = found.fields.into_iter().map(|field| CurrentField {
-        name: field.name,
-        label: field.label,
-        value: field.value,
-        may_edit: field.may_edit,
-    });
-    Ok(Json(CurrentRecord {
-        object: record.object,
-        record_id: record.id,
-        record_url: found.record_url,
-        may_edit: found.may_edit,
-        is_converted: found.is_converted,
-        fields: fields.collect(),
-    }))
+    Ok(Json(found.into()))
+}
+
+/// Leads and contacts to look at.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordsToShow {
+    #[schema(min_items = 1, max_items = 100)]
+    records: Vec<RecordToShow>,
+}
+
+/// A lead or contact.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordToShow {
+    /// `Lead` or `Contact`.
+    #[schema(value_type = wire::SObject)]
+    object: SObject,
+    #[schema(value_type = String)]
+    record_id: SalesforceId,
+}
+
+/// Leads and contacts as they are now.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CurrentRecords {
+    /// In the order in which they were asked for, without those that the seller does not see.
+    items: Vec<CurrentRecord>,
+}
+
+/// Show up to 100 leads and contacts as they are in the CRM now, with what the seller may change
+#[utoipa::path(post, path = "/seats/{seat}/crm/records", tag = "activities",
+    operation_id = "showCurrentRecords",
+    params(AtSeat), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
+    request_body(content = RecordsToShow, example = json!({
+        "records": [{ "object": "Lead", "record_id": "00Q000000000001EAA" }],
+    })),
+    responses((status = 200, description = "The records", body = CurrentRecords), Problem))]
+pub(crate) async fn records(
+    State(api): State<Api>,
+    OwnSeat(place): OwnSeat<AtSeat>,
+    Body(RecordsToShow { records }): Body<RecordsToShow>,
+) -> Result<Json<CurrentRecords>, Problem> {
+    if !(1..=MOST_RECORDS).contains(&records.len()) {
+        let detail = format!("from 1 to {MOST_RECORDS} records are looked at at once");
+        return Err(Problem::invalid(detail).at("/records".to_owned()));
+    }
+    let (at, seat) = (place.environment(), place.seat);
+    let records = records.into_iter();
+    let records = records.map(|record| RecordRef { object: record.object, id: record.record_id });
+    let found = api.asking.records(at, seat, &records.collect::<Vec<_>>()).await;
+    let found = found.map_err(|error| no_answer(&api, at, seat, error))?;
+    Ok(Json(CurrentRecords { items: found.into_iter().map(CurrentRecord::from).collect() }))
 }
 
 /// Where a test note is written.

@@ -218,7 +218,7 @@ pub(crate) struct ChangeListing {
 }
 
 impl Change {
-    fn of(
+    pub(super) fn of(
         api: &Api,
         opened: &OpenGeneration,
         change: changing::Change,
@@ -279,7 +279,7 @@ impl From<changing::Refusal> for Refusal {
     }
 }
 
-fn new_change(seat: SeatId, key: &str, request: ChangeRequest) -> NewChange {
+pub(super) fn new_change(seat: SeatId, key: &str, request: ChangeRequest) -> NewChange {
     let idempotency_key = key.to_owned();
     match request {
         ChangeRequest::Create { object, person_id, fields, opportunity, create_anyway } => {

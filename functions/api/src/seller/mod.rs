@@ -5,6 +5,7 @@ mod activities;
 mod asking;
 mod authorizations;
 mod badges;
+mod bulks;
 mod changes;
 mod corrections;
 mod crm_filter;
@@ -15,6 +16,7 @@ mod opportunities;
 mod pending;
 mod retroactive;
 mod saved;
+mod worklist;
 
 pub(crate) use self::activities::KindOfEntity;
 use utoipa_axum::router::OpenApiRouter;
@@ -47,6 +49,10 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(changes::post, changes::list))
         .routes(routes!(changes::show, changes::withdraw))
         .routes(routes!(changes::undo))
+        .routes(routes!(bulks::post))
+        .routes(routes!(bulks::show))
+        .routes(routes!(bulks::undo))
+        .routes(routes!(worklist::list))
 }
 
 /// Routes below a tenant's connection that ask Salesforce as the seller.
@@ -55,5 +61,6 @@ pub(crate) fn asked_of_org() -> OpenApiRouter<Api> {
         .routes(routes!(asking::form))
         .routes(routes!(asking::accounts))
         .routes(routes!(asking::record))
+        .routes(routes!(asking::records))
         .routes(routes!(asking::test_note))
 }

@@ -11,7 +11,7 @@ use super::{Answer, Served};
 use crate::router;
 
 /// The world behind the API with everything turned on, and the seller's token.
-async fn day() -> (World, Served, String, TempDir) {
+pub(super) async fn day() -> (World, Served, String, TempDir) {
     let folder = marked();
     let world = Box::pin(imported(folder.path())).await;
     let on = json!({ "create_leads": true, "create_contacts": true, "update_contacts": true });
@@ -25,7 +25,7 @@ async fn day() -> (World, Served, String, TempDir) {
     (world, served, token, folder)
 }
 
-fn at(served: &Served, path: &str) -> String {
+pub(super) fn at(served: &Served, path: &str) -> String {
     served.connection(&format!("/seats/{}{path}", served.seat))
 }
 

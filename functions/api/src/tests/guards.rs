@@ -32,6 +32,7 @@ fn concrete(served: &Served, operation: &Operation) -> String {
         .replace("{version}", "dir_00000000000000000000000001")
         .replace("{activity}", "act_00000000000000000000000001")
         .replace("{change}", "chg_00000000000000000000000001")
+        .replace("{bulk}", "bulk_00000000000000000000000001")
         .replace("{purge}", "production-1")
         .replace("{object}", "Lead")
         .replace("{kind}", "person")
@@ -203,7 +204,7 @@ async fn what_belongs_to_a_seat_is_not_another_seats() {
         assert_eq!(both.status != StatusCode::FORBIDDEN, may, "{path}");
         checked += 1;
     }
-    assert_eq!(checked, 26);
+    assert_eq!(checked, 31);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod audit;
 mod badges;
 mod break_glass;
+mod bulks;
 mod canary;
 mod changes;
 mod exports;

@@ -174,9 +174,9 @@ impl Activity {
 /// for ten minutes, so the last look comes after eleven.
 const LOOKUPS: [i64; 3] = [10, 60, 660];
 
-/// The waits between tries that Salesforce refused for a passing reason, a locked row most often. It
-/// has waited for the lock itself before it refuses, and a lane waits with its first: so the first
-/// wait is short.
+/// The waits between tries that Salesforce refused for a passing reason, a locked row most often.
+/// It has waited for the lock itself before it refuses, and a lane waits with its first: so the
+/// first wait is short.
 const BACKOFF: [u64; 6] = [1, 5, 20, 60, 300, 900];
 
 /// The next thing to do about a claim of unknown outcome.

@@ -9,39 +9,31 @@ mod make;
 mod outcome;
 mod recognise;
 mod record;
+mod release;
 mod resolve;
 
-use std::pin::pin;
 use std::time::Duration;
 
-use futures::TryStreamExt;
 use jiff::tz::TimeZone;
-use matching::EntityKind;
-use serde::de::DeserializeOwned;
 
 pub(crate) use self::make::create_row;
 use self::record::ReadRecord;
 use crate::capabilities::activities::edges::enlist;
 use crate::capabilities::activities::lanes::{self, is_its_turn};
 use crate::capabilities::activities::target::Link;
-use crate::capabilities::activities::{Activity, ActivityState, ActivityText, CrmObject, SeatList};
+use crate::capabilities::activities::{Activity, ActivityState, ActivityText, CrmObject};
 use crate::capabilities::custody::{Custody, GrantError, Grants, OpenGeneration, SalesforceApp};
 use crate::capabilities::seats;
 use crate::capabilities::seats::Seat;
 use crate::capabilities::settings::{self, Settings};
-use crate::kernel::{
-    ActivityId, ConnectionState, EntityId, Grantee, Scope, SeatId, WritebackMessage,
-};
+use crate::kernel::{ActivityId, ConnectionState, Grantee, Scope};
 use crate::ports::Ports;
 use crate::salesforce::{Select, Soql};
-use crate::store::{Attempt, Commit, Draft, Series, Slot, Store, Stored, When, attempts};
+use crate::store::{Attempt, Commit, Draft, Store, Stored, attempts};
 use crate::work::{Done, WorkError};
 
 /// When an activity is looked at again that something else moved meanwhile.
 const NOT_YET: Duration = Duration::from_secs(2);
-
-/// How many documents one commit deletes.
-const MOST_DELETED: usize = 50;
 
 /// Logs activities.
 #[derive(Clone)]
@@ -131,93 +123,6 @@ impl WriteBack {
             Ok(Attempt::of(&self.store.commit(commit).await?, Done::Finished))
         })
         .await
-    }
-
-    /// Sends the activities, of one seat or of all, that came to no end: those that waited for a
-    /// grant, and those that are queued, since behind one that waited long their own messages may
-    /// rest for hours. One that is sent twice is logged once: each activity knows its state.
-    ///
-    /// # Errors
-    /// Those of the ports.
-    pub async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        if let Some(seat) = seat {
-            self.forget_seat(&opened, seat).await?;
-        }
-        let is_released = |activity: &Activity| {
-            activity.state.is_open() && seat.is_none_or(|seat| seat == activity.seat)
-        };
-        for bucket in 0..opened.keys.buckets() {
-            let mut pages = pin!(opened.store.pages(opened.keys.activities(bucket)));
-            while let Some(page) = pages.try_next().await? {
-                for activity in page.iter().filter(|activity| is_released(activity)) {
-                    self.send(scope, activity.id).await?;
-                }
-            }
-        }
-        Ok(Done::Finished)
-    }
-
-    /// Deletes what a seat said of its conversations, and its list of failures, once it is removed.
-    async fn forget_seat(&self, opened: &OpenGeneration, seat: SeatId) -> Result<(), WorkError> {
-        let slot = seats::keys::seat(opened.keys.scope().tenant, seat);
-        if self.store.load(&slot).await?.is_some() {
-            return Ok(());
-        }
-        self.forget(opened, &slot, opened.keys.conversations_of(seat)).await?;
-        self.forget(opened, &slot, opened.keys.seat_list(seat, &SeatList::Failed)).await
-    }
-
-    async fn forget<T: DeserializeOwned + Send>(
-        &self,
-        opened: &OpenGeneration,
-        slot: &Slot<Seat>,
-        series: Series<T>,
-    ) -> Result<(), WorkError> {
-        let mut pages = pin!(opened.store.pages(series));
-        while let Some(page) = pages.try_next().await? {
-            for some in page.chunks(MOST_DELETED) {
-                let mut commit = Commit::new();
-                // Whoever posts with a seat's name again is another seat.
-                commit.check(slot, When::absent());
-                for said in some {
-                    commit.delete(&said.slot());
-                }
-                let winner = "the same seat, which was added again";
-                opened.store.commit(commit).await?.may_lose_to(winner);
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the activities that waited for the record of an entity.
-    ///
-    /// # Errors
-    /// Those of the ports.
-    pub async fn linked(
-        &self,
-        scope: Scope,
-        kind: EntityKind,
-        entity: &EntityId,
-    ) -> Result<Done, WorkError> {
-        let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
-        let name = opened.sealer.name(entity.as_str());
-        let waiting = opened.keys.all_waiting(kind, &name);
-        let mut pages = pin!(opened.store.pages(waiting.clone()));
-        while let Some(page) = pages.try_next().await? {
-            for activity in page.iter().filter_map(|marker| waiting.name(marker).parse().ok()) {
-                self.send(scope, activity).await?;
-            }
-        }
-        Ok(Done::Finished)
-    }
-
-    async fn send(&self, scope: Scope, activity: ActivityId) -> Result<(), WorkError> {
-        let mut commit = Commit::new();
-        commit.now(WritebackMessage::Activity { scope, activity });
-        let winner = "nobody: a due item has no condition";
-        self.store.commit(commit).await?.may_lose_to(winner);
-        Ok(())
     }
 
     /// Claims the activity, makes the request, and stores its outcome.

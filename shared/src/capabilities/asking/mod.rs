@@ -9,5 +9,5 @@ mod test_note;
 
 pub use ask::{AccountHit, AskError, Asking};
 pub use form::{Choice, Form, FormField};
-pub use record::{CurrentField, CurrentRecord};
+pub use record::{CurrentField, CurrentRecord, MOST_RECORDS};
 pub use test_note::{NoteReadBack, TestNote};

@@ -1,13 +1,22 @@
 //! A lead or contact as it is now, with what the seller may change.
 
+use std::collections::BTreeSet;
+
+use super::ask::Question;
 use super::{AskError, Asking};
 use crate::capabilities::changing::{FieldValue, policy_of, updatable_fields};
+use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::land_row;
-use crate::capabilities::settings;
-use crate::kernel::{ImportRunId, Reading, RecordRef, SeatId, TenantEnvironment};
-use crate::salesforce::{Condition, FieldValues, QueryScope, Select};
+use crate::capabilities::settings::{self, Settings};
+use crate::kernel::{ImportRunId, Reading, RecordRef, SObject, SeatId, TenantEnvironment};
+use crate::salesforce::{
+    Condition, FieldValues, ObjectDescribe, QueryScope, Record, SalesforceId, Select,
+};
 use crate::store::Store;
 use crate::work::WorkError;
+
+/// How many records one question names: they travel in a URL.
+pub const MOST_RECORDS: usize = 100;
 
 /// A record as it is now.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,8 +60,7 @@ impl Asking {
         record: RecordRef,
     ) -> Result<CurrentRecord, AskError> {
         let RecordRef { object, id } = record;
-        let names = updatable_fields(object);
-        if names.is_empty() {
+        if updatable_fields(object).is_empty() {
             return Err(AskError::Invalid("only leads and contacts are looked at"));
         }
         let question = self.question(at, seat).await?;
@@ -70,35 +78,107 @@ impl Asking {
             at: row.observed.server_date.unwrap_or_else(|| self.ports.clock.now()),
         };
         land_row(&self.ports, &question.opened, object, &row.value, reading).await?;
-        let access = Select::from("UserRecordAccess").fields(["RecordId", "HasEditAccess"]).filter(
-            Condition::all([
-                Condition::eq("UserId", question.user().await?),
-                Condition::eq("RecordId", id),
-            ]),
-        );
-        let access =
-            &access.build().map_err(|error| WorkError::reject("look at a record", error))?;
-        let access = question
-            .ask(|session| async move { client.query(&session, QueryScope::Live, access).await })
-            .await?
-            .value;
-        let edits = access.records.first().and_then(|row| row.flag("HasEditAccess"));
-        let is_converted = row.value.flag("IsConverted") == Some(true);
+        let editable = editable(&question, &[id]).await?;
+        let settings = self.settings(at).await?;
+        let may_edit = editable.contains(&id);
+        Ok(current(&question.opened, &settings, &described, record, &row.value, may_edit))
+    }
+
+    /// Leads and contacts as the seller sees them at this moment, at most [`MOST_RECORDS`]. Those
+    /// that the seller does not see are left out.
+    ///
+    /// # Errors
+    /// When the seller must log in first, or Salesforce does not answer.
+    pub async fn records(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        records: &[RecordRef],
+    ) -> Result<Vec<CurrentRecord>, AskError> {
+        if records.iter().any(|record| updatable_fields(record.object).is_empty()) {
+            return Err(AskError::Invalid("only leads and contacts are looked at"));
+        }
+        let question = self.question(at, seat).await?;
+        let ids: Vec<SalesforceId> = records.iter().map(|record| record.id).collect();
+        let editable = editable(&question, &ids).await?;
+        let settings = self.settings(at).await?;
+        let mut found = Vec::with_capacity(records.len());
+        for object in [SObject::Lead, SObject::Contact] {
+            let of_object = records.iter().filter(|record| record.object == object);
+            let ids: Vec<SalesforceId> = of_object.map(|record| record.id).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let client = question.client();
+            let described = question
+                .ask(|session| async move { client.describe(&session, object.name()).await })
+                .await?
+                .value;
+            let names = updatable_fields(object).iter().chain(&["IsConverted"]);
+            let seen = names.copied().filter(|name| described.field(name).is_some());
+            let select = Select::from(object.name()).fields(["Id"]).fields(seen);
+            let rows = answered(&question, &select.filter(Condition::is_in("Id", ids))).await?;
+            found.extend(rows.iter().filter_map(|row| {
+                let record = RecordRef { object, id: row.id()? };
+                let may_edit = editable.contains(&record.id);
+                Some(current(&question.opened, &settings, &described, record, row, may_edit))
+            }));
+        }
+        found.sort_by_key(|found| records.iter().position(|record| *record == found.record));
+        Ok(found)
+    }
+
+    async fn settings(&self, at: TenantEnvironment) -> Result<Settings, AskError> {
         let kept = Store::new(self.ports.clone()).read(&settings::keys::settings(at)).await?;
-        let settings = kept.unwrap_or_default().settings;
-        let fields = names.iter().filter_map(|name| {
-            let field = described.field(name)?;
-            let value: FieldValue = row.value.value(name).map(Into::into).unwrap_or_default();
-            let (name, label) = (field.name.clone(), field.label.clone());
-            let may_edit = field.updateable && policy_of(&settings, &name).0.lets(value.is_empty());
-            Some(CurrentField { name, label, value, may_edit })
-        });
-        Ok(CurrentRecord {
-            record,
-            record_url: question.opened.connection.record_url(id),
-            may_edit: edits == Some(true) && described.summary.updateable && !is_converted,
-            is_converted,
-            fields: fields.collect(),
-        })
+        Ok(kept.unwrap_or_default().settings)
+    }
+}
+
+/// Those of some records that the seller may edit, by the org's own rules.
+async fn editable(
+    question: &Question<'_>,
+    ids: &[SalesforceId],
+) -> Result<BTreeSet<SalesforceId>, AskError> {
+    let access = Select::from("UserRecordAccess").fields(["RecordId", "HasEditAccess"]);
+    let access = access.filter(Condition::all([
+        Condition::eq("UserId", question.user().await?),
+        Condition::is_in("RecordId", ids.iter().copied()),
+    ]));
+    let rows = answered(question, &access).await?;
+    let edits = rows.iter().filter(|row| row.flag("HasEditAccess") == Some(true));
+    Ok(edits.filter_map(|row| row.text("RecordId")?.parse().ok()).collect())
+}
+
+/// The rows of a query as the seller sees them.
+async fn answered(question: &Question<'_>, select: &Select) -> Result<Vec<Record>, AskError> {
+    let soql = &select.build().map_err(|error| WorkError::reject("look at a record", error))?;
+    let client = question.client();
+    let query = |session| async move { client.query(&session, QueryScope::Live, soql).await };
+    Ok(question.ask(query).await?.value.records)
+}
+
+/// A row as what a seller may update.
+fn current(
+    opened: &OpenGeneration,
+    settings: &Settings,
+    described: &ObjectDescribe,
+    record: RecordRef,
+    row: &Record,
+    may_edit: bool,
+) -> CurrentRecord {
+    let is_converted = row.flag("IsConverted") == Some(true);
+    let fields = updatable_fields(record.object).iter().filter_map(|name| {
+        let field = described.field(name)?;
+        let value: FieldValue = row.value(name).map(Into::into).unwrap_or_default();
+        let (name, label) = (field.name.clone(), field.label.clone());
+        let may_edit = field.updateable && policy_of(settings, &name).0.lets(value.is_empty());
+        Some(CurrentField { name, label, value, may_edit })
+    });
+    CurrentRecord {
+        record,
+        record_url: opened.connection.record_url(record.id),
+        may_edit: may_edit && described.summary.updateable && !is_converted,
+        is_converted,
+        fields: fields.collect(),
     }
 }

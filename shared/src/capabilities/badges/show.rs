@@ -65,6 +65,29 @@ pub struct Badges {
     version: Arc<Mutex<Option<DirectoryVersion>>>,
 }
 
+/// A person of whom the directory tells what their record does not.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// The person, by the id that was asked for.
+    pub(crate) person: EntityId,
+    /// The record, and in what it is behind.
+    pub(crate) link: CrmLink,
+    /// The person as the directory has them.
+    pub(crate) body: Person,
+    /// The account that a contact belongs to.
+    pub(crate) account: Option<RecordRef>,
+}
+
+/// Entities, their records, and what the directory tells of them.
+struct Look {
+    opened: OpenGeneration,
+    version: DirectoryVersionId,
+    /// The entities' names in this version, in the order in which they were asked for.
+    names: Vec<EntityId>,
+    records: Records,
+    known: Known,
+}
+
 /// The records of some entities, by entity, and the fields that are compared.
 struct Records {
     of: BTreeMap<EntityId, (RecordRef, bool)>,
@@ -98,15 +121,50 @@ impl Badges {
         kind: EntityKind,
         ids: &[EntityId],
     ) -> Result<BadgePage, BadgeError> {
+        let Some(look) = self.look(at, kind, ids).await? else {
+            let badges = ids.iter().map(|id| Badge { entity: id.clone(), link: None }).collect();
+            return Ok(BadgePage { directory: None, badges });
+        };
+        let badges = ids.iter().zip(&look.names);
+        let badges = badges.map(|(id, name)| Badge { entity: id.clone(), link: look.link(name) });
+        Ok(BadgePage { directory: Some(look.version), badges: badges.collect() })
+    }
+
+    /// What the directory tells of some people and the records that they are linked to do not. The
+    /// table is read as for badges.
+    pub(crate) async fn news_of(
+        &self,
+        at: TenantEnvironment,
+        people: &[EntityId],
+    ) -> Result<Vec<News>, BadgeError> {
+        let Some(mut look) = self.look(at, EntityKind::Person, people).await? else {
+            return Ok(Vec::new());
+        };
+        let names = std::mem::take(&mut look.names);
+        let news = people.iter().zip(names).filter_map(|(person, name)| {
+            let link = look.link(&name)?;
+            let fields = look.records.fields.get(&link.record);
+            let account = fields.and_then(|fields| account_of(link.record, fields));
+            let body = look.known.people.remove(&name)?;
+            Some(News { person: person.clone(), link, body, account })
+        });
+        let is_news = |news: &News| !news.link.outdated.is_empty() || !news.link.missing.is_empty();
+        Ok(news.filter(is_news).collect())
+    }
+
+    /// Reads what badges are made of; none before the first directory version.
+    async fn look(
+        &self,
+        at: TenantEnvironment,
+        kind: EntityKind,
+        ids: &[EntityId],
+    ) -> Result<Option<Look>, BadgeError> {
         let (opened, current) = self.custody.shown_beside(at, &directory_current()).await?;
         let version = match current {
             Some(current) => self.version(current.version).await?,
             None => None,
         };
-        let Some(version) = version else {
-            let badges = ids.iter().map(|id| Badge { entity: id.clone(), link: None }).collect();
-            return Ok(BadgePage { directory: None, badges });
-        };
+        let Some(version) = version else { return Ok(None) };
         let mut names = Vec::with_capacity(ids.len());
         for id in ids {
             names.push(self.entities.name(&version, id).await?);
@@ -115,11 +173,7 @@ impl Badges {
         let linked: Vec<EntityId> = links.keys().cloned().collect();
         let records = async { Ok(self.records(&opened, links).await?) };
         let (records, known) = try_join(records, self.known(&version, kind, &linked)).await?;
-        let badges = ids.iter().zip(&names).map(|(id, name)| Badge {
-            entity: id.clone(),
-            link: records.link(&opened, name, &known),
-        });
-        Ok(BadgePage { directory: Some(version.id), badges: badges.collect() })
+        Ok(Some(Look { opened, version: version.id, names, records, known }))
     }
 
     /// A version. It does not change once it is current, so it is read once.
@@ -189,17 +243,18 @@ fn account_of(record: RecordRef, fields: &Fields) -> Option<RecordRef> {
 }
 
 /// The company that a person works for, where the directory knows it.
-fn employer_of(person: &Person) -> Option<EntityId> {
+pub(crate) fn employer_of(person: &Person) -> Option<EntityId> {
     person.company.as_ref()?.company_id.as_ref()?.parse().ok()
 }
 
-impl Records {
+impl Look {
     /// The link of an entity; none when it has none, or when its record is gone from the org and
     /// settling has not met that yet.
-    fn link(&self, opened: &OpenGeneration, name: &EntityId, known: &Known) -> Option<CrmLink> {
-        let (record, by_person) = *self.of.get(name)?;
-        let fields = self.fields.get(&record)?;
-        let account = account_of(record, fields).and_then(|account| self.fields.get(&account));
+    fn link(&self, name: &EntityId) -> Option<CrmLink> {
+        let Self { opened, records, known, .. } = self;
+        let (record, by_person) = *records.of.get(name)?;
+        let fields = records.fields.get(&record)?;
+        let account = account_of(record, fields).and_then(|account| records.fields.get(&account));
         let employer = |person| known.companies.get(&employer_of(person)?);
         let person = known.people.get(name).map(|person| Body::Person(person, employer(person)));
         // An entity that the directory gave up contradicts nothing.

@@ -1,7 +1,7 @@
 //! The keys of changes.
 
-use super::Change;
-use crate::kernel::{ChangeId, SeatId};
+use super::{Bulk, Change};
+use crate::kernel::{BulkId, ChangeId, SeatId};
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Series, Slot};
 
@@ -18,6 +18,12 @@ impl GenerationKeys {
     pub fn changes(&self, seat: SeatId) -> Series<Change> {
         let bucket = self.bucket(&seat.to_string());
         Series::under(self.partition(Kind::Activity, bucket), of_seat(seat))
+    }
+
+    /// Changes that a seat approved together.
+    #[must_use]
+    pub fn bulk(&self, seat: SeatId, bulk: BulkId) -> Slot<Bulk> {
+        Slot::at(self.by(Kind::Activity, &seat.to_string(), format!("BULK#{seat}#{bulk}")))
     }
 
     /// The changes of every seat that is in a bucket.

@@ -4,6 +4,7 @@
 //! made, and read back; what was there before is kept, so that it can be undone. One that waits for
 //! a login is made after it. A record that a seller created for a person is that person's match.
 
+mod bulk;
 mod fields;
 pub mod keys;
 mod model;
@@ -11,11 +12,14 @@ mod show;
 mod steps;
 mod take_in;
 mod undo;
+mod worklist;
 mod writes;
 
+pub use bulk::{Bulk, BulkOutcome, MOST_IN_BULK};
 pub use fields::{FieldProblem, policy_of, updatable_fields};
 pub use model::*;
 pub use show::ChangePage;
 pub use steps::ChangeSteps;
 pub use take_in::{ChangeError, Changes, NewChange};
+pub use worklist::{Proposal, Worklist, WorklistError, WorklistItem, Worklists};
 pub use writes::Writes;

@@ -1,5 +1,7 @@
 //! Changes as their seller sees them.
 
+use std::collections::BTreeMap;
+
 use super::{Change, ChangeError, ChangeValues, Changes};
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::{ChangeId, SeatId, TenantEnvironment};
@@ -34,6 +36,27 @@ impl Changes {
         Ok((opened, change, values))
     }
 
+    /// Some changes of a seat's with their values, and the generation that they belong to.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn some(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        ids: &[ChangeId],
+    ) -> Result<(OpenGeneration, BTreeMap<ChangeId, (Change, ChangeValues)>), ChangeError> {
+        let opened = self.custody.shown(at).await?;
+        let slots = ids.iter().map(|id| opened.keys.change(seat, *id));
+        let found = opened.store.load_many(slots).await?.into_iter();
+        let shown = found.map(|change| {
+            let (change, values) = shown(&opened, change)?;
+            Ok::<_, ChangeError>((change.id, (change, values)))
+        });
+        let shown = shown.collect::<Result<_, _>>()?;
+        Ok((opened, shown))
+    }
+
     /// A page of a seat's changes; the cursor names the last one of the page before. It costs the
     /// same reads however many changes others have.
     ///
@@ -59,7 +82,7 @@ impl Changes {
     }
 }
 
-fn shown(
+pub(super) fn shown(
     opened: &OpenGeneration,
     stored: Stored<Change>,
 ) -> Result<(Change, ChangeValues), ChangeError> {

@@ -104,6 +104,17 @@ impl Changes {
     /// # Errors
     /// When the admin has not turned it on, or something of it cannot be.
     pub async fn post(&self, at: TenantEnvironment, new: NewChange) -> Result<Change, ChangeError> {
+        let identity = format!("{}|{}|{}", at.environment, new.seat, new.idempotency_key);
+        self.take_in(at, ChangeId::derived(&identity), new).await
+    }
+
+    /// Takes a change in under an id.
+    pub(super) async fn take_in(
+        &self,
+        at: TenantEnvironment,
+        id: ChangeId,
+        new: NewChange,
+    ) -> Result<Change, ChangeError> {
         let digest = digest(&new)?;
         let values = valid(&new)?;
         let kept = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
@@ -115,9 +126,8 @@ impl Changes {
         if !against.is_empty() {
             return Err(ChangeError::Invalid(against));
         }
-        let identity = format!("{}|{}|{}", at.environment, new.seat, new.idempotency_key);
         let change = Change {
-            id: ChangeId::derived(&identity),
+            id,
             seat: new.seat,
             what: new.what,
             person: new.person.clone(),
@@ -285,7 +295,7 @@ fn valid(new: &NewChange) -> Result<ChangeValues, ChangeError> {
 }
 
 /// The digest that tells a repetition from another change under the same key.
-fn digest(new: &NewChange) -> Result<String, WorkError> {
+pub(super) fn digest(new: &NewChange) -> Result<String, WorkError> {
     let NewChange { what, person, to, from, role, create_anyway, .. } = new;
     let text = json!([what, person, to, from, role, create_anyway]);
     let bytes = serde_json::to_vec(&text)

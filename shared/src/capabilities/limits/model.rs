@@ -28,6 +28,8 @@ pub enum Trigger {
     Activity,
     /// Up to a hundred activities of the past are taken in.
     Retroactive,
+    /// Up to a hundred changes of the CRM are taken in or undone.
+    Bulk,
     /// A match is corrected.
     Correction,
     /// Any other change.
@@ -48,7 +50,7 @@ const HOUR: i64 = 60 * MINUTE;
 
 impl Trigger {
     /// Every one of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Rematch,
         Self::ImportRun,
         Self::Tuning,
@@ -59,6 +61,7 @@ impl Trigger {
         Self::Vote,
         Self::Activity,
         Self::Retroactive,
+        Self::Bulk,
         Self::Correction,
         Self::Change,
     ];
@@ -75,6 +78,7 @@ impl Trigger {
             Self::Vote => (20, HOUR),
             Self::Activity => (300, MINUTE),
             Self::Retroactive => (20, MINUTE),
+            Self::Bulk => (10, MINUTE),
             Self::Correction | Self::Change => (120, MINUTE),
         };
         Limit { most, seconds }
@@ -94,6 +98,7 @@ impl Trigger {
             Self::Vote => "votes",
             Self::Activity => "activities",
             Self::Retroactive => "retroactive logs",
+            Self::Bulk => "bulks",
             Self::Correction => "corrections",
             Self::Change => "changes",
         }

@@ -66,12 +66,24 @@ impl SavedLists {
         list: SavedList,
         cursor: Option<&str>,
     ) -> Result<SavedPage, SavedError> {
+        self.some(at, seat, list, cursor, PAGE).await
+    }
+
+    /// The same with at most so many entries.
+    pub(crate) async fn some(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        list: SavedList,
+        cursor: Option<&str>,
+        most: usize,
+    ) -> Result<SavedPage, SavedError> {
         let opened = self.custody.shown(at).await?;
         let (series, now) = (opened.keys.saved_list(seat, list.as_str()), self.clock.now());
         let of = format!("saved|{seat}|{}", list.as_str());
         let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
         let after = name.map(|name| series.place(&name));
-        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
+        let page = opened.store.page(&series, after.as_deref(), most).await?;
         let end = page.next.and(page.documents.last());
         let next = end.map(|saved| opened.cursor(&of, series.name(saved), now));
         Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })

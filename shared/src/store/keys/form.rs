@@ -14,17 +14,17 @@ pub(in crate::store) enum Form {
     SealedAndNamed,
 }
 
+/// What the keys of a seller's doings begin with whose documents lie sealed: they say who somebody
+/// is, or what was written of them.
+const SEALED: [&str; 5] = ["ACT#", "AWAITED#", "BULK#", "CHANGE#", "CONVERSATION#"];
+
 /// The form of the item at a key.
 pub(in crate::store) fn form(key: &Key) -> Form {
     let sk = key.sk();
     match Kind::of_partition(key.pk()) {
         Some(Kind::Candidates | Kind::Correction) => Form::Sealed,
         Some(Kind::Entity | Kind::Saved) => Form::SealedAndNamed,
-        Some(Kind::Activity)
-            if ["ACT#", "AWAITED#", "CONVERSATION#"].iter().any(|of| sk.starts_with(of)) =>
-        {
-            Form::Sealed
-        }
+        Some(Kind::Activity) if SEALED.iter().any(|of| sk.starts_with(of)) => Form::Sealed,
         Some(Kind::Grant) if sk.starts_with("CRMUSER#") => Form::Sealed,
         Some(Kind::Grant) if sk.starts_with("CRMSEAT#") => Form::SealedAndNamed,
         _ => Form::Plain,
