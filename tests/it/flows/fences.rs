@@ -5,11 +5,14 @@ use jiff::SignedDuration;
 use serde_json::json;
 use shared::capabilities::activities::{ActivityKind, ActivityState};
 use shared::capabilities::audit::Actor;
+use shared::capabilities::badges::BadgeError;
+use shared::capabilities::custody::LookupError;
 use shared::capabilities::linking::Correcting;
 use shared::kernel::{
     Author, CareMessage, ConnectionState, Envelope, Generation, Grantee, MatchMessage, Message,
     RecordRef, SObject, WritebackMessage,
 };
+use shared::matching::EntityKind;
 use shared::ports::Item;
 use shared::product::{Generations, Product};
 use shared::store;
@@ -223,4 +226,17 @@ async fn an_activity_behind_the_fence_is_shown_to_nobody() {
     disconnect(world).await;
     let shown = world.functions.activities.get(world.at(), posted.id).await;
     assert!(matches!(shown, Ok(None)), "{shown:?}");
+}
+
+#[tokio::test]
+async fn badges_behind_the_fence_are_shown_to_nobody() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let (badges, people) = (product(world).badges(), [scene.person.clone()]);
+    let before = badges.of(world.at(), EntityKind::Person, &people).await.unwrap();
+    assert!(before.badges[0].link.is_some());
+    disconnect(world).await;
+    let shown = badges.of(world.at(), EntityKind::Person, &people).await;
+    let told = shown.unwrap_err();
+    assert!(matches!(told, BadgeError::Lookup(LookupError::NotFound(_))), "{told:?}");
 }

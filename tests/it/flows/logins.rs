@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::capabilities::audit::Actor;
-use shared::capabilities::connecting::{ConnectError, Connected};
-use shared::kernel::{Author, GrantState, Grantee};
+use shared::capabilities::connecting::{ConnectError, Connected, login_host};
+use shared::kernel::{Author, Environment, GrantState, Grantee};
 use shared::store;
 use tests::world::World;
 
@@ -177,4 +177,20 @@ async fn a_disconnect_at_any_call_of_an_admins_callback_leaves_no_token() {
 
 async fn disconnected_at_any_call(is_admin: bool) {
     at_each_call(11, async |n| disconnected_at(n, is_admin).await).await;
+}
+
+/// Else a login for production could be sent to where sandboxes log in.
+#[test]
+fn a_page_where_all_orgs_log_in_is_chosen_by_the_environment_alone() {
+    let (production, sandbox) = (Environment::Production, Environment::Sandbox);
+    for page in ["login.salesforce.com", "https://test.salesforce.com/", "welcome.example"] {
+        for environment in [production, sandbox] {
+            let told = login_host(environment, Some(page)).unwrap_err();
+            assert!(matches!(told, ConnectError::LoginHost), "{page}: {told:?}");
+        }
+    }
+    let own = login_host(production, Some(" https://acme.my.salesforce.com ")).unwrap();
+    assert_eq!(own.as_str(), "acme.my.salesforce.com");
+    assert_eq!(login_host(production, None).unwrap().as_str(), "login.salesforce.com");
+    assert_eq!(login_host(sandbox, Some("")).unwrap().as_str(), "test.salesforce.com");
 }

@@ -1,5 +1,5 @@
-//! A seller's worklist: the people of their lists whose records the directory is ahead of, with what
-//! an update would write.
+//! A seller's worklist: the people of their lists whose records the directory is ahead of, with
+//! what an update would write.
 //!
 //! It tells what the directory has, and no value of a record: what the seller may see in the CRM is
 //! asked of it. A seller approves what is told, as many as they like at once, as a bulk of updates.
