@@ -16,6 +16,7 @@ use shared::matching::EntityKind;
 use shared::ports::Item;
 use shared::product::{Generations, Product};
 use shared::store;
+use shared::work::Done;
 use tests::world::World;
 
 use super::connection::Scene;
@@ -239,4 +240,24 @@ async fn badges_behind_the_fence_are_shown_to_nobody() {
     let shown = badges.of(world.at(), EntityKind::Person, &people).await;
     let told = shown.unwrap_err();
     assert!(matches!(told, BadgeError::Lookup(LookupError::NotFound(_))), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_step_of_what_was_disconnected_asks_the_org_for_nothing() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let scope = world.connection().await.scope();
+    let new = activity(scene.seat, "1", ActivityKind::Message, scene.person.as_str());
+    let posted = world.functions.activities.post(world.at(), new).await.unwrap();
+    let custody = &world.functions.custody;
+    assert!(custody.open(scope).await.unwrap().is_some());
+    disconnect(world).await;
+    assert!(custody.open(scope).await.unwrap().is_none());
+    world.control().clear_requests();
+    let logging = WritebackMessage::Activity { scope, activity: posted.id };
+    let done = world.functions.handle(Message::Writeback(logging)).await.unwrap();
+    assert_eq!(done, Done::Finished);
+    let asked = world.control().requests();
+    let asked: Vec<_> = asked.iter().filter(|r| r.path.starts_with("/services/data")).collect();
+    assert!(asked.is_empty(), "{asked:?}");
 }
