@@ -207,6 +207,28 @@ async fn what_belongs_to_a_seat_is_not_another_seats() {
     assert_eq!(checked, 31);
 }
 
+/// Whoever is no seller any more may still have the seat's name in the token.
+#[tokio::test]
+async fn a_token_that_names_a_seat_without_the_role_acts_for_no_seat() {
+    let served = Served::new().await;
+    let (tenant, own) = (served.tenant.to_string(), served.seat.to_string());
+    for roles in [&["reporting"][..], &["vendor-rep"], &[]] {
+        let caller = Caller { roles, tenant: Some(&tenant), seat: Some(&own) };
+        let token = served.issuer.token(caller, Duration::from_mins(5)).unwrap();
+        let mut checked = 0;
+        for operation in served.description.operations() {
+            if operation.path.contains("{seat}") {
+                let (method, path) =
+                    (operation.method.to_uppercase(), path_of(&served, &operation));
+                let answer = served.call(&method, &path, Some(&token), None).await;
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{roles:?} {method} {path}");
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 31);
+    }
+}
+
 #[tokio::test]
 async fn a_token_that_does_not_verify_is_refused_whatever_is_wrong_with_it() {
     let served = Served::new().await;
