@@ -230,6 +230,8 @@ async fn logs_in_at(scene: &Scene, n: usize) -> bool {
     world.run().await;
     let login = async {
         world.authorize(Grantee::Seat(scene.seat), SELLER).await.unwrap();
+        // What it releases is released before the post goes on.
+        world.run().await;
     };
     let key = n.to_string();
     let posting = post(scene, &key, ActivityKind::Message);

@@ -1,11 +1,14 @@
 //! A seller's day over HTTP: a login that is missing, what waits for it, corrections, the records
 //! of a person; and the end of it.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::audit::Actor;
 use shared::kernel::{Grantee, SeatId};
+use stack::Caller;
 use tests::world::World;
 
 use super::canary::{SELLER, imported, marked};
@@ -261,6 +264,28 @@ async fn a_seller_is_told_where_each_activity_stands_takes_one_back_and_tries_an
     }
     let odd = served.get(&token, &seat("/activities?state=failed&code=A%23B")).await;
     assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// What a seller wrote is theirs: a colleague neither sees it nor takes it back.
+#[tokio::test]
+async fn an_activity_is_its_own_seats_and_shown_to_the_admin_and_the_product_besides() {
+    let (_world, served, token, _folder) = day().await;
+    let (_, person) = matched(&served, "Contact").await;
+    let path = served.connection("/activities");
+    let posted = served.post(&token, &path, &new("message", "person", &person)).await.body;
+    let own = format!("{path}/{}", posted["activity_id"].as_str().unwrap());
+    let (tenant, joe) = (served.tenant.to_string(), SeatId::derived("joe").to_string());
+    let joe = Caller { roles: &["seat"], tenant: Some(&tenant), seat: Some(&joe) };
+    let joe = served.issuer.token(joe, Duration::from_mins(5)).unwrap();
+    assert_eq!(served.get(&joe, &own).await.status, StatusCode::FORBIDDEN);
+    for what in ["/retry", "/withdraw"] {
+        let answer = served.post(&joe, &format!("{own}{what}"), &json!({})).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}");
+    }
+    for whose in [token, served.token("admin"), served.token("service")] {
+        let shown = served.get(&whose, &own).await;
+        assert_eq!((shown.status, &shown.body["state"]), (StatusCode::OK, &posted["state"]));
+    }
 }
 
 #[tokio::test]
