@@ -45,7 +45,11 @@ impl Place {
             }
         }
         if let Some(city) = fold_value(city) {
-            place.city = usual_city(&city);
+            let city = usual_city(&city);
+            // What is left may say nothing: `Greater n/a`.
+            if fold_value(Some(&city)).is_some() {
+                place.city = city;
+            }
         }
         place
     }
@@ -105,6 +109,8 @@ mod tests {
         assert_eq!(place("Greater Boston Area", "MA", ""), place("Boston", "Massachusetts", "US"));
         assert_eq!(place("Perth", "WA", "Australia").country, *b"AU");
         assert_eq!(place("N/A", "-", "Narnia"), Place::default());
+        assert_eq!(place("Greater N/A Area", "", ""), Place::default());
+        assert_eq!(place("Greater nä", "", ""), Place::default());
         assert_eq!(Place::parse(None, None, None).city_key(), 0);
     }
 
