@@ -3,10 +3,12 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::activities::{
     Activity, ActivityError, ActivityKind, ActivityState, HoldReason, NewActivity,
 };
+use shared::capabilities::asking::AskError;
 use shared::capabilities::audit::Actor;
 use shared::capabilities::directory::{HeldFile, ShardFiles};
 use shared::capabilities::linking::{Correcting, EntityMatches, RecordDecision};
@@ -16,7 +18,7 @@ use shared::product::Product;
 use shared::work::{Done, WorkError};
 use tests::world::World;
 
-use super::connection::Scene;
+use super::connection::{Scene, TOKEN};
 use super::main_job::{activity, import_again, state};
 use super::meanwhile::{at_each_call, meanwhile};
 use super::observe::lists;
@@ -435,4 +437,34 @@ async fn killed_at_any_call_of_a_link_and_its_logging_the_message_is_logged_once
         killed_at(&scene, contact, Some(n)).await;
     }
     assert!(calls > 20, "{calls} calls");
+}
+
+/// Ninety days after the login a seller logs in again, whatever the token is still good for.
+#[tokio::test]
+async fn ninety_days_after_the_login_a_question_needs_another_one() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let ask = async || world.functions.asking.accounts(world.at(), scene.seat, "Ac").await;
+    ask().await.unwrap();
+    world.memory.clock.advance(SignedDuration::from_hours(24 * 91));
+    let told = ask().await.unwrap_err();
+    assert!(matches!(told, AskError::LoginRequired), "{told:?}");
+}
+
+/// An answer that never came may still take effect: the old token is not sent once more before that
+/// is over.
+#[tokio::test]
+async fn after_an_answer_that_never_came_the_old_token_rests() {
+    let scene = Scene::new().await;
+    let (world, control) = (&scene.world, scene.world.control());
+    control.end_sessions(&world.org).unwrap();
+    control.add_fault(Fault::at(TOKEN, FaultKind::DropAfter));
+    control.clear_requests();
+    for _ in 0..2 {
+        let told = world.functions.asking.accounts(world.at(), scene.seat, "Ac").await;
+        let told = told.unwrap_err();
+        assert!(matches!(told, AskError::Later(_)), "{told:?}");
+    }
+    let requests = control.requests();
+    assert_eq!(requests.iter().filter(|request| request.path == TOKEN).count(), 1);
 }
