@@ -89,7 +89,8 @@ impl Scene {
             .count()
     }
 
-    fn token_calls(&self) -> usize {
+    /// How often the token endpoint was asked.
+    pub(super) fn token_calls(&self) -> usize {
         let requests = self.world.control().requests();
         requests.iter().filter(|request| request.path == TOKEN).count()
     }

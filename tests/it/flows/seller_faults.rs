@@ -97,11 +97,6 @@ async fn scene() -> Scene {
     scene
 }
 
-fn token_calls(scene: &Scene) -> usize {
-    let requests = scene.world.control().requests();
-    requests.iter().filter(|request| request.path == TOKEN).count()
-}
-
 #[tokio::test]
 async fn f01_f02_delivered_twice_in_turn_or_at_once_what_a_seller_wants_is_done_once() {
     for delivery in [Delivery::TwiceAndBackwards, Delivery::TwiceAtOnce, Delivery::Lossy] {
@@ -122,7 +117,7 @@ async fn f31_two_workers_whose_session_ended_renew_it_once_and_do_all_once() {
     control.clear_requests();
     let wanted = Wanted::by(&scene, "Aurelian").await;
     scene.world.run().await;
-    assert_eq!(token_calls(&scene), 1, "one renewal");
+    assert_eq!(scene.token_calls(), 1, "one renewal");
     wanted.assert_once(&scene, "two workers").await;
 }
 
@@ -170,7 +165,7 @@ async fn f34_what_waits_behind_revoked_grants_is_done_once_after_the_logins() {
     let wanted = Wanted::by(&scene, "Aurelian").await;
     scene.world.run().await;
     assert!(wanted.is_held(&scene).await);
-    assert!(token_calls(&scene) <= 2, "no storm: {}", token_calls(&scene));
+    assert!(scene.token_calls() <= 2, "no storm: {}", scene.token_calls());
     scene.world.authorize(Grantee::Admin, ADMIN).await.unwrap();
     log_in(&scene).await;
     wanted.assert_once(&scene, "after the logins").await;

@@ -465,6 +465,5 @@ async fn after_an_answer_that_never_came_the_old_token_rests() {
         let told = told.unwrap_err();
         assert!(matches!(told, AskError::Later(_)), "{told:?}");
     }
-    let requests = control.requests();
-    assert_eq!(requests.iter().filter(|request| request.path == TOKEN).count(), 1);
+    assert_eq!(scene.token_calls(), 1);
 }
