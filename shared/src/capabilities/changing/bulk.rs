@@ -5,6 +5,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::show::by_id;
 use super::take_in::digest;
 use super::{Change, ChangeError, ChangeValues, Changes, NewChange};
 use crate::capabilities::custody::{LookupError, OpenGeneration};
@@ -79,7 +80,7 @@ impl Changes {
         let opened = self.custody.shown(at).await?;
         let bulk: Option<Bulk> = opened.store.read(&opened.keys.bulk(seat, id)).await?;
         let bulk = bulk.ok_or(LookupError::NotFound("bulk"))?;
-        let (opened, mut found) = self.some(at, seat, &bulk.changes).await?;
+        let mut found = by_id(&opened, seat, &bulk.changes).await?;
         let changes = bulk.changes.iter().filter_map(|id| found.remove(id)).collect();
         Ok((opened, bulk, changes))
     }

@@ -47,14 +47,8 @@ impl Changes {
         ids: &[ChangeId],
     ) -> Result<(OpenGeneration, BTreeMap<ChangeId, (Change, ChangeValues)>), ChangeError> {
         let opened = self.custody.shown(at).await?;
-        let slots = ids.iter().map(|id| opened.keys.change(seat, *id));
-        let found = opened.store.load_many(slots).await?.into_iter();
-        let shown = found.map(|change| {
-            let (change, values) = shown(&opened, change)?;
-            Ok::<_, ChangeError>((change.id, (change, values)))
-        });
-        let shown = shown.collect::<Result<_, _>>()?;
-        Ok((opened, shown))
+        let changes = by_id(&opened, seat, ids).await?;
+        Ok((opened, changes))
     }
 
     /// A page of a seat's changes; the cursor names the last one of the page before. It costs the
@@ -82,7 +76,22 @@ impl Changes {
     }
 }
 
-pub(super) fn shown(
+/// Some changes of a seat's, with their values.
+pub(super) async fn by_id(
+    opened: &OpenGeneration,
+    seat: SeatId,
+    ids: &[ChangeId],
+) -> Result<BTreeMap<ChangeId, (Change, ChangeValues)>, ChangeError> {
+    let slots = ids.iter().map(|id| opened.keys.change(seat, *id));
+    let found = opened.store.load_many(slots).await?.into_iter();
+    let shown = found.map(|change| {
+        let (change, values) = shown(opened, change)?;
+        Ok((change.id, (change, values)))
+    });
+    shown.collect()
+}
+
+fn shown(
     opened: &OpenGeneration,
     stored: Stored<Change>,
 ) -> Result<(Change, ChangeValues), ChangeError> {
