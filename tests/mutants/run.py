@@ -121,8 +121,9 @@ def tried(mutant, known):
     """What became of a mutant, and the test that noticed it."""
     own, first = f"({mutant['tests']})", likely(mutant, known)
     parts = [f"{own} & ({first})"] if first else []
-    # Then the tests that are named like the file, before all of a package.
-    near = f"{own} & test(/{Path(mutant['file']).stem}/) - {SLOW}"
+    # Then the tests that are named like the file or the group, before all of a package.
+    names = f"{Path(mutant['file']).stem}|{group_of(mutant['id'])}"
+    near = f"{own} & test(/{names}/) - {SLOW}"
     for part in (*parts, near, f"{own} - {SLOW}", f"{own} & {SLOW}"):
         code, output = nextest(part, mutant["id"])
         if failed := FAILED.search(output):

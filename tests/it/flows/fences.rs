@@ -9,8 +9,8 @@ use shared::capabilities::badges::BadgeError;
 use shared::capabilities::custody::LookupError;
 use shared::capabilities::linking::Correcting;
 use shared::kernel::{
-    Author, CareMessage, ConnectionState, Envelope, Generation, Grantee, MatchMessage, Message,
-    RecordRef, SObject, WritebackMessage,
+    Author, CareMessage, ConnectionState, Envelope, Generation, GrantState, Grantee, MatchMessage,
+    Message, RecordRef, SObject, WritebackMessage,
 };
 use shared::matching::EntityKind;
 use shared::ports::Item;
@@ -145,27 +145,46 @@ async fn an_activity_that_was_not_claimed_before_the_fence_is_not_logged() {
     at_each_call(6, async |n| fenced_while_it_logs_at(n).await).await;
 }
 
+/// The state of a grant that the connection of now has.
+async fn grant(scene: &Scene, grantee: Grantee) -> Option<GrantState> {
+    let keys = scene.world.keys().await;
+    let slot = match grantee {
+        Grantee::Admin => keys.admin_grant(),
+        Grantee::Seat(seat) => keys.seat_grant(seat),
+    };
+    store::get(&*scene.world.ports().table, &slot).await.unwrap()
+}
+
 /// The org is disconnected and connected anew before call `n` of a login; true when there was no
-/// such call. No token is left but those that the new connection has.
+/// such call. No token is left but those that the new connection has, and nobody is told that a
+/// login counts which counts for no connection.
 async fn connected_anew_at(n: usize, is_admin: bool) -> bool {
     let scene = Scene::new().await;
     let world = &scene.world;
+    world.memory.clock.advance(SignedDuration::from_mins(1));
     let (grantee, username) =
         if is_admin { (Grantee::Admin, ADMIN) } else { (Grantee::Seat(scene.seat), SELLER) };
+    let since = async || grant(&scene, grantee).await.map(|grant| grant.authorized_at);
+    let first = since().await;
+    let (mut was_before, mut anew_at) = (false, None);
     let anew = async {
+        was_before = since().await != first;
+        world.memory.clock.advance(SignedDuration::from_mins(1));
         disconnect(world).await;
         world.authorize(Grantee::Admin, ADMIN).await.unwrap();
+        anew_at = since().await;
+        world.memory.clock.advance(SignedDuration::from_mins(1));
     };
     let (ended, was_over) =
         meanwhile(world, n, Box::pin(world.authorize(grantee, username)), Box::pin(anew)).await;
     let of = format!("{ended:?}, connected anew at call {n}");
+    assert_eq!(ended.is_ok(), was_before || since().await != anew_at, "{of}");
     world.memory.clock.advance(SignedDuration::from_mins(20));
     world.run().await;
     let connection = world.connection().await;
     assert_eq!(connection.state, ConnectionState::Connected, "{of}");
     assert!(connection.generation > Generation(1), "{of}");
-    let slot = world.keys().await.seat_grant(scene.seat);
-    let of_seat = store::get(&*world.ports().table, &slot).await.unwrap();
+    let of_seat = grant(&scene, Grantee::Seat(scene.seat)).await;
     assert_eq!(live(world), 1 + usize::from(of_seat.is_some()), "{of}");
     was_over
 }

@@ -166,7 +166,36 @@ mod tests {
     use static_assertions::assert_not_impl_any;
 
     use super::*;
+    use crate::kernel::{Connection, Generation};
 
     // A grant in a log, an error, a document or an answer does not compile.
     assert_not_impl_any!(StoredGrant: std::fmt::Debug, std::fmt::Display, Serialize, PartialEq);
+
+    /// Whoever can write to a secret store must not bring an older token back, nor another org's.
+    #[test]
+    fn an_admins_grant_opens_under_its_own_number_and_in_its_own_generation_alone() {
+        let sealer = Sealer::new(&Zeroizing::new([7; 32]));
+        let scope = Connection::sample().scope();
+        let keys = ["records", "admin", "seats"].map(str::to_owned);
+        let [records, admin_grant, seat_grants] = keys;
+        let keys = WrappedKeys { records, admin_grant, seat_grants };
+        let grant = StoredGrant {
+            access_token: "access".into(),
+            refresh_token: "refresh".into(),
+            instance_url: "https://acme.my.salesforce.com".parse().unwrap(),
+        };
+        let secret = ConnectionSecret::with(keys, (2, &grant), (&sealer, scope), &Zero).unwrap();
+        assert!(secret.open(&sealer, scope).is_ok());
+        let of_another_number = ConnectionSecret { number: 3, ..secret.clone() };
+        assert!(of_another_number.open(&sealer, scope).is_err());
+        let next = Scope { generation: Generation(scope.generation.0 + 1), ..scope };
+        assert!(secret.open(&sealer, next).is_err());
+    }
+
+    struct Zero;
+    impl Entropy for Zero {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
 }
