@@ -18,7 +18,7 @@ type Words = [(&'static str, &'static str)];
 /// The settings that are one of several words, each with its label and its words.
 const SELECTS: [(&str, &str, &Words); 4] = [
     ("update_title", "An update of a title", &POLICIES),
-    ("update_company", "An update of a lead’s company or a contact’s account", &POLICIES),
+    ("update_company", "An update of a company or a contact’s account", &POLICIES),
     ("update_address", "An update of an address", &POLICIES),
     (
         "contact_owner",
@@ -85,13 +85,19 @@ pub(crate) async fn change(Act(visit, fields): Act) -> Result<Response, Trouble>
         "log_smart_links": fields.is_ticked("log_smart_links"),
         "log_calls": fields.is_ticked("log_calls"),
         "log_connection_requests": fields.is_ticked("log_connection_requests"),
+        "log_on_opportunities": fields.is_ticked("log_on_opportunities"),
         "desktop_calls": fields.is_ticked("desktop_calls"),
         "enhanced_notes": fields.is_ticked("enhanced_notes"),
         "refuse_converted_leads": fields.is_ticked("refuse_converted_leads"),
         "create_leads": fields.is_ticked("create_leads"),
         "create_contacts": fields.is_ticked("create_contacts"),
+        "create_accounts": fields.is_ticked("create_accounts"),
         "update_leads": fields.is_ticked("update_leads"),
         "update_contacts": fields.is_ticked("update_contacts"),
+        "update_accounts": fields.is_ticked("update_accounts"),
+        "bulk_changes": fields.is_ticked("bulk_changes"),
+        "lead_source": fields.text("lead_source"),
+        "require_email": fields.is_ticked("require_email"),
         "roi": fields.is_ticked("roi"),
         "embedded_profile": fields.is_ticked("embedded_profile"),
         "data_validation": fields.is_ticked("data_validation"),

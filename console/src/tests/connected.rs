@@ -80,13 +80,20 @@ async fn an_admin_chooses_what_sellers_may_change_in_the_crm() {
     let (_world, _folder, _served, mut browser) = connected().await;
     let before = browser.get(&at("/saving")).await.text;
     assert!(before.contains("<option value=\"overwrite\" selected>"), "{before}");
-    let chosen =
-        [("create_leads", "yes"), ("update_title", "never"), ("contact_owner", "account_owner")];
+    let chosen = [
+        ("create_leads", "yes"),
+        ("update_title", "never"),
+        ("contact_owner", "account_owner"),
+        ("create_accounts", "yes"),
+        ("lead_source", "Web"),
+    ];
     let saved = browser.act(&at("/saving"), &chosen).await;
     let page = browser.get(saved.location()).await.text;
     for shown in [
         "name=\"create_leads\" value=\"yes\" checked",
         "name=\"create_contacts\" value=\"yes\"> ",
+        "name=\"create_accounts\" value=\"yes\" checked",
+        "name=\"lead_source\" maxlength=\"255\" value=\"Web\"",
         "<option value=\"never\" selected>",
         "<option value=\"account_owner\" selected>",
     ] {

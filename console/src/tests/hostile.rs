@@ -65,6 +65,8 @@ fn settings(text: &str) -> Value {
         "desktop_calls": true, "enhanced_notes": true, "refuse_converted_leads": true,
         "embedded_profile": true, "data_validation": true, "restricted_data": true,
         "create_leads": true, "create_contacts": true, "update_leads": true,
+        "create_accounts": true, "update_accounts": true, "bulk_changes": true,
+        "lead_source": text, "require_email": true, "log_on_opportunities": true,
         "update_contacts": true, "update_title": text, "update_company": text,
         "update_address": text, "contact_owner": text, "changed_at": AT,
     })

@@ -1,4 +1,4 @@
-//! REST reads beside queries: describe, single records, deletions and limits.
+//! REST reads beside queries: describe, single records, suggestions, deletions and limits.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::describe::{ObjectDescribe, ObjectSummary};
 use super::error::SalesforceError;
 use super::id::SalesforceId;
 use super::limits::OrgLimits;
-use super::record::Record;
+use super::record::{FieldValues, Record};
 use super::soql::object_name;
 
 /// A row that was deleted.
@@ -90,6 +90,33 @@ impl Client {
         let answer = self.send(session, self.request(Method::GET, &path)).await?;
         let observed = answer.observed();
         Ok(Reply { value: answer.bytes().await?, observed })
+    }
+
+    /// The records of an object whose name has these words, the last of them as a word's beginning:
+    /// at most `most`, in the org's own order of relevance. Salesforce looks its index up, which may
+    /// be minutes behind, and answers fewer than three characters with nothing (two in Chinese,
+    /// Japanese and Korean). More than 255 characters are an error.
+    ///
+    /// Source: REST API Developer Guide, Search for Records Suggested by Autocomplete.
+    pub async fn suggestions(
+        &self,
+        session: &Session,
+        object: &str,
+        words: &str,
+        most: u32,
+    ) -> Result<Reply<Vec<SalesforceId>>, SalesforceError> {
+        #[derive(Deserialize)]
+        struct Suggestions {
+            #[serde(rename = "autoSuggestResults")]
+            found: Vec<Record>,
+        }
+        let request = self.request(Method::GET, &["search", "suggestions"]);
+        let request = request
+            .query("q", words)
+            .query("sobject", object_name(object)?)
+            .query("limit", most.to_string());
+        let reply: Reply<Suggestions> = self.send_json(session, request).await?;
+        Ok(reply.map(|told| told.found.iter().filter_map(FieldValues::id).collect()))
     }
 
     /// Lists rows deleted between two moments, at most 15 days back and more than a minute apart.

@@ -1,11 +1,11 @@
-//! The changes of leads and contacts, and what of them lies sealed.
+//! The changes of leads, contacts and accounts, and what of them lies sealed.
 
 use super::{Forms, at, seat, text};
 use crate::capabilities::activities::HoldReason;
 use crate::capabilities::changing::{
-    Change, ChangeKind, ChangeState, ChangeValues, Duplicate, OpportunityRole, Refusal,
+    Bulk, Change, ChangeKind, ChangeState, ChangeValues, Duplicate, OpportunityRole, Refusal,
 };
-use crate::kernel::{ChangeId, RecordRef, SObject};
+use crate::kernel::{BulkId, ChangeId, RecordRef, SObject};
 use crate::testing::{entity_id, record_id};
 
 #[test]
@@ -22,18 +22,36 @@ fn changes_are_pinned() {
     let states = [
         ChangeState::Queued,
         ChangeState::Held { reason },
-        ChangeState::Claimed { server_time: at(1), at: at(2), lookups: 3 },
+        claimed(),
         ChangeState::Made,
         ChangeState::Refused { code: text("STALE") },
         ChangeState::Withdrawn,
     ];
     forms.all("change state", &states);
-    let id = ChangeId::derived("change");
-    let bare = Change {
-        id,
+    forms.json("change", &bare());
+    forms.json("change with all", &whole());
+    let first = ChangeValues {
+        to: values("Title", "Poet"),
+        from: values("Title", "Peer"),
+        create_anyway: true,
+        ..ChangeValues::default()
+    };
+    forms.json("sealed values", &first);
+    forms.json("sealed values with all", &all_values());
+    forms.json("bulk", &bulk());
+    insta::assert_snapshot!("changes", forms.0);
+}
+
+fn claimed() -> ChangeState {
+    ChangeState::Claimed { server_time: at(1), at: at(2), lookups: 3 }
+}
+
+fn bare() -> Change {
+    Change {
+        id: ChangeId::derived("change"),
         seat: seat(),
-        what: kinds[0],
-        person: None,
+        what: ChangeKind::Create { object: SObject::Contact },
+        entity: None,
         asked_at: at(0),
         digest: text("digest"),
         was_claimed: false,
@@ -43,42 +61,54 @@ fn changes_are_pinned() {
         undone_by: None,
         state: ChangeState::Queued,
         tries: 0,
-    };
-    forms.json("change", &bare);
-    let whole = Change {
-        person: Some(entity_id("pe_1")),
-        was_claimed: true,
-        created: Some(record_id("003", 1)),
-        undoes: Some(id),
-        undone_by: Some(id),
-        state: states[2].clone(),
-        tries: 4,
-        ..bare
-    };
-    forms.json("change with all", &whole);
-    sealed_values(&mut forms);
-    insta::assert_snapshot!("changes", forms.0);
+    }
 }
 
-/// What lies sealed beside a change.
-fn sealed_values(forms: &mut Forms) {
-    let values = |name: &str, value: &str| [(text(name), value.into())].into();
-    let mut whole = ChangeValues {
+/// A change that has all that one may have.
+pub(super) fn whole() -> Change {
+    let other = ChangeId::derived("change");
+    Change {
+        entity: Some(entity_id("pe_1")),
+        was_claimed: true,
+        created: Some(record_id("003", 1)),
+        undoes: Some(other),
+        undone_by: Some(other),
+        state: claimed(),
+        tries: 4,
+        ..bare()
+    }
+}
+
+fn values(name: &str, value: &str) -> crate::capabilities::changing::Values {
+    [(text(name), value.into())].into()
+}
+
+/// What lies sealed beside a change, with all that there may be.
+pub(super) fn all_values() -> ChangeValues {
+    ChangeValues {
         to: values("Title", "Poet"),
         from: values("Title", "Peer"),
+        role: Some(OpportunityRole {
+            opportunity: record_id("006", 1),
+            role: Some(text("Decision Maker")),
+        }),
         create_anyway: true,
-        ..ChangeValues::default()
-    };
-    forms.json("sealed values", &whole);
-    whole.role = Some(OpportunityRole {
-        opportunity: record_id("006", 1),
-        role: Some(text("Decision Maker")),
-    });
-    whole.found = values("Title", "Prince");
-    whole.left = values("Title", "Poet");
-    whole.left_at = Some(at(3));
-    whole.refusals = vec![Refusal::of("STALE", "See both.").about(["Title"])];
-    whole.duplicates = vec![Duplicate { object: text("Lead"), id: record_id("00Q", 1) }];
-    whole.may_create_anyway = true;
-    forms.json("sealed values with all", &whole);
+        found: values("Title", "Prince"),
+        left: values("Title", "Poet"),
+        left_at: Some(at(3)),
+        refusals: vec![Refusal::of("STALE", "See both.").about(["Title"])],
+        duplicates: vec![Duplicate { object: text("Lead"), id: record_id("00Q", 1) }],
+        may_create_anyway: true,
+    }
+}
+
+/// Changes that were approved together.
+pub(super) fn bulk() -> Bulk {
+    Bulk {
+        id: BulkId::derived("bulk"),
+        seat: seat(),
+        asked_at: at(0),
+        digest: text("digest"),
+        changes: vec![ChangeId::derived("change")],
+    }
 }

@@ -15,8 +15,8 @@ use crate::capabilities::{
     sessions, settings,
 };
 use crate::kernel::{
-    ActivityId, ChangeId, DirectoryVersionId, EventId, ExportId, Generation, GlassId, ImportRunId,
-    LeaseToken, MatchRunId, ModelId, SObject, SeatId, TenantId, entity_kind_name,
+    ActivityId, BulkId, ChangeId, DirectoryVersionId, EventId, ExportId, Generation, GlassId,
+    ImportRunId, LeaseToken, MatchRunId, ModelId, SObject, SeatId, TenantId, entity_kind_name,
 };
 use crate::ports::{Key, Range};
 use crate::salesforce::SalesforceId;
@@ -199,6 +199,10 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("change", &keys.change(seat(), change));
     forms.range("changes", &keys.changes(seat()));
     forms.range("all_changes", &keys.all_changes(3));
+    forms.key("asked_change", &keys.asked_change(seat(), at(0), change));
+    forms.range("asked_changes", &keys.asked_changes(seat()));
+    forms.key("bulk", &keys.bulk(seat(), BulkId::derived("bulk")));
+    forms.range("bulks", &keys.bulks(3));
     forms.key("taken_row", &keys.taken_row(record_id("00T", 1)));
     forms.key("test_note", &keys.test_note(seat()));
     forms.range("conversations_of", &keys.conversations_of(seat()));

@@ -13,9 +13,9 @@ use crate::capabilities::importing::{
 };
 use crate::capabilities::linking::{ModelChoice, Said, ShadowCounts};
 use crate::capabilities::moving::{
-    End, Header, Line, MovedActivity, MovedChoice, MovedConnection, MovedConversation,
-    MovedCorrection, MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSeatLogging,
-    MovedSelection, MovedSettings, MovedTenant, MovedVote,
+    End, Header, Line, MovedActivity, MovedBulk, MovedChange, MovedChoice, MovedConnection,
+    MovedConversation, MovedCorrection, MovedImportSettings, MovedModel, MovedSaved, MovedSeat,
+    MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote,
 };
 use crate::capabilities::settings::{KeptSettings, LogType, SeatChoices};
 use crate::kernel::ModelId;
@@ -143,6 +143,11 @@ fn of_an_org() -> Vec<Line> {
             conversation: "thread-1".to_owned(),
             log: false,
         }),
+        Line::Change(Box::new(MovedChange {
+            change: changes::whole(),
+            values: changes::all_values(),
+        })),
+        Line::Bulk(MovedBulk { bulk: changes::bulk() }),
         Line::Activity(Box::new(sent())),
         Line::End(End { lines: BTreeMap::from([("seat".to_owned(), 1)]) }),
     ]

@@ -80,6 +80,7 @@ async fn a_setting_that_is_none_of_its_words_is_refused() {
         (json!({ "update_title": "sometimes" }), "must be never, fill_blank or overwrite"),
         (json!({ "update_company": null }), "must be never, fill_blank or overwrite"),
         (json!({ "contact_owner": "nobody" }), "must be seller or account_owner"),
+        (json!({ "lead_source": "  " }), "must be a lead source of at most 255 characters"),
     ] {
         let patch = serde_json::from_value(patch).unwrap();
         let author = Author::Service;
@@ -92,7 +93,7 @@ async fn a_setting_that_is_none_of_its_words_is_refused() {
 async fn contact_in(scene: &Scene, key: &str, account: &str) -> Value {
     let what = ChangeKind::Create { object: SObject::Contact };
     let to = values(&json!({ "LastName": format!("Aurelian{key}"), "AccountId": account }));
-    let (change, _) = made(scene, NewChange { to, person: None, ..new(scene, key, what) }).await;
+    let (change, _) = made(scene, NewChange { to, entity: None, ..new(scene, key, what) }).await;
     assert_eq!(change.state, ChangeState::Made);
     row(&scene.world, change.created.unwrap())
 }
@@ -125,4 +126,40 @@ async fn a_new_contact_is_the_account_owners_where_the_admin_wants_it_so_and_the
     import_again(world, "a colleague left").await;
     let kept = contact_in(&scene, "3", &account).await;
     assert_eq!(kept["OwnerId"], own["CreatedById"], "nobody else works there any more");
+}
+
+#[tokio::test]
+async fn a_new_lead_needs_an_address_and_has_the_admins_source_where_these_are_set() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    turn_on(world).await;
+    world.set(&json!({ "require_email": true, "lead_source": "Web" })).await;
+    let lead = |key: &str, more: Value| {
+        let mut to = values(&json!({ "LastName": format!("Aurelian{key}"), "Company": "Lamps" }));
+        to.extend(values(&more));
+        let what = ChangeKind::Create { object: SObject::Lead };
+        NewChange { to, entity: None, ..new(&scene, key, what) }
+    };
+    let why = refusal(&scene, lead("1", json!({}))).await;
+    assert_eq!(why, "Email must be given; the setting is require_email");
+    let email = |n: u32| json!({ "Email": format!("a{n}@aurelian.example") });
+    let (change, _) = made(&scene, lead("2", email(2))).await;
+    assert_eq!(row(world, change.created.unwrap())["LeadSource"], "Web");
+    let mut own = email(3);
+    own["LeadSource"] = json!("Referral");
+    let (change, _) = made(&scene, lead("3", own)).await;
+    assert_eq!(row(world, change.created.unwrap())["LeadSource"], "Referral", "their own word");
+}
+
+#[tokio::test]
+async fn many_changes_at_once_are_the_admins_to_allow() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    turn_on(world).await;
+    world.set(&json!({ "bulk_changes": false })).await;
+    let (record, title) = editable(world).await;
+    let wanted = vec![update(&scene, "1", record, (&title, "Chief"))];
+    let refused = world.functions.changes.post_bulk(world.at(), scene.seat, "1", wanted).await;
+    assert!(matches!(refused, Err(ChangeError::TurnedOff("bulk_changes"))), "{refused:?}");
+    assert_eq!(row(world, record.id)["Title"], title);
 }

@@ -32,7 +32,7 @@ async fn scene() -> Scene {
 
 pub(super) async fn turn_on(world: &World) {
     let on = json!({ "create_leads": true, "create_contacts": true, "update_leads": true,
-        "update_contacts": true });
+        "update_contacts": true, "bulk_changes": true });
     world.set(&on).await;
 }
 
@@ -45,7 +45,7 @@ pub(super) fn new(scene: &Scene, key: &str, what: ChangeKind) -> NewChange {
         seat: scene.seat,
         idempotency_key: key.to_owned(),
         what,
-        person: Some(scene.person.clone()),
+        entity: Some(scene.person.clone()),
         to: Values::new(),
         from: Values::new(),
         role: None,
@@ -510,7 +510,7 @@ async fn killed_at(scene: &Scene, n: u64, death: Option<bool>) -> (usize, usize,
     let (key, name) = (format!("create {n} {death:?}"), format!("Aurelian{n}"));
     let to = values(&json!({ "LastName": name, "AccountId": account }));
     let what = ChangeKind::Create { object: SObject::Contact };
-    let contact = NewChange { to, person: None, ..new(scene, &key, what) };
+    let contact = NewChange { to, entity: None, ..new(scene, &key, what) };
     let created = changes.post(world.at(), contact).await.unwrap();
     let wanted = update(scene, &format!("update {n} {death:?}"), record, (&title, &name));
     let updated = changes.post(world.at(), wanted).await.unwrap();
@@ -568,7 +568,7 @@ async fn a_seat_that_was_removed_leaves_nothing_under_way() {
 async fn a_record_for_nobody_of_the_directory_links_nobody() {
     let scene = scene().await;
     let world = &scene.world;
-    let nobody = NewChange { person: None, ..lead(&scene, "1") };
+    let nobody = NewChange { entity: None, ..lead(&scene, "1") };
     let (change, _) = made(&scene, nobody).await;
     assert_eq!(change.state, ChangeState::Made);
     let message = post(&scene, "1", ActivityKind::Message).await;

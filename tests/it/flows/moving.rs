@@ -8,6 +8,7 @@ use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::activities::{Activity, ActivityKind, ActivityState, HoldReason};
 use shared::capabilities::audit::Actor;
+use shared::capabilities::changing::{ChangeKind, ChangeState, NewChange, Values};
 use shared::capabilities::importing::{self, ImportSettings};
 use shared::capabilities::linking::{Correcting, Correction, MATCHED_OBJECTS};
 use shared::capabilities::moving::{ImportedLines, Line, LineError, MovingError};
@@ -31,6 +32,7 @@ const NOOR: &str = "noor.castellan@acme.example";
 in_both_homes!(
     a_tenant_moves_with_everything_that_people_made,
     what_belongs_to_another_org_or_to_none_is_refused,
+    changes_move_with_their_tenant_and_are_made_by_one_home,
 );
 
 /// A tenant at its old home, where people have worked for a while.
@@ -332,6 +334,67 @@ async fn what_belongs_to_another_org_or_to_none_is_refused(home: Home) {
     let form = LineError::LaterForm(3);
     assert!(matches!(later, MovingError::Line { number: 1, source } if source == form), "{later}");
     assert_eq!(new.item_keys().await, before, "nothing was taken in");
+}
+
+/// A new lead of a seller.
+fn lead(seat: SeatId, name: &str) -> NewChange {
+    let fields = json!({ "LastName": name, "Company": format!("{name} Ltd") });
+    NewChange {
+        seat,
+        idempotency_key: name.to_owned(),
+        what: ChangeKind::Create { object: SObject::Lead },
+        entity: None,
+        to: serde_json::from_value(fields).unwrap(),
+        from: Values::new(),
+        role: None,
+        create_anyway: false,
+    }
+}
+
+/// The leads of a name that the org has.
+fn leads(world: &World, name: &str) -> usize {
+    let leads = world.control().records(&world.org, "Lead", 0, 10_000).unwrap();
+    leads.iter().filter(|lead| lead["LastName"] == name).count()
+}
+
+async fn changes_move_with_their_tenant_and_are_made_by_one_home(home: Home) {
+    let old = Old::at(other(home)).await;
+    let [(noor, _), (another, username)] = &old.sellers;
+    old.world.set(&json!({ "create_leads": true, "bulk_changes": true })).await;
+    let changes = &old.world.functions.changes;
+    let many = vec![lead(*noor, "Aurelian")];
+    let (bulk, _) = changes.post_bulk(old.world.at(), *noor, "1", many).await.unwrap();
+    let waits = changes.post(old.world.at(), lead(*another, "Boreal")).await.unwrap();
+    old.world.run().await;
+    assert_eq!((leads(&old.world, "Aurelian"), leads(&old.world, "Boreal")), (1, 0));
+
+    let (of_tenant, of_org) = old.exported().await;
+    let new = old.new_home(home).await;
+    import(&new, &of_tenant).await.unwrap();
+    new.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    new.run().await;
+    let lines = [&of_tenant[..1], &of_org].concat();
+    let taken = import(&new, &lines).await.unwrap().taken;
+    assert_eq!((taken["change"], taken["bulk"]), (2, 1));
+    assert_eq!(import(&new, &lines).await.unwrap().taken, BTreeMap::new());
+
+    new.authorize(Grantee::Seat(*another), username).await.unwrap();
+    new.authorize(Grantee::Seat(*noor), NOOR).await.unwrap();
+    for message in old.world.memory.receive() {
+        old.world.deliver(&message.body).await;
+    }
+    new.run().await;
+    let (changes, at) = (&new.functions.changes, new.at());
+    let (_, made, _) = changes.get(at, *another, waits.id).await.unwrap();
+    assert_eq!(made.state, ChangeState::Made);
+    assert_eq!((leads(&new, "Aurelian"), leads(&new, "Boreal")), (1, 1));
+    // What the old home made is undone here.
+    let undone = changes.undo_bulk(at, *noor, bulk.id).await.unwrap();
+    assert!(undone.iter().all(Result::is_ok), "{undone:?}");
+    new.run().await;
+    assert_eq!(leads(&new, "Aurelian"), 0);
+    let (_, page) = changes.page(at, *noor, None).await.unwrap();
+    assert_eq!(page.items.len(), 2, "the creation and its undoing");
 }
 
 #[tokio::test]

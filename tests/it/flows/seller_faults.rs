@@ -29,7 +29,7 @@ impl Wanted {
         let changes = &world.functions.changes;
         let fields = json!({ "FirstName": "Ida", "LastName": name, "Company": "Aurelian Ltd" });
         let what = ChangeKind::Create { object: SObject::Lead };
-        let lead = NewChange { to: values(&fields), person: None, ..new(scene, name, what) };
+        let lead = NewChange { to: values(&fields), entity: None, ..new(scene, name, what) };
         let lead = changes.post(world.at(), lead).await.unwrap();
         let (record, title) = editable(world).await;
         let key = format!("{name} title");

@@ -66,14 +66,14 @@ async fn lived_in(folder: &std::path::Path) -> (World, Vec<EntityId>) {
     };
     world.functions.activities.post(world.at(), new).await.unwrap();
     world.run().await;
-    world.set(&json!({ "update_contacts": true })).await;
+    world.set(&json!({ "update_contacts": true, "bulk_changes": true })).await;
     let title = |title: &str| Values::from([("Title".to_owned(), FieldValue::from(title))]);
     let record = RecordRef { object: SObject::Contact, id: linked[1].id };
     let update = NewChange {
         seat,
         idempotency_key: String::new(),
         what: ChangeKind::Update { record },
-        person: Some(people[1].clone()),
+        entity: Some(people[1].clone()),
         to: title(TEXT),
         from: title(SELLER),
         role: None,

@@ -293,6 +293,7 @@ async fn an_opportunity_is_of_the_contacts_account_and_a_lead_has_none() {
     let scene = Scene::new().await;
     let world = &scene.world;
     let (own, others) = opportunities(world, contact(&scene).await);
+    world.set(&json!({ "log_on_opportunities": true })).await;
     world.control().advance(60);
     import_again(world, "deals").await;
     let about = |key: &str, deal: &Value| {
@@ -306,6 +307,11 @@ async fn an_opportunity_is_of_the_contacts_account_and_a_lead_has_none() {
     let posted = post(&scene, about("1", &own)).await;
     world.run().await;
     assert_eq!(row(world, &row_of(world, &posted).await)["WhatId"], own);
+
+    world.set(&json!({ "log_on_opportunities": false })).await;
+    let off = refusal(&scene, about("4", &own)).await;
+    assert!(off.contains("turns on log_on_opportunities"), "{off}");
+    world.set(&json!({ "log_on_opportunities": true })).await;
 
     // The person turns out to be somebody else while it waits: the deal is not theirs.
     end_login(&scene).await;

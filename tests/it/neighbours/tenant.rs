@@ -81,6 +81,7 @@ impl Lags {
 pub(crate) struct Seller {
     /// For calls of the API.
     token: String,
+    seat: String,
     /// One in all of Salesforce.
     pub(crate) name: String,
 }
@@ -137,7 +138,7 @@ impl<'a, P: Place> Tenant<'a, P> {
             place,
             control,
             service: place.service(),
-            seller: Seller { token: String::new(), name: String::new() },
+            seller: Seller { token: String::new(), seat: String::new(), name: String::new() },
             id: String::new(),
             org,
             persons: Vec::new(),
@@ -153,7 +154,7 @@ impl<'a, P: Place> Tenant<'a, P> {
         }
         let seat = seats.pop().unwrap();
         let (admin, seller) = (own.own_name(ADMIN, n), own.own_name(SELLER, n));
-        own.seller = Seller { token: place.seat(&own.id, &seat), name: seller };
+        own.seller = Seller { token: place.seat(&own.id, &seat), seat: seat.clone(), name: seller };
         own.log_in("/authorize", &own.service, &admin).await;
         let (token, name) = (&own.seller.token, &own.seller.name);
         own.log_in(&format!("/seats/{seat}/authorize"), token, name).await;
@@ -222,7 +223,20 @@ impl<'a, P: Place> Tenant<'a, P> {
         let seat = text(&made, "seat_id");
         let token = self.place.seat(&self.id, &seat);
         self.log_in(&format!("/seats/{seat}/authorize"), &token, &name).await;
-        Seller { token, name }
+        Seller { token, seat, name }
+    }
+
+    /// Turns on what an admin turns on.
+    pub(crate) async fn set(&self, settings: &Value) {
+        let path = self.connection("/settings");
+        answer(self.as_service(Method::PATCH, &path).json(settings)).await.unwrap();
+    }
+
+    /// Posts a change that a seller wants in the CRM.
+    pub(crate) async fn want(&self, seller: &Seller, key: &str, change: &Value) {
+        let path = self.connection(&format!("/seats/{}/changes", seller.seat));
+        let request = self.place.request(Method::POST, &path).bearer_auth(&seller.token);
+        answer(request.header("idempotency-key", key).json(change)).await.unwrap();
     }
 
     /// Posts what a seller did, to a route below that of activities.

@@ -43,14 +43,26 @@ pub(crate) struct Settings {
     create_leads: bool,
     /// Let sellers create contacts in the CRM.
     create_contacts: bool,
+    /// Let sellers create accounts in the CRM.
+    create_accounts: bool,
     /// Let sellers update leads in the CRM.
     update_leads: bool,
     /// Let sellers update contacts in the CRM.
     update_contacts: bool,
+    /// Let sellers update accounts in the CRM.
+    update_accounts: bool,
+    /// Let sellers approve many changes at once.
+    bulk_changes: bool,
+    /// What stands as the source of a new lead or contact whose seller names none; null for none.
+    #[schema(required = true)]
+    lead_source: Option<String>,
+    /// Refuse a new lead or contact without an e-mail address.
+    require_email: bool,
     /// How an update may touch a title.
     #[schema(value_type = UpdatePolicy)]
     update_title: settings::UpdatePolicy,
-    /// How an update may touch a lead's company and a contact's account.
+    /// How an update may touch a lead's company, a contact's account, and what an account tells of
+    /// its company.
     #[schema(value_type = UpdatePolicy)]
     update_company: settings::UpdatePolicy,
     /// How an update may touch an address.
@@ -65,6 +77,8 @@ pub(crate) struct Settings {
     log_calls: bool,
     /// Log connection requests.
     log_connection_requests: bool,
+    /// Let sellers choose the opportunity that an activity is about.
+    log_on_opportunities: bool,
     /// Take in calls that were not begun on a phone, too.
     desktop_calls: bool,
     /// Log notes as Salesforce's enhanced notes, and not as classic ones.
@@ -113,8 +127,13 @@ impl From<KeptSettings> for Settings {
             log_notes: settings.log_notes,
             create_leads: settings.create_leads,
             create_contacts: settings.create_contacts,
+            create_accounts: settings.create_accounts,
             update_leads: settings.update_leads,
             update_contacts: settings.update_contacts,
+            update_accounts: settings.update_accounts,
+            bulk_changes: settings.bulk_changes,
+            lead_source: settings.lead_source,
+            require_email: settings.require_email,
             update_title: settings.update_title,
             update_company: settings.update_company,
             update_address: settings.update_address,
@@ -122,6 +141,7 @@ impl From<KeptSettings> for Settings {
             log_smart_links: settings.log_smart_links,
             log_calls: settings.log_calls,
             log_connection_requests: settings.log_connection_requests,
+            log_on_opportunities: settings.log_on_opportunities,
             desktop_calls: settings.desktop_calls,
             enhanced_notes: settings.enhanced_notes,
             refuse_converted_leads: settings.refuse_converted_leads,
@@ -174,10 +194,25 @@ pub(crate) struct SettingsPatch {
     create_contacts: bool,
     #[serde(default)]
     #[schema(required = false)]
+    create_accounts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
     update_leads: bool,
     #[serde(default)]
     #[schema(required = false)]
     update_contacts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    update_accounts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    bulk_changes: bool,
+    /// A lead source; null for none.
+    #[schema(max_length = 255)]
+    lead_source: Option<String>,
+    #[serde(default)]
+    #[schema(required = false)]
+    require_email: bool,
     #[serde(default)]
     #[schema(value_type = UpdatePolicy, required = false)]
     update_title: settings::UpdatePolicy,
@@ -199,6 +234,9 @@ pub(crate) struct SettingsPatch {
     #[serde(default)]
     #[schema(required = false)]
     log_connection_requests: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    log_on_opportunities: bool,
     #[serde(default)]
     #[schema(required = false)]
     desktop_calls: bool,
@@ -299,8 +337,8 @@ pub(crate) async fn show(
 /// Change the settings that are named
 ///
 /// A JSON merge patch (RFC 7396), as `application/json` or `application/merge-patch+json`: what is
-/// left out stays as it is. An unknown name is refused. Null resets the stage and record types, and
-/// is refused for a switch.
+/// left out stays as it is. An unknown name is refused. Null resets the stage, the lead source and
+/// record types, and is refused for a switch.
 #[utoipa::path(patch, path = "/settings", tag = "connections", operation_id = "changeSettings",
     params(At, ("If-Match" = Option<String>, Header, description =
         "Change them only at this revision, as the `ETag` gave it; else 412")),

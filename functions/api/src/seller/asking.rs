@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
 
-/// The form for a new lead or contact, as the org shows it to this seller.
+/// The form for a new lead, contact or account, as the org shows it to this seller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Form {
     #[schema(value_type = wire::SObject)]
@@ -97,7 +97,7 @@ pub(crate) struct AccountHit {
     city: Option<String>,
 }
 
-/// A lead or contact as it is now.
+/// A lead, contact or account as it is now.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CurrentRecord {
     #[schema(value_type = wire::SObject)]
@@ -184,7 +184,7 @@ impl From<asking::CurrentRecord> for CurrentRecord {
     }
 }
 
-/// The form for a new lead or contact, with what the org requires at this moment
+/// The form for a new lead, contact or account, with what the org requires at this moment
 #[utoipa::path(get, path = "/seats/{seat}/crm/forms/{object}", tag = "activities",
     operation_id = "showForm",
     params(AtSeatForm), extensions(("x-roles" = json!(OwnSeat::<AtSeatForm>::ROLES))),
@@ -215,7 +215,7 @@ pub(crate) async fn accounts(
     Ok(Json(AccountHits { items: items.collect() }))
 }
 
-/// Show a lead or contact as it is in the CRM now, with what the seller may change
+/// Show a lead, contact or account as it is in the CRM now, with what the seller may change
 #[utoipa::path(get, path = "/seats/{seat}/crm/records/{object}/{record}", tag = "activities",
     operation_id = "showCurrentRecord",
     params(AtSeatObject), extensions(("x-roles" = json!(OwnSeat::<AtSeatObject>::ROLES))),
@@ -231,33 +231,39 @@ pub(crate) async fn record(
     Ok(Json(found.into()))
 }
 
-/// Leads and contacts to look at.
+/// Leads, contacts and accounts to look at.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordsToShow {
     #[schema(min_items = 1, max_items = 100)]
-    records: Vec<RecordToShow>,
+    records: Vec<CrmRecord>,
 }
 
-/// A lead or contact.
+/// A record of the org.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RecordToShow {
-    /// `Lead` or `Contact`.
+pub(crate) struct CrmRecord {
+    /// `Lead` or `Contact`; to be looked at, `Account` too.
     #[schema(value_type = wire::SObject)]
     object: SObject,
     #[schema(value_type = String)]
     record_id: SalesforceId,
 }
 
-/// Leads and contacts as they are now.
+impl From<CrmRecord> for RecordRef {
+    fn from(CrmRecord { object, record_id: id }: CrmRecord) -> Self {
+        Self { object, id }
+    }
+}
+
+/// Leads, contacts and accounts as they are now.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CurrentRecords {
     /// In the order in which they were asked for, without those that the seller does not see.
     items: Vec<CurrentRecord>,
 }
 
-/// Show up to 100 leads and contacts as they are in the CRM now, with what the seller may change
+/// Show up to 100 leads, contacts and accounts as they are in the CRM now, with what the seller may change
 #[utoipa::path(post, path = "/seats/{seat}/crm/records", tag = "activities",
     operation_id = "showCurrentRecords",
     params(AtSeat), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
@@ -275,22 +281,10 @@ pub(crate) async fn records(
         return Err(Problem::invalid(detail).at("/records".to_owned()));
     }
     let (at, seat) = (place.environment(), place.seat);
-    let records = records.into_iter();
-    let records = records.map(|record| RecordRef { object: record.object, id: record.record_id });
-    let found = api.asking.records(at, seat, &records.collect::<Vec<_>>()).await;
+    let records: Vec<RecordRef> = records.into_iter().map(RecordRef::from).collect();
+    let found = api.asking.records(at, seat, &records).await;
     let found = found.map_err(|error| no_answer(&api, at, seat, error))?;
     Ok(Json(CurrentRecords { items: found.into_iter().map(CurrentRecord::from).collect() }))
-}
-
-/// Where a test note is written.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TestNoteOn {
-    /// `Lead` or `Contact`.
-    #[schema(value_type = wire::SObject)]
-    object: SObject,
-    #[schema(value_type = String)]
-    record_id: SalesforceId,
 }
 
 /// A test note, as Salesforce gave it back.
@@ -319,7 +313,7 @@ pub(crate) struct TestNote {
 #[utoipa::path(post, path = "/seats/{seat}/crm/test-note", tag = "activities",
     operation_id = "testNote",
     params(AtSeat), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
-    request_body(content = TestNoteOn, example = json!({
+    request_body(content = CrmRecord, example = json!({
         "object": "Lead",
         "record_id": "00Q000000000001EAA",
     })),
@@ -328,10 +322,10 @@ pub(crate) struct TestNote {
 pub(crate) async fn test_note(
     State(api): State<Api>,
     OwnSeat(place): OwnSeat<AtSeat>,
-    Body(TestNoteOn { object, record_id }): Body<TestNoteOn>,
+    Body(record): Body<CrmRecord>,
 ) -> Result<Json<TestNote>, Problem> {
     let (at, seat) = (place.environment(), place.seat);
-    let tested = api.asking.test_note(at, seat, RecordRef { object, id: record_id }).await;
+    let tested = api.asking.test_note(at, seat, record.into()).await;
     let tested = tested.map_err(|error| no_answer(&api, at, seat, error))?;
     Ok(Json(TestNote {
         object: tested.object.name(),

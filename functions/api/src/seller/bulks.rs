@@ -58,7 +58,7 @@ pub(crate) struct Bulk {
     changes: Vec<Change>,
 }
 
-/// Create or update up to 100 leads and contacts at once, as the seller
+/// Create or update up to 100 leads, contacts and accounts at once, as the seller
 ///
 /// Each is a change of its own, and is made as if it had been posted by itself: what one is refused
 /// for stops no other. The call may be repeated with the same key and body.
@@ -91,7 +91,8 @@ pub(crate) async fn post(
     }
     let (at, seat, key) = (place.environment(), place.seat, idempotency_key(&headers)?);
     let wanted = changes.into_iter().map(|request| new_change(seat, key, request));
-    let (bulk, outcomes) = api.changes.post_bulk(at, seat, key, wanted.collect()).await?;
+    let wanted = wanted.collect::<Result<_, _>>()?;
+    let (bulk, outcomes) = api.changes.post_bulk(at, seat, key, wanted).await?;
     let items = shown(&api, at, seat, outcomes).await?;
     Ok((StatusCode::ACCEPTED, Json(BulkOutcomes { bulk_id: bulk.id, items })))
 }

@@ -1,4 +1,4 @@
-//! Leads and contacts that sellers create, update and take back in the CRM.
+//! Leads, contacts and accounts that sellers create, update and take back in the CRM.
 
 use std::collections::BTreeMap;
 
@@ -29,31 +29,36 @@ use crate::wire;
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ChangeRequest {
-    /// Create a lead or contact. The seller becomes its owner.
+    /// Create a lead, a contact or an account. The seller becomes its owner.
     Create {
-        /// Lead or Contact.
+        /// Lead, Contact or Account.
         #[schema(value_type = wire::SObject)]
         object: SObject,
         /// The person of the directory whom the record is about: it becomes their match.
         #[serde(default)]
         #[schema(value_type = Option<String>, nullable = false)]
         person_id: Option<EntityId>,
+        /// The company of the directory that a new account is about: it becomes its match.
+        #[serde(default)]
+        #[schema(value_type = Option<String>, nullable = false)]
+        company_id: Option<EntityId>,
         /// Values by the API names of fields, as the form names them. `LastName`, and `Company` of
-        /// a lead or `AccountId` of a contact, must be given.
+        /// a lead or `AccountId` of a contact, must be given; of an account, its `Name`.
         #[schema(value_type = BTreeMap<String, wire::FieldValue>)]
         fields: Values,
         /// The part that a new contact has in an opportunity.
         #[serde(default)]
         #[schema(nullable = false)]
         opportunity: Option<RoleInOpportunity>,
-        /// Create it although records that look like the same person were found.
+        /// Create it although records that look like the same person or company were found.
         #[serde(default)]
         #[schema(required = false)]
         create_anyway: bool,
     },
-    /// Update title, company or address of a lead or contact.
+    /// Update title, company or address of a lead or contact, or what an account tells of its
+    /// company.
     Update {
-        /// Lead or Contact.
+        /// Lead, Contact or Account.
         #[schema(value_type = wire::SObject)]
         object: SObject,
         #[schema(value_type = String)]
@@ -62,6 +67,10 @@ pub(crate) enum ChangeRequest {
         #[serde(default)]
         #[schema(value_type = Option<String>, nullable = false)]
         person_id: Option<EntityId>,
+        /// The company of the directory that an account is about.
+        #[serde(default)]
+        #[schema(value_type = Option<String>, nullable = false)]
+        company_id: Option<EntityId>,
         /// By the API names of fields.
         fields: BTreeMap<String, FieldUpdate>,
     },
@@ -106,8 +115,12 @@ pub(crate) struct Change {
     /// Where a browser opens it.
     #[schema(format = "uri", required = true)]
     record_url: Option<String>,
+    /// Null for an account.
     #[schema(value_type = Option<String>, required = true)]
     person_id: Option<EntityId>,
+    /// The company that an account is about; null for a lead or contact.
+    #[schema(value_type = Option<String>, required = true)]
+    company_id: Option<EntityId>,
     asked_at: Timestamp,
     state: StateOfChange,
     /// Why it is held.
@@ -139,7 +152,7 @@ pub(crate) struct Change {
     /// Why it was refused, or why the contact's part in the opportunity was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refusals: Vec<Refusal>,
-    /// Records that look like the same person.
+    /// Records that look like the same person or company.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     duplicates: Vec<DuplicateRecord>,
     /// The org lets it be created beside them: with `create_anyway`, under a new key.
@@ -185,7 +198,7 @@ pub(crate) struct Refusal {
     fields: Vec<String>,
 }
 
-/// A record that looks like the same person.
+/// A record that looks like the same person or company.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DuplicateRecord {
     /// The name of its object.
@@ -225,7 +238,7 @@ impl Change {
         values: ChangeValues,
     ) -> Self {
         let connection = &opened.connection;
-        let record_id = change.record();
+        let (object, record_id) = (change.object(), change.record());
         let (state, reason) = match change.state {
             // To a caller a claimed change still waits for its outcome.
             ChangeState::Queued | ChangeState::Claimed { .. } => (StateOfChange::Queued, None),
@@ -248,7 +261,7 @@ impl Change {
                 ChangeKind::Update { .. } => KindOfChange::Update,
                 ChangeKind::Delete { .. } => KindOfChange::Delete,
             },
-            object: change.object(),
+            object,
             record_id,
             record_url: record_id.map(|id| connection.record_url(id)),
             asked_at: change.asked_at,
@@ -268,7 +281,8 @@ impl Change {
             may_create_anyway: values.may_create_anyway,
             undoes: change.undoes,
             undone_by: change.undone_by,
-            person_id: change.person,
+            person_id: change.entity.clone().filter(|_| object != SObject::Account),
+            company_id: change.entity.filter(|_| object == SObject::Account),
         }
     }
 }
@@ -279,23 +293,32 @@ impl From<changing::Refusal> for Refusal {
     }
 }
 
-pub(super) fn new_change(seat: SeatId, key: &str, request: ChangeRequest) -> NewChange {
+pub(super) fn new_change(
+    seat: SeatId,
+    key: &str,
+    request: ChangeRequest,
+) -> Result<NewChange, Problem> {
     let idempotency_key = key.to_owned();
-    match request {
-        ChangeRequest::Create { object, person_id, fields, opportunity, create_anyway } => {
-            NewChange {
-                seat,
-                idempotency_key,
-                what: ChangeKind::Create { object },
-                person: person_id,
-                to: fields,
-                from: Values::new(),
-                role: opportunity
-                    .map(|of| OpportunityRole { opportunity: of.opportunity_id, role: of.role }),
-                create_anyway,
-            }
-        }
-        ChangeRequest::Update { object, record_id, person_id, fields } => {
+    Ok(match request {
+        ChangeRequest::Create {
+            object,
+            person_id,
+            company_id,
+            fields,
+            opportunity,
+            create_anyway,
+        } => NewChange {
+            seat,
+            idempotency_key,
+            what: ChangeKind::Create { object },
+            entity: entity(object, person_id, company_id)?,
+            to: fields,
+            from: Values::new(),
+            role: opportunity
+                .map(|of| OpportunityRole { opportunity: of.opportunity_id, role: of.role }),
+            create_anyway,
+        },
+        ChangeRequest::Update { object, record_id, person_id, company_id, fields } => {
             let (from, to) = fields
                 .into_iter()
                 .map(|(name, FieldUpdate { from, to })| ((name.clone(), from), (name, to)))
@@ -304,17 +327,36 @@ pub(super) fn new_change(seat: SeatId, key: &str, request: ChangeRequest) -> New
                 seat,
                 idempotency_key,
                 what: ChangeKind::Update { record: RecordRef { object, id: record_id } },
-                person: person_id,
+                entity: entity(object, person_id, company_id)?,
                 to,
                 from,
                 role: None,
                 create_anyway: false,
             }
         }
+    })
+}
+
+/// The entity of the directory that a record of `object` is about.
+fn entity(
+    object: SObject,
+    person: Option<EntityId>,
+    company: Option<EntityId>,
+) -> Result<Option<EntityId>, Problem> {
+    match (object, person, company) {
+        (SObject::Account, None, company) => Ok(company),
+        (SObject::Account, Some(_), _) => {
+            Err(Problem::invalid("an account is about a company: leave person_id out"))
+        }
+        (_, person, None) => Ok(person),
+        (_, _, Some(_)) => {
+            let detail = "a lead or contact is about a person: leave company_id out";
+            Err(Problem::invalid(detail))
+        }
     }
 }
 
-/// Create or update a lead or contact in the CRM, as the seller
+/// Create or update a lead, a contact or an account in the CRM, as the seller
 ///
 /// It is checked against the org as the seller sees it, made, and read back; ask for the change to
 /// learn what became of it. One that waits for a login is kept and made after it.
@@ -342,12 +384,12 @@ pub(crate) async fn post(
     Body(request): Body<ChangeRequest>,
 ) -> Result<(StatusCode, Json<Change>), Problem> {
     let at = place.environment();
-    let new = new_change(place.seat, idempotency_key(&headers)?, request);
+    let new = new_change(place.seat, idempotency_key(&headers)?, request)?;
     let change = api.changes.post(at, new).await?;
     shown(&api, at, &change).await.map(|change| (StatusCode::ACCEPTED, change))
 }
 
-/// List a seat's changes
+/// List a seat's changes, the newest first
 #[utoipa::path(get, path = "/seats/{seat}/changes", tag = "activities",
     operation_id = "listChanges",
     params(AtSeat, ChangeListing),
@@ -395,8 +437,9 @@ pub(crate) async fn withdraw(
 
 /// Undo a change that is made
 ///
-/// An update is undone by the values that were there before, a creation by deleting the record:
-/// both only where nobody has changed them since. The undoing is a change of its own.
+/// An update is undone by the values that were there before, the creation of a lead or contact by
+/// deleting it: both only where nobody has changed them since. A new account stays, since Salesforce
+/// would delete its contacts with it. The undoing is a change of its own.
 #[utoipa::path(post, path = "/seats/{seat}/changes/{change}/undo", tag = "activities",
     operation_id = "undoChange",
     params(AtChange), extensions(("x-roles" = json!(OwnSeat::<AtChange>::ROLES))),

@@ -14,7 +14,8 @@ use crate::router;
 pub(super) async fn day() -> (World, Served, String, TempDir) {
     let folder = marked();
     let world = Box::pin(imported(folder.path())).await;
-    let on = json!({ "create_leads": true, "create_contacts": true, "update_contacts": true });
+    let on = json!({ "create_leads": true, "create_contacts": true, "update_contacts": true,
+        "bulk_changes": true });
     world.set(&on).await;
     let mut served = Served::over(world.memory.ports(), "crm-sync/").await;
     // As on AWS, the function that asks is another one than the API.
@@ -29,7 +30,7 @@ pub(super) fn at(served: &Served, path: &str) -> String {
     served.connection(&format!("/seats/{}{path}", served.seat))
 }
 
-async fn told(world: &World, served: &Served, token: &str, posted: &Answer) -> Value {
+pub(super) async fn told(world: &World, served: &Served, token: &str, posted: &Answer) -> Value {
     assert_eq!(posted.status, StatusCode::ACCEPTED, "{}", posted.body);
     world.run().await;
     let path = format!("/changes/{}", posted.body["change_id"].as_str().unwrap());
@@ -101,7 +102,8 @@ async fn i68_a_record_without_what_it_needs_is_refused_before_any_call() {
         ("Lead", json!({ "FirstName": "Ida" }), "LastName must be given; Company must be given"),
         ("Contact", json!({ "LastName": "Aurelian" }), "AccountId must be given"),
         ("Contact", account, "AccountId must be the id of an account"),
-        ("Account", json!({ "Name": "Aurelian" }), "only leads and contacts"),
+        ("Account", json!({ "Website": "https://a.example" }), "Name must be given"),
+        ("Opportunity", json!({ "Name": "Deal" }), "only leads, contacts and accounts"),
     ] {
         let wanted = json!({ "kind": "create", "object": object, "fields": fields });
         let refused = served.post(&token, &at(&served, "/changes"), &wanted).await;

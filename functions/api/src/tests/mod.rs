@@ -1,6 +1,7 @@
 //! The router as its callers meet it: real tokens, the ports in memory, and every answer held to
 //! `docs/openapi.yaml`.
 
+mod accounts;
 mod audit;
 mod badges;
 mod break_glass;

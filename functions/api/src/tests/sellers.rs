@@ -266,6 +266,91 @@ async fn a_seller_is_told_where_each_activity_stands_takes_one_back_and_tries_an
     assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
+/// A record of the org that stands for nobody of the directory.
+async fn nobodys(served: &Served, object: &str) -> String {
+    let first = served.connection(&format!("/matches?object={object}"));
+    let mut path = first.clone();
+    loop {
+        let page = served.get(&served.token("admin"), &path).await.body;
+        let mut lists = page["items"].as_array().unwrap().iter();
+        if let Some(list) = lists.find(|list| list["entity_id"].is_null()) {
+            return list["record_id"].as_str().unwrap().to_owned();
+        }
+        path = format!("{first}&cursor={}", page["next"].as_str().expect("another page"));
+    }
+}
+
+/// Says that a record is about a person, or is not.
+async fn correct(served: &Served, (object, record): (&str, &str), what: Value) {
+    let path = served.connection(&format!("/matches/{object}/{record}/corrections"));
+    let said = served.post(&served.token("seat"), &path, &what).await;
+    assert_eq!(said.status, StatusCode::ACCEPTED, "{}", said.body);
+}
+
+/// The admin's grant is revoked in the org, and an import meets that.
+async fn lose_connection(world: &World, served: &Served) {
+    world.control().revoke_grants(&world.org).unwrap();
+    world.control().end_sessions(&world.org).unwrap();
+    served.call("POST", &served.connection("/runs"), Some(&served.token("admin")), None).await;
+    world.run().await;
+}
+
+/// Issue "What sellers do", 3: messages that wait are told with what they wait for, follow a
+/// correction, a merge and a conversion made meanwhile, survive the end of the connection, and are
+/// logged once after the logins. One is taken back.
+#[tokio::test]
+async fn what_waits_survives_a_correction_a_merge_a_conversion_and_a_reconnect() {
+    let (world, served, token, _folder) = day().await;
+    let path = served.connection("/activities");
+    let (contact, person) = matched(&served, "Contact").await;
+    let (lead, of_lead) = matched(&served, "Lead").await;
+    let master = nobodys(&served, "Contact").await;
+    end_login(&world, &served, &token).await;
+    let post = async |key: &str, person: &str| {
+        let posted = served.keyed(&token, &path, key, &new("message", "person", person)).await;
+        assert_eq!(posted.body["reason"], "crm_login_required", "{}", posted.body);
+        posted.body["activity_id"].as_str().unwrap().to_owned()
+    };
+    let (one, two) = (post("1", &person).await, post("2", &of_lead).await);
+    let taken_back = post("3", &person).await;
+    let withdraw = format!("{path}/{taken_back}/withdraw");
+    served.post(&token, &withdraw, &json!({})).await;
+
+    // The lead is converted; the contact is found wrong, and the right one merged into another.
+    let became = world.control().convert_lead(&world.org, &lead, &json!({})).unwrap();
+    correct(&served, ("Contact", &contact), json!({ "action": "unmatch" })).await;
+    let right = json!({ "action": "match", "entity_id": person });
+    correct(&served, ("Contact", &master), right.clone()).await;
+    world.run().await;
+    let survivor = world.control().records(&world.org, "Contact", 0, 100).unwrap();
+    let survivor = survivor.iter().map(|row| row["Id"].as_str().unwrap());
+    let survivor = survivor.into_iter().find(|id| *id != master && *id != contact).unwrap();
+    world.control().merge(&world.org, survivor, &[&master]).unwrap();
+
+    lose_connection(&world, &served).await;
+    let list = served.connection(&format!("/seats/{}/activities", served.seat));
+    let pending = served.get(&token, &list).await.body;
+    let pending = pending["items"].as_array().unwrap();
+    assert_eq!(pending.len(), 2, "{pending:?}");
+    for item in pending {
+        let who = item["explanation"]["who"].as_str().unwrap();
+        assert!(["seller", "admin"].contains(&who), "{item}");
+    }
+    world.authorize(Grantee::Admin, super::canary::ADMIN).await.unwrap();
+    world.authorize(Grantee::Seat(served.seat), SELLER).await.unwrap();
+    world.run().await;
+    for (id, on) in [(one, survivor), (two, became["contact"].as_str().unwrap())] {
+        let logged = served.get(&token, &format!("{path}/{id}")).await.body;
+        assert_eq!(logged["state"], "logged", "{logged}");
+        let row = world.control().record(&world.org, logged["salesforce_id"].as_str().unwrap());
+        assert_eq!(row.unwrap()["WhoId"], on);
+    }
+    let withdrawn = served.get(&token, &format!("{path}/{taken_back}")).await.body;
+    assert_eq!(withdrawn["state"], "withdrawn");
+    let written = world.control().writes(&world.org).unwrap().into_iter();
+    assert_eq!(written.filter(|write| write.object == "Task").count(), 2, "each once");
+}
+
 /// What a seller wrote is theirs: a colleague neither sees it nor takes it back.
 #[tokio::test]
 async fn an_activity_is_its_own_seats_and_shown_to_the_admin_and_the_product_besides() {

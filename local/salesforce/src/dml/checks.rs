@@ -64,7 +64,15 @@ fn picklists(schema: &ObjectSchema, draft: &Draft) -> Result<(), ApiError> {
         let Some(text) = draft.get(at).as_text() else { continue };
         let mut values =
             text.split(if field.kind == FieldType::MultiPicklist { ';' } else { '\0' });
-        if let Some(bad) = values.find(|value| !field.picklist.iter().any(|own| own == value)) {
+        // A value that does not go with that of the controlling field is none of the list.
+        let control = field.controller.as_deref().and_then(|name| schema.position(name));
+        let control = control.and_then(|at| draft.get(at).as_text());
+        let goes = |value: &str| {
+            let with = field.goes_with.get(value);
+            with.is_none_or(|with| control.as_ref().is_some_and(|c| with.iter().any(|w| w == c)))
+        };
+        let is_of_list = |value: &str| field.picklist.iter().any(|own| own == value) && goes(value);
+        if let Some(bad) = values.find(|value| !is_of_list(value)) {
             let message =
                 format!("{}: bad value for restricted picklist field: {bad}", field.label);
             return Err(ApiError::fields(

@@ -2,6 +2,8 @@
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
 
 use super::caller::Caller;
@@ -152,13 +154,13 @@ fn field_keys(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema, field:
         "cascadeDelete": field.cascade,
         "caseSensitive": false,
         "compoundFieldName": compound(schema, field),
-        "controllerName": null,
+        "controllerName": field.controller,
         "createable": createable,
         "custom": field.custom,
         "defaultValue": default_value(field),
         "defaultValueFormula": null,
         "defaultedOnCreate": field.defaulted(),
-        "dependentPicklist": false,
+        "dependentPicklist": field.controller.is_some(),
         "deprecatedAndHidden": false,
         "digits": if kind == FieldType::Int { 8 } else { 0 },
         "displayLocationInDecimal": false,
@@ -264,7 +266,7 @@ fn picklist(data: &OrgData, schema: &ObjectSchema, field: &Field) -> Vec<Json> {
             "active": active,
             "defaultValue": field.default.as_deref() == Some(value),
             "label": label,
-            "validFor": null,
+            "validFor": valid_for(schema, field, value),
             "value": value,
         })
     };
@@ -273,6 +275,22 @@ fn picklist(data: &OrgData, schema: &ObjectSchema, field: &Field) -> Vec<Json> {
         return stages.map(|(label, name, active)| entry(&label, &name, active)).collect();
     }
     field.picklist.iter().map(|value| entry(value, value, true)).collect()
+}
+
+/// The places of the controlling field's values that a value goes with, a bit each, the first one
+/// the highest bit of the first byte; in base64. Null where the field depends on none.
+fn valid_for(schema: &ObjectSchema, field: &Field, value: &str) -> Option<String> {
+    let controller = schema.field(field.controller.as_deref()?)?;
+    let with = field.goes_with.get(value)?;
+    let mut bits = vec![0_u8; controller.picklist.len().div_ceil(8)];
+    for (place, own) in controller.picklist.iter().enumerate() {
+        if with.contains(own)
+            && let Some(byte) = bits.get_mut(place / 8)
+        {
+            *byte |= 0x80 >> (place % 8);
+        }
+    }
+    Some(STANDARD.encode(bits))
 }
 
 /// The opportunity stages in their order: label, API name, whether it is in use.

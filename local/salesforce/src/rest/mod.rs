@@ -15,6 +15,7 @@ mod parts;
 mod query;
 mod replication;
 mod sobjects;
+mod suggestions;
 mod tree;
 
 use axum::body::Body;
@@ -130,6 +131,7 @@ fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
             query::query(caller, !rest[0].eq_ignore_ascii_case("query"))
         }
         ["query" | "queryAll" | "queryall", locator] if get => query::more(caller, locator),
+        ["search", "suggestions"] if get => suggestions::suggestions(caller),
         ["limits"] if get => limits::limits(caller),
         ["limits", "recordCount"] if get => Ok(limits::record_count(caller)),
         ["sobjects", rest @ ..] => sobjects::route(caller, rest),
@@ -140,7 +142,9 @@ fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
         ["jobs", kind, rest @ ..] if kind.eq_ignore_ascii_case("ingest") => {
             ingest::route(caller, rest)
         }
-        ["query" | "queryAll" | "limits", ..] => Err(method_not_allowed(caller)),
+        ["query" | "queryAll" | "limits", ..] | ["search", "suggestions"] => {
+            Err(method_not_allowed(caller))
+        }
         _ => Err(ApiError::not_found()),
     }
 }
@@ -148,7 +152,7 @@ fn route(caller: &Caller<'_>, rest: &[&str]) -> Reply {
 fn resources(caller: &Caller<'_>) -> Response<Body> {
     let root = caller.root();
     let mut all = Map::new();
-    for name in ["composite", "jobs", "limits", "query", "queryAll", "sobjects"] {
+    for name in ["composite", "jobs", "limits", "query", "queryAll", "search", "sobjects"] {
         all.insert(name.to_owned(), format!("{root}/{name}").into());
     }
     let identity =

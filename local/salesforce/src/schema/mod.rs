@@ -122,6 +122,10 @@ pub(crate) struct Field {
     /// The greatest length in characters, 0 for types that have none.
     pub(crate) length: usize,
     pub(crate) picklist: Vec<String>,
+    /// The field that decides which values of the list may be chosen.
+    pub(crate) controller: Option<String>,
+    /// The values of the controlling field that each value of the list goes with.
+    pub(crate) goes_with: HashMap<String, Vec<String>>,
     pub(crate) references: Vec<String>,
     /// The name by which SOQL follows the reference, if it can be followed.
     pub(crate) relationship: Option<String>,

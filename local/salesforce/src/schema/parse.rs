@@ -106,7 +106,9 @@ fn parse_feature(word: &str) -> Option<Feature> {
     }
 }
 
-/// Reads one field, such as `Level__c picklist(A|B) default=A`.
+/// Reads one field, such as `Level__c picklist(A|B) default=A`. A value of a list that depends on
+/// another field's names the values that it goes with: `City__c picklist(Rome@IT|Nice@FR+MC)
+/// controller=Country__c`.
 pub(crate) fn parse_field(line: &str) -> Result<Field, SchemaError> {
     let mut words = words(line).into_iter();
     let name = words.next().ok_or_else(|| error(line, "no field name"))?;
@@ -120,8 +122,15 @@ pub(crate) fn parse_field(line: &str) -> Result<Field, SchemaError> {
     let mut field = blank(name, kind, custom);
     match kind {
         FieldType::Picklist | FieldType::MultiPicklist => {
-            field.picklist =
-                arguments.split('|').filter(|v| !v.is_empty()).map(str::to_owned).collect();
+            for value in arguments.split('|').filter(|v| !v.is_empty()) {
+                let (value, with) = value.split_once('@').unwrap_or((value, ""));
+                let with: Vec<String> =
+                    with.split('+').filter(|v| !v.is_empty()).map(str::to_owned).collect();
+                field.picklist.push(value.to_owned());
+                if !with.is_empty() {
+                    field.goes_with.insert(value.to_owned(), with);
+                }
+            }
         }
         FieldType::Reference => {
             field.references = arguments.split(',').map(|t| t.trim().to_owned()).collect();
@@ -156,6 +165,8 @@ fn blank(name: String, kind: FieldType, custom: bool) -> Field {
         length,
         custom,
         picklist: Vec::new(),
+        controller: None,
+        goes_with: HashMap::new(),
         references: Vec::new(),
         relationship: None,
         children: None,
@@ -195,6 +206,7 @@ fn apply_flag(field: &mut Field, word: &str) -> Option<()> {
             _ => return None,
         },
         Some(("default", value)) => field.default = Some(value.to_owned()),
+        Some(("controller", value)) => field.controller = Some(value.to_owned()),
         Some(("rel", "none")) => field.relationship = None,
         Some(("rel", value)) => field.relationship = Some(value.to_owned()),
         Some(("children", value)) => field.children = Some(value.to_owned()),

@@ -144,7 +144,8 @@ impl Demo {
             let activity = api.get(path).await?;
             let state = text(&activity, "state")?;
             Ok(match state.as_str() {
-                "queued" => Look::At(state),
+                // It is released after a login, a moment later.
+                "queued" | "held" => Look::At(state),
                 "logged" | "logged_before" => Look::Done(state),
                 _ => bail!("the activity was not logged: {activity}"),
             })
@@ -153,7 +154,7 @@ impl Demo {
     }
 
     /// A person whom the seat has saved, else any who is matched.
-    async fn person_of(&self, seat: &Seat) -> anyhow::Result<String> {
+    pub(super) async fn person_of(&self, seat: &Seat) -> anyhow::Result<String> {
         if let Some(saved) = self.saved_of(seat, "leads").await?.first() {
             return text(saved, "entity");
         }

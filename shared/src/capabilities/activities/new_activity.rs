@@ -100,6 +100,11 @@ impl NewActivity {
         if kind == ActivityKind::Note && self.opportunity.is_some() {
             return Some("a note has no opportunity: it is about its person or company");
         }
+        if self.opportunity.is_some() && !settings.log_on_opportunities {
+            return Some(
+                "opportunity_id is taken once an admin turns on log_on_opportunities: leave it out",
+            );
+        }
         if kind != ActivityKind::Call && self.source.is_some() {
             return Some("source belongs to a call alone");
         }

@@ -17,7 +17,7 @@ use crate::work::WorkError;
 const SOON: Duration = Duration::from_secs(5);
 
 /// How many accounts a search gives.
-const MOST_ACCOUNTS: u64 = 20;
+const MOST_ACCOUNTS: u32 = 20;
 
 /// A search for accounts begins with so many characters: fewer match nearly all.
 const SHORTEST: usize = 2;
@@ -99,7 +99,7 @@ impl Asking {
         Self { ports, custody, grants }
     }
 
-    /// The accounts that the seller sees and whose names begin so, by name.
+    /// The accounts that the seller sees and whose names begin so or have these words, by name.
     ///
     /// # Errors
     /// When the seller must log in first, or Salesforce does not answer.
@@ -117,11 +117,17 @@ impl Asking {
             return Err(AskError::Invalid("no account's name is longer than 255 characters"));
         }
         let question = self.question(at, seat).await?;
+        // The index of words may be minutes behind, and knows no beginning of two characters.
+        let mut ways = vec![Condition::starts_with("Name", name)];
+        let suggested = question.suggested(name).await?;
+        if !suggested.is_empty() {
+            ways.push(Condition::is_in("Id", suggested));
+        }
         let select = Select::from(SObject::Account.name())
             .fields(["Id", "Name", "BillingCity"])
-            .filter(Condition::starts_with("Name", name))
+            .filter(Condition::any(ways))
             .order_by("Name", Direction::Ascending)
-            .limit(MOST_ACCOUNTS);
+            .limit(MOST_ACCOUNTS.into());
         let soql = &select.build().map_err(|error| WorkError::reject("search accounts", error))?;
         let client = self.grants.app().client();
         let query = |session| async move { client.query(&session, QueryScope::Live, soql).await };
@@ -154,6 +160,23 @@ impl Question<'_> {
     pub(super) async fn user(&self) -> Result<SalesforceId, AskError> {
         let grant = self.asking.grants.state(&self.opened, Grantee::Seat(self.seat)).await?;
         grant.map(|grant| grant.user_id).ok_or_else(|| self.login_required())
+    }
+
+    /// The accounts whose names have these words, by Salesforce's index; none where it has none of
+    /// accounts.
+    async fn suggested(&self, words: &str) -> Result<Vec<SalesforceId>, AskError> {
+        let client = self.client();
+        let object = SObject::Account.name();
+        let suggest = |session| async move {
+            client.suggestions(&session, object, words, MOST_ACCOUNTS).await
+        };
+        match self.ask(suggest).await {
+            Ok(reply) => Ok(reply.value),
+            Err(AskError::Refused { .. } | AskError::Lookup(LookupError::NotFound(_))) => {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes a call as the seller.

@@ -1,7 +1,8 @@
-//! The form for a new lead or contact, as the org would show it to this seller.
+//! The form for a new lead, contact or account, as the org would show it to this seller.
 
 use super::{AskError, Asking};
-use crate::capabilities::changing::FieldValue;
+use crate::capabilities::changing::{FieldValue, is_changed};
+use crate::capabilities::settings::Settings;
 use crate::kernel::{SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, RecordTypeInfo};
 
@@ -39,20 +40,35 @@ const CONTACT: [&str; 14] = [
     "MailingCountryCode",
 ];
 
+const ACCOUNT: [&str; 12] = [
+    "Name",
+    "Website",
+    "Phone",
+    "Industry",
+    "NumberOfEmployees",
+    "BillingStreet",
+    "BillingCity",
+    "BillingPostalCode",
+    "BillingState",
+    "BillingStateCode",
+    "BillingCountry",
+    "BillingCountryCode",
+];
+
 /// What the form always requires.
-const NEEDED: [&str; 3] = ["LastName", "Company", "AccountId"];
+const NEEDED: [&str; 4] = ["LastName", "Company", "AccountId", "Name"];
 
 /// A form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Form {
-    /// Lead or Contact.
+    /// Lead, Contact or Account.
     pub object: SObject,
     /// Its fields, in the order of the form.
     pub fields: Vec<FormField>,
     /// The record types that the seller may choose from; none where the org has none.
     pub record_types: Vec<RecordTypeInfo>,
-    /// The roles that a contact may have in an opportunity; empty for a lead, or where the seller
-    /// may not give one.
+    /// The roles that a contact may have in an opportunity; empty for another object, or where the
+    /// seller may not give one.
     pub roles: Vec<Choice>,
 }
 
@@ -91,8 +107,9 @@ pub struct Choice {
 }
 
 impl Asking {
-    /// The form for a new lead or contact, read from the org at this moment: required custom
-    /// fields, picklists, dependent ones, record types.
+    /// The form for a new lead, contact or account, read from the org at this moment: required
+    /// custom fields, picklists, dependent ones, record types. What the admin requires or sets
+    /// besides stands in it.
     ///
     /// # Errors
     /// When the seller must log in first, may not create such records, or Salesforce does not
@@ -103,8 +120,8 @@ impl Asking {
         seat: SeatId,
         object: SObject,
     ) -> Result<Form, AskError> {
-        if !matches!(object, SObject::Lead | SObject::Contact) {
-            return Err(AskError::Invalid("only leads and contacts are created"));
+        if !is_changed(object) {
+            return Err(AskError::Invalid("only leads, contacts and accounts are created"));
         }
         let question = self.question(at, seat).await?;
         let client = question.client();
@@ -127,8 +144,26 @@ impl Asking {
         } else {
             Vec::new()
         };
-        Ok(form(object, &described, roles))
+        Ok(ruled(form(object, &described, roles), &self.settings(at).await?))
     }
+}
+
+/// A form with the admin's own rules: an e-mail address is required, and a source is chosen.
+fn ruled(mut form: Form, settings: &Settings) -> Form {
+    if form.object == SObject::Account {
+        return form;
+    }
+    for field in &mut form.fields {
+        if field.name == "Email" {
+            field.required |= settings.require_email;
+        }
+        if let Some(source) = settings.lead_source.as_ref().filter(|_| field.name == "LeadSource") {
+            for choice in &mut field.choices {
+                choice.is_default = choice.value == *source;
+            }
+        }
+    }
+    form
 }
 
 /// The roles that the org lists; none where the seller may not give one.
@@ -147,7 +182,11 @@ fn roles(
 
 /// The form of an object. Pure.
 fn form(object: SObject, described: &ObjectDescribe, roles: Vec<Choice>) -> Form {
-    let usual: &[&str] = if object == SObject::Lead { &LEAD } else { &CONTACT };
+    let usual: &[&str] = match object {
+        SObject::Lead => &LEAD,
+        SObject::Account => &ACCOUNT,
+        _ => &CONTACT,
+    };
     let may_set = |name: &&str| described.field(name).filter(|field| field.createable);
     // An org with lists of states and countries takes codes: a text beside one would be refused.
     let has_code = |name: &str| may_set(&format!("{name}Code").as_str()).is_some();

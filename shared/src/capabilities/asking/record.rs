@@ -1,4 +1,4 @@
-//! A lead or contact as it is now, with what the seller may change.
+//! A lead, a contact or an account as it is now, with what the seller may change.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ pub struct CurrentField {
 }
 
 impl Asking {
-    /// A lead or contact as the seller sees it at this moment. What was read is taken among our
+    /// A lead, a contact or an account as the seller sees it at this moment. What was read is taken among our
     /// records, so that badges are as fresh.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Asking {
     ) -> Result<CurrentRecord, AskError> {
         let RecordRef { object, id } = record;
         if updatable_fields(object).is_empty() {
-            return Err(AskError::Invalid("only leads and contacts are looked at"));
+            return Err(AskError::Invalid("only leads, contacts and accounts are looked at"));
         }
         let question = self.question(at, seat).await?;
         let client = question.client();
@@ -84,7 +84,7 @@ impl Asking {
         Ok(current(&question.opened, &settings, &described, record, &row.value, may_edit))
     }
 
-    /// Leads and contacts as the seller sees them at this moment, at most [`MOST_RECORDS`]. Those
+    /// Leads, contacts and accounts as the seller sees them at this moment, at most [`MOST_RECORDS`]. Those
     /// that the seller does not see are left out.
     ///
     /// # Errors
@@ -96,14 +96,14 @@ impl Asking {
         records: &[RecordRef],
     ) -> Result<Vec<CurrentRecord>, AskError> {
         if records.iter().any(|record| updatable_fields(record.object).is_empty()) {
-            return Err(AskError::Invalid("only leads and contacts are looked at"));
+            return Err(AskError::Invalid("only leads, contacts and accounts are looked at"));
         }
         let question = self.question(at, seat).await?;
         let ids: Vec<SalesforceId> = records.iter().map(|record| record.id).collect();
         let editable = editable(&question, &ids).await?;
         let settings = self.settings(at).await?;
         let mut found = Vec::with_capacity(records.len());
-        for object in [SObject::Lead, SObject::Contact] {
+        for object in [SObject::Lead, SObject::Contact, SObject::Account] {
             let of_object = records.iter().filter(|record| record.object == object);
             let ids: Vec<SalesforceId> = of_object.map(|record| record.id).collect();
             if ids.is_empty() {
@@ -128,7 +128,7 @@ impl Asking {
         Ok(found)
     }
 
-    async fn settings(&self, at: TenantEnvironment) -> Result<Settings, AskError> {
+    pub(super) async fn settings(&self, at: TenantEnvironment) -> Result<Settings, AskError> {
         let kept = Store::new(self.ports.clone()).read(&settings::keys::settings(at)).await?;
         Ok(kept.unwrap_or_default().settings)
     }

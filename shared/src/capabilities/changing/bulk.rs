@@ -9,7 +9,7 @@ use super::show::by_id;
 use super::take_in::digest;
 use super::{Change, ChangeError, ChangeValues, Changes, NewChange};
 use crate::capabilities::custody::{LookupError, OpenGeneration};
-use crate::capabilities::seats;
+use crate::capabilities::{seats, settings};
 use crate::kernel::{BulkId, ChangeId, SeatId, TenantEnvironment};
 use crate::store::{Attempt, Commit, When, attempts};
 
@@ -43,7 +43,8 @@ impl Changes {
     /// outcomes are in the order of the changes given.
     ///
     /// # Errors
-    /// What no change could be taken in for: the call may be repeated as it is.
+    /// When the admin has not turned it on; and what no change could be taken in for: that call may
+    /// be repeated as it is.
     pub async fn post_bulk(
         &self,
         at: TenantEnvironment,
@@ -51,6 +52,10 @@ impl Changes {
         key: &str,
         wanted: Vec<NewChange>,
     ) -> Result<(Bulk, Vec<BulkOutcome>), ChangeError> {
+        let kept = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
+        if !kept.settings.bulk_changes {
+            return Err(ChangeError::TurnedOff("bulk_changes"));
+        }
         let digests = wanted.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
         let id = BulkId::derived(&format!("{}|{seat}|{key}", at.environment));
         let bulk = Bulk {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ChangeKind, FieldValue, Refusal, Values};
+use super::{ChangeKind, ChangeValues, FieldValue, Refusal, Values};
 use crate::capabilities::settings::{Settings, UpdatePolicy};
 use crate::kernel::SObject;
 use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, SalesforceId};
@@ -27,7 +27,8 @@ const NEVER: [&str; 9] = [
     "SystemModstamp",
 ];
 
-/// The only fields that an update may touch: title, company, and where the account is.
+/// The only fields that an update may touch: title, company, where the account is, and what an
+/// account tells of its company.
 const UPDATED_LEAD: [&str; 9] = [
     "Title",
     "Company",
@@ -51,6 +52,26 @@ const UPDATED_CONTACT: [&str; 9] = [
     "MailingCountryCode",
 ];
 
+const UPDATED_ACCOUNT: [&str; 11] = [
+    "Website",
+    "Phone",
+    "Industry",
+    "NumberOfEmployees",
+    "BillingStreet",
+    "BillingCity",
+    "BillingState",
+    "BillingPostalCode",
+    "BillingCountry",
+    "BillingStateCode",
+    "BillingCountryCode",
+];
+
+/// What sellers may create and update.
+#[must_use]
+pub fn is_changed(object: SObject) -> bool {
+    matches!(object, SObject::Lead | SObject::Contact | SObject::Account)
+}
+
 /// A field that cannot be as somebody wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldProblem {
@@ -69,12 +90,13 @@ impl fmt::Display for FieldProblem {
     }
 }
 
-/// The fields of a lead or contact that a seller may update; none for another object.
+/// The fields of a lead, a contact or an account that a seller may update; none for another object.
 #[must_use]
 pub fn updatable_fields(object: SObject) -> &'static [&'static str] {
     match object {
         SObject::Lead => &UPDATED_LEAD,
         SObject::Contact => &UPDATED_CONTACT,
+        SObject::Account => &UPDATED_ACCOUNT,
         _ => &[],
     }
 }
@@ -84,13 +106,33 @@ pub fn updatable_fields(object: SObject) -> &'static [&'static str] {
 pub fn policy_of(settings: &Settings, field: &str) -> (UpdatePolicy, &'static str) {
     match field {
         "Title" => (settings.update_title, "update_title"),
-        "Company" | "AccountId" => (settings.update_company, "update_company"),
+        "Company" | "AccountId" | "Website" | "Phone" | "Industry" | "NumberOfEmployees" => {
+            (settings.update_company, "update_company")
+        }
         _ => (settings.update_address, "update_address"),
     }
 }
 
+/// What of a change is against the admin's rules.
+pub(super) fn against_rules(
+    settings: &Settings,
+    what: ChangeKind,
+    values: &ChangeValues,
+) -> Vec<FieldProblem> {
+    let is_of_a_person =
+        matches!(what, ChangeKind::Create { object } if object != SObject::Account);
+    if is_of_a_person
+        && settings.require_email
+        && values.to.get("Email").is_none_or(FieldValue::is_empty)
+    {
+        let reason = "must be given; the setting is require_email".to_owned();
+        return vec![FieldProblem { field: Some("Email".to_owned()), reason }];
+    }
+    against_policy(settings, &values.from)
+}
+
 /// What of an update the admin does not let sellers do. `from` is what the seller saw.
-pub(super) fn against_policy(settings: &Settings, from: &Values) -> Vec<FieldProblem> {
+fn against_policy(settings: &Settings, from: &Values) -> Vec<FieldProblem> {
     let problem = |(field, seen): (&String, &FieldValue)| {
         let (policy, setting) = policy_of(settings, field);
         let reason = match policy {
@@ -103,10 +145,28 @@ pub(super) fn against_policy(settings: &Settings, from: &Values) -> Vec<FieldPro
     from.iter().filter_map(problem).collect()
 }
 
+/// The values of a new lead or contact, with the admin's lead source where the seller names none.
+pub(super) fn with_lead_source(
+    settings: &Settings,
+    what: ChangeKind,
+    mut values: ChangeValues,
+) -> ChangeValues {
+    if let ChangeKind::Create { object: SObject::Lead | SObject::Contact } = what
+        && let Some(source) = &settings.lead_source
+    {
+        let own = values.to.entry("LeadSource".to_owned()).or_default();
+        if own.is_empty() {
+            *own = source.as_str().into();
+        }
+    }
+    values
+}
+
 /// The fields without which a record of the object is not created.
 fn needed(object: SObject) -> &'static [&'static str] {
     match object {
         SObject::Lead => &["LastName", "Company"],
+        SObject::Account => &["Name"],
         _ => &["LastName", "AccountId"],
     }
 }
@@ -125,8 +185,8 @@ pub(super) fn checked(what: ChangeKind, given: Values) -> Result<Values, Vec<Fie
         ChangeKind::Create { object } => (object, true),
         ChangeKind::Update { record } | ChangeKind::Delete { record } => (record.object, false),
     };
-    if !matches!(object, SObject::Lead | SObject::Contact) {
-        problem(None, "only leads and contacts are created and updated");
+    if !is_changed(object) {
+        problem(None, "only leads, contacts and accounts are created and updated");
     }
     if given.is_empty() {
         problem(None, "no field is given");
@@ -140,7 +200,8 @@ pub(super) fn checked(what: ChangeKind, given: Values) -> Result<Values, Vec<Fie
         } else if creates && NEVER.iter().any(|never| never.eq_ignore_ascii_case(name)) {
             problem(Some(name), "is not the seller's to set");
         } else if !creates && !updatable_fields(object).contains(&name.as_str()) {
-            problem(Some(name), "is none of the fields that are updated: title, company, address");
+            let reason = "is none of the fields that are updated: title, company, address";
+            problem(Some(name), reason);
         } else if let Some(reason) = wrong_value(value) {
             problem(Some(name), reason);
         } else if name == "AccountId" && !is_account(value) {

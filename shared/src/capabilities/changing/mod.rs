@@ -1,4 +1,5 @@
-//! Changes: leads and contacts that sellers create, update and take back in the CRM, as themselves.
+//! Changes: leads, contacts and accounts that sellers create, update and take back in the CRM, as
+//! themselves.
 //!
 //! A change is made once in effect. It is checked against the org as the seller sees it, claimed,
 //! made, and read back; what was there before is kept, so that it can be undone. One that waits for
@@ -11,12 +12,13 @@ mod model;
 mod show;
 mod steps;
 mod take_in;
+mod take_over;
 mod undo;
 mod worklist;
 mod writes;
 
 pub use bulk::{Bulk, BulkOutcome, MOST_IN_BULK};
-pub use fields::{FieldProblem, policy_of, updatable_fields};
+pub use fields::{FieldProblem, is_changed, policy_of, updatable_fields};
 pub use model::*;
 pub use show::ChangePage;
 pub use steps::ChangeSteps;

@@ -94,12 +94,12 @@ impl From<&str> for FieldValue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It creates a lead or a contact.
+    /// It creates a lead, a contact or an account.
     Create {
-        /// Which of both.
+        /// Which of these.
         object: SObject,
     },
-    /// It updates fields of a lead or a contact.
+    /// It updates fields of a lead, a contact or an account.
     Update {
         /// Which one.
         record: RecordRef,
@@ -160,9 +160,10 @@ pub struct Change {
     /// What it does.
     #[serde(flatten)]
     pub what: ChangeKind,
-    /// The person of the directory whom the record is about, where there is one.
+    /// The person of the directory whom the record is about, or the company of an account, where
+    /// there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person: Option<EntityId>,
+    pub entity: Option<EntityId>,
     /// When it was asked for.
     pub asked_at: Timestamp,
     /// The digest of the request, to tell a repetition from a reused key.
@@ -238,7 +239,7 @@ pub struct Refusal {
     pub fields: Vec<String>,
 }
 
-/// A record that is taken for the same person as the one to be created.
+/// A record that is taken for the same person or company as the one to be created.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duplicate {
     /// Its object, by Salesforce's name.

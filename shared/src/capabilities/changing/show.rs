@@ -51,8 +51,8 @@ impl Changes {
         Ok((opened, changes))
     }
 
-    /// A page of a seat's changes; the cursor names the last one of the page before. It costs the
-    /// same reads however many changes others have.
+    /// A page of a seat's changes, the newest first; the cursor names the last one of the page
+    /// before. It costs the same reads however many changes there are.
     ///
     /// # Errors
     /// When there is no connection, or the cursor is none of this list's.
@@ -63,15 +63,17 @@ impl Changes {
         cursor: Option<&str>,
     ) -> Result<(OpenGeneration, ChangePage), ChangeError> {
         let opened = self.custody.shown(at).await?;
-        let (series, now) = (opened.keys.changes(seat), self.ports.clock.now());
+        let (series, now) = (opened.keys.asked_changes(seat), self.ports.clock.now());
         let of = format!("changes|{seat}");
         let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
         let after = name.map(|name| series.place(&name));
         let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
         let end = page.next.and(page.documents.last());
-        let next = end.map(|change| opened.cursor(&of, series.name(change), now));
-        let items = page.documents.into_iter().map(|change| shown(&opened, change));
-        let items = items.collect::<Result<_, ChangeError>>()?;
+        let next = end.map(|entry| opened.cursor(&of, series.name(entry), now));
+        let named = page.documents.iter().filter_map(|entry| series.name(entry).rsplit('#').next());
+        let ids: Vec<ChangeId> = named.filter_map(|id| id.parse().ok()).collect();
+        let mut found = by_id(&opened, seat, &ids).await?;
+        let items = ids.iter().filter_map(|id| found.remove(id)).collect();
         Ok((opened, ChangePage { items, next }))
     }
 }

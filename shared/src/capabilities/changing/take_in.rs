@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::fields::{FieldProblem, against_policy, checked};
+use super::fields::{FieldProblem, against_rules, checked, with_lead_source};
 use super::{Change, ChangeKind, ChangeState, ChangeValues, OpportunityRole, Values};
 use crate::capabilities::activities::reason_to_wait;
 use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
@@ -10,7 +10,7 @@ use crate::capabilities::settings::Settings;
 use crate::capabilities::{seats, settings};
 use crate::kernel::{ChangeId, EntityId, SObject, SeatId, TenantEnvironment, WritebackMessage};
 use crate::ports::{PortError, Ports};
-use crate::store::{Attempt, Commit, Draft, Store, Stored, When, attempts};
+use crate::store::{Attempt, Commit, Draft, Marker, Store, Stored, When, attempts};
 use crate::work::WorkError;
 
 /// The longest values of a change, in bytes as JSON. An item holds 400 KB.
@@ -25,9 +25,9 @@ pub struct NewChange {
     pub idempotency_key: String,
     /// What it does.
     pub what: ChangeKind,
-    /// The person of the directory whom the record is about. A record that is created for one
-    /// becomes their match.
-    pub person: Option<EntityId>,
+    /// The person of the directory whom the record is about, or the company of an account. A record
+    /// that is created for one becomes their match.
+    pub entity: Option<EntityId>,
     /// The values to write.
     pub to: Values,
     /// The values that the seller saw; of an update alone, and of the same fields.
@@ -122,15 +122,16 @@ impl Changes {
         if !is_on {
             return Err(ChangeError::TurnedOff(setting));
         }
-        let against = against_policy(&kept.settings, &values.from);
+        let against = against_rules(&kept.settings, new.what, &values);
         if !against.is_empty() {
             return Err(ChangeError::Invalid(against));
         }
+        let values = with_lead_source(&kept.settings, new.what, values);
         let change = Change {
             id,
             seat: new.seat,
             what: new.what,
-            person: new.person.clone(),
+            entity: new.entity.clone(),
             asked_at: self.ports.clock.now(),
             digest,
             was_claimed: false,
@@ -218,6 +219,8 @@ impl Changes {
         }
         let body = opened.sealed(&self.ports, &slot, values)?;
         commit.write(Draft::new(&slot, &change)?.body(body).when(When::absent()))?;
+        commit
+            .put(&opened.keys.asked_change(change.seat, change.asked_at, change.id), &Marker {})?;
         Ok(Attempt::of(&opened.store.commit(commit).await?, change))
     }
 
@@ -248,8 +251,10 @@ fn switch(settings: &Settings, what: ChangeKind) -> (bool, &'static str) {
     };
     match (creates, object) {
         (true, SObject::Lead) => (settings.create_leads, "create_leads"),
+        (true, SObject::Account) => (settings.create_accounts, "create_accounts"),
         (true, _) => (settings.create_contacts, "create_contacts"),
         (false, SObject::Lead) => (settings.update_leads, "update_leads"),
+        (false, SObject::Account) => (settings.update_accounts, "update_accounts"),
         (false, _) => (settings.update_contacts, "update_contacts"),
     }
 }
@@ -296,8 +301,8 @@ fn valid(new: &NewChange) -> Result<ChangeValues, ChangeError> {
 
 /// The digest that tells a repetition from another change under the same key.
 pub(super) fn digest(new: &NewChange) -> Result<String, WorkError> {
-    let NewChange { what, person, to, from, role, create_anyway, .. } = new;
-    let text = json!([what, person, to, from, role, create_anyway]);
+    let NewChange { what, entity, to, from, role, create_anyway, .. } = new;
+    let text = json!([what, entity, to, from, role, create_anyway]);
     let bytes = serde_json::to_vec(&text)
         .map_err(|_| WorkError::reject("take in a change", "unknown form"))?;
     Ok(blake3::hash(&bytes).to_hex()[..32].to_owned())

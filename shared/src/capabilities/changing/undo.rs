@@ -2,16 +2,17 @@
 
 use super::{Change, ChangeError, ChangeKind, ChangeState, ChangeValues, Changes};
 use crate::capabilities::custody::OpenGeneration;
-use crate::kernel::{ChangeId, RecordRef, SeatId, TenantEnvironment};
+use crate::kernel::{ChangeId, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::store::{Attempt, Commit, Draft, Stored, attempts};
 
 impl Changes {
     /// Sets out to undo a change. An update is undone by the values that were there before, a
     /// creation by deleting the record: both only where nobody changed them since. Asked again, it
-    /// gives the same undoing; one that came to nothing can be set out anew.
+    /// gives the same undoing; one that came to nothing can be set out anew. A new account stays:
+    /// Salesforce deletes an account's contacts with it, those too that the seller does not see.
     ///
     /// # Errors
-    /// When the change is not made, or is an undoing itself.
+    /// When the change is not made, is an undoing itself, or made an account.
     pub async fn undo(
         &self,
         at: TenantEnvironment,
@@ -33,6 +34,12 @@ impl Changes {
                 let why = "the CRM had these values already, so nothing was written";
                 return Err(ChangeError::Conflict(why));
             }
+            if let ChangeKind::Create { object: SObject::Account } = before.what {
+                return Err(ChangeError::Conflict(
+                    "Salesforce deletes an account's contacts with it, so it is not deleted from \
+                     here; delete it in the CRM if nobody needs it",
+                ));
+            }
             if let Some(earlier) = self.undoing(&opened, &before).await? {
                 return Ok(Attempt::Done(earlier));
             }
@@ -46,7 +53,7 @@ impl Changes {
                 id: ChangeId::derived(&format!("undo|{}|{earlier}", before.id)),
                 seat,
                 what,
-                person: before.person.clone(),
+                entity: before.entity.clone(),
                 asked_at: self.ports.clock.now(),
                 digest: String::new(),
                 was_claimed: false,

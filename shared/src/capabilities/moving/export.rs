@@ -3,12 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use super::{
-    Header, Line, MovedActivity, MovedChoice, MovedConnection, MovedConversation, MovedCorrection,
-    MovedImportSettings, MovedModel, MovedSaved, MovedSeat, MovedSeatLogging, MovedSelection,
-    MovedSettings, MovedTenant, MovedVote, Moving, MovingError,
+    Header, Line, MovedActivity, MovedBulk, MovedChange, MovedChoice, MovedConnection,
+    MovedConversation, MovedCorrection, MovedImportSettings, MovedModel, MovedSaved, MovedSeat,
+    MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote, Moving, MovingError,
 };
 use crate::capabilities::activities::{Activity, Conversation};
 use crate::capabilities::audit::{Action, Deed};
+use crate::capabilities::changing::{Bulk, Change};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{Correction, MATCHED_OBJECTS, TunedModel};
 use crate::capabilities::saving::Saved;
@@ -67,6 +68,8 @@ enum Part {
     Corrections(SObject, u32),
     Saved(u32),
     Conversations(u32),
+    Changes(u32),
+    Bulks(u32),
     Activities(u32),
 }
 
@@ -81,6 +84,8 @@ impl Part {
             .chain(corrections)
             .chain((0..buckets).map(Self::Saved))
             .chain((0..buckets).map(Self::Conversations))
+            .chain((0..buckets).map(Self::Changes))
+            .chain((0..buckets).map(Self::Bulks))
             .chain((0..buckets).map(Self::Activities))
             .collect()
     }
@@ -261,6 +266,19 @@ impl Moving {
                 };
                 self.add_series(generation, keys.conversations(bucket), after, page, line).await
             }
+            Part::Changes(bucket) => {
+                let line = |change: Stored<Change>| {
+                    let values =
+                        generation.unsealed(&change.slot(), change.body().unwrap_or_default())?;
+                    Ok(Line::Change(Box::new(MovedChange { change: change.into_inner(), values })))
+                };
+                self.add_series(generation, keys.all_changes(bucket), after, page, line).await
+            }
+            Part::Bulks(bucket) => {
+                let line =
+                    |bulk: Stored<Bulk>| Ok(Line::Bulk(MovedBulk { bulk: bulk.into_inner() }));
+                self.add_series(generation, keys.bulks(bucket), after, page, line).await
+            }
             Part::Activities(bucket) => {
                 let line = |activity: Stored<Activity>| {
                     let text = generation
@@ -340,7 +358,7 @@ mod tests {
     fn a_choice_comes_behind_its_model_and_every_bucket_once() {
         let parts = Part::all(16);
         assert_eq!(parts[0], Part::Models);
-        assert_eq!(parts.len(), 1 + 3 * 16 + 16 + 16 + 16);
+        assert_eq!(parts.len(), 1 + 3 * 16 + 5 * 16);
         for (n, part) in parts.iter().enumerate() {
             assert!(!parts[..n].contains(part), "{part:?}");
         }

@@ -275,6 +275,10 @@ impl Moving {
                 let said = moved.into_conversation();
                 self.activities.take_over_conversation(generation, &said).await?
             }
+            Line::Change(moved) => {
+                self.changes.take_over(generation, &moved.change, &moved.values).await?
+            }
+            Line::Bulk(moved) => self.changes.take_over_bulk(generation, &moved.bulk).await?,
             Line::Activity(moved) => {
                 let (activity, text) = moved.into_activity();
                 self.activities.take_over(generation, &activity, &text).await?

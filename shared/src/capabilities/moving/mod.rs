@@ -2,8 +2,8 @@
 //!
 //! The old home hands the tenant over: from then on it sends, reads and takes in nothing for it. So
 //! nothing changes while it is exported, and an activity is logged by one home at most. The file
-//! carries what people made: settings, corrections, lists, activities with their states. The rest
-//! is fetched anew from the org. Grants and keys never leave their home.
+//! carries what people made: settings, corrections, lists, activities and changes with their states.
+//! The rest is fetched anew from the org. Grants and keys never leave their home.
 //!
 //! An import fills in and never doubles: it may be run again at any time. What belongs to an org
 //! waits in the file until the same org is connected, since only then is there a key to seal it
@@ -20,6 +20,7 @@ use matching::MatchModel;
 
 use crate::capabilities::activities::Activities;
 use crate::capabilities::audit::{Actor, AuditLog, Deed};
+use crate::capabilities::changing::Changes;
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::importing::Import;
 use crate::capabilities::linking::{Corrections, Models};
@@ -101,6 +102,7 @@ pub struct Moving {
     models: Models,
     saved_lists: SavedLists,
     activities: Activities,
+    changes: Changes,
     audit: AuditLog,
 }
 
@@ -120,6 +122,7 @@ impl Moving {
             models: Models::new(ports.clone(), custody.clone(), shipped),
             saved_lists: SavedLists::new(ports.clock.clone(), custody.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
+            changes: Changes::new(ports.clone(), custody.clone()),
             audit: AuditLog::new(ports.clone()),
             ports,
             custody,

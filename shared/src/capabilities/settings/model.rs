@@ -11,8 +11,8 @@ use strum::EnumIter;
 use crate::kernel::Signature;
 use crate::salesforce::SalesforceId;
 
-/// A stage's API name is no longer, in characters: Salesforce's own bound of a picklist value.
-const LONGEST_STAGE: usize = 255;
+/// A stage or a lead source is no longer, in characters: Salesforce's own bound of a picklist value.
+const LONGEST_VALUE: usize = 255;
 
 /// The switches that an admin may set for an environment. After connecting, every type of activity
 /// is logged. All else waits for the admin's answer: what was saved is never taken away again, and
@@ -34,13 +34,24 @@ pub struct Settings {
     pub create_leads: bool,
     /// Let sellers create contacts in the CRM.
     pub create_contacts: bool,
+    /// Let sellers create accounts in the CRM.
+    pub create_accounts: bool,
     /// Let sellers update leads in the CRM.
     pub update_leads: bool,
     /// Let sellers update contacts in the CRM.
     pub update_contacts: bool,
+    /// Let sellers update accounts in the CRM.
+    pub update_accounts: bool,
+    /// Let sellers approve many changes at once.
+    pub bulk_changes: bool,
+    /// What stands as the source of a new lead or contact whose seller names none.
+    pub lead_source: Option<String>,
+    /// Refuse a new lead or contact without an e-mail address.
+    pub require_email: bool,
     /// How an update may touch a title.
     pub update_title: UpdatePolicy,
-    /// How an update may touch a lead's company and a contact's account.
+    /// How an update may touch a lead's company, a contact's account, and what an account tells of
+    /// its company.
     pub update_company: UpdatePolicy,
     /// How an update may touch an address.
     pub update_address: UpdatePolicy,
@@ -52,6 +63,8 @@ pub struct Settings {
     pub log_calls: bool,
     /// Log connection requests.
     pub log_connection_requests: bool,
+    /// Let sellers choose the opportunity that an activity is about.
+    pub log_on_opportunities: bool,
     /// Take in calls that were not begun on a phone, too.
     pub desktop_calls: bool,
     /// Log notes as `ContentNote`, Salesforce's enhanced notes, and not as classic ones.
@@ -87,8 +100,13 @@ impl Default for Settings {
             log_notes: true,
             create_leads: false,
             create_contacts: false,
+            create_accounts: false,
             update_leads: false,
             update_contacts: false,
+            update_accounts: false,
+            bulk_changes: false,
+            lead_source: None,
+            require_email: false,
             update_title: UpdatePolicy::default(),
             update_company: UpdatePolicy::default(),
             update_address: UpdatePolicy::default(),
@@ -96,6 +114,7 @@ impl Default for Settings {
             log_smart_links: true,
             log_calls: true,
             log_connection_requests: true,
+            log_on_opportunities: false,
             desktop_calls: false,
             enhanced_notes: false,
             refuse_converted_leads: false,
@@ -209,9 +228,9 @@ pub struct ChangedSetting {
 pub enum SettingValue {
     /// A switch.
     Switch(bool),
-    /// A stage's API name, a record type's id, or one of an enumeration's names.
+    /// A stage's API name, a lead source, a record type's id, or one of an enumeration's names.
     Name(String),
-    /// No stage or record type.
+    /// No stage, lead source or record type.
     Null(()),
 }
 
@@ -259,7 +278,7 @@ impl Settings {
     }
 
     /// These settings with the values that a patch names, and all others as they are. A null resets
-    /// the stage or a record type; a switch has no null.
+    /// the stage, the lead source or a record type; a switch has no null.
     ///
     /// # Errors
     /// Every name that is no setting's, and every value that is none of its setting's.
@@ -340,7 +359,11 @@ fn why_not(name: &str, value: &Value) -> Option<&'static str> {
         let reason = "must be never, fill_blank or overwrite";
         return (!is_one_of::<UpdatePolicy>(value)).then_some(reason);
     }
-    (!is_stage(value)).then_some(
+    if name == "lead_source" {
+        let reason = "must be a lead source of at most 255 characters, or null for none";
+        return (!is_picklist_value(value)).then_some(reason);
+    }
+    (!is_picklist_value(value)).then_some(
         "must be a stage's API name of at most 255 characters, or null for every open opportunity",
     )
 }
@@ -356,9 +379,9 @@ fn is_record_type(value: &Value) -> bool {
     value.is_null() || id.is_some_and(|id| id.as_str().starts_with("012"))
 }
 
-/// True if a value can be the stage: a name, or none.
-fn is_stage(value: &Value) -> bool {
-    let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= LONGEST_STAGE;
+/// True if a value can be one of a picklist's, such as a stage, or none.
+fn is_picklist_value(value: &Value) -> bool {
+    let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= LONGEST_VALUE;
     value.is_null() || value.as_str().is_some_and(is_name)
 }
 

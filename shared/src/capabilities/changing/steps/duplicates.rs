@@ -1,5 +1,6 @@
 //! Our own look for the same person, before a record is created: by e-mail address, and by name in
-//! the same company. The org's duplicate rules come after it.
+//! the same company. The same company is looked for by name, and by website. The org's duplicate
+//! rules come after it.
 
 use super::{ChangeSteps, Making};
 use crate::capabilities::changing::{Duplicate, FieldValue, Values};
@@ -12,14 +13,19 @@ use crate::work::WorkError;
 const MOST: u64 = 5;
 
 impl ChangeSteps {
-    /// The leads and contacts that the seller sees and that look like the one to be created.
+    /// The records that the seller sees and that look like the one to be created: among leads and
+    /// contacts for one of these, and among accounts for an account.
     pub(super) async fn duplicates(
         &self,
         making: &Making,
         object: SObject,
     ) -> Result<Vec<Duplicate>, GrantError> {
         let mut found = Vec::new();
-        for of in [SObject::Contact, SObject::Lead] {
+        let among: &[SObject] = match object {
+            SObject::Account => &[SObject::Account],
+            _ => &[SObject::Contact, SObject::Lead],
+        };
+        for of in among.iter().copied() {
             let Some(condition) = alike(of, object, &making.values.to) else { continue };
             let select = Select::from(of.name()).fields(["Id"]).filter(condition).limit(MOST);
             let soql = select.build();
@@ -48,6 +54,11 @@ impl ChangeSteps {
 fn alike(of: SObject, object: SObject, values: &Values) -> Option<Condition> {
     let text = |name: &str| values.get(name).and_then(FieldValue::text);
     let mut ways = Vec::new();
+    if object == SObject::Account {
+        let same = |name: &str| text(name).map(|value| Condition::eq(name, value));
+        ways.extend(["Name", "Website"].into_iter().filter_map(same));
+        return (!ways.is_empty()).then(|| Condition::any(ways));
+    }
     if let Some(email) = text("Email") {
         ways.push(Condition::eq("Email", email));
     }

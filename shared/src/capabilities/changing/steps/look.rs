@@ -13,7 +13,7 @@ use crate::salesforce::{
 use crate::work::WorkError;
 
 /// Texts by which a record is known again. Salesforce compares them without regard to case.
-const KNOWN_BY: [&str; 4] = ["FirstName", "LastName", "Company", "Email"];
+const KNOWN_BY: [&str; 5] = ["FirstName", "LastName", "Company", "Email", "Name"];
 
 /// What a look found.
 pub(super) enum Look {

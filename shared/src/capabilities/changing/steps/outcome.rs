@@ -45,7 +45,7 @@ impl ChangeSteps {
         }
     }
 
-    /// Reads a new record back, takes it among our records, and links its person to it.
+    /// Reads a new record back, takes it among our records, and links its entity to it.
     pub(super) async fn adopt(&self, making: Making) -> Result<Step, WorkError> {
         let values = match self.read_back(&making).await {
             Ok(values) => values,
@@ -66,11 +66,11 @@ impl ChangeSteps {
         what: impl FnOnce(EntityId) -> Correcting,
     ) -> Result<(), WorkError> {
         let change = &making.change;
-        let (Some(person), Some(id)) = (change.person.clone(), change.record()) else {
+        let (Some(entity), Some(id)) = (change.entity.clone(), change.record()) else {
             return Ok(());
         };
         let said =
-            Said { what: what(person), by: Some(change.seat), at: change.asked_at, of: None };
+            Said { what: what(entity), by: Some(change.seat), at: change.asked_at, of: None };
         let record = RecordRef { object: change.object(), id };
         self.corrections.say_of_new(&making.opened, record, said).await
     }

@@ -51,8 +51,13 @@ impl ChangeSteps {
         if !making.values.create_anyway {
             let duplicates = self.duplicates(making, object).await?;
             if !duplicates.is_empty() {
-                let message = "The CRM has records that look like the same person. Link one of \
-                               them, or create the record anyway.";
+                let message = if object == SObject::Account {
+                    "The CRM has accounts that look like the same company. Take one of them, or \
+                     create the account anyway."
+                } else {
+                    "The CRM has records that look like the same person. Link one of them, or \
+                     create the record anyway."
+                };
                 let refusals = vec![Refusal::of("DUPLICATES_FOUND", message)];
                 let values = making.values.clone();
                 let values =

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::capabilities::activities::{
     Activity, ActivityKind, ActivityState, ActivityTarget, ActivityText, Conversation,
 };
+use crate::capabilities::changing::{Bulk, Change, ChangeValues};
 use crate::capabilities::linking::{
     Correction, MatchSource, ModelChoice, ModelState, Ruling, Said, ShadowCounts, ShadowCursor,
     TunedModel,
@@ -230,6 +231,24 @@ impl MovedConversation {
         let Self { seat, conversation: name, log } = self;
         Conversation { seat, name, log }
     }
+}
+
+/// A change that a seller wants in the CRM, with its values.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedChange {
+    /// The change, with where it stands.
+    pub change: Change,
+    /// Its values, those that were there before, and why it was refused.
+    pub values: ChangeValues,
+}
+
+/// Which changes a seller approved together.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedBulk {
+    /// Their ids.
+    pub bulk: Bulk,
 }
 
 impl MovedActivity {

@@ -74,16 +74,32 @@ pub struct MovedSettings {
     /// Let sellers create contacts.
     #[serde(default)]
     pub create_contacts: bool,
+    /// Let sellers create accounts.
+    #[serde(default)]
+    pub create_accounts: bool,
     /// Let sellers update leads.
     #[serde(default)]
     pub update_leads: bool,
     /// Let sellers update contacts.
     #[serde(default)]
     pub update_contacts: bool,
+    /// Let sellers update accounts.
+    #[serde(default)]
+    pub update_accounts: bool,
+    /// Let sellers approve many changes at once.
+    #[serde(default)]
+    pub bulk_changes: bool,
+    /// What stands as the source of a new lead or contact whose seller names none.
+    #[serde(default)]
+    pub lead_source: Option<String>,
+    /// Refuse a new lead or contact without an e-mail address.
+    #[serde(default)]
+    pub require_email: bool,
     /// How an update may touch a title.
     #[serde(default)]
     pub update_title: UpdatePolicy,
-    /// How an update may touch a lead's company and a contact's account.
+    /// How an update may touch a lead's company, a contact's account, and what an account tells of
+    /// its company.
     #[serde(default)]
     pub update_company: UpdatePolicy,
     /// How an update may touch an address.
@@ -101,6 +117,9 @@ pub struct MovedSettings {
     /// Log connection requests.
     #[serde(default = "on")]
     pub log_connection_requests: bool,
+    /// Let sellers choose the opportunity that an activity is about.
+    #[serde(default)]
+    pub log_on_opportunities: bool,
     /// Take in calls that were not begun on a phone, too.
     #[serde(default)]
     pub desktop_calls: bool,
@@ -256,8 +275,13 @@ impl MovedSettings {
             log_notes,
             create_leads,
             create_contacts,
+            create_accounts,
             update_leads,
             update_contacts,
+            update_accounts,
+            bulk_changes,
+            lead_source,
+            require_email,
             update_title,
             update_company,
             update_address,
@@ -265,6 +289,7 @@ impl MovedSettings {
             log_smart_links,
             log_calls,
             log_connection_requests,
+            log_on_opportunities,
             desktop_calls,
             enhanced_notes,
             refuse_converted_leads,
@@ -286,8 +311,13 @@ impl MovedSettings {
             log_notes,
             create_leads,
             create_contacts,
+            create_accounts,
             update_leads,
             update_contacts,
+            update_accounts,
+            bulk_changes,
+            lead_source,
+            require_email,
             update_title,
             update_company,
             update_address,
@@ -295,6 +325,7 @@ impl MovedSettings {
             log_smart_links,
             log_calls,
             log_connection_requests,
+            log_on_opportunities,
             desktop_calls,
             enhanced_notes,
             refuse_converted_leads,
@@ -323,8 +354,13 @@ impl MovedSettings {
             log_notes: self.log_notes,
             create_leads: self.create_leads,
             create_contacts: self.create_contacts,
+            create_accounts: self.create_accounts,
             update_leads: self.update_leads,
             update_contacts: self.update_contacts,
+            update_accounts: self.update_accounts,
+            bulk_changes: self.bulk_changes,
+            lead_source: self.lead_source,
+            require_email: self.require_email,
             update_title: self.update_title,
             update_company: self.update_company,
             update_address: self.update_address,
@@ -332,6 +368,7 @@ impl MovedSettings {
             log_smart_links: self.log_smart_links,
             log_calls: self.log_calls,
             log_connection_requests: self.log_connection_requests,
+            log_on_opportunities: self.log_on_opportunities,
             desktop_calls: self.desktop_calls,
             enhanced_notes: self.enhanced_notes,
             refuse_converted_leads: self.refuse_converted_leads,
