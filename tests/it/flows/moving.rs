@@ -329,9 +329,9 @@ async fn what_belongs_to_another_org_or_to_none_is_refused(home: Home) {
     let of_none = import(&new, &[head.clone(), of_org[place + 1].clone()]).await.unwrap_err();
     let misplaced = LineError::Misplaced;
     assert!(matches!(of_none, MovingError::Line { number: 2, source } if source == misplaced));
-    let later = head.replace("\"format\":2", "\"format\":3");
+    let later = head.replace("\"format\":3", "\"format\":4");
     let later = import(&new, &[later]).await.unwrap_err();
-    let form = LineError::LaterForm(3);
+    let form = LineError::LaterForm(4);
     assert!(matches!(later, MovingError::Line { number: 1, source } if source == form), "{later}");
     assert_eq!(new.item_keys().await, before, "nothing was taken in");
 }
@@ -392,9 +392,10 @@ async fn changes_move_with_their_tenant_and_are_made_by_one_home(home: Home) {
     let undone = changes.undo_bulk(at, *noor, bulk.id).await.unwrap();
     assert!(undone.iter().all(Result::is_ok), "{undone:?}");
     new.run().await;
-    assert_eq!(leads(&new, "Aurelian"), 0);
     let (_, page) = changes.page(at, *noor, None).await.unwrap();
-    assert_eq!(page.items.len(), 2, "the creation and its undoing");
+    let states: Vec<_> = page.items.iter().map(|(change, _)| (change.what, &change.state)).collect();
+    assert_eq!(leads(&new, "Aurelian"), 0, "{states:?}");
+    assert_eq!(states.len(), 2, "the creation and its undoing");
 }
 
 #[tokio::test]

@@ -193,9 +193,9 @@ async fn a_bulk_of_none_of_too_many_or_of_a_stranger_is_refused() {
         let answer = served.post(&token, &at(&served, "/crm/records"), &asked).await;
         assert_eq!(answer.body["pointer"], "/records", "{}", answer.body);
     }
-    let account =
-        json!({ "records": [{ "object": "Account", "record_id": "001000000000001AAA" }] });
-    let answer = served.post(&token, &at(&served, "/crm/records"), &account).await;
+    let deal =
+        json!({ "records": [{ "object": "Opportunity", "record_id": "006000000000001AAA" }] });
+    let answer = served.post(&token, &at(&served, "/crm/records"), &deal).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.body);
     let unseen = json!({ "records": [{ "object": "Lead", "record_id": "00Q000000000001EAA" }] });
     let answer = served.post(&token, &at(&served, "/crm/records"), &unseen).await;

@@ -164,7 +164,7 @@ async fn who_has_not_logged_in_is_told_where_by_every_question_and_a_change_wait
 async fn a_question_that_cannot_be_asked_says_why() {
     let (_world, served, token, _folder) = day().await;
     for (question, status, kind) in [
-        ("/crm/forms/Account", StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        ("/crm/forms/Opportunity", StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         ("/crm/accounts?name=A", StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         ("/crm/accounts?name=%25%25", StatusCode::OK, ""),
         ("/crm/records/Task/00T000000000001EAA", StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
