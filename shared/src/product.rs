@@ -34,7 +34,7 @@ use crate::capabilities::opportunities::OpportunityPanels;
 use crate::capabilities::saving::{AutoSave, SavedLists};
 use crate::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use crate::capabilities::sessions::Sessions;
-use crate::capabilities::settings::{ChangeSettings, SeatLogging};
+use crate::capabilities::settings::{ChangeSettings, SeatLogging, SeatSaving};
 use crate::capabilities::telling::Telling;
 use crate::ports::Ports;
 use crate::store::Outbox;
@@ -122,6 +122,12 @@ impl<R> Product<R> {
     #[must_use]
     pub fn seat_logging(&self) -> SeatLogging {
         SeatLogging::new(self.ports.clone())
+    }
+
+    /// What auto-save does for seats.
+    #[must_use]
+    pub fn seat_saving(&self) -> SeatSaving {
+        SeatSaving::new(self.ports.clone())
     }
 
     /// The settings of environments.

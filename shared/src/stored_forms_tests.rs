@@ -142,7 +142,8 @@ variants! {
     RecordDecision { Match, Duplicate, Review, NonMatch }
     Relation {
         AccountContact, AccountOpportunity, AccountTeamMember, OpportunityRole, ContactRole,
-        OwnerOpportunity, OwnerAccount, EmailUser, UserEmail, RecordTask, RecordEvent, RecordNote,
+        OwnerOpportunity, OwnerAccount, OwnerContact, OwnerLead,
+        UserTeamMember, EmailUser, UserEmail, RecordTask, RecordEvent, RecordNote,
     }
     Role { Admin, Seat, Reporting, VendorRep, Service, Operator }
     RowValue { Null, Text, Number, Boolean, Date, Moment }

@@ -79,7 +79,14 @@ pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
 pub(crate) async fn change(Act(visit, fields): Act) -> Result<Response, Trouble> {
     let mut settings = json!({
         "auto_save": fields.is_ticked("auto_save"),
+        "save_opportunity_accounts": fields.is_ticked("save_opportunity_accounts"),
+        "save_opportunity_people": fields.is_ticked("save_opportunity_people"),
+        "save_owned_accounts": fields.is_ticked("save_owned_accounts"),
+        "save_team_accounts": fields.is_ticked("save_team_accounts"),
+        "save_people_of_owned_accounts": fields.is_ticked("save_people_of_owned_accounts"),
+        "save_owned_people": fields.is_ticked("save_owned_people"),
         "stage": fields.text("stage"),
+        "after_stage": fields.is_ticked("after_stage"),
         "log_messages": fields.is_ticked("log_messages"),
         "log_notes": fields.is_ticked("log_notes"),
         "log_smart_links": fields.is_ticked("log_smart_links"),

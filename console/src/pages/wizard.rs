@@ -34,7 +34,14 @@ struct Step {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the wire")]
 pub(super) struct Settings {
     pub(super) auto_save: bool,
+    pub(super) save_opportunity_accounts: bool,
+    pub(super) save_opportunity_people: bool,
+    pub(super) save_owned_accounts: bool,
+    pub(super) save_team_accounts: bool,
+    pub(super) save_people_of_owned_accounts: bool,
+    pub(super) save_owned_people: bool,
     pub(super) stage: Option<String>,
+    pub(super) after_stage: bool,
     pub(super) log_messages: bool,
     pub(super) log_notes: bool,
     pub(super) log_smart_links: bool,

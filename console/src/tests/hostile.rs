@@ -60,6 +60,9 @@ fn wizard(text: &str) -> Value {
 
 fn settings(text: &str) -> Value {
     json!({
+        "save_opportunity_accounts": true, "save_opportunity_people": true,
+        "save_owned_accounts": true, "save_team_accounts": true,
+        "save_people_of_owned_accounts": true, "save_owned_people": true, "after_stage": true,
         "auto_save": true, "stage": text, "log_messages": true, "log_notes": true, "roi": true,
         "log_smart_links": true, "log_calls": true, "log_connection_requests": true,
         "desktop_calls": true, "enhanced_notes": true, "refuse_converted_leads": true,

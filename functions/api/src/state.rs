@@ -22,7 +22,7 @@ use shared::capabilities::moving::Moving;
 use shared::capabilities::opportunities::OpportunityPanels;
 use shared::capabilities::saving::SavedLists;
 use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
-use shared::capabilities::settings::{ChangeSettings, SeatLogging};
+use shared::capabilities::settings::{ChangeSettings, SeatLogging, SeatSaving};
 use shared::matching::InvalidModel;
 use shared::ports::Ports;
 use shared::product::{Orgs, Product};
@@ -44,6 +44,7 @@ pub struct Api {
     pub(crate) seat_authorizations: SeatAuthorizations,
     pub(crate) settings: ChangeSettings,
     pub(crate) seat_logging: SeatLogging,
+    pub(crate) seat_saving: SeatSaving,
     pub(crate) audit_log: AuditLog,
     pub(crate) break_glass: BreakGlass,
     pub(crate) ports: Ports,
@@ -97,6 +98,7 @@ impl Api {
             seat_authorizations: product.seat_authorizations(),
             settings: product.settings(),
             seat_logging: product.seat_logging(),
+            seat_saving: product.seat_saving(),
             audit_log: product.audit_log(),
             break_glass: product.break_glass(),
             ports: product.ports().clone(),

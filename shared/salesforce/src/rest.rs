@@ -93,8 +93,8 @@ impl Client {
     }
 
     /// The records of an object whose name has these words, the last of them as a word's beginning:
-    /// at most `most`, in the org's own order of relevance. Salesforce looks its index up, which may
-    /// be minutes behind, and answers fewer than three characters with nothing (two in Chinese,
+    /// at most `most`, in the org's own order of relevance. Salesforce looks into its index, which
+    /// may be minutes behind, and answers fewer than three characters with nothing (two in Chinese,
     /// Japanese and Korean). More than 255 characters are an error.
     ///
     /// Source: REST API Developer Guide, Search for Records Suggested by Autocomplete.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use matching::{EmployerEvidence, EntityKind};
 use serde_json::Number;
+use strum::IntoEnumIterator;
 
 use super::objects::sealer;
 use super::{
@@ -45,14 +46,14 @@ use crate::capabilities::linking::{
     RankedCandidate, RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
     UnfinishedRun,
 };
-use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList};
+use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList, SavedReason};
 use crate::capabilities::seats::{
     CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
 };
 use crate::capabilities::sessions::{Logins, Session, UsedLink, Visitor};
 use crate::capabilities::settings::{
-    ChangedSetting, KeptSettings, LogType, SeatChoices, SeatSwitch, SettingValue, Settings,
-    SettingsChange,
+    ChangedSetting, KeptSettings, LogType, SavingRule, SeatChoices, SeatSwitch, SettingValue,
+    Settings, SettingsChange,
 };
 use crate::kernel::{
     Asked, Author, Connection, ConnectionState, Counts, Environment, Fields, Generation, Gone,
@@ -187,7 +188,8 @@ fn chosen_settings(forms: &mut Forms) {
     forms.all("log type", &types);
     forms.json("seat switch", &SeatSwitch { write_back: false, signed: signed.clone() });
     let types = types.into_iter().map(|kind| (kind, kind == LogType::Notes)).collect();
-    forms.json("seat choices", &SeatChoices { types });
+    let saving = [(SavingRule::TeamAccounts, true), (SavingRule::OwnedPeople, false)].into();
+    forms.json("seat choices", &SeatChoices { types, saving });
     forms.json("seat choices before any", &SeatChoices::default());
     let (before, after) = (SettingValue::Null(()), SettingValue::Name(text("Won")));
     let changed = vec![ChangedSetting { name: text("stage"), before, after }];
@@ -564,7 +566,9 @@ fn records_and_what_is_saved_are_pinned() {
         entity: entity_id("pe_1"),
         record: record_id("003", 1),
         object: SObject::Contact,
-        opportunity: record_id("006", 1),
+        reasons: SavingRule::iter()
+            .map(|rule| SavedReason { rule, record: record_id("006", 1), since: at(0) })
+            .collect(),
         saved_at: at(0),
     };
     forms.json("saved", &saved);

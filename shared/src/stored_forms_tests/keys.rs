@@ -24,7 +24,7 @@ use crate::store::Series;
 use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
 use crate::testing::{entity_id, record_id};
 
-const RELATIONS: [Relation; 12] = [
+const RELATIONS: [Relation; 15] = [
     Relation::AccountContact,
     Relation::AccountOpportunity,
     Relation::AccountTeamMember,
@@ -32,6 +32,9 @@ const RELATIONS: [Relation; 12] = [
     Relation::ContactRole,
     Relation::OwnerOpportunity,
     Relation::OwnerAccount,
+    Relation::OwnerContact,
+    Relation::OwnerLead,
+    Relation::UserTeamMember,
     Relation::EmailUser,
     Relation::UserEmail,
     Relation::RecordTask,

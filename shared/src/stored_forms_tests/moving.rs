@@ -17,7 +17,8 @@ use crate::capabilities::moving::{
     MovedConversation, MovedCorrection, MovedImportSettings, MovedModel, MovedSaved, MovedSeat,
     MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote,
 };
-use crate::capabilities::settings::{KeptSettings, LogType, SeatChoices};
+use crate::capabilities::saving::SavedReason;
+use crate::capabilities::settings::{KeptSettings, LogType, SavingRule, SeatChoices};
 use crate::kernel::ModelId;
 use crate::testing::{entity_id, record_id};
 
@@ -65,7 +66,10 @@ fn of_the_tenant() -> Vec<Line> {
             environment,
             seat: seat(),
             switch: None,
-            choices: SeatChoices { types: BTreeMap::from([(LogType::Calls, false)]) },
+            choices: SeatChoices {
+                types: BTreeMap::from([(LogType::Calls, false)]),
+                saving: BTreeMap::from([(SavingRule::OwnedAccounts, false)]),
+            },
         }),
     ]
 }
@@ -135,7 +139,11 @@ fn of_an_org() -> Vec<Line> {
             entity: entity_id("pr_1"),
             object: SObject::Contact,
             record: record_id("003", 1),
-            opportunity: record_id("006", 1),
+            reasons: vec![SavedReason {
+                rule: SavingRule::OpportunityPeople,
+                record: record_id("006", 1),
+                since: at(6),
+            }],
             saved_at: at(6),
         }),
         Line::Conversation(MovedConversation {

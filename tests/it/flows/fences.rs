@@ -9,8 +9,8 @@ use shared::capabilities::badges::BadgeError;
 use shared::capabilities::custody::LookupError;
 use shared::capabilities::linking::Correcting;
 use shared::kernel::{
-    Author, CareMessage, ConnectionState, Envelope, Generation, GrantState, Grantee, MatchMessage,
-    Message, RecordRef, SObject, WritebackMessage,
+    ActivityId, Author, CareMessage, ConnectionState, Envelope, Generation, GrantState, Grantee,
+    MatchMessage, Message, RecordRef, SObject, WritebackMessage,
 };
 use shared::matching::EntityKind;
 use shared::ports::Item;
@@ -279,4 +279,55 @@ async fn a_step_of_what_was_disconnected_asks_the_org_for_nothing() {
     let asked = world.control().requests();
     let asked: Vec<_> = asked.iter().filter(|r| r.path.starts_with("/services/data")).collect();
     assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_gone_is_not_among_the_live_ones() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let slot = store::keys::live(world.at().tenant, world.at().environment);
+    let is_live = async || store::get(&*world.ports().table, &slot).await.unwrap().is_some();
+    assert!(is_live().await);
+    disconnect(world).await;
+    assert!(!is_live().await);
+}
+
+/// How many activities the first generation of a world holds.
+fn activities(world: &World) -> usize {
+    world.memory.items().iter().filter(|item| item.key.sk().starts_with("ACT#")).count()
+}
+
+/// The org is disconnected before call `n` of the import of a moved tenant's activity; true when
+/// there was no such call.
+async fn fenced_while_it_takes_over_at(n: usize) -> bool {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let id = ActivityId::derived("moved");
+    let lines = [
+        json!({ "kind": "tenant_export", "format": 1, "tenant": world.tenant,
+            "exported_at": "2026-11-20T15:00:00Z" }),
+        json!({ "kind": "connection", "environment": "production",
+            "org_id": world.connection().await.org_id, "org_name": "Acme" }),
+        json!({ "kind": "activity", "activity": id, "seat": scene.seat, "activity_kind": "note",
+            "entity_kind": "person", "entity": scene.person, "digest": "d", "target": null,
+            "occurred_at": "2026-11-20T15:00:00Z", "state": { "state": "queued" }, "tries": 0,
+            "subject": null, "body": "Call back" }),
+    ];
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    let before = activities(world);
+    let mut at_the_fence = before;
+    let fence = async {
+        at_the_fence = activities(world);
+        disconnect(world).await;
+    };
+    let import = world.functions.moving.import(world.tenant, &lines);
+    let (told, was_over) = meanwhile(world, n, Box::pin(import), Box::pin(fence)).await;
+    assert_eq!(activities(world), at_the_fence, "disconnected at call {n}: {told:?}");
+    assert!(!was_over || at_the_fence == before + 1, "{told:?}");
+    was_over
+}
+
+#[tokio::test]
+async fn what_is_taken_over_at_the_fence_is_kept_before_it_or_not_at_all() {
+    at_each_call(5, async |n| fenced_while_it_takes_over_at(n).await).await;
 }

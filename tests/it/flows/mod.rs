@@ -26,6 +26,7 @@ pub(crate) mod org;
 mod persons;
 mod retroactive;
 mod saving;
+mod saving_rules;
 mod seller_faults;
 mod sellers;
 mod test_notes;

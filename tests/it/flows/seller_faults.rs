@@ -6,12 +6,13 @@ use salesforce_simulator::{Fault, FaultKind};
 use serde_json::{Value, json};
 use shared::capabilities::activities::{Activity, ActivityKind, ActivityState};
 use shared::capabilities::changing::{Change, ChangeKind, ChangeState, NewChange};
-use shared::kernel::{Grantee, RecordRef, SObject};
+use shared::kernel::{Grantee, RecordRef, SObject, WritebackMessage};
 use tests::world::Delivery;
 
 use super::changes::{editable, new, row, turn_on, update, values};
 use super::connection::{Scene, TOKEN};
-use super::main_job::{ADMIN, state};
+use super::main_job::{ADMIN, activity, state};
+use super::meanwhile::{at_each_call, meanwhile};
 use super::sellers::{log_in, post};
 
 /// What a seller wants, all at once.
@@ -119,6 +120,36 @@ async fn f31_two_workers_whose_session_ended_renew_it_once_and_do_all_once() {
     scene.world.run().await;
     assert_eq!(scene.token_calls(), 1, "one renewal");
     wanted.assert_once(&scene, "two workers").await;
+}
+
+/// Another worker renews the seller's session before call `n` of the one that logs, or after it;
+/// true when there was no such call. A token that was renewed is not renewed with the old one.
+async fn renewed_beside_at(n: usize) -> bool {
+    let scene = Scene::new().await;
+    let (world, at) = (&scene.world, scene.world.at());
+    let new = activity(scene.seat, "1", ActivityKind::Message, scene.person.as_str());
+    let posted = world.functions.activities.post(at, new).await.unwrap();
+    let _ = world.memory.receive();
+    world.control().end_sessions(&world.org).unwrap();
+    world.control().clear_requests();
+    let scope = world.connection().await.scope();
+    let step = WritebackMessage::Activity { scope, activity: posted.id };
+    let another = async {
+        // While the first one holds the lease, this one is told to come again.
+        let _ = world.functions.asking.accounts(at, scene.seat, "Ac").await;
+    };
+    let (_, was_over) =
+        meanwhile(world, n, Box::pin(world.functions.handle(step)), Box::pin(another)).await;
+    assert_eq!(scene.token_calls(), 1, "renewed beside call {n}");
+    world.run().await;
+    let told = state(world, posted.id).await;
+    assert!(matches!(told, ActivityState::Logged { .. }), "renewed beside call {n}: {told:?}");
+    was_over
+}
+
+#[tokio::test]
+async fn a_session_that_another_worker_renews_at_any_moment_is_renewed_once() {
+    at_each_call(8, async |n| renewed_beside_at(n).await).await;
 }
 
 #[tokio::test]

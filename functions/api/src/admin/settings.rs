@@ -30,11 +30,25 @@ wire::named! {
 #[derive(Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Settings {
-    /// Save accounts and contacts of open opportunities for their owners.
+    /// Save for sellers what the rules below say.
     auto_save: bool,
+    /// Save for sellers the accounts of their open opportunities.
+    save_opportunity_accounts: bool,
+    /// Save for sellers the people of their open opportunities.
+    save_opportunity_people: bool,
+    /// Save for sellers the accounts that they own.
+    save_owned_accounts: bool,
+    /// Save for sellers the accounts on whose team they are.
+    save_team_accounts: bool,
+    /// Save for sellers the contacts of accounts that they own.
+    save_people_of_owned_accounts: bool,
+    /// Save for sellers the leads and contacts that they own.
+    save_owned_people: bool,
     /// Only opportunities at or after the stage of this API name count; null for every open one.
     #[schema(required = true)]
     stage: Option<String>,
+    /// Opportunities at that very stage do not count, only those after it.
+    after_stage: bool,
     /// Log messages and InMails.
     log_messages: bool,
     /// Log notes.
@@ -122,7 +136,14 @@ impl From<KeptSettings> for Settings {
         let (changed_at, changed_by) = signed.map(|signed| (signed.at, signed.by.into())).unzip();
         Self {
             auto_save: settings.auto_save,
+            save_opportunity_accounts: settings.save_opportunity_accounts,
+            save_opportunity_people: settings.save_opportunity_people,
+            save_owned_accounts: settings.save_owned_accounts,
+            save_team_accounts: settings.save_team_accounts,
+            save_people_of_owned_accounts: settings.save_people_of_owned_accounts,
+            save_owned_people: settings.save_owned_people,
             stage: settings.stage,
+            after_stage: settings.after_stage,
             log_messages: settings.log_messages,
             log_notes: settings.log_notes,
             create_leads: settings.create_leads,
@@ -177,9 +198,30 @@ pub(crate) struct SettingsPatch {
     #[serde(default)]
     #[schema(required = false)]
     auto_save: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    save_opportunity_accounts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    save_opportunity_people: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    save_owned_accounts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    save_team_accounts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    save_people_of_owned_accounts: bool,
+    #[serde(default)]
+    #[schema(required = false)]
+    save_owned_people: bool,
     /// A stage's API name; null for every open opportunity.
     #[schema(max_length = 255)]
     stage: Option<String>,
+    #[serde(default)]
+    #[schema(required = false)]
+    after_stage: bool,
     #[serde(default)]
     #[schema(required = false)]
     log_messages: bool,

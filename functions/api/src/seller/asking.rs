@@ -263,7 +263,7 @@ pub(crate) struct CurrentRecords {
     items: Vec<CurrentRecord>,
 }
 
-/// Show up to 100 leads, contacts and accounts as they are in the CRM now, with what the seller may change
+/// Show up to 100 records as they are in the CRM now, with what the seller may change
 #[utoipa::path(post, path = "/seats/{seat}/crm/records", tag = "activities",
     operation_id = "showCurrentRecords",
     params(AtSeat), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),

@@ -438,8 +438,8 @@ pub(crate) async fn withdraw(
 /// Undo a change that is made
 ///
 /// An update is undone by the values that were there before, the creation of a lead or contact by
-/// deleting it: both only where nobody has changed them since. A new account stays, since Salesforce
-/// would delete its contacts with it. The undoing is a change of its own.
+/// deleting it: both only where nobody changed them since. A new account stays, since Salesforce
+/// deletes its contacts with it. The undoing is a change of its own.
 #[utoipa::path(post, path = "/seats/{seat}/changes/{change}/undo", tag = "activities",
     operation_id = "undoChange",
     params(AtChange), extensions(("x-roles" = json!(OwnSeat::<AtChange>::ROLES))),

@@ -45,6 +45,7 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(pending::retry))
         .routes(routes!(pending::withdraw))
         .routes(routes!(logging::show, logging::choose))
+        .routes(routes!(saved::rules, saved::choose))
         .routes(routes!(logging::conversation, logging::switch_conversation))
         .routes(routes!(changes::post, changes::list))
         .routes(routes!(changes::show, changes::withdraw))

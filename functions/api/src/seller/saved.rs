@@ -1,16 +1,19 @@
-//! The lists that are saved for a seat.
+//! The lists that are saved for a seat, and the rules that save into them.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::saving::{self, SavedError};
+use shared::capabilities::settings::{self, EffectiveRule};
 use shared::kernel::{EntityId, SObject, SeatId};
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::callers::{AtSeat, SeatOrAdmin};
-use crate::extract::Query;
+use crate::callers::{AtSeat, OwnSeat, SeatOrAdmin};
+use crate::extract::{Body, Query};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -18,6 +21,12 @@ use crate::wire;
 wire::named! {
     /// A seat's system lists.
     SavedList of saving::SavedList { Accounts Leads }
+
+    /// A rule by which something is saved for a seller.
+    SavingRule of settings::SavingRule {
+        OpportunityAccounts OpportunityPeople OwnedAccounts TeamAccounts PeopleOfOwnedAccounts
+        OwnedPeople
+    }
 }
 
 /// Something that was saved for a seat.
@@ -35,10 +44,20 @@ pub(crate) struct Saved {
     record: SalesforceId,
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    /// The open opportunity that was the reason.
-    #[schema(value_type = String)]
-    opportunity: SalesforceId,
+    /// Why, the first reasons first; at most 20.
+    reasons: Vec<SavedReason>,
     saved_at: Timestamp,
+}
+
+/// Why something was saved.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SavedReason {
+    #[schema(value_type = SavingRule)]
+    rule: settings::SavingRule,
+    /// The record by which the rule holds: an opportunity, an account, or the person's own.
+    #[schema(value_type = String)]
+    record_id: SalesforceId,
+    since: Timestamp,
 }
 
 impl From<saving::Saved> for Saved {
@@ -49,9 +68,15 @@ impl From<saving::Saved> for Saved {
             entity: saved.entity,
             record: saved.record,
             object: saved.object,
-            opportunity: saved.opportunity,
+            reasons: saved.reasons.into_iter().map(SavedReason::from).collect(),
             saved_at: saved.saved_at,
         }
+    }
+}
+
+impl From<saving::SavedReason> for SavedReason {
+    fn from(saving::SavedReason { rule, record: record_id, since }: saving::SavedReason) -> Self {
+        Self { rule, record_id, since }
     }
 }
 
@@ -92,6 +117,79 @@ pub(crate) async fn list(
         items: page.items.into_iter().map(Saved::from).collect(),
         next: page.next,
     }))
+}
+
+/// What is saved for a seat from now on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SeatSaving {
+    rules: Vec<RuleOfSeat>,
+}
+
+/// Whether a rule saves for a seat.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RuleOfSeat {
+    #[schema(value_type = SavingRule)]
+    rule: settings::SavingRule,
+    /// It saves for the seat.
+    on: bool,
+    /// An admin allows it: then the seller chooses.
+    allowed: bool,
+}
+
+impl From<Vec<EffectiveRule>> for SeatSaving {
+    fn from(rules: Vec<EffectiveRule>) -> Self {
+        let of = |EffectiveRule { rule, on, is_allowed: allowed }| RuleOfSeat { rule, on, allowed };
+        Self { rules: rules.into_iter().map(of).collect() }
+    }
+}
+
+/// The rules that save for a seat as things are
+#[utoipa::path(get, path = "/seats/{seat}/saving", tag = "matches", operation_id = "showSeatSaving",
+    params(AtSeat), extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),
+    responses((status = 200, description = "Every rule", body = SeatSaving), Problem))]
+pub(crate) async fn rules(
+    State(api): State<Api>,
+    SeatOrAdmin(place): SeatOrAdmin<AtSeat>,
+) -> Result<Json<SeatSaving>, Problem> {
+    Ok(Json(api.seat_saving.of(place.environment(), place.seat).await?.into()))
+}
+
+/// The rules that a seller chooses about; the others stay as they are.
+#[derive(Deserialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+#[expect(dead_code, reason = "only its schema: the choices are read as a map")]
+pub(crate) struct SavingChoices {
+    #[schema(required = false)]
+    opportunity_accounts: bool,
+    #[schema(required = false)]
+    opportunity_people: bool,
+    #[schema(required = false)]
+    owned_accounts: bool,
+    #[schema(required = false)]
+    team_accounts: bool,
+    #[schema(required = false)]
+    people_of_owned_accounts: bool,
+    #[schema(required = false)]
+    owned_people: bool,
+}
+
+/// Choose what is saved from now on, among the rules that an admin allows
+///
+/// What is saved stays. A rule that is turned on again saves what it left out meanwhile.
+#[utoipa::path(patch, path = "/seats/{seat}/saving", tag = "matches",
+    operation_id = "chooseSeatSaving",
+    params(AtSeat), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
+    request_body(content = SavingChoices, example = json!({ "owned_people": false })),
+    responses((status = 200, description = "Every rule as it is now", body = SeatSaving),
+        Problem))]
+pub(crate) async fn choose(
+    State(api): State<Api>,
+    OwnSeat(place): OwnSeat<AtSeat>,
+    Body(chosen): Body<BTreeMap<settings::SavingRule, bool>>,
+) -> Result<Json<SeatSaving>, Problem> {
+    let (at, seat) = (place.environment(), place.seat);
+    api.seat_saving.choose(at, seat, &chosen).await?;
+    Ok(Json(api.seat_saving.of(at, seat).await?.into()))
 }
 
 impl From<SavedError> for Problem {

@@ -144,7 +144,7 @@ async fn pages(world: &tests::world::World, served: &Served) {
                 entity: entity.clone(),
                 record: record_id("00Q", n),
                 object: SObject::Lead,
-                opportunity: record_id("006", n),
+                reasons: Vec::new(),
                 saved_at: world.ports().clock.now(),
             };
             items.push(store::item(keys.saved(seat, "leads", &entity), &saved).unwrap());

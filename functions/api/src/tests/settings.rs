@@ -129,7 +129,7 @@ async fn settings_go_as_a_file_from_the_sandbox_to_production_after_a_look_at_th
     assert_eq!(tried.status, StatusCode::OK);
     let file = served.get(&admin, &sandbox("/export")).await.body;
     assert_eq!(file["format"], "crm-sync-settings-1");
-    assert_eq!(file["settings"].as_object().unwrap().len(), 27, "{file}");
+    assert_eq!(file["settings"].as_object().unwrap().len(), 40, "{file}");
 
     let diff = served.post(&admin, &production("/diff"), &file).await.body;
     let expected = json!([

@@ -36,7 +36,7 @@ async fn fill(ports: &Ports, keys: &GenerationKeys, served: &Served, records: u6
             entity: entity.clone(),
             record: id,
             object: SObject::Lead,
-            opportunity: record_id("006", n),
+            reasons: Vec::new(),
             saved_at: now,
         };
         let record = RecordRef { object: SObject::Lead, id };

@@ -47,8 +47,8 @@ pub struct CurrentField {
 }
 
 impl Asking {
-    /// A lead, a contact or an account as the seller sees it at this moment. What was read is taken among our
-    /// records, so that badges are as fresh.
+    /// A lead, a contact or an account as the seller sees it at this moment. What was read is taken
+    /// among our records, so that badges are as fresh.
     ///
     /// # Errors
     /// When there is none that the seller sees, the seller must log in first, or Salesforce does
@@ -84,8 +84,8 @@ impl Asking {
         Ok(current(&question.opened, &settings, &described, record, &row.value, may_edit))
     }
 
-    /// Leads, contacts and accounts as the seller sees them at this moment, at most [`MOST_RECORDS`]. Those
-    /// that the seller does not see are left out.
+    /// Leads, contacts and accounts as the seller sees them at this moment, at most
+    /// [`MOST_RECORDS`]. Those that the seller does not see are left out.
     ///
     /// # Errors
     /// When the seller must log in first, or Salesforce does not answer.

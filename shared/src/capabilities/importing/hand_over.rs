@@ -11,6 +11,7 @@ use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{
     MATCHED_OBJECTS, MatchRun, MatchRuns, PROBES_PER_STEP, ProbeEntry,
 };
+use crate::capabilities::settings;
 use crate::kernel::{
     AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
     RecordChange, SObject, Scope,
@@ -26,6 +27,10 @@ const AUTO_SAVE_RECORDS: usize = 250;
 /// Changes of these may change what is saved: opportunities, their contacts, their owners.
 const AUTO_SAVE_OBJECTS: [SObject; 3] =
     [SObject::User, SObject::Opportunity, SObject::OpportunityContactRole];
+
+/// Changes of these may, too, where a rule goes by who owns a record or works with it.
+const OWNED_OBJECTS: [SObject; 4] =
+    [SObject::Account, SObject::AccountTeamMember, SObject::Contact, SObject::Lead];
 
 /// One step of a run's hand-over, and the commit that it leads to.
 struct HandOverStep<'a> {
@@ -144,7 +149,7 @@ impl HandOverStep<'_> {
         let (scope, object) = (self.generation.keys.scope(), *object);
         // After a first import, matching alone finds everything that is to be saved.
         let is_first = self.run.trigger == ImportTrigger::Connected;
-        if AUTO_SAVE_OBJECTS.contains(&object) && !is_first {
+        if !is_first && self.wakes_auto_save(object).await? {
             for records in ids.chunks(AUTO_SAVE_RECORDS) {
                 let records = records.to_vec();
                 self.commit.now(AutoSaveMessage::Records { scope, object, records });
@@ -160,6 +165,16 @@ impl HandOverStep<'_> {
             self.hand_to_matching(object, &probes).await?;
         }
         Ok(())
+    }
+
+    /// True if a change of the object may change what is saved, matches aside.
+    async fn wakes_auto_save(&self, object: SObject) -> Result<bool, WorkError> {
+        if !OWNED_OBJECTS.contains(&object) {
+            return Ok(AUTO_SAVE_OBJECTS.contains(&object));
+        }
+        let slot = settings::keys::settings(self.generation.keys.scope().tenant_environment());
+        let kept = self.import.store.read(&slot).await?.unwrap_or_default();
+        Ok(kept.settings.saves_by_owners())
     }
 
     /// Lists the contacts of changed accounts as changed, too: a contact is matched with its

@@ -1,33 +1,39 @@
 //! The auto-save rules at work.
 //!
-//! The unit of work is an opportunity. Whatever called for it, the rules look anew at its owner,
-//! its account and its contacts. So triggers may come twice, late or in any order.
+//! The unit of work is an opportunity, or a record that somebody owns. Whatever called for it, the
+//! rules look anew at its owner, its account and its people. So triggers may come twice, late or in
+//! any order.
 
+mod deals;
 mod follow;
+mod owned;
 mod pass;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::Entities;
 use crate::capabilities::importing::{self, AccountModel, Pipeline};
 use crate::capabilities::linking::CandidateList;
 use crate::capabilities::saving::concerned::opportunities_of;
-use crate::capabilities::saving::{Saved, SavedList};
+use crate::capabilities::saving::{Saved, SavedList, SavedReason};
 use crate::capabilities::seats::{self, SeatsByEmail, crm_user_of, seat_of_user};
-use crate::capabilities::settings::{self, Settings};
-use crate::kernel::{AutoSaveMessage, Record, SObject, Scope, SeatId};
+use crate::capabilities::settings::{
+    self, EffectiveRule, KeptSettings, SavingRule, SeatChoices, Settings,
+};
+use crate::kernel::{AutoSaveMessage, SObject, Scope, SeatId};
 use crate::ports::Ports;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
 use crate::store::{Commit, Slot, Store, Stored, When};
 use crate::work::{Done, WorkError};
 
-/// How many opportunities one message names.
-const OPPORTUNITIES_PER_MESSAGE: usize = 100;
+/// How many opportunities or other records one message names.
+const PER_MESSAGE: usize = 100;
 
 /// How many opportunities' or accounts' relations are read at once.
 const CONCURRENT_READS: usize = 8;
@@ -52,10 +58,12 @@ struct Context {
     seats: SeatsByEmail,
 }
 
-/// Something that a deal calls for: a record, for a seat.
+/// Something that a rule calls for: a record, for a seat.
 struct Wanted {
     seat: SeatId,
-    opportunity: SalesforceId,
+    rule: SavingRule,
+    /// The record by which the rule holds.
+    by: SalesforceId,
     object: SObject,
     record: SalesforceId,
 }
@@ -78,20 +86,9 @@ impl AutoSave {
                 self.evaluate(&context, deals).await?;
             }
             AutoSaveMessage::Records { scope, object, records } => {
-                let Some(generation) = self.custody.open(scope).await? else {
-                    return Ok(Done::Finished);
-                };
-                let model = self.model(scope).await?;
-                let concerned = opportunities_of(&generation, model, object, &records).await?;
-                self.spread(scope, concerned).await?;
+                self.for_records(scope, object, &records).await?;
             }
-            AutoSaveMessage::Owner { scope, user } => {
-                let Some(generation) = self.custody.open(scope).await? else {
-                    return Ok(Done::Finished);
-                };
-                let owned = generation.records.children(user, Relation::OwnerOpportunity).await?;
-                self.spread(scope, owned.into_iter().collect()).await?;
-            }
+            AutoSaveMessage::Owner { scope, user } => self.for_owner(scope, user).await?,
             AutoSaveMessage::Seat { scope, seat } => self.for_seat(scope, seat).await?,
             AutoSaveMessage::Everything { scope, rules, step } => {
                 self.everything(scope, rules, step).await?;
@@ -101,6 +98,54 @@ impl AutoSave {
             }
         }
         Ok(Done::Finished)
+    }
+
+    /// Applies the rules to what some records concern: the opportunities that they belong to, and
+    /// the records themselves where somebody owns them.
+    async fn for_records(
+        &self,
+        scope: Scope,
+        object: SObject,
+        records: &[SalesforceId],
+    ) -> Result<(), WorkError> {
+        let settings = self.settings(scope).await?.settings;
+        let (by_deals, by_owners) = (settings.saves_by_deals(), settings.saves_by_owners());
+        if by_deals && object != SObject::Lead && object != SObject::AccountTeamMember {
+            let Some(generation) = self.custody.open(scope).await? else { return Ok(()) };
+            let model = self.model(scope).await?;
+            let concerned = opportunities_of(&generation, model, object, records).await?;
+            self.spread(scope, concerned).await?;
+        }
+        if by_owners && let Some(context) = self.context(scope).await? {
+            self.owned(&context, object, records).await?;
+            self.beside(&context, object, records).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the rules applied to everything that a CRM user owns.
+    async fn for_owner(&self, scope: Scope, user: SalesforceId) -> Result<(), WorkError> {
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(()) };
+        let owned = generation.records.children(user, Relation::OwnerOpportunity).await?;
+        self.spread(scope, owned.into_iter().collect()).await?;
+        if self.settings(scope).await?.settings.saves_by_owners() {
+            self.send_owned(&generation, user).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the rules applied to some records, a few to a message.
+    async fn send_records(
+        &self,
+        scope: Scope,
+        object: SObject,
+        records: &[SalesforceId],
+    ) -> Result<(), WorkError> {
+        for chunk in records.chunks(PER_MESSAGE) {
+            let records = chunk.to_vec();
+            self.send(AutoSaveMessage::Records { scope, object, records }).await?;
+        }
+        Ok(())
     }
 
     /// Has the rules applied to everything that the CRM user of a seat owns. What was saved for a
@@ -140,7 +185,7 @@ impl AutoSave {
         opportunities: BTreeSet<SalesforceId>,
     ) -> Result<(), WorkError> {
         let opportunities: Vec<SalesforceId> = opportunities.into_iter().collect();
-        for chunk in opportunities.chunks(OPPORTUNITIES_PER_MESSAGE) {
+        for chunk in opportunities.chunks(PER_MESSAGE) {
             let opportunities = chunk.to_vec();
             self.send(AutoSaveMessage::Opportunities { scope, opportunities }).await?;
         }
@@ -156,9 +201,7 @@ impl AutoSave {
 
     async fn context(&self, scope: Scope) -> Result<Option<Context>, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(None) };
-        let slot = settings::keys::settings(scope.tenant_environment());
-        let kept = self.store.read(&slot).await?.unwrap_or_default();
-        let (settings, rules) = (kept.settings, kept.rules);
+        let KeptSettings { settings, rules, .. } = self.settings(scope).await?;
         if !settings.auto_save {
             return Ok(None);
         }
@@ -169,6 +212,11 @@ impl AutoSave {
         Ok(Some(Context { generation, settings, rules, pipeline, accounts, seats }))
     }
 
+    async fn settings(&self, scope: Scope) -> Result<KeptSettings, WorkError> {
+        let slot = settings::keys::settings(scope.tenant_environment());
+        Ok(self.store.read(&slot).await?.unwrap_or_default())
+    }
+
     /// The model of accounts: companies or persons.
     async fn model(&self, scope: Scope) -> Result<AccountModel, WorkError> {
         let key = importing::keys::selection(scope.tenant_environment());
@@ -176,43 +224,15 @@ impl AutoSave {
         Ok(chosen.unwrap_or_default().accounts)
     }
 
-    /// Applies the rules to some opportunities.
-    async fn evaluate(&self, context: &Context, mut deals: Vec<Record>) -> Result<(), WorkError> {
-        deals.retain(|deal| counts(context, deal));
-        deals.sort_by_key(|deal| deal.id);
-        let seats = self.owners_seats(context, &deals).await?;
-        let owned = |deal: &Record| seats.get(&deal.fields.reference("OwnerId")?).copied();
-        let deals: Vec<(Record, SeatId)> =
-            deals.into_iter().filter_map(|deal| owned(&deal).map(|seat| (deal, seat))).collect();
-        let accounts = deals.iter().filter_map(|(deal, _)| deal.fields.reference("AccountId"));
-        let stand_ins = &stand_ins(context, accounts.collect()).await?;
-        let wanted: Vec<Vec<Wanted>> = stream::iter(deals)
-            .map(|(deal, seat)| async move {
-                let of = |(object, record)| Wanted { seat, opportunity: deal.id, object, record };
-                let account = deal.fields.reference("AccountId");
-                let accounts = account.and_then(|account| stand_ins.get(&account));
-                let contacts = contacts_of(context, &deal).await?;
-                let contacts = contacts.into_iter().map(|contact| (SObject::Contact, contact));
-                let records = accounts.into_iter().flatten().copied().chain(contacts);
-                Ok::<_, WorkError>(records.map(of).collect())
-            })
-            .buffered(CONCURRENT_READS)
-            .try_collect()
-            .await?;
-        self.save(context, wanted.into_iter().flatten().collect()).await
-    }
-
-    /// The seats of the opportunities' owners, by CRM user.
-    async fn owners_seats(
+    /// The seats of some CRM users.
+    async fn seats_of(
         &self,
         context: &Context,
-        opportunities: &[Record],
+        users: BTreeSet<SalesforceId>,
     ) -> Result<BTreeMap<SalesforceId, SeatId>, WorkError> {
         let Context { generation, seats, .. } = context;
-        let owners: BTreeSet<SalesforceId> =
-            opportunities.iter().filter_map(|o| o.fields.reference("OwnerId")).collect();
-        let owners: Vec<SalesforceId> = owners.into_iter().collect();
-        let users = generation.records.get(SObject::User, &owners).await?;
+        let users: Vec<SalesforceId> = users.into_iter().collect();
+        let users = generation.records.get(SObject::User, &users).await?;
         let joined: Vec<Option<(SalesforceId, SeatId)>> = stream::iter(users)
             .map(|user| async move {
                 let seat = seat_of_user(generation, seats, &user).await?;
@@ -222,6 +242,28 @@ impl AutoSave {
             .try_collect()
             .await?;
         Ok(joined.into_iter().flatten().collect())
+    }
+
+    /// What of it the admin allows and the sellers want.
+    async fn chosen(
+        &self,
+        context: &Context,
+        mut wanted: Vec<Wanted>,
+    ) -> Result<Vec<Wanted>, WorkError> {
+        let at = context.generation.keys.scope().tenant_environment();
+        let seats: BTreeSet<SeatId> = wanted.iter().map(|wanted| wanted.seat).collect();
+        let slots = seats.iter().map(|seat| (settings::keys::seat_choices(at, *seat), *seat));
+        let slots: BTreeMap<Slot<SeatChoices>, SeatId> = slots.collect();
+        let kept = self.store.load_many(slots.keys().cloned()).await?;
+        let kept = kept.into_iter();
+        let kept = kept.filter_map(|kept| Some((*slots.get(&kept.slot())?, kept.into_inner())));
+        let choices: BTreeMap<SeatId, SeatChoices> = kept.collect();
+        let nothing = SeatChoices::default();
+        wanted.retain(|wanted| {
+            let choices = choices.get(&wanted.seat).unwrap_or(&nothing);
+            EffectiveRule::of(wanted.rule, &context.settings, choices).on
+        });
+        Ok(wanted)
     }
 
     /// What matching says of these records.
@@ -237,23 +279,20 @@ impl AutoSave {
         Ok(lists.into_iter().map(|list| ((list.object, list.id), list)).collect())
     }
 
-    /// Saves the entities of what is wanted and not saved yet. The others keep their earlier
-    /// reason.
+    /// Saves the entities of what is wanted and not saved yet. What is saved gets the reasons that
+    /// it lacks.
     async fn save(&self, context: &Context, wanted: Vec<Wanted>) -> Result<(), WorkError> {
         let store = &context.generation.store;
+        let wanted = self.chosen(context, wanted).await?;
         let matched = self.matched(context, &wanted).await?;
-        let mut entries: BTreeMap<Slot<Saved>, (Saved, &Stored<CandidateList>)> = BTreeMap::new();
-        for Wanted { seat, opportunity, object, record } in wanted {
-            let Some(list_of_record) = matched.get(&(object, record)) else { continue };
-            let Some(entity) = list_of_record.matched.clone() else { continue };
-            let list = SavedList::of(object);
-            let slot = store.slot(&context.generation.keys.saved(seat, list.as_str(), &entity));
-            let saved_at = self.ports.clock.now();
-            let saved = Saved { seat, list, entity, record, object, opportunity, saved_at };
-            entries.entry(slot).or_insert((saved, list_of_record));
-        }
+        let mut entries = entries(context, &matched, &wanted, self.ports.clock.now());
         for known in store.load_many(entries.keys().cloned()).await? {
-            entries.remove(&known.slot());
+            let Some((saved, _)) = entries.remove(&known.slot()) else { continue };
+            if let Some(more) = known.with(&saved.reasons) {
+                let mut commit = Commit::new();
+                commit.replace(&known, &more)?;
+                self.done(store, commit).await?;
+            }
         }
         for (slot, (saved, list)) in entries {
             let mut commit = Commit::new();
@@ -263,22 +302,45 @@ impl AutoSave {
             commit.check(&list.slot(), When::unchanged(list));
             let seat = seats::keys::seat(context.generation.keys.scope().tenant, saved.seat);
             commit.check(&seat, When::exists());
-            let is_done = store.commit(commit).await?.is_done();
-            if !is_done && store.load(&slot).await?.is_none() {
-                return Err(WorkError::retry(
-                    "save an entity",
-                    "its match was settled, or its seat removed, meanwhile",
-                ));
-            }
+            self.done(store, commit).await?;
         }
         Ok(())
     }
+
+    /// Does a commit, or has the message come again.
+    async fn done(&self, store: &Store, commit: Commit) -> Result<(), WorkError> {
+        if store.commit(commit).await?.is_done() {
+            return Ok(());
+        }
+        Err(WorkError::retry(
+            "save an entity",
+            "its match was settled, its seat removed, or it was saved by another rule meanwhile",
+        ))
+    }
 }
 
-/// True if an opportunity counts by the stage rule.
-fn counts(context: &Context, deal: &Record) -> bool {
-    let (chosen, is_closed) = (context.settings.stage.as_deref(), deal.fields.is_true("IsClosed"));
-    context.pipeline.counts(chosen, deal.fields.get("StageName"), is_closed)
+/// What is to be saved where, with all its reasons.
+fn entries<'a>(
+    context: &Context,
+    matched: &'a BTreeMap<(SObject, SalesforceId), Stored<CandidateList>>,
+    wanted: &[Wanted],
+    now: Timestamp,
+) -> BTreeMap<Slot<Saved>, (Saved, &'a Stored<CandidateList>)> {
+    let OpenGeneration { keys, store, .. } = &context.generation;
+    let mut entries: BTreeMap<Slot<Saved>, (Saved, &Stored<CandidateList>)> = BTreeMap::new();
+    for &Wanted { seat, rule, by, object, record } in wanted {
+        let Some(list_of_record) = matched.get(&(object, record)) else { continue };
+        let Some(entity) = list_of_record.matched.clone() else { continue };
+        let list = SavedList::of(object);
+        let slot = store.slot(&keys.saved(seat, list.as_str(), &entity));
+        let reasons = vec![SavedReason { rule, record: by, since: now }];
+        let saved = Saved { seat, list, entity, record, object, reasons, saved_at: now };
+        let (known, _) = entries.entry(slot).or_insert_with(|| (saved.clone(), list_of_record));
+        if let Some(both) = known.with(&saved.reasons) {
+            *known = both;
+        }
+    }
+    entries
 }
 
 /// The records that stand for accounts: the account itself if it is held, or the contacts of a
@@ -301,19 +363,4 @@ async fn stand_ins(
         stand_ins.insert(account, own.map(|c| (SObject::Contact, c.id)).collect());
     }
     Ok(stand_ins)
-}
-
-/// The contacts in the roles of an opportunity.
-async fn contacts_of(
-    context: &Context,
-    opportunity: &Record,
-) -> Result<BTreeSet<SalesforceId>, WorkError> {
-    let records = &context.generation.records;
-    let roles = records.children(opportunity.id, Relation::OpportunityRole).await?;
-    let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
-    Ok(roles
-        .iter()
-        .filter(|role| role.fields.reference("OpportunityId") == Some(opportunity.id))
-        .filter_map(|role| role.fields.reference("ContactId"))
-        .collect())
 }

@@ -89,8 +89,8 @@ impl SavedLists {
         Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })
     }
 
-    /// Takes over what another home of the product saved. Of two reasons the earlier one stays.
-    /// False when that one is here.
+    /// Takes over what another home of the product saved, with its reasons beside those that are
+    /// here. False when all that is here.
     pub(crate) async fn take_over(
         &self,
         opened: &OpenGeneration,
@@ -99,11 +99,14 @@ impl SavedLists {
         let slot = opened.keys.saved(saved.seat, saved.list.as_str(), &saved.entity);
         attempts(|| async {
             let before = opened.store.load(&slot).await?;
-            if before.as_ref().is_some_and(|before| before.saved_at <= saved.saved_at) {
-                return Ok(Attempt::Done(false));
-            }
+            let joined = match before.as_deref() {
+                None => Some(saved.clone()),
+                Some(before) if before.saved_at <= saved.saved_at => before.with(&saved.reasons),
+                Some(before) => Some(saved.with(&before.reasons).unwrap_or_else(|| saved.clone())),
+            };
+            let Some(joined) = joined else { return Ok(Attempt::Done(false)) };
             let mut commit = Commit::new();
-            commit.save(&slot, before.as_ref(), &saved)?;
+            commit.save(&slot, before.as_ref(), &joined)?;
             Ok(Attempt::of(&opened.store.commit(commit).await?, true))
         })
         .await

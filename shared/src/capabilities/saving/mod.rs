@@ -1,7 +1,8 @@
-//! Saving accounts and contacts of open opportunities for their owners.
+//! Saving for sellers what belongs to their open opportunities, and what they own or work with.
 //!
-//! The rules save the entity that a record is matched to, into a list of the owner's seat. Nothing
-//! that was saved is taken away again: a seller's list does not shrink when a deal is lost. When an
+//! The rules save the entity that a record is matched to, into a list of the seller's seat. An
+//! admin says which rules may hold, and each seller leaves out what they do not want. Nothing that
+//! was saved is taken away again: a seller's list does not shrink when a deal is lost. When an
 //! admin changes the rules, they are applied to everything that is imported already. Who is merged
 //! into another in the directory is saved as that one, and who is gone from it is not saved.
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::capabilities::settings::SavingRule;
 use crate::kernel::{EntityId, SObject, SeatId};
 use crate::salesforce::SalesforceId;
 
@@ -33,7 +34,21 @@ impl SavedList {
     }
 }
 
-/// Something saved for a seat. It stays when the reason goes.
+/// The reasons that are kept of something saved: a company has more deals than anybody reads.
+pub const MOST_REASONS: usize = 20;
+
+/// Why something is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SavedReason {
+    /// The rule.
+    pub rule: SavingRule,
+    /// The record by which it holds: the opportunity, the account, or the person's own.
+    pub record: SalesforceId,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Something saved for a seat. It stays when the reasons go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     /// The seat that it is saved for.
@@ -46,10 +61,32 @@ pub struct Saved {
     pub record: SalesforceId,
     /// The record's object.
     pub object: SObject,
-    /// The open opportunity that was the reason.
-    pub opportunity: SalesforceId,
+    /// Why, the first reasons first; at most [`MOST_REASONS`].
+    pub reasons: Vec<SavedReason>,
     /// When it was saved.
     pub saved_at: Timestamp,
+}
+
+impl Saved {
+    /// The same with more reasons; none when it has all of them, or no room. Of two reasons by one
+    /// rule and record the earlier stays.
+    #[must_use]
+    pub fn with(&self, more: &[SavedReason]) -> Option<Self> {
+        let mut reasons = self.reasons.clone();
+        for reason in more {
+            let is_same = |known: &&mut SavedReason| {
+                (known.rule, known.record) == (reason.rule, reason.record)
+            };
+            if let Some(known) = reasons.iter_mut().find(is_same) {
+                known.since = known.since.min(reason.since);
+                continue;
+            }
+            if reasons.len() < MOST_REASONS {
+                reasons.push(*reason);
+            }
+        }
+        (reasons != self.reasons).then(|| Self { reasons, ..self.clone() })
+    }
 }
 
 /// A pass over everything of a kind, bucket by bucket.

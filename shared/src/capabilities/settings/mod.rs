@@ -4,8 +4,10 @@ mod change;
 pub mod keys;
 mod model;
 mod seat_logging;
+mod seat_saving;
 
 pub use change::{ChangeSettings, KEPT_CHANGES, SettingsError};
 pub(crate) use change::{change, changing};
 pub use model::*;
 pub use seat_logging::*;
+pub use seat_saving::*;

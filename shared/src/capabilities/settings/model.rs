@@ -6,12 +6,12 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use strum::EnumIter;
+use strum::{EnumIter, IntoEnumIterator};
 
 use crate::kernel::Signature;
 use crate::salesforce::SalesforceId;
 
-/// A stage or a lead source is no longer, in characters: Salesforce's own bound of a picklist value.
+/// No stage and no lead source is longer, in characters: Salesforce's bound of a picklist value.
 const LONGEST_VALUE: usize = 255;
 
 /// The switches that an admin may set for an environment. After connecting, every type of activity
@@ -21,11 +21,25 @@ const LONGEST_VALUE: usize = 255;
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
-    /// Save accounts and contacts of open opportunities for their owners.
+    /// Save for sellers what the rules below say.
     pub auto_save: bool,
+    /// Save for sellers the accounts of their open opportunities.
+    pub save_opportunity_accounts: bool,
+    /// Save for sellers the people of their open opportunities.
+    pub save_opportunity_people: bool,
+    /// Save for sellers the accounts that they own.
+    pub save_owned_accounts: bool,
+    /// Save for sellers the accounts on whose team they are.
+    pub save_team_accounts: bool,
+    /// Save for sellers the contacts of accounts that they own.
+    pub save_people_of_owned_accounts: bool,
+    /// Save for sellers the leads and contacts that they own.
+    pub save_owned_people: bool,
     /// Only opportunities at or after the stage of this API name count; none means every open one
     /// ("Not Sure").
     pub stage: Option<String>,
+    /// Opportunities at that very stage do not count, only those after it.
+    pub after_stage: bool,
     /// Log messages and `InMails`.
     pub log_messages: bool,
     /// Log notes.
@@ -95,7 +109,14 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             auto_save: false,
+            save_opportunity_accounts: true,
+            save_opportunity_people: true,
+            save_owned_accounts: false,
+            save_team_accounts: false,
+            save_people_of_owned_accounts: false,
+            save_owned_people: false,
             stage: None,
+            after_stage: false,
             log_messages: true,
             log_notes: true,
             create_leads: false,
@@ -183,6 +204,27 @@ pub enum LogType {
     Calls,
     /// Connection requests.
     ConnectionRequests,
+}
+
+/// A rule by which something is saved for a seller. An admin says which may hold, and each seller
+/// leaves out what they do not want.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SavingRule {
+    /// The accounts of the seller's open opportunities.
+    OpportunityAccounts,
+    /// The people of the seller's open opportunities.
+    OpportunityPeople,
+    /// The accounts that the seller owns.
+    OwnedAccounts,
+    /// The accounts on whose team the seller is.
+    TeamAccounts,
+    /// The contacts of the accounts that the seller owns.
+    PeopleOfOwnedAccounts,
+    /// The leads and contacts that the seller owns.
+    OwnedPeople,
 }
 
 /// The settings as they are kept.
@@ -329,10 +371,40 @@ impl Settings {
         changed
     }
 
+    /// True if auto-save may go by a rule.
+    #[must_use]
+    pub fn saves(&self, rule: SavingRule) -> bool {
+        self.auto_save
+            && match rule {
+                SavingRule::OpportunityAccounts => self.save_opportunity_accounts,
+                SavingRule::OpportunityPeople => self.save_opportunity_people,
+                SavingRule::OwnedAccounts => self.save_owned_accounts,
+                SavingRule::TeamAccounts => self.save_team_accounts,
+                SavingRule::PeopleOfOwnedAccounts => self.save_people_of_owned_accounts,
+                SavingRule::OwnedPeople => self.save_owned_people,
+            }
+    }
+
+    /// True if a rule looks at opportunities.
+    #[must_use]
+    pub fn saves_by_deals(&self) -> bool {
+        self.saves(SavingRule::OpportunityAccounts) || self.saves(SavingRule::OpportunityPeople)
+    }
+
+    /// True if a rule looks at who owns a record, or works with it.
+    #[must_use]
+    pub fn saves_by_owners(&self) -> bool {
+        self.saves(SavingRule::OwnedAccounts)
+            || self.saves(SavingRule::TeamAccounts)
+            || self.saves(SavingRule::PeopleOfOwnedAccounts)
+            || self.saves(SavingRule::OwnedPeople)
+    }
+
     /// True if auto-save goes by the same rules in `after`.
     #[must_use]
     pub fn saves_as(&self, after: &Self) -> bool {
-        (self.auto_save, &self.stage) == (after.auto_save, &after.stage)
+        let stage = (&self.stage, self.after_stage) == (&after.stage, after.after_stage);
+        stage && SavingRule::iter().all(|rule| self.saves(rule) == after.saves(rule))
     }
 
     /// The settings by name.
@@ -430,8 +502,12 @@ mod tests {
             "log_messages",
             "log_notes",
             "log_smart_links",
+            "save_opportunity_accounts",
+            "save_opportunity_people",
         ];
         assert_eq!(on, BTreeSet::from(expected.map(str::to_owned)));
+        let saves = |rule| Settings::default().saves(rule);
+        assert!(!SavingRule::iter().any(saves), "the rules rest while auto-save is off");
         assert!(LogType::iter().all(|kind| Settings::default().logs(kind)));
         assert_eq!(Settings::default().stage, None, "no stage is every stage");
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator;
 
-use super::{LogType, Settings, keys};
+use super::{LogType, SavingRule, Settings, keys};
 use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::seats;
 use crate::kernel::{Author, SeatId, Signature, TenantEnvironment};
@@ -25,12 +25,14 @@ pub struct SeatSwitch {
     pub signed: Signature,
 }
 
-/// What a seller chose, by type; what they never said is logged.
+/// What a seller chose. What they never said is logged, and saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SeatChoices {
-    /// The choices.
+    /// By type of activity: true if it is logged.
     pub types: BTreeMap<LogType, bool>,
+    /// By rule of auto-save: true if it saves for this seller.
+    pub saving: BTreeMap<SavingRule, bool>,
 }
 
 /// Whose word decides whether a type is logged.
@@ -240,8 +242,9 @@ mod tests {
 
     #[test]
     fn the_admins_word_goes_before_the_sellers() {
-        let off = |kind| SeatChoices { types: BTreeMap::from([(kind, false)]) };
-        let on = SeatChoices { types: BTreeMap::from([(LogType::Calls, true)]) };
+        let types = |kind, on| BTreeMap::from([(kind, on)]);
+        let off = |kind| SeatChoices { types: types(kind, false), ..SeatChoices::default() };
+        let on = SeatChoices { types: types(LogType::Calls, true), ..SeatChoices::default() };
         let settings = Settings::default();
         let no_calls = Settings { log_calls: false, ..Settings::default() };
         let of = |settings: &Settings, is_on, choices: &SeatChoices| {

@@ -113,6 +113,12 @@ pub enum Relation {
     OwnerOpportunity,
     /// CRM user → the accounts they own.
     OwnerAccount,
+    /// CRM user → the contacts they own.
+    OwnerContact,
+    /// CRM user → the leads they own.
+    OwnerLead,
+    /// CRM user → their memberships of accounts' teams.
+    UserTeamMember,
     /// The name of an e-mail address → the CRM users who have it, or once had it.
     EmailUser,
     /// CRM user → the names of the e-mail addresses that they have, or once had.
@@ -142,6 +148,9 @@ impl Relation {
             Self::ContactRole => "contact-role",
             Self::OwnerOpportunity => "owned-opportunity",
             Self::OwnerAccount => "owned-account",
+            Self::OwnerContact => "owned-contact",
+            Self::OwnerLead => "owned-lead",
+            Self::UserTeamMember => "membership",
             Self::EmailUser => "user",
             Self::UserEmail => "email",
             Self::RecordTask => "task",

@@ -14,7 +14,10 @@ pub(super) type Edge = (String, Relation, String);
 /// The records that a record's lookups name; none of one that is gone.
 pub(super) fn parents_of(record: &Record) -> impl Iterator<Item = (SalesforceId, Relation)> {
     let by: &[(&str, Relation)] = match record.object {
-        SObject::Contact => &[("AccountId", Relation::AccountContact)],
+        SObject::Contact => {
+            &[("AccountId", Relation::AccountContact), ("OwnerId", Relation::OwnerContact)]
+        }
+        SObject::Lead => &[("OwnerId", Relation::OwnerLead)],
         SObject::Account => &[("OwnerId", Relation::OwnerAccount)],
         SObject::Opportunity => {
             &[("AccountId", Relation::AccountOpportunity), ("OwnerId", Relation::OwnerOpportunity)]
@@ -22,7 +25,9 @@ pub(super) fn parents_of(record: &Record) -> impl Iterator<Item = (SalesforceId,
         SObject::OpportunityContactRole => {
             &[("OpportunityId", Relation::OpportunityRole), ("ContactId", Relation::ContactRole)]
         }
-        SObject::AccountTeamMember => &[("AccountId", Relation::AccountTeamMember)],
+        SObject::AccountTeamMember => {
+            &[("AccountId", Relation::AccountTeamMember), ("UserId", Relation::UserTeamMember)]
+        }
         // What is private is nobody else's to know of.
         SObject::Event if record.fields.is_true("IsPrivate") => &[],
         SObject::Event => &[("WhoId", Relation::RecordEvent)],

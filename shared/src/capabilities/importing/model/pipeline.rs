@@ -23,11 +23,16 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// True if an opportunity counts for auto-save: it is open, and at or after the chosen stage.
-    /// If the pipeline does not know one of the two stages, or no longer uses it, the place cannot
-    /// be told, and any open opportunity counts.
+    /// True if an opportunity counts for auto-save: it is open, and at or after the chosen stage,
+    /// or only after it where that was chosen. If the pipeline does not know one of the two stages,
+    /// or no longer uses it, the place cannot be told, and any open opportunity counts.
     #[must_use]
-    pub fn counts(&self, chosen: Option<&str>, stage: Option<&str>, is_closed: bool) -> bool {
+    pub fn counts(
+        &self,
+        (chosen, is_after): (Option<&str>, bool),
+        stage: Option<&str>,
+        is_closed: bool,
+    ) -> bool {
         if is_closed {
             return false;
         }
@@ -35,7 +40,7 @@ impl Pipeline {
             self.stages.iter().position(|s| s.is_active && Some(s.name.as_str()) == name)
         };
         match (place(chosen), place(stage)) {
-            (Some(chosen), Some(at)) => at >= chosen,
+            (Some(chosen), Some(at)) => at > chosen || at == chosen && !is_after,
             _ => true,
         }
     }
@@ -64,23 +69,29 @@ mod tests {
 
     #[test]
     fn not_sure_means_every_open_opportunity() {
-        assert!(pipeline().counts(None, Some("Prospecting"), false));
-        assert!(!pipeline().counts(None, Some("Closed Won"), true));
+        assert!(pipeline().counts((None, false), Some("Prospecting"), false));
+        assert!(!pipeline().counts((None, false), Some("Closed Won"), true));
     }
 
     #[test]
     fn a_chosen_stage_counts_itself_and_what_follows() {
-        assert!(!pipeline().counts(Some("Proposal"), Some("Prospecting"), false));
-        assert!(pipeline().counts(Some("Proposal"), Some("Proposal"), false));
-        assert!(!pipeline().counts(Some("Proposal"), Some("Closed Won"), true));
+        assert!(!pipeline().counts((Some("Proposal"), false), Some("Prospecting"), false));
+        assert!(pipeline().counts((Some("Proposal"), false), Some("Proposal"), false));
+        let after = |stage| pipeline().counts((Some("Proposal"), true), Some(stage), false);
+        assert!(!after("Proposal") && !after("Prospecting") && after("Nowhere"));
+        assert!(!pipeline().counts((Some("Proposal"), false), Some("Closed Won"), true));
     }
 
     #[test]
     fn a_stage_unknown_to_the_pipeline_goes_by_is_closed() {
-        assert!(pipeline().counts(Some("Proposal"), Some("Old \"quoted\\\" stage"), false));
-        assert!(pipeline().counts(Some("Proposal"), Some("Nowhere"), false));
-        assert!(pipeline().counts(Some("Gone"), Some("Prospecting"), false));
-        assert!(!pipeline().counts(Some("Gone"), Some("Nowhere"), true));
-        assert!(pipeline().counts(Some("Proposal"), None, false));
+        assert!(pipeline().counts(
+            (Some("Proposal"), false),
+            Some("Old \"quoted\\\" stage"),
+            false
+        ));
+        assert!(pipeline().counts((Some("Proposal"), false), Some("Nowhere"), false));
+        assert!(pipeline().counts((Some("Gone"), false), Some("Prospecting"), false));
+        assert!(!pipeline().counts((Some("Gone"), false), Some("Nowhere"), true));
+        assert!(pipeline().counts((Some("Proposal"), false), None, false));
     }
 }

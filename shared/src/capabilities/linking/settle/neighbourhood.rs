@@ -282,8 +282,6 @@ impl Settle {
             for (object, counts) in counts {
                 counts.add_to(&mut commit, &keys.decision_counts(object));
             }
-            // No auto-save rule is about leads so far.
-            relinked.remove(&SObject::Lead);
             for (object, records) in relinked {
                 commit.now(AutoSaveMessage::Records { scope, object, records });
             }

@@ -14,7 +14,7 @@ use crate::capabilities::linking::{
     Correction, MatchSource, ModelChoice, ModelState, Ruling, Said, ShadowCounts, ShadowCursor,
     TunedModel,
 };
-use crate::capabilities::saving::{Saved, SavedList};
+use crate::capabilities::saving::{Saved, SavedList, SavedReason};
 use crate::kernel::{ActivityId, EntityId, Environment, ModelId, SObject, SeatId};
 use crate::salesforce::SalesforceId;
 
@@ -92,8 +92,8 @@ pub struct MovedSaved {
     pub object: SObject,
     /// The record that it was matched to.
     pub record: SalesforceId,
-    /// The open opportunity that was the reason.
-    pub opportunity: SalesforceId,
+    /// Why.
+    pub reasons: Vec<SavedReason>,
     /// When.
     pub saved_at: Timestamp,
 }
@@ -187,15 +187,15 @@ impl MovedSaved {
     /// Something saved, as a line has it.
     #[must_use]
     pub fn of(saved: Saved) -> Self {
-        let Saved { seat, list, entity, record, object, opportunity, saved_at } = saved;
-        Self { seat, list, entity, object, record, opportunity, saved_at }
+        let Saved { seat, list, entity, record, object, reasons, saved_at } = saved;
+        Self { seat, list, entity, object, record, reasons, saved_at }
     }
 
     /// What the line tells of.
     #[must_use]
     pub fn into_saved(self) -> Saved {
-        let Self { seat, list, entity, object, record, opportunity, saved_at } = self;
-        Saved { seat, list, entity, record, object, opportunity, saved_at }
+        let Self { seat, list, entity, object, record, reasons, saved_at } = self;
+        Saved { seat, list, entity, record, object, reasons, saved_at }
     }
 }
 

@@ -60,10 +60,31 @@ pub struct MovedVote {
 pub struct MovedSettings {
     /// Of which environment.
     pub environment: Environment,
-    /// Save accounts and contacts of open opportunities.
+    /// Save for sellers what the rules say.
     pub auto_save: bool,
+    /// Save for sellers the accounts of their open opportunities.
+    #[serde(default = "on")]
+    pub save_opportunity_accounts: bool,
+    /// Save for sellers the people of their open opportunities.
+    #[serde(default = "on")]
+    pub save_opportunity_people: bool,
+    /// Save for sellers the accounts that they own.
+    #[serde(default)]
+    pub save_owned_accounts: bool,
+    /// Save for sellers the accounts on whose team they are.
+    #[serde(default)]
+    pub save_team_accounts: bool,
+    /// Save for sellers the contacts of accounts that they own.
+    #[serde(default)]
+    pub save_people_of_owned_accounts: bool,
+    /// Save for sellers the leads and contacts that they own.
+    #[serde(default)]
+    pub save_owned_people: bool,
     /// The stage from which opportunities count; none for every open one.
     pub stage: Option<String>,
+    /// Opportunities at that very stage do not count.
+    #[serde(default)]
+    pub after_stage: bool,
     /// Log messages and `InMails`.
     pub log_messages: bool,
     /// Log notes.
@@ -209,7 +230,7 @@ pub struct MovedSelection {
     pub changes: Vec<SelectionChange>,
 }
 
-/// Types of activities were logged before there was a switch for them.
+/// What was done before there was a switch for it.
 fn on() -> bool {
     true
 }
@@ -270,7 +291,14 @@ impl MovedSettings {
         let KeptSettings { settings, changes, rules, signed } = kept;
         let Settings {
             auto_save,
+            save_opportunity_accounts,
+            save_opportunity_people,
+            save_owned_accounts,
+            save_team_accounts,
+            save_people_of_owned_accounts,
+            save_owned_people,
             stage,
+            after_stage,
             log_messages,
             log_notes,
             create_leads,
@@ -306,7 +334,14 @@ impl MovedSettings {
         Self {
             environment,
             auto_save,
+            save_opportunity_accounts,
+            save_opportunity_people,
+            save_owned_accounts,
+            save_team_accounts,
+            save_people_of_owned_accounts,
+            save_owned_people,
             stage,
+            after_stage,
             log_messages,
             log_notes,
             create_leads,
@@ -349,7 +384,14 @@ impl MovedSettings {
     pub fn into_settings(self) -> KeptSettings {
         let settings = Settings {
             auto_save: self.auto_save,
+            save_opportunity_accounts: self.save_opportunity_accounts,
+            save_opportunity_people: self.save_opportunity_people,
+            save_owned_accounts: self.save_owned_accounts,
+            save_team_accounts: self.save_team_accounts,
+            save_people_of_owned_accounts: self.save_people_of_owned_accounts,
+            save_owned_people: self.save_owned_people,
             stage: self.stage,
+            after_stage: self.after_stage,
             log_messages: self.log_messages,
             log_notes: self.log_notes,
             create_leads: self.create_leads,

@@ -93,9 +93,15 @@ impl AutoSave {
         commit.delete_when(&saved.slot(), When::unchanged(saved));
         if let Some(entity) = now {
             let slot = generation.keys.saved(saved.seat, saved.list.as_str(), &entity);
-            if generation.store.load(&slot).await?.is_none() {
-                let survivor = Saved { entity, ..Saved::clone(saved) };
-                commit.create(&slot, &survivor)?;
+            match generation.store.load(&slot).await? {
+                None => {
+                    commit.create(&slot, &Saved { entity, ..Saved::clone(saved) })?;
+                }
+                Some(there) => {
+                    if let Some(both) = there.with(&saved.reasons) {
+                        commit.replace(&there, &both)?;
+                    }
+                }
             }
         }
         if generation.store.commit(commit).await?.is_done() {

@@ -1,4 +1,5 @@
-//! A pass of the rules over everything that is imported, some opportunities a step.
+//! A pass of the rules over everything that is imported, some records a step: over opportunities,
+//! and over what somebody owns where a rule looks at that.
 //!
 //! A change of the rules begins one. The document of the pass makes a step happen once, however
 //! often its message comes. A later change of the rules ends the pass before its next step and
@@ -10,8 +11,12 @@ use crate::kernel::{AutoSaveMessage, SObject, Scope};
 use crate::store::Commit;
 use crate::work::WorkError;
 
-/// How many opportunities a step looks at.
+/// How many records a step looks at.
 const PER_STEP: usize = 200;
+
+/// What a pass goes over, the one after the other. Its place counts their buckets through.
+const OBJECTS: [SObject; 4] =
+    [SObject::Opportunity, SObject::Account, SObject::Contact, SObject::Lead];
 
 impl AutoSave {
     /// Takes one step of the pass that a change of the rules called for.
@@ -31,11 +36,20 @@ impl AutoSave {
         let same = before.as_deref().filter(|pass| pass.of == rules);
         let pass = same.cloned().unwrap_or_else(|| Pass::begin(rules));
         let Some(place) = pass.place.clone().filter(|_| pass.step == step) else { return Ok(()) };
-        let (bucket, after) = (place.bucket, place.after.as_deref());
-        let object = SObject::Opportunity;
-        let (deals, next) = generation.records.page(object, bucket, after, PER_STEP).await?;
-        self.evaluate(&context, deals).await?;
-        let pass = pass.after_page(bucket, next, generation.keys.buckets());
+        let (buckets, after) = (generation.keys.buckets(), place.after.as_deref());
+        let object = OBJECTS.get((place.bucket / buckets) as usize).copied();
+        let Some(object) = object else { return Ok(()) };
+        let bucket = place.bucket % buckets;
+        let (records, next) = generation.records.page(object, bucket, after, PER_STEP).await?;
+        if object == SObject::Opportunity {
+            self.evaluate(&context, records).await?;
+        } else {
+            let ids: Vec<_> = records.iter().map(|record| record.id).collect();
+            self.owned(&context, object, &ids).await?;
+        }
+        let objects = if context.settings.saves_by_owners() { OBJECTS.len() } else { 1 };
+        let all = buckets.saturating_mul(u32::try_from(objects).unwrap_or(1));
+        let pass = pass.after_page(place.bucket, next, all);
         let mut commit = Commit::new();
         commit.save(&slot, before.as_ref(), &pass)?;
         if pass.place.is_some() {

@@ -1,0 +1,71 @@
+//! The rules about open opportunities: their accounts, and the people who have a role in them.
+
+use std::collections::BTreeSet;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::{AutoSave, CONCURRENT_READS, Context, Wanted, stand_ins};
+use crate::capabilities::settings::SavingRule;
+use crate::kernel::{Record, SObject, SeatId};
+use crate::salesforce::SalesforceId;
+use crate::store::keys::Relation;
+use crate::work::WorkError;
+
+impl AutoSave {
+    /// Applies the rules to some opportunities.
+    pub(super) async fn evaluate(
+        &self,
+        context: &Context,
+        mut deals: Vec<Record>,
+    ) -> Result<(), WorkError> {
+        deals.retain(|deal| counts(context, deal));
+        deals.sort_by_key(|deal| deal.id);
+        let owners = deals.iter().filter_map(|deal| deal.fields.reference("OwnerId"));
+        let seats = self.seats_of(context, owners.collect()).await?;
+        let owned = |deal: &Record| seats.get(&deal.fields.reference("OwnerId")?).copied();
+        let deals: Vec<(Record, SeatId)> =
+            deals.into_iter().filter_map(|deal| owned(&deal).map(|seat| (deal, seat))).collect();
+        let accounts = deals.iter().filter_map(|(deal, _)| deal.fields.reference("AccountId"));
+        let stand_ins = &stand_ins(context, accounts.collect()).await?;
+        let wanted: Vec<Vec<Wanted>> = stream::iter(deals)
+            .map(|(deal, seat)| async move {
+                let of =
+                    |(rule, (object, record))| Wanted { seat, rule, by: deal.id, object, record };
+                let account = deal.fields.reference("AccountId");
+                let accounts = account.and_then(|account| stand_ins.get(&account));
+                let contacts = contacts_of(context, &deal).await?;
+                let accounts = accounts.into_iter().flatten();
+                let accounts = accounts.map(|of| (SavingRule::OpportunityAccounts, *of));
+                let people = contacts.into_iter().map(|contact| (SObject::Contact, contact));
+                let people = people.map(|person| (SavingRule::OpportunityPeople, person));
+                let records = accounts.chain(people);
+                Ok::<_, WorkError>(records.map(of).collect())
+            })
+            .buffered(CONCURRENT_READS)
+            .try_collect()
+            .await?;
+        self.save(context, wanted.into_iter().flatten().collect()).await
+    }
+}
+
+/// True if an opportunity counts by the stage rule.
+fn counts(context: &Context, deal: &Record) -> bool {
+    let (chosen, is_closed) = (context.settings.stage.as_deref(), deal.fields.is_true("IsClosed"));
+    let is_after = context.settings.after_stage;
+    context.pipeline.counts((chosen, is_after), deal.fields.get("StageName"), is_closed)
+}
+
+/// The contacts in the roles of an opportunity.
+async fn contacts_of(
+    context: &Context,
+    opportunity: &Record,
+) -> Result<BTreeSet<SalesforceId>, WorkError> {
+    let records = &context.generation.records;
+    let roles = records.children(opportunity.id, Relation::OpportunityRole).await?;
+    let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
+    Ok(roles
+        .iter()
+        .filter(|role| role.fields.reference("OpportunityId") == Some(opportunity.id))
+        .filter_map(|role| role.fields.reference("ContactId"))
+        .collect())
+}
