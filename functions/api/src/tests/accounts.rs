@@ -50,7 +50,8 @@ async fn an_account_is_created_where_the_admin_allows_it_and_becomes_its_company
     let id = created["record_id"].as_str().unwrap();
     let row = world.control().record(&world.org, id).unwrap();
     assert_eq!((&row["Name"], &row["OwnerId"]), (&json!("Aurelian Lamps"), &row["CreatedById"]));
-    let badge = badges(&served, "company", &[company.clone()]).await.remove(&company).unwrap();
+    let badge =
+        badges(&served, "company", std::slice::from_ref(&company)).await.remove(&company).unwrap();
     assert_eq!(badge["record"]["record_id"], id, "{badge}");
 
     let again = post(&served, &token, "2", &wanted).await;
