@@ -197,14 +197,23 @@ impl World {
     pub(crate) async fn fill(&self, items: u64, objects: u64) -> anyhow::Result<()> {
         let keys = GenerationKeys::of(&self.connection().await?);
         let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|k| *k != Kind::Grant).collect();
+        // Some kinds have one partition, the others one for each bucket.
+        let of_kind = |kind: Kind| -> Vec<String> {
+            keys.partitions()
+                .filter(|(of, _)| *of == kind)
+                .map(|(_, partition)| partition)
+                .collect()
+        };
+        let partitions: Vec<Vec<String>> = kinds.iter().map(|kind| of_kind(*kind)).collect();
+        let records = of_kind(Kind::Record);
         for begin in (0..items).step_by(usize::try_from(TOGETHER)?) {
             let items = (begin..items.min(begin + TOGETHER)).map(|n| {
                 let others = usize::try_from(n / 2).unwrap_or_default() % kinds.len();
-                let kind = if n % 2 == 0 { Kind::Record } else { kinds[others] };
+                let of = if n % 2 == 0 { &records } else { &partitions[others] };
                 let id = format!("{n:018}");
                 let doc = Map::from_iter([("id".to_owned(), json!(id))]);
-                let partition = keys.partition(kind, keys.bucket(&id));
-                let key = Key::stored(partition, format!("Contact#{id}"));
+                let bucket = keys.bucket(&id) as usize % of.len();
+                let key = Key::stored(of[bucket].clone(), format!("Contact#{id}"));
                 Item { key, doc, body: Some(vec![7; BODY]), expires_at: None }
             });
             self.ports.table.put_many(items.collect()).await?;
