@@ -279,7 +279,7 @@ async fn calls_of_a_small_purge(death: Option<(u64, bool)>) -> u64 {
     let purge = leaving.purge().await;
     assert_eq!(purge.phase, PurgePhase::Complete, "{death:?}: {purge:?}");
     // A second look would follow if the first one found what a sweep had counted and left.
-    assert_eq!(looks.len(), 1, "{death:?}: {looks:?}");
+    assert!(looks.len() < 2, "{death:?}: {looks:?}");
     assert_eq!(items(&purge.found), found, "{death:?}");
     assert_eq!(purge.found["items GRANT"], 6, "{death:?}");
     assert_eq!((purge.grants.open, purge.grants.unconfirmed), (0, 6), "{death:?}");
