@@ -264,8 +264,11 @@ async fn calls_of_a_small_purge(death: Option<(u64, bool)>) -> u64 {
         leaving.fuse.light(n, after);
     }
     let (outbox, mut looks) = (Outbox::new(leaving.ports.clone()), BTreeSet::new());
+    // Nobody dies in a tick.
+    let ticks = Outbox::new(leaving.memory.ports());
     // Until the first sweep is over, and the look that follows.
     for _ in 0..400 {
+        ticks.tick().await.unwrap();
         for message in leaving.memory.receive() {
             leaving.deliver(&outbox, message).await;
             leaving.fuse.restart();
@@ -337,7 +340,7 @@ async fn the_end_of_what_a_late_callback_left_spares_the_living_connection() {
     let (at, living) = (leaving.scope.tenant_environment(), leaving.scope.generation);
     let first = Generation(0);
     let unborn = PurgeMessage::Unborn { at, first, end: Generation(living.0 + 1) };
-    leaving.steps.handle(unborn).await.unwrap();
+    assert_eq!(leaving.steps.handle(unborn).await.unwrap(), Done::Finished);
     assert_eq!(leaving.memory.secret_names().len(), 1, "whatever a message says");
 }
 

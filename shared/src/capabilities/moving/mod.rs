@@ -2,8 +2,8 @@
 //!
 //! The old home hands the tenant over: from then on it sends, reads and takes in nothing for it. So
 //! nothing changes while it is exported, and an activity is logged by one home at most. The file
-//! carries what people made: settings, corrections, lists, activities and changes with their states.
-//! The rest is fetched anew from the org. Grants and keys never leave their home.
+//! carries what people made: settings, corrections, lists, activities and changes with where they
+//! stand. The rest is fetched anew from the org. Grants and keys never leave their home.
 //!
 //! An import fills in and never doubles: it may be run again at any time. What belongs to an org
 //! waits in the file until the same org is connected, since only then is there a key to seal it
