@@ -267,7 +267,7 @@ async fn calls_of_a_small_purge(death: Option<(u64, bool)>) -> u64 {
     // Nobody dies in a tick.
     let ticks = Outbox::new(leaving.memory.ports());
     // Until the first sweep is over, and the look that follows.
-    for _ in 0..400 {
+    for _ in 0..120 {
         ticks.tick().await.unwrap();
         for message in leaving.memory.receive() {
             leaving.deliver(&outbox, message).await;
