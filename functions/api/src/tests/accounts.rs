@@ -3,14 +3,12 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use shared::kernel::SeatId;
 use tests::world::World;
 
 use super::badges::{badges, ids};
-use super::canary::{SELLER, imported, marked};
-use super::changes::{at, day, told};
+use super::canary::{imported, marked};
+use super::changes::{at, behind_api, day, told};
 use super::{Answer, Served};
-use crate::router;
 
 /// Posts a change under a key.
 async fn post(served: &Served, token: &str, key: &str, wanted: &Value) -> Answer {
@@ -151,11 +149,7 @@ async fn with_branches() -> (World, Served, String, tempfile::TempDir) {
     std::fs::write(&path, org.to_string()).unwrap();
     let world = Box::pin(imported(folder.path())).await;
     world.set(&json!({ "create_leads": true })).await;
-    let mut served = Served::over(world.memory.ports(), "crm-sync/").await;
-    served.api.asking = world.functions.asking.clone();
-    served.router = router::router(served.api.clone());
-    served.seat = SeatId::derived(SELLER);
-    let token = served.token("seat");
+    let (served, token) = behind_api(&world).await;
     (world, served, token, folder)
 }
 

@@ -17,13 +17,19 @@ pub(super) async fn day() -> (World, Served, String, TempDir) {
     let on = json!({ "create_leads": true, "create_contacts": true, "update_contacts": true,
         "bulk_changes": true });
     world.set(&on).await;
+    let (served, token) = behind_api(&world).await;
+    (world, served, token, folder)
+}
+
+/// The API in front of a world, and the seller's token.
+pub(super) async fn behind_api(world: &World) -> (Served, String) {
     let mut served = Served::over(world.memory.ports(), "crm-sync/").await;
     // As on AWS, the function that asks is another one than the API.
     served.api.asking = world.functions.asking.clone();
     served.router = router::router(served.api.clone());
     served.seat = SeatId::derived(SELLER);
     let token = served.token("seat");
-    (world, served, token, folder)
+    (served, token)
 }
 
 pub(super) fn at(served: &Served, path: &str) -> String {

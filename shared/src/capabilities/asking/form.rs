@@ -1,7 +1,7 @@
 //! The form for a new lead, contact or account, as the org would show it to this seller.
 
 use super::{AskError, Asking};
-use crate::capabilities::changing::{FieldValue, is_changed};
+use crate::capabilities::changing::{FieldValue, updatable_fields};
 use crate::capabilities::settings::Settings;
 use crate::kernel::{SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, RecordTypeInfo};
@@ -120,7 +120,7 @@ impl Asking {
         seat: SeatId,
         object: SObject,
     ) -> Result<Form, AskError> {
-        if !is_changed(object) {
+        if updatable_fields(object).is_empty() {
             return Err(AskError::Invalid("only leads, contacts and accounts are created"));
         }
         let question = self.question(at, seat).await?;

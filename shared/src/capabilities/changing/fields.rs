@@ -66,12 +66,6 @@ const UPDATED_ACCOUNT: [&str; 11] = [
     "BillingCountryCode",
 ];
 
-/// What sellers may create and update.
-#[must_use]
-pub fn is_changed(object: SObject) -> bool {
-    matches!(object, SObject::Lead | SObject::Contact | SObject::Account)
-}
-
 /// A field that cannot be as somebody wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldProblem {
@@ -90,7 +84,8 @@ impl fmt::Display for FieldProblem {
     }
 }
 
-/// The fields of a lead, a contact or an account that a seller may update; none for another object.
+/// The fields of a lead, a contact or an account that a seller may update. Of another object there
+/// are none: sellers neither create nor update it.
 #[must_use]
 pub fn updatable_fields(object: SObject) -> &'static [&'static str] {
     match object {
@@ -185,7 +180,7 @@ pub(super) fn checked(what: ChangeKind, given: Values) -> Result<Values, Vec<Fie
         ChangeKind::Create { object } => (object, true),
         ChangeKind::Update { record } | ChangeKind::Delete { record } => (record.object, false),
     };
-    if !is_changed(object) {
+    if updatable_fields(object).is_empty() {
         problem(None, "only leads, contacts and accounts are created and updated");
     }
     if given.is_empty() {

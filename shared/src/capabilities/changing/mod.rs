@@ -18,7 +18,7 @@ mod worklist;
 mod writes;
 
 pub use bulk::{Bulk, BulkOutcome, MOST_IN_BULK};
-pub use fields::{FieldProblem, is_changed, policy_of, updatable_fields};
+pub use fields::{FieldProblem, policy_of, updatable_fields};
 pub use model::*;
 pub use show::ChangePage;
 pub use steps::ChangeSteps;
