@@ -125,6 +125,11 @@ pub(crate) struct CurrentField {
     value: FieldValue,
     /// The seller may edit it.
     may_edit: bool,
+    /// What may be chosen; empty for what is typed.
+    choices: Vec<Choice>,
+    /// The field that decides what may be chosen.
+    #[schema(required = true)]
+    controller: Option<String>,
 }
 
 impl From<asking::Form> for Form {
@@ -172,6 +177,8 @@ impl From<asking::CurrentRecord> for CurrentRecord {
             label: field.label,
             value: field.value,
             may_edit: field.may_edit,
+            choices: field.choices.into_iter().map(Choice::from).collect(),
+            controller: field.controller,
         });
         Self {
             object: found.record.object,

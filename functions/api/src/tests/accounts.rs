@@ -1,22 +1,19 @@
-//! A seller creates and updates accounts over HTTP, where the admin lets them; and the forms of an
-//! org whose lists depend on one another.
+//! A seller creates and updates accounts over HTTP, where the admin lets them.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tests::world::World;
 
 use super::badges::{badges, ids};
-use super::canary::{imported, marked};
-use super::changes::{at, behind_api, day, told};
+use super::changes::{at, day, told};
 use super::{Answer, Served};
 
 /// Posts a change under a key.
-async fn post(served: &Served, token: &str, key: &str, wanted: &Value) -> Answer {
+pub(super) async fn post(served: &Served, token: &str, key: &str, wanted: &Value) -> Answer {
     served.keyed(token, &at(served, "/changes"), key, wanted).await
 }
 
 /// A field of a form.
-fn field<'a>(form: &'a Value, name: &str) -> &'a Value {
+pub(super) fn field<'a>(form: &'a Value, name: &str) -> &'a Value {
     let mut fields = form["fields"].as_array().unwrap().iter();
     fields.find(|field| field["name"] == name).unwrap()
 }
@@ -134,56 +131,4 @@ async fn an_account_is_found_by_any_word_of_its_name_and_by_how_it_begins() {
         assert!(expected.iter().all(|name| names.contains(&json!(name))), "{words}: {names:?}");
         assert_eq!(names.contains(&json!("Unterlampen")), words == "Un", "{words}: {names:?}");
     }
-}
-
-/// A world whose org asks for a region, and for a branch of it.
-async fn with_branches() -> (World, Served, String, tempfile::TempDir) {
-    let folder = marked();
-    let path = folder.path().join("org.json");
-    let mut org: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    org["custom_fields"] = json!([
-        "Lead.Region__c picklist(North|South) restricted",
-        "Lead.Branch__c picklist(Oslo@North|Rome@South|Online@North+South) restricted required \
-         controller=Region__c",
-    ]);
-    std::fs::write(&path, org.to_string()).unwrap();
-    let world = Box::pin(imported(folder.path())).await;
-    world.set(&json!({ "create_leads": true })).await;
-    let (served, token) = behind_api(&world).await;
-    (world, served, token, folder)
-}
-
-#[tokio::test]
-async fn a_dependent_list_is_told_with_what_it_goes_with_and_held_to_before_salesforce_is_asked() {
-    let (world, served, token, _folder) = with_branches().await;
-    let form = served.get(&token, &at(&served, "/crm/forms/Lead")).await.body;
-    let branch = field(&form, "Branch__c");
-    assert_eq!((&branch["required"], &branch["controller"]), (&json!(true), &json!("Region__c")));
-    let choices = branch["choices"].as_array().unwrap().iter();
-    let choices: Vec<_> = choices.map(|c| (&c["value"], &c["goes_with"])).collect();
-    let (north, south, both) = (json!(["North"]), json!(["South"]), json!(["North", "South"]));
-    let named = ["Oslo", "Rome", "Online"].map(|name| json!(name));
-    let expected: Vec<_> = named.iter().zip([&north, &south, &both]).collect();
-    assert_eq!(choices, expected);
-
-    let mut lead = json!({ "LastName": "Aurelian", "Company": "Aurelian Ltd" });
-    for (key, region, branch, code) in [
-        ("1", json!("South"), json!("Oslo"), Some("NOT_IN_PICKLIST")),
-        ("2", json!(null), json!("Oslo"), Some("NOT_IN_PICKLIST")),
-        ("3", json!("South"), json!(null), Some("REQUIRED_FIELD_MISSING")),
-        ("4", json!("South"), json!("Online"), None),
-    ] {
-        (lead["Region__c"], lead["Branch__c"]) = (region, branch);
-        let wanted = json!({ "kind": "create", "object": "Lead", "fields": lead });
-        let posted = post(&served, &token, key, &wanted).await;
-        let told = told(&world, &served, &token, &posted).await;
-        assert_eq!(told["refusals"][0]["code"].as_str(), code, "{told}");
-        if code.is_some() {
-            assert!(
-                told["refusals"][0]["fields"].as_array().unwrap().contains(&json!("Branch__c"))
-            );
-        }
-    }
-    let leads = world.control().records(&world.org, "Lead", 0, 10_000).unwrap();
-    assert_eq!(leads.iter().filter(|lead| lead["LastName"] == "Aurelian").count(), 1);
 }

@@ -8,7 +8,7 @@ use crate::error::ApiError;
 use crate::ids::RecordId;
 use crate::org::OrgData;
 use crate::schema::{FieldType, ObjectSchema};
-use crate::storage::{Draft, Value};
+use crate::storage::{Draft, Table, Value};
 
 /// Fields without which there is no record.
 pub(super) fn required(
@@ -113,24 +113,11 @@ fn references(
         let row = table
             .get(id)
             .filter(|row| !table.is_deleted(row) && writer.access.sees_row(data, table, id, row));
-        let Some(row) = row else {
-            return match table.get(id) {
-                Some(row) if table.is_deleted(row) => Err(ApiError {
-                    status: axum::http::StatusCode::NOT_FOUND,
-                    ..ApiError::fields("ENTITY_IS_DELETED", "entity is deleted", &[])
-                }),
-                Some(_) => Err(ApiError::fields(
-                    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
-                    format!("insufficient access rights on cross-reference id: {id}"),
-                    &[],
-                )),
-                None => Err(ApiError::fields(
-                    "INVALID_CROSS_REFERENCE_KEY",
-                    "invalid cross reference id",
-                    &[],
-                )),
-            };
-        };
+        let Some(row) = row else { return Err(unreachable(table, id)) };
+        if name == "RecordTypeId" && !writer.access.gives_record_type(data, id, &schema.name) {
+            let message = format!("Record Type ID: this ID value isn't valid for the user: {id}");
+            return Err(ApiError::fields("INVALID_CROSS_REFERENCE_KEY", message, &[name]));
+        }
         // A note or a file needs the right to change what it is attached to.
         let attaches = matches!(name, "ParentId" | "LinkedEntityId") && schema.name != "Account";
         if attaches && !writer.access.edits_row(data, table, id, row) {
@@ -152,6 +139,22 @@ fn references(
         }
     }
     Ok(())
+}
+
+/// What a reference to a record meets that is gone, hidden, or was never there.
+fn unreachable(table: &Table, id: RecordId) -> ApiError {
+    match table.get(id) {
+        Some(row) if table.is_deleted(row) => ApiError {
+            status: axum::http::StatusCode::NOT_FOUND,
+            ..ApiError::fields("ENTITY_IS_DELETED", "entity is deleted", &[])
+        },
+        Some(_) => ApiError::fields(
+            "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+            format!("insufficient access rights on cross-reference id: {id}"),
+            &[],
+        ),
+        None => ApiError::fields("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[]),
+    }
 }
 
 /// A record that some other transaction holds.

@@ -4,6 +4,7 @@ mod checks;
 pub(crate) mod derive;
 mod lifecycle;
 mod person;
+mod places;
 mod rules;
 mod transaction;
 mod values;
@@ -74,6 +75,8 @@ pub(crate) fn create(
         writer.now,
     );
     person::recognise(data, &schema, &mut draft);
+    let given = |name: &str| fields.keys().any(|own| own.eq_ignore_ascii_case(name));
+    places::settle(data, &schema, &mut draft, &given, writer)?;
     checks::required(&schema, &draft, writer)?;
     checks::integrity(data, &schema, &mut draft, None, writer)?;
     derive::derive(data, &schema, &mut draft, derive::Presence::Write, writer.now);
@@ -129,6 +132,7 @@ pub(crate) fn update(
         draft.set(schema.at("EndDateTime"), Value::Null);
     }
     person::recognise(data, &schema, &mut draft);
+    places::settle(data, &schema, &mut draft, &given, writer)?;
     checks::required(&schema, &draft, writer)?;
     checks::integrity(data, &schema, &mut draft, Some(id), writer)?;
     if schema.name == "Opportunity" && given("StageName") && !given("Probability") {

@@ -47,6 +47,14 @@ impl Access {
             && compound.is_none_or(|c| self.profile.field(&schema.name, c).read)
     }
 
+    /// True if the caller may give a record type to a row of the object.
+    pub(crate) fn gives_record_type(&self, data: &OrgData, id: RecordId, object: &str) -> bool {
+        let name = format!("{object}.{}", data.text(id, "DeveloperName"));
+        data.text(id, "SobjectType") == object
+            && data.value(id, "IsActive").is_true()
+            && !self.profile.hidden_record_types.contains(&name)
+    }
+
     /// The position of a field that the caller sees.
     pub(crate) fn position(
         &self,

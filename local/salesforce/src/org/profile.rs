@@ -1,7 +1,7 @@
 //! The permissions of a user: for objects, for fields, and the system permissions that the API
 //! checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub struct Profile {
     pub objects: BTreeMap<String, ObjectPermission>,
     /// By `Object.Field`.
     pub fields: BTreeMap<String, FieldPermission>,
+    /// Record types that the profile does not assign: `Object.DeveloperName`.
+    pub hidden_record_types: BTreeSet<String>,
 }
 
 impl Default for Profile {
@@ -48,6 +50,7 @@ impl Default for Profile {
             other_objects: ObjectPermission::default(),
             objects: BTreeMap::new(),
             fields: BTreeMap::new(),
+            hidden_record_types: BTreeSet::new(),
         }
     }
 }

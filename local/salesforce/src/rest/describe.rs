@@ -10,7 +10,7 @@ use super::caller::Caller;
 use crate::error::{ApiError, Reply};
 use crate::org::OrgData;
 use crate::reply::{empty, http_date, json};
-use crate::schema::{Field, FieldType, ObjectSchema};
+use crate::schema::{Feature, Field, FieldType, ObjectSchema, places};
 use crate::storage::Value;
 use crate::sync::read;
 
@@ -80,7 +80,7 @@ fn description(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema) -> Js
     let fields: Vec<Json> = seen.map(|field| field_keys(caller, data, schema, field)).collect();
     keys.insert("fields".to_owned(), fields.into());
     keys.insert("childRelationships".to_owned(), children(caller, data, schema).into());
-    keys.insert("recordTypeInfos".to_owned(), record_types(data, schema).into());
+    keys.insert("recordTypeInfos".to_owned(), record_types(caller, data, schema).into());
     keys.insert(
         "supportedScopes".to_owned(),
         json!([{ "label": format!("All {}", schema.plural), "name": "everything" }]),
@@ -274,7 +274,9 @@ fn picklist(data: &OrgData, schema: &ObjectSchema, field: &Field) -> Vec<Json> {
         let stages = stages(data).into_iter();
         return stages.map(|(label, name, active)| entry(&label, &name, active)).collect();
     }
-    field.picklist.iter().map(|value| entry(value, value, true)).collect()
+    let is_place = field.feature == Some(Feature::StateLists);
+    let label = |value| if is_place { places::name_of(value).unwrap_or(value) } else { value };
+    field.picklist.iter().map(|value| entry(label(value), value, true)).collect()
 }
 
 /// The places of the controlling field's values that a value goes with, a bit each, the first one
@@ -337,12 +339,13 @@ fn children(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema) -> Vec<J
     all
 }
 
-fn record_types(data: &OrgData, schema: &ObjectSchema) -> Vec<Json> {
+fn record_types(caller: &Caller<'_>, data: &OrgData, schema: &ObjectSchema) -> Vec<Json> {
     let master = RecordTypeInfo {
         id: "012000000000000AAA".to_owned(),
         name: "Master".to_owned(),
         developer: "Master".to_owned(),
         active: true,
+        available: true,
         master: true,
     };
     let mut all = vec![master];
@@ -356,6 +359,7 @@ fn record_types(data: &OrgData, schema: &ObjectSchema) -> Vec<Json> {
             name: data.text(id, "Name"),
             developer: data.text(id, "DeveloperName"),
             active: data.value(id, "IsActive").is_true(),
+            available: caller.access.gives_record_type(data, id, &schema.name),
             master: false,
         }));
     }
@@ -368,6 +372,7 @@ struct RecordTypeInfo {
     name: String,
     developer: String,
     active: bool,
+    available: bool,
     master: bool,
 }
 
@@ -375,7 +380,7 @@ impl RecordTypeInfo {
     fn keys(self, has_own: bool) -> Json {
         json!({
             "active": self.active,
-            "available": self.active,
+            "available": self.available,
             "defaultRecordTypeMapping": self.master != has_own,
             "developerName": self.developer,
             "master": self.master,

@@ -1,6 +1,7 @@
 //! The objects and fields of an org: the standard ones of `standard.txt`, and custom fields.
 
 mod parse;
+pub(crate) mod places;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Feature, Field, FieldType, ObjectFlags, ObjectSchema};
+use super::{Feature, Field, FieldType, ObjectFlags, ObjectSchema, places};
 
 /// A line that does not say what a field or object is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,10 +117,16 @@ pub(crate) fn parse_field(line: &str) -> Result<Field, SchemaError> {
         Some((kind, rest)) => (kind, rest.trim_end_matches(')')),
         None => (kind.as_str(), ""),
     };
-    let kind = parse_type(kind).ok_or_else(|| error(line, "unknown field type"))?;
+    let word = kind;
+    let kind = parse_type(word).ok_or_else(|| error(line, "unknown field type"))?;
     let custom = name.to_ascii_lowercase().ends_with("__c");
     let mut field = blank(name, kind, custom);
     match kind {
+        FieldType::Picklist if word == "countrycode" => {
+            field.restricted = true;
+            field.picklist = places::COUNTRIES.iter().map(|of| of.code.to_owned()).collect();
+        }
+        FieldType::Picklist if word == "statecode" => by_country(&mut field),
         FieldType::Picklist | FieldType::MultiPicklist => {
             for value in arguments.split('|').filter(|v| !v.is_empty()) {
                 let (value, with) = value.split_once('@').unwrap_or((value, ""));
@@ -145,6 +151,18 @@ pub(crate) fn parse_field(line: &str) -> Result<Field, SchemaError> {
         apply_flag(&mut field, &word).ok_or_else(|| error(line, "unknown flag"))?;
     }
     Ok(field)
+}
+
+/// Makes a field the list of states, each with the country of the same address that it goes with.
+fn by_country(field: &mut Field) {
+    field.restricted = true;
+    field.controller = Some(field.name.replace("StateCode", "CountryCode"));
+    for country in &places::COUNTRIES {
+        for (code, _) in country.states {
+            field.picklist.push((*code).to_owned());
+            field.goes_with.insert((*code).to_owned(), vec![country.code.to_owned()]);
+        }
+    }
 }
 
 fn blank(name: String, kind: FieldType, custom: bool) -> Field {
@@ -223,7 +241,7 @@ fn parse_type(name: &str) -> Option<FieldType> {
         "id" => FieldType::Id,
         "string" | "text" => FieldType::String,
         "textarea" => FieldType::TextArea,
-        "picklist" => FieldType::Picklist,
+        "picklist" | "statecode" | "countrycode" => FieldType::Picklist,
         "multipicklist" => FieldType::MultiPicklist,
         "boolean" => FieldType::Boolean,
         "int" => FieldType::Int,

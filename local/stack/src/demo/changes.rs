@@ -65,6 +65,7 @@ impl Demo {
         self.report.check("the new account's name", "Aurelian Lamps", text(&row, "Name")?.as_str());
         self.report.line("an account is created, since the admin allows it");
         self.together(&panel, &lead, &account).await?;
+        self.test_note(&panel, &lead).await?;
         step.at("a login that ends".to_owned());
         self.waits(&panel, &seat).await?;
         self.until_quiet(&step).await?;
@@ -98,6 +99,16 @@ impl Demo {
         let is_gone = row["Website"].is_null() && of_lead["Title"].is_null();
         self.report.require("both updates are gone again", is_gone);
         self.report.line("both are undone together");
+        Ok(())
+    }
+
+    /// A seller tries whether what they do can be logged: a note is written, read back and removed.
+    async fn test_note(&mut self, panel: &Panel, lead: &str) -> anyhow::Result<()> {
+        let on = json!({ "object": "Lead", "record_id": lead });
+        let note = panel.api.post(&format!("{}/crm/test-note", panel.seat), &on).await?;
+        self.report.require("the test note is gone again", note["removed"] == true);
+        self.report
+            .line(format!("a test note is read back and removed: {}", text(&note, "title")?));
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The sellers' part: saved accounts and leads, and activities in the CRM.
 
 use anyhow::{Context, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::api::Api;
 use super::{Demo, Look, Seat, text};
@@ -9,11 +9,26 @@ use crate::issuer::Caller;
 
 /// Sellers who log something.
 const WRITERS: usize = 2;
-/// The activities, and the subject that Salesforce must show.
-const ACTIVITIES: [(&str, &str); 3] = [
-    ("message", "Message sent from Sales Navigator"),
-    ("inmail", "InMail sent from Sales Navigator – A question"),
-    ("note", "Notes from Sales Navigator"),
+/// The activities: what is posted besides what all have, and the subject that Salesforce must show.
+const ACTIVITIES: [(&str, &str, &str); 6] = [
+    ("message", r#"{ "body": "Written by the demo." }"#, "Message sent from Sales Navigator"),
+    (
+        "inmail",
+        r#"{ "body": "Written by the demo.", "subject": "A question" }"#,
+        "InMail sent from Sales Navigator – A question",
+    ),
+    ("note", r#"{ "body": "Written by the demo." }"#, "Notes from Sales Navigator"),
+    ("call", r#"{ "source": "mobile" }"#, "Phone Call from Sales Navigator"),
+    (
+        "smart_link_view",
+        r#"{ "subject": "Our offer", "link": "https://offer.example/42", "location": "Oslo" }"#,
+        "Smart Link View from Sales Navigator – Our offer",
+    ),
+    (
+        "connection_request",
+        r#"{ "body": "Shall we talk?" }"#,
+        "Connection Request sent from Sales Navigator – Shall we talk?",
+    ),
 ];
 
 impl Demo {
@@ -80,7 +95,7 @@ impl Demo {
             self.report.line(format!("{id} {}", text(&row, field)?));
         }
         self.report.check("activities logged", &(writers.len() * ACTIVITIES.len()), &logged.len());
-        for (object, per_seller) in [("Task", 2), ("Note", 1)] {
+        for (object, per_seller) in [("Task", 5), ("Note", 1)] {
             let created = self.control.created(object).await?;
             let expected = per_seller * writers.len() as u64;
             self.report.check(
@@ -109,17 +124,15 @@ impl Demo {
         let person = self.person_of(seat).await?;
         let path = format!("{}/activities", self.connection());
         let mut logged = Vec::new();
-        for (kind, subject) in ACTIVITIES {
+        for (kind, said, subject) in ACTIVITIES {
             let mut body = json!({
                 "kind": kind,
                 "entity_kind": "person",
                 "entity_id": person,
-                "body": "Written by the demo.",
                 "occurred_at": "2026-11-20T09:30:00Z",
             });
-            if kind == "inmail" {
-                body["subject"] = json!("A question");
-            }
+            let said: Map<String, Value> = serde_json::from_str(said)?;
+            body.as_object_mut().context("an activity is an object")?.extend(said);
             let key = format!("demo-{}-{kind}", seat.id);
             let reply = api.post_once(&path, &key, &body).await?;
             // Sent again, as a product does that saw no answer: it must stay one activity.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::readings::Readings;
 use crate::capabilities::custody::{
     Custody, GrantError, Grants, LookupError, OpenGeneration, SalesforceApp,
 };
@@ -82,6 +83,7 @@ pub struct Asking {
     pub(super) ports: Ports,
     custody: Custody,
     grants: Grants,
+    pub(super) readings: Readings,
 }
 
 /// A question under way: whose it is, and where.
@@ -96,7 +98,7 @@ impl Asking {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody, app: SalesforceApp) -> Self {
         let grants = Grants::new(ports.clone(), custody.clone(), app);
-        Self { ports, custody, grants }
+        Self { ports, custody, grants, readings: Readings::default() }
     }
 
     /// The accounts that the seller sees and whose names begin so or have these words, by name.

@@ -1,7 +1,7 @@
 //! The form for a new lead, contact or account, as the org would show it to this seller.
 
 use super::{AskError, Asking};
-use crate::capabilities::changing::{FieldValue, updatable_fields};
+use crate::capabilities::changing::{FieldValue, code_beside, controller_of, updatable_fields};
 use crate::capabilities::settings::Settings;
 use crate::kernel::{SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, RecordTypeInfo};
@@ -188,9 +188,8 @@ fn form(object: SObject, described: &ObjectDescribe, roles: Vec<Choice>) -> Form
         _ => &CONTACT,
     };
     let may_set = |name: &&str| described.field(name).filter(|field| field.createable);
-    // An org with lists of states and countries takes codes: a text beside one would be refused.
-    let has_code = |name: &str| may_set(&format!("{name}Code").as_str()).is_some();
-    let usual_fields = usual.iter().filter(|name| !has_code(name)).filter_map(may_set);
+    let is_text_of_code = |name: &str| code_beside(described, name).is_some_and(|of| of.createable);
+    let usual_fields = usual.iter().filter(|name| !is_text_of_code(name)).filter_map(may_set);
     let is_usual = |field: &&FieldDescribe| usual.contains(&field.name.as_str());
     let asked_besides = described.fields.iter().filter(|field| {
         field.is_required_on_create() && field.name != "OwnerId" && !is_usual(field)
@@ -202,7 +201,7 @@ fn form(object: SObject, described: &ObjectDescribe, roles: Vec<Choice>) -> Form
         required: field.is_required_on_create() || NEEDED.contains(&field.name.as_str()),
         length: field.length,
         choices: choices(described, field),
-        controller: controller(described, field).map(|controller| controller.name.clone()),
+        controller: controller_of(described, field).map(|controller| controller.name.clone()),
         refers_to: field.reference_to.clone(),
     });
     let own_types = described.record_type_infos.iter();
@@ -210,16 +209,9 @@ fn form(object: SObject, described: &ObjectDescribe, roles: Vec<Choice>) -> Form
     Form { object, fields: fields.collect(), record_types, roles }
 }
 
-fn controller<'a>(
-    described: &'a ObjectDescribe,
-    field: &FieldDescribe,
-) -> Option<&'a FieldDescribe> {
-    let name = field.controller_name.as_deref().filter(|_| field.dependent_picklist)?;
-    described.field(name)
-}
-
-fn choices(described: &ObjectDescribe, field: &FieldDescribe) -> Vec<Choice> {
-    let controller = controller(described, field);
+/// What may be chosen of a field's list.
+pub(super) fn choices(described: &ObjectDescribe, field: &FieldDescribe) -> Vec<Choice> {
+    let controller = controller_of(described, field);
     let listed = field.picklist_values.iter().filter(|listed| listed.active);
     let choices = listed.map(|listed| Choice {
         value: listed.value.clone(),

@@ -4,6 +4,7 @@
 mod ask;
 mod form;
 pub mod keys;
+mod readings;
 mod record;
 mod test_note;
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::ask::Question;
+use super::form::{Choice, choices};
 use super::{AskError, Asking};
-use crate::capabilities::changing::{FieldValue, policy_of, updatable_fields};
+use crate::capabilities::changing::{
+    FieldValue, code_beside, controller_of, policy_of, updatable_fields,
+};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::land_row;
 use crate::capabilities::settings::{self, Settings};
@@ -44,11 +47,16 @@ pub struct CurrentField {
     pub value: FieldValue,
     /// The seller may edit it, as the CRM and the admin's settings have it.
     pub may_edit: bool,
+    /// What may be chosen; empty for what is typed.
+    pub choices: Vec<Choice>,
+    /// The field that decides what may be chosen.
+    pub controller: Option<String>,
 }
 
 impl Asking {
     /// A lead, a contact or an account as the seller sees it at this moment. What was read is taken
-    /// among our records, so that badges are as fresh.
+    /// among our records, so that badges are as fresh. Who asks for it while it is read for the same
+    /// seller gets the same answer, in one process.
     ///
     /// # Errors
     /// When there is none that the seller sees, the seller must log in first, or Salesforce does
@@ -59,10 +67,19 @@ impl Asking {
         seat: SeatId,
         record: RecordRef,
     ) -> Result<CurrentRecord, AskError> {
-        let RecordRef { object, id } = record;
-        if updatable_fields(object).is_empty() {
+        if updatable_fields(record.object).is_empty() {
             return Err(AskError::Invalid("only leads, contacts and accounts are looked at"));
         }
+        self.readings.joined((at, seat, record), || self.read(at, seat, record)).await
+    }
+
+    async fn read(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        record: RecordRef,
+    ) -> Result<CurrentRecord, AskError> {
+        let RecordRef { object, id } = record;
         let question = self.question(at, seat).await?;
         let client = question.client();
         let described = question
@@ -167,12 +184,16 @@ fn current(
     may_edit: bool,
 ) -> CurrentRecord {
     let is_converted = row.flag("IsConverted") == Some(true);
-    let fields = updatable_fields(record.object).iter().filter_map(|name| {
+    let is_text_of_code = |name: &str| code_beside(described, name).is_some_and(|of| of.updateable);
+    let offered = updatable_fields(record.object).iter().filter(|name| !is_text_of_code(name));
+    let fields = offered.filter_map(|name| {
         let field = described.field(name)?;
         let value: FieldValue = row.value(name).map(Into::into).unwrap_or_default();
         let (name, label) = (field.name.clone(), field.label.clone());
         let may_edit = field.updateable && policy_of(settings, &name).0.lets(value.is_empty());
-        Some(CurrentField { name, label, value, may_edit })
+        let controller = controller_of(described, field).map(|controller| controller.name.clone());
+        let choices = choices(described, field);
+        Some(CurrentField { name, label, value, may_edit, choices, controller })
     });
     CurrentRecord {
         record,

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::{ChangeKind, ChangeValues, FieldValue, Refusal, Values};
+use super::{ChangeKind, ChangeValues, FieldValue, Values};
 use crate::capabilities::settings::{Settings, UpdatePolicy};
 use crate::kernel::SObject;
-use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, SalesforceId};
+use crate::salesforce::SalesforceId;
 
 /// No form has as many fields.
 const MOST_FIELDS: usize = 100;
@@ -241,87 +241,4 @@ fn is_field_name(name: &str) -> bool {
     name.len() <= 255
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-/// What of a new record's values the org would refuse, as the seller sees it: fields that they may
-/// not set, values that are none of a list's, and required fields that are left out. Asked before
-/// anything is claimed, so that a form tells all at once.
-pub(super) fn refusals(describe: &ObjectDescribe, values: &Values) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    if !describe.summary.createable {
-        let message = format!(
-            "You may not create records of {} in the CRM. Its admin gives the right.",
-            describe.summary.label
-        );
-        return vec![Refusal::of("INSUFFICIENT_ACCESS", message)];
-    }
-    for (name, value) in values {
-        let Some(field) = describe.field(name).filter(|field| field.createable) else {
-            let message = "The CRM does not let you set this field. Leave it out, or have its \
-                           admin give the right to edit it.";
-            refusals.push(Refusal::of("FIELD_NOT_WRITABLE", message).about([name]));
-            continue;
-        };
-        if let Some(message) = wrong_choice(describe, values, field, value) {
-            refusals.push(Refusal::of("NOT_IN_PICKLIST", message).about([name]));
-        }
-        if value.text().is_some_and(|text| {
-            field.length > 0 && text.encode_utf16().count() > field.length as usize
-        }) {
-            let message = format!("The text is longer than {} characters.", field.length);
-            refusals.push(Refusal::of("STRING_TOO_LONG", message).about([name]));
-        }
-    }
-    let left_out = describe.fields.iter().filter(|field| field.is_required_on_create());
-    // The seller is the owner unless the org says otherwise.
-    let left_out = left_out.filter(|field| field.name != "OwnerId");
-    let missing: Vec<&str> = left_out
-        .map(|field| field.name.as_str())
-        .filter(|name| values.get(*name).is_none_or(FieldValue::is_empty))
-        .collect();
-    if !missing.is_empty() {
-        let message = "The CRM requires these fields. Fill them in.";
-        refusals.push(Refusal::of("REQUIRED_FIELD_MISSING", message).about(missing));
-    }
-    refusals
-}
-
-/// Why a value is none that may be chosen, where the field takes those of its list alone.
-fn wrong_choice(
-    describe: &ObjectDescribe,
-    values: &Values,
-    field: &FieldDescribe,
-    value: &FieldValue,
-) -> Option<&'static str> {
-    let is_bound = field.kind == "picklist" && field.restricted_picklist;
-    let chosen = value.text().filter(|_| is_bound)?;
-    let mut active = field.picklist_values.iter().filter(|listed| listed.active);
-    match active.find(|listed| listed.value == chosen) {
-        None => Some("The value is none of the field's list. Choose one that the form names."),
-        Some(listed) if !goes_with(describe, values, field, listed) => Some(
-            "The value does not go with that of the field it depends on. Choose one that the form \
-             names for it.",
-        ),
-        Some(_) => None,
-    }
-}
-
-/// True if a value of a dependent list may stand beside the value of the field that controls it.
-fn goes_with(
-    describe: &ObjectDescribe,
-    values: &Values,
-    field: &FieldDescribe,
-    listed: &PicklistValue,
-) -> bool {
-    let controller = field.controller_name.as_deref().filter(|_| field.dependent_picklist);
-    let Some(controller) = controller.and_then(|name| describe.field(name)) else { return true };
-    let place = match values.get(&controller.name) {
-        Some(FieldValue::Flag(ticked)) => Some(usize::from(*ticked)),
-        Some(FieldValue::Text(text)) => {
-            controller.picklist_values.iter().position(|listed| listed.value == *text)
-        }
-        _ if controller.kind == "boolean" => Some(0),
-        _ => None,
-    };
-    place.is_some_and(|place| listed.goes_with(place))
 }

@@ -6,6 +6,7 @@
 //! a login is made after it. A record that a seller created for a person is that person's match.
 
 mod bulk;
+mod described;
 mod fields;
 pub mod keys;
 mod model;
@@ -18,6 +19,7 @@ mod worklist;
 mod writes;
 
 pub use bulk::{Bulk, BulkOutcome, MOST_IN_BULK};
+pub use described::{code_beside, controller_of};
 pub use fields::{FieldProblem, policy_of, updatable_fields};
 pub use model::*;
 pub use show::ChangePage;

@@ -1,10 +1,14 @@
 //! What is looked at before a change is claimed: the org's own rules as the seller meets them, and
 //! the values that are there now.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{ChangeSteps, Effect, Making, Prepared};
-use crate::capabilities::changing::fields::refusals;
+use crate::capabilities::changing::described::{
+    controllers, refusals_of_new, unwritable, wrong_values,
+};
 use crate::capabilities::changing::{ChangeValues, FieldValue, Refusal, Values, changed_since};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::settings::{self, ContactOwner};
@@ -44,7 +48,7 @@ impl ChangeSteps {
         object: SObject,
     ) -> Result<Prepared, GrantError> {
         let described = self.described(&making.opened, making.grantee(), object).await?;
-        let refusals = refusals(&described.value, &making.values.to);
+        let refusals = refusals_of_new(&described.value, &making.values.to);
         if !refusals.is_empty() {
             return Ok(refused(&making.values, refusals));
         }
@@ -96,14 +100,14 @@ impl ChangeSteps {
         let object = making.change.object();
         let values = &making.values;
         let described = self.described(&making.opened, making.grantee(), object).await?.value;
-        let may = |name: &&String| described.field(name).is_some_and(|field| field.updateable);
-        let not: Vec<&String> = values.to.keys().filter(|name| !may(name)).collect();
-        if !not.is_empty() {
-            let message = "The CRM does not let you edit these fields. Its admin gives the right.";
-            let refusal = Refusal::of("FIELD_NOT_WRITABLE", message).about(not);
-            return Ok(refused(values, vec![refusal]));
+        // A field that the seller does not see cannot be read either.
+        let refusals = unwritable(&described, &values.to, |field| field.updateable);
+        if !refusals.is_empty() {
+            return Ok(refused(values, refusals));
         }
-        let Some(row) = self.row(making, object, record, values.to.keys()).await? else {
+        let controllers = controllers(&described, values.to.keys());
+        let names: BTreeSet<&String> = values.to.keys().chain(controllers).collect();
+        let Some(row) = self.row(making, object, record, names.iter().copied()).await? else {
             return Ok(refused(values, vec![Refusal::of("ENTITY_IS_DELETED", GONE)]));
         };
         if row.value.flag("IsConverted") == Some(true) {
@@ -111,9 +115,15 @@ impl ChangeSteps {
                            lead. Update its contact.";
             return Ok(refused(values, vec![Refusal::of("CANNOT_UPDATE_CONVERTED_LEAD", message)]));
         }
-        let now = values_of(&row.value, values.to.keys());
+        let now = values_of(&row.value, names.into_iter());
         if changed_since(&values.to, &now).is_empty() {
             return Ok(Prepared::AsWanted);
+        }
+        let mut after = now.clone();
+        after.extend(values.to.clone());
+        let refusals = wrong_values(&described, &values.to, &after);
+        if !refusals.is_empty() {
+            return Ok(refused(values, refusals));
         }
         let found = changed_since(&values.from, &now);
         if !found.is_empty() {
