@@ -132,7 +132,10 @@ async fn an_address_of_codes_is_updated_by_what_the_record_shows_and_a_wrong_pai
     assert_eq!(state["choices"][2]["goes_with"], json!(["US"]));
     assert!(shown["fields"].as_array().unwrap().iter().all(|f| f["name"] != "MailingState"));
 
-    let update = |fields: &Value| json!({ "kind": "update", "object": "Contact", "record_id": id, "fields": fields });
+    let update = |fields: &Value| {
+        let object = "Contact";
+        json!({ "kind": "update", "object": object, "record_id": id, "fields": fields })
+    };
     // The other half of the pair is what the record has.
     let texas = json!({ "MailingStateCode": { "from": "BY", "to": "TX" } });
     let posted = post(&served, &token, "1", &update(&texas)).await;
@@ -152,8 +155,7 @@ async fn an_address_of_codes_is_updated_by_what_the_record_shows_and_a_wrong_pai
 }
 
 #[tokio::test]
-async fn a_record_type_is_one_that_the_form_names_and_another_is_refused_before_salesforce_is_asked()
- {
+async fn a_record_type_that_no_form_names_is_refused_before_salesforce_is_asked() {
     let (world, served, token, _folder) = day().await;
     let (control, org) = (world.control(), &world.org);
     let users = control.records(org, "User", 0, usize::MAX).unwrap();

@@ -1,5 +1,5 @@
-//! Addresses in an org that keeps states and countries as lists: a code and its name stand together,
-//! and a state is one of its country's.
+//! Addresses in an org that keeps states and countries as lists: a code and its name stand
+//! together, and a state is one of its country's.
 
 use super::Writer;
 use crate::error::ApiError;

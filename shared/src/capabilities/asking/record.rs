@@ -55,8 +55,8 @@ pub struct CurrentField {
 
 impl Asking {
     /// A lead, a contact or an account as the seller sees it at this moment. What was read is taken
-    /// among our records, so that badges are as fresh. Who asks for it while it is read for the same
-    /// seller gets the same answer, in one process.
+    /// among our records, so that badges are as fresh. Who asks for it while it is read for the
+    /// same seller gets the same answer, in one process.
     ///
     /// # Errors
     /// When there is none that the seller sees, the seller must log in first, or Salesforce does
