@@ -11,7 +11,7 @@ pub(crate) use guards::{
 };
 pub(crate) use places::{
     At, AtActivity, AtBulk, AtChange, AtEntity, AtExport, AtGlass, AtMatchRun, AtModel, AtObject,
-    AtPurge, AtRecord, AtRun, AtSeat, AtSeatForm, AtSeatObject, AtSeatOfTenant, AtSeatRecord,
-    AtSteer, AtTenant, AtVersion, Steer,
+    AtPurge, AtRecord, AtRun, AtSeat, AtSeatForm, AtSeatObject, AtSeatOfTenant, AtSeatPerson,
+    AtSeatRecord, AtSteer, AtTenant, AtVersion, Steer,
 };
 pub use token::Issuer;

@@ -171,6 +171,14 @@ of_connection! {
 }
 
 of_connection! {
+    /// A person of the directory, as a seat looks at them.
+    AtSeatPerson {
+        #[param(value_type = wire::SeatId)] seat: SeatId
+        #[param(value_type = String)] person: EntityId
+    }
+}
+
+of_connection! {
     /// A record of the org, as it is now for a seat.
     AtSeatObject {
         #[param(value_type = wire::SeatId)] seat: SeatId
@@ -197,6 +205,12 @@ of_connection! {
 }
 
 impl OfSeat for AtBulk {
+    fn seat(&self) -> SeatId {
+        self.seat
+    }
+}
+
+impl OfSeat for AtSeatPerson {
     fn seat(&self) -> SeatId {
         self.seat
     }

@@ -346,7 +346,12 @@ pub(crate) async fn test_note(
 }
 
 /// The problem of a question without an answer. Who must log in is told where.
-fn no_answer(api: &Api, at: TenantEnvironment, seat: SeatId, error: AskError) -> Problem {
+pub(super) fn no_answer(
+    api: &Api,
+    at: TenantEnvironment,
+    seat: SeatId,
+    error: AskError,
+) -> Problem {
     match error {
         AskError::Lookup(error) => error.into(),
         AskError::LoginRequired => Problem::login_required(login_url(api, at, seat)),

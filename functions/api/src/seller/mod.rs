@@ -7,6 +7,7 @@ mod authorizations;
 mod badges;
 mod bulks;
 mod changes;
+mod contact_data;
 mod corrections;
 mod crm_filter;
 mod entities;
@@ -64,4 +65,5 @@ pub(crate) fn asked_of_org() -> OpenApiRouter<Api> {
         .routes(routes!(asking::record))
         .routes(routes!(asking::records))
         .routes(routes!(asking::test_note))
+        .routes(routes!(contact_data::show))
 }

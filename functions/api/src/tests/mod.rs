@@ -8,6 +8,7 @@ mod break_glass;
 mod bulks;
 mod canary;
 mod changes;
+mod contact_data;
 mod exports;
 mod filters;
 mod forms;

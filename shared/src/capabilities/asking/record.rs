@@ -13,7 +13,7 @@ use crate::capabilities::importing::land_row;
 use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{ImportRunId, Reading, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{
-    Condition, FieldValues, ObjectDescribe, QueryScope, Record, SalesforceId, Select,
+    Condition, FieldValues, ObjectDescribe, QueryScope, Record, Reply, SalesforceId, Select,
 };
 use crate::store::Store;
 use crate::work::WorkError;
@@ -79,8 +79,19 @@ impl Asking {
         seat: SeatId,
         record: RecordRef,
     ) -> Result<CurrentRecord, AskError> {
-        let RecordRef { object, id } = record;
         let question = self.question(at, seat).await?;
+        let (described, row) = self.look(&question, record).await?;
+        let may_edit = editable(&question, &[record.id]).await?.contains(&record.id);
+        let settings = self.settings(at).await?;
+        Ok(current(&question.opened, &settings, &described, record, &row.value, may_edit))
+    }
+
+    /// A whole row as the seller sees it, which is taken among our records.
+    pub(super) async fn look(
+        &self,
+        question: &Question<'_>,
+        RecordRef { object, id }: RecordRef,
+    ) -> Result<(ObjectDescribe, Reply<Record>), AskError> {
         let client = question.client();
         let described = question
             .ask(|session| async move { client.describe(&session, object.name()).await })
@@ -90,15 +101,12 @@ impl Asking {
             .ask(|session| async move { client.read(&session, object.name(), id, &[]).await })
             .await?;
         let reading = Reading {
-            run: ImportRunId::derived(&format!("look|{seat}|{id}")),
+            run: ImportRunId::derived(&format!("look|{}|{id}", question.seat)),
             step: 0,
             at: row.observed.server_date.unwrap_or_else(|| self.ports.clock.now()),
         };
         land_row(&self.ports, &question.opened, object, &row.value, reading).await?;
-        let editable = editable(&question, &[id]).await?;
-        let settings = self.settings(at).await?;
-        let may_edit = editable.contains(&id);
-        Ok(current(&question.opened, &settings, &described, record, &row.value, may_edit))
+        Ok((described, row))
     }
 
     /// Leads, contacts and accounts as the seller sees them at this moment, at most
