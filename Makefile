@@ -93,6 +93,10 @@ latency: .tools/nextest.done build-demo ## how soon what sellers do is in Salesf
 	SOAK_PROGRAM=$(CURDIR)/target/demo/crm-sync cargo nextest run --workspace --test it --profile load \
 		--ignore-default-filter -E 'test(/^latency::/)' --run-ignored only --no-capture
 
+schemathesis: .tools/nextest.done .venv-schemathesis/.done build-demo ## every operation of docs/openapi.yaml, called by Schemathesis as four callers (ten minutes; not part of ci)
+	SOAK_PROGRAM=$(CURDIR)/target/demo/crm-sync cargo nextest run --workspace --test it --profile load \
+		--ignore-default-filter -E 'test(/^schemathesis::/)' --run-ignored only --no-capture
+
 trust: .tools/nextest.done .venv-aws/.done build-local ## faults, attacks, histories and noisy neighbours, told in docs/trust.md (minutes; not part of ci)
 	@local/tools/require.sh
 	python3 local/tools/trust.py

@@ -30,8 +30,8 @@ use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
 use crate::capabilities::moving::Moving;
-use crate::capabilities::opportunities::OpportunityPanels;
-use crate::capabilities::saving::{AutoSave, SavedLists};
+use crate::capabilities::opportunities::{OpportunityPanels, WhoLeft};
+use crate::capabilities::saving::{AutoSave, DryRuns, SavedLists};
 use crate::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use crate::capabilities::sessions::Sessions;
 use crate::capabilities::settings::{ChangeSettings, SeatLogging, SeatSaving};
@@ -200,6 +200,12 @@ impl<R: ReachesGenerations> Product<R> {
         Worklists::new(&self.ports, self.custody(), self.badges())
     }
 
+    /// Who left sellers' opportunities.
+    #[must_use]
+    pub fn who_left(&self) -> WhoLeft {
+        WhoLeft::new(&self.ports, self.custody(), self.badges())
+    }
+
     /// Operators' looks at records.
     #[must_use]
     pub fn break_glass(&self) -> BreakGlass {
@@ -300,6 +306,12 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn saved_lists(&self) -> SavedLists {
         SavedLists::new(self.ports.clock.clone(), self.custody())
+    }
+
+    /// Dry runs of the auto-save rules.
+    #[must_use]
+    pub fn dry_runs(&self) -> DryRuns {
+        DryRuns::new(self.ports.clone(), self.custody())
     }
 
     /// The auto-save rules.

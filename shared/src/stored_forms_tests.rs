@@ -69,7 +69,8 @@ macro_rules! variants {
 variants! {
     AccountModel { Business, Person }
     Action {
-        TenantCreated, TenantRemoved, SeatAdded, SeatRemoved, CrmUserChosen, CrmUserForgotten,
+        TenantCreated, TenantRemoved, SeatAdded, SeatRemoved, SeatChanged, ContractChanged,
+        CrmUserChosen, CrmUserForgotten,
         Connected, Reconnected, SeatAuthorized, AuthorizationEnded, Disconnected, Purged,
         SettingsChanged, ImportSettingsChanged, SelectionChanged, MatchCorrected, ModelChosen,
         HandedOver, TakenBack, Exported, Imported, Export, GlassBroken, RecordRead,
@@ -108,7 +109,7 @@ variants! {
     MatchRunState { Planning, Scoring, Complete }
     MatchSource { Auto, Manual, Created }
     MatchTrigger { Import, Directory, Settings, Model }
-    AutoSaveMessage { Opportunities, Records, Owner, Seat, Everything, Directory }
+    AutoSaveMessage { Opportunities, Records, Owner, Seat, Everything, DryRun, Directory }
     CareMessage { Upkeep, Inspect, PreviewMapping }
     DirectoryMessage { Count, Shard, Spread, FanOut, Retire }
     ImportMessage { Start, Object, HandOver, Clear }

@@ -37,6 +37,7 @@ mod mutants;
 mod neighbours;
 mod operations;
 mod s3_wire;
+mod schemathesis;
 mod soak;
 mod template;
 mod threats;

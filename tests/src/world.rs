@@ -5,7 +5,7 @@ mod delivery;
 mod documents;
 mod logins;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -370,6 +370,7 @@ impl World {
             id,
             tenant: self.tenant,
             email: email.to_owned(),
+            aliases: BTreeSet::new(),
             name: "A seller".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             roles: [Role::Seat].into(),
@@ -397,7 +398,7 @@ impl World {
 
     async fn contract(&self, id: TenantId, name: &str) -> TenantId {
         let created_at = self.ports().clock.now();
-        let tenant = Tenant { id, name: name.to_owned(), entitled: true, created_at };
+        let tenant = Tenant::new(id, name.to_owned(), created_at);
         self.put(seats::keys::tenant(id), &tenant).await;
         id
     }

@@ -95,7 +95,7 @@ impl Bench {
             json!({ "client_id": "crm-sync-local", "client_secret": "crm-sync-local-secret" });
         self.ports.secrets.put("app", &SecretString::from(app.to_string()), "1").await?;
         let (id, created_at) = (self.at.tenant, self.ports.clock.now());
-        let tenant = Tenant { id, name: "Bench".into(), entitled: true, created_at };
+        let tenant = Tenant::new(id, "Bench".into(), created_at);
         let mut commit = Commit::new();
         commit.create(&seats::keys::tenant(id), &tenant)?;
         anyhow::ensure!(Store::new(self.ports.clone()).commit(commit).await?.is_done());

@@ -1,5 +1,6 @@
 //! An org that is connected, over the stores of one machine, and its end.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -145,7 +146,7 @@ impl World {
             json!({ "client_id": "crm-sync-local", "client_secret": "crm-sync-local-secret" });
         self.ports.secrets.put("app", &SecretString::from(app.to_string()), "1").await?;
         let (id, created_at) = (self.scope.tenant, self.ports.clock.now());
-        let tenant = Tenant { id, name: "Acme".to_owned(), entitled: true, created_at };
+        let tenant = Tenant::new(id, "Acme".to_owned(), created_at);
         self.put(seats::keys::tenant(id), &tenant).await
     }
 
@@ -156,6 +157,7 @@ impl World {
             id,
             tenant,
             email,
+            aliases: BTreeSet::new(),
             name: format!("Seller {n}"),
             time_zone: "Europe/Berlin".to_owned(),
             roles: [Role::Seat].into(),

@@ -111,7 +111,7 @@ impl Served {
     async fn over(ports: Ports, secret_prefix: &str, entitled: bool) -> Self {
         let now = ports.clock.now();
         let tenant = TenantId::derived("acme");
-        let acme = Tenant { id: tenant, name: "Acme".into(), entitled, created_at: now };
+        let acme = Tenant { entitled, ..Tenant::new(tenant, "Acme".into(), now) };
         let write = store::put(seats::keys::tenant(tenant), &acme, Condition::Always).unwrap();
         assert!(ports.table.write(write).await.unwrap().is_done());
         let app = json!({ "client_id": "crm-sync", "client_secret": "secret" }).to_string();
@@ -133,7 +133,7 @@ impl Served {
         let now = Timestamp::from_second(1_795_294_800).unwrap();
         let ports = Memory::new(now, 1).ports();
         let tenant = TenantId::derived("acme");
-        let acme = Tenant { id: tenant, name: "Acme".into(), entitled: true, created_at: now };
+        let acme = Tenant::new(tenant, "Acme".into(), now);
         let write = store::put(seats::keys::tenant(tenant), &acme, Condition::Always).unwrap();
         assert!(ports.table.write(write).await.unwrap().is_done());
         let (issuer, keys) = stack::Issuer::serve().await.unwrap();

@@ -19,8 +19,8 @@ use shared::capabilities::leaving::{Disconnect, Offboarding};
 use shared::capabilities::limits::Limits;
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
 use shared::capabilities::moving::Moving;
-use shared::capabilities::opportunities::OpportunityPanels;
-use shared::capabilities::saving::SavedLists;
+use shared::capabilities::opportunities::{OpportunityPanels, WhoLeft};
+use shared::capabilities::saving::{DryRuns, SavedLists};
 use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use shared::capabilities::settings::{ChangeSettings, SeatLogging, SeatSaving};
 use shared::matching::InvalidModel;
@@ -63,7 +63,9 @@ pub struct Api {
     pub(crate) corrections: Corrections,
     pub(crate) models: Models,
     pub(crate) saved_lists: SavedLists,
+    pub(crate) dry_runs: DryRuns,
     pub(crate) opportunities: OpportunityPanels,
+    pub(crate) who_left: WhoLeft,
     pub(crate) activities: Activities,
     pub(crate) changes: Changes,
     pub(crate) worklists: Worklists,
@@ -116,7 +118,9 @@ impl Api {
             corrections: product.corrections(),
             models,
             saved_lists: product.saved_lists(),
+            dry_runs: product.dry_runs(),
             opportunities: product.opportunities(),
+            who_left: product.who_left(),
             activities: product.activities(),
             changes: product.changes(),
             worklists: product.worklists(),

@@ -4,11 +4,13 @@ use super::{Forms, at, scope, seat, tenant, text};
 use crate::capabilities::audit::{Action, Actor, AuditHead, Deed};
 use crate::kernel::SObject;
 
-const ACTIONS: [Action; 24] = [
+const ACTIONS: [Action; 26] = [
     Action::TenantCreated,
     Action::TenantRemoved,
     Action::SeatAdded,
     Action::SeatRemoved,
+    Action::SeatChanged,
+    Action::ContractChanged,
     Action::CrmUserChosen,
     Action::CrmUserForgotten,
     Action::Connected,

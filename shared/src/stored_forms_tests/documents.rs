@@ -46,7 +46,9 @@ use crate::capabilities::linking::{
     RankedCandidate, RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
     UnfinishedRun,
 };
-use crate::capabilities::saving::{Pass, PassPlace, Saved, SavedList, SavedReason};
+use crate::capabilities::saving::{
+    DryRun, Example, Forecast, Pass, PassPlace, Saved, SavedList, SavedReason, SeatForecast,
+};
 use crate::capabilities::seats::{
     CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
 };
@@ -135,7 +137,10 @@ fn tenants_and_their_settings_are_pinned() {
     let mut forms = Forms::default();
     let name = text("Acme");
     forms.json("logins", &logins());
-    forms.json("tenant", &Tenant { id: tenant(), name, entitled: true, created_at: at(0) });
+    let unbounded = Tenant::new(tenant(), name, at(0));
+    forms.json("tenant", &unbounded);
+    let licences = Some(20);
+    forms.json("tenant of 20 seats", &Tenant { licences, seats_added: 3, ..unbounded });
     let roles =
         [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep, Role::Service, Role::Operator];
     forms.all("role", &roles);
@@ -145,6 +150,7 @@ fn tenants_and_their_settings_are_pinned() {
             id: seat(),
             tenant: tenant(),
             email: text("ada@acme.example"),
+            aliases: BTreeSet::from([text("a.lovell@acme.example")]),
             name: text("Ada Lovell"),
             time_zone: text("Europe/Berlin"),
             roles: roles.into_iter().collect::<BTreeSet<_>>(),
@@ -529,6 +535,37 @@ fn imports_are_pinned() {
     insta::assert_snapshot!("imports", forms.0);
 }
 
+fn dry_run() -> DryRun {
+    let example = Example {
+        seat: seat(),
+        list: SavedList::Accounts,
+        rule: SavingRule::OwnedAccounts,
+        entity: entity_id("co_1"),
+        object: SObject::Account,
+        record: record_id("001", 1),
+    };
+    let found = Forecast {
+        seats: 3,
+        without_user: 1,
+        accounts: 5,
+        leads: 7,
+        had: 2,
+        unmatched: 4,
+        by_rule: BTreeMap::from([(SavingRule::OwnedAccounts, 5)]),
+        examples: vec![example],
+        by_seat: vec![SeatForecast { seat: seat(), accounts: 5, leads: 7 }],
+    };
+    DryRun {
+        run: 2,
+        settings: Settings::default(),
+        asked: Signature { at: at(0), by: Author::Service },
+        step: 4,
+        after: Some(seat()),
+        finished_at: Some(at(9)),
+        found,
+    }
+}
+
 #[test]
 fn records_and_what_is_saved_are_pinned() {
     let mut forms = Forms::default();
@@ -576,6 +613,7 @@ fn records_and_what_is_saved_are_pinned() {
     forms.json("saving pass", &Pass { of: 2_u64, step: 7, place: place.clone() });
     forms.json("saving pass at its end", &Pass { of: 2_u64, step: 9, place: None });
     forms.json("following pass", &Pass { of: match_run(), step: 7, place });
+    forms.json("dry run", &dry_run());
     let stage =
         Stage { name: text("Won"), label: text("Signed"), is_closed: true, is_active: true };
     forms.json("pipeline", &Pipeline { stages: vec![stage] });

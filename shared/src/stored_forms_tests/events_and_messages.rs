@@ -51,6 +51,7 @@ fn messages() -> Vec<Message> {
         AutoSaveMessage::Owner { scope, user: record_id("005", 1) },
         AutoSaveMessage::Seat { scope, seat: seat() },
         AutoSaveMessage::Everything { scope, rules: 3, step },
+        AutoSaveMessage::DryRun { scope, run: 2, step },
         AutoSaveMessage::Directory { scope, run: match_run(), step },
     ]));
     all.extend(later_messages());

@@ -193,6 +193,7 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("seat_mapping", &keys.seat_mapping(seat()));
     forms.key("user_mapping", &keys.user_mapping(record_id("005", 1)));
     forms.key("saving_pass", &keys.saving_pass());
+    forms.key("saving_dry_run", &keys.saving_dry_run());
     forms.key("following_pass", &keys.following_pass());
     forms.key("saved", &keys.saved(seat(), "accounts", &entity_id("co_1")));
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));

@@ -26,10 +26,16 @@ fn of_the_tenant() -> Vec<Line> {
     let environment = Environment::Sandbox;
     vec![
         Line::TenantExport(Header::new(tenant(), at(0))),
-        Line::Tenant(MovedTenant { name: "Acme".to_owned(), entitled: true, created_at: at(0) }),
+        Line::Tenant(MovedTenant {
+            name: "Acme".to_owned(),
+            entitled: true,
+            licences: Some(20),
+            created_at: at(0),
+        }),
         Line::Seat(MovedSeat {
             seat: seat(),
             email: "ada@acme.example".to_owned(),
+            aliases: BTreeSet::from(["a.lovell@acme.example".to_owned()]),
             name: "Ada Lovell".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             roles: BTreeSet::from([Role::Admin, Role::Seat]),

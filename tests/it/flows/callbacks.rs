@@ -58,7 +58,7 @@ async fn is_connected(world: &World, at: TenantEnvironment) -> bool {
 #[tokio::test]
 async fn a_tenant_without_the_contract_begins_no_authorization() {
     let (world, _folder) = unconnected().await;
-    let tenant = world.functions.tenants.create("Without".into(), false).await.unwrap().id;
+    let tenant = world.functions.tenants.create("Without".into(), false, None).await.unwrap().id;
     let at = TenantEnvironment { tenant, environment: Environment::Production };
     let told = world.functions.begin.begin(at, Grantee::Admin, None, &Author::Service).await;
     assert!(matches!(told, Err(ConnectError::NotEntitled)), "{:?}", told.err());

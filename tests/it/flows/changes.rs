@@ -3,6 +3,7 @@
 use salesforce_simulator::{Fault, FaultKind, Profile, WriteEntry};
 use serde_json::{Value, json};
 use shared::capabilities::activities::{ActivityKind, ActivityState, HoldReason};
+use shared::capabilities::audit::Actor;
 use shared::capabilities::changing::{
     Change, ChangeError, ChangeKind, ChangeState, ChangeValues, NewChange, OpportunityRole, Values,
 };
@@ -556,7 +557,12 @@ async fn a_seat_that_was_removed_leaves_nothing_under_way() {
     let world = &scene.world;
     turn_on(world).await;
     let posted = world.functions.changes.post(world.at(), lead(&scene, "1")).await.unwrap();
-    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world
+        .functions
+        .offboarding
+        .remove_seat(world.tenant, scene.seat, &Actor::Service)
+        .await
+        .unwrap();
     world.run().await;
     let opened = world.functions.changes.get(world.at(), scene.seat, posted.id).await.unwrap();
     assert_eq!(opened.1.state, refused("SEAT_REMOVED"));

@@ -13,7 +13,7 @@ use shared::capabilities::importing::{self, ImportSettings};
 use shared::capabilities::linking::{Correcting, Correction, MATCHED_OBJECTS};
 use shared::capabilities::moving::{ImportedLines, Line, LineError, MovingError};
 use shared::capabilities::saving::Saved;
-use shared::capabilities::seats::{self, Seat};
+use shared::capabilities::seats::{self, NewSeat, Role, Seat, SeatPatch, TenantError};
 use shared::capabilities::settings::{self, Settings};
 use shared::kernel::{ActivityId, Author, Grantee, SObject, SeatId};
 use shared::ports::{Clock, Range};
@@ -31,6 +31,7 @@ const NOOR: &str = "noor.castellan@acme.example";
 
 in_both_homes!(
     a_tenant_moves_with_everything_that_people_made,
+    a_seat_that_moved_keeps_its_addresses_to_itself,
     what_belongs_to_another_org_or_to_none_is_refused,
     changes_move_with_their_tenant_and_are_made_by_one_home,
 );
@@ -208,6 +209,27 @@ fn rows_by_marker(world: &World) -> BTreeMap<String, usize> {
         }
     }
     rows
+}
+
+async fn a_seat_that_moved_keeps_its_addresses_to_itself(home: Home) {
+    let old = Old::at(other(home)).await;
+    let aliases = Some(BTreeSet::from(["n.castellan@acme.example".to_owned()]));
+    let patch = SeatPatch { aliases, ..SeatPatch::default() };
+    let (tenants, noor) = (&old.world.functions.tenants, old.sellers[0].0);
+    tenants.change_seat(old.world.tenant, noor, &patch, &Author::Service).await.unwrap();
+    let (of_tenant, _) = old.exported().await;
+    let new = old.new_home(home).await;
+    import(&new, &of_tenant).await.unwrap();
+    for email in [NOOR, "N.Castellan@acme.example"] {
+        let another = NewSeat {
+            email: email.to_owned(),
+            name: "Another".to_owned(),
+            time_zone: "UTC".to_owned(),
+            roles: BTreeSet::from([Role::Seat]),
+        };
+        let added = new.functions.tenants.add_seat(new.tenant, another, &Actor::Service).await;
+        assert!(matches!(added, Err(TenantError::EmailTaken)), "{added:?}");
+    }
 }
 
 async fn a_tenant_moves_with_everything_that_people_made(home: Home) {

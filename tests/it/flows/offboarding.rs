@@ -141,9 +141,15 @@ async fn a_login_after_an_end_is_not_ended_with_it() {
 /// A scene whose seller was added as the product's back end adds them.
 async fn added(mut scene: Scene) -> Scene {
     let (world, new) = (&scene.world, seller());
-    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world
+        .functions
+        .offboarding
+        .remove_seat(world.tenant, scene.seat, &Actor::Service)
+        .await
+        .unwrap();
     world.run().await;
-    let seat = world.functions.tenants.add_seat(world.tenant, new).await.unwrap().id;
+    let seat =
+        world.functions.tenants.add_seat(world.tenant, new, &Actor::Service).await.unwrap().id;
     world.authorize(Grantee::Seat(seat), SELLER).await.unwrap();
     world.run().await;
     scene.seat = seat;
@@ -171,10 +177,16 @@ async fn removed_at(scene: &Scene, n: u64) -> bool {
     world.run().await;
     let queued = post("queued").await.unwrap();
     world.fuse.light(n, n.is_multiple_of(2));
-    let _ = world.functions.offboarding.remove_seat(world.tenant, scene.seat).await;
+    let _ =
+        world.functions.offboarding.remove_seat(world.tenant, scene.seat, &Actor::Service).await;
     let died = world.fuse.is_dead();
     disarm(world);
-    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world
+        .functions
+        .offboarding
+        .remove_seat(world.tenant, scene.seat, &Actor::Service)
+        .await
+        .unwrap();
     world.run().await;
 
     assert_eq!(live(world), 1, "killed at {n}");
@@ -218,7 +230,12 @@ async fn what_waited_for_a_record_or_a_login_fails_with_its_seat() {
     let login = activity(scene.seat, "2", ActivityKind::Message, scene.person.as_str());
     let login = world.functions.activities.post(at, login).await.unwrap();
     world.run().await;
-    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world
+        .functions
+        .offboarding
+        .remove_seat(world.tenant, scene.seat, &Actor::Service)
+        .await
+        .unwrap();
     world.run().await;
     for posted in [unknown, login] {
         let told = state(world, posted.id).await;
@@ -237,7 +254,12 @@ async fn the_chosen_crm_user_of_a_removed_seat_is_free_again() {
     let crm_users = &world.functions.crm_users;
     crm_users.choose(at, scene.seat, chosen, Author::Service).await.unwrap();
     assert!(crm_users.choose(at, other, chosen, Author::Service).await.is_err(), "taken");
-    world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+    world
+        .functions
+        .offboarding
+        .remove_seat(world.tenant, scene.seat, &Actor::Service)
+        .await
+        .unwrap();
     world.run().await;
     assert!(crm_users.choose(at, other, chosen, Author::Service).await.is_ok());
 }
@@ -274,7 +296,12 @@ async fn a_choice_at_any_call_of_a_login_lets_nobody_else_act_for_the_seat() {
 async fn removed_while_it_logs_in_at(scene: &Scene, n: usize) -> bool {
     let world = &scene.world;
     let removal = async {
-        world.functions.offboarding.remove_seat(world.tenant, scene.seat).await.unwrap();
+        world
+            .functions
+            .offboarding
+            .remove_seat(world.tenant, scene.seat, &Actor::Service)
+            .await
+            .unwrap();
     };
     let (told, was_over) =
         meanwhile(world, n, Box::pin(log_in(scene, SELLER)), Box::pin(removal)).await;
@@ -388,7 +415,7 @@ async fn tenant_removed_at(n: u64) -> bool {
     // What was done is told for as long as audit logs are kept.
     left.retain(|key| key.contains(&tenant) && !key.starts_with("AUDIT#"));
     assert_eq!(left, [format!("TEN#{tenant} PURGE#production#00000001")], "killed at {n}");
-    let late = world.functions.tenants.add_seat(world.tenant, seller()).await;
+    let late = world.functions.tenants.add_seat(world.tenant, seller(), &Actor::Service).await;
     assert!(matches!(late, Err(TenantError::NotFound)), "killed at {n}");
     // Who began to connect before cannot end it.
     let back = world.control().approve(begun.url.as_str(), ADMIN).unwrap();

@@ -10,6 +10,7 @@ use shared::capabilities::activities::{
     Activity, ActivityError, ActivityKind, ActivityState, CallSource, FailureGroup, HoldReason,
     LEAD_CONVERTED, LogWish, NewActivity, NotLogged, SeatList, SteerError,
 };
+use shared::capabilities::audit::Actor;
 use shared::capabilities::linking::Correcting;
 use shared::capabilities::settings::LogType;
 use shared::kernel::{Author, Grantee, RecordRef, SObject};
@@ -692,7 +693,7 @@ async fn a_seat_that_is_removed_leaves_no_word_of_what_it_had_logged() {
         keys.filter(|key| said.iter().any(|of| key.contains(of))).count()
     };
     assert_eq!(words().await, 4);
-    functions.offboarding.remove_seat(at.tenant, scene.seat).await.unwrap();
+    functions.offboarding.remove_seat(at.tenant, scene.seat, &Actor::Service).await.unwrap();
     world.run().await;
     assert_eq!(words().await, 0);
 }

@@ -168,6 +168,16 @@ impl<'a, P: Place> Tenant<'a, P> {
         TenantEnvironment { tenant, environment: Environment::Production }
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The id of its first seller's seat.
+    pub(crate) fn seat(&self) -> &str {
+        &self.seller.seat
+    }
+
     fn connection(&self, rest: &str) -> String {
         format!("/v1/tenants/{}/connections/production{rest}", self.id)
     }

@@ -143,7 +143,8 @@ impl Served {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn url(&self, path: &str) -> String {
+    /// Where a path of it is.
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 

@@ -19,10 +19,10 @@ use crate::wire;
 wire::named! {
     /// The kind of a deed.
     AuditAction of shared::capabilities::audit::Action {
-        TenantCreated TenantRemoved SeatAdded SeatRemoved CrmUserChosen CrmUserForgotten Connected
-        Reconnected SeatAuthorized AuthorizationEnded Disconnected Purged SettingsChanged
-        ImportSettingsChanged SelectionChanged MatchCorrected ModelChosen HandedOver TakenBack
-        Exported Imported Export GlassBroken RecordRead
+        TenantCreated TenantRemoved SeatAdded SeatRemoved SeatChanged ContractChanged CrmUserChosen
+        CrmUserForgotten Connected Reconnected SeatAuthorized AuthorizationEnded Disconnected Purged
+        SettingsChanged ImportSettingsChanged SelectionChanged MatchCorrected ModelChosen HandedOver
+        TakenBack Exported Imported Export GlassBroken RecordRead
     }
 }
 

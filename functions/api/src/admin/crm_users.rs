@@ -139,6 +139,7 @@ impl From<CrmUserError> for Problem {
             CrmUserError::UnknownUser | CrmUserError::InactiveUser => {
                 Self::invalid(error.to_string())
             }
+            CrmUserError::Cursor(error) => Self::bad_cursor(error.to_string()),
             CrmUserError::Taken(_) => Self::conflict("user_taken", error.to_string()),
             CrmUserError::Work(error) => error.into(),
         }

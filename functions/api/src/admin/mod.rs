@@ -8,6 +8,7 @@ mod corrections;
 mod crm_users;
 mod crm_votes;
 mod doctor;
+mod dry_runs;
 mod exports;
 mod field_mappings;
 mod import_settings;
@@ -18,6 +19,7 @@ mod matches;
 mod models;
 mod network_access;
 mod org_fields;
+mod org_users;
 mod permissions;
 mod purges;
 mod record_filters;
@@ -37,6 +39,7 @@ pub(crate) use self::connections::AuthorizeUrl;
 pub(crate) use self::crm_users::CrmUserStatus;
 pub(crate) use self::matches::{Employer, Match, MatchSource};
 pub(crate) use self::seats::Seat;
+pub(crate) use self::tenants::Tenant;
 use crate::state::Api;
 
 /// Routes outside any tenant.
@@ -49,6 +52,8 @@ pub(crate) fn of_tenant() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(tenants::show))
         .routes(routes!(seats::list))
+        .routes(routes!(seats::change))
+        .routes(routes!(seats::remove_many))
         .routes(routes!(crm_votes::list, crm_votes::vote))
         .routes(routes!(purges::show))
         .routes(routes!(audit::list))
@@ -65,7 +70,11 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(settings_files::diff))
         .routes(routes!(settings_files::import))
         .routes(routes!(seat_switches::switch))
+        .routes(routes!(dry_runs::ask, dry_runs::show))
         .routes(routes!(crm_users::list))
+        .routes(routes!(org_users::list))
+        .routes(routes!(org_users::roles))
+        .routes(routes!(org_users::assign))
         .routes(routes!(crm_users::show, crm_users::choose, crm_users::forget))
         .routes(routes!(wizard::show, wizard::answer))
         .routes(routes!(wizard::back))

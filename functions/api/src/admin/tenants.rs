@@ -22,13 +22,16 @@ pub(crate) struct Tenant {
     name: String,
     /// True if the contract includes CRM sync at all.
     entitled: bool,
+    /// The most seats that the contract has; null for as many as are added.
+    #[schema(required = true)]
+    licences: Option<u32>,
     created_at: Timestamp,
 }
 
 impl From<seats::Tenant> for Tenant {
     fn from(tenant: seats::Tenant) -> Self {
-        let seats::Tenant { id, name, entitled, created_at } = tenant;
-        Self { id, name, entitled, created_at }
+        let seats::Tenant { id, name, entitled, licences, seats_added: _, created_at } = tenant;
+        Self { id, name, entitled, licences, created_at }
     }
 }
 

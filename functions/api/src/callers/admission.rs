@@ -34,10 +34,12 @@ fn place_of(route: &str) -> &str {
     place.strip_prefix("/connections/{environment}").unwrap_or(place)
 }
 
-/// Without a contract for CRM sync a customer still sees what there is, and takes it out.
+/// Without a contract for CRM sync a customer still sees what there is, and takes it out. The
+/// product gives the contract back.
 fn is_open_without_contract(method: &Method, place: &str) -> bool {
     let is_shown = ["", "/purges/{purge}"].contains(&place);
-    method == Method::DELETE || (is_read(method) && is_shown)
+    let is_contract = method == Method::PATCH && place.is_empty();
+    method == Method::DELETE || is_contract || (is_read(method) && is_shown)
 }
 
 fn is_read(method: &Method) -> bool {
@@ -58,7 +60,7 @@ fn trigger_of(method: &Method, place: &str) -> Option<Trigger> {
         ("POST", "/match-runs") | ("PUT", "/model") => Trigger::Rematch,
         ("POST", "/models") => Trigger::Tuning,
         ("POST", "/exports") => Trigger::Export,
-        ("POST", "/runs" | "/field-mappings/copy")
+        ("POST", "/runs" | "/field-mappings/copy" | "/saving/dry-run")
         | ("PUT", "/field-mappings" | "/record-filters" | "/account-model") => Trigger::ImportRun,
         ("POST", "/permissions/check" | "/field-mappings/preview") => Trigger::Inspection,
         ("POST", "/authorize" | "/seats/{seat}/authorize") => Trigger::Authorization,

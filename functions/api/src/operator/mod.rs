@@ -38,7 +38,7 @@ pub(crate) fn of_tenant() -> OpenApiRouter<Api> {
         .routes(routes!(moving::import))
         .layer(DefaultBodyLimit::max(LARGEST_BATCH));
     OpenApiRouter::default()
-        .routes(routes!(tenants::remove))
+        .routes(routes!(tenants::change, tenants::remove))
         .routes(routes!(seats::add))
         .routes(routes!(seats::remove))
         .routes(routes!(moving::hand_over, moving::take_back))

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use shared::capabilities::audit::Actor;
 use shared::capabilities::seats::{self, Role};
 use utoipa::ToSchema;
 
@@ -57,7 +58,7 @@ pub(crate) async fn add(
     Body(NewSeat { email, name, time_zone, roles }): Body<NewSeat>,
 ) -> Result<(StatusCode, Json<Seat>), Problem> {
     let new = seats::NewSeat { email, name, time_zone, roles };
-    let seat = api.tenants.add_seat(place.tenant, new).await?;
+    let seat = api.tenants.add_seat(place.tenant, new, &Actor::Service).await?;
     Ok((StatusCode::CREATED, Json(seat.into())))
 }
 
@@ -70,6 +71,6 @@ pub(crate) async fn remove(
     State(api): State<Api>,
     Service(place): Service<AtSeatOfTenant>,
 ) -> Result<StatusCode, Problem> {
-    api.offboarding.remove_seat(place.tenant, place.seat).await?;
+    api.offboarding.remove_seat(place.tenant, place.seat, &Actor::Service).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use shared::capabilities::leaving::OffboardingError;
 use shared::capabilities::seats::TenantError;
 use shared::kernel::TenantId;
 use utoipa::ToSchema;
 
+use crate::admin::Tenant;
 use crate::callers::{AtTenant, Service};
 use crate::extract::Body;
 use crate::problem::Problem;
@@ -26,6 +27,29 @@ pub(crate) struct NewTenant {
     #[serde(default = "yes")]
     #[schema(default = true)]
     entitled: bool,
+    /// The most seats that the contract has; null for as many as are added.
+    #[serde(default)]
+    licences: Option<u32>,
+}
+
+/// What of a contract changes; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContractChange {
+    /// True if the contract includes CRM sync at all. Taken away, it counts within five minutes.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    entitled: Option<bool>,
+    /// The most seats that the contract has; null for as many as are added. Fewer than there are
+    /// take no seat away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    licences: Option<Option<u32>>,
+}
+
+/// What is given, null included: only what is left out is none.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 fn yes() -> bool {
@@ -47,10 +71,23 @@ pub(crate) struct MadeTenant {
 pub(crate) async fn create(
     State(api): State<Api>,
     _: Service,
-    Body(NewTenant { name, entitled }): Body<NewTenant>,
+    Body(NewTenant { name, entitled, licences }): Body<NewTenant>,
 ) -> Result<(StatusCode, Json<MadeTenant>), Problem> {
-    let tenant = api.tenants.create(name, entitled).await?;
+    let tenant = api.tenants.create(name, entitled, licences).await?;
     Ok((StatusCode::CREATED, Json(MadeTenant { tenant_id: tenant.id })))
+}
+
+/// Change what a contract includes: CRM sync at all, and how many seats
+#[utoipa::path(patch, path = "", tag = "tenants", operation_id = "changeTenant",
+    params(AtTenant), extensions(("x-roles" = json!(Service::<AtTenant>::ROLES))),
+    request_body(content = ContractChange, example = json!({ "licences": 20 })),
+    responses((status = 200, description = "The tenant as it is now", body = Tenant), Problem))]
+pub(crate) async fn change(
+    State(api): State<Api>,
+    Service(place): Service<AtTenant>,
+    Body(ContractChange { entitled, licences }): Body<ContractChange>,
+) -> Result<Json<Tenant>, Problem> {
+    Ok(Json(api.tenants.change(place.tenant, entitled, licences).await?.into()))
 }
 
 /// Remove a tenant, once the purges of its connections have their certificates; those stay
@@ -81,9 +118,13 @@ impl From<TenantError> for Problem {
         match error {
             TenantError::NotEntitled => Self::not_entitled(error.to_string()),
             TenantError::NotFound => Self::not_found("tenant"),
-            TenantError::Name | TenantError::Email | TenantError::TimeZone => {
-                Self::invalid(error.to_string())
-            }
+            TenantError::NoSeat => Self::not_found("seat"),
+            TenantError::NoConnection => Self::not_found("connection"),
+            TenantError::Name
+            | TenantError::Email
+            | TenantError::Aliases
+            | TenantError::TimeZone => Self::invalid(error.to_string()),
+            TenantError::NoLicence(_) => Self::conflict("no_licence", error.to_string()),
             TenantError::EmailTaken => Self::conflict("email_taken", error.to_string()),
             TenantError::Work(error) => error.into(),
         }

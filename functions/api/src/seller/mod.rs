@@ -11,15 +11,18 @@ mod contact_data;
 mod corrections;
 mod crm_filter;
 mod entities;
+mod left;
 mod logging;
 mod matches;
 mod opportunities;
 mod pending;
+mod preflight;
 mod retroactive;
 mod saved;
 mod worklist;
 
 pub(crate) use self::activities::KindOfEntity;
+pub(crate) use self::saved::{SavedList, SavingRule};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -34,6 +37,7 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(badges::show))
         .routes(routes!(crm_filter::list))
         .routes(routes!(opportunities::list))
+        .routes(routes!(left::list))
         .routes(routes!(matches::show))
         .routes(routes!(corrections::show, corrections::say))
         .routes(routes!(entities::show))
@@ -66,4 +70,5 @@ pub(crate) fn asked_of_org() -> OpenApiRouter<Api> {
         .routes(routes!(asking::records))
         .routes(routes!(asking::test_note))
         .routes(routes!(contact_data::show))
+        .routes(routes!(preflight::show))
 }

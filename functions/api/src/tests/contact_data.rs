@@ -30,7 +30,7 @@ fn fields(points: &Value) -> Vec<(&str, &str)> {
 }
 
 /// The profile of the seller, changed.
-fn profile(world: &World, change: impl FnOnce(&mut Profile)) {
+pub(super) fn profile(world: &World, change: impl FnOnce(&mut Profile)) {
     let users = world.control().records(&world.org, "User", 0, usize::MAX).unwrap();
     let seller = users.iter().find(|user| user["Username"] == SELLER).unwrap();
     let mut profile =

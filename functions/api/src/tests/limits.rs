@@ -213,7 +213,7 @@ async fn a_tenant_without_the_contract_is_told_so_on_every_route() {
     let memory = Memory::new(Timestamp::from_second(1_795_294_800).unwrap(), 1);
     let served = Served::over(memory.ports(), "test/").await;
     let (id, created_at) = (served.tenant, memory.ports().clock.now());
-    let tenant = Tenant { id, name: "Acme".into(), entitled: false, created_at };
+    let tenant = Tenant { entitled: false, ..Tenant::new(id, "Acme".into(), created_at) };
     let write = store::put(seats::keys::tenant(id), &tenant, Condition::Always).unwrap();
     assert!(memory.ports().table.write(write).await.unwrap().is_done());
     let mut open = BTreeSet::new();

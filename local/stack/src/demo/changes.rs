@@ -8,10 +8,10 @@ use super::{Demo, Look, Seat, text};
 use crate::issuer::Caller;
 
 /// A seller at their changes.
-struct Panel {
-    api: Api,
+pub(super) struct Panel {
+    pub(super) api: Api,
     /// The seat's place in the API.
-    seat: String,
+    pub(super) seat: String,
 }
 
 impl Demo {
@@ -139,7 +139,7 @@ impl Demo {
         Ok(())
     }
 
-    async fn panel(&self, seat: &Seat) -> anyhow::Result<Panel> {
+    pub(super) async fn panel(&self, seat: &Seat) -> anyhow::Result<Panel> {
         let caller = Caller { roles: &["seat"], tenant: Some(&self.tenant), seat: Some(&seat.id) };
         let api = Api::new(self.home.api_base(), self.home.token(caller).await?)?;
         Ok(Panel { api, seat: format!("{}/seats/{}", self.connection(), seat.id) })

@@ -9,6 +9,7 @@ mod compare;
 mod connect_page;
 mod control;
 mod farewell;
+mod looks;
 mod measure;
 mod onboarding;
 mod org;
@@ -209,6 +210,7 @@ impl Demo {
         self.badges().await?;
         self.saved().await?;
         self.write_back().await?;
+        self.looks().await?;
         self.second_import().await?;
         self.log_past().await?;
         self.second_directory().await?;

@@ -52,7 +52,7 @@ impl Demo {
         Ok(())
     }
 
-    async fn saved_of(&self, seat: &Seat, kind: &str) -> anyhow::Result<Vec<Value>> {
+    pub(super) async fn saved_of(&self, seat: &Seat, kind: &str) -> anyhow::Result<Vec<Value>> {
         let path = format!(
             "/v1/tenants/{}/connections/production/seats/{}/saved?kind={kind}",
             self.tenant, seat.id

@@ -95,6 +95,10 @@ pub enum Action {
     SeatAdded,
     /// A seat was removed.
     SeatRemoved,
+    /// A seat's address, aliases, name or time zone were changed.
+    SeatChanged,
+    /// What a contract includes was changed.
+    ContractChanged,
     /// A seat was made another CRM user by hand.
     CrmUserChosen,
     /// A seat's CRM user was left to the addresses again.

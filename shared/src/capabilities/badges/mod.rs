@@ -12,4 +12,4 @@ mod show;
 pub use filter::{CrmFilter, FilterError, FilterPage};
 pub use model::{Badge, BadgeState, CrmLink, OutdatedFact};
 pub use show::{BadgeError, BadgePage, Badges, MOST_BADGES};
-pub(crate) use show::{News, employer_of};
+pub(crate) use show::{News, employer_of, employers_accounts};

@@ -13,6 +13,7 @@ use crate::capabilities::directory::{Bodies, BodiesError, DirectoryVersion, Enti
 use crate::capabilities::linking::EntityMatches;
 use crate::kernel::{DirectoryVersionId, EntityId, Fields, RecordRef, SObject, TenantEnvironment};
 use crate::ports::{PortError, Ports};
+use crate::salesforce::SalesforceId;
 use crate::store::{Store, Stored};
 use crate::work::WorkError;
 
@@ -76,6 +77,32 @@ pub(crate) struct News {
     pub(crate) body: Person,
     /// The account that a contact belongs to.
     pub(crate) account: Option<RecordRef>,
+}
+
+impl News {
+    /// True if a contact is in the account that their employer of today is linked to: it is the
+    /// account that has an old name.
+    pub(crate) fn is_at_home(&self, accounts: &BTreeMap<EntityId, SalesforceId>) -> bool {
+        let employer = employer_of(&self.body).and_then(|employer| accounts.get(&employer));
+        employer.is_some_and(|id| self.account.is_some_and(|account| account.id == *id))
+    }
+}
+
+/// The accounts that the employers of contacts are linked to.
+pub(crate) async fn employers_accounts(
+    opened: &OpenGeneration,
+    news: &[News],
+) -> Result<BTreeMap<EntityId, SalesforceId>, PortError> {
+    let contacts = news.iter().filter(|news| news.link.record.object == SObject::Contact);
+    let employers: BTreeSet<EntityId> =
+        contacts.filter_map(|news| employer_of(&news.body)).collect();
+    let slots = employers.iter().map(|of| opened.keys.entity(EntityKind::Company, of));
+    let found = opened.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+    let accounts = found.filter_map(|link| {
+        let record = link.matched.filter(|record| record.object == SObject::Account)?;
+        Some((link.entity, record.id))
+    });
+    Ok(accounts.collect())
 }
 
 /// Entities, their records, and what the directory tells of them.

@@ -4,20 +4,22 @@
 //! It tells what the directory has, and no value of a record: what the seller may see in the CRM is
 //! asked of it. A seller approves what is told, as many as they like at once, as a bulk of updates.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use matching::{EntityKind, Fact, Person};
+use matching::{Fact, Person};
 
 use super::{Values, policy_of};
-use crate::capabilities::badges::{BadgeError, Badges, MOST_BADGES, News, employer_of};
-use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
+use crate::capabilities::badges::{
+    BadgeError, Badges, MOST_BADGES, News, employer_of, employers_accounts,
+};
+use crate::capabilities::custody::{Custody, LookupError};
 use crate::capabilities::saving::{SavedError, SavedList, SavedLists};
 use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{EntityId, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::ports::{Clock, PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::{Store, Stored};
+use crate::store::Store;
 
 /// A page of a worklist looks at as many people as one look at badges.
 const LOOKED_AT: usize = MOST_BADGES;
@@ -116,27 +118,10 @@ impl Worklists {
         let people: Vec<EntityId> = saved.items.into_iter().map(|saved| saved.entity).collect();
         let news = self.badges.news_of(at, &people).await?;
         let opened = self.custody.shown(at).await?;
-        let accounts = accounts_of(&opened, &news).await?;
+        let accounts = employers_accounts(&opened, &news).await?;
         let items = news.into_iter().filter_map(|news| item(&settings, &accounts, news));
         Ok(Worklist { items: items.collect(), next: saved.next })
     }
-}
-
-/// The accounts that the employers of contacts are linked to.
-async fn accounts_of(
-    opened: &OpenGeneration,
-    news: &[News],
-) -> Result<BTreeMap<EntityId, SalesforceId>, PortError> {
-    let contacts = news.iter().filter(|news| news.link.record.object == SObject::Contact);
-    let employers: BTreeSet<EntityId> =
-        contacts.filter_map(|news| employer_of(&news.body)).collect();
-    let slots = employers.iter().map(|of| opened.keys.entity(EntityKind::Company, of));
-    let found = opened.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
-    let accounts = found.filter_map(|link| {
-        let record = link.matched.filter(|record| record.object == SObject::Account)?;
-        Some((link.entity, record.id))
-    });
-    Ok(accounts.collect())
 }
 
 /// What of the news may be written; none where nothing may.
@@ -145,7 +130,8 @@ fn item(
     accounts: &BTreeMap<EntityId, SalesforceId>,
     news: News,
 ) -> Option<WorklistItem> {
-    let News { person, link, body, account } = news;
+    let is_at_home = news.is_at_home(accounts);
+    let News { person, link, body, account: _ } = news;
     let is_on = match link.record.object {
         SObject::Lead => settings.update_leads,
         _ => settings.update_contacts,
@@ -154,10 +140,7 @@ fn item(
     let outdated = link.outdated.iter().map(|outdated| (outdated.fact, false));
     let facts = outdated.chain(link.missing.iter().map(|fact| (*fact, true)));
     let proposals = facts.filter_map(|(fact, is_missing)| {
-        let is_same = fact == Fact::Company
-            && employer.is_some_and(|id| account.is_some_and(|account| account.id == id));
-        // The contact is where it belongs: it is the account that has an old name.
-        if is_same {
+        if fact == Fact::Company && is_at_home {
             return None;
         }
         let (field, to) = written(link.record.object, fact, &body, employer);

@@ -285,7 +285,7 @@ impl Connect {
         }
         let environment = opened.keys.scope().environment;
         let is_own_address =
-            seats::folded_user_email(environment, email) == seats::folded_email(&seat.email);
+            seat.addresses().contains(&seats::folded_user_email(environment, email));
         if chosen.is_none() && !is_own_address {
             return Err(ConnectError::OtherUser { seat: seat.email.clone() });
         }

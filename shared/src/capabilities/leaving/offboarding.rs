@@ -96,23 +96,27 @@ impl Offboarding {
         &self,
         tenant: TenantId,
         seat: SeatId,
+        by: &Actor,
     ) -> Result<(), OffboardingError> {
-        attempts(|| self.try_remove_seat(tenant, seat)).await
+        attempts(|| self.try_remove_seat(tenant, seat, by)).await
     }
 
     async fn try_remove_seat(
         &self,
         tenant: TenantId,
         id: SeatId,
+        by: &Actor,
     ) -> Result<Attempt<()>, OffboardingError> {
         let Some(seat) = self.store.load(&seats::keys::seat(tenant, id)).await? else {
             return Ok(Attempt::Done(()));
         };
         let mut commit = Commit::new();
         commit.delete_when(&seat.slot(), When::unchanged(&seat));
-        let claim = self.store.load(&seats::keys::email_claim(tenant, &seat.email)).await?;
-        if let Some(claim) = claim.filter(|claim| claim.seat == id) {
-            commit.delete_when(&claim.slot(), When::unchanged(&claim));
+        for address in seat.addresses() {
+            let claim = self.store.load(&seats::keys::email_claim(tenant, &address)).await?;
+            if let Some(claim) = claim.filter(|claim| claim.seat == id) {
+                commit.delete_when(&claim.slot(), When::unchanged(&claim));
+            }
         }
         for environment in Environment::ALL {
             let at = TenantEnvironment { tenant, environment };
@@ -124,7 +128,7 @@ impl Offboarding {
             }
         }
         let deed = Deed::new(Action::SeatRemoved).seat(id);
-        Ok(Attempt::of(&self.audit.commit(commit, tenant, &Actor::Service, &deed).await?, ()))
+        Ok(Attempt::of(&self.audit.commit(commit, tenant, by, &deed).await?, ()))
     }
 
     /// Adds to the commit what a seat leaves behind in a connection.

@@ -18,6 +18,7 @@ use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::ControlError;
 use crate::capabilities::{importing, seats, settings};
 use crate::kernel::{AutoSaveMessage, Connection, Environment, TenantEnvironment, TenantId};
+use crate::ports::PortError;
 use crate::store::{Attempt, Commit, Slot, attempts};
 use crate::work::WorkError;
 
@@ -106,18 +107,18 @@ impl Moving {
         match line {
             Line::Tenant(moved) => {
                 let slot = seats::keys::tenant(tenant);
-                self.fill(&slot, &moved.into_tenant(tenant), replaces, Commit::new).await
+                self.fill(&slot, &moved.into_tenant(tenant), replaces, no_more).await
             }
             Line::Seat(moved) => self.take_in_seat(arrival, moved).await,
             Line::CrmVote(moved) => {
                 let vote = moved.into_vote();
                 let slot = seats::keys::crm_vote(tenant, &vote.crm);
-                self.fill(&slot, &vote, replaces, Commit::new).await
+                self.fill(&slot, &vote, replaces, no_more).await
             }
             Line::Settings(moved) => {
                 let replaces = arrival.connection(moved.environment).is_none();
                 let slot = settings::keys::settings(arrival.at(moved.environment));
-                self.fill(&slot, &moved.into_settings(), replaces, Commit::new).await
+                self.fill(&slot, &moved.into_settings(), replaces, no_more).await
             }
             Line::ImportSettings(moved) => self.take_in_import_settings(arrival, moved).await,
             Line::Selection(moved) => self.take_in_selection(arrival, moved).await,
@@ -126,16 +127,20 @@ impl Moving {
         }
     }
 
-    /// A seat gets what its CRM user's open opportunities call for.
+    /// A seat claims its addresses, and gets what its CRM user's open opportunities call for.
     async fn take_in_seat(&self, arrival: &Arrival, moved: MovedSeat) -> Result<bool, MovingError> {
         let seat = moved.into_seat(arrival.tenant);
         let saving = || {
             let mut commit = Commit::new();
+            for address in seat.addresses() {
+                let claim = seats::keys::email_claim(arrival.tenant, &address);
+                commit.put(&claim, &seats::EmailClaim { seat: seat.id })?;
+            }
             for connection in &arrival.live {
                 let scope = connection.scope();
                 commit.now(AutoSaveMessage::Seat { scope, seat: seat.id });
             }
-            commit
+            Ok(commit)
         };
         let slot = seats::keys::seat(arrival.tenant, seat.id);
         self.fill(&slot, &seat, arrival.live.is_empty(), saving).await
@@ -149,10 +154,10 @@ impl Moving {
         let MovedSeatLogging { environment, seat, switch, choices } = moved;
         let (at, replaces) = (arrival.at(environment), arrival.connection(environment).is_none());
         let slot = settings::keys::seat_choices(at, seat);
-        let mut is_taken = self.fill(&slot, &choices, replaces, Commit::new).await?;
+        let mut is_taken = self.fill(&slot, &choices, replaces, no_more).await?;
         if let Some(switch) = switch {
             let slot = settings::keys::seat_switch(at, seat);
-            is_taken |= self.fill(&slot, &switch, replaces, Commit::new).await?;
+            is_taken |= self.fill(&slot, &switch, replaces, no_more).await?;
         }
         Ok(is_taken)
     }
@@ -166,7 +171,7 @@ impl Moving {
         let slot = importing::keys::import_settings(at);
         let settings = moved.into_settings();
         if arrival.connection(at.environment).is_none() {
-            return self.fill(&slot, &settings, true, Commit::new).await;
+            return self.fill(&slot, &settings, true, no_more).await;
         }
         if self.store.load(&slot).await?.is_some() {
             return Ok(false);
@@ -184,8 +189,7 @@ impl Moving {
         let at = arrival.at(moved.environment);
         let is_connected = arrival.connection(at.environment).is_some();
         let slot = importing::keys::selection(at);
-        let is_taken =
-            self.fill(&slot, &moved.into_selection(), !is_connected, Commit::new).await?;
+        let is_taken = self.fill(&slot, &moved.into_selection(), !is_connected, no_more).await?;
         if is_taken && is_connected {
             match self.import.request_run(at, false).await {
                 // If the connection does not work, the first run after it works again reads by it.
@@ -203,14 +207,14 @@ impl Moving {
         slot: &Slot<T>,
         document: &T,
         replaces: bool,
-        follows: impl Fn() -> Commit,
+        follows: impl Fn() -> Result<Commit, PortError>,
     ) -> Result<bool, MovingError> {
         attempts(|| async {
             let before = self.store.load(slot).await?;
             if before.as_ref().is_some_and(|before| !replaces || **before == *document) {
                 return Ok(Attempt::Done(false));
             }
-            let mut commit = follows();
+            let mut commit = follows()?;
             commit.save(slot, before.as_ref(), document)?;
             Ok(Attempt::of(&self.store.commit(commit).await?, true))
         })
@@ -311,4 +315,9 @@ fn failed(error: ControlError) -> MovingError {
         ControlError::Work(error) => error.into(),
         other => WorkError::reject("take settings of imports in", other).into(),
     }
+}
+
+/// What follows where nothing does.
+fn no_more() -> Result<Commit, PortError> {
+    Ok(Commit::new())
 }

@@ -5,6 +5,7 @@
 //! any order.
 
 mod deals;
+mod dry_run;
 mod follow;
 mod owned;
 mod pass;
@@ -83,7 +84,8 @@ impl AutoSave {
                 let Some(context) = self.context(scope).await? else { return Ok(Done::Finished) };
                 let records = &context.generation.records;
                 let deals = records.get(SObject::Opportunity, &opportunities).await?;
-                self.evaluate(&context, deals).await?;
+                let wanted = self.of_deals(&context, deals).await?;
+                self.save(&context, wanted).await?;
             }
             AutoSaveMessage::Records { scope, object, records } => {
                 self.for_records(scope, object, &records).await?;
@@ -93,6 +95,7 @@ impl AutoSave {
             AutoSaveMessage::Everything { scope, rules, step } => {
                 self.everything(scope, rules, step).await?;
             }
+            AutoSaveMessage::DryRun { scope, run, step } => self.try_out(scope, run, step).await?,
             AutoSaveMessage::Directory { scope, run, step } => {
                 self.follow(scope, run, step).await?;
             }
@@ -117,7 +120,8 @@ impl AutoSave {
             self.spread(scope, concerned).await?;
         }
         if by_owners && let Some(context) = self.context(scope).await? {
-            self.owned(&context, object, records).await?;
+            let wanted = self.of_owned(&context, object, records).await?;
+            self.save(&context, wanted).await?;
             self.beside(&context, object, records).await?;
         }
         Ok(())
@@ -200,11 +204,20 @@ impl AutoSave {
     }
 
     async fn context(&self, scope: Scope) -> Result<Option<Context>, WorkError> {
-        let Some(generation) = self.custody.open(scope).await? else { return Ok(None) };
-        let KeptSettings { settings, rules, .. } = self.settings(scope).await?;
-        if !settings.auto_save {
+        let kept = self.settings(scope).await?;
+        if !kept.settings.auto_save {
             return Ok(None);
         }
+        self.context_under(scope, kept).await
+    }
+
+    /// The facts under some settings, which need not be those that hold.
+    async fn context_under(
+        &self,
+        scope: Scope,
+        KeptSettings { settings, rules, .. }: KeptSettings,
+    ) -> Result<Option<Context>, WorkError> {
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(None) };
         let pipeline = self.store.read(&generation.keys.pipeline()).await?.unwrap_or_default();
         let accounts = self.model(scope).await?;
         let seats = self.store.all(&seats::keys::seats(scope.tenant)).await?;

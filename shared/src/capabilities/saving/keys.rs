@@ -1,6 +1,6 @@
 //! The keys of saved things.
 
-use super::{Pass, Saved};
+use super::{DryRun, Pass, Saved};
 use crate::kernel::{EntityId, MatchRunId, SeatId};
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Series, Slot};
@@ -10,6 +10,12 @@ impl GenerationKeys {
     #[must_use]
     pub fn saving_pass(&self) -> Slot<Pass<u64>> {
         Slot::at(self.single(Kind::Run, "SAVING".to_owned()))
+    }
+
+    /// The latest dry run of the rules.
+    #[must_use]
+    pub fn saving_dry_run(&self) -> Slot<DryRun> {
+        Slot::at(self.single(Kind::Run, "SAVINGDRY".to_owned()))
     }
 
     /// How far what is saved has followed its entities into a directory version.

@@ -8,10 +8,12 @@
 
 mod auto_save;
 mod concerned;
+mod dry_run;
 pub mod keys;
 mod lists;
 mod model;
 
 pub use auto_save::AutoSave;
+pub use dry_run::{DryRun, DryRunError, DryRuns, Example, Forecast, SeatForecast};
 pub use lists::{SavedError, SavedLists, SavedPage};
 pub use model::*;

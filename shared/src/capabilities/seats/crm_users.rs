@@ -3,10 +3,14 @@
 //! Two active users of one address are never guessed between: the seat is ambiguous, and nothing is
 //! done for it until an admin chooses.
 
+use std::collections::BTreeMap;
+
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
-use crate::capabilities::custody::{Custody, LookupError, OpenGeneration, end_seat_grant};
+use crate::capabilities::custody::{
+    CursorError, Custody, LookupError, OpenGeneration, end_seat_grant,
+};
 use crate::capabilities::seats::{
     CrmUser, CrmUserLink, CrmUserStatus, Seat, SeatMapping, SeatsByEmail, UserMapping, keys,
 };
@@ -16,7 +20,7 @@ use crate::kernel::{
 };
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::{Attempt, Commit, Store, Stored, When, attempts};
+use crate::store::{Attempt, Commit, Records, Store, Stored, When, attempts};
 use crate::work::WorkError;
 
 /// How many seats are looked at at once.
@@ -37,6 +41,9 @@ pub enum CrmUserError {
     /// An admin chose the user for another seat.
     #[error("this CRM user was chosen for {0} already")]
     Taken(SeatId),
+    /// The cursor is none of this list's.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// A port failed.
     #[error(transparent)]
     Work(#[from] WorkError),
@@ -60,8 +67,8 @@ impl From<LookupError> for CrmUserError {
 /// Shows and chooses the CRM users of seats.
 #[derive(Clone)]
 pub struct CrmUsers {
-    ports: Ports,
-    store: Store,
+    pub(super) ports: Ports,
+    pub(super) store: Store,
     custody: Custody,
     audit: AuditLog,
 }
@@ -188,11 +195,24 @@ impl CrmUsers {
         seat.ok_or(CrmUserError::NotFound("seat"))
     }
 
-    async fn generation(&self, at: TenantEnvironment) -> Result<OpenGeneration, CrmUserError> {
+    pub(super) async fn generation(
+        &self,
+        at: TenantEnvironment,
+    ) -> Result<OpenGeneration, CrmUserError> {
         let scope = self.custody.find(at).await?.scope();
         let generation = self.custody.open(scope).await?;
         generation.ok_or(CrmUserError::NotFound("connection"))
     }
+}
+
+/// The users who have one of a seat's addresses, by id.
+async fn users_of(records: &Records, seat: &Seat) -> Result<Vec<Record>, PortError> {
+    let mut users = BTreeMap::new();
+    for address in seat.addresses() {
+        let found = records.users_of(&address).await?;
+        users.extend(found.into_iter().map(|user| (user.id, user)));
+    }
+    Ok(users.into_values().collect())
 }
 
 /// The CRM user of a seat in a generation.
@@ -201,7 +221,7 @@ pub(crate) async fn crm_user_of(
     seat: &Seat,
 ) -> Result<CrmUserLink, PortError> {
     let OpenGeneration { keys, records, store, .. } = generation;
-    let users = records.users_of(&seat.email).await?;
+    let users = users_of(records, seat).await?;
     let candidates: Vec<CrmUser> = users.iter().map(CrmUser::of).collect();
     let chosen = store.read(&keys.seat_mapping(seat.id)).await?;
     let (status, user) = if let Some(chosen) = chosen {

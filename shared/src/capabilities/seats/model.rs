@@ -18,8 +18,27 @@ pub struct Tenant {
     pub name: String,
     /// True if the contract includes CRM sync at all.
     pub entitled: bool,
+    /// The most seats that the contract has; none for as many as are added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licences: Option<u32>,
+    /// Counts the seats that were added under a bound, so that two at once do not pass it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seats_added: u64,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Tenant {
+    /// A contract that includes CRM sync, with as many seats as are added.
+    #[must_use]
+    pub fn new(id: TenantId, name: String, created_at: Timestamp) -> Self {
+        Self { id, name, entitled: true, licences: None, seats_added: 0, created_at }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A role of a caller or a seat. Each may have several: an admin without `Seat` configures, and
@@ -44,7 +63,7 @@ pub enum Role {
     Operator,
 }
 
-/// A licensed user of the product. The seat joins the CRM user of the same e-mail address.
+/// A licensed user of the product. The seat joins the CRM user of one of its e-mail addresses.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {
     /// Its id.
@@ -53,12 +72,24 @@ pub struct Seat {
     pub tenant: TenantId,
     /// The e-mail address, compared without case.
     pub email: String,
+    /// Other addresses under which the CRM may know the user.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub aliases: BTreeSet<String>,
     /// The user's name.
     pub name: String,
     /// The user's time zone, an IANA name: it says on which day an activity was.
     pub time_zone: String,
     /// The user's roles.
     pub roles: BTreeSet<Role>,
+}
+
+impl Seat {
+    /// All addresses by which the seat's CRM user is found, as they are compared.
+    #[must_use]
+    pub fn addresses(&self) -> BTreeSet<String> {
+        let all = std::iter::once(&self.email).chain(&self.aliases);
+        all.map(|address| folded_email(address)).collect()
+    }
 }
 
 impl std::fmt::Debug for Seat {
@@ -189,8 +220,10 @@ impl FromIterator<Seat> for SeatsByEmail {
         let mut all = Self::default();
         for seat in seats {
             all.1.insert(seat.id);
-            let by_email = all.0.entry(folded_email(&seat.email));
-            by_email.and_modify(|known| *known = None).or_insert(Some(seat));
+            for address in seat.addresses() {
+                let by_email = all.0.entry(address);
+                by_email.and_modify(|known| *known = None).or_insert_with(|| Some(seat.clone()));
+            }
         }
         all
     }
@@ -219,6 +252,7 @@ mod tests {
             id: SeatId::derived(name),
             tenant: TenantId::derived("acme"),
             email: email.to_owned(),
+            aliases: BTreeSet::new(),
             name: name.to_owned(),
             time_zone: "UTC".to_owned(),
             roles: BTreeSet::new(),
@@ -250,6 +284,16 @@ mod tests {
         let seats: SeatsByEmail = [seat("jane", "Jane@Acme.example")].into_iter().collect();
         assert_eq!(seats.get(" jane@acme.EXAMPLE ").unwrap().id, SeatId::derived("jane"));
         assert!(seats.get("joe@acme.example").is_none() && !seats.has(SeatId::derived("joe")));
+    }
+
+    #[test]
+    fn a_seat_is_found_by_each_of_its_addresses() {
+        let aliases = BTreeSet::from(["J.Doe@Acme.example".to_owned()]);
+        let jane = Seat { aliases, ..seat("jane", "jane@acme.example") };
+        let seats: SeatsByEmail = [jane].into_iter().collect();
+        for address in ["jane@acme.example", "j.doe@acme.example"] {
+            assert_eq!(seats.get(address).unwrap().id, SeatId::derived("jane"), "{address}");
+        }
     }
 
     #[test]

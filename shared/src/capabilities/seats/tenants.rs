@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
-use crate::capabilities::custody::{Custody, TtlCache};
+use crate::capabilities::custody::{Custody, LookupError, TtlCache};
 use crate::capabilities::seats::{EmailClaim, Role, Seat, Tenant, keys};
 use crate::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
 use crate::ports::{PortError, Ports};
-use crate::store::{Commit, Store, Stored, When};
+use crate::store::{Attempt, Commit, Store, Stored, When, attempts};
 use crate::work::WorkError;
 
 /// A name's largest length, in characters.
@@ -36,12 +36,33 @@ pub enum TenantError {
     /// Another seat of the tenant has the address.
     #[error("another seat has this email; a CRM user of it could be either")]
     EmailTaken,
+    /// No org is connected.
+    #[error("no org is connected")]
+    NoConnection,
+    /// There is no such seat.
+    #[error("there is no such seat")]
+    NoSeat,
+    /// A seat has too many other addresses.
+    #[error("a seat has at most 5 aliases")]
+    Aliases,
+    /// The contract's seats are all taken.
+    #[error("the contract has {0} seats, and all are taken: remove one, or have it extended")]
+    NoLicence(u32),
     /// The time zone is none.
     #[error("time_zone is not an IANA time zone such as Europe/Berlin")]
     TimeZone,
     /// A port failed.
     #[error(transparent)]
     Work(#[from] WorkError),
+}
+
+impl From<LookupError> for TenantError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::NotFound(_) => Self::NoConnection,
+            LookupError::Work(error) => Self::Work(error),
+        }
+    }
 }
 
 impl From<PortError> for TenantError {
@@ -66,10 +87,10 @@ pub struct NewSeat {
 /// Makes and shows tenants and their seats.
 #[derive(Clone)]
 pub struct Tenants {
-    ports: Ports,
-    store: Store,
-    custody: Custody,
-    audit: AuditLog,
+    pub(super) ports: Ports,
+    pub(super) store: Store,
+    pub(super) custody: Custody,
+    pub(super) audit: AuditLog,
     /// Tenants whose contract was seen to include CRM sync.
     entitled: TtlCache<TenantId, ()>,
 }
@@ -83,14 +104,15 @@ impl Tenants {
     }
 
     /// Makes a tenant.
-    pub async fn create(&self, name: String, entitled: bool) -> Result<Tenant, TenantError> {
+    pub async fn create(
+        &self,
+        name: String,
+        entitled: bool,
+        licences: Option<u32>,
+    ) -> Result<Tenant, TenantError> {
         let (millis, random) = self.fresh();
-        let tenant = Tenant {
-            id: TenantId::new(millis, random),
-            name: checked_name(name)?,
-            entitled,
-            created_at: self.ports.clock.now(),
-        };
+        let (id, now) = (TenantId::new(millis, random), self.ports.clock.now());
+        let tenant = Tenant { entitled, licences, ..Tenant::new(id, checked_name(name)?, now) };
         let mut commit = Commit::new();
         commit.create(&keys::tenant(tenant.id), &tenant)?;
         let deed = Deed::new(Action::TenantCreated).detail("entitled", entitled);
@@ -117,9 +139,49 @@ impl Tenants {
         Ok(())
     }
 
+    /// Changes the contract: whether it includes CRM sync, and how many seats it has. Fewer than
+    /// there are take no seat away; none is added until some are removed.
+    ///
+    /// # Errors
+    /// When there is no such tenant.
+    pub async fn change(
+        &self,
+        tenant: TenantId,
+        entitled: Option<bool>,
+        licences: Option<Option<u32>>,
+    ) -> Result<Tenant, TenantError> {
+        attempts(|| async {
+            let before = self.store.load(&keys::tenant(tenant)).await?;
+            let before = before.ok_or(TenantError::NotFound)?;
+            let mut after = Tenant::clone(&before);
+            after.entitled = entitled.unwrap_or(before.entitled);
+            after.licences = licences.unwrap_or(before.licences);
+            if after == *before {
+                return Ok(Attempt::Done(after));
+            }
+            let mut commit = Commit::new();
+            commit.replace(&before, &after)?;
+            let deed = Deed::new(Action::ContractChanged).detail("entitled", after.entitled);
+            let deed = match after.licences {
+                Some(licences) => deed.detail("licences", licences),
+                None => deed,
+            };
+            let by = &Actor::Service;
+            Ok(Attempt::of(&self.audit.commit(commit, tenant, by, &deed).await?, after))
+        })
+        .await
+    }
+
     /// Adds a seat. It gets what its CRM user's open opportunities call for.
-    pub async fn add_seat(&self, tenant: TenantId, new: NewSeat) -> Result<Seat, TenantError> {
-        self.get(tenant).await?;
+    ///
+    /// # Errors
+    /// When a value is none, another seat has the address, or the contract has no seat left.
+    pub async fn add_seat(
+        &self,
+        tenant: TenantId,
+        new: NewSeat,
+        by: &Actor,
+    ) -> Result<Seat, TenantError> {
         if TimeZone::get(&new.time_zone).is_err() {
             return Err(TenantError::TimeZone);
         }
@@ -129,23 +191,40 @@ impl Tenants {
             id: SeatId::new(millis, random),
             tenant,
             email,
+            aliases: BTreeSet::new(),
             name: checked_name(new.name)?,
             time_zone: new.time_zone,
             roles: new.roles,
         };
+        attempts(|| self.try_add_seat(&seat, by)).await?;
+        Ok(seat)
+    }
+
+    async fn try_add_seat(&self, seat: &Seat, by: &Actor) -> Result<Attempt<()>, TenantError> {
+        let tenant = seat.tenant;
+        let contract = self.store.load(&keys::tenant(tenant)).await?;
+        let contract = contract.ok_or(TenantError::NotFound)?;
+        let claim = keys::email_claim(tenant, &seat.email);
+        if self.store.read(&claim).await?.is_some() {
+            return Err(TenantError::EmailTaken);
+        }
         let mut commit = Commit::new();
-        commit.check(&keys::tenant(tenant), When::exists());
-        commit.create(&keys::seat(tenant, seat.id), &seat)?;
-        commit.create(&keys::email_claim(tenant, &seat.email), &EmailClaim { seat: seat.id })?;
+        if let Some(licences) = contract.licences {
+            let taken = self.store.all(&keys::seats(tenant)).await?.len();
+            if taken >= licences as usize {
+                return Err(TenantError::NoLicence(licences));
+            }
+            let seats_added = contract.seats_added + 1;
+            commit.replace(&contract, &Tenant { seats_added, ..Tenant::clone(&contract) })?;
+        } else {
+            commit.check(&keys::tenant(tenant), When::unchanged(&contract));
+        }
+        commit.create(&keys::seat(tenant, seat.id), seat)?;
+        commit.create(&claim, &EmailClaim { seat: seat.id })?;
         self.auto_save(tenant, seat.id, &mut commit).await?;
         let roles: Vec<&str> = seat.roles.iter().copied().map(Role::into).collect();
         let deed = Deed::new(Action::SeatAdded).seat(seat.id).detail("roles", roles.join(","));
-        if self.audit.commit(commit, tenant, &Actor::Service, &deed).await?.is_done() {
-            Ok(seat)
-        } else {
-            self.get(tenant).await?; // it may be removed meanwhile
-            Err(TenantError::EmailTaken) // the seat's id is new
-        }
+        Ok(Attempt::of(&self.audit.commit(commit, tenant, by, &deed).await?, ()))
     }
 
     /// A tenant's seats.
@@ -177,12 +256,12 @@ impl Tenants {
     }
 }
 
-fn checked_name(text: String) -> Result<String, TenantError> {
+pub(super) fn checked_name(text: String) -> Result<String, TenantError> {
     let length = text.trim().chars().count();
     if (1..=LONGEST_NAME).contains(&length) { Ok(text) } else { Err(TenantError::Name) }
 }
 
-fn checked_email(text: &str) -> Result<String, TenantError> {
+pub(super) fn checked_email(text: &str) -> Result<String, TenantError> {
     let email = text.trim();
     let parts = email.split_once('@').filter(|(user, host)| !user.is_empty() && host.contains('.'));
     if parts.is_none() || email.len() > LONGEST_EMAIL {

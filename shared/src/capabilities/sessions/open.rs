@@ -179,7 +179,7 @@ mod tests {
             let begin = Timestamp::from_second(1_795_294_800).unwrap();
             let memory = Memory::new(begin, 1);
             let id = TenantId::derived("acme");
-            let acme = Tenant { id, name: "Acme".into(), entitled: true, created_at: begin };
+            let acme = Tenant::new(id, "Acme".into(), begin);
             let store = Store::new(memory.ports());
             store.put(&seats::keys::tenant(id), &acme).await.unwrap();
             let sessions = Sessions::new(memory.ports());

@@ -231,6 +231,7 @@ mod tests {
                 id: SeatId::derived(name),
                 tenant: at().tenant,
                 email: format!("{name}@acme.example"),
+                aliases: BTreeSet::new(),
                 name: (*name).to_owned(),
                 time_zone: "UTC".to_owned(),
                 roles: BTreeSet::new(),

@@ -60,6 +60,17 @@ pub enum AutoSaveMessage {
         /// The step that this message is for.
         step: u64,
     },
+    /// Count what the rules would save for the next seat, and save nothing.
+    #[serde(rename = "auto_save_dry_run")]
+    #[strum(serialize = "auto_save_dry_run")]
+    DryRun {
+        /// Of which connection.
+        scope: Scope,
+        /// Which dry run; a later one makes it pointless.
+        run: u64,
+        /// The step that this message is for.
+        step: u64,
+    },
     /// Let what is saved follow its entities into the directory version that everything was matched
     /// to by a match run, some a step.
     #[serde(rename = "auto_save_directory")]
@@ -84,6 +95,7 @@ impl AutoSaveMessage {
             | Self::Owner { scope, .. }
             | Self::Seat { scope, .. }
             | Self::Everything { scope, .. }
+            | Self::DryRun { scope, .. }
             | Self::Directory { scope, .. } => *scope,
         }
     }

@@ -5,7 +5,7 @@ use crate::capabilities::connecting::{Inspection, ObjectPermissions, VisibleObje
 use crate::capabilities::custody::{GrantError, OpenGeneration};
 use crate::capabilities::importing::{ShownFields, org_fields};
 use crate::capabilities::seats;
-use crate::capabilities::seats::{folded_email, folded_user_email};
+use crate::capabilities::seats::folded_user_email;
 use crate::kernel::{Grantee, SObject, Scope};
 use crate::salesforce::{FieldValues, ObjectDescribe, SalesforceError};
 use crate::work::{Done, WorkError};
@@ -103,7 +103,7 @@ impl Upkeep {
         let Some(email) = email else { return Ok(None) };
         let seats = seats::keys::seats(opened.keys.scope().tenant);
         let seats = self.store.all(&seats).await?;
-        Ok(Some(seats.iter().any(|seat| folded_email(&seat.email) == email)))
+        Ok(Some(seats.iter().any(|seat| seat.addresses().contains(&email))))
     }
 }
 

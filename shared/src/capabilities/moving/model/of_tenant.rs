@@ -23,6 +23,9 @@ pub struct MovedTenant {
     pub name: String,
     /// True if the contract includes CRM sync at all.
     pub entitled: bool,
+    /// The most seats that the contract has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licences: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -35,6 +38,9 @@ pub struct MovedSeat {
     pub seat: SeatId,
     /// The e-mail address.
     pub email: String,
+    /// Other addresses under which the CRM may know the user.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub aliases: BTreeSet<String>,
     /// The user's name.
     pub name: String,
     /// An IANA time zone.
@@ -239,15 +245,15 @@ impl MovedTenant {
     /// The contract as a line has it.
     #[must_use]
     pub fn of(tenant: Tenant) -> Self {
-        let Tenant { id: _, name, entitled, created_at } = tenant;
-        Self { name, entitled, created_at }
+        let Tenant { id: _, name, entitled, licences, seats_added: _, created_at } = tenant;
+        Self { name, entitled, licences, created_at }
     }
 
     /// The contract that the line tells of, under this id.
     #[must_use]
     pub fn into_tenant(self, id: TenantId) -> Tenant {
-        let Self { name, entitled, created_at } = self;
-        Tenant { id, name, entitled, created_at }
+        let Self { name, entitled, licences, created_at } = self;
+        Tenant { id, name, entitled, licences, seats_added: 0, created_at }
     }
 }
 
@@ -255,15 +261,15 @@ impl MovedSeat {
     /// The seat as a line has it.
     #[must_use]
     pub fn of(seat: Seat) -> Self {
-        let Seat { id, tenant: _, email, name, time_zone, roles } = seat;
-        Self { seat: id, email, name, time_zone, roles }
+        let Seat { id, tenant: _, email, aliases, name, time_zone, roles } = seat;
+        Self { seat: id, email, aliases, name, time_zone, roles }
     }
 
     /// The seat of a tenant that the line tells of.
     #[must_use]
     pub fn into_seat(self, tenant: TenantId) -> Seat {
-        let Self { seat, email, name, time_zone, roles } = self;
-        Seat { id: seat, tenant, email, name, time_zone, roles }
+        let Self { seat, email, aliases, name, time_zone, roles } = self;
+        Seat { id: seat, tenant, email, aliases, name, time_zone, roles }
     }
 }
 

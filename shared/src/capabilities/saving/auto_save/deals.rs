@@ -12,12 +12,12 @@ use crate::store::keys::Relation;
 use crate::work::WorkError;
 
 impl AutoSave {
-    /// Applies the rules to some opportunities.
-    pub(super) async fn evaluate(
+    /// What some opportunities call for.
+    pub(super) async fn of_deals(
         &self,
         context: &Context,
         mut deals: Vec<Record>,
-    ) -> Result<(), WorkError> {
+    ) -> Result<Vec<Wanted>, WorkError> {
         deals.retain(|deal| counts(context, deal));
         deals.sort_by_key(|deal| deal.id);
         let owners = deals.iter().filter_map(|deal| deal.fields.reference("OwnerId"));
@@ -44,7 +44,7 @@ impl AutoSave {
             .buffered(CONCURRENT_READS)
             .try_collect()
             .await?;
-        self.save(context, wanted.into_iter().flatten().collect()).await
+        Ok(wanted.into_iter().flatten().collect())
     }
 }
 

@@ -11,30 +11,37 @@ use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
 use crate::work::WorkError;
 
+/// What a user owns and works with, opportunities aside.
+pub(super) const OWNED: [(SObject, Relation); 4] = [
+    (SObject::Account, Relation::OwnerAccount),
+    (SObject::Contact, Relation::OwnerContact),
+    (SObject::Lead, Relation::OwnerLead),
+    (SObject::AccountTeamMember, Relation::UserTeamMember),
+];
+
 /// Whose a record is, by CRM user.
 type Seats = BTreeMap<SalesforceId, SeatId>;
 
 impl AutoSave {
-    /// Applies the rules to some records.
-    pub(super) async fn owned(
+    /// What some records call for.
+    pub(super) async fn of_owned(
         &self,
         context: &Context,
         object: SObject,
         ids: &[SalesforceId],
-    ) -> Result<(), WorkError> {
+    ) -> Result<Vec<Wanted>, WorkError> {
         let records = &context.generation.records;
         let found = match object {
             SObject::Account | SObject::Contact | SObject::Lead | SObject::AccountTeamMember => {
                 records.get(object, ids).await?
             }
-            _ => return Ok(()),
+            _ => return Ok(Vec::new()),
         };
-        let wanted = match object {
-            SObject::Account => self.of_accounts(context, &found).await?,
-            SObject::AccountTeamMember => self.of_team(context, &found).await?,
-            _ => self.of_people(context, object, &found).await?,
-        };
-        self.save(context, wanted).await
+        match object {
+            SObject::Account => self.of_accounts(context, &found).await,
+            SObject::AccountTeamMember => self.of_team(context, &found).await,
+            _ => self.of_people(context, object, &found).await,
+        }
     }
 
     /// Has the rules applied to what a change of some records may concern besides: the contacts of
@@ -72,12 +79,7 @@ impl AutoSave {
         generation: &OpenGeneration,
         user: SalesforceId,
     ) -> Result<(), WorkError> {
-        for (object, relation) in [
-            (SObject::Account, Relation::OwnerAccount),
-            (SObject::Contact, Relation::OwnerContact),
-            (SObject::Lead, Relation::OwnerLead),
-            (SObject::AccountTeamMember, Relation::UserTeamMember),
-        ] {
+        for (object, relation) in OWNED {
             let owned = generation.records.children(user, relation).await?;
             self.send_records(generation.keys.scope(), object, &owned).await?;
         }

@@ -42,10 +42,12 @@ impl AutoSave {
         let bucket = place.bucket % buckets;
         let (records, next) = generation.records.page(object, bucket, after, PER_STEP).await?;
         if object == SObject::Opportunity {
-            self.evaluate(&context, records).await?;
+            let wanted = self.of_deals(&context, records).await?;
+            self.save(&context, wanted).await?;
         } else {
             let ids: Vec<_> = records.iter().map(|record| record.id).collect();
-            self.owned(&context, object, &ids).await?;
+            let wanted = self.of_owned(&context, object, &ids).await?;
+            self.save(&context, wanted).await?;
         }
         let objects = if context.settings.saves_by_owners() { OBJECTS.len() } else { 1 };
         let all = buckets.saturating_mul(u32::try_from(objects).unwrap_or(1));

@@ -1,0 +1,148 @@
+//! The steps of a dry run: a seat each. It finds what the rules call for as they do, and saves
+//! nothing.
+
+use std::collections::BTreeSet;
+
+use super::owned::OWNED;
+use super::{AutoSave, Context, Wanted, entries};
+use crate::capabilities::saving::{DryRun, Example, Forecast, SavedList, SeatForecast};
+use crate::capabilities::seats::{self, Seat, crm_user_of};
+use crate::capabilities::settings::{KeptSettings, SavingRule};
+use crate::kernel::{AutoSaveMessage, EntityId, SObject, Scope};
+use crate::salesforce::SalesforceId;
+use crate::store::Commit;
+use crate::store::keys::Relation;
+use crate::work::WorkError;
+
+/// How many records are looked at together.
+const AT_ONCE: usize = 200;
+
+/// What was counted of a seat, lest it is counted twice: many deals have one account.
+#[derive(Default)]
+struct Seen {
+    entries: BTreeSet<(SavedList, EntityId)>,
+    by_rule: BTreeSet<(SavingRule, EntityId)>,
+    unmatched: BTreeSet<SalesforceId>,
+}
+
+impl AutoSave {
+    /// Takes one step of a dry run.
+    pub(super) async fn try_out(&self, scope: Scope, run: u64, step: u64) -> Result<(), WorkError> {
+        let Some(generation) = self.custody.open(scope).await? else { return Ok(()) };
+        let slot = generation.keys.saving_dry_run();
+        let Some(before) = self.store.load(&slot).await? else { return Ok(()) };
+        if (before.run, before.step) != (run, step) || before.finished_at.is_some() {
+            return Ok(()); // a later one was asked for, or this step was taken
+        }
+        let settings = before.settings.clone();
+        let kept = KeptSettings { settings, ..KeptSettings::default() };
+        let Some(context) = self.context_under(scope, kept).await? else { return Ok(()) };
+        let mut seats = self.store.all(&seats::keys::seats(scope.tenant)).await?;
+        seats.sort_by_key(|seat| seat.id);
+        let next = seats.iter().find(|seat| before.after.is_none_or(|after| seat.id > after));
+        let mut commit = Commit::new();
+        let mut after = DryRun { step: step + 1, ..DryRun::clone(&before) };
+        if let Some(seat) = next {
+            after.after = Some(seat.id);
+            after.found.add(self.forecast(&context, seat).await?);
+            commit.now(AutoSaveMessage::DryRun { scope, run, step: after.step });
+        } else {
+            after.finished_at = Some(self.ports.clock.now());
+        }
+        commit.replace(&before, &after)?;
+        let winner = "another delivery of this message, or a later dry run";
+        self.store.commit(commit).await?.may_lose_to(winner);
+        Ok(())
+    }
+
+    /// What the rules would save for a seat.
+    async fn forecast(&self, context: &Context, seat: &Seat) -> Result<Forecast, WorkError> {
+        let mut found = Forecast { seats: 1, ..Forecast::default() };
+        let Some(user) = crm_user_of(&context.generation, seat).await?.user else {
+            found.without_user = 1;
+            return Ok(found);
+        };
+        let (records, settings) = (&context.generation.records, &context.settings);
+        let mut seen = Seen::default();
+        if settings.saves_by_deals() {
+            let deals = records.children(user, Relation::OwnerOpportunity).await?;
+            for deals in deals.chunks(AT_ONCE) {
+                let deals = records.get(SObject::Opportunity, deals).await?;
+                let wanted = self.of_deals(context, deals).await?;
+                self.count(context, seat, wanted, (&mut found, &mut seen)).await?;
+            }
+        }
+        if settings.saves_by_owners() {
+            for (object, relation) in OWNED {
+                let owned = records.children(user, relation).await?;
+                for ids in owned.chunks(AT_ONCE) {
+                    let wanted = self.of_owned(context, object, ids).await?;
+                    self.count(context, seat, wanted, (&mut found, &mut seen)).await?;
+                }
+                if object == SObject::Account && settings.saves(SavingRule::PeopleOfOwnedAccounts) {
+                    for account in owned {
+                        let contacts = records.children(account, Relation::AccountContact).await?;
+                        for ids in contacts.chunks(AT_ONCE) {
+                            let wanted = self.of_owned(context, SObject::Contact, ids).await?;
+                            self.count(context, seat, wanted, (&mut found, &mut seen)).await?;
+                        }
+                    }
+                }
+            }
+        }
+        let (accounts, leads) = (found.accounts, found.leads);
+        if accounts + leads > 0 {
+            found.by_seat.push(SeatForecast { seat: seat.id, accounts, leads });
+        }
+        Ok(found)
+    }
+
+    /// Counts what of it would be new in the seat's lists.
+    async fn count(
+        &self,
+        context: &Context,
+        seat: &Seat,
+        mut wanted: Vec<Wanted>,
+        (found, seen): (&mut Forecast, &mut Seen),
+    ) -> Result<(), WorkError> {
+        wanted.retain(|wanted| wanted.seat == seat.id);
+        let wanted = self.chosen(context, wanted).await?;
+        let matched = self.matched(context, &wanted).await?;
+        let is_matched = |object, record| {
+            matched.get(&(object, record)).is_some_and(|list| list.matched.is_some())
+        };
+        for Wanted { object, record, .. } in &wanted {
+            if !is_matched(*object, *record) && seen.unmatched.insert(*record) {
+                found.unmatched += 1;
+            }
+        }
+        let entries = entries(context, &matched, &wanted, self.ports.clock.now());
+        let known = context.generation.store.load_many(entries.keys().cloned()).await?;
+        let known: BTreeSet<_> = known.iter().map(|saved| (saved.list, &saved.entity)).collect();
+        for (saved, _) in entries.values() {
+            let is_known = known.contains(&(saved.list, &saved.entity));
+            if seen.entries.insert((saved.list, saved.entity.clone())) {
+                *match saved.list {
+                    _ if is_known => &mut found.had,
+                    SavedList::Accounts => &mut found.accounts,
+                    SavedList::Leads => &mut found.leads,
+                } += 1;
+            }
+            for reason in saved.reasons.iter().filter(|_| !is_known) {
+                if !seen.by_rule.insert((reason.rule, saved.entity.clone())) {
+                    continue;
+                }
+                *found.by_rule.entry(reason.rule).or_default() += 1;
+                found.show(Example {
+                    seat: seat.id,
+                    list: saved.list,
+                    rule: reason.rule,
+                    entity: saved.entity.clone(),
+                    object: saved.object,
+                    record: saved.record,
+                });
+            }
+        }
+        Ok(())
+    }
+}
