@@ -1,9 +1,12 @@
 //! What is saved for sellers, what is logged, and what they may change in the CRM: the settings of
-//! an environment.
+//! an environment; and what auto-save would save under others.
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::http::Method;
 use axum::response::Response;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::back as to;
@@ -11,6 +14,10 @@ use super::wizard::Settings;
 use crate::frame::{Frame, show as page};
 use crate::guard::{Act, Visit};
 use crate::trouble::Trouble;
+use crate::words::{When, Word};
+
+/// How many of the seats that would get the most are shown.
+const SEATS_SHOWN: usize = 10;
 
 /// What a setting may be, each with what a page says of it.
 type Words = [(&'static str, &'static str)];
@@ -39,6 +46,49 @@ struct Page {
     frame: Frame,
     settings: Settings,
     selects: Vec<Select>,
+    tried: Option<DryRun>,
+}
+
+/// What auto-save would save, as it was last tried.
+#[derive(Deserialize)]
+struct DryRun {
+    asked_at: When,
+    finished_at: Option<When>,
+    seats: u64,
+    seats_without_user: u64,
+    accounts: u64,
+    leads: u64,
+    had: u64,
+    unmatched: u64,
+    by_rule: Vec<RuleForecast>,
+    by_seat: Vec<SeatForecast>,
+}
+
+#[derive(Deserialize)]
+struct RuleForecast {
+    rule: Word,
+    entries: u64,
+}
+
+#[derive(Deserialize)]
+struct SeatForecast {
+    seat_id: String,
+    accounts: u64,
+    leads: u64,
+    /// The seller's address, where the seat is there still.
+    #[serde(skip)]
+    email: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Seats {
+    items: Vec<Seat>,
+}
+
+#[derive(Deserialize)]
+struct Seat {
+    seat_id: String,
+    email: String,
 }
 
 /// A setting to choose.
@@ -73,7 +123,24 @@ impl Select {
 pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
     let settings: Settings = visit.ask.on(visit.environment).get("/settings").await?;
     let selects = Select::all(&settings);
-    page(&Page { frame: visit.frame("/saving").await?, settings, selects })
+    let tried = tried(&visit).await?;
+    page(&Page { frame: visit.frame("/saving").await?, settings, selects, tried })
+}
+
+/// The latest dry run, if one was asked for, with the addresses of the seats that it tells of.
+async fn tried(visit: &Visit) -> Result<Option<DryRun>, Trouble> {
+    let found: Option<DryRun> = visit.ask.on(visit.environment).find("/saving/dry-run").await?;
+    let Some(mut tried) = found else { return Ok(None) };
+    tried.by_seat.truncate(SEATS_SHOWN);
+    if !tried.by_seat.is_empty() {
+        let seats: Seats = visit.ask.of_tenant("/seats").await?;
+        let emails: BTreeMap<String, String> =
+            seats.items.into_iter().map(|seat| (seat.seat_id, seat.email)).collect();
+        for seat in &mut tried.by_seat {
+            seat.email = emails.get(&seat.seat_id).cloned();
+        }
+    }
+    Ok(Some(tried))
 }
 
 pub(crate) async fn change(Act(visit, fields): Act) -> Result<Response, Trouble> {
@@ -115,6 +182,11 @@ pub(crate) async fn change(Act(visit, fields): Act) -> Result<Response, Trouble>
             settings[name] = json!(chosen);
         }
     }
-    visit.ask.on(visit.environment).act(Method::PATCH, "/settings", Some(settings)).await?;
+    let on = visit.ask.on(visit.environment);
+    if fields.is_ticked("try") {
+        on.act(Method::POST, "/saving/dry-run", Some(settings)).await?;
+        return Ok(to(&visit, "/saving", "tried"));
+    }
+    on.act(Method::PATCH, "/settings", Some(settings)).await?;
     Ok(to(&visit, "/saving", "saved"))
 }

@@ -102,6 +102,28 @@ async fn an_admin_chooses_what_sellers_may_change_in_the_crm() {
 }
 
 #[tokio::test]
+async fn an_admin_tries_what_auto_save_would_save_before_turning_it_on() {
+    let (world, _folder, served, mut browser) = connected().await;
+    let untried = browser.get(&at("/saving")).await.text;
+    assert!(!untried.contains("What auto-save would save"), "{untried}");
+    let boxes = [("auto_save", "yes"), ("save_owned_accounts", "yes"), ("try", "yes")];
+    let tried = browser.act(&at("/saving"), &boxes).await;
+    assert_eq!(tried.location(), "/console/production/saving?said=tried");
+    let counting = browser.get(tried.location()).await.text;
+    assert!(counting.contains("Being counted: 0 seats so far"), "{counting}");
+    world.run().await;
+    let mut browser = served.logged_in("admin", "two").await;
+    let page = browser.get(&at("/saving")).await.text;
+    for shown in
+        ["<strong>0</strong> people would be new in the lists of 0 seats", "Nothing was saved"]
+    {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let is_off = "name=\"save_owned_accounts\" value=\"yes\"> ";
+    assert!(page.contains(is_off), "no setting is changed: {page}");
+}
+
+#[tokio::test]
 async fn a_run_is_begun_paused_resumed_and_cancelled() {
     let (world, _folder, _served, mut browser) = connected().await;
     let first = link(&browser.get(&at("/runs")).await, &at("/runs/"));

@@ -75,6 +75,15 @@ fn settings(text: &str) -> Value {
     })
 }
 
+fn dry_run() -> Value {
+    json!({
+        "run": 1, "asked_at": AT, "finished_at": null, "seats": 2, "seats_without_user": 1,
+        "accounts": 3, "leads": 4, "had": 5, "unmatched": 6, "examples": [],
+        "by_rule": [{ "rule": "owned_accounts", "entries": 3 }],
+        "by_seat": [{ "seat_id": "seat_x", "accounts": 3, "leads": 4 }],
+    })
+}
+
 fn permissions(text: &str) -> Value {
     json!({
         "state": "blocked",
@@ -179,6 +188,7 @@ fn of_connection(path: &str, text: &str) -> Option<Value> {
             "api_reserve": 1000, "formula_refresh_hours": 168,
         }),
         "/settings" => settings(text),
+        "/saving/dry-run" => dry_run(),
         "/seats" => links,
         "/seats/seat_x/authorization" => authorization,
         _ => return None,

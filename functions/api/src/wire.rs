@@ -44,6 +44,46 @@ ids! {
     DirectoryVersionId of DirectoryVersionId
 }
 
+/// The id of a record of a CRM, of 15 or 18 characters.
+pub(crate) enum SalesforceId {}
+
+impl PartialSchema for SalesforceId {
+    fn schema() -> RefOr<Schema> {
+        let pattern = "^[0-9A-Za-z]{15}([0-5A-Z]{3})?$";
+        let builder = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+        builder
+            .description(Some("The id of a record of the CRM; answers have 18 characters"))
+            .into()
+    }
+}
+
+impl ToSchema for SalesforceId {
+    fn name() -> Cow<'static, str> {
+        "SalesforceId".into()
+    }
+}
+
+/// The id that the directory gave a person or a company.
+pub(crate) enum EntityId {}
+
+impl PartialSchema for EntityId {
+    fn schema() -> RefOr<Schema> {
+        let longest = shared::kernel::EntityId::LONGEST;
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(longest))
+            .description(Some("The id that the directory gave a person or a company"))
+            .into()
+    }
+}
+
+impl ToSchema for EntityId {
+    fn name() -> Cow<'static, str> {
+        "EntityId".into()
+    }
+}
+
 /// The schema of an enum whose variants hold nothing: the names that it is written under. A variant
 /// that is not listed does not compile.
 macro_rules! named {

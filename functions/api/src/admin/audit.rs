@@ -198,7 +198,7 @@ pub(crate) async fn list(
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
         match error {
-            AuditError::Cursor => Self::invalid(error.to_string()),
+            AuditError::Cursor => Self::bad_cursor(error.to_string()),
             AuditError::Work(error) => error.into(),
         }
     }

@@ -58,7 +58,7 @@ pub(crate) struct CrmUserLinks {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChosenCrmUser {
     /// The 18-character id of an active user whom the imports brought.
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     user_id: SalesforceId,
 }
 
@@ -136,7 +136,7 @@ impl From<CrmUserError> for Problem {
     fn from(error: CrmUserError) -> Self {
         match error {
             CrmUserError::NotFound(what) => Self::not_found(what),
-            CrmUserError::UnknownUser | CrmUserError::InactiveUser => {
+            CrmUserError::UnknownUser | CrmUserError::InactiveUser | CrmUserError::Words => {
                 Self::invalid(error.to_string())
             }
             CrmUserError::Cursor(error) => Self::bad_cursor(error.to_string()),

@@ -77,12 +77,12 @@ pub(crate) struct DryRunExample {
     #[schema(value_type = SavingRule)]
     rule: settings::SavingRule,
     /// Who or what in the directory.
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::EntityId)]
     entity_id: EntityId,
     /// The record that it is matched to.
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct ImportSettings {
     #[schema(minimum = 25, maximum = 95, default = 70)]
     api_percent: u8,
     /// Calls that are kept for sellers.
-    #[schema(default = 1000)]
+    #[schema(maximum = 10_000_000, default = 1000)]
     api_reserve: u64,
     /// Objects with a formula among their mapped fields are read whole after so many hours, since a
     /// formula changes without a stamp.

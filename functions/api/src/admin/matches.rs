@@ -33,12 +33,12 @@ wire::named! {
 pub(crate) struct Match {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     #[schema(value_type = Decision)]
     decision: linking::RecordDecision,
     /// The entity that the record is linked to.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::EntityId>, required = true)]
     entity_id: Option<EntityId>,
     #[schema(value_type = Option<MatchSource>, required = true)]
     source: Option<linking::MatchSource>,

@@ -52,7 +52,7 @@ pub(crate) struct ShadowCounts {
     no_longer_matched: u64,
     other_entity: u64,
     /// Some of the records that differ.
-    #[schema(value_type = Vec<String>, max_items = 50)]
+    #[schema(value_type = Vec<wire::SalesforceId>, max_items = 50)]
     examples: Vec<SalesforceId>,
 }
 

@@ -20,7 +20,7 @@ use crate::wire;
 #[into_params(parameter_in = Query)]
 pub(crate) struct WhichUsers {
     /// A role: those in it and in the roles below it
-    #[param(value_type = Option<String>, nullable = false)]
+    #[param(value_type = Option<wire::SalesforceId>, nullable = false)]
     #[serde(default)]
     role: Option<SalesforceId>,
     /// Words that are all in the name or the address
@@ -36,7 +36,7 @@ pub(crate) struct WhichUsers {
 /// A user of the org.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OrgUser {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     user_id: SalesforceId,
     #[schema(required = true)]
     name: Option<String>,
@@ -45,7 +45,7 @@ pub(crate) struct OrgUser {
     email: Option<String>,
     /// False for who may not log in to the CRM any more.
     active: bool,
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
     role_id: Option<SalesforceId>,
     /// The seat that the user is.
     #[schema(value_type = Option<wire::SeatId>, required = true)]
@@ -64,12 +64,12 @@ pub(crate) struct OrgUsers {
 /// A role of the org.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OrgRole {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     role_id: SalesforceId,
     #[schema(required = true)]
     name: Option<String>,
     /// The role above it; null at the top.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
     parent_id: Option<SalesforceId>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct OrgRoles {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UsersToSeat {
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
+    #[schema(value_type = Vec<wire::SalesforceId>, min_items = 1, max_items = 100)]
     user_ids: Vec<SalesforceId>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct SeatedUsers {
 /// What became of a user who was to get a seat.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SeatedUser {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     user_id: SalesforceId,
     outcome: Seating,
     /// Their seat, new or not; null where they have none.

@@ -100,19 +100,19 @@ pub(crate) struct Settings {
     /// Refuse what is about a converted lead; else it goes to the contact that it became.
     refuse_converted_leads: bool,
     /// The record type of a message's Task; null leaves it to the org.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
     record_type_message: Option<SalesforceId>,
     /// The record type of an InMail's Task; null leaves it to the org.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
     record_type_inmail: Option<SalesforceId>,
     /// The record type of a call's Task; null leaves it to the org.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
     record_type_call: Option<SalesforceId>,
     /// The record type of a Smart Link view's Task; null leaves it to the org.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
     record_type_smart_link_view: Option<SalesforceId>,
     /// The record type of a connection request's Task; null leaves it to the org.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
     record_type_connection_request: Option<SalesforceId>,
     /// Report on won deals.
     roi: bool,
@@ -289,19 +289,19 @@ pub(crate) struct SettingsPatch {
     #[schema(required = false)]
     refuse_converted_leads: bool,
     /// The id of a record type of Task; null leaves it to the org.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<wire::SalesforceId>)]
     record_type_message: Option<SalesforceId>,
     /// The id of a record type of Task; null leaves it to the org.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<wire::SalesforceId>)]
     record_type_inmail: Option<SalesforceId>,
     /// The id of a record type of Task; null leaves it to the org.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<wire::SalesforceId>)]
     record_type_call: Option<SalesforceId>,
     /// The id of a record type of Task; null leaves it to the org.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<wire::SalesforceId>)]
     record_type_smart_link_view: Option<SalesforceId>,
     /// The id of a record type of Task; null leaves it to the org.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<wire::SalesforceId>)]
     record_type_connection_request: Option<SalesforceId>,
     #[serde(default)]
     #[schema(required = false)]

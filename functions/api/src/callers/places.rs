@@ -121,7 +121,7 @@ of_connection! {
     AtRecord {
         #[param(value_type = wire::SObject)] object: SObject
         /// The record's 18-character id
-        #[param(value_type = String)] record: SalesforceId
+        #[param(value_type = wire::SalesforceId)] record: SalesforceId
     }
 }
 
@@ -131,7 +131,7 @@ of_connection! {
         #[param(value_type = wire::GlassId)] glass: GlassId
         #[param(value_type = wire::SObject)] object: SObject
         /// The record's 18-character id
-        #[param(value_type = String)] record: SalesforceId
+        #[param(value_type = wire::SalesforceId)] record: SalesforceId
     }
 }
 
@@ -139,7 +139,7 @@ of_connection! {
     /// An entity of the directory.
     AtEntity {
         #[param(value_type = KindOfEntity)] kind: EntityKind
-        #[param(value_type = String)] entity: EntityId
+        #[param(value_type = wire::EntityId)] entity: EntityId
     }
 }
 
@@ -158,7 +158,7 @@ of_connection! {
     AtSeatRecord {
         #[param(value_type = wire::SeatId)] seat: SeatId
         /// The record's 18-character id
-        #[param(value_type = String)] record: SalesforceId
+        #[param(value_type = wire::SalesforceId)] record: SalesforceId
     }
 }
 
@@ -174,7 +174,7 @@ of_connection! {
     /// A person of the directory, as a seat looks at them.
     AtSeatPerson {
         #[param(value_type = wire::SeatId)] seat: SeatId
-        #[param(value_type = String)] person: EntityId
+        #[param(value_type = wire::EntityId)] person: EntityId
     }
 }
 
@@ -184,7 +184,7 @@ of_connection! {
         #[param(value_type = wire::SeatId)] seat: SeatId
         #[param(value_type = wire::SObject)] object: SObject
         /// The record's 18-character id
-        #[param(value_type = String)] record: SalesforceId
+        #[param(value_type = wire::SalesforceId)] record: SalesforceId
     }
 }
 

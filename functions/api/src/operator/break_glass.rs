@@ -50,7 +50,7 @@ pub(crate) struct BrokenGlass {
 pub(crate) struct ShownRecord {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     /// Salesforce's `SystemModstamp` of the state that is kept.
     modified_at: Timestamp,

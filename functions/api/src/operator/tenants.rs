@@ -29,6 +29,7 @@ pub(crate) struct NewTenant {
     entitled: bool,
     /// The most seats that the contract has; null for as many as are added.
     #[serde(default)]
+    #[schema(maximum = 1_000_000)]
     licences: Option<u32>,
 }
 
@@ -43,7 +44,7 @@ pub(crate) struct ContractChange {
     /// The most seats that the contract has; null for as many as are added. Fewer than there are
     /// take no seat away.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, maximum = 1_000_000)]
     licences: Option<Option<u32>>,
 }
 
@@ -123,6 +124,7 @@ impl From<TenantError> for Problem {
             TenantError::Name
             | TenantError::Email
             | TenantError::Aliases
+            | TenantError::Licences
             | TenantError::TimeZone => Self::invalid(error.to_string()),
             TenantError::NoLicence(_) => Self::conflict("no_licence", error.to_string()),
             TenantError::EmailTaken => Self::conflict("email_taken", error.to_string()),

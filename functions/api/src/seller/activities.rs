@@ -50,7 +50,7 @@ pub(crate) struct NewActivity {
     kind: activities::ActivityKind,
     #[schema(value_type = KindOfEntity)]
     entity_kind: EntityKind,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::EntityId)]
     entity_id: EntityId,
     /// The subject of an InMail, or the title of a Smart Link.
     #[serde(default)]
@@ -63,7 +63,7 @@ pub(crate) struct NewActivity {
     occurred_at: Timestamp,
     /// The opportunity that it belongs to: one of the account of the person's contact.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<wire::SalesforceId>)]
     opportunity_id: Option<SalesforceId>,
     /// Where a Smart Link leads.
     #[serde(default)]

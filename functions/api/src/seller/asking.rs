@@ -90,7 +90,7 @@ pub(crate) struct AccountHits {
 /// An account of the org.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccountHit {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     account_id: SalesforceId,
     name: String,
     #[schema(required = true)]
@@ -102,7 +102,7 @@ pub(crate) struct AccountHit {
 pub(crate) struct CurrentRecord {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     /// Where a browser opens it.
     #[schema(format = "uri")]
@@ -253,7 +253,7 @@ pub(crate) struct CrmRecord {
     /// `Lead` or `Contact`; to be looked at, `Account` too.
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct BadgeRequest {
     #[schema(value_type = KindOfEntity)]
     entity_kind: EntityKind,
     /// The directory's ids.
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
+    #[schema(value_type = Vec<wire::EntityId>, min_items = 1, max_items = 100)]
     entity_ids: Vec<EntityId>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct BadgeList {
 /// An entity's badge. It holds no field of the record: every seat sees it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Badge {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::EntityId)]
     entity_id: EntityId,
     #[schema(value_type = BadgeState)]
     state: badges::BadgeState,
@@ -67,7 +67,7 @@ pub(crate) struct Badge {
 pub(crate) struct LinkedRecord {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     /// Where a browser opens it, in Classic and in Lightning. The CRM refuses who may not see it.
     #[schema(format = "uri")]

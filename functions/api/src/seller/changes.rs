@@ -36,11 +36,11 @@ pub(crate) enum ChangeRequest {
         object: SObject,
         /// The person of the directory whom the record is about: it becomes their match.
         #[serde(default)]
-        #[schema(value_type = Option<String>, nullable = false)]
+        #[schema(value_type = Option<wire::EntityId>, nullable = false)]
         person_id: Option<EntityId>,
         /// The company of the directory that a new account is about: it becomes its match.
         #[serde(default)]
-        #[schema(value_type = Option<String>, nullable = false)]
+        #[schema(value_type = Option<wire::EntityId>, nullable = false)]
         company_id: Option<EntityId>,
         /// Values by the API names of fields, as the form names them. `LastName`, and `Company` of
         /// a lead or `AccountId` of a contact, must be given; of an account, its `Name`.
@@ -61,15 +61,15 @@ pub(crate) enum ChangeRequest {
         /// Lead, Contact or Account.
         #[schema(value_type = wire::SObject)]
         object: SObject,
-        #[schema(value_type = String)]
+        #[schema(value_type = wire::SalesforceId)]
         record_id: SalesforceId,
         /// The person of the directory whom the record is about.
         #[serde(default)]
-        #[schema(value_type = Option<String>, nullable = false)]
+        #[schema(value_type = Option<wire::EntityId>, nullable = false)]
         person_id: Option<EntityId>,
         /// The company of the directory that an account is about.
         #[serde(default)]
-        #[schema(value_type = Option<String>, nullable = false)]
+        #[schema(value_type = Option<wire::EntityId>, nullable = false)]
         company_id: Option<EntityId>,
         /// By the API names of fields.
         fields: BTreeMap<String, FieldUpdate>,
@@ -80,7 +80,7 @@ pub(crate) enum ChangeRequest {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoleInOpportunity {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     opportunity_id: SalesforceId,
     /// The role, as the form lists it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,16 +110,16 @@ pub(crate) struct Change {
     #[schema(value_type = wire::SObject)]
     object: SObject,
     /// The record; null before it is created.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
     record_id: Option<SalesforceId>,
     /// Where a browser opens it.
     #[schema(format = "uri", required = true)]
     record_url: Option<String>,
     /// Null for an account.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::EntityId>, required = true)]
     person_id: Option<EntityId>,
     /// The company that an account is about; null for a lead or contact.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::EntityId>, required = true)]
     company_id: Option<EntityId>,
     asked_at: Timestamp,
     state: StateOfChange,
@@ -203,7 +203,7 @@ pub(crate) struct Refusal {
 pub(crate) struct DuplicateRecord {
     /// The name of its object.
     object: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     /// Where a browser opens it.
     #[schema(format = "uri")]

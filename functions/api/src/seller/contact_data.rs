@@ -20,7 +20,7 @@ use crate::wire;
 pub(crate) struct ContactData {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     #[schema(format = "uri")]
     record_url: String,

@@ -23,18 +23,18 @@ use crate::wire;
 pub(crate) enum Correcting {
     /// The record is this entity.
     Match {
-        #[schema(value_type = String)]
+        #[schema(value_type = wire::EntityId)]
         entity_id: EntityId,
     },
     /// The record is not this entity; without one: not what it is matched to.
     Unmatch {
         #[serde(default)]
-        #[schema(value_type = Option<String>)]
+        #[schema(value_type = Option<wire::EntityId>)]
         entity_id: Option<EntityId>,
     },
     /// The record is not what it is matched to, but this entity.
     WrongMatch {
-        #[schema(value_type = String)]
+        #[schema(value_type = wire::EntityId)]
         entity_id: EntityId,
     },
     /// Nothing that was said holds any more.
@@ -57,11 +57,11 @@ impl From<Correcting> for linking::Correcting {
 pub(crate) struct Ruling {
     /// The entity that the record is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
+    #[schema(value_type = Option<wire::EntityId>, nullable = false)]
     always: Option<EntityId>,
     /// The entities that it is not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<wire::EntityId>)]
     never: Vec<EntityId>,
     #[schema(value_type = MatchSource)]
     source: linking::MatchSource,
@@ -82,7 +82,7 @@ impl From<linking::Ruling> for Ruling {
 pub(crate) struct Corrections {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     ruling: Ruling,
     /// The corrections, the latest last.
@@ -95,7 +95,7 @@ pub(crate) struct Corrections {
 pub(crate) struct Said {
     action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
+    #[schema(value_type = Option<wire::EntityId>, nullable = false)]
     entity_id: Option<EntityId>,
     /// The seat that said it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,12 +13,13 @@ use crate::callers::{At, Reader};
 use crate::extract::Query;
 use crate::problem::Problem;
 use crate::state::Api;
+use crate::wire;
 
 /// Some of the entities that are in the CRM, or of those that are not.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FilteredEntities {
     /// Their ids. There may be none while more pages follow.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<wire::EntityId>)]
     entity_ids: Vec<EntityId>,
     /// The cursor of the next page; null after the last.
     #[schema(required = true)]

@@ -19,7 +19,7 @@ use crate::wire;
 /// The records that may be an entity.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Entity {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::EntityId)]
     entity_id: EntityId,
     /// The record that is linked to it: a person's lead or contact, a company's account. The other
     /// records are its alternatives.
@@ -33,7 +33,7 @@ pub(crate) struct Entity {
 pub(crate) struct Link {
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
 }
 

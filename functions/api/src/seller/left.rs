@@ -27,24 +27,24 @@ pub(crate) struct WhoLeft {
 /// Somebody with a role in a seller's open opportunities who works elsewhere by now.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LeftPerson {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::EntityId)]
     person_id: EntityId,
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     /// Where a browser opens it.
     #[schema(format = "uri")]
     record_url: String,
     /// The seller's open opportunities in which they have a role.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<wire::SalesforceId>)]
     opportunity_ids: Vec<SalesforceId>,
     /// Their title today, as the directory has it.
     title: String,
     /// Where they work today; empty where the directory does not say.
     company: String,
     /// That company in the directory.
-    #[schema(value_type = Option<String>, required = true)]
+    #[schema(value_type = Option<wire::EntityId>, required = true)]
     company_id: Option<EntityId>,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct MatchWithCandidates {
 /// An entity that a record may be.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Candidate {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::EntityId)]
     entity_id: EntityId,
     /// The match weight, in bits.
     weight: f64,

@@ -37,7 +37,7 @@ pub(crate) struct OpportunityPanel {
 /// An opportunity, as the last import read it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Opportunity {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     opportunity_id: SalesforceId,
     /// Where a browser opens it. The CRM refuses who may not see it.
     #[schema(format = "uri")]
@@ -64,7 +64,7 @@ pub(crate) struct Opportunity {
 /// The CRM user who owns an opportunity.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OpportunityOwner {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     user_id: SalesforceId,
     #[schema(required = true)]
     name: Option<String>,

@@ -31,7 +31,7 @@ pub(crate) struct Preflight {
     /// Everything that the admin has turned on can be done.
     ready: bool,
     /// The CRM user whom the seller authorized the product as.
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     user_id: SalesforceId,
     checked_at: Timestamp,
     /// One for each object that something which is turned on needs.

@@ -37,10 +37,10 @@ pub(crate) struct Saved {
     #[schema(value_type = SavedList)]
     list: saving::SavedList,
     /// The directory's entity.
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::EntityId)]
     entity: EntityId,
     /// The record that it is matched to.
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record: SalesforceId,
     #[schema(value_type = wire::SObject)]
     object: SObject,
@@ -55,7 +55,7 @@ pub(crate) struct SavedReason {
     #[schema(value_type = SavingRule)]
     rule: settings::SavingRule,
     /// The record by which the rule holds: an opportunity, an account, or the person's own.
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     since: Timestamp,
 }

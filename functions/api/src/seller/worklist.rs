@@ -29,11 +29,11 @@ pub(crate) struct Worklist {
 /// for those as the seller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WorklistItem {
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::EntityId)]
     person_id: EntityId,
     #[schema(value_type = wire::SObject)]
     object: SObject,
-    #[schema(value_type = String)]
+    #[schema(value_type = wire::SalesforceId)]
     record_id: SalesforceId,
     /// Where a browser opens it.
     #[schema(format = "uri")]

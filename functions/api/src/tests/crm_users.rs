@@ -101,6 +101,9 @@ async fn crm_users_are_found_by_a_role_and_those_below_it_and_by_words() {
     assert_eq!((&noor[0]["email"], &noor[0]["seat_id"]), (&json!(SELLER), &json!(served.seat)));
     assert_eq!(all(&served, "/crm-users?words=noor%20nobody").await, Vec::<Value>::new());
 
+    let long = served.connection(&format!("/crm-users?words={}", "a".repeat(201)));
+    let refused = served.get(&served.token("admin"), &long).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.body);
     let (admin, path) = (served.token("admin"), served.connection("/crm-users?words=a"));
     let cursor = served.get(&admin, &path).await.body["next"].as_str().unwrap().to_owned();
     let other = served.connection(&format!("/crm-users?words=b&cursor={cursor}"));

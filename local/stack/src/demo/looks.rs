@@ -23,7 +23,7 @@ impl Demo {
         let panel = self.panel(&seat).await?;
         self.report.section("What a seller and the admin look at");
         self.rights(&panel).await?;
-        self.contact_data(&panel, &seat).await?;
+        self.contact_data(&panel).await?;
         self.opportunities(&panel, &seat).await?;
         step.at("users by role".to_owned());
         self.users_by_role().await?;
@@ -43,16 +43,24 @@ impl Demo {
     }
 
     /// What is told of a person is what their record has.
-    async fn contact_data(&mut self, panel: &Panel, seat: &Seat) -> anyhow::Result<()> {
-        let person = self.person_of(seat).await?;
-        let path = format!("{}/crm/people/{person}/contact-data", panel.seat);
-        let told = panel.api.get(&path).await?;
+    async fn contact_data(&mut self, panel: &Panel) -> anyhow::Result<()> {
+        let matches = self.matches_of("Contact").await?;
+        let mut told = Value::Null;
+        for matched in matches.iter().take(20) {
+            let person = text(matched, "entity_id")?;
+            let path = format!("{}/crm/people/{person}/contact-data", panel.seat);
+            told = panel.api.get(&path).await?;
+            if told["points"].as_array().is_some_and(|points| points.len() > 1) {
+                break;
+            }
+        }
         let row = self.control.row(&text(&told, "object")?, &text(&told, "record_id")?).await?;
         let points = told["points"].as_array().context("contact data has points")?;
         let as_stored = |point: &Value| {
             point["field"].as_str().is_some_and(|field| row[field] == point["value"])
         };
-        self.report.require("contact data is the record's", points.iter().all(as_stored));
+        let is_same = !points.is_empty() && points.iter().all(as_stored);
+        self.report.require("contact data is the record's", is_same);
         let fields: Vec<&str> = points.iter().filter_map(|point| point["field"].as_str()).collect();
         self.report.line(format!("a person is reached by {}", fields.join(", ")));
         Ok(())

@@ -170,9 +170,13 @@ impl Activity {
     }
 }
 
-/// When a claim of unknown outcome is looked up: seconds after it was made. A request may commit
-/// for ten minutes, so the last look comes after eleven.
-const LOOKUPS: [i64; 3] = [10, 60, 660];
+/// A request to Salesforce may commit for ten minutes. What is not there after these eleven never
+/// comes.
+pub const NEVER_COMES_AFTER: SignedDuration = SignedDuration::from_mins(11);
+
+/// When a claim of unknown outcome is looked up: after so long since it was made.
+const LOOKUPS: [SignedDuration; 3] =
+    [SignedDuration::from_secs(10), SignedDuration::from_mins(1), NEVER_COMES_AFTER];
 
 /// The waits between tries that Salesforce refused for a passing reason, a locked row most often.
 /// It has waited for the lock itself before it refuses, and a lane waits with its first: so the
@@ -197,7 +201,7 @@ impl NextLookup {
     pub fn of(at: Timestamp, lookups: u32, now: Timestamp) -> Self {
         let wait = usize::try_from(lookups).ok().and_then(|n| LOOKUPS.get(n));
         let Some(&wait) = wait else { return Self::Over };
-        let left = (at + SignedDuration::from_secs(wait)).duration_since(now);
+        let left = (at + wait).duration_since(now);
         match Duration::try_from(left) {
             Ok(left) if !left.is_zero() => Self::Wait(left),
             _ => Self::Look,

@@ -5,21 +5,20 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ask::Question;
 use super::{AskError, Asking};
-use crate::capabilities::activities::{ActivityKind, CrmObject, create_row, note_row};
+use crate::capabilities::activities::{
+    ActivityKind, CrmObject, NEVER_COMES_AFTER, create_row, note_row,
+};
 use crate::capabilities::custody::LookupError;
 use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{ActivityId, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{Condition, FieldValues, QueryScope, SalesforceId, Select};
 use crate::store::{Commit, Store, Stored, field};
 use crate::work::WorkError;
-
-/// A request may commit for ten minutes: after these nobody waits for it any more.
-const NEVER_COMES: SignedDuration = SignedDuration::from_mins(11);
 
 const BODY: &str = "This note shows that notes can be written here. It is removed at once.";
 
@@ -141,7 +140,7 @@ impl Asking {
         let query = |session| async move { client.query(&session, QueryScope::Live, soql).await };
         let found = question.ask(query).await?.value;
         let Some(id) = found.records.first().and_then(FieldValues::id) else {
-            let left = (earlier.at + NEVER_COMES).duration_since(self.ports.clock.now());
+            let left = (earlier.at + NEVER_COMES_AFTER).duration_since(self.ports.clock.now());
             return match Duration::try_from(left) {
                 Ok(left) if !left.is_zero() => Err(AskError::Later(left)),
                 _ => Ok(()),

@@ -41,6 +41,9 @@ pub enum CrmUserError {
     /// An admin chose the user for another seat.
     #[error("this CRM user was chosen for {0} already")]
     Taken(SeatId),
+    /// The words to search by are too long.
+    #[error("words has at most 200 characters")]
+    Words,
     /// The cursor is none of this list's.
     #[error(transparent)]
     Cursor(#[from] CursorError),

@@ -13,6 +13,9 @@ use crate::store::Stored;
 /// How many users one page looks at.
 const LOOKED_AT: usize = 100;
 
+/// Words to search by are no longer, in characters.
+const LONGEST_WORDS: usize = 200;
+
 /// Salesforce allows 500 roles in an org, and more on request.
 const MOST_ROLES: usize = 10_000;
 
@@ -73,6 +76,9 @@ impl CrmUsers {
         let opened = self.generation(at).await?;
         let now = self.ports.clock.now();
         let words = query.words.as_deref().unwrap_or_default().to_lowercase();
+        if words.chars().nth(LONGEST_WORDS).is_some() {
+            return Err(CrmUserError::Words);
+        }
         let role = query.role.map(|role| role.to_string()).unwrap_or_default();
         let list = format!("crm-users|{role}|{words}");
         let cursor = query.cursor.as_deref();

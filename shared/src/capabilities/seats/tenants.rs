@@ -15,6 +15,9 @@ use crate::work::WorkError;
 /// A name's largest length, in characters.
 const LONGEST_NAME: usize = 200;
 
+/// No contract has more seats.
+const MOST_LICENCES: u32 = 1_000_000;
+
 /// An e-mail address's largest length, in bytes.
 const LONGEST_EMAIL: usize = 320;
 
@@ -45,6 +48,9 @@ pub enum TenantError {
     /// A seat has too many other addresses.
     #[error("a seat has at most 5 aliases")]
     Aliases,
+    /// The number of seats is none that a contract has.
+    #[error("licences must be a number up to 1,000,000, or null")]
+    Licences,
     /// The contract's seats are all taken.
     #[error("the contract has {0} seats, and all are taken: remove one, or have it extended")]
     NoLicence(u32),
@@ -110,6 +116,7 @@ impl Tenants {
         entitled: bool,
         licences: Option<u32>,
     ) -> Result<Tenant, TenantError> {
+        let licences = checked_licences(licences)?;
         let (millis, random) = self.fresh();
         let (id, now) = (TenantId::new(millis, random), self.ports.clock.now());
         let tenant = Tenant { entitled, licences, ..Tenant::new(id, checked_name(name)?, now) };
@@ -150,6 +157,7 @@ impl Tenants {
         entitled: Option<bool>,
         licences: Option<Option<u32>>,
     ) -> Result<Tenant, TenantError> {
+        let licences = licences.map(checked_licences).transpose()?;
         attempts(|| async {
             let before = self.store.load(&keys::tenant(tenant)).await?;
             let before = before.ok_or(TenantError::NotFound)?;
@@ -253,6 +261,13 @@ impl Tenants {
     fn fresh(&self) -> (u64, u128) {
         let millis = u64::try_from(self.ports.clock.now().as_millisecond()).unwrap_or(0);
         (millis, self.ports.entropy.bits())
+    }
+}
+
+fn checked_licences(licences: Option<u32>) -> Result<Option<u32>, TenantError> {
+    match licences {
+        Some(licences) if licences > MOST_LICENCES => Err(TenantError::Licences),
+        licences => Ok(licences),
     }
 }
 

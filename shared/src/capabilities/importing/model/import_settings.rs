@@ -14,7 +14,7 @@ pub struct ImportSettings {
     /// Imports stand back once this percentage of the org's daily API calls is used, by whomever:
     /// 25 to 95.
     pub api_percent: u8,
-    /// Calls that imports leave untouched, for what sellers write.
+    /// Calls that imports leave untouched, for what sellers write: up to 10,000,000.
     pub api_reserve: u64,
     /// Objects with a formula among their mapped fields are read whole after so many hours, since
     /// a formula changes without a stamp: 24 to 720.
@@ -37,6 +37,9 @@ impl Default for ImportSettings {
 /// The longest time from one scheduled import to the next: connections are spread over it.
 pub const LONGEST_WINDOW_SECONDS: u32 = 24 * 3600;
 
+/// Hardly an org has as many calls a day.
+const MOST_API_RESERVE: u64 = 10_000_000;
+
 /// Below this percentage of the org's calls nobody stands back, whatever the settings.
 pub const LEAST_API_PERCENT: u8 = 25;
 
@@ -51,6 +54,9 @@ impl ImportSettings {
         }
         if !(LEAST_API_PERCENT..=95).contains(&self.api_percent) {
             return Err("api_percent must be 25 to 95");
+        }
+        if self.api_reserve > MOST_API_RESERVE {
+            return Err("api_reserve must be up to 10000000");
         }
         if !(24..=720).contains(&self.formula_refresh_hours) {
             return Err("formula_refresh_hours must be 24 to 720");
@@ -97,5 +103,7 @@ mod tests {
         for api_percent in [0, 24, 96] {
             assert!(ImportSettings { api_percent, ..settings.clone() }.check().is_err());
         }
+        let api_reserve = MOST_API_RESERVE + 1;
+        assert!(ImportSettings { api_reserve, ..settings }.check().is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::{AutoSave, CONCURRENT_READS, Context, Wanted, stand_ins};
+use crate::capabilities::importing::StageRule;
 use crate::capabilities::settings::SavingRule;
 use crate::kernel::{Record, SObject, SeatId};
 use crate::salesforce::SalesforceId;
@@ -50,9 +51,10 @@ impl AutoSave {
 
 /// True if an opportunity counts by the stage rule.
 fn counts(context: &Context, deal: &Record) -> bool {
-    let (chosen, is_closed) = (context.settings.stage.as_deref(), deal.fields.is_true("IsClosed"));
-    let is_after = context.settings.after_stage;
-    context.pipeline.counts((chosen, is_after), deal.fields.get("StageName"), is_closed)
+    let settings = &context.settings;
+    let rule = StageRule { from: settings.stage.as_deref(), is_after: settings.after_stage };
+    let (stage, is_closed) = (deal.fields.get("StageName"), deal.fields.is_true("IsClosed"));
+    context.pipeline.counts(rule, stage, is_closed)
 }
 
 /// The contacts in the roles of an opportunity.
