@@ -41,6 +41,8 @@ const CHECKS: &str = r#"
 expected-statuses = ["2xx", "3xx", "400", "401", "403", "404", "409", "412", "422", "429"]
 [checks.missing_required_header]
 expected-statuses = ["400", "401", "403", "404", "406", "415", "422", "429"]
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "429"]
 [checks.ensure_resource_availability]
 enabled = false
 # What of a hundred past activities is wrong is told item by item, in an answer of 200.

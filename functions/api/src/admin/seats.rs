@@ -52,25 +52,24 @@ pub(crate) struct Seats {
     licences: Option<u32>,
 }
 
-/// What of a seat changes; what is left out stays.
+/// What of a seat changes; what is left out, or null, stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SeatChange {
     /// The address by which the seat's CRM user is found.
     #[serde(default)]
-    #[schema(max_length = 320, nullable = false)]
+    #[schema(max_length = 320)]
     email: Option<String>,
     /// Other addresses under which the CRM may know the user, in the place of those before.
     #[serde(default)]
-    #[schema(max_items = 5, nullable = false)]
+    #[schema(max_items = 5)]
     aliases: Option<BTreeSet<String>>,
     /// The user's name.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// An IANA time zone.
     #[serde(default)]
-    #[schema(nullable = false)]
     time_zone: Option<String>,
 }
 

@@ -38,8 +38,8 @@ pub(crate) struct NewTenant {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ContractChange {
     /// True if the contract includes CRM sync at all. Taken away, it counts within five minutes.
+    /// Null stays as it is.
     #[serde(default)]
-    #[schema(nullable = false)]
     entitled: Option<bool>,
     /// The most seats that the contract has; null for as many as are added. Fewer than there are
     /// take no seat away.

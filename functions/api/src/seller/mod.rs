@@ -19,6 +19,7 @@ mod pending;
 mod preflight;
 mod retroactive;
 mod saved;
+mod teams;
 mod worklist;
 
 pub(crate) use self::activities::KindOfEntity;
@@ -38,6 +39,7 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(crm_filter::list))
         .routes(routes!(opportunities::list))
         .routes(routes!(left::list))
+        .routes(routes!(teams::list))
         .routes(routes!(matches::show))
         .routes(routes!(corrections::show, corrections::say))
         .routes(routes!(entities::show))

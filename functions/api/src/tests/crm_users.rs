@@ -253,3 +253,48 @@ async fn a_mended_address_is_another_crm_user_at_once_and_the_former_authorizati
     let live = grants.iter().filter(|grant| grant.user_id == tobias && grant.state == "active");
     assert_eq!(live.count(), 0, "Salesforce was told");
 }
+
+#[tokio::test]
+async fn an_accounts_team_is_a_group_that_follows_the_import() {
+    let (world, served, token, _folder) = day().await;
+    let (control, org) = (world.control(), &world.org);
+    let members = control.records(org, "AccountTeamMember", 0, usize::MAX).unwrap();
+    let account = members[0]["AccountId"].as_str().unwrap().to_owned();
+    let team = async || {
+        let path = format!("/seats/{}/accounts/{account}/team", served.seat);
+        let team = served.get(&token, &served.connection(&path)).await.body;
+        team["items"].as_array().unwrap().clone()
+    };
+    let expected: Vec<Value> =
+        members.iter().filter(|of| of["AccountId"] == account.as_str()).cloned().collect();
+    let before = team().await;
+    assert_eq!(texts(&before, "user_id"), texts(&expected, "UserId"));
+    assert_eq!(texts(&before, "role"), texts(&expected, "TeamMemberRole"));
+
+    let users = users(&world);
+    let noor = users.iter().find(|user| user["Email"] == SELLER).unwrap()["Id"].clone();
+    let is_noor = |of: &&Value| of["user_id"] == noor;
+    assert!(!before.iter().any(|of| is_noor(&of)));
+    let joins = json!({ "AccountId": account, "UserId": noor, "TeamMemberRole": "Sales Manager" });
+    control.create(org, "AccountTeamMember", &joins).unwrap();
+    control.delete(org, expected[0]["Id"].as_str().unwrap()).unwrap();
+    control.advance(3600);
+    served
+        .post(&served.token("admin"), &served.connection("/runs"), &json!({ "full": true }))
+        .await;
+    world.run().await;
+    let after = team().await;
+    let own = after.iter().find(is_noor).unwrap();
+    assert_eq!((&own["seat_id"], &own["role"]), (&json!(served.seat), &json!("Sales Manager")));
+    let left = &expected[0]["UserId"];
+    assert!(after.iter().all(|of| of["user_id"] != *left), "{after:?}");
+
+    let nobody = served
+        .get(
+            &token,
+            &served.connection(&format!("/seats/{}/accounts/001000000000001AAA/team", served.seat)),
+        )
+        .await
+        .body;
+    assert_eq!(nobody, json!({ "items": [], "more": false }));
+}

@@ -9,7 +9,7 @@ use super::quality::{Truth, text as text_of};
 use super::{Demo, text};
 
 /// As many as one call takes.
-const AT_ONCE: usize = 100;
+pub(super) const AT_ONCE: usize = 100;
 
 /// How many badges say what, and how many of those are right.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Demo {
         Ok(())
     }
 
-    async fn badges_of(&self, kind: &str, ids: &[String]) -> anyhow::Result<Vec<Value>> {
+    pub(super) async fn badges_of(&self, kind: &str, ids: &[String]) -> anyhow::Result<Vec<Value>> {
         let seat = self.seats.first().context("there is no seat")?;
         let path = format!("{}/seats/{}/badges", self.connection(), seat.id);
         let mut badges = Vec::with_capacity(ids.len());

@@ -14,6 +14,11 @@ const MORE_RULES: [&str; 4] = [
     "save_owned_people",
 ];
 
+/// A change of the settings that turns every rule on.
+pub(super) fn every_rule() -> Value {
+    MORE_RULES.iter().map(|rule| ((*rule).to_owned(), json!(true))).collect()
+}
+
 impl Demo {
     /// A seller looks at their rights, at how a person is reached and at an account's
     /// opportunities; the admin finds users by role, and has auto-save tried out.
@@ -113,9 +118,8 @@ impl Demo {
     /// What more rules would save is counted, and not saved.
     async fn dry_run(&mut self) -> anyhow::Result<()> {
         let before = self.entries().await?;
-        let more: Value = MORE_RULES.iter().map(|rule| ((*rule).to_owned(), json!(true))).collect();
         let path = format!("{}/saving/dry-run", self.connection());
-        self.service.post(&path, &more).await?;
+        self.service.post(&path, &every_rule()).await?;
         let told = self
             .until("the dry run", async || {
                 let told = self.service.get(&path).await?;

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::badges::AT_ONCE;
+use super::looks::every_rule;
 use super::org::Org;
 use super::progress::Progress;
-use super::{Demo, OwnData, say};
+use super::{Demo, Look, OwnData, number, say};
 use crate::embedded::Embedded;
 use crate::home::{Home, On};
 use crate::options::StackOptions;
@@ -15,6 +17,8 @@ use crate::resources::{self, Peaks};
 
 /// Matches that are read one after another.
 const READS: usize = 2_000;
+/// Badges of a hundred people that are asked for one after another.
+const BADGE_CALLS: usize = 500;
 /// How long the idle process is watched.
 const IDLE: Duration = Duration::from_mins(1);
 /// The pause between two looks at a process's memory.
@@ -44,6 +48,9 @@ pub async fn measure(stack: StackOptions, data: OwnData) -> anyhow::Result<()> {
         demo.first_job(rows, &peaks).await?;
         peaks.say("the job")?;
         demo.latency().await?;
+        demo.badge_latency().await?;
+        demo.tried_out().await?;
+        peaks.say("the dry run")?;
         demo.idle().await?;
     } else {
         demo.import_alone(rows, &peaks).await?;
@@ -86,18 +93,50 @@ impl Demo {
             self.service.get(&format!("{matches}/Lead/{record}")).await?;
             took.push(began.elapsed());
         }
-        took.sort();
-        let at = |share: usize| -> anyhow::Result<f64> {
-            let place = (took.len() * share / 1000).min(took.len().saturating_sub(1));
-            Ok(took.get(place).context("no match was read")?.as_secs_f64() * 1e3)
-        };
+        say_spread("a match with its candidates       ", took)
+    }
+
+    /// Asks for the badges of a hundred people at a time, of some thousands who are matched.
+    async fn badge_latency(&self) -> anyhow::Result<()> {
+        let matches = format!("{}/matches?object=Contact", self.connection());
+        let (mut people, mut cursor) = (Vec::new(), String::new());
+        while people.len() < AT_ONCE * 50 {
+            let page = self.service.get(&format!("{matches}{cursor}")).await?;
+            let items = page["items"].as_array().into_iter().flatten();
+            people.extend(items.filter_map(|item| item["entity_id"].as_str().map(str::to_owned)));
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        let groups: Vec<&[String]> = people.chunks_exact(AT_ONCE).collect();
+        ensure!(!groups.is_empty(), "fewer than a hundred people are matched");
+        let mut took = Vec::with_capacity(BADGE_CALLS);
+        for group in groups.iter().cycle().take(BADGE_CALLS) {
+            let began = Instant::now();
+            self.badges_of("person", group).await?;
+            took.push(began.elapsed());
+        }
+        say_spread("badges of 100 people              ", took)
+    }
+
+    /// What every rule of auto-save would save for all seats: counted, and not saved.
+    async fn tried_out(&mut self) -> anyhow::Result<()> {
+        let path = format!("{}/saving/dry-run", self.connection());
+        let began = Instant::now();
+        self.service.post(&path, &every_rule()).await?;
+        let told = self
+            .until("the dry run", async || {
+                let told = self.service.get(&path).await?;
+                let seats = number(&told, "seats");
+                let is_over = told["finished_at"].is_string();
+                Ok(if is_over { Look::Done(told) } else { Look::At(format!("{seats} seats")) })
+            })
+            .await?;
+        let entries = ["accounts", "leads", "had"].map(|name| number(&told, name));
         say(&format!(
-            "a match with its candidates        p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms, \
-             {} reads",
-            at(500)?,
-            at(990)?,
-            at(1000)?,
-            took.len()
+            "a dry run of all rules             {:8.1} s: {} entries for {} seats",
+            seconds(began),
+            entries.iter().sum::<u64>(),
+            number(&told, "seats"),
         ));
         Ok(())
     }
@@ -180,6 +219,19 @@ impl Drop for Watched {
     fn drop(&mut self) {
         self.looking.abort();
     }
+}
+
+/// Prints how long some calls took.
+fn say_spread(what: &str, mut took: Vec<Duration>) -> anyhow::Result<()> {
+    took.sort();
+    let at = |share: usize| -> anyhow::Result<f64> {
+        let place = (took.len() * share / 1000).min(took.len().saturating_sub(1));
+        Ok(took.get(place).context("nothing was read")?.as_secs_f64() * 1e3)
+    };
+    let (half, most_of, most) = (at(500)?, at(990)?, at(1000)?);
+    let calls = took.len();
+    say(&format!("{what} p50 {half:.2} ms, p99 {most_of:.2} ms, most {most:.2} ms, {calls} reads"));
+    Ok(())
 }
 
 fn embedded(home: &Home) -> anyhow::Result<&Embedded> {

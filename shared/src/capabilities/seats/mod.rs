@@ -6,6 +6,7 @@ mod crm_users;
 pub mod keys;
 mod model;
 mod org_users;
+mod teams;
 mod tenants;
 mod votes;
 
@@ -16,5 +17,6 @@ pub use crm_users::{CrmUserError, CrmUsers};
 pub(crate) use crm_users::{crm_user_of, seat_of_user};
 pub use model::*;
 pub use org_users::{OrgRole, OrgUser, OrgUserPage, OrgUserQuery};
+pub use teams::{AccountTeam, TeamMember};
 pub use tenants::{NewSeat, TenantError, Tenants};
 pub use votes::{CrmVotes, VoteError, Voted};
