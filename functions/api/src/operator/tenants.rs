@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use shared::capabilities::leaving::OffboardingError;
-use shared::capabilities::seats::TenantError;
+use shared::capabilities::seats::{Licences, TenantError};
 use shared::kernel::TenantId;
 use utoipa::ToSchema;
 
@@ -45,12 +45,13 @@ pub(crate) struct ContractChange {
     /// take no seat away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u32>, maximum = 1_000_000)]
-    licences: Option<Option<u32>>,
+    licences: Option<Licences>,
 }
 
 /// What is given, null included: only what is left out is none.
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::Error> {
-    Option::deserialize(value).map(Some)
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Licences>, D::Error> {
+    let licences = Option::deserialize(value)?;
+    Ok(Some(licences.map_or(Licences::Unbounded, Licences::AtMost)))
 }
 
 fn yes() -> bool {

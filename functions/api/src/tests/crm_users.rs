@@ -207,7 +207,7 @@ async fn a_mended_address_is_another_crm_user_at_once_and_the_former_authorizati
     let seat: SeatId = made["seat_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(link(&served, seat).await, ("not_matched".to_owned(), None));
     let path = format!("{seats}/{seat}");
-    let patch = async |change: Value| {
+    let mended_by = async |change: Value| {
         served.call("PATCH", &path, Some(&admin), Some(change.to_string())).await
     };
     let saved = async || {
@@ -217,7 +217,7 @@ async fn a_mended_address_is_another_crm_user_at_once_and_the_former_authorizati
     let found = ("matched".to_owned(), Some(tobias.clone()));
 
     // By an alias, without the address that the product knows being another one.
-    let mended = patch(json!({ "aliases": ["Tobias.Wrenfield@acme.example"] })).await;
+    let mended = mended_by(json!({ "aliases": ["Tobias.Wrenfield@acme.example"] })).await;
     assert_eq!(mended.status, StatusCode::OK, "{}", mended.body);
     assert_eq!(mended.body["email"], "t.wrenfield@acme.example");
     assert_eq!(link(&served, seat).await, found);
@@ -227,25 +227,25 @@ async fn a_mended_address_is_another_crm_user_at_once_and_the_former_authorizati
 
     // The address itself takes the alias's place: the same user, whose grant stays.
     let both = json!({ "email": "tobias.wrenfield@acme.example", "aliases": [] });
-    assert_eq!(patch(both).await.body["aliases"], json!([]));
+    assert_eq!(mended_by(both).await.body["aliases"], json!([]));
     assert_eq!(link(&served, seat).await, found);
     let grant = served.connection(&format!("/seats/{seat}/authorization"));
     assert_eq!(served.get(&admin, &grant).await.body["state"], "authorized");
 
     // Another seat's address is not to be had, nor what is no address.
-    let taken = patch(json!({ "email": SELLER.to_uppercase() })).await;
+    let taken = mended_by(json!({ "email": SELLER.to_uppercase() })).await;
     assert_eq!(taken.status, StatusCode::OK, "the scene's seat claims none");
-    patch(json!({ "email": "tobias.wrenfield@acme.example" })).await;
+    mended_by(json!({ "email": "tobias.wrenfield@acme.example" })).await;
     let other = json!({ "email": "other@acme.example", "name": "Other" });
     served.post(&service, &seats, &other).await;
-    let taken = patch(json!({ "aliases": ["Other@acme.example"] })).await;
+    let taken = mended_by(json!({ "aliases": ["Other@acme.example"] })).await;
     assert_eq!((taken.status, &taken.body["type"]), (StatusCode::CONFLICT, &json!("email_taken")));
     for wrong in [json!({ "email": "nobody" }), json!({ "aliases": ["a", "b@c.d"] })] {
-        assert_eq!(patch(wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(mended_by(wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
 
     // Somebody else's address: the former user's grant ends with it.
-    patch(json!({ "email": "nobody@acme.example" })).await;
+    mended_by(json!({ "email": "nobody@acme.example" })).await;
     assert_eq!(link(&served, seat).await, ("not_matched".to_owned(), None));
     assert_ne!(served.get(&admin, &grant).await.body["state"], "authorized");
     world.run().await;

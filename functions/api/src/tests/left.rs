@@ -47,8 +47,7 @@ async fn who_works_elsewhere_has_left_the_sellers_open_opportunities_until_these
         let facts = of["outdated"].as_array().unwrap().iter();
         facts.map(|of| &of["fact"]).any(|fact| fact == "company")
     };
-    let (elsewhere, at_home): (Vec<_>, Vec<_>) =
-        contacts.map(|(person, of)| (person, of)).partition(|(_, of)| has_left(of));
+    let (elsewhere, at_home): (Vec<_>, Vec<_>) = contacts.partition(|(_, of)| has_left(of));
     let is_new =
         |(person, _): &&(&String, &Value)| before.iter().all(|left| left["person_id"] != **person);
     let (gone, there) = (elsewhere.iter().find(is_new).unwrap(), &at_home[0]);

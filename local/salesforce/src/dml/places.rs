@@ -35,14 +35,11 @@ struct Address<'a> {
 
 impl Address<'_> {
     fn settle(&self, draft: &mut Draft, given: &dyn Fn(&str) -> bool) -> Result<(), ApiError> {
-        let (country, state) =
-            (self.word(draft, "Country", given), self.word(draft, "State", given));
-        if country.is_none() && state.is_none() {
+        let (changes_country, country) = self.said(draft, "Country", given);
+        let (changes_state, state) = self.said(draft, "State", given);
+        if !changes_country && !changes_state {
             return Ok(());
         }
-        let kept = |name: &str| self.text(draft, &format!("{name}Code"));
-        let country = country.unwrap_or_else(|| kept("Country"));
-        let state = state.unwrap_or_else(|| kept("State"));
         let found = country.as_deref().map(|word| self.country(word)).transpose()?;
         let state = state.map(|word| self.state(found, &word)).transpose()?;
         self.set(draft, "Country", found.map(|of| (of.code, of.name)));
@@ -50,16 +47,18 @@ impl Address<'_> {
         Ok(())
     }
 
-    /// What a write says of a country or a state: nothing, that there is none, or a code or name.
-    fn word(
+    /// True if a write says something of a country or a state, and the code or the name that the
+    /// record has of it then, if it has one.
+    fn said(
         &self,
         draft: &Draft,
         name: &str,
         given: &dyn Fn(&str) -> bool,
-    ) -> Option<Option<String>> {
-        let by = [format!("{name}Code"), name.to_owned()];
-        let by = by.iter().find(|by| given(&format!("{}{by}", self.prefix)))?;
-        Some(self.text(draft, by))
+    ) -> (bool, Option<String>) {
+        let code = format!("{name}Code");
+        let by = [code.as_str(), name];
+        let by = by.into_iter().find(|by| given(&format!("{}{by}", self.prefix)));
+        (by.is_some(), self.text(draft, by.unwrap_or(&code)))
     }
 
     fn country(&self, word: &str) -> Result<&'static Country, ApiError> {

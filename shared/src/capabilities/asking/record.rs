@@ -70,7 +70,9 @@ impl Asking {
         if updatable_fields(record.object).is_empty() {
             return Err(AskError::Invalid("only leads, contacts and accounts are looked at"));
         }
-        self.readings.joined((at, seat, record), || self.read(at, seat, record)).await
+        // Boxed: a future of so many calls is large.
+        let read = || Box::pin(self.read(at, seat, record));
+        self.readings.joined((at, seat, record), read).await
     }
 
     async fn read(

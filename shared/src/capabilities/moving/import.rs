@@ -107,18 +107,18 @@ impl Moving {
         match line {
             Line::Tenant(moved) => {
                 let slot = seats::keys::tenant(tenant);
-                self.fill(&slot, &moved.into_tenant(tenant), replaces, no_more).await
+                self.fill(&slot, &moved.into_tenant(tenant), replaces, || Ok(Commit::new())).await
             }
             Line::Seat(moved) => self.take_in_seat(arrival, moved).await,
             Line::CrmVote(moved) => {
                 let vote = moved.into_vote();
                 let slot = seats::keys::crm_vote(tenant, &vote.crm);
-                self.fill(&slot, &vote, replaces, no_more).await
+                self.fill(&slot, &vote, replaces, || Ok(Commit::new())).await
             }
             Line::Settings(moved) => {
                 let replaces = arrival.connection(moved.environment).is_none();
                 let slot = settings::keys::settings(arrival.at(moved.environment));
-                self.fill(&slot, &moved.into_settings(), replaces, no_more).await
+                self.fill(&slot, &moved.into_settings(), replaces, || Ok(Commit::new())).await
             }
             Line::ImportSettings(moved) => self.take_in_import_settings(arrival, moved).await,
             Line::Selection(moved) => self.take_in_selection(arrival, moved).await,
@@ -154,10 +154,10 @@ impl Moving {
         let MovedSeatLogging { environment, seat, switch, choices } = moved;
         let (at, replaces) = (arrival.at(environment), arrival.connection(environment).is_none());
         let slot = settings::keys::seat_choices(at, seat);
-        let mut is_taken = self.fill(&slot, &choices, replaces, no_more).await?;
+        let mut is_taken = self.fill(&slot, &choices, replaces, || Ok(Commit::new())).await?;
         if let Some(switch) = switch {
             let slot = settings::keys::seat_switch(at, seat);
-            is_taken |= self.fill(&slot, &switch, replaces, no_more).await?;
+            is_taken |= self.fill(&slot, &switch, replaces, || Ok(Commit::new())).await?;
         }
         Ok(is_taken)
     }
@@ -171,7 +171,7 @@ impl Moving {
         let slot = importing::keys::import_settings(at);
         let settings = moved.into_settings();
         if arrival.connection(at.environment).is_none() {
-            return self.fill(&slot, &settings, true, no_more).await;
+            return self.fill(&slot, &settings, true, || Ok(Commit::new())).await;
         }
         if self.store.load(&slot).await?.is_some() {
             return Ok(false);
@@ -189,7 +189,8 @@ impl Moving {
         let at = arrival.at(moved.environment);
         let is_connected = arrival.connection(at.environment).is_some();
         let slot = importing::keys::selection(at);
-        let is_taken = self.fill(&slot, &moved.into_selection(), !is_connected, no_more).await?;
+        let is_taken =
+            self.fill(&slot, &moved.into_selection(), !is_connected, || Ok(Commit::new())).await?;
         if is_taken && is_connected {
             match self.import.request_run(at, false).await {
                 // If the connection does not work, the first run after it works again reads by it.
@@ -315,9 +316,4 @@ fn failed(error: ControlError) -> MovingError {
         ControlError::Work(error) => error.into(),
         other => WorkError::reject("take settings of imports in", other).into(),
     }
-}
-
-/// What follows where nothing does.
-fn no_more() -> Result<Commit, PortError> {
-    Ok(Commit::new())
 }

@@ -18,5 +18,5 @@ pub(crate) use crm_users::{crm_user_of, seat_of_user};
 pub use model::*;
 pub use org_users::{OrgRole, OrgUser, OrgUserPage, OrgUserQuery};
 pub use teams::{AccountTeam, TeamMember};
-pub use tenants::{NewSeat, TenantError, Tenants};
+pub use tenants::{Licences, NewSeat, TenantError, Tenants};
 pub use votes::{CrmVotes, VoteError, Voted};

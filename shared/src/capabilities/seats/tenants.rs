@@ -77,6 +77,24 @@ impl From<PortError> for TenantError {
     }
 }
 
+/// How many seats a contract has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Licences {
+    /// As many as are added.
+    Unbounded,
+    /// No more than these.
+    AtMost(u32),
+}
+
+impl From<Licences> for Option<u32> {
+    fn from(licences: Licences) -> Self {
+        match licences {
+            Licences::Unbounded => None,
+            Licences::AtMost(licences) => Some(licences),
+        }
+    }
+}
+
 /// A seat that is to be added.
 #[derive(Clone)]
 pub struct NewSeat {
@@ -155,15 +173,17 @@ impl Tenants {
         &self,
         tenant: TenantId,
         entitled: Option<bool>,
-        licences: Option<Option<u32>>,
+        licences: Option<Licences>,
     ) -> Result<Tenant, TenantError> {
-        let licences = licences.map(checked_licences).transpose()?;
+        if let Some(licences) = licences {
+            checked_licences(licences.into())?;
+        }
         attempts(|| async {
             let before = self.store.load(&keys::tenant(tenant)).await?;
             let before = before.ok_or(TenantError::NotFound)?;
             let mut after = Tenant::clone(&before);
             after.entitled = entitled.unwrap_or(before.entitled);
-            after.licences = licences.unwrap_or(before.licences);
+            after.licences = licences.map_or(before.licences, Option::from);
             if after == *before {
                 return Ok(Attempt::Done(after));
             }
