@@ -214,6 +214,16 @@ const decidesAndUndoes = async () => {
   assert.equal((await home.api("GET", path)).ruling ?? null, null);
 };
 
+const triesAutoSave = async () => {
+  await person.open(at("/saving"));
+  await person.tick("accounts that they own");
+  await person.press("Try it: what would be saved?");
+  await person.sees("Nothing is saved and no setting is changed");
+  await until("the dry run", async () => (await home.connection("/saving/dry-run")).finished_at);
+  await person.open(at("/saving"));
+  await person.sees("Seats that would get the most");
+};
+
 const mapsAField = async () => {
   const record = await recordWith("Lead", "match");
   await home.control("PATCH", `/orgs/${home.org}/records/Lead/${record}`, {
@@ -314,6 +324,7 @@ const walk = async () => {
   await step("a match is seen", seesAMatch);
   if (SHORT) return;
   await step("the first import ends", theImportEnds);
+  await step("auto-save is tried out", triesAutoSave);
   await step("every page of a connected org, both themes", pagesHold);
   await step("the keys stop in order", theKeysStopInOrder);
   await step("a review is decided and undone", decidesAndUndoes);
