@@ -59,6 +59,11 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// The value of a JSON text. What is no JSON is unreadable; what is JSON and no such value is
 /// wrong at some place.
 fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // A list would be read as the fields of an object, one after the other.
+    if text.trim_ascii_start().starts_with(b"[") {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(Problem::unreadable(status, "the body must be a JSON object, and is a list"));
+    }
     let mut json = serde_json::Deserializer::from_slice(text);
     let no_json =
         |error: serde_json::Error| Problem::unreadable(StatusCode::BAD_REQUEST, error.to_string());

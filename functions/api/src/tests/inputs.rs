@@ -48,8 +48,12 @@ async fn i53_a_body_that_is_no_json_is_refused_whatever_is_wrong_with_it() {
         assert_eq!(answer.status, status, "{}", body.chars().take(40).collect::<String>());
         assert_eq!(answer.content_type, "application/problem+json");
     }
-    // A name that comes twice says two things.
     let service = served.token("service");
+    // What is no object has no names, though its values stand in the right order.
+    let list = r#" ["Acme"]"#.to_owned();
+    let answer = served.call("POST", "/v1/tenants", Some(&service), Some(list)).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.body);
+    // A name that comes twice says two things.
     let twice = r#"{"name":"Acme","name":"Umbrella"}"#.to_owned();
     let answer = served.call("POST", "/v1/tenants", Some(&service), Some(twice)).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.body);
