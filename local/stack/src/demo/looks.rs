@@ -1,5 +1,7 @@
 //! What a seller looks at in the CRM, and what the admin looks at before turning something on.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use serde_json::{Value, json};
 
@@ -50,9 +52,11 @@ impl Demo {
     /// What is told of a person is what their record has.
     async fn contact_data(&mut self, panel: &Panel) -> anyhow::Result<()> {
         let matches = self.matches_of("Contact").await?;
+        let people = matches.iter().filter_map(|matched| matched["entity_id"].as_str());
+        let people: BTreeSet<&str> = people.collect();
         let mut told = Value::Null;
-        for matched in matches.iter().take(20) {
-            let person = text(matched, "entity_id")?;
+        // The same ones in every home: a list is not in the order of people.
+        for person in people.into_iter().take(20) {
             let path = format!("{}/crm/people/{person}/contact-data", panel.seat);
             told = panel.api.get(&path).await?;
             if told["points"].as_array().is_some_and(|points| points.len() > 1) {
