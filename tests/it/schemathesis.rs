@@ -60,6 +60,8 @@ struct Caller<'a> {
 /// Runs Schemathesis as somebody; true if no check failed.
 fn run(served: &Served, config: &Path, caller: &Caller<'_>, filter: &[String]) -> bool {
     let mut command = Command::new(root().join(".venv-schemathesis/bin/st"));
+    // It keeps what it found where it runs.
+    command.current_dir(config.parent().unwrap());
     command.arg("--config-file").arg(config);
     command.arg("run").arg(root().join("docs/openapi.yaml"));
     command.args(["--url", &served.url(""), "--seed", "1", "--no-color"]);
