@@ -60,9 +60,11 @@ fn trigger_of(method: &Method, place: &str) -> Option<Trigger> {
         ("POST", "/match-runs") | ("PUT", "/model") => Trigger::Rematch,
         ("POST", "/models") => Trigger::Tuning,
         ("POST", "/exports") => Trigger::Export,
-        ("POST", "/runs" | "/field-mappings/copy" | "/saving/dry-run")
+        ("POST", "/runs" | "/field-mappings/copy")
         | ("PUT", "/field-mappings" | "/record-filters" | "/account-model") => Trigger::ImportRun,
-        ("POST", "/permissions/check" | "/field-mappings/preview") => Trigger::Inspection,
+        ("POST", "/permissions/check" | "/field-mappings/preview" | "/saving/dry-run") => {
+            Trigger::Inspection
+        }
         ("POST", "/authorize" | "/seats/{seat}/authorize") => Trigger::Authorization,
         ("POST", "/crm-votes") => Trigger::Vote,
         ("POST", "/activities") => Trigger::Activity,
@@ -99,6 +101,7 @@ mod tests {
             ("PUT", "/model", Trigger::Rematch),
             ("POST", "/exports", Trigger::Export),
             ("POST", "/permissions/check", Trigger::Inspection),
+            ("POST", "/saving/dry-run", Trigger::Inspection),
             ("POST", "/authorize", Trigger::Authorization),
             ("POST", "/seats/{seat}/authorize", Trigger::Authorization),
             ("POST", "/activities", Trigger::Activity),

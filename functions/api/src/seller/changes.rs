@@ -15,12 +15,12 @@ use shared::capabilities::changing::{
 use shared::capabilities::custody::OpenGeneration;
 use shared::kernel::{ChangeId, EntityId, RecordRef, SObject, SeatId};
 use shared::salesforce::SalesforceId;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::activities::idempotency_key;
 use super::authorizations::login_url;
 use crate::callers::{AtChange, AtSeat, OwnSeat, SeatOrAdmin};
-use crate::extract::{Body, Query};
+use crate::extract::{Body, Place, Query};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -219,17 +219,6 @@ pub(crate) struct ChangeList {
     next: Option<String>,
 }
 
-/// Where to go on.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ChangeListing {
-    /// `next` of the page before
-    #[param(nullable = false)]
-    #[serde(default)]
-    cursor: Option<String>,
-}
-
 impl Change {
     pub(super) fn of(
         api: &Api,
@@ -392,13 +381,13 @@ pub(crate) async fn post(
 /// List a seat's changes, the newest first
 #[utoipa::path(get, path = "/seats/{seat}/changes", tag = "activities",
     operation_id = "listChanges",
-    params(AtSeat, ChangeListing),
+    params(AtSeat, Place),
     extensions(("x-roles" = json!(SeatOrAdmin::<AtSeat>::ROLES))),
     responses((status = 200, description = "A page of them", body = ChangeList), Problem))]
 pub(crate) async fn list(
     State(api): State<Api>,
     SeatOrAdmin(place): SeatOrAdmin<AtSeat>,
-    Query(ChangeListing { cursor }): Query<ChangeListing>,
+    Query(Place { cursor }): Query<Place>,
 ) -> Result<Json<ChangeList>, Problem> {
     let at = place.environment();
     let (opened, page) = api.changes.page(at, place.seat, cursor.as_deref()).await?;

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::capabilities::opportunities::{self, LeftError};
 use shared::kernel::{EntityId, SObject};
 use shared::salesforce::SalesforceId;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::callers::{AtSeat, OwnSeat};
-use crate::extract::Query;
+use crate::extract::{Place, Query};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -48,17 +48,6 @@ pub(crate) struct LeftPerson {
     company_id: Option<EntityId>,
 }
 
-/// Where to go on.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Page {
-    /// `next` of the page before
-    #[param(nullable = false)]
-    #[serde(default)]
-    cursor: Option<String>,
-}
-
 impl From<opportunities::Left> for LeftPerson {
     fn from(left: opportunities::Left) -> Self {
         Self {
@@ -77,12 +66,12 @@ impl From<opportunities::Left> for LeftPerson {
 /// List who left the seller's open opportunities: people with a role in one who work elsewhere now
 #[utoipa::path(get, path = "/seats/{seat}/left-opportunities", tag = "matches",
     operation_id = "listWhoLeft",
-    params(AtSeat, Page), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
+    params(AtSeat, Place), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
     responses((status = 200, description = "A page of them", body = WhoLeft), Problem))]
 pub(crate) async fn list(
     State(api): State<Api>,
     OwnSeat(place): OwnSeat<AtSeat>,
-    Query(Page { cursor }): Query<Page>,
+    Query(Place { cursor }): Query<Place>,
 ) -> Result<Json<WhoLeft>, Problem> {
     let page = api.who_left.page(place.environment(), place.seat, cursor.as_deref()).await?;
     let items = page.items.into_iter().map(LeftPerson::from).collect();

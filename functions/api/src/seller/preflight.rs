@@ -16,7 +16,7 @@ use crate::wire;
 
 wire::named! {
     /// What the product does in the CRM as a seller.
-    SellerDeed of asking::SellerDeed {
+    SellerAction of asking::SellerAction {
         LogActivities LogNotes CreateLeads CreateContacts CreateAccounts UpdateLeads UpdateContacts
         UpdateAccounts
     }
@@ -38,11 +38,11 @@ pub(crate) struct Preflight {
     checks: Vec<PreflightCheck>,
 }
 
-/// What one deed needs of one object.
+/// What one action needs of one object.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PreflightCheck {
-    #[schema(value_type = SellerDeed)]
-    deed: asking::SellerDeed,
+    #[schema(value_type = SellerAction)]
+    action: asking::SellerAction,
     /// The object's API name.
     object: &'static str,
     #[schema(value_type = CrmRight)]
@@ -55,41 +55,40 @@ pub(crate) struct PreflightCheck {
     what_to_do: Option<String>,
 }
 
-impl From<(Need, Lack)> for PreflightCheck {
-    fn from((need, lack): (Need, Lack)) -> Self {
-        let what_to_do = what_to_do(&need, &lack);
+impl From<(Need, Option<Lack>)> for PreflightCheck {
+    fn from((need, lack): (Need, Option<Lack>)) -> Self {
+        let what_to_do = lack.as_ref().map(|lack| what_to_do(&need, lack));
         let missing_fields = match lack {
-            Lack::Fields(fields) => fields,
-            Lack::Nothing | Lack::Object | Lack::Right => Vec::new(),
+            Some(Lack::Fields(fields)) => fields,
+            Some(Lack::Object | Lack::Right) | None => Vec::new(),
         };
-        let Need { deed, object, right, fields: _ } = need;
-        Self { deed, object, right, ok: what_to_do.is_none(), missing_fields, what_to_do }
+        let Need { action, object, right, fields: _ } = need;
+        Self { action, object, right, ok: what_to_do.is_none(), missing_fields, what_to_do }
     }
 }
 
 /// What the CRM's admin is to do, in Setup's own words.
-fn what_to_do(need: &Need, lack: &Lack) -> Option<String> {
+fn what_to_do(need: &Need, lack: &Lack) -> String {
     let object = need.object;
     let right = match need.right {
         asking::Right::Create => "Create",
         asking::Right::Edit => "Edit",
     };
     match lack {
-        Lack::Nothing => None,
-        Lack::Object => Some(format!(
+        Lack::Object => format!(
             "You do not see {object} in the CRM. Its admin turns it on in the org, or gives your \
              profile Read and {right} on it under Setup > Profiles > Object Settings."
-        )),
-        Lack::Right => Some(format!(
+        ),
+        Lack::Right => format!(
             "You may not do this with {object}. The CRM's admin gives your profile {right} on it \
              under Setup > Profiles > Object Settings."
-        )),
-        Lack::Fields(fields) => Some(format!(
+        ),
+        Lack::Fields(fields) => format!(
             "You may not edit {} of {object}. The CRM's admin gives your profile Edit Access to \
              these fields under Setup > Object Manager > {object} > Fields & Relationships > Set \
              Field-Level Security.",
             fields.join(", ")
-        )),
+        ),
     }
 }
 

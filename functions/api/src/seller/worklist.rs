@@ -2,15 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::capabilities::changing::{self, Values, WorklistError};
 use shared::kernel::{EntityId, SObject};
 use shared::salesforce::SalesforceId;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::badges::Fact;
 use crate::callers::{AtSeat, OwnSeat};
-use crate::extract::Query;
+use crate::extract::{Place, Query};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -54,17 +54,6 @@ pub(crate) struct Proposal {
     to: Values,
 }
 
-/// Where to go on.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct WorklistPlace {
-    /// `next` of the page before
-    #[param(nullable = false)]
-    #[serde(default)]
-    cursor: Option<String>,
-}
-
 impl From<changing::WorklistItem> for WorklistItem {
     fn from(item: changing::WorklistItem) -> Self {
         let proposals = item.proposals.into_iter();
@@ -88,12 +77,12 @@ impl From<changing::WorklistItem> for WorklistItem {
 /// What the admin does not let sellers update is left out.
 #[utoipa::path(get, path = "/seats/{seat}/worklist", tag = "activities",
     operation_id = "listWorklist",
-    params(AtSeat, WorklistPlace), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
+    params(AtSeat, Place), extensions(("x-roles" = json!(OwnSeat::<AtSeat>::ROLES))),
     responses((status = 200, description = "A page of it", body = Worklist), Problem))]
 pub(crate) async fn list(
     State(api): State<Api>,
     OwnSeat(place): OwnSeat<AtSeat>,
-    Query(WorklistPlace { cursor }): Query<WorklistPlace>,
+    Query(Place { cursor }): Query<Place>,
 ) -> Result<Json<Worklist>, Problem> {
     let page = api.worklists.page(place.environment(), place.seat, cursor.as_deref()).await?;
     let items = page.items.into_iter().map(WorklistItem::from);

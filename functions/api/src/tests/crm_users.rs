@@ -235,7 +235,14 @@ async fn a_mended_address_is_another_crm_user_at_once_and_the_former_authorizati
     // Another seat's address is not to be had, nor what is no address.
     let taken = mended_by(json!({ "email": SELLER.to_uppercase() })).await;
     assert_eq!(taken.status, StatusCode::OK, "the scene's seat claims none");
+    // Nor does a seat that claims no address take another seat's claim away with its own.
+    let noor = json!({ "email": SELLER, "name": "Noor" });
     mended_by(json!({ "email": "tobias.wrenfield@acme.example" })).await;
+    assert_eq!(served.post(&service, &seats, &noor).await.status, StatusCode::CREATED);
+    let own = format!("{seats}/{}", served.seat);
+    let moved = json!({ "email": "noor@acme.example" }).to_string();
+    served.call("PATCH", &own, Some(&admin), Some(moved)).await;
+    assert_eq!(served.post(&service, &seats, &noor).await.body["type"], "email_taken");
     let other = json!({ "email": "other@acme.example", "name": "Other" });
     served.post(&service, &seats, &other).await;
     let taken = mended_by(json!({ "aliases": ["Other@acme.example"] })).await;

@@ -8,8 +8,9 @@ use super::badges::{badges, ids};
 use super::canary::SELLER;
 use super::changes::{at, day};
 
-/// A contact's role in a new open opportunity of the seller's, at the contact's account.
-fn role(world: &World, contact: &str) -> Value {
+/// A contact's role in a new open opportunity of the seller's, at the contact's account: the
+/// opportunity, and the role.
+fn role(world: &World, contact: &str) -> (String, String) {
     let (control, org) = (world.control(), &world.org);
     let users = control.records(org, "User", 0, usize::MAX).unwrap();
     let seller = users.iter().find(|user| user["Username"] == SELLER).unwrap();
@@ -18,8 +19,8 @@ fn role(world: &World, contact: &str) -> Value {
         "StageName": "Prospecting", "CloseDate": "2027-06-30" });
     let deal = control.create(org, "Opportunity", &deal).unwrap();
     let role = json!({ "OpportunityId": deal, "ContactId": contact, "Role": "Decision Maker" });
-    control.create(org, "OpportunityContactRole", &role).unwrap();
-    json!(deal)
+    let role = control.create(org, "OpportunityContactRole", &role).unwrap();
+    (deal, role)
 }
 
 async fn import(world: &World, served: &Served) {
@@ -52,7 +53,7 @@ async fn who_works_elsewhere_has_left_the_sellers_open_opportunities_until_these
         |(person, _): &&(&String, &Value)| before.iter().all(|left| left["person_id"] != **person);
     let (gone, there) = (elsewhere.iter().find(is_new).unwrap(), &at_home[0]);
     let id = |(_, of): &(&String, &Value)| of["record"]["record_id"].as_str().unwrap().to_owned();
-    let deal = role(&world, &id(gone));
+    let (deal, own) = role(&world, &id(gone));
     role(&world, &id(there));
     import(&world, &served).await;
     let mut told = left(&served, &token).await;
@@ -64,8 +65,34 @@ async fn who_works_elsewhere_has_left_the_sellers_open_opportunities_until_these
     let now = facts.filter(|of| of["fact"] == "company").map(|of| &of["now"]).next().unwrap();
     assert_eq!(&told[0]["company"], now, "as the badge has it");
 
+    // Whose deal it is, and who has a role in it, is as the org has it now.
+    let (control, org) = (world.control(), &world.org);
+    let users = control.records(org, "User", 0, usize::MAX).unwrap();
+    let is_of = |user: &&Value, name: &str| user["Username"].as_str().unwrap().starts_with(name);
+    let owner = |name: &str| users.iter().find(|user| is_of(user, name)).unwrap()["Id"].clone();
+    let to = |name: &str| {
+        control.update(org, &deal, &json!({ "OwnerId": owner(name) })).unwrap();
+    };
+    to("tobias.wrenfield");
+    import(&world, &served).await;
+    assert_eq!(left(&served, &token).await, before, "it is a colleague's now");
+    to("noor.castellan");
+    import(&world, &served).await;
+    assert_eq!(left(&served, &token).await.len(), before.len() + 1);
+    control.delete(org, &own).unwrap();
+    served
+        .post(&served.token("admin"), &served.connection("/runs"), &json!({ "full": true }))
+        .await;
+    control.advance(3600);
+    world.run().await;
+    assert_eq!(left(&served, &token).await, before, "they have no role in it any more");
+
+    let again = json!({ "OpportunityId": deal, "ContactId": id(gone), "Role": "Decision Maker" });
+    control.create(org, "OpportunityContactRole", &again).unwrap();
+    import(&world, &served).await;
+    assert_eq!(left(&served, &token).await.len(), before.len() + 1);
     let won = json!({ "StageName": "Closed Won" });
-    world.control().update(&world.org, deal.as_str().unwrap(), &won).unwrap();
+    control.update(org, &deal, &won).unwrap();
     import(&world, &served).await;
     assert_eq!(left(&served, &token).await, before, "it is decided");
 }

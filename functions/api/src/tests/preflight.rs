@@ -14,7 +14,7 @@ fn lacking(answer: &Value) -> Vec<(&str, &str, &Value, &str)> {
     lacking
         .map(|check| {
             let text = |name: &str| check[name].as_str().unwrap();
-            (text("deed"), text("object"), &check["missing_fields"], text("what_to_do"))
+            (text("action"), text("object"), &check["missing_fields"], text("what_to_do"))
         })
         .collect()
 }
@@ -31,7 +31,8 @@ async fn a_seller_is_told_before_which_rights_they_lack_of_what_is_turned_on() {
         "{}",
         ready.body
     );
-    let of: Vec<_> = ready.body["checks"].as_array().unwrap().iter().map(|c| &c["deed"]).collect();
+    let of: Vec<_> =
+        ready.body["checks"].as_array().unwrap().iter().map(|c| &c["action"]).collect();
     assert_eq!(
         of,
         ["log_activities", "log_notes", "create_leads", "create_contacts", "update_contacts"],
@@ -50,7 +51,7 @@ async fn a_seller_is_told_before_which_rights_they_lack_of_what_is_turned_on() {
     assert_eq!(told["ready"], false);
     let lacking = lacking(&told);
     let found: Vec<_> =
-        lacking.iter().map(|(deed, object, fields, _)| (*deed, *object, *fields)).collect();
+        lacking.iter().map(|(action, object, fields, _)| (*action, *object, *fields)).collect();
     assert_eq!(
         found,
         [

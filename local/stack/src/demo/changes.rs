@@ -69,6 +69,9 @@ impl Demo {
         step.at("a login that ends".to_owned());
         self.waits(&panel, &seat).await?;
         self.until_quiet(&step).await?;
+        self.report.line(
+            "badge, match, create, update, log, undo: what docs/seller-panel.md walks through",
+        );
         step.done("a lead and an account created; updates made and undone, one and many at once");
         Ok(())
     }

@@ -16,11 +16,6 @@ const MORE_RULES: [&str; 4] = [
     "save_owned_people",
 ];
 
-/// A change of the settings that turns every rule on.
-pub(super) fn every_rule() -> Value {
-    MORE_RULES.iter().map(|rule| ((*rule).to_owned(), json!(true))).collect()
-}
-
 impl Demo {
     /// A seller looks at their rights, at how a person is reached and at an account's
     /// opportunities; the admin finds users by role, and has auto-save tried out.
@@ -54,11 +49,12 @@ impl Demo {
         let matches = self.matches_of("Contact").await?;
         let people = matches.iter().filter_map(|matched| matched["entity_id"].as_str());
         let people: BTreeSet<&str> = people.collect();
-        let mut told = Value::Null;
+        let (mut told, mut told_of) = (Value::Null, String::new());
         // The same ones in every home: a list is not in the order of people.
         for person in people.into_iter().take(20) {
             let path = format!("{}/crm/people/{person}/contact-data", panel.seat);
             told = panel.api.get(&path).await?;
+            person.clone_into(&mut told_of);
             if told["points"].as_array().is_some_and(|points| points.len() > 1) {
                 break;
             }
@@ -72,6 +68,21 @@ impl Demo {
         self.report.require("contact data is the record's", is_same);
         let fields: Vec<&str> = points.iter().filter_map(|point| point["field"].as_str()).collect();
         self.report.line(format!("a person is reached by {}", fields.join(", ")));
+        self.match_dialog(&text(&told, "record_id")?, &told_of).await?;
+        Ok(())
+    }
+
+    /// What a seller who doubts the badge looks at.
+    async fn match_dialog(&mut self, record: &str, person: &str) -> anyhow::Result<()> {
+        let path = format!("{}/entities/person/{person}", self.connection());
+        let shown = self.service.get(&path).await?;
+        self.report.check(
+            "the match dialog's link",
+            record,
+            text(&shown["link"], "record_id")?.as_str(),
+        );
+        let records = shown["records"].as_array().map_or(0, Vec::len);
+        self.report.line(format!("the match dialog shows {records} record(s) that may be them"));
         Ok(())
     }
 
@@ -122,16 +133,7 @@ impl Demo {
     /// What more rules would save is counted, and not saved.
     async fn dry_run(&mut self) -> anyhow::Result<()> {
         let before = self.entries().await?;
-        let path = format!("{}/saving/dry-run", self.connection());
-        self.service.post(&path, &every_rule()).await?;
-        let told = self
-            .until("the dry run", async || {
-                let told = self.service.get(&path).await?;
-                let seats = number(&told, "seats");
-                let is_over = told["finished_at"].is_string();
-                Ok(if is_over { Look::Done(told) } else { Look::At(format!("{seats} seats")) })
-            })
-            .await?;
+        let told = self.every_rule_tried().await?;
         let after = self.entries().await?;
         self.report.check("entries of all lists after a dry run", &before, &after);
         self.report.check(
@@ -145,6 +147,20 @@ impl Demo {
             number(&told, "leads")
         ));
         Ok(())
+    }
+
+    /// What every rule of auto-save would save for all seats.
+    pub(super) async fn every_rule_tried(&self) -> anyhow::Result<Value> {
+        let path = format!("{}/saving/dry-run", self.connection());
+        let more: Value = MORE_RULES.iter().map(|rule| ((*rule).to_owned(), json!(true))).collect();
+        self.service.post(&path, &more).await?;
+        self.until("the dry run", async || {
+            let told = self.service.get(&path).await?;
+            let seats = number(&told, "seats");
+            let is_over = told["finished_at"].is_string();
+            Ok(if is_over { Look::Done(told) } else { Look::At(format!("{seats} seats")) })
+        })
+        .await
     }
 
     /// How many entries the lists of all seats have.

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use super::badges::AT_ONCE;
-use super::looks::every_rule;
 use super::org::Org;
 use super::progress::Progress;
-use super::{Demo, Look, OwnData, number, say};
+use super::{Demo, OwnData, number, say};
 use crate::embedded::Embedded;
 use crate::home::{Home, On};
 use crate::options::StackOptions;
@@ -120,17 +119,8 @@ impl Demo {
 
     /// What every rule of auto-save would save for all seats: counted, and not saved.
     async fn tried_out(&mut self) -> anyhow::Result<()> {
-        let path = format!("{}/saving/dry-run", self.connection());
         let began = Instant::now();
-        self.service.post(&path, &every_rule()).await?;
-        let told = self
-            .until("the dry run", async || {
-                let told = self.service.get(&path).await?;
-                let seats = number(&told, "seats");
-                let is_over = told["finished_at"].is_string();
-                Ok(if is_over { Look::Done(told) } else { Look::At(format!("{seats} seats")) })
-            })
-            .await?;
+        let told = self.every_rule_tried().await?;
         let entries = ["accounts", "leads", "had"].map(|name| number(&told, name));
         say(&format!(
             "a dry run of all rules             {:8.1} s: {} entries for {} seats",

@@ -14,6 +14,6 @@ mod test_note;
 pub use ask::{AccountHit, AskError, Asking};
 pub use contact_data::{Consent, ContactData, ContactPoint};
 pub use form::{Choice, Form, FormField};
-pub use preflight::{Lack, Need, Preflight, Right, SellerDeed};
+pub use preflight::{Lack, Need, Preflight, Right, SellerAction};
 pub use record::{CurrentField, CurrentRecord, MOST_RECORDS};
 pub use test_note::{NoteReadBack, TestNote};

@@ -1,5 +1,7 @@
 //! Whether a seller can do in the CRM what the product does as them, looked at before they need it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -14,7 +16,7 @@ use crate::salesforce::{FieldDescribe, ObjectDescribe, SalesforceId};
 /// What the product does in the CRM as a seller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SellerDeed {
+pub enum SellerAction {
     /// Logs messages, calls, Smart Link views and requests to connect.
     LogActivities,
     /// Logs notes.
@@ -43,11 +45,11 @@ pub enum Right {
     Edit,
 }
 
-/// What a deed needs of one object.
+/// What an action needs of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// The deed.
-    pub deed: SellerDeed,
+    /// The action.
+    pub action: SellerAction,
     /// The object's API name.
     pub object: &'static str,
     /// The right to its rows.
@@ -59,8 +61,6 @@ pub struct Need {
 /// What a seller lacks of a need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
-    /// Nothing.
-    Nothing,
     /// They do not see the object; the org may have it turned off.
     Object,
     /// They have no right to its rows.
@@ -77,7 +77,7 @@ pub struct Preflight {
     /// When it was looked at.
     pub checked_at: Timestamp,
     /// What the admin has turned on, each with what is lacking.
-    pub checks: Vec<(Need, Lack)>,
+    pub checks: Vec<(Need, Option<Lack>)>,
 }
 
 impl Asking {
@@ -94,13 +94,12 @@ impl Asking {
         let question = self.question(at, seat).await?;
         let needs = needs(&self.settings(at).await?);
         let mut checks = Vec::with_capacity(needs.len());
-        let mut described: Vec<(&str, Option<ObjectDescribe>)> = Vec::new();
+        let mut described: BTreeMap<&str, Option<ObjectDescribe>> = BTreeMap::new();
         for need in needs {
-            if !described.iter().any(|(object, _)| *object == need.object) {
-                described.push((need.object, describe(&question, need.object).await?));
+            if !described.contains_key(need.object) {
+                described.insert(need.object, describe(&question, need.object).await?);
             }
-            let of_object = described.iter().find(|(object, _)| *object == need.object);
-            let lack = lack(&need, of_object.and_then(|(_, described)| described.as_ref()));
+            let lack = lack(&need, described.get(need.object).and_then(Option::as_ref));
             checks.push((need, lack));
         }
         Ok(Preflight { user: question.user().await?, checked_at: self.ports.clock.now(), checks })
@@ -126,9 +125,9 @@ fn written(object: SObject) -> &'static [&'static str] {
     WRITTEN.iter().find(|(of, _)| *of == object).map_or(&[][..], |(_, fields)| fields)
 }
 
-/// What the deeds that an admin has turned on need.
+/// What the actions that an admin has turned on need.
 fn needs(settings: &Settings) -> Vec<Need> {
-    use SellerDeed::{
+    use SellerAction::{
         CreateAccounts, CreateContacts, CreateLeads, LogActivities, LogNotes, UpdateAccounts,
         UpdateContacts, UpdateLeads,
     };
@@ -154,23 +153,21 @@ fn needs(settings: &Settings) -> Vec<Need> {
         (settings.update_accounts, UpdateAccounts, "Account", Right::Edit, &["Website"]),
     ];
     let on = all.into_iter().filter(|(is_on, ..)| *is_on);
-    on.map(|(_, deed, object, right, fields)| Need { deed, object, right, fields }).collect()
+    on.map(|(_, action, object, right, fields)| Need { action, object, right, fields }).collect()
 }
 
 /// What of a need an object's describe does not give.
-fn lack(need: &Need, described: Option<&ObjectDescribe>) -> Lack {
-    let Some(described) = described else { return Lack::Object };
+fn lack(need: &Need, described: Option<&ObjectDescribe>) -> Option<Lack> {
+    let Some(described) = described else { return Some(Lack::Object) };
     let (may, may_write): (bool, fn(&FieldDescribe) -> bool) = match need.right {
         Right::Create => (described.summary.createable, |field| field.createable),
         Right::Edit => (described.summary.updateable, |field| field.updateable),
     };
     if !may {
-        return Lack::Right;
+        return Some(Lack::Right);
     }
     let fields = need.fields.iter().copied();
     let lacking = fields.filter(|name| !described.field(name).is_some_and(may_write));
-    match lacking.collect::<Vec<_>>() {
-        lacking if lacking.is_empty() => Lack::Nothing,
-        lacking => Lack::Fields(lacking),
-    }
+    let lacking: Vec<_> = lacking.collect();
+    (!lacking.is_empty()).then_some(Lack::Fields(lacking))
 }

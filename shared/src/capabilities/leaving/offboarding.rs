@@ -112,12 +112,7 @@ impl Offboarding {
         };
         let mut commit = Commit::new();
         commit.delete_when(&seat.slot(), When::unchanged(&seat));
-        for address in seat.addresses() {
-            let claim = self.store.load(&seats::keys::email_claim(tenant, &address)).await?;
-            if let Some(claim) = claim.filter(|claim| claim.seat == id) {
-                commit.delete_when(&claim.slot(), When::unchanged(&claim));
-            }
-        }
+        seats::free_addresses(&self.store, tenant, id, &seat.addresses(), &mut commit).await?;
         for environment in Environment::ALL {
             let at = TenantEnvironment { tenant, environment };
             commit.delete(&settings::keys::seat_switch(at, id));

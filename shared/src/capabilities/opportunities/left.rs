@@ -9,12 +9,14 @@ use matching::Fact;
 use crate::capabilities::badges::{
     BadgeError, Badges, MOST_BADGES, News, employer_of, employers_accounts,
 };
-use crate::capabilities::custody::{Custody, LookupError};
-use crate::capabilities::saving::{Saved, SavedError, SavedList, SavedLists};
+use crate::capabilities::custody::{Custody, LookupError, OpenGeneration};
+use crate::capabilities::saving::{Saved, SavedError, SavedList, SavedLists, contacts_in};
+use crate::capabilities::seats::{self, crm_user_of};
 use crate::capabilities::settings::SavingRule;
-use crate::kernel::{EntityId, RecordRef, SObject, SeatId, TenantEnvironment};
+use crate::kernel::{EntityId, Record, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::ports::{Clock, PortError, Ports};
 use crate::salesforce::SalesforceId;
+use crate::store::Store;
 
 /// Why the list is not shown.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,7 @@ pub struct Left {
 /// Shows who left.
 #[derive(Clone)]
 pub struct WhoLeft {
+    store: Store,
     custody: Custody,
     saved: SavedLists,
     badges: Badges,
@@ -78,11 +81,11 @@ impl WhoLeft {
     pub fn new(ports: &Ports, custody: Custody, badges: Badges) -> Self {
         let clock: Arc<dyn Clock> = ports.clock.clone();
         let saved = SavedLists::new(clock, custody.clone());
-        Self { custody, saved, badges }
+        Self { store: Store::new(ports.clone()), custody, saved, badges }
     }
 
-    /// A page of the people who were saved for a seat for their role in an opportunity of its that
-    /// is open still, and whose company of today is another one. It looks at so many saved people,
+    /// A page of the people who were saved for a seat for their role in an opportunity of its, who
+    /// have the role still while it is open, and whose company of today is another one. It looks at so many saved people,
     /// however many there are.
     ///
     /// # Errors
@@ -97,11 +100,7 @@ impl WhoLeft {
         let by_role: Vec<Saved> =
             saved.items.into_iter().filter(|saved| deals_of(saved).next().is_some()).collect();
         let opened = self.custody.shown(at).await?;
-        let named: BTreeSet<SalesforceId> = by_role.iter().flat_map(deals_of).collect();
-        let named: Vec<SalesforceId> = named.into_iter().collect();
-        let deals = opened.records.get(SObject::Opportunity, &named).await?;
-        let open = deals.iter().filter(|deal| !deal.fields.is_true("IsClosed"));
-        let open: BTreeSet<SalesforceId> = open.map(|deal| deal.id).collect();
+        let open = self.own_open_deals(&opened, at, seat, &by_role).await?;
         let in_open = |saved: &&Saved| deals_of(saved).any(|deal| open.contains(&deal));
         let people: Vec<EntityId> =
             by_role.iter().filter(in_open).map(|saved| saved.entity.clone()).collect();
@@ -111,21 +110,60 @@ impl WhoLeft {
             let works_elsewhere = news.link.outdated.iter().any(|of| of.fact == Fact::Company);
             works_elsewhere && !news.is_at_home(&accounts)
         };
-        let items = news.into_iter().filter(has_left).map(|news| {
-            let deals = by_role.iter().filter(|saved| saved.entity == news.person);
-            let deals = deals.flat_map(deals_of).filter(|deal| open.contains(deal));
-            let company = news.body.company.as_ref().map(|company| company.name.clone());
-            Left {
-                record: news.link.record,
-                record_url: news.link.url,
-                opportunities: deals.collect(),
-                title: news.body.title.clone(),
-                company: company.unwrap_or_default(),
-                company_id: employer_of(&news.body),
-                person: news.person,
+        let mut items = Vec::new();
+        for news in news.into_iter().filter(has_left) {
+            let Some(saved) = by_role.iter().find(|saved| saved.entity == news.person) else {
+                continue;
+            };
+            let mut opportunities = Vec::new();
+            for deal in deals_of(saved).filter(|deal| open.contains(deal)) {
+                // A role may be gone since.
+                let contacts = contacts_in(&opened.records, deal).await?;
+                if contacts.contains(&saved.record) || contacts.contains(&news.link.record.id) {
+                    opportunities.push(deal);
+                }
             }
-        });
-        Ok(LeftPage { items: items.collect(), next: saved.next })
+            if !opportunities.is_empty() {
+                items.push(Left::of(news, opportunities));
+            }
+        }
+        Ok(LeftPage { items, next: saved.next })
+    }
+
+    /// Those of the opportunities for which people were saved that are open, and the seat's still.
+    async fn own_open_deals(
+        &self,
+        opened: &OpenGeneration,
+        at: TenantEnvironment,
+        seat: SeatId,
+        saved: &[Saved],
+    ) -> Result<BTreeSet<SalesforceId>, LeftError> {
+        let seat = self.store.read(&seats::keys::seat(at.tenant, seat)).await?;
+        let seat = seat.ok_or(LookupError::NotFound("seat"))?;
+        let user = crm_user_of(opened, &seat).await?.user;
+        let named: BTreeSet<SalesforceId> = saved.iter().flat_map(deals_of).collect();
+        let named: Vec<SalesforceId> = named.into_iter().collect();
+        let deals = opened.records.get(SObject::Opportunity, &named).await?;
+        let is_own = |deal: &&Record| {
+            let owner = deal.fields.reference("OwnerId");
+            owner.is_some() && owner == user && !deal.fields.is_true("IsClosed")
+        };
+        Ok(deals.iter().filter(is_own).map(|deal| deal.id).collect())
+    }
+}
+
+impl Left {
+    fn of(news: News, opportunities: Vec<SalesforceId>) -> Self {
+        let company_id = employer_of(&news.body);
+        Self {
+            record: news.link.record,
+            record_url: news.link.url,
+            opportunities,
+            title: news.body.title,
+            company: news.body.company.map(|company| company.name).unwrap_or_default(),
+            company_id,
+            person: news.person,
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::AccountModel;
 use crate::kernel::{Record, SObject};
+use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
+use crate::store::Records;
 use crate::store::keys::Relation;
 use crate::work::WorkError;
 
@@ -65,6 +67,18 @@ async fn children(
 /// The records that a lookup of these names.
 pub(super) fn named(records: &[Record], field: &str) -> Vec<SalesforceId> {
     records.iter().filter_map(|record| record.fields.reference(field)).collect()
+}
+
+/// The contacts who have a role in an opportunity.
+pub(crate) async fn contacts_in(
+    records: &Records,
+    opportunity: SalesforceId,
+) -> Result<BTreeSet<SalesforceId>, PortError> {
+    let roles = records.children(opportunity, Relation::OpportunityRole).await?;
+    let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
+    let of_opportunity =
+        roles.iter().filter(|role| role.fields.reference("OpportunityId") == Some(opportunity));
+    Ok(of_opportunity.filter_map(|role| role.fields.reference("ContactId")).collect())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod lists;
 mod model;
 
 pub use auto_save::AutoSave;
+pub(crate) use concerned::contacts_in;
 pub use dry_run::{DryRun, DryRunError, DryRuns, Example, Forecast, SeatForecast};
 pub use lists::{SavedError, SavedLists, SavedPage};
 pub use model::*;

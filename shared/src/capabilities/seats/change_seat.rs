@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::tenants::{checked_email, checked_name};
+use super::tenants::{checked_email, checked_name, free_addresses};
 use super::{EmailClaim, Seat, TenantError, Tenants, crm_user_of, keys};
 use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::custody::end_seat_grant;
@@ -92,9 +92,7 @@ impl Tenants {
             }
             commit.create(&claim, &EmailClaim { seat: id })?;
         }
-        for address in old.difference(&new) {
-            commit.delete(&keys::email_claim(tenant, address));
-        }
+        free_addresses(&self.store, tenant, id, old.difference(&new), &mut commit).await?;
         if old != new {
             self.join_anew(&before, &after, &mut commit).await?;
         }

@@ -18,5 +18,6 @@ pub(crate) use crm_users::{crm_user_of, seat_of_user};
 pub use model::*;
 pub use org_users::{OrgRole, OrgUser, OrgUserPage, OrgUserQuery};
 pub use teams::{AccountTeam, TeamMember};
+pub(crate) use tenants::free_addresses;
 pub use tenants::{Licences, NewSeat, TenantError, Tenants};
 pub use votes::{CrmVotes, VoteError, Voted};

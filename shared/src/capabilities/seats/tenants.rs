@@ -296,6 +296,23 @@ pub(super) fn checked_name(text: String) -> Result<String, TenantError> {
     if (1..=LONGEST_NAME).contains(&length) { Ok(text) } else { Err(TenantError::Name) }
 }
 
+/// Adds to the commit that addresses are a seat's no more, as far as it claimed them.
+pub(crate) async fn free_addresses(
+    store: &Store,
+    tenant: TenantId,
+    seat: SeatId,
+    addresses: impl IntoIterator<Item = &String>,
+    commit: &mut Commit,
+) -> Result<(), PortError> {
+    for address in addresses {
+        let claim = store.load(&keys::email_claim(tenant, address)).await?;
+        if let Some(claim) = claim.filter(|claim| claim.seat == seat) {
+            commit.delete_when(&claim.slot(), When::unchanged(&claim));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn checked_email(text: &str) -> Result<String, TenantError> {
     let email = text.trim();
     let parts = email.split_once('@').filter(|(user, host)| !user.is_empty() && host.contains('.'));

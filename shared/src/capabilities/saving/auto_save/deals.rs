@@ -1,15 +1,12 @@
 //! The rules about open opportunities: their accounts, and the people who have a role in them.
 
-use std::collections::BTreeSet;
-
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::{AutoSave, CONCURRENT_READS, Context, Wanted, stand_ins};
 use crate::capabilities::importing::StageRule;
+use crate::capabilities::saving::concerned::contacts_in;
 use crate::capabilities::settings::SavingRule;
 use crate::kernel::{Record, SObject, SeatId};
-use crate::salesforce::SalesforceId;
-use crate::store::keys::Relation;
 use crate::work::WorkError;
 
 impl AutoSave {
@@ -34,7 +31,7 @@ impl AutoSave {
                     |(rule, (object, record))| Wanted { seat, rule, by: deal.id, object, record };
                 let account = deal.fields.reference("AccountId");
                 let accounts = account.and_then(|account| stand_ins.get(&account));
-                let contacts = contacts_of(context, &deal).await?;
+                let contacts = contacts_in(&context.generation.records, deal.id).await?;
                 let accounts = accounts.into_iter().flatten();
                 let accounts = accounts.map(|of| (SavingRule::OpportunityAccounts, *of));
                 let people = contacts.into_iter().map(|contact| (SObject::Contact, contact));
@@ -55,19 +52,4 @@ fn counts(context: &Context, deal: &Record) -> bool {
     let rule = StageRule { from: settings.stage.as_deref(), is_after: settings.after_stage };
     let (stage, is_closed) = (deal.fields.get("StageName"), deal.fields.is_true("IsClosed"));
     context.pipeline.counts(rule, stage, is_closed)
-}
-
-/// The contacts in the roles of an opportunity.
-async fn contacts_of(
-    context: &Context,
-    opportunity: &Record,
-) -> Result<BTreeSet<SalesforceId>, WorkError> {
-    let records = &context.generation.records;
-    let roles = records.children(opportunity.id, Relation::OpportunityRole).await?;
-    let roles = records.get(SObject::OpportunityContactRole, &roles).await?;
-    Ok(roles
-        .iter()
-        .filter(|role| role.fields.reference("OpportunityId") == Some(opportunity.id))
-        .filter_map(|role| role.fields.reference("ContactId"))
-        .collect())
 }
