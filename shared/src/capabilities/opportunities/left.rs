@@ -85,8 +85,8 @@ impl WhoLeft {
     }
 
     /// A page of the people who were saved for a seat for their role in an opportunity of its, who
-    /// have the role still while it is open, and whose company of today is another one. It looks at so many saved people,
-    /// however many there are.
+    /// have the role still while it is open, and whose company of today is another one. It looks
+    /// at so many saved people, however many there are.
     ///
     /// # Errors
     /// When there is no connection, or the cursor is none of this list's.
