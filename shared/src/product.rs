@@ -12,6 +12,7 @@ use std::sync::Arc;
 use matching::{InvalidModel, MatchModel};
 
 use crate::capabilities::activities::Activities;
+use crate::capabilities::answers::StoredAnswers;
 use crate::capabilities::asking::Asking;
 use crate::capabilities::audit::AuditLog;
 use crate::capabilities::badges::{Badges, CrmFilter};
@@ -29,9 +30,10 @@ use crate::capabilities::limits::Limits;
 use crate::capabilities::linking::{
     Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
+use crate::capabilities::lists::Lists;
 use crate::capabilities::moving::Moving;
 use crate::capabilities::opportunities::{OpportunityPanels, WhoLeft};
-use crate::capabilities::saving::{AutoSave, DryRuns, SavedLists};
+use crate::capabilities::saving::{AutoSave, DryRuns, SavedLists, UndoSaving};
 use crate::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use crate::capabilities::sessions::Sessions;
 use crate::capabilities::settings::{ChangeSettings, SeatLogging, SeatSaving};
@@ -302,16 +304,34 @@ impl<R: ReachesGenerations> Product<R> {
         OpportunityPanels::new(&self.ports, self.custody())
     }
 
+    /// The answers of writes that may come again.
+    #[must_use]
+    pub fn stored_answers(&self) -> StoredAnswers {
+        StoredAnswers::new(self.ports.clone(), self.custody())
+    }
+
     /// Sellers' system lists.
     #[must_use]
     pub fn saved_lists(&self) -> SavedLists {
         SavedLists::new(self.ports.clock.clone(), self.custody())
     }
 
+    /// The lists that sellers keep.
+    #[must_use]
+    pub fn lists(&self) -> Lists {
+        Lists::new(self.ports.clone(), self.custody())
+    }
+
     /// Dry runs of the auto-save rules.
     #[must_use]
     pub fn dry_runs(&self) -> DryRuns {
         DryRuns::new(self.ports.clone(), self.custody())
+    }
+
+    /// Undoings of what the auto-save rules saved.
+    #[must_use]
+    pub fn undo_saving(&self) -> UndoSaving {
+        UndoSaving::new(self.ports.clone(), self.custody())
     }
 
     /// The auto-save rules.

@@ -6,6 +6,7 @@ mod changes;
 mod documents;
 mod events_and_messages;
 mod keys;
+mod lists;
 mod moving;
 mod objects;
 
@@ -31,6 +32,7 @@ use crate::capabilities::leaving::PurgePhase;
 use crate::capabilities::linking::{
     Correcting, MatchRunState, MatchSource, ModelState, RecordDecision,
 };
+use crate::capabilities::lists::ListKind;
 use crate::capabilities::saving::SavedList;
 use crate::capabilities::seats::Role;
 use crate::capabilities::settings::LogType;
@@ -72,14 +74,15 @@ variants! {
         TenantCreated, TenantRemoved, SeatAdded, SeatRemoved, SeatChanged, ContractChanged,
         CrmUserChosen, CrmUserForgotten,
         Connected, Reconnected, SeatAuthorized, AuthorizationEnded, Disconnected, Purged,
-        SettingsChanged, ImportSettingsChanged, SelectionChanged, MatchCorrected, ModelChosen,
-        HandedOver, TakenBack, Exported, Imported, Export, GlassBroken, RecordRead,
+        SettingsChanged, SavingUndone, ImportSettingsChanged, SelectionChanged, MatchCorrected,
+        ModelChosen, HandedOver, TakenBack, Exported, Imported, Export, GlassBroken, RecordRead,
     }
     Actor { Product, Service, Seat, Admin, Operator }
     Author { Service, Seat, Admin }
     ActivityKind { Message, Inmail, Note, Call, SmartLinkView, ConnectionRequest }
     ActivityState { Queued, Held, Claimed, Logged, LoggedBefore, Failed, NotLogged, Withdrawn }
     CrmObject { Task, Note, ContentNote }
+    ListKind { Accounts, Leads }
     LogType { Messages, SmartLinks, Notes, Calls, ConnectionRequests }
     NotLogged { PrivateNote, SellerChoice, ConversationOff }
     ConnectionState { Connected, ReconnectRequired, Lapsed, Disconnected }
@@ -100,7 +103,7 @@ variants! {
     ImportTrigger { Connected, Scheduled, Requested, Full }
     Kind {
         Run, Record, Edge, Candidates, Entity, MatchRun, Saved, Activity, Grant, Correction, Model,
-        Export,
+        Export, List,
     }
     ExportFormat { Csv, Jsonl, Roaring }
     ExportKind { Matched, Unmatched, InCrmPeople, InCrmCompanies }
@@ -109,7 +112,9 @@ variants! {
     MatchRunState { Planning, Scoring, Complete }
     MatchSource { Auto, Manual, Created }
     MatchTrigger { Import, Directory, Settings, Model }
-    AutoSaveMessage { Opportunities, Records, Owner, Seat, Everything, DryRun, Directory }
+    AutoSaveMessage {
+        Opportunities, Records, Owner, Seat, Everything, DryRun, Directory, Unsave, Undo
+    }
     CareMessage { Upkeep, Inspect, PreviewMapping }
     DirectoryMessage { Count, Shard, Spread, FanOut, Retire }
     ImportMessage { Start, Object, HandOver, Clear }

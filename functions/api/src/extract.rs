@@ -16,6 +16,9 @@ use utoipa::IntoParams;
 use crate::problem::Problem;
 use crate::state::Api;
 
+/// No request body is larger; directory parts go to the object store.
+pub(crate) const LARGEST_BODY: usize = 256 * 1024;
+
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
 

@@ -1,7 +1,8 @@
 //! The parts of the API's description beside its routes.
 
+use axum::http::Method;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
@@ -11,6 +12,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::callers::keeps_answers;
 use crate::problem::Problem;
 use crate::wire;
 
@@ -37,6 +39,7 @@ Every call but the callback, this document and `security.txt` carries a JWT (RS2
 deployment's issuer with `tenant`, `seat` and `roles`. `x-roles` names the roles that may make a
 call; `service`, the product's own back end, may act for every tenant. What belongs to another
 tenant is not found.
+Every write may carry an `Idempotency-Key`.
 Errors are problem details (RFC 9457) with a stable `type`.";
 
 const TAGS: [(&str, &str); 7] = [
@@ -48,6 +51,40 @@ const TAGS: [(&str, &str); 7] = [
     ("activities", "What sellers do"),
     ("directory", "Versions of the directory"),
 ];
+
+/// Adds to the writes whose answers are kept the header that they are kept by.
+pub(crate) fn add_idempotency_keys(described: &mut OpenApi) {
+    for (route, item) in &mut described.paths.paths {
+        for (method, operation) in [
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::PATCH, &mut item.patch),
+            (Method::DELETE, &mut item.delete),
+        ] {
+            if let Some(operation) = operation.as_mut().filter(|_| keeps_answers(&method, route)) {
+                operation.parameters.get_or_insert_default().push(idempotency_key().into());
+            }
+        }
+    }
+}
+
+fn idempotency_key() -> Parameter {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(200))
+        .pattern(Some("^[!-~]+$"));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "The same call with the same key within a day is not done again: it is answered as the \
+             first time, with `Idempotency-Replayed: true`. The key of a call that was refused is \
+             free again.",
+        ))
+        .schema(Some(schema))
+        .build()
+}
 
 /// The description without the routes below `/v1`.
 pub(crate) fn base() -> OpenApi {

@@ -117,6 +117,13 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..problem.because(detail) }
     }
 
+    /// The same call is being answered this moment.
+    pub(crate) fn underway() -> Self {
+        let detail = "the same call is being done; its answer is kept under its key";
+        let problem = Self::conflict("underway", detail.to_owned());
+        Self { retry_after: Some(1), ..problem }
+    }
+
     /// CRM sync is not part of the tenant's contract.
     pub(crate) fn not_entitled(detail: String) -> Self {
         Self::new(StatusCode::FORBIDDEN, "not_entitled", "Not part of the contract").because(detail)

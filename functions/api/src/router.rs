@@ -9,15 +9,14 @@ use axum::response::Response;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::callers::answered_once;
+use crate::extract::LARGEST_BODY;
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::{admin, openapi, operator, security_txt, seller};
 
 /// The place of a tenant's connection in paths.
 const OF_CONNECTION: &str = "/v1/tenants/{tenant}/connections/{environment}";
-
-/// No request body is larger; directory parts go to the object store.
-const LARGEST_BODY: usize = 256 * 1024;
 
 /// No path is longer, in bytes as they are sent: the longest id in one has 512 bytes, each of which
 /// may be written as three.
@@ -29,7 +28,9 @@ const LONGEST_QUERY: usize = 1200;
 /// Every route with its description: those of the API, and those that ask Salesforce as a seller.
 pub(crate) fn described() -> OpenApiRouter<Api> {
     let asked = OpenApiRouter::default().nest(OF_CONNECTION, seller::asked_of_org());
-    of_api().merge(asked)
+    let mut routes = of_api().merge(asked);
+    openapi::add_idempotency_keys(routes.get_openapi_mut());
+    routes
 }
 
 /// The routes of the API, by audience.
@@ -75,6 +76,7 @@ fn served(router: Router<Api>, api: Api) -> Router {
     router
         .fallback(async || Problem::not_found("resource"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(middleware::from_fn_with_state(api.clone(), answered_once))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(bounded))
         .layer(middleware::map_response(kept_by_nobody))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::capabilities::activities::Activities;
+use shared::capabilities::answers::StoredAnswers;
 use shared::capabilities::asking::Asking;
 use shared::capabilities::audit::AuditLog;
 use shared::capabilities::badges::{Badges, CrmFilter};
@@ -18,9 +19,10 @@ use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::{Disconnect, Offboarding};
 use shared::capabilities::limits::Limits;
 use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
+use shared::capabilities::lists::Lists;
 use shared::capabilities::moving::Moving;
 use shared::capabilities::opportunities::{OpportunityPanels, WhoLeft};
-use shared::capabilities::saving::{DryRuns, SavedLists};
+use shared::capabilities::saving::{DryRuns, SavedLists, UndoSaving};
 use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
 use shared::capabilities::settings::{ChangeSettings, SeatLogging, SeatSaving};
 use shared::matching::InvalidModel;
@@ -62,8 +64,11 @@ pub struct Api {
     pub(crate) exports: Exports,
     pub(crate) corrections: Corrections,
     pub(crate) models: Models,
+    pub(crate) answers: StoredAnswers,
     pub(crate) saved_lists: SavedLists,
+    pub(crate) lists: Lists,
     pub(crate) dry_runs: DryRuns,
+    pub(crate) undo_saving: UndoSaving,
     pub(crate) opportunities: OpportunityPanels,
     pub(crate) who_left: WhoLeft,
     pub(crate) activities: Activities,
@@ -117,8 +122,11 @@ impl Api {
             exports: product.exports(),
             corrections: product.corrections(),
             models,
+            answers: product.stored_answers(),
             saved_lists: product.saved_lists(),
+            lists: product.lists(),
             dry_runs: product.dry_runs(),
+            undo_saving: product.undo_saving(),
             opportunities: product.opportunities(),
             who_left: product.who_left(),
             activities: product.activities(),

@@ -40,6 +40,7 @@ ids! {
     BulkId of BulkId
     ModelId of ModelId
     ExportId of ExportId
+    ListId of ListId
     GlassId of GlassId
     DirectoryVersionId of DirectoryVersionId
 }

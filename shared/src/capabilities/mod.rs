@@ -7,6 +7,7 @@
 //! Capabilities form a graph without circles, which `tests/it/tidy.rs` checks.
 
 pub mod activities;
+pub mod answers;
 pub mod asking;
 pub mod audit;
 pub mod badges;
@@ -20,6 +21,7 @@ pub mod importing;
 pub mod leaving;
 pub mod limits;
 pub mod linking;
+pub mod lists;
 pub mod moving;
 pub mod opportunities;
 pub mod saving;

@@ -130,6 +130,11 @@ typed_id!(
     "exp"
 );
 typed_id!(
+    /// A list that a seller keeps.
+    ListId,
+    "lst"
+);
+typed_id!(
     /// An event for other systems.
     EventId,
     "evt"

@@ -7,6 +7,7 @@
 //! | seat | `TEN#t` | `SEAT#seat` |
 //! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
 //! | a vote for another CRM | `TEN#t` | `VOTE#crm` |
+//! | a call under its key, with its answer | `TEN#t`, or `ANSWERS` without a tenant | `ANSWER#name` |
 //! | connection, settings, wizard, generations given out, imports, what is imported | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT`, `SELECTION` |
 //! | live connections | `LIVE` | `t#env` |
 //! | calls within a window | `LIMITS#t` | `USED#trigger#payer#window` |

@@ -47,9 +47,9 @@ fn split(key: &Key) -> (&str, &str) {
 }
 
 /// How many parts of a sort key stand before the one that is named: `object#entity`,
-/// `seat#list#entity`, `CRMSEAT#user`.
+/// `seat#list#entity`, `ENTRY#list#entity`, `CRMSEAT#user`.
 fn parts_before_the_name(pk: &str) -> usize {
-    if Kind::of_partition(pk) == Some(Kind::Saved) { 2 } else { 1 }
+    if matches!(Kind::of_partition(pk), Some(Kind::Saved | Kind::List)) { 2 } else { 1 }
 }
 
 /// The item with its document readable, if it is sealed and there is a key.

@@ -4,7 +4,7 @@ use super::{Forms, at, scope, seat, tenant, text};
 use crate::capabilities::audit::{Action, Actor, AuditHead, Deed};
 use crate::kernel::SObject;
 
-const ACTIONS: [Action; 26] = [
+const ACTIONS: [Action; 27] = [
     Action::TenantCreated,
     Action::TenantRemoved,
     Action::SeatAdded,
@@ -20,6 +20,7 @@ const ACTIONS: [Action; 26] = [
     Action::Disconnected,
     Action::Purged,
     Action::SettingsChanged,
+    Action::SavingUndone,
     Action::ImportSettingsChanged,
     Action::SelectionChanged,
     Action::MatchCorrected,

@@ -47,7 +47,8 @@ use crate::capabilities::linking::{
     UnfinishedRun,
 };
 use crate::capabilities::saving::{
-    DryRun, Example, Forecast, Pass, PassPlace, Saved, SavedList, SavedReason, SeatForecast,
+    DryRun, Example, Forecast, Pass, PassPlace, Saved, SavedList, SavedReason, SeatForecast, Tally,
+    Uncalled, Undoing,
 };
 use crate::capabilities::seats::{
     CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
@@ -553,7 +554,8 @@ fn dry_run() -> DryRun {
         unmatched: 4,
         by_rule: BTreeMap::from([(SavingRule::OwnedAccounts, 5)]),
         examples: vec![example],
-        by_seat: vec![SeatForecast { seat: seat(), accounts: 5, leads: 7 }],
+        left_out: 3,
+        by_seat: vec![SeatForecast { seat: seat(), accounts: 5, leads: 7, left_out: 3 }],
     };
     DryRun {
         run: 2,
@@ -607,13 +609,29 @@ fn records_and_what_is_saved_are_pinned() {
             .map(|rule| SavedReason { rule, record: record_id("006", 1), since: at(0) })
             .collect(),
         saved_at: at(0),
+        rules: 3,
+        uncalled: None,
     };
     forms.json("saved", &saved);
+    let uncalled = Some(Uncalled { since: at(1), rules: 4 });
+    forms.json("saved, and called for no more", &Saved { uncalled, reasons: Vec::new(), ..saved });
+    let tally = Tally { seat: seat(), list: SavedList::Leads, entries: 9, full_since: None };
+    forms.json("tally", &tally);
+    forms.json("tally of a full list", &Tally { full_since: Some(at(0)), ..tally });
     let place = Some(PassPlace { bucket: 3, after: Some(text("a")) });
     forms.json("saving pass", &Pass { of: 2_u64, step: 7, place: place.clone() });
     forms.json("saving pass at its end", &Pass { of: 2_u64, step: 9, place: None });
     forms.json("following pass", &Pass { of: match_run(), step: 7, place });
     forms.json("dry run", &dry_run());
+    let undoing = Undoing {
+        pass: Pass { of: 2, step: 7, place: None },
+        rules: 3,
+        asked: Signature { at: at(0), by: Author::Service },
+        removed: 5,
+        kept: 6,
+        finished_at: Some(at(9)),
+    };
+    forms.json("undoing", &undoing);
     let stage =
         Stage { name: text("Won"), label: text("Signed"), is_closed: true, is_active: true };
     forms.json("pipeline", &Pipeline { stages: vec![stage] });

@@ -53,6 +53,8 @@ fn messages() -> Vec<Message> {
         AutoSaveMessage::Everything { scope, rules: 3, step },
         AutoSaveMessage::DryRun { scope, run: 2, step },
         AutoSaveMessage::Directory { scope, run: match_run(), step },
+        AutoSaveMessage::Unsave { scope, run: super::run(), step },
+        AutoSaveMessage::Undo { scope, undoing: 4, step },
     ]));
     all.extend(later_messages());
     all

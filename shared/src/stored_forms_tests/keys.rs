@@ -11,7 +11,7 @@ use crate::capabilities::exporting::{ExportFormat, ExportKind, ExportOrder};
 use crate::capabilities::limits::{Payer, Trigger};
 use crate::capabilities::sessions::PersonName;
 use crate::capabilities::{
-    audit, break_glass, connecting, custody, directory, importing, leaving, limits, seats,
+    answers, audit, break_glass, connecting, custody, directory, importing, leaving, limits, seats,
     sessions, settings,
 };
 use crate::kernel::{
@@ -73,6 +73,8 @@ fn the_keys_outside_generations_are_pinned() {
             forms.key(&name, &limits::keys::used(tenant(), payer, trigger, 7));
         }
     }
+    forms.key("answer", &answers::keys::answer(Some(tenant()), "0123456789abcdef"));
+    forms.key("answer of nobody", &answers::keys::answer(None, "0123456789abcdef"));
     forms.key("email_claim", &seats::keys::email_claim(tenant(), "Ada@acme.example"));
     forms.key("audit head", &audit::keys::head(tenant()));
     forms.key("audit entry", &audit::keys::entry(tenant(), 12));
@@ -194,6 +196,19 @@ fn sellers(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("user_mapping", &keys.user_mapping(record_id("005", 1)));
     forms.key("saving_pass", &keys.saving_pass());
     forms.key("saving_dry_run", &keys.saving_dry_run());
+    forms.key("saving_undone", &keys.saving_undone());
+    forms.key("unsaving_pass", &keys.unsaving_pass());
+    forms.key("tally", &keys.tally(seat(), super::SavedList::Accounts));
+    forms.range("tallies", &keys.tallies());
+    let list = crate::kernel::ListId::derived("list");
+    forms.key("list", &keys.list(list));
+    forms.range("lists", &keys.lists(3));
+    forms.key("list_of", &keys.list_of(seat(), list));
+    forms.range("lists_of", &keys.lists_of(seat()));
+    forms.key("list_entry", &keys.list_entry(list, &entity_id("co_1")));
+    forms.range("list_entries", &keys.list_entries(list));
+    forms.range("all_list_entries", &keys.all_list_entries(3));
+    forms.key("answer", &keys.answer("0123456789abcdef"));
     forms.key("following_pass", &keys.following_pass());
     forms.key("saved", &keys.saved(seat(), "accounts", &entity_id("co_1")));
     forms.range("saved_list", &keys.saved_list(seat(), "accounts"));

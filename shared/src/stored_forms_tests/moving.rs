@@ -14,8 +14,8 @@ use crate::capabilities::importing::{
 use crate::capabilities::linking::{ModelChoice, Said, ShadowCounts};
 use crate::capabilities::moving::{
     End, Header, Line, MovedActivity, MovedBulk, MovedChange, MovedChoice, MovedConnection,
-    MovedConversation, MovedCorrection, MovedImportSettings, MovedModel, MovedSaved, MovedSeat,
-    MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote,
+    MovedConversation, MovedCorrection, MovedImportSettings, MovedList, MovedListEntry, MovedModel,
+    MovedSaved, MovedSeat, MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote,
 };
 use crate::capabilities::saving::SavedReason;
 use crate::capabilities::settings::{KeptSettings, LogType, SavingRule, SeatChoices};
@@ -151,6 +151,7 @@ fn of_an_org() -> Vec<Line> {
                 since: at(6),
             }],
             saved_at: at(6),
+            rules: 3,
         }),
         Line::Conversation(MovedConversation {
             seat: seat(),
@@ -161,6 +162,8 @@ fn of_an_org() -> Vec<Line> {
             change: changes::whole(),
             values: changes::all_values(),
         })),
+        Line::List(MovedList { list: lists::list() }),
+        Line::ListEntry(MovedListEntry { entry: lists::list_entry() }),
         Line::Bulk(MovedBulk { bulk: changes::bulk() }),
         Line::Activity(Box::new(sent())),
         Line::End(End { lines: BTreeMap::from([("seat".to_owned(), 1)]) }),

@@ -21,8 +21,8 @@ wire::named! {
     AuditAction of shared::capabilities::audit::Action {
         TenantCreated TenantRemoved SeatAdded SeatRemoved SeatChanged ContractChanged CrmUserChosen
         CrmUserForgotten Connected Reconnected SeatAuthorized AuthorizationEnded Disconnected Purged
-        SettingsChanged ImportSettingsChanged SelectionChanged MatchCorrected ModelChosen HandedOver
-        TakenBack Exported Imported Export GlassBroken RecordRead
+        SettingsChanged SavingUndone ImportSettingsChanged SelectionChanged MatchCorrected
+        ModelChosen HandedOver TakenBack Exported Imported Export GlassBroken RecordRead
     }
 }
 

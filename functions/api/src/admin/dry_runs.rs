@@ -42,6 +42,8 @@ pub(crate) struct DryRun {
     had: u64,
     /// Records that rules name and that are matched to nobody: they cannot be saved.
     unmatched: u64,
+    /// New entries that a full list has no room for.
+    left_out: u64,
     /// New entries by rule; one that two rules call for counts at both.
     by_rule: Vec<RuleForecast>,
     /// The seats that would get the most, the most first; at most 100.
@@ -65,6 +67,8 @@ pub(crate) struct SeatForecast {
     seat_id: SeatId,
     accounts: u64,
     leads: u64,
+    /// Those of both that its lists have no room for.
+    left_out: u64,
 }
 
 /// Something that would be saved.
@@ -94,6 +98,7 @@ impl From<saving::DryRun> for DryRun {
             seat_id: of.seat,
             accounts: of.accounts,
             leads: of.leads,
+            left_out: of.left_out,
         });
         Self {
             run,
@@ -105,6 +110,7 @@ impl From<saving::DryRun> for DryRun {
             leads: found.leads,
             had: found.had,
             unmatched: found.unmatched,
+            left_out: found.left_out,
             by_rule: by_rule
                 .into_iter()
                 .map(|(rule, entries)| RuleForecast { rule, entries })

@@ -24,6 +24,7 @@ mod permissions;
 mod purges;
 mod record_filters;
 mod runs;
+mod saving;
 mod seat_switches;
 mod seats;
 mod selection;
@@ -71,6 +72,8 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(settings_files::import))
         .routes(routes!(seat_switches::switch))
         .routes(routes!(dry_runs::ask, dry_runs::show))
+        .routes(routes!(saving::lists))
+        .routes(routes!(saving::undo, saving::undone))
         .routes(routes!(crm_users::list))
         .routes(routes!(org_users::list))
         .routes(routes!(org_users::roles))

@@ -49,6 +49,14 @@ pub(crate) struct Settings {
     stage: Option<String>,
     /// Opportunities at that very stage do not count, only those after it.
     after_stage: bool,
+    /// How many accounts are saved for a seller at most.
+    most_saved_accounts: u32,
+    /// How many people are saved for a seller at most.
+    most_saved_people: u32,
+    /// Days after which something that no rule calls for any more leaves a seller's list; null
+    /// leaves it there for good.
+    #[schema(required = true)]
+    unsave_after_days: Option<u16>,
     /// Log messages and InMails.
     log_messages: bool,
     /// Log notes.
@@ -144,6 +152,9 @@ impl From<KeptSettings> for Settings {
             save_owned_people: settings.save_owned_people,
             stage: settings.stage,
             after_stage: settings.after_stage,
+            most_saved_accounts: settings.most_saved_accounts,
+            most_saved_people: settings.most_saved_people,
+            unsave_after_days: settings.unsave_after_days,
             log_messages: settings.log_messages,
             log_notes: settings.log_notes,
             create_leads: settings.create_leads,
@@ -222,6 +233,15 @@ pub(crate) struct SettingsPatch {
     #[serde(default)]
     #[schema(required = false)]
     after_stage: bool,
+    #[serde(default)]
+    #[schema(required = false, minimum = 1, maximum = 100_000)]
+    most_saved_accounts: u32,
+    #[serde(default)]
+    #[schema(required = false, minimum = 1, maximum = 100_000)]
+    most_saved_people: u32,
+    /// Null leaves what was saved for good.
+    #[schema(minimum = 1, maximum = 365)]
+    unsave_after_days: Option<u16>,
     #[serde(default)]
     #[schema(required = false)]
     log_messages: bool,

@@ -29,7 +29,7 @@ pub(super) async fn admit(
 }
 
 /// The part of a route behind the tenant and its environment.
-fn place_of(route: &str) -> &str {
+pub(super) fn place_of(route: &str) -> &str {
     let place = route.strip_prefix("/v1/tenants/{tenant}").unwrap_or(route);
     place.strip_prefix("/connections/{environment}").unwrap_or(place)
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::kernel::{
     ActivityId, BulkId, ChangeId, DirectoryVersionId, EntityId, Environment, ExportId, GlassId,
-    ImportRunId, MatchRunId, ModelId, SObject, SeatId, TenantEnvironment, TenantId,
+    ImportRunId, ListId, MatchRunId, ModelId, SObject, SeatId, TenantEnvironment, TenantId,
 };
 use shared::salesforce::SalesforceId;
 use utoipa::{IntoParams, ToSchema};
@@ -163,6 +163,14 @@ of_connection! {
 }
 
 of_connection! {
+    /// A list of a seat's.
+    AtSeatList {
+        #[param(value_type = wire::SeatId)] seat: SeatId
+        #[param(value_type = wire::ListId)] list: ListId
+    }
+}
+
+of_connection! {
     /// A form for a seat.
     AtSeatForm {
         #[param(value_type = wire::SeatId)] seat: SeatId
@@ -211,6 +219,12 @@ impl OfSeat for AtBulk {
 }
 
 impl OfSeat for AtSeatPerson {
+    fn seat(&self) -> SeatId {
+        self.seat
+    }
+}
+
+impl OfSeat for AtSeatList {
     fn seat(&self) -> SeatId {
         self.seat
     }

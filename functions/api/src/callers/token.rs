@@ -94,6 +94,12 @@ impl Issuer {
 }
 
 impl Caller {
+    /// Who it is, as far as the product tells callers apart.
+    pub(super) fn identity(&self) -> String {
+        let Self { subject, tenant, seat, roles } = self;
+        format!("{subject:?}|{tenant:?}|{seat:?}|{roles:?}")
+    }
+
     /// The caller of a request; verified once, however many extractors ask.
     pub(super) async fn of(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         if let Some(caller) = parts.extensions.get::<Self>() {

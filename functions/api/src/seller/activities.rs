@@ -14,7 +14,7 @@ use shared::salesforce::SalesforceId;
 use utoipa::ToSchema;
 
 use super::authorizations::login_url;
-use crate::callers::{At, AtActivity, Reader, SeatOf};
+use crate::callers::{At, AtActivity, Reader, SeatOf, usable_key};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -278,11 +278,6 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
     key.and_then(usable_key).ok_or_else(|| {
         Problem::invalid("the header Idempotency-Key is required, 1 to 200 characters")
     })
-}
-
-/// A key as it counts; none if it is no key.
-pub(super) fn usable_key(key: &str) -> Option<&str> {
-    Some(key.trim()).filter(|key| (1..=200).contains(&key.len()))
 }
 
 /// Show an activity and the state of its logging

@@ -12,6 +12,7 @@ mod corrections;
 mod crm_filter;
 mod entities;
 mod left;
+mod lists;
 mod logging;
 mod matches;
 mod opportunities;
@@ -39,6 +40,10 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(crm_filter::list))
         .routes(routes!(opportunities::list))
         .routes(routes!(left::list))
+        .routes(routes!(lists::list, lists::make))
+        .routes(routes!(lists::show, lists::change, lists::remove))
+        .routes(routes!(lists::entries, lists::add))
+        .routes(routes!(lists::take_out))
         .routes(routes!(teams::list))
         .routes(routes!(matches::show))
         .routes(routes!(corrections::show, corrections::say))

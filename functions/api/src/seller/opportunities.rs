@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
 use serde::Serialize;
+use shared::capabilities::custody::OpenGeneration;
 use shared::capabilities::opportunities;
 use shared::capabilities::seats;
 use shared::salesforce::SalesforceId;
@@ -70,6 +71,54 @@ pub(crate) struct OpportunityOwner {
     name: Option<String>,
 }
 
+impl Opportunity {
+    fn of(
+        opened: &OpenGeneration,
+        (deal, owner_name): (opportunities::Opportunity, Option<String>),
+    ) -> Self {
+        Self {
+            opportunity_id: deal.id,
+            record_url: opened.connection.record_url(deal.id),
+            name: deal.name,
+            owner: deal.owner.map(|user_id| OpportunityOwner { user_id, name: owner_name }),
+            close_date: deal.close_date,
+            status: deal.status,
+            stage: deal.stage,
+            amount: deal.amount.map(|amount| amount.to_string()),
+            currency: deal.currency,
+        }
+    }
+}
+
+/// The columns of an account in a list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AccountColumns {
+    /// The account that the company is matched to; null if to none.
+    #[schema(value_type = Option<wire::SalesforceId>, required = true)]
+    account_id: Option<SalesforceId>,
+    /// Where a browser opens the account.
+    #[schema(format = "uri", required = true)]
+    record_url: Option<String>,
+    /// Open ones by their closing dates, then those closed within the past year; at most 5. Those
+    /// that the seat or somebody who works on the list owns; with restricted data mode the seat's
+    /// own alone.
+    opportunities: Vec<Opportunity>,
+    /// There are more.
+    more: bool,
+}
+
+impl AccountColumns {
+    pub(super) fn of(opened: &OpenGeneration, row: opportunities::AccountRow) -> Self {
+        let opportunities = row.opportunities.into_iter();
+        Self {
+            account_id: row.account,
+            record_url: row.account.map(|account| opened.connection.record_url(account)),
+            opportunities: opportunities.map(|deal| Opportunity::of(opened, deal)).collect(),
+            more: row.more,
+        }
+    }
+}
+
 /// The opportunities of an account that are open or were closed in the past year
 ///
 /// Within the seat's access as far as the import tells it: its own, those of users in roles below,
@@ -85,17 +134,7 @@ pub(crate) async fn list(
 ) -> Result<Json<OpportunityPanel>, Problem> {
     let (at, seat) = (place.environment(), place.seat);
     let (opened, panel) = api.opportunities.of(at, seat, place.record).await?;
-    let items = panel.opportunities.into_iter().map(|(deal, owner_name)| Opportunity {
-        opportunity_id: deal.id,
-        record_url: opened.connection.record_url(deal.id),
-        name: deal.name,
-        owner: deal.owner.map(|user_id| OpportunityOwner { user_id, name: owner_name }),
-        close_date: deal.close_date,
-        status: deal.status,
-        stage: deal.stage,
-        amount: deal.amount.map(|amount| amount.to_string()),
-        currency: deal.currency,
-    });
+    let items = panel.opportunities.into_iter().map(|deal| Opportunity::of(&opened, deal));
     Ok(Json(OpportunityPanel {
         items: items.collect(),
         more: panel.more,

@@ -9,8 +9,8 @@ use shared::capabilities::activities::{self, AlikeRow, MOST_RETROACTIVE};
 use shared::kernel::TenantEnvironment;
 use utoipa::ToSchema;
 
-use super::activities::{Activity, Logging, NewActivity, usable_key};
-use crate::callers::{At, SeatOf};
+use super::activities::{Activity, Logging, NewActivity};
+use crate::callers::{At, SeatOf, usable_key};
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::Api;

@@ -47,6 +47,12 @@ pub(crate) struct Saved {
     /// Why, the first reasons first; at most 20.
     reasons: Vec<SavedReason>,
     saved_at: Timestamp,
+    /// The revision of the settings whose rules saved it; 0 for those of before the first change.
+    revision: u64,
+    /// Since when no rule calls for it, as far as anybody looked; null while one does. It leaves
+    /// the list after the days that `unsave_after_days` grants.
+    #[schema(required = true)]
+    uncalled_since: Option<Timestamp>,
 }
 
 /// Why something was saved.
@@ -70,6 +76,8 @@ impl From<saving::Saved> for Saved {
             object: saved.object,
             reasons: saved.reasons.into_iter().map(SavedReason::from).collect(),
             saved_at: saved.saved_at,
+            revision: saved.rules,
+            uncalled_since: saved.uncalled.map(|uncalled| uncalled.since),
         }
     }
 }
@@ -87,6 +95,11 @@ pub(crate) struct SavedPage {
     /// The cursor of the next page; null after the last.
     #[schema(required = true)]
     next: Option<String>,
+    /// How many entries the list has at most.
+    most: u32,
+    /// Since when something is left out for which the list has no room; null when nothing is.
+    #[schema(required = true)]
+    full_since: Option<Timestamp>,
 }
 
 /// Which list, and where to go on.
@@ -113,9 +126,12 @@ pub(crate) async fn list(
 ) -> Result<Json<SavedPage>, Problem> {
     let (at, seat) = (place.environment(), place.seat);
     let page = api.saved_lists.page(at, seat, kind, cursor.as_deref()).await?;
+    let fill = api.saved_lists.fill(at, seat, kind).await?;
     Ok(Json(SavedPage {
         items: page.items.into_iter().map(Saved::from).collect(),
         next: page.next,
+        most: fill.most,
+        full_since: fill.full_since,
     }))
 }
 

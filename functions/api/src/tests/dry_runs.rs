@@ -8,7 +8,7 @@ use super::Served;
 use super::changes::day;
 
 /// Gives the sellers of the org's users seats.
-async fn seats(world: &World, served: &Served) -> Vec<String> {
+pub(super) async fn seats(world: &World, served: &Served) -> Vec<String> {
     let users = world.control().records(&world.org, "User", 0, usize::MAX).unwrap();
     let ids: Vec<&Value> = users.iter().map(|user| &user["Id"]).collect();
     let path = served.connection("/crm-users/seats");
@@ -19,7 +19,7 @@ async fn seats(world: &World, served: &Served) -> Vec<String> {
 }
 
 /// What is saved: how many accounts and people of each seat.
-async fn saved(served: &Served, seats: &[String]) -> Vec<(usize, usize)> {
+pub(super) async fn saved(served: &Served, seats: &[String]) -> Vec<(usize, usize)> {
     let admin = served.token("admin");
     let count = async |seat: &str, kind: &str| {
         let path = served.connection(&format!("/seats/{seat}/saved?kind={kind}"));
@@ -33,7 +33,7 @@ async fn saved(served: &Served, seats: &[String]) -> Vec<(usize, usize)> {
 }
 
 /// A dry run under a change of the settings, to its end.
-async fn dry_run(world: &World, served: &Served, change: &Value) -> Value {
+pub(super) async fn dry_run(world: &World, served: &Served, change: &Value) -> Value {
     let (admin, path) = (served.token("admin"), served.connection("/saving/dry-run"));
     let asked = served.post(&admin, &path, change).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.body);
@@ -44,7 +44,7 @@ async fn dry_run(world: &World, served: &Served, change: &Value) -> Value {
     told
 }
 
-fn number(of: &Value, name: &str) -> usize {
+pub(super) fn number(of: &Value, name: &str) -> usize {
     usize::try_from(of[name].as_u64().unwrap()).unwrap()
 }
 

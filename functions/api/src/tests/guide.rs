@@ -15,7 +15,7 @@ use crate::router;
 struct Example {
     method: String,
     path: String,
-    key: String,
+    key: Option<String>,
     body: Option<String>,
     answer: Option<(u16, String)>,
 }
@@ -48,7 +48,7 @@ fn examples(page: &str) -> Vec<Example> {
             examples.push(Example {
                 method: method.to_owned(),
                 path: path.to_owned(),
-                key: key.unwrap_or("1").to_owned(),
+                key: key.map(str::to_owned),
                 body: body.map(str::to_owned),
                 answer: None,
             });
@@ -153,7 +153,7 @@ async fn every_call_of_the_guide_is_answered_as_it_shows() {
     let mut names = names(&world, &served, &token, folder.path()).await;
     for Example { method, path, key, body, answer } in examples {
         let (at, body) = (filled(&path, &names), body.map(|body| filled(&body, &names)));
-        let found = served.call_keyed(&method, &at, Some(&token), body, &key).await;
+        let found = served.call_keyed(&method, &at, Some(&token), body, key.as_deref()).await;
         world.run().await;
         match answer {
             None => assert!(found.status.is_success(), "{method} {path}: {}", found.body),

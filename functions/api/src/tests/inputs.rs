@@ -150,6 +150,8 @@ async fn pages(world: &tests::world::World, served: &Served) {
                 object: SObject::Lead,
                 reasons: Vec::new(),
                 saved_at: world.ports().clock.now(),
+                rules: 1,
+                uncalled: None,
             };
             items.push(store::item(keys.saved(seat, "leads", &entity), &saved).unwrap());
         }

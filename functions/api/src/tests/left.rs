@@ -10,7 +10,7 @@ use super::changes::{at, day};
 
 /// A contact's role in a new open opportunity of the seller's, at the contact's account: the
 /// opportunity, and the role.
-fn role(world: &World, contact: &str) -> (String, String) {
+pub(super) fn role(world: &World, contact: &str) -> (String, String) {
     let (control, org) = (world.control(), &world.org);
     let users = control.records(org, "User", 0, usize::MAX).unwrap();
     let seller = users.iter().find(|user| user["Username"] == SELLER).unwrap();
@@ -23,7 +23,7 @@ fn role(world: &World, contact: &str) -> (String, String) {
     (deal, role)
 }
 
-async fn import(world: &World, served: &Served) {
+pub(super) async fn import(world: &World, served: &Served) {
     world.control().advance(3600);
     let (admin, runs) = (served.token("admin"), served.connection("/runs"));
     served.post(&admin, &runs, &json!({})).await;

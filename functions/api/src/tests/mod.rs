@@ -2,6 +2,7 @@
 //! `docs/openapi.yaml`.
 
 mod accounts;
+mod again;
 mod audit;
 mod badges;
 mod break_glass;
@@ -19,12 +20,14 @@ mod guide;
 mod inputs;
 mod left;
 mod limits;
+mod lists;
 mod openapi;
 mod opportunities;
 mod panel;
 mod preflight;
 mod requests;
 mod retroactive;
+mod saved;
 mod selections;
 mod sellers;
 mod settings;
@@ -58,6 +61,8 @@ struct Answer {
     content_type: String,
     /// Seconds after which the call may be made again.
     retry_after: Option<u64>,
+    /// It was given before.
+    replayed: bool,
     body: Value,
 }
 
@@ -147,7 +152,7 @@ impl Served {
 
     /// Posts under an idempotency key.
     async fn keyed(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
-        self.call_keyed("POST", path, Some(token), Some(body.to_string()), key).await
+        self.call_keyed("POST", path, Some(token), Some(body.to_string()), Some(key)).await
     }
 
     /// Makes a call, and holds the answer to the description.
@@ -158,7 +163,10 @@ impl Served {
         token: Option<&str>,
         body: Option<String>,
     ) -> Answer {
-        self.call_keyed(method, path, token, body, "1").await
+        // What must have a key gets one.
+        let place = path.split('?').next().unwrap_or_default();
+        let needs = ["/activities", "/changes", "/bulks"].iter().any(|of| place.ends_with(of));
+        self.call_keyed(method, path, token, body, needs.then_some("1")).await
     }
 
     async fn call_keyed(
@@ -167,7 +175,7 @@ impl Served {
         path: &str,
         token: Option<&str>,
         body: Option<String>,
-        key: &str,
+        key: Option<&str>,
     ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
@@ -176,7 +184,7 @@ impl Served {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        request = request.header("idempotency-key", key);
+        request = key.into_iter().fold(request, |r, key| r.header("idempotency-key", key));
         let request = request.body(body.map_or_else(Body::empty, Body::from)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
@@ -184,9 +192,10 @@ impl Served {
         let content_type = content_type.map_or("", |value| value.to_str().unwrap()).to_owned();
         let retry_after = response.headers().get(header::RETRY_AFTER);
         let retry_after = retry_after.map(|value| value.to_str().unwrap().parse().unwrap());
+        let replayed = response.headers().contains_key("idempotency-replayed");
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        let answer = Answer { status, content_type, retry_after, body };
+        let answer = Answer { status, content_type, retry_after, replayed, body };
         self.description.check(method, path, &answer);
         answer
     }

@@ -211,3 +211,50 @@ fn references(value: &Value) -> Vec<String> {
         _ => Vec::new(),
     }
 }
+
+/// The names of problems in a source text: those of conflicts, and of what makes a problem.
+fn problem_types(source: &str) -> BTreeSet<String> {
+    let text: String = source.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.replace("( ", "(");
+    let named = |begin: &str| {
+        let parts = text.split(begin).skip(1);
+        let quoted = parts.filter_map(|part| part.split_once('"'));
+        // Between the bracket and the name stands nothing but a status.
+        let quoted = quoted.filter(|(before, _)| !before.contains([')', ';', '{']));
+        let names = quoted.filter_map(|(_, rest)| rest.split('"').next());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let conflicts = named("::conflict(").into_iter();
+    conflicts.chain(named("Self::new(")).filter(|name| !name.contains(' ')).collect()
+}
+
+fn sources(folder: &std::path::Path, texts: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("tests") {
+            sources(&path, texts);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            texts.push(std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// `docs/problems.md` says of each problem what to do about it.
+#[test]
+fn every_problem_is_published_with_what_to_do() {
+    let mut texts = Vec::new();
+    sources(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut texts);
+    let known: BTreeSet<String> = texts.iter().flat_map(|text| problem_types(text)).collect();
+    assert!(known.contains("key_reused") && known.contains("unauthorized"), "{known:?}");
+    let page = include_str!("../../../../docs/problems.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows = rows.filter(|(name, _)| *name != "type");
+    let published: BTreeSet<String> = rows
+        .inspect(|(name, rest)| {
+            let cells: Vec<&str> = rest.trim_end_matches('|').split(" | ").collect();
+            assert!(cells.len() == 3 && cells.iter().all(|cell| !cell.trim().is_empty()), "{name}");
+        })
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert_eq!(published, known);
+}

@@ -36,7 +36,7 @@ async fn send(
     let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     let body = serde_json::from_slice(&bytes).unwrap();
-    let answer = Answer { status, content_type, retry_after: None, body };
+    let answer = Answer { status, content_type, retry_after: None, replayed: false, body };
     served.description.check(method, path, &answer);
     (answer, headers)
 }
@@ -129,7 +129,7 @@ async fn settings_go_as_a_file_from_the_sandbox_to_production_after_a_look_at_th
     assert_eq!(tried.status, StatusCode::OK);
     let file = served.get(&admin, &sandbox("/export")).await.body;
     assert_eq!(file["format"], "crm-sync-settings-1");
-    assert_eq!(file["settings"].as_object().unwrap().len(), 40, "{file}");
+    assert_eq!(file["settings"].as_object().unwrap().len(), 43, "{file}");
 
     let diff = served.post(&admin, &production("/diff"), &file).await.body;
     let expected = json!([

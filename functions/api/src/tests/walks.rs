@@ -38,6 +38,8 @@ async fn fill(ports: &Ports, keys: &GenerationKeys, served: &Served, records: u6
             object: SObject::Lead,
             reasons: Vec::new(),
             saved_at: now,
+            rules: 1,
+            uncalled: None,
         };
         let record = RecordRef { object: SObject::Lead, id };
         let linked = EntityMatches {

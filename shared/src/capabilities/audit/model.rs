@@ -117,6 +117,8 @@ pub enum Action {
     Purged,
     /// Settings were changed.
     SettingsChanged,
+    /// What auto-save saved under a revision of the settings was asked to leave the lists.
+    SavingUndone,
     /// How imports are set up was changed.
     ImportSettingsChanged,
     /// What is imported was changed.

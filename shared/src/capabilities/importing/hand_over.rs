@@ -11,7 +11,7 @@ use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{
     MATCHED_OBJECTS, MatchRun, MatchRuns, PROBES_PER_STEP, ProbeEntry,
 };
-use crate::capabilities::settings;
+use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{
     AutoSaveMessage, ImportMessage, ImportRunId, ImportTrigger, MatchRunId, MatchTrigger,
     RecordChange, SObject, Scope,
@@ -172,9 +172,12 @@ impl HandOverStep<'_> {
         if !OWNED_OBJECTS.contains(&object) {
             return Ok(AUTO_SAVE_OBJECTS.contains(&object));
         }
+        Ok(self.settings().await?.saves_by_owners())
+    }
+
+    async fn settings(&self) -> Result<Settings, WorkError> {
         let slot = settings::keys::settings(self.generation.keys.scope().tenant_environment());
-        let kept = self.import.store.read(&slot).await?.unwrap_or_default();
-        Ok(kept.settings.saves_by_owners())
+        Ok(self.import.store.read(&slot).await?.unwrap_or_default().settings)
     }
 
     /// Lists the contacts of changed accounts as changed, too: a contact is matched with its
@@ -235,6 +238,10 @@ impl HandOverStep<'_> {
             let keys = &generation.keys;
             MatchRuns::call_followers(&mut self.commit, keys.scope(), &match_run);
             MatchRuns::save(&mut self.commit, keys, Some(&before), &match_run)?;
+        }
+        if self.settings().await?.lets_go() {
+            let (scope, run) = (generation.keys.scope(), self.run.id);
+            self.commit.now(AutoSaveMessage::Unsave { scope, run, step: 0 });
         }
         if self.run.activities_left == 0 {
             import.end_run(&mut self.commit, generation, &mut self.run)?;

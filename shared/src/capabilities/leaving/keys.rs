@@ -33,7 +33,7 @@ pub(crate) fn rest_of(tenant: TenantId) -> Vec<Series<Value>> {
         Series::whole(environment_partition(TenantEnvironment { tenant, environment }))
     };
     let environments = Environment::ALL.into_iter().map(of_environment);
-    ["SEAT#", "EMAIL#", "VOTE#", "CONSOLE#"]
+    ["SEAT#", "EMAIL#", "VOTE#", "CONSOLE#", "ANSWER#"]
         .map(of_tenant)
         .into_iter()
         .chain(environments)

@@ -4,14 +4,16 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Header, Line, MovedActivity, MovedBulk, MovedChange, MovedChoice, MovedConnection,
-    MovedConversation, MovedCorrection, MovedImportSettings, MovedModel, MovedSaved, MovedSeat,
-    MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote, Moving, MovingError,
+    MovedConversation, MovedCorrection, MovedImportSettings, MovedList, MovedListEntry, MovedModel,
+    MovedSaved, MovedSeat, MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote,
+    Moving, MovingError,
 };
 use crate::capabilities::activities::{Activity, Conversation};
 use crate::capabilities::audit::{Action, Deed};
 use crate::capabilities::changing::{Bulk, Change};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{Correction, MATCHED_OBJECTS, TunedModel};
+use crate::capabilities::lists::{List, ListEntry};
 use crate::capabilities::saving::Saved;
 use crate::capabilities::{importing, seats, settings};
 use crate::kernel::{Connection, Environment, SObject, TenantEnvironment, TenantId};
@@ -68,6 +70,8 @@ enum Part {
     Corrections(SObject, u32),
     Saved(u32),
     Conversations(u32),
+    Lists(u32),
+    ListEntries(u32),
     Changes(u32),
     Bulks(u32),
     Activities(u32),
@@ -84,6 +88,8 @@ impl Part {
             .chain(corrections)
             .chain((0..buckets).map(Self::Saved))
             .chain((0..buckets).map(Self::Conversations))
+            .chain((0..buckets).map(Self::Lists))
+            .chain((0..buckets).map(Self::ListEntries))
             .chain((0..buckets).map(Self::Changes))
             .chain((0..buckets).map(Self::Bulks))
             .chain((0..buckets).map(Self::Activities))
@@ -265,6 +271,17 @@ impl Moving {
                     Ok(Line::Conversation(MovedConversation::of(said.into_inner())))
                 };
                 self.add_series(generation, keys.conversations(bucket), after, page, line).await
+            }
+            Part::Lists(bucket) => {
+                let line =
+                    |list: Stored<List>| Ok(Line::List(MovedList { list: list.into_inner() }));
+                self.add_series(generation, keys.lists(bucket), after, page, line).await
+            }
+            Part::ListEntries(bucket) => {
+                let line = |entry: Stored<ListEntry>| {
+                    Ok(Line::ListEntry(MovedListEntry { entry: entry.into_inner() }))
+                };
+                self.add_series(generation, keys.all_list_entries(bucket), after, page, line).await
             }
             Part::Changes(bucket) => {
                 let line = |change: Stored<Change>| {

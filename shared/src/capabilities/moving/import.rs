@@ -280,6 +280,8 @@ impl Moving {
                 let said = moved.into_conversation();
                 self.activities.take_over_conversation(generation, &said).await?
             }
+            Line::List(moved) => self.lists.take_over(generation, moved.list).await?,
+            Line::ListEntry(moved) => self.lists.take_over_entry(generation, moved.entry).await?,
             Line::Change(moved) => {
                 self.changes.take_over(generation, &moved.change, &moved.values).await?
             }

@@ -24,6 +24,7 @@ use crate::capabilities::changing::Changes;
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::capabilities::importing::Import;
 use crate::capabilities::linking::{Corrections, Models};
+use crate::capabilities::lists::Lists;
 use crate::capabilities::saving::SavedLists;
 use crate::kernel::{Connection, ConnectionState, Environment, TenantEnvironment, TenantId};
 use crate::ports::{PortError, Ports};
@@ -101,6 +102,7 @@ pub struct Moving {
     corrections: Corrections,
     models: Models,
     saved_lists: SavedLists,
+    lists: Lists,
     activities: Activities,
     changes: Changes,
     audit: AuditLog,
@@ -121,6 +123,7 @@ impl Moving {
             corrections: Corrections::new(ports.clone(), custody.clone()),
             models: Models::new(ports.clone(), custody.clone(), shipped),
             saved_lists: SavedLists::new(ports.clock.clone(), custody.clone()),
+            lists: Lists::new(ports.clone(), custody.clone()),
             activities: Activities::new(ports.clone(), custody.clone()),
             changes: Changes::new(ports.clone(), custody.clone()),
             audit: AuditLog::new(ports.clone()),

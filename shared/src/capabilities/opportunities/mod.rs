@@ -8,7 +8,9 @@
 mod left;
 mod model;
 mod panel;
+mod rows;
 
 pub use left::{Left, LeftError, LeftPage, WhoLeft};
 pub use model::*;
 pub use panel::{OpportunityPanel, OpportunityPanels};
+pub use rows::AccountRow;

@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::keys::Relation;
 
 /// How many opportunities of an account are looked at, and how many members of its team.
-const MOST: usize = 500;
+pub(super) const MOST: usize = 500;
 
 /// Roles are no deeper than this; Salesforce allows 500 roles in all, and advises ten levels.
 const DEEPEST: usize = 32;
@@ -37,9 +37,9 @@ pub struct OpportunityPanel {
 /// Shows panels.
 #[derive(Clone)]
 pub struct OpportunityPanels {
-    clock: Arc<dyn Clock>,
-    store: Store,
-    custody: Custody,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Store,
+    pub(super) custody: Custody,
 }
 
 impl OpportunityPanels {
@@ -92,7 +92,7 @@ impl OpportunityPanels {
 }
 
 /// The CRM users who own these.
-async fn owners(
+pub(super) async fn owners(
     opened: &OpenGeneration,
     deals: &[Opportunity],
 ) -> Result<BTreeMap<SalesforceId, Record>, PortError> {

@@ -9,19 +9,21 @@ mod dry_run;
 mod follow;
 mod owned;
 mod pass;
+mod save;
+mod unsave;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
 
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::directory::Entities;
 use crate::capabilities::importing::{self, AccountModel, Pipeline};
 use crate::capabilities::linking::CandidateList;
+use crate::capabilities::lists::Lists;
+use crate::capabilities::saving::SavedList;
 use crate::capabilities::saving::concerned::opportunities_of;
-use crate::capabilities::saving::{Saved, SavedList, SavedReason};
 use crate::capabilities::seats::{self, SeatsByEmail, crm_user_of, seat_of_user};
 use crate::capabilities::settings::{
     self, EffectiveRule, KeptSettings, SavingRule, SeatChoices, Settings,
@@ -30,7 +32,7 @@ use crate::kernel::{AutoSaveMessage, SObject, Scope, SeatId};
 use crate::ports::Ports;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
-use crate::store::{Commit, Slot, Store, Stored, When};
+use crate::store::{Commit, Slot, Store, Stored};
 use crate::work::{Done, WorkError};
 
 /// How many opportunities or other records one message names.
@@ -46,6 +48,7 @@ pub struct AutoSave {
     custody: Custody,
     store: Store,
     entities: Entities,
+    lists: Lists,
 }
 
 /// The facts that the rules need once per message.
@@ -74,7 +77,8 @@ impl AutoSave {
     #[must_use]
     pub fn new(ports: Ports, custody: Custody) -> Self {
         let (store, entities) = (Store::new(ports.clone()), Entities::new(ports.clone()));
-        Self { ports, custody, store, entities }
+        let lists = Lists::new(ports.clone(), custody.clone());
+        Self { ports, custody, store, entities, lists }
     }
 
     /// Does one message's work.
@@ -98,6 +102,10 @@ impl AutoSave {
             AutoSaveMessage::DryRun { scope, run, step } => self.try_out(scope, run, step).await?,
             AutoSaveMessage::Directory { scope, run, step } => {
                 self.follow(scope, run, step).await?;
+            }
+            AutoSaveMessage::Unsave { scope, run, step } => self.unsave(scope, run, step).await?,
+            AutoSaveMessage::Undo { scope, undoing, step } => {
+                self.undo(scope, undoing, step).await?;
             }
         }
         Ok(Done::Finished)
@@ -153,7 +161,7 @@ impl AutoSave {
     }
 
     /// Has the rules applied to everything that the CRM user of a seat owns. What was saved for a
-    /// seat that was removed goes.
+    /// seat that was removed goes, and their own lists with it, unless a colleague works on them.
     async fn for_seat(&self, scope: Scope, seat: SeatId) -> Result<(), WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(()) };
         let key = seats::keys::seat(scope.tenant, seat);
@@ -172,6 +180,8 @@ impl AutoSave {
         seat: SeatId,
     ) -> Result<(), WorkError> {
         for list in [SavedList::Accounts, SavedList::Leads] {
+            // Should the same seat come again meanwhile, its lists are counted anew.
+            self.ports.table.delete_many(&[generation.keys.tally(seat, list).into()]).await?;
             let saved = generation.keys.saved_list(seat, list.as_str());
             let mut pages = pin!(generation.store.pages(saved));
             while let Some(page) = pages.try_next().await? {
@@ -179,7 +189,7 @@ impl AutoSave {
                 self.ports.table.delete_many(&keys).await?;
             }
         }
-        Ok(())
+        self.lists.forget_seat(generation, seat).await
     }
 
     /// Hands opportunities on, some to a message.
@@ -291,69 +301,6 @@ impl AutoSave {
         let lists = store.load_many(slots).await?;
         Ok(lists.into_iter().map(|list| ((list.object, list.id), list)).collect())
     }
-
-    /// Saves the entities of what is wanted and not saved yet. What is saved gets the reasons that
-    /// it lacks.
-    async fn save(&self, context: &Context, wanted: Vec<Wanted>) -> Result<(), WorkError> {
-        let store = &context.generation.store;
-        let wanted = self.chosen(context, wanted).await?;
-        let matched = self.matched(context, &wanted).await?;
-        let mut entries = entries(context, &matched, &wanted, self.ports.clock.now());
-        for known in store.load_many(entries.keys().cloned()).await? {
-            let Some((saved, _)) = entries.remove(&known.slot()) else { continue };
-            if let Some(more) = known.with(&saved.reasons) {
-                let mut commit = Commit::new();
-                commit.replace(&known, &more)?;
-                self.done(store, commit).await?;
-            }
-        }
-        for (slot, (saved, list)) in entries {
-            let mut commit = Commit::new();
-            commit.create(&slot, &saved)?;
-            // What was matched in an older directory version is not saved any more once what is
-            // saved has followed a newer one.
-            commit.check(&list.slot(), When::unchanged(list));
-            let seat = seats::keys::seat(context.generation.keys.scope().tenant, saved.seat);
-            commit.check(&seat, When::exists());
-            self.done(store, commit).await?;
-        }
-        Ok(())
-    }
-
-    /// Does a commit, or has the message come again.
-    async fn done(&self, store: &Store, commit: Commit) -> Result<(), WorkError> {
-        if store.commit(commit).await?.is_done() {
-            return Ok(());
-        }
-        Err(WorkError::retry(
-            "save an entity",
-            "its match was settled, its seat removed, or it was saved by another rule meanwhile",
-        ))
-    }
-}
-
-/// What is to be saved where, with all its reasons.
-fn entries<'a>(
-    context: &Context,
-    matched: &'a BTreeMap<(SObject, SalesforceId), Stored<CandidateList>>,
-    wanted: &[Wanted],
-    now: Timestamp,
-) -> BTreeMap<Slot<Saved>, (Saved, &'a Stored<CandidateList>)> {
-    let OpenGeneration { keys, store, .. } = &context.generation;
-    let mut entries: BTreeMap<Slot<Saved>, (Saved, &Stored<CandidateList>)> = BTreeMap::new();
-    for &Wanted { seat, rule, by, object, record } in wanted {
-        let Some(list_of_record) = matched.get(&(object, record)) else { continue };
-        let Some(entity) = list_of_record.matched.clone() else { continue };
-        let list = SavedList::of(object);
-        let slot = store.slot(&keys.saved(seat, list.as_str(), &entity));
-        let reasons = vec![SavedReason { rule, record: by, since: now }];
-        let saved = Saved { seat, list, entity, record, object, reasons, saved_at: now };
-        let (known, _) = entries.entry(slot).or_insert_with(|| (saved.clone(), list_of_record));
-        if let Some(both) = known.with(&saved.reasons) {
-            *known = both;
-        }
-    }
-    entries
 }
 
 /// The records that stand for accounts: the account itself if it is held, or the contacts of a

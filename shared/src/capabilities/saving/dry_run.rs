@@ -59,6 +59,9 @@ pub struct Forecast {
     pub had: u64,
     /// Records that a rule names and that are matched to nobody: they cannot be saved.
     pub unmatched: u64,
+    /// New entries that a full list has no room for.
+    #[serde(default)]
+    pub left_out: u64,
     /// New entries by rule; one that two rules call for counts at both.
     pub by_rule: BTreeMap<SavingRule, u64>,
     /// Some of the new entries.
@@ -76,6 +79,9 @@ pub struct SeatForecast {
     pub accounts: u64,
     /// New entries in its list of people.
     pub leads: u64,
+    /// Those of both that its lists have no room for.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// Something that would be saved.
@@ -104,6 +110,7 @@ impl Forecast {
         self.leads += of_seat.leads;
         self.had += of_seat.had;
         self.unmatched += of_seat.unmatched;
+        self.left_out += of_seat.left_out;
         for (rule, count) in of_seat.by_rule {
             *self.by_rule.entry(rule).or_default() += count;
         }
@@ -226,7 +233,7 @@ mod tests {
         };
         let mut found = Forecast { seats: 1, accounts, ..Forecast::default() };
         found.by_rule.insert(SavingRule::OwnedAccounts, accounts);
-        found.by_seat.push(SeatForecast { seat, accounts, leads: 0 });
+        found.by_seat.push(SeatForecast { seat, accounts, leads: 0, left_out: 0 });
         (0..accounts).for_each(|n| found.show(example(n)));
         found
     }

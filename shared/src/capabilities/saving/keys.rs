@@ -1,7 +1,7 @@
 //! The keys of saved things.
 
-use super::{DryRun, Pass, Saved};
-use crate::kernel::{EntityId, MatchRunId, SeatId};
+use super::{DryRun, Pass, Saved, SavedList, Tally, Undoing};
+use crate::kernel::{EntityId, ImportRunId, MatchRunId, SeatId};
 use crate::store::keys::{GenerationKeys, Kind};
 use crate::store::{Series, Slot};
 
@@ -16,6 +16,30 @@ impl GenerationKeys {
     #[must_use]
     pub fn saving_dry_run(&self) -> Slot<DryRun> {
         Slot::at(self.single(Kind::Run, "SAVINGDRY".to_owned()))
+    }
+
+    /// The latest undoing of what auto-save saved.
+    #[must_use]
+    pub fn saving_undone(&self) -> Slot<Undoing> {
+        Slot::at(self.single(Kind::Run, "SAVINGUNDONE".to_owned()))
+    }
+
+    /// How far the pass is that lets go what no rule calls for, after an import run.
+    #[must_use]
+    pub fn unsaving_pass(&self) -> Slot<Pass<ImportRunId>> {
+        Slot::at(self.single(Kind::Run, "UNSAVING".to_owned()))
+    }
+
+    /// How much a list of a seat holds.
+    #[must_use]
+    pub fn tally(&self, seat: SeatId, list: SavedList) -> Slot<Tally> {
+        Slot::at(self.single(Kind::Run, format!("TALLY#{seat}#{}", list.as_str())))
+    }
+
+    /// How much each list holds, by seat.
+    #[must_use]
+    pub fn tallies(&self) -> Series<Tally> {
+        Series::under(self.partition(Kind::Run, 0), "TALLY#".to_owned())
     }
 
     /// How far what is saved has followed its entities into a directory version.

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::capabilities::custody::{CursorError, Custody, LookupError, OpenGeneration};
-use crate::capabilities::saving::{Saved, SavedList};
+use crate::capabilities::saving::tally::{count_in, tally_of};
+use crate::capabilities::saving::{Saved, SavedList, Tally};
+use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{SeatId, TenantEnvironment};
 use crate::ports::{Clock, PortError};
 use crate::store::{Attempt, Commit, Stored, attempts};
@@ -17,6 +21,40 @@ const PAGE: usize = 500;
 pub struct SavedPage {
     /// The entries.
     pub items: Vec<Saved>,
+    /// The cursor of the next page; none after the last.
+    pub next: Option<String>,
+}
+
+/// How full a list is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fill {
+    /// Whose list.
+    pub seat: SeatId,
+    /// Which.
+    pub list: SavedList,
+    /// How many entries it has; none if nothing came to it since lists are counted.
+    pub entries: Option<u32>,
+    /// How many it has at most.
+    pub most: u32,
+    /// Since when something is left out; none when nothing is.
+    pub full_since: Option<Timestamp>,
+}
+
+impl Fill {
+    fn of(tally: &Tally, settings: &Settings) -> Self {
+        let &Tally { seat, list, entries, full_since } = tally;
+        let most = list.most(settings);
+        // Once an admin allows more, or something went, what was left out is looked at again.
+        let full_since = full_since.filter(|_| entries >= most);
+        Self { seat, list, entries: Some(entries), most, full_since }
+    }
+}
+
+/// A page of how full lists are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FillPage {
+    /// By seat.
+    pub items: Vec<Fill>,
     /// The cursor of the next page; none after the last.
     pub next: Option<String>,
 }
@@ -69,6 +107,40 @@ impl SavedLists {
         self.some(at, seat, list, cursor, PAGE).await
     }
 
+    /// How full the lists are to which something came, by seat.
+    pub async fn fills(
+        &self,
+        at: TenantEnvironment,
+        cursor: Option<&str>,
+    ) -> Result<FillPage, SavedError> {
+        let opened = self.custody.shown(at).await?;
+        let (series, now) = (opened.keys.tallies(), self.clock.now());
+        let name = cursor.map(|cursor| opened.position("fills", cursor, now)).transpose()?;
+        let after = name.map(|name| series.place(&name));
+        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
+        let end = page.next.and(page.documents.last());
+        let next = end.map(|tally| opened.cursor("fills", series.name(tally), now));
+        let kept = opened.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
+        let of = |tally: Stored<Tally>| Fill::of(&tally, &kept.settings);
+        Ok(FillPage { items: page.documents.into_iter().map(of).collect(), next })
+    }
+
+    /// How full a list of a seat is.
+    pub async fn fill(
+        &self,
+        at: TenantEnvironment,
+        seat: SeatId,
+        list: SavedList,
+    ) -> Result<Fill, SavedError> {
+        let opened = self.custody.shown(at).await?;
+        let slots = (&opened.keys.tally(seat, list), &settings::keys::settings(at));
+        let (tally, kept) = opened.store.load_both(slots).await?;
+        let settings = kept.as_deref().cloned().unwrap_or_default().settings;
+        let nothing =
+            Fill { seat, list, entries: None, most: list.most(&settings), full_since: None };
+        Ok(tally.map_or(nothing, |tally| Fill::of(&tally, &settings)))
+    }
+
     /// The same with at most so many entries.
     pub(crate) async fn some(
         &self,
@@ -107,6 +179,11 @@ impl SavedLists {
             let Some(joined) = joined else { return Ok(Attempt::Done(false)) };
             let mut commit = Commit::new();
             commit.save(&slot, before.as_ref(), &joined)?;
+            if before.is_none() {
+                // What somebody had stays, however many there may be now.
+                tally_of(opened, saved.seat, saved.list).await?;
+                count_in(&mut commit, opened, (saved.seat, saved.list), 1, u32::MAX)?;
+            }
             Ok(Attempt::of(&opened.store.commit(commit).await?, true))
         })
         .await

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::capabilities::settings::SavingRule;
-use crate::kernel::{EntityId, SObject, SeatId};
+use crate::capabilities::settings::{SavingRule, Settings};
+use crate::kernel::{EntityId, SObject, SeatId, Signature};
 use crate::salesforce::SalesforceId;
 
 /// A seat's system lists.
@@ -22,6 +22,15 @@ impl SavedList {
     #[must_use]
     pub fn of(object: SObject) -> Self {
         if object == SObject::Account { Self::Accounts } else { Self::Leads }
+    }
+
+    /// How many entries it has at most.
+    #[must_use]
+    pub fn most(self, settings: &Settings) -> u32 {
+        match self {
+            Self::Accounts => settings.most_saved_accounts,
+            Self::Leads => settings.most_saved_people,
+        }
     }
 
     /// The name in keys and paths.
@@ -65,11 +74,59 @@ pub struct Saved {
     pub reasons: Vec<SavedReason>,
     /// When it was saved.
     pub saved_at: Timestamp,
+    /// The revision of the settings whose rules saved it; 0 for those of before the first change.
+    #[serde(default)]
+    pub rules: u64,
+    /// No rule calls for it any more, as far as anybody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncalled: Option<Uncalled>,
+}
+
+/// That no rule calls for something saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uncalled {
+    /// Since when, as far as anybody looked.
+    pub since: Timestamp,
+    /// The revision of the settings whose rules were looked at: under others the days begin anew.
+    pub rules: u64,
+}
+
+/// How much a list of a seat holds. It is counted with each entry that comes or goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Whose list.
+    pub seat: SeatId,
+    /// Which.
+    pub list: SavedList,
+    /// How many entries.
+    pub entries: u32,
+    /// Since when something is left out, for which the list has no room; none when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_since: Option<Timestamp>,
+}
+
+/// An undoing: what auto-save saved under one revision of the settings leaves the lists, but for
+/// what the rules of today call for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undoing {
+    /// How far it is. It is for the undoing of this number.
+    pub pass: Pass<u64>,
+    /// The revision.
+    pub rules: u64,
+    /// Who asked for it, and when.
+    pub asked: Signature,
+    /// How many entries left.
+    pub removed: u64,
+    /// How many stay, since a rule calls for them still.
+    pub kept: u64,
+    /// When it came to its end; none while it is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
 }
 
 impl Saved {
-    /// The same with more reasons; none when it has all of them, or no room. Of two reasons by one
-    /// rule and record the earlier stays.
+    /// The same with more reasons, and called for again; none when it is so already, or has no room
+    /// for more. Of two reasons by one rule and record the earlier stays.
     #[must_use]
     pub fn with(&self, more: &[SavedReason]) -> Option<Self> {
         let mut reasons = self.reasons.clone();
@@ -85,7 +142,8 @@ impl Saved {
                 reasons.push(*reason);
             }
         }
-        (reasons != self.reasons).then(|| Self { reasons, ..self.clone() })
+        let is_same = reasons == self.reasons && self.uncalled.is_none();
+        (!is_same).then(|| Self { reasons, uncalled: None, ..self.clone() })
     }
 }
 

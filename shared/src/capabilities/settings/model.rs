@@ -14,6 +14,15 @@ use crate::salesforce::SalesforceId;
 /// No stage and no lead source is longer, in characters: Salesforce's bound of a picklist value.
 const LONGEST_VALUE: usize = 255;
 
+/// How many entries a list has at most before an admin says otherwise.
+const MOST_SAVED: u32 = 50_000;
+
+/// How many an admin may allow.
+const MOST_SAVED_EVER: u64 = 100_000;
+
+/// The longest that something may stay which no rule calls for any more, in days.
+const LONGEST_GRACE: u64 = 365;
+
 /// The switches that an admin may set for an environment. After connecting, every type of activity
 /// is logged. All else waits for the admin's answer: what was saved is never taken away again, and
 /// a feature is on when somebody asked for it.
@@ -40,6 +49,13 @@ pub struct Settings {
     pub stage: Option<String>,
     /// Opportunities at that very stage do not count, only those after it.
     pub after_stage: bool,
+    /// How many accounts are saved for a seller at most.
+    pub most_saved_accounts: u32,
+    /// How many people are saved for a seller at most.
+    pub most_saved_people: u32,
+    /// Days after which something that no rule calls for any more leaves a seller's list; none
+    /// leaves it there for good.
+    pub unsave_after_days: Option<u16>,
     /// Log messages and `InMails`.
     pub log_messages: bool,
     /// Log notes.
@@ -117,6 +133,9 @@ impl Default for Settings {
             save_owned_people: false,
             stage: None,
             after_stage: false,
+            most_saved_accounts: MOST_SAVED,
+            most_saved_people: MOST_SAVED,
+            unsave_after_days: None,
             log_messages: true,
             log_notes: true,
             create_leads: false,
@@ -270,9 +289,11 @@ pub struct ChangedSetting {
 pub enum SettingValue {
     /// A switch.
     Switch(bool),
+    /// A number of entries or days.
+    Number(u64),
     /// A stage's API name, a lead source, a record type's id, or one of an enumeration's names.
     Name(String),
-    /// No stage, lead source or record type.
+    /// No stage, lead source, record type or number of days.
     Null(()),
 }
 
@@ -285,6 +306,7 @@ impl From<Value> for SettingValue {
     fn from(value: Value) -> Self {
         match value {
             Value::Bool(switch) => Self::Switch(switch),
+            Value::Number(number) => number.as_u64().map_or(Self::Null(()), Self::Number),
             Value::String(name) => Self::Name(name),
             _ => Self::Null(()),
         }
@@ -320,7 +342,8 @@ impl Settings {
     }
 
     /// These settings with the values that a patch names, and all others as they are. A null resets
-    /// the stage, the lead source or a record type; a switch has no null.
+    /// the stage, the lead source, a record type or the days until something is unsaved; a switch
+    /// has no null.
     ///
     /// # Errors
     /// Every name that is no setting's, and every value that is none of its setting's.
@@ -400,11 +423,21 @@ impl Settings {
             || self.saves(SavingRule::OwnedPeople)
     }
 
+    /// True if what no rule calls for any more leaves the lists some day.
+    #[must_use]
+    pub fn lets_go(&self) -> bool {
+        self.auto_save && self.unsave_after_days.is_some()
+    }
+
     /// True if auto-save goes by the same rules in `after`.
     #[must_use]
     pub fn saves_as(&self, after: &Self) -> bool {
         let stage = (&self.stage, self.after_stage) == (&after.stage, after.after_stage);
-        stage && SavingRule::iter().all(|rule| self.saves(rule) == after.saves(rule))
+        let bounds =
+            |of: &Self| (of.most_saved_accounts, of.most_saved_people, of.unsave_after_days);
+        stage
+            && bounds(self) == bounds(after)
+            && SavingRule::iter().all(|rule| self.saves(rule) == after.saves(rule))
     }
 
     /// The settings by name.
@@ -418,6 +451,14 @@ impl Settings {
 
 /// Why a value cannot be that of a setting that is no switch; none when it can.
 fn why_not(name: &str, value: &Value) -> Option<&'static str> {
+    if name.starts_with("most_saved_") {
+        return (!is_number(value, MOST_SAVED_EVER))
+            .then_some("must be a whole number from 1 to 100000");
+    }
+    if name == "unsave_after_days" {
+        let reason = "must be a number of days from 1 to 365, or null to let nothing go";
+        return (!value.is_null() && !is_number(value, LONGEST_GRACE)).then_some(reason);
+    }
     if name.starts_with("record_type_") {
         return (!is_record_type(value)).then_some(
             "must be the id of a record type of Task, which begins with 012, or null for the \
@@ -443,6 +484,11 @@ fn why_not(name: &str, value: &Value) -> Option<&'static str> {
 /// True if a value is one of an enumeration's names.
 fn is_one_of<T: DeserializeOwned>(value: &Value) -> bool {
     T::deserialize(value).is_ok()
+}
+
+/// True for a whole number from 1 to `most`.
+fn is_number(value: &Value, most: u64) -> bool {
+    value.as_u64().is_some_and(|number| (1..=most).contains(&number))
 }
 
 /// True if a value can be a record type: its id, or none.
@@ -559,11 +605,27 @@ mod tests {
     }
 
     #[test]
+    fn a_list_has_room_for_a_hundred_thousand_and_lets_nothing_go_within_a_day() {
+        let of = |name: &str, value: &Value| patched(&json!({ name: value }));
+        assert_eq!(of("most_saved_people", &json!(100_000)).unwrap().most_saved_people, 100_000);
+        assert_eq!(of("unsave_after_days", &json!(365)).unwrap().unsave_after_days, Some(365));
+        assert_eq!(of("unsave_after_days", &Value::Null).unwrap().unsave_after_days, None);
+        let wrong = [json!(0), json!(-1), json!(1.5), json!("7"), json!(true), json!(100_001)];
+        for value in &wrong {
+            for name in ["most_saved_accounts", "most_saved_people", "unsave_after_days"] {
+                assert!(of(name, value).unwrap_err()[0].starts_with(name), "{name} {value}");
+            }
+        }
+        assert!(of("most_saved_people", &Value::Null).is_err(), "a list has some end");
+    }
+
+    #[test]
     fn every_setting_can_be_patched() {
         for (name, value) in Settings::default().values() {
             let named = match name.as_str() {
                 "stage" => json!("Won"),
                 "contact_owner" => json!("account_owner"),
+                "most_saved_accounts" | "most_saved_people" | "unsave_after_days" => json!(7),
                 _ if name.starts_with("update_") => json!("fill_blank"),
                 _ => json!("012000000000001AAA"),
             };

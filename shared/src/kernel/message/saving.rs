@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{MatchRunId, SObject, Scope, SeatId};
+use crate::kernel::{ImportRunId, MatchRunId, SObject, Scope, SeatId};
 use crate::salesforce::SalesforceId;
 
 /// The records to which the auto-save rules are to be applied.
@@ -83,6 +83,29 @@ pub enum AutoSaveMessage {
         /// The step that this message is for.
         step: u64,
     },
+    /// Let go what no rule has called for since long, some a step, after an import run.
+    #[serde(rename = "auto_save_unsave")]
+    #[strum(serialize = "auto_save_unsave")]
+    Unsave {
+        /// Of which connection.
+        scope: Scope,
+        /// The import run; a later one makes this pass pointless.
+        run: ImportRunId,
+        /// The step that this message is for.
+        step: u64,
+    },
+    /// Take out what auto-save saved under one revision of the settings and no rule calls for now,
+    /// some a step.
+    #[serde(rename = "auto_save_undo")]
+    #[strum(serialize = "auto_save_undo")]
+    Undo {
+        /// Of which connection.
+        scope: Scope,
+        /// Which undoing; a later one makes it pointless.
+        undoing: u64,
+        /// The step that this message is for.
+        step: u64,
+    },
 }
 
 impl AutoSaveMessage {
@@ -96,7 +119,9 @@ impl AutoSaveMessage {
             | Self::Seat { scope, .. }
             | Self::Everything { scope, .. }
             | Self::DryRun { scope, .. }
-            | Self::Directory { scope, .. } => *scope,
+            | Self::Directory { scope, .. }
+            | Self::Unsave { scope, .. }
+            | Self::Undo { scope, .. } => *scope,
         }
     }
 }

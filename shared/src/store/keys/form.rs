@@ -15,8 +15,8 @@ pub(in crate::store) enum Form {
 }
 
 /// What the keys of a seller's doings begin with whose documents lie sealed: they say who somebody
-/// is, or what was written of them.
-const SEALED: [&str; 5] = ["ACT#", "AWAITED#", "BULK#", "CHANGE#", "CONVERSATION#"];
+/// is, or what was written or answered of them.
+const SEALED: [&str; 6] = ["ACT#", "ANSWER#", "AWAITED#", "BULK#", "CHANGE#", "CONVERSATION#"];
 
 /// The form of the item at a key.
 pub(in crate::store) fn form(key: &Key) -> Form {
@@ -25,6 +25,8 @@ pub(in crate::store) fn form(key: &Key) -> Form {
         Some(Kind::Candidates | Kind::Correction) => Form::Sealed,
         Some(Kind::Entity | Kind::Saved) => Form::SealedAndNamed,
         Some(Kind::Activity) if SEALED.iter().any(|of| sk.starts_with(of)) => Form::Sealed,
+        Some(Kind::List) if sk.starts_with("LIST#") => Form::Sealed,
+        Some(Kind::List) if sk.starts_with("ENTRY#") => Form::SealedAndNamed,
         Some(Kind::Grant) if sk.starts_with("CRMUSER#") => Form::Sealed,
         Some(Kind::Grant) if sk.starts_with("CRMSEAT#") => Form::SealedAndNamed,
         _ => Form::Plain,

@@ -12,7 +12,8 @@ use crate::store::{Marker, Series, Slot};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Import runs, the lease on them, each object's progress and watermark, the slots, the
-    /// pipeline's stages, how far the passes of auto-save are: bucket 0 only.
+    /// pipeline's stages, how far the passes of auto-save are, how much each list holds: bucket 0
+    /// only.
     Run,
     /// CRM records, by record id: `object#id`.
     Record,
@@ -26,7 +27,8 @@ pub enum Kind {
     MatchRun,
     /// The items saved for a seat, by seat: `seat#list#entity`.
     Saved,
-    /// Activities, by activity id; lanes, by record id; lists and conversations, by seat.
+    /// Activities, by activity id; lanes, by record id; lists and conversations, by seat; calls
+    /// under their keys with their answers, by their names.
     Activity,
     /// The states of grants, seats' grants sealed, and what inspections of the org found: bucket 0
     /// only.
@@ -37,11 +39,13 @@ pub enum Kind {
     Model,
     /// Exports: what was asked for, and how far it is: bucket 0 only.
     Export,
+    /// Lists that sellers keep, with what is in them, by list id; whose they are, by seat.
+    List,
 }
 
 impl Kind {
     /// Every kind; purge walks them all.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Run,
         Self::Record,
         Self::Edge,
@@ -54,6 +58,7 @@ impl Kind {
         Self::Correction,
         Self::Model,
         Self::Export,
+        Self::List,
     ];
 
     /// True for a kind that is few documents, all of them in bucket 0.
@@ -66,7 +71,8 @@ impl Kind {
             | Self::Entity
             | Self::Saved
             | Self::Activity
-            | Self::Correction => false,
+            | Self::Correction
+            | Self::List => false,
         }
     }
 
@@ -92,6 +98,7 @@ impl Kind {
             Self::Correction => "CORR",
             Self::Model => "MODEL",
             Self::Export => "EXPORT",
+            Self::List => "LIST",
         }
     }
 }

@@ -21,7 +21,7 @@ pub use of_org::*;
 pub use of_tenant::*;
 
 /// The number of the form that is written and read here.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// Why a line is not read. Nothing of it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +78,10 @@ pub enum Line {
     Saved(MovedSaved),
     /// A seller's switch for a conversation.
     Conversation(MovedConversation),
+    /// A list that a seller keeps.
+    List(MovedList),
+    /// Something in a list that a seller keeps.
+    ListEntry(MovedListEntry),
     /// A change that a seller wants in the CRM, with its values.
     Change(Box<MovedChange>),
     /// Which changes a seller approved together.
@@ -200,6 +204,8 @@ impl Line {
                 | Self::Correction(_)
                 | Self::Saved(_)
                 | Self::Conversation(_)
+                | Self::List(_)
+                | Self::ListEntry(_)
                 | Self::Change(_)
                 | Self::Bulk(_)
                 | Self::Activity(_)

@@ -14,6 +14,7 @@ use crate::capabilities::linking::{
     Correction, MatchSource, ModelChoice, ModelState, Ruling, Said, ShadowCounts, ShadowCursor,
     TunedModel,
 };
+use crate::capabilities::lists::{List, ListEntry};
 use crate::capabilities::saving::{Saved, SavedList, SavedReason};
 use crate::kernel::{ActivityId, EntityId, Environment, ModelId, SObject, SeatId};
 use crate::salesforce::SalesforceId;
@@ -96,6 +97,9 @@ pub struct MovedSaved {
     pub reasons: Vec<SavedReason>,
     /// When.
     pub saved_at: Timestamp,
+    /// Under which revision of the settings.
+    #[serde(default)]
+    pub rules: u64,
 }
 
 /// A seller's switch for a conversation.
@@ -187,15 +191,17 @@ impl MovedSaved {
     /// Something saved, as a line has it.
     #[must_use]
     pub fn of(saved: Saved) -> Self {
-        let Saved { seat, list, entity, record, object, reasons, saved_at } = saved;
-        Self { seat, list, entity, object, record, reasons, saved_at }
+        let Saved { seat, list, entity, object, record, reasons, saved_at, rules, uncalled: _ } =
+            saved;
+        Self { seat, list, entity, object, record, reasons, saved_at, rules }
     }
 
     /// What the line tells of.
     #[must_use]
     pub fn into_saved(self) -> Saved {
-        let Self { seat, list, entity, object, record, reasons, saved_at } = self;
-        Saved { seat, list, entity, record, object, reasons, saved_at }
+        let Self { seat, list, entity, object, record, reasons, saved_at, rules } = self;
+        let uncalled = None; // its days begin anew in its new home
+        Saved { seat, list, entity, record, object, reasons, saved_at, rules, uncalled }
     }
 }
 
@@ -249,6 +255,22 @@ pub struct MovedChange {
 pub struct MovedBulk {
     /// Their ids.
     pub bulk: Bulk,
+}
+
+/// A list that a seller keeps.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedList {
+    /// As it is kept.
+    pub list: List,
+}
+
+/// Something in a list that a seller keeps.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedListEntry {
+    /// As it is kept.
+    pub entry: ListEntry,
 }
 
 impl MovedActivity {

@@ -91,6 +91,15 @@ pub struct MovedSettings {
     /// Opportunities at that very stage do not count.
     #[serde(default)]
     pub after_stage: bool,
+    /// How many accounts are saved for a seller at most.
+    #[serde(default = "most_saved_accounts")]
+    pub most_saved_accounts: u32,
+    /// How many people are saved for a seller at most.
+    #[serde(default = "most_saved_people")]
+    pub most_saved_people: u32,
+    /// Days after which something that no rule calls for any more leaves a list.
+    #[serde(default)]
+    pub unsave_after_days: Option<u16>,
     /// Log messages and `InMails`.
     pub log_messages: bool,
     /// Log notes.
@@ -241,6 +250,16 @@ fn on() -> bool {
     true
 }
 
+/// How many accounts a list had room for before there was a setting for it.
+fn most_saved_accounts() -> u32 {
+    Settings::default().most_saved_accounts
+}
+
+/// How many people a list had room for before there was a setting for it.
+fn most_saved_people() -> u32 {
+    Settings::default().most_saved_people
+}
+
 impl MovedTenant {
     /// The contract as a line has it.
     #[must_use]
@@ -305,6 +324,9 @@ impl MovedSettings {
             save_owned_people,
             stage,
             after_stage,
+            most_saved_accounts,
+            most_saved_people,
+            unsave_after_days,
             log_messages,
             log_notes,
             create_leads,
@@ -348,6 +370,9 @@ impl MovedSettings {
             save_owned_people,
             stage,
             after_stage,
+            most_saved_accounts,
+            most_saved_people,
+            unsave_after_days,
             log_messages,
             log_notes,
             create_leads,
@@ -398,6 +423,9 @@ impl MovedSettings {
             save_owned_people: self.save_owned_people,
             stage: self.stage,
             after_stage: self.after_stage,
+            most_saved_accounts: self.most_saved_accounts,
+            most_saved_people: self.most_saved_people,
+            unsave_after_days: self.unsave_after_days,
             log_messages: self.log_messages,
             log_notes: self.log_notes,
             create_leads: self.create_leads,

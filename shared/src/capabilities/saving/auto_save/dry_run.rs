@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::owned::OWNED;
-use super::{AutoSave, Context, Wanted, entries};
+use super::save::entries;
+use super::{AutoSave, Context, Wanted};
+use crate::capabilities::saving::tally::tally_of;
 use crate::capabilities::saving::{DryRun, Example, Forecast, SavedList, SeatForecast};
 use crate::capabilities::seats::{self, Seat, crm_user_of};
 use crate::capabilities::settings::{KeptSettings, SavingRule};
@@ -92,7 +94,14 @@ impl AutoSave {
         }
         let (accounts, leads) = (found.accounts, found.leads);
         if accounts + leads > 0 {
-            found.by_seat.push(SeatForecast { seat: seat.id, accounts, leads });
+            let mut left_out = 0;
+            for (list, new) in [(SavedList::Accounts, accounts), (SavedList::Leads, leads)] {
+                let held = tally_of(&context.generation, seat.id, list).await?.entries;
+                let room = list.most(settings).saturating_sub(held);
+                left_out += new.saturating_sub(room.into());
+            }
+            found.left_out = left_out;
+            found.by_seat.push(SeatForecast { seat: seat.id, accounts, leads, left_out });
         }
         Ok(found)
     }

@@ -10,6 +10,7 @@ use super::AutoSave;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::directory::{self, DirectoryState, DirectoryVersion};
 use crate::capabilities::linking::entity_kind_of;
+use crate::capabilities::saving::tally::count_out;
 use crate::capabilities::saving::{Pass, Saved};
 use crate::kernel::{AutoSaveMessage, EntityId, MatchRunId, SObject, Scope};
 use crate::salesforce::SalesforceId;
@@ -91,16 +92,22 @@ impl AutoSave {
         }
         let mut commit = Commit::new();
         commit.delete_when(&saved.slot(), When::unchanged(saved));
-        if let Some(entity) = now {
-            let slot = generation.keys.saved(saved.seat, saved.list.as_str(), &entity);
-            match generation.store.load(&slot).await? {
-                None => {
-                    commit.create(&slot, &Saved { entity, ..Saved::clone(saved) })?;
-                }
-                Some(there) => {
-                    if let Some(both) = there.with(&saved.reasons) {
-                        commit.replace(&there, &both)?;
-                    }
+        let slot = now
+            .as_ref()
+            .map(|entity| generation.keys.saved(saved.seat, saved.list.as_str(), entity));
+        let there = match &slot {
+            Some(slot) => generation.store.load(slot).await?,
+            None => None,
+        };
+        match (slot, now, there) {
+            (Some(slot), Some(entity), None) => {
+                commit.create(&slot, &Saved { entity, ..Saved::clone(saved) })?;
+            }
+            (_, _, there) => {
+                count_out(&mut commit, generation, (saved.seat, saved.list), 1).await?;
+                let both = there.as_ref().and_then(|there| there.with(&saved.reasons));
+                if let Some((there, both)) = there.zip(both) {
+                    commit.replace(&there, &both)?;
                 }
             }
         }
