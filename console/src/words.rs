@@ -86,6 +86,7 @@ impl fmt::Display for Percent {
 pub(crate) fn said(name: &str) -> Option<&'static str> {
     Some(match name {
         "saved" => "Saved.",
+        "undoing" => "Being undone. What the rules of today call for stays.",
         "tried" => "Being counted. Nothing is saved and no setting is changed.",
         "asked" => "Asked. The answer comes in a moment.",
         "paused" => "The run is paused.",

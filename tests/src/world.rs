@@ -371,6 +371,7 @@ impl World {
             tenant: self.tenant,
             email: email.to_owned(),
             aliases: BTreeSet::new(),
+            federation_id: None,
             name: "A seller".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             roles: [Role::Seat].into(),

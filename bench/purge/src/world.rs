@@ -158,6 +158,7 @@ impl World {
             tenant,
             email,
             aliases: BTreeSet::new(),
+            federation_id: None,
             name: format!("Seller {n}"),
             time_zone: "Europe/Berlin".to_owned(),
             roles: [Role::Seat].into(),

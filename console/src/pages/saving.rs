@@ -47,6 +47,30 @@ struct Page {
     settings: Settings,
     selects: Vec<Select>,
     tried: Option<DryRun>,
+    undone: Option<Undoing>,
+    /// How many lists leave something out.
+    full: usize,
+}
+
+/// The latest undoing of what auto-save saved.
+#[derive(Deserialize)]
+struct Undoing {
+    revision: u64,
+    asked_at: When,
+    finished_at: Option<When>,
+    removed: u64,
+    kept: u64,
+}
+
+/// How full lists are.
+#[derive(Deserialize)]
+struct Lists {
+    items: Vec<ListFill>,
+}
+
+#[derive(Deserialize)]
+struct ListFill {
+    full_since: Option<When>,
 }
 
 /// What auto-save would save, as it was last tried.
@@ -60,6 +84,7 @@ struct DryRun {
     leads: u64,
     had: u64,
     unmatched: u64,
+    left_out: u64,
     by_rule: Vec<RuleForecast>,
     by_seat: Vec<SeatForecast>,
 }
@@ -124,7 +149,13 @@ pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
     let settings: Settings = visit.ask.on(visit.environment).get("/settings").await?;
     let selects = Select::all(&settings);
     let tried = tried(&visit).await?;
-    page(&Page { frame: visit.frame("/saving").await?, settings, selects, tried })
+    let on = visit.ask.on(visit.environment);
+    let undone: Option<Undoing> = on.find("/saving/undo").await?;
+    let lists: Option<Lists> = on.find("/saving/lists").await?;
+    let lists = lists.map_or_else(Vec::new, |lists| lists.items);
+    let full = lists.iter().filter(|list| list.full_since.is_some()).count();
+    let frame = visit.frame("/saving").await?;
+    page(&Page { frame, settings, selects, tried, undone, full })
 }
 
 /// The latest dry run, if one was asked for, with the addresses of the seats that it tells of.
@@ -144,6 +175,12 @@ async fn tried(visit: &Visit) -> Result<Option<DryRun>, Trouble> {
 }
 
 pub(crate) async fn change(Act(visit, fields): Act) -> Result<Response, Trouble> {
+    if let Some(revision) = fields.number("undo") {
+        let undo = json!({ "revision": revision });
+        let on = visit.ask.on(visit.environment);
+        on.act(Method::POST, "/saving/undo", Some(undo)).await?;
+        return Ok(to(&visit, "/saving", "undoing"));
+    }
     let mut settings = json!({
         "auto_save": fields.is_ticked("auto_save"),
         "save_opportunity_accounts": fields.is_ticked("save_opportunity_accounts"),
@@ -154,6 +191,7 @@ pub(crate) async fn change(Act(visit, fields): Act) -> Result<Response, Trouble>
         "save_owned_people": fields.is_ticked("save_owned_people"),
         "stage": fields.text("stage"),
         "after_stage": fields.is_ticked("after_stage"),
+        "unsave_after_days": fields.number("unsave_after_days"),
         "log_messages": fields.is_ticked("log_messages"),
         "log_notes": fields.is_ticked("log_notes"),
         "log_smart_links": fields.is_ticked("log_smart_links"),
@@ -177,6 +215,11 @@ pub(crate) async fn change(Act(visit, fields): Act) -> Result<Response, Trouble>
         "data_validation": fields.is_ticked("data_validation"),
         "restricted_data": fields.is_ticked("restricted_data"),
     });
+    for name in ["most_saved_accounts", "most_saved_people"] {
+        if let Some(most) = fields.number(name) {
+            settings[name] = json!(most);
+        }
+    }
     for (name, ..) in SELECTS {
         if let Some(chosen) = fields.text(name) {
             settings[name] = json!(chosen);

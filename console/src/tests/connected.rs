@@ -124,6 +124,30 @@ async fn an_admin_tries_what_auto_save_would_save_before_turning_it_on() {
 }
 
 #[tokio::test]
+async fn an_admin_bounds_sellers_lists_and_undoes_what_was_saved() {
+    let (world, _folder, _served, mut browser) = connected().await;
+    let bounds =
+        [("most_saved_accounts", "7"), ("most_saved_people", "9"), ("unsave_after_days", "30")];
+    let saved = browser.act(&at("/saving"), &bounds).await;
+    let page = browser.get(saved.location()).await.text;
+    for (name, value) in bounds {
+        let field = page.split(&format!("name=\"{name}\"")).nth(1).unwrap();
+        let field = field.split('>').next().unwrap();
+        assert!(field.ends_with(&format!("value=\"{value}\"")), "{name}: {field}");
+    }
+    let undone = browser.act(&at("/saving"), &[("undo", "1")]).await;
+    assert_eq!(undone.location(), "/console/production/saving?said=undoing");
+    world.run().await;
+    let page = browser.get(undone.location()).await.text;
+    assert!(page.contains("revision 1, asked for"), "{page}");
+    assert!(!page.contains("Being undone: revision"), "it came to its end: {page}");
+    // Without days nothing goes.
+    let saved = browser.act(&at("/saving"), &bounds[..2]).await;
+    let page = browser.get(saved.location()).await.text;
+    assert!(page.contains("max=\"365\" value=\"\""), "{page}");
+}
+
+#[tokio::test]
 async fn a_run_is_begun_paused_resumed_and_cancelled() {
     let (world, _folder, _served, mut browser) = connected().await;
     let first = link(&browser.get(&at("/runs")).await, &at("/runs/"));

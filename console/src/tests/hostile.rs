@@ -63,6 +63,7 @@ fn settings(text: &str) -> Value {
         "save_opportunity_accounts": true, "save_opportunity_people": true,
         "save_owned_accounts": true, "save_team_accounts": true,
         "save_people_of_owned_accounts": true, "save_owned_people": true, "after_stage": true,
+        "most_saved_accounts": 50_000, "most_saved_people": 7, "unsave_after_days": 30,
         "auto_save": true, "stage": text, "log_messages": true, "log_notes": true, "roi": true,
         "log_smart_links": true, "log_calls": true, "log_connection_requests": true,
         "desktop_calls": true, "enhanced_notes": true, "refuse_converted_leads": true,
@@ -78,7 +79,8 @@ fn settings(text: &str) -> Value {
 fn dry_run() -> Value {
     json!({
         "run": 1, "asked_at": AT, "finished_at": null, "seats": 2, "seats_without_user": 1,
-        "accounts": 3, "leads": 4, "had": 5, "unmatched": 6, "examples": [],
+        "accounts": 3, "leads": 4, "had": 5, "unmatched": 6, "left_out": 2,
+        "examples": [],
         "by_rule": [{ "rule": "owned_accounts", "entries": 3 }],
         "by_seat": [{ "seat_id": "seat_x", "accounts": 3, "leads": 4 }],
     })
@@ -189,6 +191,10 @@ fn of_connection(path: &str, text: &str) -> Option<Value> {
         }),
         "/settings" => settings(text),
         "/saving/dry-run" => dry_run(),
+        "/saving/undo" => json!({
+            "revision": 3, "asked_at": AT, "finished_at": null, "removed": 5, "kept": 6,
+        }),
+        "/saving/lists" => json!({ "items": [{ "full_since": AT }, { "full_since": null }] }),
         "/seats" => links,
         "/seats/seat_x/authorization" => authorization,
         _ => return None,

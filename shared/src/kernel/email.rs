@@ -1,4 +1,4 @@
-//! E-mail addresses as they are compared.
+//! E-mail addresses and federation ids as they are compared.
 
 use crate::kernel::Environment;
 
@@ -6,6 +6,13 @@ use crate::kernel::Environment;
 #[must_use]
 pub fn folded_email(email: &str) -> String {
     email.trim().to_lowercase()
+}
+
+/// The form in which a federation id is compared, among addresses: none of them looks so.
+#[must_use]
+pub fn federation_address(id: &str) -> String {
+    let digest = blake3::hash(id.trim().to_lowercase().as_bytes()).to_hex();
+    format!("federation:{}", &digest[..32])
 }
 
 /// The same for the address of a CRM user. Salesforce makes those of a sandbox's users

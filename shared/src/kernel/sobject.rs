@@ -98,8 +98,13 @@ impl SObject {
     /// told to show them.
     #[must_use]
     pub fn optional_fields(self) -> &'static [&'static str] {
-        // An org has it once several currencies are turned on.
-        if self == Self::Opportunity { &["CurrencyIsoCode"] } else { &[] }
+        match self {
+            // An org has it once several currencies are turned on.
+            Self::Opportunity => &["CurrencyIsoCode"],
+            // Used where people log in by single sign-on.
+            Self::User => &["FederationIdentifier"],
+            _ => &[],
+        }
     }
 
     /// True if rows can be deleted at all. Users are deactivated, and roles have no such field.

@@ -14,8 +14,8 @@ use self::plan::{Plan, plan};
 use super::keys::{GenerationKeys, Relation};
 use super::{Marker, Series, Slot, Store, Stored, When, beside, documents};
 use crate::kernel::{
-    Counts, Fields, Reading, Record, RecordChange, RecordHead, RecordRef, SObject, folded_email,
-    folded_user_email,
+    Counts, Fields, Reading, Record, RecordChange, RecordHead, RecordRef, SObject,
+    federation_address, folded_email, folded_user_email,
 };
 use crate::ports::{Key, PortError, Ports, Write};
 use crate::salesforce::SalesforceId;
@@ -365,21 +365,25 @@ impl Records {
         self.ends(&self.keys.tasks_of(record, day)).await
     }
 
-    /// The users who have an e-mail address, however it is written, by id.
+    /// The users who have an e-mail address, however it is written, or a federation id in the form
+    /// of one, by id.
     pub async fn users_of(&self, email: &str) -> Result<Vec<Record>, PortError> {
         let folded = folded_email(email);
         let name = self.sealer.name(&folded);
         let known = self.ends(&self.keys.edges(&name, Relation::EmailUser)).await?;
         let mut users = self.get(SObject::User, &known).await?;
-        let of = |user: &Record| user.fields.get("Email").map(|email| self.folded(email));
-        users.retain(|user| of(user).as_ref() == Some(&folded));
+        users.retain(|user| self.addresses(user).any(|address| address == folded));
         users.sort_by_key(|user| user.id);
         Ok(users)
     }
 
-    /// A user's address as it is compared.
-    fn folded(&self, email: &str) -> String {
-        folded_user_email(self.keys.scope().environment, email)
+    /// A user's address and federation id, as they are compared.
+    fn addresses(&self, user: &Record) -> impl Iterator<Item = String> {
+        let environment = self.keys.scope().environment;
+        let email = user.fields.get("Email");
+        let federation = user.fields.get("FederationIdentifier");
+        let email = email.map(|email| folded_user_email(environment, email));
+        email.into_iter().chain(federation.map(federation_address))
     }
 
     /// A user, and all who share an e-mail address with them, or once did.
@@ -439,12 +443,12 @@ impl Records {
         if let Some((about, name)) = day_of_task(record) {
             edges.insert((about.as_str().to_owned(), Relation::RecordTask, name));
         }
-        if record.object == SObject::User
-            && let Some(email) = record.fields.get("Email")
-        {
-            let name = self.sealer.name(&self.folded(email));
-            edges.insert((name.clone(), Relation::EmailUser, id.to_owned()));
-            edges.insert((id.to_owned(), Relation::UserEmail, name));
+        if record.object == SObject::User {
+            for address in self.addresses(record) {
+                let name = self.sealer.name(&address);
+                edges.insert((name.clone(), Relation::EmailUser, id.to_owned()));
+                edges.insert((id.to_owned(), Relation::UserEmail, name));
+            }
         }
         edges
     }

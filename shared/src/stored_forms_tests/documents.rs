@@ -152,6 +152,7 @@ fn tenants_and_their_settings_are_pinned() {
             tenant: tenant(),
             email: text("ada@acme.example"),
             aliases: BTreeSet::from([text("a.lovell@acme.example")]),
+            federation_id: Some(text("alovell")),
             name: text("Ada Lovell"),
             time_zone: text("Europe/Berlin"),
             roles: roles.into_iter().collect::<BTreeSet<_>>(),

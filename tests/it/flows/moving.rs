@@ -351,9 +351,9 @@ async fn what_belongs_to_another_org_or_to_none_is_refused(home: Home) {
     let of_none = import(&new, &[head.clone(), of_org[place + 1].clone()]).await.unwrap_err();
     let misplaced = LineError::Misplaced;
     assert!(matches!(of_none, MovingError::Line { number: 2, source } if source == misplaced));
-    let later = head.replace("\"format\":3", "\"format\":4");
+    let later = head.replace("\"format\":4", "\"format\":5");
     let later = import(&new, &[later]).await.unwrap_err();
-    let form = LineError::LaterForm(4);
+    let form = LineError::LaterForm(5);
     assert!(matches!(later, MovingError::Line { number: 1, source } if source == form), "{later}");
     assert_eq!(new.item_keys().await, before, "nothing was taken in");
 }

@@ -111,7 +111,8 @@ impl<'a> View<'a> {
         rows.iter()
             .filter(|row| row["IsDeleted"] != true && self.is_chosen(object, row))
             .filter_map(|row| {
-                let besides = object.optional_fields().iter().filter(|_| self.currencies);
+                let is_there = |name: &&&str| **name != "CurrencyIsoCode" || self.currencies;
+                let besides = object.optional_fields().iter().filter(is_there);
                 let fields = object.fields().iter().chain(besides).filter_map(|name| {
                     let column = self.column(object, name);
                     let value = match &row[column] {

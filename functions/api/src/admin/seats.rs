@@ -28,6 +28,9 @@ pub(crate) struct Seat {
     email: String,
     /// Other addresses under which the CRM may know the user.
     aliases: BTreeSet<String>,
+    /// The id by which the user logs in everywhere: the CRM's `FederationIdentifier`.
+    #[schema(required = true)]
+    federation_id: Option<String>,
     name: String,
     /// An IANA time zone.
     time_zone: String,
@@ -38,8 +41,8 @@ pub(crate) struct Seat {
 
 impl From<seats::Seat> for Seat {
     fn from(seat: seats::Seat) -> Self {
-        let seats::Seat { id, email, aliases, name, time_zone, roles, .. } = seat;
-        Self { seat_id: id, email, aliases, name, time_zone, roles }
+        let seats::Seat { id, email, aliases, federation_id, name, time_zone, roles, .. } = seat;
+        Self { seat_id: id, email, aliases, federation_id, name, time_zone, roles }
     }
 }
 
@@ -64,6 +67,11 @@ pub(crate) struct SeatChange {
     #[serde(default)]
     #[schema(max_items = 5)]
     aliases: Option<BTreeSet<String>>,
+    /// The id by which the user logs in everywhere, which goes before addresses; an empty text
+    /// takes it away.
+    #[serde(default)]
+    #[schema(max_length = 512)]
+    federation_id: Option<String>,
     /// The user's name.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
@@ -95,7 +103,7 @@ pub(crate) async fn list(
     Ok(Json(Seats { items, licences: contract.licences }))
 }
 
-/// Change a seat's address, aliases, name or time zone
+/// Change a seat's address, aliases, federation id, name or time zone
 ///
 /// Its CRM user is found anew at once. Where that is another one, the authorization that the former
 /// one gave ends.
@@ -107,9 +115,10 @@ pub(crate) async fn change(
     State(api): State<Api>,
     Admin(place): Admin<AtSeatOfTenant>,
     Acting(by): Acting,
-    Body(SeatChange { email, aliases, name, time_zone }): Body<SeatChange>,
+    Body(change): Body<SeatChange>,
 ) -> Result<Json<Seat>, Problem> {
-    let patch = SeatPatch { email, aliases, name, time_zone };
+    let SeatChange { email, aliases, federation_id, name, time_zone } = change;
+    let patch = SeatPatch { email, aliases, federation_id, name, time_zone };
     Ok(Json(api.tenants.change_seat(place.tenant, place.seat, &patch, &by).await?.into()))
 }
 

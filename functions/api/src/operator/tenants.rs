@@ -125,6 +125,7 @@ impl From<TenantError> for Problem {
             TenantError::Name
             | TenantError::Email
             | TenantError::Aliases
+            | TenantError::FederationId
             | TenantError::Licences
             | TenantError::TimeZone => Self::invalid(error.to_string()),
             TenantError::NoLicence(_) => Self::conflict("no_licence", error.to_string()),

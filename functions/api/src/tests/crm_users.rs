@@ -11,6 +11,7 @@ use tests::world::World;
 
 use super::canary::SELLER;
 use super::changes::day;
+use super::left::import;
 use super::{Answer, Served};
 
 /// All of a list of the connection's, page by page.
@@ -191,6 +192,68 @@ async fn a_contract_loses_crm_sync_and_gets_it_back() {
         )
         .await;
     assert_eq!(admins.status, StatusCode::FORBIDDEN, "the contract is the product's to change");
+}
+
+#[tokio::test]
+async fn a_federation_id_says_who_a_seat_is_before_any_address() {
+    let (world, served, _token, _folder) = day().await;
+    let (admin, service) = (served.token("admin"), served.token("service"));
+    let seats = format!("/v1/tenants/{}/seats", served.tenant);
+    let users = users(&world);
+    let id = |email: &str| {
+        let user = users.iter().find(|user| user["Email"] == email).unwrap();
+        user["Id"].as_str().unwrap().to_owned()
+    };
+    let (tobias, other) = (id("tobias.wrenfield@acme.example"), id(SELLER));
+    let known = |user: &str, federation: &str| {
+        let known = json!({ "FederationIdentifier": federation });
+        world.control().update(&world.org, user, &known).unwrap();
+    };
+    known(&tobias, "TWren-7");
+    import(&world, &served).await;
+    let new = json!({ "email": "t.wrenfield@login.example", "name": "Tobias" });
+    let made = served.post(&service, &seats, &new).await.body;
+    assert_eq!(made["federation_id"], Value::Null);
+    let seat: SeatId = made["seat_id"].as_str().unwrap().parse().unwrap();
+    let path = format!("{seats}/{seat}");
+    let mended_by = async |change: Value| {
+        served.call("PATCH", &path, Some(&admin), Some(change.to_string())).await
+    };
+    assert_eq!(link(&served, seat).await, ("not_matched".to_owned(), None));
+    let mended = mended_by(json!({ "federation_id": " twren-7 " })).await;
+    assert_eq!(mended.body["federation_id"], "twren-7", "{}", mended.body);
+    let found = ("matched".to_owned(), Some(tobias.clone()));
+    assert_eq!(link(&served, seat).await, found, "however it is written");
+    world.run().await;
+    let saved = served.connection(&format!("/seats/{seat}/saved?kind=accounts"));
+    let saved = served.get(&admin, &saved).await.body;
+    assert!(!saved["items"].as_array().unwrap().is_empty(), "what the user has is saved");
+
+    // It goes before an address, and two users of one are never guessed between.
+    let claims = json!({ "aliases": [SELLER] });
+    assert_eq!(mended_by(claims).await.status, StatusCode::OK);
+    assert_eq!(link(&served, seat).await, found);
+    known(&other, "twren-7");
+    import(&world, &served).await;
+    assert_eq!(link(&served, seat).await, ("ambiguous".to_owned(), None));
+    known(&other, "another");
+    import(&world, &served).await;
+    assert_eq!(link(&served, seat).await, found);
+
+    // No two seats have one; one that the CRM does not know leaves the seat to its addresses.
+    let second = json!({ "email": "second@acme.example", "name": "Second" });
+    let second = served.post(&service, &seats, &second).await.body;
+    let at = format!("{seats}/{}", second["seat_id"].as_str().unwrap());
+    let taken = json!({ "federation_id": "TWREN-7" }).to_string();
+    let taken = served.call("PATCH", &at, Some(&admin), Some(taken)).await;
+    assert_eq!(taken.body["type"], "email_taken", "{}", taken.body);
+    let long = mended_by(json!({ "federation_id": "x".repeat(513) })).await;
+    assert_eq!(long.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let own = json!({ "aliases": ["tobias.wrenfield@acme.example"], "federation_id": "unknown" });
+    mended_by(own).await;
+    assert_eq!(link(&served, seat).await, found);
+    let none = mended_by(json!({ "federation_id": "" })).await;
+    assert_eq!(none.body["federation_id"], Value::Null);
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ fn concrete(served: &Served, operation: &Operation) -> String {
         .replace("{entity}", "pr_1")
         .replace("{glass}", "glass_00000000000000000000000001")
         .replace("{model}", "mod_00000000000000000000000001")
+        .replace("{list}", "lst_00000000000000000000000001")
         .replace("{export}", "exp_00000000000000000000000001")
         .replace("{steer}", "pause")
         .replace("{record}", "00Q000000000001EAA");

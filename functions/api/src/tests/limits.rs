@@ -233,6 +233,7 @@ async fn a_tenant_without_the_contract_is_told_so_on_every_route() {
         format!("delete {connection}/seats/{{seat}}/authorization"),
         format!("delete {connection}/seats/{{seat}}/changes/{{change}}"),
         format!("delete {connection}/seats/{{seat}}/crm-user"),
+        format!("delete {connection}/seats/{{seat}}/lists/{{list}}"),
         format!("get {connection}"),
         format!("get {tenant}"),
         format!("get {tenant}/purges/{{purge}}"),

@@ -27,12 +27,15 @@ impl Demo {
         self.rights(&panel).await?;
         self.contact_data(&panel).await?;
         self.opportunities(&panel, &seat).await?;
+        self.kept_list(&panel, &seat).await?;
         step.at("users by role".to_owned());
         self.users_by_role().await?;
         step.at("a dry run of auto-save".to_owned());
         self.dry_run().await?;
         self.same_settings().await?;
-        step.done("rights, contact data, opportunities, users by role, a dry run of auto-save");
+        step.done(
+            "rights, contact data, opportunities, a list, users by role, a dry run of auto-save",
+        );
         Ok(())
     }
 

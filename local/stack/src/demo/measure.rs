@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use serde_json::json;
 
 use super::badges::AT_ONCE;
 use super::org::Org;
 use super::progress::Progress;
-use super::{Demo, OwnData, number, say};
+use super::{Demo, Look, OwnData, number, say, text};
 use crate::embedded::Embedded;
 use crate::home::{Home, On};
 use crate::options::StackOptions;
@@ -48,6 +49,7 @@ pub async fn measure(stack: StackOptions, data: OwnData) -> anyhow::Result<()> {
         peaks.say("the job")?;
         demo.latency().await?;
         demo.badge_latency().await?;
+        demo.set_of_people().await?;
         demo.tried_out().await?;
         peaks.say("the dry run")?;
         demo.idle().await?;
@@ -115,6 +117,30 @@ impl Demo {
             took.push(began.elapsed());
         }
         say_spread("badges of 100 people              ", took)
+    }
+
+    /// The set of everybody in the CRM, as a search engine takes it.
+    async fn set_of_people(&self) -> anyhow::Result<()> {
+        let exports = format!("{}/exports", self.connection());
+        let began = Instant::now();
+        let order = json!({ "kind": "in_crm_people", "format": "roaring" });
+        let asked = self.service.post(&exports, &order).await?;
+        let path = format!("{exports}/{}", text(&asked, "export_id")?);
+        let made = self.until("the set", async || {
+            let job = self.service.get(&path).await?;
+            let percent = number(&job, "percent");
+            let is_ready = job["state"] == "ready";
+            Ok(if is_ready { Look::Done(job) } else { Look::At(format!("{percent} %")) })
+        });
+        let made = made.await?;
+        let files = made["files"].as_array().into_iter().flatten();
+        say(&format!(
+            "the set of people in the CRM       {:8.1} s: {} people in {} bytes",
+            seconds(began),
+            number(&made, "rows"),
+            files.map(|file| number(file, "bytes")).sum::<u64>(),
+        ));
+        Ok(())
     }
 
     /// What every rule of auto-save would save for all seats: counted, and not saved.

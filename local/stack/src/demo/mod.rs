@@ -9,6 +9,7 @@ mod compare;
 mod connect_page;
 mod control;
 mod farewell;
+mod lists;
 mod looks;
 mod measure;
 mod onboarding;

@@ -375,7 +375,7 @@ mod tests {
     fn a_choice_comes_behind_its_model_and_every_bucket_once() {
         let parts = Part::all(16);
         assert_eq!(parts[0], Part::Models);
-        assert_eq!(parts.len(), 1 + 3 * 16 + 5 * 16);
+        assert_eq!(parts.len(), 1 + 3 * 16 + 7 * 16);
         for (n, part) in parts.iter().enumerate() {
             assert!(!parts[..n].contains(part), "{part:?}");
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::{NewSeat, Role, SeatsByEmail, TenantError, Tenants, keys};
 use crate::capabilities::audit::Actor;
 use crate::capabilities::custody::OpenGeneration;
-use crate::kernel::{Author, Record, SObject, SeatId, TenantEnvironment, folded_user_email};
+use crate::kernel::{
+    Author, Record, SObject, SeatId, TenantEnvironment, federation_address, folded_user_email,
+};
 use crate::salesforce::SalesforceId;
 
 /// How many users get seats at once.
@@ -78,7 +80,8 @@ impl Tenants {
         if let Some(claim) = opened.store.read(&opened.keys.user_mapping(user.id)).await? {
             return Ok(Assigned::Already(claim.seat));
         }
-        if let Some(seat) = seats.get(&email) {
+        let federation = user.fields.get("FederationIdentifier").map(federation_address);
+        if let Some(seat) = federation.and_then(|of| seats.get(&of)).or_else(|| seats.get(&email)) {
             return Ok(Assigned::Already(seat.id));
         }
         // The same was asked for a moment ago.

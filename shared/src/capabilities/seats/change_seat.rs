@@ -1,11 +1,11 @@
-//! A seat whose address, aliases, name or time zone changes. It keeps its id, what was saved for
+//! A seat whose address, aliases, federation id, name or time zone changes. It keeps its id, what was saved for
 //! it, and what it did; its CRM user is found anew at once.
 
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::tenants::{checked_email, checked_name, free_addresses};
+use super::tenants::{checked_email, checked_federation_id, checked_name, free_addresses};
 use super::{EmailClaim, Seat, TenantError, Tenants, crm_user_of, keys};
 use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::custody::end_seat_grant;
@@ -22,6 +22,8 @@ pub struct SeatPatch {
     pub email: Option<String>,
     /// Other addresses under which the CRM may know the user, in the place of those before.
     pub aliases: Option<BTreeSet<String>>,
+    /// The id by which the user logs in everywhere; an empty one takes it away.
+    pub federation_id: Option<String>,
     /// The user's name.
     pub name: Option<String>,
     /// The user's time zone, an IANA name.
@@ -40,6 +42,9 @@ impl SeatPatch {
             }
             after.aliases =
                 aliases.iter().map(|alias| checked_email(alias)).collect::<Result<_, _>>()?;
+        }
+        if let Some(id) = &self.federation_id {
+            after.federation_id = checked_federation_id(id)?;
         }
         if let Some(name) = &self.name {
             after.name = checked_name(name.clone())?;

@@ -16,7 +16,7 @@ use crate::capabilities::seats::{
 };
 use crate::kernel::{
     Author, AutoSaveMessage, GrantState, Record, SObject, SeatId, Signature, TenantEnvironment,
-    folded_user_email,
+    federation_address, folded_user_email,
 };
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
@@ -208,8 +208,15 @@ impl CrmUsers {
     }
 }
 
-/// The users who have one of a seat's addresses, by id.
+/// The users who have a seat's federation id; where nobody has it, those who have one of its
+/// addresses. By id.
 async fn users_of(records: &Records, seat: &Seat) -> Result<Vec<Record>, PortError> {
+    if let Some(id) = &seat.federation_id {
+        let users = records.users_of(&federation_address(id)).await?;
+        if !users.is_empty() {
+            return Ok(users);
+        }
+    }
     let mut users = BTreeMap::new();
     for address in seat.addresses() {
         let found = records.users_of(&address).await?;
@@ -254,9 +261,12 @@ pub(crate) async fn seat_of_user(
     }
     let environment = generation.keys.scope().environment;
     let email = user.fields.get("Email").map(|email| folded_user_email(environment, email));
-    let Some(seat) = email.and_then(|email| seats.get(&email)) else {
-        return Ok(None);
-    };
-    let link = crm_user_of(generation, seat).await?;
-    Ok((link.user == Some(user.id)).then_some(seat.id))
+    let federation = user.fields.get("FederationIdentifier").map(federation_address);
+    for address in federation.into_iter().chain(email) {
+        let Some(seat) = seats.get(&address) else { continue };
+        if crm_user_of(generation, seat).await?.user == Some(user.id) {
+            return Ok(Some(seat.id));
+        }
+    }
+    Ok(None)
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::kernel::{Record, SeatId, Signature, TenantId, folded_email};
+use crate::kernel::{Record, SeatId, Signature, TenantId, federation_address, folded_email};
 use crate::salesforce::SalesforceId;
 
 /// A customer contract.
@@ -75,6 +75,10 @@ pub struct Seat {
     /// Other addresses under which the CRM may know the user.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub aliases: BTreeSet<String>,
+    /// The id by which the user logs in everywhere, which the CRM knows them by: it goes before
+    /// addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation_id: Option<String>,
     /// The user's name.
     pub name: String,
     /// The user's time zone, an IANA name: it says on which day an activity was.
@@ -84,11 +88,13 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// All addresses by which the seat's CRM user is found, as they are compared.
+    /// All addresses by which the seat's CRM user is found, as they are compared, and its
+    /// federation id among them.
     #[must_use]
     pub fn addresses(&self) -> BTreeSet<String> {
         let all = std::iter::once(&self.email).chain(&self.aliases);
-        all.map(|address| folded_email(address)).collect()
+        let all = all.map(|address| folded_email(address));
+        all.chain(self.federation_id.as_deref().map(federation_address)).collect()
     }
 }
 
@@ -253,6 +259,7 @@ mod tests {
             tenant: TenantId::derived("acme"),
             email: email.to_owned(),
             aliases: BTreeSet::new(),
+            federation_id: None,
             name: name.to_owned(),
             time_zone: "UTC".to_owned(),
             roles: BTreeSet::new(),

@@ -21,6 +21,9 @@ const MOST_LICENCES: u32 = 1_000_000;
 /// An e-mail address's largest length, in bytes.
 const LONGEST_EMAIL: usize = 320;
 
+/// A federation id's largest length, in characters: Salesforce's own bound.
+const LONGEST_FEDERATION_ID: usize = 512;
+
 /// Why a tenant or a seat cannot be shown or made.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
@@ -36,8 +39,8 @@ pub enum TenantError {
     /// The e-mail address is none.
     #[error("email is not an e-mail address")]
     Email,
-    /// Another seat of the tenant has the address.
-    #[error("another seat has this email; a CRM user of it could be either")]
+    /// Another seat of the tenant has the address or the federation id.
+    #[error("another seat has this address or federation id; a CRM user of it could be either")]
     EmailTaken,
     /// No org is connected.
     #[error("no org is connected")]
@@ -45,6 +48,9 @@ pub enum TenantError {
     /// There is no such seat.
     #[error("there is no such seat")]
     NoSeat,
+    /// A federation id is too long.
+    #[error("a federation id has at most 512 characters")]
+    FederationId,
     /// A seat has too many other addresses.
     #[error("a seat has at most 5 aliases")]
     Aliases,
@@ -220,6 +226,7 @@ impl Tenants {
             tenant,
             email,
             aliases: BTreeSet::new(),
+            federation_id: None,
             name: checked_name(new.name)?,
             time_zone: new.time_zone,
             roles: new.roles,
@@ -311,6 +318,15 @@ pub(crate) async fn free_addresses(
         }
     }
     Ok(())
+}
+
+/// A federation id as it is kept; none for an empty one.
+pub(super) fn checked_federation_id(text: &str) -> Result<Option<String>, TenantError> {
+    let id = text.trim();
+    if id.chars().count() > LONGEST_FEDERATION_ID {
+        return Err(TenantError::FederationId);
+    }
+    Ok(Some(id.to_owned()).filter(|id| !id.is_empty()))
 }
 
 pub(super) fn checked_email(text: &str) -> Result<String, TenantError> {

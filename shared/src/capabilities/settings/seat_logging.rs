@@ -232,6 +232,7 @@ mod tests {
                 tenant: at().tenant,
                 email: format!("{name}@acme.example"),
                 aliases: BTreeSet::new(),
+                federation_id: None,
                 name: (*name).to_owned(),
                 time_zone: "UTC".to_owned(),
                 roles: BTreeSet::new(),

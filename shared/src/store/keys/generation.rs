@@ -126,9 +126,9 @@ pub enum Relation {
     OwnerLead,
     /// CRM user → their memberships of accounts' teams.
     UserTeamMember,
-    /// The name of an e-mail address → the CRM users who have it, or once had it.
+    /// The name of an e-mail address or federation id → the CRM users who have it, or once had it.
     EmailUser,
-    /// CRM user → the names of the e-mail addresses that they have, or once had.
+    /// CRM user → the names of the e-mail addresses and federation ids that they have, or once had.
     UserEmail,
     /// Contact or lead → the tasks about them, by day.
     RecordTask,

@@ -41,6 +41,9 @@ pub struct MovedSeat {
     /// Other addresses under which the CRM may know the user.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub aliases: BTreeSet<String>,
+    /// The id by which the user logs in everywhere.
+    #[serde(default)]
+    pub federation_id: Option<String>,
     /// The user's name.
     pub name: String,
     /// An IANA time zone.
@@ -280,15 +283,15 @@ impl MovedSeat {
     /// The seat as a line has it.
     #[must_use]
     pub fn of(seat: Seat) -> Self {
-        let Seat { id, tenant: _, email, aliases, name, time_zone, roles } = seat;
-        Self { seat: id, email, aliases, name, time_zone, roles }
+        let Seat { id, tenant: _, email, aliases, federation_id, name, time_zone, roles } = seat;
+        Self { seat: id, email, aliases, federation_id, name, time_zone, roles }
     }
 
     /// The seat of a tenant that the line tells of.
     #[must_use]
     pub fn into_seat(self, tenant: TenantId) -> Seat {
-        let Self { seat, email, aliases, name, time_zone, roles } = self;
-        Seat { id: seat, tenant, email, aliases, name, time_zone, roles }
+        let Self { seat, email, aliases, federation_id, name, time_zone, roles } = self;
+        Seat { id: seat, tenant, email, aliases, federation_id, name, time_zone, roles }
     }
 }
 
