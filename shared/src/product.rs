@@ -28,7 +28,7 @@ use crate::capabilities::importing::{Import, Previews, Runs, Selections};
 use crate::capabilities::leaving::{Disconnect, Offboarding, PurgeSteps};
 use crate::capabilities::limits::Limits;
 use crate::capabilities::linking::{
-    Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
+    ChangeMatchRules, Corrections, MatchSteps, Matches, Models, Rematch, UnfinishedRuns,
 };
 use crate::capabilities::lists::Lists;
 use crate::capabilities::moving::Moving;
@@ -302,6 +302,12 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn opportunities(&self) -> OpportunityPanels {
         OpportunityPanels::new(&self.ports, self.custody())
+    }
+
+    /// The rules of matching, over the thresholds of `models`.
+    #[must_use]
+    pub fn match_rules(&self, models: Models) -> ChangeMatchRules {
+        ChangeMatchRules::new(self.ports.clone(), self.custody(), models)
     }
 
     /// The answers of writes that may come again.

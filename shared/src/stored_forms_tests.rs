@@ -75,7 +75,7 @@ variants! {
         CrmUserChosen, CrmUserForgotten,
         Connected, Reconnected, SeatAuthorized, AuthorizationEnded, Disconnected, Purged,
         SettingsChanged, SavingUndone, ImportSettingsChanged, SelectionChanged, MatchCorrected,
-        ModelChosen, HandedOver, TakenBack, Exported, Imported, Export, GlassBroken, RecordRead,
+        MatchRulesChanged, ModelChosen, HandedOver, TakenBack, Exported, Imported, Export, GlassBroken, RecordRead,
     }
     Actor { Product, Service, Seat, Admin, Operator }
     Author { Service, Seat, Admin }
@@ -118,7 +118,7 @@ variants! {
     CareMessage { Upkeep, Inspect, PreviewMapping }
     DirectoryMessage { Count, Shard, Spread, FanOut, Retire }
     ImportMessage { Start, Object, HandOver, Clear }
-    MatchMessage { Rematch, Batch, Spread, Settle, Clear, Correct, TuneModel }
+    MatchMessage { Rematch, Batch, Spread, Settle, Clear, Correct, TryRules, TuneModel }
     PurgeMessage { Revoke, Purge, EndGrant, RemoveTenant, GiveBack, Unborn }
     TellingMessage { Publish }
     WritebackMessage { Activity, Change, Release, Linked }

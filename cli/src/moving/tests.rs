@@ -136,7 +136,7 @@ fn a_line_too_few_or_of_a_later_version_is_told_of() {
     };
     let without = whole.replacen(&format!("{TENANT}\n"), "", 1);
     assert!(refused(without).contains("is not whole"));
-    let later = refused(whole.replacen("\"format\":3", "\"format\":4", 1));
+    let later = refused(whole.replacen("\"format\":3", "\"format\":99", 1));
     assert!(later.contains("line 1") && later.contains("upgrade"), "{later}");
     let unknown = refused(whole.replacen("\"kind\":\"tenant\"", "\"kind\":\"treaty\"", 1));
     assert!(unknown.contains("line 2") && unknown.contains("later version"), "{unknown}");

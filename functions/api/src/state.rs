@@ -18,7 +18,7 @@ use shared::capabilities::exporting::Exports;
 use shared::capabilities::importing::{Import, Runs, Selections};
 use shared::capabilities::leaving::{Disconnect, Offboarding};
 use shared::capabilities::limits::Limits;
-use shared::capabilities::linking::{Corrections, Matches, Models, Rematch};
+use shared::capabilities::linking::{ChangeMatchRules, Corrections, Matches, Models, Rematch};
 use shared::capabilities::lists::Lists;
 use shared::capabilities::moving::Moving;
 use shared::capabilities::opportunities::{OpportunityPanels, WhoLeft};
@@ -64,6 +64,7 @@ pub struct Api {
     pub(crate) exports: Exports,
     pub(crate) corrections: Corrections,
     pub(crate) models: Models,
+    pub(crate) match_rules: ChangeMatchRules,
     pub(crate) answers: StoredAnswers,
     pub(crate) saved_lists: SavedLists,
     pub(crate) lists: Lists,
@@ -121,6 +122,7 @@ impl Api {
             crm_filter: product.crm_filter(),
             exports: product.exports(),
             corrections: product.corrections(),
+            match_rules: product.match_rules(models.clone()),
             models,
             answers: product.stored_answers(),
             saved_lists: product.saved_lists(),

@@ -8,9 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crate::compare::{Contradiction, Levels, WIDTH, comparisons};
+use crate::compare::{Comparison, Contradiction, Levels, WIDTH, comparisons};
 use crate::entity::EntityKind;
-use crate::explain::{ExplainedComparison, explained, in_words};
+use crate::explain::{ExplainedComparison, explained, in_words, is_exact};
 use crate::model::MatchModel;
 use crate::score::MatchWeight;
 use crate::text::hash64;
@@ -72,11 +72,28 @@ impl Evidence {
         explained(self.kind, &weights, &self.levels, std::iter::repeat_with(Default::default))
     }
 
+    /// The comparisons that agree exactly.
+    pub fn exact(&self) -> impl Iterator<Item = &'static str> {
+        let at = comparisons(self.kind).iter().enumerate();
+        let level = |(at, of): (usize, &'static Comparison)| {
+            let level = of.levels.get(usize::from(self.levels.level[at]));
+            level.is_some_and(|level| is_exact(level)).then_some(of.name)
+        };
+        at.filter_map(level)
+    }
+
     /// The explanation in words, strongest evidence first.
     #[must_use]
     pub fn words(&self, model: &MatchModel) -> String {
         in_words(&self.explain(model), &self.levels)
     }
+}
+
+/// The comparisons of a kind that can agree exactly.
+#[must_use]
+pub fn exact_comparisons(kind: EntityKind) -> Vec<&'static str> {
+    let can = |of: &&'static Comparison| of.levels.iter().any(|level| is_exact(level));
+    comparisons(kind).iter().filter(can).map(|of| of.name).collect()
 }
 
 static PERSON: LazyLock<String> = LazyLock::new(|| made_of(EntityKind::Person));

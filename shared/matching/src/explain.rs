@@ -113,13 +113,18 @@ pub(crate) fn explained(
         ExplainedComparison {
             name: comparison.name.to_owned(),
             level: level.to_owned(),
-            exact: level.contains("exact"),
+            exact: is_exact(level),
             record_value,
             entity_value,
             weight: weights.part(levels, at),
         }
     };
     comparisons(kind).iter().zip(values).enumerate().map(comparison).collect()
+}
+
+/// True for a level at which both sides have the same value.
+pub(crate) fn is_exact(level: &str) -> bool {
+    level.contains("exact")
 }
 
 /// Bits of term frequency evidence above which a value is called rare: under one in a thousand.

@@ -37,7 +37,7 @@ pub use decide::{MatchDecision, Thresholds};
 pub use entity::{
     Company, CrmAccount, CrmPerson, DirectoryLine, Employer, EntityKind, Person, Position, is_link,
 };
-pub use evidence::{Evidence, ParseEvidenceError};
+pub use evidence::{Evidence, ParseEvidenceError, exact_comparisons};
 pub use explain::{ExplainedComparison, Explanation, comparison_names, explain};
 pub use form::{CompanyForm, Employment, PersonForm, Probe, ProbeError};
 pub use freshness::{Fact, Freshness};

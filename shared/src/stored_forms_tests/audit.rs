@@ -4,7 +4,7 @@ use super::{Forms, at, scope, seat, tenant, text};
 use crate::capabilities::audit::{Action, Actor, AuditHead, Deed};
 use crate::kernel::SObject;
 
-const ACTIONS: [Action; 27] = [
+const ACTIONS: [Action; 28] = [
     Action::TenantCreated,
     Action::TenantRemoved,
     Action::SeatAdded,
@@ -24,6 +24,7 @@ const ACTIONS: [Action; 27] = [
     Action::ImportSettingsChanged,
     Action::SelectionChanged,
     Action::MatchCorrected,
+    Action::MatchRulesChanged,
     Action::ModelChosen,
     Action::HandedOver,
     Action::TakenBack,

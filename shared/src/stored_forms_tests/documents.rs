@@ -31,9 +31,9 @@ use crate::capabilities::exporting::{
 use crate::capabilities::importing::{
     AccountModel, ActiveRun, ErrorGroup, FieldMapping, FilterCondition, FilterOperator,
     FilterValue, HandOverCursor, ImportRun, ImportSettings, MappingPreview, ObjectImport,
-    ObjectPhase, ObjectSelection, OpportunityPart, OrgField, Pipeline, PreviewState, PreviewValues,
-    RecordFilter, RowCondition, RowValue, RunState, Selection, SelectionChange, SelectionPart,
-    SelectionProblem, ShownFields, Span, Stage, Sweep, Watermark,
+    ObjectPhase, ObjectSelection, OpportunityPart, OrgField, OrgRecordType, OrgValue, Pipeline,
+    PreviewState, PreviewValues, RecordFilter, RowCondition, RowValue, RunState, Selection,
+    SelectionChange, SelectionPart, SelectionProblem, ShownFields, Span, Stage, Sweep, Watermark,
 };
 use crate::capabilities::leaving::{
     self, GrantCounts, KeptGrant, Leaver, Progress, Purge, PurgePhase,
@@ -324,8 +324,11 @@ fn what_an_org_shows_and_what_is_selected_are_pinned() {
         calculated: false,
         filterable: true,
         importable: true,
+        values: vec![OrgValue { value: text("web"), label: text("Web"), active: true }],
     };
-    forms.json("shown fields", &ShownFields { as_of: at(0), fields: vec![field] });
+    let record_types = vec![OrgRecordType { id: text("012000000000001AAA"), name: text("Call") }];
+    let shown = ShownFields { as_of: at(0), fields: vec![field], record_types };
+    forms.json("shown fields", &shown);
     previews(&mut forms);
     selections(&mut forms);
     insta::assert_snapshot!("selections", forms.0);

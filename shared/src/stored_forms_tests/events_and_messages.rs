@@ -31,6 +31,7 @@ fn messages() -> Vec<Message> {
         MatchMessage::Settle { scope, run, batch },
         MatchMessage::Clear { scope, run },
         MatchMessage::Correct { scope, object: SObject::Lead, record: record_id("00Q", 1) },
+        MatchMessage::TryRules { scope, trial: 2, step },
         MatchMessage::TuneModel { scope, model: model(), step },
     ]));
     let export = super::export();

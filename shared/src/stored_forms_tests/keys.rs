@@ -11,8 +11,8 @@ use crate::capabilities::exporting::{ExportFormat, ExportKind, ExportOrder};
 use crate::capabilities::limits::{Payer, Trigger};
 use crate::capabilities::sessions::PersonName;
 use crate::capabilities::{
-    answers, audit, break_glass, connecting, custody, directory, importing, leaving, limits, seats,
-    sessions, settings,
+    answers, audit, break_glass, connecting, custody, directory, importing, leaving, limits,
+    linking, seats, sessions, settings,
 };
 use crate::kernel::{
     ActivityId, BulkId, ChangeId, DirectoryVersionId, EventId, ExportId, Generation, GlassId,
@@ -97,6 +97,7 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("selection", &importing::keys::selection(environment()));
     forms.key("wizard", &connecting::keys::wizard(environment()));
     forms.key("settings", &settings::keys::settings(environment()));
+    forms.key("match_rules", &linking::keys::match_rules(environment()));
     forms.key("settings_change", &settings::keys::settings_change(environment(), 12));
     forms.range("settings_changes", &settings::keys::settings_changes(environment()));
     forms.key("seat_switch", &settings::keys::seat_switch(environment(), seat()));
@@ -182,6 +183,7 @@ fn matches(forms: &mut Forms, keys: GenerationKeys) {
     forms.key("unfinished_run", &keys.unfinished_run(match_run()));
     forms.range("unfinished_runs", &keys.unfinished_runs());
     forms.key("asked_rematch", &keys.asked_rematch());
+    forms.key("rules_trial", &keys.rules_trial());
     forms.key("batch", &keys.batch(match_run(), 12));
     forms.key("scored", &keys.scored(match_run(), 12, 3));
     let (kind, format) = (ExportKind::Unmatched, ExportFormat::Jsonl);

@@ -14,8 +14,9 @@ use crate::capabilities::importing::{
 use crate::capabilities::linking::{ModelChoice, Said, ShadowCounts};
 use crate::capabilities::moving::{
     End, Header, Line, MovedActivity, MovedBulk, MovedChange, MovedChoice, MovedConnection,
-    MovedConversation, MovedCorrection, MovedImportSettings, MovedList, MovedListEntry, MovedModel,
-    MovedSaved, MovedSeat, MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote,
+    MovedConversation, MovedCorrection, MovedImportSettings, MovedList, MovedListEntry,
+    MovedMatchRules, MovedModel, MovedSaved, MovedSeat, MovedSeatLogging, MovedSelection,
+    MovedSettings, MovedTenant, MovedVote,
 };
 use crate::capabilities::saving::SavedReason;
 use crate::capabilities::settings::{KeptSettings, LogType, SavingRule, SeatChoices};
@@ -69,6 +70,7 @@ fn of_the_tenant() -> Vec<Line> {
                 set: SelectionPart::Mappings,
             }],
         }),
+        Line::MatchRules(MovedMatchRules { environment, kept: lists::match_rules() }),
         Line::SeatLogging(MovedSeatLogging {
             environment,
             seat: seat(),

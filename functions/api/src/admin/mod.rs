@@ -14,6 +14,7 @@ mod field_mappings;
 mod import_settings;
 mod mapping_previews;
 mod match_report;
+mod match_rules;
 mod match_runs;
 mod matches;
 mod models;
@@ -89,11 +90,14 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(runs::steer))
         .routes(routes!(import_settings::show, import_settings::change))
         .routes(routes!(org_fields::list))
+        .routes(routes!(org_fields::stages))
         .routes(routes!(field_mappings::list, field_mappings::change))
         .routes(routes!(field_mappings::copy))
         .routes(routes!(mapping_previews::show, mapping_previews::ask))
         .routes(routes!(record_filters::list, record_filters::change))
         .routes(routes!(account_model::show, account_model::change))
+        .routes(routes!(match_rules::show, match_rules::change))
+        .routes(routes!(match_rules::preview, match_rules::previewed))
         .routes(routes!(match_runs::list, match_runs::start))
         .routes(routes!(match_runs::show))
         .routes(routes!(matches::list))

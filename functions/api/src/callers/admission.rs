@@ -57,14 +57,18 @@ fn trigger_of(method: &Method, place: &str) -> Option<Trigger> {
         return None;
     }
     Some(match (method.as_str(), place) {
-        ("POST", "/match-runs") | ("PUT", "/model") => Trigger::Rematch,
+        ("POST", "/match-runs") | ("PUT", "/model" | "/match-rules") => Trigger::Rematch,
         ("POST", "/models") => Trigger::Tuning,
         ("POST", "/exports") => Trigger::Export,
         ("POST", "/runs" | "/field-mappings/copy")
         | ("PUT", "/field-mappings" | "/record-filters" | "/account-model") => Trigger::ImportRun,
-        ("POST", "/permissions/check" | "/field-mappings/preview" | "/saving/dry-run") => {
-            Trigger::Inspection
-        }
+        (
+            "POST",
+            "/permissions/check"
+            | "/field-mappings/preview"
+            | "/saving/dry-run"
+            | "/match-rules/preview",
+        ) => Trigger::Inspection,
         ("POST", "/authorize" | "/seats/{seat}/authorize") => Trigger::Authorization,
         ("POST", "/crm-votes") => Trigger::Vote,
         ("POST", "/activities") => Trigger::Activity,

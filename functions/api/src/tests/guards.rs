@@ -206,7 +206,7 @@ async fn what_belongs_to_a_seat_is_not_another_seats() {
         assert_eq!(both.status != StatusCode::FORBIDDEN, may, "{path}");
         checked += 1;
     }
-    assert_eq!(checked, 38);
+    assert_eq!(checked, 46);
 }
 
 /// Whoever is no seller any more may still have the seat's name in the token.
@@ -227,7 +227,7 @@ async fn a_token_that_names_a_seat_without_the_role_acts_for_no_seat() {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 38);
+        assert_eq!(checked, 46);
     }
 }
 

@@ -21,6 +21,7 @@ mod inputs;
 mod left;
 mod limits;
 mod lists;
+mod match_rules;
 mod openapi;
 mod opportunities;
 mod panel;

@@ -125,6 +125,8 @@ pub enum Action {
     SelectionChanged,
     /// A match was corrected.
     MatchCorrected,
+    /// The rules of matching were changed.
+    MatchRulesChanged,
     /// Another model was taken.
     ModelChosen,
     /// A tenant was handed over to another home.

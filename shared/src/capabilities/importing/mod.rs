@@ -30,10 +30,10 @@ pub use control::ControlError;
 pub use import::Import;
 pub(crate) use land_row::land_row;
 pub use model::*;
-pub(crate) use object::org_fields;
 #[cfg(test)]
 pub(crate) use object::{GoneRow, PageIndex};
 pub use object::{ROWS_READ, imported_record};
+pub(crate) use object::{org_fields, org_record_types};
 pub use preview::Previews;
 pub use runs::{RunList, RunReport, RunWithObjects, Runs};
 pub use selections::{SelectionError, Selections};

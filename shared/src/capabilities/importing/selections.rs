@@ -6,9 +6,9 @@
 use crate::capabilities::audit::{Action, Actor, AuditLog, Deed};
 use crate::capabilities::custody::{Custody, OpenGeneration};
 use crate::capabilities::importing::{
-    AccountModel, ControlError, FieldMapping, Import, MappingPreview, OrgField, PreviewState,
-    PreviewValues, RecordFilter, Selection, SelectionPart, SelectionProblem, ShownFields,
-    check_filters, check_mappings, keys, person_accounts,
+    AccountModel, ControlError, FieldMapping, Import, MappingPreview, OrgField, Pipeline,
+    PreviewState, PreviewValues, RecordFilter, Selection, SelectionPart, SelectionProblem,
+    ShownFields, check_filters, check_mappings, keys, person_accounts,
 };
 use crate::kernel::{
     Author, CareMessage, ConnectionState, Environment, SObject, TenantEnvironment,
@@ -90,6 +90,12 @@ impl Selections {
         let generation = self.generation(at).await?;
         let slot = generation.keys.org_fields(object);
         self.store.read(&slot).await?.ok_or(SelectionError::NotInspected)
+    }
+
+    /// The org's stages, as the last import read them.
+    pub async fn stages(&self, at: TenantEnvironment) -> Result<Pipeline, SelectionError> {
+        let generation = self.generation(at).await?;
+        Ok(self.store.read(&generation.keys.pipeline()).await?.unwrap_or_default())
     }
 
     /// Puts custom fields in the place of standard ones: these, and no others.

@@ -4,13 +4,22 @@ use matching::EntityKind;
 
 use super::lease::SettleLease;
 use super::{
-    Awaited, Batch, CandidateList, Correction, DecisionCounts, EntityMatches, MatchRun,
-    ModelChoice, TunedModel, UnfinishedRun,
+    Awaited, Batch, CandidateList, Correction, DecisionCounts, EntityMatches, KeptMatchRules,
+    MatchRun, ModelChoice, RulesTrial, TunedModel, UnfinishedRun,
 };
-use crate::kernel::{Asked, EntityId, MatchRunId, ModelId, SObject, Scope, entity_kind_name};
+use crate::kernel::{
+    Asked, EntityId, MatchRunId, ModelId, SObject, Scope, TenantEnvironment, entity_kind_name,
+};
+use crate::ports::Key;
 use crate::salesforce::SalesforceId;
-use crate::store::keys::{GenerationKeys, Kind};
+use crate::store::keys::{GenerationKeys, Kind, environment_partition};
 use crate::store::{Marker, Series, Slot};
+
+/// An environment's rules of matching.
+#[must_use]
+pub fn match_rules(at: TenantEnvironment) -> Slot<KeptMatchRules> {
+    Slot::at(Key::new(environment_partition(at), "MATCHRULES".to_owned()))
+}
 
 impl GenerationKeys {
     /// The lease that lets one settlement at a time work on a generation's matches.
@@ -93,6 +102,12 @@ impl GenerationKeys {
     #[must_use]
     pub fn model_choice(&self) -> Slot<ModelChoice> {
         Slot::at(self.single(Kind::Model, "CHOICE".to_owned()))
+    }
+
+    /// The latest trial of rules of matching.
+    #[must_use]
+    pub fn rules_trial(&self) -> Slot<RulesTrial> {
+        Slot::at(self.single(Kind::MatchRun, "TRIAL".to_owned()))
     }
 
     /// A match run.

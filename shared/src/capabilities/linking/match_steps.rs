@@ -8,6 +8,7 @@ use crate::capabilities::custody::Custody;
 use crate::capabilities::directory::ShardFiles;
 use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::models::Models;
+use crate::capabilities::linking::rules::ChangeMatchRules;
 use crate::capabilities::linking::score::Score;
 use crate::capabilities::linking::settle::Settle;
 use crate::kernel::MatchMessage;
@@ -21,6 +22,7 @@ pub struct MatchSteps {
     score: Score,
     settle: Settle,
     models: Models,
+    rules: ChangeMatchRules,
 }
 
 impl MatchSteps {
@@ -36,6 +38,7 @@ impl MatchSteps {
             runs: MatchRuns::new(ports.clone(), custody.clone()),
             score: Score::new(ports.clone(), custody.clone(), files, models.clone()),
             settle: Settle::new(ports.clone(), custody.clone(), models.clone()),
+            rules: ChangeMatchRules::new(ports.clone(), custody.clone(), models.clone()),
             models,
         }
     }
@@ -68,6 +71,9 @@ impl MatchSteps {
             MatchMessage::Clear { scope, run } => self.runs.clear(scope, run).await,
             MatchMessage::Correct { scope, object, record } => {
                 self.settle.correct(scope, object, record).await
+            }
+            MatchMessage::TryRules { scope, trial, step } => {
+                self.rules.step(scope, trial, step).await
             }
             MatchMessage::TuneModel { scope, model, step } => {
                 self.models.step(scope, model, step).await

@@ -26,8 +26,8 @@ use crate::capabilities::linking::lease::{self, SETTLE_LEASE, check_lease};
 use crate::capabilities::linking::match_runs::{MatchRuns, kept_until};
 use crate::capabilities::linking::models::Models;
 use crate::capabilities::linking::{
-    Batch, CandidateList, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate, Ruling,
-    ScoredCandidate, ScoredEntry, entity_kind_of,
+    Batch, CandidateList, DecisionRules, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate,
+    Ruling, ScoredCandidate, ScoredEntry, entity_kind_of, keys,
 };
 use crate::kernel::{
     LeaseToken, MatchMessage, MatchRunId, MatchTrigger, RecordRef, SObject, Scope,
@@ -194,12 +194,20 @@ impl Settle {
         }
         let Some(kind) = entity_kind_of(object) else { return Ok(()) };
         let lists = BTreeMap::from([(of, list)]);
-        let thresholds = self.models.thresholds();
-        let mut near = Neighbourhood::around(kind, thresholds, lists, stored);
+        let rules = self.rules(generation).await?;
+        let mut near = Neighbourhood::around(kind, rules, lists, stored);
         self.close(generation, &mut near).await?;
         near.assign();
         self.write(generation, lease, &near).await?;
         Ok(())
+    }
+
+    /// The rules of this moment. Who settles has the lease: what was settled by the rules of before
+    /// is settled anew by the run that a change of them began.
+    async fn rules(&self, generation: &OpenGeneration) -> Result<DecisionRules, WorkError> {
+        let slot = keys::match_rules(generation.keys.scope().tenant_environment());
+        let kept = self.store.read(&slot).await?.unwrap_or_default();
+        Ok(DecisionRules::new(self.models.thresholds(), kept))
     }
 
     /// The lists of the batch's records, as the shards' candidates make them; none when some of
@@ -230,7 +238,8 @@ impl Settle {
             .buffered(CONCURRENT_RULINGS)
             .try_collect()
             .await?;
-        Ok(Some(Neighbourhood::around(kind, self.models.thresholds(), lists, before)))
+        let rules = self.rules(generation).await?;
+        Ok(Some(Neighbourhood::around(kind, rules, lists, before)))
     }
 
     /// A list as a run's candidates make it, unless they are outdated.

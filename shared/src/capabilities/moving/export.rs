@@ -4,9 +4,9 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Header, Line, MovedActivity, MovedBulk, MovedChange, MovedChoice, MovedConnection,
-    MovedConversation, MovedCorrection, MovedImportSettings, MovedList, MovedListEntry, MovedModel,
-    MovedSaved, MovedSeat, MovedSeatLogging, MovedSelection, MovedSettings, MovedTenant, MovedVote,
-    Moving, MovingError,
+    MovedConversation, MovedCorrection, MovedImportSettings, MovedList, MovedListEntry,
+    MovedMatchRules, MovedModel, MovedSaved, MovedSeat, MovedSeatLogging, MovedSelection,
+    MovedSettings, MovedTenant, MovedVote, Moving, MovingError,
 };
 use crate::capabilities::activities::{Activity, Conversation};
 use crate::capabilities::audit::{Action, Deed};
@@ -15,7 +15,7 @@ use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::{Correction, MATCHED_OBJECTS, TunedModel};
 use crate::capabilities::lists::{List, ListEntry};
 use crate::capabilities::saving::Saved;
-use crate::capabilities::{importing, seats, settings};
+use crate::capabilities::{importing, linking, seats, settings};
 use crate::kernel::{Connection, Environment, SObject, TenantEnvironment, TenantId};
 use crate::ports::PortError;
 use crate::store::{Series, Stored};
@@ -179,6 +179,9 @@ impl Moving {
             }
             if let Some(found) = self.store.read(&importing::keys::selection(at)).await? {
                 page.add(&Line::Selection(MovedSelection::of(environment, found)))?;
+            }
+            if let Some(kept) = self.store.read(&linking::keys::match_rules(at)).await? {
+                page.add(&Line::MatchRules(MovedMatchRules { environment, kept }))?;
             }
             self.add_logging(at, page).await?;
         }

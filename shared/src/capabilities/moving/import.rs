@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Header, Line, LineError, MovedConnection, MovedImportSettings, MovedSeat, MovedSeatLogging,
-    MovedSelection, Moving, MovingError,
+    Header, Line, LineError, MovedConnection, MovedImportSettings, MovedMatchRules, MovedSeat,
+    MovedSeatLogging, MovedSelection, Moving, MovingError,
 };
 use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::ControlError;
-use crate::capabilities::{importing, seats, settings};
+use crate::capabilities::{importing, linking, seats, settings};
 use crate::kernel::{AutoSaveMessage, Connection, Environment, TenantEnvironment, TenantId};
 use crate::ports::PortError;
 use crate::store::{Attempt, Commit, Slot, attempts};
@@ -122,6 +122,11 @@ impl Moving {
             }
             Line::ImportSettings(moved) => self.take_in_import_settings(arrival, moved).await,
             Line::Selection(moved) => self.take_in_selection(arrival, moved).await,
+            Line::MatchRules(MovedMatchRules { environment, kept }) => {
+                let replaces = arrival.connection(environment).is_none();
+                let slot = linking::keys::match_rules(arrival.at(environment));
+                self.fill(&slot, &kept, replaces, || Ok(Commit::new())).await
+            }
             Line::SeatLogging(moved) => self.take_in_logging(arrival, moved).await,
             _ => Ok(false),
         }

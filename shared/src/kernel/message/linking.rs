@@ -95,6 +95,15 @@ pub enum MatchMessage {
         /// The record's id.
         record: SalesforceId,
     },
+    /// Count what would be matched by rules that are tried, some records a step.
+    TryRules {
+        /// Of which connection.
+        scope: Scope,
+        /// Which trial; a later one makes it pointless.
+        trial: u64,
+        /// The step that this message is for.
+        step: u64,
+    },
     /// Take the next step of making a model of a tenant's corrections.
     TuneModel {
         /// Of which connection.
@@ -117,6 +126,7 @@ impl MatchMessage {
             | Self::Settle { scope, .. }
             | Self::Clear { scope, .. }
             | Self::Correct { scope, .. }
+            | Self::TryRules { scope, .. }
             | Self::TuneModel { scope, .. } => *scope,
         }
     }

@@ -3,7 +3,7 @@
 use super::Upkeep;
 use crate::capabilities::connecting::{Inspection, ObjectPermissions, VisibleObject};
 use crate::capabilities::custody::{GrantError, OpenGeneration};
-use crate::capabilities::importing::{ShownFields, org_fields};
+use crate::capabilities::importing::{ShownFields, org_fields, org_record_types};
 use crate::capabilities::seats;
 use crate::capabilities::seats::folded_user_email;
 use crate::kernel::{Grantee, SObject, Scope};
@@ -54,12 +54,14 @@ impl Upkeep {
             let visible = match described {
                 Ok(reply) => {
                     let fields = org_fields(&reply.value);
-                    let shown = ShownFields { as_of: found.inspected_at, fields };
+                    let record_types = org_record_types(&reply.value);
+                    let shown = ShownFields { as_of: found.inspected_at, fields, record_types };
                     self.store_fields(opened, object, &shown).await?;
                     Some(visible(&reply.value))
                 }
                 Err(GrantError::Call(error)) if is_absent(&error) => {
-                    let shown = ShownFields { as_of: found.inspected_at, fields: Vec::new() };
+                    let (fields, record_types) = (Vec::new(), Vec::new());
+                    let shown = ShownFields { as_of: found.inspected_at, fields, record_types };
                     self.store_fields(opened, object, &shown).await?;
                     None
                 }

@@ -25,6 +25,30 @@ pub struct OrgField {
     pub filterable: bool,
     /// Can be read in bulk: compound values and files cannot.
     pub importable: bool,
+    /// The values of its list, in the org's order; none of a field without a list, or with a long
+    /// one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<OrgValue>,
+}
+
+/// A value of a field's list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgValue {
+    /// Its API name, which records hold.
+    pub value: String,
+    /// The value as the org shows it.
+    pub label: String,
+    /// Offered for new rows.
+    pub active: bool,
+}
+
+/// A record type that the integration user may give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgRecordType {
+    /// Its id.
+    pub id: String,
+    /// Its name as the org shows it.
+    pub name: String,
 }
 
 /// The fields of an object that an org was found to show.
@@ -34,6 +58,9 @@ pub struct ShownFields {
     pub as_of: Timestamp,
     /// The fields.
     pub fields: Vec<OrgField>,
+    /// The record types that the integration user may give.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub record_types: Vec<OrgRecordType>,
 }
 
 /// The kind of a field's values, whatever Salesforce's finer type.

@@ -11,6 +11,7 @@ fn field(name: &str, kind: &str) -> OrgField {
         calculated: name.starts_with("Formula"),
         filterable: kind != "textarea",
         importable: kind != "address",
+        values: Vec::new(),
     }
 }
 

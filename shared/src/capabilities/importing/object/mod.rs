@@ -27,7 +27,7 @@ pub(super) use self::outcome::{Ended, build};
 #[cfg(test)]
 pub(crate) use self::page_parts::PageIndex;
 pub use self::rows::record as imported_record;
-pub(crate) use self::selection_query::org_fields;
+pub(crate) use self::selection_query::{org_fields, org_record_types};
 use super::lease::Turn;
 use super::{Import, ObjectEvent, ObjectImport, ObjectPhase};
 use crate::capabilities::custody::{GrantError, OpenGeneration};

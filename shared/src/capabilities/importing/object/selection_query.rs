@@ -1,15 +1,21 @@
 //! The admin's choice of fields and rows, put to Salesforce.
 
 use crate::capabilities::importing::{
-    FilterOperator, ObjectSelection, OrgField, RowCondition, RowValue,
+    FilterOperator, ObjectSelection, OrgField, OrgRecordType, OrgValue, RowCondition, RowValue,
 };
-use crate::salesforce::{Condition, ObjectDescribe, Select, Value};
+use crate::salesforce::{Condition, ObjectDescribe, PicklistValue, RecordTypeInfo, Select, Value};
 
 /// How many rows are asked for by their ids at once: as many as fit the address of a query.
 pub(super) const IDS_AT_ONCE: usize = 200;
 
+/// The longest list of a field whose values are kept, and how many are kept of an object in all: a
+/// document has room for 400 kB.
+const LONGEST_LIST: usize = 200;
+const MOST_VALUES: usize = 2_000;
+
 /// The fields of an object that an org shows to its integration user.
 pub(crate) fn org_fields(described: &ObjectDescribe) -> Vec<OrgField> {
+    let mut room = MOST_VALUES;
     let fields = described.fields.iter().map(|field| OrgField {
         name: field.name.clone(),
         label: field.label.clone(),
@@ -18,8 +24,33 @@ pub(crate) fn org_fields(described: &ObjectDescribe) -> Vec<OrgField> {
         calculated: field.calculated,
         filterable: field.filterable,
         importable: field.is_bulk_queryable(),
+        values: org_values(&field.picklist_values, &mut room),
     });
     fields.collect()
+}
+
+/// A list's values, as far as there is room for a whole list.
+fn org_values(listed: &[PicklistValue], room: &mut usize) -> Vec<OrgValue> {
+    if listed.len() > LONGEST_LIST || listed.len() > *room {
+        return Vec::new();
+    }
+    *room -= listed.len();
+    let of = |listed: &PicklistValue| OrgValue {
+        value: listed.value.clone(),
+        label: listed.label.clone().unwrap_or_else(|| listed.value.clone()),
+        active: listed.active,
+    };
+    listed.iter().map(of).collect()
+}
+
+/// The record types of an object that its describe lets the user give.
+pub(crate) fn org_record_types(described: &ObjectDescribe) -> Vec<OrgRecordType> {
+    let own = described.record_type_infos.iter().filter(|of| of.available && !of.master);
+    let of = |of: &RecordTypeInfo| OrgRecordType {
+        id: of.record_type_id.clone(),
+        name: of.name.clone(),
+    };
+    own.map(of).collect()
 }
 
 /// The query, narrowed to the rows that are imported.

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use matching::{AssignedBy, Bid, ComponentWalk, EntityKind, Load, Ruling, Thresholds, assign};
+use matching::{AssignedBy, Bid, ComponentWalk, EntityKind, Load, Ruling, assign};
 
 use super::Settle;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
-    CandidateList, DecisionCounts, EntityBid, EntityMatches, MatchSource, RecordDecision,
+    CandidateList, DecisionCounts, DecisionRules, EntityBid, EntityMatches, MatchSource,
+    RankedCandidate, RecordDecision,
 };
 use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, RecordRef, SObject, WritebackMessage};
 use crate::salesforce::SalesforceId;
@@ -29,7 +30,7 @@ const WRITES: usize = 90;
 /// be it to a lead or to a contact.
 pub(super) struct Neighbourhood {
     kind: EntityKind,
-    thresholds: Thresholds,
+    rules: DecisionRules,
     /// Every list as it will be.
     lists: BTreeMap<RecordRef, CandidateList>,
     /// Every list as it is stored.
@@ -42,13 +43,13 @@ impl Neighbourhood {
     /// The neighbourhood around these lists; `stored` are the same lists as they are stored.
     pub(super) fn around(
         kind: EntityKind,
-        thresholds: Thresholds,
+        rules: DecisionRules,
         lists: BTreeMap<RecordRef, CandidateList>,
         stored: BTreeMap<RecordRef, CandidateList>,
     ) -> Self {
         Self {
             kind,
-            thresholds,
+            rules,
             lists,
             stored_lists: stored,
             entities: BTreeMap::new(),
@@ -58,13 +59,18 @@ impl Neighbourhood {
 
     /// The entities that a record asks for or is linked to, now or as it is stored.
     fn asked(&self, record: RecordRef) -> BTreeSet<EntityId> {
-        let lists = self.lists.get(&record).into_iter().chain(self.stored_lists.get(&record));
-        lists
-            .flat_map(|list| {
-                let asked = bids(list, self.thresholds).into_iter().map(|bid| bid.entity);
-                asked.chain(list.matched.clone())
-            })
-            .collect()
+        let asked = |list: &CandidateList| {
+            let asked = bids(list, &self.rules).into_iter().map(|bid| bid.entity);
+            asked.chain(list.matched.clone()).collect::<Vec<_>>()
+        };
+        let stored = self.stored_lists.get(&record);
+        let now = self.lists.get(&record).into_iter().chain(stored).flat_map(asked);
+        // By rules that held once a record may have asked for others, which are to forget it.
+        let once = stored.into_iter().flat_map(|list| {
+            let once = |candidate: &&RankedCandidate| self.rules.once_allowed(candidate);
+            list.candidates.iter().filter(once).map(|candidate| candidate.entity.clone())
+        });
+        now.chain(once).collect()
     }
 
     /// Adds entities, with their stored matches.
@@ -98,7 +104,7 @@ impl Neighbourhood {
         let mut rulings = BTreeMap::new();
         let last_word = last_words(self.lists.values());
         for (&record, list) in &self.lists {
-            for bid in bids(list, self.thresholds) {
+            for bid in bids(list, &self.rules) {
                 let always = list.always.as_ref() == Some(&bid.entity);
                 let stored = EntityBid { record, probability: bid.probability, always };
                 asked.entry(bid.entity.clone()).or_default().push(stored);
@@ -122,7 +128,7 @@ impl Neighbourhood {
                 }
                 AssignedBy::Bid => MatchSource::Auto,
             });
-            list.decision = decide(list, self.thresholds);
+            list.decision = decide(list, &self.rules);
         }
     }
 }
@@ -132,9 +138,9 @@ fn asking(entity: &EntityMatches) -> impl Iterator<Item = RecordRef> {
     entity.bids.iter().map(|bid| bid.record).chain(entity.matched)
 }
 
-/// A record's bids: for what a person linked it to, or for every candidate that is likely enough.
+/// A record's bids: for what a person linked it to, or for every candidate that the rules allow.
 /// A record that is gone asks for nothing.
-fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid<RecordRef, EntityId>> {
+fn bids(list: &CandidateList, rules: &DecisionRules) -> Vec<Bid<RecordRef, EntityId>> {
     let bid = |entity: &EntityId, probability| Bid {
         record: list.record(),
         entity: entity.clone(),
@@ -144,7 +150,7 @@ fn bids(list: &CandidateList, thresholds: Thresholds) -> Vec<Bid<RecordRef, Enti
         _ if list.gone => Vec::new(),
         Some(entity) => vec![bid(entity, 1.0)],
         None => {
-            let likely = list.candidates.iter().filter(|c| c.probability >= thresholds.match_at);
+            let likely = list.candidates.iter().filter(|c| rules.allow(list.object, c));
             likely
                 .filter(|c| !list.never.contains(&c.entity))
                 .map(|c| bid(&c.entity, c.probability))
@@ -180,11 +186,11 @@ fn ruling(list: &CandidateList, last_word: &BTreeMap<&EntityId, RecordRef>) -> R
     Ruling { matched, unmatched: list.never.iter().cloned().collect() }
 }
 
-fn decide(list: &CandidateList, thresholds: Thresholds) -> RecordDecision {
+fn decide(list: &CandidateList, rules: &DecisionRules) -> RecordDecision {
     if list.matched.is_some() {
         return RecordDecision::Match;
     }
-    if !bids(list, thresholds).is_empty() {
+    if !bids(list, rules).is_empty() {
         return RecordDecision::Duplicate;
     }
     let best = list
@@ -193,7 +199,7 @@ fn decide(list: &CandidateList, thresholds: Thresholds) -> RecordDecision {
         .filter(|c| !list.never.contains(&c.entity))
         .map(|c| c.probability)
         .fold(0.0, f64::max);
-    if best >= thresholds.review_at { RecordDecision::Review } else { RecordDecision::NonMatch }
+    if best >= rules.review_at() { RecordDecision::Review } else { RecordDecision::NonMatch }
 }
 
 impl Settle {
@@ -358,10 +364,12 @@ mod tests {
     use matching::EmployerEvidence;
 
     use super::*;
-    use crate::capabilities::linking::RankedCandidate;
     use crate::testing::{entity_id, record_id};
 
-    const THRESHOLDS: Thresholds = Thresholds { match_at: 0.9, review_at: 0.5 };
+    fn rules() -> DecisionRules {
+        let thresholds = matching::Thresholds { match_at: 0.9, review_at: 0.5 };
+        DecisionRules::new(thresholds, crate::capabilities::linking::KeptMatchRules::default())
+    }
 
     fn lead(number: u64) -> RecordRef {
         RecordRef { object: SObject::Lead, id: record_id("00Q", number) }
@@ -410,11 +418,11 @@ mod tests {
         let by_id = |lists: &[CandidateList]| {
             lists.iter().map(|list| (list.record(), list.clone())).collect::<BTreeMap<_, _>>()
         };
-        Neighbourhood::around(EntityKind::Person, THRESHOLDS, by_id(lists), by_id(stored))
+        Neighbourhood::around(EntityKind::Person, rules(), by_id(lists), by_id(stored))
     }
 
     fn bid_for(list: &CandidateList) -> Vec<(String, f64)> {
-        let bids = bids(list, THRESHOLDS).into_iter();
+        let bids = bids(list, &rules()).into_iter();
         bids.map(|bid| (bid.entity.to_string(), bid.probability)).collect()
     }
 
@@ -446,7 +454,7 @@ mod tests {
 
     #[test]
     fn the_decision_follows_the_link_then_the_bids_then_the_best_candidate_not_refused() {
-        let decided = |list: &CandidateList| decide(list, THRESHOLDS);
+        let decided = |list: &CandidateList| decide(list, &rules());
         let mut sure = list(1, &[("a", 0.95), ("b", 0.6)]);
         assert_eq!(decided(&sure), RecordDecision::Duplicate, "another record has its entity");
         sure.never = vec![entity_id("a")];

@@ -64,6 +64,8 @@ pub enum Line {
     ImportSettings(MovedImportSettings),
     /// The choice of what an environment's imports read.
     Selection(MovedSelection),
+    /// An environment's rules of matching.
+    MatchRules(MovedMatchRules),
     /// What is logged of a seat.
     SeatLogging(MovedSeatLogging),
     /// The org to which what follows belongs.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::capabilities::importing::{
     AccountModel, FieldMapping, ImportSettings, RecordFilter, Selection, SelectionChange,
 };
+use crate::capabilities::linking::KeptMatchRules;
 use crate::capabilities::seats::{CrmVote, Role, Seat, Tenant};
 use crate::capabilities::settings::{
     ContactOwner, KeptSettings, SeatChoices, SeatSwitch, Settings, UpdatePolicy,
@@ -246,6 +247,16 @@ pub struct MovedSelection {
     pub accounts: AccountModel,
     /// Who set what, the newest last.
     pub changes: Vec<SelectionChange>,
+}
+
+/// An environment's rules of matching.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedMatchRules {
+    /// Of which environment.
+    pub environment: Environment,
+    /// As they are kept.
+    pub kept: KeptMatchRules,
 }
 
 /// What was done before there was a switch for it.
