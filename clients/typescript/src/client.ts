@@ -48,7 +48,8 @@ const LONGEST_WAIT = 30;
  * A client. A call that fails throws a {@link ProblemError}, so that `data` of an answer is there.
  *
  * A call that the product is too busy for (429, 503) is made again after the time that it names, if
- * making it twice cannot do it twice: a read, a PUT or DELETE, or a POST with an `Idempotency-Key`.
+ * making it twice cannot do it twice: a read, a PUT or DELETE, or a POST or PATCH with an
+ * `Idempotency-Key`.
  */
 export const crmSync = ({ baseUrl, token, retries = 2, fetch: own }: Options): CrmSync => {
   const send = own ?? ((request: Request) => fetch(request));
@@ -95,7 +96,7 @@ const patient =
   };
 
 const mayRepeat = ({ method, headers }: Request): boolean =>
-  method !== "POST" ? method !== "PATCH" : headers.has("idempotency-key");
+  !["POST", "PATCH"].includes(method) || headers.has("idempotency-key");
 
 const secondsOf = (response: Response): number | undefined => {
   const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);

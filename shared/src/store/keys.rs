@@ -8,7 +8,7 @@
 //! | purge and its certificate | `TEN#t` | `PURGE#env#generation` |
 //! | a vote for another CRM | `TEN#t` | `VOTE#crm` |
 //! | a call under its key, with its answer | `TEN#t`, or `ANSWERS` without a tenant | `ANSWER#name` |
-//! | connection, settings, wizard, generations given out, imports, what is imported | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT`, `SELECTION` |
+//! | connection, settings, wizard, generations given out, imports, what is imported, rules of matching | `ENV#t#env` | `CONNECTION`, `SETTINGS`, `WIZARD`, `GENERATIONS`, `IMPORT`, `SELECTION`, `MATCHRULES` |
 //! | live connections | `LIVE` | `t#env` |
 //! | calls within a window | `LIMITS#t` | `USED#trigger#payer#window` |
 //! | pending authorization | `STATE#hash` | `STATE` |

@@ -572,6 +572,24 @@ fn dry_run() -> DryRun {
     }
 }
 
+/// What is called for no more, how much lists hold, and what is undone.
+fn saved_no_more(forms: &mut Forms, saved: Saved) {
+    let uncalled = Some(Uncalled { since: at(1), rules: 4 });
+    forms.json("saved, and called for no more", &Saved { uncalled, reasons: Vec::new(), ..saved });
+    let tally = Tally { seat: seat(), list: SavedList::Leads, entries: 9, full_since: None };
+    forms.json("tally", &tally);
+    forms.json("tally of a full list", &Tally { full_since: Some(at(0)), ..tally });
+    let undoing = Undoing {
+        pass: Pass { of: 2, step: 7, place: None },
+        rules: 3,
+        asked: Signature { at: at(0), by: Author::Service },
+        removed: 5,
+        kept: 6,
+        finished_at: Some(at(9)),
+    };
+    forms.json("undoing", &undoing);
+}
+
 #[test]
 fn records_and_what_is_saved_are_pinned() {
     let mut forms = Forms::default();
@@ -617,25 +635,12 @@ fn records_and_what_is_saved_are_pinned() {
         uncalled: None,
     };
     forms.json("saved", &saved);
-    let uncalled = Some(Uncalled { since: at(1), rules: 4 });
-    forms.json("saved, and called for no more", &Saved { uncalled, reasons: Vec::new(), ..saved });
-    let tally = Tally { seat: seat(), list: SavedList::Leads, entries: 9, full_since: None };
-    forms.json("tally", &tally);
-    forms.json("tally of a full list", &Tally { full_since: Some(at(0)), ..tally });
+    saved_no_more(&mut forms, saved);
     let place = Some(PassPlace { bucket: 3, after: Some(text("a")) });
     forms.json("saving pass", &Pass { of: 2_u64, step: 7, place: place.clone() });
     forms.json("saving pass at its end", &Pass { of: 2_u64, step: 9, place: None });
     forms.json("following pass", &Pass { of: match_run(), step: 7, place });
     forms.json("dry run", &dry_run());
-    let undoing = Undoing {
-        pass: Pass { of: 2, step: 7, place: None },
-        rules: 3,
-        asked: Signature { at: at(0), by: Author::Service },
-        removed: 5,
-        kept: 6,
-        finished_at: Some(at(9)),
-    };
-    forms.json("undoing", &undoing);
     let stage =
         Stage { name: text("Won"), label: text("Signed"), is_closed: true, is_active: true };
     forms.json("pipeline", &Pipeline { stages: vec![stage] });

@@ -161,12 +161,15 @@ fn of_an_org() -> Vec<Line> {
             conversation: "thread-1".to_owned(),
             log: false,
         }),
+    ]
+}
+
+fn of_sellers() -> Vec<Line> {
+    let (change, values) = (changes::whole(), changes::all_values());
+    vec![
         Line::List(MovedList { list: lists::list() }),
         Line::ListEntry(MovedListEntry { entry: lists::list_entry() }),
-        Line::Change(Box::new(MovedChange {
-            change: changes::whole(),
-            values: changes::all_values(),
-        })),
+        Line::Change(Box::new(MovedChange { change, values })),
         Line::Bulk(MovedBulk { bulk: changes::bulk() }),
         Line::Activity(Box::new(sent())),
         Line::End(End { lines: BTreeMap::from([("seat".to_owned(), 1)]) }),
@@ -176,7 +179,8 @@ fn of_an_org() -> Vec<Line> {
 #[test]
 fn the_lines_of_a_tenants_file_are_pinned() {
     let mut forms = Forms::default();
-    let lines: Vec<Line> = of_the_tenant().into_iter().chain(of_an_org()).collect();
+    let lines: Vec<Line> =
+        of_the_tenant().into_iter().chain(of_an_org()).chain(of_sellers()).collect();
     let kinds: Vec<&str> = lines.iter().map(Line::kind).collect();
     assert_eq!(kinds, Line::VARIANTS, "each kind has a sample");
     for line in &lines {
@@ -187,7 +191,7 @@ fn the_lines_of_a_tenants_file_are_pinned() {
 
 #[test]
 fn a_line_is_read_as_it_was_written_and_an_unknown_field_is_not_passed_over() {
-    for line in of_the_tenant().into_iter().skip(1).chain(of_an_org()) {
+    for line in of_the_tenant().into_iter().skip(1).chain(of_an_org()).chain(of_sellers()) {
         let text = line.to_json().unwrap();
         assert_eq!(Line::parse(&text), Ok(line));
         let more = text.replacen('{', "{\"later\":1,", 1);

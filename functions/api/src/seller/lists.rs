@@ -272,8 +272,7 @@ impl From<ListError> for Problem {
             ListError::Lookup(error) => error.into(),
             ListError::Cursor(error) => Self::bad_cursor(error.to_string()),
             ListError::NotOwner => Self::conflict("not_owner", error.to_string()),
-            ListError::Full(_) => Self::conflict("full", error.to_string()),
-            ListError::TooMany(_) => Self::conflict("full", error.to_string()),
+            ListError::Full(_) | ListError::TooMany(_) => Self::conflict("full", error.to_string()),
             ListError::Name => Self::invalid(error.to_string()).at("/name".to_owned()),
             ListError::Collaborators => {
                 Self::invalid(error.to_string()).at("/collaborators".to_owned())

@@ -85,8 +85,8 @@ async fn a_seller_keeps_lists_and_works_on_them_with_colleagues() {
     assert_eq!(added.body, json!({ "added": 2, "had": 1, "entries": 5 }));
     let entries = own.get(&at("/entries")).await;
     let of = |person: &String| {
-        let items = entries["items"].as_array().unwrap().iter();
-        items.filter(|item| item["entity_id"] == **person).next_back().cloned()
+        let mut items = entries["items"].as_array().unwrap().iter();
+        items.find(|item| item["entity_id"] == **person).cloned()
     };
     assert_eq!(of(&people[2]).unwrap()["added_by"], json!(other), "who added it first");
     assert_eq!(of(&people[4]).unwrap()["added_by"], json!(served.seat));
@@ -196,7 +196,7 @@ async fn an_account_shows_the_opportunities_of_those_who_work_on_its_list() {
     let name = |email: &str| user(email)["Name"].as_str().unwrap().to_owned();
     let mine = ("Own lamps".to_owned(), name(SELLER));
     let theirs = ("Their lamps".to_owned(), name(COLLEAGUE));
-    assert_eq!(shown(&own).await, [mine.clone()]);
+    assert_eq!(shown(&own).await, std::slice::from_ref(&mine));
     own.call("PATCH", &format!("/{list}"), json!({ "collaborators": [other] })).await;
     assert_eq!(shown(&own).await, [mine.clone(), theirs.clone()]);
     assert_eq!(shown(&colleague).await, [mine.clone(), theirs.clone()]);

@@ -10,8 +10,8 @@ use super::changes::day;
 use super::dry_runs::number;
 
 fn of<'a>(told: &'a Value, object: &str) -> &'a Value {
-    let objects = told["objects"].as_array().unwrap().iter();
-    objects.filter(|of| of["object"] == object).next_back().unwrap()
+    let mut objects = told["objects"].as_array().unwrap().iter();
+    objects.find(|of| of["object"] == object).unwrap()
 }
 
 async fn tried(world: &World, served: &Served, rules: &Value) -> Value {
@@ -152,8 +152,8 @@ async fn an_admin_sees_the_orgs_stages_record_types_and_lists() {
     world.run().await;
     let fields = served.get(&admin, &served.connection("/org-fields/Lead")).await.body;
     let field = |name: &str| {
-        let items = fields["items"].as_array().unwrap().iter();
-        items.filter(|field| field["name"] == name).next_back().unwrap().clone()
+        let mut items = fields["items"].as_array().unwrap().iter();
+        items.find(|field| field["name"] == name).unwrap().clone()
     };
     let sources = field("LeadSource")["values"].as_array().unwrap().clone();
     assert!(sources.iter().any(|of| of["value"] == "Web" && of["active"] == true), "{sources:?}");

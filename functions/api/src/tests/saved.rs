@@ -56,10 +56,10 @@ async fn a_full_list_says_what_it_left_out_and_takes_it_in_once_it_may_hold_more
     assert!(full.iter().all(|of| of.0 <= most), "{full:?}");
     let new: usize = full.iter().zip(&before).map(|(is, was)| is.0 - was.0).sum();
     assert_eq!(new, number(&told, "accounts") - left_out);
-    let told_full = fills(&served).await;
+    let of_lists = fills(&served).await;
     for (seat, of) in seats.iter().zip(&full) {
         for (list, entries) in [("accounts", of.0), ("leads", of.1)] {
-            let fill = told_full.iter().find(|of| of["seat_id"] == **seat && of["list"] == list);
+            let fill = of_lists.iter().find(|of| of["seat_id"] == **seat && of["list"] == list);
             assert_eq!(fill.map_or(0, |fill| number(fill, "entries")), entries, "{seat} {list}");
             let may_be_full = list == "accounts" && of.0 == most;
             let since = fill.map_or(&Value::Null, |fill| &fill["full_since"]);
@@ -67,7 +67,7 @@ async fn a_full_list_says_what_it_left_out_and_takes_it_in_once_it_may_hold_more
         }
     }
     let told_to: Vec<&Value> =
-        told_full.iter().filter(|fill| !fill["full_since"].is_null()).collect();
+        of_lists.iter().filter(|fill| !fill["full_since"].is_null()).collect();
     assert!(!told_to.is_empty());
     let path = served.connection(&format!(
         "/seats/{}/saved?kind=accounts",

@@ -32,9 +32,11 @@ impl Demo {
         self.users_by_role().await?;
         step.at("a dry run of auto-save".to_owned());
         self.dry_run().await?;
+        step.at("rules of matching".to_owned());
+        self.rules_tried().await?;
         self.same_settings().await?;
         step.done(
-            "rights, contact data, opportunities, a list, users by role, a dry run of auto-save",
+            "rights, contact data, opportunities, a list, users by role, what other rules would do",
         );
         Ok(())
     }
@@ -164,6 +166,33 @@ impl Demo {
             Ok(if is_over { Look::Done(told) } else { Look::At(format!("{seats} seats")) })
         })
         .await
+    }
+
+    /// What stricter rules of matching would drop is counted, and nothing is dropped.
+    async fn rules_tried(&mut self) -> anyhow::Result<()> {
+        let path = format!("{}/match-rules/preview", self.connection());
+        let summary = format!("{}/matches/summary", self.connection());
+        let before = self.service.get(&summary).await?;
+        let stricter = json!({ "rules": { "Lead": { "match_at": 0.999 } } });
+        self.service.post(&path, &stricter).await?;
+        let tried = self.until("the trial of rules", async || {
+            let told = self.service.get(&path).await?;
+            let is_over = told["finished_at"].is_string();
+            Ok(if is_over { Look::Done(told) } else { Look::At("records".to_owned()) })
+        });
+        let told = tried.await?;
+        let objects = told["objects"].as_array().context("a trial has objects")?;
+        let lead = objects.iter().find(|of| of["object"] == "Lead").context("leads are tried")?;
+        let now = &before["Lead"];
+        let matched = number(now, "matched") + number(now, "duplicate");
+        self.report.check("leads matched as the trial has it", &matched, &number(lead, "matched"));
+        let after = self.service.get(&summary).await?;
+        self.report.require("a trial of rules changes nothing", before == after);
+        self.report.line(format!(
+            "were leads matched from 99.9 % on, {} of {matched} would be up for review",
+            number(lead, "lost"),
+        ));
+        Ok(())
     }
 
     /// How many entries the lists of all seats have.

@@ -153,7 +153,7 @@ mod tests {
 
     fn request(caller: &str, body: &str) -> KeyedRequest {
         let reached = Reached::Tenant(TenantId::derived("acme"));
-        KeyedRequest::new(caller, "key-1", reached, ["PATCH", "/v1/tenants/x", body])
+        KeyedRequest::new(caller, "key-1", reached, [b"PATCH", b"/v1/tenants/x", body.as_bytes()])
     }
 
     fn answer() -> Answer {

@@ -31,10 +31,9 @@ impl KeyedRequest {
     /// A call of `caller`'s under `key`; `parts` are all that makes it another one: its method, its
     /// place, its body.
     #[must_use]
-    pub fn new(caller: &str, key: &str, reached: Reached, parts: [impl AsRef<[u8]>; 3]) -> Self {
+    pub fn new(caller: &str, key: &str, reached: Reached, parts: [&[u8]; 3]) -> Self {
         let mut hasher = blake3::Hasher::new();
-        for part in &parts {
-            let part = part.as_ref();
+        for part in parts {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
         }
         let digest = hasher.finalize().to_hex().to_string();

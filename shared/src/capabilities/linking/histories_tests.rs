@@ -188,7 +188,7 @@ async fn one_event(world: &mut World, random: &mut Random) {
 /// Lives through a history and compares its end with the same end made at once.
 async fn live(seed: u64, shards: u64, events: usize) -> Result<(), TestCaseError> {
     let mut random = Random::new(seed);
-    let mut world = World::new(shards).await;
+    let mut world = Box::pin(World::new(shards)).await;
     world.publish(&everybody()).await;
     for _ in 0..events {
         one_event(&mut world, &mut random).await;

@@ -411,7 +411,7 @@ impl World {
     /// A world that comes to the same end at once: the records as they are, the directory as one
     /// full version, what people said, and the model taken; then one run.
     pub(super) async fn made_at_once(&self, random: &mut Random) -> Self {
-        let mut fresh = Self::new(1).await;
+        let mut fresh = Box::pin(Self::new(1)).await;
         let (old, new) = (self.opened().await, fresh.opened().await);
         let mut rows = Vec::new();
         for object in MATCHED_OBJECTS {
