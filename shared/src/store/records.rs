@@ -9,13 +9,12 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use self::edges::{Edge, day_of_task, far_ends, parents_of};
+use self::edges::{Edge, addresses, day_of_task, far_ends, parents_of};
 use self::plan::{Plan, plan};
 use super::keys::{GenerationKeys, Relation};
 use super::{Marker, Series, Slot, Store, Stored, When, beside, documents};
 use crate::kernel::{
-    Counts, Fields, Reading, Record, RecordChange, RecordHead, RecordRef, SObject,
-    federation_address, folded_email, folded_user_email,
+    Counts, Fields, Reading, Record, RecordChange, RecordHead, RecordRef, SObject, folded_email,
 };
 use crate::ports::{Key, PortError, Ports, Write};
 use crate::salesforce::SalesforceId;
@@ -372,18 +371,10 @@ impl Records {
         let name = self.sealer.name(&folded);
         let known = self.ends(&self.keys.edges(&name, Relation::EmailUser)).await?;
         let mut users = self.get(SObject::User, &known).await?;
-        users.retain(|user| self.addresses(user).any(|address| address == folded));
+        let environment = self.keys.scope().environment;
+        users.retain(|user| addresses(environment, user).any(|address| address == folded));
         users.sort_by_key(|user| user.id);
         Ok(users)
-    }
-
-    /// A user's address and federation id, as they are compared.
-    fn addresses(&self, user: &Record) -> impl Iterator<Item = String> {
-        let environment = self.keys.scope().environment;
-        let email = user.fields.get("Email");
-        let federation = user.fields.get("FederationIdentifier");
-        let email = email.map(|email| folded_user_email(environment, email));
-        email.into_iter().chain(federation.map(federation_address))
     }
 
     /// A user, and all who share an e-mail address with them, or once did.
@@ -444,7 +435,7 @@ impl Records {
             edges.insert((about.as_str().to_owned(), Relation::RecordTask, name));
         }
         if record.object == SObject::User {
-            for address in self.addresses(record) {
+            for address in addresses(self.keys.scope().environment, record) {
                 let name = self.sealer.name(&address);
                 edges.insert((name.clone(), Relation::EmailUser, id.to_owned()));
                 edges.insert((id.to_owned(), Relation::UserEmail, name));

@@ -95,8 +95,8 @@ fn reached(params: &RawPathParams, place: &str) -> Reached {
     }
 }
 
-/// The answer of a call that was done, kept for its repetition. Whoever was refused did nothing: the
-/// key is free again.
+/// The answer of a call that was done, kept for its repetition. Whoever was refused did nothing:
+/// the key is free again.
 async fn kept(claim: &Claim, answer: Response) -> Result<Response, WorkError> {
     let (parts, body) = answer.into_parts();
     let Ok(body) = body::to_bytes(body, usize::MAX).await else {

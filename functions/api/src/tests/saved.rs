@@ -1,5 +1,5 @@
-//! A list of auto-save has an end and says so; what no rule calls for leaves it where an admin wants
-//! that; and what was saved under one revision of the settings is undone.
+//! A list of auto-save has an end and says so; what no rule calls for leaves it where an admin
+//! wants that; and what was saved under one revision of the settings is undone.
 
 use axum::http::StatusCode;
 use jiff::SignedDuration;

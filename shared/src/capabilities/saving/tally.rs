@@ -3,15 +3,16 @@
 //! The count changes in the transaction that an entry comes or goes in, so it is right at any
 //! moment. A list of before there were counts is counted when something first comes to it.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 
 use futures::stream::TryStreamExt;
 
 use super::{SavedList, Tally};
 use crate::capabilities::custody::OpenGeneration;
-use crate::kernel::SeatId;
+use crate::kernel::{AutoSaveMessage, SeatId};
 use crate::ports::PortError;
-use crate::store::{Attempt, Commit, When, attempts, field};
+use crate::store::{Attempt, Commit, Stored, When, attempts, field};
 
 /// How much a list holds, as of now; it is counted if nobody did so before.
 pub(super) async fn tally_of(
@@ -36,6 +37,24 @@ pub(super) async fn tally_of(
         Ok(Attempt::of(&opened.store.commit(commit).await?, tally))
     })
     .await
+}
+
+/// How much some lists hold, by one read where they are counted.
+pub(super) async fn tallies(
+    opened: &OpenGeneration,
+    lists: impl Iterator<Item = (SeatId, SavedList)>,
+) -> Result<BTreeMap<(SeatId, SavedList), Tally>, PortError> {
+    let lists: Vec<_> = lists.collect();
+    let slots = lists.iter().map(|&(seat, list)| opened.keys.tally(seat, list));
+    let known = opened.store.load_many(slots).await?.into_iter().map(Stored::into_inner);
+    let mut tallies: BTreeMap<_, _> =
+        known.map(|tally| ((tally.seat, tally.list), tally)).collect();
+    for (seat, list) in lists {
+        if !tallies.contains_key(&(seat, list)) {
+            tallies.insert((seat, list), tally_of(opened, seat, list).await?);
+        }
+    }
+    Ok(tallies)
 }
 
 /// Adds to a commit that so many entries come to a list that is counted. It is refused if the list
@@ -70,7 +89,7 @@ pub(super) async fn count_out(
     let mut edits = vec![field!(Tally, entries).add(-i64::from(entries))];
     if tally.full_since.is_some() {
         edits.push(field!(Tally, full_since).remove());
-        commit.now(crate::kernel::AutoSaveMessage::Seat { scope: opened.keys.scope(), seat });
+        commit.now(AutoSaveMessage::Seat { scope: opened.keys.scope(), seat });
     }
     commit.edit(&slot, When::exists(), edits);
     Ok(())

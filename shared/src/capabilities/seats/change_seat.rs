@@ -1,5 +1,5 @@
-//! A seat whose address, aliases, federation id, name or time zone changes. It keeps its id, what was saved for
-//! it, and what it did; its CRM user is found anew at once.
+//! A seat whose address, aliases, federation id, name or time zone changes. It keeps its id, what
+//! was saved for it, and what it did; its CRM user is found anew at once.
 
 use std::collections::BTreeSet;
 

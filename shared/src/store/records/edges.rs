@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::kernel::{Record, SObject};
+use crate::kernel::{Environment, Record, SObject, federation_address, folded_user_email};
 use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
@@ -55,4 +55,11 @@ pub(super) fn far_ends(
     let child = |edge| series.name(edge).parse();
     let children: Result<Vec<_>, _> = edges.iter().map(child).collect();
     children.map_err(|error| PortError::reject("read an edge", error))
+}
+
+/// A user's address and federation id, as they are compared.
+pub(super) fn addresses(environment: Environment, user: &Record) -> impl Iterator<Item = String> {
+    let email = user.fields.get("Email").map(|email| folded_user_email(environment, email));
+    let federation = user.fields.get("FederationIdentifier").map(federation_address);
+    email.into_iter().chain(federation)
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{AutoSave, Context, Wanted};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::linking::CandidateList;
-use crate::capabilities::saving::tally::{count_in, tally_of};
+use crate::capabilities::saving::tally::{count_in, tallies};
 use crate::capabilities::saving::{Saved, SavedList, SavedReason, Tally};
 use crate::capabilities::seats;
 use crate::kernel::{SObject, SeatId};
@@ -30,24 +30,16 @@ impl AutoSave {
         context: &Context,
         wanted: Vec<Wanted>,
     ) -> Result<(), WorkError> {
-        let mut by_list: BTreeMap<(SeatId, SavedList), Vec<Wanted>> = BTreeMap::new();
-        for wanted in self.chosen(context, wanted).await? {
-            let list = (wanted.seat, SavedList::of(wanted.object));
-            by_list.entry(list).or_default().push(wanted);
-        }
-        for (list, wanted) in &by_list {
-            // Others settle a match, save by another rule or save in the same list meanwhile.
-            attempts(|| self.save_in(context, *list, wanted)).await?;
-        }
-        Ok(())
+        let wanted = self.chosen(context, wanted).await?;
+        // Others settle a match, save by another rule or save in the same list meanwhile.
+        attempts(|| self.save_once(context, &wanted)).await
     }
 
-    /// Saves in one list of a seat. Overtaken, it is done in part: what is saved by then is known
-    /// the next time.
-    async fn save_in(
+    /// Saves what is wanted. Overtaken, it is done in part: what is saved by then is known the next
+    /// time.
+    async fn save_once(
         &self,
         context: &Context,
-        list: (SeatId, SavedList),
         wanted: &[Wanted],
     ) -> Result<Attempt<()>, WorkError> {
         let (generation, now) = (&context.generation, self.ports.clock.now());
@@ -65,8 +57,14 @@ impl AutoSave {
             }
             commits.push(commit);
         }
-        if !new.is_empty() {
-            commits.extend(new_entries(context, list, new, now).await?);
+        let mut by_list: BTreeMap<(SeatId, SavedList), Entries<'_>> = BTreeMap::new();
+        for (slot, entry) in new {
+            by_list.entry((entry.0.seat, entry.0.list)).or_default().insert(slot, entry);
+        }
+        let tallies = tallies(generation, by_list.keys().copied()).await?;
+        for (list, new) in by_list {
+            let Some(tally) = tallies.get(&list) else { continue };
+            commits.extend(new_entries(context, tally, new, now)?);
         }
         commits.retain(|commit| !commit.is_empty());
         let is_done = generation.store.commit_each(commits).await?;
@@ -74,29 +72,29 @@ impl AutoSave {
     }
 }
 
-/// The transactions that save new entries, as many as the list has room for. It remembers that
+/// The transactions that save new entries of a list, as many as it has room for. They remember that
 /// something was left out.
-async fn new_entries(
+fn new_entries(
     context: &Context,
-    list: (SeatId, SavedList),
+    tally: &Tally,
     new: Entries<'_>,
     now: Timestamp,
 ) -> Result<Vec<Commit>, WorkError> {
-    let (generation, most) = (&context.generation, list.1.most(&context.settings));
-    let tally = tally_of(generation, list.0, list.1).await?;
+    let generation = &context.generation;
+    let (list, most) = ((tally.seat, tally.list), tally.list.most(&context.settings));
     let room = most.saturating_sub(tally.entries) as usize;
     let is_left_out = new.len() > room;
     let is_full = new.len() >= room;
-    let seat = seats::keys::seat(generation.keys.scope().tenant, list.0);
+    let seat = seats::keys::seat(generation.keys.scope().tenant, tally.seat);
     let new: Vec<_> = new.into_iter().take(room).collect();
     let mut commits = Vec::new();
     for chunk in new.chunks(PER_COMMIT) {
         let mut commit = Commit::new();
-        for (slot, (saved, list)) in chunk {
+        for (slot, (saved, candidates)) in chunk {
             commit.create(slot, saved)?;
             // What was matched in an older directory version is not saved any more once what is
             // saved has followed a newer one.
-            commit.check(&list.slot(), When::unchanged(list));
+            commit.check(&candidates.slot(), When::unchanged(candidates));
         }
         commit.check(&seat, When::exists());
         let entries = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
@@ -109,7 +107,7 @@ async fn new_entries(
         let full_since = Some(now).filter(|_| is_left_out);
         let mut commit = Commit::new();
         let told = field!(Tally, full_since).set(&full_since)?;
-        commit.edit(&generation.keys.tally(list.0, list.1), When::exists(), [told]);
+        commit.edit(&generation.keys.tally(tally.seat, tally.list), When::exists(), [told]);
         commits.push(commit);
     }
     Ok(commits)
