@@ -16,7 +16,8 @@ const GOOD_FOR: SignedDuration = SignedDuration::from_hours(180 * 24);
 pub(crate) async fn show(
     State(api): State<Api>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
-    let contact = api.security_contact.ok_or_else(|| Problem::not_found("security contact"))?;
+    let contact =
+        api.security_contact.clone().ok_or_else(|| Problem::not_found("security contact"))?;
     let expires = api.ports.clock.now() + GOOD_FOR;
     let text = format!("Contact: {contact}\nExpires: {expires:.0}\nPreferred-Languages: en\n");
     Ok(([(CONTENT_TYPE, PLAIN)], text))

@@ -1,5 +1,6 @@
 //! The capabilities behind the routes.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use shared::capabilities::activities::Activities;
@@ -32,9 +33,13 @@ use url::Url;
 
 use crate::callers::Issuer;
 
-/// The capabilities that routes call.
+/// The capabilities that routes call. Every request has it, so it is one reference.
 #[derive(Clone)]
-pub struct Api {
+pub struct Api(Arc<Capabilities>);
+
+/// What the API asks.
+#[derive(Clone)]
+pub struct Capabilities {
     pub(crate) issuer: Issuer,
     pub(crate) network_access: Arc<NetworkAccess>,
     /// The address of the API as browsers see it.
@@ -95,7 +100,7 @@ impl Api {
         network_access: NetworkAccess,
     ) -> Result<Self, &'static InvalidModel> {
         let models = product.models()?;
-        Ok(Self {
+        Ok(Self(Arc::new(Capabilities {
             issuer,
             network_access: Arc::new(network_access),
             public_base: product.public_base(),
@@ -141,12 +146,27 @@ impl Api {
             crm_votes: product.crm_votes(),
             moving: product.moving()?,
             limits: product.limits(),
-        })
+        })))
     }
 
     /// The same, saying where somebody writes who found a weakness.
     #[must_use]
-    pub fn with_security_contact(self, security_contact: Option<Url>) -> Self {
-        Self { security_contact, ..self }
+    pub fn with_security_contact(mut self, security_contact: Option<Url>) -> Self {
+        self.security_contact = security_contact;
+        self
+    }
+}
+
+impl Deref for Api {
+    type Target = Capabilities;
+
+    fn deref(&self) -> &Capabilities {
+        &self.0
+    }
+}
+
+impl DerefMut for Api {
+    fn deref_mut(&mut self) -> &mut Capabilities {
+        Arc::make_mut(&mut self.0)
     }
 }

@@ -86,7 +86,7 @@ pub(crate) struct NewMatchRules {
 #[expect(dead_code, reason = "only its schema: the rules are read by the capability")]
 pub(crate) struct NewObjectRules {
     /// The lowest probability of a match; null for the model's own.
-    #[schema(minimum = 0.5, maximum = 0.9999)]
+    #[schema(minimum = 0, maximum = 0.9999)]
     match_at: Option<f64>,
     /// Comparisons, of which one must agree exactly.
     #[schema(required = false)]

@@ -82,7 +82,7 @@ async fn rules_are_tried_and_then_everything_is_decided_by_them() {
 #[tokio::test]
 async fn what_must_agree_is_looked_at_in_the_evidence_of_each_match() {
     let (world, served, _token, _folder) = day().await;
-    let rules = json!({ "Contact": { "must_agree": ["email"] } });
+    let rules = json!({ "Contact": { "must_agree": ["title"] } });
     let told = tried(&world, &served, &rules).await;
     let contact = of(&told, "Contact");
     assert!(number(contact, "lost") > 0 && number(contact, "would_match") > 0, "{contact}");
@@ -99,8 +99,8 @@ async fn what_must_agree_is_looked_at_in_the_evidence_of_each_match() {
         let own = |of: &&Value| of["entity_id"] == found["entity_id"];
         let candidate = found["candidates"].as_array().unwrap().iter().find(own).unwrap();
         let mut comparisons = candidate["comparisons"].as_array().unwrap().iter();
-        let email = comparisons.find(|of| of["name"] == "email").unwrap();
-        assert_eq!(email["exact"], true, "{record}: {email}");
+        let title = comparisons.find(|of| of["name"] == "title").unwrap();
+        assert_eq!(title["exact"], true, "{record}: {title}");
         looked += 1;
     }
     assert!(looked > 0);
@@ -116,7 +116,7 @@ async fn rules_that_cannot_be_or_were_changed_meanwhile_are_refused() {
     let names = of(&first, "Account")["comparisons"].as_array().unwrap();
     assert!(!names.is_empty() && first["revision"] == 0, "{first}");
     for (wrong, told) in [
-        (json!({ "Lead": { "match_at": 0.2 } }), "Lead: match_at must be from"),
+        (json!({ "Lead": { "match_at": 0.1 } }), "Lead: match_at must be from"),
         (json!({ "Lead": { "must_agree": ["shoe size"] } }), "shoe size is no comparison"),
         (json!({ "Opportunity": { "match_at": 0.9 } }), "Opportunity is not matched"),
     ] {

@@ -59,11 +59,11 @@ async fn a_full_list_says_what_it_left_out_and_takes_it_in_once_it_may_hold_more
     let of_lists = fills(&served).await;
     for (seat, of) in seats.iter().zip(&full) {
         for (list, entries) in [("accounts", of.0), ("leads", of.1)] {
-            let fill = of_lists.iter().find(|of| of["seat_id"] == **seat && of["list"] == list);
-            assert_eq!(fill.map_or(0, |fill| number(fill, "entries")), entries, "{seat} {list}");
+            let told = of_lists.iter().find(|of| of["seat_id"] == **seat && of["list"] == list);
+            assert_eq!(told.map_or(0, |told| number(told, "entries")), entries, "{seat} {list}");
             let may_be_full = list == "accounts" && of.0 == most;
-            let since = fill.map_or(&Value::Null, |fill| &fill["full_since"]);
-            assert!(may_be_full || since.is_null(), "{seat} {list} has room: {fill:?}");
+            let since = told.map_or(&Value::Null, |told| &told["full_since"]);
+            assert!(may_be_full || since.is_null(), "{seat} {list} has room: {told:?}");
         }
     }
     let told_to: Vec<&Value> =

@@ -4,6 +4,7 @@
 //! moment. A list of before there were counts is counted when something first comes to it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::pin::pin;
 
 use futures::stream::TryStreamExt;
@@ -50,8 +51,8 @@ pub(super) async fn tallies(
     let mut tallies: BTreeMap<_, _> =
         known.map(|tally| ((tally.seat, tally.list), tally)).collect();
     for (seat, list) in lists {
-        if !tallies.contains_key(&(seat, list)) {
-            tallies.insert((seat, list), tally_of(opened, seat, list).await?);
+        if let Entry::Vacant(uncounted) = tallies.entry((seat, list)) {
+            uncounted.insert(tally_of(opened, seat, list).await?);
         }
     }
     Ok(tallies)
