@@ -75,7 +75,8 @@ variants! {
         CrmUserChosen, CrmUserForgotten,
         Connected, Reconnected, SeatAuthorized, AuthorizationEnded, Disconnected, Purged,
         SettingsChanged, SavingUndone, ImportSettingsChanged, SelectionChanged, MatchCorrected,
-        MatchRulesChanged, ModelChosen, HandedOver, TakenBack, Exported, Imported, Export, GlassBroken, RecordRead,
+        MatchRulesChanged, ModelChosen, HandedOver, TakenBack, Exported, Imported, Export,
+        GlassBroken, RecordRead,
     }
     Actor { Product, Service, Seat, Admin, Operator }
     Author { Service, Seat, Admin }

@@ -22,7 +22,8 @@ wire::named! {
         TenantCreated TenantRemoved SeatAdded SeatRemoved SeatChanged ContractChanged CrmUserChosen
         CrmUserForgotten Connected Reconnected SeatAuthorized AuthorizationEnded Disconnected Purged
         SettingsChanged SavingUndone ImportSettingsChanged SelectionChanged MatchCorrected
-        MatchRulesChanged ModelChosen HandedOver TakenBack Exported Imported Export GlassBroken RecordRead
+        MatchRulesChanged ModelChosen HandedOver TakenBack Exported Imported Export GlassBroken
+        RecordRead
     }
 }
 

@@ -39,8 +39,10 @@ pub(crate) async fn answered_once(
     if !keeps_answers(request.method(), &route) {
         return Ok(next.run(request).await);
     }
-    let key = key.to_str().ok().and_then(usable_key).ok_or_else(|| {
-        Problem::invalid("the header Idempotency-Key has 1 to 200 characters of ASCII")
+    let key = key.to_str().ok().filter(|key| is_plain(key)).ok_or_else(|| {
+        Problem::invalid(
+            "the header Idempotency-Key has 1 to 200 characters of ASCII, and no spaces",
+        )
     })?;
     let (mut parts, sent) = request.into_parts();
     let caller = Caller::of(&mut parts, &api).await?.identity();
@@ -63,6 +65,11 @@ pub(crate) async fn answered_once(
     };
     let answer = next.run(Request::from_parts(parts, Body::from(sent))).await;
     Ok(kept(&claim, answer).await?)
+}
+
+/// True for a key as the description has it.
+fn is_plain(key: &str) -> bool {
+    (1..=200).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A key as it counts; none if it is no key.

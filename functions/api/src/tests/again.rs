@@ -57,7 +57,7 @@ async fn the_key_of_a_refused_call_is_free_again_and_one_that_is_no_key_is_told(
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     let right = keyed(&served, "admin", patch, "a", &json!({ "roi": true })).await;
     assert_eq!((right.status, right.replayed), (StatusCode::OK, false), "{}", right.body);
-    for key in [String::new(), "x".repeat(201)] {
+    for key in [String::new(), "x".repeat(201), "two words".to_owned()] {
         let told = keyed(&served, "admin", patch, &key, &json!({ "roi": true })).await;
         assert_eq!(told.body["type"], "invalid");
         assert!(told.body["detail"].as_str().unwrap().contains("Idempotency-Key"), "{}", told.body);

@@ -1,4 +1,5 @@
-//! Showing, trying and changing an admin's rules of matching. A change has everything matched again.
+//! Showing, trying and changing an admin's rules of matching. A change has everything matched
+//! again.
 
 use std::collections::BTreeSet;
 

@@ -2,11 +2,11 @@
 //!
 //! The rules save the entity that a record is matched to, into a list of the seller's seat. An
 //! admin says which rules may hold, and each seller leaves out what they do not want. What was
-//! saved stays, unless an admin grants it a number of days after which it goes when no rule calls for it
-//! any more, or undoes what was saved under one revision of the settings. A list has an end, and
-//! says when something is left out. When an admin changes the rules, they are applied to everything
-//! that is imported already. Who is merged into another in the directory is saved as that one, and
-//! who is gone from it is not saved.
+//! saved stays, unless an admin grants it a number of days after which it goes when no rule calls
+//! for it any more, or undoes what was saved under one revision of the settings. A list has an end,
+//! and says when something is left out. When an admin changes the rules, they are applied to
+//! everything that is imported already. Who is merged into another in the directory is saved as
+//! that one, and who is gone from it is not saved.
 
 mod auto_save;
 mod concerned;

@@ -1,5 +1,5 @@
-//! What a record needs to be matched, beside the likeliest candidate: how sure one must be, and what
-//! must agree. An admin's rules, per object, over the model's own thresholds.
+//! What a record needs to be matched, beside the likeliest candidate: how sure one must be, and
+//! what must agree. An admin's rules, per object, over the model's own thresholds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -137,8 +137,8 @@ impl DecisionRules {
     }
 }
 
-/// True if something agrees exactly that must. Of a candidate whose evidence was not kept nothing is
-/// known to.
+/// True if something agrees exactly that must. Of a candidate whose evidence was not kept nothing
+/// is known to.
 fn agrees(rules: &ObjectRules, candidate: &RankedCandidate) -> bool {
     if rules.must_agree.is_empty() {
         return true;
