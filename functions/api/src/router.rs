@@ -74,9 +74,10 @@ fn documents(routes: OpenApiRouter<Api>) -> Router<Api> {
 /// The frame that every answer has.
 fn served(router: Router<Api>, api: Api) -> Router {
     router
+        // Only around what there is: what a path or a method is not goes before a key.
+        .route_layer(middleware::from_fn_with_state(api.clone(), answered_once))
         .fallback(async || Problem::not_found("resource"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(middleware::from_fn_with_state(api.clone(), answered_once))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(bounded))
         .layer(middleware::map_response(kept_by_nobody))

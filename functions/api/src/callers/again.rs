@@ -81,8 +81,8 @@ pub(crate) fn usable_key(key: &str) -> Option<&str> {
 /// login is begun anew each time: its address is good once.
 pub(crate) fn keeps_answers(method: &Method, route: &str) -> bool {
     let place = place_of(route);
-    let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    !is_read
+    let is_write = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
+    is_write
         && !ONE_FOR_GOOD.contains(&place)
         && !place.ends_with("/badges")
         && !place.ends_with("/authorize")

@@ -1,8 +1,10 @@
 //! A write that comes again under its key is not done again: it is answered as the first time.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use super::changes::day;
 use super::{Answer, Served};
@@ -62,6 +64,12 @@ async fn the_key_of_a_refused_call_is_free_again_and_one_that_is_no_key_is_told(
         assert_eq!(told.body["type"], "invalid");
         assert!(told.body["detail"].as_str().unwrap().contains("Idempotency-Key"), "{}", told.body);
     }
+    // What a path does not have goes before a key.
+    let request = Request::builder().method("DELETE").uri(&settings);
+    let request = request.header("authorization", format!("Bearer {}", served.token("admin")));
+    let request = request.header("idempotency-key", "a").body(Body::empty()).unwrap();
+    let none = served.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(none.status(), StatusCode::METHOD_NOT_ALLOWED);
     let nobody =
         served.call_keyed("PATCH", &settings, None, Some("{}".to_owned()), Some("a")).await;
     assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "what was answered is its caller's alone");
