@@ -1,16 +1,18 @@
-//! The parts of a request beside its path: a body, a query, a precondition. Their refusals are
-//! problems.
+//! The parts of a request beside its path: a body, a query, a precondition, with the validator
+//! that answers it. Their refusals are problems.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
-use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::problem::Problem;
@@ -114,6 +116,18 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 /// The revisions at which a thing may be changed, by the header `If-Match`: none when the caller
 /// does not mind. A validator that is none of ours matches nothing.
 pub(crate) struct IfMatch(pub(crate) Option<BTreeSet<u64>>);
+
+/// An answer with its revision as the validator `ETag`, which [`IfMatch`] takes back.
+pub(crate) struct Tagged<T> {
+    pub(crate) revision: u64,
+    pub(crate) body: T,
+}
+
+impl<T: Serialize> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        ([(ETAG, format!("\"{}\"", self.revision))], Json(self.body)).into_response()
+    }
+}
 
 impl FromRequestParts<Api> for IfMatch {
     type Rejection = Infallible;

@@ -10,13 +10,17 @@ use shared::capabilities::activities::{Activity, ActivityKind, ActivityState, Ho
 use shared::capabilities::audit::Actor;
 use shared::capabilities::changing::{ChangeKind, ChangeState, NewChange, Values};
 use shared::capabilities::importing::{self, ImportSettings};
-use shared::capabilities::linking::{Correcting, Correction, MATCHED_OBJECTS};
+use shared::capabilities::linking::{
+    Correcting, Correction, MATCHED_OBJECTS, MatchRules, ObjectRules,
+};
+use shared::capabilities::lists::{List, ListEntry, ListKind, NewList};
 use shared::capabilities::moving::{ImportedLines, Line, LineError, MovingError};
 use shared::capabilities::saving::Saved;
 use shared::capabilities::seats::{self, NewSeat, Role, Seat, SeatPatch, TenantError};
 use shared::capabilities::settings::{self, Settings};
 use shared::kernel::{ActivityId, Author, Grantee, SObject, SeatId};
 use shared::ports::{Clock, Range};
+use shared::product::{Generations, Product};
 use shared::store::keys::Kind;
 use shared::store::{self, Store, Stored};
 use tempfile::TempDir;
@@ -34,6 +38,7 @@ in_both_homes!(
     a_seat_that_moved_keeps_its_addresses_to_itself,
     what_belongs_to_another_org_or_to_none_is_refused,
     changes_move_with_their_tenant_and_are_made_by_one_home,
+    rules_of_matching_that_come_to_a_connected_home_decide_there,
 );
 
 /// A tenant at its old home, where people have worked for a while.
@@ -76,6 +81,7 @@ impl Old {
         let sellers = [(noor, NOOR.to_owned()), (another.id, another.email.clone())];
         let mut old = Self { folder, world, sellers, activities: [ActivityId::derived("none"); 4] };
         old.correct().await;
+        old.choose().await;
         old.work().await;
         old
     }
@@ -94,6 +100,23 @@ impl Old {
             let said = world.functions.corrections.say(scope, list.object, list.id, what, &by);
             said.await.unwrap();
         }
+        world.run().await;
+    }
+
+    /// A seller keeps a list with a colleague, and an admin asks for surer matches.
+    async fn choose(&self) {
+        let (world, [(noor, _), (another, _)]) = (&self.world, &self.sellers);
+        let product = product(world);
+        let matched = lists(world, SObject::Contact).await.into_iter();
+        let people: Vec<_> = matched.filter_map(|list| list.matched).take(3).collect();
+        let name = "Renewals".to_owned();
+        let new = NewList { kind: ListKind::Leads, name, collaborators: [*another].into() };
+        let list = product.lists().make(world.at(), *noor, new).await.unwrap();
+        product.lists().add(world.at(), *noor, list.id, &people).await.unwrap();
+        let surer = ObjectRules { match_at: Some(0.9995), ..ObjectRules::default() };
+        let rules = MatchRules([(SObject::Lead, surer)].into());
+        let changes = product.match_rules(product.models().unwrap());
+        changes.change(world.at(), rules, None, &Author::Service).await.unwrap();
         world.run().await;
     }
 
@@ -164,6 +187,10 @@ impl Old {
         new.memory.clock.advance(behind + SignedDuration::from_hours(1));
         new
     }
+}
+
+fn product(world: &World) -> Product<Generations> {
+    Product::new(world.ports()).opening("crm-sync/".to_owned())
 }
 
 async fn import(world: &World, lines: &[String]) -> Result<ImportedLines, MovingError> {
@@ -280,6 +307,31 @@ async fn a_tenant_moves_with_everything_that_people_made(home: Home) {
     assert!(rows_by_marker(&new).values().all(|rows| *rows == 1));
 }
 
+async fn rules_of_matching_that_come_to_a_connected_home_decide_there(home: Home) {
+    let old = Old::at(other(home)).await;
+    let (of_tenant, _) = old.exported().await;
+    let is_rules = |line: &&String| line.contains("\"match_rules\"");
+    let (rules, others): (Vec<&String>, Vec<&String>) = of_tenant.iter().partition(is_rules);
+    let new = old.new_home(home).await;
+    import(&new, &others.into_iter().cloned().collect::<Vec<_>>()).await.unwrap();
+    new.authorize(Grantee::Admin, ADMIN).await.unwrap();
+    new.publish(None, &directory(old.folder.path())).await;
+    new.run().await;
+    let leads = async |world: &World| -> BTreeSet<String> {
+        let found = lists(world, SObject::Lead).await.into_iter();
+        found.filter(|list| list.matched.is_some()).map(|list| list.id.to_string()).collect()
+    };
+    let surer = leads(&old.world).await;
+    assert_ne!(leads(&new).await, surer, "by the model alone more is matched");
+    let lines = [of_tenant[0].clone(), rules[0].clone()];
+    for taken in [1, 0] {
+        let imported = import(&new, &lines).await.unwrap();
+        assert_eq!(imported.taken.values().sum::<u64>(), taken);
+        new.run().await;
+        assert_eq!(leads(&new).await, surer);
+    }
+}
+
 async fn logged_person(old: &Old) -> String {
     let id = old.activities[0];
     let activity = old.world.functions.activities.get(old.world.at(), id).await.unwrap().unwrap();
@@ -308,7 +360,16 @@ async fn same_after_the_move(old: &Old, new: &World) {
     let saved = saved_at(was).await;
     assert!(saved.len() > 5, "{}", saved.len());
     assert_eq!(saved_at(new).await, saved, "with their reasons");
-    assert_eq!(links(new).await, links(was).await);
+    assert_eq!(links(new).await, links(was).await, "by the same rules");
+    let lists_at = async |world: &World| -> BTreeSet<String> {
+        let lists = documents::<List>(world, Kind::List, "LIST#").await;
+        let entries = documents::<ListEntry>(world, Kind::List, "ENTRY#").await;
+        let lists = lists.into_values().map(|list| format!("{list:?}"));
+        lists.chain(entries.into_values().map(|entry| format!("{entry:?}"))).collect()
+    };
+    let lists = lists_at(was).await;
+    assert_eq!(lists.len(), 1 + 3, "{lists:?}");
+    assert_eq!(lists_at(new).await, lists, "with what they count");
 
     let (before, after) = (old.states(was).await, old.states(new).await);
     assert_eq!(after[0], before[0], "it is never logged again");

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{ETAG, HeaderName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::linking::{
@@ -17,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::author::Author;
 use crate::callers::{Acting, Admin, At};
-use crate::extract::{Body, IfMatch};
+use crate::extract::{Body, IfMatch, Tagged};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -93,13 +92,6 @@ pub(crate) struct NewObjectRules {
     must_agree: BTreeSet<String>,
 }
 
-/// The rules, and their revision as the validator.
-type Tagged = ([(HeaderName, String); 1], Json<MatchRules>);
-
-fn tagged(kept: KeptMatchRules, by: &DecisionRules) -> Tagged {
-    ([(ETAG, format!("\"{}\"", kept.changes))], Json(MatchRules::of(kept, by)))
-}
-
 /// The rules of matching, per object
 #[utoipa::path(get, path = "/match-rules", tag = "matches", operation_id = "showMatchRules",
     params(At), extensions(("x-roles" = json!(Admin::<At>::ROLES))),
@@ -110,9 +102,9 @@ fn tagged(kept: KeptMatchRules, by: &DecisionRules) -> Tagged {
 pub(crate) async fn show(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-) -> Result<Tagged, Problem> {
+) -> Result<Tagged<MatchRules>, Problem> {
     let (kept, by) = api.match_rules.get(place.environment()).await?;
-    Ok(tagged(kept, &by))
+    Ok(Tagged { revision: kept.changes, body: MatchRules::of(kept, &by) })
 }
 
 /// Change the rules of matching, all of them; everything is matched again
@@ -136,11 +128,11 @@ pub(crate) async fn change(
     Acting(by): Acting,
     IfMatch(revisions): IfMatch,
     Body(NewMatchRules { rules }): Body<NewMatchRules>,
-) -> Result<Tagged, Problem> {
+) -> Result<Tagged<MatchRules>, Problem> {
     let at = place.environment();
     api.match_rules.change(at, rules, revisions.as_ref(), &by).await?;
     let (kept, by) = api.match_rules.get(at).await?;
-    Ok(tagged(kept, &by))
+    Ok(Tagged { revision: kept.changes, body: MatchRules::of(kept, &by) })
 }
 
 /// What would be matched by rules that are tried. While it is under way, what was found so far.

@@ -2,8 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderName;
-use axum::http::header::ETAG;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::settings::{self, KeptSettings, SettingValue, SettingsError};
@@ -12,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::author::Author;
 use crate::callers::{Acting, Admin, At};
-use crate::extract::{Body, IfMatch};
+use crate::extract::{Body, IfMatch, Tagged};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -193,11 +191,10 @@ impl From<KeptSettings> for Settings {
     }
 }
 
-/// The settings, with their revision as a validator.
-pub(super) type Tagged = ([(HeaderName, String); 1], Json<Settings>);
-
-pub(super) fn tagged(kept: KeptSettings) -> Tagged {
-    ([(ETAG, format!("\"{}\"", kept.changes))], Json(kept.into()))
+impl From<KeptSettings> for Tagged<Settings> {
+    fn from(kept: KeptSettings) -> Self {
+        Self { revision: kept.changes, body: kept.into() }
+    }
 }
 
 /// The settings to change, and no others.
@@ -392,8 +389,8 @@ impl From<settings::SettingsChange> for SettingsChange {
 pub(crate) async fn show(
     State(api): State<Api>,
     Admin(place): Admin<At>,
-) -> Result<Tagged, Problem> {
-    Ok(tagged(api.settings.get(place.environment()).await?))
+) -> Result<Tagged<Settings>, Problem> {
+    Ok(api.settings.get(place.environment()).await?.into())
 }
 
 /// Change the settings that are named
@@ -416,9 +413,9 @@ pub(crate) async fn change(
     Acting(by): Acting,
     IfMatch(revisions): IfMatch,
     Body(patch): Body<settings::SettingsPatch>,
-) -> Result<Tagged, Problem> {
+) -> Result<Tagged<Settings>, Problem> {
     let at = place.environment();
-    Ok(tagged(api.settings.patch(at, &patch, revisions.as_ref(), &by).await?))
+    Ok(api.settings.patch(at, &patch, revisions.as_ref(), &by).await?.into())
 }
 
 /// Who changed which setting when; the last 200 changes

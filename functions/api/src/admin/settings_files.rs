@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use shared::capabilities::settings;
 use utoipa::ToSchema;
 
-use super::settings::{ChangedSetting, Settings, SettingsPatch, Tagged, tagged};
+use super::settings::{ChangedSetting, Settings, SettingsPatch};
 use crate::callers::{Acting, Admin, At};
-use crate::extract::{Body, IfMatch};
+use crate::extract::{Body, IfMatch, Tagged};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -112,7 +112,7 @@ pub(crate) async fn import(
     Acting(by): Acting,
     IfMatch(revisions): IfMatch,
     Body(file): Body<KeptSettingsFile>,
-) -> Result<Tagged, Problem> {
+) -> Result<Tagged<Settings>, Problem> {
     let at = place.environment();
-    Ok(tagged(api.settings.patch(at, &file.settings, revisions.as_ref(), &by).await?))
+    Ok(api.settings.patch(at, &file.settings, revisions.as_ref(), &by).await?.into())
 }

@@ -147,6 +147,9 @@ async fn an_admin_sees_the_orgs_stages_record_types_and_lists() {
     assert_eq!(items.len(), rows.len());
     let won = items.iter().find(|stage| stage["name"] == "Closed Won").unwrap();
     assert_eq!((&won["closed"], &won["active"]), (&json!(true), &json!(true)));
+    let partner = json!({ "Name": "Partner", "DeveloperName": "Partner", "SobjectType": "Lead",
+        "IsActive": true });
+    let partner = world.control().create(&world.org, "RecordType", &partner).unwrap();
     let check = served.connection("/permissions/check");
     served.post(&admin, &check, &json!({})).await;
     world.run().await;
@@ -158,5 +161,6 @@ async fn an_admin_sees_the_orgs_stages_record_types_and_lists() {
     let sources = field("LeadSource")["values"].as_array().unwrap().clone();
     assert!(sources.iter().any(|of| of["value"] == "Web" && of["active"] == true), "{sources:?}");
     assert_eq!(field("LastName")["values"], json!([]));
-    assert!(fields["record_types"].is_array());
+    let told = json!([{ "record_type_id": partner, "name": "Partner" }]);
+    assert_eq!(fields["record_types"], told);
 }

@@ -72,12 +72,9 @@ impl Activities {
         let opened = self.custody.shown(at).await?;
         let (series, now) = (opened.keys.seat_list(seat, list), self.ports.clock.now());
         let of = format!("activities|{seat}|{}", list.name());
-        let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
-        let after = name.map(|name| series.place(&name));
-        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
-        let end = page.next.and(page.documents.last());
-        let next = end.map(|marker| opened.cursor(&of, series.name(marker), now));
-        let entries = page.documents.iter().filter_map(|m| SeatEntry::parse(list, series.name(m)));
+        let listed = opened.listed::<_, ListError>(&series, &of, (cursor, PAGE), now);
+        let (markers, next) = listed.await?;
+        let entries = markers.iter().filter_map(|m| SeatEntry::parse(list, series.name(m)));
         let slots = entries.map(|entry| opened.keys.activity(entry.activity));
         let found = opened.store.load_many(slots).await?;
         let mut items: Vec<Activity> = found.into_iter().map(Stored::into_inner).collect();

@@ -65,12 +65,9 @@ impl Changes {
         let opened = self.custody.shown(at).await?;
         let (series, now) = (opened.keys.asked_changes(seat), self.ports.clock.now());
         let of = format!("changes|{seat}");
-        let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
-        let after = name.map(|name| series.place(&name));
-        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
-        let end = page.next.and(page.documents.last());
-        let next = end.map(|entry| opened.cursor(&of, series.name(entry), now));
-        let named = page.documents.iter().filter_map(|entry| series.name(entry).rsplit('#').next());
+        let listed = opened.listed::<_, ChangeError>(&series, &of, (cursor, PAGE), now);
+        let (asked, next) = listed.await?;
+        let named = asked.iter().filter_map(|entry| series.name(entry).rsplit('#').next());
         let ids: Vec<ChangeId> = named.filter_map(|id| id.parse().ok()).collect();
         let mut found = by_id(&opened, seat, &ids).await?;
         let items = ids.iter().filter_map(|id| found.remove(id)).collect();

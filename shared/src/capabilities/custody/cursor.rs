@@ -6,8 +6,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 
 use super::OpenGeneration;
+use crate::ports::PortError;
+use crate::store::{Series, Stored};
 
 /// A cursor may be handed back for this long.
 const VALID: SignedDuration = SignedDuration::from_hours(24);
@@ -54,6 +57,27 @@ impl OpenGeneration {
         }
         let age = now.as_second().saturating_sub(i64::from_be_bytes(*time));
         if age >= VALID.as_secs() { Err(CursorError) } else { Ok(position.to_owned()) }
+    }
+
+    /// A page of the list that shows a series: at most so many documents, from where a cursor of
+    /// the list leads on, and the cursor of the next page; none after the last.
+    pub(crate) async fn listed<T, E>(
+        &self,
+        series: &Series<T>,
+        list: &str,
+        (cursor, most): (Option<&str>, usize),
+        now: Timestamp,
+    ) -> Result<(Vec<Stored<T>>, Option<String>), E>
+    where
+        T: DeserializeOwned,
+        E: From<CursorError> + From<PortError>,
+    {
+        let name = cursor.map(|cursor| self.position(list, cursor, now)).transpose()?;
+        let after = name.map(|name| series.place(&name));
+        let page = self.store.page(series, after.as_deref(), most).await?;
+        let end = page.next.and(page.documents.last());
+        let next = end.map(|last| self.cursor(list, series.name(last), now));
+        Ok((page.documents, next))
     }
 
     fn signature(&self, list: &str, time: [u8; TIME], position: &str) -> [u8; SIGNATURE] {

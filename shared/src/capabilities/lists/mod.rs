@@ -105,12 +105,9 @@ impl Lists {
     ) -> Result<ListPage<List>, ListError> {
         let (opened, now) = (self.custody.shown(at).await?, self.ports.clock.now());
         let (series, of) = (opened.keys.lists_of(seat), format!("lists|{seat}"));
-        let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
-        let after = name.map(|name| series.place(&name));
-        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
-        let end = page.next.and(page.documents.last());
-        let next = end.map(|marker| opened.cursor(&of, series.name(marker), now));
-        let ids = page.documents.iter().filter_map(|marker| series.name(marker).parse().ok());
+        let listed = opened.listed::<_, ListError>(&series, &of, (cursor, PAGE), now);
+        let (markers, next) = listed.await?;
+        let ids = markers.iter().filter_map(|marker| series.name(marker).parse().ok());
         let slots: Vec<_> = ids.map(|list: ListId| opened.keys.list(list)).collect();
         let lists = opened.store.load_many(slots).await?.into_iter();
         let mut items: Vec<List> =
@@ -147,12 +144,9 @@ impl Lists {
         let (opened, now) = (self.custody.shown(at).await?, self.ports.clock.now());
         let found = open_to(&opened, seat, list).await?.into_inner();
         let (series, of) = (opened.keys.list_entries(list), format!("list|{list}"));
-        let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
-        let after = name.map(|name| series.place(&name));
-        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
-        let end = page.next.and(page.documents.last());
-        let next = end.map(|entry| opened.cursor(&of, series.name(entry), now));
-        let items = page.documents.into_iter().map(Stored::into_inner).collect();
+        let listed = opened.listed::<_, ListError>(&series, &of, (cursor, PAGE), now);
+        let (entries, next) = listed.await?;
+        let items = entries.into_iter().map(Stored::into_inner).collect();
         Ok((found, ListPage { items, next }))
     }
 

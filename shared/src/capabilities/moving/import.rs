@@ -17,7 +17,10 @@ use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::importing::ControlError;
 use crate::capabilities::{importing, linking, seats, settings};
-use crate::kernel::{AutoSaveMessage, Connection, Environment, TenantEnvironment, TenantId};
+use crate::kernel::{
+    AutoSaveMessage, Connection, Environment, MatchMessage, MatchRunId, MatchTrigger,
+    TenantEnvironment, TenantId,
+};
 use crate::ports::PortError;
 use crate::store::{Attempt, Commit, Slot, attempts};
 use crate::work::WorkError;
@@ -122,11 +125,7 @@ impl Moving {
             }
             Line::ImportSettings(moved) => self.take_in_import_settings(arrival, moved).await,
             Line::Selection(moved) => self.take_in_selection(arrival, moved).await,
-            Line::MatchRules(MovedMatchRules { environment, kept }) => {
-                let replaces = arrival.connection(environment).is_none();
-                let slot = linking::keys::match_rules(arrival.at(environment));
-                self.fill(&slot, &kept, replaces, || Ok(Commit::new())).await
-            }
+            Line::MatchRules(moved) => self.take_in_match_rules(arrival, moved).await,
             Line::SeatLogging(moved) => self.take_in_logging(arrival, moved).await,
             _ => Ok(false),
         }
@@ -149,6 +148,26 @@ impl Moving {
         };
         let slot = seats::keys::seat(arrival.tenant, seat.id);
         self.fill(&slot, &seat, arrival.live.is_empty(), saving).await
+    }
+
+    /// Rules of matching. What a connected home has decided already is decided anew by them.
+    async fn take_in_match_rules(
+        &self,
+        arrival: &Arrival,
+        MovedMatchRules { environment, kept }: MovedMatchRules,
+    ) -> Result<bool, MovingError> {
+        let connection = arrival.connection(environment);
+        let again = || {
+            let mut commit = Commit::new();
+            if let Some(scope) = connection.map(Connection::scope) {
+                let run = MatchRunId::derived(&format!("rules that moved|{scope}"));
+                let trigger = MatchTrigger::Settings;
+                commit.now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
+            }
+            Ok(commit)
+        };
+        let slot = linking::keys::match_rules(arrival.at(environment));
+        self.fill(&slot, &kept, connection.is_none(), again).await
     }
 
     async fn take_in_logging(

@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::keys::Relation;
 
 /// How many opportunities of an account are looked at, and how many members of its team.
-pub(super) const MOST: usize = 500;
+const MOST: usize = 500;
 
 /// Roles are no deeper than this; Salesforce allows 500 roles in all, and advises ten levels.
 const DEEPEST: usize = 32;
@@ -37,7 +37,7 @@ pub struct OpportunityPanel {
 /// Shows panels.
 #[derive(Clone)]
 pub struct OpportunityPanels {
-    pub(super) clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     pub(super) store: Store,
     pub(super) custody: Custody,
 }
@@ -62,14 +62,7 @@ impl OpportunityPanels {
         let link = crm_user_of(&opened, &seat.ok_or(LookupError::NotFound("seat"))?).await?;
         let kept = self.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
         let restricted = kept.settings.restricted_data;
-        let deals = opened.records.some_children(account, Relation::AccountOpportunity, MOST);
-        let (ids, more) = deals.await?;
-        let deals = opened.records.get(SObject::Opportunity, &ids).await?;
-        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
-        let of_account =
-            deals.iter().filter(|deal| deal.fields.reference("AccountId") == Some(account));
-        let mut shown: Vec<Opportunity> =
-            of_account.map(Opportunity::of).filter(|deal| deal.is_recent(today)).collect();
+        let (mut shown, more) = self.recent(&opened, account).await?;
         let owners = owners(&opened, &shown).await?;
         let access = match link.user {
             Some(user) => access(&opened, (user, restricted), account, &owners).await?,
@@ -77,18 +70,43 @@ impl OpportunityPanels {
         };
         shown.retain(|deal| access.sees(deal.owner));
         sort(&mut shown);
-        let name = |deal: &Opportunity| {
-            let owner = owners.get(&deal.owner?)?;
-            owner.fields.get("Name").map(str::to_owned)
-        };
-        let opportunities = shown.into_iter().map(|deal| {
-            let name = name(&deal);
-            (deal, name)
-        });
-        let opportunities = opportunities.collect();
+        let opportunities = named(shown, &owners);
         let panel = OpportunityPanel { crm_user: link.status, restricted, opportunities, more };
         Ok((opened, panel))
     }
+
+    /// The opportunities of an account that are open or were closed in the past year; true if the
+    /// account has more than were looked at.
+    pub(super) async fn recent(
+        &self,
+        opened: &OpenGeneration,
+        account: SalesforceId,
+    ) -> Result<(Vec<Opportunity>, bool), PortError> {
+        let deals = opened.records.some_children(account, Relation::AccountOpportunity, MOST);
+        let (ids, more) = deals.await?;
+        let deals = opened.records.get(SObject::Opportunity, &ids).await?;
+        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
+        let of_account =
+            deals.iter().filter(|deal| deal.fields.reference("AccountId") == Some(account));
+        let recent = of_account.map(Opportunity::of).filter(|deal| deal.is_recent(today));
+        Ok((recent.collect(), more))
+    }
+}
+
+/// Opportunities with the names of their owners.
+pub(super) fn named(
+    deals: Vec<Opportunity>,
+    owners: &BTreeMap<SalesforceId, Record>,
+) -> Vec<(Opportunity, Option<String>)> {
+    let name = |deal: &Opportunity| {
+        let owner = owners.get(&deal.owner?)?;
+        owner.fields.get("Name").map(str::to_owned)
+    };
+    let of = |deal: Opportunity| {
+        let name = name(&deal);
+        (deal, name)
+    };
+    deals.into_iter().map(of).collect()
 }
 
 /// The CRM users who own these.

@@ -4,19 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use jiff::tz::TimeZone;
 use matching::EntityKind;
 
-use super::panel::{MOST, OpportunityPanels, owners};
+use super::panel::{OpportunityPanels, named, owners};
 use super::{Opportunity, sort};
 use crate::capabilities::custody::{LookupError, OpenGeneration};
 use crate::capabilities::seats::{self, crm_user_of};
 use crate::capabilities::settings;
-use crate::kernel::{EntityId, SObject, SeatId, TenantEnvironment};
+use crate::kernel::{EntityId, SeatId, TenantEnvironment};
 use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::Stored;
-use crate::store::keys::Relation;
 use crate::work::WorkError;
 
 /// How many seats' CRM users, or accounts' opportunities, are read at once.
@@ -100,26 +98,12 @@ impl OpportunityPanels {
         account: SalesforceId,
         users: &BTreeSet<SalesforceId>,
     ) -> Result<(Vec<(Opportunity, Option<String>)>, bool), PortError> {
-        let deals = opened.records.some_children(account, Relation::AccountOpportunity, MOST);
-        let (ids, more) = deals.await?;
-        let deals = opened.records.get(SObject::Opportunity, &ids).await?;
-        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
-        let of_account =
-            deals.iter().filter(|deal| deal.fields.reference("AccountId") == Some(account));
-        let is_shown = |deal: &Opportunity| {
-            deal.is_recent(today) && deal.owner.is_some_and(|owner| users.contains(&owner))
-        };
-        let mut shown: Vec<Opportunity> =
-            of_account.map(Opportunity::of).filter(is_shown).collect();
+        let (mut shown, more) = self.recent(opened, account).await?;
+        shown.retain(|deal| deal.owner.is_some_and(|owner| users.contains(&owner)));
         sort(&mut shown);
         let more = more || shown.len() > PER_ROW;
         shown.truncate(PER_ROW);
         let owners = owners(opened, &shown).await?;
-        let named = shown.into_iter().map(|deal| {
-            let owner = deal.owner.and_then(|owner| owners.get(&owner));
-            let name = owner.and_then(|owner| owner.fields.get("Name").map(str::to_owned));
-            (deal, name)
-        });
-        Ok((named.collect(), more))
+        Ok((named(shown, &owners), more))
     }
 }

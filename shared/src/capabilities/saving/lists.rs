@@ -115,14 +115,11 @@ impl SavedLists {
     ) -> Result<FillPage, SavedError> {
         let opened = self.custody.shown(at).await?;
         let (series, now) = (opened.keys.tallies(), self.clock.now());
-        let name = cursor.map(|cursor| opened.position("fills", cursor, now)).transpose()?;
-        let after = name.map(|name| series.place(&name));
-        let page = opened.store.page(&series, after.as_deref(), PAGE).await?;
-        let end = page.next.and(page.documents.last());
-        let next = end.map(|tally| opened.cursor("fills", series.name(tally), now));
+        let listed = opened.listed::<_, SavedError>(&series, "fills", (cursor, PAGE), now);
+        let (tallies, next) = listed.await?;
         let kept = opened.store.read(&settings::keys::settings(at)).await?.unwrap_or_default();
         let of = |tally: Stored<Tally>| Fill::of(&tally, &kept.settings);
-        Ok(FillPage { items: page.documents.into_iter().map(of).collect(), next })
+        Ok(FillPage { items: tallies.into_iter().map(of).collect(), next })
     }
 
     /// How full a list of a seat is.
@@ -153,12 +150,9 @@ impl SavedLists {
         let opened = self.custody.shown(at).await?;
         let (series, now) = (opened.keys.saved_list(seat, list.as_str()), self.clock.now());
         let of = format!("saved|{seat}|{}", list.as_str());
-        let name = cursor.map(|cursor| opened.position(&of, cursor, now)).transpose()?;
-        let after = name.map(|name| series.place(&name));
-        let page = opened.store.page(&series, after.as_deref(), most).await?;
-        let end = page.next.and(page.documents.last());
-        let next = end.map(|saved| opened.cursor(&of, series.name(saved), now));
-        Ok(SavedPage { items: page.documents.into_iter().map(Stored::into_inner).collect(), next })
+        let listed = opened.listed::<_, SavedError>(&series, &of, (cursor, most), now);
+        let (saved, next) = listed.await?;
+        Ok(SavedPage { items: saved.into_iter().map(Stored::into_inner).collect(), next })
     }
 
     /// Takes over what another home of the product saved, with its reasons beside those that are

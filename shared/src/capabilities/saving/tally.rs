@@ -74,8 +74,8 @@ pub(super) fn count_in(
     Ok(())
 }
 
-/// Adds to a commit that so many entries leave a list, if it is counted. Who keeps out something
-/// for want of room is looked at again: then it has some.
+/// Adds to a commit that so many entries leave a list, if it is counted. A list that left something
+/// out has room then, so that everything of its seat is looked at again.
 pub(super) async fn count_out(
     commit: &mut Commit,
     opened: &OpenGeneration,
