@@ -55,6 +55,9 @@ const SETTLE_LEASE: SignedDuration = SignedDuration::from_secs(20);
 /// Whoever is being answered has this long at the end, and so has the work.
 const GRACEFUL: Duration = Duration::from_secs(8);
 
+/// What was asked of the disk and cannot be cut off has this long behind them.
+const CUT_OFF: Duration = Duration::from_secs(1);
+
 /// Why the process does not start. Nothing runs then.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -239,7 +242,11 @@ impl Running {
             tracing::warn!(tasks.count = self.tasks.len(), "work is cut off, and comes again");
         }
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // What a task asked of the disk before it ended may still have the folder's files open.
+            let ended = tokio::task::spawn_blocking(|| runtime.shutdown_timeout(CUT_OFF));
+            if let Err(error) = ended.await {
+                tracing::error!(error = chain(&error), "the threads were not ended");
+            }
         }
     }
 }

@@ -30,6 +30,7 @@ fn json_of(yaml: &Yaml<'_>) -> Value {
     match yaml {
         Yaml::Value(Scalar::Boolean(b)) => json!(b),
         Yaml::Value(Scalar::Integer(i)) => json!(i),
+        Yaml::Value(Scalar::FloatingPoint(f)) => json!(f.into_inner()),
         Yaml::Value(Scalar::String(s)) => json!(s),
         Yaml::Value(Scalar::Null) => Value::Null,
         Yaml::Sequence(items) => items.iter().map(json_of).collect(),

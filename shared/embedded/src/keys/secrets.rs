@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
@@ -42,6 +43,9 @@ const PRAGMAS: &str = "
     PRAGMA secure_delete = ON;
     PRAGMA temp_store = MEMORY;
 ";
+
+/// A process that stops may still close the file when its folder is another's already.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 const CHECK: &str = "check";
 
@@ -88,7 +92,7 @@ pub(super) fn open_database(path: &Path) -> Result<Connection, OpenSecretsError>
     // SQLite tells in its own words what is wrong with the file.
     drop(private::file(path));
     let database = Connection::open(path)?;
-    database.busy_timeout(std::time::Duration::ZERO)?;
+    database.busy_timeout(PATIENCE)?;
     database.execute_batch(PRAGMAS)?;
     // The first write takes the lock, which is kept until the database is closed.
     database.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;

@@ -194,6 +194,19 @@ async fn a_second_opening_is_refused_until_the_first_ends() {
 }
 
 #[tokio::test]
+async fn an_opening_waits_for_one_that_is_about_to_end() {
+    let folder = folder();
+    let path = folder.path().join("secrets.db");
+    let first = open(&path, 1, 2).unwrap();
+    let ending = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        drop(first);
+    });
+    assert!(open(&path, 1, 3).is_ok());
+    ending.join().unwrap();
+}
+
+#[tokio::test]
 async fn a_token_writes_one_value_only_and_old_versions_go() {
     let folder = folder();
     let secrets = open(&folder.path().join("secrets.db"), 1, 2).unwrap();

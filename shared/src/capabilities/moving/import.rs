@@ -269,9 +269,11 @@ impl Moving {
         lines: Vec<Line>,
         done: &mut ImportedLines,
     ) -> Result<(), MovingError> {
-        let is_ordered = |line: &Line| {
-            line.place().is_some() || matches!(line, Line::Model(_) | Line::ModelChoice(_))
+        // An entry whose list is not here is nobody's, and each counts in its list.
+        let is_behind = |line: &Line| {
+            matches!(line, Line::ListEntry(_) | Line::Model(_) | Line::ModelChoice(_))
         };
+        let is_ordered = |line: &Line| line.place().is_some() || is_behind(line);
         let (ordered, free): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(is_ordered);
         let mut taken = stream::iter(free)
             .map(|line| self.take_in_of_org(generation, line))

@@ -7,7 +7,7 @@ use super::*;
 use crate::capabilities::custody::{OpenGeneration, StoredGrant};
 use crate::capabilities::linking::CandidateList;
 use crate::capabilities::{seats, settings};
-use crate::kernel::{Generation, SObject, SeatId};
+use crate::kernel::{Generation, ListId, SObject, SeatId};
 use crate::ports::Disposition;
 use crate::store::keys::connection as connection_slot;
 use crate::store::{Commit, Slot};
@@ -204,6 +204,27 @@ async fn a_correction_waits_for_a_record_that_is_not_here() {
     let slot = opened.keys.candidates(SObject::Lead, record);
     let list = opened.store.read(&slot).await.unwrap();
     assert_eq!(list, Some(CandidateList::awaited(SObject::Lead, record)), "it links nothing yet");
+    assert!(home.import(&lines).await.unwrap().taken.is_empty());
+}
+
+#[tokio::test]
+async fn the_entries_of_a_list_come_behind_it_wherever_they_stand_in_a_batch() {
+    let home = Home::new();
+    home.import(&[contract("Acme")]).await.unwrap();
+    let opened = home.connect().await;
+    let (list, seat, made) = (ListId::derived("1"), SeatId::derived("ada"), "2026-11-20T15:00:00Z");
+    let entry = |person: &str| {
+        let entry = json!({ "list": list, "entity": person, "added_by": seat, "added_at": made });
+        json!({ "kind": "list_entry", "entry": entry })
+    };
+    let kept = json!({
+        "id": list, "kind": "leads", "name": "Renewals", "owner": seat, "collaborators": [],
+        "entries": 2, "created_at": made,
+    });
+    let lines = [org(ORG), entry("pr_1"), entry("pr_2"), json!({ "kind": "list", "list": kept })];
+    let taken = home.import(&lines).await.unwrap().taken;
+    assert_eq!(taken.into_iter().collect::<Vec<_>>(), [("list", 1), ("list_entry", 2)]);
+    assert_eq!(opened.store.read(&opened.keys.list(list)).await.unwrap().unwrap().entries, 2);
     assert!(home.import(&lines).await.unwrap().taken.is_empty());
 }
 
