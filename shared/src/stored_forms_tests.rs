@@ -149,7 +149,7 @@ variants! {
     RecordDecision { Match, Duplicate, Review, NonMatch }
     Relation {
         AccountContact, AccountOpportunity, AccountTeamMember, OpportunityRole, ContactRole,
-        OwnerOpportunity, OwnerAccount, OwnerContact, OwnerLead,
+        OwnerOpportunity, OwnerAccount, OwnerContact, OwnerLead, EmployerLead,
         UserTeamMember, EmailUser, UserEmail, RecordTask, RecordEvent, RecordNote,
     }
     Role { Admin, Seat, Reporting, VendorRep, Service, Operator }

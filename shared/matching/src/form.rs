@@ -47,6 +47,10 @@ pub struct PersonForm {
     /// The extension of each phone as an id, 0 for none; empty if no phone has one.
     #[serde(default)]
     pub extensions: Vec<u32>,
+    /// The directory id of the current employer, where the directory tells it; empty otherwise. A
+    /// record never has it.
+    #[serde(skip)]
+    pub employer_id: String,
 }
 
 /// The most positions read of one person. Nobody's thirteenth employer decides a match, and a bound
@@ -64,11 +68,10 @@ impl From<&Person> for PersonForm {
             &person.title
         };
         let employer = person.company.as_ref();
+        let employer_id = employer.and_then(|employer| employer.company_id.as_deref());
         let mut employments = vec![Employment {
             company: employer.and_then(|employer| CompanyName::parse(&employer.name)),
-            company_id: employer
-                .and_then(|employer| employer.company_id.as_deref())
-                .map_or(0, |id| hash64(id.as_bytes())),
+            company_id: employer_id.map_or(0, |id| hash64(id.as_bytes())),
             title: Title::parse(title),
         }];
         for position in person.past_positions.iter().take(EMPLOYMENTS - 1) {
@@ -88,6 +91,7 @@ impl From<&Person> for PersonForm {
             phones,
             place: Place::parse(Some(&person.city), Some(&person.state), Some(&person.country)),
             extensions,
+            employer_id: employer_id.unwrap_or_default().to_owned(),
         }
     }
 }
@@ -131,6 +135,7 @@ impl PersonForm {
                 record.country.as_deref(),
             ),
             extensions,
+            employer_id: String::new(),
         }
     }
 

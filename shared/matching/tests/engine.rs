@@ -83,6 +83,18 @@ proptest! {
     }
 
     #[test]
+    fn a_shard_tells_the_id_of_each_persons_employer_where_the_directory_gave_one(
+        people in a_directory(40),
+    ) {
+        let (forms, (_, shards)) = (forms(&people), build(&people, 1));
+        let shard = Shard::open(&shards[0]).unwrap();
+        for form in &forms {
+            let told = shard.employer_id(shard.ordinal_of(&form.id).unwrap());
+            prop_assert_eq!(told.unwrap_or_default(), &form.employer_id);
+        }
+    }
+
+    #[test]
     fn statistics_of_parts_merged_in_any_order_are_those_of_the_whole(
         people in proptest::collection::vec((0..6_usize, 0..4_usize, 0..3_usize), 0..400),
         cuts in proptest::collection::vec(0..400_usize, 1..5),

@@ -87,7 +87,7 @@ impl Store {
     }
 
     fn stored<T: DeserializeOwned>(&self, item: Item) -> Result<Stored<T>, PortError> {
-        Stored::of(sealed::opened(self.sealer.as_ref(), item)?)
+        sealed::stored(self.sealer.as_ref(), item)
     }
 
     /// The document at a slot, as of now.

@@ -6,10 +6,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::documents;
 use super::keys::{Form, Kind, form};
-use super::slot::REVISION;
+use super::slot::{REVISION, Stored};
 use crate::ports::{Condition, Entropy, Item, Key, PortError, Write};
 use crate::seal::Sealer;
 
@@ -52,19 +54,26 @@ fn parts_before_the_name(pk: &str) -> usize {
     if matches!(Kind::of_partition(pk), Some(Kind::Saved | Kind::List)) { 2 } else { 1 }
 }
 
-/// The item with its document readable, if it is sealed and there is a key.
-pub(super) fn opened(sealer: Option<&Sealer>, mut item: Item) -> Result<Item, PortError> {
-    let Some(sealer) = sealer else { return Ok(item) };
-    let Some(Value::String(text)) = item.doc.remove(SEALED) else { return Ok(item) };
-    let fault = |_| PortError::reject("open a document", "it is not what was sealed here");
-    let body = BASE64.decode(text).map_err(|error| PortError::reject("open a document", error))?;
-    let plain = sealer
-        .open(&document_place(&item.key), &body)
-        .map_err(|error| PortError::reject("open a document", error))?;
+/// The document of an item, opened if it is sealed and there is a key.
+pub(super) fn stored<T: DeserializeOwned>(
+    sealer: Option<&Sealer>,
+    item: Item,
+) -> Result<Stored<T>, PortError> {
+    Stored::of(item, |key, doc| match (sealer, doc.get(SEALED)) {
+        (Some(sealer), Some(Value::String(text))) => opened(sealer, key, text),
+        _ => documents::parse(doc),
+    })
+}
+
+/// The document that was sealed for a key.
+fn opened<T: DeserializeOwned>(sealer: &Sealer, key: &Key, text: &str) -> Result<T, PortError> {
+    let action = "open a document";
+    let body = BASE64.decode(text).map_err(|error| PortError::reject(action, error))?;
+    let plain = sealer.open(&document_place(key), &body);
+    let plain = plain.map_err(|error| PortError::reject(action, error))?;
     // serde_json's error could quote the value.
-    let doc: Map<String, Value> = serde_json::from_slice(&plain).map_err(fault)?;
-    item.doc.extend(doc);
-    Ok(item)
+    serde_json::from_slice(&plain)
+        .map_err(|_| PortError::reject(action, "it is not what was sealed here"))
 }
 
 /// The write as it goes to the table.

@@ -5,10 +5,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::documents;
 use crate::ports::{Item, Key, PortError, Range};
 
 /// The attribute that counts the writes of an item. Only this folder names it.
@@ -157,15 +156,17 @@ pub struct Stored<T> {
     expires_at: Option<i64>,
 }
 
-impl<T: DeserializeOwned> Stored<T> {
-    pub(super) fn of(item: Item) -> Result<Self, PortError> {
+impl<T> Stored<T> {
+    /// The document that `parse` finds in an item's attributes, the revision aside.
+    pub(super) fn of(
+        item: Item,
+        parse: impl FnOnce(&Key, Map<String, Value>) -> Result<T, PortError>,
+    ) -> Result<Self, PortError> {
         let Item { key, mut doc, body, expires_at } = item;
         let revision = doc.remove(REVISION).and_then(|value| value.as_u64()).unwrap_or_default();
-        Ok(Self { document: documents::parse(doc)?, key, revision, body, expires_at })
+        Ok(Self { document: parse(&key, doc)?, key, revision, body, expires_at })
     }
-}
 
-impl<T> Stored<T> {
     /// The document alone.
     #[must_use]
     pub fn into_inner(self) -> T {

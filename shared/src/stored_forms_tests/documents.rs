@@ -778,17 +778,21 @@ fn ruling() -> Ruling {
 
 fn candidates() -> CandidateList {
     let employer = EmployerEvidence::Current;
-    let candidate = |evidence| RankedCandidate {
+    let candidate = |evidence, company| RankedCandidate {
         entity: entity_id("pe_1"),
         weight: 7.5,
         probability: 0.99,
         employer,
         evidence,
+        company,
     };
     CandidateList {
         object: SObject::Contact,
         id: record_id("003", 1),
-        candidates: vec![candidate(text("ab")), candidate(String::new())],
+        candidates: vec![
+            candidate(text("ab"), Some(entity_id("co_1"))),
+            candidate(String::new(), None),
+        ],
         matched: Some(entity_id("pe_1")),
         source: Some(MatchSource::Auto),
         decision: RecordDecision::Match,

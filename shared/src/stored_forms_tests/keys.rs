@@ -24,7 +24,7 @@ use crate::store::Series;
 use crate::store::keys::{self, DIRECTORY, DUE_PARTITIONS, GenerationKeys, Kind, LIVE, Relation};
 use crate::testing::{entity_id, record_id};
 
-const RELATIONS: [Relation; 15] = [
+const RELATIONS: [Relation; 16] = [
     Relation::AccountContact,
     Relation::AccountOpportunity,
     Relation::AccountTeamMember,
@@ -34,6 +34,7 @@ const RELATIONS: [Relation; 15] = [
     Relation::OwnerAccount,
     Relation::OwnerContact,
     Relation::OwnerLead,
+    Relation::EmployerLead,
     Relation::UserTeamMember,
     Relation::EmailUser,
     Relation::UserEmail,

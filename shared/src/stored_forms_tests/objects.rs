@@ -167,6 +167,7 @@ fn what_objects_hold_is_pinned() {
             employer: EmployerEvidence::Past,
         },
         evidence: text("ab"),
+        company: Some(entity_id("co_1")),
     }];
     let entry = ScoredEntry { record: record_id("003", 1), stamp: 5, gone: true, candidates };
     forms.json("scored", &vec![entry]);

@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     save_owned_accounts: bool,
     /// Save for sellers the accounts on whose team they are.
     save_team_accounts: bool,
-    /// Save for sellers the contacts of accounts that they own.
+    /// Save for sellers the contacts of accounts that they own, and the leads who work there.
     save_people_of_owned_accounts: bool,
     /// Save for sellers the leads and contacts that they own.
     save_owned_people: bool,

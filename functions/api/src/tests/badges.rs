@@ -57,7 +57,7 @@ pub(super) fn ids(file: &Path) -> Vec<String> {
 }
 
 /// The links that the matches' own routes show: object and record, by entity.
-async fn links(served: &Served, objects: &[&str]) -> BTreeMap<String, (String, String)> {
+pub(super) async fn links(served: &Served, objects: &[&str]) -> BTreeMap<String, (String, String)> {
     let (mut links, admin) = (BTreeMap::new(), served.token("admin"));
     for object in objects {
         let first = served.connection(&format!("/matches?object={object}"));

@@ -12,6 +12,7 @@ mod changes;
 mod contact_data;
 mod crm_users;
 mod dry_runs;
+mod employers;
 mod exports;
 mod filters;
 mod forms;

@@ -58,10 +58,20 @@ pub struct ShardBuilder {
     pub(super) row_offsets: Vec<u32>,
     pub(super) employments: Vec<(u32, u32)>,
     employment_offsets: Vec<u32>,
-    pub(super) employers: Dictionary<(Option<CompanyName>, u64)>,
+    pub(super) employers: Dictionary<Employer>,
     pub(super) titles: Dictionary<Title>,
     /// What few people have, by their place, ascending.
     rare: Vec<(u32, Rare)>,
+}
+
+/// An employer of people in the shard.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Employer {
+    pub(super) company: Option<CompanyName>,
+    /// The hash of its directory id, 0 for none.
+    pub(super) company_id: u64,
+    /// That id itself, where somebody works there now.
+    pub(super) id: String,
 }
 
 /// What few people have.
@@ -110,11 +120,13 @@ impl ShardBuilder {
     /// Adds a person. The caller chooses the shard by [`super::shard_of`].
     pub fn add_person(&mut self, form: &PersonForm) {
         put_person(&mut self.rows, form);
-        for Employment { company, company_id, title } in &form.employments {
+        for (at, Employment { company, company_id, title }) in form.employments.iter().enumerate() {
             let employer = if company.is_none() && *company_id == 0 {
                 0
             } else {
-                self.employers.intern(&(company.clone(), *company_id))
+                let id = if at == 0 { form.employer_id.clone() } else { String::new() };
+                let (company, company_id) = (company.clone(), *company_id);
+                self.employers.intern(&Employer { company, company_id, id })
             };
             let title = if title.words.is_empty() { 0 } else { self.titles.intern(title) };
             self.employments.push((employer, title));
@@ -226,7 +238,11 @@ impl ShardBuilder {
     /// domain.
     pub(crate) fn employer_keys(&self, statistics: Option<&Statistics>) -> Vec<EmployerKeys> {
         let known = self.employers.values.iter();
-        known.map(|(company, id)| employer_keys(company.as_ref(), *id, statistics)).collect()
+        known
+            .map(|Employer { company, company_id, .. }| {
+                employer_keys(company.as_ref(), *company_id, statistics)
+            })
+            .collect()
     }
 
     /// The kind of its entities.
@@ -243,14 +259,14 @@ impl ShardBuilder {
     /// The current employer of a person.
     pub(crate) fn employer_of(&self, ordinal: usize) -> Option<&CompanyName> {
         let (employer, _) = self.held(ordinal).first()?;
-        self.employers.values.get((*employer as usize).checked_sub(1)?)?.0.as_ref()
+        self.employers.values.get((*employer as usize).checked_sub(1)?)?.company.as_ref()
     }
 
     /// Each employer that has a name, with its number of employments.
     pub(crate) fn employers_counted(&self) -> impl Iterator<Item = (&CompanyName, u32)> {
         let times =
             counted(self.employers.values.len(), self.employments.iter().map(|held| held.0));
-        let employers = self.employers.values.iter().map(|(company, _)| company.as_ref());
+        let employers = self.employers.values.iter().map(|employer| employer.company.as_ref());
         employers.zip(times).filter_map(|(company, times)| Some((company?, times)))
     }
 

@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::build::ShardBuilder;
+use super::build::{Employer, ShardBuilder};
 use super::file::{HEADER_BYTES, Header, MAGIC, SECTIONS};
 use super::postings;
 use super::view::{put_employer, put_employments, put_rare};
@@ -76,23 +76,20 @@ impl ShardBuilder {
         statistics: &Statistics,
     ) -> (Vec<u8>, Vec<u8>) {
         let (mut fields, mut words) = (Vec::new(), Vec::new());
-        for ((company, id), keys) in self.employers.values.iter().zip(resolved) {
+        for (Employer { company, company_id, id }, keys) in
+            self.employers.values.iter().zip(resolved)
+        {
             let acronym = company
                 .as_ref()
                 .and_then(CompanyName::acronym)
                 .map_or(0, |acronym| hash32(acronym.as_bytes()));
             let slugs: SmallVec<[u32; 6]> =
                 keys.slugs.iter().copied().filter(|slug| *slug != acronym).collect();
-            let domain =
-                statistics.employer_facts(company.as_ref(), *id).map_or(0, |facts| facts.domain);
-            put_employer(
-                &mut fields,
-                &mut words,
-                &slugs,
-                domain,
-                acronym,
-                company.as_ref().map_or("", |company| &company.words),
-            );
+            let facts = statistics.employer_facts(company.as_ref(), *company_id);
+            let name = company.as_ref().map_or("", |company| &company.words);
+            let domain = facts.map_or(0, |facts| facts.domain);
+            put_employer(&mut fields, &mut words, &slugs, domain, acronym, name);
+            words.extend_from_slice(id.as_bytes());
         }
         (fields, words)
     }

@@ -127,6 +127,20 @@ impl<'a> Shard<'a> {
         Some(EmployerView { fields, words: self.section(Section::EmployerWords) })
     }
 
+    /// The directory id of the company where a person works, if the directory tells it.
+    #[must_use]
+    pub fn employer_id(&self, person: u32) -> Option<&'a str> {
+        let view = self.names(person).person();
+        let index = view.employments.first()?.0.checked_sub(1)?;
+        let words = self.section(Section::EmployerWords);
+        // It lies between an employer's words and those of the next one. Shards of before ids were
+        // kept have nothing there.
+        let start = self.employer(index)?.words_end();
+        let end = self.employer(index + 1).map_or(words.len(), |next| next.words_start());
+        let id = std::str::from_utf8(words.get(start..end)?).ok()?;
+        (!id.is_empty()).then_some(id)
+    }
+
     /// The bytes from an employer on.
     pub(super) fn employer_bytes(&self, index: u32) -> &'a [u8] {
         let at = (index as usize).saturating_mul(EMPLOYER);
@@ -235,10 +249,17 @@ impl<'a> EmployerView<'a> {
         (Letters(self.field(10)), self.field(11) as usize)
     }
 
+    fn words_start(&self) -> usize {
+        self.field(8) as usize
+    }
+
+    fn words_end(&self) -> usize {
+        self.words_start().saturating_add(self.field(9) as usize)
+    }
+
     /// The name's words.
     pub(crate) fn words(&self) -> &'a [u8] {
-        let (start, length) = (self.field(8) as usize, self.field(9) as usize);
-        self.words.get(start..start.saturating_add(length)).unwrap_or_default()
+        self.words.get(self.words_start()..self.words_end()).unwrap_or_default()
     }
 }
 

@@ -53,13 +53,18 @@ pub(crate) fn a_person(number: usize) -> impl Strategy<Value = Person> {
         select(&FIRMS[..]),
         select(&CITIES[..]),
         select(&MAILS[..]),
+        select(&["co_1", "co_2", ""][..]),
     );
-    parts.prop_map(move |(first, last, firm, before, (city, country), mail)| Person {
+    parts.prop_map(move |(first, last, firm, before, (city, country), mail, id)| Person {
         id: format!("p{number}"),
         first_name: first.into(),
         last_name: last.into(),
         title: "Head of Sales".into(),
-        company: Some(Employer { name: firm.into(), ..Employer::default() }),
+        company: Some(Employer {
+            name: firm.into(),
+            company_id: Some(id.to_owned()).filter(|id| !id.is_empty()),
+            ..Employer::default()
+        }),
         past_positions: vec![Position {
             title: "VP Marketing".into(),
             company: before.into(),

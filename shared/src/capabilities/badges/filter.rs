@@ -9,7 +9,6 @@ use matching::EntityKind;
 use crate::capabilities::custody::{CursorError, Custody, LookupError, OpenGeneration};
 use crate::capabilities::directory::keys::{directory_current, directory_version};
 use crate::capabilities::directory::{Bodies, BodiesError, DirectoryState, DirectoryVersion};
-use crate::capabilities::linking::EntityMatches;
 use crate::kernel::{DirectoryVersionId, EntityId, TenantEnvironment};
 use crate::ports::{Clock, PortError, Ports};
 use crate::store::Stored;
@@ -109,9 +108,9 @@ impl CrmFilter {
             _ => Some(bucket + 1).filter(|n| *n < keys.buckets()).map(|n| format!("{n}.")),
         };
         let linked = page.documents.into_iter().map(Stored::into_inner);
-        let linked = linked.filter(|matches: &EntityMatches| matches.matched.is_some());
+        let linked = linked.filter(|link| link.matched.is_some());
         Ok(FilterPage {
-            entities: linked.map(|matches| matches.entity).collect(),
+            entities: linked.map(|link| link.entity).collect(),
             next: next.map(|position| opened.cursor(&of, &position, now)),
         })
     }

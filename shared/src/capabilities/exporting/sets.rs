@@ -6,7 +6,7 @@ use roaring::RoaringBitmap;
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::directory::Ordinals;
 use crate::capabilities::directory::keys::{directory_current, directory_version};
-use crate::capabilities::linking::EntityMatches;
+use crate::capabilities::linking::EntityLink;
 use crate::kernel::{DirectoryVersionId, EntityId};
 use crate::ports::{PortError, Ports};
 use crate::store::Stored;
@@ -15,10 +15,10 @@ use crate::work::WorkError;
 const ACTION: &str = "make a set";
 
 /// The ids of those of a page's entities that are linked, a JSON string each line.
-pub(super) fn lines(page: &[Stored<EntityMatches>]) -> Result<(u32, String), PortError> {
+pub(super) fn lines(page: &[Stored<EntityLink>]) -> Result<(u32, String), PortError> {
     let (mut rows, mut lines) = (0, String::new());
-    for matches in page.iter().filter(|matches| matches.matched.is_some()) {
-        let id = serde_json::to_string(&matches.entity);
+    for link in page.iter().filter(|link| link.matched.is_some()) {
+        let id = serde_json::to_string(&link.entity);
         lines.push_str(&id.map_err(|error| PortError::reject(ACTION, error))?);
         lines.push('\n');
         rows += 1;

@@ -4,8 +4,8 @@ use matching::EntityKind;
 
 use super::lease::SettleLease;
 use super::{
-    Awaited, Batch, CandidateList, Correction, DecisionCounts, EntityMatches, KeptMatchRules,
-    MatchRun, ModelChoice, RulesTrial, TunedModel, UnfinishedRun,
+    Awaited, Batch, CandidateList, Correction, DecisionCounts, EntityLink, EntityMatches,
+    KeptMatchRules, MatchRun, ModelChoice, RulesTrial, TunedModel, UnfinishedRun,
 };
 use crate::kernel::{
     Asked, EntityId, MatchRunId, ModelId, SObject, Scope, TenantEnvironment, entity_kind_name,
@@ -53,9 +53,9 @@ impl GenerationKeys {
         Slot::at(self.by(Kind::Entity, entity.as_str(), sk))
     }
 
-    /// A bucket's entities of one kind.
+    /// A bucket's entities of one kind, and their links.
     #[must_use]
-    pub fn entities(&self, kind: EntityKind, bucket: u32) -> Series<EntityMatches> {
+    pub fn entities(&self, kind: EntityKind, bucket: u32) -> Series<EntityLink> {
         let prefix = format!("{}#", entity_kind_name(kind));
         Series::under(self.partition(Kind::Entity, bucket), prefix)
     }

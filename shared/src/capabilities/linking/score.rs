@@ -169,6 +169,7 @@ fn score(
                 employer: raw.employer,
             },
             evidence: Evidence::new(probe.kind(), &raw.levels).to_string(),
+            company: shard.employer_id(raw.ordinal).and_then(|id| id.parse().ok()),
         })
         .collect()
     };

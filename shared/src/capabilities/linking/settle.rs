@@ -255,6 +255,9 @@ impl Settle {
             return Ok(list);
         }
         list.candidates = ranked(model, list.object, entry.candidates)?;
+        for company in list.candidates.iter_mut().filter_map(|found| found.company.as_mut()) {
+            *company = self.entities.name(version, company).await?;
+        }
         list.gone = entry.gone;
         list.stamp = entry.stamp;
         list.run = Some(run.id);
@@ -444,11 +447,12 @@ fn ranked(
     });
     scored.truncate(KEPT_CANDIDATES);
     let candidates: Vec<Candidate> = scored.iter().map(|s| s.candidate.clone()).collect();
-    let evidence = scored.into_iter().map(|s| s.evidence);
+    let is_lead = object == SObject::Lead;
+    let beside = scored.into_iter().map(|s| (s.evidence, s.company.filter(|_| is_lead)));
     posterior(model, kind, &candidates)
         .into_iter()
-        .zip(evidence)
-        .map(|(Scored { candidate, probability }, evidence)| {
+        .zip(beside)
+        .map(|(Scored { candidate, probability }, (evidence, company))| {
             let entity = candidate.entity_id.parse();
             Ok(RankedCandidate {
                 entity: entity.map_err(|error| WorkError::reject("rank candidates", error))?,
@@ -456,6 +460,7 @@ fn ranked(
                 probability,
                 employer: candidate.employer,
                 evidence,
+                company,
             })
         })
         .collect()
@@ -485,7 +490,8 @@ mod tests {
             weight: MatchWeight::new(bits),
             employer: EmployerEvidence::Unknown,
         };
-        ScoredCandidate { candidate, evidence: format!("evidence of {entity}") }
+        let company = Some(format!("company of {entity}").parse().unwrap());
+        ScoredCandidate { candidate, evidence: format!("evidence of {entity}"), company }
     }
 
     fn names(ranked: &[RankedCandidate]) -> Vec<&str> {

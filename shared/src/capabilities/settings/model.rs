@@ -40,7 +40,7 @@ pub struct Settings {
     pub save_owned_accounts: bool,
     /// Save for sellers the accounts on whose team they are.
     pub save_team_accounts: bool,
-    /// Save for sellers the contacts of accounts that they own.
+    /// Save for sellers the contacts of accounts that they own, and the leads who work there.
     pub save_people_of_owned_accounts: bool,
     /// Save for sellers the leads and contacts that they own.
     pub save_owned_people: bool,
@@ -240,7 +240,7 @@ pub enum SavingRule {
     OwnedAccounts,
     /// The accounts on whose team the seller is.
     TeamAccounts,
-    /// The contacts of the accounts that the seller owns.
+    /// The contacts of the accounts that the seller owns, and the leads who work there.
     PeopleOfOwnedAccounts,
     /// The leads and contacts that the seller owns.
     OwnedPeople,

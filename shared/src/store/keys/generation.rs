@@ -124,6 +124,8 @@ pub enum Relation {
     OwnerContact,
     /// CRM user → the leads they own.
     OwnerLead,
+    /// The name of a directory company → the leads whose person works there. Matching draws these.
+    EmployerLead,
     /// CRM user → their memberships of accounts' teams.
     UserTeamMember,
     /// The name of an e-mail address or federation id → the CRM users who have it, or once had it.
@@ -157,6 +159,7 @@ impl Relation {
             Self::OwnerAccount => "owned-account",
             Self::OwnerContact => "owned-contact",
             Self::OwnerLead => "owned-lead",
+            Self::EmployerLead => "employee-lead",
             Self::UserTeamMember => "membership",
             Self::EmailUser => "user",
             Self::UserEmail => "email",

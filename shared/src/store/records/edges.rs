@@ -1,15 +1,35 @@
-//! The edges between records, by their lookups.
+//! The edges between records, by their lookups, and those from companies to leads.
 
 use jiff::civil::Date;
 
-use crate::kernel::{Environment, Record, SObject, federation_address, folded_user_email};
+use super::Records;
+use crate::kernel::{
+    EntityId, Environment, Record, SObject, federation_address, folded_user_email,
+};
 use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
-use crate::store::{Marker, Series, Stored};
+use crate::store::{Marker, Series, Slot, Stored};
 
 /// An edge: where it begins, its relation, and where it leads.
 pub(super) type Edge = (String, Relation, String);
+
+impl Records {
+    /// The edge from a directory company to a lead whose person works there. Its key tells nobody
+    /// which company that is.
+    #[must_use]
+    pub fn employer_edge(&self, company: &EntityId, lead: SalesforceId) -> Slot<Marker> {
+        let name = self.sealer.name(company.as_str());
+        self.keys.edge(&name, Relation::EmployerLead, lead.as_str())
+    }
+
+    /// The leads whose person works at a directory company. As with all edges, the caller checks
+    /// the lead.
+    pub async fn leads_of(&self, company: &EntityId) -> Result<Vec<SalesforceId>, PortError> {
+        let name = self.sealer.name(company.as_str());
+        self.ends(&self.keys.edges(&name, Relation::EmployerLead)).await
+    }
+}
 
 /// The records that a record's lookups name; none of one that is gone.
 pub(super) fn parents_of(record: &Record) -> impl Iterator<Item = (SalesforceId, Relation)> {

@@ -6,7 +6,7 @@ use matching::{Candidate, EntityKind, Probe};
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::linking::ModelChoice;
-use crate::kernel::{DirectoryVersionId, MatchRunId, MatchTrigger, SObject};
+use crate::kernel::{DirectoryVersionId, EntityId, MatchRunId, MatchTrigger, SObject};
 use crate::salesforce::SalesforceId;
 
 /// The state of a match run.
@@ -216,6 +216,9 @@ pub struct ScoredCandidate {
     /// The levels of its comparisons, as [`matching::Evidence`] is written.
     #[serde(default)]
     pub evidence: String,
+    /// The directory company where a person works, if the directory tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<EntityId>,
 }
 
 #[cfg(test)]

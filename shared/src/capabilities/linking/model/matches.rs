@@ -48,6 +48,10 @@ pub struct RankedCandidate {
     /// not kept.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub evidence: String,
+    /// Of a lead's candidate the directory company where they work, if the directory tells it: a
+    /// contact has an account, and a lead has none but that company's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<EntityId>,
 }
 
 /// A record's best candidates and the decision about it.
@@ -137,6 +141,12 @@ impl CandidateList {
         let entity = self.matched.as_ref()?;
         self.candidates.iter().find(|c| &c.entity == entity)
     }
+
+    /// The directory company where a lead's person works.
+    #[must_use]
+    pub fn employer(&self) -> Option<&EntityId> {
+        self.matched_candidate()?.company.as_ref()
+    }
 }
 
 /// How many candidates a record keeps: the dialog for corrections shows them.
@@ -170,6 +180,17 @@ pub struct EntityMatches {
     pub matched: Option<RecordRef>,
 }
 
+/// What [`EntityMatches`] tells of the link alone. Lists and sets of who is in the CRM read it of
+/// millions.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EntityLink {
+    /// The entity.
+    pub entity: EntityId,
+    /// The record that is linked.
+    #[serde(default)]
+    pub matched: Option<RecordRef>,
+}
+
 /// The mark that somebody waits, or once waited, for an entity's record: settling tells when it is
 /// linked. It stays, since who waits is not counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,7 +214,14 @@ mod tests {
 
     fn candidate(entity: &str) -> RankedCandidate {
         let (entity, employer) = (entity_id(entity), EmployerEvidence::Unknown);
-        RankedCandidate { entity, weight: 1.0, probability: 0.9, employer, evidence: String::new() }
+        RankedCandidate {
+            entity,
+            weight: 1.0,
+            probability: 0.9,
+            employer,
+            evidence: String::new(),
+            company: None,
+        }
     }
 
     #[test]

@@ -276,6 +276,7 @@ mod tests {
             probability,
             employer: EmployerEvidence::Unknown,
             evidence: String::new(),
+            company: None,
         }
     }
 

@@ -278,6 +278,7 @@ mod tests {
                 probability: 0.5,
                 employer: EmployerEvidence::Unknown,
                 evidence: if is_kept { evidence.clone() } else { String::new() },
+                company: None,
             }
         };
         let candidates = candidates.iter().map(candidate).collect();

@@ -17,7 +17,7 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, RecordRef, SObject, WritebackMessage};
 use crate::salesforce::SalesforceId;
-use crate::store::{Commit, Stored};
+use crate::store::{Commit, Marker, Stored};
 use crate::work::WorkError;
 
 /// How many items one transaction writes. It checks the lease, and writes the counts of each object
@@ -89,6 +89,16 @@ impl Neighbourhood {
     /// The lists that are to be written.
     fn changed_lists(&self) -> impl Iterator<Item = (&RecordRef, &CandidateList)> {
         self.lists.iter().filter(|(id, list)| self.stored_lists.get(*id) != Some(*list))
+    }
+
+    /// Where a lead's person works as the stored list says, and as it will be.
+    fn employers<'n>(
+        &'n self,
+        record: &RecordRef,
+        list: &'n CandidateList,
+    ) -> [Option<&'n EntityId>; 2] {
+        let stored = self.stored_lists.get(record);
+        [stored.and_then(CandidateList::employer), list.employer()]
     }
 
     /// True if the record is linked otherwise than the stored list says.
@@ -279,10 +289,14 @@ impl Settle {
                 let RecordRef { object, id } = *record;
                 commit.put(&keys.candidates(object, id), list)?;
                 counts.entry(object).or_default().count(near.stored_lists.get(record), list);
-                if near.is_relinked(*record, list) {
+                let is_relinked = near.is_relinked(*record, list);
+                if is_relinked {
                     changed += 1;
-                    relinked.entry(object).or_default().push(id);
                     linked.extend(list.matched.clone());
+                }
+                let [before, after] = near.employers(record, list);
+                if is_relinked || before != after {
+                    relinked.entry(object).or_default().push(id);
                 }
             }
             for (object, counts) in counts {
@@ -293,10 +307,43 @@ impl Settle {
             }
             commits.push(commit);
         }
-        // Before the lists: who dies in between tells once more.
+        // Before the lists: who dies in between tells, and writes, once more.
+        self.write_employers(generation, lease, near).await?;
         self.tell_waiting(generation, near.kind, linked).await?;
         self.commit_under(generation, lease, commits).await?;
         Ok(changed)
+    }
+
+    /// Writes which leads belong to a company: those whose person works there.
+    async fn write_employers(
+        &self,
+        generation: &OpenGeneration,
+        lease: LeaseToken,
+        near: &Neighbourhood,
+    ) -> Result<(), WorkError> {
+        let mut edges = Vec::new();
+        for (record, list) in near.changed_lists() {
+            let [before, after] = near.employers(record, list);
+            if before == after {
+                continue;
+            }
+            let edge = |company: &EntityId| generation.records.employer_edge(company, record.id);
+            edges.extend(before.map(|company| (edge(company), false)));
+            edges.extend(after.map(|company| (edge(company), true)));
+        }
+        let mut commits = Vec::new();
+        for chunk in edges.chunks(WRITES) {
+            let mut commit = Commit::new();
+            for (edge, is_there) in chunk {
+                if *is_there {
+                    commit.put(edge, &Marker {})?;
+                } else {
+                    commit.delete(edge);
+                }
+            }
+            commits.push(commit);
+        }
+        self.commit_under(generation, lease, commits).await
     }
 
     /// Tells those who wait for one of these entities' record that it is linked.
@@ -387,6 +434,7 @@ mod tests {
             probability,
             employer: EmployerEvidence::Unknown,
             evidence: String::new(),
+            company: None,
         };
         let candidates = candidates.iter().map(candidate).collect();
         CandidateList { candidates, ..CandidateList::empty(SObject::Lead, lead(number).id) }

@@ -84,7 +84,7 @@ pub struct MovedSettings {
     /// Save for sellers the accounts on whose team they are.
     #[serde(default)]
     pub save_team_accounts: bool,
-    /// Save for sellers the contacts of accounts that they own.
+    /// Save for sellers the contacts of accounts that they own, and the leads who work there.
     #[serde(default)]
     pub save_people_of_owned_accounts: bool,
     /// Save for sellers the leads and contacts that they own.

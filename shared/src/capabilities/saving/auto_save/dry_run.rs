@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::owned::OWNED;
+use super::owned::{OWNED, people_of};
 use super::save::entries;
 use super::{AutoSave, Context, Wanted};
 use crate::capabilities::saving::tally::tally_of;
@@ -83,10 +83,11 @@ impl AutoSave {
                 }
                 if object == SObject::Account && settings.saves(SavingRule::PeopleOfOwnedAccounts) {
                     for account in owned {
-                        let contacts = records.children(account, Relation::AccountContact).await?;
-                        for ids in contacts.chunks(AT_ONCE) {
-                            let wanted = self.of_owned(context, SObject::Contact, ids).await?;
-                            self.count(context, seat, wanted, (&mut found, &mut seen)).await?;
+                        for (object, people) in people_of(context, account).await? {
+                            for ids in people.chunks(AT_ONCE) {
+                                let wanted = self.of_owned(context, object, ids).await?;
+                                self.count(context, seat, wanted, (&mut found, &mut seen)).await?;
+                            }
                         }
                     }
                 }

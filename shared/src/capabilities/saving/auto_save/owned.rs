@@ -1,12 +1,14 @@
-//! The rules about what somebody owns or works with: accounts, their contacts, leads and contacts.
+//! The rules about what somebody owns or works with: accounts, their people, leads and contacts.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use matching::EntityKind;
 
 use super::{AutoSave, Context, Wanted, stand_ins};
 use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::saving::concerned::named;
 use crate::capabilities::settings::SavingRule;
-use crate::kernel::{Record, SObject, SeatId};
+use crate::kernel::{EntityId, Record, SObject, SeatId};
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
 use crate::work::WorkError;
@@ -44,8 +46,8 @@ impl AutoSave {
         }
     }
 
-    /// Has the rules applied to what a change of some records may concern besides: the contacts of
-    /// an account, which may be thousands, and what a user owns.
+    /// Has the rules applied to what a change of some records may concern besides: the people of an
+    /// account, who may be thousands, and what a user owns.
     pub(super) async fn beside(
         &self,
         context: &Context,
@@ -57,9 +59,11 @@ impl AutoSave {
         if object == SObject::Account && context.settings.saves(SavingRule::PeopleOfOwnedAccounts) {
             let accounts = records.get(object, ids).await?;
             let owners = self.owners(context, &accounts).await?;
-            for account in accounts.iter().filter(|account| owner(&owners, account).is_some()) {
-                let contacts = records.children(account.id, Relation::AccountContact).await?;
-                self.send_records(scope, SObject::Contact, &contacts).await?;
+            let owned = accounts.iter().filter(|account| owner(&owners, account).is_some());
+            for account in owned {
+                for (object, people) in people_of(context, account.id).await? {
+                    self.send_records(scope, object, &people).await?;
+                }
             }
         }
         if object == SObject::User {
@@ -132,21 +136,25 @@ impl AutoSave {
         people: &[Record],
     ) -> Result<Vec<Wanted>, WorkError> {
         let own = self.owners(context, people).await?;
-        let accounts = named(people, "AccountId");
+        let account_of = match object {
+            SObject::Lead => accounts_of_leads(context, people).await?,
+            _ => accounts_of_contacts(people),
+        };
+        let accounts: BTreeSet<SalesforceId> = account_of.values().copied().collect();
+        let accounts: Vec<SalesforceId> = accounts.into_iter().collect();
         let accounts = context.generation.records.get(SObject::Account, &accounts).await?;
         let of_account = self.owners(context, &accounts).await?;
-        let account_of = |person: &Record| {
-            let id = person.fields.reference("AccountId")?;
-            accounts.iter().find(|account| account.id == id)
-        };
+        let owners: BTreeMap<SalesforceId, SeatId> = accounts
+            .iter()
+            .filter_map(|account| Some((account.id, owner(&of_account, account)?)))
+            .collect();
         let mut wanted = Vec::new();
         // A converted lead is its contact by now.
         for person in people.iter().filter(|person| !person.fields.is_true("IsConverted")) {
             let own = owner(&own, person).map(|seat| (seat, SavingRule::OwnedPeople, person.id));
-            let account = account_of(person).filter(|_| object == SObject::Contact);
-            let beside = account.and_then(|account| {
-                let seat = owner(&of_account, account)?;
-                Some((seat, SavingRule::PeopleOfOwnedAccounts, account.id))
+            let beside = account_of.get(&person.id).and_then(|account| {
+                let seat = *owners.get(account)?;
+                Some((seat, SavingRule::PeopleOfOwnedAccounts, *account))
             });
             let of = own.into_iter().chain(beside);
             wanted.extend(of.map(|(seat, rule, by)| Wanted {
@@ -169,6 +177,51 @@ impl AutoSave {
 
 fn owner(seats: &Seats, record: &Record) -> Option<SeatId> {
     seats.get(&record.fields.reference("OwnerId")?).copied()
+}
+
+/// The accounts of contacts, by contact.
+fn accounts_of_contacts(contacts: &[Record]) -> BTreeMap<SalesforceId, SalesforceId> {
+    let of = |contact: &Record| Some((contact.id, contact.fields.reference("AccountId")?));
+    contacts.iter().filter_map(of).collect()
+}
+
+/// The accounts of leads, by lead: a lead names none, and its person's employer may be linked to
+/// one.
+async fn accounts_of_leads(
+    context: &Context,
+    leads: &[Record],
+) -> Result<BTreeMap<SalesforceId, SalesforceId>, WorkError> {
+    if !context.settings.saves(SavingRule::PeopleOfOwnedAccounts) {
+        return Ok(BTreeMap::new());
+    }
+    let OpenGeneration { keys, store, .. } = &context.generation;
+    let slots = leads.iter().map(|lead| keys.candidates(SObject::Lead, lead.id));
+    let lists = store.load_many(slots).await?;
+    let employers = lists.iter().filter_map(|list| Some((list.id, list.employer()?.clone())));
+    let employers: BTreeMap<SalesforceId, EntityId> = employers.collect();
+    let companies: BTreeSet<&EntityId> = employers.values().collect();
+    let slots = companies.into_iter().map(|company| keys.entity(EntityKind::Company, company));
+    let linked = store.load_many(slots).await?;
+    let accounts = linked.iter().filter_map(|company| Some((&company.entity, company.matched?.id)));
+    let accounts: BTreeMap<&EntityId, SalesforceId> = accounts.collect();
+    let of = employers.iter().filter_map(|(lead, company)| Some((*lead, *accounts.get(company)?)));
+    Ok(of.collect())
+}
+
+/// The contacts of an account, and the leads whose person works at the company that it is linked
+/// to.
+pub(super) async fn people_of(
+    context: &Context,
+    account: SalesforceId,
+) -> Result<[(SObject, Vec<SalesforceId>); 2], WorkError> {
+    let OpenGeneration { keys, store, records, .. } = &context.generation;
+    let contacts = records.children(account, Relation::AccountContact).await?;
+    let list = store.read(&keys.candidates(SObject::Account, account)).await?;
+    let leads = match list.and_then(|list| list.matched) {
+        Some(company) => records.leads_of(&company).await?,
+        None => Vec::new(),
+    };
+    Ok([(SObject::Contact, contacts), (SObject::Lead, leads)])
 }
 
 /// What accounts call for, each for a seat, by a rule.
