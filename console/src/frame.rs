@@ -51,7 +51,15 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
         "Connection",
         &[("", "Start"), ("/wizard", "Set up"), ("/health", "Health"), ("/runs", "Runs")],
     ),
-    ("Matches", &[("/matches", "Match quality"), ("/review", "Review"), ("/record", "One record")]),
+    (
+        "Matches",
+        &[
+            ("/matches", "Match quality"),
+            ("/review", "Review"),
+            ("/rules", "Rules"),
+            ("/record", "One record"),
+        ],
+    ),
     (
         "What is read and saved",
         &[

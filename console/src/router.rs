@@ -11,8 +11,8 @@ use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 
 use crate::pages::{
-    audit, connect, doctor, fields, filters, health, leave, matches, network, record, review, runs,
-    saving, schedule, seats, start, wizard,
+    audit, connect, doctor, fields, filters, health, leave, matches, network, record, review,
+    rules, runs, saving, schedule, seats, start, wizard,
 };
 use crate::state::Console;
 use crate::trouble::{self, Trouble};
@@ -43,6 +43,7 @@ pub fn router(console: Console) -> Router {
         .route(&at("/runs/{run}"), get(runs::show).post(runs::steer))
         .route(&at("/matches"), get(matches::show))
         .route(&at("/review"), get(review::show))
+        .route(&at("/rules"), get(rules::show).post(rules::change))
         .route(&at("/record"), get(record::find))
         .route(&at("/records/{object}/{record}"), get(record::show).post(record::correct))
         .route(&at("/fields"), get(fields::show).post(fields::change))

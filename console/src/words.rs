@@ -88,6 +88,7 @@ pub(crate) fn said(name: &str) -> Option<&'static str> {
         "saved" => "Saved.",
         "undoing" => "Being undone. What the rules of today call for stays.",
         "tried" => "Being counted. Nothing is saved and no setting is changed.",
+        "ruled" => "Saved. Everything is matched again by these rules.",
         "asked" => "Asked. The answer comes in a moment.",
         "paused" => "The run is paused.",
         "resumed" => "The run goes on.",

@@ -19,7 +19,7 @@ const LONGEST = SHORT ? 300_000 : 900_000;
 const LARGEST_FIRST_PAGE = 100_000;
 
 const PAGES = [
-  "", "/wizard", "/health", "/runs", "/matches", "/review", "/record", "/fields", "/filters",
+  "", "/wizard", "/health", "/runs", "/matches", "/review", "/rules", "/record", "/fields", "/filters",
   "/schedule", "/saving", "/seats", "/audit", "/doctor", "/network", "/leave",
 ];
 
@@ -178,7 +178,7 @@ const theKeysStopInOrder = async () => {
   const stops = await person.stops();
   assert.deepEqual(stops, [
     "Go to the page’s content", "CRM sync", "Production", "Sandbox", "Log out", "Log out everywhere",
-    "Start", "Set up", "Health", "Runs", "Match quality", "Review", "One record", "Fields",
+    "Start", "Set up", "Health", "Runs", "Match quality", "Review", "Rules", "One record", "Fields",
     "Filters", "Schedule", "Saving and logging", "Seats", "Audit log", "Doctor", "Network access",
     "Disconnect", "Minutes from one import to the next",
     "Pause the schedule; imports that a person asks for still run",

@@ -12,6 +12,7 @@ pub(crate) mod matches;
 pub(crate) mod network;
 pub(crate) mod record;
 pub(crate) mod review;
+pub(crate) mod rules;
 pub(crate) mod runs;
 pub(crate) mod saving;
 pub(crate) mod schedule;

@@ -50,6 +50,22 @@ struct Page {
     undone: Option<Undoing>,
     /// How many lists leave something out.
     full: usize,
+    /// The org's stages of open opportunities, as far as they are known.
+    stages: Vec<Stage>,
+}
+
+/// The org's stages.
+#[derive(Deserialize)]
+struct Stages {
+    items: Vec<Stage>,
+}
+
+#[derive(Deserialize)]
+struct Stage {
+    name: String,
+    label: String,
+    closed: bool,
+    active: bool,
 }
 
 /// The latest undoing of what auto-save saved.
@@ -154,8 +170,11 @@ pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
     let lists: Option<Lists> = on.find("/saving/lists").await?;
     let lists = lists.map_or_else(Vec::new, |lists| lists.items);
     let full = lists.iter().filter(|list| list.full_since.is_some()).count();
+    let stages: Option<Stages> = on.find("/org-stages").await?;
+    let mut stages = stages.map_or_else(Vec::new, |stages| stages.items);
+    stages.retain(|stage| stage.active && !stage.closed);
     let frame = visit.frame("/saving").await?;
-    page(&Page { frame, settings, selects, tried, undone, full })
+    page(&Page { frame, settings, selects, tried, undone, full, stages })
 }
 
 /// The latest dry run, if one was asked for, with the addresses of the seats that it tells of.

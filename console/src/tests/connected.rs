@@ -124,6 +124,32 @@ async fn an_admin_tries_what_auto_save_would_save_before_turning_it_on() {
 }
 
 #[tokio::test]
+async fn an_admin_tries_rules_of_matching_and_then_sets_them() {
+    let (world, _folder, served, mut browser) = connected().await;
+    let page = browser.get(&at("/rules")).await.text;
+    assert!(page.contains("A match is at least 50.0 % probable"), "{page}");
+    let rules = [("match_at.Lead", "97.5"), ("must_agree.Lead", "email"), ("try", "yes")];
+    let tried = browser.act(&at("/rules"), &rules).await;
+    assert_eq!(tried.location(), "/console/production/rules?said=tried");
+    world.run().await;
+    let mut browser = served.logged_in("admin", "two").await;
+    let page = browser.get(&at("/rules")).await.text;
+    assert!(page.contains("Nothing was changed") && !page.contains("Being counted"), "{page}");
+    let is_asked = |page: &str| page.contains("step=\"0.01\" value=\"97.5\"");
+    let email = "name=\"must_agree.Lead\" value=\"email\" checked";
+    assert!(!is_asked(&page) && !page.contains(email), "{page}");
+
+    let saved = browser.act(&at("/rules"), &rules[..2]).await;
+    let page = browser.get(saved.location()).await.text;
+    assert!(page.contains("A match is at least 97.5 % probable"), "{page}");
+    assert!(is_asked(&page) && page.contains(email), "{page}");
+    assert!(!page.contains("name=\"must_agree.Contact\" value=\"email\" checked"), "{page}");
+    let wrong = browser.act(&at("/rules"), &[("match_at.Lead", "7")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    assert!(wrong.text.contains("match_at must be from 0.2 to 0.9999"), "{}", wrong.text);
+}
+
+#[tokio::test]
 async fn an_admin_bounds_sellers_lists_and_undoes_what_was_saved() {
     let (world, _folder, _served, mut browser) = connected().await;
     let bounds =

@@ -177,6 +177,17 @@ fn of_connection(path: &str, text: &str) -> Option<Value> {
         "/matches/Lead/00Q000000000001AAA/corrections" => json!({ "history": [{
             "action": "match", "entity_id": text, "by": text, "at": AT,
         }] }),
+        "/match-rules" => json!({ "changed_at": AT, "objects": [{
+            "object": text, "effective_match_at": 0.9, "match_at": 0.97, "review_at": 0.5,
+            "must_agree": [text], "comparisons": [text, "email"],
+        }] }),
+        "/match-rules/preview" => json!({
+            "asked_at": AT, "finished_at": null, "objects": [{
+                "object": text, "records": 4, "matched": 3, "would_match": 2, "lost": 1,
+                "gained": 1, "lost_examples": [{ "record_id": text }],
+                "gained_examples": [{ "record_id": text }],
+            }],
+        }),
         "/field-mappings" => json!({ "items": [mapping] }),
         "/field-mappings/preview" => json!({
             "mapping": mapping, "record_id": text, "asked_at": AT, "state": "ready",
@@ -190,6 +201,9 @@ fn of_connection(path: &str, text: &str) -> Option<Value> {
             "api_reserve": 1000, "formula_refresh_hours": 168,
         }),
         "/settings" => settings(text),
+        "/org-stages" => json!({ "items": [
+            { "name": text, "label": text, "closed": false, "active": true },
+        ] }),
         "/saving/dry-run" => dry_run(),
         "/saving/undo" => json!({
             "revision": 3, "asked_at": AT, "finished_at": null, "removed": 5, "kept": 6,

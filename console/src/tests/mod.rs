@@ -33,13 +33,14 @@ use url::form_urlencoded;
 use crate::{Console, Issuer, IssuerError, router};
 
 /// The pages below an environment that everybody asks for by GET, for an admin.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "",
     "/wizard",
     "/health",
     "/runs",
     "/matches",
     "/review",
+    "/rules",
     "/record",
     "/fields",
     "/filters",
@@ -53,13 +54,14 @@ const PAGES: [&str; 16] = [
 ];
 
 /// The forms below an environment.
-const FORMS: [&str; 14] = [
+const FORMS: [&str; 15] = [
     "/wizard",
     "/wizard/back",
     "/wizard/check",
     "/connect",
     "/runs",
     "/runs/run_x",
+    "/rules",
     "/records/Lead/00Q000000000001AAA",
     "/fields",
     "/fields/preview",
