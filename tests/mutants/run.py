@@ -42,6 +42,12 @@ GROUPS = {
     "custody": "grants are renewed by one at a time, bound to their place, and given back",
     "extractors": "what a role may do, and whose it is",
     "findings": "what a review of the product found",
+    "saving": "what auto-save saves, lets go and undoes",
+    "employers": "leads belong to the account whose company their person works for",
+    "lists": "sellers' lists are for those who work on them",
+    "answers": "a write that comes again is answered as the first time, to its caller",
+    "seats": "which CRM user a seat is",
+    "moving": "a tenant moves with everything that people made",
 }
 
 # What nextest ends with when a filter names no test.
@@ -184,6 +190,8 @@ def main():
     asked = [word for word in sys.argv[1:] if not word.startswith("--")]
     listed = tomllib.loads(LIST.read_text())["mutant"]
     mutants = list({mutant["id"]: mutant for mutant in reversed(listed)}.values())[::-1]
+    if unknown := {group_of(mutant["id"]) for mutant in mutants} - GROUPS.keys():
+        sys.exit(f"say in GROUPS what these mutants are about: {', '.join(sorted(unknown))}")
     plant(listed)
     code, output = nextest(None)
     if code != 0:
