@@ -261,13 +261,15 @@ fn without_own_row(edge: String, own: &BTreeSet<String>) -> String {
     }
 }
 
-/// An edge between a user and an address has a name under the data key, which each home draws for
-/// itself: two worlds agree on the user alone.
+/// An edge between a user and an address, or from a company to a lead, has a name under the data
+/// key, which each home draws for itself: two worlds agree on the user and the lead alone.
 fn without_keyed_name(edge: String) -> String {
     if let Some((user, _)) = edge.split_once("#email#") {
         format!("{user}#email#")
     } else if let Some((_, user)) = edge.split_once("#user#005") {
         format!("#user#005{user}")
+    } else if let Some((_, lead)) = edge.split_once("#employee-lead#") {
+        format!("#employee-lead#{lead}")
     } else {
         edge
     }
