@@ -178,7 +178,7 @@ mod tests {
         let Known::Answered(again) = answers.claim(&first).await.unwrap() else { panic!() };
         assert_eq!(again, answer());
         assert!(matches!(answers.claim(&request("jane", "2")).await.unwrap(), Known::Another));
-        claim(&answers, &request("joe", "1")).await;
+        claim(&answers, &request("joan", "1")).await;
         memory.clock.advance(KEPT);
         claim(&answers, &request("jane", "2")).await;
     }
