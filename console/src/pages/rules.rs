@@ -90,7 +90,7 @@ struct Example {
 
 /// A probability as a field for per cent holds it, without digits that say nothing.
 fn in_percent(probability: f64) -> String {
-    let text = format!("{:.2}", probability * 100.0);
+    let text = format!("{:.4}", probability * 100.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -110,7 +110,8 @@ fn rules_of(fields: &Fields) -> Result<Value, Trouble> {
         let percent = fields.text(&format!("match_at.{object}")).map(str::parse::<f64>);
         let percent = percent.transpose().map_err(|_| Trouble::Form)?;
         let must_agree: Vec<&str> = fields.all(&format!("must_agree.{object}")).collect();
-        let match_at = percent.map(|percent| percent / 100.0);
+        // The very number that was shown comes back: a rule that is unchanged is no change.
+        let match_at = percent.map(|percent| (percent * 1e4).round() / 1e6);
         rules.insert(object, json!({ "match_at": match_at, "must_agree": must_agree }));
     }
     Ok(json!({ "rules": rules }))

@@ -135,7 +135,7 @@ async fn an_admin_tries_rules_of_matching_and_then_sets_them() {
     let mut browser = served.logged_in("admin", "two").await;
     let page = browser.get(&at("/rules")).await.text;
     assert!(page.contains("Nothing was changed") && !page.contains("Being counted"), "{page}");
-    let is_asked = |page: &str| page.contains("step=\"0.01\" value=\"97.5\"");
+    let is_asked = |page: &str| page.contains("step=\"any\" value=\"97.5\"");
     let email = "name=\"must_agree.Lead\" value=\"email\" checked";
     assert!(!is_asked(&page) && !page.contains(email), "{page}");
 

@@ -3,12 +3,13 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::Marker;
 use super::condition::{Edit, When};
 use super::documents;
 use super::outbox::Next;
 use super::slot::{REVISION, Slot, Stored};
 use crate::kernel::Message;
-use crate::ports::{Change, Item, PortError, Write};
+use crate::ports::{Change, Condition, Item, PortError, Write};
 
 /// Writes that are done together or not at all, with the steps that follow from them.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +63,13 @@ impl Commit {
         document: &T,
     ) -> Result<&mut Self, PortError> {
         self.write(Draft::new(slot, document)?)
+    }
+
+    /// An edge. It is there or not: its writes are not counted.
+    pub fn draw(&mut self, edge: &Slot<Marker>) -> Result<&mut Self, PortError> {
+        let item = documents::item(edge.key().clone(), &Marker {})?;
+        self.writes.push(Write::Put { item, when: Condition::Always });
+        Ok(self)
     }
 
     /// A draft with its own condition, body or time of expiry.

@@ -29,8 +29,7 @@ const IN_THE_CLEAR: [(Kind, &[&str]); 7] = [
         Kind::Record,
         &["change", "digest", "gone", "id", "object", "read_at", "run", "stamp", "step"],
     ),
-    // Those that matching draws are written with a lease, and count their writes.
-    (Kind::Edge, &["revision"]),
+    (Kind::Edge, &[]),
     (Kind::Candidates, &["revision", "sealed"]),
     (Kind::Entity, &["revision", "sealed"]),
     (Kind::Saved, &["revision", "sealed"]),

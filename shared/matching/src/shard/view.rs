@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::file::{Section, Shard};
 use crate::codec::{Put, Take, u32_at};
+use crate::entity::EntityKind;
 use crate::form::{CompanyForm, PersonForm};
 use crate::normalize::{Generation, NameKind, Street};
 use crate::similarity::{Letters, letters_of};
@@ -130,6 +131,9 @@ impl<'a> Shard<'a> {
     /// The directory id of the company where a person works, if the directory tells it.
     #[must_use]
     pub fn employer_id(&self, person: u32) -> Option<&'a str> {
+        if self.kind() == EntityKind::Company {
+            return None;
+        }
         let view = self.names(person).person();
         let index = view.employments.first()?.0.checked_sub(1)?;
         let words = self.section(Section::EmployerWords);

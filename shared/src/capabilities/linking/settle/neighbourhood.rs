@@ -17,7 +17,7 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, RecordRef, SObject, WritebackMessage};
 use crate::salesforce::SalesforceId;
-use crate::store::{Commit, Marker, Stored};
+use crate::store::{Commit, Stored};
 use crate::work::WorkError;
 
 /// How many items one transaction writes. It checks the lease, and writes the counts of each object
@@ -336,7 +336,7 @@ impl Settle {
             let mut commit = Commit::new();
             for (edge, is_there) in chunk {
                 if *is_there {
-                    commit.put(edge, &Marker {})?;
+                    commit.draw(edge)?;
                 } else {
                     commit.delete(edge);
                 }
