@@ -139,10 +139,11 @@ pub struct ConsoleArgs {
     /// The data folder and the configuration.
     #[command(flatten)]
     pub source: ServeSource,
-    /// The tenant whose console it is.
+    /// The tenant whose console it is; none with --role service.
     #[arg(long)]
-    pub tenant: String,
-    /// admin, seat, reporting or vendor-rep; may be given several times.
+    pub tenant: Option<String>,
+    /// admin, seat, reporting or vendor-rep, may be given several times; or service, for who runs
+    /// CRM sync.
     #[arg(long, default_value = "admin")]
     pub role: Vec<String>,
     /// The seat, for a seller.

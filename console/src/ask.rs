@@ -2,12 +2,12 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderValue, Method, Request, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use shared::capabilities::sessions::Visitor;
 use shared::kernel::{Environment, TenantId};
 use tower::ServiceExt;
 
@@ -19,7 +19,12 @@ const LONGEST_ANSWER: usize = 8 * 1024 * 1024;
 /// The API, as one person has it.
 pub(crate) struct Ask {
     api: Router,
-    token: SecretString,
+    visitor: Visitor,
+}
+
+/// The API, as one person of a tenant has it.
+pub(crate) struct AskOfTenant {
+    ask: Ask,
     tenant: TenantId,
 }
 
@@ -45,14 +50,13 @@ pub(crate) struct Answer<T> {
 }
 
 impl Ask {
-    pub(crate) fn new(api: Router, token: SecretString, tenant: TenantId) -> Self {
-        Self { api, token, tenant }
+    pub(crate) fn new(api: Router, visitor: Visitor) -> Self {
+        Self { api, visitor }
     }
 
-    /// What is below the tenant.
-    pub(crate) async fn of_tenant<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
-        let path = format!("/v1/tenants/{}{path}", self.tenant);
-        Ok(self.send(Method::GET, &path, None).await?.value)
+    /// The same, below a tenant.
+    pub(crate) fn below(self, tenant: TenantId) -> AskOfTenant {
+        AskOfTenant { ask: self, tenant }
     }
 
     /// What is at `path`.
@@ -60,9 +64,9 @@ impl Ask {
         Ok(self.send(Method::GET, path, None).await?.value)
     }
 
-    /// What is below a connection of the tenant's.
-    pub(crate) fn on(&self, environment: Environment) -> AskOn<'_> {
-        AskOn { ask: self, base: format!("/v1/tenants/{}/connections/{environment}", self.tenant) }
+    /// Has something done, whatever the answer says.
+    pub(crate) async fn act(&self, method: Method, path: &str) -> Result<(), Trouble> {
+        self.send::<Value>(method, path, None).await.map(|_| ())
     }
 
     async fn send<T: DeserializeOwned>(
@@ -71,10 +75,7 @@ impl Ask {
         path: &str,
         body: Option<Value>,
     ) -> Result<Answer<T>, Trouble> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose_secret()))
-            .map_err(Trouble::broken)?;
-        bearer.set_sensitive(true);
-        let mut request = Request::builder().method(method).uri(path).header(AUTHORIZATION, bearer);
+        let mut request = Request::builder().method(method).uri(path);
         let body = match body {
             Some(value) => {
                 request = request.header(CONTENT_TYPE, "application/json");
@@ -82,7 +83,9 @@ impl Ask {
             }
             None => Body::empty(),
         };
-        let request = request.body(body).map_err(|_| Trouble::NotFound)?;
+        let mut request = request.body(body).map_err(|_| Trouble::NotFound)?;
+        // By this the API knows who asks; over a wire it asks for a token.
+        request.extensions_mut().insert(self.visitor.clone());
         let answer = match self.api.clone().oneshot(request).await {
             Ok(answer) => answer,
             Err(never) => match never {},
@@ -97,6 +100,24 @@ impl Ask {
         let value = serde_json::from_slice(text).map_err(Trouble::broken)?;
         let cookies = head.headers.get_all(SET_COOKIE).iter().cloned().collect();
         Ok(Answer { value, cookies })
+    }
+}
+
+impl AskOfTenant {
+    /// What is below the tenant.
+    pub(crate) async fn of_tenant<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
+        self.ask.at(&format!("/v1/tenants/{}{path}", self.tenant)).await
+    }
+
+    /// What is at `path`.
+    pub(crate) async fn at<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
+        self.ask.at(path).await
+    }
+
+    /// What is below a connection of the tenant's.
+    pub(crate) fn on(&self, environment: Environment) -> AskOn<'_> {
+        let base = format!("/v1/tenants/{}/connections/{environment}", self.tenant);
+        AskOn { ask: &self.ask, base }
     }
 }
 

@@ -7,7 +7,7 @@ use shared::capabilities::seats::Role;
 use shared::kernel::Environment;
 
 use crate::assets;
-use crate::guard::Visit;
+use crate::guard::{Entry, Operating, Visit};
 use crate::trouble::Trouble;
 use crate::words;
 
@@ -18,11 +18,12 @@ pub(crate) struct Frame {
     /// The contract includes CRM sync.
     pub(crate) entitled: bool,
     pub(crate) subject: String,
+    /// The environment's name; empty for who runs the product.
     pub(crate) environment: &'static str,
-    /// Where pages of this environment are.
+    /// Below which the pages are.
     pub(crate) base: String,
-    /// The same page of the other environment, and its name.
-    pub(crate) other: (String, &'static str),
+    /// The same page of the other environment, and its name; none for who runs the product.
+    pub(crate) other: Option<(String, &'static str)>,
     pub(crate) csrf: String,
     pub(crate) sections: Vec<Section>,
     /// What was done before this page.
@@ -56,7 +57,9 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
         &[
             ("/matches", "Match quality"),
             ("/review", "Review"),
+            ("/duplicates", "Duplicates"),
             ("/rules", "Rules"),
+            ("/models", "Learning"),
             ("/record", "One record"),
         ],
     ),
@@ -85,6 +88,10 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
 const OF_SELLERS: [(&str, &[(&str, &str)]); 1] =
     [("Matches", &[("", "Start"), ("/record", "One record")])];
 
+/// The pages for who runs the product, below `/console/operate`.
+const OF_OPERATORS: [(&str, &[(&str, &str)]); 1] =
+    [("Operate", &[("", "Tenants"), ("/directory", "Directory"), ("/queues", "Queues")])];
+
 #[derive(Deserialize)]
 struct Tenant {
     name: String,
@@ -92,48 +99,64 @@ struct Tenant {
 }
 
 impl Frame {
-    pub(crate) async fn of(
-        visit: &Visit,
-        here: &'static str,
-        said: Option<&str>,
-    ) -> Result<Self, Trouble> {
+    /// The frame of a tenant's page.
+    pub(crate) async fn of(visit: &Visit, here: &'static str) -> Result<Self, Trouble> {
         let admin = visit.has(Role::Admin);
         let tenant = if admin {
             visit.ask.of_tenant("").await?
         } else {
             Tenant { name: "CRM sync".to_owned(), entitled: true }
         };
-        let base = format!("/console/{}", visit.environment);
         let sections: &[_] = if admin { &SECTIONS } else { &OF_SELLERS };
-        let section = |(title, places): &(&'static str, &[(&str, &'static str)])| Section {
-            title,
-            places: places
-                .iter()
-                .map(|(path, title)| Place {
-                    path: format!("{base}{path}"),
-                    title,
-                    is_here: *path == here,
-                })
-                .collect(),
-        };
         let (environment, other) = match visit.environment {
             Environment::Production => ("Production", ("/console/sandbox", "Sandbox")),
             Environment::Sandbox => ("Sandbox", ("/console/production", "Production")),
         };
+        let base = format!("/console/{}", visit.environment);
         Ok(Self {
             tenant: tenant.name,
             entitled: tenant.entitled,
-            subject: visit.session.visitor.subject.clone(),
             environment,
-            other: (format!("{}{here}", other.0), other.1),
-            csrf: visit.cookie.form_token(),
+            other: Some((format!("{}{here}", other.0), other.1)),
+            ..Self::around(&visit.entry, base, sections, here)
+        })
+    }
+
+    /// The frame of a page for who runs the product.
+    pub(crate) fn of_operator(operating: &Operating, here: &'static str) -> Self {
+        Self::around(&operating.entry, "/console/operate".to_owned(), &OF_OPERATORS, here)
+    }
+
+    /// What every page has.
+    fn around(
+        entry: &Entry,
+        base: String,
+        sections: &[(&'static str, &[(&str, &'static str)])],
+        here: &'static str,
+    ) -> Self {
+        let place = |(path, title): &(&str, &'static str)| Place {
+            path: format!("{base}{path}"),
+            title,
+            is_here: *path == here,
+        };
+        let section = |(title, places): &(&'static str, &[(&str, &'static str)])| Section {
+            title,
+            places: places.iter().map(place).collect(),
+        };
+        Self {
+            tenant: "CRM sync".to_owned(),
+            entitled: true,
+            subject: entry.session.visitor.subject.clone(),
+            environment: "",
+            other: None,
+            csrf: entry.cookie.form_token(),
             sections: sections.iter().map(section).collect(),
-            said: said.and_then(words::said),
+            said: entry.said().and_then(words::said),
             style: assets::STYLE.path(),
             script: assets::SCRIPT.path(),
             icon: assets::ICON.path(),
             base,
-        })
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use shared::capabilities::sessions::{LONGEST, Session, SessionCookie};
 use shared::kernel::Environment;
 use url::form_urlencoded;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, AskOfTenant};
 use crate::frame::Frame;
 use crate::state::Console;
 use crate::trouble::Trouble;
@@ -20,20 +20,34 @@ use crate::trouble::Trouble;
 /// The field of a form that shows it to be of its session.
 const FORM_TOKEN: &str = "csrf";
 
-/// Somebody who is logged in.
-pub(crate) struct Visit {
+/// A login at an issuer is done within ten minutes, or is begun anew.
+const LOGIN_SECONDS: u64 = 600;
+
+/// Somebody who is logged in, whoever it is.
+pub(crate) struct Entry {
     pub(crate) console: Console,
     pub(crate) session: Session,
     pub(crate) cookie: SessionCookie,
-    pub(crate) ask: Ask,
-    /// The environment that the path names; the production org's where it names none.
-    pub(crate) environment: Environment,
     /// What was done before this page, by its name.
     said: Option<String>,
 }
 
+/// Somebody of a tenant who is logged in.
+pub(crate) struct Visit {
+    pub(crate) entry: Entry,
+    pub(crate) ask: AskOfTenant,
+    /// The environment that the path names; the production org's where it names none.
+    pub(crate) environment: Environment,
+}
+
+/// Somebody who runs the product, and is logged in.
+pub(crate) struct Operating {
+    pub(crate) entry: Entry,
+    pub(crate) ask: Ask,
+}
+
 /// Somebody who is logged in, and the form that they sent.
-pub(crate) struct Act(pub(crate) Visit, pub(crate) Fields);
+pub(crate) struct Act<V = Visit>(pub(crate) V, pub(crate) Fields);
 
 /// The fields of a form.
 pub(crate) struct Fields(Vec<(String, String)>);
@@ -80,21 +94,52 @@ impl Fields {
     }
 }
 
-impl Visit {
-    /// The frame of a page.
-    pub(crate) async fn frame(&self, here: &'static str) -> Result<Frame, Trouble> {
-        Frame::of(self, here, self.said.as_deref()).await
-    }
-
-    /// True if the person has this role.
-    pub(crate) fn has(&self, role: Role) -> bool {
-        self.session.visitor.roles.contains(&role)
-    }
-
+impl Entry {
     /// Gives the session another cookie.
     pub(crate) async fn rotate(&self, connecting: bool) -> Result<SessionCookie, Trouble> {
         let rotated = self.console.sessions.rotate(&self.cookie, connecting).await;
         rotated.map_err(Trouble::broken)?.ok_or(Trouble::NoSession)
+    }
+
+    /// What was done before this page.
+    pub(crate) fn said(&self) -> Option<&str> {
+        self.said.as_deref()
+    }
+}
+
+impl Visit {
+    /// The frame of a page.
+    pub(crate) async fn frame(&self, here: &'static str) -> Result<Frame, Trouble> {
+        Frame::of(self, here).await
+    }
+
+    /// True if the person has this role.
+    pub(crate) fn has(&self, role: Role) -> bool {
+        self.entry.session.visitor.roles.contains(&role)
+    }
+}
+
+/// Whoever is logged in, as a form knows them.
+pub(crate) trait LoggedIn {
+    /// Who it is.
+    fn entry(&self) -> &Entry;
+}
+
+impl LoggedIn for Entry {
+    fn entry(&self) -> &Entry {
+        self
+    }
+}
+
+impl LoggedIn for Visit {
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+}
+
+impl LoggedIn for Operating {
+    fn entry(&self) -> &Entry {
+        &self.entry
     }
 }
 
@@ -117,13 +162,32 @@ pub(crate) fn set_cookie(secure: bool, cookie: Option<&SessionCookie>) -> impl I
     AppendHeaders(HeaderValue::try_from(text).ok().map(|value| (SET_COOKIE, value)))
 }
 
-/// The session's cookie, if it came once.
-fn cookie_of(headers: &HeaderMap, name: &str) -> Option<SessionCookie> {
+/// The name of the cookie of a login at an issuer, while it goes on.
+fn login_cookie_name(secure: bool) -> &'static str {
+    if secure { "__Host-crm-sync-login" } else { "crm-sync-login" }
+}
+
+/// Sets the cookie of a login that goes on; none to take it away.
+pub(crate) fn set_login_cookie(secure: bool, secret: Option<&str>) -> impl IntoResponseParts {
+    let name = login_cookie_name(secure);
+    let (value, seconds) = secret.map_or(("", 0), |secret| (secret, LOGIN_SECONDS));
+    let flag = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{flag}");
+    AppendHeaders(HeaderValue::try_from(text).ok().map(|value| (SET_COOKIE, value)))
+}
+
+/// The cookie of a login that goes on, if it came once.
+pub(crate) fn login_cookie(headers: &HeaderMap, secure: bool) -> Option<String> {
+    cookie_of(headers, login_cookie_name(secure))
+}
+
+/// A cookie's value, if it came once.
+fn cookie_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let headers = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = headers.flat_map(|header| header.split(';')).filter_map(|p| p.split_once('='));
     let mut values = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
     let value = values.next()?;
-    if values.next().is_some() { None } else { value.parse().ok() }
+    if values.next().is_some() { None } else { Some(value.to_owned()) }
 }
 
 /// A browser says where a form was: it is taken from our own pages only.
@@ -131,43 +195,69 @@ pub(crate) fn is_from_here(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
 }
 
-impl FromRequestParts<Console> for Visit {
+impl FromRequestParts<Console> for Entry {
     type Rejection = Trouble;
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Trouble> {
         let cookie = cookie_of(&parts.headers, cookie_name(console.secure));
+        let cookie = cookie.and_then(|text| text.parse::<SessionCookie>().ok());
         let cookie = cookie.ok_or(Trouble::NoSession)?;
         let session = console.sessions.find(&cookie).await.map_err(Trouble::broken)?;
         let session = session.ok_or(Trouble::NoSession)?;
-        let place = Path::<AtEnvironment>::from_request_parts(parts, console).await;
-        let Path(AtEnvironment { environment }) = place.map_err(|_| Trouble::NotFound)?;
-        let token = console.issuer.token(&session.visitor);
-        let token = token.map_err(|error| Trouble::Broken(error.into()))?;
-        let ask = Ask::new(console.api.clone(), token, session.visitor.tenant);
         let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let said = query.text("said").map(str::to_owned);
-        let console = console.clone();
-        Ok(Self { console, session, cookie, ask, environment, said })
+        Ok(Self { console: console.clone(), session, cookie, said })
     }
 }
 
-impl FromRequest<Console> for Act {
+impl FromRequestParts<Console> for Visit {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Trouble> {
+        let entry = Entry::from_request_parts(parts, console).await?;
+        // Who runs the product looks at no customer's pages: for that the glass is broken.
+        let visitor = entry.session.visitor.clone();
+        let tenant = visitor.tenant.ok_or(Trouble::Operator)?;
+        let place = Path::<AtEnvironment>::from_request_parts(parts, console).await;
+        let Path(AtEnvironment { environment }) = place.map_err(|_| Trouble::NotFound)?;
+        let ask = Ask::new(console.api.clone(), visitor).below(tenant);
+        Ok(Self { entry, ask, environment })
+    }
+}
+
+impl FromRequestParts<Console> for Operating {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Trouble> {
+        let entry = Entry::from_request_parts(parts, console).await?;
+        let visitor = entry.session.visitor.clone();
+        if visitor.tenant.is_some() || !visitor.roles.contains(&Role::Service) {
+            return Err(Trouble::NotFound);
+        }
+        Ok(Self { ask: Ask::new(console.api.clone(), visitor), entry })
+    }
+}
+
+impl<V> FromRequest<Console> for Act<V>
+where
+    V: LoggedIn + FromRequestParts<Console, Rejection = Trouble> + Send,
+{
     type Rejection = Trouble;
 
     async fn from_request(request: Request, console: &Console) -> Result<Self, Trouble> {
         let (mut parts, body) = request.into_parts();
-        let visit = Visit::from_request_parts(&mut parts, console).await?;
+        let person = V::from_request_parts(&mut parts, console).await?;
         let from_here = is_from_here(&parts.headers);
         let request = Request::from_parts(parts, body);
         let body = Bytes::from_request(request, console).await.map_err(|_| Trouble::Form)?;
         let fields = Fields::parse(&body);
-        let token = visit.cookie.form_token();
+        let token = person.entry().cookie.form_token();
         let is_of_session = fields.text(FORM_TOKEN).is_some_and(|given| same(given, &token));
-        if from_here && is_of_session { Ok(Self(visit, fields)) } else { Err(Trouble::Form) }
+        if from_here && is_of_session { Ok(Self(person, fields)) } else { Err(Trouble::Form) }
     }
 }
 
 /// Compares without telling by the time how much of it is right.
-fn same(given: &str, token: &str) -> bool {
+pub(crate) fn same(given: &str, token: &str) -> bool {
     blake3::hash(given.as_bytes()) == blake3::hash(token.as_bytes())
 }

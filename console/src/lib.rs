@@ -9,6 +9,7 @@ mod assets;
 mod frame;
 mod guard;
 mod login;
+mod openid;
 mod pages;
 mod router;
 mod state;
@@ -18,5 +19,6 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use openid::{OpenId, OpenIdClient};
 pub use router::router;
-pub use state::{Console, Issuer, IssuerError};
+pub use state::Console;

@@ -10,9 +10,10 @@ use axum::middleware::{self, Next};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 
+use crate::guard::Entry;
 use crate::pages::{
-    audit, connect, doctor, fields, filters, health, leave, matches, network, record, review,
-    rules, runs, saving, schedule, seats, start, wizard,
+    audit, connect, directory, doctor, duplicates, fields, filters, health, leave, matches, models,
+    network, queues, record, review, rules, runs, saving, schedule, seats, start, tenants, wizard,
 };
 use crate::state::Console;
 use crate::trouble::{self, Trouble};
@@ -29,10 +30,15 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 pub fn router(console: Console) -> Router {
     let at = |path: &str| format!("/{{environment}}{path}");
     let pages = Router::new()
-        .route("/", get(async || Redirect::to("/console/production")))
+        .route("/", get(home))
         .route(assets::PATH, get(assets::serve))
         .route("/login", get(login::ask).post(login::open))
+        .route("/login/openid", get(login::leave_for_issuer))
+        .route("/login/callback", get(login::come_from_issuer))
         .route("/logout", post(login::close))
+        .route("/operate", get(tenants::show))
+        .route("/operate/directory", get(directory::show).post(directory::publish))
+        .route("/operate/queues", get(queues::show))
         .route(&at(""), get(start::show))
         .route(&at("/wizard"), get(wizard::show).post(wizard::answer))
         .route(&at("/wizard/back"), post(wizard::back))
@@ -43,6 +49,8 @@ pub fn router(console: Console) -> Router {
         .route(&at("/runs/{run}"), get(runs::show).post(runs::steer))
         .route(&at("/matches"), get(matches::show))
         .route(&at("/review"), get(review::show))
+        .route(&at("/duplicates"), get(duplicates::show))
+        .route(&at("/models"), get(models::show).post(models::change))
         .route(&at("/rules"), get(rules::show).post(rules::change))
         .route(&at("/record"), get(record::find))
         .route(&at("/records/{object}/{record}"), get(record::show).post(record::correct))
@@ -63,6 +71,12 @@ pub fn router(console: Console) -> Router {
         .layer(middleware::from_fn(dress))
         .with_state(console);
     Router::new().nest("/console", pages)
+}
+
+/// Where somebody begins: at their org's pages, or at those for who runs the product.
+async fn home(entry: Entry) -> Redirect {
+    let runs_it = entry.session.visitor.tenant.is_none();
+    Redirect::to(if runs_it { "/console/operate" } else { "/console/production" })
 }
 
 /// Gives an answer its page where it has none yet, and its headers.

@@ -11,12 +11,17 @@ use shared::work::chain;
 
 use crate::ask::Refusal;
 use crate::assets;
+use crate::openid::OpenIdError;
 
 /// Why there is no page.
 #[derive(Debug, Clone)]
 pub(crate) enum Trouble {
     /// Nobody is logged in.
     NoSession,
+    /// A customer's page, and somebody who runs the product.
+    Operator,
+    /// A login at the issuer that did not come about.
+    Login(OpenIdError),
     /// A form that this session did not get, or from another site.
     Form,
     /// There is no such page.
@@ -36,11 +41,22 @@ impl Trouble {
     }
 }
 
+impl From<OpenIdError> for Trouble {
+    fn from(error: OpenIdError) -> Self {
+        Self::Login(error)
+    }
+}
+
 impl IntoResponse for Trouble {
     /// An answer without a body: [`page`] fills it in, since only there the request's id is known.
     fn into_response(self) -> Response {
-        if let Self::NoSession = self {
-            return Redirect::to("/console/login").into_response();
+        match &self {
+            Self::NoSession => return Redirect::to("/console/login").into_response(),
+            Self::Operator => return Redirect::to("/console/operate").into_response(),
+            Self::Login(error) => {
+                tracing::warn!(error = chain(error), "a login did not come about")
+            }
+            _ => {}
         }
         if let Self::Broken(error) = &self {
             tracing::error!(error = chain(&**error), "a page could not be made");
@@ -66,7 +82,10 @@ impl Words {
 
 fn words(trouble: &Trouble) -> Words {
     match trouble {
-        Trouble::NoSession => Words::new(StatusCode::UNAUTHORIZED, "Log in first", ""),
+        Trouble::NoSession | Trouble::Operator => {
+            Words::new(StatusCode::UNAUTHORIZED, "Log in first", "")
+        }
+        Trouble::Login(error) => login(*error),
         Trouble::Form => Words::new(
             StatusCode::FORBIDDEN,
             "This form is out of date",
@@ -87,6 +106,33 @@ fn words(trouble: &Trouble) -> Words {
             StatusCode::INTERNAL_SERVER_ERROR,
             "Something went wrong on our side",
             "Nothing is lost. Try again in a minute.",
+        ),
+    }
+}
+
+fn login(error: OpenIdError) -> Words {
+    match error {
+        OpenIdError::NotBegun => Words::new(
+            StatusCode::FORBIDDEN,
+            "This login was not begun here",
+            "It took longer than ten minutes, or another browser began it. Log in again.",
+        ),
+        OpenIdError::Refused => Words::new(
+            StatusCode::FORBIDDEN,
+            "You were not logged in",
+            "Your company’s login page sent you back without a login. Log in again.",
+        ),
+        OpenIdError::NoRights => Words::new(
+            StatusCode::FORBIDDEN,
+            "Your account has no rights here",
+            "You are logged in at your company, which gave you no role, tenant or seat of CRM \
+             sync. Ask who looks after your accounts.",
+        ),
+        OpenIdError::Issuer(_) => Words::new(
+            StatusCode::BAD_GATEWAY,
+            "Your company’s login page cannot be used",
+            "It does not answer, or not as it should. Try again in a minute; who runs CRM sync \
+             finds more in the log.",
         ),
     }
 }

@@ -89,6 +89,8 @@ pub(crate) fn said(name: &str) -> Option<&'static str> {
         "undoing" => "Being undone. What the rules of today call for stays.",
         "tried" => "Being counted. Nothing is saved and no setting is changed.",
         "ruled" => "Saved. Everything is matched again by these rules.",
+        "learning" => "A model is being made of what was said, and tried in the shadow.",
+        "publishing" => "The version is being built. Everything is matched to it once it is done.",
         "asked" => "Asked. The answer comes in a moment.",
         "paused" => "The run is paused.",
         "resumed" => "The run goes on.",
@@ -116,6 +118,8 @@ pub(crate) fn words(name: &str) -> String {
         "grant_dead" => "Salesforce takes our login no more",
         "null" => "Not given",
         "auto" => "By the evidence",
+        "too_few_labels" => "Too few decisions",
+        "writeback" => "Write-back",
         _ => "",
     };
     if !exact.is_empty() {

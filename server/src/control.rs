@@ -24,7 +24,8 @@ use futures::stream;
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::seats::Role;
-use shared::host::{OsEntropy, SystemClock};
+use shared::capabilities::sessions::{SessionError, Sessions, Visitor};
+use shared::host::SystemClock;
 use shared::kernel::{SeatId, TenantId};
 use shared::work::chain;
 use tokio::net::{UnixListener, UnixStream};
@@ -32,7 +33,6 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::backup::Live;
 use crate::config::Config;
-use crate::console::{self, LinkRequest};
 use crate::dead_letters::{self, Chosen, Listed};
 use crate::folder::SOCKET;
 use crate::issuer::{Bearer, BuiltInIssuer};
@@ -124,6 +124,8 @@ pub fn listen(data: &Path) -> io::Result<UnixListener> {
 pub(crate) struct Commands {
     /// Issues tokens, if the process does.
     pub issuer: Option<Arc<BuiltInIssuer>>,
+    /// The sessions of the console.
+    pub sessions: Sessions,
     /// The stores.
     pub stores: Live,
     /// Where browsers reach the process.
@@ -167,15 +169,15 @@ async fn token(
 
 async fn console_link(
     State(commands): State<Arc<Commands>>,
-    Json(asked): Json<LinkRequest>,
+    Json(visitor): Json<Visitor>,
 ) -> (StatusCode, String) {
-    let Some(issuer) = &commands.issuer else {
-        let text = "the console logs in people of the built-in issuer only";
-        return (StatusCode::CONFLICT, text.to_owned());
-    };
-    match console::link(issuer, asked, &commands.public_base, &OsEntropy) {
-        Ok(link) => (StatusCode::OK, link),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, chain(&error)),
+    match commands.sessions.invite(visitor).await {
+        Ok((link, _)) => {
+            let (base, text) = (&commands.public_base, link.expose());
+            (StatusCode::OK, format!("{base}/console/login?link={text}"))
+        }
+        Err(error @ SessionError::Port(_)) => (StatusCode::INTERNAL_SERVER_ERROR, chain(&error)),
+        Err(error) => (StatusCode::CONFLICT, error.to_string()),
     }
 }
 

@@ -8,22 +8,17 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use shared::capabilities::seats::Role;
-use shared::capabilities::sessions::{LoginLink, Visitor};
 use shared::kernel::{SeatId, TenantId};
 use shared::ports::{Clock, PortError, Secrets};
 
 /// For whom the tokens are.
 pub const AUDIENCE: &str = "crm-sync";
-
-/// For whom links to the console are: the API takes none for a token.
-const CONSOLE: &str = "crm-sync-console";
 
 /// Who issued them. The name is no address: nobody but the process itself looks the key up.
 pub const ISSUER: &str = "crm-sync";
@@ -49,9 +44,6 @@ pub struct Bearer {
 struct Claims<'a> {
     iss: &'static str,
     aud: &'static str,
-    /// The id of what may be used once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<String>,
     sub: String,
     iat: i64,
     nbf: i64,
@@ -60,18 +52,6 @@ struct Claims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    seat: Option<SeatId>,
-}
-
-/// What a link to the console says.
-#[derive(Deserialize)]
-struct LinkClaims {
-    jti: String,
-    sub: String,
-    exp: i64,
-    roles: BTreeSet<Role>,
-    tenant: TenantId,
-    #[serde(default)]
     seat: Option<SeatId>,
 }
 
@@ -153,52 +133,12 @@ impl BuiltInIssuer {
         valid: Duration,
         clock: &dyn Clock,
     ) -> Result<String, IssuerError> {
-        self.sign(AUDIENCE, None, bearer, valid, clock)
-    }
-
-    /// A link with this id, which logs `bearer` in to the console once.
-    ///
-    /// # Errors
-    /// When it cannot be signed.
-    pub(crate) fn link(
-        &self,
-        bearer: &Bearer,
-        id: String,
-        valid: Duration,
-        clock: &dyn Clock,
-    ) -> Result<String, IssuerError> {
-        self.sign(CONSOLE, Some(id), bearer, valid, clock)
-    }
-
-    /// The link of a text that this issuer signed, while it is valid.
-    pub(crate) fn opened(&self, text: &str) -> Option<LoginLink> {
-        let key = DecodingKey::from_jwk(self.keys.keys.first()?).ok()?;
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[CONSOLE]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        validation.leeway = 0;
-        let claims: LinkClaims = decode(text, &key, &validation).ok()?.claims;
-        let LinkClaims { jti: id, sub: subject, exp, roles, tenant, seat } = claims;
-        let visitor = Visitor { tenant, subject, roles, seat };
-        Some(LoginLink { visitor, id, until: Timestamp::from_second(exp).ok()? })
-    }
-
-    fn sign(
-        &self,
-        audience: &'static str,
-        id: Option<String>,
-        bearer: &Bearer,
-        valid: Duration,
-        clock: &dyn Clock,
-    ) -> Result<String, IssuerError> {
         let now = clock.now().as_second();
         let seat = bearer.seat.map(|seat| seat.to_string());
         let subject = bearer.subject.clone().or(seat).unwrap_or_else(|| "crm-sync".to_owned());
         let claims = Claims {
             iss: ISSUER,
-            aud: audience,
-            jti: id,
+            aud: AUDIENCE,
             sub: subject,
             iat: now,
             nbf: now,

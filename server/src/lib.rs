@@ -22,7 +22,7 @@ mod ticks;
 mod token;
 mod workers;
 
-pub use console::{LinkError, LinkRequest, console_link};
+pub use console::{LinkError, console_link};
 pub use http::ListenError;
 pub use run::{Running, StartError};
 pub use stores::StoresError;

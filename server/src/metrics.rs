@@ -163,7 +163,7 @@ impl Collector for Depths {
         for queue in Queue::ALL {
             let depth = self.0.depth(queue);
             for (state, count) in [
-                ("visible", depth.visible),
+                ("visible", depth.waiting),
                 ("in_flight", depth.in_flight),
                 ("delayed", depth.delayed),
             ] {
@@ -182,6 +182,6 @@ impl Collector for Depths {
     }
 }
 
-fn gauge(count: usize) -> ConstGauge<i64> {
+fn gauge(count: u64) -> ConstGauge<i64> {
     ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX))
 }

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use console::Console;
+use axum::Router;
+use console::{Console, OpenId, OpenIdClient};
 use embedded::objects::MappedObjects;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::capabilities::custody::SalesforceApp;
 use shared::capabilities::leaving::PurgeSteps;
+use shared::capabilities::sessions::Sessions;
 use shared::host::{OsEntropy, SystemClock};
 use shared::kernel::Queue;
 use shared::matching::InvalidModel;
@@ -26,7 +28,6 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::{App, Callers, Config, SecretError};
-use crate::console::People;
 use crate::control::{self, Commands};
 use crate::events::{Sinks, SinksError};
 use crate::http::{self, Frame, Http, ListenError, Readiness};
@@ -90,6 +91,9 @@ pub enum StartError {
     /// No client for the issuer can be made.
     #[error("the issuer's keys cannot be fetched")]
     Client(#[source] reqwest::Error),
+    /// Nobody can log in to the console.
+    #[error("[console] cannot be used")]
+    Console(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The built-in issuer does not work.
     #[error("the built-in issuer does not work")]
     Issuer(#[from] IssuerError),
@@ -164,7 +168,8 @@ impl Running {
             runtime: Some(threads().map_err(StartError::Threads)?),
             stores,
         };
-        running.work(config, &workers, files, commands, (issuer, base_of(&public_base)));
+        let about = (issuer, product.sessions(), base_of(&public_base));
+        running.work(config, &workers, files, commands, about);
         Ok(running)
     }
 
@@ -175,13 +180,14 @@ impl Running {
         workers: &Arc<Workers>,
         files: Arc<MappedObjects>,
         commands: tokio::net::UnixListener,
-        (issuer, public_base): (Option<Arc<BuiltInIssuer>>, String),
+        (issuer, sessions, public_base): (Option<Arc<BuiltInIssuer>>, Sessions, String),
     ) {
         let Some(runtime) = &self.runtime else { return };
         let threads = runtime.handle();
         let stopping = &self.stopping;
         let acted_on = Commands {
             issuer,
+            sessions,
             public_base,
             stores: self.stores.live(&config.data),
             config: config.clone(),
@@ -352,13 +358,33 @@ async fn serve(
         .map_err(StartError::Model)?
         .with_security_contact(config.security_contact.clone());
     let (api, objects) = (api::router(api), stores.objects.clone());
-    let console = built_in.map(|issuer| {
-        let is_secure = product.public_base().starts_with("https:");
-        let people = Arc::new(People(issuer.clone()));
-        console::router(Console::new(api.clone(), product.sessions(), people, is_secure))
-    });
+    let console = console::router(console_over(config, product, api.clone()).await?);
     let router = http::router(frame.clone(), objects, product.connect(), (api, console));
     Ok(Http::serve(listener, config.tls.as_ref(), router).await?)
+}
+
+/// The console over the API's routes, and the issuer at which people log in to it.
+async fn console_over(
+    config: &Config,
+    product: &Product<Orgs>,
+    api: Router,
+) -> Result<Console, StartError> {
+    let base = product.public_base();
+    let console = Console::new(api, product.sessions(), base.starts_with("https:"));
+    let Some(login) = &config.console else { return Ok(console) };
+    let client_secret = match &login.client_secret {
+        Some(secret) => {
+            let key = "console.client_secret";
+            let read = secret.read().await;
+            Some(read.map_err(|source| StartError::Secret { key, source })?)
+        }
+        None => None,
+    };
+    let (issuer, client_id) = (login.issuer.clone(), login.client_id.clone());
+    let client = OpenIdClient { issuer, client_id, client_secret };
+    let (http, ports) = (reqwest::Client::builder(), product.ports());
+    let openid = OpenId::new(client, &base, http, ports.clock.clone(), ports.entropy.clone());
+    Ok(console.with_openid(openid.map_err(StartError::Console)?))
 }
 
 /// The addresses, the folder, and who issues tokens.
@@ -373,9 +399,10 @@ fn summary(config: &Config, base: &Url, address: SocketAddr, stores: &Stores) ->
             "a master key was made: {path} (keep a copy elsewhere: without it the data is lost)"
         ));
     }
-    if let Callers::BuiltIn = config.callers {
-        lines.push("`crm-sync console --tenant TENANT` prints a link to the console".to_owned());
-    }
+    lines.push(match &config.console {
+        Some(login) => format!("people log in to {base}console at {}", login.issuer),
+        None => "`crm-sync console --tenant TENANT` prints a link to the console".to_owned(),
+    });
     lines.push(match &config.callers {
         Callers::BuiltIn => "callers bring a token of `crm-sync token`".to_owned(),
         Callers::Issuer { issuer, .. } => format!("callers bring a token of {issuer}"),

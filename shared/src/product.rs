@@ -15,6 +15,7 @@ use crate::capabilities::activities::Activities;
 use crate::capabilities::answers::StoredAnswers;
 use crate::capabilities::asking::Asking;
 use crate::capabilities::audit::AuditLog;
+use crate::capabilities::backlog::Backlog;
 use crate::capabilities::badges::{Badges, CrmFilter};
 use crate::capabilities::break_glass::BreakGlass;
 use crate::capabilities::changing::{Changes, Worklists, Writes};
@@ -150,6 +151,18 @@ impl<R> Product<R> {
         Disconnect::new(self.ports.clone())
     }
 
+    /// How the queues stand.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        Backlog::new(self.ports.clone())
+    }
+
+    /// The sessions of the console.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.ports.clone())
+    }
+
     /// Votes for other CRMs.
     #[must_use]
     pub fn crm_votes(&self) -> CrmVotes {
@@ -212,12 +225,6 @@ impl<R: ReachesGenerations> Product<R> {
     #[must_use]
     pub fn break_glass(&self) -> BreakGlass {
         BreakGlass::new(self.ports.clone(), self.custody())
-    }
-
-    /// The sessions of the console.
-    #[must_use]
-    pub fn sessions(&self) -> Sessions {
-        Sessions::new(self.ports.clone())
     }
 
     /// Tenants and their seats.

@@ -11,9 +11,9 @@ use shared::capabilities::leaving::KeptElsewhere;
 use shared::capabilities::linking::SETTLE_LEASE;
 use shared::kernel::{EXPORT_DAYS, EXPORTS, Queue, RUN_OBJECT_DAYS, RUNS};
 use shared::lambda::config::{
-    ApiConfig, AskConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, DataPurgeConfig,
-    DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig, WritebackConfig,
-    variables_of,
+    ApiConfig, AskConfig, AutoSaveConfig, BulkImportConfig, ConnectionCareConfig, ConsoleConfig,
+    DataPurgeConfig, DirectoryIndexConfig, MatchShardConfig, OauthCallbackConfig, TellingConfig,
+    WritebackConfig, variables_of,
 };
 use shared::ports::{MOST_RECEIVES, Purpose};
 use shared::work::CLEAR_AFTER;
@@ -482,6 +482,7 @@ fn every_function_is_given_exactly_what_it_reads() {
         ("auto-save", variables_of::<AutoSaveConfig>()),
         ("bulk-import", variables_of::<BulkImportConfig>()),
         ("connection-care", variables_of::<ConnectionCareConfig>()),
+        ("console", variables_of::<ConsoleConfig>()),
         ("data-purge", variables_of::<DataPurgeConfig>()),
         ("directory-index", variables_of::<DirectoryIndexConfig>()),
         ("match-shard", variables_of::<MatchShardConfig>()),
@@ -813,7 +814,7 @@ fn concurrency_is_reserved_for_what_people_wait_for_where_it_is_asked_for() {
         "HasReservedConcurrency", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}
     ]});
     for (name, function) in functions(&template) {
-        let waited_for = ["api", "ask", "oauth-callback"].contains(&name);
+        let waited_for = ["api", "ask", "console", "oauth-callback"].contains(&name);
         let reserved = &function["ReservedConcurrentExecutions"];
         assert_eq!(*reserved == share, waited_for, "{name}: {reserved}");
     }

@@ -532,6 +532,7 @@ fn every_function_is_given_the_variables_that_it_reads() {
     check_variables::<config::AutoSaveConfig>(&template, "auto-save", check);
     check_variables::<config::BulkImportConfig>(&template, "bulk-import", check);
     check_variables::<config::ConnectionCareConfig>(&template, "connection-care", check);
+    check_variables::<config::ConsoleConfig>(&template, "console", check);
     check_variables::<config::DataPurgeConfig>(&template, "data-purge", check);
     check_variables::<config::DirectoryIndexConfig>(&template, "directory-index", check);
     check_variables::<config::MatchShardConfig>(&template, "match-shard", check);

@@ -7,10 +7,11 @@ use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use server::Running;
 use server::config::{Config, Overrides};
 use server::control::TokenRequest;
-use server::{LinkRequest, Running};
 use shared::capabilities::seats::Role;
+use shared::capabilities::sessions::Visitor;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -78,11 +79,14 @@ pub fn token(args: &TokenArgs) -> anyhow::Result<Outcome> {
 pub fn console(args: &ConsoleArgs) -> anyhow::Result<Outcome> {
     let config = read(&args.source)?;
     let roles = roles(&args.role)?;
-    let of_people = [Role::Admin, Role::Seat, Role::Reporting, Role::VendorRep];
-    let is_of_people = roles.iter().all(|role| of_people.contains(role));
-    ensure!(is_of_people, "the console is for admin, seat, reporting and vendor-rep");
-    let asked = LinkRequest {
-        tenant: word(&args.tenant).context("--tenant is no tenant's id")?,
+    let runs_it = roles == BTreeSet::from([Role::Service]);
+    ensure!(
+        runs_it == args.tenant.is_none(),
+        "give --tenant for somebody of a customer's, or --role service alone for who runs CRM sync"
+    );
+    let tenant = args.tenant.as_deref();
+    let visitor = Visitor {
+        tenant: tenant.map(|id| word(id).context("--tenant is no tenant's id")).transpose()?,
         roles,
         seat: args
             .seat
@@ -91,7 +95,7 @@ pub fn console(args: &ConsoleArgs) -> anyhow::Result<Outcome> {
             .transpose()?,
         subject: args.subject.clone(),
     };
-    let link = runtime()?.block_on(server::console_link(&config, asked))?;
+    let link = runtime()?.block_on(server::console_link(&config, visitor))?;
     Ok(Outcome { output: format!("{link}\n"), ..Outcome::default() })
 }
 

@@ -3,6 +3,8 @@
 
 use askama::Template;
 
+use crate::words::Count;
+
 /// The width of a chart in its own units.
 const WIDTH: f64 = 600.0;
 /// The height of a row, with the space below it.
@@ -64,6 +66,49 @@ impl Chart {
     }
 }
 
+/// The height of a histogram's highest bar.
+const HIGHEST: f64 = 120.0;
+
+/// A histogram of probabilities: a bar for each twentieth, as high as its count demands.
+#[derive(Template)]
+#[template(path = "histogram.svg.html")]
+pub(super) struct Histogram {
+    pub(super) title: String,
+    pub(super) bars: Vec<Column>,
+}
+
+/// A bar of a histogram.
+pub(super) struct Column {
+    x: f64,
+    width: f64,
+    height: f64,
+    /// Where its foot is.
+    foot: f64,
+    /// Which probabilities it counts.
+    pub(super) span: String,
+    pub(super) count: Count,
+}
+
+impl Histogram {
+    /// A histogram of counts, from the lowest probability to the highest. None when nothing is
+    /// counted.
+    pub(super) fn of(title: &str, counts: &[i64]) -> Option<Self> {
+        let most = counts.iter().copied().max().filter(|most| *most > 0)?;
+        let bars = u32::try_from(counts.len()).ok()?;
+        let width = WIDTH / f64::from(bars);
+        let column = |(count, place): (&i64, u32)| Column {
+            x: f64::from(place) * width,
+            width: width - 2.0,
+            height: as_width(*count) / as_width(most) * HIGHEST,
+            foot: HIGHEST + ROW,
+            span: format!("{} to {} %", place * 100 / bars, (place + 1) * 100 / bars),
+            count: Count(*count),
+        };
+        let bars = counts.iter().zip(0_u32..).map(column).collect();
+        Some(Self { title: title.to_owned(), bars })
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a bar is no wider than a screen")]
 fn as_width(value: i64) -> f64 {
     value.max(0) as f64
@@ -84,5 +129,19 @@ mod tests {
         let svg = chart.render().unwrap();
         assert!(svg.contains("role=\"img\"") && svg.contains("&#60;b&#62;"), "{svg}");
         assert!(Chart::of("Rates", &parts, &[("Lead".to_owned(), vec![0, 0])]).is_none());
+    }
+
+    #[test]
+    fn the_highest_column_is_as_high_as_the_histogram_and_each_says_what_it_counts() {
+        let mut counts = vec![0; 20];
+        (counts[0], counts[19]) = (30, 60);
+        let histogram = Histogram::of("<b>", &counts).unwrap();
+        let heights: Vec<f64> = histogram.bars.iter().map(|bar| bar.height).collect();
+        assert!((heights[19] - HIGHEST).abs() < 0.01 && (heights[0] * 2.0 - HIGHEST).abs() < 0.01);
+        assert_eq!(histogram.bars[19].span, "95 to 100 %");
+        let svg = histogram.render().unwrap();
+        assert!(svg.contains("role=\"img\"") && svg.contains("&#60;b&#62;"), "{svg}");
+        assert!(svg.contains("95 to 100 %: 60"), "{svg}");
+        assert!(Histogram::of("Nothing", &[0; 20]).is_none());
     }
 }

@@ -36,10 +36,10 @@ pub(crate) async fn begin(Act(visit, fields): Act) -> Result<Response, Trouble> 
     }
     let begun = on.answer::<AuthorizeUrl>(Method::POST, "/authorize", Some(json!({}))).await?;
     let Answer { value: AuthorizeUrl { authorize_url: address }, cookies } = begun;
-    let rotated = visit.rotate(true).await?;
+    let rotated = visit.entry.rotate(true).await?;
     let mut frame = visit.frame("/wizard").await?;
     frame.csrf = rotated.form_token();
     let cookies = AppendHeaders(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
-    let own = set_cookie(visit.console.secure, Some(&rotated));
+    let own = set_cookie(visit.entry.console.secure, Some(&rotated));
     Ok((cookies, own, page(&Page { frame, address })?).into_response())
 }

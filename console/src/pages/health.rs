@@ -6,12 +6,12 @@ use axum::response::Response;
 use super::Connection;
 use super::chart::Chart;
 use super::doctor::Doctor;
-use super::runs::{RunOfObjects, Runs};
+use super::runs::{OrgCalls, RunOfObjects, Runs};
 use crate::ask::AskOn;
 use crate::frame::{Frame, show as page};
 use crate::guard::Visit;
 use crate::trouble::Trouble;
-use crate::words::Count;
+use crate::words::{Count, When};
 
 /// How far the latest run is.
 pub(super) struct Progress {
@@ -61,7 +61,31 @@ struct Page {
     runs: Option<Runs>,
     found: Option<RunOfObjects>,
     chart: Option<Chart>,
+    calls: Option<Calls>,
     doctor: Option<Doctor>,
+}
+
+/// The org's calls within 24 hours: how many the last run made, how many others did, how many are
+/// left.
+struct Calls {
+    ours: Count,
+    others: Count,
+    left: Count,
+    seen_at: When,
+    chart: Option<Chart>,
+}
+
+impl Calls {
+    fn of(run: &RunOfObjects) -> Option<Self> {
+        let OrgCalls { used, most, seen_at } = run.org_calls.as_ref()?;
+        let ours = run.api_calls.0.min(used.0);
+        let counts = [ours, used.0 - ours, (most.0 - used.0).max(0)];
+        let parts = [("This run", "calm"), ("Others", "warn"), ("Left", "faint")];
+        let rows = [("Calls".to_owned(), counts.to_vec())];
+        let chart = Chart::of("The org’s calls within 24 hours", &parts, &rows);
+        let [ours, others, left] = counts.map(Count);
+        Some(Self { ours, others, left, seen_at: seen_at.clone(), chart })
+    }
 }
 
 pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
@@ -76,8 +100,9 @@ pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
         }
     }
     let chart = found.as_ref().and_then(chart_of);
+    let calls = found.as_ref().and_then(Calls::of);
     let frame = visit.frame("/health").await?;
-    page(&Page { frame, connection, runs, found, chart, doctor })
+    page(&Page { frame, connection, runs, found, chart, calls, doctor })
 }
 
 /// The rows of a run by object, and by what became of them.

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::chart::Chart;
+use super::chart::{Chart, Histogram};
 use crate::frame::{Frame, show as page};
 use crate::guard::Visit;
 use crate::trouble::Trouble;
@@ -19,6 +19,8 @@ struct Counts {
     duplicate: Count,
     review: Count,
     unmatched: Count,
+    #[serde(default)]
+    by_probability: Vec<i64>,
 }
 
 impl Counts {
@@ -56,6 +58,7 @@ struct Page {
     counts: Option<BTreeMap<String, Counts>>,
     runs: Vec<MatchRun>,
     chart: Option<Chart>,
+    histograms: Vec<Histogram>,
 }
 
 pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
@@ -64,7 +67,12 @@ pub(crate) async fn show(visit: Visit) -> Result<Response, Trouble> {
     let runs = on.find::<MatchRuns>("/match-runs").await?;
     let runs = runs.map(|runs| runs.items).unwrap_or_default();
     let chart = counts.as_ref().and_then(chart_of);
-    page(&Page { frame: visit.frame("/matches").await?, counts, runs, chart })
+    let histograms = counts.iter().flatten().filter_map(|(object, counts)| {
+        let title = format!("{object}: how probable the best candidate is");
+        Histogram::of(&title, &counts.by_probability)
+    });
+    let histograms = histograms.collect();
+    page(&Page { frame: visit.frame("/matches").await?, counts, runs, chart, histograms })
 }
 
 fn chart_of(counts: &BTreeMap<String, Counts>) -> Option<Chart> {

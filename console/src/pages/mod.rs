@@ -3,13 +3,18 @@
 pub(crate) mod audit;
 mod chart;
 pub(crate) mod connect;
+mod decided;
+pub(crate) mod directory;
 pub(crate) mod doctor;
+pub(crate) mod duplicates;
 pub(crate) mod fields;
 pub(crate) mod filters;
 pub(crate) mod health;
 pub(crate) mod leave;
 pub(crate) mod matches;
+pub(crate) mod models;
 pub(crate) mod network;
+pub(crate) mod queues;
 pub(crate) mod record;
 pub(crate) mod review;
 pub(crate) mod rules;
@@ -18,6 +23,7 @@ pub(crate) mod saving;
 pub(crate) mod schedule;
 pub(crate) mod seats;
 pub(crate) mod start;
+pub(crate) mod tenants;
 pub(crate) mod wizard;
 
 use axum::response::{IntoResponse, Redirect, Response};
@@ -56,6 +62,14 @@ struct Connection {
     paused_since: Option<When>,
     degraded_since: Option<When>,
     handed_over_at: Option<When>,
+    grant: Option<Grant>,
+}
+
+/// The grant by which imports read.
+#[derive(Deserialize)]
+struct Grant {
+    authorized_at: When,
+    renewed_at: When,
 }
 
 /// The org behind a connection.

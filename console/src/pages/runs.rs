@@ -46,8 +46,18 @@ pub(super) struct RunOfObjects {
     #[serde(flatten)]
     pub(super) run: Run,
     pub(super) api_calls: Count,
+    /// All calls of the org's API, as the org said last.
+    pub(super) org_calls: Option<OrgCalls>,
     pub(super) seconds_left: Option<Seconds>,
     pub(super) objects: BTreeMap<String, Object>,
+}
+
+/// Calls of an org's API within 24 hours, whoever made them.
+#[derive(Deserialize)]
+pub(super) struct OrgCalls {
+    pub(super) used: Count,
+    pub(super) most: Count,
+    pub(super) seen_at: When,
 }
 
 /// One object of a run.

@@ -142,9 +142,9 @@ pub(crate) async fn show(mut visit: Visit) -> Result<Response, Trouble> {
     let progress = if is_connected { Progress::of(&on).await? } else { None };
     let moving = progress.as_ref().is_some_and(Progress::is_moving);
     // A login that this session began has ended: whoever held its cookie before holds nothing now.
-    let fresh = if is_connected && visit.session.connecting {
-        visit.cookie = visit.rotate(false).await?;
-        Some(set_cookie(visit.console.secure, Some(&visit.cookie)))
+    let fresh = if is_connected && visit.entry.session.connecting {
+        visit.entry.cookie = visit.entry.rotate(false).await?;
+        Some(set_cookie(visit.entry.console.secure, Some(&visit.entry.cookie)))
     } else {
         None
     };

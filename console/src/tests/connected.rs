@@ -16,7 +16,7 @@ async fn connected() -> (World, TempDir, Served, Browser) {
     world.authorize(Grantee::Admin, "admin@acme.example").await.unwrap();
     world.run().await;
     let served = Served::over(world.ports(), "crm-sync/", true).await;
-    let browser = served.logged_in("admin", "one").await;
+    let browser = served.logged_in("admin").await;
     (world, folder, served, browser)
 }
 
@@ -70,7 +70,7 @@ async fn the_wizard_is_answered_step_by_step_and_permissions_are_checked_again()
     assert_eq!(asked.location(), "/console/production/wizard?said=asked");
     // Hours may pass meanwhile: the session does not last as long.
     world.run().await;
-    let mut browser = served.logged_in("admin", "two").await;
+    let mut browser = served.logged_in("admin").await;
     let page = browser.get(&at("/wizard")).await;
     assert!(page.text.contains("Can be read"), "{}", page.text);
 }
@@ -112,7 +112,7 @@ async fn an_admin_tries_what_auto_save_would_save_before_turning_it_on() {
     let counting = browser.get(tried.location()).await.text;
     assert!(counting.contains("Being counted: 0 seats so far"), "{counting}");
     world.run().await;
-    let mut browser = served.logged_in("admin", "two").await;
+    let mut browser = served.logged_in("admin").await;
     let page = browser.get(&at("/saving")).await.text;
     for shown in
         ["<strong>0</strong> people would be new in the lists of 0 seats", "Nothing was saved"]
@@ -132,7 +132,7 @@ async fn an_admin_tries_rules_of_matching_and_then_sets_them() {
     let tried = browser.act(&at("/rules"), &rules).await;
     assert_eq!(tried.location(), "/console/production/rules?said=tried");
     world.run().await;
-    let mut browser = served.logged_in("admin", "two").await;
+    let mut browser = served.logged_in("admin").await;
     let page = browser.get(&at("/rules")).await.text;
     assert!(page.contains("Nothing was changed") && !page.contains("Being counted"), "{page}");
     let is_asked = |page: &str| page.contains("step=\"any\" value=\"97.5\"");

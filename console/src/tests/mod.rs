@@ -5,42 +5,42 @@ mod connected;
 mod hostile;
 mod html;
 mod logins;
+mod openid;
+mod operate;
 mod pages;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use jiff::Timestamp;
 use serde_json::json;
 use shared::capabilities::connecting::NetworkAccess;
-use shared::capabilities::seats::{self, Role, Tenant};
-use shared::capabilities::sessions::{LoginLink, Sessions, Visitor};
+use shared::capabilities::seats::{self, Role, Seat, Tenant};
+use shared::capabilities::sessions::{Sessions, Visitor};
 use shared::kernel::{SeatId, TenantId};
-use shared::ports::{Condition, Ports};
-use shared::store;
+use shared::ports::Ports;
+use shared::store::Store;
 use shared::testing::{Memory, product};
-use stack::{AUDIENCE, Caller, Server};
 use tower::ServiceExt;
 use url::form_urlencoded;
 
-use crate::{Console, Issuer, IssuerError, router};
+use crate::{Console, router};
 
 /// The pages below an environment that everybody asks for by GET, for an admin.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 19] = [
     "",
     "/wizard",
     "/health",
     "/runs",
     "/matches",
     "/review",
+    "/duplicates",
     "/rules",
+    "/models",
     "/record",
     "/fields",
     "/filters",
@@ -54,7 +54,7 @@ const PAGES: [&str; 17] = [
 ];
 
 /// The forms below an environment.
-const FORMS: [&str; 15] = [
+const FORMS: [&str; 16] = [
     "/wizard",
     "/wizard/back",
     "/wizard/check",
@@ -62,6 +62,7 @@ const FORMS: [&str; 15] = [
     "/runs",
     "/runs/run_x",
     "/rules",
+    "/models",
     "/records/Lead/00Q000000000001AAA",
     "/fields",
     "/fields/preview",
@@ -72,76 +73,50 @@ const FORMS: [&str; 15] = [
     "/leave",
 ];
 
-/// Vouches for whom a test names: a link's text is its roles, a dot and its id.
-struct TestIssuer {
-    issuer: stack::Issuer,
-    tenant: TenantId,
-    until: Timestamp,
-}
-
-impl Issuer for TestIssuer {
-    fn link(&self, text: &str) -> Option<LoginLink> {
-        let (role, id) = text.split_once('.')?;
-        let roles: BTreeSet<Role> =
-            serde_json::from_value(json!(role.split('+').collect::<Vec<_>>())).ok()?;
-        let seat = roles.contains(&Role::Seat).then(|| SeatId::derived("jane"));
-        let visitor = Visitor { tenant: self.tenant, subject: "ada".into(), roles, seat };
-        Some(LoginLink { visitor, id: id.to_owned(), until: self.until })
-    }
-
-    fn token(&self, visitor: &Visitor) -> Result<SecretString, IssuerError> {
-        let roles: Vec<&str> = visitor.roles.iter().map(Into::into).collect();
-        let seat = visitor.seat.map(|seat| seat.to_string());
-        let tenant = visitor.tenant.to_string();
-        let caller = Caller { roles: &roles, tenant: Some(&tenant), seat: seat.as_deref() };
-        Ok(self.issuer.token(caller, Duration::from_mins(5)).unwrap().into())
-    }
-}
-
 /// The console over ports, with one tenant.
 struct Served {
     router: Router,
-    _keys: Server,
+    sessions: Sessions,
+    ports: Ports,
 }
 
 impl Served {
     async fn new() -> Self {
-        let now = Timestamp::from_second(1_795_294_800).unwrap();
-        Self::over(Memory::new(now, 1).ports(), "test/", true).await
+        Self::over(Memory::new(now(), 1).ports(), "test/", true).await
     }
 
     async fn over(ports: Ports, secret_prefix: &str, entitled: bool) -> Self {
-        let now = ports.clock.now();
-        let tenant = TenantId::derived("acme");
-        let acme = Tenant { entitled, ..Tenant::new(tenant, "Acme".into(), now) };
-        let write = store::put(seats::keys::tenant(tenant), &acme, Condition::Always).unwrap();
-        assert!(ports.table.write(write).await.unwrap().is_done());
         let app = json!({ "client_id": "crm-sync", "client_secret": "secret" }).to_string();
         ports.secrets.put("app", &app.into(), "1").await.unwrap();
-        let (issuer, keys) = stack::Issuer::serve().await.unwrap();
-        let (http, clock) = (reqwest::Client::builder().no_proxy(), ports.clock.clone());
-        let (name, url) = (issuer.address().to_owned(), issuer.key_set_url().parse().unwrap());
-        let callers = api::Issuer::new(name, AUDIENCE.to_owned(), url, http, clock).unwrap();
         let access = NetworkAccess::of(vec!["203.0.113.16/28".to_owned()]).unwrap();
-        let api = api::Api::new(&product(ports.clone(), secret_prefix), callers, access).unwrap();
-        let people = TestIssuer { issuer, tenant, until: now + SignedDuration::from_hours(99) };
-        let sessions = Sessions::new(ports);
-        let console = Console::new(api::router(api), sessions, Arc::new(people), false);
-        Self { router: router(console), _keys: keys }
+        let product = product(ports.clone(), secret_prefix);
+        let api = api::Api::new(&product, api::Issuer::nobody(), access).unwrap();
+        Self::with_tenant(ports, api::router(api), entitled).await
     }
 
     /// The console over a stand-in for the API.
     async fn over_api(api: Router) -> Self {
-        let now = Timestamp::from_second(1_795_294_800).unwrap();
-        let ports = Memory::new(now, 1).ports();
-        let tenant = TenantId::derived("acme");
-        let acme = Tenant::new(tenant, "Acme".into(), now);
-        let write = store::put(seats::keys::tenant(tenant), &acme, Condition::Always).unwrap();
-        assert!(ports.table.write(write).await.unwrap().is_done());
-        let (issuer, keys) = stack::Issuer::serve().await.unwrap();
-        let people = TestIssuer { issuer, tenant, until: now + SignedDuration::from_hours(99) };
-        let console = Console::new(api, Sessions::new(ports), Arc::new(people), false);
-        Self { router: router(console), _keys: keys }
+        Self::with_tenant(Memory::new(now(), 1).ports(), api, true).await
+    }
+
+    async fn with_tenant(ports: Ports, api: Router, entitled: bool) -> Self {
+        let store = Store::new(ports.clone());
+        let acme = Tenant { entitled, ..Tenant::new(acme(), "Acme".into(), ports.clock.now()) };
+        store.put(&seats::keys::tenant(acme.id), &acme).await.unwrap();
+        let jane = Seat {
+            id: SeatId::derived("jane"),
+            tenant: acme.id,
+            email: "jane@acme.example".into(),
+            aliases: BTreeSet::new(),
+            federation_id: None,
+            name: "Jane".into(),
+            time_zone: "UTC".into(),
+            roles: [Role::Seat].into(),
+        };
+        store.put(&seats::keys::seat(acme.id, jane.id), &jane).await.unwrap();
+        let sessions = Sessions::new(ports.clone());
+        let router = router(Console::new(api, sessions.clone(), false));
+        Self { router, sessions, ports }
     }
 
     /// A browser that is not logged in.
@@ -149,15 +124,38 @@ impl Served {
         Browser { router: self.router.clone(), cookie: None, token: String::new() }
     }
 
+    /// A link that logs somebody with these roles in.
+    async fn link(&self, roles: &str) -> String {
+        let (link, _) = self.sessions.invite(visitor(roles)).await.unwrap();
+        link.expose()
+    }
+
     /// A browser of somebody with these roles.
-    async fn logged_in(&self, roles: &str, id: &str) -> Browser {
+    async fn logged_in(&self, roles: &str) -> Browser {
         let mut browser = self.browser();
-        let link = format!("{roles}.{id}");
+        let link = self.link(roles).await;
         let answer = browser.post("/console/login", &[("link", &link)]).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
         browser.learn().await;
         browser
     }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_795_294_800).unwrap()
+}
+
+fn acme() -> TenantId {
+    TenantId::derived("acme")
+}
+
+/// Ada, with these roles; who runs the product has no tenant.
+fn visitor(roles: &str) -> Visitor {
+    let roles: BTreeSet<Role> =
+        serde_json::from_value(json!(roles.split('+').collect::<Vec<_>>())).unwrap();
+    let tenant = (!roles.contains(&Role::Service)).then(acme);
+    let seat = roles.contains(&Role::Seat).then(|| SeatId::derived("jane"));
+    Visitor { tenant, subject: "ada".into(), roles, seat }
 }
 
 /// A browser: it keeps its cookie, and the token of the forms that it was shown.
@@ -231,7 +229,8 @@ impl Browser {
 
     /// Reads the token of this session's forms from a page.
     async fn learn(&mut self) {
-        let page = self.get("/console/production").await;
+        let begin = self.get("/console/").await;
+        let page = self.get(begin.location()).await;
         let token = page.text.split("name=\"csrf\" value=\"").nth(1);
         let token = token.unwrap_or_else(|| panic!("no form: {}", page.text));
         self.token = token.split('"').next().unwrap().to_owned();

@@ -28,7 +28,7 @@ fn assert_dressed(path: &str, answer: &Answer) {
 #[tokio::test]
 async fn an_admin_sees_every_page_before_an_org_is_connected() {
     let served = Served::new().await;
-    let mut browser = served.logged_in("admin", "one").await;
+    let mut browser = served.logged_in("admin").await;
     for environment in ["production", "sandbox"] {
         for page in PAGES {
             let path = format!("/console/{environment}{page}");
@@ -48,8 +48,8 @@ async fn an_admin_sees_every_page_before_an_org_is_connected() {
 #[tokio::test]
 async fn who_is_no_admin_is_shown_no_admins_page_and_no_way_there() {
     let served = Served::new().await;
-    for (n, role) in ["seat", "reporting", "vendor-rep"].into_iter().enumerate() {
-        let mut browser = served.logged_in(role, &n.to_string()).await;
+    for role in ["seat", "reporting", "vendor-rep"] {
+        let mut browser = served.logged_in(role).await;
         let start = browser.get(&at("")).await;
         assert_eq!(start.status, StatusCode::OK);
         for path in ["/wizard", "/runs", "/saving", "/leave", "/audit"] {
@@ -79,7 +79,7 @@ async fn who_is_no_admin_is_shown_no_admins_page_and_no_way_there() {
 #[tokio::test]
 async fn what_is_not_there_and_what_breaks_has_a_page_too() {
     let served = Served::new().await;
-    let mut browser = served.logged_in("admin", "one").await;
+    let mut browser = served.logged_in("admin").await;
     for missing in [
         "/console/production/nothing",
         "/console/staging",
@@ -98,7 +98,8 @@ async fn what_is_not_there_and_what_breaks_has_a_page_too() {
     let broken = async || (StatusCode::INTERNAL_SERVER_ERROR, "a secret that leaked");
     let served = Served::over_api(Router::new().fallback(broken)).await;
     let mut browser = served.browser();
-    browser.post("/console/login", &[("link", "admin.one")]).await;
+    let link = served.link("admin").await;
+    browser.post("/console/login", &[("link", &link)]).await;
     let answer = browser.get(&at("/health")).await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(answer.text.contains("<code>req-1</code>"), "{}", answer.text);
@@ -107,9 +108,8 @@ async fn what_is_not_there_and_what_breaks_has_a_page_too() {
 
 #[tokio::test]
 async fn who_has_no_contract_sees_so_and_may_still_leave() {
-    let now = Timestamp::from_second(1_795_294_800).unwrap();
-    let served = Served::over(Memory::new(now, 1).ports(), "test/", false).await;
-    let mut browser = served.logged_in("admin", "one").await;
+    let served = Served::over(Memory::new(now(), 1).ports(), "test/", false).await;
+    let mut browser = served.logged_in("admin").await;
     let start = browser.get(&at("")).await;
     assert_eq!(start.status, StatusCode::OK);
     assert!(start.text.contains("not part of your contract"), "{}", start.text);
@@ -122,7 +122,7 @@ async fn who_has_no_contract_sees_so_and_may_still_leave() {
 #[tokio::test]
 async fn the_first_page_with_all_it_needs_is_small_and_what_it_needs_is_kept() {
     let served = Served::new().await;
-    let mut browser = served.logged_in("admin", "one").await;
+    let mut browser = served.logged_in("admin").await;
     let page = browser.get(&at("")).await;
     let mut bytes = page.text.len();
     let (tags, _) = html::parse(&page.text);
@@ -144,7 +144,7 @@ async fn the_first_page_with_all_it_needs_is_small_and_what_it_needs_is_kept() {
 #[tokio::test]
 async fn what_the_api_says_of_a_wrong_answer_is_said_to_the_person() {
     let served = Served::new().await;
-    let mut browser = served.logged_in("admin", "one").await;
+    let mut browser = served.logged_in("admin").await;
     let answer = browser.act(&at("/schedule"), &[("every_minutes", "1")]).await;
     assert!(answer.status.is_client_error(), "{}", answer.status);
     let host = [("login_host", "<b>evil</b>.example")];

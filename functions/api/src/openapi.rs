@@ -42,7 +42,7 @@ tenant is not found.
 Every write may carry an `Idempotency-Key`.
 Errors are problem details (RFC 9457) with a stable `type`.";
 
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("tenants", "Contracts and their seats"),
     ("connections", "Connecting an org, per environment"),
     ("runs", "Import runs and match runs"),
@@ -50,6 +50,7 @@ const TAGS: [(&str, &str); 7] = [
     ("exports", "Large answers as files"),
     ("activities", "What sellers do"),
     ("directory", "Versions of the directory"),
+    ("operating", "How the product's work stands"),
 ];
 
 /// Adds to the writes whose answers are kept the header that they are kept by.

@@ -7,6 +7,7 @@ use shared::capabilities::activities::Activities;
 use shared::capabilities::answers::StoredAnswers;
 use shared::capabilities::asking::Asking;
 use shared::capabilities::audit::AuditLog;
+use shared::capabilities::backlog::Backlog;
 use shared::capabilities::badges::{Badges, CrmFilter};
 use shared::capabilities::break_glass::BreakGlass;
 use shared::capabilities::changing::{Changes, Worklists};
@@ -25,6 +26,7 @@ use shared::capabilities::moving::Moving;
 use shared::capabilities::opportunities::{OpportunityPanels, WhoLeft};
 use shared::capabilities::saving::{DryRuns, SavedLists, UndoSaving};
 use shared::capabilities::seats::{CrmUsers, CrmVotes, Tenants};
+use shared::capabilities::sessions::Sessions;
 use shared::capabilities::settings::{ChangeSettings, SeatLogging, SeatSaving};
 use shared::matching::InvalidModel;
 use shared::ports::Ports;
@@ -83,6 +85,8 @@ pub struct Capabilities {
     pub(crate) asking: Asking,
     pub(crate) directory: Directory,
     pub(crate) tenants: Tenants,
+    pub(crate) sessions: Sessions,
+    pub(crate) backlog: Backlog,
     pub(crate) crm_users: CrmUsers,
     pub(crate) crm_votes: CrmVotes,
     pub(crate) moving: Moving,
@@ -142,6 +146,8 @@ impl Api {
             asking: product.asking(),
             directory: product.directory(),
             tenants: product.tenants(),
+            sessions: product.sessions(),
+            backlog: product.backlog(),
             crm_users: product.crm_users(),
             crm_votes: product.crm_votes(),
             moving: product.moving()?,

@@ -46,7 +46,7 @@ impl Server {
         Ok((Self::spawn(listener, router), address))
     }
 
-    pub(crate) fn spawn(listener: TcpListener, router: Router) -> Self {
+    pub fn spawn(listener: TcpListener, router: Router) -> Self {
         Self(tokio::spawn(async move {
             // Serving ends only with the task: accept errors are retried inside.
             let _ = axum::serve(listener, router).await;

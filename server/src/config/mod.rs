@@ -46,6 +46,8 @@ pub struct Config {
     pub salesforce: Salesforce,
     /// Whose tokens the API takes.
     pub callers: Callers,
+    /// Where people log in to the console; by links alone when it is not said.
+    pub console: Option<ConsoleLogin>,
     /// Who hears what happens.
     pub events: Events,
     /// Who is mailed when a person is needed; nobody when it is not said.
@@ -109,6 +111,17 @@ pub enum Callers {
         /// The issuer's key set.
         jwks_url: Url,
     },
+}
+
+/// The OpenID Connect issuer at which people log in to the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsoleLogin {
+    /// The issuer's address.
+    pub issuer: Url,
+    /// What the issuer knows the console as.
+    pub client_id: String,
+    /// The client's secret, if it has one.
+    pub client_secret: Option<Secret>,
 }
 
 /// Who hears what happens.

@@ -15,7 +15,9 @@ use url::{Host, Url};
 
 use super::mail::mail;
 use super::reader::{Mistake, Reader, Section};
-use super::{App, Callers, Config, Events, Log, Overrides, Salesforce, Secret, Tls, Webhook};
+use super::{
+    App, Callers, Config, ConsoleLogin, Events, Log, Overrides, Salesforce, Secret, Tls, Webhook,
+};
 
 /// The address that is listened on when none is given.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -56,6 +58,7 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
     let master_key = section_secret(root.section("master_key"));
     let salesforce = salesforce(root.section("salesforce"));
     let callers = callers(root.section("callers"));
+    let console = console(root.section("console"));
     let events = events(root.section("events"));
     let mail = mail(root.section("mail"));
     let log = log(root.section("log"));
@@ -71,6 +74,7 @@ fn sections(root: &Section<'_>, overrides: Overrides) -> Option<Config> {
         master_key,
         salesforce,
         callers: callers?,
+        console,
         events,
         mail,
         log,
@@ -180,6 +184,22 @@ fn callers(section: Section<'_>) -> Option<Callers> {
     callers
 }
 
+fn console(section: Section<'_>) -> Option<ConsoleLogin> {
+    if !section.is_there() {
+        section.end();
+        return None;
+    }
+    let expected = "the issuer's address, as in \"https://login.example.com\"";
+    if !section.has("issuer") {
+        section.wrong("issuer", format!("is missing: write {expected}"));
+    }
+    let issuer = section.parsed("issuer", expected, private);
+    let client_id = section.required_text("client_id", "what the issuer knows the console as");
+    let client_secret = secret(&section, "client_secret");
+    section.end();
+    Some(ConsoleLogin { issuer: issuer?, client_id: client_id?, client_secret })
+}
+
 fn events(section: Section<'_>) -> Events {
     let stdout = section.flag("stdout").unwrap_or(false);
     let file = section.path("file");
@@ -287,6 +307,13 @@ fn receiver(section: &Section<'_>, key: &'static str, private: bool) -> Option<U
         return None;
     }
     Some(url)
+}
+
+/// An address that nobody on the way can read what is sent to: https, or this machine.
+fn private(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_private = url.scheme() == "https" || (url.scheme() == "http" && is_here(&url));
+    (is_private && url.has_host() && no_login(&url)).then_some(url)
 }
 
 /// An address on this machine. Anything else would send people's logins elsewhere.

@@ -65,12 +65,12 @@ pub(crate) struct Frame {
 }
 
 /// Everything that is served: uploads into `objects`, the callback and the API beside the frame's
-/// own, and the console where there is one.
+/// own, and the console.
 pub(crate) fn router(
     frame: Frame,
     objects: FileObjects,
     connect: Connect,
-    (api, console): (Router, Option<Router>),
+    (api, console): (Router, Router),
 ) -> Router {
     let mut router = Router::new()
         .route("/health/live", get(async || "live\n"))
@@ -83,7 +83,7 @@ pub(crate) fn router(
         .with_state(frame.clone())
         .merge(uploads::routes(objects))
         .merge(oauth_callback::router(connect))
-        .merge(console.unwrap_or_default())
+        .merge(console)
         .fallback_service(api)
         .layer(middleware::from_fn_with_state(frame, observe::request))
 }

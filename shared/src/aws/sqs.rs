@@ -1,18 +1,19 @@
 //! The queues on SQS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
-use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{BatchResultErrorEntry, QueueAttributeName, SendMessageBatchRequestEntry};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::Deserialize;
 
 use super::error::{AwsError, failed};
 use super::pause::{ATTEMPTS, pause};
 use crate::kernel::Queue;
-use crate::ports::{PortError, QueueMessage, Queues};
+use crate::ports::{PortError, QueueDepth, QueueMessage, Queues};
 
 /// The most entries of one `SendMessageBatch`.
 const CHUNK: usize = 10;
@@ -24,6 +25,24 @@ const CHUNK_BYTES: usize = 1 << 20;
 const CONCURRENT_CALLS: usize = 4;
 
 const ACTION: &str = "send messages";
+const LOOK: &str = "look at the queues";
+
+/// What a look at a queue asks for.
+const LOOKED_AT: [QueueAttributeName; 4] = [
+    QueueAttributeName::ApproximateNumberOfMessages,
+    QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    QueueAttributeName::RedrivePolicy,
+];
+
+type Attributes = HashMap<QueueAttributeName, String>;
+
+/// Where a queue's dead letters go, as SQS writes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RedrivePolicy {
+    dead_letter_target_arn: String,
+}
 
 /// The port [`Queues`] on one SQS queue each (standard queues, with the group for fair delivery).
 #[derive(Debug, Clone)]
@@ -46,6 +65,33 @@ impl SqsQueues {
     #[must_use]
     pub fn new(sdk: &SdkConfig, urls: BTreeMap<Queue, String>) -> Self {
         Self { client: Client::new(sdk), urls }
+    }
+
+    /// The depth of the queue at `url`, and of the one that holds its dead letters.
+    async fn depth(&self, url: &str) -> Result<QueueDepth, PortError> {
+        let about = self.attributes(url).await?;
+        let dead = match about.get(&QueueAttributeName::RedrivePolicy).and_then(|p| dead_of(p)) {
+            Some(name) => {
+                let found = self.client.get_queue_url().queue_name(name).send().await;
+                let found = found.map_err(|error| failed(LOOK, &error))?;
+                let about = self.attributes(found.queue_url().unwrap_or_default()).await?;
+                count(&about, &QueueAttributeName::ApproximateNumberOfMessages)
+            }
+            None => 0,
+        };
+        Ok(QueueDepth {
+            waiting: count(&about, &QueueAttributeName::ApproximateNumberOfMessages),
+            in_flight: count(&about, &QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+            delayed: count(&about, &QueueAttributeName::ApproximateNumberOfMessagesDelayed),
+            dead,
+        })
+    }
+
+    async fn attributes(&self, url: &str) -> Result<Attributes, PortError> {
+        let asked = self.client.get_queue_attributes().queue_url(url);
+        let asked = LOOKED_AT.into_iter().fold(asked, |asked, name| asked.attribute_names(name));
+        let answer = asked.send().await.map_err(|error| failed(LOOK, &error))?;
+        Ok(answer.attributes.unwrap_or_default())
     }
 
     async fn send_chunk(
@@ -76,6 +122,17 @@ impl SqsQueues {
         }
         Err(AwsError::Unprocessed { left: left.len() }.doing(ACTION))
     }
+}
+
+/// A number among a queue's attributes; SQS tells every one it is asked for.
+fn count(about: &Attributes, name: &QueueAttributeName) -> u64 {
+    about.get(name).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// The name of the queue of dead letters in a redrive policy, which names it by its ARN.
+fn dead_of(policy: &str) -> Option<String> {
+    let policy: RedrivePolicy = serde_json::from_str(policy).ok()?;
+    policy.dead_letter_target_arn.rsplit(':').next().map(str::to_owned)
 }
 
 /// Refused messages are an error, told once the others are sent.
@@ -139,6 +196,14 @@ impl Queues for SqsQueues {
             .await;
         stream::iter(sent).try_collect().await
     }
+
+    async fn depths(&self) -> Result<BTreeMap<Queue, QueueDepth>, PortError> {
+        stream::iter(self.urls.clone())
+            .map(|(queue, url)| async move { Ok((queue, self.depth(&url).await?)) })
+            .buffer_unordered(CONCURRENT_CALLS)
+            .try_collect()
+            .await
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +211,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn the_queue_of_dead_letters_is_read_from_the_policy() {
+        let arn = "arn:aws:sqs:eu-west-1:123456789012:crm-sync-import-dead-letters";
+        let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":5}}"#);
+        assert_eq!(dead_of(&policy).as_deref(), Some("crm-sync-import-dead-letters"));
+        assert_eq!(dead_of("{}"), None);
+    }
 
     fn message(queue: Queue, bytes: usize) -> QueueMessage {
         let body = "x".repeat(bytes);

@@ -10,6 +10,7 @@ pub mod activities;
 pub mod answers;
 pub mod asking;
 pub mod audit;
+pub mod backlog;
 pub mod badges;
 pub mod break_glass;
 pub mod changing;

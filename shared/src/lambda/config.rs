@@ -7,8 +7,8 @@ use std::fmt;
 
 pub use functions::{
     ApiConfig, AppConfig, AskConfig, AutoSaveConfig, BulkImportConfig, CallersConfig,
-    ConnectionCareConfig, DataPurgeConfig, DirectoryIndexConfig, MatchShardConfig,
-    OauthCallbackConfig, SalesforceConfig, TellingConfig, WritebackConfig,
+    ConnectionCareConfig, ConsoleConfig, ConsoleLogin, DataPurgeConfig, DirectoryIndexConfig,
+    MatchShardConfig, OauthCallbackConfig, SalesforceConfig, TellingConfig, WritebackConfig,
 };
 
 /// What is wrong with a variable. The value itself is not repeated.

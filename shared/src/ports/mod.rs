@@ -22,7 +22,7 @@ pub use data_keys::{DataKeys, KeyContext, Purpose, WrappedKey};
 pub use error::{Disposition, PortError};
 pub use events::Events;
 pub use objects::{ObjectStore, StoredObject};
-pub use queues::{MOST_RECEIVES, QueueMessage, Queues};
+pub use queues::{MOST_RECEIVES, QueueDepth, QueueMessage, Queues};
 pub use secrets::Secrets;
 pub use table::{
     Change, Condition, Item, Key, MOST_WRITES, Outcome, Page, Range, Table, Write,

@@ -1,5 +1,6 @@
 //! The queues between the functions: at least once, in any order.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,9 +25,25 @@ pub struct QueueMessage {
     pub delay: Duration,
 }
 
+/// How many messages a queue holds, about: a distributed queue does not know to the last one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Those that can be received.
+    pub waiting: u64,
+    /// Those that were received and are not finished.
+    pub in_flight: u64,
+    /// Those that wait for their time.
+    pub delayed: u64,
+    /// Those that failed too often.
+    pub dead: u64,
+}
+
 /// Sends messages.
 #[async_trait]
 pub trait Queues: Send + Sync {
     /// Sends all of `messages`, entries that the queue refused in part included.
     async fn send(&self, messages: Vec<QueueMessage>) -> Result<(), PortError>;
+
+    /// How many messages each queue holds that this side knows.
+    async fn depths(&self) -> Result<BTreeMap<Queue, QueueDepth>, PortError>;
 }

@@ -27,6 +27,7 @@ pub(crate) use condition::field;
 pub use condition::{Edit, Field, When};
 #[cfg(any(test, feature = "testing"))]
 pub use documents::item;
+pub(crate) use outbox::lag;
 pub use outbox::{Next, Outbox, Tick};
 pub use records::{RecordWrite, Records};
 pub use slot::{Marker, Series, Slot, Stored};

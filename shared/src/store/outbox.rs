@@ -4,6 +4,8 @@
 //! outbox then sends the steps at once. The minute tick sends again each step that was not sent or
 //! whose message was lost.
 
+mod lag;
+
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use super::{Commit, Slot, Store, Stored, When, keys};
 use crate::kernel::{Envelope, Event, Message, Occurrence, Queue, Scope, TellingMessage};
 use crate::ports::{Key, Outcome, PortError, Ports, QueueMessage, Write};
 use crate::store::field;
+
+pub(crate) use lag::lag;
 
 /// A step that lies no further ahead than this is sent at once and waits in its queue. The tick
 /// comes each minute, so a later step waits as a due item alone: a queue's depth counts work, not

@@ -43,7 +43,7 @@ use crate::capabilities::linking::lease::SettleLease;
 use crate::capabilities::linking::{
     Awaited, Batch, CandidateList, Correcting, Correction, DecisionCounts, EntityBid,
     EntityMatches, MatchRun, MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor,
-    RankedCandidate, RecordDecision, Ruling, Said, ShadowCounts, ShadowCursor, TunedModel,
+    RankedCandidate, RecordDecision, Ruling, Said, Scores, ShadowCounts, ShadowCursor, TunedModel,
     UnfinishedRun,
 };
 use crate::capabilities::saving::{
@@ -53,7 +53,7 @@ use crate::capabilities::saving::{
 use crate::capabilities::seats::{
     CrmVote, EmailClaim, Role, Seat, SeatMapping, Tenant, UserMapping,
 };
-use crate::capabilities::sessions::{Logins, Session, UsedLink, Visitor};
+use crate::capabilities::sessions::{LoginLink, Logins, Session, Visitor};
 use crate::capabilities::settings::{
     ChangedSetting, KeptSettings, LogType, SavingRule, SeatChoices, SeatSwitch, SettingValue,
     Settings, SettingsChange,
@@ -91,16 +91,20 @@ fn connection() -> Connection {
     }
 }
 
-fn logins() -> Logins {
-    let visitor = Visitor {
-        tenant: tenant(),
+fn visitor() -> Visitor {
+    Visitor {
+        tenant: Some(tenant()),
         subject: text("ada"),
         roles: BTreeSet::from([Role::Admin]),
         seat: Some(seat()),
-    };
+    }
+}
+
+fn logins() -> Logins {
     let (begun_at, seen_at) = (at(0), at(1));
-    let session = Session { hash: text("00ff"), visitor, begun_at, seen_at, connecting: true };
-    Logins { sessions: vec![session], used_links: vec![UsedLink { id: text("1"), until: at(2) }] }
+    let session =
+        Session { hash: text("00ff"), visitor: visitor(), begun_at, seen_at, connecting: true };
+    Logins { sessions: vec![session] }
 }
 
 #[test]
@@ -138,6 +142,9 @@ fn tenants_and_their_settings_are_pinned() {
     let mut forms = Forms::default();
     let name = text("Acme");
     forms.json("logins", &logins());
+    forms.json("login link", &LoginLink { visitor: visitor(), until: at(2) });
+    let operator = Visitor { tenant: None, seat: None, ..visitor() };
+    forms.json("login link of an operator", &LoginLink { visitor: operator, until: at(2) });
     let unbounded = Tenant::new(tenant(), name, at(0));
     forms.json("tenant", &unbounded);
     let licences = Some(20);
@@ -678,7 +685,8 @@ fn match_runs_models_and_the_directory_are_pinned() {
     }
     let object = SObject::Lead;
     forms.json("batch", &Batch { number: 2, object, records: 3, shards_left: 4, settled: true });
-    let counts = DecisionCounts { matched: 1, duplicate: 2, review: 3, unmatched: 4 };
+    let scores: Scores = serde_json::from_str(r#"{ "p35": 5, "p95": 6 }"#).unwrap();
+    let counts = DecisionCounts { matched: 1, duplicate: 2, review: 3, unmatched: 4, scores };
     forms.json("decision counts", &counts);
     forms.json("unfinished run", &UnfinishedRun { directory: version() });
     forms.json("asked re-match", &Asked { work: match_run(), asked_at: at(1) });

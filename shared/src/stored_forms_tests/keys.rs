@@ -9,7 +9,8 @@ use super::{
 use crate::capabilities::activities::SeatList;
 use crate::capabilities::exporting::{ExportFormat, ExportKind, ExportOrder};
 use crate::capabilities::limits::{Payer, Trigger};
-use crate::capabilities::sessions::PersonName;
+use crate::capabilities::seats::keys::TENANTS;
+use crate::capabilities::sessions::{LinkText, PersonName};
 use crate::capabilities::{
     answers, audit, break_glass, connecting, custody, directory, importing, leaving, limits,
     linking, seats, sessions, settings,
@@ -81,7 +82,13 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("audit entry", &audit::keys::entry(tenant(), 12));
     forms.range("audit entries", &audit::keys::entries(tenant()));
     forms.key("glass", &break_glass::keys::glass(environment(), GlassId::derived("glass")));
-    forms.key("logins", &sessions::keys::logins(tenant(), &PersonName::of("ada@acme.example")));
+    let ada = PersonName::of("ada@acme.example");
+    forms.key("logins", &sessions::keys::logins(Some(tenant()), &ada));
+    forms.key("logins of an operator", &sessions::keys::logins(None, &ada));
+    let link: LinkText = format!("{}.secret", tenant()).parse().unwrap();
+    forms.key("login link", &sessions::keys::link(&link));
+    forms.key("tenant entry", &seats::keys::tenant_entry(tenant()));
+    forms.line("tenant entries", TENANTS);
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.range("purges", &leaving::keys::purges(tenant()));
     for rest in leaving::keys::rest_of(tenant()) {

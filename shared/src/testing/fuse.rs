@@ -3,6 +3,7 @@
 //! started again. Refusals, as of a throttled service. And steps: a process that may be let through
 //! its calls one by one, so that a test decides how several interleave.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,11 +15,11 @@ use futures::channel::oneshot;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use crate::kernel::Event;
+use crate::kernel::{Event, Queue};
 use crate::ports::{
     DataKeys, Events, Item, Key, KeyContext, ObjectStore, Outcome, Page, PortError, Ports,
-    QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId, WrappedKey,
-    Write,
+    QueueDepth, QueueMessage, Queues, Range as SortKeys, Secrets, StoredObject, Table, VersionId,
+    WrappedKey, Write,
 };
 
 /// The process died.
@@ -230,6 +231,10 @@ impl Table for Guarded<dyn Table> {
 impl Queues for Guarded<dyn Queues> {
     async fn send(&self, messages: Vec<QueueMessage>) -> Result<(), PortError> {
         self.1.call("send messages", self.0.send(messages)).await
+    }
+
+    async fn depths(&self) -> Result<BTreeMap<Queue, QueueDepth>, PortError> {
+        self.1.call("look at the queues", self.0.depths()).await
     }
 }
 

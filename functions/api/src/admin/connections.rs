@@ -108,6 +108,24 @@ pub(crate) struct Connection {
     /// it since.
     #[schema(required = true)]
     handed_over_at: Option<Timestamp>,
+    /// The grant by which imports read; null once it is disconnected.
+    #[schema(required = true)]
+    grant: Option<Grant>,
+}
+
+/// A grant of Salesforce's, without its tokens.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Grant {
+    /// When somebody logged in to give it.
+    authorized_at: Timestamp,
+    /// When its token was renewed last.
+    renewed_at: Timestamp,
+}
+
+impl From<kernel::GrantState> for Grant {
+    fn from(grant: kernel::GrantState) -> Self {
+        Self { authorized_at: grant.authorized_at, renewed_at: grant.renewed_at }
+    }
 }
 
 /// The org that is connected.
@@ -138,6 +156,7 @@ impl From<kernel::Connection> for Connection {
             paused_since: connection.paused_since,
             degraded_since: connection.degraded_since,
             handed_over_at: connection.handed_over_at,
+            grant: None,
         }
     }
 }
@@ -185,7 +204,13 @@ pub(crate) async fn show(
     State(api): State<Api>,
     Admin(place): Admin<At>,
 ) -> Result<Json<Connection>, Problem> {
-    Ok(Json(api.custody.find(place.environment()).await?.into()))
+    let at = place.environment();
+    let connection = api.custody.find(at).await?;
+    let grant = match connection.state {
+        kernel::ConnectionState::Disconnected => None,
+        _ => api.seat_authorizations.of_connection(at).await?,
+    };
+    Ok(Json(Connection { grant: grant.map(Grant::from), ..connection.into() }))
 }
 
 /// Disconnect, and purge what was brought in

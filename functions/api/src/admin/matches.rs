@@ -84,12 +84,18 @@ pub(crate) struct MatchCounts {
     review: i64,
     #[schema(minimum = 0)]
     unmatched: i64,
+    /// The records that have a candidate, by its probability in twentieths: the first number counts
+    /// those below .05, the last one those from .95 on.
+    #[schema(min_items = 20, max_items = 20)]
+    by_probability: Vec<i64>,
 }
 
 impl From<DecisionCounts> for MatchCounts {
     fn from(counts: DecisionCounts) -> Self {
-        let DecisionCounts { matched, duplicate, review, unmatched } = counts;
-        Self { matched, duplicate, review, unmatched }
+        let DecisionCounts { matched, duplicate, review, unmatched, scores } = counts;
+        // What was matched by a version that did not count bars yet leaves one that it is not in.
+        let by_probability = scores.bars().map(|count| count.max(0)).to_vec();
+        Self { matched, duplicate, review, unmatched, by_probability }
     }
 }
 

@@ -37,7 +37,7 @@ mod wizard;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(crate) use self::connections::AuthorizeUrl;
+pub(crate) use self::connections::{AuthorizeUrl, ConnectionState, ReconnectReason};
 pub(crate) use self::crm_users::CrmUserStatus;
 pub(crate) use self::matches::{Employer, Match, MatchSource};
 pub(crate) use self::seats::Seat;

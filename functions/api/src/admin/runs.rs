@@ -90,6 +90,9 @@ pub(crate) struct RunOfObjects {
     #[serde(flatten)]
     run: Run,
     api_calls: u64,
+    /// All calls of the org's API within 24 hours, as the org said last; null before it said so.
+    #[schema(required = true)]
+    org_calls: Option<OrgCalls>,
     #[schema(required = true)]
     seconds_left: Option<u64>,
     #[schema(value_type = BTreeMap<String, ObjectImport>)]
@@ -99,14 +102,30 @@ pub(crate) struct RunOfObjects {
 impl From<RunWithObjects> for RunOfObjects {
     fn from(found: RunWithObjects) -> Self {
         let (api_calls, seconds_left) = (found.api_calls(), found.seconds_left());
+        let org_calls = found.org_calls().map(OrgCalls::from);
         let RunWithObjects { report, objects, seen_at } = found;
         let objects = objects.into_iter();
         Self {
             run: report.into(),
             api_calls,
+            org_calls,
             seconds_left,
             objects: objects.map(|o| (o.object, ObjectImport::of(o, seen_at))).collect(),
         }
+    }
+}
+
+/// Calls of an org's API within 24 hours, whoever made them.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OrgCalls {
+    used: u64,
+    most: u64,
+    seen_at: Timestamp,
+}
+
+impl From<importing::OrgCalls> for OrgCalls {
+    fn from(importing::OrgCalls { usage, seen_at }: importing::OrgCalls) -> Self {
+        Self { used: usage.used, most: usage.max, seen_at }
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn usable_key(key: &str) -> Option<&str> {
 }
 
 /// True for a route that does something, and may be answered from what was answered before. A
-/// login is begun anew each time: its address is good once.
+/// login is begun anew each time: its address is good once, and is kept nowhere.
 pub(crate) fn keeps_answers(method: &Method, route: &str) -> bool {
     let place = place_of(route);
     let is_write = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
@@ -86,6 +86,7 @@ pub(crate) fn keeps_answers(method: &Method, route: &str) -> bool {
         && !ONE_FOR_GOOD.contains(&place)
         && !place.ends_with("/badges")
         && !place.ends_with("/authorize")
+        && !place.ends_with("/console-links")
 }
 
 /// What a call is about. One about a connection as a whole may end it.

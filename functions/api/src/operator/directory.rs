@@ -21,6 +21,9 @@ use crate::wire;
 /// A version may have this many parts of its own.
 const MOST_PARTS: usize = 1_000;
 
+/// A list has this many versions at the most.
+const MOST_LISTED: usize = 50;
+
 /// A version that is to be begun.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -177,6 +180,27 @@ pub(crate) async fn show(
 ) -> Result<Json<DirectoryVersion>, Problem> {
     let version = api.directory.get(place.version).await?.ok_or(DirectoryError::NotFound)?;
     Ok(Json(version.into()))
+}
+
+/// Versions of the directory.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DirectoryVersions {
+    /// The newest first.
+    #[schema(max_items = 50)]
+    items: Vec<DirectoryVersion>,
+}
+
+/// The fifty versions that were begun last
+#[utoipa::path(get, path = "/v1/directory/versions", tag = "directory",
+    operation_id = "listDirectoryVersions",
+    extensions(("x-roles" = json!(Service::<()>::ROLES))),
+    responses((status = 200, description = "The versions", body = DirectoryVersions), Problem))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    _: Service,
+) -> Result<Json<DirectoryVersions>, Problem> {
+    let versions = api.directory.list(MOST_LISTED).await?;
+    Ok(Json(DirectoryVersions { items: versions.into_iter().map(Into::into).collect() }))
 }
 
 /// The version that is matched to now

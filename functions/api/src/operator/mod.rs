@@ -1,9 +1,11 @@
-//! The routes for the product's own back end: tenants and their moves, seats, the directory; and
-//! for who runs the product: breaking the glass.
+//! The routes for the product's own back end: tenants and their moves, seats, the directory, links
+//! to the console, the queues; and for who runs the product: breaking the glass.
 
 mod break_glass;
+mod console_links;
 mod directory;
 mod moving;
+mod queues;
 mod seats;
 mod tenants;
 
@@ -19,8 +21,10 @@ const LARGEST_BATCH: usize = 4 << 20;
 /// Routes outside any tenant.
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
-        .routes(routes!(tenants::create))
-        .routes(routes!(directory::begin))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(console_links::create))
+        .routes(routes!(queues::list))
+        .routes(routes!(directory::list, directory::begin))
         .routes(routes!(directory::current))
         .routes(routes!(directory::show))
         .routes(routes!(directory::publish))

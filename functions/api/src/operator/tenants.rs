@@ -1,17 +1,20 @@
-//! Making and removing a tenant.
+//! Tenants: all of them, making one, changing and removing it.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use shared::capabilities::leaving::OffboardingError;
-use shared::capabilities::seats::{Licences, TenantError};
-use shared::kernel::TenantId;
-use utoipa::ToSchema;
+use shared::capabilities::seats::{Licences, TenantError, TenantWithConnections};
+use shared::kernel::{self, Connection, Environment, TenantId};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::admin::Tenant;
+use crate::admin::{ConnectionState, ReconnectReason, Tenant};
 use crate::callers::{AtTenant, Service};
-use crate::extract::Body;
+use crate::extract::{Body, Query};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wire;
@@ -56,6 +59,92 @@ fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Licences>, D::Err
 
 fn yes() -> bool {
     true
+}
+
+/// Which tenants, and where to go on.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TenantListing {
+    /// Only those that have a connection in this state
+    #[param(value_type = Option<ConnectionState>, nullable = false)]
+    #[serde(default)]
+    state: Option<kernel::ConnectionState>,
+    /// `next` of the page before
+    #[param(value_type = Option<wire::TenantId>, nullable = false)]
+    #[serde(default)]
+    after: Option<TenantId>,
+}
+
+/// A page of tenants.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TenantsPage {
+    /// The one that was made first at the begin. A page may be short, or empty, before the last.
+    items: Vec<ListedTenant>,
+    /// Where the next page begins; null after the last.
+    #[schema(value_type = Option<wire::TenantId>, required = true)]
+    next: Option<TenantId>,
+}
+
+/// A tenant in the list of all.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ListedTenant {
+    #[schema(value_type = wire::TenantId)]
+    tenant_id: TenantId,
+    name: String,
+    /// True if the contract includes CRM sync at all.
+    entitled: bool,
+    created_at: Timestamp,
+    /// Its connections, by environment.
+    #[schema(value_type = BTreeMap<String, ListedConnection>)]
+    connections: BTreeMap<Environment, ListedConnection>,
+}
+
+/// A connection in the list of tenants: how it stands, and nothing of what it brought in.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ListedConnection {
+    #[schema(value_type = ConnectionState)]
+    state: kernel::ConnectionState,
+    connected_at: Timestamp,
+    /// Why it does not work.
+    #[schema(value_type = Option<ReconnectReason>, required = true)]
+    reason: Option<kernel::ReconnectReason>,
+    /// Since when its data cannot be opened because the operator's key is disabled or denied.
+    #[schema(required = true)]
+    paused_since: Option<Timestamp>,
+}
+
+impl From<TenantWithConnections> for ListedTenant {
+    fn from(TenantWithConnections { tenant, connections }: TenantWithConnections) -> Self {
+        let listed = |connection: Connection| ListedConnection {
+            state: connection.state,
+            connected_at: connection.connected_at,
+            reason: connection.trouble.map(|trouble| trouble.reason),
+            paused_since: connection.paused_since,
+        };
+        let connections = connections.into_iter();
+        Self {
+            tenant_id: tenant.id,
+            name: tenant.name,
+            entitled: tenant.entitled,
+            created_at: tenant.created_at,
+            connections: connections.map(|found| (found.at.environment, listed(found))).collect(),
+        }
+    }
+}
+
+/// All tenants, with the state of their connections
+#[utoipa::path(get, path = "/v1/tenants", tag = "tenants", operation_id = "listTenants",
+    params(TenantListing), extensions(("x-roles" = json!(Service::<()>::ROLES))),
+    responses((status = 200, description = "A page of them", body = TenantsPage), Problem))]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    _: Service,
+    Query(TenantListing { state, after }): Query<TenantListing>,
+) -> Result<Json<TenantsPage>, Problem> {
+    let page = api.tenants.list(after, state).await?;
+    let items = page.tenants.into_iter().map(ListedTenant::from).collect();
+    Ok(Json(TenantsPage { items, next: page.next }))
 }
 
 /// A tenant that was made.

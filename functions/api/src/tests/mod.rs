@@ -24,6 +24,7 @@ mod limits;
 mod lists;
 mod match_rules;
 mod openapi;
+mod operating;
 mod opportunities;
 mod panel;
 mod preflight;

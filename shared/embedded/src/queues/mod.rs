@@ -9,6 +9,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,13 +18,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use shared::host::SystemClock;
 use shared::kernel::Queue;
-use shared::ports::{Clock, MOST_RECEIVES, PortError, QueueMessage, Queues};
+use shared::ports::{Clock, MOST_RECEIVES, PortError, QueueDepth, QueueMessage, Queues};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::dead::DeadLetter;
 use self::dead::{DeadLetters, id_of, id_of_body};
-pub use self::state::{Depth, Receipt, Received};
+pub use self::state::{Receipt, Received};
 use self::state::{State, Taken};
 
 /// A queue refuses messages beyond these; their due items bring them when there is room. At some
@@ -135,9 +136,9 @@ impl LocalQueues {
 
     /// The numbers of a queue's messages by their state.
     #[must_use]
-    pub fn depth(&self, queue: Queue) -> Depth {
-        let dead = self.dead().count(queue);
-        Depth { dead, ..self.one(queue).state().depth(Instant::now()) }
+    pub fn depth(&self, queue: Queue) -> QueueDepth {
+        let dead = self.dead().count(queue) as u64;
+        QueueDepth { dead, ..self.one(queue).state().depth(Instant::now()) }
     }
 
     /// The dead letters of a queue, the oldest first.
@@ -238,5 +239,9 @@ impl Queues for LocalQueues {
             one.changed.notify_one();
         }
         full.map_or(Ok(()), |full| Err(PortError::retry("send messages", full)))
+    }
+
+    async fn depths(&self) -> Result<BTreeMap<Queue, QueueDepth>, PortError> {
+        Ok(Queue::ALL.map(|queue| (queue, self.depth(queue))).into())
     }
 }

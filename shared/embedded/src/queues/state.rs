@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use shared::kernel::Queue;
+use shared::ports::QueueDepth;
 use tokio::time::Instant;
 
 /// The right to finish a received message or to give it back.
@@ -27,19 +28,6 @@ pub struct Received {
     pub receives: u32,
     /// The class of its last failure; none when it did not fail yet, or ended without a word.
     pub failure: Option<String>,
-}
-
-/// The numbers of a queue's messages by their state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Depth {
-    /// Those that can be received.
-    pub visible: usize,
-    /// Those that were received and are not finished.
-    pub in_flight: usize,
-    /// Those that wait for their time.
-    pub delayed: usize,
-    /// Those that failed too often.
-    pub dead: usize,
 }
 
 /// The outcome of a look into a queue.
@@ -147,13 +135,14 @@ impl State {
         self.visible.values().map(VecDeque::len).sum::<usize>() + self.later.len()
     }
 
-    pub(super) fn depth(&mut self, now: Instant) -> Depth {
+    pub(super) fn depth(&mut self, now: Instant) -> QueueDepth {
         self.show_due(now);
         let in_flight = self.in_flight.len();
-        Depth {
-            visible: self.visible.values().map(VecDeque::len).sum(),
-            in_flight,
-            delayed: self.later.len() - in_flight,
+        let waiting: usize = self.visible.values().map(VecDeque::len).sum();
+        QueueDepth {
+            waiting: waiting as u64,
+            in_flight: in_flight as u64,
+            delayed: (self.later.len() - in_flight) as u64,
             dead: 0,
         }
     }

@@ -77,7 +77,7 @@ async fn a_message_comes_again_until_it_is_finished() {
     queues.finish(&third.receipt);
     tokio::time::advance(VISIBILITY * 2).await;
     assert_eq!(glance(&queues).await, None, "it is finished");
-    assert_eq!(queues.depth(Queue::Match), Depth::default());
+    assert_eq!(queues.depth(Queue::Match), QueueDepth::default());
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +94,7 @@ async fn a_message_that_fails_too_often_is_a_dead_letter_that_outlives_the_proce
         }
     }
     assert_eq!(received, MOST_RECEIVES);
-    assert_eq!(first.depth(Queue::Match), Depth { dead: 1, ..Depth::default() });
+    assert_eq!(first.depth(Queue::Match), QueueDepth { dead: 1, ..QueueDepth::default() });
     drop(first);
     let path = folder.path().join("dead-letters.jsonl");
     // A kill in the midst of a write.
@@ -139,7 +139,7 @@ async fn a_full_queue_refuses_and_says_that_the_message_comes_later() {
     let messages = (0..3).map(|n| message("t", &n.to_string())).collect();
     let error = queues.send(messages).await.unwrap_err();
     assert_eq!(error.disposition, shared::ports::Disposition::Retry);
-    assert_eq!(queues.depth(Queue::Match).visible, 2);
+    assert_eq!(queues.depth(Queue::Match).waiting, 2);
 }
 
 /// Receives a message and fails it until it is a dead letter. Gives how often it came.
@@ -182,7 +182,7 @@ async fn a_message_that_always_fails_is_one_letter_whatever_restarts_and_ticks_c
         let outbox = outbox(&memory, &queues);
         assert_eq!(outbox.recover_but(&is_dead).await.unwrap(), 0, "a start gives no new tries");
         assert_eq!(outbox.tick().await.unwrap(), 0, "it rests");
-        assert_eq!(queues.depth(Queue::Directory), Depth { dead: 1, ..Depth::default() });
+        assert_eq!(queues.depth(Queue::Directory), QueueDepth { dead: 1, ..QueueDepth::default() });
     }
     // The tick brings it after its pause, as on AWS, and counts on.
     memory.clock.advance(SignedDuration::from_mins(6));
@@ -298,5 +298,5 @@ async fn f24_a_backlog_of_a_hundred_thousand_is_drained_by_eight_workers_each_me
     assert!(done.iter().all(|bodies| !bodies.is_empty()), "all work");
     let bodies: HashSet<String> = done.into_iter().flatten().collect();
     assert_eq!(bodies.len(), BACKLOG);
-    assert_eq!(queues.depth(Queue::Match), Depth::default());
+    assert_eq!(queues.depth(Queue::Match), QueueDepth::default());
 }

@@ -1,9 +1,9 @@
-//! The state of a seller's own authorization: that it holds and until when, or that it is missing.
+//! The state of authorizations: that they hold, since when and until when, or that they are missing.
 
 use jiff::Timestamp;
 
 use crate::capabilities::custody::{Custody, LookupError};
-use crate::kernel::{Grantee, SeatId, TenantEnvironment};
+use crate::kernel::{GrantState, Grantee, SeatId, TenantEnvironment};
 use crate::ports::Ports;
 use crate::store::Store;
 
@@ -32,6 +32,15 @@ impl SeatAuthorizations {
     pub fn new(ports: Ports, custody: Custody) -> Self {
         let store = Store::new(ports.clone());
         Self { ports, store, custody }
+    }
+
+    /// The connection's own grant, by which imports read; none where there is no connection.
+    pub async fn of_connection(
+        &self,
+        at: TenantEnvironment,
+    ) -> Result<Option<GrantState>, LookupError> {
+        let slot = self.custody.keys(at).await?.admin_grant();
+        Ok(self.store.read(&slot).await?)
     }
 
     /// A seat's authorization in an environment.

@@ -158,6 +158,12 @@ impl Directory {
         }
     }
 
+    /// The versions that were begun last, the newest first; `most` of them.
+    pub async fn list(&self, most: usize) -> Result<Vec<DirectoryVersion>, WorkError> {
+        let versions = self.store.all(&keys::directory_versions()).await?;
+        Ok(versions.into_iter().rev().take(most).map(Stored::into_inner).collect())
+    }
+
     async fn load(
         &self,
         id: DirectoryVersionId,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::capabilities::custody::{Custody, LookupError};
 use crate::capabilities::importing::{
-    ActiveRun, ImportRun, ImportSettings, ObjectImport, RunState, keys,
+    ActiveRun, ImportRun, ImportSettings, ObjectImport, OrgCalls, RunState, keys,
 };
 use crate::kernel::{ImportRunId, TenantEnvironment};
 use crate::ports::Ports;
@@ -55,6 +55,13 @@ impl RunWithObjects {
     #[must_use]
     pub fn api_calls(&self) -> u64 {
         self.objects.iter().map(|object| object.api_calls).sum()
+    }
+
+    /// What the org said last of all calls of its API.
+    #[must_use]
+    pub fn org_calls(&self) -> Option<OrgCalls> {
+        let seen = self.objects.iter().filter_map(|object| object.org_calls);
+        seen.max_by_key(|calls| calls.seen_at)
     }
 
     /// Seconds until the last of its objects is read; none when that is not known.

@@ -180,6 +180,7 @@ impl Offboarding {
             return Err(OffboardingError::Purging(name));
         }
         commit.delete_when(&found.slot(), When::unchanged(&found));
+        commit.delete(&seats::keys::tenant_entry(tenant));
         commit.now(PurgeMessage::RemoveTenant { tenant });
         let deed = Deed::new(Action::TenantRemoved);
         Ok(Attempt::of(&self.audit.commit(commit, tenant, &Actor::Service, &deed).await?, ()))

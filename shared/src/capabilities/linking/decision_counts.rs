@@ -1,9 +1,11 @@
 //! How many records of an object were decided how: kept, so that nobody counts in a request.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::capabilities::linking::{CandidateList, RecordDecision};
-use crate::store::{Commit, Edit, Slot, When, field};
+use crate::store::{Commit, Edit, Field, Slot, When, field};
 
 /// How many records of an object were decided how. Records that are gone do not count.
 ///
@@ -24,6 +26,58 @@ pub struct DecisionCounts {
     /// None that the directory knows.
     #[serde(default)]
     pub unmatched: i64,
+    /// All of them that have a candidate, by its probability.
+    #[serde(flatten)]
+    pub scores: Scores,
+}
+
+/// The bars of a histogram.
+const BARS: usize = 20;
+
+/// The fields of the bars. They lie beside the counts, since a nested one cannot be added to.
+const BAR_FIELDS: [&str; BARS] = [
+    "p00", "p05", "p10", "p15", "p20", "p25", "p30", "p35", "p40", "p45", "p50", "p55", "p60",
+    "p65", "p70", "p75", "p80", "p85", "p90", "p95",
+];
+
+/// How many records have which probability, in twentieths: the first bar is below .05, the last one
+/// from .95 on. The probability is that of the candidate to which the record is linked or, without
+/// one, of its best.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scores([i64; BARS]);
+
+impl Scores {
+    /// The bars, from the lowest probability to the highest.
+    #[must_use]
+    pub fn bars(self) -> [i64; BARS] {
+        self.0
+    }
+
+    fn add(&mut self, probability: f64, by: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "a small number")]
+        let last = (BARS - 1) as f64;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is held between the first bar and the last"
+        )]
+        let bar = (probability * (last + 1.0)).floor().clamp(0.0, last) as usize;
+        self.0[bar] += by;
+    }
+}
+
+impl Serialize for Scores {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let filled = BAR_FIELDS.iter().zip(self.0).filter(|(_, count)| *count != 0);
+        serializer.collect_map(filled)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scores {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = BTreeMap::<String, i64>::deserialize(deserializer)?;
+        Ok(Self(BAR_FIELDS.map(|name| fields.get(name).copied().unwrap_or(0))))
+    }
 }
 
 impl DecisionCounts {
@@ -69,7 +123,9 @@ impl DecisionCounts {
             field!(Self, review).add(self.review),
             field!(Self, unmatched).add(self.unmatched),
         ];
-        commit.edit(slot, When::always(), edits);
+        let bars = BAR_FIELDS.into_iter().zip(self.scores.0).filter(|(_, count)| *count != 0);
+        let bars = bars.map(|(name, count)| Field::<Self, i64>::new(name, |_| &0).add(count));
+        commit.edit(slot, When::always(), edits.into_iter().chain(bars));
     }
 
     fn add(&mut self, list: &CandidateList, by: i64) {
@@ -83,12 +139,18 @@ impl DecisionCounts {
             RecordDecision::NonMatch => &mut self.unmatched,
         };
         *count += by;
+        if let Some(candidate) = list.matched_candidate().or(list.candidates.first()) {
+            self.scores.add(candidate.probability, by);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use matching::EmployerEvidence;
+
     use super::*;
+    use crate::capabilities::linking::RankedCandidate;
     use crate::kernel::SObject;
     use crate::testing::record_id;
 
@@ -107,7 +169,13 @@ mod tests {
         ] {
             (0..times).for_each(|_| counts.count(None, &list(decision)));
         }
-        let expected = DecisionCounts { matched: 4, duplicate: 3, review: 2, unmatched: 1 };
+        let expected = DecisionCounts {
+            matched: 4,
+            duplicate: 3,
+            review: 2,
+            unmatched: 1,
+            scores: Scores::default(),
+        };
         assert_eq!(counts, expected);
     }
 
@@ -121,6 +189,40 @@ mod tests {
         assert_eq!((rate(2_375, 240), rate(1_961, 35)), (Some(908), Some(982)));
         assert_eq!((rate(1, 999_999), rate(999_999, 1)), (Some(1), Some(999)));
         assert_eq!((rate(1, 2), rate(2, 1)), (Some(333), Some(667)));
+    }
+
+    #[test]
+    fn a_record_is_in_the_bar_of_its_best_candidate_until_it_is_gone() {
+        let at = |probability| {
+            let list = list(RecordDecision::Review);
+            let candidate = RankedCandidate {
+                entity: "per-1".parse().unwrap(),
+                weight: 1.0,
+                probability,
+                employer: EmployerEvidence::Unknown,
+                evidence: String::new(),
+                company: None,
+            };
+            CandidateList { candidates: vec![candidate], ..list }
+        };
+        let bar = |probability| {
+            let mut counts = DecisionCounts::default();
+            counts.count(None, &at(probability));
+            counts.scores.bars().iter().position(|count| *count == 1).unwrap()
+        };
+        let bars = [0.0, 0.049, 0.05, 0.5, 0.949, 0.95, 1.0].map(bar);
+        assert_eq!(bars, [0, 0, 1, 10, 18, 19, 19]);
+
+        let mut counts = DecisionCounts::default();
+        counts.count(None, &at(0.3));
+        counts.count(Some(&at(0.3)), &at(0.97));
+        let stored = serde_json::to_value(counts).unwrap();
+        assert_eq!(stored["p95"], 1);
+        assert!(stored.get("p30").is_none(), "{stored}");
+        assert_eq!(serde_json::from_value::<DecisionCounts>(stored).unwrap(), counts);
+        let gone = CandidateList { gone: true, ..at(0.97) };
+        counts.count(Some(&at(0.97)), &gone);
+        assert_eq!(counts, DecisionCounts::default());
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod histories_tests;
 
 pub(crate) use batches::PROBES_PER_STEP;
 pub use corrections::{CorrectionError, Corrections};
-pub use decision_counts::DecisionCounts;
+pub use decision_counts::{DecisionCounts, Scores};
 pub use known_pairs::{KnownPair, RefusedPair, TakenPairs};
 pub use lease::SETTLE_LEASE;
 pub(crate) use match_runs::MatchRuns;

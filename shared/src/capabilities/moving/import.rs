@@ -110,7 +110,12 @@ impl Moving {
         match line {
             Line::Tenant(moved) => {
                 let slot = seats::keys::tenant(tenant);
-                self.fill(&slot, &moved.into_tenant(tenant), replaces, || Ok(Commit::new())).await
+                let listed = || {
+                    let mut commit = Commit::new();
+                    commit.draw(&seats::keys::tenant_entry(tenant))?;
+                    Ok(commit)
+                };
+                self.fill(&slot, &moved.into_tenant(tenant), replaces, listed).await
             }
             Line::Seat(moved) => self.take_in_seat(arrival, moved).await,
             Line::CrmVote(moved) => {

@@ -5,12 +5,27 @@ use crate::kernel::{SeatId, TenantId, folded_email};
 use crate::ports::Key;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::{GenerationKeys, Kind};
-use crate::store::{Series, Slot};
+use crate::store::{Marker, Series, Slot};
 
 /// A tenant.
 #[must_use]
 pub fn tenant(tenant: TenantId) -> Slot<Tenant> {
     Slot::at(Key::new(format!("TEN#{tenant}"), "TENANT".to_owned()))
+}
+
+/// The partition of the list of tenants.
+pub const TENANTS: &str = "TENANTS";
+
+/// A tenant's entry in the list of all.
+#[must_use]
+pub fn tenant_entry(tenant: TenantId) -> Slot<Marker> {
+    Slot::at(Key::new(TENANTS.to_owned(), tenant.to_string()))
+}
+
+/// The list of all tenants, the one that was made first at its begin.
+#[must_use]
+pub(crate) fn tenant_entries() -> Series<Marker> {
+    Series::whole(TENANTS.to_owned())
 }
 
 /// A seat.

@@ -146,6 +146,7 @@ impl Tenants {
         let tenant = Tenant { entitled, licences, ..Tenant::new(id, checked_name(name)?, now) };
         let mut commit = Commit::new();
         commit.create(&keys::tenant(tenant.id), &tenant)?;
+        commit.draw(&keys::tenant_entry(tenant.id))?;
         let deed = Deed::new(Action::TenantCreated).detail("entitled", entitled);
         let done = self.audit.commit(commit, tenant.id, &Actor::Service, &deed).await?;
         done.may_lose_to("nobody: the id is new");
@@ -195,6 +196,8 @@ impl Tenants {
             }
             let mut commit = Commit::new();
             commit.replace(&before, &after)?;
+            // One that an older version made is in no list yet.
+            commit.draw(&keys::tenant_entry(tenant))?;
             let deed = Deed::new(Action::ContractChanged).detail("entitled", after.entitled);
             let deed = match after.licences {
                 Some(licences) => deed.detail("licences", licences),

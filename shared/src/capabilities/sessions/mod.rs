@@ -1,8 +1,9 @@
 //! Sessions of the console: who is logged in, until when, and how all of it ends at once.
 //!
-//! A person's sessions and the links that they have used are one document. So a link opens one
-//! session, however often it is followed and on however many instances; and to log out everywhere
-//! is to empty the list. A cookie holds a secret of which only the hash is kept.
+//! A person's sessions are one document: to log out everywhere is to empty it. A link is a document
+//! of its own, which goes in the transaction that begins its session. So it opens one session,
+//! however often it is followed and on however many instances. Of the secrets that cookies and links
+//! bear only the hashes are kept.
 
 pub mod keys;
 mod model;

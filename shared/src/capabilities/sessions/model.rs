@@ -19,14 +19,18 @@ pub const LONGEST: SignedDuration = SignedDuration::from_hours(12);
 /// A person has so many sessions at most; the next one ends the oldest.
 pub const MOST: usize = 10;
 
+/// A link may be followed for so long. docs/console.md says so.
+pub const LINK_VALID: SignedDuration = SignedDuration::from_mins(10);
+
 /// The last use of a session is written down when the one before is older than this.
 const SEEN_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Who looks at the console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Visitor {
-    /// The tenant that they belong to.
-    pub tenant: TenantId,
+    /// The tenant that they belong to; none for who runs the product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
     /// Who they are, as the issuer names them.
     pub subject: String,
     /// What they may do.
@@ -35,15 +39,69 @@ pub struct Visitor {
     pub seat: Option<SeatId>,
 }
 
-/// A link that opens a session, once its signature was verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A link that logs somebody in, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginLink {
     /// Whose session it opens.
     pub visitor: Visitor,
-    /// No other link has it.
-    pub id: String,
     /// Until when it may be followed.
     pub until: Timestamp,
+}
+
+/// What a link bears: where it is kept, and a secret that nobody can guess. It has no `Debug`, so
+/// that it reaches no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LinkText {
+    /// The tenant whose console it opens; none for the console of who runs the product.
+    pub tenant: Option<TenantId>,
+    secret: String,
+}
+
+/// A text is no link of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no link of the console's")]
+pub struct NoLink;
+
+impl LinkText {
+    pub(super) fn new(tenant: Option<TenantId>, secret: String) -> Self {
+        Self { tenant, secret }
+    }
+
+    /// The text for the link's address.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        format!("{}.{}", home_name(self.tenant), self.secret)
+    }
+
+    /// The name under which the link is kept: who reads the table cannot follow it.
+    #[must_use]
+    pub(super) fn name(&self) -> String {
+        hash(&self.secret)[..NAME_DIGITS].to_owned()
+    }
+}
+
+impl FromStr for LinkText {
+    type Err = NoLink;
+
+    fn from_str(text: &str) -> Result<Self, NoLink> {
+        let (home, secret) = text.split_once('.').ok_or(NoLink)?;
+        if secret.is_empty() || secret.len() > NAME_DIGITS * 2 || secret.contains('.') {
+            return Err(NoLink);
+        }
+        Ok(Self::new(home_of(home).ok_or(NoLink)?, secret.to_owned()))
+    }
+}
+
+/// The name of who runs the product, where a tenant's id stands for others.
+const OPERATOR: &str = "operator";
+
+fn home_name(tenant: Option<TenantId>) -> String {
+    tenant.map_or_else(|| OPERATOR.to_owned(), |tenant| tenant.to_string())
+}
+
+/// What [`home_name`] named; none for anything else.
+fn home_of(name: &str) -> Option<Option<TenantId>> {
+    if name == OPERATOR { Some(None) } else { name.parse().ok().map(Some) }
 }
 
 /// The name under which a person's sessions are kept.
@@ -71,8 +129,8 @@ impl fmt::Display for PersonName {
 /// browser's. It has no `Debug`, so that it reaches no log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionCookie {
-    /// The tenant of the session.
-    pub tenant: TenantId,
+    /// The tenant of the session; none for who runs the product.
+    pub tenant: Option<TenantId>,
     /// Whose session it is.
     pub person: PersonName,
     secret: String,
@@ -84,14 +142,14 @@ pub struct SessionCookie {
 pub struct NoCookie;
 
 impl SessionCookie {
-    pub(super) fn new(tenant: TenantId, person: PersonName, secret: String) -> Self {
+    pub(super) fn new(tenant: Option<TenantId>, person: PersonName, secret: String) -> Self {
         Self { tenant, person, secret }
     }
 
     /// The text for the browser.
     #[must_use]
     pub fn expose(&self) -> String {
-        format!("{}.{}.{}", self.tenant, self.person, self.secret)
+        format!("{}.{}.{}", home_name(self.tenant), self.person, self.secret)
     }
 
     /// What every form of this session bears: who cannot read the page cannot know it.
@@ -120,7 +178,7 @@ impl FromStr for SessionCookie {
         if parts.next().is_some() || !is_name || secret.len() > NAME_DIGITS * 2 {
             return Err(NoCookie);
         }
-        let tenant = tenant.parse().map_err(|_| NoCookie)?;
+        let tenant = home_of(tenant).ok_or(NoCookie)?;
         Ok(Self::new(tenant, PersonName(person.to_owned()), secret.to_owned()))
     }
 }
@@ -168,38 +226,21 @@ fn later(from: Timestamp, by: SignedDuration) -> Timestamp {
     from.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// A link that was followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsedLink {
-    /// The link's id.
-    pub id: String,
-    /// Until when it would have been valid: then nobody need remember it.
-    pub until: Timestamp,
-}
-
-/// A person's sessions, and the links that opened them.
+/// A person's sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logins {
     /// The oldest first.
     pub sessions: Vec<Session>,
-    /// Those that are still valid.
-    pub used_links: Vec<UsedLink>,
 }
 
 impl Logins {
-    /// Begins a session, unless its link was followed before.
-    pub(super) fn begin(&mut self, session: Session, link: &LoginLink) -> bool {
+    /// Begins a session.
+    pub(super) fn begin(&mut self, session: Session) {
         let now = session.begun_at;
-        self.used_links.retain(|used| used.until > now);
         self.sessions.retain(|session| session.is_live(now));
-        if link.until <= now || self.used_links.iter().any(|used| used.id == link.id) {
-            return false;
-        }
-        self.used_links.push(UsedLink { id: link.id.clone(), until: link.until });
         self.sessions.push(session);
         let surplus = self.sessions.len().saturating_sub(MOST);
         self.sessions.drain(..surplus);
-        true
     }
 
     /// The session of a cookie, while it holds.
@@ -216,8 +257,7 @@ impl Logins {
     /// When nothing of it holds any more.
     pub(super) fn ends_at(&self) -> Timestamp {
         let sessions = self.sessions.iter().map(|session| later(session.begun_at, LONGEST));
-        let links = self.used_links.iter().map(|used| used.until);
-        sessions.chain(links).max().unwrap_or(Timestamp::UNIX_EPOCH)
+        sessions.max().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -227,18 +267,30 @@ mod tests {
 
     #[test]
     fn a_cookie_is_read_as_it_was_written_and_nothing_else_is() {
-        let cookie = SessionCookie::new(
-            TenantId::derived("acme"),
-            PersonName::of("ada@acme.example"),
-            "s".repeat(43),
-        );
-        assert!(cookie.expose().parse::<SessionCookie>() == Ok(cookie.clone()));
-        assert!(!cookie.expose().contains("ada"));
-        for wrong in ["", "a.b.c", "ten_x.y", &format!("{}.x", cookie.expose())] {
-            assert!(wrong.parse::<SessionCookie>() == Err(NoCookie), "{wrong}");
+        for tenant in [Some(TenantId::derived("acme")), None] {
+            let person = PersonName::of("ada@acme.example");
+            let cookie = SessionCookie::new(tenant, person, "s".repeat(43));
+            assert!(cookie.expose().parse::<SessionCookie>() == Ok(cookie.clone()));
+            assert!(!cookie.expose().contains("ada"));
+            for wrong in ["", "a.b.c", "ten_x.y", &format!("{}.x", cookie.expose())] {
+                assert!(wrong.parse::<SessionCookie>() == Err(NoCookie), "{wrong}");
+            }
+            let other = SessionCookie { secret: "t".repeat(43), ..cookie.clone() };
+            assert_ne!(cookie.form_token(), other.form_token());
+            assert!(!cookie.form_token().contains(&cookie.hash()[..8]));
         }
-        let other = SessionCookie { secret: "t".repeat(43), ..cookie.clone() };
-        assert_ne!(cookie.form_token(), other.form_token());
-        assert!(!cookie.form_token().contains(&cookie.hash()[..8]));
+    }
+
+    #[test]
+    fn a_link_is_read_as_it_was_written_and_its_name_does_not_tell_it() {
+        for tenant in [Some(TenantId::derived("acme")), None] {
+            let link = LinkText::new(tenant, "s".repeat(43));
+            assert!(link.expose().parse::<LinkText>() == Ok(link.clone()));
+            assert!(!link.expose().contains(&link.name()));
+            let long = format!("operator.{}", "s".repeat(65));
+            for wrong in ["", "operator", "operator.", "ten_x.y", "operator.a.b", &long] {
+                assert!(wrong.parse::<LinkText>() == Err(NoLink), "{wrong}");
+            }
+        }
     }
 }

@@ -4,18 +4,25 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
-use super::{LoginLink, Logins, PersonName, Session, SessionCookie, keys};
-use crate::capabilities::seats;
-use crate::kernel::TenantId;
+use super::{
+    LINK_VALID, LinkText, LoginLink, Logins, PersonName, Session, SessionCookie, Visitor, keys,
+};
+use crate::capabilities::seats::{self, Role};
 use crate::ports::{PortError, Ports};
-use crate::store::{Attempt, Commit, Draft, Slot, Store, When, attempts};
+use crate::store::{Attempt, Commit, Draft, Slot, Store, Stored, When, attempts};
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The link was followed before, or is too old.
+    /// The link was followed before, is too old, or never was one.
     #[error("this link was used before, or is too old")]
     Link,
+    /// A person has a tenant or runs the product, not both and not neither.
+    #[error("who runs the product has no tenant, and everybody else has one")]
+    Home,
+    /// There is no such seat.
+    #[error("there is no such seat")]
+    Seat,
     /// There is no such tenant any more.
     #[error("there is no such tenant")]
     Tenant,
@@ -39,24 +46,89 @@ impl Sessions {
         Self { ports, store }
     }
 
+    /// Makes a link that logs `visitor` in, once and within [`LINK_VALID`].
+    ///
+    /// # Errors
+    /// When there is no such tenant or seat.
+    pub async fn invite(&self, visitor: Visitor) -> Result<(LinkText, Timestamp), SessionError> {
+        self.check(&visitor).await?;
+        let text = LinkText::new(visitor.tenant, self.secret());
+        let until = self.ports.clock.now() + LINK_VALID;
+        let draft = Draft::new(&keys::link(&text), &LoginLink { visitor, until })?;
+        let mut commit = Commit::new();
+        commit.write(draft.when(When::absent()).until(until.as_second()))?;
+        self.store.commit(commit).await?.may_lose_to("nobody: the link is new");
+        Ok((text, until))
+    }
+
+    /// Whom a link logs in, while it may be followed. To look uses nothing up.
+    pub async fn invited(&self, text: &LinkText) -> Result<Option<Visitor>, SessionError> {
+        let link = self.store.read(&keys::link(text)).await?;
+        let now = self.ports.clock.now();
+        Ok(link.filter(|link| now < link.until).map(|link| link.visitor))
+    }
+
     /// Opens a session for who follows a link, once for each link.
-    pub async fn open(&self, link: &LoginLink) -> Result<SessionCookie, SessionError> {
-        let tenant = link.visitor.tenant;
-        if self.store.load(&seats::keys::tenant(tenant)).await?.is_none() {
-            return Err(SessionError::Tenant);
-        }
-        let cookie = self.fresh(tenant, PersonName::of(&link.visitor.subject));
+    pub async fn follow(&self, text: &LinkText) -> Result<SessionCookie, SessionError> {
+        attempts(|| async {
+            let link = self.store.load(&keys::link(text)).await?;
+            let link = link.filter(|link| self.ports.clock.now() < link.until);
+            let link = link.ok_or(SessionError::Link)?;
+            let mut commit = Commit::new();
+            commit.delete_when(&link.slot(), When::unchanged(&link));
+            self.begin(&link.visitor, commit).await
+        })
+        .await
+    }
+
+    /// Opens a session for somebody whom the issuer has vouched for just now.
+    pub async fn open(&self, visitor: &Visitor) -> Result<SessionCookie, SessionError> {
+        attempts(|| self.begin(visitor, Commit::new())).await
+    }
+
+    /// Begins a session with what else `commit` does.
+    async fn begin(
+        &self,
+        visitor: &Visitor,
+        mut commit: Commit,
+    ) -> Result<Attempt<SessionCookie>, SessionError> {
+        self.check(visitor).await?;
+        let person = PersonName::of(&visitor.subject);
+        let cookie = SessionCookie::new(visitor.tenant, person, self.secret());
         let now = self.ports.clock.now();
         let session = Session {
             hash: cookie.hash(),
-            visitor: link.visitor.clone(),
+            visitor: visitor.clone(),
             begun_at: now,
             seen_at: now,
             connecting: false,
         };
-        let begin = |logins: &mut Logins| logins.begin(session.clone(), link);
-        let is_new = self.change(&slot_of(&cookie), begin).await?;
-        if is_new { Ok(cookie) } else { Err(SessionError::Link) }
+        let slot = slot_of(&cookie);
+        let before = self.store.load(&slot).await?;
+        let mut after = before.as_deref().cloned().unwrap_or_default();
+        after.begin(session);
+        commit.write(drafted(&slot, before.as_ref(), &after)?)?;
+        Ok(Attempt::of(&self.store.commit(commit).await?, cookie))
+    }
+
+    /// Checks that there is somebody whom a session could be of.
+    async fn check(&self, visitor: &Visitor) -> Result<(), SessionError> {
+        let runs_it = visitor.roles.contains(&Role::Service);
+        let Some(tenant) = visitor.tenant else {
+            return if runs_it { Ok(()) } else { Err(SessionError::Home) };
+        };
+        if runs_it {
+            return Err(SessionError::Home);
+        }
+        if self.store.load(&seats::keys::tenant(tenant)).await?.is_none() {
+            return Err(SessionError::Tenant);
+        }
+        if let Some(seat) = visitor.seat
+            && self.store.load(&seats::keys::seat(tenant, seat)).await?.is_none()
+        {
+            return Err(SessionError::Seat);
+        }
+        Ok(())
     }
 
     /// The session of a cookie, while it holds; its use is written down.
@@ -80,7 +152,7 @@ impl Sessions {
         cookie: &SessionCookie,
         connecting: bool,
     ) -> Result<Option<SessionCookie>, SessionError> {
-        let next = self.fresh(cookie.tenant, cookie.person.clone());
+        let next = SessionCookie::new(cookie.tenant, cookie.person.clone(), self.secret());
         let now = self.ports.clock.now();
         let rotate = |logins: &mut Logins| {
             let live = logins.find(cookie, now).is_some();
@@ -113,11 +185,11 @@ impl Sessions {
         self.change(&slot_of(cookie), close).await
     }
 
-    /// A cookie that nobody can guess.
-    fn fresh(&self, tenant: TenantId, person: PersonName) -> SessionCookie {
+    /// A secret that nobody can guess.
+    fn secret(&self) -> String {
         let mut secret = [0; 32];
         self.ports.entropy.fill(&mut secret);
-        SessionCookie::new(tenant, person, BASE64_URL_SAFE_NO_PAD.encode(secret))
+        BASE64_URL_SAFE_NO_PAD.encode(secret)
     }
 
     /// Changes a person's logins, again whenever somebody else was faster.
@@ -133,16 +205,25 @@ impl Sessions {
             if before.as_deref().unwrap_or(&Logins::default()) == &after {
                 return Ok(Attempt::Done(result));
             }
-            let draft = match &before {
-                Some(before) => Draft::after(before, &after)?,
-                None => Draft::new(slot, &after)?.when(When::absent()),
-            };
             let mut commit = Commit::new();
-            commit.write(draft.until(after.ends_at().as_second()))?;
+            commit.write(drafted(slot, before.as_ref(), &after)?)?;
             Ok(Attempt::of(&self.store.commit(commit).await?, result))
         })
         .await
     }
+}
+
+/// The logins as they are to be written, in place of what was read.
+fn drafted(
+    slot: &Slot<Logins>,
+    before: Option<&Stored<Logins>>,
+    after: &Logins,
+) -> Result<Draft<Logins>, PortError> {
+    let draft = match before {
+        Some(before) => Draft::after(before, after)?,
+        None => Draft::new(slot, after)?.when(When::absent()),
+    };
+    Ok(draft.until(after.ends_at().as_second()))
 }
 
 fn slot_of(cookie: &SessionCookie) -> Slot<Logins> {
@@ -165,8 +246,9 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::capabilities::seats::{Role, Tenant};
-    use crate::capabilities::sessions::{IDLE, LONGEST, MOST, Visitor};
+    use crate::capabilities::seats::Tenant;
+    use crate::capabilities::sessions::{IDLE, LONGEST, MOST};
+    use crate::kernel::{SeatId, TenantId};
     use crate::testing::Memory;
 
     struct World {
@@ -186,45 +268,63 @@ mod tests {
             Self { memory, sessions }
         }
 
-        fn link(&self, id: &str) -> LoginLink {
-            let visitor = Visitor {
-                tenant: TenantId::derived("acme"),
-                subject: "ada".to_owned(),
-                roles: [Role::Admin].into(),
-                seat: None,
-            };
-            let until = self.memory.ports().clock.now() + SignedDuration::from_mins(10);
-            LoginLink { visitor, id: id.to_owned(), until }
-        }
-
         async fn holds(&self, cookie: &SessionCookie) -> bool {
             self.sessions.find(cookie).await.unwrap().is_some()
+        }
+
+        async fn logged_in(&self) -> SessionCookie {
+            self.sessions.open(&ada()).await.unwrap()
+        }
+    }
+
+    fn ada() -> Visitor {
+        Visitor {
+            tenant: Some(TenantId::derived("acme")),
+            subject: "ada".to_owned(),
+            roles: [Role::Admin].into(),
+            seat: None,
         }
     }
 
     #[tokio::test]
     async fn a_link_opens_one_session_and_none_when_it_is_old() {
         let world = World::new().await;
-        let link = world.link("one");
-        let cookie = world.sessions.open(&link).await.unwrap();
+        let (link, until) = world.sessions.invite(ada()).await.unwrap();
+        assert_eq!(until, world.memory.ports().clock.now() + LINK_VALID);
+        for _ in 0..2 {
+            let shown = world.sessions.invited(&link).await.unwrap();
+            assert_eq!(shown, Some(ada()), "to look uses nothing up");
+        }
+        let cookie = world.sessions.follow(&link).await.unwrap();
         assert!(world.holds(&cookie).await);
-        let again = world.sessions.open(&link).await;
+        assert_eq!(world.sessions.invited(&link).await.unwrap(), None);
+        let again = world.sessions.follow(&link).await;
         assert!(matches!(again, Err(SessionError::Link)), "a second time");
-        let late = world.link("two");
-        world.memory.clock.advance(SignedDuration::from_mins(10));
-        assert!(matches!(world.sessions.open(&late).await, Err(SessionError::Link)));
-        assert!(matches!(world.sessions.open(&link).await, Err(SessionError::Link)), "and later");
+        let (late, _) = world.sessions.invite(ada()).await.unwrap();
+        world.memory.clock.advance(LINK_VALID);
+        assert_eq!(world.sessions.invited(&late).await.unwrap(), None);
+        assert!(matches!(world.sessions.follow(&late).await, Err(SessionError::Link)));
+    }
+
+    #[tokio::test]
+    async fn a_link_that_many_follow_at_once_lets_one_in() {
+        let world = World::new().await;
+        let (link, _) = world.sessions.invite(ada()).await.unwrap();
+        let all = futures::future::join_all((0..8).map(|_| world.sessions.follow(&link))).await;
+        let (opened, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
+        assert_eq!(opened.len(), 1);
+        assert!(refused.iter().all(|error| matches!(error, Err(SessionError::Link))));
     }
 
     #[tokio::test]
     async fn a_session_ends_when_nobody_uses_it_and_after_twelve_hours_in_any_case() {
         let world = World::new().await;
-        let idle = world.sessions.open(&world.link("one")).await.unwrap();
+        let idle = world.logged_in().await;
         world.memory.clock.advance(IDLE - SignedDuration::from_secs(1));
         assert!(world.holds(&idle).await);
         world.memory.clock.advance(IDLE);
         assert!(!world.holds(&idle).await, "idle");
-        let busy = world.sessions.open(&world.link("two")).await.unwrap();
+        let busy = world.logged_in().await;
         let half = SignedDuration::from_mins(30);
         let mut used = SignedDuration::ZERO;
         while used < LONGEST - half {
@@ -239,7 +339,7 @@ mod tests {
     #[tokio::test]
     async fn a_cookie_that_was_replaced_is_worth_nothing() {
         let world = World::new().await;
-        let before = world.sessions.open(&world.link("one")).await.unwrap();
+        let before = world.logged_in().await;
         let after = world.sessions.rotate(&before, true).await.unwrap().unwrap();
         assert!(!world.holds(&before).await);
         assert!(world.sessions.find(&after).await.unwrap().unwrap().connecting);
@@ -250,8 +350,8 @@ mod tests {
     async fn logging_out_ends_one_session_and_logging_out_everywhere_ends_all() {
         let world = World::new().await;
         let mut cookies = Vec::new();
-        for id in ["one", "two", "three"] {
-            cookies.push(world.sessions.open(&world.link(id)).await.unwrap());
+        for _ in 0..3 {
+            cookies.push(world.logged_in().await);
         }
         world.sessions.close(&cookies[0]).await.unwrap();
         world.sessions.close_all(&cookies[0]).await.unwrap();
@@ -260,20 +360,43 @@ mod tests {
         world.sessions.close_all(&cookies[1]).await.unwrap();
         assert!(!world.holds(&cookies[1]).await);
         assert!(!world.holds(&cookies[2]).await);
-        let again = world.sessions.open(&world.link("one")).await;
-        assert!(matches!(again, Err(SessionError::Link)), "a used link stays used");
     }
 
     #[tokio::test]
-    async fn a_person_has_few_sessions_and_nobody_a_session_of_a_tenant_that_is_gone() {
+    async fn a_person_has_few_sessions_and_nobody_one_of_a_tenant_or_seat_that_is_gone() {
         let world = World::new().await;
-        let first = world.sessions.open(&world.link("first")).await.unwrap();
-        for n in 0..MOST {
-            world.sessions.open(&world.link(&n.to_string())).await.unwrap();
+        let first = world.logged_in().await;
+        for _ in 0..MOST {
+            world.logged_in().await;
         }
         assert!(!world.holds(&first).await);
-        let mut link = world.link("elsewhere");
-        link.visitor.tenant = TenantId::derived("gone");
-        assert!(matches!(world.sessions.open(&link).await, Err(SessionError::Tenant)));
+        let elsewhere = Visitor { tenant: Some(TenantId::derived("gone")), ..ada() };
+        let opened = world.sessions.open(&elsewhere).await;
+        assert!(matches!(opened, Err(SessionError::Tenant)));
+        let invited = world.sessions.invite(elsewhere).await;
+        assert!(matches!(invited, Err(SessionError::Tenant)));
+        let seat = Some(SeatId::derived("gone"));
+        let opened = world.sessions.open(&Visitor { seat, ..ada() }).await;
+        assert!(matches!(opened, Err(SessionError::Seat)));
+    }
+
+    /// An admin of one tenant gets no session over all, and who runs the product none as somebody
+    /// of a tenant's: breaking the glass is the way to look at a customer's records.
+    #[tokio::test]
+    async fn who_runs_the_product_has_no_tenant_and_everybody_else_has_one() {
+        let world = World::new().await;
+        let operator = Visitor { tenant: None, roles: [Role::Service].into(), ..ada() };
+        let cookie = world.sessions.open(&operator).await.unwrap();
+        let found = world.sessions.find(&cookie).await.unwrap().unwrap();
+        assert_eq!(found.visitor, operator);
+        let wrong = [
+            Visitor { tenant: None, ..ada() },
+            Visitor { roles: [Role::Service].into(), ..ada() },
+            Visitor { roles: [Role::Admin, Role::Service].into(), ..ada() },
+        ];
+        for visitor in wrong {
+            let opened = world.sessions.open(&visitor).await;
+            assert!(matches!(opened, Err(SessionError::Home)), "{visitor:?}");
+        }
     }
 }

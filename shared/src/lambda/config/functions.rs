@@ -147,6 +147,13 @@ fn callers(variables: &mut Variables) -> Option<CallersConfig> {
     Some(CallersConfig { issuer: issuer?, audience: audience?, jwks_url: jwks_url? })
 }
 
+/// `BROWSER_AUTHORIZE_BASE`.
+fn browser_base(variables: &mut Variables) -> Option<Url> {
+    let name = "BROWSER_AUTHORIZE_BASE";
+    let base = variables.optional(name);
+    variables.parsed(name, base, "an http address on loopback", loopback)
+}
+
 /// `EGRESS_RANGES`, separated by commas.
 fn network_access(variables: &mut Variables) -> Option<NetworkAccess> {
     let name = "EGRESS_RANGES";
@@ -183,9 +190,7 @@ impl Config for ApiConfig {
         let aws = aws(variables, &Needs { bucket: true, keys: true, queues: &Queue::ALL });
         let secret_prefix = variables.required("SECRET_PREFIX");
         let salesforce = salesforce_without_secret(variables);
-        let name = "BROWSER_AUTHORIZE_BASE";
-        let base = variables.optional(name);
-        let browser_base = variables.parsed(name, base, "an http address on loopback", loopback);
+        let browser_base = browser_base(variables);
         let callers = callers(variables);
         let network_access = network_access(variables);
         let name = "SECURITY_CONTACT";
@@ -228,6 +233,56 @@ impl Config for AskConfig {
             secret_prefix: secret_prefix?,
             salesforce: salesforce?,
             callers: callers?,
+        })
+    }
+}
+
+/// The OpenID Connect issuer at which people log in to the console: that of the callers' tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsoleLogin {
+    /// `JWT_ISSUER`: its address.
+    pub issuer: Url,
+    /// `CONSOLE_CLIENT_ID`: what it knows the console as.
+    pub client_id: String,
+    /// `CONSOLE_CLIENT_SECRET_ID`: the secret with the client's own secret, if it has one.
+    pub client_secret_id: Option<String>,
+}
+
+/// The configuration of `console`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsoleConfig {
+    /// Everything of AWS.
+    pub aws: AwsConfig,
+    /// `SECRET_PREFIX`: how the names of the connections' secrets begin.
+    pub secret_prefix: String,
+    /// Our app at Salesforce.
+    pub salesforce: SalesforceConfig,
+    /// `BROWSER_AUTHORIZE_BASE`: as `api` has it.
+    pub browser_base: Option<Url>,
+    /// Where people log in; by links alone when `CONSOLE_CLIENT_ID` is not set.
+    pub login: Option<ConsoleLogin>,
+    /// Where this deployment's calls to Salesforce come from.
+    pub network_access: NetworkAccess,
+}
+
+impl Config for ConsoleConfig {
+    fn read(variables: &mut Variables) -> Option<Self> {
+        let aws = aws(variables, &Needs { bucket: true, keys: true, queues: &Queue::ALL });
+        let secret_prefix = variables.required("SECRET_PREFIX");
+        let salesforce = salesforce_without_secret(variables);
+        let browser_base = browser_base(variables);
+        let issuer = url(variables, "JWT_ISSUER");
+        let client_id = variables.optional("CONSOLE_CLIENT_ID");
+        let client_secret_id = variables.optional("CONSOLE_CLIENT_SECRET_ID");
+        let network_access = network_access(variables);
+        let issuer = issuer?;
+        Some(Self {
+            aws: aws?,
+            secret_prefix: secret_prefix?,
+            salesforce: salesforce?,
+            browser_base,
+            login: client_id.map(|client_id| ConsoleLogin { issuer, client_id, client_secret_id }),
+            network_access: network_access?,
         })
     }
 }

@@ -52,4 +52,8 @@ pub async fn queues<F: Future<Output = Vec<Received>>>(
         }
     }
     assert!(received == expected, "{} of {} messages", received.len(), expected.len());
+
+    let depths = queues.depths().await.unwrap();
+    assert!(depths.contains_key(&Queue::Match), "{depths:?}");
+    assert_eq!(depths[&Queue::Match].dead, 0);
 }

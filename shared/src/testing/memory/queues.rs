@@ -1,6 +1,7 @@
 //! The queues in memory: they hold messages until the test takes them, and give a message that
 //! fails again, as often as a queue does. Then it is a dead letter.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 
 use super::{Memory, lock};
 use crate::kernel::Queue;
-use crate::ports::{Clock, MOST_RECEIVES, PortError, QueueMessage, Queues};
+use crate::ports::{Clock, MOST_RECEIVES, PortError, QueueDepth, QueueMessage, Queues};
 
 /// A message in a queue.
 #[derive(Debug)]
@@ -160,5 +161,23 @@ impl Queues for Memory {
             held.send(message, 0, now)?;
         }
         Ok(())
+    }
+
+    async fn depths(&self) -> Result<BTreeMap<Queue, QueueDepth>, PortError> {
+        let now = self.clock.now();
+        let held = lock(&self.queues);
+        let depth = |queue: Queue| {
+            let of = |sent: &&SentMessage| sent.message.queue == queue;
+            let (ready, later): (Vec<_>, Vec<_>) =
+                held.waiting.iter().filter(of).partition(|sent| sent.visible_at <= now);
+            let dead = held.dead.iter().filter(|parked| parked.message.queue == queue);
+            QueueDepth {
+                waiting: ready.len() as u64,
+                in_flight: held.in_flight.iter().filter(of).count() as u64,
+                delayed: later.len() as u64,
+                dead: dead.count() as u64,
+            }
+        };
+        Ok(Queue::ALL.map(|queue| (queue, depth(queue))).into())
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{IllegalTransition, ObjectEvent, ObjectPhase, ObjectSelection, Span, Sweep};
 use crate::kernel::{Counts, SObject};
+use crate::salesforce::ApiUsage;
 
 /// How often an object's reading is narrowed in one run: enough to come from all of Salesforce's
 /// years to a second, twice.
@@ -104,6 +105,9 @@ pub struct ObjectImport {
     /// Calls of the org's API.
     #[serde(default)]
     pub api_calls: u64,
+    /// What the org said last of all calls of its API, ours and others'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_calls: Option<OrgCalls>,
     /// Since when Salesforce's answers cannot be used; none after one that can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unusable_since: Option<Timestamp>,
@@ -119,6 +123,16 @@ pub struct ObjectImport {
     /// When it came to an end, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+}
+
+/// Calls of an org's API within 24 hours, whoever made them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgCalls {
+    /// How many were made, and how many may be.
+    #[serde(flatten)]
+    pub usage: ApiUsage,
+    /// When the org said so.
+    pub seen_at: Timestamp,
 }
 
 impl ObjectImport {
@@ -147,6 +161,7 @@ impl ObjectImport {
             full: false,
             restarts: 0,
             api_calls: 0,
+            org_calls: None,
             unusable_since: None,
             unusable: 0,
             errors: Vec::new(),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ObjectStep;
 use crate::capabilities::custody::GrantError;
-use crate::capabilities::importing::LEAST_API_PERCENT;
+use crate::capabilities::importing::{LEAST_API_PERCENT, OrgCalls};
 use crate::kernel::Grantee;
 use crate::salesforce::{ApiUsage, Budget, Observed, Reply, SalesforceError, Session};
 use crate::work::WorkError;
@@ -50,6 +50,8 @@ impl ObjectStep<'_> {
         self.progress.api_calls += calls.into_inner();
         let answer = answer?;
         if let Some(usage) = answer.observed().api_usage {
+            self.progress.org_calls =
+                Some(OrgCalls { usage, seen_at: self.import.ports.clock.now() });
             self.keep_within_budget(usage).await?;
         }
         Ok(answer)

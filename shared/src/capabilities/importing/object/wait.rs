@@ -100,6 +100,7 @@ impl ObjectStep<'_> {
         // What the step changed is for the try that succeeds.
         let noted = ObjectImport {
             api_calls: self.progress.api_calls,
+            org_calls: self.progress.org_calls,
             errors: std::mem::take(&mut self.progress.errors),
             unusable: self.progress.unusable,
             unusable_since: self.progress.unusable_since,
