@@ -78,8 +78,10 @@ test: .tools/nextest.done .tools/walk.done .venv-aws/.done build-local ## all te
 	target/debug/stack compare .local/test-demo-embedded.report .local/test-demo-emulator.report
 	SHORT=1 node tests/walk/walk.mjs
 
-walk: .tools/walk.done build-local ## an admin's way through the console in a browser, by keyboard alone (minutes; LOOK=folder for pictures; not part of ci)
-	node tests/walk/walk.mjs
+walk: .tools/nextest.done .tools/walk.done build-local ## an admin's way through the console in a browser, by keyboard alone (minutes; LOOK=folder for pictures; not part of ci)
+	rm -rf .local/hostile-pages
+	HOSTILE_PAGES=$(CURDIR)/.local/hostile-pages cargo nextest run --workspace --lib -E 'package(console) & test(checklist_28)'
+	HOSTILE_PAGES=$(CURDIR)/.local/hostile-pages node tests/walk/walk.mjs
 
 client: .tools/walk.done ## the TypeScript client: types from docs/openapi.yaml, compiled and tested, the badge in a browser (seconds; not part of ci)
 	npm ci --prefix clients/typescript --ignore-scripts --no-audit --no-fund

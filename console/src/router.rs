@@ -70,7 +70,9 @@ pub fn router(console: Console) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .layer(middleware::from_fn(dress))
         .with_state(console);
-    Router::new().nest("/console", pages)
+    // Whoever writes the address by hand may end it so.
+    let with_slash = get(async || Redirect::permanent("/console"));
+    Router::new().route("/console/", with_slash).nest("/console", pages)
 }
 
 /// Where somebody begins: at their org's pages, or at those for who runs the product.

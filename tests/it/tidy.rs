@@ -540,7 +540,7 @@ fn every_function_is_given_the_variables_that_it_reads() {
     check_variables::<config::TellingConfig>(&template, "telling", check);
     check_variables::<config::WritebackConfig>(&template, "writeback", check);
     assert_none(&offences, "template.yaml and the configuration name the same variables");
-    assert_eq!(functions().len(), 11, "a new function's configuration is checked here too");
+    assert_eq!(functions().len(), 12, "a new function's configuration is checked here too");
 }
 
 #[test]

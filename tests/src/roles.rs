@@ -28,8 +28,9 @@ pub struct FunctionRole {
 
 use Purpose::{AdminGrant, Login, Purge, Records, SeatGrants};
 
-const ROLES: [FunctionRole; 11] = [
+const ROLES: [FunctionRole; 12] = [
     role("api", &[Records], &[], false),
+    role("console", &[Records], &[], false),
     role("ask", &[Records, SeatGrants], &[], true),
     role("auto-save", &[Records], &[], false),
     role("bulk-import", &[Records, AdminGrant], &[], true),

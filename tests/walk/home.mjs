@@ -9,6 +9,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
+import { Issuer } from "./issuer.mjs";
+
 /** The repository. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -49,6 +51,9 @@ export class Home {
       mkdirSync(folder, { recursive: true });
       home.makeOrg();
       await home.startSimulator();
+      // Grace is an admin of the tenant, which is made later.
+      const grace = () => ({ sub: "grace", roles: ["admin"], tenant: home.tenant });
+      home.issuer = await Issuer.start("walk", grace);
       await home.startServer();
       await home.makeTenant();
     } catch (error) {
@@ -136,6 +141,9 @@ ca_file = ${text(this.authority)}
 browser_base = ${text(this.simulator.http_url)}
 [callers]
 builtin = true
+[console]
+issuer = ${text(this.issuer.address)}
+client_id = ${text(this.issuer.clientId)}
 [purge]
 grace = "3s"
 `);
@@ -186,6 +194,11 @@ grace = "3s"
     return this.ask("console", "--tenant", this.tenant, "--subject", subject, ...more);
   }
 
+  /** A link to the pages for who runs the product. */
+  linkOfOperator(subject) {
+    return this.ask("console", "--role", "service", "--subject", subject);
+  }
+
   /** The product's API, as its own service. */
   api(method, path, body) {
     return call(this.base, method, path, body, { authorization: `Bearer ${this.token}` });
@@ -217,6 +230,7 @@ grace = "3s"
       clearTimeout(late);
     }
     this.#children = [];
+    await this.issuer?.stop();
   }
 }
 

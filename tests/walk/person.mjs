@@ -168,6 +168,22 @@ export class Person {
     if (sideways > 0) this.wrong.push(`${where}: ${sideways} px wider than the window`);
   }
 
+  /** Holds a page to fitting its window as it is and the other way round, and to what axe knows. */
+  async fits(path) {
+    for (const width of [1280, 390]) {
+      await this.page.setViewportSize({ width, height: 900 });
+      await this.open(path);
+      for (const direction of ["ltr", "rtl"]) {
+        await this.page.evaluate((dir) => (document.documentElement.dir = dir), direction);
+        const sideways = await this.page.evaluate(
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        if (sideways > 0) this.wrong.push(`${path} (${width}, ${direction}): ${sideways} px too wide`);
+      }
+    }
+    await this.page.setViewportSize({ width: 1280, height: 900 });
+    await this.#inspect(path);
+  }
+
   /** Nothing went wrong on any page so far. */
   isContent() {
     assert.deepEqual([...new Set(this.wrong)], []);

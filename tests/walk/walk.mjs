@@ -9,6 +9,7 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { Home, ROOT, until } from "./home.mjs";
+import { hostilePages } from "./hostile.mjs";
 import { Person } from "./person.mjs";
 
 const SHORT = Boolean(process.env.SHORT);
@@ -19,9 +20,13 @@ const LONGEST = SHORT ? 300_000 : 900_000;
 const LARGEST_FIRST_PAGE = 100_000;
 
 const PAGES = [
-  "", "/wizard", "/health", "/runs", "/matches", "/review", "/rules", "/record", "/fields", "/filters",
-  "/schedule", "/saving", "/seats", "/audit", "/doctor", "/network", "/leave",
+  "", "/wizard", "/health", "/runs", "/matches", "/review", "/duplicates", "/rules", "/models",
+  "/record", "/fields", "/filters", "/schedule", "/saving", "/seats", "/audit", "/doctor",
+  "/network", "/leave",
 ];
+
+/** The pages for who runs the product. */
+const OF_OPERATORS = ["/console/operate", "/console/operate/directory", "/console/operate/queues"];
 
 let home;
 let person;
@@ -44,10 +49,10 @@ const picture = (name) => async (width, theme) => {
   await person.page.screenshot({ path, fullPage: true });
 };
 
-const holdAll = async (paths, state) => {
+const holdAll = async (paths, state, place = at) => {
   for (const path of paths) {
     const name = `${state}${path.replaceAll(/[^A-Za-z]+/g, "-").slice(0, 40) || "-start"}`;
-    await person.hold(at(path), picture(name));
+    await person.hold(place(path), picture(name));
   }
 };
 
@@ -178,7 +183,8 @@ const theKeysStopInOrder = async () => {
   const stops = await person.stops();
   assert.deepEqual(stops, [
     "Go to the page’s content", "CRM sync", "Production", "Sandbox", "Log out", "Log out everywhere",
-    "Start", "Set up", "Health", "Runs", "Match quality", "Review", "Rules", "One record", "Fields",
+    "Start", "Set up", "Health", "Runs", "Match quality", "Review", "Duplicates", "Rules",
+    "Learning", "One record", "Fields",
     "Filters", "Schedule", "Saving and logging", "Seats", "Audit log", "Doctor", "Network access",
     "Disconnect", "Minutes from one import to the next",
     "Pause the schedule; imports that a person asks for still run",
@@ -212,6 +218,76 @@ const decidesAndUndoes = async () => {
   await person.press("Undo what was said");
   await person.sees("Undone: what was said of this record does not hold any more.");
   assert.equal((await home.api("GET", path)).ruling ?? null, null);
+};
+
+const comesFromTheIssuer = async () => {
+  await person.open(at("/audit"));
+  await person.sees("You are not logged in.");
+  await person.hold(`${home.base}/console/login`, picture("login"));
+  await person.press("Log in with your company’s account");
+  await person.press("I am Grace");
+  await person.page.waitForURL(at(""));
+  await person.sees("grace");
+  const names = (await person.context.cookies()).map((cookie) => cookie.name);
+  assert.deepEqual(names, ["crm-sync-console"], "the cookie of the login is gone");
+  await person.press("Log out");
+  await person.sees("You are not logged in.");
+};
+
+/** Who runs the product comes by a link of their own, and sees no customer's pages. */
+const operates = async () => {
+  await person.begin();
+  await person.open(home.linkOfOperator("olga"));
+  await person.sees("You log in as olga");
+  await person.press("Log in");
+  await person.page.waitForURL(`${home.base}/console/operate`);
+  await person.sees("Acme");
+  await person.sees("Connected");
+  await person.press("Reconnect required");
+  await person.sees("None.");
+  await person.press("Directory");
+  await person.sees(/^Current$/);
+  await person.press("Queues");
+  await person.sees("No dead letters.");
+  await holdAll(OF_OPERATORS, "operate", (path) => home.base + path);
+  await person.open(at("/matches"));
+  await person.page.waitForURL(`${home.base}/console/operate`);
+  await person.press("Log out");
+  await person.begin();
+  await logIn();
+};
+
+const looksAtDuplicatesAndLearns = async () => {
+  await person.open(at("/duplicates"));
+  for (const object of ["Lead", "Contact", "Account"]) {
+    if (await recordWith(object, "duplicate")) {
+      await person.open(at(`/duplicates?object=${object}`));
+      await person.sees("Merge them in Salesforce");
+      assert.match(await person.text(), new RegExp(`${object} [0-9A-Za-z]{18}`));
+    }
+  }
+  await person.open(at("/models"));
+  await person.press("Learn from what was said so far");
+  await person.sees("A model is being made of what was said");
+  await person.sees("There were too few decisions to learn from.");
+};
+
+/** The other way round every page fits as well. */
+const readsFromRightToLeft = async () => {
+  for (const path of PAGES) await person.fits(at(path));
+};
+
+/** The worst texts of an org break no page, at either width. */
+const hostileTextsBreakNothing = async () => {
+  const folder = process.env.HOSTILE_PAGES;
+  assert.ok(folder, "make walk has the pages written, and says where");
+  const hostile = await hostilePages(folder);
+  assert.ok(hostile?.pages.length > 100, `${hostile?.pages.length} pages in ${folder}`);
+  person.hosts = [new URL(hostile.base).host, ...person.hosts];
+  for (const page of hostile.pages) await person.fits(page);
+  person.hosts.shift();
+  hostile.stop();
+  console.log(`    ${hostile.pages.length} pages`);
 };
 
 const triesAutoSave = async () => {
@@ -269,6 +345,9 @@ const pausesARun = async () => {
   await person.open(at(`/runs/${run}`));
   await person.press("Pause");
   await person.sees("The run is paused.");
+  // Who cannot see the page hears what was done, and what moves by itself.
+  assert.match(await person.page.getByRole("status").innerText(), /paused/);
+  assert.equal(await person.page.locator("#run").getAttribute("aria-live"), "polite");
   assert.equal((await home.connection(`/runs/${run}`)).paused, true);
   await person.press("Resume");
   await person.sees("The run goes on.");
@@ -313,7 +392,7 @@ const logsOut = async () => {
 
 const walk = async () => {
   home = await Home.start(BINARIES, join(ROOT, ".local", SHORT ? "walk-short" : "walk"));
-  person = await Person.start([home.base, home.simulator.http_url]);
+  person = await Person.start([home.base, home.simulator.http_url, home.issuer.address]);
   await home.hide("Contact.Title");
   await home.publishDirectory();
   await step("a link logs in, once", comesByALink);
@@ -325,7 +404,10 @@ const walk = async () => {
   if (SHORT) return;
   await step("the first import ends", theImportEnds);
   await step("auto-save is tried out", triesAutoSave);
+  await step("duplicates are looked at, and learning says when it is too early", looksAtDuplicatesAndLearns);
   await step("every page of a connected org, both themes", pagesHold);
+  await step("every page from right to left", readsFromRightToLeft);
+  await step("who runs the product sees tenants, directory and queues", operates);
   await step("the keys stop in order", theKeysStopInOrder);
   await step("a review is decided and undone", decidesAndUndoes);
   await step("a field is previewed and mapped", mapsAField);
@@ -333,6 +415,8 @@ const walk = async () => {
   await step("a grant is refused, and the org connected again", connectsAgain);
   await step("the org is disconnected, with a certificate", leaves);
   await step("logged out everywhere", logsOut);
+  await step("somebody logs in at their company's issuer", comesFromTheIssuer);
+  await step("the worst texts of an org break no page", hostileTextsBreakNothing);
 };
 
 const tooLong = setTimeout(() => {

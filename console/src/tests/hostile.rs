@@ -299,7 +299,7 @@ async fn checklist_28_no_text_of_an_org_runs_breaks_out_or_turns_a_line_around()
         "/review?object=Lead",
         "/purges/production-1",
     ];
-    for text in texts() {
+    for (n, text) in texts().into_iter().enumerate() {
         let served = Served::over_api(speaking(text.clone())).await;
         let mut browser = served.logged_in("admin").await;
         let mut places = 0;
@@ -308,6 +308,7 @@ async fn checklist_28_no_text_of_an_org_runs_breaks_out_or_turns_a_line_around()
             assert_eq!(answer.status, StatusCode::OK, "{page}: {}", answer.text);
             assert_inert(&answer.text);
             assert_isolated(&answer.text, TURN);
+            keep(n, page, &answer);
             // The text is there as it was, and as a text.
             let (_, parts) = parse(&answer.text);
             let whole = parts.iter().any(|(_, part)| part.contains(&text));
@@ -321,7 +322,31 @@ async fn checklist_28_no_text_of_an_org_runs_breaks_out_or_turns_a_line_around()
             assert_eq!(answer.status, StatusCode::OK, "{page}: {}", answer.text);
             assert_inert(&answer.text);
             assert_isolated(&answer.text, TURN);
+            keep(n, page, &answer);
         }
+        keep_assets(&mut browser).await;
+    }
+}
+
+/// Writes a page into the folder that `HOSTILE_PAGES` names, for the walk: a browser lays it out.
+#[expect(clippy::disallowed_methods, reason = "the walk says where it looks for the pages")]
+fn keep(text: usize, page: &str, answer: &Answer) {
+    let Ok(folder) = std::env::var("HOSTILE_PAGES") else { return };
+    std::fs::create_dir_all(&folder).unwrap();
+    let policy = answer.header("content-security-policy");
+    std::fs::write(format!("{folder}/policy"), policy).unwrap();
+    let name: String = page.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    std::fs::write(format!("{folder}/{text}{name}.html"), &answer.text).unwrap();
+}
+
+/// Writes what the pages need beside them.
+#[expect(clippy::disallowed_methods, reason = "the walk says where it looks for the pages")]
+async fn keep_assets(browser: &mut Browser) {
+    let Ok(folder) = std::env::var("HOSTILE_PAGES") else { return };
+    for asset in [&crate::assets::STYLE, &crate::assets::SCRIPT, &crate::assets::ICON] {
+        let path = asset.path();
+        let name = path.rsplit('/').next().unwrap();
+        std::fs::write(format!("{folder}/{name}"), browser.get(&path).await.text).unwrap();
     }
 }
 

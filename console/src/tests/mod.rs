@@ -103,17 +103,6 @@ impl Served {
         let store = Store::new(ports.clone());
         let acme = Tenant { entitled, ..Tenant::new(acme(), "Acme".into(), ports.clock.now()) };
         store.put(&seats::keys::tenant(acme.id), &acme).await.unwrap();
-        let jane = Seat {
-            id: SeatId::derived("jane"),
-            tenant: acme.id,
-            email: "jane@acme.example".into(),
-            aliases: BTreeSet::new(),
-            federation_id: None,
-            name: "Jane".into(),
-            time_zone: "UTC".into(),
-            roles: [Role::Seat].into(),
-        };
-        store.put(&seats::keys::seat(acme.id, jane.id), &jane).await.unwrap();
         let sessions = Sessions::new(ports.clone());
         let router = router(Console::new(api, sessions.clone(), false));
         Self { router, sessions, ports }
@@ -126,7 +115,22 @@ impl Served {
 
     /// A link that logs somebody with these roles in.
     async fn link(&self, roles: &str) -> String {
-        let (link, _) = self.sessions.invite(visitor(roles)).await.unwrap();
+        let visitor = visitor(roles);
+        if let Some(id) = visitor.seat {
+            let jane = Seat {
+                id,
+                tenant: acme(),
+                email: "jane@acme.example".into(),
+                aliases: BTreeSet::new(),
+                federation_id: None,
+                name: "Jane".into(),
+                time_zone: "UTC".into(),
+                roles: [Role::Seat].into(),
+            };
+            let store = Store::new(self.ports.clone());
+            store.put(&seats::keys::seat(acme(), id), &jane).await.unwrap();
+        }
+        let (link, _) = self.sessions.invite(visitor).await.unwrap();
         link.expose()
     }
 
@@ -229,7 +233,7 @@ impl Browser {
 
     /// Reads the token of this session's forms from a page.
     async fn learn(&mut self) {
-        let begin = self.get("/console/").await;
+        let begin = self.get("/console").await;
         let page = self.get(begin.location()).await;
         let token = page.text.split("name=\"csrf\" value=\"").nth(1);
         let token = token.unwrap_or_else(|| panic!("no form: {}", page.text));

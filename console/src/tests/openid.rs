@@ -11,7 +11,8 @@ use axum::routing::{get, post};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
-use shared::host::OsEntropy;
+use shared::host::{OsEntropy, SystemClock};
+use shared::ports::Clock;
 use stack::Server;
 use tokio::net::TcpListener;
 use url::Url;
@@ -115,7 +116,7 @@ async fn exchange(
         return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" })))
             .into_response();
     };
-    let now = Timestamp::now().as_second();
+    let now = SystemClock.now().as_second();
     let mut claims = json!({
         "iss": provider.address, "aud": CLIENT, "sub": "grace", "nonce": nonce,
         "iat": now, "exp": now + 300, "roles": ["admin"], "tenant": acme(),
@@ -194,7 +195,7 @@ async fn somebody_logs_in_at_the_issuer_with_the_rights_that_it_vouches_for() {
 
     provider.conduct().claims = json!({ "roles": ["service"], "tenant": null });
     let (mut browser, _) = come_back(&served, &provider).await;
-    assert_eq!(browser.get("/console/").await.location(), "/console/operate");
+    assert_eq!(browser.get("/console").await.location(), "/console/operate");
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn a_login_ends_only_in_the_browser_that_began_it_and_once() {
 async fn a_token_that_does_not_hold_logs_nobody_in() {
     let (provider, _servers) = Provider::serve().await;
     let served = served(&provider).await;
-    let past = Timestamp::now().as_second() - 3_600;
+    let past = SystemClock.now().as_second() - 3_600;
     for (claims, status) in [
         (json!({ "aud": "another" }), StatusCode::BAD_GATEWAY),
         (json!({ "aud": [CLIENT, "another"], "azp": "another" }), StatusCode::BAD_GATEWAY),

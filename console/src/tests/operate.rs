@@ -15,7 +15,7 @@ async fn who_runs_the_product_sees_tenants_directory_and_queues() {
     let product = product(served.ports.clone(), "test/");
     let made = product.tenants().create("Globex".into(), true, None).await.unwrap();
     let mut browser = served.logged_in("service").await;
-    assert_eq!(browser.get("/console/").await.location(), "/console/operate");
+    assert_eq!(browser.get("/console").await.location(), "/console/operate");
     for page in PAGES {
         let answer = browser.get(page).await;
         assert_eq!(answer.status, StatusCode::OK, "{page}: {}", answer.text);

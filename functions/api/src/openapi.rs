@@ -50,7 +50,7 @@ const TAGS: [(&str, &str); 8] = [
     ("exports", "Large answers as files"),
     ("activities", "What sellers do"),
     ("directory", "Versions of the directory"),
-    ("operating", "How the product's work stands"),
+    ("operating", "For who runs the product: links to the console, how the work stands"),
 ];
 
 /// Adds to the writes whose answers are kept the header that they are kept by.

@@ -34,14 +34,8 @@ async fn main() -> Result<(), Error> {
 
 /// The issuer at which people log in.
 async fn openid(login: ConsoleLogin, base: &str, ports: &Ports) -> Result<OpenId, Error> {
-    let client_secret = match login.client_secret_id {
-        Some(id) => {
-            let newest = ports.secrets.newest(&id).await?;
-            let (_, secret) = newest.ok_or("the secret CONSOLE_CLIENT_SECRET_ID has no value")?;
-            Some(secret)
-        }
-        None => None,
-    };
+    let newest = ports.secrets.newest(&login.client_secret_id).await?;
+    let client_secret = newest.map(|(_, secret)| secret);
     let client = OpenIdClient { issuer: login.issuer, client_id: login.client_id, client_secret };
     let (http, clock) = (reqwest::Client::builder(), ports.clock.clone());
     OpenId::new(client, base, http, clock, ports.entropy.clone())

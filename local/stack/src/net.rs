@@ -46,6 +46,8 @@ impl Server {
         Ok((Self::spawn(listener, router), address))
     }
 
+    /// Serves `router` from `listener`.
+    #[must_use]
     pub fn spawn(listener: TcpListener, router: Router) -> Self {
         Self(tokio::spawn(async move {
             // Serving ends only with the task: accept errors are retried inside.

@@ -29,6 +29,9 @@ fn a_whole_file_is_read() {
     let app = config.salesforce.app.unwrap();
     assert_eq!(app.client_secret, Secret::File("/run/secrets/app".into()));
     assert!(matches!(config.callers, Callers::Issuer { .. }));
+    let login = config.console.unwrap();
+    assert_eq!(login.issuer.as_str(), "https://login.example.com/");
+    assert_eq!(login.client_secret, Some(Secret::Env("CRM_SYNC_CONSOLE_SECRET".to_owned())));
     let webhook = config.events.webhook.unwrap();
     let command = ["vault", "read", "hook"].map(str::to_owned).to_vec();
     assert_eq!(webhook.secret, Secret::Command(command));
@@ -128,6 +131,22 @@ fn the_browsers_address_may_only_be_on_loopback() {
     ] {
         assert!(wrong(bad), "{bad}");
     }
+}
+
+#[test]
+fn the_consoles_issuer_is_reached_over_a_way_that_nobody_reads() {
+    let parsed = |issuer: &str| {
+        parse(&format!("[console]\nissuer = \"{issuer}\"\nclient_id = \"crm-sync\""))
+    };
+    for good in ["https://login.example.com", "http://127.0.0.1:9001", "http://localhost:9001"] {
+        assert_eq!(parsed(good).unwrap().console.unwrap().client_secret, None, "{good}");
+    }
+    for bad in ["http://login.example.com", "https://ada:pw@login.example.com", "login", ""] {
+        assert!(parsed(bad).is_err(), "{bad}");
+    }
+    let mistakes = parse("[console]\nclient_secret = \"s3cret\"").unwrap_err();
+    assert_eq!(mistakes.len(), 3, "issuer, client_id and how a secret is named: {mistakes:?}");
+    assert!(!mistakes.join("").contains("s3cret"));
 }
 
 #[test]

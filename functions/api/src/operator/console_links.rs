@@ -61,7 +61,8 @@ pub(crate) struct ConsoleLink {
 }
 
 /// Make a link that logs somebody in to the console, once and within ten minutes
-#[utoipa::path(post, path = "/v1/console-links", tag = "tenants", operation_id = "createConsoleLink",
+#[utoipa::path(post, path = "/v1/console-links", tag = "operating",
+    operation_id = "createConsoleLink",
     extensions(("x-roles" = json!(Service::<()>::ROLES))),
     request_body(content = NewConsoleLink, example = json!({
         "tenant": "ten_01KB5R8W3N0000000000000000", "subject": "ada", "roles": ["admin"],
@@ -88,10 +89,8 @@ pub(crate) async fn create(
 impl From<SessionError> for Problem {
     fn from(error: SessionError) -> Self {
         match error {
-            SessionError::Tenant => Self::not_found("tenant"),
-            SessionError::Seat => Self::not_found("seat"),
-            SessionError::Home | SessionError::Link => Self::invalid(error.to_string()),
             SessionError::Port(error) => WorkError::from(error).into(),
+            _ => Self::invalid(error.to_string()),
         }
     }
 }

@@ -66,13 +66,13 @@ async fn a_back_end_makes_a_link_that_logs_one_of_its_people_in_to_the_console()
         (json!({ "tenant": served.tenant, "subject": " ", "roles": ["admin"] }), 422),
         (json!({ "tenant": served.tenant, "subject": "ada", "roles": [] }), 422),
         (json!({ "tenant": served.tenant, "subject": "ada", "roles": ["king"] }), 422),
-        (json!({ "tenant": TenantId::derived("gone"), "subject": "ada", "roles": ["admin"] }), 404),
+        (json!({ "tenant": TenantId::derived("gone"), "subject": "ada", "roles": ["admin"] }), 422),
         (
             json!({
                 "tenant": served.tenant, "subject": "jane", "roles": ["seat"],
                 "seat": SeatId::derived("gone"),
             }),
-            404,
+            422,
         ),
     ] {
         let answer = served.post(&service, path, &wrong).await;

@@ -1,4 +1,4 @@
-//! The state of authorizations: that they hold, since when and until when, or that they are missing.
+//! The state of authorizations: that they hold, since when and until when, or that there are none.
 
 use jiff::Timestamp;
 

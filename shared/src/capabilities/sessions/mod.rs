@@ -2,8 +2,8 @@
 //!
 //! A person's sessions are one document: to log out everywhere is to empty it. A link is a document
 //! of its own, which goes in the transaction that begins its session. So it opens one session,
-//! however often it is followed and on however many instances. Of the secrets that cookies and links
-//! bear only the hashes are kept.
+//! however often it is followed and on however many instances. Of the secrets that cookies and
+//! links bear only the hashes are kept.
 
 pub mod keys;
 mod model;

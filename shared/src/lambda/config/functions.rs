@@ -244,8 +244,9 @@ pub struct ConsoleLogin {
     pub issuer: Url,
     /// `CONSOLE_CLIENT_ID`: what it knows the console as.
     pub client_id: String,
-    /// `CONSOLE_CLIENT_SECRET_ID`: the secret with the client's own secret, if it has one.
-    pub client_secret_id: Option<String>,
+    /// `CONSOLE_CLIENT_SECRET_ID`: the secret with the client's own. There is none for a client
+    /// that has none.
+    pub client_secret_id: String,
 }
 
 /// The configuration of `console`.
@@ -273,9 +274,9 @@ impl Config for ConsoleConfig {
         let browser_base = browser_base(variables);
         let issuer = url(variables, "JWT_ISSUER");
         let client_id = variables.optional("CONSOLE_CLIENT_ID");
-        let client_secret_id = variables.optional("CONSOLE_CLIENT_SECRET_ID");
+        let client_secret_id = variables.required("CONSOLE_CLIENT_SECRET_ID");
         let network_access = network_access(variables);
-        let issuer = issuer?;
+        let (issuer, client_secret_id) = (issuer?, client_secret_id?);
         Some(Self {
             aws: aws?,
             secret_prefix: secret_prefix?,
