@@ -3,8 +3,27 @@
 "use strict";
 (() => {
   const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const number = new Intl.NumberFormat();
+  const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
+
+  // What an org says stays as it is: its texts are isolated, and ours are not.
+  const OF_ORG = "bdi, code, [dir], time, script, textarea, select";
+
+  // Numbers whose thousands are apart, and percentages, as the reader writes them.
+  const numbers = (root) => {
+    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      if (!/\d/.test(text.data) || text.parentElement.closest(OF_ORG)) continue;
+      const written = text.data
+        .replace(/(\d+(?:\.\d+)?) %/g, (_, share) => percent.format(share / 100))
+        .replace(/\d{1,3}(?:\u202f\d{3})+/g, (count) => number.format(count.replaceAll("\u202f", "")));
+      if (written !== text.data) text.data = written;
+    }
+  };
 
   const localise = (root) => {
+    numbers(root);
     for (const time of root.querySelectorAll("time[datetime]")) {
       const at = new Date(time.dateTime);
       if (!Number.isNaN(at.getTime())) {
@@ -53,7 +72,7 @@
     if (seconds > 0) setTimeout(() => (document.hidden ? later(part) : refresh(part)), seconds * 1000);
   };
 
-  localise(document);
+  localise(document.body);
   document.querySelectorAll("[data-refresh]").forEach(later);
 
   // On a narrow screen the list of pages is closed until somebody asks for it.

@@ -13,7 +13,7 @@ use crate::words;
 
 /// What surrounds a page.
 pub(crate) struct Frame {
-    /// The customer's name.
+    /// The customer's name; empty where nobody is told it.
     pub(crate) tenant: String,
     /// The contract includes CRM sync.
     pub(crate) entitled: bool,
@@ -105,7 +105,7 @@ impl Frame {
         let tenant = if admin {
             visit.ask.of_tenant("").await?
         } else {
-            Tenant { name: "CRM sync".to_owned(), entitled: true }
+            Tenant { name: String::new(), entitled: true }
         };
         let sections: &[_] = if admin { &SECTIONS } else { &OF_SELLERS };
         let (environment, other) = match visit.environment {
@@ -144,7 +144,7 @@ impl Frame {
             places: places.iter().map(place).collect(),
         };
         Self {
-            tenant: "CRM sync".to_owned(),
+            tenant: String::new(),
             entitled: true,
             subject: entry.session.visitor.subject.clone(),
             environment: "",

@@ -81,8 +81,6 @@ const comesByALink = async () => {
   assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Lax"]);
   // The link is used up.
   await person.open(link);
-  await person.isAt("Log in");
-  await person.page.keyboard.press("Enter");
   await person.sees("This link does not work any more");
   await person.press("To the start");
 };
@@ -229,7 +227,7 @@ const comesFromTheIssuer = async () => {
   await person.page.waitForURL(at(""));
   await person.sees("grace");
   const names = (await person.context.cookies()).map((cookie) => cookie.name);
-  assert.deepEqual(names, ["crm-sync-console"], "the cookie of the login is gone");
+  assert.ok(names.includes("crm-sync-console") && !names.includes("crm-sync-login"), names.join());
   await person.press("Log out");
   await person.sees("You are not logged in.");
 };

@@ -81,9 +81,8 @@ pub(super) struct Histogram {
 pub(super) struct Column {
     x: f64,
     width: f64,
+    top: f64,
     height: f64,
-    /// Where its foot is.
-    foot: f64,
     /// Which probabilities it counts.
     pub(super) span: String,
     pub(super) count: Count,
@@ -96,11 +95,12 @@ impl Histogram {
         let most = counts.iter().copied().max().filter(|most| *most > 0)?;
         let bars = u32::try_from(counts.len()).ok()?;
         let width = WIDTH / f64::from(bars);
+        let height = |count: i64| as_width(count) / as_width(most) * HIGHEST;
         let column = |(count, place): (&i64, u32)| Column {
             x: f64::from(place) * width,
             width: width - 2.0,
-            height: as_width(*count) / as_width(most) * HIGHEST,
-            foot: HIGHEST + ROW,
+            top: HIGHEST - height(*count),
+            height: height(*count),
             span: format!("{} to {} %", place * 100 / bars, (place + 1) * 100 / bars),
             count: Count(*count),
         };

@@ -1,4 +1,5 @@
-//! A browser that does a person's part of an authorization: log in, allow, come back.
+//! A browser that does a person's part: of an authorization, which is to log in, allow and come
+//! back; and of the console.
 
 use std::collections::BTreeMap;
 
@@ -74,6 +75,29 @@ impl Browser {
             page = self.submit(&page.address, form, username).await?;
         }
         bail!("the login did not end in {MOST_PAGES} pages")
+    }
+
+    /// Follows a link to the console, and logs in by the form that it shows.
+    ///
+    /// # Errors
+    /// When the link opens nothing.
+    pub(super) async fn log_in(&mut self, link: Url) -> anyhow::Result<()> {
+        let page = self.open(link).await?;
+        let form = forms(&page.text).into_iter().next();
+        let form = form.with_context(|| format!("the link does not log in: {}", page.text))?;
+        let begin = self.submit(&page.address, form, "").await?;
+        ensure!(begin.status.is_success(), "{} answered {}", begin.address, begin.status);
+        Ok(())
+    }
+
+    /// What a page says.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) async fn read(&mut self, address: Url) -> anyhow::Result<String> {
+        let page = self.open(address).await?;
+        ensure!(page.status.is_success(), "{} answered {}", page.address, page.status);
+        Ok(page.text)
     }
 
     async fn open(&mut self, address: Url) -> anyhow::Result<WebPage> {

@@ -19,6 +19,8 @@ use crate::resources::{self, Peaks};
 const READS: usize = 2_000;
 /// Badges of a hundred people that are asked for one after another.
 const BADGE_CALLS: usize = 500;
+/// How often each page of the console is read.
+const PAGES_READ: usize = 30;
 /// How long the idle process is watched.
 const IDLE: Duration = Duration::from_mins(1);
 /// The pause between two looks at a process's memory.
@@ -49,6 +51,7 @@ pub async fn measure(stack: StackOptions, data: OwnData) -> anyhow::Result<()> {
         peaks.say("the job")?;
         demo.latency().await?;
         demo.badge_latency().await?;
+        say_spread("a page of the console             ", demo.page_times(PAGES_READ).await?)?;
         demo.set_of_people().await?;
         demo.tried_out().await?;
         peaks.say("the dry run")?;

@@ -14,6 +14,7 @@ mod looks;
 mod measure;
 mod onboarding;
 mod org;
+mod pages;
 mod past;
 mod progress;
 mod quality;
@@ -216,6 +217,7 @@ impl Demo {
         self.log_past().await?;
         self.second_directory().await?;
         self.changes().await?;
+        self.pages().await?;
         self.disconnect().await
     }
 
