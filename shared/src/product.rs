@@ -278,7 +278,7 @@ impl<R: ReachesGenerations> Product<R> {
     /// Matches as people see them, explained by `models`.
     #[must_use]
     pub fn matches(&self, models: Models) -> Matches {
-        Matches::new(self.ports.clock.clone(), self.custody(), models)
+        Matches::new(self.ports.clone(), self.custody(), models)
     }
 
     /// Who is in the CRM, and who is not.

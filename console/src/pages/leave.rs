@@ -59,13 +59,15 @@ struct Kept {
 }
 
 /// What the certificate counts, as a person calls it; none for a kind that has no words yet.
-const KINDS: [(&str, &str); 14] = [
+const KINDS: [(&str, &str); 16] = [
     ("items ACT", "Activities"),
     ("items CAND", "Matches and candidates"),
     ("items CORR", "Corrections"),
     ("items EDGE", "Relations between records"),
     ("items ENT", "Records by entity"),
+    ("items EXPORT", "Exports"),
     ("items GRANT", "Authorizations, permissions"),
+    ("items LIST", "Sellers’ own lists"),
     ("items MODEL", "Models"),
     ("items MRUN", "Match runs"),
     ("items REC", "Records"),

@@ -6,6 +6,7 @@ use axum::http::Method;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
+use shared::capabilities::seats::Role;
 
 use super::{MATCHED, back as to, is_plain};
 use crate::ask::AskOn;
@@ -25,6 +26,53 @@ pub(super) struct Match {
     probability: Option<Percent>,
     pub(super) candidates: Vec<Candidate>,
     ruling: Option<Ruling>,
+    /// What the record and its candidates say of themselves; none for who may not see it.
+    #[serde(skip)]
+    sides: Option<Sides>,
+}
+
+/// A record beside its candidates.
+#[derive(Deserialize)]
+struct Sides {
+    record: Side,
+    candidates: Vec<CandidateSide>,
+}
+
+#[derive(Deserialize)]
+struct CandidateSide {
+    entity_id: String,
+    #[serde(flatten)]
+    side: Side,
+}
+
+/// What a record or an entity says of itself.
+#[derive(Deserialize)]
+struct Side {
+    name: Option<String>,
+    title: Option<String>,
+    company: Option<String>,
+    website: Option<String>,
+    place: Option<String>,
+}
+
+impl Side {
+    /// Its values in the order of [`Row::NAMES`].
+    fn values(&self) -> [Option<&str>; 5] {
+        [&self.name, &self.title, &self.company, &self.website, &self.place]
+            .map(|value| value.as_deref())
+    }
+}
+
+/// What all of them say of one thing.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) record: String,
+    /// A value for each candidate, and whether it is the record's own.
+    pub(super) candidates: Vec<(String, bool)>,
+}
+
+impl Row {
+    const NAMES: [&str; 5] = ["Name", "Title", "Company", "Site", "Place"];
 }
 
 /// Who a record could be.
@@ -77,10 +125,51 @@ impl Match {
         on.get(&at).await
     }
 
+    /// The same, with what the record and its candidates say of themselves.
+    pub(super) async fn beside(
+        on: &AskOn<'_>,
+        object: &str,
+        record: &str,
+    ) -> Result<Self, Trouble> {
+        let mut found = Self::get(on, object, record).await?;
+        let at = path(object, record).ok_or(Trouble::NotFound)?;
+        found.sides = on.find(&format!("{at}/sides")).await?;
+        Ok(found)
+    }
+
+    /// What the record and its candidates say of themselves, thing by thing.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let Some(sides) = &self.sides else { return Vec::new() };
+        let record = sides.record.values();
+        let of = |candidate: &Candidate| {
+            let found = sides.candidates.iter().find(|of| of.entity_id == candidate.entity_id);
+            found.map_or([None; 5], |of| of.side.values())
+        };
+        let candidates: Vec<_> = self.candidates.iter().map(of).collect();
+        let row = |place: usize| {
+            let own = record[place].unwrap_or_default();
+            let values = candidates.iter().map(|values| {
+                let value = values[place].unwrap_or_default();
+                (value.to_owned(), !own.is_empty() && is_same(own, value))
+            });
+            let candidates: Vec<_> = values.collect();
+            let is_said = !own.is_empty() || candidates.iter().any(|(value, _)| !value.is_empty());
+            let name = Row::NAMES[place];
+            is_said.then(|| Row { name, record: own.to_owned(), candidates })
+        };
+        (0..Row::NAMES.len()).filter_map(row).collect()
+    }
+
     /// True if a candidate is the entity that the record is linked to.
     pub(super) fn is_linked_to(&self, candidate: &Candidate) -> bool {
         self.entity_id.as_ref() == Some(&candidate.entity_id)
     }
+}
+
+/// True if two texts are the same but for case and space.
+fn is_same(one: &str, other: &str) -> bool {
+    let folded = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
+    folded(one) == folded(other)
 }
 
 /// The API's path of a record, if there can be one.
@@ -127,7 +216,11 @@ pub(crate) async fn show(
     Path(AtRecord { object, record }): Path<AtRecord>,
 ) -> Result<Response, Trouble> {
     let on = visit.ask.on(visit.environment);
-    let found = Match::get(&on, &object, &record).await?;
+    let found = if visit.has(Role::Admin) {
+        Match::beside(&on, &object, &record).await?
+    } else {
+        Match::get(&on, &object, &record).await?
+    };
     let said = path(&object, &record).ok_or(Trouble::NotFound)? + "/corrections";
     let said = on.find::<Corrections>(&said).await?;
     let history = said.map(|said| said.history).unwrap_or_default();

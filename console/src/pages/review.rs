@@ -37,7 +37,7 @@ pub(crate) async fn show(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let Decided { records, next } = waiting.unwrap_or_default();
     let mut found = Vec::new();
     for listed in records.iter().take(SHOWN) {
-        let record = Match::get(&on, object, &listed.record_id).await?;
+        let record = Match::beside(&on, object, &listed.record_id).await?;
         // It may have been decided since the list was read.
         found.extend(record.decision.is("review").then_some(record));
     }

@@ -151,6 +151,11 @@ impl Run {
         self.finished_at.is_none()
     }
 
+    /// True if it reads every row: the first of a connection has no other to go on from.
+    fn reads_all(&self) -> bool {
+        self.full || self.trigger.is("connected")
+    }
+
     /// The state, or that it is paused.
     fn shown(&self) -> Word {
         if self.paused { Word::from("paused".to_owned()) } else { self.state.clone() }

@@ -182,6 +182,15 @@ fn of_connection(path: &str, text: &str) -> Option<Value> {
             "next": text,
         }),
         "/matches/Lead/00Q000000000001AAA" => found(text),
+        "/matches/Lead/00Q000000000001AAA/sides" => {
+            let side = |id: Option<&str>| {
+                json!({
+                    "entity_id": id, "name": text, "title": text, "company": text, "website": text,
+                    "place": text,
+                })
+            };
+            json!({ "record": side(None), "candidates": [side(Some(text))] })
+        }
         "/matches/Lead/00Q000000000001AAA/corrections" => json!({ "history": [{
             "action": "match", "entity_id": text, "by": text, "at": AT,
         }] }),

@@ -31,6 +31,7 @@ mod seats;
 mod selection;
 mod settings;
 mod settings_files;
+mod sides;
 mod tenants;
 mod wizard;
 
@@ -101,6 +102,7 @@ pub(crate) fn of_connection() -> OpenApiRouter<Api> {
         .routes(routes!(match_runs::list, match_runs::start))
         .routes(routes!(match_runs::show))
         .routes(routes!(matches::list))
+        .routes(routes!(sides::show))
         .routes(routes!(matches::summarize))
         .routes(routes!(match_report::show))
         .routes(routes!(exports::ask))

@@ -34,6 +34,7 @@ mod saved;
 mod selections;
 mod sellers;
 mod settings;
+mod sides;
 mod tenants;
 mod tokens;
 mod walks;

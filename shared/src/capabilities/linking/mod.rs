@@ -23,6 +23,7 @@ mod rules;
 mod runs;
 mod score;
 mod settle;
+mod sides;
 mod unfinished_runs;
 
 #[cfg(test)]
@@ -40,4 +41,5 @@ pub use models::{ExplainedCandidate, ModelError, Models, WeighedComparison};
 pub use report::{EntityReport, ExplainedMatch, MatchPage, Matches, ReportError};
 pub use rules::{ChangeMatchRules, RulesError};
 pub use runs::Rematch;
+pub use sides::{Side, SideBySide};
 pub use unfinished_runs::UnfinishedRuns;

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use matching::EntityKind;
 
 use crate::capabilities::custody::{CursorError, Custody, LookupError};
+use crate::capabilities::directory::Bodies;
 use crate::capabilities::linking::{
     CandidateList, DecisionCounts, EntityMatches, ExplainedCandidate, MATCHED_OBJECTS, ModelError,
     Models, RecordDecision,
 };
 use crate::kernel::{EntityId, SObject, TenantEnvironment};
-use crate::ports::{Clock, PortError};
+use crate::ports::{Clock, PortError, Ports};
 use crate::salesforce::SalesforceId;
-use crate::store::Stored;
+use crate::store::{Store, Stored};
 use crate::work::WorkError;
 
 /// How many records one read of a bucket gives.
@@ -76,15 +77,18 @@ pub struct EntityReport {
 #[derive(Clone)]
 pub struct Matches {
     clock: Arc<dyn Clock>,
-    custody: Custody,
+    pub(super) store: Store,
+    pub(super) custody: Custody,
+    pub(super) bodies: Bodies,
     models: Models,
 }
 
 impl Matches {
     /// Matches that `models` explain.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, custody: Custody, models: Models) -> Self {
-        Self { clock, custody, models }
+    pub fn new(ports: Ports, custody: Custody, models: Models) -> Self {
+        let bodies = Bodies::new(ports.objects.clone());
+        Self { clock: ports.clock.clone(), store: Store::new(ports), custody, bodies, models }
     }
 
     /// A page of the records of an object, in the order of the store. The cursor names the bucket
