@@ -130,10 +130,10 @@ fn fix_of(code: &str) -> Option<&'static str> {
         "INVALID_TYPE" => "The object is hidden from the import’s user: see permissions in Set up.",
         "INVALID_SESSION_ID" => "The login has ended: connect again if this stays.",
         "REQUEST_LIMIT_EXCEEDED" | "EXCEEDED_MAX_CONCURRENT_REQUESTS" => {
-            "The org’s calls are used up. The run goes on by itself; Schedule says how many to leave."
+            "The org’s calls are used up. It goes on by itself; Schedule says how many it leaves."
         }
         "QUERY_TIMEOUT" | "OPERATION_TOO_LARGE" => {
-            "Salesforce takes too long for it. It is read in smaller parts by itself; a filter helps."
+            "Salesforce takes too long. It is read in smaller parts by itself; a filter helps."
         }
         "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "UNKNOWN_EXCEPTION" | "NO_ANSWER" => {
             "It passes: the run tries again by itself."

@@ -10,6 +10,9 @@ use url::Url;
 use super::browser::Browser;
 use super::{Demo, text};
 
+/// No page has more bytes.
+const LARGEST: usize = 100_000;
+
 /// An admin's pages below the environment, and what each has once an org is imported.
 const PAGES: [(&str, &str); 18] = [
     ("", "Your CRM, in step"),
@@ -92,6 +95,9 @@ impl Demo {
         words: &str,
     ) -> anyhow::Result<bool> {
         let address = format!("{}/console/{place}{page}", self.home.api_base());
-        Ok(browser.read(Url::parse(&address)?).await?.contains(words))
+        let text = browser.read(Url::parse(&address)?).await?;
+        // However large the tenant is.
+        ensure!(text.len() <= LARGEST, "the page {page} has {} bytes", text.len());
+        Ok(text.contains(words))
     }
 }
