@@ -88,8 +88,8 @@ pub(crate) async fn come_from_issuer(
     let secret = login_cookie(&headers, console.secure).ok_or(OpenIdError::NotBegun)?;
     let answer = Fields::parse(query.unwrap_or_default().as_bytes());
     let visitor = openid.finish(&secret, &answer).await?;
-    let opened = console.sessions.open(&visitor).await;
-    let cookie = opened.map_err(|error| match error {
+    let begun = console.sessions.open(&visitor).await;
+    let cookie = begun.map_err(|error| match error {
         SessionError::Port(error) => Trouble::broken(error),
         SessionError::Tenant | SessionError::Seat | SessionError::Home | SessionError::Link => {
             OpenIdError::NoRights.into()

@@ -54,7 +54,7 @@ impl IntoResponse for Trouble {
             Self::NoSession => return Redirect::to("/console/login").into_response(),
             Self::Operator => return Redirect::to("/console/operate").into_response(),
             Self::Login(error) => {
-                tracing::warn!(error = chain(error), "a login did not come about")
+                tracing::warn!(error = chain(error), "a login did not come about");
             }
             _ => {}
         }

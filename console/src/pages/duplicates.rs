@@ -11,6 +11,7 @@ use url::form_urlencoded;
 use super::MATCHED;
 use super::decided::{Decided, object_of, query_of};
 use super::record::Match;
+use crate::ask::AskOn;
 use crate::frame::{Frame, show as page};
 use crate::guard::{Fields, Visit};
 use crate::trouble::Trouble;
@@ -51,6 +52,13 @@ struct Page {
     connected: bool,
 }
 
+/// The record that an entity is linked to.
+async fn linked_to(on: &AskOn<'_>, kind: &str, entity: &str) -> Result<Option<Record>, Trouble> {
+    let name: String = form_urlencoded::byte_serialize(entity.as_bytes()).collect();
+    let path = format!("/entities/{kind}/{}", name.replace('+', "%20"));
+    Ok(on.find::<Entity>(&path).await?.unwrap_or_default().link)
+}
+
 pub(crate) async fn show(visit: Visit, RawQuery(query): RawQuery) -> Result<Response, Trouble> {
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
     let object = object_of(&fields)?;
@@ -63,16 +71,12 @@ pub(crate) async fn show(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     for listed in &records {
         let record = Match::get(&on, object, &listed.record_id).await?;
         let Some(best) = record.candidates.into_iter().next() else { continue };
-        let linked = match known.get(&best.entity_id) {
-            Some(linked) => Option::clone(linked),
-            None => {
-                let name: String =
-                    form_urlencoded::byte_serialize(best.entity_id.as_bytes()).collect();
-                let path = format!("/entities/{kind}/{}", name.replace('+', "%20"));
-                let linked = on.find::<Entity>(&path).await?.unwrap_or_default().link;
-                known.insert(best.entity_id.clone(), linked.clone());
-                linked
-            }
+        let linked = if let Some(linked) = known.get(&best.entity_id) {
+            Option::clone(linked)
+        } else {
+            let linked = linked_to(&on, kind, &best.entity_id).await?;
+            known.insert(best.entity_id.clone(), linked.clone());
+            linked
         };
         let (entity_id, probability) = (best.entity_id, best.probability);
         rows.push(Row { record_id: record.record_id, entity_id, probability, linked });

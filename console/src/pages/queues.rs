@@ -16,7 +16,8 @@ struct Queues {
 
 #[derive(Deserialize)]
 struct Queue {
-    queue: Word,
+    #[serde(rename = "queue")]
+    name: Word,
     waiting: Count,
     in_flight: Count,
     delayed: Count,

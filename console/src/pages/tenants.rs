@@ -24,7 +24,8 @@ struct Tenants {
 
 #[derive(Deserialize)]
 struct Tenant {
-    tenant_id: String,
+    #[serde(rename = "tenant_id")]
+    id: String,
     name: String,
     entitled: bool,
     created_at: When,

@@ -167,6 +167,36 @@ fn of_connection(path: &str, text: &str) -> Option<Value> {
         "/doctor" => json!({ "checks": [{
             "check": "same_org", "finding": "problem", "evidence": text, "steps": ["Open Setup"],
         }] }),
+        "/field-mappings" => json!({ "items": [mapping] }),
+        "/field-mappings/preview" => json!({
+            "mapping": mapping, "record_id": text, "asked_at": AT, "state": "ready",
+            "reason": text, "values": { "field": text, "custom_field": text },
+        }),
+        "/record-filters" => json!({ "items": [{ "object": "Lead", "conditions": [
+            { "field": text, "operator": "in", "value": [text, text] },
+        ] }] }),
+        "/import-settings" => json!({
+            "every_minutes": 60, "schedule_paused": false, "api_percent": 70,
+            "api_reserve": 1000, "formula_refresh_hours": 168,
+        }),
+        "/settings" => settings(text),
+        "/org-stages" => json!({ "items": [
+            { "name": text, "label": text, "closed": false, "active": true },
+        ] }),
+        "/saving/dry-run" => dry_run(),
+        "/saving/undo" => json!({
+            "revision": 3, "asked_at": AT, "finished_at": null, "removed": 5, "kept": 6,
+        }),
+        "/saving/lists" => json!({ "items": [{ "full_since": AT }, { "full_since": null }] }),
+        "/seats" => links,
+        "/seats/seat_x/authorization" => authorization,
+        _ => return of_matching(path, text),
+    })
+}
+
+/// The API's answer about matches.
+fn of_matching(path: &str, text: &str) -> Option<Value> {
+    Some(match path {
         "/matches/summary" => {
             let bars = [2; 20];
             json!({ "Lead": {
@@ -214,29 +244,6 @@ fn of_connection(path: &str, text: &str) -> Option<Value> {
                 "gained_examples": [{ "record_id": text }],
             }],
         }),
-        "/field-mappings" => json!({ "items": [mapping] }),
-        "/field-mappings/preview" => json!({
-            "mapping": mapping, "record_id": text, "asked_at": AT, "state": "ready",
-            "reason": text, "values": { "field": text, "custom_field": text },
-        }),
-        "/record-filters" => json!({ "items": [{ "object": "Lead", "conditions": [
-            { "field": text, "operator": "in", "value": [text, text] },
-        ] }] }),
-        "/import-settings" => json!({
-            "every_minutes": 60, "schedule_paused": false, "api_percent": 70,
-            "api_reserve": 1000, "formula_refresh_hours": 168,
-        }),
-        "/settings" => settings(text),
-        "/org-stages" => json!({ "items": [
-            { "name": text, "label": text, "closed": false, "active": true },
-        ] }),
-        "/saving/dry-run" => dry_run(),
-        "/saving/undo" => json!({
-            "revision": 3, "asked_at": AT, "finished_at": null, "removed": 5, "kept": 6,
-        }),
-        "/saving/lists" => json!({ "items": [{ "full_since": AT }, { "full_since": null }] }),
-        "/seats" => links,
-        "/seats/seat_x/authorization" => authorization,
         _ if path.starts_with("/entities/person/") => {
             json!({ "link": { "object": text, "record_id": text } })
         }

@@ -89,7 +89,7 @@ impl SqsQueues {
 
     async fn attributes(&self, url: &str) -> Result<Attributes, PortError> {
         let asked = self.client.get_queue_attributes().queue_url(url);
-        let asked = LOOKED_AT.into_iter().fold(asked, |asked, name| asked.attribute_names(name));
+        let asked = asked.set_attribute_names(Some(LOOKED_AT.to_vec()));
         let answer = asked.send().await.map_err(|error| failed(LOOK, &error))?;
         Ok(answer.attributes.unwrap_or_default())
     }

@@ -82,13 +82,6 @@ fn the_keys_outside_generations_are_pinned() {
     forms.key("audit entry", &audit::keys::entry(tenant(), 12));
     forms.range("audit entries", &audit::keys::entries(tenant()));
     forms.key("glass", &break_glass::keys::glass(environment(), GlassId::derived("glass")));
-    let ada = PersonName::of("ada@acme.example");
-    forms.key("logins", &sessions::keys::logins(Some(tenant()), &ada));
-    forms.key("logins of an operator", &sessions::keys::logins(None, &ada));
-    let link: LinkText = format!("{}.secret", tenant()).parse().unwrap();
-    forms.key("login link", &sessions::keys::link(&link));
-    forms.key("tenant entry", &seats::keys::tenant_entry(tenant()));
-    forms.line("tenant entries", TENANTS);
     forms.key("purge", &leaving::keys::purge(scope()));
     forms.range("purges", &leaving::keys::purges(tenant()));
     for rest in leaving::keys::rest_of(tenant()) {
@@ -129,6 +122,19 @@ fn the_keys_outside_generations_are_pinned() {
         forms.key(&name, &directory::keys::directory_built(version(), kind, 12));
     }
     insta::assert_snapshot!("keys_outside_generations", forms.0);
+}
+
+#[test]
+fn the_keys_of_logins_and_of_the_list_of_tenants_are_pinned() {
+    let mut forms = Forms::default();
+    let ada = PersonName::of("ada@acme.example");
+    forms.key("logins", &sessions::keys::logins(Some(tenant()), &ada));
+    forms.key("logins of an operator", &sessions::keys::logins(None, &ada));
+    let link: LinkText = format!("{}.secret", tenant()).parse().unwrap();
+    forms.key("login link", &sessions::keys::link(&link));
+    forms.key("tenant entry", &seats::keys::tenant_entry(tenant()));
+    forms.line("tenant entries", TENANTS);
+    insta::assert_snapshot!("keys_of_logins", forms.0);
 }
 
 #[test]

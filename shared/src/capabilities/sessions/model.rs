@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::seats::Role;
-use crate::kernel::{SeatId, TenantId};
+use crate::kernel::{ParseIdError, SeatId, TenantId};
 
 /// A session that nobody uses ends after this long.
 pub const IDLE: SignedDuration = SignedDuration::from_hours(1);
@@ -88,7 +88,7 @@ impl FromStr for LinkText {
         if secret.is_empty() || secret.len() > NAME_DIGITS * 2 || secret.contains('.') {
             return Err(NoLink);
         }
-        Ok(Self::new(home_of(home).ok_or(NoLink)?, secret.to_owned()))
+        Ok(Self::new(home_of(home).map_err(|_| NoLink)?, secret.to_owned()))
     }
 }
 
@@ -99,9 +99,9 @@ fn home_name(tenant: Option<TenantId>) -> String {
     tenant.map_or_else(|| OPERATOR.to_owned(), |tenant| tenant.to_string())
 }
 
-/// What [`home_name`] named; none for anything else.
-fn home_of(name: &str) -> Option<Option<TenantId>> {
-    if name == OPERATOR { Some(None) } else { name.parse().ok().map(Some) }
+/// What [`home_name`] named.
+fn home_of(name: &str) -> Result<Option<TenantId>, ParseIdError> {
+    if name == OPERATOR { Ok(None) } else { name.parse().map(Some) }
 }
 
 /// The name under which a person's sessions are kept.
@@ -178,7 +178,7 @@ impl FromStr for SessionCookie {
         if parts.next().is_some() || !is_name || secret.len() > NAME_DIGITS * 2 {
             return Err(NoCookie);
         }
-        let tenant = home_of(tenant).ok_or(NoCookie)?;
+        let tenant = home_of(tenant).map_err(|_| NoCookie)?;
         Ok(Self::new(tenant, PersonName(person.to_owned()), secret.to_owned()))
     }
 }
