@@ -199,7 +199,8 @@ async fn counts(world: &World) -> BTreeMap<SObject, DecisionCounts> {
     for object in MATCHED_OBJECTS {
         let kept = store::get(&*ports.table, &keys.decision_counts(object)).await.unwrap();
         let kept = kept.unwrap_or_default();
-        let mut counted = DecisionCounts::default();
+        let mut counted = DecisionCounts { scores: kept.scores, ..DecisionCounts::default() };
+        let mut bars = [0; 20];
         for list in lists(world, object).await.into_iter().filter(|list| !list.gone) {
             *match list.decision {
                 RecordDecision::Match => &mut counted.matched,
@@ -207,8 +208,13 @@ async fn counts(world: &World) -> BTreeMap<SObject, DecisionCounts> {
                 RecordDecision::Review => &mut counted.review,
                 RecordDecision::NonMatch => &mut counted.unmatched,
             } += 1;
+            let best = list.matched_candidate().or(list.candidates.first());
+            if let Some(probability) = best.map(|candidate| candidate.probability) {
+                let bar = (1..20).filter(|bar| probability * 20.0 >= f64::from(*bar)).count();
+                bars[bar] += 1;
+            }
         }
-        assert_eq!(kept, counted, "{object}");
+        assert_eq!((kept, kept.scores.bars()), (counted, bars), "{object}");
         all.insert(object, kept);
     }
     all
