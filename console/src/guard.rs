@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{AppendHeaders, IntoResponseParts};
 use serde::Deserialize;
 use shared::capabilities::seats::Role;
@@ -21,7 +21,7 @@ use crate::trouble::Trouble;
 const FORM_TOKEN: &str = "csrf";
 
 /// A login at an issuer is done within ten minutes, or is begun anew.
-const LOGIN_SECONDS: u64 = 600;
+const LOGIN_SECONDS: i64 = 600;
 
 /// Somebody who is logged in, whoever it is.
 pub(crate) struct Entry {
@@ -149,17 +149,10 @@ fn cookie_name(secure: bool) -> &'static str {
     if secure { "__Host-crm-sync" } else { "crm-sync-console" }
 }
 
-/// Sets the session's cookie; none to take it away. `Lax`, since the browser comes back from
-/// Salesforce.
+/// Sets the session's cookie; none to take it away.
 pub(crate) fn set_cookie(secure: bool, cookie: Option<&SessionCookie>) -> impl IntoResponseParts {
-    let name = cookie_name(secure);
-    let (value, seconds) = match cookie {
-        Some(cookie) => (cookie.expose(), LONGEST.as_secs()),
-        None => (String::new(), 0),
-    };
-    let flag = if secure { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{flag}");
-    AppendHeaders(HeaderValue::try_from(text).ok().map(|value| (SET_COOKIE, value)))
+    let value = cookie.map(SessionCookie::expose);
+    set(secure, cookie_name(secure), value.as_deref(), LONGEST.as_secs())
 }
 
 /// The name of the cookie of a login at an issuer, while it goes on.
@@ -169,8 +162,18 @@ fn login_cookie_name(secure: bool) -> &'static str {
 
 /// Sets the cookie of a login that goes on; none to take it away.
 pub(crate) fn set_login_cookie(secure: bool, secret: Option<&str>) -> impl IntoResponseParts {
-    let name = login_cookie_name(secure);
-    let (value, seconds) = secret.map_or(("", 0), |secret| (secret, LOGIN_SECONDS));
+    set(secure, login_cookie_name(secure), secret, LOGIN_SECONDS)
+}
+
+/// Sets a cookie for so many seconds; without a value takes it away. `Lax`, since the browser comes
+/// back from Salesforce and from an issuer.
+fn set(
+    secure: bool,
+    name: &str,
+    value: Option<&str>,
+    seconds: i64,
+) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
+    let (value, seconds) = value.map_or(("", 0), |value| (value, seconds));
     let flag = if secure { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{flag}");
     AppendHeaders(HeaderValue::try_from(text).ok().map(|value| (SET_COOKIE, value)))

@@ -47,6 +47,7 @@ GROUPS = {
     "lists": "sellers' lists are for those who work on them",
     "answers": "a write that comes again is answered as the first time, to its caller",
     "seats": "which CRM user a seat is",
+    "console": "who gets into the console, and whose pages they see",
     "moving": "a tenant moves with everything that people made",
 }
 
