@@ -64,6 +64,15 @@ impl Ask {
         Ok(self.send(Method::GET, path, None).await?.value)
     }
 
+    /// What is at `path`, or none where there is nothing.
+    pub(crate) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Trouble> {
+        match self.at(path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Trouble::Refused(refusal)) if refusal.status == 404 => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
     /// Has something done, whatever the answer says.
     pub(crate) async fn act(&self, method: Method, path: &str) -> Result<(), Trouble> {
         self.send::<Value>(method, path, None).await.map(|_| ())
@@ -130,17 +139,12 @@ pub(crate) struct AskOn<'a> {
 impl AskOn<'_> {
     /// What is at `path`.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
-        let path = format!("{}{path}", self.base);
-        Ok(self.ask.send(Method::GET, &path, None).await?.value)
+        self.ask.at(&format!("{}{path}", self.base)).await
     }
 
     /// The same, or none where there is nothing.
     pub(crate) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Trouble> {
-        match self.get(path).await {
-            Ok(found) => Ok(Some(found)),
-            Err(Trouble::Refused(refusal)) if refusal.status == 404 => Ok(None),
-            Err(trouble) => Err(trouble),
-        }
+        self.ask.find(&format!("{}{path}", self.base)).await
     }
 
     /// Has something done, whatever the answer says.

@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +31,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::capabilities::seats::Role;
 use shared::capabilities::sessions::Visitor;
-use shared::kernel::{SeatId, TenantId};
+use shared::kernel::{SeatId, TenantId, is_unread};
 use shared::ports::{Clock, Entropy};
 use tokio::sync::Mutex;
-use url::{Host, Url};
+use url::Url;
 
 use crate::guard::{Fields, same};
 
@@ -268,7 +267,7 @@ impl OpenId {
             return Err(OpenIdError::Issuer("it says that it is another one"));
         }
         let Description { authorization_endpoint, token_endpoint, jwks_uri, .. } = &description;
-        if [authorization_endpoint, token_endpoint, jwks_uri].iter().any(|url| !is_private(url)) {
+        if [authorization_endpoint, token_endpoint, jwks_uri].iter().any(|url| !is_unread(url)) {
             return Err(OpenIdError::Issuer("an address of it is not https"));
         }
         *described = Some((now, description.clone()));
@@ -353,15 +352,4 @@ async fn bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, OpenIdError> 
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// True if nobody on the way can read what is sent there.
-fn is_private(url: &Url) -> bool {
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && is_here)
 }

@@ -61,9 +61,8 @@ impl Page {
 
 pub(crate) async fn show(operating: Operating) -> Result<Response, Trouble> {
     let versions = operating.ask.at::<Versions>("/v1/directory/versions").await?.items;
-    // The current one is the last of those that were published.
-    let published = versions.iter().filter(|version| version.published_at.is_some());
-    let current = published.map(|version| version.id.clone()).next();
+    let current = operating.ask.find::<Version>("/v1/directory/versions/current").await?;
+    let current = current.map(|version| version.id);
     let frame = Frame::of_operator(&operating, "/directory");
     page(&Page { frame, versions, current })
 }

@@ -70,6 +70,9 @@ pub(super) struct Object {
     pub(super) code: Option<String>,
     #[serde(default)]
     pub(super) message: Option<String>,
+    /// What mends it.
+    #[serde(default)]
+    pub(super) fix: Option<String>,
     pub(super) new: Count,
     pub(super) updated: Count,
     pub(super) unchanged: Count,
@@ -93,56 +96,16 @@ pub(super) struct Errors {
     code: String,
     message: String,
     count: Count,
-}
-
-impl Errors {
-    /// What mends it, where that is known.
-    fn fix(&self) -> Option<&'static str> {
-        fix_of(&self.code)
-    }
+    /// What mends it.
+    fix: Option<String>,
 }
 
 impl Object {
-    /// What mends what ended it, where that is known.
-    pub(super) fn fix(&self) -> Option<&'static str> {
-        fix_of(self.code.as_deref()?)
-    }
-
     /// How far it is, in whole per cent.
     pub(super) fn share(&self) -> i64 {
         let (done, all) = (self.rows_fetched.0, self.rows_expected.0);
         if all > 0 { (done * 100 / all).min(100) } else { 0 }
     }
-}
-
-/// What mends an error of Salesforce's, by its code.
-fn fix_of(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" => {
-            "The org’s edition or the user’s profile has no API: see the doctor."
-        }
-        "INSUFFICIENT_ACCESS" | "INSUFFICIENT_ACCESS_OR_READONLY" => {
-            "Give the import’s user the right to read it, then check permissions again."
-        }
-        "INVALID_FIELD" | "INVALID_FIELD_FOR_INSERT_UPDATE" => {
-            "A field is gone or hidden: look at Fields, and at the permissions in Set up."
-        }
-        "INVALID_TYPE" => "The object is hidden from the import’s user: see permissions in Set up.",
-        "INVALID_SESSION_ID" => "The login has ended: connect again if this stays.",
-        "REQUEST_LIMIT_EXCEEDED" | "EXCEEDED_MAX_CONCURRENT_REQUESTS" => {
-            "The org’s calls are used up. It goes on by itself; Schedule says how many it leaves."
-        }
-        "QUERY_TIMEOUT" | "OPERATION_TOO_LARGE" => {
-            "Salesforce takes too long. It is read in smaller parts by itself; a filter helps."
-        }
-        "UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "UNKNOWN_EXCEPTION" | "NO_ANSWER" => {
-            "It passes: the run tries again by itself."
-        }
-        "UNUSABLE_ANSWER" => {
-            "Something between us and Salesforce changes its answers: ask who runs your network."
-        }
-        _ => return None,
-    })
 }
 
 impl Run {
@@ -225,16 +188,4 @@ pub(crate) async fn steer(
     let path = format!("/runs/{run}/{steer}");
     visit.ask.on(visit.environment).act(Method::POST, &path, None).await?;
     Ok(to(&visit, &format!("/runs/{run}"), said))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_of_salesforces_says_what_mends_it_and_an_unknown_one_says_nothing() {
-        assert!(fix_of("REQUEST_LIMIT_EXCEEDED").is_some_and(|fix| fix.contains("by itself")));
-        assert!(fix_of("INVALID_FIELD").is_some_and(|fix| fix.contains("permissions")));
-        assert_eq!(fix_of("FIELD_CUSTOM_VALIDATION_EXCEPTION"), None);
-    }
 }

@@ -37,7 +37,7 @@ fn run(text: &str) -> Value {
             "phase": "failed", "reason": text, "code": text, "message": text, "new": 1,
             "updated": 2, "unchanged": 3, "deleted": 4, "skipped": 5, "failed": 6,
             "rows_fetched": 10, "rows_expected": 1_000_000, "rows_per_second": 812.5,
-            "errors": [{ "code": text, "message": text, "count": 2 }],
+            "errors": [{ "code": text, "message": text, "count": 2, "fix": "Connect again." }],
             "hidden_fields": [text], "salesforce_count": 7, "live": 8,
         } },
     })

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use lettre::Address;
-use shared::kernel::Occurrence;
+use shared::kernel::{Occurrence, is_this_machine};
 use strum::VariantNames;
 use url::Host;
 
 use super::Secret;
-use super::read::{SECRET_FORM, is_loopback, secret};
+use super::read::{SECRET_FORM, secret};
 use super::reader::Section;
 
 /// The types of events that are mailed unless the file says otherwise: those that need a person.
@@ -85,7 +85,7 @@ pub(super) fn mail(section: Section<'_>) -> Option<Mail> {
     let host = host(&section, is_there);
     let port = section.number("port", 1, u16::MAX.into()).and_then(|port| port.try_into().ok());
     let login = login(&section);
-    if login.is_some() && tls == MailTls::Off && !host.as_ref().is_none_or(is_loopback) {
+    if login.is_some() && tls == MailTls::Off && !host.as_ref().is_none_or(is_this_machine) {
         section
             .wrong("tls", "is \"none\", and a password would go unencrypted: write \"starttls\"");
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use shared::capabilities::connecting::NetworkAccess;
-use shared::kernel::{Queue, security_contact};
+use shared::kernel::{Queue, is_this_machine, is_unread, security_contact};
 use shared::salesforce::{ApiVersion, is_public};
 use toml::de::DeTable;
 use tracing_subscriber::EnvFilter;
@@ -193,7 +193,7 @@ fn console(section: Section<'_>) -> Option<ConsoleLogin> {
     if !section.has("issuer") {
         section.wrong("issuer", format!("is missing: write {expected}"));
     }
-    let issuer = section.parsed("issuer", expected, private);
+    let issuer = section.parsed("issuer", expected, unread);
     let client_id = section.required_text("client_id", "what the issuer knows the console as");
     let client_secret = secret(&section, "client_secret");
     section.end();
@@ -309,11 +309,9 @@ fn receiver(section: &Section<'_>, key: &'static str, private: bool) -> Option<U
     Some(url)
 }
 
-/// An address that nobody on the way can read what is sent to: https, or this machine.
-fn private(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let is_private = url.scheme() == "https" || (url.scheme() == "http" && is_here(&url));
-    (is_private && url.has_host() && no_login(&url)).then_some(url)
+/// An address to which nobody on the way can read what is sent.
+fn unread(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| is_unread(url) && no_login(url))
 }
 
 /// An address on this machine. Anything else would send people's logins elsewhere.
@@ -326,15 +324,6 @@ fn no_login(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none()
 }
 
-/// True of a host that is this machine.
-pub(super) fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
-    match host {
-        Host::Domain(name) => name.as_ref() == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
-}
-
 fn is_here(url: &Url) -> bool {
-    url.host().is_some_and(|host| is_loopback(&host))
+    url.host().is_some_and(|host| is_this_machine(&host))
 }

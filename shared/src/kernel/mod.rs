@@ -1,5 +1,6 @@
 //! The words that several capabilities share. Pure: no clock, no randomness, no I/O.
 
+mod address;
 mod asked;
 mod author;
 mod connection;
@@ -14,6 +15,7 @@ mod record;
 mod scope;
 mod sobject;
 
+pub use address::*;
 pub use asked::*;
 pub use author::*;
 pub use connection::*;

@@ -38,7 +38,7 @@ pub struct QueueDepth {
     pub dead: u64,
 }
 
-/// Sends messages.
+/// The queues, as whoever sends to them sees them.
 #[async_trait]
 pub trait Queues: Send + Sync {
     /// Sends all of `messages`, entries that the queue refused in part included.

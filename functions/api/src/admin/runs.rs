@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::capabilities::importing::{self, ControlError, ObjectPhase, RunReport, RunWithObjects};
+use shared::capabilities::importing::{
+    self, ControlError, ObjectPhase, RunReport, RunWithObjects, fix_of,
+};
 use shared::kernel::{self, ImportRunId, MatchRunId, SObject};
 use utoipa::ToSchema;
 
@@ -223,6 +225,10 @@ pub(crate) struct Phase {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<String>,
+    /// What mends it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    fix: Option<&'static str>,
 }
 
 /// The phases of an object's import.
@@ -264,7 +270,8 @@ impl From<ObjectPhase> for Phase {
                 Self { reason: Some(reason), ..at(PhaseName::Skipped) }
             }
             ObjectPhase::Failed { code, message } => {
-                Self { code: Some(code), message: Some(message), ..at(PhaseName::Failed) }
+                let fix = fix_of(&code);
+                Self { code: Some(code), message: Some(message), fix, ..at(PhaseName::Failed) }
             }
         }
     }
@@ -277,12 +284,15 @@ pub(crate) struct ImportErrors {
     /// Salesforce's latest words.
     message: String,
     count: u64,
+    /// What mends it; null where only Salesforce's words say.
+    #[schema(required = true)]
+    fix: Option<&'static str>,
 }
 
 impl From<importing::ErrorGroup> for ImportErrors {
     fn from(group: importing::ErrorGroup) -> Self {
         let importing::ErrorGroup { code, message, count } = group;
-        Self { code, message, count }
+        Self { fix: fix_of(&code), code, message, count }
     }
 }
 

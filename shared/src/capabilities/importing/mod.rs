@@ -13,6 +13,7 @@
 mod begin;
 mod clear;
 mod control;
+mod fixes;
 mod follow;
 mod hand_over;
 mod import;
@@ -27,6 +28,7 @@ mod selections;
 
 pub(crate) use begin::scheduled_import;
 pub use control::ControlError;
+pub use fixes::fix_of;
 pub use import::Import;
 pub(crate) use land_row::land_row;
 pub use model::*;

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use matching::{Company, EntityKind, Person};
+use matching::{Company, CrmAccount, CrmPerson, EntityKind, Person};
 
 use crate::capabilities::custody::LookupError;
 use crate::capabilities::directory::{DirectoryState, keys as directory_keys};
-use crate::capabilities::linking::{CandidateList, Matches, ReportError, entity_kind_of};
-use crate::kernel::{EntityId, Fields, RecordRef, SObject, TenantEnvironment};
+use crate::capabilities::linking::{
+    CandidateList, Matches, ReportError, crm_account, crm_person, entity_kind_of,
+};
+use crate::kernel::{EntityId, RecordRef, SObject, TenantEnvironment};
 use crate::salesforce::SalesforceId;
 
 /// What a record or an entity says of itself.
@@ -52,15 +54,15 @@ impl Matches {
         let of = RecordRef { object, id: record };
         let held = opened.records.fields_of([of].into()).await?;
         let fields = held.get(&of).ok_or(LookupError::NotFound("record"))?;
-        let account = match fields.reference("AccountId") {
-            Some(id) if object == SObject::Contact => {
-                let of = RecordRef { object: SObject::Account, id };
-                let accounts = opened.records.fields_of([of].into()).await?;
-                accounts.get(&of).and_then(|account| text(account, "Name"))
-            }
-            _ => None,
+        let record = if object == SObject::Account {
+            Side::from(crm_account(fields))
+        } else {
+            let id = fields.reference("AccountId").filter(|_| object == SObject::Contact);
+            let account = id.map(|id| RecordRef { object: SObject::Account, id });
+            let accounts = opened.records.fields_of(account.into_iter().collect()).await?;
+            let account = account.and_then(|account| accounts.get(&account));
+            Side::from(crm_person(object, fields, account))
         };
-        let record = Side::of_record(object, fields, account);
         Ok(SideBySide { record, candidates: self.candidates(&list).await? })
     }
 
@@ -86,28 +88,27 @@ impl Matches {
     }
 }
 
-impl Side {
-    fn of_record(object: SObject, fields: &Fields, account: Option<String>) -> Self {
-        let of = |name: &str| text(fields, name);
-        let place = |names: [&str; 3]| joined(names.map(of), ", ");
-        match object {
-            SObject::Account => Self {
-                name: of("Name"),
-                website: of("Website"),
-                place: place(["BillingCity", "BillingState", "BillingCountry"]),
-                ..Self::default()
-            },
-            _ => Self {
-                name: joined([of("FirstName"), of("LastName")], " "),
-                title: of("Title"),
-                company: of("Company").or(account),
-                place: if object == SObject::Contact {
-                    place(["MailingCity", "MailingState", "MailingCountry"])
-                } else {
-                    place(["City", "State", "Country"])
-                },
-                website: None,
-            },
+impl From<CrmPerson> for Side {
+    fn from(person: CrmPerson) -> Self {
+        let CrmPerson { first_name, last_name, title, company, city, state, country, .. } = person;
+        Self {
+            name: joined([first_name, last_name], " "),
+            title: title.and_then(filled),
+            company: company.and_then(filled),
+            website: None,
+            place: joined([city, state, country], ", "),
+        }
+    }
+}
+
+impl From<CrmAccount> for Side {
+    fn from(account: CrmAccount) -> Self {
+        let CrmAccount { name, website, city, state, country, .. } = account;
+        Self {
+            name: name.and_then(filled),
+            website: website.and_then(filled),
+            place: joined([city, state, country], ", "),
+            ..Self::default()
         }
     }
 }
@@ -116,11 +117,11 @@ impl From<Person> for Side {
     fn from(person: Person) -> Self {
         let Person { first_name, last_name, title, company, city, state, country, .. } = person;
         Self {
-            name: joined([first_name, last_name].map(filled), " "),
+            name: joined([first_name, last_name].map(Some), " "),
             title: filled(title),
             company: company.and_then(|company| filled(company.name)),
             website: None,
-            place: joined([city, state, country].map(filled), ", "),
+            place: joined([city, state, country].map(Some), ", "),
         }
     }
 }
@@ -133,13 +134,9 @@ impl From<Company> for Side {
             title: None,
             company: None,
             website: filled(website).or(filled(domain)),
-            place: joined([city, state, country].map(filled), ", "),
+            place: joined([city, state, country].map(Some), ", "),
         }
     }
-}
-
-fn text(fields: &Fields, name: &str) -> Option<String> {
-    fields.get(name).and_then(|value| filled(value.to_owned()))
 }
 
 fn filled(text: String) -> Option<String> {
@@ -148,5 +145,5 @@ fn filled(text: String) -> Option<String> {
 
 /// Those that are there, one behind the other.
 fn joined<const N: usize>(parts: [Option<String>; N], between: &str) -> Option<String> {
-    filled(parts.into_iter().flatten().collect::<Vec<_>>().join(between))
+    filled(parts.into_iter().flatten().filter_map(filled).collect::<Vec<_>>().join(between))
 }

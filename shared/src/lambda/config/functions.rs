@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::{Config, Variables};
 use crate::aws::AwsConfig;
 use crate::capabilities::connecting::NetworkAccess;
 use crate::capabilities::leaving::PurgeSteps;
-use crate::kernel::{Queue, security_contact};
+use crate::kernel::{Queue, is_this_machine, security_contact};
 use crate::salesforce::ApiVersion;
 
 /// Which services a function uses.
@@ -63,11 +63,7 @@ fn url(variables: &mut Variables, name: &'static str) -> Option<Url> {
 /// An address on this machine. Anything else would send people's logins elsewhere.
 fn loopback(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let on_loopback = match url.host()? {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    };
+    let on_loopback = is_this_machine(&url.host()?);
     (on_loopback && url.scheme() == "http" && url.username().is_empty()).then_some(url)
 }
 
