@@ -3,6 +3,11 @@
 use std::error::Error;
 use std::time::Duration;
 
+/// Boxes the future of a capability's function, so that its body is made in this crate, once.
+///
+/// The compiler makes the body of an `async fn` in each crate that awaits it, and once more for
+/// each part of that crate (`docs/decisions/0017-what-others-await-is-boxed.md`).
+pub(crate) use async_recursion::async_recursion as boxed;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{Disposition, PortError};

@@ -48,7 +48,7 @@ pub use self::report::Report;
 /// The environment that the demo connects.
 const ENVIRONMENT: &str = "production";
 /// The pause between two looks at something that is under way.
-const PAUSE: Duration = Duration::from_millis(400);
+const PAUSE: Duration = Duration::from_millis(150);
 /// The pause between two forced ticks, so that nobody waits for the minute.
 const TICK: Duration = Duration::from_secs(1);
 

@@ -123,7 +123,7 @@ impl Demo {
         let api = Api::new(self.home.api_base(), self.home.token(caller).await?)?;
         let person = self.person_of(seat).await?;
         let path = format!("{}/activities", self.connection());
-        let mut logged = Vec::new();
+        let mut posted = Vec::new();
         for (kind, said, subject) in ACTIVITIES {
             let mut body = json!({
                 "kind": kind,
@@ -141,6 +141,10 @@ impl Demo {
             if text(&again, "activity_id")? != id {
                 bail!("the same activity was accepted twice: {reply} {again}");
             }
+            posted.push((id, kind, subject));
+        }
+        let mut logged = Vec::new();
+        for (id, kind, subject) in posted {
             logged.push((self.salesforce_id(&api, &format!("{path}/{id}")).await?, kind, subject));
         }
         Ok(logged)

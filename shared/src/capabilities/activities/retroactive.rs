@@ -17,6 +17,7 @@ use crate::kernel::{Record, RecordRef, SObject, TenantEnvironment};
 use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
+use crate::work::boxed;
 
 /// How many activities one call takes.
 pub const MOST_RETROACTIVE: usize = 100;
@@ -60,6 +61,7 @@ impl Activities {
     ///
     /// # Errors
     /// Those of the ports, and a connection that is not there: the call may be repeated as it is.
+    #[boxed]
     pub async fn post_retroactively(
         &self,
         at: TenantEnvironment,
@@ -82,6 +84,7 @@ impl Activities {
     ///
     /// # Errors
     /// As there.
+    #[boxed]
     pub async fn dry_run(
         &self,
         at: TenantEnvironment,

@@ -8,6 +8,7 @@ use crate::capabilities::custody::{CursorError, LookupError, OpenGeneration};
 use crate::kernel::{SeatId, TenantEnvironment};
 use crate::ports::PortError;
 use crate::store::{Attempt, Commit, Slot, Stored, attempts};
+use crate::work::boxed;
 
 /// How many activities a page has.
 const PAGE: usize = 50;
@@ -62,6 +63,7 @@ impl From<PortError> for ListError {
 
 impl Activities {
     /// A page of a list of a seat's activities.
+    #[boxed]
     pub async fn listed(
         &self,
         at: TenantEnvironment,
@@ -88,6 +90,7 @@ impl Activities {
     }
 
     /// What failed of a seat, by code.
+    #[boxed]
     pub async fn failures(
         &self,
         at: TenantEnvironment,
@@ -118,6 +121,7 @@ impl Activities {
     }
 
     /// A seller's switch for a conversation; none when they never said anything of it.
+    #[boxed]
     pub async fn conversation_switch(
         &self,
         at: TenantEnvironment,
@@ -130,6 +134,7 @@ impl Activities {
     }
 
     /// Remembers whether a seller has a conversation logged.
+    #[boxed]
     pub async fn switch_conversation(
         &self,
         at: TenantEnvironment,

@@ -8,7 +8,7 @@ use crate::capabilities::custody::{LookupError, OpenGeneration};
 use crate::kernel::{ActivityId, SeatId, TenantEnvironment, WritebackMessage};
 use crate::ports::PortError;
 use crate::store::{Attempt, Commit, Draft, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many are tried again by one call.
 const MOST_RETRIED: usize = 100;
@@ -54,6 +54,7 @@ pub struct Retried {
 impl Activities {
     /// Takes an activity back that was not claimed yet. Its text goes. One that was taken back
     /// stays so.
+    #[boxed]
     pub async fn withdraw(
         &self,
         at: TenantEnvironment,
@@ -87,6 +88,7 @@ impl Activities {
     }
 
     /// Has an activity tried again that failed.
+    #[boxed]
     pub async fn retry(
         &self,
         at: TenantEnvironment,
@@ -100,6 +102,7 @@ impl Activities {
     }
 
     /// Has everything of a seat tried again that failed with a code, the earliest first.
+    #[boxed]
     pub async fn retry_all(
         &self,
         at: TenantEnvironment,

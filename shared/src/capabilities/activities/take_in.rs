@@ -16,7 +16,7 @@ use crate::capabilities::{seats, settings};
 use crate::kernel::{ActivityId, ConnectionState, Environment, SeatId, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// The reason for which an activity is not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,7 @@ impl Activities {
     }
 
     /// Takes an activity in. A repetition gives the activity that was taken in first.
+    #[boxed]
     pub async fn post(
         &self,
         at: TenantEnvironment,
@@ -124,6 +125,7 @@ impl Activities {
     }
 
     /// An activity.
+    #[boxed]
     pub async fn get(
         &self,
         at: TenantEnvironment,

@@ -30,7 +30,7 @@ use crate::kernel::{ActivityId, ConnectionState, Grantee, Scope};
 use crate::ports::Ports;
 use crate::salesforce::{Select, Soql};
 use crate::store::{Attempt, Commit, Draft, Store, Stored, attempts};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// When an activity is looked at again that something else moved meanwhile.
 const NOT_YET: Duration = Duration::from_secs(2);
@@ -80,6 +80,7 @@ impl WriteBack {
     ///
     /// # Errors
     /// Those of the ports, and what Salesforce may answer otherwise later.
+    #[boxed]
     pub async fn handle(&self, scope: Scope, activity: ActivityId) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let activity = opened.store.load(&opened.keys.activity(activity)).await?;

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use crate::capabilities::custody::{Custody, LookupError};
 use crate::ports::Ports;
 use crate::store::{Attempt, Commit, Draft, Slot, Store, Stored, When, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 pub use model::{Answer, KeyedCall, KeyedRequest, Reached};
 
@@ -63,6 +63,7 @@ impl StoredAnswers {
     ///
     /// # Errors
     /// When the table cannot be asked.
+    #[boxed]
     pub async fn claim(&self, request: &KeyedRequest) -> Result<Known, WorkError> {
         let (store, slot) = self.place(request).await?;
         attempts(|| async {
@@ -115,6 +116,7 @@ impl Claim {
     ///
     /// # Errors
     /// When the table cannot be asked. The claim lapses by itself then.
+    #[boxed]
     pub async fn end(&self, answer: Option<Answer>) -> Result<(), WorkError> {
         let now = self.store.load(&self.slot).await?;
         // One that was slower than its lease leaves the key to the call that took it.

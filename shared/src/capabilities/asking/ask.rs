@@ -12,7 +12,7 @@ use crate::salesforce::{
     Advice, Condition, Direction, FieldValues, QueryScope, Record, Reply, SalesforceError,
     SalesforceId, Select, Session,
 };
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// When to ask again where Salesforce does not say.
 const SOON: Duration = Duration::from_secs(5);
@@ -105,6 +105,7 @@ impl Asking {
     ///
     /// # Errors
     /// When the seller must log in first, or Salesforce does not answer.
+    #[boxed]
     pub async fn accounts(
         &self,
         at: TenantEnvironment,

@@ -7,6 +7,7 @@ use super::{AskError, Asking};
 use crate::capabilities::custody::LookupError;
 use crate::kernel::{EntityId, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{FieldValues, ObjectDescribe, Record};
+use crate::work::boxed;
 
 /// The fields that hold an address to write or call to, in the order in which they are shown.
 const REACHED_BY: [&str; 7] =
@@ -62,6 +63,7 @@ impl Asking {
     /// # Errors
     /// When the person is linked to no record, the seller does not see it or must log in first, or
     /// Salesforce does not answer.
+    #[boxed]
     pub async fn contact_data(
         &self,
         at: TenantEnvironment,

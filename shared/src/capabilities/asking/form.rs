@@ -5,6 +5,7 @@ use crate::capabilities::changing::{FieldValue, code_beside, controller_of, upda
 use crate::capabilities::settings::Settings;
 use crate::kernel::{SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{FieldDescribe, ObjectDescribe, PicklistValue, RecordTypeInfo};
+use crate::work::boxed;
 
 /// The fields that a form has wherever the org and the seller have them, in this order.
 const LEAD: [&str; 14] = [
@@ -114,6 +115,7 @@ impl Asking {
     /// # Errors
     /// When the seller must log in first, may not create such records, or Salesforce does not
     /// answer.
+    #[boxed]
     pub async fn form(
         &self,
         at: TenantEnvironment,

@@ -12,6 +12,7 @@ use crate::capabilities::custody::LookupError;
 use crate::capabilities::settings::Settings;
 use crate::kernel::{SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{FieldDescribe, ObjectDescribe, SalesforceId};
+use crate::work::boxed;
 
 /// What the product does in the CRM as a seller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -86,6 +87,7 @@ impl Asking {
     ///
     /// # Errors
     /// When the seller must log in first, the org refuses them the API, or it does not answer.
+    #[boxed]
     pub async fn preflight(
         &self,
         at: TenantEnvironment,

@@ -16,7 +16,7 @@ use crate::salesforce::{
     Condition, FieldValues, ObjectDescribe, QueryScope, Record, Reply, SalesforceId, Select,
 };
 use crate::store::Store;
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many records one question names: they travel in a URL.
 pub const MOST_RECORDS: usize = 100;
@@ -61,6 +61,7 @@ impl Asking {
     /// # Errors
     /// When there is none that the seller sees, the seller must log in first, or Salesforce does
     /// not answer.
+    #[boxed]
     pub async fn record(
         &self,
         at: TenantEnvironment,
@@ -116,6 +117,7 @@ impl Asking {
     ///
     /// # Errors
     /// When the seller must log in first, or Salesforce does not answer.
+    #[boxed]
     pub async fn records(
         &self,
         at: TenantEnvironment,

@@ -18,7 +18,7 @@ use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{ActivityId, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::salesforce::{Condition, FieldValues, QueryScope, SalesforceId, Select};
 use crate::store::{Commit, Store, Stored, field};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 const BODY: &str = "This note shows that notes can be written here. It is removed at once.";
 
@@ -56,6 +56,7 @@ impl Asking {
     /// # Errors
     /// When the seller must log in first, Salesforce refuses, or does not answer. Then the note may
     /// be in the CRM: the next call removes it first.
+    #[boxed]
     pub async fn test_note(
         &self,
         at: TenantEnvironment,

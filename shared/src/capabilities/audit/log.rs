@@ -6,7 +6,7 @@ use super::{Action, Actor, AuditEntry, AuditHead, Deed, HeadMark, keys};
 use crate::kernel::{Environment, SeatId, TenantId};
 use crate::ports::{Outcome, PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Store, Stored, When, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// An entry is kept for so long: three years.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(3 * 365 * 24);
@@ -147,6 +147,7 @@ impl AuditLog {
 
     /// A page of a tenant's log, the oldest entries first. The cursor is the number of the last
     /// entry that was looked at.
+    #[boxed]
     pub async fn page(
         &self,
         tenant: TenantId,

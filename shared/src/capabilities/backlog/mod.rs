@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use crate::kernel::Queue;
 use crate::ports::{PortError, Ports, QueueDepth};
 use crate::store::lag;
+use crate::work::boxed;
 
 /// A queue, and how its work stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,7 @@ impl Backlog {
     }
 
     /// Every queue that this side knows, as it stands now. The cost does not grow with the backlog.
+    #[boxed]
     pub async fn look(&self) -> Result<Vec<QueueState>, PortError> {
         let (depths, late) = (self.ports.queues.depths().await?, lag(&self.ports).await?);
         let state = |(queue, depth)| QueueState {

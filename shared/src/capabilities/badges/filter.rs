@@ -12,7 +12,7 @@ use crate::capabilities::directory::{Bodies, BodiesError, DirectoryState, Direct
 use crate::kernel::{DirectoryVersionId, EntityId, TenantEnvironment};
 use crate::ports::{Clock, PortError, Ports};
 use crate::store::Stored;
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many linked entities a page looks at.
 const LINKED: usize = 500;
@@ -82,6 +82,7 @@ impl CrmFilter {
 
     /// A page of the entities of a kind that are linked to a record. The cursor names the bucket
     /// and the last entity of the page before.
+    #[boxed]
     pub async fn in_crm(
         &self,
         at: TenantEnvironment,
@@ -117,6 +118,7 @@ impl CrmFilter {
 
     /// A page of the entities of a kind that no record is linked to, of the directory version that
     /// was current when the list was begun.
+    #[boxed]
     pub async fn not_in_crm(
         &self,
         at: TenantEnvironment,

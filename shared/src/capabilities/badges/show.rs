@@ -15,7 +15,7 @@ use crate::kernel::{DirectoryVersionId, EntityId, Fields, RecordRef, SObject, Te
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Store, Stored};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// The most badges of one call: as many keys as one batch read takes.
 pub const MOST_BADGES: usize = 100;
@@ -142,6 +142,7 @@ impl Badges {
     /// The badges of entities of a kind, at most [`MOST_BADGES`]. The table is read four times: for
     /// the connection, the entities, their records, and the accounts of contacts. A process that
     /// has not met the current directory version before reads that too.
+    #[boxed]
     pub async fn of(
         &self,
         at: TenantEnvironment,

@@ -7,7 +7,7 @@ use crate::kernel::{Record, SObject, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Draft, Store, When};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// The words in the log by which an alarm knows that the glass was broken.
 pub const SHOUT: &str = "an operator broke the glass";
@@ -65,6 +65,7 @@ impl BreakGlass {
     }
 
     /// Breaks the glass of an environment's connection for some minutes.
+    #[boxed]
     pub async fn smash(
         &self,
         at: TenantEnvironment,
@@ -96,6 +97,7 @@ impl BreakGlass {
     }
 
     /// A record as it is kept, through broken glass. It is told before it is shown.
+    #[boxed]
     pub async fn look(
         &self,
         at: TenantEnvironment,

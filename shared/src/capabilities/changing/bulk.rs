@@ -12,6 +12,7 @@ use crate::capabilities::custody::{LookupError, OpenGeneration};
 use crate::capabilities::{seats, settings};
 use crate::kernel::{BulkId, ChangeId, SeatId, TenantEnvironment};
 use crate::store::{Attempt, Commit, When, attempts};
+use crate::work::boxed;
 
 /// How many changes a bulk has.
 pub const MOST_IN_BULK: usize = 100;
@@ -45,6 +46,7 @@ impl Changes {
     /// # Errors
     /// When the admin has not turned it on; and what no change could be taken in for: that call may
     /// be repeated as it is.
+    #[boxed]
     pub async fn post_bulk(
         &self,
         at: TenantEnvironment,
@@ -76,6 +78,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is none.
+    #[boxed]
     pub async fn bulk(
         &self,
         at: TenantEnvironment,
@@ -95,6 +98,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is no such bulk.
+    #[boxed]
     pub async fn undo_bulk(
         &self,
         at: TenantEnvironment,

@@ -6,6 +6,7 @@ use super::{Change, ChangeError, ChangeValues, Changes};
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::{ChangeId, SeatId, TenantEnvironment};
 use crate::store::Stored;
+use crate::work::boxed;
 
 /// How many changes a page has.
 const PAGE: usize = 50;
@@ -24,6 +25,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is none.
+    #[boxed]
     pub async fn get(
         &self,
         at: TenantEnvironment,
@@ -40,6 +42,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is no connection.
+    #[boxed]
     pub async fn some(
         &self,
         at: TenantEnvironment,
@@ -56,6 +59,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is no connection, or the cursor is none of this list's.
+    #[boxed]
     pub async fn page(
         &self,
         at: TenantEnvironment,

@@ -24,7 +24,7 @@ use crate::kernel::{ChangeId, ConnectionState, Grantee, SObject, Scope, SeatId, 
 use crate::ports::Ports;
 use crate::salesforce::{DuplicateRuleHandling, SalesforceId, WriteOptions};
 use crate::store::{Commit, Draft, Store, Stored};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// When a change that another delivery moved is looked at again.
 const NOT_YET: Duration = Duration::from_secs(2);
@@ -112,6 +112,7 @@ impl ChangeSteps {
     ///
     /// # Errors
     /// Those of the ports, and what Salesforce may answer otherwise later.
+    #[boxed]
     pub async fn handle(
         &self,
         scope: Scope,
@@ -131,6 +132,7 @@ impl ChangeSteps {
     ///
     /// # Errors
     /// Those of the ports.
+    #[boxed]
     pub async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<(), WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(()) };
         let keys = &opened.keys;

@@ -11,7 +11,7 @@ use crate::capabilities::{seats, settings};
 use crate::kernel::{ChangeId, EntityId, SObject, SeatId, TenantEnvironment, WritebackMessage};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Marker, Store, Stored, When, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// The longest values of a change, in bytes as JSON. An item holds 400 KB.
 const LONGEST: usize = 200_000;
@@ -103,6 +103,7 @@ impl Changes {
     ///
     /// # Errors
     /// When the admin has not turned it on, or something of it cannot be.
+    #[boxed]
     pub async fn post(&self, at: TenantEnvironment, new: NewChange) -> Result<Change, ChangeError> {
         let identity = format!("{}|{}|{}", at.environment, new.seat, new.idempotency_key);
         self.take_in(at, ChangeId::derived(&identity), new).await
@@ -161,6 +162,7 @@ impl Changes {
     ///
     /// # Errors
     /// When it is under way, or came to its end.
+    #[boxed]
     pub async fn withdraw(
         &self,
         at: TenantEnvironment,

@@ -4,6 +4,7 @@ use super::{Change, ChangeError, ChangeKind, ChangeState, ChangeValues, Changes}
 use crate::capabilities::custody::OpenGeneration;
 use crate::kernel::{ChangeId, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::store::{Attempt, Commit, Draft, Stored, attempts};
+use crate::work::boxed;
 
 impl Changes {
     /// Sets out to undo a change. An update is undone by the values that were there before, a
@@ -13,6 +14,7 @@ impl Changes {
     ///
     /// # Errors
     /// When the change is not made, is an undoing itself, or made an account.
+    #[boxed]
     pub async fn undo(
         &self,
         at: TenantEnvironment,

@@ -20,6 +20,7 @@ use crate::kernel::{EntityId, RecordRef, SObject, SeatId, TenantEnvironment};
 use crate::ports::{Clock, PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::Store;
+use crate::work::boxed;
 
 /// A page of a worklist looks at as many people as one look at badges.
 const LOOKED_AT: usize = MOST_BADGES;
@@ -103,6 +104,7 @@ impl Worklists {
     ///
     /// # Errors
     /// When updates are turned off, or the cursor is none of this list's.
+    #[boxed]
     pub async fn page(
         &self,
         at: TenantEnvironment,

@@ -5,7 +5,7 @@ use crate::capabilities::activities::WriteBack;
 use crate::capabilities::custody::{Custody, SalesforceApp};
 use crate::kernel::WritebackMessage;
 use crate::ports::Ports;
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// Writes into the CRM what sellers do and want changed.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ impl Writes {
     ///
     /// # Errors
     /// Those of the ports, and what Salesforce may answer otherwise later.
+    #[boxed]
     pub async fn handle(&self, message: WritebackMessage) -> Result<Done, WorkError> {
         match message {
             WritebackMessage::Activity { scope, activity } => {

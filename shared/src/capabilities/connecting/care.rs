@@ -3,7 +3,7 @@
 use crate::capabilities::connecting::Upkeep;
 use crate::capabilities::importing::Previews;
 use crate::kernel::CareMessage;
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// Takes care of connections: their upkeep, and what their orgs are asked between imports.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ impl Care {
     }
 
     /// Does one message's work.
+    #[boxed]
     pub async fn handle(&self, message: CareMessage) -> Result<Done, WorkError> {
         match message {
             CareMessage::Upkeep { scope, step } => self.upkeep.step(scope, step).await,

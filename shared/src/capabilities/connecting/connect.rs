@@ -29,7 +29,7 @@ use crate::salesforce::{
 };
 use crate::store::keys::connection as connection_slot;
 use crate::store::{Attempt, Commit, Draft, Store, When, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// An authorization that was begun.
 #[derive(Debug)]
@@ -75,6 +75,7 @@ impl Connect {
     }
 
     /// Begins an authorization, in the browser that is to end it.
+    #[boxed]
     pub async fn begin(
         &self,
         at: TenantEnvironment,
@@ -138,6 +139,7 @@ impl Connect {
 
     /// Ends an authorization by the `state` and `code` that Salesforce sent the browser back with.
     /// `browser` is the value of the cookie of [`cookie_name`].
+    #[boxed]
     pub async fn finish(
         &self,
         environment: Environment,

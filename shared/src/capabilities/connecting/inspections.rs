@@ -8,7 +8,7 @@ use crate::kernel::{Asked, CareMessage, Connection, ConnectionState, TenantEnvir
 use crate::ports::{PortError, Ports};
 use crate::store::keys::GenerationKeys;
 use crate::store::{Attempt, Commit, Store, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Why an org cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,7 @@ impl Inspections {
     }
 
     /// The last inspection; none before the first, or without a connection.
+    #[boxed]
     pub async fn last(&self, at: TenantEnvironment) -> Result<Option<Inspection>, WorkError> {
         match self.custody.connection(at).await? {
             Some(connection) => self.of(&connection).await,
@@ -88,6 +89,7 @@ impl Inspections {
 
     /// Has the org asked again. An inspection made later than the answer is the new one. Who asks
     /// again before it is made is told of the same.
+    #[boxed]
     pub async fn ask(&self, at: TenantEnvironment) -> Result<Timestamp, InspectionError> {
         let connection = self.custody.live(at).await?;
         if connection.state != ConnectionState::Connected {
@@ -113,6 +115,7 @@ impl Inspections {
     }
 
     /// The trouble that keeps a connection from working.
+    #[boxed]
     pub async fn diagnose(&self, at: TenantEnvironment) -> Result<Diagnosed, InspectionError> {
         let connection = self.custody.find(at).await?;
         let found = self.of(&connection).await.map_err(LookupError::from)?;

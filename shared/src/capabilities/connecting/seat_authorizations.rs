@@ -6,6 +6,7 @@ use crate::capabilities::custody::{Custody, LookupError};
 use crate::kernel::{GrantState, Grantee, SeatId, TenantEnvironment};
 use crate::ports::Ports;
 use crate::store::Store;
+use crate::work::boxed;
 
 /// A seller's authorization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,7 @@ impl SeatAuthorizations {
     }
 
     /// The connection's own grant, by which imports read; none where there is no connection.
+    #[boxed]
     pub async fn of_connection(
         &self,
         at: TenantEnvironment,
@@ -44,6 +46,7 @@ impl SeatAuthorizations {
     }
 
     /// A seat's authorization in an environment.
+    #[boxed]
     pub async fn get(
         &self,
         at: TenantEnvironment,

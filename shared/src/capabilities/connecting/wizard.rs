@@ -9,7 +9,7 @@ use crate::capabilities::settings::{self, KeptSettings, SettingsError};
 use crate::kernel::{Author, ConnectionState, Signature, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::{Commit, Store, Stored};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Why an answer is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,7 @@ impl Wizards {
     }
 
     /// The wizard as it is now: an org may have been connected since it was left.
+    #[boxed]
     pub async fn get(&self, at: TenantEnvironment) -> Result<WizardProgress, WorkError> {
         let mut wizard = self.stored(at).await?.map(Stored::into_inner).unwrap_or_default();
         wizard.catch_up(self.is_connected(at).await?);
@@ -71,11 +72,13 @@ impl Wizards {
     }
 
     /// Where the person chose to log in; none for the usual page.
+    #[boxed]
     pub async fn login_host(&self, at: TenantEnvironment) -> Result<Option<String>, WorkError> {
         Ok(self.stored(at).await?.and_then(|wizard| wizard.login_host.clone()))
     }
 
     /// Answers a step, and changes the settings that it is about.
+    #[boxed]
     pub async fn answer(
         &self,
         at: TenantEnvironment,
@@ -103,6 +106,7 @@ impl Wizards {
     }
 
     /// Goes back one step.
+    #[boxed]
     pub async fn back(&self, at: TenantEnvironment) -> Result<WizardProgress, AnswerError> {
         let before = self.stored(at).await?;
         let mut wizard = before.as_deref().cloned().unwrap_or_default();

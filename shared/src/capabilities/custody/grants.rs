@@ -17,7 +17,7 @@ use crate::ports::{Ports, Purpose};
 use crate::salesforce::{SalesforceError, Session, TokenResponse};
 use crate::seal::Sealer;
 use crate::store::{Commit, Draft, Slot, Store, Stored, When};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// A secret store shows by then what was written. A grant that it does not show until then is gone.
 const SHOWN: SignedDuration = SignedDuration::from_mins(15);
@@ -92,6 +92,7 @@ impl Grants {
     }
 
     /// The state of a grant; none when there is no grant.
+    #[boxed]
     pub async fn state(
         &self,
         opened: &OpenGeneration,

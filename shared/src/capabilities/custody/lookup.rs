@@ -7,7 +7,7 @@ use crate::kernel::{Connection, ConnectionState, TenantEnvironment};
 use crate::ports::PortError;
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
 use crate::store::{Slot, Stored, When, field};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Why something cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +28,14 @@ impl From<PortError> for LookupError {
 
 impl Custody {
     /// A tenant's connection in an environment, whatever its state.
+    #[boxed]
     pub async fn find(&self, at: TenantEnvironment) -> Result<Connection, LookupError> {
         self.connection(at).await?.ok_or(LookupError::NotFound("connection"))
     }
 
     /// A tenant's connection in an environment. Behind the fence there is none: what a generation
     /// brought in is not shown while it is purged.
+    #[boxed]
     pub async fn live(&self, at: TenantEnvironment) -> Result<Connection, LookupError> {
         before_the_fence(self.find(at).await?)
     }
@@ -44,6 +46,7 @@ impl Custody {
     }
 
     /// What an environment's connection holds, to be shown: it is shown after a hand-over too.
+    #[boxed]
     pub async fn shown(&self, at: TenantEnvironment) -> Result<OpenGeneration, LookupError> {
         let live = self.live(at).await?;
         let opened = self.open_past_the_fence(&live).await?;

@@ -12,7 +12,7 @@ use crate::seal::Sealer;
 use crate::store::field;
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
 use crate::store::{Commit, Edit, Field, Next, Records, Store, When};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Why a generation of a tenant that was handed over is not opened.
 const HANDED_OVER: &str = "the tenant is handed over to another home";
@@ -40,6 +40,7 @@ impl Custody {
     }
 
     /// A tenant's connection in an environment, whatever its state.
+    #[boxed]
     pub async fn connection(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
         Ok(self.store.read(&connection_slot(at)).await?)
     }
@@ -48,6 +49,7 @@ impl Custody {
     /// the current one. A caller that gets none stops without an effect. A tenant that was handed
     /// over to another home has its work wait. A live connection's secret that is not there is not
     /// readable yet, or is being destroyed this moment: the next try reads it, or finds the fence.
+    #[boxed]
     pub async fn open(&self, scope: Scope) -> Result<Option<OpenGeneration>, WorkError> {
         let Some(connection) = self.connection(scope.tenant_environment()).await? else {
             return Ok(None);

@@ -13,7 +13,7 @@ use crate::salesforce::{
     ApiVersion, AppCredentials, AuthorizationRequest, Client, Http, LoginHost, OAuthClient,
     OAuthError,
 };
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// The app's secret.
 #[derive(Deserialize)]
@@ -76,6 +76,7 @@ impl SalesforceApp {
     }
 
     /// The address of the page at which a person authorizes.
+    #[boxed]
     pub async fn authorize_url(
         &self,
         host: &LoginHost,
@@ -89,6 +90,7 @@ impl SalesforceApp {
     }
 
     /// Revokes a token: whoever has a token may end it, without the app's secret.
+    #[boxed]
     pub async fn revoke(&self, host: &LoginHost, token: &SecretString) -> Result<bool, OAuthError> {
         self.without_secret("").revoke(host, token).await
     }
@@ -105,6 +107,7 @@ impl SalesforceApp {
     }
 
     /// The client for OAuth. The app's credentials are those of some time in the last five minutes.
+    #[boxed]
     pub async fn oauth(&self) -> Result<OAuthClient, WorkError> {
         let credentials = match self.credentials.get(&(), self.ports.clock.now()) {
             Some(credentials) => credentials,
@@ -116,6 +119,7 @@ impl SalesforceApp {
     /// True if `error` only says that the app's credentials were replaced since `used` got them. A
     /// new client may have another answer. Salesforce refuses a client before it looks at the token
     /// or code, so neither is used up.
+    #[boxed]
     pub async fn is_outdated(
         &self,
         used: &OAuthClient,

@@ -21,7 +21,7 @@ use crate::capabilities::directory::{
 use crate::kernel::{DirectoryMessage, DirectoryVersionId};
 use crate::ports::Ports;
 use crate::store::{Commit, Store, Stored};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// How much of the parts, as they are stored, becomes one shard. A shard file may have 1 GiB, and
 /// an index is larger than what it is built from.
@@ -96,6 +96,7 @@ impl Directory {
 
     /// Begins a version of these parts, as a delta when `base` is given. Gives the address to
     /// upload each part to.
+    #[boxed]
     pub async fn begin(
         &self,
         base: Option<DirectoryVersionId>,
@@ -146,11 +147,13 @@ impl Directory {
     }
 
     /// A version.
+    #[boxed]
     pub async fn get(&self, id: DirectoryVersionId) -> Result<Option<DirectoryVersion>, WorkError> {
         Ok(self.load(id).await?.map(Stored::into_inner))
     }
 
     /// The version that is matched to now; none before the first.
+    #[boxed]
     pub async fn current(&self) -> Result<Option<DirectoryVersion>, WorkError> {
         match self.store.read(&keys::directory_current()).await? {
             Some(current) => self.get(current.version).await,
@@ -159,6 +162,7 @@ impl Directory {
     }
 
     /// The versions that were begun last, the newest first; `most` of them.
+    #[boxed]
     pub async fn list(&self, most: usize) -> Result<Vec<DirectoryVersion>, WorkError> {
         let versions = self.store.all(&keys::directory_versions()).await?;
         Ok(versions.into_iter().rev().take(most).map(Stored::into_inner).collect())
@@ -172,6 +176,7 @@ impl Directory {
     }
 
     /// Has a version built whose parts are uploaded.
+    #[boxed]
     pub async fn publish(
         &self,
         id: DirectoryVersionId,
@@ -208,6 +213,7 @@ impl Directory {
     }
 
     /// Does one message's work.
+    #[boxed]
     pub async fn handle(&self, message: DirectoryMessage) -> Result<Done, WorkError> {
         match message {
             DirectoryMessage::Count { version } => self.count(version).await?,

@@ -12,6 +12,7 @@ use crate::kernel::{Asked, Author, ExportId, ExportMessage, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
 use crate::store::{Attempt, Commit, Store, Stored, attempts};
+use crate::work::boxed;
 
 /// An address leads to its file for so long.
 const ADDRESS_VALID: Duration = Duration::from_mins(15);
@@ -45,6 +46,7 @@ impl Exports {
     }
 
     /// Has an order carried out; gives the export. Who orders what is being written gets that one.
+    #[boxed]
     pub async fn ask(
         &self,
         at: TenantEnvironment,
@@ -90,6 +92,7 @@ impl Exports {
     }
 
     /// An export, with the addresses of its files while they can be had.
+    #[boxed]
     pub async fn get(
         &self,
         at: TenantEnvironment,

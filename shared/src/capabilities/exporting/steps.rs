@@ -16,7 +16,7 @@ use crate::capabilities::linking::MATCHED_OBJECTS;
 use crate::kernel::{ExportId, ExportMessage, Scope};
 use crate::ports::{PortError, Ports};
 use crate::store::{Commit, Draft, Next, Stored};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// How many records one read gives.
 const PAGE: usize = 500;
@@ -57,6 +57,7 @@ impl ExportSteps {
     ///
     /// # Errors
     /// When the step fails; the error says whether to try again.
+    #[boxed]
     pub async fn handle(&self, message: ExportMessage) -> Result<Done, WorkError> {
         match message {
             ExportMessage::Step { scope, export, step } => self.step(scope, export, step).await?,

@@ -14,7 +14,7 @@ use crate::kernel::{
 use crate::ports::PortError;
 use crate::store::field;
 use crate::store::{Attempt, Commit, Next, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Why a person's request cannot be met.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,7 @@ impl From<PortError> for ControlError {
 impl Import {
     /// Requests a run over the rows that changed, or over every row. It steps aside if another one
     /// is under way.
+    #[boxed]
     pub async fn request_run(
         &self,
         at: TenantEnvironment,
@@ -75,6 +76,7 @@ impl Import {
 
     /// Pauses the run under way: a step that is being taken is finished, and no further one is
     /// taken.
+    #[boxed]
     pub async fn pause(&self, at: TenantEnvironment, run: ImportRunId) -> Result<(), ControlError> {
         let generation = self.generation(at).await?;
         self.require_active(&generation, run).await?;
@@ -86,6 +88,7 @@ impl Import {
     }
 
     /// Has a paused run go on where it stopped. A run that stands back tries again at once.
+    #[boxed]
     pub async fn resume(
         &self,
         at: TenantEnvironment,
@@ -114,6 +117,7 @@ impl Import {
     }
 
     /// Calls a run off. What landed stays; the next run reads the rest.
+    #[boxed]
     pub async fn cancel(
         &self,
         at: TenantEnvironment,
@@ -138,6 +142,7 @@ impl Import {
     }
 
     /// Changes the settings of imports, and plans the next slot by them.
+    #[boxed]
     pub async fn change_settings(
         &self,
         at: TenantEnvironment,

@@ -6,7 +6,7 @@ use crate::capabilities::linking::MatchRuns;
 use crate::kernel::ImportMessage;
 use crate::ports::Ports;
 use crate::store::Store;
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// Rows per result page: small enough to be landed well within a timeout, large enough that a
 /// million rows cost 200 calls.
@@ -41,6 +41,7 @@ impl Import {
     }
 
     /// Does one message's work.
+    #[boxed]
     pub async fn handle(&self, message: ImportMessage) -> Result<Done, WorkError> {
         match message {
             ImportMessage::Start { scope, run, trigger } => self.start(scope, run, trigger).await,

@@ -9,7 +9,7 @@ use crate::ports::Ports;
 use crate::salesforce::FieldValues;
 use crate::store::field;
 use crate::store::{Commit, Draft, Store};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// Looks at records through field mappings that are not made yet.
 #[derive(Clone)]
@@ -31,6 +31,7 @@ impl Previews {
 
     /// Reads both fields of the record and stores their values, unless another look was requested
     /// since.
+    #[boxed]
     pub async fn preview(&self, scope: Scope, asked_at: Timestamp) -> Result<Done, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let slot = generation.keys.mapping_preview();

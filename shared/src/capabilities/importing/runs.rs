@@ -10,7 +10,7 @@ use crate::kernel::{ImportRunId, TenantEnvironment};
 use crate::ports::Ports;
 use crate::store::keys::GenerationKeys;
 use crate::store::{Store, Stored};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// A run, and the lease on it while it is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +88,7 @@ impl Runs {
     }
 
     /// A connection's runs.
+    #[boxed]
     pub async fn list(&self, at: TenantEnvironment) -> Result<RunList, LookupError> {
         let connection = self.custody.live(at).await?;
         let keys = GenerationKeys::of(&connection);
@@ -105,6 +106,7 @@ impl Runs {
     }
 
     /// A run with its objects.
+    #[boxed]
     pub async fn get(
         &self,
         at: TenantEnvironment,
@@ -123,6 +125,7 @@ impl Runs {
     }
 
     /// How an environment's imports are set up.
+    #[boxed]
     pub async fn settings(&self, at: TenantEnvironment) -> Result<ImportSettings, WorkError> {
         Ok(self.store.read(&keys::import_settings(at)).await?.unwrap_or_default())
     }

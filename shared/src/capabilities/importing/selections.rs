@@ -16,7 +16,7 @@ use crate::kernel::{
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Commit, Store};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Why a choice is refused.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +77,13 @@ impl Selections {
     }
 
     /// The present choice.
+    #[boxed]
     pub async fn get(&self, at: TenantEnvironment) -> Result<Selection, SelectionError> {
         Ok(self.store.read(&keys::selection(at)).await?.unwrap_or_default())
     }
 
     /// The fields of an object that the org was last found to show.
+    #[boxed]
     pub async fn fields(
         &self,
         at: TenantEnvironment,
@@ -93,12 +95,14 @@ impl Selections {
     }
 
     /// The org's stages, as the last import read them.
+    #[boxed]
     pub async fn stages(&self, at: TenantEnvironment) -> Result<Pipeline, SelectionError> {
         let generation = self.generation(at).await?;
         Ok(self.store.read(&generation.keys.pipeline()).await?.unwrap_or_default())
     }
 
     /// Puts custom fields in the place of standard ones: these, and no others.
+    #[boxed]
     pub async fn map(
         &self,
         at: TenantEnvironment,
@@ -112,6 +116,7 @@ impl Selections {
 
     /// Restricts the rows that are imported: to those of these filters, and to every row of the
     /// objects without one.
+    #[boxed]
     pub async fn filter(
         &self,
         at: TenantEnvironment,
@@ -125,6 +130,7 @@ impl Selections {
 
     /// Chooses companies or persons. Before an org is connected nobody can tell if it has person
     /// accounts: the choice stands, and an import that meets none says so.
+    #[boxed]
     pub async fn set_accounts(
         &self,
         at: TenantEnvironment,
@@ -142,6 +148,7 @@ impl Selections {
 
     /// Copies the mappings of the tenant's other environment. All of them are refused if this org
     /// does not show one of the fields.
+    #[boxed]
     pub async fn copy_mappings(
         &self,
         at: TenantEnvironment,
@@ -157,6 +164,7 @@ impl Selections {
 
     /// Requests a look at a record through a mapping that need not be chosen yet. There is one look
     /// at a time: the next request replaces it.
+    #[boxed]
     pub async fn preview(
         &self,
         at: TenantEnvironment,
@@ -179,6 +187,7 @@ impl Selections {
     }
 
     /// The look that was requested last, and the values if it is over.
+    #[boxed]
     pub async fn previewed(
         &self,
         at: TenantEnvironment,

@@ -9,7 +9,7 @@ use crate::ports::{PortError, Ports};
 use crate::store::field;
 use crate::store::keys::{connection as connection_slot, live};
 use crate::store::{Commit, Next, Slot, Store};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Why there is nothing to disconnect.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,7 @@ impl Disconnect {
 
     /// Puts the fence up, and has everything behind it purged. A second call finds the purge of the
     /// first.
+    #[boxed]
     pub async fn disconnect(&self, at: TenantEnvironment, by: &Actor) -> Result<Purge, PurgeError> {
         // Only what a purge needs is read of the connection: nothing else in it holds up its end.
         let slot = Slot::<Leaver>::at(connection_slot(at).into());
@@ -72,6 +73,7 @@ impl Disconnect {
     }
 
     /// A generation's purge.
+    #[boxed]
     pub async fn get(&self, scope: Scope) -> Result<Option<Purge>, WorkError> {
         Ok(self.store.read(&keys::purge(scope)).await?)
     }

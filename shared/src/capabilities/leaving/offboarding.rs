@@ -16,7 +16,7 @@ use crate::kernel::{
 use crate::ports::{PortError, Ports};
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
 use crate::store::{Attempt, Commit, Store, Stored, When, attempts};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// Why something is not offboarded.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,7 @@ impl Offboarding {
     /// Ends a seat's authorization in an environment: nobody uses it from now on, and Salesforce is
     /// told to end it. What the seller did waits for another login. Where there is none, nothing is
     /// done.
+    #[boxed]
     pub async fn end_authorization(
         &self,
         at: TenantEnvironment,
@@ -92,6 +93,7 @@ impl Offboarding {
     /// Removes a seat: its address is free again, its authorizations end, what it did and was not
     /// logged fails and says why, and what was saved for it goes. A seat that is not there is
     /// removed.
+    #[boxed]
     pub async fn remove_seat(
         &self,
         tenant: TenantId,
@@ -153,6 +155,7 @@ impl Offboarding {
 
     /// Removes a tenant whose connections are gone, purged and certified. The certificates stay. A
     /// tenant that is not there is removed.
+    #[boxed]
     pub async fn remove_tenant(&self, tenant: TenantId) -> Result<(), OffboardingError> {
         attempts(|| self.try_remove_tenant(tenant)).await
     }

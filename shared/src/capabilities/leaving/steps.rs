@@ -12,7 +12,7 @@ use crate::kernel::{Occurrence, PurgeMessage, Scope};
 use crate::ports::{PortError, Ports};
 use crate::store::keys::connection as connection_slot;
 use crate::store::{Commit, Next, Slot, Store, Stored, When};
-use crate::work::{self, Done, WorkError};
+use crate::work::{self, Done, WorkError, boxed};
 
 /// No round of a step begins with less of the invocation left: a round deletes some thousands of
 /// items, or asks Salesforce, which may take its whole timeout.
@@ -79,6 +79,7 @@ impl PurgeSteps {
     }
 
     /// Does one message's work.
+    #[boxed]
     pub async fn handle(&self, message: PurgeMessage) -> Result<Done, WorkError> {
         match message {
             PurgeMessage::Purge { scope, step } => self.step(scope, step).await,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::kernel::TenantId;
 use crate::ports::{Outcome, Ports};
 use crate::store::{Commit, Edit, Store, When, field};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 pub use self::model::{Payer, Trigger, Used};
 
@@ -54,6 +54,7 @@ impl Limits {
     ///
     /// # Errors
     /// When the window has no room left, or the table cannot be asked.
+    #[boxed]
     pub async fn take(
         &self,
         tenant: TenantId,

@@ -12,7 +12,7 @@ use crate::kernel::{Author, MatchMessage, RecordRef, SObject, Scope, entity_kind
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Attempt, Commit, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// The reason why a match cannot be corrected.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,7 @@ impl Corrections {
     }
 
     /// The corrections of a record.
+    #[boxed]
     pub async fn get(
         &self,
         scope: Scope,
@@ -77,6 +78,7 @@ impl Corrections {
 
     /// Records a correction of a record's match, and has it settled. It holds from then on,
     /// whatever the engine finds.
+    #[boxed]
     pub async fn say(
         &self,
         scope: Scope,

@@ -3,6 +3,7 @@
 use crate::capabilities::linking::{Correcting, CorrectionError, Corrections, entity_kind_of};
 use crate::kernel::{Author, EntityId, SObject, Scope, entity_kind_name};
 use crate::salesforce::SalesforceId;
+use crate::work::boxed;
 
 /// A record and the entity that it is known to be, as another system writes their ids: each pair is
 /// read by itself, so that one wrong id refuses one pair.
@@ -36,6 +37,7 @@ pub struct TakenPairs {
 
 impl Corrections {
     /// Takes pairs in, each by itself.
+    #[boxed]
     pub async fn import(
         &self,
         scope: Scope,

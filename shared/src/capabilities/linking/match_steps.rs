@@ -13,7 +13,7 @@ use crate::capabilities::linking::score::Score;
 use crate::capabilities::linking::settle::Settle;
 use crate::kernel::MatchMessage;
 use crate::ports::Ports;
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// The steps of match runs, corrections, and the making of models.
 #[derive(Clone)]
@@ -54,6 +54,7 @@ impl MatchSteps {
     ///
     /// # Errors
     /// When the step fails; the error says whether to try again.
+    #[boxed]
     pub async fn handle(&self, message: MatchMessage) -> Result<Done, WorkError> {
         match message {
             MatchMessage::Rematch { scope, run, trigger, step } => {

@@ -21,7 +21,7 @@ use crate::capabilities::linking::{CandidateList, ModelChoice, ModelState, Tuned
 use crate::kernel::{Asked, EntityId, MatchMessage, MatchRunId, MatchTrigger, ModelId, Scope};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Store, Stored, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many tuned models a sandbox keeps unsealed.
 const KEPT_MODELS: usize = 16;
@@ -154,6 +154,7 @@ impl Models {
 
     /// A record's candidates, explained by the model that weighed them. A candidate of an older
     /// engine has no comparisons, only its weight.
+    #[boxed]
     pub async fn explain(
         &self,
         scope: Scope,
@@ -178,6 +179,7 @@ impl Models {
 
     /// Has a model made of the corrections there are, and run in the shadow of the one in use. Who
     /// asks again before the first is begun is told of that one.
+    #[boxed]
     pub async fn tune(&self, scope: Scope) -> Result<TunedModel, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
         let pins = self.runs.pins(&generation).await?.ok_or(ModelError::NoDirectory)?;
@@ -208,6 +210,7 @@ impl Models {
     }
 
     /// The generation's own models, the oldest first.
+    #[boxed]
     pub async fn list(&self, scope: Scope) -> Result<Vec<TunedModel>, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
         let models = self.store.all(&generation.keys.models()).await?;
@@ -215,6 +218,7 @@ impl Models {
     }
 
     /// One of them.
+    #[boxed]
     pub async fn get(&self, scope: Scope, id: ModelId) -> Result<TunedModel, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
         let found = self.store.read(&generation.keys.model(id)).await?;
@@ -222,6 +226,7 @@ impl Models {
     }
 
     /// The model that the generation matches with.
+    #[boxed]
     pub async fn choice(&self, scope: Scope) -> Result<ModelChoice, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
         Ok(self.runs.model_choice(&generation).await?)
@@ -229,6 +234,7 @@ impl Models {
 
     /// Takes a model of the tenant's own, or with none the shipped one again, and has everything
     /// matched by it.
+    #[boxed]
     pub async fn choose(
         &self,
         scope: Scope,

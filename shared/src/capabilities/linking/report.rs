@@ -15,7 +15,7 @@ use crate::kernel::{EntityId, SObject, TenantEnvironment};
 use crate::ports::{Clock, PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Store, Stored};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many records one read of a bucket gives.
 const PAGE: usize = 500;
@@ -93,6 +93,7 @@ impl Matches {
 
     /// A page of the records of an object, in the order of the store. The cursor names the bucket
     /// and the last record of the page before.
+    #[boxed]
     pub async fn page(
         &self,
         at: TenantEnvironment,
@@ -122,6 +123,7 @@ impl Matches {
 
     /// How many records of each object were decided how: as settlements counted them, so that an
     /// answer costs the same few reads however many records there are.
+    #[boxed]
     pub async fn summary(
         &self,
         at: TenantEnvironment,
@@ -136,6 +138,7 @@ impl Matches {
     }
 
     /// One record's match.
+    #[boxed]
     pub async fn get(
         &self,
         at: TenantEnvironment,
@@ -152,6 +155,7 @@ impl Matches {
 
     /// The records that may be an entity, leads and contacts alike: what a seller chooses from who
     /// looks at a person or a company.
+    #[boxed]
     pub async fn of_entity(
         &self,
         at: TenantEnvironment,

@@ -16,7 +16,7 @@ use crate::kernel::{
 use crate::ports::{PortError, Ports};
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
 use crate::store::{Attempt, Commit, Store, Stored, attempts};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// How many records a step of a trial looks at.
 const PER_STEP: usize = 500;
@@ -69,6 +69,7 @@ impl ChangeMatchRules {
     ///
     /// # Errors
     /// When the table cannot be asked.
+    #[boxed]
     pub async fn get(
         &self,
         at: TenantEnvironment,
@@ -83,6 +84,7 @@ impl ChangeMatchRules {
     ///
     /// # Errors
     /// When they cannot be so, or were changed meanwhile.
+    #[boxed]
     pub async fn change(
         &self,
         at: TenantEnvironment,
@@ -142,6 +144,7 @@ impl ChangeMatchRules {
     ///
     /// # Errors
     /// When no org is connected, or the rules cannot be so.
+    #[boxed]
     pub async fn try_out(
         &self,
         at: TenantEnvironment,
@@ -175,6 +178,7 @@ impl ChangeMatchRules {
     ///
     /// # Errors
     /// When no org is connected, or nothing was tried.
+    #[boxed]
     pub async fn latest(&self, at: TenantEnvironment) -> Result<RulesTrial, RulesError> {
         let opened = self.custody.shown(at).await?;
         let found = self.store.read(&opened.keys.rules_trial()).await?;

@@ -9,6 +9,7 @@ use crate::kernel::{Asked, MatchMessage, MatchRunId, MatchTrigger, TenantEnviron
 use crate::ports::{PortError, Ports};
 use crate::store::keys::{GenerationKeys, connection as connection_slot};
 use crate::store::{Attempt, Commit, Store, Stored, attempts};
+use crate::work::boxed;
 
 /// Shows match runs, and has everything matched again.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ impl Rematch {
 
     /// Has everything that a connection holds matched again; gives the run's id. Who asks for what
     /// is under way gets that run.
+    #[boxed]
     pub async fn ask(&self, at: TenantEnvironment) -> Result<MatchRunId, LookupError> {
         attempts(|| async {
             let connection = self.custody.live(at).await?;
@@ -74,6 +76,7 @@ impl Rematch {
     }
 
     /// A connection's match runs, the newest first.
+    #[boxed]
     pub async fn list(&self, at: TenantEnvironment) -> Result<Vec<MatchRun>, LookupError> {
         let keys = self.custody.keys(at).await?;
         let mut runs = self.store.all(&keys.match_runs()).await?;
@@ -82,6 +85,7 @@ impl Rematch {
     }
 
     /// One of them.
+    #[boxed]
     pub async fn get(
         &self,
         at: TenantEnvironment,

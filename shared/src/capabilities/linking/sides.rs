@@ -14,6 +14,7 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{EntityId, RecordRef, SObject, TenantEnvironment};
 use crate::salesforce::SalesforceId;
+use crate::work::boxed;
 
 /// What a record or an entity says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub struct SideBySide {
 
 impl Matches {
     /// A record beside whom it could be.
+    #[boxed]
     pub async fn sides(
         &self,
         at: TenantEnvironment,

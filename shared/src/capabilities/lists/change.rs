@@ -13,7 +13,7 @@ use crate::capabilities::directory;
 use crate::capabilities::seats;
 use crate::kernel::{EntityId, ListId, SeatId, TenantEnvironment};
 use crate::store::{Attempt, Commit, Marker, Slot, Stored, When, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many entries a transaction writes, beside the list itself.
 const PER_COMMIT: usize = 90;
@@ -58,6 +58,7 @@ impl Lists {
     /// # Errors
     /// When no org is connected, the name or the collaborators cannot be so, or one of them has too
     /// many lists.
+    #[boxed]
     pub async fn make(
         &self,
         at: TenantEnvironment,
@@ -85,6 +86,7 @@ impl Lists {
     ///
     /// # Errors
     /// When the seat is not its owner, or the list cannot be so.
+    #[boxed]
     pub async fn change(
         &self,
         at: TenantEnvironment,
@@ -127,6 +129,7 @@ impl Lists {
     ///
     /// # Errors
     /// When the seat only works on it.
+    #[boxed]
     pub async fn remove(
         &self,
         at: TenantEnvironment,
@@ -146,6 +149,7 @@ impl Lists {
     /// # Errors
     /// When the list is not open to the seat or has no room for all, or the directory does not have
     /// one of them. Then none is added.
+    #[boxed]
     pub async fn add(
         &self,
         at: TenantEnvironment,
@@ -196,6 +200,7 @@ impl Lists {
     ///
     /// # Errors
     /// When the list is not open to the seat.
+    #[boxed]
     pub async fn take_out(
         &self,
         at: TenantEnvironment,

@@ -15,7 +15,7 @@ use crate::capabilities::directory::Entities;
 use crate::kernel::{EntityId, ListId, SeatId, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::{Store, Stored};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 pub use change::{Added, ListChange, NewList};
 pub use model::*;
@@ -97,6 +97,7 @@ impl Lists {
     ///
     /// # Errors
     /// When no org is connected, or the cursor is another list's.
+    #[boxed]
     pub async fn of_seat(
         &self,
         at: TenantEnvironment,
@@ -120,6 +121,7 @@ impl Lists {
     ///
     /// # Errors
     /// When there is no such list for this seat.
+    #[boxed]
     pub async fn show(
         &self,
         at: TenantEnvironment,
@@ -134,6 +136,7 @@ impl Lists {
     ///
     /// # Errors
     /// When there is no such list for this seat, or the cursor is another list's.
+    #[boxed]
     pub async fn entries(
         &self,
         at: TenantEnvironment,

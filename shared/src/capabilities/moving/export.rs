@@ -19,7 +19,7 @@ use crate::capabilities::{importing, linking, seats, settings};
 use crate::kernel::{Connection, Environment, SObject, TenantEnvironment, TenantId};
 use crate::ports::PortError;
 use crate::store::{Series, Stored};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// A page ends once it has this many bytes: an answer of a function holds 6 MB, in which quotes
 /// count twice.
@@ -127,6 +127,7 @@ impl Cursor {
 impl Moving {
     /// A page of the export of a tenant that was handed over: first what belongs to the tenant,
     /// then what belongs to its orgs, one after the other.
+    #[boxed]
     pub async fn export(
         &self,
         tenant: TenantId,

@@ -9,6 +9,7 @@ use crate::kernel::{Connection, ConnectionState, Environment, TenantId};
 use crate::store::field;
 use crate::store::keys::connection as connection_slot;
 use crate::store::{Commit, Edit, When};
+use crate::work::boxed;
 
 /// A connection of a tenant that was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub struct HandedOver {
 impl Moving {
     /// Hands the tenant over. From then on this home sends, reads and takes in nothing for its
     /// connections; their work is kept. A second call finds what the first one did.
+    #[boxed]
     pub async fn hand_over(&self, tenant: TenantId) -> Result<Vec<HandedOver>, MovingError> {
         self.require(tenant).await?;
         let now = self.ports.clock.now();
@@ -42,6 +44,7 @@ impl Moving {
 
     /// Takes the hand-over back: the tenant stays here, and the work that was kept is done. Only
     /// for a tenant that no other home has taken in, or both send its activities.
+    #[boxed]
     pub async fn take_back(&self, tenant: TenantId) -> Result<(), MovingError> {
         self.require(tenant).await?;
         let mark = field!(Connection, handed_over_at);

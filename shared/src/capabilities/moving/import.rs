@@ -23,7 +23,7 @@ use crate::kernel::{
 };
 use crate::ports::PortError;
 use crate::store::{Attempt, Commit, Slot, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Lines of one org that are taken in at once.
 const CONCURRENT_LINES: usize = 8;
@@ -65,6 +65,7 @@ impl Moving {
     /// Takes a batch of lines in for a tenant. The first is the first of the file; behind it come
     /// lines of the tenant, or the line of a connection and lines of its org. A batch that was
     /// taken in before changes nothing.
+    #[boxed]
     pub async fn import(
         &self,
         tenant: TenantId,

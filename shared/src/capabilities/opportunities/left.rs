@@ -17,6 +17,7 @@ use crate::kernel::{EntityId, Record, RecordRef, SObject, SeatId, TenantEnvironm
 use crate::ports::{Clock, PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::Store;
+use crate::work::boxed;
 
 /// Why the list is not shown.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,7 @@ impl WhoLeft {
     ///
     /// # Errors
     /// When there is no connection, or the cursor is none of this list's.
+    #[boxed]
     pub async fn page(
         &self,
         at: TenantEnvironment,

@@ -14,6 +14,7 @@ use crate::ports::{Clock, PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::Store;
 use crate::store::keys::Relation;
+use crate::work::boxed;
 
 /// How many opportunities of an account are looked at, and how many members of its team.
 const MOST: usize = 500;
@@ -51,6 +52,7 @@ impl OpportunityPanels {
 
     /// The opportunities of an account that are open, or closed within the past year, as far as the
     /// seat may see them.
+    #[boxed]
     pub async fn of(
         &self,
         at: TenantEnvironment,

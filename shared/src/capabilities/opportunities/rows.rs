@@ -15,7 +15,7 @@ use crate::kernel::{EntityId, SeatId, TenantEnvironment};
 use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::Stored;
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many seats' CRM users, or accounts' opportunities, are read at once.
 const AT_ONCE: usize = 8;
@@ -42,6 +42,7 @@ impl OpportunityPanels {
     ///
     /// # Errors
     /// When no org is connected.
+    #[boxed]
     pub async fn rows(
         &self,
         at: TenantEnvironment,

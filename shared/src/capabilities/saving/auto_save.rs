@@ -33,7 +33,7 @@ use crate::ports::Ports;
 use crate::salesforce::SalesforceId;
 use crate::store::keys::Relation;
 use crate::store::{Commit, Slot, Store, Stored};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// How many opportunities or other records one message names.
 const PER_MESSAGE: usize = 100;
@@ -82,6 +82,7 @@ impl AutoSave {
     }
 
     /// Does one message's work.
+    #[boxed]
     pub async fn handle(&self, message: AutoSaveMessage) -> Result<Done, WorkError> {
         match message {
             AutoSaveMessage::Opportunities { scope, opportunities } => {

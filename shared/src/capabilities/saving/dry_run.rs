@@ -15,7 +15,7 @@ use crate::kernel::{
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Attempt, Commit, Store, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many examples a dry run gives, of each rule.
 pub(super) const MOST_EXAMPLES: usize = 5;
@@ -174,6 +174,7 @@ impl DryRuns {
     ///
     /// # Errors
     /// When no org is connected, or the patch is none.
+    #[boxed]
     pub async fn ask(
         &self,
         at: TenantEnvironment,
@@ -209,6 +210,7 @@ impl DryRuns {
     ///
     /// # Errors
     /// When no org is connected, or none was asked for.
+    #[boxed]
     pub async fn latest(&self, at: TenantEnvironment) -> Result<DryRun, DryRunError> {
         let opened = self.custody.shown(at).await?;
         let found = self.store.read(&opened.keys.saving_dry_run()).await?;

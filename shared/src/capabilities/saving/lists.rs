@@ -11,7 +11,7 @@ use crate::capabilities::settings::{self, Settings};
 use crate::kernel::{SeatId, TenantEnvironment};
 use crate::ports::{Clock, PortError};
 use crate::store::{Attempt, Commit, Stored, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many entries a page has.
 const PAGE: usize = 500;
@@ -97,6 +97,7 @@ impl SavedLists {
     }
 
     /// A page of one list of a seat; the cursor names the last entry of the page before.
+    #[boxed]
     pub async fn page(
         &self,
         at: TenantEnvironment,
@@ -108,6 +109,7 @@ impl SavedLists {
     }
 
     /// How full the lists are to which something came, by seat.
+    #[boxed]
     pub async fn fills(
         &self,
         at: TenantEnvironment,
@@ -123,6 +125,7 @@ impl SavedLists {
     }
 
     /// How full a list of a seat is.
+    #[boxed]
     pub async fn fill(
         &self,
         at: TenantEnvironment,

@@ -7,7 +7,7 @@ use crate::capabilities::settings;
 use crate::kernel::{Author, AutoSaveMessage, Signature, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Store, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Why nothing is undone.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,7 @@ impl UndoSaving {
     ///
     /// # Errors
     /// When no org is connected, auto-save goes by that revision, or there never was such a one.
+    #[boxed]
     pub async fn ask(
         &self,
         at: TenantEnvironment,
@@ -103,6 +104,7 @@ impl UndoSaving {
     ///
     /// # Errors
     /// When no org is connected, or nothing was ever undone.
+    #[boxed]
     pub async fn latest(&self, at: TenantEnvironment) -> Result<Undoing, UndoingError> {
         let opened = self.custody.shown(at).await?;
         let found = self.store.read(&opened.keys.saving_undone()).await?;

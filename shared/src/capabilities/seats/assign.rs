@@ -9,6 +9,7 @@ use crate::kernel::{
     Author, Record, SObject, SeatId, TenantEnvironment, federation_address, folded_user_email,
 };
 use crate::salesforce::SalesforceId;
+use crate::work::boxed;
 
 /// How many users get seats at once.
 pub const MOST_ASSIGNED: usize = 100;
@@ -38,6 +39,7 @@ impl Tenants {
     ///
     /// # Errors
     /// When there is no connection.
+    #[boxed]
     pub async fn assign(
         &self,
         at: TenantEnvironment,

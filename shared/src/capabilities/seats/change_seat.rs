@@ -11,6 +11,7 @@ use crate::capabilities::audit::{Action, Actor, Deed};
 use crate::capabilities::custody::end_seat_grant;
 use crate::kernel::{Author, AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
 use crate::store::{Attempt, Commit, attempts};
+use crate::work::boxed;
 
 /// No seat has more other addresses.
 pub const MOST_ALIASES: usize = 5;
@@ -63,6 +64,7 @@ impl Tenants {
     ///
     /// # Errors
     /// When there is no such seat, a value is none, or another seat of the tenant has an address.
+    #[boxed]
     pub async fn change_seat(
         &self,
         tenant: TenantId,

@@ -21,7 +21,7 @@ use crate::kernel::{
 use crate::ports::{PortError, Ports};
 use crate::salesforce::SalesforceId;
 use crate::store::{Attempt, Commit, Records, Store, Stored, When, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many seats are looked at at once.
 const CONCURRENT_SEATS: usize = 16;
@@ -85,6 +85,7 @@ impl CrmUsers {
     }
 
     /// The CRM user of every seat of the tenant.
+    #[boxed]
     pub async fn links(&self, at: TenantEnvironment) -> Result<Vec<CrmUserLink>, CrmUserError> {
         let generation = &self.generation(at).await?;
         let seats = self.store.all(&keys::seats(at.tenant)).await?;
@@ -96,6 +97,7 @@ impl CrmUsers {
     }
 
     /// The CRM user of a seat.
+    #[boxed]
     pub async fn link(
         &self,
         at: TenantEnvironment,
@@ -107,6 +109,7 @@ impl CrmUsers {
     }
 
     /// Makes a seat be this CRM user, whatever the e-mail addresses say.
+    #[boxed]
     pub async fn choose(
         &self,
         at: TenantEnvironment,
@@ -127,6 +130,7 @@ impl CrmUsers {
     }
 
     /// Leaves a seat's CRM user to the e-mail addresses again.
+    #[boxed]
     pub async fn forget(
         &self,
         at: TenantEnvironment,

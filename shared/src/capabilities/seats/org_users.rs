@@ -9,6 +9,7 @@ use crate::kernel::{Record, SObject, SeatId, TenantEnvironment};
 use crate::ports::PortError;
 use crate::salesforce::SalesforceId;
 use crate::store::Stored;
+use crate::work::boxed;
 
 /// How many users one page looks at.
 const LOOKED_AT: usize = 100;
@@ -68,6 +69,7 @@ impl CrmUsers {
     ///
     /// # Errors
     /// When there is no connection, or the cursor is none of this list's.
+    #[boxed]
     pub async fn page(
         &self,
         at: TenantEnvironment,
@@ -121,6 +123,7 @@ impl CrmUsers {
     ///
     /// # Errors
     /// When there is no connection.
+    #[boxed]
     pub async fn roles(&self, at: TenantEnvironment) -> Result<Vec<OrgRole>, CrmUserError> {
         let opened = self.generation(at).await?;
         let mut roles = roles(&opened).await?;

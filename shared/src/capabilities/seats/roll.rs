@@ -3,6 +3,7 @@
 use crate::capabilities::seats::{Tenant, TenantError, Tenants, keys};
 use crate::kernel::{Connection, ConnectionState, Environment, TenantEnvironment, TenantId};
 use crate::store::keys::connection;
+use crate::work::boxed;
 
 /// So many tenants are read at once, and are on a page at the most.
 const PAGE: usize = 50;
@@ -33,6 +34,7 @@ pub struct TenantPage {
 
 impl Tenants {
     /// The tenants after `after`; with `state` those alone that have a connection in it.
+    #[boxed]
     pub async fn list(
         &self,
         after: Option<TenantId>,

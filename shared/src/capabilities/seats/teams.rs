@@ -8,7 +8,7 @@ use crate::kernel::{SObject, SeatId, TenantEnvironment};
 use crate::salesforce::SalesforceId;
 use crate::store::Stored;
 use crate::store::keys::Relation;
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// No team that people work in has as many members.
 const MOST_MEMBERS: usize = 500;
@@ -41,6 +41,7 @@ impl CrmUsers {
     ///
     /// # Errors
     /// When there is no connection.
+    #[boxed]
     pub async fn team(
         &self,
         at: TenantEnvironment,

@@ -10,7 +10,7 @@ use crate::capabilities::seats::{EmailClaim, Role, Seat, Tenant, keys};
 use crate::kernel::{AutoSaveMessage, Environment, SeatId, TenantEnvironment, TenantId};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Store, Stored, When, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// A name's largest length, in characters.
 const LONGEST_NAME: usize = 200;
@@ -134,6 +134,7 @@ impl Tenants {
     }
 
     /// Makes a tenant.
+    #[boxed]
     pub async fn create(
         &self,
         name: String,
@@ -154,11 +155,13 @@ impl Tenants {
     }
 
     /// A tenant.
+    #[boxed]
     pub async fn get(&self, tenant: TenantId) -> Result<Tenant, TenantError> {
         self.store.read(&keys::tenant(tenant)).await?.ok_or(TenantError::NotFound)
     }
 
     /// Checks that the tenant's contract includes CRM sync. That it does is known for five minutes.
+    #[boxed]
     pub async fn check_entitled(&self, tenant: TenantId) -> Result<(), TenantError> {
         let now = self.ports.clock.now();
         if self.entitled.get(&tenant, now).is_some() {
@@ -176,6 +179,7 @@ impl Tenants {
     ///
     /// # Errors
     /// When there is no such tenant.
+    #[boxed]
     pub async fn change(
         &self,
         tenant: TenantId,
@@ -213,6 +217,7 @@ impl Tenants {
     ///
     /// # Errors
     /// When a value is none, another seat has the address, or the contract has no seat left.
+    #[boxed]
     pub async fn add_seat(
         &self,
         tenant: TenantId,
@@ -266,6 +271,7 @@ impl Tenants {
     }
 
     /// A tenant's seats.
+    #[boxed]
     pub async fn seats(&self, tenant: TenantId) -> Result<Vec<Seat>, TenantError> {
         let seats = self.store.all(&keys::seats(tenant)).await?;
         Ok(seats.into_iter().map(Stored::into_inner).collect())

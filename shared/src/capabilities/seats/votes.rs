@@ -4,7 +4,7 @@ use crate::capabilities::seats::{CrmVote, keys};
 use crate::kernel::TenantId;
 use crate::ports::{PortError, Ports};
 use crate::store::{Commit, Store, Stored};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// A CRM's name is no longer.
 const LONGEST_NAME: usize = 40;
@@ -51,6 +51,7 @@ impl CrmVotes {
     }
 
     /// Takes a vote. A tenant votes once for each CRM.
+    #[boxed]
     pub async fn vote(&self, tenant: TenantId, name: &str) -> Result<Voted, VoteError> {
         let crm = folded(name)?;
         let key = keys::crm_vote(tenant, &crm);
@@ -65,6 +66,7 @@ impl CrmVotes {
     }
 
     /// A tenant's votes.
+    #[boxed]
     pub async fn list(&self, tenant: TenantId) -> Result<Vec<CrmVote>, VoteError> {
         let votes = self.store.all(&keys::crm_votes(tenant)).await?;
         Ok(votes.into_iter().map(Stored::into_inner).collect())

@@ -10,6 +10,7 @@ use super::{
 use crate::capabilities::seats::{self, Role};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Draft, Slot, Store, Stored, When, attempts};
+use crate::work::boxed;
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When there is no such tenant or seat.
+    #[boxed]
     pub async fn invite(&self, visitor: Visitor) -> Result<(LinkText, Timestamp), SessionError> {
         self.check(&visitor).await?;
         let text = LinkText::new(visitor.tenant, self.secret());
@@ -62,6 +64,7 @@ impl Sessions {
     }
 
     /// Whom a link logs in, while it may be followed. To look uses nothing up.
+    #[boxed]
     pub async fn invited(&self, text: &LinkText) -> Result<Option<Visitor>, SessionError> {
         let link = self.store.read(&keys::link(text)).await?;
         let now = self.ports.clock.now();
@@ -69,6 +72,7 @@ impl Sessions {
     }
 
     /// Opens a session for who follows a link, once for each link.
+    #[boxed]
     pub async fn follow(&self, text: &LinkText) -> Result<SessionCookie, SessionError> {
         attempts(|| async {
             let link = self.store.load(&keys::link(text)).await?;
@@ -82,6 +86,7 @@ impl Sessions {
     }
 
     /// Opens a session for somebody whom the issuer has vouched for just now.
+    #[boxed]
     pub async fn open(&self, visitor: &Visitor) -> Result<SessionCookie, SessionError> {
         attempts(|| self.begin(visitor, Commit::new())).await
     }
@@ -132,6 +137,7 @@ impl Sessions {
     }
 
     /// The session of a cookie, while it holds; its use is written down.
+    #[boxed]
     pub async fn find(&self, cookie: &SessionCookie) -> Result<Option<Session>, SessionError> {
         let now = self.ports.clock.now();
         let logins = self.store.load(&slot_of(cookie)).await?;
@@ -147,6 +153,7 @@ impl Sessions {
 
     /// Gives a session another cookie: the one before is worth nothing then. `connecting` says
     /// whether it waits for the end of an authorization from now on.
+    #[boxed]
     pub async fn rotate(
         &self,
         cookie: &SessionCookie,
@@ -166,6 +173,7 @@ impl Sessions {
     }
 
     /// Ends the session of a cookie.
+    #[boxed]
     pub async fn close(&self, cookie: &SessionCookie) -> Result<(), SessionError> {
         let close = |logins: &mut Logins| {
             let hash = cookie.hash();
@@ -175,6 +183,7 @@ impl Sessions {
     }
 
     /// Ends all sessions of the person whose cookie this is, if it is one.
+    #[boxed]
     pub async fn close_all(&self, cookie: &SessionCookie) -> Result<(), SessionError> {
         let now = self.ports.clock.now();
         let close = |logins: &mut Logins| {

@@ -10,7 +10,7 @@ use crate::kernel::{Author, AutoSaveMessage, ConnectionState, Signature, TenantE
 use crate::ports::{PortError, Ports};
 use crate::store::keys::connection;
 use crate::store::{Attempt, Commit, Store, Stored, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// How many changes are remembered.
 pub const KEPT_CHANGES: u64 = 200;
@@ -59,12 +59,14 @@ impl ChangeSettings {
     }
 
     /// An environment's settings; the defaults before anybody set them.
+    #[boxed]
     pub async fn get(&self, at: TenantEnvironment) -> Result<KeptSettings, WorkError> {
         Ok(self.store.read(&keys::settings(at)).await?.unwrap_or_default())
     }
 
     /// Changes the settings that a JSON merge patch names. With `revisions`, only when they are at
     /// one of these. A patch that changes nothing leaves no trace.
+    #[boxed]
     pub async fn patch(
         &self,
         at: TenantEnvironment,
@@ -96,6 +98,7 @@ impl ChangeSettings {
 
     /// What a patch would change, and the revision of the settings that it was compared with.
     /// Changes nothing.
+    #[boxed]
     pub async fn diff(
         &self,
         at: TenantEnvironment,
@@ -107,6 +110,7 @@ impl ChangeSettings {
     }
 
     /// The last changes, the newest first.
+    #[boxed]
     pub async fn history(&self, at: TenantEnvironment) -> Result<Vec<SettingsChange>, WorkError> {
         let changes = self.store.all(&keys::settings_changes(at)).await?;
         Ok(changes.into_iter().rev().map(Stored::into_inner).collect())

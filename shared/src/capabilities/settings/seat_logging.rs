@@ -11,7 +11,7 @@ use crate::capabilities::seats;
 use crate::kernel::{Author, SeatId, Signature, TenantEnvironment};
 use crate::ports::{PortError, Ports};
 use crate::store::{Attempt, Commit, Store, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// The most seats that one call switches.
 pub const MOST_SWITCHED: usize = 100;
@@ -125,6 +125,7 @@ impl SeatLogging {
     }
 
     /// What is logged of a seat as things are.
+    #[boxed]
     pub async fn of(
         &self,
         at: TenantEnvironment,
@@ -143,6 +144,7 @@ impl SeatLogging {
     }
 
     /// Remembers what a seller chose of some types; the others stay as they are.
+    #[boxed]
     pub async fn choose(
         &self,
         at: TenantEnvironment,
@@ -165,6 +167,7 @@ impl SeatLogging {
     }
 
     /// Turns logging on or off for seats. Each seat's switch is a deed of its own in the audit log.
+    #[boxed]
     pub async fn switch(
         &self,
         at: TenantEnvironment,

@@ -10,7 +10,7 @@ use crate::kernel::{AutoSaveMessage, ConnectionState, SeatId, TenantEnvironment}
 use crate::ports::Ports;
 use crate::store::keys::connection;
 use crate::store::{Attempt, Commit, Store, attempts};
-use crate::work::WorkError;
+use crate::work::{WorkError, boxed};
 
 /// Whether a rule saves for a seat, and whose word that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ impl SeatSaving {
     ///
     /// # Errors
     /// Those of the ports.
+    #[boxed]
     pub async fn of(
         &self,
         at: TenantEnvironment,
@@ -67,6 +68,7 @@ impl SeatSaving {
     ///
     /// # Errors
     /// Those of the ports.
+    #[boxed]
     pub async fn choose(
         &self,
         at: TenantEnvironment,

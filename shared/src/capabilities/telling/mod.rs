@@ -4,7 +4,7 @@
 
 use crate::kernel::TellingMessage;
 use crate::ports::Ports;
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// Publishes events.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ impl Telling {
     }
 
     /// Does one message's work.
+    #[boxed]
     pub async fn handle(&self, message: TellingMessage) -> Result<Done, WorkError> {
         match message {
             TellingMessage::Publish { event } => self.ports.events.publish(&event).await?,

@@ -20,7 +20,7 @@ use crate::capabilities::custody::OpenGeneration;
 use crate::capabilities::seats::{self, Seat};
 use crate::kernel::{ActivityId, EntityId, Scope, SeatId, WritebackMessage};
 use crate::store::{Attempt, Commit, Series, Slot, When, attempts};
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// How many documents one commit deletes.
 const MOST_DELETED: usize = 50;
@@ -32,6 +32,7 @@ impl WriteBack {
     ///
     /// # Errors
     /// Those of the ports.
+    #[boxed]
     pub async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         if let Some(seat) = seat {
@@ -66,6 +67,7 @@ impl WriteBack {
     ///
     /// # Errors
     /// Those of the ports.
+    #[boxed]
     pub async fn linked(
         &self,
         scope: Scope,

@@ -23,7 +23,7 @@ use crate::capabilities::linking::{
 };
 use crate::kernel::{EntityId, MatchMessage, ModelId, SObject, Scope};
 use crate::store::Commit;
-use crate::work::{Done, WorkError};
+use crate::work::{Done, WorkError, boxed};
 
 /// Fewer corrected records of a kind than this teach nothing: a few cases say little of the rest.
 const LEAST_LABELS: usize = 20;
@@ -50,6 +50,7 @@ struct Shadow<'a> {
 
 impl Models {
     /// Takes the next step of making a model.
+    #[boxed]
     pub async fn step(&self, scope: Scope, id: ModelId, step: u64) -> Result<Done, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
         let stored = self.store.load(&generation.keys.model(id)).await?;
