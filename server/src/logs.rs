@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use shared::host::OneLine;
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Log;
@@ -21,14 +22,16 @@ fn lines<W: Write + 'static>(
     is_terminal: bool,
     writer: impl Fn() -> W + Send + Sync + 'static,
 ) -> Box<dyn Subscriber + Send + Sync> {
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let is_coloured = is_terminal && !log.json;
     let writer = move || OneLine::new(writer(), is_coloured);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(writer);
     if log.json {
-        Box::new(builder.json().flatten_event(true).with_span_list(false).finish())
+        let lines = builder.json().flatten_event(true).with_span_list(false).finish();
+        Box::new(lines.with(log.filter.clone()))
     } else {
-        Box::new(builder.with_target(false).with_ansi(is_coloured).finish())
+        Box::new(
+            builder.with_target(false).with_ansi(is_coloured).finish().with(log.filter.clone()),
+        )
     }
 }
 
@@ -46,7 +49,7 @@ mod tests {
         for json in [false, true] {
             let read = Read::default();
             let writer = read.clone();
-            let log = Log { filter: "info".to_owned(), json };
+            let log = Log { json, ..Log::default() };
             let lines = lines(&log, false, move || writer.clone());
             tracing::subscriber::with_default(lines, || {
                 tracing::warn!(name = %bad, error = bad, seen = ?bad, "it came: {bad}");

@@ -16,6 +16,7 @@ use std::time::Duration;
 use shared::capabilities::connecting::NetworkAccess;
 use shared::kernel::Queue;
 use shared::salesforce::ApiVersion;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ pub(crate) use secret::variable;
 pub use secret::{Secret, SecretError};
 
 /// Everything that the process needs to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The address that is listened on.
     pub listen: SocketAddr,
@@ -147,17 +148,17 @@ pub struct Webhook {
 }
 
 /// How the log is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Log {
     /// JSON lines in place of lines for people.
     pub json: bool,
     /// What is told, as in `info,shared=debug`.
-    pub filter: String,
+    pub filter: Targets,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { json: false, filter: "info".to_owned() }
+        Self { json: false, filter: Targets::new().with_default(LevelFilter::INFO) }
     }
 }
 

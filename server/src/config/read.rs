@@ -10,7 +10,6 @@ use shared::capabilities::connecting::NetworkAccess;
 use shared::kernel::{Queue, is_this_machine, is_unread, security_contact};
 use shared::salesforce::{ApiVersion, is_public};
 use toml::de::DeTable;
-use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
 use super::mail::mail;
@@ -227,8 +226,7 @@ fn log(section: Section<'_>) -> Log {
         _ => None,
     });
     let expected = "a filter, as in \"info\" or \"warn,shared=debug\"";
-    let filter = section
-        .parsed("filter", expected, |text| EnvFilter::try_new(text).ok().map(|_| text.to_owned()));
+    let filter = section.parsed("filter", expected, |text| text.parse().ok());
     section.end();
     let usual = Log::default();
     Log { json: json.unwrap_or(usual.json), filter: filter.unwrap_or(usual.filter) }
