@@ -202,6 +202,26 @@ fn a_capability_is_named_by_its_face() {
     assert_none(&offences, "another capability's files are its own: name what its face shows");
 }
 
+/// See `docs/decisions/0017-what-others-await-is-boxed.md`.
+#[test]
+fn what_others_await_of_a_capability_is_boxed() {
+    let mut offences = Vec::new();
+    for file in capability_files() {
+        let mut before = "";
+        for line in code_lines(&file).map(str::trim) {
+            let declared = line.strip_prefix("pub async fn ");
+            let is_generic = declared.is_some_and(|rest| {
+                rest.find('<').is_some_and(|at| at < rest.find('(').unwrap_or(rest.len()))
+            });
+            if declared.is_some() && !is_generic && before != "#[boxed]" {
+                offences.push(format!("{}: {line}", file.path));
+            }
+            before = line;
+        }
+    }
+    assert_none(&offences, "a public async fn of a capability has the attribute #[boxed]");
+}
+
 #[test]
 fn functions_name_no_store_and_no_keys() {
     let mut offences = Vec::new();

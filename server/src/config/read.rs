@@ -10,6 +10,7 @@ use shared::capabilities::connecting::NetworkAccess;
 use shared::kernel::{Queue, is_this_machine, is_unread, security_contact};
 use shared::salesforce::{ApiVersion, is_public};
 use toml::de::DeTable;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::{Host, Url};
 
 use super::mail::mail;
@@ -226,10 +227,24 @@ fn log(section: Section<'_>) -> Log {
         _ => None,
     });
     let expected = "a filter, as in \"info\" or \"warn,shared=debug\"";
-    let filter = section.parsed("filter", expected, |text| text.parse().ok());
+    let filter = section.parsed("filter", expected, filter);
     section.end();
     let usual = Log::default();
     Log { json: json.unwrap_or(usual.json), filter: filter.unwrap_or(usual.filter) }
+}
+
+/// A level for everything, and levels for targets. A word that is no level would be a target, and
+/// silence everything else: it is refused.
+fn filter(text: &str) -> Option<Targets> {
+    let level = |text: &str| text.parse::<LevelFilter>().ok().filter(|_| !text.is_empty());
+    let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    text.split(',').map(str::trim).try_fold(Targets::new(), |targets, part| {
+        let Some((target, of_target)) = part.split_once('=') else {
+            return Some(targets.with_default(level(part)?));
+        };
+        let is_target = !target.is_empty() && target.chars().all(is_path);
+        is_target.then_some(targets.with_target(target, level(of_target)?))
+    })
 }
 
 fn limits(section: Section<'_>) -> (BTreeMap<Queue, u32>, u64) {

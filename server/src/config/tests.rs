@@ -109,6 +109,19 @@ grace = "soon"
 }
 
 #[test]
+fn a_filter_of_the_log_has_levels_and_targets() {
+    let of = |filter: &str| parse(&format!("[log]\nfilter = \"{filter}\""));
+    let names_it = |mistakes: &Vec<String>| mistakes.iter().any(|m| m.contains("log.filter"));
+    let refused = |filter: &str| of(filter).err().is_some_and(|mistakes| names_it(&mistakes));
+    for good in ["info", "off", "warn,shared=debug", "WARN, shared::store=trace"] {
+        assert!(!refused(good), "{good}");
+    }
+    for bad in ["", "inof", "warn,", "=info", "shared=", "shared=loud", "shared[span]=debug"] {
+        assert!(refused(bad), "{bad}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_toml_says_where() {
     let mistakes = parse("[server]\nlisten = \n").unwrap_err();
     assert!(mistakes[0].starts_with("line 2: this is not TOML"), "{mistakes:?}");
