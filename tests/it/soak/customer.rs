@@ -27,8 +27,11 @@ const PERSONS: usize = 20;
 /// Between two looks, and before a refused request is sent again.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Between two imports.
-const IMPORTS: Duration = Duration::from_secs(15);
+/// Between two imports. Sixty an hour may be asked for, and the end needs some of them.
+const IMPORTS: Duration = Duration::from_secs(75);
+
+/// The states of a run that nothing is done for any more.
+const ENDED: [&str; 4] = ["complete", "failed", "cancelled", "stepped_aside"];
 
 /// A tenant with seats and a directory, connected and imported once.
 pub(super) struct Customer<'a> {
@@ -231,9 +234,14 @@ impl<'a> Customer<'a> {
         self.until("an import of the end", async || self.import_once().await).await;
     }
 
-    /// Asks for an import; true once it has gone through, false where another one was under way.
+    /// Asks for an import once none is under way; true once it has gone through, false where one
+    /// began meanwhile. One that is asked for beside another steps aside, and is one of the sixty
+    /// that an hour may have.
     async fn import_once(&self) -> bool {
         self.reconnect().await;
+        if self.runs().await.keys().any(|state| !ENDED.contains(&state.as_str())) {
+            return false;
+        }
         let run = self.ask_import().await.unwrap();
         let path = self.connection(&format!("/runs/{run}"));
         let begun = Instant::now();
