@@ -294,7 +294,7 @@ impl<'a> Customer<'a> {
         }
     }
 
-    async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
+    pub(super) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
         let begun = Instant::now();
         while !holds().await {
             assert!(
