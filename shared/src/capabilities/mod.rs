@@ -6,8 +6,6 @@
 //!
 //! Capabilities form a graph without circles, which `tests/it/tidy.rs` checks.
 
-#![expect(clippy::must_use_candidate, reason = "a boxed future must be used by its type")]
-
 pub mod activities;
 pub mod answers;
 pub mod asking;

@@ -61,6 +61,7 @@ impl<'a> Customer<'a> {
         own.seller = served.token(&words);
         own.publish(folder).await;
         own.log_in().await.unwrap();
+        own.answer_the_wizard().await;
         own.log_in_seller().await.unwrap();
         own.until("the first import", async || {
             own.runs().await.get("complete").is_some_and(|n| *n > 0)
@@ -90,6 +91,17 @@ impl<'a> Customer<'a> {
             self.get(&version).await.is_ok_and(|found| found["state"] == "published")
         })
         .await;
+    }
+
+    /// The admin turns on what is off until they say so.
+    async fn answer_the_wizard(&self) {
+        let said = json!({
+            "step": "sync", "auto_save": true, "stage": null, "log_messages": true,
+            "log_notes": true,
+        });
+        answer(self.as_service(Method::PUT, &self.connection("/wizard")).json(&said))
+            .await
+            .unwrap();
     }
 
     /// Waits until people are matched whom activities can be about.
@@ -294,7 +306,7 @@ impl<'a> Customer<'a> {
         }
     }
 
-    pub(super) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
+    async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
         let begun = Instant::now();
         while !holds().await {
             assert!(

@@ -61,6 +61,7 @@ impl Activities {
     ///
     /// # Errors
     /// Those of the ports, and a connection that is not there: the call may be repeated as it is.
+    #[must_use]
     #[boxed]
     pub async fn post_retroactively(
         &self,
@@ -84,6 +85,7 @@ impl Activities {
     ///
     /// # Errors
     /// As there.
+    #[must_use]
     #[boxed]
     pub async fn dry_run(
         &self,

@@ -63,6 +63,7 @@ impl From<PortError> for ListError {
 
 impl Activities {
     /// A page of a list of a seat's activities.
+    #[must_use]
     #[boxed]
     pub async fn listed(
         &self,
@@ -90,6 +91,7 @@ impl Activities {
     }
 
     /// What failed of a seat, by code.
+    #[must_use]
     #[boxed]
     pub async fn failures(
         &self,
@@ -121,6 +123,7 @@ impl Activities {
     }
 
     /// A seller's switch for a conversation; none when they never said anything of it.
+    #[must_use]
     #[boxed]
     pub async fn conversation_switch(
         &self,
@@ -134,6 +137,7 @@ impl Activities {
     }
 
     /// Remembers whether a seller has a conversation logged.
+    #[must_use]
     #[boxed]
     pub async fn switch_conversation(
         &self,

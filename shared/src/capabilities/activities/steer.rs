@@ -54,6 +54,7 @@ pub struct Retried {
 impl Activities {
     /// Takes an activity back that was not claimed yet. Its text goes. One that was taken back
     /// stays so.
+    #[must_use]
     #[boxed]
     pub async fn withdraw(
         &self,
@@ -88,6 +89,7 @@ impl Activities {
     }
 
     /// Has an activity tried again that failed.
+    #[must_use]
     #[boxed]
     pub async fn retry(
         &self,
@@ -102,6 +104,7 @@ impl Activities {
     }
 
     /// Has everything of a seat tried again that failed with a code, the earliest first.
+    #[must_use]
     #[boxed]
     pub async fn retry_all(
         &self,

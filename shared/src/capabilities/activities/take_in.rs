@@ -75,6 +75,7 @@ impl Activities {
     }
 
     /// Takes an activity in. A repetition gives the activity that was taken in first.
+    #[must_use]
     #[boxed]
     pub async fn post(
         &self,
@@ -125,6 +126,7 @@ impl Activities {
     }
 
     /// An activity.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,

@@ -80,6 +80,7 @@ impl WriteBack {
     ///
     /// # Errors
     /// Those of the ports, and what Salesforce may answer otherwise later.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, scope: Scope, activity: ActivityId) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };

@@ -63,6 +63,7 @@ impl StoredAnswers {
     ///
     /// # Errors
     /// When the table cannot be asked.
+    #[must_use]
     #[boxed]
     pub async fn claim(&self, request: &KeyedRequest) -> Result<Known, WorkError> {
         let (store, slot) = self.place(request).await?;
@@ -116,6 +117,7 @@ impl Claim {
     ///
     /// # Errors
     /// When the table cannot be asked. The claim lapses by itself then.
+    #[must_use]
     #[boxed]
     pub async fn end(&self, answer: Option<Answer>) -> Result<(), WorkError> {
         let now = self.store.load(&self.slot).await?;

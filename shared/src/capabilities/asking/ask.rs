@@ -105,6 +105,7 @@ impl Asking {
     ///
     /// # Errors
     /// When the seller must log in first, or Salesforce does not answer.
+    #[must_use]
     #[boxed]
     pub async fn accounts(
         &self,

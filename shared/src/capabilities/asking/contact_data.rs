@@ -63,6 +63,7 @@ impl Asking {
     /// # Errors
     /// When the person is linked to no record, the seller does not see it or must log in first, or
     /// Salesforce does not answer.
+    #[must_use]
     #[boxed]
     pub async fn contact_data(
         &self,

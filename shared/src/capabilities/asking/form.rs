@@ -115,6 +115,7 @@ impl Asking {
     /// # Errors
     /// When the seller must log in first, may not create such records, or Salesforce does not
     /// answer.
+    #[must_use]
     #[boxed]
     pub async fn form(
         &self,

@@ -87,6 +87,7 @@ impl Asking {
     ///
     /// # Errors
     /// When the seller must log in first, the org refuses them the API, or it does not answer.
+    #[must_use]
     #[boxed]
     pub async fn preflight(
         &self,

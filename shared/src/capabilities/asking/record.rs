@@ -61,6 +61,7 @@ impl Asking {
     /// # Errors
     /// When there is none that the seller sees, the seller must log in first, or Salesforce does
     /// not answer.
+    #[must_use]
     #[boxed]
     pub async fn record(
         &self,
@@ -117,6 +118,7 @@ impl Asking {
     ///
     /// # Errors
     /// When the seller must log in first, or Salesforce does not answer.
+    #[must_use]
     #[boxed]
     pub async fn records(
         &self,

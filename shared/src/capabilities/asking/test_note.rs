@@ -56,6 +56,7 @@ impl Asking {
     /// # Errors
     /// When the seller must log in first, Salesforce refuses, or does not answer. Then the note may
     /// be in the CRM: the next call removes it first.
+    #[must_use]
     #[boxed]
     pub async fn test_note(
         &self,

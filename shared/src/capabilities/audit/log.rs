@@ -147,6 +147,7 @@ impl AuditLog {
 
     /// A page of a tenant's log, the oldest entries first. The cursor is the number of the last
     /// entry that was looked at.
+    #[must_use]
     #[boxed]
     pub async fn page(
         &self,

@@ -32,6 +32,7 @@ impl Backlog {
     }
 
     /// Every queue that this side knows, as it stands now. The cost does not grow with the backlog.
+    #[must_use]
     #[boxed]
     pub async fn look(&self) -> Result<Vec<QueueState>, PortError> {
         let (depths, late) = (self.ports.queues.depths().await?, lag(&self.ports).await?);

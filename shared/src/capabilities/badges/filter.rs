@@ -82,6 +82,7 @@ impl CrmFilter {
 
     /// A page of the entities of a kind that are linked to a record. The cursor names the bucket
     /// and the last entity of the page before.
+    #[must_use]
     #[boxed]
     pub async fn in_crm(
         &self,
@@ -118,6 +119,7 @@ impl CrmFilter {
 
     /// A page of the entities of a kind that no record is linked to, of the directory version that
     /// was current when the list was begun.
+    #[must_use]
     #[boxed]
     pub async fn not_in_crm(
         &self,

@@ -142,6 +142,7 @@ impl Badges {
     /// The badges of entities of a kind, at most [`MOST_BADGES`]. The table is read four times: for
     /// the connection, the entities, their records, and the accounts of contacts. A process that
     /// has not met the current directory version before reads that too.
+    #[must_use]
     #[boxed]
     pub async fn of(
         &self,

@@ -65,6 +65,7 @@ impl BreakGlass {
     }
 
     /// Breaks the glass of an environment's connection for some minutes.
+    #[must_use]
     #[boxed]
     pub async fn smash(
         &self,
@@ -97,6 +98,7 @@ impl BreakGlass {
     }
 
     /// A record as it is kept, through broken glass. It is told before it is shown.
+    #[must_use]
     #[boxed]
     pub async fn look(
         &self,

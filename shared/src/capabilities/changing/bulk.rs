@@ -46,6 +46,7 @@ impl Changes {
     /// # Errors
     /// When the admin has not turned it on; and what no change could be taken in for: that call may
     /// be repeated as it is.
+    #[must_use]
     #[boxed]
     pub async fn post_bulk(
         &self,
@@ -78,6 +79,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is none.
+    #[must_use]
     #[boxed]
     pub async fn bulk(
         &self,
@@ -98,6 +100,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is no such bulk.
+    #[must_use]
     #[boxed]
     pub async fn undo_bulk(
         &self,

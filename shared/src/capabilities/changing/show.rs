@@ -25,6 +25,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is none.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,
@@ -42,6 +43,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is no connection.
+    #[must_use]
     #[boxed]
     pub async fn some(
         &self,
@@ -59,6 +61,7 @@ impl Changes {
     ///
     /// # Errors
     /// When there is no connection, or the cursor is none of this list's.
+    #[must_use]
     #[boxed]
     pub async fn page(
         &self,

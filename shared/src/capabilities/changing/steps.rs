@@ -112,6 +112,7 @@ impl ChangeSteps {
     ///
     /// # Errors
     /// Those of the ports, and what Salesforce may answer otherwise later.
+    #[must_use]
     #[boxed]
     pub async fn handle(
         &self,
@@ -132,6 +133,7 @@ impl ChangeSteps {
     ///
     /// # Errors
     /// Those of the ports.
+    #[must_use]
     #[boxed]
     pub async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<(), WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(()) };

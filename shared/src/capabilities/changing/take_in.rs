@@ -103,6 +103,7 @@ impl Changes {
     ///
     /// # Errors
     /// When the admin has not turned it on, or something of it cannot be.
+    #[must_use]
     #[boxed]
     pub async fn post(&self, at: TenantEnvironment, new: NewChange) -> Result<Change, ChangeError> {
         let identity = format!("{}|{}|{}", at.environment, new.seat, new.idempotency_key);
@@ -162,6 +163,7 @@ impl Changes {
     ///
     /// # Errors
     /// When it is under way, or came to its end.
+    #[must_use]
     #[boxed]
     pub async fn withdraw(
         &self,

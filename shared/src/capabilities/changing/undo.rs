@@ -14,6 +14,7 @@ impl Changes {
     ///
     /// # Errors
     /// When the change is not made, is an undoing itself, or made an account.
+    #[must_use]
     #[boxed]
     pub async fn undo(
         &self,

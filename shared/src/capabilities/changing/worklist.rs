@@ -104,6 +104,7 @@ impl Worklists {
     ///
     /// # Errors
     /// When updates are turned off, or the cursor is none of this list's.
+    #[must_use]
     #[boxed]
     pub async fn page(
         &self,

@@ -26,6 +26,7 @@ impl Writes {
     ///
     /// # Errors
     /// Those of the ports, and what Salesforce may answer otherwise later.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: WritebackMessage) -> Result<Done, WorkError> {
         match message {

@@ -20,6 +20,7 @@ impl Care {
     }
 
     /// Does one message's work.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: CareMessage) -> Result<Done, WorkError> {
         match message {

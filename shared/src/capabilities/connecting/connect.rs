@@ -75,6 +75,7 @@ impl Connect {
     }
 
     /// Begins an authorization, in the browser that is to end it.
+    #[must_use]
     #[boxed]
     pub async fn begin(
         &self,
@@ -139,6 +140,7 @@ impl Connect {
 
     /// Ends an authorization by the `state` and `code` that Salesforce sent the browser back with.
     /// `browser` is the value of the cookie of [`cookie_name`].
+    #[must_use]
     #[boxed]
     pub async fn finish(
         &self,

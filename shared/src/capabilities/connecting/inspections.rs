@@ -79,6 +79,7 @@ impl Inspections {
     }
 
     /// The last inspection; none before the first, or without a connection.
+    #[must_use]
     #[boxed]
     pub async fn last(&self, at: TenantEnvironment) -> Result<Option<Inspection>, WorkError> {
         match self.custody.connection(at).await? {
@@ -89,6 +90,7 @@ impl Inspections {
 
     /// Has the org asked again. An inspection made later than the answer is the new one. Who asks
     /// again before it is made is told of the same.
+    #[must_use]
     #[boxed]
     pub async fn ask(&self, at: TenantEnvironment) -> Result<Timestamp, InspectionError> {
         let connection = self.custody.live(at).await?;
@@ -115,6 +117,7 @@ impl Inspections {
     }
 
     /// The trouble that keeps a connection from working.
+    #[must_use]
     #[boxed]
     pub async fn diagnose(&self, at: TenantEnvironment) -> Result<Diagnosed, InspectionError> {
         let connection = self.custody.find(at).await?;

@@ -36,6 +36,7 @@ impl SeatAuthorizations {
     }
 
     /// The connection's own grant, by which imports read; none where there is no connection.
+    #[must_use]
     #[boxed]
     pub async fn of_connection(
         &self,
@@ -46,6 +47,7 @@ impl SeatAuthorizations {
     }
 
     /// A seat's authorization in an environment.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,

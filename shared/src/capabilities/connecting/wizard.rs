@@ -64,6 +64,7 @@ impl Wizards {
     }
 
     /// The wizard as it is now: an org may have been connected since it was left.
+    #[must_use]
     #[boxed]
     pub async fn get(&self, at: TenantEnvironment) -> Result<WizardProgress, WorkError> {
         let mut wizard = self.stored(at).await?.map(Stored::into_inner).unwrap_or_default();
@@ -72,12 +73,14 @@ impl Wizards {
     }
 
     /// Where the person chose to log in; none for the usual page.
+    #[must_use]
     #[boxed]
     pub async fn login_host(&self, at: TenantEnvironment) -> Result<Option<String>, WorkError> {
         Ok(self.stored(at).await?.and_then(|wizard| wizard.login_host.clone()))
     }
 
     /// Answers a step, and changes the settings that it is about.
+    #[must_use]
     #[boxed]
     pub async fn answer(
         &self,
@@ -106,6 +109,7 @@ impl Wizards {
     }
 
     /// Goes back one step.
+    #[must_use]
     #[boxed]
     pub async fn back(&self, at: TenantEnvironment) -> Result<WizardProgress, AnswerError> {
         let before = self.stored(at).await?;

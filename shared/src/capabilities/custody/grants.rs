@@ -92,6 +92,7 @@ impl Grants {
     }
 
     /// The state of a grant; none when there is no grant.
+    #[must_use]
     #[boxed]
     pub async fn state(
         &self,

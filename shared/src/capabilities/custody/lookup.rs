@@ -28,6 +28,7 @@ impl From<PortError> for LookupError {
 
 impl Custody {
     /// A tenant's connection in an environment, whatever its state.
+    #[must_use]
     #[boxed]
     pub async fn find(&self, at: TenantEnvironment) -> Result<Connection, LookupError> {
         self.connection(at).await?.ok_or(LookupError::NotFound("connection"))
@@ -35,6 +36,7 @@ impl Custody {
 
     /// A tenant's connection in an environment. Behind the fence there is none: what a generation
     /// brought in is not shown while it is purged.
+    #[must_use]
     #[boxed]
     pub async fn live(&self, at: TenantEnvironment) -> Result<Connection, LookupError> {
         before_the_fence(self.find(at).await?)
@@ -46,6 +48,7 @@ impl Custody {
     }
 
     /// What an environment's connection holds, to be shown: it is shown after a hand-over too.
+    #[must_use]
     #[boxed]
     pub async fn shown(&self, at: TenantEnvironment) -> Result<OpenGeneration, LookupError> {
         let live = self.live(at).await?;

@@ -40,6 +40,7 @@ impl Custody {
     }
 
     /// A tenant's connection in an environment, whatever its state.
+    #[must_use]
     #[boxed]
     pub async fn connection(&self, at: TenantEnvironment) -> Result<Option<Connection>, WorkError> {
         Ok(self.store.read(&connection_slot(at)).await?)
@@ -49,6 +50,7 @@ impl Custody {
     /// the current one. A caller that gets none stops without an effect. A tenant that was handed
     /// over to another home has its work wait. A live connection's secret that is not there is not
     /// readable yet, or is being destroyed this moment: the next try reads it, or finds the fence.
+    #[must_use]
     #[boxed]
     pub async fn open(&self, scope: Scope) -> Result<Option<OpenGeneration>, WorkError> {
         let Some(connection) = self.connection(scope.tenant_environment()).await? else {

@@ -76,6 +76,7 @@ impl SalesforceApp {
     }
 
     /// The address of the page at which a person authorizes.
+    #[must_use]
     #[boxed]
     pub async fn authorize_url(
         &self,
@@ -90,6 +91,7 @@ impl SalesforceApp {
     }
 
     /// Revokes a token: whoever has a token may end it, without the app's secret.
+    #[must_use]
     #[boxed]
     pub async fn revoke(&self, host: &LoginHost, token: &SecretString) -> Result<bool, OAuthError> {
         self.without_secret("").revoke(host, token).await
@@ -107,6 +109,7 @@ impl SalesforceApp {
     }
 
     /// The client for OAuth. The app's credentials are those of some time in the last five minutes.
+    #[must_use]
     #[boxed]
     pub async fn oauth(&self) -> Result<OAuthClient, WorkError> {
         let credentials = match self.credentials.get(&(), self.ports.clock.now()) {
@@ -119,6 +122,7 @@ impl SalesforceApp {
     /// True if `error` only says that the app's credentials were replaced since `used` got them. A
     /// new client may have another answer. Salesforce refuses a client before it looks at the token
     /// or code, so neither is used up.
+    #[must_use]
     #[boxed]
     pub async fn is_outdated(
         &self,

@@ -96,6 +96,7 @@ impl Directory {
 
     /// Begins a version of these parts, as a delta when `base` is given. Gives the address to
     /// upload each part to.
+    #[must_use]
     #[boxed]
     pub async fn begin(
         &self,
@@ -147,12 +148,14 @@ impl Directory {
     }
 
     /// A version.
+    #[must_use]
     #[boxed]
     pub async fn get(&self, id: DirectoryVersionId) -> Result<Option<DirectoryVersion>, WorkError> {
         Ok(self.load(id).await?.map(Stored::into_inner))
     }
 
     /// The version that is matched to now; none before the first.
+    #[must_use]
     #[boxed]
     pub async fn current(&self) -> Result<Option<DirectoryVersion>, WorkError> {
         match self.store.read(&keys::directory_current()).await? {
@@ -162,6 +165,7 @@ impl Directory {
     }
 
     /// The versions that were begun last, the newest first; `most` of them.
+    #[must_use]
     #[boxed]
     pub async fn list(&self, most: usize) -> Result<Vec<DirectoryVersion>, WorkError> {
         let versions = self.store.all(&keys::directory_versions()).await?;
@@ -176,6 +180,7 @@ impl Directory {
     }
 
     /// Has a version built whose parts are uploaded.
+    #[must_use]
     #[boxed]
     pub async fn publish(
         &self,
@@ -213,6 +218,7 @@ impl Directory {
     }
 
     /// Does one message's work.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: DirectoryMessage) -> Result<Done, WorkError> {
         match message {

@@ -46,6 +46,7 @@ impl Exports {
     }
 
     /// Has an order carried out; gives the export. Who orders what is being written gets that one.
+    #[must_use]
     #[boxed]
     pub async fn ask(
         &self,
@@ -92,6 +93,7 @@ impl Exports {
     }
 
     /// An export, with the addresses of its files while they can be had.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,

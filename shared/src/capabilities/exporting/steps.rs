@@ -57,6 +57,7 @@ impl ExportSteps {
     ///
     /// # Errors
     /// When the step fails; the error says whether to try again.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: ExportMessage) -> Result<Done, WorkError> {
         match message {

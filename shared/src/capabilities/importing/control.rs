@@ -42,6 +42,7 @@ impl From<PortError> for ControlError {
 impl Import {
     /// Requests a run over the rows that changed, or over every row. It steps aside if another one
     /// is under way.
+    #[must_use]
     #[boxed]
     pub async fn request_run(
         &self,
@@ -76,6 +77,7 @@ impl Import {
 
     /// Pauses the run under way: a step that is being taken is finished, and no further one is
     /// taken.
+    #[must_use]
     #[boxed]
     pub async fn pause(&self, at: TenantEnvironment, run: ImportRunId) -> Result<(), ControlError> {
         let generation = self.generation(at).await?;
@@ -88,6 +90,7 @@ impl Import {
     }
 
     /// Has a paused run go on where it stopped. A run that stands back tries again at once.
+    #[must_use]
     #[boxed]
     pub async fn resume(
         &self,
@@ -117,6 +120,7 @@ impl Import {
     }
 
     /// Calls a run off. What landed stays; the next run reads the rest.
+    #[must_use]
     #[boxed]
     pub async fn cancel(
         &self,
@@ -142,6 +146,7 @@ impl Import {
     }
 
     /// Changes the settings of imports, and plans the next slot by them.
+    #[must_use]
     #[boxed]
     pub async fn change_settings(
         &self,

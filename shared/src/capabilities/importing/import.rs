@@ -41,6 +41,7 @@ impl Import {
     }
 
     /// Does one message's work.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: ImportMessage) -> Result<Done, WorkError> {
         match message {

@@ -31,6 +31,7 @@ impl Previews {
 
     /// Reads both fields of the record and stores their values, unless another look was requested
     /// since.
+    #[must_use]
     #[boxed]
     pub async fn preview(&self, scope: Scope, asked_at: Timestamp) -> Result<Done, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };

@@ -88,6 +88,7 @@ impl Runs {
     }
 
     /// A connection's runs.
+    #[must_use]
     #[boxed]
     pub async fn list(&self, at: TenantEnvironment) -> Result<RunList, LookupError> {
         let connection = self.custody.live(at).await?;
@@ -106,6 +107,7 @@ impl Runs {
     }
 
     /// A run with its objects.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,
@@ -125,6 +127,7 @@ impl Runs {
     }
 
     /// How an environment's imports are set up.
+    #[must_use]
     #[boxed]
     pub async fn settings(&self, at: TenantEnvironment) -> Result<ImportSettings, WorkError> {
         Ok(self.store.read(&keys::import_settings(at)).await?.unwrap_or_default())

@@ -77,12 +77,14 @@ impl Selections {
     }
 
     /// The present choice.
+    #[must_use]
     #[boxed]
     pub async fn get(&self, at: TenantEnvironment) -> Result<Selection, SelectionError> {
         Ok(self.store.read(&keys::selection(at)).await?.unwrap_or_default())
     }
 
     /// The fields of an object that the org was last found to show.
+    #[must_use]
     #[boxed]
     pub async fn fields(
         &self,
@@ -95,6 +97,7 @@ impl Selections {
     }
 
     /// The org's stages, as the last import read them.
+    #[must_use]
     #[boxed]
     pub async fn stages(&self, at: TenantEnvironment) -> Result<Pipeline, SelectionError> {
         let generation = self.generation(at).await?;
@@ -102,6 +105,7 @@ impl Selections {
     }
 
     /// Puts custom fields in the place of standard ones: these, and no others.
+    #[must_use]
     #[boxed]
     pub async fn map(
         &self,
@@ -116,6 +120,7 @@ impl Selections {
 
     /// Restricts the rows that are imported: to those of these filters, and to every row of the
     /// objects without one.
+    #[must_use]
     #[boxed]
     pub async fn filter(
         &self,
@@ -130,6 +135,7 @@ impl Selections {
 
     /// Chooses companies or persons. Before an org is connected nobody can tell if it has person
     /// accounts: the choice stands, and an import that meets none says so.
+    #[must_use]
     #[boxed]
     pub async fn set_accounts(
         &self,
@@ -148,6 +154,7 @@ impl Selections {
 
     /// Copies the mappings of the tenant's other environment. All of them are refused if this org
     /// does not show one of the fields.
+    #[must_use]
     #[boxed]
     pub async fn copy_mappings(
         &self,
@@ -164,6 +171,7 @@ impl Selections {
 
     /// Requests a look at a record through a mapping that need not be chosen yet. There is one look
     /// at a time: the next request replaces it.
+    #[must_use]
     #[boxed]
     pub async fn preview(
         &self,
@@ -187,6 +195,7 @@ impl Selections {
     }
 
     /// The look that was requested last, and the values if it is over.
+    #[must_use]
     #[boxed]
     pub async fn previewed(
         &self,

@@ -46,6 +46,7 @@ impl Disconnect {
 
     /// Puts the fence up, and has everything behind it purged. A second call finds the purge of the
     /// first.
+    #[must_use]
     #[boxed]
     pub async fn disconnect(&self, at: TenantEnvironment, by: &Actor) -> Result<Purge, PurgeError> {
         // Only what a purge needs is read of the connection: nothing else in it holds up its end.
@@ -73,6 +74,7 @@ impl Disconnect {
     }
 
     /// A generation's purge.
+    #[must_use]
     #[boxed]
     pub async fn get(&self, scope: Scope) -> Result<Option<Purge>, WorkError> {
         Ok(self.store.read(&keys::purge(scope)).await?)

@@ -69,6 +69,7 @@ impl Offboarding {
     /// Ends a seat's authorization in an environment: nobody uses it from now on, and Salesforce is
     /// told to end it. What the seller did waits for another login. Where there is none, nothing is
     /// done.
+    #[must_use]
     #[boxed]
     pub async fn end_authorization(
         &self,
@@ -93,6 +94,7 @@ impl Offboarding {
     /// Removes a seat: its address is free again, its authorizations end, what it did and was not
     /// logged fails and says why, and what was saved for it goes. A seat that is not there is
     /// removed.
+    #[must_use]
     #[boxed]
     pub async fn remove_seat(
         &self,
@@ -155,6 +157,7 @@ impl Offboarding {
 
     /// Removes a tenant whose connections are gone, purged and certified. The certificates stay. A
     /// tenant that is not there is removed.
+    #[must_use]
     #[boxed]
     pub async fn remove_tenant(&self, tenant: TenantId) -> Result<(), OffboardingError> {
         attempts(|| self.try_remove_tenant(tenant)).await

@@ -79,6 +79,7 @@ impl PurgeSteps {
     }
 
     /// Does one message's work.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: PurgeMessage) -> Result<Done, WorkError> {
         match message {

@@ -54,6 +54,7 @@ impl Limits {
     ///
     /// # Errors
     /// When the window has no room left, or the table cannot be asked.
+    #[must_use]
     #[boxed]
     pub async fn take(
         &self,

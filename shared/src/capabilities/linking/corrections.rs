@@ -64,6 +64,7 @@ impl Corrections {
     }
 
     /// The corrections of a record.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,
@@ -78,6 +79,7 @@ impl Corrections {
 
     /// Records a correction of a record's match, and has it settled. It holds from then on,
     /// whatever the engine finds.
+    #[must_use]
     #[boxed]
     pub async fn say(
         &self,

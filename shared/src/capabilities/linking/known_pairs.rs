@@ -37,6 +37,7 @@ pub struct TakenPairs {
 
 impl Corrections {
     /// Takes pairs in, each by itself.
+    #[must_use]
     #[boxed]
     pub async fn import(
         &self,

@@ -54,6 +54,7 @@ impl MatchSteps {
     ///
     /// # Errors
     /// When the step fails; the error says whether to try again.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: MatchMessage) -> Result<Done, WorkError> {
         match message {

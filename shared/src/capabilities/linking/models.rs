@@ -154,6 +154,7 @@ impl Models {
 
     /// A record's candidates, explained by the model that weighed them. A candidate of an older
     /// engine has no comparisons, only its weight.
+    #[must_use]
     #[boxed]
     pub async fn explain(
         &self,
@@ -179,6 +180,7 @@ impl Models {
 
     /// Has a model made of the corrections there are, and run in the shadow of the one in use. Who
     /// asks again before the first is begun is told of that one.
+    #[must_use]
     #[boxed]
     pub async fn tune(&self, scope: Scope) -> Result<TunedModel, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
@@ -210,6 +212,7 @@ impl Models {
     }
 
     /// The generation's own models, the oldest first.
+    #[must_use]
     #[boxed]
     pub async fn list(&self, scope: Scope) -> Result<Vec<TunedModel>, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
@@ -218,6 +221,7 @@ impl Models {
     }
 
     /// One of them.
+    #[must_use]
     #[boxed]
     pub async fn get(&self, scope: Scope, id: ModelId) -> Result<TunedModel, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
@@ -226,6 +230,7 @@ impl Models {
     }
 
     /// The model that the generation matches with.
+    #[must_use]
     #[boxed]
     pub async fn choice(&self, scope: Scope) -> Result<ModelChoice, ModelError> {
         let generation = self.custody.open(scope).await?.ok_or(ModelError::NotConnected)?;
@@ -234,6 +239,7 @@ impl Models {
 
     /// Takes a model of the tenant's own, or with none the shipped one again, and has everything
     /// matched by it.
+    #[must_use]
     #[boxed]
     pub async fn choose(
         &self,

@@ -93,6 +93,7 @@ impl Matches {
 
     /// A page of the records of an object, in the order of the store. The cursor names the bucket
     /// and the last record of the page before.
+    #[must_use]
     #[boxed]
     pub async fn page(
         &self,
@@ -123,6 +124,7 @@ impl Matches {
 
     /// How many records of each object were decided how: as settlements counted them, so that an
     /// answer costs the same few reads however many records there are.
+    #[must_use]
     #[boxed]
     pub async fn summary(
         &self,
@@ -138,6 +140,7 @@ impl Matches {
     }
 
     /// One record's match.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,
@@ -155,6 +158,7 @@ impl Matches {
 
     /// The records that may be an entity, leads and contacts alike: what a seller chooses from who
     /// looks at a person or a company.
+    #[must_use]
     #[boxed]
     pub async fn of_entity(
         &self,

@@ -69,6 +69,7 @@ impl ChangeMatchRules {
     ///
     /// # Errors
     /// When the table cannot be asked.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,
@@ -84,6 +85,7 @@ impl ChangeMatchRules {
     ///
     /// # Errors
     /// When they cannot be so, or were changed meanwhile.
+    #[must_use]
     #[boxed]
     pub async fn change(
         &self,
@@ -144,6 +146,7 @@ impl ChangeMatchRules {
     ///
     /// # Errors
     /// When no org is connected, or the rules cannot be so.
+    #[must_use]
     #[boxed]
     pub async fn try_out(
         &self,
@@ -178,6 +181,7 @@ impl ChangeMatchRules {
     ///
     /// # Errors
     /// When no org is connected, or nothing was tried.
+    #[must_use]
     #[boxed]
     pub async fn latest(&self, at: TenantEnvironment) -> Result<RulesTrial, RulesError> {
         let opened = self.custody.shown(at).await?;

@@ -29,6 +29,7 @@ impl Rematch {
 
     /// Has everything that a connection holds matched again; gives the run's id. Who asks for what
     /// is under way gets that run.
+    #[must_use]
     #[boxed]
     pub async fn ask(&self, at: TenantEnvironment) -> Result<MatchRunId, LookupError> {
         attempts(|| async {
@@ -76,6 +77,7 @@ impl Rematch {
     }
 
     /// A connection's match runs, the newest first.
+    #[must_use]
     #[boxed]
     pub async fn list(&self, at: TenantEnvironment) -> Result<Vec<MatchRun>, LookupError> {
         let keys = self.custody.keys(at).await?;
@@ -85,6 +87,7 @@ impl Rematch {
     }
 
     /// One of them.
+    #[must_use]
     #[boxed]
     pub async fn get(
         &self,

@@ -43,6 +43,7 @@ pub struct SideBySide {
 
 impl Matches {
     /// A record beside whom it could be.
+    #[must_use]
     #[boxed]
     pub async fn sides(
         &self,

@@ -58,6 +58,7 @@ impl Lists {
     /// # Errors
     /// When no org is connected, the name or the collaborators cannot be so, or one of them has too
     /// many lists.
+    #[must_use]
     #[boxed]
     pub async fn make(
         &self,
@@ -86,6 +87,7 @@ impl Lists {
     ///
     /// # Errors
     /// When the seat is not its owner, or the list cannot be so.
+    #[must_use]
     #[boxed]
     pub async fn change(
         &self,
@@ -129,6 +131,7 @@ impl Lists {
     ///
     /// # Errors
     /// When the seat only works on it.
+    #[must_use]
     #[boxed]
     pub async fn remove(
         &self,
@@ -149,6 +152,7 @@ impl Lists {
     /// # Errors
     /// When the list is not open to the seat or has no room for all, or the directory does not have
     /// one of them. Then none is added.
+    #[must_use]
     #[boxed]
     pub async fn add(
         &self,
@@ -200,6 +204,7 @@ impl Lists {
     ///
     /// # Errors
     /// When the list is not open to the seat.
+    #[must_use]
     #[boxed]
     pub async fn take_out(
         &self,

@@ -97,6 +97,7 @@ impl Lists {
     ///
     /// # Errors
     /// When no org is connected, or the cursor is another list's.
+    #[must_use]
     #[boxed]
     pub async fn of_seat(
         &self,
@@ -121,6 +122,7 @@ impl Lists {
     ///
     /// # Errors
     /// When there is no such list for this seat.
+    #[must_use]
     #[boxed]
     pub async fn show(
         &self,
@@ -136,6 +138,7 @@ impl Lists {
     ///
     /// # Errors
     /// When there is no such list for this seat, or the cursor is another list's.
+    #[must_use]
     #[boxed]
     pub async fn entries(
         &self,

@@ -127,6 +127,7 @@ impl Cursor {
 impl Moving {
     /// A page of the export of a tenant that was handed over: first what belongs to the tenant,
     /// then what belongs to its orgs, one after the other.
+    #[must_use]
     #[boxed]
     pub async fn export(
         &self,

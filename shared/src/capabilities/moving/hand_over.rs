@@ -23,6 +23,7 @@ pub struct HandedOver {
 impl Moving {
     /// Hands the tenant over. From then on this home sends, reads and takes in nothing for its
     /// connections; their work is kept. A second call finds what the first one did.
+    #[must_use]
     #[boxed]
     pub async fn hand_over(&self, tenant: TenantId) -> Result<Vec<HandedOver>, MovingError> {
         self.require(tenant).await?;
@@ -44,6 +45,7 @@ impl Moving {
 
     /// Takes the hand-over back: the tenant stays here, and the work that was kept is done. Only
     /// for a tenant that no other home has taken in, or both send its activities.
+    #[must_use]
     #[boxed]
     pub async fn take_back(&self, tenant: TenantId) -> Result<(), MovingError> {
         self.require(tenant).await?;

@@ -65,6 +65,7 @@ impl Moving {
     /// Takes a batch of lines in for a tenant. The first is the first of the file; behind it come
     /// lines of the tenant, or the line of a connection and lines of its org. A batch that was
     /// taken in before changes nothing.
+    #[must_use]
     #[boxed]
     pub async fn import(
         &self,

@@ -91,6 +91,7 @@ impl WhoLeft {
     ///
     /// # Errors
     /// When there is no connection, or the cursor is none of this list's.
+    #[must_use]
     #[boxed]
     pub async fn page(
         &self,

@@ -52,6 +52,7 @@ impl OpportunityPanels {
 
     /// The opportunities of an account that are open, or closed within the past year, as far as the
     /// seat may see them.
+    #[must_use]
     #[boxed]
     pub async fn of(
         &self,

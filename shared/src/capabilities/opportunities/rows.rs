@@ -42,6 +42,7 @@ impl OpportunityPanels {
     ///
     /// # Errors
     /// When no org is connected.
+    #[must_use]
     #[boxed]
     pub async fn rows(
         &self,

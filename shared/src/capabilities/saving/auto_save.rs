@@ -82,6 +82,7 @@ impl AutoSave {
     }
 
     /// Does one message's work.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: AutoSaveMessage) -> Result<Done, WorkError> {
         match message {

@@ -174,6 +174,7 @@ impl DryRuns {
     ///
     /// # Errors
     /// When no org is connected, or the patch is none.
+    #[must_use]
     #[boxed]
     pub async fn ask(
         &self,
@@ -210,6 +211,7 @@ impl DryRuns {
     ///
     /// # Errors
     /// When no org is connected, or none was asked for.
+    #[must_use]
     #[boxed]
     pub async fn latest(&self, at: TenantEnvironment) -> Result<DryRun, DryRunError> {
         let opened = self.custody.shown(at).await?;

@@ -97,6 +97,7 @@ impl SavedLists {
     }
 
     /// A page of one list of a seat; the cursor names the last entry of the page before.
+    #[must_use]
     #[boxed]
     pub async fn page(
         &self,
@@ -109,6 +110,7 @@ impl SavedLists {
     }
 
     /// How full the lists are to which something came, by seat.
+    #[must_use]
     #[boxed]
     pub async fn fills(
         &self,
@@ -125,6 +127,7 @@ impl SavedLists {
     }
 
     /// How full a list of a seat is.
+    #[must_use]
     #[boxed]
     pub async fn fill(
         &self,

@@ -62,6 +62,7 @@ impl UndoSaving {
     ///
     /// # Errors
     /// When no org is connected, auto-save goes by that revision, or there never was such a one.
+    #[must_use]
     #[boxed]
     pub async fn ask(
         &self,
@@ -104,6 +105,7 @@ impl UndoSaving {
     ///
     /// # Errors
     /// When no org is connected, or nothing was ever undone.
+    #[must_use]
     #[boxed]
     pub async fn latest(&self, at: TenantEnvironment) -> Result<Undoing, UndoingError> {
         let opened = self.custody.shown(at).await?;

@@ -39,6 +39,7 @@ impl Tenants {
     ///
     /// # Errors
     /// When there is no connection.
+    #[must_use]
     #[boxed]
     pub async fn assign(
         &self,

@@ -64,6 +64,7 @@ impl Tenants {
     ///
     /// # Errors
     /// When there is no such seat, a value is none, or another seat of the tenant has an address.
+    #[must_use]
     #[boxed]
     pub async fn change_seat(
         &self,

@@ -85,6 +85,7 @@ impl CrmUsers {
     }
 
     /// The CRM user of every seat of the tenant.
+    #[must_use]
     #[boxed]
     pub async fn links(&self, at: TenantEnvironment) -> Result<Vec<CrmUserLink>, CrmUserError> {
         let generation = &self.generation(at).await?;
@@ -97,6 +98,7 @@ impl CrmUsers {
     }
 
     /// The CRM user of a seat.
+    #[must_use]
     #[boxed]
     pub async fn link(
         &self,
@@ -109,6 +111,7 @@ impl CrmUsers {
     }
 
     /// Makes a seat be this CRM user, whatever the e-mail addresses say.
+    #[must_use]
     #[boxed]
     pub async fn choose(
         &self,
@@ -130,6 +133,7 @@ impl CrmUsers {
     }
 
     /// Leaves a seat's CRM user to the e-mail addresses again.
+    #[must_use]
     #[boxed]
     pub async fn forget(
         &self,

@@ -69,6 +69,7 @@ impl CrmUsers {
     ///
     /// # Errors
     /// When there is no connection, or the cursor is none of this list's.
+    #[must_use]
     #[boxed]
     pub async fn page(
         &self,
@@ -123,6 +124,7 @@ impl CrmUsers {
     ///
     /// # Errors
     /// When there is no connection.
+    #[must_use]
     #[boxed]
     pub async fn roles(&self, at: TenantEnvironment) -> Result<Vec<OrgRole>, CrmUserError> {
         let opened = self.generation(at).await?;

@@ -34,6 +34,7 @@ pub struct TenantPage {
 
 impl Tenants {
     /// The tenants after `after`; with `state` those alone that have a connection in it.
+    #[must_use]
     #[boxed]
     pub async fn list(
         &self,

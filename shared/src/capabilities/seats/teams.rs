@@ -41,6 +41,7 @@ impl CrmUsers {
     ///
     /// # Errors
     /// When there is no connection.
+    #[must_use]
     #[boxed]
     pub async fn team(
         &self,

@@ -134,6 +134,7 @@ impl Tenants {
     }
 
     /// Makes a tenant.
+    #[must_use]
     #[boxed]
     pub async fn create(
         &self,
@@ -155,12 +156,14 @@ impl Tenants {
     }
 
     /// A tenant.
+    #[must_use]
     #[boxed]
     pub async fn get(&self, tenant: TenantId) -> Result<Tenant, TenantError> {
         self.store.read(&keys::tenant(tenant)).await?.ok_or(TenantError::NotFound)
     }
 
     /// Checks that the tenant's contract includes CRM sync. That it does is known for five minutes.
+    #[must_use]
     #[boxed]
     pub async fn check_entitled(&self, tenant: TenantId) -> Result<(), TenantError> {
         let now = self.ports.clock.now();
@@ -179,6 +182,7 @@ impl Tenants {
     ///
     /// # Errors
     /// When there is no such tenant.
+    #[must_use]
     #[boxed]
     pub async fn change(
         &self,
@@ -217,6 +221,7 @@ impl Tenants {
     ///
     /// # Errors
     /// When a value is none, another seat has the address, or the contract has no seat left.
+    #[must_use]
     #[boxed]
     pub async fn add_seat(
         &self,
@@ -271,6 +276,7 @@ impl Tenants {
     }
 
     /// A tenant's seats.
+    #[must_use]
     #[boxed]
     pub async fn seats(&self, tenant: TenantId) -> Result<Vec<Seat>, TenantError> {
         let seats = self.store.all(&keys::seats(tenant)).await?;

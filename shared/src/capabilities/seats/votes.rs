@@ -51,6 +51,7 @@ impl CrmVotes {
     }
 
     /// Takes a vote. A tenant votes once for each CRM.
+    #[must_use]
     #[boxed]
     pub async fn vote(&self, tenant: TenantId, name: &str) -> Result<Voted, VoteError> {
         let crm = folded(name)?;
@@ -66,6 +67,7 @@ impl CrmVotes {
     }
 
     /// A tenant's votes.
+    #[must_use]
     #[boxed]
     pub async fn list(&self, tenant: TenantId) -> Result<Vec<CrmVote>, VoteError> {
         let votes = self.store.all(&keys::crm_votes(tenant)).await?;

@@ -51,6 +51,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When there is no such tenant or seat.
+    #[must_use]
     #[boxed]
     pub async fn invite(&self, visitor: Visitor) -> Result<(LinkText, Timestamp), SessionError> {
         self.check(&visitor).await?;
@@ -64,6 +65,7 @@ impl Sessions {
     }
 
     /// Whom a link logs in, while it may be followed. To look uses nothing up.
+    #[must_use]
     #[boxed]
     pub async fn invited(&self, text: &LinkText) -> Result<Option<Visitor>, SessionError> {
         let link = self.store.read(&keys::link(text)).await?;
@@ -72,6 +74,7 @@ impl Sessions {
     }
 
     /// Opens a session for who follows a link, once for each link.
+    #[must_use]
     #[boxed]
     pub async fn follow(&self, text: &LinkText) -> Result<SessionCookie, SessionError> {
         attempts(|| async {
@@ -86,6 +89,7 @@ impl Sessions {
     }
 
     /// Opens a session for somebody whom the issuer has vouched for just now.
+    #[must_use]
     #[boxed]
     pub async fn open(&self, visitor: &Visitor) -> Result<SessionCookie, SessionError> {
         attempts(|| self.begin(visitor, Commit::new())).await
@@ -137,6 +141,7 @@ impl Sessions {
     }
 
     /// The session of a cookie, while it holds; its use is written down.
+    #[must_use]
     #[boxed]
     pub async fn find(&self, cookie: &SessionCookie) -> Result<Option<Session>, SessionError> {
         let now = self.ports.clock.now();
@@ -153,6 +158,7 @@ impl Sessions {
 
     /// Gives a session another cookie: the one before is worth nothing then. `connecting` says
     /// whether it waits for the end of an authorization from now on.
+    #[must_use]
     #[boxed]
     pub async fn rotate(
         &self,
@@ -173,6 +179,7 @@ impl Sessions {
     }
 
     /// Ends the session of a cookie.
+    #[must_use]
     #[boxed]
     pub async fn close(&self, cookie: &SessionCookie) -> Result<(), SessionError> {
         let close = |logins: &mut Logins| {
@@ -183,6 +190,7 @@ impl Sessions {
     }
 
     /// Ends all sessions of the person whose cookie this is, if it is one.
+    #[must_use]
     #[boxed]
     pub async fn close_all(&self, cookie: &SessionCookie) -> Result<(), SessionError> {
         let now = self.ports.clock.now();

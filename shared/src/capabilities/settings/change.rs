@@ -59,6 +59,7 @@ impl ChangeSettings {
     }
 
     /// An environment's settings; the defaults before anybody set them.
+    #[must_use]
     #[boxed]
     pub async fn get(&self, at: TenantEnvironment) -> Result<KeptSettings, WorkError> {
         Ok(self.store.read(&keys::settings(at)).await?.unwrap_or_default())
@@ -66,6 +67,7 @@ impl ChangeSettings {
 
     /// Changes the settings that a JSON merge patch names. With `revisions`, only when they are at
     /// one of these. A patch that changes nothing leaves no trace.
+    #[must_use]
     #[boxed]
     pub async fn patch(
         &self,
@@ -98,6 +100,7 @@ impl ChangeSettings {
 
     /// What a patch would change, and the revision of the settings that it was compared with.
     /// Changes nothing.
+    #[must_use]
     #[boxed]
     pub async fn diff(
         &self,
@@ -110,6 +113,7 @@ impl ChangeSettings {
     }
 
     /// The last changes, the newest first.
+    #[must_use]
     #[boxed]
     pub async fn history(&self, at: TenantEnvironment) -> Result<Vec<SettingsChange>, WorkError> {
         let changes = self.store.all(&keys::settings_changes(at)).await?;

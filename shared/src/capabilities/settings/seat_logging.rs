@@ -125,6 +125,7 @@ impl SeatLogging {
     }
 
     /// What is logged of a seat as things are.
+    #[must_use]
     #[boxed]
     pub async fn of(
         &self,
@@ -144,6 +145,7 @@ impl SeatLogging {
     }
 
     /// Remembers what a seller chose of some types; the others stay as they are.
+    #[must_use]
     #[boxed]
     pub async fn choose(
         &self,
@@ -167,6 +169,7 @@ impl SeatLogging {
     }
 
     /// Turns logging on or off for seats. Each seat's switch is a deed of its own in the audit log.
+    #[must_use]
     #[boxed]
     pub async fn switch(
         &self,

@@ -50,6 +50,7 @@ impl SeatSaving {
     ///
     /// # Errors
     /// Those of the ports.
+    #[must_use]
     #[boxed]
     pub async fn of(
         &self,
@@ -68,6 +69,7 @@ impl SeatSaving {
     ///
     /// # Errors
     /// Those of the ports.
+    #[must_use]
     #[boxed]
     pub async fn choose(
         &self,

@@ -20,6 +20,7 @@ impl Telling {
     }
 
     /// Does one message's work.
+    #[must_use]
     #[boxed]
     pub async fn handle(&self, message: TellingMessage) -> Result<Done, WorkError> {
         match message {

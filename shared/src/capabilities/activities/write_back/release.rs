@@ -32,6 +32,7 @@ impl WriteBack {
     ///
     /// # Errors
     /// Those of the ports.
+    #[must_use]
     #[boxed]
     pub async fn release(&self, scope: Scope, seat: Option<SeatId>) -> Result<Done, WorkError> {
         let Some(opened) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
@@ -67,6 +68,7 @@ impl WriteBack {
     ///
     /// # Errors
     /// Those of the ports.
+    #[must_use]
     #[boxed]
     pub async fn linked(
         &self,

@@ -50,6 +50,7 @@ struct Shadow<'a> {
 
 impl Models {
     /// Takes the next step of making a model.
+    #[must_use]
     #[boxed]
     pub async fn step(&self, scope: Scope, id: ModelId, step: u64) -> Result<Done, WorkError> {
         let Some(generation) = self.custody.open(scope).await? else { return Ok(Done::Finished) };
