@@ -27,8 +27,9 @@ const PERSONS: usize = 20;
 /// Between two looks, and before a refused request is sent again.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Between two imports. Sixty an hour may be asked for, and the end needs some of them.
-const IMPORTS: Duration = Duration::from_secs(75);
+/// Between two imports that are asked for, be it before an end or not. Sixty an hour may be, and
+/// the end needs some of them.
+pub(super) const IMPORTS: Duration = Duration::from_secs(150);
 
 /// The states of a run that nothing is done for any more.
 const ENDED: [&str; 4] = ["complete", "failed", "cancelled", "stepped_aside"];

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::customer::Customer;
+use super::customer::{Customer, IMPORTS};
 use super::served::Served;
 
 /// How long a graceful stop may take.
@@ -34,12 +34,16 @@ impl Ends {
     pub(super) async fn until(end: Instant, served: &Served, customer: &Customer<'_>) -> Self {
         let mut random = Rng::with_seed(12);
         let mut ends = Self::default();
+        let mut may_ask = Instant::now();
         while Instant::now() < end {
             tokio::time::sleep(Duration::from_millis(random.u64(500..6_000))).await;
             if random.u32(..ONE_IS_GRACEFUL) == 0 {
-                // The call may fail: another end may have come before it.
-                let _ = customer.ask_import().await;
-                tokio::time::sleep(UNDER_WAY).await;
+                if Instant::now() >= may_ask {
+                    may_ask = Instant::now() + IMPORTS;
+                    // The call may fail: another end may have come before it.
+                    let _ = customer.ask_import().await;
+                    tokio::time::sleep(UNDER_WAY).await;
+                }
                 ends.graceful.push(served.terminate().await);
             } else {
                 served.kill();

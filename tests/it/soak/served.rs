@@ -22,6 +22,9 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// After this long a stop is given up: it hangs.
 const STOP: Duration = Duration::from_mins(1);
 
+/// A start that takes longer is shown with its log: most take a fraction of a second.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// Between two looks at whether it has started or ended.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -99,11 +102,17 @@ impl Served {
         command.args(["--listen", &self.address.to_string()]);
         *self.child() = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
         let begun = Instant::now();
+        let (mut told, mut asked) = (String::new(), 0);
         loop {
             let ready = self.client.get(self.url("/health/ready")).send().await;
-            if ready.is_ok_and(|answer| answer.status().is_success()) {
+            if ready.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+                if begun.elapsed() > SLOW {
+                    let log = self.shown_log();
+                    println!("ready {:?} after {asked} times {told}:\n{log}", begun.elapsed());
+                }
                 return;
             }
+            (told, asked) = (format!("{ready:?}"), asked + 1);
             let ended = self.child().as_mut().and_then(|child| child.try_wait().unwrap());
             let starts = ended.is_none() && begun.elapsed() < START;
             assert!(starts, "it does not start ({ended:?}):\n{}", self.shown_log());
