@@ -378,9 +378,15 @@ pub struct MatchArgs {
     /// Where to write why, as JSON lines, for each match, review and duplicate.
     #[arg(long)]
     pub explain: Option<PathBuf>,
-    /// A model in place of the shipped one.
+    /// A model in place of the shipped one, which is adapted to the records.
     #[arg(long)]
     pub model: Option<PathBuf>,
+    /// Match by the shipped model as it is.
+    #[arg(long, conflicts_with = "model")]
+    pub as_shipped: bool,
+    /// Where to write the model that was used, for `explain` or another run.
+    #[arg(long)]
+    pub save_model: Option<PathBuf>,
     /// How the result is printed.
     #[command(flatten)]
     pub voice: Voice,
@@ -455,7 +461,7 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub crm: CrmArgs,
     /// CSV with the columns `crm_id`, `profile_id` (empty: no match): the weights are refined and
-    /// calibrated by it. Without it they come from expectation maximisation alone.
+    /// calibrated by it. Without it the model is adapted as `match` adapts it.
     #[arg(long)]
     pub truth: Option<PathBuf>,
     /// The model to begin with, in place of the shipped one.
@@ -465,7 +471,7 @@ pub struct TrainArgs {
     /// seen the labels of its own training set.
     #[arg(long, conflicts_with = "model")]
     pub untrained: bool,
-    /// Rounds of expectation maximisation before the labels; 0 keeps the model begun with.
+    /// Rounds of expectation maximisation, before the labels or without them.
     #[arg(long)]
     pub rounds: Option<u32>,
     /// Random pairs a record, for the chance that values agree by chance.

@@ -184,7 +184,11 @@ fn a_pair_is_explained_in_words_and_as_json() {
 #[test]
 fn a_model_is_trained_and_matches() {
     let files = ["--index", "index", "--lead", "Lead.csv.gz"];
-    for (out, labels) in [("em.json", &[][..]), ("labelled.json", &["--truth", "truth.csv.gz"])] {
+    for (out, labels) in [
+        ("adapted.json", &[][..]),
+        ("em.json", &["--rounds", "25"]),
+        ("labelled.json", &["--truth", "truth.csv.gz"]),
+    ] {
         let train =
             ["train", "--out", out, "--version", "test-1", "--trained-on", "a generated set"];
         let told = done(SET.path(), &[&train[..], labels, &files].concat());

@@ -1,6 +1,7 @@
 //! `crm-sync match`: files in, predictions out.
 
 use super::Outcome;
+use super::adaptation::{Adapted, Against, adapt};
 use super::sources::{check_sides, directory, each_record, model, open_crm};
 use crate::args::MatchArgs;
 use crate::input::FileProblems;
@@ -10,6 +11,7 @@ use crate::linkage::{
 };
 use crate::report::{self, Table, thousands};
 use crate::{progress, threads};
+use anyhow::Context;
 use matching::{Scorer, Statistics, explain};
 use rustc_hash::FxHashMap;
 use std::io::Write;
@@ -28,11 +30,22 @@ pub fn run(args: &MatchArgs) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     let read = started.elapsed();
 
+    let (shards, threads) = (directory.open_shards()?, threads(args.directory.threads));
+    let adapted = if args.model.is_some() || args.as_shipped {
+        Adapted { model: model.into_owned(), estimates: Vec::new() }
+    } else {
+        let statistics = &directory.statistics;
+        adapt(open_crm(&args.crm)?, &model, &Against { statistics, shards: &shards, threads })?
+    };
+    if let Some(path) = &args.save_model {
+        std::fs::write(path, adapted.model.to_json()? + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let settings = Settings {
-        model: &model,
-        scorer: Scorer::new(&model, &directory.statistics),
-        shards: directory.open_shards()?,
-        threads: threads(args.directory.threads),
+        model: &adapted.model,
+        scorer: Scorer::new(&adapted.model, &directory.statistics),
+        shards,
+        threads,
         keep_weak: args.candidates.is_some(),
     };
     let mut accounts = AccountsById::default();
@@ -49,7 +62,8 @@ pub fn run(args: &MatchArgs) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.explain {
         explain_file(path, args, &settings, &directory.statistics, &linked)?;
     }
-    let summary = Summary { linked: &linked, totals: &totals, read, all: started.elapsed() };
+    let all = started.elapsed();
+    let summary = Summary { linked: &linked, adapted: &adapted, totals: &totals, read, all };
     let output = if args.voice.json { summary.as_json() } else { summary.as_text() };
     totals.problems.extend(linked.into_iter().map(|object| object.problems));
     Ok(Outcome { output, problems: totals.problems, strict: args.voice.strict })
@@ -102,6 +116,7 @@ fn explain_file(
 
 struct Summary<'a> {
     linked: &'a [Linked<'a>],
+    adapted: &'a Adapted,
     totals: &'a Totals,
     /// Reading and indexing the directory.
     read: Duration,
@@ -157,8 +172,9 @@ impl Summary<'_> {
         let skipped: u64 = self.totals.problems.iter().map(FileProblems::skipped).sum();
         let peak = report::peak_memory().map_or_else(|| "unknown".to_owned(), report::bytes);
         format!(
-            "{table}directory: {} entities, {} rows skipped; {:.1} s to read and index, {:.1} s in \
+            "{table}{}directory: {} entities, {} rows skipped; {:.1} s to read and index, {:.1} s in \
              all; {} records/s; peak memory {peak}\n",
+            self.adapted.as_text(),
             thousands(self.totals.entities),
             thousands(skipped),
             self.read.as_secs_f64(),
@@ -198,6 +214,7 @@ impl Summary<'_> {
         let directory: Vec<_> = self.totals.problems.iter().map(problems).collect();
         let value = serde_json::json!({
             "objects": objects,
+            "models": self.adapted.as_json(),
             "directory": { "entities": self.totals.entities, "problems": directory },
             "seconds": { "directory": self.read.as_secs_f64(), "all": self.all.as_secs_f64() },
             "records_per_second": self.rate(),

@@ -15,6 +15,7 @@ pub mod tenant;
 pub mod train;
 pub mod upkeep;
 
+mod adaptation;
 mod deployment;
 mod sources;
 

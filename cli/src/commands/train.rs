@@ -1,6 +1,7 @@
 //! `crm-sync train`: a model from records, refined by labels where there are any.
 
 use super::Outcome;
+use super::adaptation::{Against, adapt, kind_model};
 use super::evaluate::read_truth;
 use super::sources::{check_sides, directory, each_record, model, open_crm};
 use crate::args::TrainArgs;
@@ -13,9 +14,6 @@ use matching::{
 };
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
-
-/// Rounds of expectation maximisation without labels; far fewer are needed.
-const ROUNDS: u32 = 25;
 
 /// Trains, writes the model, and says what it would change.
 pub fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
@@ -41,24 +39,23 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let scorer = Scorer::new(&start, &directory.statistics);
 
     let mut probes = Vec::new();
-    problems.extend(each_record(files, threads(args.directory.threads), |_, probe| {
-        probes.push(probe);
-    })?);
-    let mut trained = start.clone().into_owned();
-    let mut used = Vec::new();
-    let school = School { args, scorer: &scorer, shards: &shards, truth: truth.as_ref() };
-    for kind in [EntityKind::Person, EntityKind::Company] {
-        let set = school.training_set(kind, &probes)?;
-        used.push((kind, set.len()));
-        if !set.is_empty() {
-            *kind_model(&mut trained, kind) =
-                fit(&set, start.kind(kind), truth.is_some(), args.rounds);
-        }
-    }
+    let threads = threads(args.directory.threads);
+    problems.extend(each_record(files, threads, |_, probe| probes.push(probe))?);
+    let (mut trained, used, told) = if truth.is_none() && args.rounds.is_none() {
+        let (statistics, shards) = (&directory.statistics, &shards[..]);
+        let against = Against { statistics, shards, threads };
+        let adapted = adapt(open_crm(&args.crm)?, &start, &against)?;
+        let used = adapted.estimates.iter().map(|(kind, estimate)| (*kind, estimate.records));
+        (adapted.model.clone(), used.collect(), adapted.as_text())
+    } else {
+        let school = School { args, scorer: &scorer, shards: &shards, truth: truth.as_ref() };
+        let (trained, used) = school.teach(&start, &probes)?;
+        (trained, used, String::new())
+    };
     trained.version.clone_from(&args.version);
     trained.provenance = Provenance {
         trained_on: args.trained_on.clone(),
-        method: method(truth.is_some()).to_owned(),
+        method: method(truth.is_some(), args.rounds.is_some()).to_owned(),
         measured: String::new(),
     };
     std::fs::write(&args.out, trained.to_json()? + "\n")
@@ -69,7 +66,8 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Outcome> {
     for probe in &probes {
         shadow(&mut difference, probe, &shards, (&start, &scorer), (&trained, &new));
     }
-    let output = rendered(&used, &difference, args.voice.json);
+    let told = if args.voice.json { String::new() } else { told };
+    let output = told + &rendered(&used, &difference, args.voice.json);
     Ok(Outcome { output, problems, strict: args.voice.strict })
 }
 
@@ -81,6 +79,24 @@ struct School<'a> {
 }
 
 impl School<'_> {
+    /// Trains the model of each kind; with how many records.
+    fn teach(
+        &self,
+        start: &MatchModel,
+        probes: &[Probe],
+    ) -> anyhow::Result<(MatchModel, Vec<(EntityKind, usize)>)> {
+        let (mut trained, mut used) = (start.clone(), Vec::new());
+        for kind in [EntityKind::Person, EntityKind::Company] {
+            let set = self.training_set(kind, probes)?;
+            used.push((kind, set.len()));
+            if !set.is_empty() {
+                *kind_model(&mut trained, kind) =
+                    fit(&set, start.kind(kind), self.truth.is_some(), self.args.rounds);
+            }
+        }
+        Ok((trained, used))
+    }
+
     /// The records of one kind with their candidates. With labels, a record that the truth file
     /// does not name teaches nothing.
     fn training_set(&self, kind: EntityKind, probes: &[Probe]) -> anyhow::Result<TrainingSet> {
@@ -107,27 +123,19 @@ impl School<'_> {
     }
 }
 
-fn kind_model(model: &mut MatchModel, kind: EntityKind) -> &mut KindModel {
-    match kind {
-        EntityKind::Person => &mut model.person,
-        EntityKind::Company => &mut model.company,
-    }
-}
-
 fn fit(set: &TrainingSet, start: &KindModel, labelled: bool, rounds: Option<u32>) -> KindModel {
-    // Labels are better than expectation maximisation on the same records, and begin with the model
-    // given.
-    let rounds = rounds.unwrap_or(if labelled { 0 } else { ROUNDS });
-    let begun =
-        if rounds == 0 { start.clone() } else { set.expectation_maximization(start, rounds) };
+    let begun = match rounds {
+        None | Some(0) => start.clone(),
+        Some(rounds) => set.expectation_maximization(start, rounds),
+    };
     if labelled { set.refine(&begun, Refinement::default()) } else { begun }
 }
 
-fn method(labelled: bool) -> &'static str {
-    if labelled {
-        "weights refined and calibrated by labels"
-    } else {
-        "m and prior by expectation maximisation, u from random pairs; no labels"
+fn method(labelled: bool, rounds: bool) -> &'static str {
+    match (labelled, rounds) {
+        (true, _) => "weights refined and calibrated by labels",
+        (false, true) => "m and prior by expectation maximisation, u from random pairs; no labels",
+        (false, false) => "adapted to the records by decoys; no labels",
     }
 }
 

@@ -12,5 +12,5 @@ mod rows;
 pub use directory::{Directory, Sources, Totals};
 pub use index::{Manifest, ShardFile, open_index, read_manifest, write_index};
 pub use output::{OutputFile, candidates_file, predictions_file};
-pub use records::{Decided, Linked, ObjectFile, Settings, link};
+pub use records::{Decided, Linked, ObjectFile, Settings, best_of_all, link};
 pub use rows::{AccountsById, Content, Row, Rows, keep_account};

@@ -319,12 +319,18 @@ fn score(
     scored
 }
 
-/// A probe's best candidates of all shards with their probabilities, best first.
-fn candidates(settings: &Settings<'_>, shards: &[Shard<'_>], probe: &Probe) -> Vec<Placed> {
+/// A probe's best candidates of all shards by their places, best first.
+#[must_use]
+pub fn best_of_all(
+    scorer: &Scorer<'_>,
+    shards: &[Shard<'_>],
+    probe: &Probe,
+    limit: usize,
+) -> Vec<(u32, RawCandidate)> {
     let mut found: Vec<(u32, RawCandidate)> = Vec::new();
     let mut first = 0;
     for shard in shards {
-        let raw = settings.scorer.raw_candidates(shard, probe, CANDIDATES);
+        let raw = scorer.raw_candidates(shard, probe, limit);
         found.extend(raw.into_iter().map(|raw| (first + raw.ordinal, raw)));
         first += shard.len();
     }
@@ -336,8 +342,14 @@ fn candidates(settings: &Settings<'_>, shards: &[Shard<'_>], probe: &Probe) -> V
             let by_weight = other.weight.bits().total_cmp(&raw.weight.bits());
             by_weight.then_with(|| id(*place).cmp(id(*other_place)))
         });
-        found.truncate(CANDIDATES);
+        found.truncate(limit);
     }
+    found
+}
+
+/// A probe's best candidates of all shards with their probabilities, best first.
+fn candidates(settings: &Settings<'_>, shards: &[Shard<'_>], probe: &Probe) -> Vec<Placed> {
+    let found = best_of_all(&settings.scorer, shards, probe, CANDIDATES);
     let weights: Vec<MatchWeight> = found.iter().map(|(_, raw)| raw.weight).collect();
     let floor = if settings.keep_weak { 0.0 } else { settings.model.thresholds.review_at };
     probabilities(settings.model, probe.kind(), &weights)

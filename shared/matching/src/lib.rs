@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod adapt;
 mod assign;
 mod blocking;
 mod codec;
@@ -7,6 +8,7 @@ mod compare;
 mod component;
 mod count;
 mod decide;
+mod decoy;
 mod entity;
 mod evidence;
 mod explain;
@@ -28,6 +30,7 @@ mod statistics;
 pub mod text;
 mod train;
 
+pub use adapt::{Estimate, Sample};
 pub use assign::{Assigned, AssignedBy, Assignment, Bid, Duplicate, Ruling, assign};
 pub use blocking::BLOCK_CAP;
 pub use compare::{EmployerEvidence, Levels};

@@ -47,6 +47,9 @@ pub struct LevelModel {
 pub struct ComparisonModel {
     /// The comparison's name.
     pub name: String,
+    /// The share of true pairs that are not at the null level, if it was estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<f64>,
     /// Its levels, the null level first.
     pub levels: Vec<LevelModel>,
 }
@@ -328,6 +331,7 @@ fn kind_model(kind: EntityKind, none_weight: f64, prior: Prior) -> KindModel {
         .zip(prior)
         .map(|(comparison, prior)| ComparisonModel {
             name: comparison.name.to_owned(),
+            known: None,
             levels: comparison
                 .levels
                 .iter()

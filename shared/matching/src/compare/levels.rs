@@ -333,6 +333,25 @@ impl Levels {
     }
 }
 
+impl Levels {
+    /// True if the pair looks like two people who resemble each other: relatives or colleagues, with
+    /// one name apart at one employer, or namesakes, with one name at two employers and no place
+    /// that agrees.
+    pub(crate) fn resemble(&self, kind: EntityKind) -> bool {
+        let at = |comparison: PersonComparison| self.level[comparison as usize];
+        let (given, family) = (at(PersonComparison::GivenName), at(PersonComparison::FamilyName));
+        let (employer, place) = (at(PersonComparison::Employer), at(PersonComparison::Place));
+        let relatives = given == GivenName::Different as u8 && family >= FamilyName::Exact as u8;
+        let colleagues =
+            given >= GivenName::Nickname as u8 && family == FamilyName::Different as u8;
+        let namesakes = family == FamilyName::ExactWithGiven as u8
+            && employer == Employer::Conflict as u8
+            && place <= Place::SameCountry as u8;
+        let one_employer = employer > Employer::Conflict as u8;
+        kind == EntityKind::Person && (namesakes || (one_employer && (relatives || colleagues)))
+    }
+}
+
 impl From<PersonLevels> for Levels {
     fn from(found: PersonLevels) -> Self {
         let (position, contradiction) = (found.position, found.contradiction);

@@ -4,15 +4,22 @@
 //! random pairs, so the same data gives the same model.
 #![allow(clippy::cast_precision_loss, reason = "counts become shares")]
 
-use crate::compare::{Levels, WIDTH, comparisons, is_discounted};
+mod descent;
+mod shadow;
+mod shares;
+
+use crate::compare::{Levels, is_discounted};
 use crate::entity::EntityKind;
 use crate::evidence::Evidence;
 use crate::form::Probe;
-use crate::model::{DEPTH, KindModel, MatchModel, Weights};
-use crate::posterior::posterior;
+use crate::model::{KindModel, Weights};
 use crate::score::Scorer;
 use crate::shard::Shard;
 use crate::text::hash64;
+
+pub(crate) use descent::{Descent, NONE, SIZE, cell};
+pub use shadow::{ShadowDifference, shadow};
+pub(crate) use shares::Shares;
 
 /// Candidates kept of one record: the strongest by the model that trains.
 const KEPT: usize = 16;
@@ -179,7 +186,8 @@ impl TrainingSet {
     }
 
     /// Writes into a model how often the labelled true pairs (m) and the random pairs (u) are at
-    /// each level: its weights stay as they are.
+    /// each level, and how often true pairs are not at the null level: its weights stay as they
+    /// are.
     #[must_use]
     pub fn annotate(&self, model: &KindModel) -> KindModel {
         let labelled =
@@ -189,6 +197,7 @@ impl TrainingSet {
         let round = |share: f64| (share * 1e6).round() / 1e6;
         let mut model = model.clone();
         for (at, comparison) in model.comparisons.iter_mut().enumerate() {
+            comparison.known = Some(round(matched.known(at)));
             for (level, cell) in comparison.levels.iter_mut().enumerate().skip(1) {
                 (cell.m, cell.u) =
                     (Some(round(matched.share(at, level))), Some(round(chance.share(at, level))));
@@ -249,178 +258,5 @@ impl TrainingSet {
                 gradient[cell + 1] += error * f64::from(levels.rarity[comparison]);
             }
         }
-    }
-}
-
-/// The places of the weight of "none" and of the size weight among the values. The size weight
-/// stands where a cell has its rarity.
-const NONE: usize = WIDTH * DEPTH * 2;
-const SIZE: usize = NONE + 1;
-
-fn cell(comparison: usize, level: usize) -> usize {
-    (comparison * DEPTH + level % DEPTH) * 2
-}
-
-/// Gradient descent (Adam) over a table of weights and rarities and the weight of "none".
-struct Descent {
-    width: usize,
-    start: Vec<f64>,
-    values: Vec<f64>,
-    free: Vec<bool>,
-    first: Vec<f64>,
-    second: Vec<f64>,
-}
-
-impl Descent {
-    fn new(start: &KindModel, several_sizes: bool) -> Self {
-        let mut values = vec![0.0; SIZE + 1];
-        let mut free = vec![false; values.len()];
-        for (at, comparison) in start.comparisons.iter().enumerate() {
-            for (level, model) in comparison.levels.iter().enumerate() {
-                let cell = cell(at, level);
-                (values[cell], values[cell + 1]) = (model.weight, model.rarity);
-                // The null level is no evidence, by definition; rarity is trained where a level has
-                // any.
-                (free[cell], free[cell + 1]) = (level > 0, model.rarity > 0.0);
-            }
-        }
-        (values[NONE], values[SIZE]) = (start.none_weight, start.size_weight);
-        (free[NONE], free[SIZE]) = (true, several_sizes);
-        let zeros = vec![0.0; values.len()];
-        Self {
-            width: start.comparisons.len().min(WIDTH),
-            start: values.clone(),
-            values,
-            free,
-            first: zeros.clone(),
-            second: zeros,
-        }
-    }
-
-    fn none(&self) -> f64 {
-        self.values[NONE]
-    }
-
-    fn weights(&self) -> Weights {
-        let mut table = [[(0.0, 0.0); DEPTH]; WIDTH];
-        for (at, row) in table.iter_mut().enumerate() {
-            for (level, value) in row.iter_mut().enumerate() {
-                let cell = cell(at, level);
-                *value = (self.values[cell], self.values[cell + 1]);
-            }
-        }
-        Weights { table, width: self.width, size: self.values[SIZE], none: self.none() }
-    }
-
-    /// One step of Adam (Kingma and Ba 2015) with its usual constants and a rate that falls.
-    fn step(&mut self, gradient: &[f64], hold: f64, step: u32) {
-        let rate = 0.15 / (1.0 + f64::from(step) / 60.0);
-        for (at, &uphill) in gradient.iter().enumerate() {
-            if !self.free[at] {
-                continue;
-            }
-            // Rarity coefficients move in tenths where weights move in bits.
-            let rarity = at % 2 == 1;
-            let pull = if rarity { hold * 30.0 } else { hold };
-            let slope = uphill * std::f64::consts::LN_2 + pull * (self.values[at] - self.start[at]);
-            self.first[at] = 0.9 * self.first[at] + 0.1 * slope;
-            self.second[at] = 0.999 * self.second[at] + 0.001 * slope * slope;
-            let first = self.first[at] / (1.0 - 0.9_f64.powf(f64::from(step)));
-            let second = self.second[at] / (1.0 - 0.999_f64.powf(f64::from(step)));
-            let scale = if rarity { 0.1 } else { 1.0 };
-            self.values[at] -= scale * rate * first / (second.sqrt() + 1e-8);
-            if rarity {
-                self.values[at] = self.values[at].clamp(0.0, 1.2);
-            }
-        }
-    }
-
-    fn model(&self, start: &KindModel) -> KindModel {
-        let round = |value: f64| (value * 1000.0).round() / 1000.0;
-        let mut model = start.clone();
-        (model.none_weight, model.size_weight) = (round(self.none()), round(self.values[SIZE]));
-        for (at, comparison) in model.comparisons.iter_mut().enumerate() {
-            for (level, model) in comparison.levels.iter_mut().enumerate() {
-                let cell = cell(at, level);
-                (model.weight, model.rarity) =
-                    (round(self.values[cell]), round(self.values[cell + 1]));
-            }
-        }
-        model
-    }
-}
-
-/// The weighted number of pairs at each level of each comparison; shares leave the null level out.
-struct Shares {
-    sums: [[f64; DEPTH]; WIDTH],
-    levels: [usize; WIDTH],
-}
-
-impl Shares {
-    fn new(kind: EntityKind) -> Self {
-        let mut levels = [0; WIDTH];
-        for (count, comparison) in levels.iter_mut().zip(comparisons(kind)) {
-            *count = comparison.levels.len();
-        }
-        Self { sums: [[0.0; DEPTH]; WIDTH], levels }
-    }
-
-    fn of<'a>(pairs: impl Iterator<Item = (&'a Levels, f64)>, kind: EntityKind) -> Self {
-        let mut shares = Self::new(kind);
-        for (levels, weight) in pairs {
-            shares.add(levels, weight);
-        }
-        shares
-    }
-
-    fn add(&mut self, levels: &Levels, weight: f64) {
-        for (row, level) in self.sums.iter_mut().zip(levels.level) {
-            row[usize::from(level) % DEPTH] += weight;
-        }
-    }
-
-    /// A level's share of the pairs that are not at the null level, smoothed by half a pair.
-    fn share(&self, comparison: usize, level: usize) -> f64 {
-        let known: f64 = self.sums[comparison][1..].iter().sum();
-        (self.sums[comparison][level] + 0.5) / (known + 0.5 * self.levels[comparison] as f64)
-    }
-}
-
-/// The difference that a new model would make: the records that two models match differently.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ShadowDifference {
-    /// Records matched alike by both.
-    pub same: u64,
-    /// Records only the old model matches.
-    pub only_old: Vec<String>,
-    /// Records only the new model matches.
-    pub only_new: Vec<String>,
-    /// Records matched to different entities.
-    pub other_entity: Vec<String>,
-}
-
-/// Scores a record with two models and adds their difference: the new model runs in the shadow of
-/// the old.
-pub fn shadow(
-    difference: &mut ShadowDifference,
-    probe: &Probe,
-    shards: &[Shard<'_>],
-    old: (&MatchModel, &Scorer<'_>),
-    new: (&MatchModel, &Scorer<'_>),
-) {
-    let best = |(model, scorer): (&MatchModel, &Scorer<'_>)| {
-        let candidates: Vec<_> =
-            shards.iter().flat_map(|shard| scorer.candidates(shard, probe, KEPT)).collect();
-        let best = posterior(model, probe.kind(), &candidates).into_iter().next();
-        best.filter(|best| best.probability >= model.thresholds.match_at)
-            .map(|best| best.candidate.entity_id)
-    };
-    let record = || probe.record_id().to_owned();
-    match (best(old), best(new)) {
-        (None, None) => difference.same += 1,
-        (Some(old), Some(new)) if old == new => difference.same += 1,
-        (Some(_), Some(_)) => difference.other_entity.push(record()),
-        (Some(_), None) => difference.only_old.push(record()),
-        (None, Some(_)) => difference.only_new.push(record()),
     }
 }
