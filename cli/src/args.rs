@@ -378,6 +378,15 @@ pub struct MatchArgs {
     /// Where to write why, as JSON lines, for each match, review and duplicate.
     #[arg(long)]
     pub explain: Option<PathBuf>,
+    /// Where to write the CRM's rows as they came, each with its match, the probability and the
+    /// reason behind it, safe to open in a spreadsheet. Of several objects each has a file, with the
+    /// object's name behind this one.
+    #[arg(long)]
+    pub join: Option<PathBuf>,
+    /// The directory's columns that stand there too; `first_name,last_name,title,company` of people
+    /// and `name,domain` of companies when not given.
+    #[arg(long, requires = "join", value_delimiter = ',', conflicts_with = "index")]
+    pub join_columns: Option<Vec<String>>,
     /// A model in place of the shipped one, which is adapted to the records.
     #[arg(long)]
     pub model: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::adaptation::{Adapted, Against, adapt};
+use super::join;
 use super::sources::{check_sides, directory, each_record, model, open_crm};
 use crate::args::MatchArgs;
 use crate::input::FileProblems;
@@ -61,6 +62,9 @@ pub fn run(args: &MatchArgs) -> anyhow::Result<Outcome> {
     }
     if let Some(path) = &args.explain {
         explain_file(path, args, &settings, &directory.statistics, &linked)?;
+    }
+    if let Some(path) = &args.join {
+        join::write(path, args, &settings, &directory.statistics, &linked)?;
     }
     let all = started.elapsed();
     let summary = Summary { linked: &linked, adapted: &adapted, totals: &totals, read, all };

@@ -17,6 +17,7 @@ pub mod upkeep;
 
 mod adaptation;
 mod deployment;
+mod join;
 mod sources;
 
 use crate::args::{

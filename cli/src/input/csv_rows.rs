@@ -137,6 +137,17 @@ impl<'a> CsvRows<'a> {
         }
     }
 
+    /// The next record as it stands, whatever is wrong with it, and the line it begins on.
+    pub fn next_as_it_stands(&mut self) -> Option<(u64, &StringRecord)> {
+        let mut raw: ByteRecord = std::mem::take(&mut self.record).into_byte_record();
+        let from = self.reader.position().byte();
+        if !self.reader.read_byte_record(&mut raw).unwrap_or(false) {
+            return None;
+        }
+        self.record = StringRecord::from_byte_record_lossy(raw);
+        Some((self.line_at(from), &self.record))
+    }
+
     /// True if a record differs from the header's width by empty cells at its end only.
     fn fits(&self, raw: &ByteRecord) -> bool {
         let too_many = raw.iter().skip(self.columns);

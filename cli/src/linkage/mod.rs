@@ -11,6 +11,7 @@ mod rows;
 
 pub use directory::{Directory, Sources, Totals};
 pub use index::{Manifest, ShardFile, open_index, read_manifest, write_index};
+pub(crate) use output::probability;
 pub use output::{OutputFile, candidates_file, predictions_file};
 pub use records::{Decided, Linked, ObjectFile, Settings, best_of_all, link};
-pub use rows::{AccountsById, Content, Row, Rows, keep_account};
+pub use rows::{AccountFacts, AccountsById, Content, Row, Rows, keep_account};

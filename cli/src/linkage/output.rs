@@ -82,7 +82,7 @@ impl Write for OutputFile {
 }
 
 /// A probability as the files write it: twelve decimals tell the surest matches apart.
-fn probability(p: f64) -> String {
+pub(crate) fn probability(p: f64) -> String {
     let text = format!("{p:.12}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

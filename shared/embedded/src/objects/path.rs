@@ -65,7 +65,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 fn name_of(part: &str) -> Result<String, KeyError> {
-    if matches!(part, "" | "." | "..") {
+    if matches!(part, "" | "." | "..") || part.contains('/') {
         return Err(KeyError::Part);
     }
     Ok(escaped(part))
@@ -175,6 +175,12 @@ mod tests {
         fn add_end(&self) -> String {
             format!("{self}a")
         }
+    }
+
+    #[test]
+    fn a_foreign_file_whose_name_hides_a_slash_is_no_object() {
+        assert_eq!(part_of_file(Path::new("%2F")), None);
+        assert_eq!(part_of_folder(Path::new("a%2Fb+")), None);
     }
 
     #[test]
