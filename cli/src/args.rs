@@ -379,8 +379,8 @@ pub struct MatchArgs {
     #[arg(long)]
     pub explain: Option<PathBuf>,
     /// Where to write the CRM's rows as they came, each with its match, the probability and the
-    /// reason behind it, safe to open in a spreadsheet. Of several objects each has a file, with the
-    /// object's name behind this one.
+    /// reason behind it, safe to open in a spreadsheet. Of several objects each has a file, with
+    /// the object's name behind this one.
     #[arg(long)]
     pub join: Option<PathBuf>,
     /// The directory's columns that stand there too; `first_name,last_name,title,company` of people

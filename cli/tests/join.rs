@@ -6,9 +6,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-const PEOPLE: &str = r#"{"id":"p1","first_name":"Tamsin","last_name":"Quillfeather","title":"Head of Kilns","company":{"name":"Amber Pottery"},"emails":["tq@amber.example","t@home.example"]}
-{"id":"p2","first_name":"Ivo","last_name":"Marschgürtel","title":"=HYPERLINK(1)","company":{"name":"Nordlicht Werke"},"city":"Köln"}
-"#;
+const PEOPLE: &str = concat!(
+    r#"{"id":"p1","first_name":"Tamsin","last_name":"Quillfeather","title":"Head of Kilns","#,
+    r#""company":{"name":"Amber Pottery"},"emails":["tq@amber.example","t@home.example"]}"#,
+    "\n",
+    r#"{"id":"p2","first_name":"Ivo","last_name":"Marschgürtel","title":"=HYPERLINK(1)","#,
+    r#""company":{"name":"Nordlicht Werke"},"city":"Köln"}"#,
+    "\n",
+);
 
 /// Semicolons, a cell with a line end, what a spreadsheet would run, a row without an id, a row cut
 /// short, and nobody of the directory.

@@ -176,8 +176,8 @@ impl Summary<'_> {
         let skipped: u64 = self.totals.problems.iter().map(FileProblems::skipped).sum();
         let peak = report::peak_memory().map_or_else(|| "unknown".to_owned(), report::bytes);
         format!(
-            "{table}{}directory: {} entities, {} rows skipped; {:.1} s to read and index, {:.1} s in \
-             all; {} records/s; peak memory {peak}\n",
+            "{table}{}directory: {} entities, {} rows skipped; {:.1} s to read and index, {:.1} s \
+             in all; {} records/s; peak memory {peak}\n",
             self.adapted.as_text(),
             thousands(self.totals.entities),
             thousands(skipped),

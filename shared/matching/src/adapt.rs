@@ -8,10 +8,10 @@
 //! ratio estimates the weights, the weight of "none" and the share at once. Nothing looks at the
 //! model's own answers: a model that is too careful or too bold does not confirm itself.
 //!
-//! What decoys cannot show is nobodies who resemble somebody more than chance makes them: relatives,
-//! colleagues, namesakes that somebody collected. The shipped model knows those from labels. So it
-//! is kept where the records look like what it was trained on, and where people who only resemble
-//! each other are more frequent than among decoys.
+//! What decoys cannot show is nobodies who resemble somebody more than chance makes them:
+//! relatives, colleagues, namesakes that somebody collected. The shipped model knows those from
+//! labels. So it is kept where the records look like what it was trained on, and where people who
+//! only resemble each other are more frequent than among decoys.
 //!
 //! Invariant: an estimate is a function of the records and decoys in their order, for any number of
 //! threads.
@@ -33,7 +33,8 @@ const AT_HOME: f64 = 2.0;
 const ABROAD: f64 = 3.5;
 
 /// Records may resemble somebody else so many times as often as decoys do; the estimate is taken
-/// whole. Decoys are all nobody's and records in part, so that chance alone makes it less than once.
+/// whole. Decoys are all nobody's and records in part, so that chance alone makes it less than
+/// once.
 const BY_CHANCE: f64 = 1.5;
 
 /// From so many times on the shipped model is kept; between, both are mixed.

@@ -12,9 +12,9 @@ use crate::normalize::{CompanyName, Domain, Mailbox, PersonName, Street};
 const NOBODYS: u32 = 0x9e37_79b1;
 
 impl Probe {
-    /// A record that is nobody's, of three records of one kind; `None` if they are not. A person has
-    /// the given name of the first and the family name of the second, a company words of both names;
-    /// all else is the third's.
+    /// A record that is nobody's, of three records of one kind; `None` if they are not. A person
+    /// has the given name of the first and the family name of the second, a company words of both
+    /// names; all else is the third's.
     #[must_use]
     pub fn decoy(first: &Self, second: &Self, rest: &Self) -> Option<Self> {
         match (first, second, rest) {

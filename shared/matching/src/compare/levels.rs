@@ -334,9 +334,9 @@ impl Levels {
 }
 
 impl Levels {
-    /// True if the pair looks like two people who resemble each other: relatives or colleagues, with
-    /// one name apart at one employer, or namesakes, with one name at two employers and no place
-    /// that agrees.
+    /// True if the pair looks like two people who resemble each other: relatives or colleagues,
+    /// with one name apart at one employer, or namesakes, with one name at two employers and no
+    /// place that agrees.
     pub(crate) fn resemble(&self, kind: EntityKind) -> bool {
         let at = |comparison: PersonComparison| self.level[comparison as usize];
         let (given, family) = (at(PersonComparison::GivenName), at(PersonComparison::FamilyName));
