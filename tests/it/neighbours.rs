@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a load tells what it did")]
 
+mod moving;
 mod place;
 pub(crate) mod tenant;
 

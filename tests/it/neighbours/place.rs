@@ -110,6 +110,11 @@ impl Deployed {
         Self { _ticker: ticker, stack, state, client }
     }
 
+    /// Where its API is.
+    pub(super) fn api_base(&self) -> &str {
+        self.stack.api_base()
+    }
+
     fn token(&self, role: &str, tenant: Option<&str>, seat: Option<&str>) -> String {
         self.stack.token(Caller { roles: &[role], tenant, seat }).unwrap()
     }

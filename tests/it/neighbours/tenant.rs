@@ -1,6 +1,7 @@
 //! A tenant beside others: who connects an org, posts, changes a record and has it imported, and
 //! notes how long each took to arrive.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -91,6 +92,7 @@ pub(crate) struct Tenant<'a, P> {
     place: &'a P,
     control: &'a Control,
     service: String,
+    admin: String,
     seller: Seller,
     id: String,
     /// The org's My Domain.
@@ -138,6 +140,7 @@ impl<'a, P: Place> Tenant<'a, P> {
             place,
             control,
             service: place.service(),
+            admin: String::new(),
             seller: Seller { token: String::new(), seat: String::new(), name: String::new() },
             id: String::new(),
             org,
@@ -153,13 +156,79 @@ impl<'a, P: Place> Tenant<'a, P> {
             seats.extend((seat["email"] == SELLER).then(|| text(&made, "seat_id")));
         }
         let seat = seats.pop().unwrap();
-        let (admin, seller) = (own.own_name(ADMIN, n), own.own_name(SELLER, n));
+        own.admin = own.own_name(ADMIN, n);
+        let seller = own.own_name(SELLER, n);
         own.seller = Seller { token: place.seat(&own.id, &seat), seat: seat.clone(), name: seller };
-        own.log_in("/authorize", &own.service, &admin).await;
+        own.connect().await;
         let (token, name) = (&own.seller.token, &own.seller.name);
         own.log_in(&format!("/seats/{seat}/authorize"), token, name).await;
-        own.await_persons().await;
         own
+    }
+
+    /// The admin connects the org, and its first import goes through.
+    pub(super) async fn connect(&mut self) {
+        self.log_in("/authorize", &self.service, &self.admin).await;
+        self.await_persons().await;
+    }
+
+    /// The same tenant at another home of the product.
+    pub(super) fn at_home<Q: Place>(&self, place: &'a Q) -> Tenant<'a, Q> {
+        let (seat, name) = (self.seller.seat.clone(), self.seller.name.clone());
+        Tenant {
+            place,
+            control: self.control,
+            service: place.service(),
+            admin: self.admin.clone(),
+            seller: Seller { token: place.seat(&self.id, &seat), seat, name },
+            id: self.id.clone(),
+            org: self.org.clone(),
+            persons: Vec::new(),
+            posted: Mutex::default(),
+        }
+    }
+
+    /// The admin turns on what is off until they say so.
+    pub(super) async fn answer_the_wizard(&self) {
+        let said = json!({
+            "step": "sync", "auto_save": true, "stage": null, "log_messages": true,
+            "log_notes": true,
+        });
+        let path = self.connection("/wizard");
+        answer(self.as_service(Method::PUT, &path).json(&said)).await.unwrap();
+    }
+
+    /// Every list that is saved for a seat, by the seat's address and the list's kind.
+    pub(super) async fn saved(&self) -> BTreeMap<(String, &'static str), Vec<Value>> {
+        let mut saved = BTreeMap::new();
+        for seat in self.all(&format!("/v1/tenants/{}/seats", self.id)).await {
+            for kind in ["accounts", "leads"] {
+                let path = format!("/seats/{}/saved?kind={kind}", text(&seat, "seat_id"));
+                let mut items = self.all(&self.connection(&path)).await;
+                items.sort_by_key(|item| text(item, "record"));
+                saved.insert((text(&seat, "email"), kind), items);
+            }
+        }
+        saved
+    }
+
+    /// The entity that each of an object's records is matched to.
+    pub(super) async fn matched(&self, object: &str) -> BTreeMap<String, String> {
+        let path = self.connection(&format!("/matches?object={object}"));
+        let decided = self.all(&path).await.into_iter();
+        let matched = decided.filter(|item| item["decision"] == "match");
+        matched.map(|item| (text(&item, "record_id"), text(&item, "entity_id"))).collect()
+    }
+
+    /// The items of all pages.
+    async fn all(&self, path: &str) -> Vec<Value> {
+        let (mut items, mut next) = (Vec::new(), String::new());
+        loop {
+            let mut page = self.get(&format!("{path}{next}")).await.unwrap();
+            items.append(page["items"].as_array_mut().unwrap());
+            let Some(cursor) = page["next"].as_str() else { return items };
+            let and = if path.contains('?') { '&' } else { '?' };
+            next = format!("{and}cursor={cursor}");
+        }
     }
 
     /// Whose data it is.
