@@ -79,7 +79,7 @@ fn rows_come_as_they_were_with_what_they_were_matched_to() {
     assert_eq!((&*rows[2][6], &*rows[2][10]), ("match", "'=HYPERLINK(1)"));
     assert_eq!((&*rows[3][1], &*rows[3][6], &*rows[3][9]), ("Una", "skipped", "no-id"));
     assert_eq!((&*rows[4][0], &*rows[4][6]), ("00Q000000000004", "skipped"));
-    assert_eq!(rows[5][4..8], ["-12,5", "'-2+cmd|'x'", "none", ""]);
+    assert_eq!(rows[5][4..8], ["-12,5", "'-2+cmd|'x'", "unmatched", ""]);
 }
 
 #[test]

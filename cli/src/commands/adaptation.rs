@@ -80,13 +80,15 @@ pub(super) fn adapt(
             of_kind.push(Drawn { hash, probe });
         }
     })?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(against.threads).build()?;
     let mut adapted = Adapted { model: shipped.clone(), estimates: Vec::new() };
     for (kind, drawn) in [EntityKind::Person, EntityKind::Company].into_iter().zip(drawn) {
         let probes: Vec<Probe> = drawn.into_sorted_vec().into_iter().map(|one| one.probe).collect();
         if probes.is_empty() {
             continue;
         }
-        let estimate = sample(kind, &probes, shipped, against).estimate(shipped.kind(kind));
+        let sample = sample(kind, &probes, shipped, against);
+        let estimate = pool.install(|| sample.estimate(shipped.kind(kind)));
         *kind_model(&mut adapted.model, kind) = estimate.model.clone();
         adapted.estimates.push((kind, estimate));
     }
@@ -155,7 +157,8 @@ impl Adapted {
                      chance, about {:.0} % in the directory\n",
                     (1.0 - nobody.clamp(0.0, 1.0)) * 100.0
                 ),
-                _ => format!("model of {kind}: as shipped, {records} records are too few\n"),
+                (None, ..) => format!("model of {kind}: kept, {records} records are too few\n"),
+                _ => format!("model of {kind}: kept, it does not say what it was trained on\n"),
             }
         });
         lines.collect()

@@ -36,25 +36,20 @@ pub(super) fn write(
     let sources = [&args.crm.account, &args.crm.lead, &args.crm.contact];
     let sources = sources.into_iter().flatten();
     let mut accounts = AccountsById::default();
-    for ((file, source), linked) in open_crm(&args.crm)?.into_iter().zip(sources).zip(linked) {
-        let columns = Appended::of(args, file.content);
+    for ((file, source), object) in open_crm(&args.crm)?.into_iter().zip(sources).zip(linked) {
+        let columns = columns(args, file.content);
         let of_object = OfObject {
             settings,
             statistics,
-            texts: texts(args, file.content, &columns.0, linked, settings.threads)?,
+            texts: texts(args, file.content, &columns, object, settings.threads)?,
             columns,
-            decided: linked.records().map(|(id, _, decided)| (id, decided)).collect(),
-            linked,
+            decided: object.records().map(|(id, _, decided)| (id, decided)).collect(),
+            linked: object,
         };
-        let path = if linked_alone(args) { path.to_owned() } else { of(path, file.object) };
+        let path = if linked.len() == 1 { path.to_owned() } else { of(path, file.object) };
         of_object.write(&path, source, file, &mut accounts)?;
     }
     Ok(())
-}
-
-fn linked_alone(args: &MatchArgs) -> bool {
-    let files = [&args.crm.account, &args.crm.lead, &args.crm.contact];
-    files.into_iter().flatten().count() == 1
 }
 
 /// The file of an object: `joined.csv` is `joined-Lead.csv`.
@@ -69,19 +64,15 @@ fn of(path: &Path, object: &str) -> PathBuf {
 type Facts = Vec<(String, AccountFacts)>;
 
 /// The directory's columns that are appended.
-struct Appended(Vec<String>);
-
-impl Appended {
-    fn of(args: &MatchArgs, content: Content) -> Self {
-        let usual: &[&str] = match (args.directory.index.is_some(), content) {
-            // An index keeps no texts.
-            (true, _) => &[],
-            (false, Content::Accounts) => &["name", "domain"],
-            (false, _) => &["first_name", "last_name", "title", "company"],
-        };
-        let usual = || usual.iter().map(|&name| name.to_owned()).collect();
-        Self(args.join_columns.clone().unwrap_or_else(usual))
-    }
+fn columns(args: &MatchArgs, content: Content) -> Vec<String> {
+    let usual: &[&str] = match (args.directory.index.is_some(), content) {
+        // An index keeps no texts.
+        (true, _) => &[],
+        (false, Content::Accounts) => &["name", "domain"],
+        (false, _) => &["first_name", "last_name", "title", "company"],
+    };
+    let usual = || usual.iter().map(|&name| name.to_owned()).collect();
+    args.join_columns.clone().unwrap_or_else(usual)
 }
 
 /// What the rows of one object are joined with.
@@ -90,7 +81,7 @@ struct OfObject<'a> {
     statistics: &'a Statistics,
     linked: &'a Linked<'a>,
     decided: FxHashMap<&'a str, Decided>,
-    columns: Appended,
+    columns: Vec<String>,
     texts: Texts,
 }
 
@@ -115,7 +106,7 @@ impl OfObject<'_> {
         let form = Form { kept: (0..header.columns.len()).filter(kept).collect(), delimiter };
         output.write_all(&form.rows(|rows| {
             let own = ["decision", "id", "probability", "reason"].into_iter();
-            let ours = own.chain(self.columns.0.iter().map(String::as_str));
+            let ours = own.chain(self.columns.iter().map(String::as_str));
             let ours = ours.map(|name| Cow::Owned(format!("{OURS}{name}")));
             let names = form.kept.iter().map(|at| Cow::Borrowed(&*header.columns[*at]));
             write_row(rows, names.chain(ours))
@@ -176,17 +167,15 @@ impl OfObject<'_> {
 
     /// What is told of a record.
     fn told(&self, probe: &Probe) -> Vec<String> {
-        let (decision, placed) = match self.decided.get(probe.record_id()) {
-            Some(Decided::Match(placed)) => ("match", placed),
-            Some(Decided::Review(placed)) => ("review", placed),
-            Some(Decided::Duplicate(placed)) => ("duplicate", placed),
-            Some(Decided::Unmatched) | None => return self.row("none", None, String::new()),
+        let decided = self.decided.get(probe.record_id()).copied().unwrap_or(Decided::Unmatched);
+        let Some(placed) = decided.placed() else {
+            return self.row(decided.word(), None, String::new());
         };
         let entity = self.linked.entity_id(placed.entity);
         let why = |shard| explain(self.settings.model, self.statistics, shard, probe, entity);
         let why = self.settings.shards.iter().find_map(why);
         let words = why.map(|why| why.words).unwrap_or_default();
-        self.row(decision, Some((entity, placed.probability)), words)
+        self.row(decided.word(), Some((entity, placed.probability)), words)
     }
 
     fn row(&self, decision: &str, entity: Option<(&str, f64)>, reason: String) -> Vec<String> {
@@ -195,7 +184,7 @@ impl OfObject<'_> {
         let mut row = vec![decision.to_owned(), id, surety, reason];
         match entity.and_then(|(id, _)| self.texts.get(id)) {
             Some(texts) => row.extend(texts.iter().cloned()),
-            None => row.resize(row.len() + self.columns.0.len(), String::new()),
+            None => row.resize(row.len() + self.columns.len(), String::new()),
         }
         row
     }

@@ -85,13 +85,8 @@ fn explain_file(
     let mut decided: FxHashMap<(&str, &str), (&str, &str, f64)> = FxHashMap::default();
     for object in linked {
         for (id, _, outcome) in object.records() {
-            let (name, placed) = match outcome {
-                Decided::Match(placed) => ("match", placed),
-                Decided::Review(placed) => ("review", placed),
-                Decided::Duplicate(placed) => ("duplicate", placed),
-                Decided::Unmatched => continue,
-            };
-            let value = (name, object.entity_id(placed.entity), placed.probability);
+            let Some(placed) = outcome.placed() else { continue };
+            let value = (outcome.word(), object.entity_id(placed.entity), placed.probability);
             decided.insert((object.object, id), value);
         }
     }

@@ -126,17 +126,11 @@ pub fn candidates_file(path: &Path, linked: &[Linked<'_>]) -> anyhow::Result<()>
         ])?;
         for object in linked {
             for (id, candidates, decided) in object.records() {
-                let decision = match decided {
-                    Decided::Match(_) => "match",
-                    Decided::Review(_) => "review",
-                    Decided::Duplicate(_) => "duplicate",
-                    Decided::Unmatched => "unmatched",
-                };
                 for (rank, candidate) in (1_u32..).zip(candidates) {
                     rows.write_record([
                         object.object,
                         id,
-                        decision,
+                        decided.word(),
                         &rank.to_string(),
                         object.entity_id(candidate.entity),
                         &probability(candidate.probability),

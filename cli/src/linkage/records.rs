@@ -75,6 +75,28 @@ pub enum Decided {
     Unmatched,
 }
 
+impl Decided {
+    /// The word for it in files.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Match(_) => "match",
+            Self::Review(_) => "review",
+            Self::Duplicate(_) => "duplicate",
+            Self::Unmatched => "unmatched",
+        }
+    }
+
+    /// The entity that it is about.
+    #[must_use]
+    pub fn placed(&self) -> Option<Placed> {
+        match self {
+            Self::Match(placed) | Self::Review(placed) | Self::Duplicate(placed) => Some(*placed),
+            Self::Unmatched => None,
+        }
+    }
+}
+
 /// Strings laid end to end: a million ids in one allocation.
 #[derive(Debug, Default)]
 struct Ids {

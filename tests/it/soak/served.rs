@@ -183,6 +183,21 @@ pub(crate) async fn answer(request: RequestBuilder) -> Result<Value, String> {
     serde_json::from_str(&read(request).await?).map_err(|error| error.to_string())
 }
 
+/// The items of all pages of a list.
+pub(crate) async fn all_items(
+    path: &str,
+    get: impl AsyncFn(String) -> Result<Value, String>,
+) -> Vec<Value> {
+    let (mut items, mut next) = (Vec::new(), String::new());
+    loop {
+        let mut page = get(format!("{path}{next}")).await.unwrap();
+        items.append(page["items"].as_array_mut().unwrap());
+        let Some(cursor) = page["next"].as_str() else { return items };
+        let and = if path.contains('?') { '&' } else { '?' };
+        next = format!("{and}cursor={cursor}");
+    }
+}
+
 async fn read(request: RequestBuilder) -> Result<String, String> {
     let answer = request.send().await.map_err(|error| error.to_string())?;
     let status = answer.status();

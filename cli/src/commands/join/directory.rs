@@ -3,12 +3,12 @@
 use crate::args::MatchArgs;
 use crate::input::salesforce::{COMPANY, PERSON};
 use crate::input::{Chunk, CsvRows, Header, InputError, Layout, lines, open};
-use crate::linkage::{Content, Decided, Linked};
+use crate::linkage::{Content, Linked};
 use crate::pipeline::in_order;
 use anyhow::{Context, ensure};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The columns of each entity that a record was matched to, by its id.
 pub(super) type Texts = FxHashMap<String, Vec<String>>;
@@ -32,13 +32,8 @@ pub(super) fn texts(
     if columns.is_empty() {
         return Ok(texts);
     }
-    let entity = |(_, _, decided)| match decided {
-        Decided::Match(placed) | Decided::Review(placed) | Decided::Duplicate(placed) => {
-            Some(linked.entity_id(placed.entity))
-        }
-        Decided::Unmatched => None,
-    };
-    let wanted: FxHashSet<&str> = linked.records().filter_map(entity).collect();
+    let placed = linked.records().filter_map(|(_, _, decided)| decided.placed());
+    let wanted: FxHashSet<&str> = placed.map(|placed| linked.entity_id(placed.entity)).collect();
     for path in full.iter().chain(deltas) {
         read(path, &Asked { columns, ids, wanted: &wanted }, threads, &mut texts)?;
     }
@@ -92,7 +87,7 @@ impl Asked<'_> {
             ensure!(
                 found.is_some(),
                 "{}: no column {name:?} for --join-columns; the header has: {}",
-                PathBuf::from(path).display(),
+                path.display(),
                 header.found()
             );
             Ok(found.unwrap_or_default())
