@@ -160,15 +160,20 @@ impl<'a, P: Place> Tenant<'a, P> {
         let seller = own.own_name(SELLER, n);
         own.seller = Seller { token: place.seat(&own.id, &seat), seat: seat.clone(), name: seller };
         own.connect().await;
+        own.await_persons().await;
         let (token, name) = (&own.seller.token, &own.seller.name);
         own.log_in(&format!("/seats/{seat}/authorize"), token, name).await;
         own
     }
 
     /// The admin connects the org, and its first import goes through.
-    pub(super) async fn connect(&mut self) {
+    pub(super) async fn connect(&self) {
         self.log_in("/authorize", &self.service, &self.admin).await;
-        self.await_persons().await;
+        let begun = Instant::now();
+        while !self.is_at_rest().await {
+            assert!(begun.elapsed() < PATIENCE, "no end:\n{}", self.place.shown_log());
+            tokio::time::sleep(STEP).await;
+        }
     }
 
     /// The same tenant at another home of the product.
@@ -329,11 +334,6 @@ impl<'a, P: Place> Tenant<'a, P> {
             let items = page["items"].as_array().unwrap().iter();
             let matched = items.filter(|item| item["decision"] == "match");
             self.persons = matched.map(|item| text(item, "entity_id")).collect();
-        }
-        // The first import goes on for a while.
-        while !self.is_at_rest().await {
-            assert!(begun.elapsed() < PATIENCE, "no end:\n{}", self.place.shown_log());
-            tokio::time::sleep(STEP).await;
         }
     }
 
