@@ -6,12 +6,13 @@ SHELL := /bin/bash
 
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
-FUNCTIONS := $(notdir $(wildcard functions/*))
+# Their packages: the first name in each manifest, which need not be the folder's.
+FUNCTIONS := $(shell awk -F '"' '/^name = / && !seen[FILENAME]++ {print $$2}' functions/*/Cargo.toml)
 RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk client soak latency trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk client soak latency permissions cost trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -99,6 +100,14 @@ schemathesis: .tools/nextest.done .venv-schemathesis/.done build-demo ## every o
 	SOAK_PROGRAM=$(CURDIR)/target/demo/crm-sync cargo nextest run --workspace --test it --profile load \
 		--ignore-default-filter -E 'test(/^schemathesis::/)' --run-ignored only --no-capture
 
+permissions: .tools/nextest.done .venv-aws/.done build-local ## what functions ask of AWS in the tests, beside what their roles allow, in docs/permissions.md (minutes; not part of ci)
+	rm -rf .local/calls && mkdir -p .local/calls
+	CRM_SYNC_CALLS=$(CURDIR)/.local/calls cargo nextest run --workspace --test it
+	UPDATE_PERMISSIONS=1 cargo nextest run --workspace --test it -E 'test(/^permissions::/)'
+
+cost: .tools/nextest.done ## what a connection takes on AWS, counted and priced, in docs/cost.md (ROWS=; minutes; not part of ci)
+	bench/cost/run.sh $(or $(ROWS),100000)
+
 trust: .tools/nextest.done .venv-aws/.done build-local ## faults, attacks, histories and noisy neighbours, told in docs/trust.md (minutes; not part of ci)
 	@local/tools/require.sh
 	python3 local/tools/trust.py
@@ -154,6 +163,10 @@ ARCH ?= x86_64
 RUST_TARGET := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 LAMBDA_BUILD = PATH="$(CURDIR)/.venv-lambda/bin:$$PATH" cargo-lambda lambda build --release --compiler cargo-zigbuild \
 	--target $(RUST_TARGET) --lambda-dir target/lambda/$(ARCH)
+
+# A function waits for the network: it is made small, all but the engine (`Cargo.toml`).
+build build-% deploy: export CARGO_PROFILE_RELEASE_OPT_LEVEL := s
+build build-% deploy: export CARGO_PROFILE_RELEASE_LTO := thin
 
 # The other processor's standard library, where it is not there yet.
 target-std:

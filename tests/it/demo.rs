@@ -1,9 +1,9 @@
 //! The main job, on both homes of the product: one process on embedded stores, and the real
 //! function binaries on the emulator. Salesforce is the simulator.
 
-use stack::{Data, DemoOptions, On, run_demo};
+use stack::{Data, DemoOptions, Home, On, run_demo};
 
-use crate::local_stack;
+use crate::{local_stack, permissions};
 
 async fn the_main_job_is_right(on: On) {
     let stack = local_stack::options(&format!("demo-{}", on.name()));
@@ -12,6 +12,9 @@ async fn the_main_job_is_right(on: On) {
     // `make demo-compare` holds the two side by side.
     std::fs::write(report, finished.report.to_string()).unwrap();
     assert!(finished.report.is_right(), "{}", finished.report);
+    if let Home::Emulator(stack) = &finished.home {
+        permissions::hold(stack, "demo");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

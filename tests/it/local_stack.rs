@@ -8,6 +8,8 @@ use shared::kernel::{
 };
 use stack::{Aws, Caller, Stack, StackOptions, StackRecord};
 
+use super::permissions;
+
 /// A stack in a folder of its own, with the binaries that were built beside this test's.
 pub(crate) fn options(name: &str) -> StackOptions {
     let root = tests::root().canonicalize().unwrap();
@@ -58,6 +60,7 @@ async fn it_listens_on_loopback_alone_checks_callers_and_ends_with_its_owner() {
     let token = stack.token(Caller { roles: &["service"], ..Caller::default() }).unwrap();
     let known = client.get(&tenants).bearer_auth(token).send().await.unwrap();
     assert_ne!(known.status(), 401);
+    permissions::hold(&stack, "local-stack");
     drop(stack);
     assert!(!Path::new(&format!("/proc/{}", record.emulator_process_id)).exists());
     assert!(StackRecord::read(&state).is_err());
@@ -94,6 +97,7 @@ async fn what_happens_is_heard_on_the_event_bus() {
             let heard: Value = serde_json::from_str(body).unwrap();
             assert_eq!(heard["detail"], event.to_cloud_event());
             assert_eq!(heard["detail-type"], heard["detail"]["type"]);
+            permissions::hold(&stack, "event-bus");
             return;
         }
     }

@@ -26,6 +26,7 @@ macro_rules! in_both_homes {
 }
 
 mod adapters;
+mod cost;
 mod data_model;
 mod demo;
 mod faults;
@@ -36,6 +37,7 @@ mod local_stack;
 mod mutants;
 mod neighbours;
 mod operations;
+mod permissions;
 mod s3_wire;
 mod schemathesis;
 mod soak;

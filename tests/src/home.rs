@@ -80,6 +80,15 @@ impl Machine {
         texts(&copy, keys)
     }
 
+    /// How many items there are, and the bytes of the file that holds them.
+    pub(crate) async fn stored(&self) -> (u64, u64) {
+        let copy = self.copy("table-seen.db");
+        self.table.back_up(&copy).await.expect("a copy");
+        let count = texts(&copy, "SELECT CAST(count(*) AS TEXT) FROM items").pop();
+        let bytes = std::fs::metadata(&copy).expect("a copy").len();
+        (count.and_then(|count| count.parse().ok()).expect("a number"), bytes)
+    }
+
     /// The keys of all objects.
     pub(crate) async fn object_keys(&self) -> Vec<String> {
         let objects = self.objects.list("").await.expect("a folder");

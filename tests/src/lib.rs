@@ -6,12 +6,14 @@
 
 pub mod canary;
 mod emulator;
+mod function_role;
 mod home;
+pub mod meter;
+pub mod permissions;
 mod repository;
-mod roles;
+pub mod template;
 pub mod world;
 
 pub use emulator::{Cloud, Emulator};
 pub use home::Home;
 pub use repository::{SourceFile, read, root, rust_files};
-pub use roles::FunctionRole;

@@ -47,8 +47,9 @@ use url::Url;
 
 pub use self::delivery::Delivery;
 pub use self::logins::Callback;
+use crate::function_role::{APP_SECRET, FunctionRole};
 use crate::home::{Home, Machine};
-use crate::roles::{APP_SECRET, FunctionRole};
+use crate::meter;
 
 /// Our app's consumer key at the simulator.
 const CLIENT_ID: &str = "crm-sync-local";
@@ -80,8 +81,10 @@ impl ShardFiles for Files {
 
 /// All functions over one set of ports, each held to its role.
 pub struct Functions {
-    /// The outbox behind the queues' edges.
+    /// The API's outbox.
     pub outbox: Outbox,
+    /// What the tick sends, which `bulk-import` does.
+    pub due: Outbox,
     /// What opens generations for the API.
     pub custody: Custody,
     /// The audit logs that the API shows.
@@ -125,7 +128,7 @@ pub struct Functions {
     /// The moves of tenants that the API does.
     pub moving: Moving,
     runs: Import,
-    queues: HashMap<Queue, product::Functions>,
+    queues: HashMap<Queue, (product::Functions, Outbox)>,
 }
 
 impl Functions {
@@ -135,16 +138,18 @@ impl Functions {
         let api = product(FunctionRole::of("api"));
         let queues = Queue::ALL.map(|queue| {
             let product = product(FunctionRole::of_queue(queue));
+            let outbox = product.outbox();
             let functions = product.functions(files.clone(), "Sales Navigator".to_owned());
             let functions = functions.expect("the shipped model").with_purge_grace(GRACE);
             let functions = match rows {
                 Some(rows) => functions.with_page_rows(rows),
                 None => functions,
             };
-            (queue, functions)
+            (queue, (functions, outbox))
         });
         Self {
             outbox: api.outbox(),
+            due: product(FunctionRole::of("bulk-import")).outbox(),
             custody: api.custody(),
             audit_log: api.audit_log(),
             break_glass: api.break_glass(),
@@ -180,7 +185,18 @@ impl Functions {
     /// Does one message's work, as the function of its queue would.
     pub async fn handle(&self, message: impl Into<Message>) -> Result<Done, WorkError> {
         let message = message.into();
-        self.queues[&message.queue()].handle(message).await
+        let queue = message.queue();
+        let begun = std::time::Instant::now();
+        let done = self.queues[&queue].0.handle(message).await;
+        let worked = usize::try_from(begun.elapsed().as_micros()).unwrap_or(usize::MAX);
+        meter::add(FunctionRole::of_queue(queue).function(), "message", 1, worked);
+        done
+    }
+
+    /// The outbox behind a queue's edge.
+    #[must_use]
+    pub fn outbox_of(&self, queue: Queue) -> &Outbox {
+        &self.queues[&queue].1
     }
 }
 
@@ -191,7 +207,7 @@ fn product(role: FunctionRole, ports: &Ports, http: &Http) -> Product<Orgs> {
     let version = ApiVersion::default();
     let app =
         SalesforceApp::new(ports.clone(), http.clone(), version, APP_SECRET.into(), base, None);
-    let app = if role.reads_app { app } else { app.knowing_only(CLIENT_ID.to_owned()) };
+    let app = if role.reads_app() { app } else { app.knowing_only(CLIENT_ID.to_owned()) };
     Product::new(ports).opening(SECRETS.to_owned()).reaching(app)
 }
 
@@ -345,6 +361,14 @@ impl World {
         }
         let keys = self.memory.items().into_iter().map(|item| item.key);
         keys.map(|key| format!("{} {}", key.pk(), key.sk())).collect()
+    }
+
+    /// How many items there are, and the bytes of the file that holds them.
+    ///
+    /// # Panics
+    /// In memory, where there is no file.
+    pub async fn stored(&self) -> (u64, u64) {
+        self.machine.as_ref().expect("a world on one machine").stored().await
     }
 
     /// The keys of all objects.

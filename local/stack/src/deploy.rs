@@ -29,7 +29,7 @@ pub(crate) async fn deploy(
         std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     aws.create_bucket(CODE_BUCKET).await?;
     for function in functions(&template) {
-        let package = package(&options.binaries.join(function))?;
+        let package = package(function, &options.binaries.join(function))?;
         aws.put_object(CODE_BUCKET, function, package).await?;
     }
     let template = template.replace(CODE_URI, &format!("CodeUri: s3://{CODE_BUCKET}/"));
@@ -56,8 +56,9 @@ fn functions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A package whose bootstrap is the binary itself: nothing is copied, and a rebuilt binary is what
-/// the next cold start runs.
-fn package(binary: &Path) -> anyhow::Result<Vec<u8>> {
+/// the next cold start runs. Its calls are signed by the function's name, so that one sees whose
+/// they are; the emulator takes every key id that is no account's.
+fn package(function: &str, binary: &Path) -> anyhow::Result<Vec<u8>> {
     let found = binary.canonicalize().with_context(|| {
         format!("{} is missing; `make build-local` builds the functions", binary.display())
     })?;
@@ -70,7 +71,7 @@ fn package(binary: &Path) -> anyhow::Result<Vec<u8>> {
         .compression_method(zip::CompressionMethod::Stored)
         .unix_permissions(0o755);
     zip.start_file("bootstrap", stored)?;
-    write!(zip, "#!/bin/sh\nexec '{path}'\n")?;
+    write!(zip, "#!/bin/sh\nAWS_ACCESS_KEY_ID='{function}' exec '{path}'\n")?;
     Ok(zip.finish()?.into_inner())
 }
 
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_missing_binary_is_named_with_what_builds_it() {
-        let error = package(Path::new("/nowhere/api")).unwrap_err().to_string();
+        let error = package("api", Path::new("/nowhere/api")).unwrap_err().to_string();
         assert_eq!(error, "/nowhere/api is missing; `make build-local` builds the functions");
     }
 }

@@ -1,10 +1,13 @@
 //! The AWS emulator, as a child process.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
 use crate::aws::Aws;
+use crate::calls::{Call, Calls};
 use crate::front::Front;
 use crate::options::StackOptions;
 use crate::process::Process;
@@ -20,8 +23,9 @@ const STEP: Duration = Duration::from_millis(50);
 pub(crate) struct Emulator {
     process: Process,
     aws: Aws,
-    /// The functions' way to it, when it throttles.
-    _throttling: Option<Front>,
+    calls: Arc<Calls>,
+    /// The functions' way to it.
+    _way: Front,
 }
 
 impl Emulator {
@@ -56,14 +60,17 @@ impl Emulator {
         let temporary = options.file("tmp");
         std::fs::create_dir_all(&temporary)
             .with_context(|| format!("create {}", temporary.display()))?;
-        let (endpoint, throttling) = endpoint_of_functions(options, &aws).await?;
+        let calls = Arc::new(Calls::default());
+        let (listener, _) = net::listen(0).await?;
+        let way = Front::of_functions(listener, options.throttles_one_in, Arc::clone(&calls))?;
+        way.point_to(aws.endpoint().to_owned());
         let mut environment = vec![
             ("BIND_HOST", "127.0.0.1".to_owned()),
             ("GATEWAY_PORT", port.to_string()),
             ("MINISTACK_REGION", Aws::REGION.to_owned()),
             ("IOT_MTLS_ENABLED", "0".to_owned()),
             ("LOG_LEVEL", "INFO".to_owned()),
-            ("AWS_ENDPOINT_URL", endpoint),
+            ("AWS_ENDPOINT_URL", way.address().to_owned()),
             ("TMPDIR", temporary.display().to_string()),
             ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
             ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
@@ -83,7 +90,7 @@ impl Emulator {
         while !watch.stands_still("starting", Instant::now()) {
             process.check()?;
             if aws.is_ready().await {
-                return Ok(Self { process, aws, _throttling: throttling });
+                return Ok(Self { process, aws, calls, _way: way });
             }
             tokio::time::sleep(STEP).await;
         }
@@ -94,21 +101,12 @@ impl Emulator {
         &self.aws
     }
 
+    /// What the functions have asked of it so far.
+    pub(crate) fn calls(&self) -> BTreeSet<Call> {
+        self.calls.seen()
+    }
+
     pub(crate) fn process_id(&self) -> u32 {
         self.process.id()
     }
-}
-
-/// Where functions find AWS: the emulator, or what throttles in front of it.
-async fn endpoint_of_functions(
-    options: &StackOptions,
-    aws: &Aws,
-) -> anyhow::Result<(String, Option<Front>)> {
-    if options.throttles_one_in.is_none() {
-        return Ok((aws.endpoint().to_owned(), None));
-    }
-    let (listener, _) = net::listen(0).await?;
-    let front = Front::throttling(listener, options.throttles_one_in)?;
-    front.point_to(aws.endpoint().to_owned());
-    Ok((front.address().to_owned(), Some(front)))
 }

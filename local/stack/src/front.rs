@@ -1,5 +1,6 @@
 //! A reverse proxy whose port is known before what lies behind it: the address of the API, since
-//! the functions must know where browsers come back to, and a way to the emulator that throttles.
+//! the functions must know where browsers come back to, and the functions' way to the emulator,
+//! which notes what they ask for and may throttle.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +13,14 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 
+use crate::calls::Calls;
 use crate::net::{self, Server};
 
 /// The most that API Gateway takes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
+
+/// The most that a function puts into S3 at once, and more.
+const MAX_OBJECT: usize = 64 * 1024 * 1024;
 
 /// Headers that belong to one connection, not to the request.
 const HOP_BY_HOP: [HeaderName; 5] = [
@@ -37,6 +42,8 @@ struct Upstream {
     /// One request in so many is not handed on.
     throttles_one_in: Option<NonZeroU64>,
     requests: AtomicU64,
+    /// Where requests are noted that ask something of AWS.
+    calls: Option<Arc<Calls>>,
 }
 
 impl Upstream {
@@ -56,20 +63,31 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) fn start(listener: TcpListener) -> anyhow::Result<Self> {
-        Self::throttling(listener, None)
+        Self::spawn(listener, None, None)
     }
 
-    /// One that answers one request in so many as an AWS service does that is asked too often.
-    pub(crate) fn throttling(
+    /// The functions' way to AWS, which notes what they ask for. It may answer one request in so
+    /// many as an AWS service does that is asked too often.
+    pub(crate) fn of_functions(
         listener: TcpListener,
-        one_in: Option<NonZeroU64>,
+        throttles_one_in: Option<NonZeroU64>,
+        calls: Arc<Calls>,
+    ) -> anyhow::Result<Self> {
+        Self::spawn(listener, throttles_one_in, Some(calls))
+    }
+
+    fn spawn(
+        listener: TcpListener,
+        throttles_one_in: Option<NonZeroU64>,
+        calls: Option<Arc<Calls>>,
     ) -> anyhow::Result<Self> {
         let address = format!("http://{}", listener.local_addr()?);
         let upstream = Arc::new(Upstream {
             base: OnceLock::new(),
             client: net::client()?,
-            throttles_one_in: one_in,
+            throttles_one_in,
             requests: AtomicU64::new(0),
+            calls,
         });
         let router = Router::new().fallback(forward).with_state(Arc::clone(&upstream));
         Ok(Self { address, upstream, _server: Server::spawn(listener, router) })
@@ -94,9 +112,14 @@ async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Res
         return THROTTLED.into_response();
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "a request may hold 10 MB\n").into_response();
+    let most = if upstream.calls.is_some() { MAX_OBJECT } else { MAX_BODY };
+    let Ok(body) = to_bytes(body, most).await else {
+        let told = format!("a request may hold {most} bytes\n");
+        return (StatusCode::PAYLOAD_TOO_LARGE, told).into_response();
     };
+    if let Some(calls) = &upstream.calls {
+        calls.take(&parts.method, &parts.uri, &parts.headers, &body);
+    }
     let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let answer = upstream
         .client

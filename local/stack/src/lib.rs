@@ -10,6 +10,7 @@
 //! `docs/emulator.md` says where the emulator differs from AWS.
 
 mod aws;
+mod calls;
 mod demo;
 mod deploy;
 mod embedded;
@@ -31,6 +32,7 @@ mod ticker;
 mod watch;
 
 pub use aws::Aws;
+pub use calls::Call;
 pub use demo::{
     ConnectPage, Data, DemoOptions, DirectoryFiles, Finished, OwnData, Quality, Report,
     differences, measure, run as run_demo, say,

@@ -1,6 +1,6 @@
 //! The running stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
+use crate::calls::Call;
 use crate::deploy::deploy;
 use crate::emulator::Emulator;
 use crate::front::Front;
@@ -106,6 +107,12 @@ impl Stack {
     #[must_use]
     pub fn aws(&self) -> &Aws {
         self.emulator.aws()
+    }
+
+    /// What the functions have asked of AWS so far, each kind of call once.
+    #[must_use]
+    pub fn calls(&self) -> BTreeSet<Call> {
+        self.emulator.calls()
     }
 
     /// The simulated Salesforce, when an org was given.

@@ -175,6 +175,23 @@ pub enum Write {
 }
 
 impl Write {
+    /// Whether it may be sent again when its answer was lost, without a transaction's token: done
+    /// twice, it leaves what it leaves when it is done once, and says the same.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        match self {
+            // Whoever puts under a condition looks whether what lies there is its own.
+            Self::Put { .. } => true,
+            Self::Update { changes, when, .. } => {
+                !changes.is_empty()
+                    && !changes.iter().any(|change| matches!(change, Change::Add(..)))
+                    && matches!(when, Condition::Always | Condition::Exists)
+            }
+            Self::Delete { when, .. } => matches!(when, Condition::Always),
+            Self::Check { .. } => false,
+        }
+    }
+
     /// The key of the item that is written or checked.
     #[must_use]
     pub fn key(&self) -> &Key {
@@ -335,5 +352,27 @@ pub trait Table: Send + Sync {
     async fn write_each(&self, writes: Vec<Write>) -> Result<Vec<Outcome>, PortError> {
         let outcomes = stream::iter(writes).map(|write| async move { self.write(write).await });
         outcomes.buffered(WRITES_AT_ONCE).try_collect().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_writes_that_may_be_done_twice_are_repeated_without_a_transaction() {
+        let key = Key::new("a".to_owned(), "b".to_owned());
+        let update = |change: Change, when: Condition| {
+            Write::Update { key: key.clone(), changes: vec![change], when }.is_repeatable()
+        };
+        let set = || Change::Set("a", json!(1));
+        assert!(update(set(), Condition::Always) && update(set(), Condition::Exists));
+        assert!(!update(set(), Condition::Absent));
+        assert!(!update(set(), Condition::Eq("a", json!(0))));
+        assert!(!update(Change::Add("a", 1), Condition::Always));
+        let delete = |when| Write::Delete { key: key.clone(), when }.is_repeatable();
+        assert!(delete(Condition::Always) && !delete(Condition::Exists));
     }
 }

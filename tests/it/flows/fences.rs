@@ -203,7 +203,7 @@ async fn an_admins_login_of_a_generation_that_ended_leaves_the_next_one_alone() 
 async fn upkeep(world: &World) -> CareMessage {
     loop {
         world.memory.clock.advance(SignedDuration::from_mins(36));
-        world.functions.outbox.tick().await.unwrap();
+        world.functions.due.tick().await.unwrap();
         for sent in world.memory.receive() {
             match Envelope::<Message>::parse(&sent.body).unwrap().message {
                 Message::Care(care @ CareMessage::Upkeep { .. }) => return care,

@@ -11,7 +11,7 @@ use shared::matching::EntityKind;
 use tempfile::TempDir;
 
 /// A row of a CSV file by column.
-pub(super) type Row = BTreeMap<String, String>;
+pub(crate) type Row = BTreeMap<String, String>;
 
 /// What a folder holds, by name. An org is generated once in a process, and laid for each of its
 /// worlds: some tests have dozens.
@@ -108,7 +108,7 @@ pub(crate) fn json_of(folder: &Path, name: &str) -> Value {
 }
 
 /// A CSV file's rows.
-pub(super) fn rows(folder: &Path, name: &str) -> Vec<Row> {
+pub(crate) fn rows(folder: &Path, name: &str) -> Vec<Row> {
     let mut reader = csv::Reader::from_path(folder.join(name)).unwrap();
     reader.deserialize().map(Result::unwrap).collect()
 }

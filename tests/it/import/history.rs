@@ -274,7 +274,7 @@ impl History {
         } else {
             self.advance(121);
             self.world.fuse.restart();
-            let _ = self.world.functions.outbox.tick().await;
+            let _ = self.world.functions.due.tick().await;
         }
     }
 

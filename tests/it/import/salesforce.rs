@@ -267,7 +267,7 @@ async fn f39_a_job_that_is_stuck_is_stopped_after_six_hours() {
             case.world.deliver(&message.body).await;
         }
         case.world.memory.clock.advance(jiff::SignedDuration::from_secs(120));
-        case.world.functions.outbox.tick().await.unwrap();
+        case.world.functions.due.tick().await.unwrap();
         polls += 1;
         assert!(polls < 400, "it is never given up");
     }

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::super::flows::org::small;
-use super::super::local_stack;
 use super::super::soak::served::Served;
+use super::super::{local_stack, permissions};
 use super::place::{Deployed, Place};
 use super::tenant::{Tenant, publish};
 use super::without_orgs;
@@ -69,6 +69,7 @@ async fn a_tenant_moves_from_one_process_to_the_functions_with_its_lists() {
         until(async || (new.matched(object).await == *expected).then_some(())).await;
     }
     until(async || (new.saved().await == saved).then_some(())).await;
+    permissions::hold(deployed.stack(), "moving");
 }
 
 /// Waits until there is something, and gives it.

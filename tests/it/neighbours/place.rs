@@ -110,6 +110,11 @@ impl Deployed {
         Self { _ticker: ticker, stack, state, client }
     }
 
+    /// What it runs on.
+    pub(super) fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
     /// Where its API is.
     pub(super) fn api_base(&self) -> &str {
         self.stack.api_base()

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use salesforce_simulator::Simulator;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -167,10 +167,18 @@ impl Served {
     }
 }
 
-/// Uploads a part of a directory.
+/// Uploads a part of a directory. Whoever uploads to S3 tries again when it says "slow down".
 pub(crate) async fn upload(client: &Client, address: &str, body: Vec<u8>) {
-    let answer = client.put(address).body(body).send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.status());
+    for _ in 0..5 {
+        let answer = client.put(address).body(body.clone()).send().await.unwrap();
+        let status = answer.status();
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            assert!(status.is_success(), "{status}");
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    panic!("it does not take the part");
 }
 
 /// Opens an address as a browser with this cookie does.

@@ -74,7 +74,9 @@ impl World {
             }
             done
         };
-        let (_, settled) = edge::one_message(body, &self.functions.outbox, handler).await;
+        let queue = Envelope::<Message>::parse(body).expect("a message").message.queue();
+        let outbox = self.functions.outbox_of(queue);
+        let (_, settled) = edge::one_message(body, outbox, handler).await;
         if settled == Settled::Failed {
             self.fuse.restart();
             self.give_back(body);
@@ -106,7 +108,7 @@ impl World {
             self.memory.clock.advance(SignedDuration::from_secs(121));
             self.fuse.restart();
             // A tick that is killed comes again a minute later.
-            if self.functions.outbox.tick().await.map_or(true, |sent| sent > 0) {
+            if self.functions.due.tick().await.map_or(true, |sent| sent > 0) {
                 return true;
             }
         }

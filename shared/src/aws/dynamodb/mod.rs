@@ -129,13 +129,6 @@ impl DynamoTable {
     }
 }
 
-/// True if doing these changes twice is the same as doing them once.
-fn repeatable(changes: &[Change], when: &Condition) -> bool {
-    !changes.is_empty()
-        && !changes.iter().any(|change| matches!(change, Change::Add(..)))
-        && matches!(when, Condition::Always | Condition::Exists)
-}
-
 /// Where a query begins. A start outside the range is an error for `DynamoDB`, but simply all or
 /// nothing for the port.
 #[derive(Debug, PartialEq, Eq)]
@@ -217,14 +210,15 @@ impl Table for DynamoTable {
     }
 
     async fn write(&self, write: Write) -> Result<Outcome, PortError> {
+        if !write.is_repeatable() {
+            return self.transact(vec![write]).await;
+        }
         match write {
             Write::Put { item, when: Condition::Always } => self.put(item).await,
             Write::Put { item, when } => self.put_if(item, &when).await,
-            Write::Delete { key, when: Condition::Always } => self.delete(&key).await,
-            Write::Update { key, changes, when } if repeatable(&changes, &when) => {
-                self.update(&key, changes, &when).await
-            }
-            other => self.transact(vec![other]).await,
+            Write::Delete { key, .. } => self.delete(&key).await,
+            Write::Update { key, changes, when } => self.update(&key, changes, &when).await,
+            other @ Write::Check { .. } => self.transact(vec![other]).await,
         }
     }
 
@@ -243,19 +237,7 @@ impl Table for DynamoTable {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn only_changes_that_may_be_done_twice_are_repeated_by_the_sdk() {
-        let set = [Change::Set("a", json!(1))];
-        assert!(repeatable(&set, &Condition::Always));
-        assert!(repeatable(&set, &Condition::Exists));
-        assert!(!repeatable(&set, &Condition::Absent));
-        assert!(!repeatable(&set, &Condition::Eq("a", json!(0))));
-        assert!(!repeatable(&[Change::Add("a", 1)], &Condition::Always));
-    }
 
     #[test]
     fn a_start_outside_the_range_reads_all_or_nothing() {
