@@ -6,13 +6,14 @@ SHELL := /bin/bash
 
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
+MDBOOK_VERSION := 0.5.4
 # Their packages: the first name in each manifest, which need not be the folder's.
 FUNCTIONS := $(shell awk -F '"' '/^name = / && !seen[FILENAME]++ {print $$2}' functions/*/Cargo.toml)
 RELEASE ?=
 PROFILE := $(if $(RELEASE),release,debug)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk client soak latency permissions cost trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
+.PHONY: help setup fmt lint openapi check-pure test-unit test-it test walk client soak latency permissions cost scale docs release smoke-aws trust histories mutants sbom bench deny validate build packages target-std build-local start-times demo local clean-local conformance bench-speed bench-splink bench-import bench-one-machine purge-at-size \
 	build-demo demo-compare deploy ci
 
 help: ## this list
@@ -39,6 +40,13 @@ help: ## this list
 	@mkdir -p .tools
 	cargo deny --version >/dev/null 2>&1 || CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
 		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --locked --root .tools cargo-deny@$(DENY_VERSION)
+	@touch $@
+
+.tools/mdbook.done:
+	@local/tools/require.sh cargo
+	@mkdir -p .tools
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		cargo install --locked --root .tools mdbook@$(MDBOOK_VERSION)
 	@touch $@
 
 # A browser, and two packages of the lock file that drive it and look at pages.
@@ -108,6 +116,9 @@ permissions: .tools/nextest.done .venv-aws/.done build-local ## what functions a
 cost: .tools/nextest.done ## what a connection takes on AWS, counted and priced, in docs/cost.md (ROWS=; minutes; not part of ci)
 	bench/cost/run.sh $(or $(ROWS),100000)
 
+scale: ## the queues of ten thousand tenants, simulated, in docs/scale.md (seconds; not part of ci)
+	python3 bench/scale/model.py docs/scale.md
+
 trust: .tools/nextest.done .venv-aws/.done build-local ## faults, attacks, histories and noisy neighbours, told in docs/trust.md (minutes; not part of ci)
 	@local/tools/require.sh
 	python3 local/tools/trust.py
@@ -120,6 +131,17 @@ histories: .tools/nextest.done ## five hundred further histories of an import, a
 mutants: .tools/nextest.done ## breaks one place at a time and tells which tests notice, in docs/mutations.md (ONLY=id; up to an hour; not part of ci)
 	@local/tools/require.sh
 	python3 tests/mutants/run.py $(if $(ONLY),$(ONLY),--write)
+
+docs: .tools/mdbook.done ## the pages of docs/ as a site, in target/site (minutes the first time; not part of ci)
+	mdbook build
+
+release: ## the optimised program, as target/release/crm-sync (ten minutes; not part of ci)
+	@local/tools/require.sh cargo
+	cargo build --release --package crm-sync
+
+smoke-aws: .venv-aws/.done ## tries a deployed stage on a throw-away account (STACK=, a token in CRM_SYNC_TOKEN; ONLY=steps; not part of ci)
+	@: "$${STACK:?make smoke-aws STACK=crm-sync-smoke}"
+	.venv-aws/bin/python local/tools/smoke.py "$$STACK" $(if $(ONLY),--only $(ONLY))
 
 sbom: ## what the program is made of, as target/sbom.cdx.json (CycloneDX)
 	@local/tools/require.sh cargo
@@ -164,8 +186,8 @@ RUST_TARGET := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 LAMBDA_BUILD = PATH="$(CURDIR)/.venv-lambda/bin:$$PATH" cargo-lambda lambda build --release --compiler cargo-zigbuild \
 	--target $(RUST_TARGET) --lambda-dir target/lambda/$(ARCH)
 
-# A function waits for the network: it is made small, all but the engine (`Cargo.toml`).
-build build-% deploy: export CARGO_PROFILE_RELEASE_OPT_LEVEL := s
+# A function waits for the network: it is made small, all but what is hot (`Cargo.toml`).
+build build-% deploy: export CARGO_PROFILE_RELEASE_OPT_LEVEL := z
 build build-% deploy: export CARGO_PROFILE_RELEASE_LTO := thin
 
 # The other processor's standard library, where it is not there yet.

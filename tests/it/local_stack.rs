@@ -1,6 +1,7 @@
 //! The local stack itself: what it opens, and that nothing of it stays.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use shared::kernel::{
@@ -102,4 +103,26 @@ async fn what_happens_is_heard_on_the_event_bus() {
         }
     }
     panic!("nothing was heard");
+}
+
+/// What `make smoke-aws` does on a throw-away account, as far as nobody must log in to Salesforce.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_smoke_test_passes_as_far_as_an_emulator_goes() {
+    let options = options("smoke");
+    let (root, python) = (options.root.clone(), options.root.join(".venv-aws/bin/python"));
+    let stack = Stack::start(options).await.unwrap();
+    let token = stack.token(Caller { roles: &["service"], ..Caller::default() }).unwrap();
+    let mut smoke = Command::new(python);
+    smoke.arg(root.join("local/tools/smoke.py")).args([StackOptions::NAME, "--people", "2000"]);
+    smoke.args(["--api", stack.api_base(), "--only", "stack,functions,api,tick,directory"]);
+    smoke.env("AWS_ENDPOINT_URL", stack.aws().endpoint()).env("AWS_REGION", Aws::REGION);
+    smoke.env("AWS_DEFAULT_REGION", Aws::REGION).env("NO_PROXY", "127.0.0.1");
+    smoke.env("AWS_ACCESS_KEY_ID", Aws::ACCOUNT).env("AWS_SECRET_ACCESS_KEY", "test");
+    smoke.env("CRM_SYNC_TOKEN", token);
+    // The directory is built by messages that the stack's own process hands on meanwhile.
+    let told = tokio::task::spawn_blocking(move || smoke.output().unwrap()).await.unwrap();
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.success(), "{out}{err}");
+    assert!(out.contains("2,000 people"), "{out}");
+    permissions::hold(&stack, "smoke");
 }

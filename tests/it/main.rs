@@ -37,6 +37,7 @@ mod local_stack;
 mod mutants;
 mod neighbours;
 mod operations;
+mod pages;
 mod permissions;
 mod s3_wire;
 mod schemathesis;

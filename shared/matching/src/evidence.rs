@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crate::compare::{Comparison, Contradiction, Levels, WIDTH, comparisons};
+use crate::compare::{Comparison, Contradiction, Levels, WIDTH, comparisons, rounded};
 use crate::entity::EntityKind;
 use crate::explain::{ExplainedComparison, explained, in_words, is_exact};
 use crate::model::MatchModel;
@@ -59,9 +59,8 @@ impl Evidence {
 
     /// The match weight by a model, with the prior of picking one entity of a version of this many.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
     pub fn weigh(&self, model: &MatchModel, entities: u64) -> MatchWeight {
-        let doublings = (entities.max(1) as f64).log2();
+        let doublings = rounded(entities).log2();
         MatchWeight::new(model.kind(self.kind).weights().weigh(&self.levels, doublings))
     }
 

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{CompanyContext, EmployerEvidence, Levels, Met, PersonContext};
+use crate::compare::{CompanyContext, EmployerEvidence, Levels, Met, PersonContext, rounded};
 use crate::entity::EntityKind;
 use crate::form::Probe;
 use crate::keys::block_keys;
@@ -89,9 +89,9 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// Log2 of the version's entities.
+    /// Log2 of the version's entities, in steps.
     pub(crate) fn doublings(&self, kind: EntityKind) -> f64 {
-        (self.statistics.entities(kind).max(1) as f64).log2()
+        rounded(self.statistics.entities(kind)).log2()
     }
 
     /// The prior of any one entity, in bits.

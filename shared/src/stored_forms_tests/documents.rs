@@ -41,7 +41,7 @@ use crate::capabilities::leaving::{
 use crate::capabilities::limits::Used;
 use crate::capabilities::linking::lease::SettleLease;
 use crate::capabilities::linking::{
-    Awaited, Batch, CandidateList, Correcting, Correction, DecisionCounts, EntityBid,
+    Awaited, Batch, BatchRef, CandidateList, Correcting, Correction, DecisionCounts, EntityBid,
     EntityMatches, MatchRun, MatchRunState, MatchSource, ModelChoice, ModelState, PlanningCursor,
     RankedCandidate, RecordDecision, Ruling, Said, Scores, ShadowCounts, ShadowCursor, TunedModel,
     UnfinishedRun,
@@ -812,6 +812,7 @@ fn candidates() -> CandidateList {
         run: Some(match_run()),
         directory: Some(version()),
         model: choice(),
+        new_in: Some(BatchRef { run: match_run(), number: 7 }),
     }
 }
 
@@ -840,6 +841,7 @@ fn matches_are_pinned() {
         run: None,
         directory: None,
         model: ModelChoice::default(),
+        new_in: None,
         ..candidates()
     };
     forms.json("candidates", &bare);

@@ -1,5 +1,7 @@
 //! The messages in queues and behind due items, and the events for others.
 
+use std::collections::BTreeSet;
+
 use matching::EntityKind;
 
 use super::{
@@ -186,4 +188,34 @@ fn every_event_is_pinned() {
         forms.line("cloud event", cloud_event);
     }
     insta::assert_snapshot!("events", forms.0);
+}
+
+/// While functions are replaced, and after a release, messages of the version before wait in the
+/// queues and behind due items: `earlier/messages.jsonl` holds one of each kind as it wrote them.
+#[test]
+fn messages_that_an_earlier_version_sent_are_understood() {
+    let earlier = include_str!("earlier/messages.jsonl");
+    let mut kinds = BTreeSet::new();
+    for line in earlier.lines() {
+        let message: Message = serde_json::from_str(line).unwrap_or_else(|error| {
+            panic!("{error}: a step of the version before would be a dead letter: {line}")
+        });
+        kinds.insert(message.kind());
+    }
+    let now: BTreeSet<&str> = messages().iter().map(Message::kind).collect();
+    assert!(kinds.is_subset(&now), "a kind that nobody sends any more has a sample here");
+}
+
+/// What a later version sends is no message of this one's: it waits in its queue, and is told.
+#[test]
+fn a_message_of_a_later_version_is_not_taken_for_one_of_ours() {
+    let known = serde_json::to_value(Envelope::of(messages().remove(0))).unwrap();
+    let parse = |body: &serde_json::Value| Envelope::<Message>::parse(&body.to_string());
+    assert!(parse(&known).is_ok());
+    let mut unknown = known.clone();
+    unknown["message"]["kind"] = "import_of_next_year".into();
+    assert!(parse(&unknown).is_err());
+    let mut later = known;
+    later["v"] = 2.into();
+    assert!(parse(&later).is_err());
 }

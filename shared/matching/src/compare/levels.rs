@@ -326,10 +326,27 @@ pub struct Levels {
     pub(crate) position: u8,
 }
 
+/// Steps of rarity to the bit: finer than any weight is known, and so coarse that a directory in
+/// which little changed weighs a pair as before.
+pub(crate) const STEPS: f32 = 8.0;
+
+/// A rarity in whole steps.
+pub(crate) fn in_steps(rarity: f32) -> f32 {
+    (rarity * STEPS).round() / STEPS
+}
+
+/// As many entities as rarities are taken of: the same for a directory that grew a little.
+pub(crate) fn rounded(entities: u64) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
+    let doublings = (entities.max(1) as f64).log2();
+    let steps = f64::from(STEPS);
+    ((doublings * steps).round() / steps).exp2()
+}
+
 impl Levels {
     fn put(&mut self, at: usize, found: Found<impl Into<u8>>) {
         self.level[at] = found.level.into();
-        self.rarity[at] = found.rarity;
+        self.rarity[at] = in_steps(found.rarity);
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::try_join;
-
 use super::keys::changed_folder;
 use super::lease::{Turn, check_lease};
 use super::{HandOverCursor, Import, ImportRun, RunState};
@@ -161,7 +159,11 @@ impl HandOverStep<'_> {
         if MATCHED_OBJECTS.contains(&object) {
             let (generation, import) = (self.generation, self.import);
             let probe = import.match_runs.probe(generation, object, ids, self.run.started_at);
-            let (probes, ()) = try_join(probe, import.follow(generation, object, ids)).await?;
+            let probes = probe.await?;
+            // Only a record that is matched no more can go on as another one.
+            let gone = probes.iter().filter(|entry| entry.probe.is_none());
+            let gone: Vec<SalesforceId> = gone.map(|entry| entry.record).collect();
+            import.follow(generation, object, &gone).await?;
             self.hand_to_matching(object, &probes).await?;
         }
         Ok(())

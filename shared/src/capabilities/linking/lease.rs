@@ -55,6 +55,16 @@ pub(super) async fn release(
     Ok(())
 }
 
+/// Whether the lease is still this holder's.
+pub(super) async fn is_held(
+    store: &Store,
+    generation: &OpenGeneration,
+    lease: LeaseToken,
+) -> Result<bool, PortError> {
+    let found = store.read(&generation.keys.settle_lease()).await?;
+    Ok(found.is_some_and(|found| found.lease == lease))
+}
+
 /// Adds the check that shuts out a settlement whose lease ran out.
 pub(super) fn check_lease(
     commit: &mut Commit,

@@ -9,32 +9,34 @@
 //! written before records, and a record's list of candidates last. The old list leads a repeated
 //! settlement to the entities that lost a bidder.
 
+mod counting;
 mod neighbourhood;
+mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::future;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 use matching::{Candidate, EntityKind, MatchModel, Scored, posterior};
 
+use self::counting::Settled;
 use self::neighbourhood::Neighbourhood;
 use crate::capabilities::custody::{Custody, OpenGeneration};
-use crate::capabilities::directory::{DirectoryState, DirectoryVersion, Entities};
+use crate::capabilities::directory::{DirectoryVersion, Entities};
 use crate::capabilities::linking::keys::{batch_object, scored_object};
-use crate::capabilities::linking::lease::{self, SETTLE_LEASE, check_lease};
-use crate::capabilities::linking::match_runs::{MatchRuns, kept_until};
+use crate::capabilities::linking::lease::{self, SETTLE_LEASE};
+use crate::capabilities::linking::match_runs::MatchRuns;
 use crate::capabilities::linking::models::Models;
 use crate::capabilities::linking::{
-    Batch, CandidateList, DecisionRules, KEPT_CANDIDATES, MatchRun, ProbeEntry, RankedCandidate,
-    Ruling, ScoredCandidate, ScoredEntry, entity_kind_of, keys,
+    Batch, BatchRef, CandidateList, DecisionRules, KEPT_CANDIDATES, MatchRun, ProbeEntry,
+    RankedCandidate, Ruling, ScoredCandidate, ScoredEntry, entity_kind_of, keys,
 };
-use crate::kernel::{
-    LeaseToken, MatchMessage, MatchRunId, MatchTrigger, RecordRef, SObject, Scope,
-};
-use crate::ports::{Outcome, Ports};
+use crate::kernel::{LeaseToken, MatchRunId, MatchTrigger, RecordRef, SObject, Scope};
+use crate::ports::Ports;
 use crate::salesforce::SalesforceId;
-use crate::store::{Attempt, Commit, Draft, Store, attempts};
+use crate::store::Store;
 use crate::work::{Done, WorkError};
 
 /// A settlement that finds another one at work comes again after this.
@@ -163,9 +165,13 @@ impl Settle {
             return self.count_settled(generation, lease, run, batch.number, None).await;
         };
         self.close(generation, &mut near).await?;
+        let of = BatchRef { run, number: batch.number };
+        near.mark_new(of);
         near.assign();
         let changed = self.write(generation, lease, &near).await?;
-        self.count_settled(generation, lease, run, batch.number, Some(changed)).await
+        let (counts, links) = (near.counts_of_new(of), near.new_links(of));
+        let settled = Settled { object: batch.object, changed, counts, links };
+        self.count_settled(generation, lease, run, batch.number, Some(settled)).await
     }
 
     async fn settle_ruled(
@@ -183,13 +189,7 @@ impl Settle {
         let unmatched = correction.as_ref().map(|_| CandidateList::empty(object, record));
         let Some(mut list) = stored.get(&of).cloned().or(unmatched) else { return Ok(()) };
         list.ruling = correction.map(|c| c.ruling).filter(|ruling| *ruling != Ruling::default());
-        let ranked_in = match list.directory {
-            Some(id) => self.runs.version(id).await?,
-            None => None,
-        };
-        let still_there = ranked_in.filter(|version| version.state == DirectoryState::Published);
-        let current = self.runs.current_directory().await?;
-        if let Some(version) = still_there.or(current) {
+        if let Some(version) = self.runs.current_directory().await? {
             list = self.resolved(&version, list).await?;
         }
         let Some(kind) = entity_kind_of(object) else { return Ok(()) };
@@ -227,22 +227,42 @@ impl Settle {
         let Some(scored) = scored else { return Ok(None) };
         let records = scored.keys().map(|&id| RecordRef { object, id }).collect();
         let before = self.load_lists(generation, &records).await?;
+        // The current version matches everything anew. What it did not change still names the
+        // version in which it was found: a late batch of one in between must not pass for newer.
+        let current = self.runs.current_directory().await?;
+        let is_replaced = run.trigger != MatchTrigger::Import
+            && current.is_some_and(|current| run.directory < current.id);
         let lists = stream::iter(scored)
             .map(|(id, entry)| {
                 let record = RecordRef { object, id };
                 let old = before.get(&record).cloned();
                 let list = old.unwrap_or_else(|| CandidateList::empty(object, id));
-                let ranked = self.rank(&model, &version, run, list, entry);
-                async move { Ok::<_, WorkError>((record, ranked.await?)) }
+                let is_outdated = is_outdated(&list, entry.stamp, (run, is_replaced));
+                let ranked = self.rank(&model, &version, run, list.clone(), entry);
+                async move {
+                    if is_outdated {
+                        return Ok::<_, WorkError>(Some((record, list)));
+                    }
+                    let ranked = ranked.await?;
+                    // A run that finds the same again writes nothing.
+                    let is_same = list.run.is_some() && ranked.is_same_found_again(&list);
+                    let is_counted = list.new_in.is_none_or(|batch| batch.run != run.id);
+                    let is_settled =
+                        is_same && is_counted && run.trigger == MatchTrigger::Directory;
+                    let settled_anew = if is_same { list } else { ranked };
+                    Ok((!is_settled).then_some((record, settled_anew)))
+                }
             })
             .buffered(CONCURRENT_RULINGS)
+            // What another version of the directory leaves as it is, is settled already.
+            .try_filter_map(|settled_anew| future::ready(Ok(settled_anew)))
             .try_collect()
             .await?;
         let rules = self.rules(generation).await?;
         Ok(Some(Neighbourhood::around(kind, rules, lists, before)))
     }
 
-    /// A list as a run's candidates make it, unless they are outdated.
+    /// A list as a run's candidates make it.
     async fn rank(
         &self,
         model: &MatchModel,
@@ -251,9 +271,6 @@ impl Settle {
         mut list: CandidateList,
         entry: ScoredEntry,
     ) -> Result<CandidateList, WorkError> {
-        if is_outdated(&list, entry.stamp, run) {
-            return Ok(list);
-        }
         list.candidates = ranked(model, list.object, entry.candidates)?;
         for company in list.candidates.iter_mut().filter_map(|found| found.company.as_mut()) {
             *company = self.entities.name(version, company).await?;
@@ -342,79 +359,6 @@ impl Settle {
         };
         Ok(Some(probes.into_iter().map(entry).collect()))
     }
-
-    /// Counts the batch as settled, with the matches that it changed. The last one completes the
-    /// run. A batch of which something is gone changed none: a re-match of everything, whose probes
-    /// are kept, makes up for it.
-    async fn count_settled(
-        &self,
-        generation: &OpenGeneration,
-        lease: LeaseToken,
-        id: MatchRunId,
-        number: u32,
-        changed: Option<u64>,
-    ) -> Result<(), WorkError> {
-        let (run, batch) = (generation.keys.match_run(id), generation.keys.batch(id, number));
-        // Planning may move the run between our read and our write.
-        attempts(|| async {
-            let (Some(run_before), Some(batch_before)) =
-                (self.store.load(&run).await?, self.store.load(&batch).await?)
-            else {
-                return Ok(Attempt::Done(()));
-            };
-            if batch_before.settled {
-                // Another settlement took the lease over and was faster.
-                return Ok(Attempt::Done(()));
-            }
-            let mut run = MatchRun::clone(&run_before);
-            run.count_settled(changed.unwrap_or(0), self.ports.clock.now());
-            let batch = Batch { settled: true, ..Batch::clone(&batch_before) };
-            let mut commit = Commit::new();
-            check_lease(&mut commit, generation, lease)?;
-            let batch = Draft::after(&batch_before, &batch)?;
-            commit.write(batch.until(kept_until(self.ports.clock.now())))?;
-            MatchRuns::save(&mut commit, &generation.keys, Some(&run_before), &run)?;
-            MatchRuns::call_followers(&mut commit, generation.keys.scope(), &run);
-            if let Some(rematch) = self.superseded(generation, &run).await? {
-                commit.now(rematch);
-            } else if changed.is_none() {
-                let (scope, trigger) = (generation.keys.scope(), MatchTrigger::Settings);
-                let run = MatchRunId::derived(&format!("{id}|gone"));
-                commit.now(MatchMessage::Rematch { scope, run, trigger, step: 0 });
-            }
-            match self.store.commit(commit).await? {
-                Outcome::Done => Ok(Attempt::Done(())),
-                Outcome::Refused(refused) if refused.contains(&LEASE_CHECK) => {
-                    Err(WorkError::retry("settle a batch", "the lease was lost"))
-                }
-                Outcome::Refused(_) => Ok(Attempt::Overtaken),
-            }
-        })
-        .await
-    }
-
-    /// The re-match that follows a complete import run whose directory version or model is not
-    /// current any more. Records that changed while the new one came must meet it, too.
-    async fn superseded(
-        &self,
-        generation: &OpenGeneration,
-        run: &MatchRun,
-    ) -> Result<Option<MatchMessage>, WorkError> {
-        if run.finished_at.is_none() || run.trigger != MatchTrigger::Import {
-            return Ok(None);
-        }
-        let Some(pins) = self.runs.pins(generation).await? else { return Ok(None) };
-        let trigger = if pins.directory.id != run.directory {
-            MatchTrigger::Directory
-        } else if pins.model != run.model {
-            MatchTrigger::Model
-        } else {
-            return Ok(None);
-        };
-        let of = format!("{}|{}|{}", run.id, pins.directory.id, pins.model.number);
-        let (scope, run) = (generation.keys.scope(), MatchRunId::derived(&of));
-        Ok(Some(MatchMessage::Rematch { scope, run, trigger, step: 0 }))
-    }
 }
 
 /// When a batch that met another settlement looks again, while so many batches of its run are left:
@@ -467,11 +411,13 @@ fn ranked(
 }
 
 /// True if a stored list is newer than a run's candidates: it is about a newer state of the record,
-/// or about the same state in a newer directory or by a later model.
-fn is_outdated(list: &CandidateList, stamp: i64, run: &MatchRun) -> bool {
+/// or about the same state in a newer directory or by a later model. So is every list that was
+/// ranked, when a run of everything has been replaced by that of a newer version.
+fn is_outdated(list: &CandidateList, stamp: i64, (run, is_replaced): (&MatchRun, bool)) -> bool {
     let newer_directory = list.directory.is_some_and(|directory| run.directory < directory);
     let later_model = run.model.number < list.model.number;
-    stamp < list.stamp || (stamp == list.stamp && (newer_directory || later_model))
+    let replaced = is_replaced && list.run.is_some();
+    stamp < list.stamp || (stamp == list.stamp && (newer_directory || later_model || replaced))
 }
 
 #[cfg(test)]
@@ -552,6 +498,9 @@ mod tests {
             let (id, trigger) = (MatchRunId::derived("run"), MatchTrigger::Import);
             MatchRun::begin(id, trigger, directory, choice(number), Timestamp::UNIX_EPOCH)
         };
+        let is_outdated = |list: &CandidateList, stamp, run: &MatchRun| {
+            super::is_outdated(list, stamp, (run, false))
+        };
         let list = |directory, number| CandidateList {
             stamp: 5,
             directory: Some(directory),
@@ -566,5 +515,10 @@ mod tests {
         assert!(!is_outdated(&list(old, 0), 5, &run(new, 1)));
         let unranked = CandidateList::empty(SObject::Lead, record_id("00Q", 1));
         assert!(!is_outdated(&unranked, 0, &run(old, 0)));
+        let replaced =
+            |list: &CandidateList, stamp| super::is_outdated(list, stamp, (&run(new, 0), true));
+        let ranked = CandidateList { run: Some(MatchRunId::derived("before")), ..list(old, 0) };
+        assert!(replaced(&ranked, 5), "the newest version has been here, or will come");
+        assert!(!replaced(&ranked, 6) && !replaced(&list(old, 0), 5));
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use matching::{Company, CrmAccount, CrmPerson, EntityKind, Person};
 
 use crate::capabilities::custody::LookupError;
-use crate::capabilities::directory::{DirectoryState, keys as directory_keys};
+use crate::capabilities::directory::keys as directory_keys;
 use crate::capabilities::linking::{
     CandidateList, Matches, ReportError, crm_account, crm_person, entity_kind_of,
 };
@@ -36,8 +36,8 @@ pub struct Side {
 pub struct SideBySide {
     /// The record, as it is held.
     pub record: Side,
-    /// Its candidates in their order, as the directory version has them to which the record was
-    /// matched. One that the version has no more is left out, and all are when it is gone.
+    /// Its candidates in their order, as the current directory version has them. One that it has no
+    /// more is left out.
     pub candidates: Vec<(EntityId, Side)>,
 }
 
@@ -70,9 +70,13 @@ impl Matches {
     }
 
     async fn candidates(&self, list: &CandidateList) -> Result<Vec<(EntityId, Side)>, ReportError> {
-        let Some(id) = list.directory else { return Ok(Vec::new()) };
-        let version = self.store.read(&directory_keys::directory_version(id)).await?;
-        let version = version.filter(|version| version.state == DirectoryState::Published);
+        let current = self.store.read(&directory_keys::directory_current()).await?;
+        let version = match current {
+            Some(current) => {
+                self.store.read(&directory_keys::directory_version(current.version)).await?
+            }
+            None => None,
+        };
         let (Some(version), Some(kind)) = (version, entity_kind_of(list.object)) else {
             return Ok(Vec::new());
         };

@@ -89,18 +89,40 @@ pub struct CandidateList {
     /// milliseconds.
     #[serde(default)]
     pub stamp: i64,
-    /// The run that ranked the candidates; none before the first.
+    /// The run that ranked the candidates so first; none before the first. Later runs that find
+    /// the same leave it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<MatchRunId>,
-    /// The directory version they come from.
+    /// The directory version in which they were found so first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<DirectoryVersionId>,
     /// The model that weighed them.
     #[serde(default)]
     pub model: ModelChoice,
+    /// The batch whose settlement wrote the list first, until something else changes it. The list
+    /// is counted when that batch is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_in: Option<BatchRef>,
+}
+
+/// A batch of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BatchRef {
+    /// The run.
+    pub run: MatchRunId,
+    /// The batch's number within it.
+    pub number: u32,
 }
 
 impl CandidateList {
+    /// Whether it says what an earlier one says, though another run found it, in another version of
+    /// the directory.
+    #[must_use]
+    pub fn is_same_found_again(&self, earlier: &Self) -> bool {
+        let found_then = Self { run: earlier.run, directory: earlier.directory, ..self.clone() };
+        found_then == *earlier
+    }
+
     /// A record about which nothing is known.
     #[must_use]
     pub fn empty(object: SObject, id: SalesforceId) -> Self {
@@ -119,6 +141,7 @@ impl CandidateList {
             run: None,
             directory: None,
             model: ModelChoice::default(),
+            new_in: None,
         }
     }
 

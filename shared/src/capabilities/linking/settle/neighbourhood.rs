@@ -10,33 +10,28 @@ use matching::{AssignedBy, Bid, ComponentWalk, EntityKind, Load, Ruling, assign}
 
 use super::Settle;
 use crate::capabilities::custody::OpenGeneration;
-use crate::capabilities::linking::lease::check_lease;
 use crate::capabilities::linking::{
-    CandidateList, DecisionCounts, DecisionRules, EntityBid, EntityMatches, MatchSource,
+    BatchRef, CandidateList, DecisionCounts, DecisionRules, EntityBid, EntityMatches, MatchSource,
     RankedCandidate, RecordDecision,
 };
-use crate::kernel::{AutoSaveMessage, EntityId, LeaseToken, RecordRef, SObject, WritebackMessage};
+use crate::kernel::{EntityId, RecordRef};
 use crate::salesforce::SalesforceId;
-use crate::store::{Commit, Stored};
+use crate::store::Stored;
 use crate::work::WorkError;
-
-/// How many items one transaction writes. It checks the lease, and writes the counts of each object
-/// and due items besides.
-const WRITES: usize = 90;
 
 /// The part of a connection's matches that a settlement touches.
 ///
 /// It holds the records of every object that an entity of its kind may be: a person is linked once,
 /// be it to a lead or to a contact.
 pub(super) struct Neighbourhood {
-    kind: EntityKind,
+    pub(super) kind: EntityKind,
     rules: DecisionRules,
     /// Every list as it will be.
     lists: BTreeMap<RecordRef, CandidateList>,
     /// Every list as it is stored.
-    stored_lists: BTreeMap<RecordRef, CandidateList>,
+    pub(super) stored_lists: BTreeMap<RecordRef, CandidateList>,
     entities: BTreeMap<EntityId, EntityMatches>,
-    stored_entities: BTreeMap<EntityId, EntityMatches>,
+    pub(super) stored_entities: BTreeMap<EntityId, EntityMatches>,
 }
 
 impl Neighbourhood {
@@ -81,18 +76,21 @@ impl Neighbourhood {
         self.stored_entities.extend(stored);
     }
 
-    /// The entities that are to be written.
-    fn changed_entities(&self) -> impl Iterator<Item = (&EntityId, &EntityMatches)> {
-        self.entities.iter().filter(|(id, entity)| self.stored_entities.get(*id) != Some(*entity))
+    /// The entities that are to be written. One for which nobody asks is not stored.
+    pub(super) fn changed_entities(&self) -> impl Iterator<Item = (&EntityId, &EntityMatches)> {
+        self.entities.iter().filter(|(id, entity)| match self.stored_entities.get(*id) {
+            Some(stored) => stored != *entity,
+            None => !entity.bids.is_empty(),
+        })
     }
 
     /// The lists that are to be written.
-    fn changed_lists(&self) -> impl Iterator<Item = (&RecordRef, &CandidateList)> {
+    pub(super) fn changed_lists(&self) -> impl Iterator<Item = (&RecordRef, &CandidateList)> {
         self.lists.iter().filter(|(id, list)| self.stored_lists.get(*id) != Some(*list))
     }
 
     /// Where a lead's person works as the stored list says, and as it will be.
-    fn employers<'n>(
+    pub(super) fn employers<'n>(
         &'n self,
         record: &RecordRef,
         list: &'n CandidateList,
@@ -101,8 +99,37 @@ impl Neighbourhood {
         [stored.and_then(CandidateList::employer), list.employer()]
     }
 
+    /// The lists that a batch wrote first, or is to write first.
+    pub(super) fn new_lists(&self, batch: BatchRef) -> impl Iterator<Item = &CandidateList> {
+        let is_new = move |list: &&CandidateList| list.new_in == Some(batch);
+        self.lists.values().filter(is_new)
+    }
+
+    /// Marks the lists that are not stored as the batch's.
+    pub(super) fn mark_new(&mut self, batch: BatchRef) {
+        for (record, list) in &mut self.lists {
+            if !self.stored_lists.contains_key(record) {
+                list.new_in = Some(batch);
+            }
+        }
+    }
+
+    /// What the lists that a batch wrote first add to the counts.
+    pub(super) fn counts_of_new(&self, batch: BatchRef) -> DecisionCounts {
+        let mut counts = DecisionCounts::default();
+        self.new_lists(batch).for_each(|list| counts.count(None, list));
+        counts
+    }
+
+    /// The records of the lists that a batch wrote first that are linked, or work somewhere: what
+    /// auto-save is to look at.
+    pub(super) fn new_links(&self, batch: BatchRef) -> Vec<SalesforceId> {
+        let is_linked = |list: &&CandidateList| list.matched.is_some() || list.employer().is_some();
+        self.new_lists(batch).filter(is_linked).map(|list| list.id).collect()
+    }
+
     /// True if the record is linked otherwise than the stored list says.
-    fn is_relinked(&self, record: RecordRef, list: &CandidateList) -> bool {
+    pub(super) fn is_relinked(&self, record: RecordRef, list: &CandidateList) -> bool {
         let stored = self.stored_lists.get(&record).and_then(|stored| stored.matched.as_ref());
         stored != list.matched.as_ref()
     }
@@ -239,151 +266,6 @@ impl Settle {
         Ok(())
     }
 
-    /// Writes the entities and lists that differ from the stored ones. Gives the number of records
-    /// whose match changed.
-    ///
-    /// The lease guards these documents, so they are put whatever lies there.
-    pub(super) async fn write(
-        &self,
-        generation: &OpenGeneration,
-        lease: LeaseToken,
-        near: &Neighbourhood,
-    ) -> Result<u64, WorkError> {
-        let keys = generation.keys;
-        let entities: Vec<_> = near.changed_entities().collect();
-        let mut commits = Vec::new();
-        for chunk in entities.chunks(WRITES) {
-            let mut commit = Commit::new();
-            for (id, entity) in chunk {
-                let slot = keys.entity(near.kind, id);
-                if entity.bids.is_empty() {
-                    commit.delete(&slot);
-                } else {
-                    commit.put(&slot, *entity)?;
-                }
-            }
-            commits.push(commit);
-        }
-        self.commit_under(generation, lease, commits).await?;
-        self.write_lists(generation, lease, near).await
-    }
-
-    /// Writes the lists, and tells of the links that changed: auto-save, and whoever waits for an
-    /// entity's record. The entities are written, so nobody begins to wait for one of these now.
-    async fn write_lists(
-        &self,
-        generation: &OpenGeneration,
-        lease: LeaseToken,
-        near: &Neighbourhood,
-    ) -> Result<u64, WorkError> {
-        let (keys, scope) = (generation.keys, generation.keys.scope());
-        let lists: Vec<_> = near.changed_lists().collect();
-        let mut changed = 0;
-        let mut linked = BTreeSet::new();
-        let mut commits = Vec::new();
-        for chunk in lists.chunks(WRITES) {
-            let mut commit = Commit::new();
-            let mut relinked: BTreeMap<SObject, Vec<SalesforceId>> = BTreeMap::new();
-            let mut counts: BTreeMap<SObject, DecisionCounts> = BTreeMap::new();
-            for &(record, list) in chunk {
-                let RecordRef { object, id } = *record;
-                commit.put(&keys.candidates(object, id), list)?;
-                counts.entry(object).or_default().count(near.stored_lists.get(record), list);
-                let is_relinked = near.is_relinked(*record, list);
-                if is_relinked {
-                    changed += 1;
-                    linked.extend(list.matched.clone());
-                }
-                let [before, after] = near.employers(record, list);
-                if is_relinked || before != after {
-                    relinked.entry(object).or_default().push(id);
-                }
-            }
-            for (object, counts) in counts {
-                counts.add_to(&mut commit, &keys.decision_counts(object));
-            }
-            for (object, records) in relinked {
-                commit.now(AutoSaveMessage::Records { scope, object, records });
-            }
-            commits.push(commit);
-        }
-        // Before the lists: who dies in between tells, and writes, once more.
-        self.write_employers(generation, lease, near).await?;
-        self.tell_waiting(generation, near.kind, linked).await?;
-        self.commit_under(generation, lease, commits).await?;
-        Ok(changed)
-    }
-
-    /// Writes which leads belong to a company: those whose person works there.
-    async fn write_employers(
-        &self,
-        generation: &OpenGeneration,
-        lease: LeaseToken,
-        near: &Neighbourhood,
-    ) -> Result<(), WorkError> {
-        let mut edges = Vec::new();
-        for (record, list) in near.changed_lists() {
-            let [before, after] = near.employers(record, list);
-            if before == after {
-                continue;
-            }
-            let edge = |company: &EntityId| generation.records.employer_edge(company, record.id);
-            edges.extend(before.map(|company| (edge(company), false)));
-            edges.extend(after.map(|company| (edge(company), true)));
-        }
-        let mut commits = Vec::new();
-        for chunk in edges.chunks(WRITES) {
-            let mut commit = Commit::new();
-            for (edge, is_there) in chunk {
-                if *is_there {
-                    commit.draw(edge)?;
-                } else {
-                    commit.delete(edge);
-                }
-            }
-            commits.push(commit);
-        }
-        self.commit_under(generation, lease, commits).await
-    }
-
-    /// Tells those who wait for one of these entities' record that it is linked.
-    async fn tell_waiting(
-        &self,
-        generation: &OpenGeneration,
-        entity_kind: EntityKind,
-        linked: BTreeSet<EntityId>,
-    ) -> Result<(), WorkError> {
-        let scope = generation.keys.scope();
-        let names = linked.iter().map(|entity| generation.sealer.name(entity.as_str()));
-        let slots = names.map(|name| generation.keys.awaited(entity_kind, &name));
-        let awaited = generation.store.load_many(slots).await?;
-        for some in awaited.chunks(WRITES) {
-            let mut commit = Commit::new();
-            for entity in some.iter().map(|awaited| awaited.entity.clone()) {
-                commit.now(WritebackMessage::Linked { scope, entity_kind, entity });
-            }
-            let winner = "nobody: a due item has no condition";
-            self.store.commit(commit).await?.may_lose_to(winner);
-        }
-        Ok(())
-    }
-
-    async fn commit_under(
-        &self,
-        generation: &OpenGeneration,
-        lease: LeaseToken,
-        mut commits: Vec<Commit>,
-    ) -> Result<(), WorkError> {
-        for commit in &mut commits {
-            check_lease(commit, generation, lease)?;
-        }
-        if commits.is_empty() || generation.store.commit_each(commits).await? {
-            Ok(())
-        } else {
-            Err(WorkError::retry("settle a batch", "the lease was lost"))
-        }
-    }
-
     pub(super) async fn load_lists(
         &self,
         generation: &OpenGeneration,
@@ -411,6 +293,7 @@ mod tests {
     use matching::EmployerEvidence;
 
     use super::*;
+    use crate::kernel::SObject;
     use crate::testing::{entity_id, record_id};
 
     fn rules() -> DecisionRules {
