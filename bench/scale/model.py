@@ -286,12 +286,12 @@ def main() -> None:
     wide = [Run("t", 0.0, first_import(costs, 1_000_000, shards))]
     scenarios = [
         ("10,000 connections of 100,000 rows, 1 % changed, over 12 h", spread, 20, 1_000, 300.0),
-        ("the same 10,000, matched anew at once", everybody, 20, 1_000, 300.0),
-        ("the same, 200 workers a queue", everybody, 200, 1_000, 60.0),
+        ("10,000 connections of 100,000 rows, all matched anew", everybody, 20, 1_000, 300.0),
+        ("these 10,000 matched anew by 200 workers a queue", everybody, 200, 1_000, 60.0),
         ("one connection of 20 M rows, first import", large, 20, 1_000, 300.0),
         ("200 runs of the schedule beside a first import of 2 M rows", beside, 20, 1_000, 60.0),
         (f"1 M rows against 100 M people in {shards} shards", wide, 20, 1_000, 60.0),
-        ("the same, 200 workers a queue", wide, 200, 1_000, 60.0),
+        ("the same rows by 200 workers a queue", wide, 200, 1_000, 60.0),
     ]
     rows, series = [], []
     for name, runs, workers, most, look in scenarios:

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
@@ -105,6 +105,6 @@ async fn what_a_connection_takes_is_counted() {
 
 /// The rows of a CSV file without line breaks in its fields.
 fn lines(file: &Path) -> usize {
-    let found = fs::read(file).unwrap_or_default();
-    found.iter().filter(|byte| **byte == b'\n').count().saturating_sub(1)
+    let Ok(file) = fs::File::open(file) else { return 0 };
+    BufReader::new(file).split(b'\n').count().saturating_sub(1)
 }

@@ -138,7 +138,7 @@ fn the_page_shows_what_is_granted_and_used() {
     let names: BTreeSet<&str> = grants.iter().map(|grant| &*grant.function).collect();
     let mut table = format!(
         "| action | on | {} |\n|---|---|",
-        Vec::from_iter(names.iter().copied()).join(" | ")
+        names.iter().copied().collect::<Vec<_>>().join(" | ")
     );
     table.push_str(&":-:|".repeat(names.len()));
     for ((action, on), row) in rows {

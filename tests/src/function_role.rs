@@ -201,7 +201,9 @@ impl Table for Held<dyn Table> {
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<Outcome, PortError> {
-        writes.iter().for_each(|write| self.1.check_write(write));
+        for write in &writes {
+            self.1.check_write(write);
+        }
         if !meter::is_on() {
             return self.0.transact(writes).await;
         }
@@ -227,7 +229,9 @@ impl Table for Held<dyn Table> {
             }
             return Ok(outcomes);
         }
-        transactions.iter().flatten().for_each(|write| self.1.check_write(write));
+        for write in transactions.iter().flatten() {
+            self.1.check_write(write);
+        }
         self.0.transact_each(transactions).await
     }
 
@@ -261,7 +265,9 @@ impl Table for Held<dyn Table> {
             }
             return Ok(outcomes);
         }
-        writes.iter().for_each(|write| self.1.check_write(write));
+        for write in &writes {
+            self.1.check_write(write);
+        }
         self.0.write_each(writes).await
     }
 }
@@ -326,7 +332,9 @@ impl ObjectStore for Held<dyn ObjectStore> {
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), PortError> {
-        keys.iter().for_each(|key| self.1.check_object("DeleteObject", key));
+        for key in keys {
+            self.1.check_object("DeleteObject", key);
+        }
         self.0.delete(keys).await
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crate::compare::{Comparison, Contradiction, Levels, WIDTH, comparisons, rounded};
+use crate::compare::{Comparison, Contradiction, Levels, WIDTH, comparisons, doublings};
 use crate::entity::EntityKind;
 use crate::explain::{ExplainedComparison, explained, in_words, is_exact};
 use crate::model::MatchModel;
@@ -60,7 +60,7 @@ impl Evidence {
     /// The match weight by a model, with the prior of picking one entity of a version of this many.
     #[must_use]
     pub fn weigh(&self, model: &MatchModel, entities: u64) -> MatchWeight {
-        let doublings = rounded(entities).log2();
+        let doublings = doublings(entities).into();
         MatchWeight::new(model.kind(self.kind).weights().weigh(&self.levels, doublings))
     }
 

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{CompanyContext, EmployerEvidence, Levels, Met, PersonContext, rounded};
+use crate::compare::{CompanyContext, EmployerEvidence, Levels, Met, PersonContext, doublings};
 use crate::entity::EntityKind;
 use crate::form::Probe;
 use crate::keys::block_keys;
@@ -91,7 +91,7 @@ impl<'a> Scorer<'a> {
 
     /// Log2 of the version's entities, in steps.
     pub(crate) fn doublings(&self, kind: EntityKind) -> f64 {
-        rounded(self.statistics.entities(kind)).log2()
+        doublings(self.statistics.entities(kind)).into()
     }
 
     /// The prior of any one entity, in bits.

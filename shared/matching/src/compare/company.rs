@@ -7,7 +7,7 @@ use super::company_name::{ComparedName, NameAgreement, compare_company_names};
 use super::contradiction::Contradiction;
 use super::levels::{
     CompanyLevels, Domain, Employees, Found, Industry, Name, Phone, Place, PostalCode, Street,
-    rounded,
+    doublings,
 };
 use super::place::{Agreed, EntityPlace, compare_place};
 use crate::entity::EntityKind;
@@ -41,7 +41,7 @@ impl<'a> CompanyContext<'a> {
                 .collect(),
             city: form.place.city_key(),
             country_count: statistics.count(Term::CompanyCountry, country_key(form.place.country)),
-            companies: rounded(statistics.entities(EntityKind::Company)) as f32,
+            companies: doublings(statistics.entities(EntityKind::Company)).exp2(),
         }
     }
 

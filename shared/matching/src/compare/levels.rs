@@ -335,12 +335,10 @@ pub(crate) fn in_steps(rarity: f32) -> f32 {
     (rarity * STEPS).round() / STEPS
 }
 
-/// As many entities as rarities are taken of: the same for a directory that grew a little.
-pub(crate) fn rounded(entities: u64) -> f64 {
-    #[allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
-    let doublings = (entities.max(1) as f64).log2();
-    let steps = f64::from(STEPS);
-    ((doublings * steps).round() / steps).exp2()
+/// Log2 of the number of entities, in steps: the same for a directory that grew a little.
+#[allow(clippy::cast_precision_loss, reason = "entity counts become weights")]
+pub(crate) fn doublings(entities: u64) -> f32 {
+    in_steps((entities.max(1) as f32).log2())
 }
 
 impl Levels {

@@ -16,7 +16,7 @@ pub(crate) use company::CompanyContext;
 pub(crate) use company_name::{NameAgreement, agreement_of_names};
 pub(crate) use contradiction::Contradiction;
 pub(crate) use levels::{
-    CompanyComparison, Comparison, PersonComparison, WIDTH, comparisons, is_discounted, rounded,
+    CompanyComparison, Comparison, PersonComparison, WIDTH, comparisons, doublings, is_discounted,
 };
 pub use levels::{EmployerEvidence, Levels};
 pub(crate) use person::{Met, PersonContext};

@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 use super::company_name::ComparedName;
 use super::contradiction::{Contradiction, middle_names_contradict, names_two_people};
 use super::levels::{
-    Email, EmailName, FamilyName, Found, GivenName, NameOrder, PersonLevels, Phone, Place, rounded,
+    Email, EmailName, FamilyName, Found, GivenName, NameOrder, PersonLevels, Phone, Place,
+    doublings,
 };
 use super::person_name::{compare_family, compare_given};
 use super::place::{Agreed, EntityPlace, compare_place};
@@ -71,7 +72,7 @@ impl<'a> PersonContext<'a> {
         };
         let given_hash = form.name.first_given().map_or(0, |given| hash32(given.as_bytes()));
         let family_hash = hash32(form.name.family_joined().as_bytes());
-        let persons = rounded(statistics.entities(EntityKind::Person)) as f32;
+        let persons = doublings(statistics.entities(EntityKind::Person)).exp2();
         let rarity = |of: Term, value: u32| (persons / statistics.count(of, value)).log2().max(0.0);
         let company = form.employments.first().and_then(|employment| employment.company.as_ref());
         let title = form.employments.first().map_or(0, |employment| employment.title.key());

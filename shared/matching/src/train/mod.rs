@@ -8,7 +8,7 @@ mod descent;
 mod shadow;
 mod shares;
 
-use crate::compare::{Levels, is_discounted, rounded};
+use crate::compare::{Levels, doublings, is_discounted};
 use crate::entity::EntityKind;
 use crate::evidence::Evidence;
 use crate::form::Probe;
@@ -71,7 +71,7 @@ impl TrainingSet {
     /// entities.
     #[must_use]
     pub fn of_evidence(kind: EntityKind, entities: u64) -> Self {
-        let doublings = rounded(entities).log2();
+        let doublings = doublings(entities).into();
         Self { kind, doublings, cases: Vec::new(), random: Vec::new() }
     }
 
