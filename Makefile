@@ -187,8 +187,8 @@ LAMBDA_BUILD = PATH="$(CURDIR)/.venv-lambda/bin:$$PATH" cargo-lambda lambda buil
 	--target $(RUST_TARGET) --lambda-dir target/lambda/$(ARCH)
 
 # A function waits for the network: it is made small, all but what is hot (`Cargo.toml`).
-build build-% deploy: export CARGO_PROFILE_RELEASE_OPT_LEVEL := z
-build build-% deploy: export CARGO_PROFILE_RELEASE_LTO := thin
+build build-% start-times deploy: export CARGO_PROFILE_RELEASE_OPT_LEVEL := z
+build build-% start-times deploy: export CARGO_PROFILE_RELEASE_LTO := thin
 
 # The other processor's standard library, where it is not there yet.
 target-std:
@@ -208,7 +208,8 @@ build-local: ## the binaries that the local stack runs; RELEASE=1 for optimised 
 	@local/tools/require.sh
 	cargo build --workspace --bins $(if $(RELEASE),--release)
 
-start-times: build ## size of each release binary, and its time from start to first poll
+start-times: build ## size of each release binary, and its time from start to first poll beside a hello-world's
+	$(LAMBDA_BUILD) --package hello-bench
 	python3 local/tools/start_times.py target/lambda/$(ARCH)
 
 # ---- Running

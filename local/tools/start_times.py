@@ -3,7 +3,8 @@
 Usage: start_times.py FOLDER [RUNS], FOLDER being target/lambda/x86_64 as `make build` leaves it.
 
 Each binary is started against a Lambda runtime API of ours on loopback and ended as soon as it asks
-for its first event. The configuration is what the binary itself says it misses.
+for its first event. The configuration is what the binary itself says it misses. A hello-world
+(`bench/hello`) is started before and after each, so that what the machine does besides meets both.
 """
 
 import os
@@ -45,8 +46,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def environment(binary: Path, api: RuntimeApi) -> dict[str, str]:
-    base = {
+def lambdas_own(binary: Path, api: RuntimeApi) -> dict[str, str]:
+    """What Lambda gives every function."""
+    return {
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_port}",
         "AWS_LAMBDA_FUNCTION_NAME": binary.parent.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
@@ -56,6 +58,11 @@ def environment(binary: Path, api: RuntimeApi) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "none",
         "RUST_LOG": "error",
     }
+
+
+def environment(binary: Path, api: RuntimeApi) -> dict[str, str]:
+    """What Lambda gives this one, and something for each variable that it says it misses."""
+    base = lambdas_own(binary, api)
     told = subprocess.run([binary], env=base, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     missing = re.findall(r"([A-Z_]+) is not set", told.stdout + told.stderr)
     return base | {name: "http://127.0.0.1:9/" if "URL" in name else "none" for name in missing}
@@ -76,20 +83,25 @@ def start(binary: Path, env: dict[str, str], api: RuntimeApi) -> tuple[float, fl
 
 def main() -> None:
     folder, runs = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    binaries = sorted(folder.glob("*/bootstrap"))
+    binaries = sorted(file for file in folder.glob("*/bootstrap") if file.parent.name != "hello")
     if not binaries:
         sys.exit(f"no function in {folder}: run `make build` first")
     api = RuntimeApi()
-    print("| function | binary, MB | deflated, MB | start to first poll, ms: median (range) | resident, MB |")
-    print("|---|---:|---:|---:|---:|")
+    hello = folder / "hello" / "bootstrap"
+    print("| function | binary, MB | deflated, MB | start to first poll, ms: median (range) | of a hello-world's | resident, MB |")
+    print("|---|---:|---:|---:|---:|---:|")
     for binary in binaries:
-        env = environment(binary, api)
-        measured = [start(binary, env, api) for _ in range(runs)]
+        env, env_of_hello = environment(binary, api), lambdas_own(hello, api)
+        measured, beside = [], []
+        for _ in range(runs):
+            beside.append(start(hello, env_of_hello, api)[0])
+            measured.append(start(binary, env, api))
         times, resident = [m[0] for m in measured], max(m[1] for m in measured)
+        ratio = statistics.median(times) / statistics.median(beside)
         content = binary.read_bytes()
         print(
             f"| {binary.parent.name} | {len(content) / 1e6:.1f} | {len(zlib.compress(content)) / 1e6:.1f} "
-            f"| {statistics.median(times):.1f} ({min(times):.1f} to {max(times):.1f}) | {resident:.0f} |",
+            f"| {statistics.median(times):.1f} ({min(times):.1f} to {max(times):.1f}) | {ratio:.1f} | {resident:.0f} |",
             flush=True,
         )
     api.over.set()
