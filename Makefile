@@ -110,8 +110,8 @@ schemathesis: .tools/nextest.done .venv-schemathesis/.done build-demo ## every o
 
 permissions: .tools/nextest.done .venv-aws/.done build-local ## what functions ask of AWS in the tests, beside what their roles allow, in docs/permissions.md (minutes; not part of ci)
 	rm -rf .local/calls && mkdir -p .local/calls
-	CRM_SYNC_CALLS=$(CURDIR)/.local/calls cargo nextest run --workspace --test it
-	UPDATE_PERMISSIONS=1 cargo nextest run --workspace --test it -E 'test(/^permissions::/)'
+	CRM_SYNC_CALLS=$(CURDIR)/.local/calls cargo nextest run --workspace --test it -E 'not test(/^(soak|permissions)::/)'
+	UPDATE_PERMISSIONS=1 cargo nextest run --workspace --test it --test-threads 1 -E 'test(/^permissions::/)'
 
 cost: .tools/nextest.done ## what a connection takes on AWS, counted and priced, in docs/cost.md (ROWS=; minutes; not part of ci)
 	bench/cost/run.sh $(or $(ROWS),100000)

@@ -157,7 +157,8 @@ class Costs:
         share = min(1.0, self.memory[function] / WHOLE_PROCESSOR_MB)
         asked = self.measured["asked"][function]
         calls = asked["calls"] / asked["messages"]
-        own = self.here(queue, rows) * self.measured["processor_share"]
+        # A message that is being worked on has a processor for this part of its time.
+        own = self.here(queue, rows) * self.base["processor_seconds"] / self.base["all_seconds"]
         return own / share + calls * SECONDS_PER_CALL / BESIDE
 
     def units(self, queue: str) -> float:

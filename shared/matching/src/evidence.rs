@@ -15,7 +15,8 @@ use crate::model::MatchModel;
 use crate::score::MatchWeight;
 use crate::text::hash64;
 
-/// Steps of rarity to the bit: finer than any weight is known.
+/// Steps of rarity to the bit in the text. A comparison gives fewer; evidence of earlier versions
+/// has as many.
 const STEPS: f32 = 256.0;
 
 /// The levels of a pair's comparisons.

@@ -210,15 +210,15 @@ impl Table for DynamoTable {
     }
 
     async fn write(&self, write: Write) -> Result<Outcome, PortError> {
-        if !write.is_repeatable() {
-            return self.transact(vec![write]).await;
-        }
+        let is_repeatable = write.is_repeatable();
         match write {
             Write::Put { item, when: Condition::Always } => self.put(item).await,
             Write::Put { item, when } => self.put_if(item, &when).await,
-            Write::Delete { key, .. } => self.delete(&key).await,
-            Write::Update { key, changes, when } => self.update(&key, changes, &when).await,
-            other @ Write::Check { .. } => self.transact(vec![other]).await,
+            Write::Delete { key, .. } if is_repeatable => self.delete(&key).await,
+            Write::Update { key, changes, when } if is_repeatable => {
+                self.update(&key, changes, &when).await
+            }
+            other => self.transact(vec![other]).await,
         }
     }
 
