@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use publicsuffix::Psl;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::text::{collapse_umlauts, fold};
@@ -43,6 +44,21 @@ static FREE_MAIL: LazyLock<FxHashSet<&'static str>> =
 #[must_use]
 pub(crate) fn is_free_mail(domain: &str) -> bool {
     FREE_MAIL.contains(domain)
+}
+
+// Read at run time: as code (the crate `psl`) the list is six tenths of this crate, in each program.
+static PUBLIC_SUFFIXES: LazyLock<publicsuffix::List> = LazyLock::new(|| {
+    // A test reads the same bytes. A list that no one can read holds no suffix.
+    include_str!("../data/public_suffixes.txt").parse().unwrap_or_default()
+});
+
+/// The part of an ASCII host name in small letters that is registered, one label longer than its
+/// public suffix (`www.acme.co.uk` gives `acme.co.uk`); `None` when its suffix is not on the list.
+#[must_use]
+pub(crate) fn registrable_domain(host: &str) -> Option<&str> {
+    let domain = PUBLIC_SUFFIXES.domain(host.as_bytes())?;
+    let known = domain.suffix().is_known();
+    str::from_utf8(domain.as_bytes()).ok().filter(|_| known)
 }
 
 static COUNTRIES: LazyLock<FxHashMap<&'static str, [u8; 2]>> = LazyLock::new(|| {
@@ -186,6 +202,22 @@ pub(crate) fn abbreviation(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registrable_domain_is_one_label_longer_than_the_rule_of_its_suffix() {
+        let rules = include_str!("../data/public_suffixes.txt").lines();
+        for rule in rules.filter(|line| !line.starts_with("//")) {
+            let (host, registered) = match (rule.strip_prefix("*."), rule.strip_prefix('!')) {
+                (Some(parent), _) => (format!("www.acme.any.{parent}"), format!("acme.any.{parent}")),
+                (_, Some(exception)) => (format!("www.{exception}"), exception.to_owned()),
+                _ => (format!("www.acme-0.{rule}"), format!("acme-0.{rule}")),
+            };
+            assert_eq!(registrable_domain(&host), Some(registered.as_str()), "{rule}");
+        }
+        assert_eq!(registrable_domain("www.acme.no-such-suffix"), None);
+        assert_eq!(registrable_domain("co.uk"), None);
+        assert_eq!(registrable_domain("acme.github.io"), Some("acme.github.io"));
+    }
 
     #[test]
     fn every_line_of_the_embedded_lists_is_read() {

@@ -1,10 +1,14 @@
 //! A tenant leaves one process for the functions, by the commands that its operator types.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::super::flows::org::small;
+use serde_json::Value;
+
+use super::super::flows::org::{rows, small};
+use super::super::soak::ordered;
 use super::super::soak::served::Served;
 use super::super::{local_stack, permissions};
 use super::place::{Deployed, Place};
@@ -13,6 +17,15 @@ use super::without_orgs;
 
 /// What is saved and matched is the same that long after the import, at the latest.
 const PATIENCE: Duration = Duration::from_mins(3);
+
+/// What is matched to the directory, in the order in which it is compared.
+const OBJECTS: [&str; 3] = ["Lead", "Contact", "Account"];
+
+/// The entity that each record is matched to.
+type Matched = BTreeMap<String, String>;
+
+/// The items of each list, by the seat's address and the list's kind.
+type Saved = BTreeMap<(String, &'static str), Vec<Value>>;
 
 /// The program that was built beside this test's.
 fn program() -> PathBuf {
@@ -37,18 +50,10 @@ async fn a_tenant_moves_from_one_process_to_the_functions_with_its_lists() {
     let old = Tenant::arrive(&served, &control, folder.path(), 0).await;
     old.answer_the_wizard().await;
     old.settle().await;
-    let saved = until(async || {
-        let saved = old.saved().await;
-        let items: usize = saved.values().map(Vec::len).sum();
-        (items > 20).then_some(saved)
-    })
-    .await;
-    let objects = ["Lead", "Contact", "Account"];
-    let mut matched = Vec::new();
-    for object in objects {
-        matched.push(old.matched(object).await);
-    }
+    let (matched, saved) =
+        until("the old home decides and saves", async || done(&old, folder.path()).await).await;
     assert!(matched.iter().all(|matched| matched.len() > 20), "{matched:?}");
+    assert!(saved.values().map(Vec::len).sum::<usize>() > 20, "{saved:?}");
 
     let file = served.data().join("moving.jsonl");
     let file = file.to_str().unwrap();
@@ -65,21 +70,48 @@ async fn a_tenant_moves_from_one_process_to_the_functions_with_its_lists() {
     assert!(whole, "{told}");
     // Last: what is matched earlier is saved anew, with another reason than at the old home.
     publish(&deployed, folder.path()).await;
-    for (object, expected) in objects.into_iter().zip(&matched) {
-        until(async || (new.matched(object).await == *expected).then_some(())).await;
-    }
-    until(async || (new.saved().await == saved).then_some(())).await;
+    let matches = async || (all_matched(&new).await == matched).then_some(());
+    until("the new home matches the same", matches).await;
+    let lists = async || (new.saved().await == saved).then_some(());
+    until("the new home saves the same", lists).await;
     permissions::hold(deployed.stack(), "moving");
 }
 
+/// What is matched, object by object, and what is saved, once every record of the org's files is
+/// decided on and every list holds what the open deals order. Before that a home is at work still:
+/// another one would never come to hold the same.
+async fn done(old: &Tenant<'_, Served>, folder: &Path) -> Option<(Vec<Matched>, Saved)> {
+    let decided = old.decided().await;
+    let all = OBJECTS.map(|object| (object, rows(folder, &format!("{object}.csv")).len()));
+    if !all.iter().all(|(object, all)| decided.get(*object) == Some(all)) {
+        return None;
+    }
+    let (matched, saved) = (all_matched(old).await, old.saved().await);
+    let ids = |of: &Matched| of.keys().cloned().collect();
+    let [_, contacts, accounts] = &matched[..] else { unreachable!() };
+    let sellers = saved.keys().map(|(email, _)| email.as_str());
+    let ordered = ordered(folder, sellers, &ids(accounts), &ids(contacts));
+    let record = |item: &Value| item["record"].as_str().unwrap().to_owned();
+    let held = saved.iter().map(|(of, items)| (of.clone(), items.iter().map(record).collect()));
+    (held.collect::<BTreeMap<_, _>>() == ordered).then_some((matched, saved))
+}
+
+async fn all_matched<P: Place>(tenant: &Tenant<'_, P>) -> Vec<Matched> {
+    let mut matched = Vec::new();
+    for object in OBJECTS {
+        matched.push(tenant.matched(object).await);
+    }
+    matched
+}
+
 /// Waits until there is something, and gives it.
-async fn until<T>(look: impl AsyncFn() -> Option<T>) -> T {
+async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "it does not come");
+        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

@@ -216,6 +216,17 @@ impl<'a, P: Place> Tenant<'a, P> {
         saved
     }
 
+    /// How many records of each object were decided on.
+    pub(super) async fn decided(&self) -> BTreeMap<String, usize> {
+        let counts = self.get(&self.connection("/matches/summary")).await.unwrap();
+        let kinds = ["matched", "duplicate", "review", "unmatched"];
+        let of = |counts: &Value| kinds.iter().map(|kind| counts[kind].as_u64().unwrap()).sum();
+        let counts = counts.as_object().unwrap().iter();
+        counts
+            .map(|(object, counts)| (object.clone(), usize::try_from::<u64>(of(counts)).unwrap()))
+            .collect()
+    }
+
     /// The entity that each of an object's records is matched to.
     pub(super) async fn matched(&self, object: &str) -> BTreeMap<String, String> {
         let path = self.connection(&format!("/matches?object={object}"));

@@ -104,25 +104,38 @@ pub(crate) fn rows_by_marker(control: &Control, org: &str) -> BTreeMap<String, u
     markers
 }
 
+/// What the open deals of an org's files order for each of these sellers' lists, as far as it is
+/// matched.
+pub(crate) fn ordered<'a>(
+    folder: &Path,
+    sellers: impl Iterator<Item = &'a str>,
+    accounts: &BTreeSet<String>,
+    contacts: &BTreeSet<String>,
+) -> BTreeMap<(String, &'static str), BTreeSet<String>> {
+    let deals = open_deals_by_owner(folder, |_| true);
+    let mut ordered = BTreeMap::new();
+    for email in sellers {
+        let (of_accounts, of_contacts) =
+            deals.get(&email.to_lowercase()).cloned().unwrap_or_default();
+        let of = |list| (email.to_owned(), list);
+        ordered.insert(of("accounts"), of_accounts.intersection(accounts).cloned().collect());
+        ordered.insert(of("leads"), of_contacts.intersection(contacts).cloned().collect());
+    }
+    ordered
+}
+
 /// The soak changes no deal's owner, stage or contacts: what is saved in the end is what the org's
-/// files order, as far as it is matched.
+/// files order.
 async fn assert_lists_are_of_open_deals(customer: &Customer<'_>, folder: &Path) {
-    let expected = open_deals_by_owner(folder, |_| true);
     let accounts = customer.matched("Account").await;
     let contacts = customer.matched("Contact").await;
+    let sellers = customer.seats.keys().map(String::as_str);
     let (mut lists, mut items) = (0, 0);
-    for (email, seat) in &customer.seats {
-        let (of_accounts, of_contacts) =
-            expected.get(&email.to_lowercase()).cloned().unwrap_or_default();
-        for (list, ordered, matched) in
-            [("accounts", of_accounts, &accounts), ("leads", of_contacts, &contacts)]
-        {
-            let ordered: BTreeSet<String> = ordered.intersection(matched).cloned().collect();
-            let saved = customer.saved(seat, list).await;
-            assert_eq!(saved, ordered.iter().cloned().collect::<Vec<_>>(), "{list} of {email}");
-            lists += u32::from(!saved.is_empty());
-            items += saved.len();
-        }
+    for ((email, list), ordered) in ordered(folder, sellers, &accounts, &contacts) {
+        let saved = customer.saved(&customer.seats[&email], list).await;
+        assert_eq!(saved, ordered.iter().cloned().collect::<Vec<_>>(), "{list} of {email}");
+        lists += u32::from(!saved.is_empty());
+        items += saved.len();
     }
     println!("{lists} lists with {items} items, each once, as the open deals order");
     assert!(lists > 5, "{lists}");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lists::{is_free_mail, is_role_mailbox};
+use crate::lists::{is_free_mail, is_role_mailbox, registrable_domain};
 use crate::text::{clip, fold, hash32, hash64};
 
 /// Mailboxes and domains people type when they have none.
@@ -129,12 +129,8 @@ impl Domain {
         if !valid || ascii.len() > 253 || !ascii.contains('.') {
             return None;
         }
-        let name = psl::domain_str(&ascii)?;
-        let known = psl::domain(name.as_bytes())?.suffix().is_known();
-        let label = name.split('.').next()?;
-        if !known || label.is_empty() {
-            return None;
-        }
+        let name = registrable_domain(&ascii)?;
+        let label = name.split('.').next().filter(|label| !label.is_empty())?;
         Some(Self { name: name.to_owned(), stem: label.replace('-', "") })
     }
 
