@@ -25,6 +25,9 @@ const TOKEN_VALID: &str = "12h";
 /// Starts that are tried: another process may take the port first.
 const ATTEMPTS: usize = 3;
 
+/// How long one process purges after its last work, in seconds: on a small org its work is short.
+const LONGEST_GRACE: u32 = 2;
+
 /// The running process, and the simulator that it talks to.
 #[derive(Debug)]
 pub struct Embedded {
@@ -225,7 +228,7 @@ fn configuration(
         secret = path(&secret),
         authority = text(&simulator.ca_file()?),
         browser = text(simulator.http_url()),
-        grace = options.purge_grace_seconds,
+        grace = options.purge_grace_seconds.min(LONGEST_GRACE),
         filter = text(&options.log_filter),
     ))
 }

@@ -1,11 +1,13 @@
 //! The steps of a dry run: a seat each. It finds what the rules call for as they do, and saves
 //! nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::owned::{OWNED, people_of};
 use super::save::entries;
-use super::{AutoSave, Context, Wanted};
+use super::{AutoSave, CONCURRENT_READS, Context, Wanted};
 use crate::capabilities::saving::tally::tally_of;
 use crate::capabilities::saving::{DryRun, Example, Forecast, SavedList, SeatForecast};
 use crate::capabilities::seats::{self, Seat, crm_user_of};
@@ -77,19 +79,10 @@ impl AutoSave {
         if settings.saves_by_owners() {
             for (object, relation) in OWNED {
                 let owned = records.children(user, relation).await?;
-                for ids in owned.chunks(AT_ONCE) {
-                    let wanted = self.of_owned(context, object, ids).await?;
-                    self.count(context, seat, wanted, (&mut found, &mut seen)).await?;
-                }
+                let totals = (&mut found, &mut seen);
+                self.count_owned(context, seat, object, &owned, totals).await?;
                 if object == SObject::Account && settings.saves(SavingRule::PeopleOfOwnedAccounts) {
-                    for account in owned {
-                        for (object, people) in people_of(context, account).await? {
-                            for ids in people.chunks(AT_ONCE) {
-                                let wanted = self.of_owned(context, object, ids).await?;
-                                self.count(context, seat, wanted, (&mut found, &mut seen)).await?;
-                            }
-                        }
-                    }
+                    self.count_people(context, seat, &owned, (&mut found, &mut seen)).await?;
                 }
             }
         }
@@ -105,6 +98,51 @@ impl AutoSave {
             found.by_seat.push(SeatForecast { seat: seat.id, accounts, leads, left_out });
         }
         Ok(found)
+    }
+
+    /// Counts what the people of owned accounts call for. Most accounts have few: the people of many
+    /// are looked at together.
+    async fn count_people(
+        &self,
+        context: &Context,
+        seat: &Seat,
+        accounts: &[SalesforceId],
+        (found, seen): (&mut Forecast, &mut Seen),
+    ) -> Result<(), WorkError> {
+        let mut waiting: BTreeMap<SObject, Vec<SalesforceId>> = BTreeMap::new();
+        for accounts in accounts.chunks(AT_ONCE) {
+            // All of them before the next read: one that waits half done may hold what that needs.
+            let people = stream::iter(accounts.to_vec());
+            let people = people.map(|account| people_of(context, account));
+            let people: Vec<_> = people.buffered(CONCURRENT_READS).try_collect().await?;
+            for (object, people) in people.into_iter().flatten() {
+                waiting.entry(object).or_default().extend(people);
+            }
+            for (object, of) in waiting.iter_mut().filter(|(_, of)| of.len() >= AT_ONCE) {
+                let of = std::mem::take(of);
+                self.count_owned(context, seat, *object, &of, (found, seen)).await?;
+            }
+        }
+        for (object, of) in waiting {
+            self.count_owned(context, seat, object, &of, (found, seen)).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts what records that a user owns, or whose account they own, call for.
+    async fn count_owned(
+        &self,
+        context: &Context,
+        seat: &Seat,
+        object: SObject,
+        ids: &[SalesforceId],
+        (found, seen): (&mut Forecast, &mut Seen),
+    ) -> Result<(), WorkError> {
+        for ids in ids.chunks(AT_ONCE) {
+            let wanted = self.of_owned(context, object, ids).await?;
+            self.count(context, seat, wanted, (found, seen)).await?;
+        }
+        Ok(())
     }
 
     /// Counts what of it would be new in the seat's lists.
