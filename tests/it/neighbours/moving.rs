@@ -71,9 +71,9 @@ async fn a_tenant_moves_from_one_process_to_the_functions_with_its_lists() {
     assert!(whole, "{told}");
     // Last: what is matched earlier is saved anew, with another reason than at the old home.
     publish(&deployed, folder.path()).await;
-    let matches = async || same(all_matched(&new).await, &matched);
-    until("the new home matches the same", matches).await;
-    until("the new home saves the same", async || same(new.saved().await, &saved)).await;
+    let is_matched = async || same(&all_matched(&new).await, &matched);
+    until("the new home matches the same", is_matched).await;
+    until("the new home saves the same", async || same(&new.saved().await, &saved)).await;
     permissions::hold(deployed.stack(), "moving");
 }
 
@@ -87,7 +87,7 @@ async fn done(old: &Tenant<'_, Served>, folder: &Path) -> Result<(Vec<Matched>, 
         let rows = rows(folder, &format!("{object}.csv"));
         (object.to_owned(), rows.iter().filter(|row| !is_left_out(row)).count())
     });
-    same(decided, &all.into())?;
+    same(&decided, &all.into())?;
     let (matched, saved) = (all_matched(old).await, old.saved().await);
     let ids = |of: &Matched| of.keys().cloned().collect();
     let [_, contacts, accounts] = &matched[..] else { unreachable!() };
@@ -95,14 +95,14 @@ async fn done(old: &Tenant<'_, Served>, folder: &Path) -> Result<(Vec<Matched>, 
     let ordered = ordered(folder, sellers, &ids(accounts), &ids(contacts));
     let record = |item: &Value| item["record"].as_str().unwrap().to_owned();
     let held = saved.iter().map(|(of, items)| (of.clone(), items.iter().map(record).collect()));
-    same(held.collect(), &ordered)?;
+    same(&held.collect(), &ordered)?;
     Ok((matched, saved))
 }
 
 /// What is there, told beside what is to come while it is another.
-fn same<T: PartialEq + Debug>(there: T, expected: &T) -> Result<(), String> {
+fn same<T: PartialEq + Debug>(there: &T, expected: &T) -> Result<(), String> {
     let told = || format!("there is\n{there:#?}\nand not\n{expected:#?}");
-    (there == *expected).then_some(()).ok_or_else(told)
+    (there == expected).then_some(()).ok_or_else(told)
 }
 
 async fn all_matched<P: Place>(tenant: &Tenant<'_, P>) -> Vec<Matched> {
