@@ -168,6 +168,18 @@ mod tests {
         Sealer::new(&Zeroizing::new([byte; 32]))
     }
 
+    /// Does not compile while the features that overwrite keys are off. AWS-LC overwrites the key
+    /// of the cipher itself.
+    #[test]
+    fn key_material_is_overwritten_when_a_sealer_goes() {
+        fn goes_clean(_: &impl zeroize::ZeroizeOnDrop) {}
+        let Keys { cipher: _, naming_key, signing_key, digest_key } = &*sealer(1).0;
+        [naming_key, signing_key, digest_key].map(goes_clean);
+        let names = sealer(1).sign("a");
+        assert_ne!(names, sealer(2).sign("a"));
+        assert_ne!(names, sealer(1).sign("b"));
+    }
+
     #[test]
     fn names_signatures_and_digests_tell_nothing_of_each_other() {
         let sealer = sealer(1);

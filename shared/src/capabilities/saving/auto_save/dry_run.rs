@@ -100,8 +100,8 @@ impl AutoSave {
         Ok(found)
     }
 
-    /// Counts what the people of owned accounts call for. Most accounts have few: the people of many
-    /// are looked at together.
+    /// Counts what the people of owned accounts call for. Most accounts have few: the people of
+    /// many are looked at together.
     async fn count_people(
         &self,
         context: &Context,
