@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(sealer(1).open("a#1", &sealed).unwrap(), b"hello");
     }
 
-    /// Stored long ago, by the library that sealed before: what is stored opens for good.
+    /// Made by `aes-gcm` 0.11, which sealed before AWS-LC: what is stored opens for good.
     #[test]
     fn what_was_sealed_earlier_opens() {
         let stored = "02000000000000000000000000\
