@@ -161,7 +161,7 @@ bench-splink: ## our engine beside Splink on the same files: the ratio, and the 
 	bench/splink/run.sh $(SET)
 
 bench-one-machine: ## one process on a million rows, and its import beside simple-salesforce (ROWS= RUNS=; not part of ci)
-	bench/one-machine/run.sh $(ROWS) $(RUNS)
+	bench/one-machine/run.sh $(or $(ROWS),1000000) $(RUNS)
 
 bench-import: ## the import's pipeline, and a million rows beside two public readers (installs them; not part of ci)
 	bench/import/run.sh
