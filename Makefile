@@ -155,13 +155,13 @@ conformance: ## clients that others wrote, unmodified, against the simulator (in
 	python3 local/salesforce/conformance/run.py
 
 bench-speed: ## a million people and a million leads, timed and checked (LARGE= SMALL= for your own sets; not part of ci)
-	bench/speed/run.sh $(LARGE) $(SMALL)
+	bench/speed/run.sh '$(LARGE)' '$(SMALL)'
 
 bench-splink: ## our engine beside Splink on the same files: the ratio, and the chart (SET= for your own; installs it; not part of ci)
 	bench/splink/run.sh $(SET)
 
 bench-one-machine: ## one process on a million rows, and its import beside simple-salesforce (ROWS= RUNS=; not part of ci)
-	bench/one-machine/run.sh $(or $(ROWS),1000000) $(RUNS)
+	bench/one-machine/run.sh '$(ROWS)' '$(RUNS)'
 
 bench-import: ## the import's pipeline, and a million rows beside two public readers (installs them; not part of ci)
 	bench/import/run.sh
